@@ -1,0 +1,208 @@
+"""What the bot and the speech worker say to each other. Plain values: no torch, no Discord, no SQL.
+
+Requests and events are frozen dataclasses that travel as one JSON object a line. Files travel by path: the worker reads
+its input and writes its results into `output_dir`, which the sender made and owns.
+"""
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from errors import InvalidInput
+
+PROMPT_FILE = "prompt.npz"
+CLIP_FILE = "clip.flac"
+SPEECH_FILE = "speech.ogg"
+
+
+@dataclass(frozen=True, slots=True)
+class CloneRequest:
+    """Make a voice from `source`; writes PROMPT_FILE and CLIP_FILE into `output_dir`."""
+
+    job_id: str
+    source: Path
+    output_dir: Path
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakRequest:
+    """Speak `text`; writes SPEECH_FILE into `output_dir`.
+
+    The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6"),
+    or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models were changed
+    since), and PROMPT_FILE is written into `output_dir` as well.
+    """
+
+    job_id: str
+    text: str
+    output_dir: Path
+    prompt: Path | None = None
+    speaker: str | None = None
+    clip: Path | None = None
+    language: str = "en"
+    temperature: float | None = None
+    seed: int | None = None
+    max_bytes: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+Request = CloneRequest | SpeakRequest
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What was measured on a reference recording. Seconds, LUFS, and decibels."""
+
+    total_seconds: float
+    speech_seconds: float
+    used_start: float
+    used_end: float
+    loudness_lufs: float
+    clipped_fraction: float
+    noise_db: float
+    verdict: str
+    advice: tuple[str, ...]
+    waveform: tuple[float, ...]
+    """Peak levels 0..1 of the chosen clip, for a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has loaded its models."""
+
+    model: str
+    hubert: str
+    device: str
+    sample_rate: int
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job is in `stage` (a word for the member, e.g. "semantic tokens"); `fraction` of that stage is done, 0..1."""
+
+    job_id: str
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned:
+    """A CloneRequest is done; its files are in the output directory."""
+
+    job_id: str
+    report: QualityReport
+    model: str
+    hubert: str
+    quantizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A SpeakRequest is done. `refreshed_model` names the models if the prompt was made anew."""
+
+    job_id: str
+    seconds: float
+    seed: int
+    sentences: int
+    refreshed_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log."""
+
+    job_id: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The worker died, hung or ran out of memory while it held this job. The job may be tried again."""
+
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The worker is alive; sent every few seconds, from a thread of its own."""
+
+
+Event = Ready | Progress | Cloned | Spoken | Failed | Lost | Heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `fault`: why it cannot start."""
+
+    alive: bool
+    ready: Ready | None
+    fault: str | None
+    restarts: int
+
+
+class Executor(Protocol):
+    """Something that runs speech jobs elsewhere. Narrow, so that other machines can stand behind it."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs it wants at once."""
+
+    async def start(self) -> None:
+        """Start to load the models; returns at once."""
+
+    async def submit(self, request: Request) -> None:
+        """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """All events, in order, to one listener. Ends after close()."""
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+
+    def health(self) -> Health:
+        """How it is."""
+
+    async def close(self) -> None:
+        """Stop the worker within a few seconds, in the middle of a job too."""
+
+
+_MESSAGES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (CloneRequest, SpeakRequest, Ready, Progress, Cloned, Spoken, Failed, Lost, Heartbeat)
+}
+
+
+def encode(message: Request | Event) -> str:
+    """One line of JSON, without the line break."""
+    body = {key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(message).items()}
+    return json.dumps({"type": type(message).__name__, **body})
+
+
+def decode(line: str) -> Request | Event:
+    """The message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
+    try:
+        body = json.loads(line)
+        kind = _MESSAGES[body.pop("type")]
+        for name in ("source", "output_dir", "prompt", "clip"):
+            if isinstance(body.get(name), str):
+                body[name] = Path(body[name])
+        if "report" in body:
+            body["report"] = report_from_json(body["report"])
+        if "speakers" in body:
+            body["speakers"] = tuple(body["speakers"])
+        message: Request | Event = kind(**body)
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
+    return message
+
+
+def report_from_json(body: dict[str, Any]) -> QualityReport:
+    """A report from `dataclasses.asdict` after a trip through JSON, where tuples became lists."""
+    return QualityReport(**{**body, "advice": tuple(body["advice"]), "waveform": tuple(body["waveform"])})
