@@ -1,0 +1,1 @@
+"""What Barkeep keeps: rows through SQLAlchemy, files beside them. It knows nothing of Discord or of speech."""

@@ -1,0 +1,228 @@
+"""The values that repositories take and return: frozen, detached from any session, times in UTC with a zone."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Visibility(StrEnum):
+    """Who may speak with a voice, besides its owner and the moderators."""
+
+    OWNER = "owner"
+    CHOSEN = "chosen"
+    EVERYONE = "everyone"
+
+
+class VoiceState(StrEnum):
+    """CLONING: the name is reserved and a job makes the files. READY: prompt (and clip) are on disk."""
+
+    CLONING = "cloning"
+    READY = "ready"
+
+
+class JobKind(StrEnum):
+    """What the worker is asked for."""
+
+    CLONE = "clone"
+    SPEECH = "speech"
+
+
+class JobState(StrEnum):
+    """queued -> running -> ready -> delivered, or failed, or cancelled. The last three may still await their answer."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ConsentState(StrEnum):
+    """The answer of a message's author to somebody who wants to clone their voice."""
+
+    PENDING = "pending"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class NewVoice:
+    """A voice to reserve. `speaker_id` is the person who is heard; `owner_id` keeps the voice. Often the same."""
+
+    guild_id: int
+    owner_id: int
+    speaker_id: int | None
+    name: str
+    language: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRecord:
+    """A voice of one server. Files: prompt.npz and, unless imported, clip.flac in its folder of the file store."""
+
+    id: int
+    guild_id: int
+    owner_id: int
+    speaker_id: int | None
+    name: str
+    language: str
+    description: str
+    state: VoiceState
+    visibility: Visibility
+    member_ids: frozenset[int]
+    role_ids: frozenset[int]
+    model: str | None
+    hubert: str | None
+    quantizer: str | None
+    report: dict[str, Any] | None
+    has_clip: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose eyes a list of voices is made for."""
+
+    member_id: int
+    role_ids: frozenset[int]
+    is_moderator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceModels:
+    """The models that made a voice's tokens."""
+
+    model: str
+    hubert: str
+    quantizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None."""
+
+    id: str
+    kind: JobKind
+    guild_id: int
+    channel_id: int
+    member_id: int
+    order: dict[str, Any]
+    private: bool = False
+    voice_id: int | None = None
+    interaction_id: int | None = None
+    interaction_token: str | None = None
+    token_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A clone or a line of speech, from acceptance to answer."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    guild_id: int
+    channel_id: int
+    member_id: int
+    order: dict[str, Any]
+    private: bool
+    voice_id: int | None
+    interaction_id: int | None
+    interaction_token: str | None
+    token_expires_at: datetime | None
+    attempts: int
+    lease_owner: str | None
+    lease_until: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    answered_at: datetime | None
+    result: dict[str, Any] | None
+    fault_kind: str | None
+    fault_message: str | None
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuildSettings:
+    """What a server's moderators decide. Empty sets of roles and channels mean everybody and everywhere."""
+
+    guild_id: int
+    clone_role_ids: frozenset[int] = frozenset()
+    speak_role_ids: frozenset[int] = frozenset()
+    channel_ids: frozenset[int] = frozenset()
+    voices_per_member: int = 5
+    voices_per_guild: int = 200
+    jobs_per_hour_per_member: int = 60
+    jobs_per_hour_per_guild: int = 600
+    seconds_per_day_per_member: int = 1800
+    seconds_per_day_per_guild: int = 14400
+    text_length: int = 1000
+    retention_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """What is remembered of a member of a server. `default_voice` is a studio voice key."""
+
+    guild_id: int
+    member_id: int
+    default_voice: str | None = None
+    blocked_at: datetime | None = None
+    blocked_by: int | None = None
+    block_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A member's word that the voices they upload are their own, under one version of the policy."""
+
+    guild_id: int
+    member_id: int
+    policy_version: int
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """Somebody wants to clone the voice in another member's message; the audio waits in the file store until then."""
+
+    id: str
+    guild_id: int
+    channel_id: int
+    requester_id: int
+    author_id: int
+    order: dict[str, Any]
+    state: ConsentState
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of a server's audit log."""
+
+    id: int
+    guild_id: int
+    actor_id: int
+    action: str
+    target: str
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Counts over a span of time for one server (or for one member of it)."""
+
+    clones: int
+    speeches: int
+    failed: int
+    audio_seconds: float
+    wait_seconds_median: float | None
+    work_seconds_median: float | None
+    by_member: dict[int, int] = field(default_factory=dict)

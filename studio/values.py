@@ -1,0 +1,125 @@
+"""The values that the rooms in front of and behind the studio exchange."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from storage.records import JobRecord, VoiceRecord
+
+POLICY_VERSION = 1
+"""Raised when the consent text changes in substance: everybody is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, in which server and channel, with which rights at this moment."""
+
+    guild_id: int
+    member_id: int
+    channel_id: int
+    role_ids: frozenset[int]
+    is_moderator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The interaction that a job answers. Its token is good until `expires_at`."""
+
+    interaction_id: int
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloneOrder:
+    """What a member wants cloned. `speaker_id` is the person heard in the audio."""
+
+    name: str
+    language: str = "en"
+    description: str = ""
+    speaker_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SayOrder:
+    """What a member wants said. `voice` is a key or a name as typed; None takes the member's default voice."""
+
+    text: str
+    voice: str | None = None
+    language: str | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that can speak: a record of the server's library, or a built-in speaker of the model.
+
+    `key` is stable and short ("v:12", "s:v2/en_speaker_6"); `name` is what people see.
+    """
+
+    key: str
+    name: str
+    record: VoiceRecord | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `number` counts from 1."""
+
+    voices: tuple[Voice, ...]
+    number: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A job was accepted. `position` 0 means that it starts now, 1 that it is next."""
+
+    job: JobRecord
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """News of a job, for the member who waits: a place in the queue, or a stage and how much of it is done."""
+
+    position: int | None = None
+    stage: str | None = None
+    fraction: float = 0.0
+    retrying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished job is answered with. `job.state` is READY, FAILED or CANCELLED; `audio` only for ready speech."""
+
+    job: JobRecord
+    voice: Voice | None
+    audio: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer went out: "interaction", "channel" or "direct"; `message_id` where it can be found."""
+
+    way: str
+    message_id: int | None
+
+
+class Courier(Protocol):
+    """Brings news and results to members. Discord stands behind it."""
+
+    async def update(self, job: JobRecord, update: Update) -> None:
+        """Show news if the platform's limits allow it now. Never raises; news may be dropped."""
+
+    async def deliver(self, outcome: Outcome) -> Delivery | None:
+        """Bring the answer; None if nobody could be reached (then the member fetches it from /jobs).
+
+        May be called again after a crash: the same job must not appear twice.
+        Raises Unavailable if the platform failed in a way that may pass.
+        """
