@@ -96,7 +96,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished job is answered with. `job.state` is READY, FAILED or CANCELLED; `audio` only for ready speech."""
+    """What a finished job is answered with. `job.state`: READY, FAILED or CANCELLED; `audio`: only ready speech."""
 
     job: JobRecord
     voice: Voice | None

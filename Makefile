@@ -1,0 +1,71 @@
+# Every target sets up what it needs; second runs skip what is done.
+# PYTHON=...      the Python 3.11 or 3.12 that makes the virtual environment
+# TORCH_INDEX=... a package index with another build of torch (CPU only, or another CUDA)
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.txt)
+LOCK := $(BIN)/uv pip compile --python-version 3.11 --no-header --annotation-style line -q
+
+.PHONY: setup run demo test lint bench format lock bundled clean
+
+setup: .venv/.runtime
+
+run: setup
+	@$(BIN)/python bot.py
+
+demo: setup
+	@$(BIN)/python -m simulator.demo
+
+test: .venv/.development .venv/.browser
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+format: .venv/.development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md).
+lock: .venv/.development
+	$(LOCK) --upgrade --no-emit-package torchaudio requirements.in -o - \
+	  | grep -vE '^(nvidia-|cuda-|triton=)' > requirements.new
+	(echo '# The complete lock, made by `make lock` from requirements.in. Do not edit by hand.'; cat requirements.new) > requirements.txt
+	$(LOCK) --upgrade requirements-dev.in -o - > requirements.new
+	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; cat requirements.new) > requirements-dev.txt
+	rm requirements.new
+
+# The stand-in model in models/bundled, from its seed.
+bundled: setup
+	$(BIN)/python -m training.random_model
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Barkeep needs Python 3.11 or 3.12; name one with PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+# Two steps: torch with the libraries of its build, then exactly the lock, without what packages would pull in besides.
+.venv/.runtime: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@touch $@
+
+.venv/.development: requirements-dev.txt .venv/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@touch $@
+
+# The simulator's tests drive a real browser: one that is there, else Debian's, else Playwright's own.
+.venv/.browser: | .venv/.development
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else $(BIN)/playwright install chromium; fi
+	@touch $@

@@ -1,0 +1,97 @@
+"""Imports point one way, and heavy libraries stay in their rooms (see docs/architecture.md)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("bot", "simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health", "training")
+
+ALLOWED = {
+    "bot": {"simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health"},
+    "simulator": {"bot", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
+    "health": {"studio", "errors"},
+    "cogs": {"studio", "cloning", "storage", "errors"},
+    "studio": {"cloning", "storage", "errors"},
+    "cloning": {"errors"},
+    "storage": {"errors"},
+    "training": {"cloning", "errors"},
+    "settings": set(),
+    "logs": set(),
+    "errors": set(),
+}
+ONLY_IN = {
+    "discord": {"bot", "cogs", "simulator", "health"},
+    "simcord": {"simulator"},
+    "torch": {"cloning", "training", "benchmarks"},
+    "transformers": {"cloning", "training", "benchmarks"},
+    "encodec": {"cloning", "training", "benchmarks"},
+    "sqlalchemy": {"storage"},
+    "alembic": {"storage"},
+}
+TORCH_FREE = ("protocol", "executor", "prompt", "text", "audio", "decoder")
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    """(room, file) for every Python file of the project, tests excepted."""
+    for room in (*ROOMS, "benchmarks"):
+        single = ROOT / f"{room}.py"
+        for path in [single] if single.exists() else sorted((ROOT / room).rglob("*.py")):
+            yield room, path
+
+
+def _imports(path: Path) -> set[str]:
+    """The top-level names a file imports, wherever in the file the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            raise AssertionError(f"{path}: relative imports hide the direction")
+    return names
+
+
+CASES = [pytest.param(room, path, id=str(path.relative_to(ROOT))) for room, path in _files()]
+
+
+@pytest.mark.parametrize(("room", "path"), CASES)
+def test_imports_point_one_way(room: str, path: Path) -> None:
+    wrong = (_imports(path) & set(ROOMS)) - ALLOWED.get(room, set(ROOMS)) - {room}
+    assert not wrong, f"{path.relative_to(ROOT)} must not import {sorted(wrong)}"
+
+
+@pytest.mark.parametrize(("room", "path"), CASES)
+def test_heavy_libraries_stay_in_their_rooms(room: str, path: Path) -> None:
+    wrong = {library for library, rooms in ONLY_IN.items() if library in _imports(path) and room not in rooms}
+    assert not wrong, f"{path.relative_to(ROOT)} must not import {sorted(wrong)}"
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_what_the_bot_process_uses_of_cloning_is_free_of_torch(module: str) -> None:
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = ROOT / "cloning" / f"{name}.py"
+        assert not _imports(path) & {"torch", "transformers", "encodec"}, f"cloning/{name}.py, reached from {module}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cloning."):
+                waiting.append((node.module or "").split(".", 1)[1].replace(".", "/"))
+            elif isinstance(node, ast.ImportFrom) and node.module == "cloning":
+                waiting.extend(alias.name for alias in node.names if (ROOT / "cloning" / f"{alias.name}.py").exists())
+
+
+@pytest.mark.parametrize(("room", "path"), CASES)
+def test_only_settings_reads_the_environment(room: str, path: Path) -> None:
+    if room == "settings":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        named = isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
+        assert not named, f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} reads the environment"
