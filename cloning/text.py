@@ -1,0 +1,203 @@
+"""Written text as Bark needs it: pieces that fit one window, how long they take to say, and the pauses between them.
+
+Knows Bark's languages and how fast they are spoken. Does not know any model: the number of text tokens of a piece is
+asked from whoever owns a tokenizer.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from sentencex import segment  # type: ignore[attr-defined]  # a compiled module without stubs
+
+from errors import InvalidInput
+
+LANGUAGES: dict[str, str] = {
+    "en": "English",
+    "de": "German",
+    "es": "Spanish",
+    "fr": "French",
+    "hi": "Hindi",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "tr": "Turkish",
+    "zh": "Chinese",
+}
+"""The languages that Suno trained Bark for: ISO 639-1 code -> English name."""
+
+WINDOW_SECONDS = 13.0
+"""How much speech fits one Bark window: Suno's advice. 768 semantic tokens are 15.4 s; the rest is room for pauses."""
+
+# Characters a second of read speech, spaces included. Alphabets: 150-160 words a minute times the language's mean word
+# length. Hindi, Japanese, Korean, Chinese: the syllables a second of Coupe et al. 2019 (Science Advances 5:eaaw2594),
+# divided by the syllables that one written character stands for (kanji and kana mixed: 1.4).
+_CHARACTERS_PER_SECOND = {
+    "en": 15.0,
+    "de": 14.5,
+    "es": 15.5,
+    "fr": 15.5,
+    "hi": 12.0,
+    "it": 15.0,
+    "ja": 5.5,
+    "ko": 7.0,
+    "pl": 14.0,
+    "pt": 14.5,
+    "ru": 14.0,
+    "tr": 14.0,
+    "zh": 4.8,
+}
+_TAG_SECONDS = 1.0
+_SHORT_SECONDS = 2.0
+
+_TAG = re.compile(r"\[[^\[\]\n]{1,40}\]")
+_ATOM = re.compile(r"\[[^\[\]\n]{1,40}\]|♪[^♪\n]*♪")
+_SENTENCE_ENDS = (" ", "。", "！", "？", "」", "』")
+_CLAUSE_END = re.compile(r"(?<=[,;:–—…])\s+|(?<=[、，；：。！？।])\s*")
+_WORD_END = re.compile(r"(?<=\s)(?=\S)")
+_CHARACTER_END = re.compile(r"(?<=.)(?=.)", re.DOTALL)
+
+_PAUSES = (
+    ("…", 0.45),
+    (".!?。！？।", 0.35),
+    (":;：；—–", 0.25),
+    (",，、", 0.15),
+)
+_CLOSERS = "\"'”’»)]」』】♪ "
+
+
+def check_language(language: str) -> str:
+    """`language` itself if Bark speaks it. Raises InvalidInput that lists the languages."""
+    if language not in LANGUAGES:
+        raise InvalidInput(f"Bark does not speak {language!r}. It speaks: {', '.join(LANGUAGES)}.")
+    return language
+
+
+def expected_seconds(text: str, language: str) -> float:
+    """How long `text` takes to say at an ordinary speed; a `[laughs]`-style tag counts as one second."""
+    tags = len(_TAG.findall(text))
+    spoken = " ".join(_TAG.sub("", text).split())
+    return len(spoken) / _CHARACTERS_PER_SECOND[language] + tags * _TAG_SECONDS
+
+
+def longest_seconds(text: str, language: str) -> float:
+    """A generous upper bound for the speech of `text`: half the usual speed and two seconds of pauses.
+
+    It only stops a model that never ends by itself. Slow readers stay above 100 words a minute, two thirds of the
+    rates above, so that a limit of half of them cuts nobody's last word.
+    """
+    return 2.0 + 2.0 * expected_seconds(text, language)
+
+
+def pause_after(piece: str) -> float:
+    """Seconds of silence between `piece` and the next one, from the punctuation that ends it.
+
+    The steps follow the two kinds of pauses in read speech: brief ones below 0.2 s inside a sentence, medium ones of
+    0.2-1 s between sentences (Campione and Veronis 2002).
+    """
+    ending = piece.rstrip().rstrip(_CLOSERS)
+    if ending.endswith("..."):
+        return _PAUSES[0][1]
+    return next((seconds for marks, seconds in _PAUSES if ending[-1:] and ending[-1] in marks), 0.05)
+
+
+def sentences(
+    text: str,
+    language: str,
+    *,
+    max_seconds: float = WINDOW_SECONDS,
+    count_tokens: Callable[[str], int] | None = None,
+    max_tokens: int = 256,
+) -> list[str]:
+    """`text` in pieces that each fit one Bark window, in order, with nothing lost but extra white space.
+
+    Pieces end at sentences; a sentence that is too long is divided at clauses, then at words, then anywhere. Very short
+    ones join a neighbour. `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits
+    when it takes at most `max_seconds` at an ordinary speed and `count_tokens` (if given) is at most `max_tokens`.
+    Raises InvalidInput for an empty text or an unknown language.
+    """
+    check_language(language)
+
+    def seconds(piece: str) -> float:
+        return expected_seconds(piece, language)
+
+    def fits(piece: str) -> bool:
+        within_tokens = count_tokens is None or count_tokens(piece.strip()) <= max_tokens
+        return within_tokens and seconds(piece) <= max_seconds
+
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    whole = [sentence for line in lines if line for sentence in _sentences_of(line + " ", language)]
+    if not whole:
+        raise InvalidInput("There is no text to speak.")
+    fitting = [piece for sentence in whole for piece in _fitting(sentence, fits, seconds, max_seconds)]
+    return [piece.strip() for piece in _join_short(fitting, fits, seconds)]
+
+
+def _sentences_of(line: str, language: str) -> list[str]:
+    """The sentences of one line; together they are the line.
+
+    A boundary counts only behind white space or an ideographic full stop (not in "what?!really"), and not inside a tag
+    or a ♪ passage.
+    """
+    atoms = [match.span() for match in _ATOM.finditer(line)]
+    pieces: list[str] = []
+    start = end = 0
+    for sentence in segment(language, line):
+        end += len(sentence)
+        clear = line[:end].endswith(_SENTENCE_ENDS) and not any(first < end < last for first, last in atoms)
+        if clear:
+            pieces.append(line[start:end])
+            start = end
+    return pieces if start == len(line) else [*pieces, line[start:]]
+
+
+def _fitting(piece: str, fits: Callable[[str], bool], seconds: Callable[[str], float], max_seconds: float) -> list[str]:
+    """`piece` divided as gently as possible into parts that fit."""
+    if fits(piece):
+        return [piece]
+    for boundary in (_CLAUSE_END, _WORD_END, _CHARACTER_END):
+        parts = _cut(piece, boundary, whole_atoms=boundary is not _CHARACTER_END)
+        if len(parts) > 1:
+            # Equal shares: a window followed by a leftover word would make Bark invent what surrounds the word.
+            share = seconds(piece) / -(-seconds(piece) // max_seconds)
+            return [
+                fitting
+                for packed in _pack(parts, fits, seconds, share)
+                for fitting in _fitting(packed, fits, seconds, max_seconds)
+            ]
+    return [piece]
+
+
+def _cut(piece: str, boundary: re.Pattern[str], *, whole_atoms: bool) -> list[str]:
+    """`piece` cut behind each match of `boundary`, outside tags and ♪ passages if `whole_atoms`."""
+    atoms = [match.span() for match in _ATOM.finditer(piece)] if whole_atoms else []
+    cuts = [match.end() for match in boundary.finditer(piece)]
+    cuts = [cut for cut in cuts if 0 < cut < len(piece) and not any(first < cut < last for first, last in atoms)]
+    return [piece[start:end] for start, end in zip([0, *cuts], [*cuts, len(piece)], strict=True)]
+
+
+def _pack(
+    parts: Iterable[str], fits: Callable[[str], bool], seconds: Callable[[str], float], share: float
+) -> list[str]:
+    """Neighbouring parts joined while they fit and come closer to `share` seconds."""
+    packed: list[str] = []
+    for part in parts:
+        if packed and seconds(packed[-1]) + seconds(part) / 2 <= share and fits(packed[-1] + part):
+            packed[-1] += part
+        else:
+            packed.append(part)
+    return packed
+
+
+def _join_short(pieces: Iterable[str], fits: Callable[[str], bool], seconds: Callable[[str], float]) -> list[str]:
+    """Pieces under two seconds joined to a neighbour: alone they make Bark ramble or fall silent."""
+    joined: list[str] = []
+    for piece in pieces:
+        short = joined and min(seconds(joined[-1]), seconds(piece)) < _SHORT_SECONDS
+        if short and fits(joined[-1] + piece):
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined
