@@ -54,6 +54,13 @@ Request = CloneRequest | SpeakRequest
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a job that was sent before; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class QualityReport:
     """What was measured on a reference recording. Seconds, LUFS, and decibels."""
 
@@ -114,7 +121,10 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log."""
+    """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log.
+
+    From the worker to its executor, an empty `job_id` means that the worker could not start, and why.
+    """
 
     job_id: str
     kind: str
@@ -175,17 +185,17 @@ class Executor(Protocol):
 
 _MESSAGES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (CloneRequest, SpeakRequest, Ready, Progress, Cloned, Spoken, Failed, Lost, Heartbeat)
+    for kind in (CloneRequest, SpeakRequest, Cancel, Ready, Progress, Cloned, Spoken, Failed, Lost, Heartbeat)
 }
 
 
-def encode(message: Request | Event) -> str:
+def encode(message: Request | Cancel | Event) -> str:
     """One line of JSON, without the line break."""
     body = {key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(message).items()}
     return json.dumps({"type": type(message).__name__, **body})
 
 
-def decode(line: str) -> Request | Event:
+def decode(line: str) -> Request | Cancel | Event:
     """The message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
@@ -197,7 +207,7 @@ def decode(line: str) -> Request | Event:
             body["report"] = report_from_json(body["report"])
         if "speakers" in body:
             body["speakers"] = tuple(body["speakers"])
-        message: Request | Event = kind(**body)
+        message: Request | Cancel | Event = kind(**body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
     return message
