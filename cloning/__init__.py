@@ -1,0 +1,1 @@
+"""Speech and nothing else: references, voice prompts, models and the worker that runs them."""

@@ -1,0 +1,219 @@
+"""The voice prompt: the tokens that make Bark speak in a voice, kept as an `.npz` that Suno's own code can read.
+
+Files come from strangers, so nothing in one is believed before it is checked: the zip directory before anything is
+inflated, each array's header before its data, and pickles never. Knows nothing of models or audio.
+"""
+
+import io
+import math
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from cloning.files import write_atomically
+from errors import InvalidInput, NotFound, Unavailable
+
+MAX_FILE_BYTES = 8 * 2**20
+"""Suno's presets are about 0.1 MiB; the limit bounds the zip directory, which has to be read whole."""
+MAX_INFLATED_BYTES = 64 * 2**20
+_MAX_HEADER_BYTES = 1024
+_ARRAYS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
+_MEMBERS = {f"{name}.npy": name for name in _ARRAYS}
+_ENCRYPTED = 0x1
+
+Tokens = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PromptSpec:
+    """The vocabularies and rates of a family of models. Rates are in tokens (semantic) and frames (codec) a second."""
+
+    semantic_vocab: int = 10_000
+    coarse_books: int = 2
+    fine_books: int = 8
+    codebook_size: int = 1024
+    semantic_rate: float = 49.9
+    frame_rate: float = 75.0
+
+
+BARK = PromptSpec()
+"""The published Bark models."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoicePrompt:
+    """`semantic` (S,), `coarse` (coarse books, T) and `fine` (fine books, T), all int64. Equal when all tokens are."""
+
+    semantic: Tokens
+    coarse: Tokens
+    fine: Tokens
+
+    @classmethod
+    def load(cls, source: Path | bytes, spec: PromptSpec = BARK) -> Self:
+        """Read and validate an `.npz` file or its bytes.
+
+        Raises InvalidInput for anything that is not a sound prompt, NotFound or Unavailable when a path cannot be read.
+        """
+        data = source if isinstance(source, bytes) else _read_file(source)
+        arrays = _read_arrays(data)
+        prompt = cls(arrays["semantic_prompt"], arrays["coarse_prompt"], arrays["fine_prompt"])
+        prompt.validate(spec)
+        return prompt
+
+    def to_bytes(self) -> bytes:
+        """The `.npz`; the same tokens always make the same bytes."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, semantic_prompt=self.semantic, coarse_prompt=self.coarse, fine_prompt=self.fine)
+        return buffer.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write the `.npz` to `path`, all or nothing. Raises Unavailable."""
+        write_atomically(path, self.to_bytes())
+
+    def seconds(self, spec: PromptSpec = BARK) -> float:
+        """How much speech the codec tokens hold."""
+        return float(self.fine.shape[-1] / spec.frame_rate)
+
+    @property
+    def coarse_matches_fine(self) -> bool:
+        """Whether `coarse` is the first books of `fine`, as in Suno's presets. Bark does not require it."""
+        return np.array_equal(self.coarse, self.fine[: self.coarse.shape[0]])
+
+    def validate(self, spec: PromptSpec = BARK) -> None:
+        """Raise InvalidInput with the first thing that the models of `spec` could not use.
+
+        The rules are those of `suno-ai/bark` (`bark/generation.py`): shapes, ranges, and the ratio of frames to
+        semantic tokens, rounded to one decimal. Here `coarse` and `fine` must also be equally long.
+        """
+        if self.semantic.ndim != 1:
+            raise InvalidInput(
+                f"In this voice file the semantic tokens have the shape {self.semantic.shape}; they must be one row."
+            )
+        _check_books("coarse", self.coarse, spec.coarse_books)
+        _check_books("fine", self.fine, spec.fine_books)
+        if self.semantic.size == 0 or self.coarse.size == 0 or self.fine.size == 0:
+            raise InvalidInput("This voice file is empty: it holds no tokens. Clone the voice again.")
+        _check_range("semantic", self.semantic, spec.semantic_vocab)
+        _check_range("coarse", self.coarse, spec.codebook_size)
+        _check_range("fine", self.fine, spec.codebook_size)
+        self._check_lengths(spec)
+
+    def _check_lengths(self, spec: PromptSpec) -> None:
+        if self.coarse.shape[1] != self.fine.shape[1]:
+            raise InvalidInput(
+                f"In this voice file the coarse tokens are {self.coarse.shape[1]} frames long and the fine tokens "
+                f"{self.fine.shape[1]}; they must be equally long."
+            )
+        ratio = round(self.coarse.shape[1] / self.semantic.size, 1)
+        expected = round(spec.frame_rate / spec.semantic_rate, 1)
+        if ratio != expected:
+            raise InvalidInput(
+                f"In this voice file there are {ratio} frames for each semantic token; these models need {expected}. "
+                "The voice was made for other models, or its file was changed."
+            )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VoicePrompt):
+            return NotImplemented
+        return (
+            np.array_equal(self.semantic, other.semantic)
+            and np.array_equal(self.coarse, other.coarse)
+            and np.array_equal(self.fine, other.fine)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change, so a prompt is no key
+
+
+def _check_books(name: str, tokens: Tokens, books: int) -> None:
+    if tokens.ndim != 2 or tokens.shape[0] != books:
+        raise InvalidInput(
+            f"In this voice file the {name} tokens have the shape {tokens.shape}; these models need ({books}, frames)."
+        )
+
+
+def _check_range(name: str, tokens: Tokens, vocabulary: int) -> None:
+    low, high = int(tokens.min()), int(tokens.max())
+    if low < 0 or high >= vocabulary:
+        raise InvalidInput(
+            f"In this voice file the {name} tokens go from {low} to {high}; these models know 0 to {vocabulary - 1}."
+        )
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as fault:
+        raise NotFound(f"There is no voice file {path.name}. Check its name, or clone the voice again.") from fault
+    except OSError as fault:
+        raise Unavailable(
+            f"The voice file {path.name} cannot be read. Check that it is a file and may be read."
+        ) from fault
+
+
+def _read_arrays(data: bytes) -> dict[str, Tokens]:
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidInput(f"This voice file is larger than {MAX_FILE_BYTES // 2**20} MiB, so it cannot be a voice.")
+    try:
+        if not zipfile.is_zipfile(io.BytesIO(data)):
+            raise InvalidInput(
+                "This is not a voice file, or it was cut off: a voice is an .npz archive. Export the voice again."
+            )
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_directory(archive.infolist())
+            return {name: _read_member(archive, archive.getinfo(member)) for member, name in _MEMBERS.items()}
+    except InvalidInput:
+        raise
+    # zipfile and numpy answer hostile bytes with nearly every built-in exception; all mean the same here.
+    except Exception as fault:
+        raise InvalidInput("This voice file is damaged. Export the voice again.") from fault
+
+
+def _check_directory(members: list[zipfile.ZipInfo]) -> None:
+    names = [member.filename for member in members]
+    if sorted(names) != sorted(_MEMBERS):
+        raise InvalidInput(f"A voice file holds exactly these arrays: {', '.join(_ARRAYS)}. This one does not.")
+    if any(member.flag_bits & _ENCRYPTED for member in members):
+        raise InvalidInput("This voice file is protected by a password. Save it without one.")
+    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+        raise InvalidInput("This voice file is packed in a way that NumPy does not use. Export the voice again.")
+    if sum(member.file_size for member in members) > MAX_INFLATED_BYTES:
+        raise InvalidInput(
+            f"This voice file would unpack to more than {MAX_INFLATED_BYTES // 2**20} MiB, so it cannot be a voice."
+        )
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
+    """One array. Its header is checked before its data are inflated; its size is what the zip directory allows."""
+    name = _MEMBERS[member.filename]
+    with archive.open(member) as file:
+        prefix = file.read(_MAX_HEADER_BYTES)
+        shape, fortran_order, dtype, offset = _read_header(name, prefix)
+        if dtype.hasobject:
+            raise InvalidInput("This voice file holds Python objects, which may run code, so it was not opened.")
+        if dtype.kind not in "iu":
+            raise InvalidInput(f"In this voice file {name} holds {dtype} instead of whole numbers.")
+        if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != member.file_size - offset:
+            raise InvalidInput(f"In this voice file {name} is not as long as it claims. Export the voice again.")
+        body = prefix[offset:] + file.read(member.file_size - len(prefix))
+    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C").astype(np.int64)
+
+
+def _read_header(name: str, prefix: bytes) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
+    """Shape, order, dtype, and where the data begin."""
+    stream = io.BytesIO(prefix)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    try:
+        read_header = readers[np.lib.format.read_magic(stream)]
+        shape, fortran_order, dtype = read_header(stream, max_header_size=_MAX_HEADER_BYTES)
+    except (ValueError, KeyError, struct.error) as fault:
+        raise InvalidInput(f"In this voice file {name} is not a NumPy array. Export the voice again.") from fault
+    return shape, fortran_order, dtype, stream.tell()
