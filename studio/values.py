@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from storage.records import JobRecord, VoiceRecord
+from cloning.protocol import Health
+from storage.records import AuditEntry, Consent, JobRecord, Usage, VoiceRecord
 
 POLICY_VERSION = 1
 """Raised when the consent text changes in substance: everybody is asked again."""
@@ -123,3 +124,61 @@ class Courier(Protocol):
         May be called again after a crash: the same job must not appear twice.
         Raises Unavailable if the platform failed in a way that may pass.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A job of a server's queue. `position` 0 means that it runs; None that it is finished and awaits its answer."""
+
+    job: JobRecord
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """One page of a server's audit log, newest first. `number` counts from 1."""
+
+    entries: tuple[AuditEntry, ...]
+    number: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A server's use over `days`, and how its queue and the worker are now."""
+
+    days: int
+    usage: Usage
+    voices: int
+    queued: int
+    running: int
+    worker: Health
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacySummary:
+    """What one server's records hold about one member."""
+
+    consent: Consent | None
+    default_voice: Voice | None
+    owned: tuple[VoiceRecord, ...]
+    heard_in: tuple[VoiceRecord, ...]
+    """Voices of other owners in which the member is heard."""
+    jobs: int
+    """Clones and lines of speech that are kept, their texts with them, until `retention_days` are over."""
+    requests: int
+    """Questions to clone a voice, asked by or put to the member."""
+    audit_lines: int
+    blocked: bool
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was deleted. A block is kept: otherwise deleting one's data would lift it."""
+
+    voices: int
+    jobs: int
+    consents: int = 0
+    block_kept: bool = False

@@ -1,0 +1,218 @@
+"""Stand-ins with the real interfaces: a speech worker that is instant and scriptable, a courier that takes notes."""
+
+import asyncio
+import io
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from cloning.protocol import (
+    CLIP_FILE,
+    PROMPT_FILE,
+    SPEECH_FILE,
+    Cloned,
+    CloneRequest,
+    Event,
+    Failed,
+    Health,
+    Lost,
+    Progress,
+    QualityReport,
+    Ready,
+    Request,
+    SpeakRequest,
+    Spoken,
+)
+from storage.records import JobRecord
+from studio.values import Delivery, Outcome, Update
+
+MODEL = "tiny"
+SPEAKERS = ("v2/en_speaker_0", "v2/en_speaker_6", "v2/de_speaker_1")
+REPORT = QualityReport(
+    total_seconds=12.0,
+    speech_seconds=9.5,
+    used_start=1.5,
+    used_end=11.0,
+    loudness_lufs=-21.5,
+    clipped_fraction=0.0,
+    noise_db=-48.0,
+    verdict="good",
+    advice=("The clearest 9.5 seconds were used.",),
+    waveform=tuple(0.5 + 0.5 * float(np.sin(n / 3)) for n in range(64)),
+)
+
+
+@cache
+def prompt_bytes(seed: int = 0) -> bytes:
+    """A valid voice prompt of two seconds, as Suno's code reads it."""
+    random = np.random.default_rng(seed)
+    fine = random.integers(0, 1024, (8, 150), dtype=np.int64)
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        semantic_prompt=random.integers(0, 10_000, 100, dtype=np.int64),
+        coarse_prompt=fine[:2],
+        fine_prompt=fine,
+    )
+    return buffer.getvalue()
+
+
+@cache
+def sound_bytes(container: str = "WAV", seconds: float = 1.0) -> bytes:
+    """A quiet tone of 24 kHz: "WAV", "FLAC" or "OGG" (Opus)."""
+    samples = 0.2 * np.sin(2 * np.pi * 220 * np.arange(int(24_000 * seconds)) / 24_000)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 24_000, format=container, subtype="OPUS" if container == "OGG" else None)
+    return buffer.getvalue()
+
+
+class FakeExecutor:
+    """Implements `cloning.protocol.Executor` in the test's own event loop; its files are small and real.
+
+    `fail_next`, `lose_next` and `hold` script the jobs to come; `requests` are all that were submitted.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int = 1,
+        model: str = MODEL,
+        speakers: tuple[str, ...] = SPEAKERS,
+        wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
+    ) -> None:
+        self.requests: list[Request] = []
+        self.cancelled: list[str] = []
+        self.model = model
+        self.delay = 0.0
+        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers)
+        self.closed = False
+        self._capacity = capacity
+        self._wait = wait
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._faults: deque[tuple[str, str]] = deque()
+        self._gate: asyncio.Event | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def fail_next(self, kind: str = "InvalidInput", message: str = "No speech was found in the recording.") -> None:
+        """The next attempt ends with Failed(kind, message)."""
+        self._faults.append((kind, message))
+
+    def lose_next(self, times: int = 1) -> None:
+        """The next `times` attempts end as if the worker had been killed."""
+        self._faults.extend([("Lost", "The worker was killed by signal 9.")] * times)
+
+    def hold(self) -> Callable[[], None]:
+        """Jobs submitted from now on wait until the function that is returned was called."""
+        gate = self._gate = asyncio.Event()
+
+        def release() -> None:
+            self._gate = None
+            gate.set()
+
+        return release
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    async def start(self) -> None:
+        if self.ready is not None:
+            self._queue.put_nowait(self.ready)
+
+    async def submit(self, request: Request) -> None:
+        self.requests.append(request)
+        fault = self._faults.popleft() if self._faults else None
+        task = asyncio.create_task(self._work(request, fault, self._gate))
+        self._tasks[request.job_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(request.job_id, None))
+
+    async def events(self) -> AsyncIterator[Event]:
+        while (event := await self._wait(self._queue.get())) is not None:
+            yield event
+
+    async def cancel(self, job_id: str) -> None:
+        self.cancelled.append(job_id)
+        if (task := self._tasks.get(job_id)) is not None:
+            task.cancel()
+
+    def health(self) -> Health:
+        return Health(alive=not self.closed, ready=self.ready, fault=None, restarts=0)
+
+    async def close(self) -> None:
+        self.closed = True
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._queue.put_nowait(None)
+
+    async def _work(self, request: Request, fault: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
+        try:
+            for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
+                self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
+            if gate is not None:
+                await self._wait(gate.wait())
+            if self.delay:
+                await self._wait(asyncio.sleep(self.delay))
+            self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
+        except asyncio.CancelledError:
+            self._queue.put_nowait(Failed(request.job_id, "Cancelled", "The work was cancelled."))
+
+    @staticmethod
+    def _fault(request: Request, fault: tuple[str, str]) -> Event:
+        kind, message = fault
+        return Lost(request.job_id, message) if kind == "Lost" else Failed(request.job_id, kind, message)
+
+    def _result(self, request: Request) -> Event:
+        if isinstance(request, CloneRequest):
+            if not request.source.read_bytes():
+                return Failed(request.job_id, "InvalidInput", "The file is empty.")
+            (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes())
+            (request.output_dir / CLIP_FILE).write_bytes(sound_bytes("FLAC"))
+            return Cloned(request.job_id, REPORT, self.model, "tiny-hubert", "tiny-quantizer")
+        if request.clip is not None:
+            (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
+        (request.output_dir / SPEECH_FILE).write_bytes(sound_bytes("OGG"))
+        refreshed = self.model if request.clip is not None else None
+        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, 1, refreshed)
+
+
+@dataclass
+class Delivered:
+    """An answer that arrived: the outcome, and the sound as it was when it arrived."""
+
+    outcome: Outcome
+    audio: bytes | None
+
+
+class FakeCourier:
+    """Implements `studio.values.Courier`. `faults` are raised by the next deliveries, one each.
+
+    `reachable = False`: nobody can be reached.
+    """
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[str, Update]] = []
+        self.delivered: list[Delivered] = []
+        self.faults: deque[Exception] = deque()
+        self.reachable = True
+
+    async def update(self, job: JobRecord, update: Update) -> None:
+        self.updates.append((job.id, update))
+
+    async def deliver(self, outcome: Outcome) -> Delivery | None:
+        if self.faults:
+            raise self.faults.popleft()
+        if not self.reachable:
+            return None
+        audio = None if outcome.audio is None else await asyncio.to_thread(outcome.audio.read_bytes)
+        self.delivered.append(Delivered(outcome, audio))
+        return Delivery("interaction", 1000 + len(self.delivered))
+
+    def of(self, job_id: str) -> list[Delivered]:
+        """The answers to one job: never more than one."""
+        return [answer for answer in self.delivered if answer.outcome.job.id == job_id]
