@@ -170,7 +170,7 @@ def test_a_directory_that_hides_a_bomb_inflates_no_more_than_it_claims() -> None
     size = len(hidden["fine_prompt.npy"])
     entry = data.rindex(b"PK\x01\x02")
     assert struct.unpack_from("<I", data, entry + 24) == (size,)
-    struct.pack_into("<I", data, entry + 24, 2000)
+    struct.pack_into("<I", data, entry + 24, 8000)
     assert "not as long as it claims" in refusal(bytes(data))
 
 
