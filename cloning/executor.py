@@ -1,0 +1,271 @@
+"""The speech worker behind the executor protocol: a supervised child process that may crash, hang or run out of memory.
+
+The supervisor starts the worker when there is work (or on `start`), hands it one job at a time, and replaces it when it
+dies or falls silent: its job is Lost, the others wait for the next worker. Whether a lost job is tried again is not
+decided here. Free of torch, since it lives in the bot's process.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from cloning.protocol import (
+    Cancel,
+    Cloned,
+    CloneRequest,
+    Event,
+    Failed,
+    Health,
+    Heartbeat,
+    Lost,
+    Progress,
+    Ready,
+    Request,
+    Spoken,
+)
+from cloning.worker_process import WorkerProcess
+from errors import Cancelled, Unavailable
+
+_log = logging.getLogger(__name__)
+_worker_log = logging.getLogger("cloning.worker")
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+_STARTS = 3
+_GRACE = 1.5
+
+T = TypeVar("T")
+
+
+class Wait(Protocol):
+    """Wraps an await that may last: production passes it through, a simulated Discord lets its clock stand still."""
+
+    def __call__(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
+        """Something to await in place of `awaitable`, with the same result."""
+
+
+def _plainly(awaitable: Awaitable[T], /) -> Awaitable[T]:
+    return awaitable
+
+
+@dataclass(slots=True)
+class _Running:
+    request: Request
+    started: float
+    cancelled: bool = False
+
+
+class SubprocessExecutor:
+    """Runs speech jobs in a child process started by `command`. Implements `cloning.protocol.Executor`.
+
+    job_timeout: seconds after which a running job counts as hung. heartbeat_timeout: seconds of silence after which
+    the worker does. All methods belong to one event loop.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, job_timeout: float, heartbeat_timeout: float = 30.0, wait: Wait = _plainly
+    ) -> None:
+        self._command = tuple(command)
+        self._job_timeout = job_timeout
+        self._heartbeat_timeout = heartbeat_timeout
+        self._wait = wait
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._waiting: deque[Request] = deque()
+        self._running: _Running | None = None
+        self._wanted = False
+        self._closed = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._worker: WorkerProcess | None = None
+        self._ready: Ready | None = None
+        self._fault: str | None = None
+        self._fault_time = 0.0
+        self._failed_starts = 0
+        self._pause = 0.0
+        self._restarts = 0
+
+    @property
+    def capacity(self) -> int:
+        """One: the models use the whole machine."""
+        return 1
+
+    async def start(self) -> None:
+        """Start to load the models; returns at once."""
+        self._wanted = True
+        self._supervise()
+
+    async def submit(self, request: Request) -> None:
+        """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable after close."""
+        if self._closed:
+            raise Unavailable("The speech worker is shutting down. Try again in a minute.")
+        # New work tries again to start a worker that could not, but not more often than a crashing one.
+        if self._fault is not None and monotonic() < self._fault_time + _LONGEST_PAUSE:
+            self._events.put_nowait(Failed(request.job_id, Unavailable.__name__, self._fault))
+            return
+        self._waiting.append(_with_absolute_paths(request))
+        self._supervise()
+        self._feed()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events, in order, to one listener. Ends after close()."""
+        while not (self._closed and self._events.empty()):
+            event = await self._wait(self._events.get())
+            if event is None:
+                return
+            yield event
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+        if self._running is not None and self._worker is not None and self._running.request.job_id == job_id:
+            self._running.cancelled = True
+            self._worker.send(Cancel(job_id))
+        for request in [request for request in self._waiting if request.job_id == job_id]:
+            self._waiting.remove(request)
+            self._events.put_nowait(_cancelled(job_id))
+
+    def health(self) -> Health:
+        """How the worker is."""
+        return Health(self._worker is not None, self._ready, self._fault, self._restarts)
+
+    async def close(self) -> None:
+        """Stop the worker within three seconds, in the middle of a job too. Jobs that it held are Lost."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+        self._lose_running("The bot is shutting down.")
+        for request in self._waiting:
+            self._events.put_nowait(Lost(request.job_id, "The bot is shutting down."))
+        self._waiting.clear()
+        self._events.put_nowait(None)
+
+    def _supervise(self) -> None:
+        """Make sure that a supervisor runs; a new one forgets why an earlier one gave up."""
+        if self._closed or (self._supervisor is not None and not self._supervisor.done()):
+            return
+        if self._fault is not None:
+            self._fault, self._failed_starts, self._pause = None, 0, 0.0
+        self._supervisor = asyncio.create_task(self._keep_running())
+
+    async def _keep_running(self) -> None:
+        """Run one worker after the other for as long as one is wanted and can be started."""
+        while self._wanted or self._waiting:
+            await self._wait(asyncio.sleep(self._pause))
+            reason = await self._run_worker()
+            _log.warning("%s", reason)
+            self._lose_running(reason)
+            self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+            if self._fault is None and self._failed_starts >= _STARTS:
+                self._fault = "The speech worker does not start. The owner of this bot finds the reason in its log."
+            if self._fault is not None:
+                self._fail_waiting(self._fault)
+                return
+            self._restarts += 1
+
+    async def _run_worker(self) -> str:
+        """Start a worker and attend to it until its end. Returns a sentence that says how it ended."""
+        hung, status = None, 0
+        try:
+            self._worker = await WorkerProcess.start(self._command, self._log_line)
+            hung = await self._attend(self._worker)
+        except Exception:  # a lost job must be told of, whatever went wrong here
+            _log.exception("The speech worker's supervisor failed")
+            hung = "The speech worker could not be run."
+        finally:
+            if self._ready is None:
+                self._failed_starts += 1
+            if self._worker is not None:
+                status = await self._worker.stop(_GRACE if self._closed else 0.0)
+            self._worker = self._ready = None
+        return hung or _obituary(status)
+
+    async def _attend(self, worker: WorkerProcess) -> str | None:
+        """Pass on what the worker says. Returns None when it has ended by itself, or a sentence when it hangs."""
+        heard = monotonic()
+        while True:
+            silent_at = heard + self._heartbeat_timeout
+            late_at = self._running.started + self._job_timeout if self._running else silent_at
+            try:
+                event = await asyncio.wait_for(self._wait(worker.receive()), min(silent_at, late_at) - monotonic())
+            except TimeoutError:
+                if late_at <= silent_at:
+                    return f"The job took longer than {self._job_timeout:g} seconds and was stopped."
+                return "The speech worker stopped answering and was replaced."
+            if event is None:
+                return None
+            heard = monotonic()
+            self._take(event)
+            self._feed()
+
+    def _take(self, event: Event) -> None:
+        """Note what an event means for the queue and hand it to the listener."""
+        job_id = self._running.request.job_id if self._running else None
+        match event:
+            case Ready():
+                self._ready, self._failed_starts = event, 0
+                self._events.put_nowait(event)
+            case Failed(job_id="", message=message):
+                self._fault, self._fault_time = message, monotonic()
+            case Heartbeat() if job_id is not None:
+                self._events.put_nowait(event)
+            case Progress() if event.job_id == job_id:
+                self._events.put_nowait(event)
+            case Cloned() | Spoken() | Failed() if event.job_id == job_id:
+                self._running, self._pause = None, 0.0
+                self._events.put_nowait(event)
+            case _:
+                _log.debug("Ignored: %s", type(event).__name__)
+
+    def _feed(self) -> None:
+        """Give a worker that is ready and idle the next job."""
+        if self._worker is None or self._ready is None or self._running is not None or not self._waiting:
+            return
+        request = self._waiting.popleft()
+        self._running = _Running(request, monotonic())
+        self._worker.send(request)
+
+    def _lose_running(self, reason: str) -> None:
+        """Tell the listener that the job in hand is gone; one that was being cancelled has got what was asked."""
+        if self._running is None:
+            return
+        job_id = self._running.request.job_id
+        self._events.put_nowait(_cancelled(job_id) if self._running.cancelled else Lost(job_id, reason))
+        self._running = None
+
+    def _fail_waiting(self, message: str) -> None:
+        self._fault_time = monotonic()
+        while self._waiting:
+            self._events.put_nowait(Failed(self._waiting.popleft().job_id, Unavailable.__name__, message))
+
+    def _log_line(self, level: int, line: str) -> None:
+        _worker_log.log(level, "%s", line, extra={"job_id": self._running.request.job_id} if self._running else None)
+
+
+def _cancelled(job_id: str) -> Failed:
+    return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
+
+
+def _obituary(status: int) -> str:
+    """How a worker died. A negative status is a signal; the system sends SIGKILL when memory runs out."""
+    if status == -signal.SIGKILL:
+        return "The speech worker was killed, perhaps because the machine ran out of memory."
+    return f"The speech worker ended unexpectedly (status {status})."
+
+
+def _with_absolute_paths(request: Request) -> Request:
+    """The same request for a process that may run in another folder."""
+    if isinstance(request, CloneRequest):
+        return dataclasses.replace(request, source=request.source.absolute(), output_dir=request.output_dir.absolute())
+    return dataclasses.replace(
+        request,
+        output_dir=request.output_dir.absolute(),
+        prompt=request.prompt and request.prompt.absolute(),
+        clip=request.clip and request.clip.absolute(),
+    )
