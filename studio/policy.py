@@ -1,0 +1,150 @@
+"""Who may do what, and which names are fit to be shown. Pure functions: they look at values and raise or return.
+
+Rights come from the actor of this moment; whatever Discord's own permissions hid or showed before is not trusted.
+"""
+
+import re
+import unicodedata
+
+from errors import InvalidInput, NotAllowed
+from storage.records import GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
+from studio.values import Actor
+
+NAME_LENGTH = 32
+"""The longest name of a voice, in characters after NFKC."""
+DESCRIPTION_LENGTH = 200
+"""The longest description of a voice, in characters after NFKC."""
+
+_SPACES = re.compile(r"\s+")
+_MENTION = re.compile(r"<(?:@|#|/|id:|t:)|@(?:everyone|here)\b")
+_CUSTOM_EMOJI = re.compile(r"<a?:\w+:\d+>")
+_MARKDOWN = frozenset("*_~`|\\<>#[]@")
+_PUNCTUATION = frozenset(" -'’.,!?&+()")
+_KEYCAP = "\u20e3"
+_MARKS_IN_A_ROW = 3
+
+
+def may_clone(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
+    """Raises NotAllowed unless the actor may make voices here."""
+    _not_blocked(member)
+    _in_channel(actor, settings)
+    if not _has_role(actor, settings.clone_role_ids):
+        raise NotAllowed("Cloning voices is kept for certain roles on this server. Ask a moderator for one of them.")
+
+
+def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
+    """Raises NotAllowed unless the actor may have things said here."""
+    _not_blocked(member)
+    _in_channel(actor, settings)
+    if not _has_role(actor, settings.speak_role_ids):
+        raise NotAllowed("Speaking is kept for certain roles on this server. Ask a moderator for one of them.")
+
+
+def may_use(actor: Actor, voice: VoiceRecord) -> bool:
+    """Whether the actor may speak with the voice, and so may know of it. Who is heard in a voice always may."""
+    if voice.guild_id != actor.guild_id:
+        return False
+    if actor.is_moderator or actor.member_id in (voice.owner_id, voice.speaker_id):
+        return True
+    if voice.visibility is Visibility.CHOSEN:
+        return actor.member_id in voice.member_ids or not actor.role_ids.isdisjoint(voice.role_ids)
+    return voice.visibility is Visibility.EVERYONE
+
+
+def may_manage(actor: Actor, voice: VoiceRecord) -> None:
+    """Raises NotAllowed unless the actor may rename, describe, share and export the voice."""
+    if not actor.is_moderator and actor.member_id != voice.owner_id:
+        raise NotAllowed("Only the voice's owner or a moderator can do that.")
+
+
+def may_delete(actor: Actor, voice: VoiceRecord) -> None:
+    """Raises NotAllowed unless the actor may delete the voice. Who is heard in it may, whoever owns it."""
+    if not actor.is_moderator and actor.member_id not in (voice.owner_id, voice.speaker_id):
+        raise NotAllowed("Only the voice's owner, the person heard in it, or a moderator can delete it.")
+
+
+def must_moderate(actor: Actor) -> None:
+    """Raises NotAllowed unless the actor is a moderator."""
+    if not actor.is_moderator:
+        raise NotAllowed("Only moderators of this server can do that.")
+
+
+def viewer_of(actor: Actor) -> Viewer:
+    """The eyes that a list of voices is made for."""
+    return Viewer(actor.member_id, actor.role_ids, actor.is_moderator)
+
+
+def clean_name(name: str) -> str:
+    """A name as it is kept: NFKC, single spaces, 1 to 32 characters, letters, digits and a little punctuation.
+
+    Raises InvalidInput with the reason. No kept name can mention, format, hide characters or look like a voice's key.
+    """
+    if _CUSTOM_EMOJI.search(name):
+        raise InvalidInput("A voice's name can't have emoji in it. Use letters and digits.")
+    if _MENTION.search(name):
+        raise InvalidInput("A voice's name can't mention anybody. Write the name without @, # or <>.")
+    cleaned = _SPACES.sub(" ", unicodedata.normalize("NFKC", name)).strip()
+    if not cleaned:
+        raise InvalidInput("Give the voice a name of 1 to 32 characters.")
+    if len(cleaned) > NAME_LENGTH:
+        raise InvalidInput(f"That name has {len(cleaned)} characters. Choose one of at most {NAME_LENGTH}.")
+    for character in cleaned:
+        _check_character(character)
+    if not any(unicodedata.category(character)[0] in "LN" for character in cleaned):
+        raise InvalidInput("A voice's name needs at least one letter or digit.")
+    if _marks_in_a_row(cleaned) > _MARKS_IN_A_ROW:
+        raise InvalidInput("That name stacks too many accents. Use fewer.")
+    return cleaned
+
+
+def clean_description(description: str) -> str:
+    """A description as it is kept: NFKC, single spaces, without invisible characters; may be empty.
+
+    Raises InvalidInput when it is longer than 200 characters.
+    """
+    visible = "".join(
+        character if unicodedata.category(character)[0] != "C" or character in "\n\t" else " "
+        for character in unicodedata.normalize("NFKC", description)
+    )
+    cleaned = _SPACES.sub(" ", visible).strip()
+    if len(cleaned) > DESCRIPTION_LENGTH:
+        raise InvalidInput(
+            f"That description has {len(cleaned)} characters. Shorten it to at most {DESCRIPTION_LENGTH}."
+        )
+    return cleaned
+
+
+def _not_blocked(member: MemberRecord) -> None:
+    if member.blocked_at is not None:
+        raise NotAllowed("A moderator has blocked you from using voices on this server.")
+
+
+def _in_channel(actor: Actor, settings: GuildSettings) -> None:
+    if settings.channel_ids and actor.channel_id not in settings.channel_ids and not actor.is_moderator:
+        raise NotAllowed("Voices can't be used in this channel. Try one of the channels the moderators chose for them.")
+
+
+def _has_role(actor: Actor, role_ids: frozenset[int]) -> bool:
+    return actor.is_moderator or not role_ids or not actor.role_ids.isdisjoint(role_ids)
+
+
+def _check_character(character: str) -> None:
+    category = unicodedata.category(character)
+    if character in _MARKDOWN:
+        raise InvalidInput(
+            f"A voice's name can't contain {character}. Use letters, digits, spaces and - ' . , ! ? & +."
+        )
+    if category[0] == "C" or character in ("\ufe0e", "\ufe0f"):
+        raise InvalidInput("That name has invisible characters in it. Type it again without them.")
+    if category[0] == "S" and character not in _PUNCTUATION:
+        raise InvalidInput("A voice's name can't have emoji or symbols in it. Use letters and digits.")
+    if character == _KEYCAP or (category[0] not in "LMN" and character not in _PUNCTUATION):
+        raise InvalidInput("That name has unusual punctuation. Use letters, digits, spaces and - ' . , ! ? & +.")
+
+
+def _marks_in_a_row(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if unicodedata.category(character)[0] == "M" else 0
+        longest = max(longest, run)
+    return longest

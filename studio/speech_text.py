@@ -1,0 +1,130 @@
+"""Chat text made fit to be spoken: markup goes, what stands for something else gets its name, `[laughs]` stays.
+
+Knows Discord's markup as text, and nothing of Discord itself: the names behind ids are handed in.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+from errors import InvalidInput
+
+RAW_LENGTH = 8000
+"""The longest text that is looked at, in characters: twice the longest message that Discord allows."""
+
+_TOKENS = re.compile(
+    r"""
+      (?P<block>```.*?(?:```|\Z))
+    | (?P<code>`[^`\n]*`)
+    | \[(?P<label>[^\[\]\n]*)\]\(\s*<?(?:https?://|www\.)[^\s()]*(?:\([^\s()]*\)[^\s()]*)*>?(?:\s+"[^"\n]*")?\s*\)
+    | (?P<link><(?:https?://|www\.)[^\s<>]+>|\b(?:https?://|www\.)[^\s<>]*[^\s<>.,!?;:'")\]])
+    | <a?:(?P<emoji>\w+):\d+>
+    | <@!?(?P<member>\d+)>
+    | <@&(?P<role>\d+)>
+    | <\#(?P<channel>\d+)>
+    | </(?P<command>[^:<>\n]+):\d+>
+    | (?P<time><t:-?\d+(?::\w)?>)
+    | (?P<guide><id:\w+>)
+    | @(?P<all>everyone|here)\b
+    | \\(?P<escaped>[^\w\s])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_FIXED = {"block": "code", "link": "link", "time": "a certain time", "guide": "the channel guide"}
+_NAMED = {"member": "someone", "role": "a role", "channel": "a channel"}
+
+_LINE_START = re.compile(r"^[ \t]*(?:(?:>>>|>|-\#|\#{1,3}|[-*+•])[ \t]+)+", re.MULTILINE)
+_MARKERS = re.compile(r"\*{2,}|_{2,}|~{2,}|\|{2,}|`+")
+_OPENING = re.compile(r"(?<!\w)[*_]+(?=\S)")
+_CLOSING = re.compile(r"(?<=\S)[*_]+(?!\w)")
+_JOINING = re.compile(r"(?<=\w)_+(?=\w)")
+_LEFT_OVER = re.compile(r"<(?=[@#:]|/\w|(?:a|t|id):)|(?<=[<@])@")
+_UNFINISHED_LINE = re.compile(r"(?<=[^\W_])[ \t]*\n\s*")
+_SPACES = re.compile(r"\s+")
+_LOOSE_MARK = re.compile(r" +(?=[,.;:!?…](?:\s|$))")
+
+_JOINERS = frozenset("\u200c\u200d")
+_SONG = frozenset("♪♫♩♬")
+_SYMBOLS_FROM = 0x2190
+"""So-category signs below (°, ©, №) are part of written language; from here on they are pictures."""
+
+
+def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
+    """The text as it will be spoken: one line, at most `limit` characters, with something to say in it.
+
+    names: the display name for each mentioned id (of a member, role or channel), the id as a string of digits.
+    Raises InvalidInput when nothing is left to say, or when it is too long: nothing is ever cut off silently.
+    """
+    if len(text) > RAW_LENGTH:
+        raise InvalidInput(_too_long(len(text), limit))
+    spoken = _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
+    spoken = _without_markup(_without_pictures(spoken))
+    spoken = _SPACES.sub(" ", _UNFINISHED_LINE.sub(". ", spoken.strip())).strip()
+    spoken = _LOOSE_MARK.sub("", spoken)
+    if not any(unicodedata.category(character)[0] in "LN" for character in spoken):
+        raise InvalidInput("There is nothing to say in that text once emoji and markup are left out. Write some words.")
+    if len(spoken) > limit:
+        raise InvalidInput(_too_long(len(spoken), limit))
+    return spoken
+
+
+def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+    """What is said in place of each piece of markup."""
+
+    def spoken(match: re.Match[str]) -> str:
+        kind = match.lastgroup or ""
+        value = match[kind]
+        if kind in _FIXED:
+            return f" {_FIXED[kind]} "
+        if kind in _NAMED:
+            return f" {_plain(names.get(value, '')) or _NAMED[kind]} "
+        if kind == "emoji":
+            return f" {value.replace('_', ' ')} "
+        if kind == "label":
+            return f" {value} " if value.strip() else " link "
+        return value.strip("`") if kind == "code" else value
+
+    return spoken
+
+
+def _plain(name: str) -> str:
+    """A display name without anything that could be read as markup."""
+    return "".join(character if character.isalnum() or character in " -'’." else " " for character in name).strip()
+
+
+def _without_pictures(text: str) -> str:
+    """Without emoji, control and invisible characters. Joiners inside a word stay: some scripts need them."""
+    kept = []
+    for index, character in enumerate(text):
+        if character in _JOINERS:
+            neighbours = text[max(0, index - 1) : index] + text[index + 1 : index + 2]
+            joins = len(neighbours) == 2 and all(unicodedata.category(n)[0] in "LM" for n in neighbours)
+            kept.append(character if joins else "")
+        else:
+            kept.append(_shown(character))
+    return "".join(kept)
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if character in _SONG or character == "\n":
+        return character
+    if category[0] == "C" and character != "\t":
+        return ""
+    if category == "Me" or "\ufe00" <= character <= "\ufe0f":
+        return ""
+    if category in ("So", "Sk") and ord(character) >= _SYMBOLS_FROM:
+        return " "
+    return character
+
+
+def _without_markup(text: str) -> str:
+    text = _MARKERS.sub("", _LINE_START.sub("", text))
+    text = _JOINING.sub(" ", _CLOSING.sub("", _OPENING.sub("", text)))
+    while (shorter := _LEFT_OVER.sub("", text)) != text:
+        text = shorter
+    return text
+
+
+def _too_long(length: int, limit: int) -> str:
+    return f"That text has {length:,} characters; this server allows {limit:,}. Shorten it, or say it in parts."
