@@ -103,7 +103,10 @@ class VoiceModels:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None."""
+    """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None.
+
+    `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
+    """
 
     id: str
     kind: JobKind
@@ -116,6 +119,7 @@ class NewJob:
     interaction_id: int | None = None
     interaction_token: str | None = None
     token_expires_at: datetime | None = None
+    expected_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

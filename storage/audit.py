@@ -1,0 +1,60 @@
+"""The audit log of each server: who did what, when. It knows no actions; the studio names them."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+
+from storage.columns import Clock
+from storage.models import AuditRow
+from storage.records import AuditEntry
+from storage.sessions import Sessions, lock_guild
+
+
+class AuditRepository:
+    """Audit logs. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def write(self, guild_id: int, actor_id: int, action: str, target: str = "", detail: str = "") -> AuditEntry:
+        """Add a line."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, guild_id)
+            row = AuditRow(
+                guild_id=guild_id, actor_id=actor_id, action=action, target=target, detail=detail, at=self._clock()
+            )
+            session.add(row)
+            await session.flush()
+            return row.record()
+
+    async def read(
+        self, guild_id: int, *, limit: int = 25, offset: int = 0, actor_id: int | None = None
+    ) -> tuple[list[AuditEntry], int]:
+        """A page of a server's lines (of one actor), newest first, and how many there are on all pages."""
+        wanted = [AuditRow.guild_id == guild_id]
+        if actor_id is not None:
+            wanted.append(AuditRow.actor_id == actor_id)
+        async with self._sessions.read() as session:
+            total = await session.scalar(select(func.count()).select_from(AuditRow).where(*wanted))
+            rows = await session.scalars(
+                select(AuditRow).where(*wanted).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
+            )
+            return [row.record() for row in rows], total or 0
+
+    async def of_member(self, guild_id: int, member_id: int) -> list[AuditEntry]:
+        """Everything that a member did here, oldest first."""
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(AuditRow)
+                .where(AuditRow.guild_id == guild_id, AuditRow.actor_id == member_id)
+                .order_by(AuditRow.id)
+            )
+            return [row.record() for row in rows]
+
+    async def prune(self, guild_id: int, before: datetime) -> int:
+        """Delete the lines written before then. How many there were."""
+        old = (AuditRow.guild_id == guild_id, AuditRow.at < before)
+        async with self._sessions.write() as session:
+            gone = await session.scalars(delete(AuditRow).where(*old).returning(AuditRow.id))
+            return len(gone.all())

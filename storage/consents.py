@@ -1,0 +1,133 @@
+"""The members' consents, and the requests for somebody else's. It knows no texts and no Discord messages."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+
+from errors import Conflict, NotAllowed, NotFound
+from storage.columns import Clock
+from storage.models import ConsentRequestRow, ConsentRow
+from storage.records import Consent, ConsentRequest, ConsentState
+from storage.sessions import Sessions, lock_guild
+
+
+class ConsentRepository:
+    """Consents. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def get(self, guild_id: int, member_id: int) -> Consent | None:
+        """What the member agreed to, or None."""
+        async with self._sessions.read() as session:
+            row = await session.get(ConsentRow, (guild_id, member_id))
+            return row.record() if row else None
+
+    async def give(self, guild_id: int, member_id: int, policy_version: int) -> Consent:
+        """Keep the member's consent to this version of the policy, with the time; it replaces an earlier one."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, guild_id)
+            row = await session.merge(
+                ConsentRow(
+                    guild_id=guild_id, member_id=member_id, policy_version=policy_version, given_at=self._clock()
+                )
+            )
+            return row.record()
+
+    async def revoke(self, guild_id: int, member_id: int) -> bool:
+        """Delete the member's consent. Whether there was one."""
+        theirs = (ConsentRow.guild_id == guild_id, ConsentRow.member_id == member_id)
+        async with self._sessions.write() as session:
+            gone = await session.scalar(delete(ConsentRow).where(*theirs).returning(ConsentRow.member_id))
+            return gone is not None
+
+    async def request(self, request: ConsentRequest) -> ConsentRequest:
+        """Keep a request until its author answers or it expires."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, request.guild_id)
+            session.add(ConsentRequestRow(**asdict(request)))
+        return request
+
+    async def get_request(self, request_id: str) -> ConsentRequest:
+        """The request with this id, of any server. Raises NotFound."""
+        async with self._sessions.read() as session:
+            row = await session.get(ConsentRequestRow, request_id)
+            if row is None:
+                raise NotFound(_UNKNOWN)
+            return row.record()
+
+    async def answer(self, request_id: str, by_author: int, state: ConsentState) -> ConsentRequest:
+        """Answer a pending request, once. EXPIRED is the answer of a request whose time is over.
+
+        Raises NotFound, NotAllowed if `by_author` is not the one who was asked, and Conflict if it was answered
+        before or its time is over.
+        """
+        now = self._clock()
+        pending = [ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.PENDING]
+        if state is not ConsentState.EXPIRED:
+            pending.append(ConsentRequestRow.expires_at > now)
+        async with self._sessions.write() as session:
+            row = await session.get(ConsentRequestRow, request_id)
+            if row is None:
+                raise NotFound(_UNKNOWN)
+            if row.author_id != by_author:
+                raise NotAllowed("Only the member who is heard in that message can answer this.")
+            answered = update(ConsentRequestRow).where(*pending).values(state=state)
+            changed = await session.scalar(
+                answered.returning(ConsentRequestRow).execution_options(populate_existing=True)
+            )
+            if changed is None:
+                raise Conflict(_TOO_LATE if row.state is ConsentState.PENDING else _ANSWERED[row.state])
+            return changed.record()
+
+    async def expired(self, now: datetime) -> list[ConsentRequest]:
+        """The pending requests of all servers whose time is over."""
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(ConsentRequestRow)
+                .where(ConsentRequestRow.state == ConsentState.PENDING, ConsentRequestRow.expires_at <= now)
+                .order_by(ConsentRequestRow.expires_at)
+            )
+            return [row.record() for row in rows]
+
+    async def requests_of(self, guild_id: int, member_id: int) -> list[ConsentRequest]:
+        """The requests that a member made or was asked to answer, in any state, oldest first."""
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(ConsentRequestRow)
+                .where(ConsentRequestRow.guild_id == guild_id, _about(member_id))
+                .order_by(ConsentRequestRow.created_at, ConsentRequestRow.id)
+            )
+            return [row.record() for row in rows]
+
+    async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
+        """Delete the requests that a member made or was asked to answer. Their ids: drop their uploads next."""
+        theirs = (ConsentRequestRow.guild_id == guild_id, _about(member_id))
+        async with self._sessions.write() as session:
+            return list(await session.scalars(delete(ConsentRequestRow).where(*theirs).returning(ConsentRequestRow.id)))
+
+    async def prune_requests(self, guild_id: int, before: datetime) -> int:
+        """Delete the answered and expired requests made before then. How many there were."""
+        old = (
+            ConsentRequestRow.guild_id == guild_id,
+            ConsentRequestRow.state != ConsentState.PENDING,
+            ConsentRequestRow.created_at < before,
+        )
+        async with self._sessions.write() as session:
+            gone = await session.scalars(delete(ConsentRequestRow).where(*old).returning(ConsentRequestRow.id))
+            return len(gone.all())
+
+
+_UNKNOWN = "That request is no longer known. It may have been withdrawn."
+_TOO_LATE = "The time to answer this request is over. Nothing was cloned."
+_ANSWERED = {
+    ConsentState.ALLOWED: "This request was already allowed.",
+    ConsentState.DENIED: "This request was already denied.",
+    ConsentState.EXPIRED: _TOO_LATE,
+}
+
+
+def _about(member_id: int) -> ColumnElement[bool]:
+    return or_(ConsentRequestRow.requester_id == member_id, ConsentRequestRow.author_id == member_id)

@@ -1,0 +1,106 @@
+"""The way into storage: opens the database and the file store, brings both up to date, and tidies up after a crash."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+import structlog
+from sqlalchemy import delete, exists, select
+
+from storage.audit import AuditRepository
+from storage.columns import Clock, utc_now
+from storage.consents import ConsentRepository
+from storage.files import FileStore
+from storage.guilds import GuildRepository
+from storage.jobs import UNFINISHED, JobRepository
+from storage.members import MemberRepository
+from storage.migrations.upgrade import upgrade
+from storage.models import ConsentRequestRow, JobRow, VoiceRow
+from storage.records import ConsentState, JobKind, JobState, VoiceState
+from storage.sessions import Sessions
+from storage.voices import VoiceRepository
+
+_log = structlog.get_logger(__name__)
+
+
+class Storage:
+    """Everything Barkeep keeps. Make one with `open`."""
+
+    def __init__(self, sessions: Sessions, files: FileStore, clock: Clock, in_use: "_InUse") -> None:
+        self.voices = VoiceRepository(sessions, clock)
+        self.jobs = JobRepository(sessions, clock)
+        self.guilds = GuildRepository(sessions)
+        self.members = MemberRepository(sessions, clock)
+        self.consents = ConsentRepository(sessions, clock)
+        self.audit = AuditRepository(sessions, clock)
+        self.files = files
+        self._sessions = sessions
+        self._in_use = in_use
+
+    @classmethod
+    async def open(cls, url: str, data_dir: Path, *, clock: Clock = utc_now, busy_timeout: float = 5.0) -> Self:
+        """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
+
+        Makes what is missing, brings an older database up to date, and, unless another process uses the same folder,
+        removes what a crash left behind: files without a row, and reserved names whose job is over. `busy_timeout`:
+        seconds to wait for a lock. Raises Unavailable with a sentence for the owner.
+        """
+        files = FileStore(data_dir)
+        await files.prepare()
+        sessions = Sessions(url, busy_timeout=busy_timeout)
+        in_use = _InUse(data_dir)
+        try:
+            await upgrade(sessions)
+            if in_use.alone():
+                await _tidy(sessions, files)
+            in_use.share()
+        except BaseException:
+            in_use.close()
+            await sessions.close()
+            raise
+        return cls(sessions, files, clock, in_use)
+
+    async def close(self) -> None:
+        """Close the connections. Nothing may be asked afterwards."""
+        await self._sessions.close()
+        self._in_use.close()
+
+
+class _InUse:
+    """A lock file that every process with this folder open holds together; the kernel lets go when a process dies."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._descriptor = os.open(data_dir / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def alone(self) -> bool:
+        """Whether nobody else has the folder open; then nobody can open it until `share`."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def share(self) -> None:
+        """Let others in, and keep them from believing that they are alone."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+async def _tidy(sessions: Sessions, files: FileStore) -> None:
+    """Remove what a crash left between two steps of the studio."""
+    wanted = (*UNFINISHED, JobState.READY)
+    in_work = exists().where(JobRow.voice_id == VoiceRow.id, JobRow.kind == JobKind.CLONE, JobRow.state.in_(UNFINISHED))
+    async with sessions.write() as session:
+        await session.execute(delete(VoiceRow).where(VoiceRow.state == VoiceState.CLONING, ~in_work))
+        voices = {(row.guild_id, row.id) for row in await session.execute(select(VoiceRow.guild_id, VoiceRow.id))}
+        jobs = set(await session.scalars(select(JobRow.id).where(JobRow.state.in_(wanted))))
+        asked = await session.scalars(
+            select(ConsentRequestRow.id).where(ConsentRequestRow.state == ConsentState.PENDING)
+        )
+        uploads = jobs | set(asked)
+    removed = await files.sweep(voices, jobs, uploads)
+    if removed:
+        _log.info("swept_files", removed=removed)

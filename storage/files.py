@@ -1,0 +1,251 @@
+"""The files beside the rows: uploads, work in progress, voices, results. It knows ids and names, but no row.
+
+A file or folder becomes visible under its name only when it is complete and on the disk: it is written under `tmp`,
+synced, renamed, and the folder that now holds it is synced. What a crash leaves under `tmp`, and what no row claims, is
+removed by `sweep`. Keys and file names are made by Barkeep, never by users; a key with a path in it raises ValueError.
+
+    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX
+"""
+
+import asyncio
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import aiofiles
+import structlog
+
+from errors import NotFound, Unavailable
+from storage.sessions import FULL
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class FileStore:
+    """Files under one data folder. Methods that touch the disk are async; paths are computed without touching it.
+
+    Raises Unavailable when the disk is full or refuses, NotFound when a file that was asked for is gone.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._tmp = data_dir / "tmp"
+        self._uploads = data_dir / "uploads"
+        self._staging = data_dir / "staging"
+        self._voices = data_dir / "voices"
+        self._results = data_dir / "results"
+
+    async def prepare(self) -> None:
+        """Make the folders. Only the owner of the process may look into them: voices are personal."""
+        await _in_thread(self._prepare)
+
+    def upload(self, key: str) -> Path:
+        """Where the upload `key` is kept."""
+        return self._uploads / _checked(_KEY, key)
+
+    async def put_upload(self, key: str, data: bytes) -> Path:
+        """Keep what a member uploaded; what was there before under this key is replaced."""
+        return await self._put(self.upload(key), data)
+
+    async def read_upload(self, key: str) -> bytes:
+        """What a member uploaded."""
+        return await _read(self.upload(key))
+
+    async def drop_upload(self, key: str) -> None:
+        """Remove an upload, if it is there."""
+        await _in_thread(self.upload(key).unlink, True)
+
+    async def staging(self, job_id: str) -> Path:
+        """A folder of its own for a job's work in progress; made if it is not there."""
+        folder = self._staging / _checked(_KEY, job_id)
+        await _in_thread(folder.mkdir, 0o700, True, True)
+        return folder
+
+    async def drop_staging(self, job_id: str) -> None:
+        """Remove a job's work in progress, if there is any."""
+        await self._remove(self._staging / _checked(_KEY, job_id))
+
+    def voice_dir(self, guild_id: int, voice_id: int) -> Path:
+        """The folder of a voice."""
+        return self._voices / f"{guild_id:d}-{voice_id:d}"
+
+    def voice_file(self, guild_id: int, voice_id: int, name: str) -> Path:
+        """Where a voice keeps the file `name`."""
+        return self.voice_dir(guild_id, voice_id) / _checked(_NAME, name)
+
+    async def adopt_voice(self, guild_id: int, voice_id: int, staging: Path, names: Iterable[str]) -> None:
+        """Move the files `names` from a staging folder into the voice's folder; other files there stay.
+
+        A new voice appears at once, with all its files. Doing it again after a crash is harmless.
+        Raises Unavailable if a file is in neither folder.
+        """
+        checked = [_checked(_NAME, name) for name in names]
+        await _in_thread(self._adopt, staging, self.voice_dir(guild_id, voice_id), checked)
+
+    async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> Path:
+        """Write one file of a voice; the one that was there is replaced."""
+        return await self._put(self.voice_file(guild_id, voice_id, name), data)
+
+    async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
+        """One file of a voice."""
+        return await _read(self.voice_file(guild_id, voice_id, name))
+
+    async def drop_voice(self, guild_id: int, voice_id: int) -> None:
+        """Remove a voice's folder, if it is there. It disappears at once, then its files are deleted."""
+        await self._remove(self.voice_dir(guild_id, voice_id))
+
+    async def keep_result(self, job_id: str, file: Path) -> Path:
+        """Move a finished file out of staging to where it waits for delivery. Harmless to do again."""
+        kept = self._results / (_checked(_KEY, job_id) + file.suffix)
+        await _in_thread(self._move, file, kept)
+        return kept
+
+    async def result(self, job_id: str) -> Path | None:
+        """The file that waits for delivery, or None."""
+        found = await _in_thread(lambda: sorted(self._results.glob(_checked(_KEY, job_id) + ".*")))
+        return found[0] if found else None
+
+    async def drop_result(self, job_id: str) -> None:
+        """Remove the file that waited for delivery, if it is there."""
+        while (kept := await self.result(job_id)) is not None:
+            await _in_thread(kept.unlink, True)
+
+    async def sweep(self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str]) -> int:
+        """Remove every file and folder that is not claimed, and everything unfinished; how many that were.
+
+        `voice_ids`: (guild, voice) of all voices. `job_ids`: jobs whose staging folder or result is still wanted.
+        Only for the start, when nobody else uses the folder: a file may be older than the row that will claim it.
+        """
+        voices = {self.voice_dir(guild_id, voice_id).name for guild_id, voice_id in voice_ids}
+        claims: list[tuple[Path, Callable[[Path], bool]]] = [
+            (self._tmp, lambda path: False),
+            (self._uploads, lambda path: path.name in upload_keys),
+            (self._staging, lambda path: path.name in job_ids),
+            (self._voices, lambda path: path.name in voices),
+            (self._results, lambda path: path.stem in job_ids),
+        ]
+        return await _in_thread(_sweep, claims)
+
+    def _prepare(self) -> None:
+        for folder in (self._tmp, self._uploads, self._staging, self._voices, self._results):
+            folder.mkdir(0o700, parents=True, exist_ok=True)
+
+    async def _put(self, target: Path, data: bytes) -> Path:
+        temporary = self._temporary()
+        with _told():
+            try:
+                async with aiofiles.open(temporary, "wb") as file:
+                    await file.write(data)
+                    await file.flush()
+                    await asyncio.to_thread(os.fsync, file.fileno())
+                await asyncio.to_thread(_rename, temporary, target)
+            finally:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+        return target
+
+    def _adopt(self, staging: Path, folder: Path, names: list[str]) -> None:
+        if any(not (staging / name).is_file() and not (folder / name).is_file() for name in names):
+            raise Unavailable("The files of this voice got lost before they were stored. Please clone it again.")
+        moving = [name for name in names if (staging / name).is_file()]
+        if folder.is_dir():
+            for name in moving:
+                self._move(staging / name, folder / name)
+        else:
+            complete = self._temporary()
+            complete.mkdir(0o700)
+            for name in moving:
+                self._move(staging / name, complete / name)
+            _rename(complete, folder)
+
+    def _move(self, source: Path, target: Path) -> None:
+        if not source.exists() and target.exists():
+            return
+        _sync(source)
+        _rename(source, target)
+
+    async def _remove(self, folder: Path) -> None:
+        await _in_thread(_remove_folder, folder, self._temporary())
+
+    def _temporary(self) -> Path:
+        return self._tmp / uuid.uuid4().hex
+
+
+def _checked(pattern: re.Pattern[str], word: str) -> str:
+    if not pattern.fullmatch(word):
+        raise ValueError(f"not a key or name for a file: {word!r}")
+    return word
+
+
+async def _read(path: Path) -> bytes:
+    with _told():
+        async with aiofiles.open(path, "rb") as file:
+            return await file.read()
+
+
+async def _in_thread(work: Callable[..., _T], *arguments: object) -> _T:
+    with _told():
+        return await asyncio.to_thread(work, *arguments)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the disk's faults into sentences; the log gets the reason."""
+    try:
+        yield
+    except FileNotFoundError as fault:
+        raise NotFound("That file is no longer here. It may just have been deleted.") from fault
+    except OSError as fault:
+        _log.error("file_fault", kind=type(fault).__name__, reason=fault.strerror, file=str(fault.filename))
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from fault
+        raise Unavailable(
+            "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
+        ) from fault
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Atomically replace `target`, and make that last."""
+    source.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_folder(folder: Path, temporary: Path) -> None:
+    try:
+        _rename_away(folder, temporary)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(temporary)
+
+
+def _rename_away(folder: Path, temporary: Path) -> None:
+    folder.rename(temporary)
+    _sync(folder.parent)
+
+
+def _sweep(claims: list[tuple[Path, Callable[[Path], bool]]]) -> int:
+    removed = 0
+    for folder, is_claimed in claims:
+        for path in list(folder.iterdir()):
+            if is_claimed(path):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            removed += 1
+    return removed

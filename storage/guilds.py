@@ -1,0 +1,57 @@
+"""The servers: what their moderators decided, and the end of everything when the bot is removed."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, select
+
+from storage.models import ConsentRequestRow, GuildRow, JobRow, SettingsRow, VoiceRow
+from storage.records import GuildSettings
+from storage.sessions import Sessions, lock_guild
+
+
+@dataclass(frozen=True, slots=True)
+class GuildRemains:
+    """What a deleted server leaves in the file store: numbers of voices, ids of jobs, and of consent requests."""
+
+    voice_ids: tuple[int, ...]
+    job_ids: tuple[str, ...]
+    request_ids: tuple[str, ...]
+
+
+class GuildRepository:
+    """Servers. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def get(self, guild_id: int) -> GuildSettings:
+        """What the server's moderators decided; the defaults where they never did."""
+        async with self._sessions.read() as session:
+            row = await session.get(SettingsRow, guild_id)
+            return row.record() if row else GuildSettings(guild_id)
+
+    async def save(self, settings: GuildSettings) -> GuildSettings:
+        """Replace the server's settings. Jobs that were accepted before stay accepted."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, settings.guild_id)
+            row = await session.merge(SettingsRow(**asdict(settings)))
+            return row.record()
+
+    async def all_ids(self) -> list[int]:
+        """Every server that has anything here."""
+        async with self._sessions.read() as session:
+            return list(await session.scalars(select(GuildRow.guild_id).order_by(GuildRow.guild_id)))
+
+    async def delete(self, guild_id: int) -> GuildRemains:
+        """Delete every row of the server. Remove the files of what is returned next; a sweep does it otherwise."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, guild_id)
+            remains = GuildRemains(
+                voice_ids=tuple(await session.scalars(select(VoiceRow.id).where(VoiceRow.guild_id == guild_id))),
+                job_ids=tuple(await session.scalars(select(JobRow.id).where(JobRow.guild_id == guild_id))),
+                request_ids=tuple(
+                    await session.scalars(select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id))
+                ),
+            )
+            await session.execute(delete(GuildRow).where(GuildRow.guild_id == guild_id))
+            return remains

@@ -1,0 +1,271 @@
+"""The durable jobs: accepted, claimed, finished, answered. It knows nothing of fairness, of files or of the worker.
+
+Every transition compares the state before it sets it. A late event of a job that was cancelled meanwhile changes
+nothing and returns None.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Conflict, NotFound
+from storage.columns import Clock
+from storage.limits import check_jobs, check_seconds, check_voices
+from storage.models import JobRow, VoiceRow
+from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, Usage, VoiceRecord, VoiceState
+from storage.sessions import Sessions, lock_guild
+from storage.usage import usage
+from storage.voices import insert_voice, new_row
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+UNANSWERED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
+FINISHED = (*UNANSWERED, JobState.DELIVERED)
+
+
+class JobRepository:
+    """Jobs. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def accept_clone(self, voice: NewVoice, job: NewJob, limits: GuildSettings) -> tuple[VoiceRecord, JobRecord]:
+        """Reserve the voice and accept the job that makes it, both or neither.
+
+        An interaction that comes again gets the job that it made the first time. Raises LimitReached for the limits of
+        `limits`, and Conflict for a taken name.
+        """
+        async with self._sessions.write() as session:
+            await lock_guild(session, voice.guild_id)
+            known = await _of_interaction(session, job)
+            if known is not None:
+                return await _voice_of(session, known), known.record()
+            now = self._clock()
+            await check_jobs(session, limits, job.member_id, now)
+            await check_voices(
+                session, voice.guild_id, voice.owner_id, limits.voices_per_member, limits.voices_per_guild
+            )
+            reserved = new_row(voice, VoiceState.CLONING, now)
+            await insert_voice(session, reserved)
+            accepted = await _insert(session, replace(job, voice_id=reserved.id), now)
+            return reserved.record(), accepted.record()
+
+    async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
+        """Accept a line of speech. An interaction that comes again gets the job that it made the first time.
+
+        Raises LimitReached for the limits of `limits`, and NotFound if the job's voice was deleted meanwhile.
+        """
+        async with self._sessions.write() as session:
+            await lock_guild(session, job.guild_id)
+            known = await _of_interaction(session, job)
+            if known is not None:
+                return known.record()
+            now = self._clock()
+            await check_jobs(session, limits, job.member_id, now)
+            await check_seconds(session, limits, job.member_id, job.expected_seconds, now)
+            if job.voice_id is not None:
+                await _check_voice(session, job.guild_id, job.voice_id)
+            return (await _insert(session, job, now)).record()
+
+    async def get(self, job_id: str) -> JobRecord:
+        """The job with this id, of any server. Raises NotFound."""
+        async with self._sessions.read() as session:
+            row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
+            if row is None:
+                raise NotFound("That job is no longer known. It was finished and tidied away, or deleted.")
+            return row.record()
+
+    async def queued(self) -> list[JobRecord]:
+        """The waiting jobs of all servers, in the order in which they were accepted."""
+        return await self._select(JobRow.state == JobState.QUEUED)
+
+    async def running(self) -> list[JobRecord]:
+        """The jobs of all servers that a worker holds."""
+        return await self._select(JobRow.state == JobState.RUNNING)
+
+    async def expired(self, now: datetime) -> list[JobRecord]:
+        """The running jobs of all servers whose holder has not renewed its lease in time."""
+        return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now)
+
+    async def unanswered(self) -> list[JobRecord]:
+        """The finished jobs of all servers whose answer has not reached anybody."""
+        return await self._select(JobRow.state.in_(UNANSWERED), JobRow.answered_at.is_(None))
+
+    async def of_member(
+        self, guild_id: int, member_id: int, *, states: Collection[JobState] = tuple(JobState), limit: int = 25
+    ) -> list[JobRecord]:
+        """A member's jobs in these states, newest first."""
+        return await self._select(
+            JobRow.guild_id == guild_id,
+            JobRow.member_id == member_id,
+            JobRow.state.in_(states),
+            newest_first=True,
+            limit=limit,
+        )
+
+    async def of_guild(
+        self, guild_id: int, states: Collection[JobState], *, limit: int | None = None
+    ) -> list[JobRecord]:
+        """A server's jobs in these states, in the order in which they were accepted."""
+        return await self._select(JobRow.guild_id == guild_id, JobRow.state.in_(states), limit=limit)
+
+    async def of_voice(self, guild_id: int, voice_id: int, states: Collection[JobState]) -> list[JobRecord]:
+        """The jobs that make a voice or speak with it, in these states, in the order in which they were accepted."""
+        return await self._select(JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.state.in_(states))
+
+    async def claim(self, job_id: str, owner: str, lease: timedelta) -> JobRecord | None:
+        """Take a queued job for `owner` and count the attempt. None if somebody else has it, or it is finished."""
+        now = self._clock()
+        return await self._move(
+            job_id,
+            (JobState.QUEUED,),
+            state=JobState.RUNNING,
+            attempts=JobRow.attempts + 1,
+            started_at=now,
+            lease_owner=owner,
+            lease_until=now + lease,
+        )
+
+    async def renew(self, job_ids: Collection[str], owner: str, lease: timedelta) -> set[str]:
+        """Hold these jobs for `lease` from now. The ids that `owner` still holds; the others are lost to it."""
+        held = (JobRow.id.in_(job_ids), JobRow.state == JobState.RUNNING, JobRow.lease_owner == owner)
+        async with self._sessions.write() as session:
+            renewed = update(JobRow).where(*held).values(lease_until=self._clock() + lease).returning(JobRow.id)
+            return set(await session.scalars(renewed))
+
+    async def ready(self, job_id: str, result: dict[str, Any]) -> JobRecord | None:
+        """A running job is done. `result["seconds"]`, if it is there, counts as the audio that was generated."""
+        seconds = float(result.get("seconds", 0.0))
+        return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, result=result, audio_seconds=seconds)
+
+    async def fail(self, job_id: str, kind: str, message: str) -> JobRecord | None:
+        """A job went wrong. `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member."""
+        return await self._finish(
+            job_id, UNFINISHED, JobState.FAILED, fault_kind=kind, fault_message=message, audio_seconds=0.0
+        )
+
+    async def cancel(self, job_id: str) -> JobRecord | None:
+        """Somebody does not want the job any more."""
+        return await self._finish(job_id, UNFINISHED, JobState.CANCELLED, audio_seconds=0.0)
+
+    async def requeue(self, job_id: str, *, refund_attempt: bool = False) -> JobRecord | None:
+        """A running job goes back to its place in the queue. With `refund_attempt` the attempt was not its fault."""
+        return await self._move(
+            job_id,
+            (JobState.RUNNING,),
+            state=JobState.QUEUED,
+            attempts=JobRow.attempts - int(refund_attempt),
+            started_at=None,
+            lease_owner=None,
+            lease_until=None,
+        )
+
+    async def answered(self, job_id: str, message_id: int | None) -> JobRecord | None:
+        """The answer has arrived: a ready job is delivered, a failed or cancelled one stays what it is.
+
+        The interaction's token is forgotten: nothing needs it any more. None if it was answered before.
+        """
+        async with self._sessions.write() as session:
+            row = await session.scalar(
+                select(JobRow)
+                .where(JobRow.id == job_id, JobRow.state.in_(UNANSWERED), JobRow.answered_at.is_(None))
+                .with_for_update()
+            )
+            if row is None:
+                return None
+            if row.state == JobState.READY:
+                row.state = JobState.DELIVERED
+            row.answered_at = self._clock()
+            row.message_id = message_id
+            row.interaction_token = None
+            return row.record()
+
+    async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:
+        """What a server, or one member of it, has had since then. See storage.usage."""
+        async with self._sessions.read() as session:
+            return await usage(session, guild_id, since, member_id)
+
+    async def delete_finished(self, before_by_guild: Mapping[int, datetime]) -> list[str]:
+        """Delete the jobs that finished before their server's moment, delivered or not. The ids of these jobs."""
+        deleted: list[str] = []
+        async with self._sessions.write() as session:
+            for guild_id, before in before_by_guild.items():
+                old = (JobRow.guild_id == guild_id, JobRow.state.in_(FINISHED), JobRow.finished_at < before)
+                deleted += await session.scalars(delete(JobRow).where(*old).returning(JobRow.id))
+        return deleted
+
+    async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
+        """Delete all jobs of a member, finished or not. The ids of these jobs."""
+        theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
+        async with self._sessions.write() as session:
+            return list(await session.scalars(delete(JobRow).where(*theirs).returning(JobRow.id)))
+
+    async def _select(
+        self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
+    ) -> list[JobRecord]:
+        order = JobRow.sequence.desc() if newest_first else JobRow.sequence.asc()
+        async with self._sessions.read() as session:
+            rows = await session.scalars(select(JobRow).where(*conditions).order_by(order).limit(limit))
+            return [row.record() for row in rows]
+
+    async def _finish(
+        self, job_id: str, before: Collection[JobState], after: JobState, **values: Any
+    ) -> JobRecord | None:
+        return await self._move(
+            job_id, before, state=after, finished_at=self._clock(), lease_owner=None, lease_until=None, **values
+        )
+
+    async def _move(self, job_id: str, before: Collection[JobState], **values: Any) -> JobRecord | None:
+        """Compare and set, in one statement."""
+        changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
+        async with self._sessions.write() as session:
+            row = await session.scalar(changed.returning(JobRow))
+            return row.record() if row else None
+
+
+async def _of_interaction(session: AsyncSession, job: NewJob) -> JobRow | None:
+    if job.interaction_id is None:
+        return None
+    return await session.scalar(
+        select(JobRow).where(JobRow.guild_id == job.guild_id, JobRow.interaction_id == job.interaction_id)
+    )
+
+
+async def _voice_of(session: AsyncSession, job: JobRow) -> VoiceRecord:
+    row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == job.guild_id, VoiceRow.id == job.voice_id))
+    if row is None:
+        raise Conflict("This was asked for before, and the voice has been deleted since. Please start again.")
+    return row.record()
+
+
+async def _check_voice(session: AsyncSession, guild_id: int, voice_id: int) -> None:
+    ready = (VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id, VoiceRow.state == VoiceState.READY)
+    if await session.scalar(select(VoiceRow.id).where(*ready)) is None:
+        raise NotFound("That voice has just been deleted. Please choose another one.")
+
+
+async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
+    row = JobRow(
+        id=job.id,
+        kind=job.kind,
+        state=JobState.QUEUED,
+        guild_id=job.guild_id,
+        channel_id=job.channel_id,
+        member_id=job.member_id,
+        order=job.order,
+        private=job.private,
+        voice_id=job.voice_id,
+        interaction_id=job.interaction_id,
+        interaction_token=job.interaction_token,
+        token_expires_at=job.token_expires_at,
+        attempts=0,
+        created_at=now,
+        audio_seconds=job.expected_seconds,
+    )
+    session.add(row)
+    await session.flush()
+    return row

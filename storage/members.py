@@ -1,0 +1,87 @@
+"""What is remembered of the members of each server: their default voice, and whether they are blocked."""
+
+from sqlalchemy import delete, false, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.columns import Clock
+from storage.models import MemberRow, ShareRow, VoiceRow
+from storage.records import MemberRecord
+from storage.sessions import Sessions, lock_guild
+
+
+class MemberRepository:
+    """Members. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def get(self, guild_id: int, member_id: int) -> MemberRecord:
+        """What is remembered of the member; a blank record for somebody unknown."""
+        async with self._sessions.read() as session:
+            row = await session.get(MemberRow, (guild_id, member_id))
+            return row.record() if row else MemberRecord(guild_id, member_id)
+
+    async def set_default_voice(self, guild_id: int, member_id: int, key: str | None) -> MemberRecord:
+        """Remember the voice that the member speaks with when none is named. `key`: a studio voice key."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            row.default_voice = key
+            return row.record()
+
+    async def block(self, guild_id: int, member_id: int, by: int, reason: str = "") -> MemberRecord:
+        """Keep the member from using Barkeep in this server. A second block replaces the reason."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            row.blocked_at = self._clock()
+            row.blocked_by = by
+            row.block_reason = reason
+            return row.record()
+
+    async def unblock(self, guild_id: int, member_id: int) -> MemberRecord:
+        """Let the member use Barkeep again."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            row.blocked_at = None
+            row.blocked_by = None
+            row.block_reason = ""
+            return row.record()
+
+    async def blocked(self, guild_id: int) -> list[MemberRecord]:
+        """Who is blocked in the server, the latest first."""
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(MemberRow)
+                .where(MemberRow.guild_id == guild_id, MemberRow.blocked_at.is_not(None))
+                .order_by(MemberRow.blocked_at.desc(), MemberRow.member_id)
+            )
+            return [row.record() for row in rows]
+
+    async def forget(self, guild_id: int, member_id: int) -> None:
+        """Forget the member, also where others shared a voice with them.
+
+        A block stays: it is the server's decision and not the member's data to delete, and otherwise a blocked member
+        could lift it by asking to be forgotten.
+        """
+        shared_with_them = (
+            ShareRow.is_role == false(),
+            ShareRow.subject_id == member_id,
+            ShareRow.voice_id.in_(select(VoiceRow.id).where(VoiceRow.guild_id == guild_id)),
+        )
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            await session.execute(delete(ShareRow).where(*shared_with_them))
+            row.default_voice = None
+            if row.blocked_at is None:
+                await session.delete(row)
+
+
+async def _row(session: AsyncSession, guild_id: int, member_id: int) -> MemberRow:
+    """The member's row, made if there is none. Holds the server's lock, so that two commands cannot both make it."""
+    await lock_guild(session, guild_id)
+    row = await session.get(MemberRow, (guild_id, member_id))
+    if row is None:
+        row = MemberRow(guild_id=guild_id, member_id=member_id, default_voice=None, block_reason="")
+        session.add(row)
+        await session.flush()
+    return row

@@ -1,0 +1,11 @@
+"""What Alembic runs: the migrations go over the connection that storage.migrations.upgrade hands in."""
+
+from alembic import context
+
+from storage.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+)
+with context.begin_transaction():
+    context.run_migrations()

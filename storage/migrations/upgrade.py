@@ -1,0 +1,41 @@
+"""Brings a database to the newest schema, over the connections that Barkeep uses anyway."""
+
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from errors import Unavailable
+from storage.sessions import Sessions, told
+
+_LOCK = 0x6261726B6565  # "barkee": any number will do, if every Barkeep takes the same
+_log = structlog.get_logger(__name__)
+
+
+async def upgrade(sessions: Sessions) -> None:
+    """Run the missing migrations, all or none. Two processes that start together wait for each other.
+
+    Raises Unavailable if the database cannot be reached, or was made by a newer Barkeep.
+    """
+    try:
+        with told():
+            async with sessions.writing_engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+    except CommandError as fault:
+        _log.error("migration_fault", reason=str(fault))
+        raise Unavailable(
+            "The database was made by a newer Barkeep than this one. "
+            "Start that one again, or restore the backup that was made before the upgrade."
+        ) from fault
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,189 @@
+"""Connections and transactions, and the one place where a database's faults become sentences. It knows no query."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import structlog
+from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types
+    DeadlockDetectedError,
+    DiskFullError,
+    InterfaceError,
+    LockNotAvailableError,
+    PostgresError,
+    SerializationError,
+)
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from errors import Unavailable
+from storage.models import GuildRow
+
+BUSY = "Something else is using Barkeep's database right now. Please try again in a moment."
+FULL = (
+    "The disk of the machine that Barkeep runs on is full, so nothing can be stored. "
+    "Please tell the person who runs Barkeep."
+)
+AWAY = (
+    "Barkeep's database cannot be used at the moment. Please try again in a few minutes; "
+    "if that does not help, tell the person who runs Barkeep."
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Sessions:
+    """Transactions on one database.
+
+    On SQLite a write transaction takes the write lock when it begins (BEGIN IMMEDIATE): two writers wait for each other
+    instead of failing half-way. The writers of one process queue up in front of it, because SQLite's own waiting is a
+    poll that is slow and unfair. `busy_timeout` is how many seconds a transaction waits for a lock on either database.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        self.engine = _engine(url, busy_timeout)
+        self.writing_engine = self.engine.execution_options(writes=True)
+        self._readers = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writers = async_sessionmaker(self.writing_engine, expire_on_commit=False)
+        self._busy_timeout = busy_timeout
+        self._one_writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A consistent view. Raises Unavailable if the database is locked, full or away."""
+        with told():
+            async with self._readers.begin() as session:
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A transaction, committed at the end and rolled back by any exception. Raises Unavailable as `read` does."""
+        with told():
+            async with self._turn(), self._writers.begin() as session:
+                yield session
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._busy_timeout):
+                await self._one_writer.acquire()
+        except TimeoutError as fault:
+            raise Unavailable(BUSY) from fault
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+async def lock_guild(session: AsyncSession, guild_id: int) -> None:
+    """Take the server's write lock until the transaction ends, and make its row if this is its first.
+
+    Whoever counts before inserting takes this lock first: two commands at once cannot both see the last free place.
+    """
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    row = insert(GuildRow).values(guild_id=guild_id, revision=1)
+    await session.execute(
+        row.on_conflict_do_update(index_elements=[GuildRow.guild_id], set_={"revision": GuildRow.revision + 1})
+    )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn a database's faults into Unavailable; the log gets the reason. A broken constraint passes: that is news."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeout, PostgresError, InterfaceError, OSError) as fault:
+        _log.error("database_fault", kind=type(fault).__name__, reason=str(getattr(fault, "orig", None) or fault))
+        raise Unavailable(_sentence(fault)) from fault
+
+
+def _sentence(fault: BaseException) -> str:
+    causes = list(_causes(fault))
+    codes = {cause.sqlite_errorcode & 0xFF for cause in causes if isinstance(cause, sqlite3.Error) and _has_code(cause)}
+    if codes & {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return BUSY
+    if any(isinstance(cause, LockNotAvailableError | DeadlockDetectedError | SerializationError) for cause in causes):
+        return BUSY
+    if sqlite3.SQLITE_FULL in codes or any(isinstance(cause, DiskFullError) for cause in causes):
+        return FULL
+    return AWAY
+
+
+def _has_code(fault: sqlite3.Error) -> bool:
+    """Faults that Python itself raises, such as "Cannot operate on a closed database", have no code."""
+    return hasattr(fault, "sqlite_errorcode")
+
+
+def _causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The fault, what the driver raised, and what that was raised from."""
+    while fault is not None:
+        yield fault
+        fault = getattr(fault, "orig", None) or fault.__cause__
+
+
+def _engine(url: str, busy_timeout: float) -> AsyncEngine:
+    try:
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite":
+            return _sqlite_engine(address, busy_timeout)
+        if address.get_backend_name() == "postgresql":
+            return _postgres_engine(address, busy_timeout)
+    except (ArgumentError, NoSuchModuleError) as fault:
+        raise Unavailable(_BAD_URL) from fault
+    raise Unavailable(_BAD_URL)
+
+
+_BAD_URL = (
+    "DATABASE_URL cannot be used. Leave it empty for SQLite, or write it like "
+    "postgresql+asyncpg://user:password@host/database."
+)
+
+
+def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": busy_timeout}, hide_parameters=True
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: object) -> None:  # an adapter of SQLAlchemy without a public type
+        connection.isolation_level = None  # the driver would begin transactions by itself, and too late
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what a member had deleted is overwritten, not only unlinked
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
+    return create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        connect_args={
+            "timeout": 10,
+            "command_timeout": 60,
+            "server_settings": {"application_name": "barkeep", "lock_timeout": str(round(busy_timeout * 1000))},
+        },
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )

@@ -1,0 +1,231 @@
+"""The voices of each server: rows only. It knows nothing of their files, nor who may manage them."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, false, func, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Conflict, NotFound
+from storage.columns import Clock
+from storage.limits import check_voices
+from storage.models import MemberRow, ShareRow, VoiceRow
+from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
+from storage.sessions import Sessions, lock_guild
+
+Voices = list[VoiceRecord]  # the repository's method `list` hides the type inside the class
+
+
+def name_key(name: str) -> str:
+    """What decides whether two names are the same: compatible characters and capitals make no difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def voice_key(voice_id: int) -> str:
+    """The key under which members' default voices name a voice of the library."""
+    return f"v:{voice_id}"
+
+
+class VoiceRepository:
+    """Voices. Every method raises NotFound for a voice that is not in that server, and Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def get(self, guild_id: int, voice_id: int) -> VoiceRecord:
+        """The voice with this number."""
+        async with self._sessions.read() as session:
+            return (await _row(session, guild_id, voice_id)).record()
+
+    async def find(self, guild_id: int, name: str) -> VoiceRecord | None:
+        """The voice with this name, in any state, or None."""
+        async with self._sessions.read() as session:
+            row = await session.scalar(
+                select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.name_key == name_key(name))
+            )
+            return row.record() if row else None
+
+    async def list(
+        self,
+        guild_id: int,
+        viewer: Viewer | None,
+        *,
+        query: str = "",
+        owner_id: int | None = None,
+        ready_only: bool = True,
+        limit: int = 25,
+        offset: int = 0,
+    ) -> tuple[Voices, int]:
+        """A page of the voices that `viewer` may speak with, by name, and how many there are on all pages.
+
+        `query` is looked for anywhere in the names. A viewer of None sees everything (for moderation).
+        """
+        wanted = [VoiceRow.guild_id == guild_id, _visible(viewer)]
+        if query:
+            wanted.append(VoiceRow.name_key.contains(name_key(query), autoescape=True))
+        if owner_id is not None:
+            wanted.append(VoiceRow.owner_id == owner_id)
+        if ready_only:
+            wanted.append(VoiceRow.state == VoiceState.READY)
+        async with self._sessions.read() as session:
+            total = await session.scalar(select(func.count()).select_from(VoiceRow).where(*wanted))
+            page = select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key, VoiceRow.id).limit(limit).offset(offset)
+            return [row.record() for row in await session.scalars(page)], total or 0
+
+    async def of_person(self, guild_id: int, member_id: int) -> Voices:
+        """The voices that a member owns, and those in which the member is heard, in any state, oldest first."""
+        about_them = or_(VoiceRow.owner_id == member_id, VoiceRow.speaker_id == member_id)
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(VoiceRow).where(VoiceRow.guild_id == guild_id, about_them).order_by(VoiceRow.id)
+            )
+            return [row.record() for row in rows]
+
+    async def add(
+        self, new: NewVoice, models: VoiceModels, *, has_clip: bool, member_limit: int, guild_limit: int
+    ) -> VoiceRecord:
+        """Add a voice that is ready at once (an import); put its files in place next.
+
+        Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name.
+        """
+        async with self._sessions.write() as session:
+            await lock_guild(session, new.guild_id)
+            await check_voices(session, new.guild_id, new.owner_id, member_limit, guild_limit)
+            row = new_row(new, VoiceState.READY, self._clock())
+            _set_models(row, models)
+            row.has_clip = has_clip
+            await insert_voice(session, row)
+            return row.record()
+
+    async def make_ready(
+        self, guild_id: int, voice_id: int, models: VoiceModels, report: dict[str, Any] | None, *, has_clip: bool
+    ) -> VoiceRecord:
+        """The voice's files are in place: it can speak from now on. Harmless to do again."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, voice_id)
+            row.state = VoiceState.READY
+            row.report = report
+            row.has_clip = has_clip
+            _set_models(row, models)
+            return row.record()
+
+    async def set_models(self, guild_id: int, voice_id: int, models: VoiceModels) -> VoiceRecord:
+        """The voice's prompt was made anew by other models."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, voice_id)
+            _set_models(row, models)
+            return row.record()
+
+    async def rename(self, guild_id: int, voice_id: int, name: str) -> VoiceRecord:
+        """Give the voice another name. Raises Conflict if it is taken."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, voice_id)
+            row.name = name
+            row.name_key = name_key(name)
+            await _flush_name(session, name)
+            return row.record()
+
+    async def describe(self, guild_id: int, voice_id: int, description: str) -> VoiceRecord:
+        """Give the voice another description."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, voice_id)
+            row.description = description
+            return row.record()
+
+    async def share(
+        self,
+        guild_id: int,
+        voice_id: int,
+        visibility: Visibility,
+        member_ids: frozenset[int],
+        role_ids: frozenset[int],
+    ) -> VoiceRecord:
+        """Decide who may speak with the voice. The members and roles replace those chosen before."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, guild_id)
+            row = await _row(session, guild_id, voice_id)
+            row.visibility = visibility
+            kept = {(share.is_role, share.subject_id): share for share in row.shares}
+            chosen = {(False, member_id) for member_id in member_ids} | {(True, role_id) for role_id in role_ids}
+            row.shares = [
+                kept.get((is_role, subject_id)) or ShareRow(is_role=is_role, subject_id=subject_id)
+                for is_role, subject_id in sorted(chosen)
+            ]
+            return row.record()
+
+    async def delete(self, guild_id: int, voice_id: int) -> VoiceRecord:
+        """Delete the voice, wherever it was somebody's default too; remove its files next. The voice as it was."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, voice_id)
+            record = row.record()
+            await session.execute(delete(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))
+            await session.execute(
+                update(MemberRow)
+                .where(MemberRow.guild_id == guild_id, MemberRow.default_voice == voice_key(voice_id))
+                .values(default_voice=None)
+            )
+            return record
+
+
+def new_row(new: NewVoice, state: VoiceState, now: datetime) -> VoiceRow:
+    """A row for a voice that only its owner may use."""
+    return VoiceRow(
+        guild_id=new.guild_id,
+        owner_id=new.owner_id,
+        speaker_id=new.speaker_id,
+        name=new.name,
+        name_key=name_key(new.name),
+        language=new.language,
+        description=new.description,
+        state=state,
+        visibility=Visibility.OWNER,
+        has_clip=False,
+        created_at=now,
+        shares=[],
+    )
+
+
+async def insert_voice(session: AsyncSession, row: VoiceRow) -> None:
+    """Insert the row, which gives it its number. Raises Conflict if the name is taken."""
+    session.add(row)
+    await _flush_name(session, row.name)
+
+
+async def _row(session: AsyncSession, guild_id: int, voice_id: int) -> VoiceRow:
+    row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))
+    if row is None:
+        raise NotFound("That voice does not exist here. It may just have been deleted.")
+    return row
+
+
+async def _flush_name(session: AsyncSession, name: str) -> None:
+    try:
+        await session.flush()
+    except IntegrityError as fault:
+        raise Conflict(f"There is already a voice called {name} here. Please choose another name.") from fault
+
+
+def _set_models(row: VoiceRow, models: VoiceModels) -> None:
+    row.model = models.model
+    row.hubert = models.hubert
+    row.quantizer = models.quantizer
+
+
+def _visible(viewer: Viewer | None) -> ColumnElement[bool]:
+    """The rule of Visibility, as SQL."""
+    if viewer is None or viewer.is_moderator:
+        return true()
+    for_them = VoiceRow.shares.any(
+        or_(
+            (ShareRow.is_role == false()) & (ShareRow.subject_id == viewer.member_id),
+            (ShareRow.is_role == true()) & ShareRow.subject_id.in_(viewer.role_ids),
+        )
+    )
+    return or_(
+        VoiceRow.owner_id == viewer.member_id,
+        VoiceRow.visibility == Visibility.EVERYONE,
+        (VoiceRow.visibility == Visibility.CHOSEN) & for_them,
+    )
