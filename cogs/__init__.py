@@ -1,0 +1,1 @@
+"""Discord and nothing else: commands, buttons, replies. The rules of the house are the studio's."""

@@ -1,0 +1,69 @@
+"""The answer to a finished job as a Discord message, ready to be sent more than once. It does not send."""
+
+import asyncio
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from cogs.picture import waveform_png
+from cogs.render import file_stem, render_card, render_fault, render_speech
+from cogs.views import Discard, Hear, Repeat
+from storage.records import JobKind, JobState
+from studio.values import Outcome
+
+PICTURE = "waveform.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Text, at most one embed, and files as (name, bytes): each attempt to send needs fresh file objects."""
+
+    content: str
+    embed: discord.Embed | None = None
+    attachments: tuple[tuple[str, bytes], ...] = ()
+    buttons: tuple[discord.ui.Item[Any], ...] = ()
+
+    def files(self) -> list[discord.File]:
+        """New file objects."""
+        return [discord.File(io.BytesIO(data), filename=name) for name, data in self.attachments]
+
+    def embeds(self) -> list[discord.Embed]:
+        """The embed as a list."""
+        return [] if self.embed is None else [self.embed]
+
+
+async def answer_to(outcome: Outcome) -> Answer:
+    """What the member gets for a job that is ready, failed or cancelled."""
+    job = outcome.job
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        return Answer(render_fault(job))
+    if job.kind is JobKind.SPEECH:
+        return await _speech(outcome)
+    return await _card(outcome)
+
+
+async def _speech(outcome: Outcome) -> Answer:
+    if outcome.audio is None:
+        return Answer("⚠️ This recording is no longer kept. Please ask for it again with /say.")
+    sound = await asyncio.to_thread(outcome.audio.read_bytes)
+    stem = file_stem(outcome.voice.name if outcome.voice is not None else "voice")
+    return Answer(
+        render_speech(outcome.job, outcome.voice),
+        attachments=((f"{stem}.ogg", sound),),
+        buttons=(Repeat(outcome.job.id), Discard(outcome.job.id)),
+    )
+
+
+async def _card(outcome: Outcome) -> Answer:
+    record = outcome.voice.record if outcome.voice is not None else None
+    if record is None:
+        return Answer("🎤 The voice was made, and deleted again since.")
+    embed = render_card(record)
+    attachments: tuple[tuple[str, bytes], ...] = ()
+    if record.report is not None:
+        picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
+        embed.set_image(url=f"attachment://{PICTURE}")
+        attachments = ((PICTURE, picture),)
+    return Answer("", embed, attachments, (Hear(record.id),) if record.has_clip else ())

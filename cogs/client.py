@@ -1,0 +1,109 @@
+"""The bot: connects Discord to one studio, loads the cogs, syncs commands, keeps house. No commands of its own.
+
+It does not know how a studio is made; `open_studio` does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands, tasks
+
+from cogs.consent import ConsentButton
+from cogs.delivery import DiscordCourier
+from cogs.job_buttons import Cancel, Fetch
+from cogs.tree import BarkeepTree, digest_of
+from cogs.views import Discard, Hear, Repeat
+from errors import BarkeepError
+from studio.house import Studio
+from studio.values import Courier
+
+log = structlog.get_logger(__name__)
+
+EXTENSIONS = ("cogs.clone", "cogs.say", "cogs.jobs", "cogs.help")
+UPKEEP_SECONDS = 30.0
+
+OpenStudio = Callable[[Courier], Awaitable[Studio]]
+
+
+class Barkeep(commands.AutoShardedBot):
+    """A Discord client with a studio behind it.
+
+    `open_studio` is awaited once, after login and before the gateway opens, with the courier that brings answers.
+    `command_digest` is the file that remembers which commands Discord has; without one they are synced at every start.
+    """
+
+    studio: Studio
+    courier: DiscordCourier
+
+    def __init__(
+        self, open_studio: OpenStudio, *, command_digest: Path | None = None, shard_count: int | None = None
+    ) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            tree_cls=BarkeepTree,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_contexts=app_commands.AppCommandContext(guild=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True),
+            max_messages=None,
+            shard_count=shard_count,
+        )
+        self._open_studio = open_studio
+        self._command_digest = command_digest
+
+    async def setup_hook(self) -> None:
+        """Open the studio, load the cogs, sync the commands, and take up what an earlier run left behind."""
+        self.courier = DiscordCourier(self)
+        self.studio = await self._open_studio(self.courier)
+        self.add_dynamic_items(Repeat, Discard, Hear, Cancel, Fetch, ConsentButton)
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+        await self._sync_commands()
+        await self.studio.start()
+        self._upkeep.start()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was removed from a server: nothing of it is kept."""
+        await self.studio.admin.guild_removed(guild.id)
+
+    async def close(self) -> None:
+        """Stop taking work, close the studio, then the connection. Safe to call twice."""
+        if self.is_closed():
+            return
+        self._upkeep.cancel()
+        if hasattr(self, "studio"):
+            await self.courier.close()
+            await self.studio.close()
+        await super().close()
+
+    async def _sync_commands(self) -> None:
+        """Tell Discord the commands only if they changed: it allows 200 creations a day."""
+        if self.application_id is None:
+            raise RuntimeError("setup_hook runs after login, which tells the application id")
+        digest = digest_of(self.tree, self.application_id)
+        if self._command_digest is not None and await asyncio.to_thread(_read, self._command_digest) == digest:
+            return
+        await self.tree.sync()
+        log.info("commands_synced", digest=digest[:12])
+        if self._command_digest is not None:
+            await asyncio.to_thread(self._command_digest.write_text, digest, "utf-8")
+
+    @tasks.loop(seconds=UPKEEP_SECONDS)
+    async def _upkeep(self) -> None:
+        """Leases, expired consent requests, retention. A fault here is logged and tried again next time."""
+        try:
+            await self.studio.upkeep()
+        except BarkeepError as fault:
+            log.warning("upkeep_failed", reason=fault.message)
+        except Exception:
+            log.exception("upkeep_failed")
+
+
+def _read(path: Path) -> str | None:
+    """The text of a file, or None if there is none."""
+    return path.read_text("utf-8") if path.exists() else None

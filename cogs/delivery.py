@@ -1,0 +1,151 @@
+"""Brings answers to members: by the interaction, else in the channel, else by direct message.
+
+It implements `studio.values.Courier`. It does not know why a job ended as it did, and it keeps nothing.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+import discord
+import structlog
+
+from cogs.answers import Answer, answer_to
+from cogs.faults import token_is_gone
+from cogs.progress import EDIT_SECONDS, Progress
+from cogs.render import CONTENT_LIMIT, render_update
+from cogs.ui import persistent_view
+from errors import Unavailable
+from storage.records import JobRecord
+from studio.values import Delivery, Outcome, Update
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+log = structlog.get_logger(__name__)
+
+_ORIGINAL = cast(int, "@original")
+"""Discord's name for an interaction's first answer, where a message id would stand."""
+_NOBODY = discord.AllowedMentions.none()
+_CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class DiscordCourier:
+    """Implements `studio.values.Courier`. `edit_seconds` is the least time between two progress edits of a job."""
+
+    def __init__(self, client: "Barkeep", *, edit_seconds: float = EDIT_SECONDS) -> None:
+        self._client = client
+        self._progress = Progress(self._show, every=edit_seconds)
+
+    async def update(self, job: JobRecord, update: Update) -> None:
+        """Show news in the answer to the member's command, at most once in a few seconds. Never raises."""
+        if _answerable(job):
+            self._progress.put(job, update)
+
+    async def deliver(self, outcome: Outcome) -> Delivery | None:
+        """Bring the answer by the first way that works; None if none does.
+
+        A private answer never goes to the channel. Raises Unavailable if Discord or the network failed in a
+        way that may pass. Doing it again is harmless: the interaction's answer is edited in place, and other
+        messages carry a nonce made of the job's id.
+        """
+        job = outcome.job
+        await self._progress.finish(job.id)
+        answer = await answer_to(outcome)
+        for way in (self._by_interaction, self._by_channel, self._direct):
+            try:
+                delivery = await way(job, answer)
+            except discord.HTTPException as fault:
+                if _may_pass(fault):
+                    raise Unavailable("Discord did not take the answer. It will be tried again.") from fault
+                log.info("way_closed", job_id=job.id, way=way.__name__, status=fault.status, code=fault.code)
+            except _CONNECTION as fault:
+                raise Unavailable("Discord cannot be reached. It will be tried again.") from fault
+            else:
+                if delivery is not None:
+                    return delivery
+        return None
+
+    async def close(self) -> None:
+        """Stop showing news."""
+        await self._progress.close()
+
+    async def _by_interaction(self, job: JobRecord, answer: Answer) -> Delivery | None:
+        if not _answerable(job):
+            return None
+        message = await self._webhook(job).edit_message(
+            _ORIGINAL,
+            content=answer.content or None,
+            embeds=answer.embeds(),
+            attachments=answer.files(),
+            view=persistent_view(*answer.buttons) if answer.buttons else None,
+            allowed_mentions=_NOBODY,
+        )
+        return Delivery("interaction", message.id)
+
+    async def _by_channel(self, job: JobRecord, answer: Answer) -> Delivery | None:
+        if job.private:
+            return None
+        channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+        message = await self._send(channel, job, answer, answer.buttons)
+        return Delivery("channel", message.id)
+
+    async def _direct(self, job: JobRecord, answer: Answer) -> Delivery | None:
+        # Without buttons: they act on a server's voices, and a direct message belongs to no server.
+        user = self._client.get_user(job.member_id) or await self._client.fetch_user(job.member_id)
+        message = await self._send(user, job, answer, ())
+        return Delivery("direct", message.id)
+
+    async def _send(
+        self,
+        target: discord.abc.Messageable,
+        job: JobRecord,
+        answer: Answer,
+        buttons: tuple[discord.ui.Item[Any], ...],
+    ) -> discord.Message:
+        options: dict[str, Any] = {"view": persistent_view(*buttons)} if buttons else {}
+        return await target.send(
+            f"<@{job.member_id}> {answer.content}"[:CONTENT_LIMIT],
+            embeds=answer.embeds(),
+            files=answer.files(),
+            nonce=_nonce(job),
+            allowed_mentions=_NOBODY,
+            **options,
+        )
+
+    async def _show(self, job: JobRecord, update: Update) -> bool:
+        """Edit the waiting message. False when its interaction is over."""
+        if not _answerable(job):
+            return False
+        try:
+            await self._webhook(job).edit_message(_ORIGINAL, content=render_update(update), allowed_mentions=_NOBODY)
+        except discord.HTTPException as fault:
+            log.info("news_not_shown", job_id=job.id, status=fault.status, code=fault.code)
+            return not token_is_gone(fault) and fault.status != 404
+        except _CONNECTION as fault:
+            log.info("news_not_shown", job_id=job.id, reason=type(fault).__name__)
+        return True
+
+    def _webhook(self, job: JobRecord) -> discord.Webhook:
+        if self._client.application_id is None or job.interaction_token is None:
+            raise RuntimeError("answers are brought after login, for jobs that came by an interaction")
+        return discord.Webhook.partial(self._client.application_id, job.interaction_token, client=self._client)
+
+
+def _answerable(job: JobRecord) -> bool:
+    """Whether the token of the job's interaction is still good."""
+    return (
+        job.interaction_token is not None
+        and job.token_expires_at is not None
+        and discord.utils.utcnow() < job.token_expires_at
+    )
+
+
+def _may_pass(fault: discord.HTTPException) -> bool:
+    """Whether trying again later makes sense."""
+    return fault.status == 429 or fault.status >= 500
+
+
+def _nonce(job: JobRecord) -> str:
+    """Discord refuses a second message with the same nonce for a few minutes; 25 characters at most."""
+    return hashlib.sha256(job.id.encode()).hexdigest()[:25]

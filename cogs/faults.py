@@ -1,0 +1,74 @@
+"""How faults are told to the person who pressed something. Knows Discord's interactions; nothing of what was asked."""
+
+import secrets
+
+import discord
+import structlog
+from discord import app_commands
+
+from errors import BarkeepError, NotAllowed, Unavailable
+
+log = structlog.get_logger(__name__)
+
+_TOKEN_GONE = frozenset({10015, 10062, 40060, 50027})
+"""Unknown webhook, unknown interaction, already acknowledged, invalid webhook token: nobody can be answered there."""
+
+
+def as_barkeep(error: BaseException) -> BarkeepError | None:
+    """The expected fault behind what discord.py caught, or None for an unknown one."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    if isinstance(error, BarkeepError):
+        return error
+    if isinstance(error, (app_commands.NoPrivateMessage, app_commands.CheckFailure)):
+        return NotAllowed("You may not use this command here.")
+    if isinstance(error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)):
+        return Unavailable("My commands have just changed. Please try again in a minute.")
+    if isinstance(error, app_commands.TransformerError):
+        return BarkeepError("One of the options cannot be read. Please check what you typed.")
+    if isinstance(error, discord.HTTPException) and (error.status == 429 or error.status >= 500):
+        return Unavailable("Discord is having trouble at the moment. Please try again in a minute.")
+    return None
+
+
+async def answer_fault(interaction: discord.Interaction, error: BaseException) -> None:
+    """Tell the member what went wrong, to their eyes only. Never raises.
+
+    An unknown fault is logged with its traceback under a reference id, and the member gets that id.
+    """
+    if token_is_gone(error):
+        log.info("interaction_gone", interaction_id=interaction.id)
+        return
+    known = as_barkeep(error)
+    if known is not None:
+        sentence = known.message
+        log.info("refused", kind=type(known).__name__, interaction_id=interaction.id)
+    else:
+        reference = secrets.token_hex(4)
+        sentence = f"Sorry, something went wrong on my side. If it keeps happening, tell the owner: {reference}."
+        log.error("unknown_fault", reference=reference, interaction_id=interaction.id, exc_info=error)
+    try:
+        await say_privately(interaction, sentence)
+    except discord.HTTPException as fault:
+        log.info("fault_not_told", interaction_id=interaction.id, status=fault.status, code=fault.code)
+
+
+async def say_privately(interaction: discord.Interaction, sentence: str) -> None:
+    """Answer with a sentence that only the member sees, whatever was answered before.
+
+    A public "thinking" message is taken away first, because its first follow-up would be public too.
+    """
+    text = discord.utils.escape_mentions(sentence)[:2000]
+    if not interaction.response.is_done():
+        await interaction.response.send_message(text, ephemeral=True)
+        return
+    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.delete_original_response()
+    await interaction.followup.send(text, ephemeral=True)
+
+
+def token_is_gone(error: BaseException) -> bool:
+    """Whether Discord refused because the interaction is over, so that no answer can reach it."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    return isinstance(error, discord.HTTPException) and (error.code in _TOKEN_GONE or error.status == 401)

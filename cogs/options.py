@@ -1,0 +1,78 @@
+"""Options that several commands share: languages, voices as they are typed, and what is mentioned in a text."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import discord
+import structlog
+from discord import app_commands
+
+from cloning.text import LANGUAGES
+from cogs.checks import actor_of
+from errors import BarkeepError
+
+log = structlog.get_logger(__name__)
+
+MAX_CHOICES = 25
+CHOICE_LENGTH = 100
+NAME_LENGTH = 32
+DESCRIPTION_LENGTH = 200
+TEXT_LENGTH = 4000
+MAX_TEMPERATURE = 1.5
+MAX_SEED = 2**31 - 1
+
+NameOption = Annotated[str, app_commands.Range[str, 1, NAME_LENGTH]]
+LANGUAGE_CHOICES = [app_commands.Choice(name=name, value=code) for code, name in LANGUAGES.items()]
+
+_MEMBER = re.compile(r"<@!?(\d{1,20})>")
+_LOOKUPS = 5
+
+
+async def voice_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
+    """Voices of this server that the member may use, the likeliest first. Never raises: then there are no choices."""
+    try:
+        voices = await interaction.client.studio.library.search(actor_of(interaction), current, limit=MAX_CHOICES)
+        return [
+            app_commands.Choice(name=voice.name[:CHOICE_LENGTH], value=voice.key)
+            for voice in voices[:MAX_CHOICES]
+            if len(voice.key) <= CHOICE_LENGTH
+        ]
+    except BarkeepError as fault:
+        log.info("no_choices", reason=fault.message)
+    except Exception:
+        log.exception("no_choices")
+    return []
+
+
+async def names_in(
+    text: str, guild: discord.Guild | None, known: Iterable[discord.abc.User | discord.Role] = ()
+) -> dict[str, str]:
+    """Id -> display name for what `text` mentions: members, roles and channels of this server.
+
+    `known` are looked at first. At most a few members are asked from Discord; who cannot be found stays unnamed.
+    """
+    names = {str(thing.id): _name_of(thing) for thing in known}
+    if guild is None:
+        return names
+    for thing in (*guild.roles, *guild.channels, *guild.threads):
+        if str(thing.id) in text:
+            names.setdefault(str(thing.id), thing.name)
+    unknown = [found for found in dict.fromkeys(_MEMBER.findall(text)) if found not in names]
+    for found in unknown[:_LOOKUPS]:
+        member = await _member(guild, int(found))
+        if member is not None:
+            names[found] = member.display_name
+    return names
+
+
+def _name_of(thing: discord.abc.User | discord.Role) -> str:
+    return thing.name if isinstance(thing, discord.Role) else thing.display_name
+
+
+async def _member(guild: discord.Guild, member_id: int) -> discord.Member | None:
+    """The member, from the cache or from Discord; None if there is none or Discord does not say."""
+    try:
+        return guild.get_member(member_id) or await guild.fetch_member(member_id)
+    except discord.HTTPException:
+        return None

@@ -1,0 +1,82 @@
+"""/say and the message menu "Say this": words in, a queued line of speech out. The answer comes by the courier."""
+
+from collections.abc import Iterable
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.client import Barkeep
+from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, names_in, voice_choices
+from errors import InvalidInput
+from studio.values import SayOrder, Update
+
+Interaction = discord.Interaction[Barkeep]
+
+
+class Say(commands.Cog):
+    """Speech by command and from messages."""
+
+    def __init__(self, bot: Barkeep) -> None:
+        self.bot = bot
+        self._menu = app_commands.ContextMenu(name="Say this", callback=self.say_this)
+
+    async def cog_load(self) -> None:
+        """Context menus do not belong to cogs by themselves."""
+        self.bot.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take the menu away with the cog."""
+        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+
+    @app_commands.command(name="say", description="Say something in one of this server's voices")
+    @app_commands.describe(
+        text="What to say; [laughs] and [sighs] work too",
+        voice="Whose voice; your default voice if you leave it out",
+        language="The language of the text; the voice's own if you leave it out",
+        temperature="How lively: 0 is always the same, 0.7 is usual, 1.5 is wild",
+        seed="The same seed, voice and text give the same recording",
+        private="Only you hear it",
+    )
+    @app_commands.choices(language=LANGUAGE_CHOICES)
+    @app_commands.autocomplete(voice=voice_choices)
+    async def say(
+        self,
+        interaction: Interaction,
+        text: app_commands.Range[str, 1, TEXT_LENGTH],
+        voice: app_commands.Range[str, 1, 100] | None = None,
+        language: str | None = None,
+        temperature: app_commands.Range[float, 0.0, MAX_TEMPERATURE] | None = None,
+        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        private: bool = False,
+    ) -> None:
+        """Queue the words."""
+        order = SayOrder(text, voice, language, temperature, seed, private)
+        await self._submit(interaction, order)
+
+    async def say_this(self, interaction: Interaction, message: discord.Message) -> None:
+        """Queue a message's words in the member's default voice."""
+        if not message.content.strip():
+            raise InvalidInput("That message has no words to say. Choose one with text.")
+        await self._submit(interaction, SayOrder(message.content), (*message.mentions, *message.role_mentions))
+
+    async def _submit(
+        self,
+        interaction: Interaction,
+        order: SayOrder,
+        mentioned: Iterable[discord.abc.User | discord.Role] = (),
+    ) -> None:
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        await interaction.response.defer(ephemeral=order.private, thinking=True)
+        names = await names_in(order.text, interaction.guild, mentioned)
+        receipt = await self.bot.studio.speech.submit(
+            actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction)
+        )
+        await self.bot.courier.update(receipt.job, Update(position=receipt.position))
+
+
+async def setup(bot: Barkeep) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(Say(bot))

@@ -1,0 +1,30 @@
+"""The command tree of Barkeep: every fault of a command ends here, and becomes one sentence for the member."""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+
+from cogs.faults import answer_fault
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+
+class BarkeepTree(app_commands.CommandTree["Barkeep"]):
+    """Answers faults."""
+
+    async def on_error(
+        self, interaction: "discord.Interaction[Barkeep]", error: app_commands.AppCommandError, /
+    ) -> None:
+        """One private sentence for an expected fault; an apology with a reference id for any other."""
+        await answer_fault(interaction, error)
+
+
+def digest_of(tree: app_commands.CommandTree[Any], application_id: int) -> str:
+    """A hash of all commands as Discord would store them, for one application."""
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    body = json.dumps([application_id, sorted(payload, key=lambda command: (command["type"], command["name"]))])
+    return hashlib.sha256(body.encode()).hexdigest()

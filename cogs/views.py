@@ -1,0 +1,87 @@
+"""The buttons that outlive a restart: what they do is written in their ids. They ask the studio; it decides."""
+
+import asyncio
+import io
+import re
+from typing import Any, Self
+
+import discord
+
+from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.render import file_stem
+from cogs.ui import guarded
+from studio.values import Update
+
+Interaction = discord.Interaction[Any]
+Button = discord.ui.Button[discord.ui.View]
+
+
+class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,64})"):
+    """Say the same words again with a new seed; the answer goes where the first one went."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(discord.ui.Button(label="Repeat", emoji="🔁", custom_id=f"repeat:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(match["job"])
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """A new job by whoever pressed."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        hidden = interaction.message is not None and interaction.message.flags.ephemeral
+        await interaction.response.defer(ephemeral=hidden, thinking=True)
+        bot = interaction.client
+        receipt = await bot.studio.speech.repeat(
+            actor, self.job_id, origin_of(interaction), max_bytes=upload_limit(interaction)
+        )
+        await bot.courier.update(receipt.job, Update(position=receipt.position))
+
+
+class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1,64})"):
+    """Delete an answer: the message here, and the recording in the studio."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(discord.ui.Button(label="Delete", emoji="🗑️", custom_id=f"discard:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(match["job"])
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """For whoever asked for it, and for moderators."""
+        await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+
+
+class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,19})"):
+    """Send the reference clip of a voice to whoever may use it, for their ears only."""
+
+    def __init__(self, voice_id: int) -> None:
+        super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice_id}"))
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """The clip as a file."""
+        actor, key = actor_of(interaction), f"v:{self.voice_id}"
+        require_attachments(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        library = interaction.client.studio.library
+        voice, path = await library.resolve(actor, key), await library.clip(actor, key)
+        sound = io.BytesIO(await asyncio.to_thread(path.read_bytes))
+        name = f"{file_stem(voice.name)}-clip{path.suffix}"
+        await interaction.followup.send(file=discord.File(sound, filename=name), ephemeral=True)
