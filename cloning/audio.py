@@ -27,6 +27,7 @@ from errors import KINDS, BarkeepError, InvalidInput, LimitReached, NotFound, Un
 
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
+_DECODER = (sys.executable, "-m", "cloning.decoder")
 
 SILENCE_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: what is quieter counts as silent."""
@@ -83,10 +84,14 @@ def decode(source: Path, *, max_seconds: float = 600.0, timeout: float = 60.0, m
 
 def _run_decoder(arguments: list[str], timeout: float) -> int:
     """The sample rate that the child answered. Raises what it answered, or what its end means."""
-    command = [sys.executable, "-m", "cloning.decoder", *arguments]
     try:
         child = subprocess.run(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            [*_DECODER, *arguments],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as fault:
         raise _too_slow() from fault

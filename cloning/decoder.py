@@ -44,7 +44,7 @@ _CODECS = ",".join(
 _LENGTH_IS_A_GUESS = {"mp3", "aac", "amr"}
 """These have no length in their header; FFmpeg multiplies the first frames' bit rate, which can be far off."""
 _TOLERATED_FAULTS = 0.1
-"""The share of packets that may fail to decode before a file counts as damaged."""
+"""The share of packets that may fail to decode before a file counts as damaged; one may always, at a cut-off end."""
 
 _MEDIA_MARKS = {0: (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR"), 4: (b"ftyp",), 8: (b"WAVE", b"AIF")}
 """Offset -> what the files of the known formats begin with, to tell a damaged recording from something else."""
@@ -128,7 +128,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     if not container.streams.audio:
         if container.streams.video:
             raise InvalidInput("This video has no sound. Send a recording in which somebody speaks.")
-        raise InvalidInput(_NOT_AUDIO)
+        raise InvalidInput(_DAMAGED)
     stream = container.streams.audio[0]
     context = stream.codec_context
     if context is None or context.name not in _CODECS.split(","):
@@ -213,7 +213,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
             faults += 1
             continue
         yield from frames
-    if faults > _TOLERATED_FAULTS * packets:
+    if faults > max(1.0, _TOLERATED_FAULTS * packets):
         raise InvalidInput(_DAMAGED)
 
 

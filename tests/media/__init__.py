@@ -1,0 +1,1 @@
+"""Media files for the tests, made by code."""
