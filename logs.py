@@ -1,0 +1,86 @@
+"""Logging for the whole process: structlog and the standard library write the same lines, as text or as JSON.
+
+Context such as job_id is bound by whoever knows it. Secrets do not reach the output: the ones named at the start and the
+tokens in Discord's webhook addresses are blotted out of every line, whoever wrote it.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import IO, Any, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+BLOT = "[hidden]"
+TOKENS_IN_PATHS = r"(?<=/webhooks/)(\d+)/[\w-]+|(?<=/interactions/)(\d+)/[\w-]+"
+"""An interaction's token, or a webhook's, stands behind an id in the addresses that discord.py logs."""
+CHATTY = ("discord", "asyncio", "aiosqlite", "PIL", "httpx", "urllib3")
+"""Libraries whose DEBUG lines show payloads, or too much."""
+
+
+def configure(
+    level: str = "INFO",
+    style: Literal["text", "json"] = "text",
+    *,
+    secrets: Iterable[str] = (),
+    stream: IO[str] | None = None,
+) -> None:
+    """Send everything from `level` on to `stream` (default: stderr). Calling it again replaces the set-up."""
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderer(style, colours=stream.isatty()),
+                _Blotter(secrets),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    logging.captureWarnings(True)
+
+
+def _renderer(style: Literal["text", "json"], *, colours: bool) -> list[Processor]:
+    if style == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # The plain traceback: structlog's pretty ones print local variables, and with them what members wrote.
+    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)]
+
+
+class _Blotter:
+    """The last processor: takes the finished line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._named = re.compile("|".join(re.escape(secret) for secret in secrets if secret) or r"(?!)")
+        self._paths = re.compile(TOKENS_IN_PATHS)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: str | EventDict) -> Any:
+        """The line without secrets."""
+        line = self._named.sub(BLOT, str(line))
+        return self._paths.sub(lambda found: f"{found[1] or found[2]}/{BLOT}", line)

@@ -1,0 +1,91 @@
+"""`/demo`: what a person does in Discord's own menus and the simulator's page has no place for.
+
+The page has no menus on messages and takes no files in its composer. These two commands let the simulated people do both;
+the interactions that follow are the real ones, and Barkeep's own cogs answer them.
+"""
+
+from pathlib import Path
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from simcord import MemberActor
+
+from errors import NotFound
+from simulator.live import show_modal
+from simulator.world import World
+
+SAMPLE = Path(__file__).parent / "media" / "reference.flac"
+"""A recording that ships with the repository."""
+CHOICES = 25
+"""Discord shows at most so many."""
+LABEL = 100
+"""Characters that a choice may have."""
+
+Interaction = discord.Interaction[commands.Bot]
+
+
+@app_commands.guild_only()
+class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator: what Discord's own menus do"):
+    """Lets the people of a world post recordings and open the menus of messages."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @app_commands.command(description="Somebody posts a recording in this channel")
+    @app_commands.describe(
+        who="Who posts it (default: you)", audio="The recording (default: one that ships with Barkeep)"
+    )
+    async def post(
+        self, interaction: Interaction, who: discord.Member | None = None, audio: discord.Attachment | None = None
+    ) -> None:
+        """Send a message with audio as one of the world's people."""
+        person = self._person(who or interaction.user)
+        file = (audio.filename, await audio.read()) if audio else (SAMPLE.name, SAMPLE.read_bytes())
+        await interaction.response.send_message(f"{person.user.global_name} posts {file[0]}.", ephemeral=True)
+        await person.send(self.world.channel, "Listen to this:", attachments=[file])
+
+    @app_commands.command(description="Open a message's Apps menu and choose one of Barkeep's entries")
+    @app_commands.describe(entry="The entry of the menu", message="The message whose menu you open")
+    async def menu(self, interaction: Interaction, entry: str, message: str) -> None:
+        """Use a message menu as the person who asks; a form it answers with opens on their page."""
+        if entry not in _entries(interaction.client):
+            raise NotFound("No message menu has that entry. Choose one of those offered.")
+        person = self._person(interaction.user)
+        target = next((sent for sent in self._messages(person) if str(sent.id) == message), None)
+        if target is None:
+            raise NotFound("That message is not here any more. Choose one of those offered.")
+        await interaction.response.send_message(f"Opening “{entry}” on a message.", ephemeral=True)
+        show_modal(self.world.env, await person.context_menu(self.world.channel, entry, target))
+
+    @menu.autocomplete("entry")
+    async def offer_entries(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """The message menus that the bot has."""
+        found = [entry for entry in _entries(interaction.client) if typed.casefold() in entry.casefold()]
+        return [app_commands.Choice(name=entry, value=entry) for entry in found]
+
+    @menu.autocomplete("message")
+    async def offer_messages(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """The latest messages of the channel, newest first."""
+        sent = reversed(self._messages(self._person(interaction.user)))
+        choices = [app_commands.Choice(name=_label(message), value=str(message.id)) for message in sent]
+        return [choice for choice in choices if typed.casefold() in choice.name.casefold()][:CHOICES]
+
+    def _person(self, user: discord.User | discord.Member) -> MemberActor:
+        try:
+            return self.world.actor(user.id)
+        except KeyError:
+            raise NotFound("Only Ada, Ben and Mira can do that here.") from None
+
+    def _messages(self, person: MemberActor) -> list[discord.Message]:
+        """What this person sees in the channel and could open a menu on, oldest first."""
+        return [sent for sent in self.world.channel.history(viewer=person) if not sent.flags.ephemeral]
+
+
+def _entries(bot: commands.Bot) -> list[str]:
+    return [menu.name for menu in bot.tree.get_commands(type=discord.AppCommandType.message)]
+
+
+def _label(message: discord.Message) -> str:
+    files = " ".join(f"🔊 {file.filename}" for file in message.attachments)
+    return f"{message.author.display_name}: {message.content} {files}".strip()[:LABEL]

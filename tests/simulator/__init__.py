@@ -1,0 +1,1 @@
+"""Tests of the simulator, the demo and the page."""
