@@ -110,12 +110,12 @@ class FileStore:
 
     async def result(self, job_id: str) -> Path | None:
         """The file that waits for delivery, or None."""
-        found = await _in_thread(lambda: sorted(self._results.glob(_checked(_KEY, job_id) + ".*")))
-        return found[0] if found else None
+        kept = await _in_thread(self._kept, job_id)
+        return kept[0] if kept else None
 
     async def drop_result(self, job_id: str) -> None:
         """Remove the file that waited for delivery, if it is there."""
-        while (kept := await self.result(job_id)) is not None:
+        for kept in await _in_thread(self._kept, job_id):
             await _in_thread(kept.unlink, True)
 
     async def sweep(self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str]) -> int:
@@ -137,6 +137,9 @@ class FileStore:
     def _prepare(self) -> None:
         for folder in (self._tmp, self._uploads, self._staging, self._voices, self._results):
             folder.mkdir(0o700, parents=True, exist_ok=True)
+
+    def _kept(self, job_id: str) -> list[Path]:
+        return list(self._results.glob(_checked(_KEY, job_id) + ".*"))
 
     async def _put(self, target: Path, data: bytes) -> Path:
         temporary = self._temporary()
@@ -229,15 +232,11 @@ def _sync(path: Path) -> None:
 
 def _remove_folder(folder: Path, temporary: Path) -> None:
     try:
-        _rename_away(folder, temporary)
+        folder.rename(temporary)
     except FileNotFoundError:
         return
-    shutil.rmtree(temporary)
-
-
-def _rename_away(folder: Path, temporary: Path) -> None:
-    folder.rename(temporary)
     _sync(folder.parent)
+    shutil.rmtree(temporary)
 
 
 def _sweep(claims: list[tuple[Path, Callable[[Path], bool]]]) -> int:

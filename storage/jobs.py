@@ -4,6 +4,7 @@ Every transition compares the state before it sets it. A late event of a job tha
 nothing and returns None.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -191,10 +192,13 @@ class JobRepository:
 
     async def delete_finished(self, before_by_guild: Mapping[int, datetime]) -> list[str]:
         """Delete the jobs that finished before their server's moment, delivered or not. The ids of these jobs."""
+        guilds_by_moment: defaultdict[datetime, list[int]] = defaultdict(list)
+        for guild_id, before in before_by_guild.items():
+            guilds_by_moment[before].append(guild_id)
         deleted: list[str] = []
         async with self._sessions.write() as session:
-            for guild_id, before in before_by_guild.items():
-                old = (JobRow.guild_id == guild_id, JobRow.state.in_(FINISHED), JobRow.finished_at < before)
+            for before, guild_ids in guilds_by_moment.items():
+                old = (JobRow.guild_id.in_(guild_ids), JobRow.state.in_(FINISHED), JobRow.finished_at < before)
                 deleted += await session.scalars(delete(JobRow).where(*old).returning(JobRow.id))
         return deleted
 

@@ -1,10 +1,11 @@
 """The voices of each server: rows only. It knows nothing of their files, nor who may manage them."""
 
 import unicodedata
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, delete, false, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,7 +39,7 @@ class VoiceRepository:
     async def get(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """The voice with this number."""
         async with self._sessions.read() as session:
-            return (await _row(session, guild_id, voice_id)).record()
+            return _found(await session.scalar(_one(guild_id, voice_id))).record()
 
     async def find(self, guild_id: int, name: str) -> VoiceRecord | None:
         """The voice with this name, in any state, or None."""
@@ -85,10 +86,19 @@ class VoiceRepository:
             return [row.record() for row in rows]
 
     async def add(
-        self, new: NewVoice, models: VoiceModels, *, has_clip: bool, member_limit: int, guild_limit: int
+        self,
+        new: NewVoice,
+        models: VoiceModels,
+        *,
+        has_clip: bool,
+        member_limit: int,
+        guild_limit: int,
+        place: Callable[[VoiceRecord], Awaitable[object]] | None = None,
     ) -> VoiceRecord:
-        """Add a voice that is ready at once (an import); put its files in place next.
+        """Add a voice that is ready at once (an import).
 
+        `place` puts its files where they belong. It runs before the row is committed, so that no crash can leave a
+        voice without its files; if it raises, there is no voice either.
         Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name.
         """
         async with self._sessions.write() as session:
@@ -98,14 +108,17 @@ class VoiceRepository:
             _set_models(row, models)
             row.has_clip = has_clip
             await insert_voice(session, row)
-            return row.record()
+            record = row.record()
+            if place is not None:
+                await place(record)
+            return record
 
     async def make_ready(
         self, guild_id: int, voice_id: int, models: VoiceModels, report: dict[str, Any] | None, *, has_clip: bool
     ) -> VoiceRecord:
         """The voice's files are in place: it can speak from now on. Harmless to do again."""
         async with self._sessions.write() as session:
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             row.state = VoiceState.READY
             row.report = report
             row.has_clip = has_clip
@@ -115,14 +128,14 @@ class VoiceRepository:
     async def set_models(self, guild_id: int, voice_id: int, models: VoiceModels) -> VoiceRecord:
         """The voice's prompt was made anew by other models."""
         async with self._sessions.write() as session:
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             _set_models(row, models)
             return row.record()
 
     async def rename(self, guild_id: int, voice_id: int, name: str) -> VoiceRecord:
         """Give the voice another name. Raises Conflict if it is taken."""
         async with self._sessions.write() as session:
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             row.name = name
             row.name_key = name_key(name)
             await _flush_name(session, name)
@@ -131,7 +144,7 @@ class VoiceRepository:
     async def describe(self, guild_id: int, voice_id: int, description: str) -> VoiceRecord:
         """Give the voice another description."""
         async with self._sessions.write() as session:
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             row.description = description
             return row.record()
 
@@ -146,7 +159,7 @@ class VoiceRepository:
         """Decide who may speak with the voice. The members and roles replace those chosen before."""
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             row.visibility = visibility
             kept = {(share.is_role, share.subject_id): share for share in row.shares}
             chosen = {(False, member_id) for member_id in member_ids} | {(True, role_id) for role_id in role_ids}
@@ -159,7 +172,7 @@ class VoiceRepository:
     async def delete(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """Delete the voice, wherever it was somebody's default too; remove its files next. The voice as it was."""
         async with self._sessions.write() as session:
-            row = await _row(session, guild_id, voice_id)
+            row = await _locked_row(session, guild_id, voice_id)
             record = row.record()
             await session.execute(delete(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))
             await session.execute(
@@ -194,8 +207,16 @@ async def insert_voice(session: AsyncSession, row: VoiceRow) -> None:
     await _flush_name(session, row.name)
 
 
-async def _row(session: AsyncSession, guild_id: int, voice_id: int) -> VoiceRow:
-    row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))
+def _one(guild_id: int, voice_id: int) -> Select[tuple[VoiceRow]]:
+    return select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id)
+
+
+async def _locked_row(session: AsyncSession, guild_id: int, voice_id: int) -> VoiceRow:
+    """The row, which nobody else can change or delete until the transaction ends."""
+    return _found(await session.scalar(_one(guild_id, voice_id).with_for_update()))
+
+
+def _found(row: VoiceRow | None) -> VoiceRow:
     if row is None:
         raise NotFound("That voice does not exist here. It may just have been deleted.")
     return row
