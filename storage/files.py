@@ -91,8 +91,10 @@ class FileStore:
         await _in_thread(self._adopt, staging, self.voice_dir(guild_id, voice_id), checked)
 
     async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> Path:
-        """Write one file of a voice; the one that was there is replaced."""
-        return await self._put(self.voice_file(guild_id, voice_id, name), data)
+        """Write one file of a voice, new or not; the one that was there is replaced."""
+        target = self.voice_file(guild_id, voice_id, name)
+        await _in_thread(_make_folder, target.parent)
+        return await self._put(target, data)
 
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
         """One file of a voice."""
@@ -165,9 +167,13 @@ class FileStore:
         else:
             complete = self._temporary()
             complete.mkdir(0o700)
-            for name in moving:
-                self._move(staging / name, complete / name)
-            _rename(complete, folder)
+            try:
+                for name in moving:
+                    self._move(staging / name, complete / name)
+                _rename(complete, folder)
+            except OSError:
+                shutil.rmtree(complete, ignore_errors=True)
+                raise
 
     def _move(self, source: Path, target: Path) -> None:
         if not source.exists() and target.exists():
@@ -228,6 +234,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(0o700, exist_ok=True)
+    _sync(folder.parent)
 
 
 def _remove_folder(folder: Path, temporary: Path) -> None:

@@ -207,7 +207,7 @@ async def insert_voice(session: AsyncSession, row: VoiceRow) -> None:
     await _flush_name(session, row.name)
 
 
-def _one(guild_id: int, voice_id: int) -> Select[tuple[VoiceRow]]:
+def _one(guild_id: int, voice_id: int) -> Select[VoiceRow]:
     return select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id)
 
 
