@@ -1,0 +1,1 @@
+"""Bark: text and a voice prompt in, tokens and samples out."""

@@ -1,0 +1,105 @@
+"""What a Bark checkpoint's two JSON files say about it. Nothing about a particular size of model is assumed.
+
+Free of torch. The defaults are those of `suno/bark`, which transformers uses too where a key is missing.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cloning.prompt import PromptSpec
+from errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class BarkSpec:
+    """Rates (per second), vocabularies (sizes) and lengths (tokens or frames) of one checkpoint."""
+
+    sample_rate: int
+    codebook_size: int
+    semantic_vocab: int
+    semantic_rate: float
+    frame_rate: float
+    coarse_books: int
+    fine_books: int
+    max_text_tokens: int
+    max_semantic_tokens: int
+    """The most semantic tokens of one window of speech."""
+    max_fine_history: int
+    max_fine_input: int
+
+    @classmethod
+    def from_directory(cls, directory: Path) -> Self:
+        """Read `config.json` and `generation_config.json`. Raises Unavailable if they are missing or contradictory."""
+        return cls.from_configs(_read_json(directory / "config.json"), _read_json(directory / "generation_config.json"))
+
+    @classmethod
+    def from_configs(cls, config: Mapping[str, Any], generation: Mapping[str, Any]) -> Self:
+        """The spec of a checkpoint with this configuration. Raises Unavailable if its parts do not fit each other."""
+        semantic = generation.get("semantic_config") or {}
+        coarse = generation.get("coarse_acoustics_config") or {}
+        fine = generation.get("fine_acoustics_config") or {}
+        codec = config.get("codec_config") or {}
+        block = (config.get("semantic_config") or {}).get("block_size", 1024)
+        max_text = semantic.get("max_input_semantic_length", 256)
+        spec = cls(
+            sample_rate=codec.get("sampling_rate", 24_000),
+            codebook_size=generation.get("codebook_size", 1024),
+            semantic_vocab=semantic.get("semantic_vocab_size", 10_000),
+            semantic_rate=semantic.get("semantic_rate_hz", 49.9),
+            frame_rate=float(coarse.get("coarse_rate_hz", 75)),
+            coarse_books=coarse.get("n_coarse_codebooks", 2),
+            fine_books=fine.get("n_fine_codebooks", 8),
+            max_text_tokens=max_text,
+            # The text and one infer token stand in front; the last token is drawn but never read again.
+            max_semantic_tokens=min(semantic.get("max_new_tokens", 768), block - max_text),
+            max_fine_history=fine.get("max_fine_history_length", 512),
+            max_fine_input=fine.get("max_fine_input_length", 1024),
+        )
+        spec._check(codec)
+        return spec
+
+    @property
+    def prompt(self) -> PromptSpec:
+        """What a voice prompt for this checkpoint looks like."""
+        return PromptSpec(
+            semantic_vocab=self.semantic_vocab,
+            coarse_books=self.coarse_books,
+            fine_books=self.fine_books,
+            codebook_size=self.codebook_size,
+            semantic_rate=self.semantic_rate,
+            frame_rate=self.frame_rate,
+        )
+
+    def frames(self, semantic_tokens: int) -> int:
+        """How many codec frames belong to so many semantic tokens: floor, as in Suno's generation and presets."""
+        return math.floor(round(semantic_tokens * self.frame_rate / self.semantic_rate, 6))
+
+    def semantic_tokens(self, seconds: float) -> int:
+        """How many semantic tokens `seconds` of speech have, at least one and at most a window."""
+        return max(1, min(self.max_semantic_tokens, math.floor(seconds * self.semantic_rate)))
+
+    def _check(self, codec: Mapping[str, Any]) -> None:
+        hop = math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
+        if self.sample_rate / hop != self.frame_rate:
+            raise Unavailable(
+                f"This Bark checkpoint contradicts itself: its codec has {self.sample_rate / hop:g} frames a second, "
+                f"its coarse model {self.frame_rate:g}. Download the model again."
+            )
+        if self.max_semantic_tokens < 1:
+            raise Unavailable("This Bark checkpoint has no room for speech behind the text. Download the model again.")
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as fault:
+        raise Unavailable(f"The model file {path} is missing; download the model again.") from fault
+    except (OSError, ValueError) as fault:
+        raise Unavailable(f"The model file {path} cannot be read; download the model again.") from fault
+    if not isinstance(body, dict):
+        raise Unavailable(f"The model file {path} is not a configuration; download the model again.")
+    return body

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cloning.bark.config import BarkSpec
+from cloning.prompt import BARK
+from errors import Unavailable
+
+
+def test_defaults_are_those_of_the_published_models() -> None:
+    spec = BarkSpec.from_configs({}, {})
+    assert spec.prompt == BARK
+    assert (spec.sample_rate, spec.max_text_tokens, spec.max_semantic_tokens) == (24_000, 256, 768)
+
+
+def test_values_come_from_the_files(tmp_path: Path) -> None:
+    config = {
+        "semantic_config": {"block_size": 300},
+        "codec_config": {"sampling_rate": 16_000, "upsampling_ratios": [8, 8, 5]},
+    }
+    generation = {
+        "codebook_size": 512,
+        "semantic_config": {"semantic_rate_hz": 50.0, "semantic_vocab_size": 306},
+        "coarse_acoustics_config": {"coarse_rate_hz": 50},
+        "fine_acoustics_config": {"n_fine_codebooks": 6},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "generation_config.json").write_text(json.dumps(generation))
+    spec = BarkSpec.from_directory(tmp_path)
+    assert (spec.sample_rate, spec.frame_rate, spec.semantic_vocab, spec.fine_books) == (16_000, 50.0, 306, 6)
+    assert spec.max_semantic_tokens == 44
+    assert spec.frames(100) == 100
+    assert spec.semantic_tokens(0.0) == 1
+    assert spec.semantic_tokens(0.5) == 25
+    assert spec.semantic_tokens(99.0) == 44
+
+
+def test_frames_are_those_of_the_presets() -> None:
+    spec = BarkSpec.from_configs({}, {})
+    assert [spec.frames(tokens) for tokens in (0, 1, 158, 346, 499)] == [0, 1, 237, 520, 750]
+
+
+def test_missing_damaged_and_contradictory_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"config\.json is missing"):
+        BarkSpec.from_directory(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(Unavailable, match="cannot be read"):
+        BarkSpec.from_directory(tmp_path)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(Unavailable, match="not a configuration"):
+        BarkSpec.from_directory(tmp_path)
+    with pytest.raises(Unavailable, match="contradicts"):
+        BarkSpec.from_configs({"codec_config": {"sampling_rate": 16_000}}, {})
+    with pytest.raises(Unavailable, match="no room"):
+        BarkSpec.from_configs({"semantic_config": {"block_size": 256}}, {})
