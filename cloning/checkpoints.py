@@ -1,0 +1,157 @@
+"""Weights from files, strictly: a missing, unexpected or misshapen weight is an error that names it and the file.
+
+Reads safetensors and torch files (`weights_only`, so that no code in them runs). Knows the two spellings of weight norm and
+the buffers that carry no information; knows nothing of downloads.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cloning.libraries import transformers
+from errors import Unavailable
+
+_WEIGHT_NORM = (
+    ("weight_g", "parametrizations.weight.original0"),
+    ("weight_v", "parametrizations.weight.original1"),
+)
+"""The two spellings of weight norm: torch.nn.utils.weight_norm, and torch.nn.utils.parametrizations.weight_norm."""
+
+_NO_INFORMATION = (".attn.bias",)
+"""Endings of buffers that are made, not learned: Bark's causal mask."""
+
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""What the weights of a directory in the hub's layout may be called, whole or in shards; the first one found counts."""
+
+_READ_FAULTS = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
+"""What torch and safetensors raise for a damaged or foreign file."""
+
+_SHOWN_KEYS = 5
+
+_Model = TypeVar("_Model", bound=transformers.PreTrainedModel)
+
+
+def load_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from `.safetensors`, or from a torch file by any other ending. Tensors stay on the CPU.
+
+    Raises Unavailable if the file is missing, damaged, holds anything but tensors, or would run code.
+    """
+    body = read_file(path)
+    if not isinstance(body, Mapping) or not all(isinstance(value, Tensor) for value in body.values()):
+        raise Unavailable(f"The file {path} does not hold a model's weights; take the published file.")
+    return dict(body)
+
+
+def read_file(path: Path) -> Any:
+    """What a weight file holds. Torch's zip files are mapped into memory, so that a part costs no more than that part.
+
+    Raises Unavailable if the file is missing, damaged, or would run code.
+    """
+    if not path.is_file():
+        raise Unavailable(f"The model file {path} is missing; download the model again.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except _READ_FAULTS as fault:
+        raise Unavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
+
+
+def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
+    """Copy `state` into `module`. Every weight must have its place and every place its weight, of the same shape.
+
+    Weight norm is accepted in either spelling. Raises Unavailable that names the weights and `source`.
+    """
+    wanted = module.state_dict()
+    given = _spelled_as(wanted, {name: tensor for name, tensor in state.items() if _is_learned(name)})
+    wanted = {name: tensor for name, tensor in wanted.items() if _is_learned(name)}
+    refuse_gaps(
+        source,
+        missing=wanted.keys() - given.keys(),
+        unexpected=given.keys() - wanted.keys(),
+        misshapen=[name for name in wanted.keys() & given.keys() if wanted[name].shape != given[name].shape],
+    )
+    module.load_state_dict(given, strict=False)  # strict but for the buffers without information, as checked above
+
+
+def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> transformers.BarkModel:
+    """Bark from a directory in the hub's layout, ready to generate. Raises Unavailable if it is not complete."""
+    return _load_pretrained(transformers.BarkModel, directory, dtype).to(device)
+
+
+def load_hubert(directory: Path) -> transformers.HubertModel:
+    """HuBERT in float32 on the CPU, from a directory in the hub's layout. Raises Unavailable if it is not complete."""
+    return _load_pretrained(transformers.HubertModel, directory, torch.float32)
+
+
+def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
+    """Raise Unavailable if any weight is named; say which, and that they are of `source`."""
+    faults = [
+        f"{word}: {_listed(names)}"
+        for word, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if names
+    ]
+    if faults:
+        raise Unavailable(
+            f"The weights in {source} do not belong to this model ({'; '.join(faults)}); download the model again."
+        )
+
+
+def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) -> _Model:
+    if not any((directory / name).is_file() for name in WEIGHT_FILES):
+        raise Unavailable(f"There are no model weights in {directory}; download the model again.")
+    try:
+        model, info = kind.from_pretrained(
+            directory,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            weights_only=True,
+            ignore_mismatched_sizes=True,  # reported below, in one sentence with the others
+        )
+    except _READ_FAULTS as fault:
+        raise Unavailable(f"The model in {directory} is damaged or of another kind; download it again.") from fault
+    refuse_gaps(
+        directory,
+        missing=[name for name in info["missing_keys"] if _is_learned(name)],
+        unexpected=[name for name in info["unexpected_keys"] if _is_learned(name)],
+        misshapen=[entry[0] for entry in info["mismatched_keys"]],
+    )
+    loaded: _Model = model.eval()
+    return loaded
+
+
+def _is_learned(name: str) -> bool:
+    return not name.endswith(_NO_INFORMATION)
+
+
+def _spelled_as(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`given` with weight norm in the spelling that `wanted` uses."""
+    return {name if name in wanted else _other_spelling(name): tensor for name, tensor in given.items()}
+
+
+def _other_spelling(name: str) -> str:
+    for old, new in _WEIGHT_NORM:
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+        if name.endswith(new):
+            return name.removesuffix(new) + old
+    return name
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _SHOWN_KEYS} more" if len(ordered) > _SHOWN_KEYS else ""
+    return ", ".join(ordered[:_SHOWN_KEYS]) + more
