@@ -1,0 +1,93 @@
+"""Values for the tests of storage, with everything filled in that a test does not care about."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from storage.database import Storage
+from storage.records import (
+    GuildSettings,
+    JobKind,
+    JobRecord,
+    JobState,
+    NewJob,
+    NewVoice,
+    VoiceModels,
+    VoiceRecord,
+)
+
+GUILD = 100_000_000_000_000_001
+OTHER_GUILD = 100_000_000_000_000_002
+CHANNEL = 200_000_000_000_000_001
+ANNA = 300_000_000_000_000_001
+BORIS = 300_000_000_000_000_002
+CLARA = 300_000_000_000_000_003
+ROLE = 400_000_000_000_000_001
+OTHER_ROLE = 400_000_000_000_000_002
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MODELS = VoiceModels("suno/bark-small@1dbd7a1", "facebook/hubert-base-ls960", "quantifier_hubert_base_ls960_14.pth")
+PLENTY = GuildSettings(
+    GUILD,
+    voices_per_member=1000,
+    voices_per_guild=1000,
+    jobs_per_hour_per_member=1000,
+    jobs_per_hour_per_guild=1000,
+    seconds_per_day_per_member=100_000,
+    seconds_per_day_per_guild=100_000,
+)
+_numbers = itertools.count(1)
+
+
+class Clock:
+    """Tells the time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def new_voice(name: str = "Anna", *, owner: int = ANNA, speaker: int | None = ANNA, guild: int = GUILD) -> NewVoice:
+    return NewVoice(guild, owner, speaker, name, "en", "a voice")
+
+
+def new_job(job_id: str | None = None, *, member: int = ANNA, guild: int = GUILD, **other: Any) -> NewJob:
+    kind = other.pop("kind", JobKind.SPEECH)
+    return NewJob(job_id or f"job-{next(_numbers)}", kind, guild, CHANNEL, member, {"text": "Grüße, 世界"}, **other)
+
+
+async def add_voice(storage: Storage, name: str = "Anna", **other: Any) -> VoiceRecord:
+    return await storage.voices.add(
+        new_voice(name, **other), MODELS, has_clip=False, member_limit=1000, guild_limit=1000
+    )
+
+
+async def reserve(storage: Storage, name: str = "Anna", **other: Any) -> tuple[VoiceRecord, JobRecord]:
+    job = new_job(kind=JobKind.CLONE, **other)
+    return await storage.jobs.accept_clone(new_voice(name, owner=job.member_id, guild=job.guild_id), job, PLENTY)
+
+
+async def speech_in(storage: Storage, state: JobState, job_id: str | None = None, **other: Any) -> JobRecord:
+    """A job that went the usual way to `state`."""
+    job = await storage.jobs.accept_speech(new_job(job_id, **other), PLENTY)
+    if state is JobState.QUEUED:
+        return job
+    if state is JobState.CANCELLED:
+        return _there(await storage.jobs.cancel(job.id))
+    job = _there(await storage.jobs.claim(job.id, "bot", timedelta(minutes=1)))
+    if state is JobState.RUNNING:
+        return job
+    if state is JobState.FAILED:
+        return _there(await storage.jobs.fail(job.id, "InvalidInput", "That was not audio."))
+    job = _there(await storage.jobs.ready(job.id, {"seconds": 2.5, "seed": 7}))
+    return job if state is JobState.READY else _there(await storage.jobs.answered(job.id, 555))
+
+
+def _there(job: JobRecord | None) -> JobRecord:
+    if job is None:
+        raise LookupError("the job did not move")
+    return job
