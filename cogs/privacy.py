@@ -1,0 +1,97 @@
+"""/privacy: what is kept about a member, all of it as a file, and all of it gone. For the member alone."""
+
+import re
+from typing import Any, Self
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs import confirm
+from cogs.checks import actor_of, require_attachments
+from cogs.client import Barkeep
+from cogs.files import send_privately
+from cogs.render_library import (
+    render_forget_question,
+    render_forgotten,
+    render_privacy,
+    render_revoke_question,
+    render_revoked,
+)
+from cogs.ui import guarded, persistent_view
+from studio.house import Studio
+from studio.values import Actor
+
+Interaction = discord.Interaction[Barkeep]
+
+_FORGET = "forget"
+_REVOKE = "revoke"
+_FILE = "my-voice-data.zip"
+
+
+async def _forget(studio: Studio, actor: Actor, _target: str) -> str:
+    return render_forgotten(await studio.privacy.forget(actor))
+
+
+async def _revoke(studio: Studio, actor: Actor, _target: str) -> str:
+    return render_revoked(await studio.privacy.revoke(actor))
+
+
+class AskRevoke(discord.ui.DynamicItem[discord.ui.Button[Any]], template="revoke-consent"):
+    """Withdraw consent to cloning, after a question. Works after a restart."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Withdraw consent…", custom_id="revoke-consent"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """Ask with the voices that would go."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        summary = await interaction.client.studio.privacy.show(actor_of(interaction))
+        await confirm.ask(interaction, render_revoke_question(summary), "Withdraw it", _REVOKE)
+
+
+class Privacy(commands.GroupCog, group_name="privacy", group_description="What is kept about you on this server"):
+    """Members see, take and delete what is theirs."""
+
+    def __init__(self, bot: Barkeep) -> None:
+        self.bot = bot
+        self.deeds = {_FORGET: _forget, _REVOKE: _revoke}
+
+    @app_commands.command(name="show", description="See what I keep about you on this server")
+    async def show(self, interaction: Interaction) -> None:
+        """A summary."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        summary = await self.bot.studio.privacy.show(actor_of(interaction))
+        buttons = [AskRevoke()] if summary.consent is not None else []
+        view = persistent_view(*buttons)
+        await interaction.followup.send(embed=render_privacy(summary), view=view, ephemeral=True)
+
+    @app_commands.command(name="export", description="Get everything I keep about you as one zip file")
+    async def export(self, interaction: Interaction) -> None:
+        """Records as JSON, recordings and prompts as files."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        data = await self.bot.studio.privacy.export(actor)
+        await send_privately(interaction, "Everything I keep about you on this server.", _FILE, data)
+
+    @app_commands.command(name="forget", description="Delete everything I keep about you on this server")
+    async def forget(self, interaction: Interaction) -> None:
+        """Ask first, with exactly what goes and what stays."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        summary = await self.bot.studio.privacy.show(actor_of(interaction))
+        await confirm.ask(interaction, render_forget_question(summary), "Delete everything", _FORGET)
+
+
+async def setup(bot: Barkeep) -> None:
+    """Called by discord.py."""
+    bot.add_dynamic_items(*confirm.CONFIRM_ITEMS, AskRevoke)
+    await bot.add_cog(Privacy(bot))
