@@ -1,7 +1,7 @@
-"""The health port: `/livez`, `/readyz` and `/metrics` for whoever keeps the bot running. Knows no commands and no members.
+"""The health port: `/livez`, `/readyz` and `/metrics` for whoever keeps the bot running. Knows no commands.
 
-`/livez` answers as long as the event loop turns. `/readyz` answers 200 when members can be served, else 503, and says which
-part is missing: the connection to Discord, the database, or the speech worker. `/metrics` is Prometheus's text format.
+`/livez` answers as long as the event loop turns. `/readyz` answers 200 when members can be served, else 503, and says
+which part is missing: the connection to Discord, the database, or the speech worker. `/metrics` is Prometheus's format.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Logging for the whole process: structlog and the standard library write the same lines, as text or as JSON.
 
-Context such as job_id is bound by whoever knows it. Secrets do not reach the output: the ones named at the start and the
-tokens in Discord's webhook addresses are blotted out of every line, whoever wrote it.
+Context such as job_id is bound by whoever knows it. Secrets do not reach the output: the ones named at the start and
+the tokens in Discord's webhook addresses are blotted out of every line, whoever wrote it.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """`/demo`: what a person does in Discord's own menus and the simulator's page has no place for.
 
-The page has no menus on messages and takes no files in its composer. These two commands let the simulated people do both;
-the interactions that follow are the real ones, and Barkeep's own cogs answer them.
+The page has no menus on messages and takes no files in its composer. These two commands let the simulated people do
+both; the interactions that follow are the real ones, and Barkeep's own cogs answer them.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from discord.ext import commands
 from simcord import MemberActor
 
 from errors import NotFound
-from simulator.live import show_modal
+from simulator.page import show_modal
 from simulator.world import World
 
 SAMPLE = Path(__file__).parent / "media" / "reference.flac"
@@ -22,7 +22,7 @@ CHOICES = 25
 LABEL = 100
 """Characters that a choice may have."""
 
-Interaction = discord.Interaction[commands.Bot]
+Interaction = discord.Interaction[commands.AutoShardedBot]
 
 
 @app_commands.guild_only()
@@ -82,7 +82,7 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
         return [sent for sent in self.world.channel.history(viewer=person) if not sent.flags.ephemeral]
 
 
-def _entries(bot: commands.Bot) -> list[str]:
+def _entries(bot: commands.AutoShardedBot) -> list[str]:
     return [menu.name for menu in bot.tree.get_commands(type=discord.AppCommandType.message)]
 
 

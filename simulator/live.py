@@ -1,8 +1,8 @@
 """An in-memory Discord that runs in real time, so that people can use the bot in it.
 
 simcord's own environment is made for tests: its clock stands still, and every action waits until the bot has nothing
-left to do. Here the clock is real, an action waits for the acknowledgement of its interaction and no longer, and
-whatever the bot does later appears by itself on the open pages. Knows nothing of Barkeep's work: any bot will do.
+left to do. Here the clock is real, an action waits for the acknowledgement of its interaction and no longer, and people
+act at the same time. Knows nothing of Barkeep's work: any bot will do.
 
 Names with a leading underscore are simcord's private ones. Its version is pinned, and tests/simulator/test_page.py
 drives the whole in a browser.
@@ -10,19 +10,16 @@ drives the whole in a browser.
 
 import asyncio
 import contextvars
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import discord
-import simcord
 from discord.webhook.async_ import async_context
 from simcord._clock import Clock
 from simcord.backend.models import Interaction
 from simcord.env import Env
-from simcord.preview import Preview
 
 from errors import BarkeepError
 
@@ -30,10 +27,6 @@ ACKNOWLEDGE = 3.0
 """Seconds that Discord gives a bot to acknowledge an interaction."""
 BREATH = 0.05
 """Seconds an action waits for what follows at once, so that the page shows it together with the action."""
-REPUBLISH = 0.2
-"""Seconds between two publications of the open pages at most; the pages ask twice a second."""
-
-logger = logging.getLogger(__name__)
 
 
 class LiveClock(Clock):
@@ -122,48 +115,3 @@ class LiveEnv(Env):
 def _default_adapter() -> Any:
     """What discord.py answers interactions through where no context variable says otherwise."""
     return contextvars.Context().run(async_context.get)
-
-
-@asynccontextmanager
-async def live_page(env: LiveEnv, channel: Any, viewers: list[Any], *, port: int = 0) -> AsyncIterator[Preview]:
-    """Serve `channel` on 127.0.0.1 and keep its pages up to date. `port` 0 takes a free one.
-
-    Raises simcord.SetupError if the port is taken.
-    """
-    async with env.preview(channel, viewers=viewers, layout="channel", port=port or None) as page:
-        following = asyncio.create_task(_follow(env, page))
-        try:
-            yield page
-        finally:
-            following.cancel()
-
-
-async def _follow(env: LiveEnv, preview: Preview) -> None:
-    while True:
-        await env.changed.wait()
-        await asyncio.sleep(REPUBLISH)
-        env.changed.clear()
-        try:
-            publish(preview)
-        except Exception:
-            logger.exception("A page could not be brought up to date")
-
-
-def publish(preview: Preview) -> None:
-    """Show the present state on all open pages. Their revision stays: an action in preparation remains valid."""
-    preview._advance_presentation_time()
-    for page in tuple(preview._pages.values()):
-        page.revision -= 1
-        preview._publish(page, reason="refresh")
-
-
-def show_modal(env: LiveEnv, result: simcord.InteractionResult) -> None:
-    """Open the modal that answered an action which was not made on the page, on the pages of whoever acted."""
-    preview = env._preview
-    if preview is None or result.modal is None:
-        return
-    for page in tuple(preview._pages.values()):
-        if page.viewer.id == result._interaction.user_id:
-            page.modal = result
-            page.modal_handle = f"m_live_{result._interaction.id}"
-    publish(preview)

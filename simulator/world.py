@@ -1,7 +1,7 @@
 """The server that the simulator shows: The Snug, its channels, and three people who can be looked through.
 
-Everything is made before the bot starts, with the clock at a fixed instant: the ids are then the same in every run, and a
-voice that was cloned yesterday is still there today.
+Everything is made before the bot starts, with the clock at a fixed instant: the ids are then the same in every run,
+and a voice that was cloned yesterday is still there today.
 """
 
 import io

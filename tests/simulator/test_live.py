@@ -1,119 +1,16 @@
 """The live environment with a small bot: real time, no waiting for long work, news on open pages, a clean end."""
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import discord
 import pytest
-from discord import app_commands
-from discord.ext import commands
 
-from errors import InvalidInput
-from simulator.live import LiveEnv, live_page, show_modal
+from simulator.live import LiveEnv
+from simulator.page import live_page, show_modal
 from simulator.world import World, build
-
-Interaction = discord.Interaction[Any]
-
-
-class Question(discord.ui.Modal, title="Is it yours?"):
-    answer: discord.ui.TextInput["Question"] = discord.ui.TextInput(label="Well?", custom_id="answer")
-
-    async def on_submit(self, interaction: Interaction, /) -> None:
-        await interaction.response.send_message(f"You said {self.answer.value}")
-
-
-class SmallBot(commands.AutoShardedBot):
-    """Answers by every way a bot has: at once, later, from a thread, with a form, not at all, with a fault."""
-
-    def __init__(self) -> None:
-        super().__init__("!", intents=discord.Intents(guilds=True), help_command=None)
-        self.go_on = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def setup_hook(self) -> None:
-        for command in (later, threaded, silent, faulty):
-            self.tree.add_command(command)
-        self.tree.add_command(question)
-        await self.tree.sync()
-
-    async def close(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await super().close()
-
-
-def bot_of(interaction: Interaction) -> SmallBot:
-    assert isinstance(interaction.client, SmallBot)
-    return interaction.client
-
-
-@app_commands.command(description="Answer when told to")
-async def later(interaction: Interaction) -> None:
-    await interaction.response.defer()
-    bot = bot_of(interaction)
-
-    async def finish() -> None:
-        await bot.go_on.wait()
-        await interaction.edit_original_response(content="Done")
-
-    bot.tasks.append(asyncio.create_task(finish()))
-
-
-@app_commands.command(description="Answer from a thread")
-async def threaded(interaction: Interaction) -> None:
-    await interaction.response.defer()
-    loop = asyncio.get_running_loop()
-
-    def work() -> None:
-        # A thread of its own, with nothing of this task's context.
-        edit = interaction.edit_original_response(content="From a thread")
-        loop.call_soon_threadsafe(lambda: bot_of(interaction).tasks.append(loop.create_task(_drop(edit))))
-
-    threading.Thread(target=work).start()
-
-
-async def _drop(awaitable: Any) -> None:
-    await awaitable
-
-
-@app_commands.command(description="Never answer")
-async def silent(interaction: Interaction) -> None:
-    pass
-
-
-@app_commands.command(description="Raise what is expected")
-async def faulty(interaction: Interaction) -> None:
-    await interaction.response.send_message("No.", ephemeral=True)
-    raise InvalidInput("That is no sound.")
-
-
-@app_commands.context_menu(name="Ask")
-async def question(interaction: Interaction, message: discord.Message) -> None:
-    await interaction.response.send_modal(Question())
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = build(LiveEnv(SmallBot()))
-    await world.env.start()
-    yield world
-    await world.env.shutdown()
-    assert not world.env.errors
-
-
-async def eventually(condition: Any, seconds: float = 3.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-def last_text(world: World) -> str:
-    message = world.channel.history(viewer=world.member)[-1]
-    return message.content
+from tests.simulator.small_bot import SmallBot, eventually, last_text
 
 
 async def test_an_action_waits_for_the_acknowledgement_and_not_for_the_work(world: World) -> None:
@@ -166,7 +63,7 @@ async def test_nothing_piles_up(world: World) -> None:
 
 
 async def test_background_work_appears_on_an_open_page(world: World) -> None:
-    async with live_page(world.env, world.channel, list(world.people)) as preview:
+    async with live_page(world.env, world.channel, world.people) as preview:
         page = preview._open_page(str(world.member.id))
         await world.member.slash(world.channel, "later")
         assert isinstance(world.env.bot, SmallBot)
@@ -178,7 +75,7 @@ async def test_background_work_appears_on_an_open_page(world: World) -> None:
 
 
 async def test_a_form_opens_on_the_page_of_whoever_asked(world: World) -> None:
-    async with live_page(world.env, world.channel, list(world.people)) as preview:
+    async with live_page(world.env, world.channel, world.people) as preview:
         mine, theirs = preview._open_page(str(world.member.id)), preview._open_page(str(world.other.id))
         message = await world.other.send(world.channel, "Ask me")
         result = await world.member.context_menu(world.channel, "Ask", message)
