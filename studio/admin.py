@@ -1,0 +1,221 @@
+"""What moderators see and decide. Every method checks that the actor is one, whatever Discord let through."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from cloning.protocol import Executor
+from errors import Conflict, InvalidInput, NotFound
+from storage.database import Storage
+from storage.records import GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
+from studio import policy
+from studio.dispatcher import Dispatcher
+from studio.privacy import PrivacyDesk
+from studio.removal import ACTIVE
+from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
+from studio.voices import VoiceLibrary
+
+RANGES: dict[str, tuple[int, int]] = {
+    "voices_per_member": (0, 1000),
+    "voices_per_guild": (0, 5000),
+    "jobs_per_hour_per_member": (0, 10_000),
+    "jobs_per_hour_per_guild": (0, 100_000),
+    "seconds_per_day_per_member": (0, 86_400),
+    "seconds_per_day_per_guild": (0, 864_000),
+    "text_length": (1, 4000),
+    "retention_days": (0, 3650),
+}
+"""Setting -> its least and greatest value. 0 forbids what is counted; a retention of 0 days is an hour at most."""
+REASON_LENGTH = 200
+"""The longest reason for a block, in characters."""
+
+_AUDIT_LINES = 10
+_VOICES = 10
+_EVERY_JOB = 100_000
+_ID_SETS = ("clone_role_ids", "speak_role_ids", "channel_ids")
+
+_log = structlog.get_logger(__name__)
+
+
+class AdminDesk:
+    """A server's moderation."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        executor: Executor,
+        library: VoiceLibrary,
+        privacy: PrivacyDesk,
+        dispatcher: Dispatcher,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._executor = executor
+        self._library = library
+        self._privacy = privacy
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    async def settings(self, actor: Actor) -> GuildSettings:
+        """What was decided so far."""
+        policy.must_moderate(actor)
+        return await self._storage.guilds.get(actor.guild_id)
+
+    async def change(self, actor: Actor, **changes: Any) -> GuildSettings:
+        """Change settings by the names of GuildSettings. Raises InvalidInput for a value out of range."""
+        policy.must_moderate(actor)
+        settings = await self._storage.guilds.get(actor.guild_id)
+        changed = replace(settings, **{name: _checked(name, value) for name, value in changes.items()})
+        await self._storage.guilds.save(changed)
+        for field in fields(GuildSettings):
+            before, after = getattr(settings, field.name), getattr(changed, field.name)
+            if before != after:
+                await self._audit(actor, "settings.change", field.name, f"{_shown(before)} to {_shown(after)}")
+        return changed
+
+    async def voices(self, actor: Actor, query: str, number: int) -> Page:
+        """A page of every voice of the server, whoever may use it."""
+        policy.must_moderate(actor)
+        return await self._library.page_for(actor.guild_id, None, query, number, _VOICES)
+
+    async def remove_voice(self, actor: Actor, typed: str) -> VoiceRecord:
+        """Delete any voice of the server."""
+        policy.must_moderate(actor)
+        return await self._library.delete(actor, typed)
+
+    async def block(self, actor: Actor, member_id: int, reason: str) -> MemberRecord:
+        """Keep a member from cloning and speaking, and cancel their jobs. Their voices stay."""
+        policy.must_moderate(actor)
+        if member_id == actor.member_id:
+            raise InvalidInput("You can't block yourself.")
+        reason = " ".join(reason.split())
+        if len(reason) > REASON_LENGTH:
+            raise InvalidInput(f"Shorten the reason to at most {REASON_LENGTH} characters.")
+        blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)
+        for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=ACTIVE, limit=_EVERY_JOB):
+            await self._dispatcher.cancel(job.id)
+        await self._audit(actor, "member.block", str(member_id))
+        return blocked
+
+    async def unblock(self, actor: Actor, member_id: int) -> MemberRecord:
+        """Let a member use voices again. Raises NotFound if they were not blocked."""
+        policy.must_moderate(actor)
+        if (await self._storage.members.get(actor.guild_id, member_id)).blocked_at is None:
+            raise NotFound("That member is not blocked here.")
+        unblocked = await self._storage.members.unblock(actor.guild_id, member_id)
+        await self._audit(actor, "member.unblock", str(member_id))
+        return unblocked
+
+    async def blocked(self, actor: Actor) -> list[MemberRecord]:
+        """Who is blocked."""
+        policy.must_moderate(actor)
+        return await self._storage.members.blocked(actor.guild_id)
+
+    async def queue(self, actor: Actor) -> list[QueueEntry]:
+        """The server's jobs: those at work, those that wait in order, then those that nobody could be given."""
+        policy.must_moderate(actor)
+        jobs = await self._storage.jobs.of_guild(actor.guild_id, (*ACTIVE, JobState.READY))
+        places = await self._dispatcher.positions()
+        entries = [QueueEntry(job, _place(job, places)) for job in jobs]
+        return sorted(entries, key=_queue_order)
+
+    async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
+        """Stop any job of the server. Raises Conflict when it has ended."""
+        policy.must_moderate(actor)
+        job = await self._storage.jobs.get(job_id)
+        if job.guild_id != actor.guild_id:
+            raise NotFound("There is no such job here.")
+        cancelled = await self._dispatcher.cancel(job_id)
+        if cancelled is None:
+            raise Conflict("That job has ended already.")
+        await self._audit(actor, "job.cancel", job_id, f"of {job.member_id}")
+        return cancelled
+
+    async def audit(self, actor: Actor, number: int) -> AuditPage:
+        """A page of the audit log; a number outside it gives the nearest page."""
+        policy.must_moderate(actor)
+        _, total = await self._storage.audit.read(actor.guild_id, limit=1, offset=0)
+        pages = max(1, -(-total // _AUDIT_LINES))
+        number = min(max(1, number), pages)
+        entries, total = await self._storage.audit.read(
+            actor.guild_id, limit=_AUDIT_LINES, offset=(number - 1) * _AUDIT_LINES
+        )
+        return AuditPage(tuple(entries), number, pages, total)
+
+    async def stats(self, actor: Actor, days: int) -> Stats:
+        """Use and latency over the last `days`, and how things are now."""
+        policy.must_moderate(actor)
+        if not 1 <= days <= 3650:
+            raise InvalidInput("Choose between 1 and 3650 days.")
+        active = await self._storage.jobs.of_guild(actor.guild_id, ACTIVE)
+        _, voices = await self._storage.voices.list(actor.guild_id, None, limit=1)
+        running = sum(job.state is JobState.RUNNING for job in active)
+        return Stats(
+            days,
+            await self._storage.jobs.usage(actor.guild_id, self._clock() - timedelta(days=days)),
+            voices,
+            len(active) - running,
+            running,
+            self._executor.health(),
+        )
+
+    async def purge(self, actor: Actor, *, older_than_days: int | None = None, member_id: int | None = None) -> Erased:
+        """Delete finished jobs older than some days, with texts and recordings; or everything about one member."""
+        policy.must_moderate(actor)
+        if (older_than_days is None) == (member_id is None):
+            raise InvalidInput("Choose one of the two: a number of days, or a member.")
+        if member_id is not None:
+            return await self._privacy.forget_member(actor.guild_id, member_id, by=actor.member_id)
+        days = max(0, older_than_days or 0)
+        jobs = await self._storage.jobs.delete_finished({actor.guild_id: self._clock() - timedelta(days=days)})
+        for job_id in jobs:
+            await self._storage.files.drop_result(job_id)
+        await self._audit(actor, "purge", f"{len(jobs)} jobs", f"older than {days} days")
+        return Erased(voices=0, jobs=len(jobs))
+
+    async def guild_removed(self, guild_id: int) -> None:
+        """The bot was removed from a server: stop its jobs and delete everything of it, files included."""
+        for job in await self._storage.jobs.of_guild(guild_id, ACTIVE):
+            await self._dispatcher.cancel(job.id)
+        remains = await self._storage.guilds.delete(guild_id)
+        for voice_id in remains.voice_ids:
+            await self._storage.files.drop_voice(guild_id, voice_id)
+        for key in (*remains.job_ids, *remains.request_ids):
+            await self._storage.files.drop_result(key)
+            await self._storage.files.drop_upload(key)
+        _log.info("guild_removed", guild_id=guild_id, voices=len(remains.voice_ids), jobs=len(remains.job_ids))
+
+    async def _audit(self, actor: Actor, action: str, target: str = "", detail: str = "") -> None:
+        await self._storage.audit.write(actor.guild_id, actor.member_id, action, target, detail)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in _ID_SETS:
+        return frozenset(int(each) for each in value)
+    if name not in RANGES:
+        raise InvalidInput(f"There is no setting called {name}.")
+    least, greatest = RANGES[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
+        raise InvalidInput(f"Choose a whole number from {least:,} to {greatest:,} for {name.replace('_', ' ')}.")
+    return value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(map(str, sorted(value))) or "everybody"
+    return str(value)
+
+
+def _place(job: JobRecord, places: dict[str, int]) -> int | None:
+    if job.state is JobState.READY:
+        return None
+    return places.get(job.id, 0)
+
+
+def _queue_order(entry: QueueEntry) -> tuple[int, int]:
+    waits = {JobState.RUNNING: 0, JobState.QUEUED: 1}.get(entry.job.state, 2)
+    return waits, entry.position or 0

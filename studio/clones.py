@@ -1,0 +1,226 @@
+"""From a recording to an accepted clone: consent, rights, names, and the question to somebody else whose voice it is.
+
+Knows nothing of audio: whether there is speech in a recording is found out by the worker.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from storage.database import Storage
+from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
+from studio import metrics, policy
+from studio.dispatcher import Dispatcher
+from studio.orders import clone_of, clone_to_json
+from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
+from studio.voices import checked_language
+
+MAX_RECORDING_BYTES = 50 * 1024 * 1024
+"""The largest recording that is taken, whatever Discord allows."""
+ANSWER_WITHIN = timedelta(hours=48)
+"""How long somebody may think about whether their voice may be cloned."""
+
+_log = structlog.get_logger(__name__)
+
+
+class CloneDesk:
+    """Accepts clones."""
+
+    def __init__(self, storage: Storage, dispatcher: Dispatcher, *, clock: Callable[[], datetime]) -> None:
+        self._storage = storage
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    async def needs_consent(self, actor: Actor) -> bool:
+        """Whether the actor has yet to say, under today's policy, that the voices they bring are their own."""
+        consent = await self._storage.consents.get(actor.guild_id, actor.member_id)
+        return consent is None or consent.policy_version < POLICY_VERSION
+
+    async def attest(self, actor: Actor) -> None:
+        """The actor says that the voices they bring are their own, and agrees that they are kept."""
+        await self._storage.consents.give(actor.guild_id, actor.member_id, POLICY_VERSION)
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.give", f"policy {POLICY_VERSION}")
+
+    async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
+        """Everything that can be known before the recording is read; `size` in bytes.
+
+        Raises NotAllowed, InvalidInput (name, description, language, size), Conflict for a taken name, LimitReached.
+        """
+        settings = await self._storage.guilds.get(actor.guild_id)
+        policy.may_clone(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
+        order = _cleaned(order)
+        _check_size(size)
+        if await self._storage.voices.find(actor.guild_id, order.name) is not None:
+            raise Conflict(f"There is a voice called {order.name} already. Choose another name.")
+        _, mine = await self._storage.voices.list(
+            actor.guild_id, None, owner_id=actor.member_id, ready_only=False, limit=1
+        )
+        if mine >= settings.voices_per_member:
+            raise LimitReached(f"You have {mine} voices, as many as a member may have here. Delete one first.")
+
+    async def submit(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
+        """Accept a clone of the actor's own voice. When this returns, no crash loses it.
+
+        Raises as `check`, and NotAllowed without the actor's consent or for somebody else's voice.
+        """
+        if order.speaker_id not in (None, actor.member_id):
+            raise NotAllowed("This is somebody else's voice. They have to agree first.")
+        if await self.needs_consent(actor):
+            raise NotAllowed("First confirm that the voice is your own: use /clone and read what it asks.")
+        await self.check(actor, order, len(audio))
+        own = replace(_cleaned(order), speaker_id=actor.member_id)
+        return await self._accept(actor, own, audio, origin)
+
+    async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
+        """Keep the recording of another member and a question for them. Nothing is cloned before they agree.
+
+        Raises as `check`; Conflict while they think about an earlier question of this actor; NotAllowed if they said no
+        to this actor before, or may not use voices here themselves.
+        """
+        if author_id == actor.member_id:
+            raise InvalidInput("This is your own recording: clone it without asking.")
+        await self.check(actor, order, len(audio))
+        if (await self._storage.members.get(actor.guild_id, author_id)).blocked_at is not None:
+            raise NotAllowed("This member's voice can't be cloned here.")
+        await self._check_not_asked(actor, author_id)
+        now = self._clock()
+        request = ConsentRequest(
+            new_id(),
+            actor.guild_id,
+            actor.channel_id,
+            actor.member_id,
+            author_id,
+            clone_to_json(replace(_cleaned(order), speaker_id=author_id)),
+            ConsentState.PENDING,
+            now,
+            now + ANSWER_WITHIN,
+        )
+        await self._storage.files.put_upload(request.id, audio)
+        try:
+            request = await self._storage.consents.request(request)
+        except BarkeepError:
+            await self._storage.files.drop_upload(request.id)
+            raise
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.ask", str(author_id))
+        return request
+
+    async def answer(self, request_id: str, member_id: int, allow: bool) -> tuple[ConsentRequest, Receipt | None]:
+        """The author's answer, once. Allowed: the clone is accepted for the requester, and the author has attested.
+
+        Raises NotAllowed for anybody but the author, Conflict when it was answered or its time is over, and whatever
+        keeps the requester from cloning now; then the question stays open until its time is over.
+        """
+        request = await self._storage.consents.get_request(request_id)
+        if not allow or request.author_id != member_id or self._is_over(request):
+            return await self._refuse(request_id, member_id, allow), None
+        receipt = await self._accept_for(request)
+        try:
+            request = await self._storage.consents.answer(request_id, member_id, ConsentState.ALLOWED)
+        except Conflict:
+            await self._dispatcher.cancel(receipt.job.id)
+            raise
+        await self._storage.audit.write(
+            request.guild_id, member_id, "consent.allow", str(request.requester_id), clone_of(request.order).name
+        )
+        self._dispatcher.wake()
+        return request, receipt
+
+    async def _refuse(self, request_id: str, member_id: int, allow: bool) -> ConsentRequest:
+        """Record a no; for a yes that cannot count, storage says why."""
+        state = ConsentState.ALLOWED if allow else ConsentState.DENIED
+        request = await self._storage.consents.answer(request_id, member_id, state)
+        await self._storage.files.drop_upload(request_id)
+        await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
+        return request
+
+    def _is_over(self, request: ConsentRequest) -> bool:
+        return request.state is not ConsentState.PENDING or request.expires_at <= self._clock()
+
+    async def _check_not_asked(self, actor: Actor, author_id: int) -> None:
+        for earlier in await self._storage.consents.requests_of(actor.guild_id, actor.member_id):
+            if (earlier.requester_id, earlier.author_id) != (actor.member_id, author_id):
+                continue
+            if earlier.state is ConsentState.PENDING and not self._is_over(earlier):
+                raise Conflict("You have asked this member already. Wait for their answer.")
+            if earlier.state is ConsentState.DENIED:
+                raise NotAllowed("This member has said no to you before. Please don't ask again.")
+
+    async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
+        """The recording first, then voice and job in one transaction."""
+        job = NewJob(
+            new_id(),
+            JobKind.CLONE,
+            actor.guild_id,
+            actor.channel_id,
+            actor.member_id,
+            clone_to_json(order),
+            interaction_id=None if origin is None else origin.interaction_id,
+            interaction_token=None if origin is None else origin.token,
+            token_expires_at=None if origin is None else origin.expires_at,
+        )
+        await self._storage.files.put_upload(job.id, audio)
+        accepted: JobRecord | None = None
+        try:
+            accepted = await self._reserve(job, order)
+        finally:
+            if accepted is None or accepted.id != job.id:  # Refused, or the interaction came twice.
+                await self._storage.files.drop_upload(job.id)
+        receipt = Receipt(accepted, await self._dispatcher.position(accepted))
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.clone", order.name)
+        self._dispatcher.wake()
+        return receipt
+
+    async def _accept_for(self, request: ConsentRequest) -> Receipt:
+        """Accept what an author allowed. The job has the question's id, and with it the recording that waits there."""
+        with contextlib.suppress(NotFound):
+            known = await self._storage.jobs.get(request.id)  # A crash came between acceptance and answer.
+            return Receipt(known, await self._dispatcher.position(known))
+        if (await self._storage.members.get(request.guild_id, request.requester_id)).blocked_at is not None:
+            raise NotAllowed("The member who asked may not use voices here any more, so nothing is cloned.")
+        await self._storage.consents.give(request.guild_id, request.author_id, POLICY_VERSION)
+        job = NewJob(
+            request.id,
+            JobKind.CLONE,
+            request.guild_id,
+            request.channel_id,
+            request.requester_id,
+            request.order,
+        )
+        accepted = await self._reserve(job, clone_of(request.order))
+        return Receipt(accepted, await self._dispatcher.position(accepted))
+
+    async def _reserve(self, job: NewJob, order: CloneOrder) -> JobRecord:
+        settings = await self._storage.guilds.get(job.guild_id)
+        voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
+        _, accepted = await self._storage.jobs.accept_clone(voice, job, settings)
+        if accepted.id == job.id:
+            metrics.ACCEPTED.labels(JobKind.CLONE.value).inc()
+            _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.CLONE.value)
+        return accepted
+
+
+def new_id() -> str:
+    """An id for a job or a question: 20 hexadecimal digits, not to be guessed, short enough for a Discord nonce."""
+    return secrets.token_hex(10)
+
+
+def _cleaned(order: CloneOrder) -> CloneOrder:
+    return replace(
+        order,
+        name=policy.clean_name(order.name),
+        description=policy.clean_description(order.description),
+        language=checked_language(order.language),
+    )
+
+
+def _check_size(size: int) -> None:
+    if size == 0:
+        raise InvalidInput("That file is empty. Upload a recording of a few seconds of speech.")
+    if size > MAX_RECORDING_BYTES:
+        limit = MAX_RECORDING_BYTES // (1024 * 1024)
+        raise InvalidInput(f"That file has more than {limit} MB. About ten seconds of speech are enough.")

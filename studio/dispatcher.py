@@ -1,0 +1,347 @@
+"""Brings accepted jobs to the worker in fair order, and what becomes of them to storage and to the member.
+
+The truth is in storage: this object may vanish at any moment, and the next one goes on. Its tasks exist only while
+there is work, so that an idle bot has nothing parked. Knows nothing of Discord, and not how jobs are accepted.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from cloning.protocol import Cloned, Event, Executor, Failed, Lost, Progress, Request, Spoken
+from errors import BarkeepError, Unavailable
+from storage.database import Storage
+from storage.records import JobRecord
+from studio import metrics, queue
+from studio.answers import Answers
+from studio.completion import UNKNOWN, Completion
+from studio.news import News
+from studio.ownership import is_abandoned, new_owner
+from studio.requests import request_for
+from studio.values import Update
+
+ATTEMPTS = 2
+"""How often a job is begun: once more after its worker was lost."""
+LEASE = timedelta(seconds=90)
+"""How long a job belongs to a process that says nothing. Upkeep renews it every 30 s."""
+TOLD_POSITIONS = 25
+"""How many of those who wait are told when the queue moves."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Active:
+    job: JobRecord
+    renewed: datetime
+
+
+class Dispatcher:
+    """Claims, supervises and finishes jobs.
+
+    model: the name of the models that the owner chose; what the worker says it has loaded counts more.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        executor: Executor,
+        answers: Answers,
+        news: News,
+        *,
+        model: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._executor = executor
+        self._answers = answers
+        self._news = news
+        self._model = model
+        self._clock = clock
+        self._completion = Completion(storage)
+        self._owner = new_owner()
+        self._events = executor.events()
+        self._active: dict[str, _Active] = {}
+        self._served = queue.Served()
+        self._told: dict[str, int] = {}
+        self._awake = False
+        self._closing = False
+        self._filler: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    def current_model(self) -> str:
+        """The name of the models in use, as the rows of voices keep it."""
+        ready = self._executor.health().ready
+        return self._model if ready is None else ready.model
+
+    def wake(self) -> None:
+        """There may be work to take. Returns at once."""
+        self._awake = True
+        if self._filler is None and not self._closing:
+            self._filler = asyncio.create_task(self._fill_until_quiet())
+
+    async def positions(self) -> dict[str, int]:
+        """Job id -> place for every queued job: 0 starts now, 1 is next."""
+        return self._places(await self._storage.jobs.queued())
+
+    async def position(self, job: JobRecord) -> int:
+        """The place of one job; 0 when it no longer waits."""
+        return (await self.positions()).get(job.id, 0)
+
+    async def cancel(self, job_id: str) -> JobRecord | None:
+        """Stop a job, remove what it made, and let its member know. None if it had ended already."""
+        job = await self._storage.jobs.cancel(job_id)
+        if job is None:
+            return None
+        if job_id in self._active:
+            await self._executor.cancel(job_id)
+        await self._completion.cancelled(job)
+        await self._end(job)
+        _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)
+        return job
+
+    async def start(self) -> None:
+        """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
+        for job in await self._storage.jobs.running():
+            if is_abandoned(job, self._clock()):
+                await self._recover(job)
+        for job in await self._storage.jobs.unanswered():
+            self._answers.begin(job)
+        if await self._storage.jobs.queued():
+            self.wake()
+
+    async def upkeep(self) -> None:
+        """Keep own leases, take over lapsed ones, and start what waits for no reason. Call it every half minute."""
+        now = self._clock()
+        if self._active:
+            await self._storage.jobs.renew(list(self._active), self._owner, LEASE)
+        for job in await self._storage.jobs.expired(now):
+            if job.id not in self._active:
+                await self._recover(job)
+        waiting = await self._storage.jobs.queued()
+        self._measure(len(waiting))
+        if waiting and len(self._active) < self._executor.capacity:
+            self.wake()
+
+    async def close(self) -> None:
+        """Take no more work and give running jobs back to the queue, as if they had not begun."""
+        self._closing = True
+        tasks = [task for task in (self._filler, self._listener) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._news.close()
+        await self._answers.close()
+        for active in self._active.values():
+            await self._storage.jobs.requeue(active.job.id, refund_attempt=True)
+            await self._storage.files.drop_staging(active.job.id)
+        self._active.clear()
+
+    async def _fill_until_quiet(self) -> None:
+        try:
+            while self._awake and not self._closing:
+                self._awake = False
+                await self._fill()
+        except Exception:
+            _log.exception("queue_stopped")  # Upkeep tries again.
+        finally:
+            self._filler = None
+
+    async def _fill(self) -> None:
+        """Give the worker as many jobs as it takes, then tell those who wait where they are now."""
+        while len(self._active) < self._executor.capacity:
+            queued = await self._storage.jobs.queued()
+            claimed = await self._claim_first(queued)
+            if claimed is None:
+                break
+            self._served.note(claimed)
+            with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
+                await self._begin(claimed)
+        waiting = await self._storage.jobs.queued()
+        if not waiting:
+            self._served.forget()
+        self._tell_positions(waiting)
+        self._measure(len(waiting))
+
+    async def _claim_first(self, queued: list[JobRecord]) -> JobRecord | None:
+        """Claim the job whose turn it is; one that somebody else took or cancelled is passed over."""
+        for job in self._ordered(queued):
+            claimed = await self._storage.jobs.claim(job.id, self._owner, LEASE)
+            if claimed is not None:
+                metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(
+                    max(0.0, (self._clock() - claimed.created_at).total_seconds())
+                )
+                return claimed
+        return None
+
+    async def _begin(self, job: JobRecord) -> None:
+        """Submit a claimed job, or end it if it may not run any more."""
+        try:
+            if (done := await self._completion.cloned_before(job)) is not None:
+                await self._end(done)
+                return
+            request = await request_for(self._storage, job, model=self.current_model())
+        except BarkeepError as fault:
+            await self._fail(job, type(fault).__name__, fault.message)
+            return
+        except Exception:
+            await self._fail_unknown(job)
+            return
+        await self._submit(job, request)
+
+    async def _submit(self, job: JobRecord, request: Request) -> None:
+        self._active[job.id] = _Active(job, self._clock())
+        try:
+            await self._executor.submit(request)
+        except BarkeepError as fault:
+            del self._active[job.id]
+            await self._fail(job, type(fault).__name__, fault.message)
+            return
+        _log.info("job_begun", kind=job.kind.value, attempt=job.attempts)
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Handle events for as long as the worker has jobs."""
+        try:
+            while self._active:
+                try:
+                    event = await anext(self._events)
+                except Exception as fault:
+                    await self._lose_all(type(fault).__name__)
+                    return
+                await self._handle(event)
+        finally:
+            self._listener = None
+
+    async def _lose_all(self, reason: str) -> None:
+        """The events ended although there were jobs."""
+        self._events = self._executor.events()
+        jobs = [active.job for active in self._active.values()]
+        self._active.clear()
+        for job in jobs:
+            await self._lost(job, f"The worker's events ended: {reason}.")
+        self.wake()
+
+    async def _handle(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            await self._progress(event)
+        elif isinstance(event, (Cloned, Spoken, Failed, Lost)):
+            active = self._active.get(event.job_id)
+            if active is None:
+                return
+            with structlog.contextvars.bound_contextvars(job_id=active.job.id, guild_id=active.job.guild_id):
+                try:
+                    await self._finish(active.job, event)
+                finally:
+                    self._active.pop(event.job_id, None)
+                    self.wake()
+
+    async def _finish(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost) -> None:
+        try:
+            if isinstance(event, Lost):
+                await self._lost(job, event.reason)
+            elif isinstance(event, Failed):
+                await self._fail(job, event.kind, event.message)
+            elif (done := await self._complete(job, event)) is not None:
+                await self._end(done)
+        except BarkeepError as fault:
+            await self._fail(job, type(fault).__name__, fault.message)
+        except Exception:
+            await self._fail_unknown(job)
+
+    async def _complete(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
+        if isinstance(event, Cloned):
+            return await self._completion.cloned(job, event)
+        ready = self._executor.health().ready
+        return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
+
+    async def _progress(self, event: Progress) -> None:
+        active = self._active.get(event.job_id)
+        if active is None:
+            return
+        self._news.tell(active.job, Update(stage=event.stage, fraction=event.fraction))
+        now = self._clock()
+        if now - active.renewed > LEASE / 3:
+            active.renewed = now
+            try:
+                await self._storage.jobs.renew([active.job.id], self._owner, LEASE)
+            except Unavailable as fault:
+                _log.warning("lease_not_renewed", job_id=active.job.id, reason=fault.message)
+
+    async def _lost(self, job: JobRecord, reason: str) -> None:
+        """The worker is gone: once more from the beginning, or give up."""
+        _log.warning("worker_lost", reason=reason, attempt=job.attempts)
+        if job.attempts < ATTEMPTS:
+            again = await self._storage.jobs.requeue(job.id)
+            if again is not None:
+                metrics.RETRIED.labels(job.kind.value).inc()
+                self._news.tell(again, Update(retrying=True))
+            return
+        await self._fail(
+            job,
+            Unavailable.__name__,
+            "The speech worker failed twice on this, so it was given up. Try again later, or with something shorter.",
+        )
+
+    async def _recover(self, job: JobRecord) -> None:
+        """A process that held this job is gone."""
+        with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
+            await self._lost(job, "The process that held the job is gone.")
+        self.wake()
+
+    async def _fail(self, job: JobRecord, kind: str, message: str) -> None:
+        """End a job with a sentence. If even that cannot be stored, its lease lapses and upkeep takes over."""
+        if kind == UNKNOWN:
+            message = _apology(message)
+        try:
+            done = await self._completion.failed(job, kind, message)
+        except BarkeepError as fault:
+            _log.error("job_left_behind", reason=fault.message)
+            return
+        if done is not None:
+            _log.info("job_failed", kind=kind, reason=message)
+            await self._end(done)
+
+    async def _fail_unknown(self, job: JobRecord) -> None:
+        reference = secrets.token_hex(4)
+        _log.exception("job_broke", reference=reference)
+        await self._fail(job, UNKNOWN, reference)
+
+    async def _end(self, job: JobRecord) -> None:
+        """The job has ended: no more news, then the answer."""
+        self._told.pop(job.id, None)
+        await self._news.stop(job.id)
+        self._answers.begin(job)
+
+    def _ordered(self, queued: list[JobRecord]) -> list[JobRecord]:
+        return queue.order(queued, [active.job for active in self._active.values()], self._served)
+
+    def _places(self, queued: list[JobRecord]) -> dict[str, int]:
+        ordered = self._ordered(queued)
+        free = self._executor.capacity - len(self._active)
+        return {job.id: queue.position(job.id, ordered, free) for job in ordered}
+
+    def _tell_positions(self, queued: list[JobRecord]) -> None:
+        """Tell those near the front whose place has changed."""
+        places = self._places(queued)
+        jobs = {job.id: job for job in queued}
+        for job_id, place in list(places.items())[:TOLD_POSITIONS]:
+            if self._told.get(job_id) != place:
+                self._news.tell(jobs[job_id], Update(position=place))
+        self._told = places
+
+    def _measure(self, queued: int) -> None:
+        health = self._executor.health()
+        metrics.QUEUED.set(queued)
+        metrics.RUNNING.set(len(self._active))
+        metrics.WORKER_READY.set(health.ready is not None)
+        metrics.WORKER_RESTARTS.set(health.restarts)
+
+
+def _apology(reference: str) -> str:
+    return f"Something went wrong that nobody expected. Tell the person who runs Barkeep this reference: {reference}."

@@ -1,0 +1,57 @@
+"""What time takes away: unanswered questions, and each server's texts and recordings after its retention."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from errors import Conflict, NotFound
+from storage.database import Storage
+from storage.records import ConsentState
+
+RETENTION_EVERY = timedelta(hours=1)
+"""How often old jobs are looked for."""
+AUDIT_KEPT = timedelta(days=365)
+"""How long lines of the audit log and answered questions are kept at least, whatever a server's retention."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """Tidies up; called every half minute."""
+
+    def __init__(self, storage: Storage, *, clock: Callable[[], datetime]) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._next_retention: datetime | None = None
+
+    async def run(self) -> None:
+        """Expire questions; once an hour delete what is older than its server's retention."""
+        now = self._clock()
+        await self._expire_questions(now)
+        if self._next_retention is None or now >= self._next_retention:
+            self._next_retention = now + RETENTION_EVERY
+            await self._apply_retention(now)
+
+    async def _expire_questions(self, now: datetime) -> None:
+        for request in await self._storage.consents.expired(now):
+            try:
+                await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
+            except (Conflict, NotFound):
+                continue  # Answered or withdrawn in this very moment.
+            await self._storage.files.drop_upload(request.id)
+            await self._storage.audit.write(request.guild_id, request.requester_id, "consent.expire")
+
+    async def _apply_retention(self, now: datetime) -> None:
+        before: dict[int, datetime] = {}
+        for guild_id in await self._storage.guilds.all_ids():
+            retention = timedelta(days=(await self._storage.guilds.get(guild_id)).retention_days)
+            before[guild_id] = now - retention
+            kept = now - max(retention, AUDIT_KEPT)
+            await self._storage.audit.prune(guild_id, kept)
+            await self._storage.consents.prune_requests(guild_id, kept)
+        deleted = await self._storage.jobs.delete_finished(before)
+        for job_id in deleted:
+            await self._storage.files.drop_result(job_id)
+        if deleted:
+            _log.info("retention_applied", jobs=len(deleted))

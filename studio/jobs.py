@@ -1,0 +1,60 @@
+"""A member's own jobs: what waits, what runs, and what could not be brought to them."""
+
+from errors import Conflict, NotFound
+from storage.database import Storage
+from storage.records import JobRecord, JobState
+from studio.answers import Answers
+from studio.dispatcher import Dispatcher
+from studio.values import Actor, Outcome
+
+_ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+_ENDED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
+
+
+class JobDesk:
+    """Shows, cancels and fetches jobs."""
+
+    def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: Answers) -> None:
+        self._storage = storage
+        self._dispatcher = dispatcher
+        self._answers = answers
+
+    async def mine(self, actor: Actor) -> list[tuple[JobRecord, int | None]]:
+        """The actor's jobs that wait, run, or could not be delivered, newest first, each with its place in the queue.
+
+        The place: 0 runs or starts now, 1 is next, None has ended.
+        """
+        jobs = await self._storage.jobs.of_member(actor.guild_id, actor.member_id, states=(*_ACTIVE, *_ENDED))
+        places = await self._dispatcher.positions()
+        return [
+            (job, places.get(job.id, 0) if job.state in _ACTIVE else None) for job in jobs if job.answered_at is None
+        ]
+
+    async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
+        """Stop a job: one's own, or as a moderator anybody's. Raises Conflict when it has ended."""
+        job = await self._visible(actor, job_id)
+        cancelled = await self._dispatcher.cancel(job.id)
+        if cancelled is None:
+            raise Conflict("That job has ended already.")
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "job.cancel", job.id, f"of {job.member_id}")
+        return cancelled
+
+    async def fetch(self, actor: Actor, job_id: str) -> Outcome:
+        """The answer to one's own job, marked as answered. Its sound stays until retention is over or it is discarded.
+
+        Raises Conflict while the job is not done, NotFound when its result is no longer kept.
+        """
+        job = await self._visible(actor, job_id)
+        if job.member_id != actor.member_id:
+            raise NotFound("There is no such job here.")
+        if job.state in _ACTIVE:
+            raise Conflict("That job is not done yet.")
+        outcome = await self._answers.outcome(job)
+        await self._storage.jobs.answered(job.id, None)
+        return outcome
+
+    async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
+        job = await self._storage.jobs.get(job_id)
+        if job.guild_id != actor.guild_id or not (actor.is_moderator or job.member_id == actor.member_id):
+            raise NotFound("There is no such job here.")
+        return job

@@ -1,0 +1,41 @@
+"""What can speak: a server's voices, and the speakers that come with the model's files. Knows how Suno names them."""
+
+import re
+
+from cloning.protocol import Executor
+from cloning.text import LANGUAGES
+from storage.records import VoiceRecord
+from studio.values import Voice
+
+PREFIX = "s:"
+_SUNO = re.compile(r"(?P<version>v\d+/)?(?P<language>[a-z]{2})_speaker_(?P<number>\d+)")
+
+
+def voice_of(record: VoiceRecord) -> Voice:
+    """A record of the library as a voice."""
+    return Voice(f"v:{record.id}", record.name, record=record)
+
+
+def speaker_voice(speaker: str) -> Voice:
+    """A built-in speaker as a voice: "v2/en_speaker_6" is called "English speaker 6"."""
+    return Voice(PREFIX + speaker, _name(speaker), speaker=speaker)
+
+
+def speaker_language(speaker: str) -> str:
+    """The language a speaker was recorded in; English where the name does not say."""
+    match = _SUNO.fullmatch(speaker)
+    return match["language"] if match and match["language"] in LANGUAGES else "en"
+
+
+def speakers_of(executor: Executor) -> tuple[Voice, ...] | None:
+    """The speakers of the loaded models; None while they are not known yet."""
+    ready = executor.health().ready
+    return None if ready is None else tuple(speaker_voice(speaker) for speaker in ready.speakers)
+
+
+def _name(speaker: str) -> str:
+    match = _SUNO.fullmatch(speaker)
+    if match is None or match["language"] not in LANGUAGES:
+        return speaker
+    older = "" if match["version"] else " (first edition)"
+    return f"{LANGUAGES[match['language']]} speaker {match['number']}{older}"

@@ -1,0 +1,130 @@
+"""From words to an accepted line of speech: rights, the voice, the text. Knows nothing of how speech is made."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from cloning.text import expected_seconds
+from errors import NotAllowed, NotFound
+from storage.database import Storage
+from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob
+from studio import metrics, policy, speech_text
+from studio.clones import new_id
+from studio.dispatcher import Dispatcher
+from studio.orders import SpeechOrder
+from studio.speakers import speaker_language
+from studio.values import Actor, Origin, Receipt, SayOrder, Voice
+from studio.voices import VoiceLibrary, checked_language
+
+_log = structlog.get_logger(__name__)
+
+
+class SpeechDesk:
+    """Accepts lines of speech."""
+
+    def __init__(self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher) -> None:
+        self._storage = storage
+        self._library = library
+        self._dispatcher = dispatcher
+
+    async def submit(
+        self, actor: Actor, order: SayOrder, names: Mapping[str, str], origin: Origin | None, *, max_bytes: int
+    ) -> Receipt:
+        """Accept a line of speech. When this returns, no crash loses it.
+
+        names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
+        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text), LimitReached.
+        """
+        settings = await self._allowed(actor)
+        text = speech_text.clean(order.text, names, limit=settings.text_length)
+        voice = await self._library.resolve(actor, order.voice)
+        speech = SpeechOrder(
+            text=text,
+            voice=voice.key,
+            voice_name=voice.name,
+            language=checked_language(order.language or _language_of(voice)),
+            temperature=order.temperature,
+            seed=order.seed,
+            max_bytes=max_bytes,
+            roles=tuple(sorted(actor.role_ids)),
+            moderator=actor.is_moderator,
+        )
+        return await self._accept(actor, speech, voice, settings, origin, private=order.private)
+
+    async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
+        """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`."""
+        settings = await self._allowed(actor)
+        job = await self._speech_job(actor, job_id)
+        if job.private and job.member_id != actor.member_id:
+            raise NotFound("There is no such recording here.")
+        earlier = SpeechOrder.of(job)
+        voice = await self._library.resolve(actor, earlier.voice)
+        again = replace(
+            earlier,
+            voice_name=voice.name,
+            seed=None,
+            max_bytes=max_bytes,
+            roles=tuple(sorted(actor.role_ids)),
+            moderator=actor.is_moderator,
+        )
+        return await self._accept(actor, again, voice, settings, origin, private=job.private)
+
+    async def discard(self, actor: Actor, job_id: str) -> None:
+        """Remove a recording that was made. Raises NotAllowed for anybody but its member and moderators."""
+        job = await self._speech_job(actor, job_id)
+        if not actor.is_moderator and job.member_id != actor.member_id:
+            raise NotAllowed("Only the member who asked for this recording, or a moderator, can delete it.")
+        if job.state in (JobState.QUEUED, JobState.RUNNING):
+            await self._dispatcher.cancel(job.id)
+        await self._storage.files.drop_result(job.id)
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
+
+    async def _allowed(self, actor: Actor) -> GuildSettings:
+        settings = await self._storage.guilds.get(actor.guild_id)
+        policy.may_speak(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
+        return settings
+
+    async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
+        job = await self._storage.jobs.get(job_id)
+        if job.guild_id != actor.guild_id or job.kind is not JobKind.SPEECH:
+            raise NotFound("There is no such recording here.")
+        return job
+
+    async def _accept(
+        self,
+        actor: Actor,
+        order: SpeechOrder,
+        voice: Voice,
+        settings: GuildSettings,
+        origin: Origin | None,
+        *,
+        private: bool,
+    ) -> Receipt:
+        job = NewJob(
+            new_id(),
+            JobKind.SPEECH,
+            actor.guild_id,
+            actor.channel_id,
+            actor.member_id,
+            order.to_json(),
+            private=private,
+            voice_id=None if voice.record is None else voice.record.id,
+            interaction_id=None if origin is None else origin.interaction_id,
+            interaction_token=None if origin is None else origin.token,
+            token_expires_at=None if origin is None else origin.expires_at,
+            expected_seconds=expected_seconds(order.text, order.language),
+        )
+        accepted = await self._storage.jobs.accept_speech(job, settings)
+        receipt = Receipt(accepted, await self._dispatcher.position(accepted))
+        if accepted.id == job.id:
+            metrics.ACCEPTED.labels(JobKind.SPEECH.value).inc()
+            _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.SPEECH.value)
+        self._dispatcher.wake()
+        return receipt
+
+
+def _language_of(voice: Voice) -> str:
+    if voice.record is not None:
+        return voice.record.language
+    return speaker_language(voice.speaker or "")
