@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 EXTENSIONS = ("cogs.clone", "cogs.say", "cogs.jobs", "cogs.help")
 UPKEEP_SECONDS = 30.0
+EDIT_SECONDS = 3.0
+"""The least time between two progress edits of one message: Discord limits edits, and people read slowly."""
 
 OpenStudio = Callable[[Courier], Awaitable[Studio]]
 
@@ -40,7 +42,12 @@ class Barkeep(commands.AutoShardedBot):
     courier: DiscordCourier
 
     def __init__(
-        self, open_studio: OpenStudio, *, command_digest: Path | None = None, shard_count: int | None = None
+        self,
+        open_studio: OpenStudio,
+        *,
+        command_digest: Path | None = None,
+        shard_count: int | None = None,
+        edit_seconds: float = EDIT_SECONDS,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -55,10 +62,11 @@ class Barkeep(commands.AutoShardedBot):
         )
         self._open_studio = open_studio
         self._command_digest = command_digest
+        self._edit_seconds = edit_seconds
 
     async def setup_hook(self) -> None:
         """Open the studio, load the cogs, sync the commands, and take up what an earlier run left behind."""
-        self.courier = DiscordCourier(self)
+        self.courier = DiscordCourier(self, edit_seconds=self._edit_seconds)
         self.studio = await self._open_studio(self.courier)
         self.add_dynamic_items(Repeat, Discard, Hear, Cancel, Fetch, ConsentButton)
         for extension in EXTENSIONS:

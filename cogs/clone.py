@@ -73,6 +73,7 @@ class Clone(commands.Cog):
         own = author.id == actor.member_id
 
         async def proceed(answer: Interaction, consented: bool, order: CloneOrder) -> None:
+            await self.bot.studio.clones.check(actor_of(answer), order, audio.size)
             if own:
                 await self._take(answer, audio, consented, order)
             else:
@@ -90,7 +91,6 @@ class Clone(commands.Cog):
         await interaction.response.defer(thinking=True)
         if consented:
             await clones.attest(actor)
-        await clones.check(actor, order, audio.size)
         data = await read_recording(audio)
         receipt = await clones.submit(actor, order, data, origin_of(interaction))
         await self.bot.courier.update(receipt.job, Update(position=receipt.position))
@@ -101,7 +101,6 @@ class Clone(commands.Cog):
         """Keep the recording until its author has answered, and ask them."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await clones.check(actor, order, audio.size)
         data = await read_recording(audio)
         request = await clones.ask_author(actor, message.author.id, order, data)
         await ask_by_message(request, message, interaction.user)

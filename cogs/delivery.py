@@ -4,7 +4,7 @@ It implements `studio.values.Courier`. It does not know why a job ended as it di
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
@@ -12,7 +12,7 @@ import structlog
 
 from cogs.answers import Answer, answer_to
 from cogs.faults import token_is_gone
-from cogs.progress import EDIT_SECONDS, Progress
+from cogs.progress import Progress
 from cogs.render import CONTENT_LIMIT, render_update
 from cogs.ui import persistent_view
 from errors import Unavailable
@@ -24,16 +24,27 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_ORIGINAL = cast(int, "@original")
-"""Discord's name for an interaction's first answer, where a message id would stand."""
 _NOBODY = discord.AllowedMentions.none()
 _CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class _Original(int):
+    """Discord's name for an interaction's first answer, where the address has a message id.
+
+    A number, because discord.py percent-encodes the parts of an address that are text.
+    """
+
+    def __format__(self, _: str) -> str:
+        return "@original"
+
+
+_ORIGINAL = _Original()
 
 
 class DiscordCourier:
     """Implements `studio.values.Courier`. `edit_seconds` is the least time between two progress edits of a job."""
 
-    def __init__(self, client: "Barkeep", *, edit_seconds: float = EDIT_SECONDS) -> None:
+    def __init__(self, client: "Barkeep", *, edit_seconds: float) -> None:
         self._client = client
         self._progress = Progress(self._show, every=edit_seconds)
 

@@ -56,15 +56,22 @@ async def answer_fault(interaction: discord.Interaction, error: BaseException) -
 async def say_privately(interaction: discord.Interaction, sentence: str) -> None:
     """Answer with a sentence that only the member sees, whatever was answered before.
 
-    A public "thinking" message is taken away first, because its first follow-up would be public too.
+    A public "thinking" message is replaced: the first thing that follows it is public whatever it says, so that is a
+    sign without words, which is taken away after the sentence.
     """
     text = discord.utils.escape_mentions(sentence)[:2000]
     if not interaction.response.is_done():
         await interaction.response.send_message(text, ephemeral=True)
         return
-    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
-        await interaction.delete_original_response()
+    if interaction.response.type is not discord.InteractionResponseType.deferred_channel_message:
+        await interaction.followup.send(text, ephemeral=True)
+        return
+    sign = await interaction.edit_original_response(content="⚠️")
+    if sign.flags.ephemeral:
+        await sign.edit(content=text)
+        return
     await interaction.followup.send(text, ephemeral=True)
+    await interaction.delete_original_response()
 
 
 def token_is_gone(error: BaseException) -> bool:

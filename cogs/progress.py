@@ -12,8 +12,6 @@ from time import monotonic
 from storage.records import JobRecord
 from studio.values import Update
 
-EDIT_SECONDS = 3.0
-"""At most one edit of a job's message in this time."""
 _REMEMBERED = 1000
 
 Show = Callable[[JobRecord, Update], Awaitable[bool]]
@@ -34,7 +32,7 @@ class _Line:
 class Progress:
     """Coalesces news by job. `every` is the least time between two edits, in seconds."""
 
-    def __init__(self, show: Show, *, every: float = EDIT_SECONDS, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, show: Show, *, every: float, clock: Callable[[], float] = monotonic) -> None:
         self._show = show
         self._every = every
         self._clock = clock

@@ -1,0 +1,168 @@
+"""A simulated Discord around the real bot: real cogs, real studio, real SQLite; only the speech worker is a stand-in.
+
+`env` is the running simulation. `member` and `other` are ordinary members of `guild`, `moderator` has Manage Server.
+Faults that Barkeep expects do not fail a test; anything else that the bot raised does, unless the test read `env.errors`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+
+from cogs.client import Barkeep
+from cogs.faults import as_barkeep
+from storage.database import Storage
+from studio.house import Studio
+from studio.values import Courier
+from tests.fakes import MODEL, FakeExecutor, sound_bytes
+
+NEVER = 3600.0
+"""Progress edits after the first come an hour later: a test that wants them moves the clock."""
+
+
+class World:
+    """One data folder and one Discord, and the bots that come and go between them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.executor = FakeExecutor(wait=self._wait)
+        self.bot = self._new_bot()
+        self.env = simcord.Env(self.bot, shard_count=1)
+
+    async def start(self) -> None:
+        """Bring the bot to READY."""
+        await self.env.start()
+
+    async def restart(self) -> Barkeep:
+        """Stop the bot as a deploy would, and start another one on the same data."""
+        await self.bot.close()
+        self.executor = FakeExecutor(wait=self._wait)
+        self.bot = self._new_bot()
+        await self.env.restart_bot(self.bot)
+        return self.bot
+
+    async def stop(self) -> None:
+        """End the simulation, then close what the bot opened."""
+        await self.env.shutdown()
+        await self.bot.close()
+
+    def unexpected(self) -> list[BaseException]:
+        """What the bot raised and no test looked at, without the faults that Barkeep expects."""
+        unseen = self.env.errors_since(self.env._errors_acknowledged)
+        return [error for error in unseen if as_barkeep(error) is None]
+
+    def _new_bot(self) -> Barkeep:
+        return Barkeep(self._open_studio, shard_count=1, edit_seconds=NEVER)
+
+    async def _open_studio(self, courier: Courier) -> Studio:
+        storage = await Storage.open(f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}", self.data_dir)
+        return Studio(storage, self.executor, courier, model=MODEL, clock=self.env.now, wait=self._wait)
+
+    def _wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        return self.env.external_wait(awaitable, reason="work that others do")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Everything below comes from here."""
+    world = World(tmp_path / "data")
+    await world.start()
+    yield world
+    await world.stop()
+    if unexpected := world.unexpected():
+        raise BaseExceptionGroup("the bot raised", unexpected)
+
+
+@pytest.fixture
+async def env(world: World) -> simcord.Env:
+    """The running simulation."""
+    return world.env
+
+
+@pytest.fixture
+async def bot(world: World) -> Barkeep:
+    """The bot that was started first."""
+    return world.bot
+
+
+@pytest.fixture
+async def studio(world: World) -> Studio:
+    """The real studio behind the bot that was started first."""
+    return world.bot.studio
+
+
+@pytest.fixture
+async def executor(world: World) -> FakeExecutor:
+    """The stand-in for the speech worker."""
+    return world.executor
+
+
+@pytest.fixture
+async def restart(world: World) -> Callable[[], Awaitable[Barkeep]]:
+    """Stops the bot and starts another one on the same data."""
+    return world.restart
+
+
+@pytest.fixture
+async def guild(env: simcord.Env) -> GuildHandle:
+    """A server."""
+    return env.create_guild("The Snug")
+
+
+@pytest.fixture
+async def channel(guild: GuildHandle) -> ChannelHandle:
+    """Its channel."""
+    return guild.create_text_channel("voices")
+
+
+@pytest.fixture
+async def quiet_channel(guild: GuildHandle, bot: Barkeep) -> ChannelHandle:
+    """A channel in which the bot may not attach files."""
+    assert bot.user is not None
+    return guild.create_text_channel("quiet", overwrites={bot.user: discord.PermissionOverwrite(attach_files=False)})
+
+
+@pytest.fixture
+async def member(env: simcord.Env, guild: GuildHandle) -> MemberActor:
+    """An ordinary member."""
+    return guild.add_member(env.create_user("mira"))
+
+
+@pytest.fixture
+async def other(env: simcord.Env, guild: GuildHandle) -> MemberActor:
+    """Another ordinary member."""
+    return guild.add_member(env.create_user("otto"))
+
+
+@pytest.fixture
+async def moderator(env: simcord.Env, guild: GuildHandle) -> MemberActor:
+    """A member with Manage Server."""
+    role = guild.create_role("Moderators", permissions=discord.Permissions(manage_guild=True))
+    return guild.add_member(env.create_user("mona"), roles=[role])
+
+
+@pytest.fixture
+def recording() -> tuple[str, bytes]:
+    """An audio file as an attachment option."""
+    return "mira.wav", sound_bytes("WAV")
+
+
+Clone = Callable[..., Awaitable[simcord.InteractionResult]]
+
+
+@pytest.fixture
+async def clone(channel: ChannelHandle, member: MemberActor, recording: tuple[str, bytes]) -> Clone:
+    """Clones a voice for a member, consent included: `await clone("Ada", by=other)`; the last interaction is returned."""
+
+    async def clone(name: str, by: MemberActor = member, **options: Any) -> simcord.InteractionResult:
+        shown = await by.slash(channel, "clone", name=name, audio=recording, **options)
+        if shown.modal is not None:
+            shown = await by.submit_modal(shown, {"consent": True})
+        return shown
+
+    return clone
