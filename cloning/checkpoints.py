@@ -1,9 +1,10 @@
 """Weights from files, strictly: a missing, unexpected or misshapen weight is an error that names it and the file.
 
-Reads safetensors and torch files (`weights_only`, so that no code in them runs). Knows the two spellings of weight norm and
-the buffers that carry no information; knows nothing of downloads.
+Reads safetensors and torch files (`weights_only`, so that no code in them runs). Knows the two spellings of weight norm
+and the buffers that carry no information; knows nothing of downloads.
 """
 
+import json
 import pickle
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -86,9 +87,32 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> N
     module.load_state_dict(given, strict=False)  # strict but for the buffers without information, as checked above
 
 
+def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
+    """The weights of one part of a checkpoint in the hub's layout, with `prefix` cut off, and the file to name.
+
+    Raises Unavailable if there is none, or it is damaged.
+    """
+    path = weight_file(directory)
+    files = _shards(path, prefix) if path.name.endswith(".index.json") else [path]
+    part = {}
+    for file in files:
+        part.update({name: tensor for name, tensor in load_state(file).items() if name.startswith(prefix)})
+    return path, {name.removeprefix(prefix): tensor for name, tensor in part.items()}
+
+
+def weight_file(directory: Path) -> Path:
+    """The file of a directory in the hub's layout that holds, or lists, its weights. Unavailable if there is none."""
+    for name in WEIGHT_FILES:
+        if (directory / name).is_file():
+            return directory / name
+    raise Unavailable(f"There are no model weights in {directory}; download the model again.")
+
+
 def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> transformers.BarkModel:
     """Bark from a directory in the hub's layout, ready to generate. Raises Unavailable if it is not complete."""
-    return _load_pretrained(transformers.BarkModel, directory, dtype).to(device)
+    bark = _load_pretrained(transformers.BarkModel, directory, dtype)
+    nn.Module.to(bark, device)
+    return bark
 
 
 def load_hubert(directory: Path) -> transformers.HubertModel:
@@ -110,10 +134,10 @@ def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str],
 
 
 def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) -> _Model:
-    if not any((directory / name).is_file() for name in WEIGHT_FILES):
-        raise Unavailable(f"There are no model weights in {directory}; download the model again.")
+    source = weight_file(directory)
+    from_pretrained: Any = kind.from_pretrained  # its annotation does not know output_loading_info
     try:
-        model, info = kind.from_pretrained(
+        model, info = from_pretrained(
             directory,
             dtype=dtype,
             local_files_only=True,
@@ -122,15 +146,25 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
             ignore_mismatched_sizes=True,  # reported below, in one sentence with the others
         )
     except _READ_FAULTS as fault:
-        raise Unavailable(f"The model in {directory} is damaged or of another kind; download it again.") from fault
+        raise Unavailable(f"The model file {source} is damaged or of another kind; download it again.") from fault
     refuse_gaps(
-        directory,
+        source,
         missing=[name for name in info["missing_keys"] if _is_learned(name)],
         unexpected=[name for name in info["unexpected_keys"] if _is_learned(name)],
         misshapen=[entry[0] for entry in info["mismatched_keys"]],
     )
     loaded: _Model = model.eval()
     return loaded
+
+
+def _shards(index: Path, prefix: str) -> list[Path]:
+    """The files that an index names for weights that begin with `prefix`, all beside it."""
+    try:
+        listed: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        names = {file for name, file in listed.items() if name.startswith(prefix)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise Unavailable(f"The model file {index} is damaged; download the model again.") from fault
+    return [index.parent / Path(name).name for name in sorted(names)]
 
 
 def _is_learned(name: str) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cloning.checkpoints import load_hubert
 
@@ -12,7 +12,8 @@ SAMPLE_RATE = 16_000
 """Samples per second that HuBERT was trained on."""
 
 LAYER = 9
-"""Which layer's output the published quantizers read (fairseq's `output_layer=9`); a shallower HuBERT gives its last."""
+"""The layer whose output the published quantizers read (fairseq's `output_layer=9`). A shallower HuBERT, as the bundled
+one is, gives its last layer."""
 
 _WINDOW = 400
 """Samples under one frame (25 ms): less than this makes no frame at all."""
@@ -25,7 +26,8 @@ class HubertFeatures:
     """`features(samples)`: float32 (N,) at 16 kHz, not normalised -> float32 (T, D) at 50 Hz, on `device`."""
 
     def __init__(self, directory: Path, device: torch.device) -> None:
-        self._model = load_hubert(directory).to(device)
+        self._model = load_hubert(directory)
+        nn.Module.to(self._model, device)
         self._device = device
         self.size: int = self._model.config.hidden_size
         """D, the width of a frame."""

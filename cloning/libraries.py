@@ -1,8 +1,8 @@
 """transformers and encodec, imported safely whatever state torchaudio is in. Import both from here, never directly.
 
-encodec imports torchaudio for its command line only; Barkeep never calls that. A torchaudio wheel that does not match the
-torch build cannot be imported, and transformers offers whatever is installed, so that both would break. This module knows
-nothing of models or audio.
+encodec imports torchaudio for its command line only; Barkeep never calls that. A torchaudio wheel that does not match
+the torch build cannot be imported, and transformers uses whatever is installed, so that both would break. This module
+knows nothing of models or audio.
 """
 
 import importlib
@@ -10,7 +10,7 @@ import importlib.util
 import logging
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -53,15 +53,12 @@ def _import_encodec() -> ModuleType:
 
 _hide_broken_torchaudio()
 
-if TYPE_CHECKING:
-    import encodec
-else:
-    encodec = _import_encodec()
+encodec: Any = _import_encodec()  # Any: it exports its classes in a way that type checkers do not see
 
 import transformers  # noqa: E402  # only now: it looks for torchaudio as it is imported
 
 # What it prints about weights, cloning.checkpoints raises; the rest is advice for people who train.
-transformers.logging.set_verbosity_error()
-transformers.logging.disable_progress_bar()
+transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no annotations here
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor here
 
 __all__ = ["encodec", "transformers"]

@@ -1,7 +1,7 @@
 """The quantizer: a small network from HuBERT features to Bark's semantic tokens, in the published file format.
 
-Architecture and file format follow the public checkpoints of bark-voice-cloning (`quantifier_*.pth`): a torch zip with one
-extra member, `*/.info`, that holds the sizes as JSON. This module knows nothing of audio, HuBERT or Bark.
+Architecture and file format follow the public checkpoints of bark-voice-cloning (`quantifier_*.pth`): a torch zip with
+one extra member, `*/.info`, that holds the sizes as JSON. This module knows nothing of audio, HuBERT or Bark.
 """
 
 import json
@@ -23,7 +23,7 @@ FEATURE_RATE_HZ = 50.0
 """HuBERT's frames per second: 16 kHz through strides 5*2*2*2*2*2*2 = 320."""
 
 SEMANTIC_RATE_HZ = 49.9
-"""Bark's semantic tokens per second: HuBERT makes 499 frames of 10 s, the last one being cut off by its 25 ms window."""
+"""Bark's semantic tokens per second: HuBERT makes 499 frames of 10 s, as the window of a 500th does not fit."""
 
 _LAYERS = 2
 _MAX_INFO_BYTES = 4096
@@ -93,8 +93,8 @@ class Quantizer(nn.Module):
     def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
         """The likeliest semantic token of each frame: features (T, D) float at 50 Hz -> (S,) int64 on the same device.
 
-        Token i belongs to frame i; what a long clip has too many (one after 10 s) goes from the end, because the published
-        code, which cuts the beginning, shifts every token by one. Raises Unavailable for features of another width.
+        Token i belongs to frame i. What a long clip has too many (one after 10 s) goes from the end: cutting the
+        beginning would shift every token by one. Raises Unavailable for features of another width.
         """
         if features.ndim != 2 or features.shape[-1] != self.info.input_size:
             raise Unavailable(

@@ -2,16 +2,17 @@
 
     python -m training.random_model [DIRECTORY]        default: models/bundled
 
-Vocabularies, rates, context and hop are Bark's, so that prompts validate as Bark's do; the text vocabulary and all widths are
-small. Everything is seeded: the same libraries write the same files. Two things are set by hand rather than drawn: one
-attention head ends the speech after a time that follows the length of the text, and the codec's codebooks and gain fit its own
-random encoder and decoder, so that codes vary and the noise is neither silent nor clipped.
+Vocabularies, rates, context and hop are Bark's, so that prompts validate as Bark's do; the text vocabulary and all
+widths are small. Everything is seeded: the same libraries write the same files. Two things are set by hand rather than
+drawn: one attention head ends the speech after a time that follows the length of the text, and the codec's codebooks
+and gain fit its own random encoder and decoder, so that codes vary and the noise is neither silent nor clipped.
 """
 
 import argparse
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def write_model(directory: Path) -> None:
 def make_bark() -> transformers.BarkModel:
     """A Bark of WIDTH x LAYERS in each stage, with a codec of 24 kHz, hop 320, 8 codebooks of 1024."""
     shape = {"num_layers": LAYERS, "num_heads": HEADS, "hidden_size": WIDTH, "block_size": 1024}
-    bark = transformers.BarkModel(
+    bark: Any = transformers.BarkModel(
         transformers.BarkConfig(
             semantic_config={
                 **shape,
@@ -111,17 +112,19 @@ def make_bark() -> transformers.BarkModel:
                 "target_bandwidths": [1.5, 3.0, 6.0],
             },
         )
-    ).eval()
+    )
+    bark.eval()
     for stage in (bark.semantic, bark.coarse_acoustics, bark.fine_acoustics):
         _draw_transformer(stage)
     _end_with_the_text(bark.semantic)
     _fit_codec(bark.codec_model)
-    return bark
+    made: transformers.BarkModel = bark
+    return made
 
 
 def make_hubert() -> transformers.HubertModel:
     """A HuBERT of two narrow layers; its convolutions have the published kernels and strides: 16 kHz -> 50 Hz."""
-    return transformers.HubertModel(
+    hubert: transformers.HubertModel = transformers.HubertModel(
         transformers.HubertConfig(
             hidden_size=WIDTH,
             num_hidden_layers=2,
@@ -133,7 +136,9 @@ def make_hubert() -> transformers.HubertModel:
             vocab_size=32,
             initializer_range=0.2,
         )
-    ).eval()
+    )
+    nn.Module.eval(hubert)
+    return hubert
 
 
 def make_quantizer(input_size: int) -> Quantizer:
@@ -145,7 +150,7 @@ def make_quantizer(input_size: int) -> Quantizer:
 
 
 def generation_config() -> dict[str, object]:
-    """The hub's generation_config.json: Bark's rates and windows, Suno's temperatures, and the ids of this model's text."""
+    """The hub's generation_config.json: Bark's rates and windows, Suno's temperatures, this model's text ids."""
     sampling = {"do_sample": True, "temperature": 0.7, "renormalize_logits": True}
     return {
         "sample_rate": 24_000,
@@ -196,11 +201,11 @@ def _draw_transformer(stage: nn.Module) -> None:
             nn.init.normal_(parameter, std=1.0 / WIDTH**0.5)
 
 
-def _end_with_the_text(semantic: transformers.BarkSemanticModel) -> None:
+def _end_with_the_text(semantic: Any) -> None:
     """Let the first head of the first layer measure (speech so far - speech due) and raise the end token by it.
 
-    Residual channel 0 carries -tokens due at text positions and +1 at speech positions; the head takes its mean over all
-    positions so far, and writes it into channel 1, which nothing else touches until the output reads it.
+    Residual channel 0 carries -tokens due at text positions and +1 at speech positions; the head takes its mean over
+    all positions so far, and writes it into channel 1, which nothing else touches until the output reads it.
     """
     measure, result = 0, 1
     unit = 0.05
@@ -228,7 +233,7 @@ def _end_with_the_text(semantic: transformers.BarkSemanticModel) -> None:
     semantic.lm_head.weight[SEMANTIC_PAD, result] = END_WEIGHT
 
 
-def _fit_codec(codec: transformers.EncodecModel) -> None:
+def _fit_codec(codec: Any) -> None:
     """Centre and scale the random encoder's outputs, draw the codebooks from them, set the decoder's loudness."""
     for name, parameter in codec.named_parameters():
         if ".lstm." in name:
@@ -252,7 +257,7 @@ def _fit_codec(codec: transformers.EncodecModel) -> None:
     _rescale(codec.decoder.layers[-1].conv, noise.mean()[None], 10 ** (NOISE_RMS_DB / 20) / noise.std()[None])
 
 
-def _rescale(convolution: nn.Module, mean: Tensor, gain: Tensor) -> None:
+def _rescale(convolution: Any, mean: Tensor, gain: Tensor) -> None:
     """Turn a convolution's output y into (y - mean) * gain; one value for each channel."""
     convolution.bias.sub_(mean).mul_(gain)
     convolution.parametrizations.weight.original0.mul_(gain[:, None, None])
@@ -278,9 +283,7 @@ def _write_weights(model: transformers.PreTrainedModel, directory: Path) -> None
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def _write_speakers(
-    directory: Path, codec: transformers.EncodecModel, features: HubertFeatures, quantizer: Quantizer
-) -> None:
+def _write_speakers(directory: Path, codec: Any, features: HubertFeatures, quantizer: Quantizer) -> None:
     """Two built-in speakers, cloned from synthetic voices, where the hub keeps its speakers."""
     folder = directory / "speaker_embeddings" / "v2"
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ _BREATH = 0.02
 
 
 def synthetic_voice(seed: int, seconds: float, pitch: float = 120.0, sample_rate: int = 24_000) -> NDArray[np.float32]:
-    """Float32 (N,) in -1..1: syllables of random vowels at about `pitch` Hz, with pauses. The same for the same seed."""
+    """Float32 (N,) in -1..1: syllables of random vowels at about `pitch` Hz, with pauses; the same for a seed."""
     random = np.random.default_rng(seed)
     length = round(seconds * sample_rate)
     syllables = int(np.ceil(seconds / _SYLLABLE_SECONDS)) + 1
@@ -31,4 +31,5 @@ def synthetic_voice(seed: int, seconds: float, pitch: float = 120.0, sample_rate
         * np.repeat(random.random(syllables) < 0.85, round(_SYLLABLE_SECONDS * sample_rate))[:length]
     )
     samples = (voiced + _BREATH * random.standard_normal(length)) * loudness
-    return (0.5 * samples / np.abs(samples).max()).astype(np.float32)
+    voice: NDArray[np.float32] = (0.5 * samples / np.abs(samples).max()).astype(np.float32)
+    return voice

@@ -27,26 +27,28 @@ _CHARACTERS = (
 )
 
 _WORDS = (
-    "a about after again all also am an and any are as at back be because been before but by call came can come could day did "
-    "do does don down each even every find first for from get give go good great had has have he hear hello help her here him "
-    "his home house how i if in into is it its just keep know last let life like little long look made make man many may me "
-    "member more most much music must my name need never new next no not now of off old on once one only or other our out over "
-    "own part people place play please put read right said same say see server she should show so some sound speak speech "
-    "still such take tell than thank thanks that the their them then there these they thing think this those three time to "
-    "too two under up us use very voice want was way we well went were what when where which while who why will with word "
-    "work world would year yes you your laughs laughter sighs clears throat gasps"
-).split()
+    "a about after again all also am an and any are as at back be because been before but by call came can come "
+    "could day did do does don down each even every find first for from get give go good great had has have he "
+    "hear hello help her here him his home house how i if in into is it its just keep know last let life like "
+    "little long look made make man many may me member more most much music must my name need never new next no "
+    "not now of off old on once one only or other our out over own part people place play please put read right "
+    "said same say see server she should show so some sound speak speech still such take tell than thank thanks "
+    "that the their them then there these they thing think this those three time to too two under up us use very "
+    "voice want was way we well went were what when where which while who why will with word work world would "
+    "year yes you your laughs laughter sighs clears throat gasps"
+)
 
 _ENDINGS = (
-    "able age al an ance ar ate ation ed ement en ence ent er ers es est ful ic ies ing ings ion ions ish ism ist ity ive ize "
-    "less ly ment ness on or our ous re s ship sion th tion ty ure y ch ck ea ee ight ll oo ou qu sh st"
-).split()
+    "able age al an ance ar ate ation ed ement en ence ent er ers es est ful ic ies ing ings ion ions ish ism ist "
+    "ity ive ize less ly ment ness on or our ous re s ship sion th tion ty ure y ch ck ea ee ight ll oo ou qu sh "
+    "st"
+)
 
 
 def vocabulary() -> list[str]:
     """The pieces in the order of their ids; `##` marks a piece that continues a word."""
-    words = [form for word in _WORDS for form in (word, word.capitalize())]
-    pieces = [*SPECIAL, *_CHARACTERS, *words, *(f"##{piece}" for piece in (*_CHARACTERS, *_ENDINGS))]
+    words = [form for word in _WORDS.split() for form in (word, word.capitalize())]
+    pieces = [*SPECIAL, *_CHARACTERS, *words, *(f"##{piece}" for piece in (*_CHARACTERS, *_ENDINGS.split()))]
     return list(dict.fromkeys(pieces))
 
 
@@ -60,7 +62,7 @@ def characters(piece: str) -> int:
 def write(directory: Path) -> None:
     """Write vocab.txt, tokenizer.json and their configuration, cased, as the published checkpoints have them."""
     (directory / "vocab.txt").write_text("\n".join(vocabulary()) + "\n", encoding="utf-8")
-    tokenizer = transformers.BertTokenizerFast(
+    tokenizer = transformers.BertTokenizer(
         vocab=str(directory / "vocab.txt"), do_lower_case=False, strip_accents=False, model_max_length=512
     )
     tokenizer.save_pretrained(directory)

@@ -1,0 +1,163 @@
+"""EnCodec, by the `encodec` package, with the codec's weights out of a Bark checkpoint in transformers' names.
+
+The shape (rate, hop, widths, codebooks) comes from the checkpoint's `codec_config`. Knows nothing of semantic tokens,
+of voices, or of what the samples are.
+"""
+
+import json
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cloning.checkpoints import load_into, load_part
+from cloning.libraries import encodec, transformers
+from errors import InvalidInput, Unavailable
+
+_PREFIX = "codec_model."
+
+_FIXED = {
+    "audio_channels": 1,
+    "normalize": False,
+    "chunk_length_s": None,
+    "norm_type": "weight_norm",
+    "pad_mode": "reflect",
+}
+"""What Bark's codec is and the code below relies on: mono, whole clips, unscaled."""
+
+
+class Codec:
+    """Samples <-> tokens of a Bark checkpoint's EnCodec, float32, on `device`.
+
+    Raises Unavailable if `directory` lacks the codec's configuration or any of its weights, or has some too many.
+    """
+
+    def __init__(self, directory: Path, device: torch.device) -> None:
+        config = _read_config(directory)
+        shape = _codec_shape(config, directory)
+        self._model = _build(shape)
+        source, state = load_part(directory, _PREFIX)
+        load_into(self._model, rename(state, self._model.state_dict()), source)
+        self._model.to(device, torch.float32).eval()
+        self._device = device
+        fine = config.get("fine_acoustics_config") or {}
+        self.books: int = min(fine.get("n_codes_total") or 8, shape.num_quantizers)
+        """How many codebooks Bark uses of those that the codec has."""
+        self.sample_rate: int = shape.sampling_rate
+        """Samples per second."""
+        self.frame_rate: float = shape.sampling_rate / shape.hop_length
+        """Frames per second; each frame is one token of every book."""
+        self.codebook_size: int = shape.codebook_size
+        """Tokens are below this."""
+
+    @torch.inference_mode()
+    def encode(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Float32 (N,) at `sample_rate` -> int64 (books, T), T = ceil(N / hop). Raises InvalidInput for no samples."""
+        if samples.ndim != 1 or not samples.size:
+            raise InvalidInput("There is no sound to encode; record a few seconds of speech.")
+        audio = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(self._device)
+        latents = self._model.encoder(audio[None, None])
+        codes: Tensor = self._model.quantizer.vq.encode(latents, n_q=self.books)  # (books, 1, T)
+        return codes[:, 0].cpu().numpy()
+
+    @torch.inference_mode()
+    def decode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Integers (books, T) -> float32 (T * hop,). The first books alone can be decoded too.
+
+        Raises InvalidInput for tokens out of range and for no frames.
+        """
+        if codes.ndim != 2 or not 1 <= codes.shape[0] <= self.books or not codes.shape[1]:
+            raise InvalidInput(f"Codec tokens have the shape (books, frames) with 1 to {self.books} books.")
+        if codes.min() < 0 or codes.max() >= self.codebook_size:
+            raise InvalidInput(f"A codec token is out of range: they go from 0 to {self.codebook_size - 1}.")
+        tokens = torch.from_numpy(np.ascontiguousarray(codes, dtype=np.int64)).to(self._device)
+        latents = self._model.quantizer.decode(tokens[:, None])
+        samples: Tensor = self._model.decoder(latents)
+        return samples[0, 0].cpu().numpy()
+
+
+def rename(state: Mapping[str, Tensor], wanted: Mapping[str, object]) -> dict[str, Tensor]:
+    """Give weights with transformers' EnCodec names the names of the encodec package.
+
+    `wanted` (that package's names) tells a transposed convolution from a plain one, which transformers does not.
+    """
+    return {_package_name(name, wanted): tensor for name, tensor in state.items()}
+
+
+def _package_name(name: str, wanted: Mapping[str, object]) -> str:
+    name = re.sub(r"^quantizer\.layers\.(\d+)\.codebook\.", r"quantizer.vq.layers.\1._codebook.", name)
+    name = re.sub(r"^(encoder|decoder)\.layers\.", r"\1.model.", name)
+    stem, separator, rest = name.rpartition(".conv.")
+    if not separator:
+        return name
+    transposed = f"{stem}.convtr.convtr."
+    return f"{transposed if transposed + 'bias' in wanted else f'{stem}.conv.conv.'}{rest}"
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise Unavailable(f"The model file {path} is missing or damaged; download the model again.") from fault
+    if not isinstance(config, dict):
+        raise Unavailable(f"The model file {path} is not a model's configuration; download the model again.")
+    return config
+
+
+def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.EncodecConfig:
+    """The codec's configuration, with transformers' defaults for what it does not say."""
+    given = config.get("codec_config") or {}
+    try:
+        shape = transformers.EncodecConfig(**{key: value for key, value in given.items() if value is not None})
+    except (TypeError, ValueError, KeyError) as fault:
+        raise Unavailable(f"The codec_config in {directory} cannot be read; download the model again.") from fault
+    other = [key for key, value in _FIXED.items() if getattr(shape, key) != value]
+    if shape.codebook_dim != shape.hidden_size:
+        other.append("codebook_dim")
+    if not math.log2(shape.codebook_size).is_integer():
+        other.append("codebook_size")
+    if other:
+        raise Unavailable(f"The codec in {directory} is of another kind than Bark's ({', '.join(other)}).")
+    return shape
+
+
+def _build(shape: transformers.EncodecConfig) -> Any:
+    """An encodec.EncodecModel of this shape, not yet with its weights."""
+    common: dict[str, Any] = {
+        "channels": shape.audio_channels,
+        "dimension": shape.hidden_size,
+        "n_filters": shape.num_filters,
+        "n_residual_layers": shape.num_residual_layers,
+        "ratios": list(shape.upsampling_ratios),
+        "kernel_size": shape.kernel_size,
+        "last_kernel_size": shape.last_kernel_size,
+        "residual_kernel_size": shape.residual_kernel_size,
+        "dilation_base": shape.dilation_growth_rate,
+        "causal": shape.use_causal_conv,
+        "true_skip": not shape.use_conv_shortcut,
+        "compress": shape.compress,
+        "lstm": shape.num_lstm_layers,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # encodec uses the older of torch's two weight norms
+        encoder: nn.Module = encodec.modules.SEANetEncoder(**common)
+        decoder: nn.Module = encodec.modules.SEANetDecoder(**common, trim_right_ratio=shape.trim_right_ratio)
+    quantizer = encodec.quantization.ResidualVectorQuantizer(
+        dimension=shape.hidden_size, n_q=shape.num_quantizers, bins=shape.codebook_size
+    )
+    return encodec.EncodecModel(
+        encoder,
+        decoder,
+        quantizer,
+        target_bandwidths=list(shape.target_bandwidths),
+        sample_rate=shape.sampling_rate,
+        channels=shape.audio_channels,
+    )
