@@ -88,10 +88,8 @@ async def _remove(studio: Studio, actor: Actor, key: str) -> str:
 async def _purge(studio: Studio, actor: Actor, target: str) -> str:
     kind, _, value = target.partition("=")
     if kind == "days":
-        erased = await studio.admin.purge(actor, older_than_days=int(value))
-    else:
-        erased = await studio.admin.purge(actor, member_id=int(value))
-    return render_purged(erased)
+        return render_purged(await studio.admin.purge(actor, older_than_days=int(value)), None)
+    return render_purged(await studio.admin.purge(actor, member_id=int(value)), int(value))
 
 
 @moderators()

@@ -197,7 +197,7 @@ class NumbersModal(SafeModal):
         for field, label in form.numbers.items():
             self.add_item(discord.ui.Label(text=label, component=self._inputs[field]))
 
-    async def on_submit(self, interaction: "discord.Interaction[Barkeep]", /) -> None:
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the numbers first, so that a bad one changes nothing."""
         changes = {field: whole_number(entry.value, self._labels[field]) for field, entry in self._inputs.items()}
         await _change(interaction, **changes)

@@ -23,7 +23,15 @@ from studio.values import Courier
 
 log = structlog.get_logger(__name__)
 
-EXTENSIONS = ("cogs.clone", "cogs.say", "cogs.jobs", "cogs.help")
+EXTENSIONS = (
+    "cogs.clone",
+    "cogs.say",
+    "cogs.jobs",
+    "cogs.voices",
+    "cogs.privacy",
+    "cogs.admin",
+    "cogs.help",
+)
 UPKEEP_SECONDS = 30.0
 EDIT_SECONDS = 3.0
 """The least time between two progress edits of one message: Discord limits edits, and people read slowly."""

@@ -171,7 +171,7 @@ class _SearchModal(SafeModal, title="Search"):
         )
         self.add_item(discord.ui.Label[Any](text="Name, or part of it", component=self._words))
 
-    async def on_submit(self, interaction: "discord.Interaction[Barkeep]", /) -> None:
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Show the first page of what was found; all, if nothing was typed."""
         await turn(interaction, self._book, self._words.value.strip())
 

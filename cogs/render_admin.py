@@ -13,6 +13,8 @@ _MENTIONS_LISTED = 25
 _PHRASE = 60
 _TOP_MEMBERS = 5
 _FIELD = 1024
+_ABOUT_MEMBERS = frozenset({"member.block", "member.unblock", "privacy.forget"})
+"""Lines of the audit log whose target is a member's id."""
 
 
 def render_settings(settings: GuildSettings) -> discord.Embed:
@@ -110,7 +112,9 @@ def render_audit(page: AuditPage) -> discord.Embed:
 
 def _audit_line(entry: AuditEntry) -> str:
     line = f"{when(entry.at)} <@{entry.actor_id}> · {safe(entry.action, 60)}"
-    if entry.target:
+    if entry.action in _ABOUT_MEMBERS and entry.target:
+        line += f" · <@{entry.target}>"
+    elif entry.target:
         line += f" · {safe(entry.target, 100)}"
     return f"{line} · {safe(entry.detail, 160)}" if entry.detail else line
 
@@ -182,6 +186,9 @@ def render_purge_question(older_than_days: int | None, member_id: int | None) ->
     return discord.Embed(title="Delete this for good?", description=description, colour=discord.Colour.red())
 
 
-def render_purged(erased: Erased) -> str:
-    """What a purge deleted."""
-    return f"Done: {count(erased.voices, 'voice')} and {count(erased.jobs, 'job')} were deleted."
+def render_purged(erased: Erased, member_id: int | None) -> str:
+    """What a purge deleted: some jobs, or all of one member's data."""
+    jobs = count(erased.jobs, "job")
+    if member_id is None:
+        return f"Done: {jobs} deleted."
+    return f"Done: {count(erased.voices, 'voice')} and {jobs} of <@{member_id}> deleted."

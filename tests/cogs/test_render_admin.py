@@ -144,7 +144,13 @@ def test_the_worker_in_words(health: Health, words: str) -> None:
 def test_a_purge_is_described_and_counted() -> None:
     assert "older than 30 days" in (render_purge_question(30, None).description or "")
     assert "<@10>" in (render_purge_question(None, 10).description or "")
-    assert "2 voices and 5 jobs" in render_purged(Erased(2, 5))
+    assert render_purged(Erased(0, 5), None) == "Done: 5 jobs deleted."
+    assert render_purged(Erased(2, 1), 10) == "Done: 2 voices and 1 job of <@10> deleted."
+
+
+def test_the_audit_log_names_blocked_members() -> None:
+    page = AuditPage((AuditEntry(1, 1, 99, "member.block", "10", "", NOW),), 1, 1, 1)
+    assert "<@99> · member.block · <@10>" in (render_audit(page).description or "").replace("\\", "")
 
 
 @given(st.text(max_size=7))
