@@ -41,14 +41,19 @@ def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> No
 
 
 def may_use(actor: Actor, voice: VoiceRecord) -> bool:
-    """Whether the actor may speak with the voice, and so may know of it. Who is heard in a voice always may."""
+    """Whether the actor may speak with the voice, and so may know of it."""
     if voice.guild_id != actor.guild_id:
         return False
-    if actor.is_moderator or actor.member_id in (voice.owner_id, voice.speaker_id):
+    if actor.is_moderator or actor.member_id == voice.owner_id:
         return True
     if voice.visibility is Visibility.CHOSEN:
         return actor.member_id in voice.member_ids or not actor.role_ids.isdisjoint(voice.role_ids)
     return voice.visibility is Visibility.EVERYONE
+
+
+def may_know(actor: Actor, voice: VoiceRecord) -> bool:
+    """Whether the actor may use the voice, or is heard in it and so may delete it."""
+    return may_use(actor, voice) or (voice.guild_id == actor.guild_id and actor.member_id == voice.speaker_id)
 
 
 def may_manage(actor: Actor, voice: VoiceRecord) -> None:

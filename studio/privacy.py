@@ -84,7 +84,7 @@ class PrivacyDesk:
     async def forget(self, actor: Actor) -> Erased:
         """Delete everything: voices owned and voices in which they are heard, jobs and texts, consents, choices.
 
-        A block stays, and so do lines of the audit log, which hold no personal text.
+        A block stays, and so do the lines of the audit log for a year: they name voices, but hold no texts.
         """
         return await self.forget_member(actor.guild_id, actor.member_id, by=actor.member_id)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import structlog
 
 from cloning.text import expected_seconds
-from errors import NotAllowed, NotFound
+from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob
 from studio import metrics, policy, speech_text
@@ -16,6 +16,11 @@ from studio.orders import SpeechOrder
 from studio.speakers import speaker_language
 from studio.values import Actor, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary, checked_language
+
+MAX_TEMPERATURE = 1.5
+"""The liveliest sampling that is offered; above it Bark mumbles."""
+MAX_SEED = 2**31 - 1
+"""The largest seed: a signed 32-bit number, as people paste them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +42,7 @@ class SpeechDesk:
         can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text), LimitReached.
         """
         settings = await self._allowed(actor)
+        _check_numbers(order)
         text = speech_text.clean(order.text, names, limit=settings.text_length)
         voice = await self._library.resolve(actor, order.voice)
         speech = SpeechOrder(
@@ -122,6 +128,13 @@ class SpeechDesk:
             _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.SPEECH.value)
         self._dispatcher.wake()
         return receipt
+
+
+def _check_numbers(order: SayOrder) -> None:
+    if order.temperature is not None and not 0.0 <= order.temperature <= MAX_TEMPERATURE:
+        raise InvalidInput(f"Choose a temperature from 0 to {MAX_TEMPERATURE}.")
+    if order.seed is not None and not 0 <= order.seed <= MAX_SEED:
+        raise InvalidInput(f"Choose a seed from 0 to {MAX_SEED}.")
 
 
 def _language_of(voice: Voice) -> str:

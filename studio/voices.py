@@ -244,11 +244,12 @@ class VoiceLibrary:
         return record
 
     async def _deletable(self, actor: Actor, typed: str) -> VoiceRecord:
-        """As `resolve`, but a voice that is still being made counts too."""
+        """As `resolve`, but a voice counts too that is still being made, or in which the actor is heard."""
         if (key := _RECORD_KEY.fullmatch(typed.strip())) is not None:
-            return await self._record(actor, int(key[1]))
-        exact = await self._storage.voices.find(actor.guild_id, typed)
-        if exact is not None and policy.may_use(actor, exact):
+            exact = await self._storage.voices.get(actor.guild_id, int(key[1]))
+        else:
+            exact = await self._storage.voices.find(actor.guild_id, typed.strip())
+        if exact is not None and policy.may_know(actor, exact):
             return exact
         return _of_library(await self.resolve(actor, typed))
 

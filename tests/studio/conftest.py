@@ -1,0 +1,140 @@
+"""A real studio on a real SQLite file, with a stand-in for the worker and one for Discord, and three people."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.database import Storage
+from storage.records import JobRecord, JobState
+from studio.house import Studio
+from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
+from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
+
+GUILD = 900
+CHANNEL = 30
+MAX_BYTES = 8 * 1024 * 1024
+
+
+class FakeClock:
+    """The time, which stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def person(member_id: int, *, guild_id: int = GUILD, roles: tuple[int, ...] = (), moderator: bool = False) -> Actor:
+    return Actor(guild_id, member_id, CHANNEL, frozenset(roles), moderator)
+
+
+ANN, BOB, MOD = person(1), person(2), person(3, moderator=True)
+STRANGER = person(1, guild_id=901)
+
+
+def origin(number: int, clock: FakeClock) -> Origin:
+    return Origin(number, f"token-{number}", clock() + timedelta(minutes=14))
+
+
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool], what: str) -> None:
+    """Wait a few seconds at most."""
+    for _ in range(600):
+        outcome = condition()
+        if await outcome if isinstance(outcome, Awaitable) else outcome:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+class House:
+    """A studio with what stands around it. `studio` changes when it is restarted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.slept: list[float] = []
+        self.executor = FakeExecutor()
+        self.courier = FakeCourier()
+        self.model = MODEL
+
+    async def open(self) -> None:
+        self.storage = await Storage.open(
+            f"sqlite+aiosqlite:///{self.folder / 'barkeep.sqlite3'}", self.folder, clock=self.clock
+        )
+        self.studio = Studio(
+            self.storage, self.executor, self.courier, model=self.model, clock=self.clock, sleep=self._sleep
+        )
+
+    async def restart(self, *, capacity: int = 1) -> None:
+        """Close, and open again with a new worker, a new process's memory, and the same files."""
+        await self.studio.close()
+        self.executor = FakeExecutor(capacity=capacity, model=self.model)
+        await self.open()
+        await self.studio.start()
+
+    async def ended(self, job_id: str) -> JobRecord:
+        """The job once its answer is out."""
+
+        async def is_answered() -> bool:
+            return (await self.storage.jobs.get(job_id)).answered_at is not None
+
+        await until(is_answered, f"the answer to {job_id}")
+        await until(lambda: not self.tasks(), "idle")
+        return await self.storage.jobs.get(job_id)
+
+    async def reaches(self, job_id: str, state: JobState) -> JobRecord:
+        async def is_there() -> bool:
+            return (await self.storage.jobs.get(job_id)).state is state
+
+        await until(is_there, f"{job_id} to be {state}")
+        return await self.storage.jobs.get(job_id)
+
+    def tasks(self) -> list[asyncio.Task[object]]:
+        """The studio's own tasks at this moment."""
+        mine = ("Dispatcher.", "Answers.", "News.")
+        return [
+            task
+            for task in asyncio.all_tasks()
+            if any(part in getattr(task.get_coro(), "__qualname__", "") for part in mine)
+        ]
+
+    async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
+        await self.studio.clones.attest(actor)
+        return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None)
+
+    async def voice(self, actor: Actor = ANN, name: str = "Ann") -> str:
+        """A voice that is ready; its key."""
+        receipt = await self.clone(actor, name)
+        await self.ended(receipt.job.id)
+        return f"v:{receipt.job.voice_id}"
+
+    async def say(self, text: str = "Good evening.", actor: Actor = ANN, voice: str | None = None) -> Receipt:
+        return await self.studio.speech.submit(actor, SayOrder(text, voice), {}, None, max_bytes=MAX_BYTES)
+
+    def files(self) -> list[str]:
+        """The files that are kept, the database aside."""
+        return sorted(
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob("*")
+            if path.is_file() and "sqlite3" not in path.name and path.suffix != ".lock"
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    await house.open()
+    await house.studio.start()
+    yield house
+    await house.studio.close()

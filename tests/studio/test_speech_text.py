@@ -1,0 +1,112 @@
+"""Chat text made fit to be spoken."""
+
+import contextlib
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errors import InvalidInput
+from studio.speech_text import RAW_LENGTH, clean
+
+NAMES = {"1": "Ann", "2": "Mods", "3": "general", "4": "x_<@1>**Evil**"}
+
+
+def said(text: str) -> str:
+    return clean(text, NAMES, limit=1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("Hi <@1> and <@!1>, see <#3>.", "Hi Ann and Ann, see general."),
+        ("<@&2> unite", "Mods unite"),
+        ("<@9> <@&9> <#9>", "someone a role a channel"),
+        ("Ask <@4> now", "Ask x 1 Evil now"),
+        ("@everyone and @here", "everyone and here"),
+        ("good <:big_smile:123> day <a:wave:4>", "good big smile day wave"),
+        ("see https://example.com/a_(b)?c=1.", "see link."),
+        ("see <https://example.com>, ok", "see link, ok"),
+        ("the [docs](https://x.y/z_(1)) say", "the docs say"),
+        ("before ```py\nprint(1)\n``` after", "before code after"),
+        ("unclosed ```code goes on", "unclosed code"),
+        ("use `make run` now", "use make run now"),
+        ("**bold** *it* __under__ _it_ ~~gone~~ ||secret||", "bold it under it gone secret"),
+        ("# Title\n-# small\n> quoted\n- one\n- two!", "Title. small. quoted. one. two!"),
+        ("snake_case and 2 * 3 and 2*3", "snake case and 2 * 3 and 2*3"),
+        (r"\*not bold\*", "not bold"),
+        ("[laughs] oh [sighs] well", "[laughs] oh [sighs] well"),
+        ("♪ la la ♪", "♪ la la ♪"),
+        ("fine 😀👍🏽👨‍👩‍👧🇩🇪 day", "fine day"),
+        ("20°C © 2026", "20°C © 2026"),
+        ("نمی‌خواهم", "نمی‌خواهم"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("a < b and <3", "a < b and <3"),
+        ("</say:123> works", "say works"),
+        ("at <t:1700000000:R> in <id:customize>", "at a certain time in the channel guide"),
+        ("  many   \t spaces ", "many spaces"),
+    ],
+)
+def test_markup_is_read_aloud_sensibly(text: str, spoken: str) -> None:
+    assert said(text) == spoken
+
+
+@pytest.mark.parametrize("text", ["", "   ", "😀😀", "** **", "...", "<", "\u200b", "♪", "~~~~"])
+def test_nothing_to_say(text: str) -> None:
+    with pytest.raises(InvalidInput, match="nothing to say"):
+        said(text)
+
+
+def test_too_long_is_refused_never_cut() -> None:
+    assert clean("a" * 100, {}, limit=100) == "a" * 100
+    with pytest.raises(InvalidInput, match=r"101 characters.*100"):
+        clean("a" * 101, {}, limit=100)
+    with pytest.raises(InvalidInput, match="6,000"):
+        clean("a" * 6000, {}, limit=1000)
+    with pytest.raises(InvalidInput, match="characters"):
+        clean("*" * (RAW_LENGTH + 1), {}, limit=1000)
+
+
+@pytest.mark.parametrize(
+    "piece", ["*", "_", "`", "```", "[", "](", "<@", "<:a:", "[a](http://", "http://a(", "\\", "||", "> ", "\n-", "@"]
+)
+def test_hostile_repetition_is_quick(piece: str) -> None:
+    text = (piece * RAW_LENGTH)[: RAW_LENGTH - 1] + "x"
+    begun = time.perf_counter()
+    with contextlib.suppress(InvalidInput):
+        clean(text, {}, limit=RAW_LENGTH)
+    assert time.perf_counter() - begun < 1.0
+
+
+_MARKUP = (
+    "<@1> <@&2> <#3> <@4> <:a_b:1> @everyone ** * _ __ ~~ || ` ``` # > - "
+    "[x](https://a.b) https://a.b/c [laughs] \\ < @ é 2 😀"
+)
+_PIECES = st.sampled_from([*_MARKUP.split(), "\n", "\n# ", "\n> ", " word ", "\u200d"])
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=30).map("".join)))
+def test_what_is_spoken_is_one_clean_line(text: str) -> None:
+    try:
+        spoken = clean(text, NAMES, limit=1000)
+    except InvalidInput as fault:
+        assert fault.message.endswith(".")
+        return
+    assert 1 <= len(spoken) <= 1000
+    assert spoken == " ".join(spoken.split())
+    assert not re.search(r"<(@|#|a?:\w+:)|\*\*|__|~~|\|\||`", spoken)
+    assert any(character.isalnum() for character in spoken)
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z]{1,10}[,.!?]?", fullmatch=True), min_size=1, max_size=40))
+def test_plain_words_are_never_changed(words: list[str]) -> None:
+    text = " ".join(words)
+    assert clean(text, NAMES, limit=1000) == text
+
+
+@given(st.lists(st.sampled_from(["[laughs]", "[sighs]", "[clears throat]", "hello", "you"]), min_size=1, max_size=20))
+def test_tags_stay(words: list[str]) -> None:
+    text = " ".join(words)
+    assert clean(text, {}, limit=1000) == text
