@@ -78,6 +78,15 @@ class BarkSpec:
         """How many codec frames belong to so many semantic tokens: floor, as in Suno's generation and presets."""
         return math.floor(round(semantic_tokens * self.frame_rate / self.semantic_rate, 6))
 
+    def semantic_tokens_within(self, frames: int) -> int:
+        """The most semantic tokens whose `frames` are at most so many."""
+        return math.ceil(round((frames + 1) * self.semantic_rate / self.frame_rate, 6)) - 1
+
+    @property
+    def window_seconds(self) -> float:
+        """The longest speech of one generation, less a seventh for pauses: 13.2 s where Suno advises 13."""
+        return self.max_semantic_tokens / self.semantic_rate * 6 / 7
+
     def semantic_tokens(self, seconds: float) -> int:
         """How many semantic tokens `seconds` of speech have, at least one and at most a window."""
         return max(1, min(self.max_semantic_tokens, math.floor(seconds * self.semantic_rate)))

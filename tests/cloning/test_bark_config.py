@@ -41,6 +41,13 @@ def test_frames_are_those_of_the_presets() -> None:
     assert [spec.frames(tokens) for tokens in (0, 1, 158, 346, 499)] == [0, 1, 237, 520, 750]
 
 
+@pytest.mark.parametrize("frames", [0, 1, 2, 3, 236, 237, 238, 749, 750, 751])
+def test_tokens_within_frames_are_the_most_that_fit(frames: int) -> None:
+    spec = BarkSpec.from_configs({}, {})
+    tokens = spec.semantic_tokens_within(frames)
+    assert spec.frames(tokens) <= frames < spec.frames(tokens + 1)
+
+
 def test_missing_damaged_and_contradictory_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"config\.json is missing"):
         BarkSpec.from_directory(tmp_path)
