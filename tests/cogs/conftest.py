@@ -1,7 +1,7 @@
 """A simulated Discord around the real bot: real cogs, real studio, real SQLite; only the speech worker is a stand-in.
 
 `env` is the running simulation. `member` and `other` are ordinary members of `guild`, `moderator` has Manage Server.
-Faults that Barkeep expects do not fail a test; anything else that the bot raised does, unless the test read `env.errors`.
+Faults that Barkeep expects do not fail a test; anything else that the bot raised does, unless a test read `env.errors`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +32,7 @@ class World:
         self.data_dir = data_dir
         self.executor = FakeExecutor(wait=self._wait)
         self.bot = self._new_bot()
-        self.env = simcord.Env(self.bot, shard_count=1)
+        self.env = simcord.Env(self.bot, shard_count=1, settle_timeout=20.0)
 
     async def start(self) -> None:
         """Bring the bot to READY."""
@@ -46,10 +46,21 @@ class World:
         await self.env.restart_bot(self.bot)
         return self.bot
 
+    def later(self, seconds: float) -> None:
+        """Move the clock without running what was due meanwhile: `env.advance_time` would do days of upkeep."""
+        self.env.backend.advance_clock(seconds)
+
     async def stop(self) -> None:
         """End the simulation, then close what the bot opened."""
         await self.env.shutdown()
         await self.bot.close()
+
+    def pings(self) -> list[object]:
+        """Requests that would notify somebody: every text that the bot sends must say that it does not."""
+        bodies = [entry.json for entry in self.env.http_requests if isinstance(entry.json, dict)]
+        sent = [body["data"] if isinstance(body.get("data"), dict) else body for body in bodies]
+        texts = [body for body in sent if body.get("content") or body.get("embeds")]
+        return [body for body in texts if (body.get("allowed_mentions") or {}).get("parse") != []]
 
     def unexpected(self) -> list[BaseException]:
         """What the bot raised and no test looked at, without the faults that Barkeep expects."""
@@ -60,7 +71,8 @@ class World:
         return Barkeep(self._open_studio, shard_count=1, edit_seconds=NEVER)
 
     async def _open_studio(self, courier: Courier) -> Studio:
-        storage = await Storage.open(f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}", self.data_dir)
+        url = f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}"
+        storage = await Storage.open(url, self.data_dir, clock=self.env.now)
         return Studio(storage, self.executor, courier, model=MODEL, clock=self.env.now, wait=self._wait)
 
     def _wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
@@ -74,6 +86,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await world.start()
     yield world
     await world.stop()
+    assert world.pings() == []
     if unexpected := world.unexpected():
         raise BaseExceptionGroup("the bot raised", unexpected)
 
@@ -157,7 +170,7 @@ Clone = Callable[..., Awaitable[simcord.InteractionResult]]
 
 @pytest.fixture
 async def clone(channel: ChannelHandle, member: MemberActor, recording: tuple[str, bytes]) -> Clone:
-    """Clones a voice for a member, consent included: `await clone("Ada", by=other)`; the last interaction is returned."""
+    """Clones a voice, consent included: `await clone("Ada", by=other)`; returns the last interaction."""
 
     async def clone(name: str, by: MemberActor = member, **options: Any) -> simcord.InteractionResult:
         shown = await by.slash(channel, "clone", name=name, audio=recording, **options)

@@ -170,9 +170,10 @@ async def test_a_recording_that_discord_lost_is_a_sentence(
     member: MemberActor,
     recording: Recording,
     studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
-    env.backend.cdn.clear()
+    monkeypatch.setattr(env.backend, "cdn", {})
     done = await member.submit_modal(shown, {"consent": True})
     assert "upload it again" in sentence(done)
     assert await voices(studio, guild) == []

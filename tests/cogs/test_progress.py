@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ async def test_news_is_coalesced_and_the_last_is_shown(screen: Screen) -> None:
     assert screen.fractions()[-1] == 0.99
     times = [at for _, _, at in screen.shown]
     assert len(times) >= 3
-    assert all(later - earlier >= EVERY * 0.9 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= EVERY * 0.9 for earlier, later in pairwise(times))
     await progress.close()
 
 
