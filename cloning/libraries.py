@@ -12,6 +12,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
+
 _log = logging.getLogger(__name__)
 
 _TORCHAUDIO = "torchaudio"
@@ -59,6 +61,9 @@ import transformers  # noqa: E402  # only now: it looks for torchaudio as it is 
 
 # What it prints about weights, cloning.checkpoints raises; the rest is advice for people who train.
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no annotations here
+_hub_bars_were_off = are_progress_bars_disabled()
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor here
+if not _hub_bars_were_off:
+    enable_progress_bars()  # the line above switches downloads' bars off too
 
 __all__ = ["encodec", "transformers"]
