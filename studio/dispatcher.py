@@ -38,6 +38,8 @@ _log = structlog.get_logger(__name__)
 class _Active:
     job: JobRecord
     renewed: datetime
+    submitted: bool = False
+    cancelled: bool = False
 
 
 class Dispatcher:
@@ -97,8 +99,10 @@ class Dispatcher:
         job = await self._storage.jobs.cancel(job_id)
         if job is None:
             return None
-        if job_id in self._active:
-            await self._executor.cancel(job_id)
+        if (active := self._active.get(job_id)) is not None:
+            active.cancelled = True
+            if active.submitted:
+                await self._executor.cancel(job_id)
         await self._completion.cancelled(job)
         await self._end(job)
         _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)
@@ -180,28 +184,30 @@ class Dispatcher:
 
     async def _begin(self, job: JobRecord) -> None:
         """Submit a claimed job, or end it if it may not run any more."""
+        active = self._active[job.id] = _Active(job, self._clock())
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
                 await self._end(done)
-                return
-            request = await request_for(self._storage, job, model=self.current_model())
+            else:
+                await self._submit(active, await request_for(self._storage, job, model=self.current_model()))
         except BarkeepError as fault:
             await self._fail(job, type(fault).__name__, fault.message)
-            return
         except Exception:
             await self._fail_unknown(job)
-            return
-        await self._submit(job, request)
+        finally:
+            if not active.submitted:
+                self._active.pop(job.id, None)
 
-    async def _submit(self, job: JobRecord, request: Request) -> None:
-        self._active[job.id] = _Active(job, self._clock())
-        try:
-            await self._executor.submit(request)
-        except BarkeepError as fault:
-            del self._active[job.id]
-            await self._fail(job, type(fault).__name__, fault.message)
+    async def _submit(self, active: _Active, request: Request) -> None:
+        """Hand the job to the worker, unless somebody cancelled it in between."""
+        if active.cancelled:
+            await self._storage.files.drop_staging(active.job.id)
             return
-        _log.info("job_begun", kind=job.kind.value, attempt=job.attempts)
+        await self._executor.submit(request)
+        active.submitted = True
+        if active.cancelled:
+            await self._executor.cancel(active.job.id)
+        _log.info("job_begun", kind=active.job.kind.value, attempt=active.job.attempts)
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
 

@@ -129,7 +129,7 @@ class FakeExecutor:
         fault = self._faults.popleft() if self._faults else None
         task = asyncio.create_task(self._work(request, fault, self._gate))
         self._tasks[request.job_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(request.job_id, None))
+        task.add_done_callback(lambda ended: self._forget(request.job_id, ended))
 
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._wait(self._queue.get())) is not None:
@@ -139,6 +139,10 @@ class FakeExecutor:
         self.cancelled.append(job_id)
         if (task := self._tasks.get(job_id)) is not None:
             task.cancel()
+
+    def end_events(self) -> None:
+        """The stream of events breaks off once."""
+        self._queue.put_nowait(None)
 
     def health(self) -> Health:
         return Health(alive=not self.closed, ready=self.ready, fault=None, restarts=0)
@@ -150,17 +154,19 @@ class FakeExecutor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._queue.put_nowait(None)
 
+    def _forget(self, job_id: str, ended: asyncio.Task[None]) -> None:
+        self._tasks.pop(job_id, None)
+        if ended.cancelled() and not self.closed:
+            self._queue.put_nowait(Failed(job_id, "Cancelled", "The work was cancelled."))
+
     async def _work(self, request: Request, fault: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
-        try:
-            for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
-                self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
-            if gate is not None:
-                await self._wait(gate.wait())
-            if self.delay:
-                await self._wait(asyncio.sleep(self.delay))
-            self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
-        except asyncio.CancelledError:
-            self._queue.put_nowait(Failed(request.job_id, "Cancelled", "The work was cancelled."))
+        for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
+            self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
+        if gate is not None:
+            await self._wait(gate.wait())
+        if self.delay:
+            await self._wait(asyncio.sleep(self.delay))
+        self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
 
     @staticmethod
     def _fault(request: Request, fault: tuple[str, str]) -> Event:

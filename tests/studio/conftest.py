@@ -79,6 +79,15 @@ class House:
         await self.open()
         await self.studio.start()
 
+    async def kill(self) -> None:
+        """End the process without any farewell: its tasks stop where they are, and only the files remain."""
+        for task in self.tasks():
+            task.cancel()
+        await asyncio.gather(*self.tasks(), return_exceptions=True)
+        await self.executor.close()
+        await self.storage.close()
+        self.executor = FakeExecutor(model=self.model)
+
     async def ended(self, job_id: str) -> JobRecord:
         """The job once its answer is out."""
 

@@ -1,0 +1,406 @@
+"""Jobs from acceptance to answer: through faults, crashes, cancellations and restarts, and never two answers."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cloning.protocol import CloneRequest, SpeakRequest
+from errors import Unavailable
+from storage.records import JobState, Visibility, VoiceModels
+from studio.dispatcher import ATTEMPTS, LEASE
+from studio.values import SayOrder, Update
+from tests.fakes import FakeExecutor, prompt_bytes
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, House, person, until
+
+
+async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(house: House) -> None:
+    receipt = await house.clone()
+    job = await house.ended(receipt.job.id)
+    assert job.state is JobState.DELIVERED
+    assert job.voice_id is not None
+    [answer] = house.courier.of(job.id)
+    assert answer.outcome.voice is not None
+    assert answer.outcome.voice.record is not None
+    assert answer.outcome.voice.record.model == "tiny"
+    assert answer.outcome.voice.record.report is not None
+    assert house.files() == [f"voices/{GUILD}-{job.voice_id}/clip.flac", f"voices/{GUILD}-{job.voice_id}/prompt.npz"]
+    assert house.tasks() == []
+
+
+async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(house: House) -> None:
+    key = await house.voice()
+    receipt = await house.say("Good **evening**.", voice=key)
+    job = await house.ended(receipt.job.id)
+    [answer] = house.courier.of(job.id)
+    assert answer.audio is not None
+    assert answer.audio.startswith(b"OggS")
+    assert job.state is JobState.DELIVERED
+    assert job.message_id is not None
+    assert job.result == {"seconds": 1.0, "seed": 7, "sentences": 1}
+    request = house.executor.requests[-1]
+    assert isinstance(request, SpeakRequest)
+    assert request.text == "Good evening."
+    assert request.clip is None
+    assert request.prompt is not None
+    assert request.tags["ai_generated"] == "true"
+    assert request.max_bytes == MAX_BYTES
+    assert not [name for name in house.files() if not name.startswith("voices/")]
+
+
+async def test_a_built_in_speaker_speaks_by_name(house: House) -> None:
+    receipt = await house.say(voice="German speaker 1")
+    job = await house.ended(receipt.job.id)
+    request = house.executor.requests[-1]
+    assert isinstance(request, SpeakRequest)
+    assert (request.speaker, request.prompt, request.language) == ("v2/de_speaker_1", None, "de")
+    [answer] = house.courier.of(job.id)
+    assert answer.outcome.voice is not None
+    assert answer.outcome.voice.name == "German speaker 1"
+
+
+async def test_a_failed_clone_frees_its_name_and_its_files(house: House) -> None:
+    house.executor.fail_next("InvalidInput", "No speech was found.")
+    job = await house.ended((await house.clone()).job.id)
+    assert (job.state, job.fault_kind, job.fault_message) == (JobState.FAILED, "InvalidInput", "No speech was found.")
+    assert await house.storage.voices.find(GUILD, "Ann") is None
+    assert house.files() == []
+    await house.voice()
+
+
+async def test_an_unknown_fault_becomes_an_apology_with_its_reference(house: House) -> None:
+    house.executor.fail_next("Unknown", "ref-77")
+    job = await house.ended((await house.say()).job.id)
+    assert job.fault_kind == "Unknown"
+    assert job.fault_message is not None
+    assert job.fault_message.startswith("Something went wrong")
+    assert "ref-77" in job.fault_message
+
+
+async def test_a_lost_worker_costs_one_retry_and_no_second_answer(house: House) -> None:
+    house.executor.lose_next()
+    job = await house.ended((await house.clone()).job.id)
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
+    assert len(house.courier.of(job.id)) == 1
+    assert [update for job_id, update in house.courier.updates if update.retrying and job_id == job.id]
+
+
+async def test_a_job_that_loses_two_workers_is_given_up(house: House) -> None:
+    house.executor.lose_next(times=ATTEMPTS)
+    job = await house.ended((await house.clone()).job.id)
+    assert (job.state, job.fault_kind) == (JobState.FAILED, Unavailable.__name__)
+    assert len(house.executor.requests) == ATTEMPTS
+    assert len(house.courier.of(job.id)) == 1
+    assert house.files() == []
+
+
+async def test_jobs_wait_their_turn_and_are_told_their_places(house: House) -> None:
+    release = house.executor.hold()
+    first = await house.say("one")
+    await house.reaches(first.job.id, JobState.RUNNING)
+    second, third = await house.say("two"), await house.say("three", actor=BOB)
+    assert (first.position, second.position, third.position) == (0, 1, 1)
+    assert await house.studio.dispatcher.positions() == {third.job.id: 1, second.job.id: 2}
+    release()
+    for receipt in (first, second, third):
+        await house.ended(receipt.job.id)
+    texts = [request.text for request in house.executor.requests if isinstance(request, SpeakRequest)]
+    assert texts == ["one", "three", "two"]
+    assert (second.job.id, Update(position=2)) in house.courier.updates
+
+
+async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(house: House) -> None:
+    release = house.executor.hold()
+    first, second = await house.say("one"), await house.clone()
+    await house.reaches(first.job.id, JobState.RUNNING)
+    cancelled = await house.studio.dispatcher.cancel(second.job.id)
+    assert cancelled is not None
+    assert await house.studio.dispatcher.cancel(second.job.id) is None
+    release()
+    assert (await house.ended(second.job.id)).state is JobState.CANCELLED
+    await house.ended(first.job.id)
+    assert not [request for request in house.executor.requests if isinstance(request, CloneRequest)]
+    assert await house.storage.voices.find(GUILD, "Ann") is None
+    assert house.files() == []
+
+
+async def test_a_running_job_is_cancelled_and_the_next_begins(house: House) -> None:
+    house.executor.hold()
+    receipt = await house.clone()
+    await until(lambda: bool(house.executor.requests), "the request")
+    await house.studio.dispatcher.cancel(receipt.job.id)
+    job = await house.ended(receipt.job.id)
+    assert (job.state, job.attempts) == (JobState.CANCELLED, 1)
+    assert house.executor.cancelled == [job.id]
+    assert len(house.courier.of(job.id)) == 1
+    assert house.files() == []
+
+
+async def test_a_job_cancelled_between_claim_and_work_never_reaches_the_worker(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, go_on = asyncio.Event(), asyncio.Event()
+    staging = house.storage.files.staging
+
+    async def slow(job_id: str) -> Path:
+        claimed.set()
+        await go_on.wait()
+        return await staging(job_id)
+
+    monkeypatch.setattr(house.storage.files, "staging", slow)
+    receipt = await house.clone()
+    await claimed.wait()
+    await house.studio.dispatcher.cancel(receipt.job.id)
+    go_on.set()
+    assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert house.executor.requests == []
+    assert house.files() == []
+    assert not any((house.folder / "staging").iterdir())
+
+
+async def test_a_result_that_comes_after_the_cancellation_changes_nothing(house: House) -> None:
+    """The worker had finished in the very moment: its event is on the way when the job is cancelled."""
+    release = house.executor.hold()
+    receipt = await house.clone()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    assert await house.storage.jobs.cancel(receipt.job.id) is not None
+    release()
+    await until(lambda: not house.tasks(), "idle")
+    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.CANCELLED
+    assert house.courier.delivered == []
+    assert not [name for name in house.files() if name.startswith(("voices", "staging"))]
+
+
+async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(house: House) -> None:
+    key = await house.voice()
+    release = house.executor.hold()
+    await house.say("in the way")
+    waiting = await house.say("hello", voice=key)
+    await house.studio.library.delete(ANN, key)
+    release()
+    job = await house.ended(waiting.job.id)
+    assert job.fault_message == "The voice was deleted before its turn came."
+
+
+@pytest.mark.parametrize(("change", "sentence"), [("unshare", "no longer shared"), ("block", "blocked you")])
+async def test_rights_lost_while_waiting_are_noticed(house: House, change: str, sentence: str) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    release = house.executor.hold()
+    await house.say("in the way")
+    waiting = await house.say("hello", actor=BOB, voice=key)
+    if change == "unshare":
+        await house.studio.library.share(ANN, key, Visibility.OWNER, (), ())
+    else:
+        await house.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
+    release()
+    job = await house.ended(waiting.job.id)
+    assert job.fault_kind == "NotAllowed"
+    assert sentence in (job.fault_message or "")
+
+
+async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> None:
+    release = house.executor.hold()
+    await house.say("in the way")
+    waiting = await house.clone()
+    await house.storage.consents.revoke(GUILD, ANN.member_id)
+    release()
+    job = await house.ended(waiting.job.id)
+    assert "withdrawn" in (job.fault_message or "")
+    assert await house.storage.voices.find(GUILD, "Ann") is None
+
+
+async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House) -> None:
+    key = await house.voice()
+    house.model = "larger"
+    await house.restart()
+    job = await house.ended((await house.say(voice=key)).job.id)
+    assert job.state is JobState.DELIVERED
+    request = house.executor.requests[-1]
+    assert isinstance(request, SpeakRequest)
+    assert request.clip is not None
+    assert request.prompt is None
+    record = await house.storage.voices.get(GUILD, int(key[2:]))
+    assert (record.model, record.quantizer) == ("larger", "tiny-quantizer")
+    assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
+    await house.ended((await house.say(voice=key)).job.id)
+    again = house.executor.requests[-1]
+    assert isinstance(again, SpeakRequest)
+    assert again.clip is None
+
+
+async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
+    await house.studio.clones.attest(ANN)
+    record = await house.studio.library.import_(ANN, "Old", prompt_bytes())
+    await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported"))
+    job = await house.ended((await house.say(voice="Old")).job.id)
+    assert job.fault_kind == "InvalidInput"
+    assert "imported" in (job.fault_message or "")
+
+
+async def test_missing_files_of_a_voice_are_a_sentence(house: House) -> None:
+    key = await house.voice()
+    await house.storage.files.drop_voice(GUILD, int(key[2:]))
+    job = await house.ended((await house.say(voice=key)).job.id)
+    assert "files of the voice Ann are missing" in (job.fault_message or "")
+
+
+async def test_a_restart_resumes_what_runs_and_what_waits(house: House) -> None:
+    house.executor.hold()
+    running, waiting = await house.clone(), await house.say("later", actor=BOB)
+    await house.reaches(running.job.id, JobState.RUNNING)
+    await house.restart()
+    one, two = await house.ended(running.job.id), await house.ended(waiting.job.id)
+    assert (one.state, one.attempts) == (JobState.DELIVERED, 1)
+    assert two.state is JobState.DELIVERED
+    assert len(house.courier.delivered) == 2
+
+
+async def test_a_killed_process_loses_no_job(house: House) -> None:
+    """Nothing is closed: the job stays running in the name of a process that is gone."""
+    house.executor.hold()
+    receipt = await house.clone()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    await house.kill()
+    await house.open()
+    await house.studio.start()
+    job = await house.ended(receipt.job.id)
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
+
+
+async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(house: House) -> None:
+    house.executor.hold()
+    first = await house.say("in the way")
+    await house.reaches(first.job.id, JobState.RUNNING)
+    other = await house.say("elsewhere")
+    assert await house.storage.jobs.claim(other.job.id, "elsewhere/1/ab", LEASE) is not None
+    await house.studio.upkeep()
+    assert (await house.storage.jobs.get(other.job.id)).state is JobState.RUNNING
+    house.clock.now += LEASE + timedelta(seconds=1)
+    await house.studio.upkeep()
+    assert (await house.storage.jobs.get(other.job.id)).state is JobState.QUEUED
+    own = await house.storage.jobs.get(first.job.id)
+    assert own.state is JobState.RUNNING
+    assert own.lease_until == house.clock() + LEASE
+
+
+@pytest.mark.parametrize("step", ["make_ready", "ready"])
+async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The process dies before the voice's row, or before the job's: the next one ends with one voice and one answer."""
+    repository = house.storage.voices if step == "make_ready" else house.storage.jobs
+    release = house.executor.hold()
+    receipt = await house.clone()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    died: list[bool] = []
+
+    async def die(*_: object, **__: object) -> None:
+        died.append(True)
+        await until(lambda: False, "the end of the process")
+
+    monkeypatch.setattr(repository, step, die)
+    release()
+    await until(lambda: bool(died), step)
+    await house.kill()
+    monkeypatch.undo()
+    await house.open()
+    await house.studio.start()
+    job = await house.ended(receipt.job.id)
+    assert job.state is JobState.DELIVERED
+    assert len(house.courier.of(job.id)) == 1
+    assert len(house.executor.requests) == (1 if step == "make_ready" else 0)
+    assert [name.rsplit("/")[-1] for name in house.files()] == ["clip.flac", "prompt.npz"]
+
+
+async def test_a_full_disk_at_the_end_fails_the_job_with_its_sentence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(house.storage.files, "adopt_voice", full)
+    job = await house.ended((await house.clone()).job.id)
+    assert (job.fault_kind, job.fault_message) == ("Unavailable", "The disk is full.")
+    assert house.files() == []
+
+
+async def test_a_fault_nobody_expected_ends_the_job_and_not_the_queue(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.storage.files, "keep_result", broken)
+    job = await house.ended((await house.say()).job.id)
+    assert job.fault_kind == "Unknown"
+    assert "ZeroDivision" not in (job.fault_message or "")
+    monkeypatch.undo()
+    assert (await house.ended((await house.say()).job.id)).state is JobState.DELIVERED
+
+
+async def test_a_locked_database_delays_the_queue_until_upkeep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def locked(*_: object, **__: object) -> None:
+        raise Unavailable("The database is locked.")
+
+    monkeypatch.setattr(house.storage.jobs, "claim", locked)
+    receipt = await house.say()
+    await until(lambda: not house.tasks(), "idle")
+    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    monkeypatch.undo()
+    await house.studio.upkeep()
+    assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_a_worker_that_refuses_a_job_fails_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: object) -> None:
+        raise Unavailable("The speech worker is shutting down.")
+
+    monkeypatch.setattr(house.executor, "submit", refuse)
+    job = await house.ended((await house.say()).job.id)
+    assert job.fault_message == "The speech worker is shutting down."
+
+
+async def test_events_that_end_lose_the_jobs_but_not_the_queue(house: House) -> None:
+    release = house.executor.hold()
+    receipt = await house.say()
+    await until(lambda: bool(house.executor.requests), "the request")
+    house.executor.end_events()
+    release()
+    job = await house.ended(receipt.job.id)
+    assert job.state in (JobState.DELIVERED, JobState.FAILED)
+    assert len(house.courier.of(job.id)) == 1
+
+
+async def test_several_jobs_run_at_once_where_the_worker_takes_several(house: House) -> None:
+    await house.restart(capacity=2)
+    release = house.executor.hold()
+    receipts = [await house.say(f"line {number}", actor=person(number)) for number in range(3)]
+    for receipt in receipts[:2]:
+        await house.reaches(receipt.job.id, JobState.RUNNING)
+    assert (await house.storage.jobs.get(receipts[2].job.id)).state is JobState.QUEUED
+    release()
+    for receipt in receipts:
+        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_closing_twice_and_waking_after_closing_are_harmless(house: House) -> None:
+    await house.studio.close()
+    await house.studio.close()
+    house.studio.dispatcher.wake()
+    assert house.tasks() == []
+    assert isinstance(house.executor, FakeExecutor)
+    assert house.executor.closed
+
+
+async def test_progress_reaches_the_member_before_the_answer(house: House) -> None:
+    release = house.executor.hold()
+    receipt = await house.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
+    await until(lambda: any(update.stage == "speaking" for _, update in house.courier.updates), "progress")
+    assert house.courier.delivered == []
+    release()
+    await house.ended(receipt.job.id)
+    count = len(house.courier.updates)
+    await until(lambda: not house.tasks(), "idle")
+    assert len(house.courier.updates) == count
