@@ -44,14 +44,15 @@ class GuildRepository:
 
     async def delete(self, guild_id: int) -> GuildRemains:
         """Delete every row of the server. Remove the files of what is returned next; a sweep does it otherwise."""
+        voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
+        jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)
+        requests = select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id)
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
             remains = GuildRemains(
-                voice_ids=tuple(await session.scalars(select(VoiceRow.id).where(VoiceRow.guild_id == guild_id))),
-                job_ids=tuple(await session.scalars(select(JobRow.id).where(JobRow.guild_id == guild_id))),
-                request_ids=tuple(
-                    await session.scalars(select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id))
-                ),
+                voice_ids=tuple(await session.scalars(voices)),
+                job_ids=tuple(await session.scalars(jobs)),
+                request_ids=tuple(await session.scalars(requests)),
             )
             await session.execute(delete(GuildRow).where(GuildRow.guild_id == guild_id))
             return remains

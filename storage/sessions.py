@@ -18,7 +18,7 @@ from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -139,12 +139,13 @@ def _causes(fault: BaseException | None) -> Iterator[BaseException]:
 def _engine(url: str, busy_timeout: float) -> AsyncEngine:
     try:
         address = make_url(url)
-        if address.get_backend_name() == "sqlite":
-            return _sqlite_engine(address, busy_timeout)
-        if address.get_backend_name() == "postgresql":
-            return _postgres_engine(address, busy_timeout)
-    except (ArgumentError, NoSuchModuleError) as fault:
+    except (ArgumentError, ValueError) as fault:
         raise Unavailable(_BAD_URL) from fault
+    backend = address.get_backend_name()
+    if backend == "sqlite" and address.database not in (None, "", ":memory:"):
+        return _sqlite_engine(address, busy_timeout)
+    if backend in ("postgresql", "postgres"):
+        return _postgres_engine(address, busy_timeout)
     raise Unavailable(_BAD_URL)
 
 
@@ -177,8 +178,9 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
 
 
 def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}  # as asyncpg calls it
     return create_async_engine(
-        url.set(drivername="postgresql+asyncpg"),
+        url.set(drivername="postgresql+asyncpg", query=query),
         connect_args={
             "timeout": 10,
             "command_timeout": 60,

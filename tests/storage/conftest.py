@@ -25,7 +25,7 @@ def sqlite_url(path: Path) -> str:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the newest schema and no rows, to be copied."""
     path = tmp_path_factory.mktemp("schema") / "barkeep.sqlite3"
-    asyncio.run(_migrate(sqlite_url(path)))
+    asyncio.run(migrate(sqlite_url(path)))
     return path
 
 
@@ -39,13 +39,21 @@ def sqlite_address(tmp_path: Path, migrated: Path) -> str:
     return sqlite_url(Path(shutil.copy(migrated, tmp_path)))
 
 
-@pytest.fixture
-async def postgres_address() -> str:
-    """The test database, emptied."""
+@pytest.fixture(scope="session")
+def postgres_blank() -> str:
+    """The test database: everything in it is removed first."""
     if POSTGRES is None:
         pytest.skip("BARKEEP_TEST_POSTGRES names no PostgreSQL database")
-    await _migrate(POSTGRES, "TRUNCATE guilds RESTART IDENTITY CASCADE")
+    asyncio.run(execute(POSTGRES, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
+    asyncio.run(migrate(POSTGRES))
     return POSTGRES
+
+
+@pytest.fixture
+async def postgres_address(postgres_blank: str) -> str:
+    """The test database, with the newest schema and no rows."""
+    await execute(postgres_blank, "TRUNCATE guilds RESTART IDENTITY CASCADE")
+    return postgres_blank
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -70,9 +78,16 @@ async def twin(storage: Storage, address: str, tmp_path: Path, clock: Clock) -> 
     await opened.close()
 
 
-async def _migrate(url: str, *statements: str) -> None:
+async def migrate(url: str) -> None:
+    """Bring a database to the newest schema."""
     sessions = Sessions(url, busy_timeout=5)
     await upgrade(sessions)
+    await sessions.close()
+
+
+async def execute(url: str, *statements: str) -> None:
+    """Run SQL in one transaction."""
+    sessions = Sessions(url, busy_timeout=5)
     async with sessions.write() as session:
         for statement in statements:
             await session.execute(text(statement))

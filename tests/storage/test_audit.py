@@ -1,0 +1,31 @@
+from storage.database import Storage
+from storage.records import AuditEntry
+from tests.storage.build import ANNA, BORIS, GUILD, NOON, OTHER_GUILD, Clock
+
+
+async def test_a_line_is_kept_as_it_was_written(storage: Storage) -> None:
+    entry = await storage.audit.write(GUILD, ANNA, "voice.rename", "Anna", "now called Änne")
+    assert entry == AuditEntry(entry.id, GUILD, ANNA, "voice.rename", "Anna", "now called Änne", NOON)
+    assert await storage.audit.read(GUILD) == ([entry], 1)
+    assert await storage.audit.read(OTHER_GUILD) == ([], 0)
+
+
+async def test_pages_are_newest_first_and_can_be_of_one_actor(storage: Storage) -> None:
+    entries = [await storage.audit.write(GUILD, [ANNA, BORIS][n % 2], f"action {n}") for n in range(5)]
+    newest_first = entries[::-1]
+    assert await storage.audit.read(GUILD, limit=2) == (newest_first[:2], 5)
+    assert await storage.audit.read(GUILD, limit=2, offset=4) == (newest_first[4:], 5)
+    assert await storage.audit.read(GUILD, actor_id=BORIS) == ([entries[3], entries[1]], 2)
+    assert await storage.audit.of_member(GUILD, ANNA) == [entries[0], entries[2], entries[4]]
+    assert await storage.audit.of_member(OTHER_GUILD, ANNA) == []
+
+
+async def test_pruning_is_each_servers_own(storage: Storage, clock: Clock) -> None:
+    await storage.audit.write(GUILD, ANNA, "old")
+    elsewhere = await storage.audit.write(OTHER_GUILD, ANNA, "old")
+    clock.advance(days=1)
+    recent = await storage.audit.write(GUILD, ANNA, "recent")
+    assert await storage.audit.prune(GUILD, clock.now) == 1
+    assert await storage.audit.prune(GUILD, clock.now) == 0
+    assert await storage.audit.read(GUILD) == ([recent], 1)
+    assert await storage.audit.read(OTHER_GUILD) == ([elsewhere], 1)

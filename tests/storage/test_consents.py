@@ -1,0 +1,116 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from errors import Conflict, NotAllowed, NotFound
+from storage.database import Storage
+from storage.records import Consent, ConsentRequest, ConsentState
+from tests.storage.build import ANNA, BORIS, CHANNEL, CLARA, GUILD, NOON, OTHER_GUILD, Clock
+
+HOUR = timedelta(hours=1)
+
+
+def a_request(
+    request_id: str = "ask", *, requester: int = BORIS, author: int = ANNA, guild: int = GUILD
+) -> ConsentRequest:
+    order = {"name": "Anna", "language": "de"}
+    return ConsentRequest(request_id, guild, CHANNEL, requester, author, order, ConsentState.PENDING, NOON, NOON + HOUR)
+
+
+async def test_consent_is_given_renewed_and_revoked_in_one_server(storage: Storage, clock: Clock) -> None:
+    assert await storage.consents.get(GUILD, ANNA) is None
+    assert await storage.consents.give(GUILD, ANNA, 1) == Consent(GUILD, ANNA, 1, NOON)
+    clock.advance(days=1)
+    renewed = await storage.consents.give(GUILD, ANNA, 2)
+    assert renewed == Consent(GUILD, ANNA, 2, clock.now) == await storage.consents.get(GUILD, ANNA)
+    assert await storage.consents.get(OTHER_GUILD, ANNA) is None
+    assert await storage.consents.revoke(GUILD, ANNA) is True
+    assert await storage.consents.get(GUILD, ANNA) is None
+    assert await storage.consents.revoke(GUILD, ANNA) is False
+
+
+async def test_consenting_twice_at_once(storage: Storage, twin: Storage) -> None:
+    await asyncio.gather(*(side.consents.give(GUILD, ANNA, 1) for side in [storage, twin] * 5))
+    assert await storage.consents.get(GUILD, ANNA) == Consent(GUILD, ANNA, 1, NOON)
+
+
+@pytest.mark.parametrize("answer", [ConsentState.ALLOWED, ConsentState.DENIED])
+async def test_the_author_answers_once(storage: Storage, answer: ConsentState) -> None:
+    await storage.consents.request(a_request())
+    assert await storage.consents.get_request("ask") == a_request()
+    answered = await storage.consents.answer("ask", ANNA, answer)
+    assert answered == replace(a_request(), state=answer) == await storage.consents.get_request("ask")
+    for again in ConsentState.ALLOWED, ConsentState.DENIED, ConsentState.EXPIRED:
+        with pytest.raises(Conflict, match=f"already {answer}"):
+            await storage.consents.answer("ask", ANNA, again)
+    assert (await storage.consents.get_request("ask")).state is answer
+
+
+async def test_nobody_else_answers(storage: Storage) -> None:
+    await storage.consents.request(a_request())
+    for somebody in (BORIS, CLARA):
+        with pytest.raises(NotAllowed):
+            await storage.consents.answer("ask", somebody, ConsentState.ALLOWED)
+    assert (await storage.consents.get_request("ask")).state is ConsentState.PENDING
+
+
+async def test_unknown_requests(storage: Storage) -> None:
+    with pytest.raises(NotFound):
+        await storage.consents.get_request("ask")
+    with pytest.raises(NotFound):
+        await storage.consents.answer("ask", ANNA, ConsentState.ALLOWED)
+
+
+async def test_a_request_whose_time_is_over_can_only_expire(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request())
+    await storage.consents.request(replace(a_request("later"), expires_at=NOON + 2 * HOUR))
+    assert await storage.consents.expired(clock.now) == []
+    clock.advance(hours=1)
+    assert await storage.consents.expired(clock.now) == [a_request()]
+    with pytest.raises(Conflict, match="time to answer"):
+        await storage.consents.answer("ask", ANNA, ConsentState.ALLOWED)
+    assert (await storage.consents.answer("ask", ANNA, ConsentState.EXPIRED)).state is ConsentState.EXPIRED
+    assert await storage.consents.expired(clock.now) == []
+    with pytest.raises(Conflict, match="time to answer"):
+        await storage.consents.answer("ask", ANNA, ConsentState.DENIED)
+
+
+async def test_two_buttons_at_once_count_as_one(storage: Storage, twin: Storage) -> None:
+    await storage.consents.request(a_request())
+    states = [ConsentState.ALLOWED, ConsentState.DENIED] * 5
+    answers = [
+        side.consents.answer("ask", ANNA, state) for side, state in zip([storage, twin] * 5, states, strict=True)
+    ]
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    kept = [outcome for outcome in outcomes if isinstance(outcome, ConsentRequest)]
+    assert len(kept) == 1
+    assert all(isinstance(outcome, ConsentRequest | Conflict) for outcome in outcomes)
+    assert await storage.consents.get_request("ask") == kept[0]
+
+
+async def test_the_requests_of_a_member_are_asked_by_or_of_them(storage: Storage) -> None:
+    asked = a_request("1")
+    asking = a_request("2", requester=ANNA, author=CLARA)
+    others = a_request("3", requester=BORIS, author=CLARA)
+    elsewhere = a_request("4", guild=OTHER_GUILD)
+    for request in (asked, asking, others, elsewhere):
+        await storage.consents.request(request)
+    assert await storage.consents.requests_of(GUILD, ANNA) == [asked, asking]
+    assert sorted(await storage.consents.delete_requests_of(GUILD, ANNA)) == ["1", "2"]
+    assert await storage.consents.requests_of(GUILD, CLARA) == [others]
+    assert await storage.consents.requests_of(OTHER_GUILD, ANNA) == [elsewhere]
+
+
+async def test_old_answers_are_pruned_and_open_requests_stay(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request("open"))
+    await storage.consents.request(a_request("answered"))
+    await storage.consents.request(a_request("elsewhere", guild=OTHER_GUILD))
+    for request_id in ("answered", "elsewhere"):
+        await storage.consents.answer(request_id, ANNA, ConsentState.DENIED)
+    assert await storage.consents.prune_requests(GUILD, NOON) == 0
+    clock.advance(days=1)
+    assert await storage.consents.prune_requests(GUILD, clock.now) == 1
+    assert await storage.consents.requests_of(GUILD, ANNA) == [a_request("open")]
+    assert len(await storage.consents.requests_of(OTHER_GUILD, ANNA)) == 1

@@ -1,0 +1,214 @@
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errors import NotFound, Unavailable
+from storage.files import FileStore
+from tests.storage.build import GUILD
+
+
+@pytest.fixture
+async def files(tmp_path: Path) -> FileStore:
+    store = FileStore(tmp_path / "data")
+    await store.prepare()
+    return store
+
+
+def found(tmp_path: Path) -> list[str]:
+    """Every file in the store, by its path."""
+    root = tmp_path / "data"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+async def staged(files: FileStore, job_id: str, **contents: bytes) -> Path:
+    folder = await files.staging(job_id)
+    for name, content in contents.items():
+        (folder / name.replace("_", ".")).write_bytes(content)
+    return folder
+
+
+def no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@given(st.text(max_size=80) | st.sampled_from(["..", ".", "../../etc/passwd", "a/b", "/etc/passwd", "a\0b", "x\n"]))
+def test_no_key_and_no_name_leads_out_of_its_folder(word: str) -> None:
+    files = FileStore(Path("/data"))
+    homes: list[tuple[Callable[[str], Path], str]] = [
+        (files.upload, "/data/uploads"),
+        (lambda name: files.voice_file(GUILD, 1, name), f"/data/voices/{GUILD}-1"),
+    ]
+    for where, home in homes:
+        try:
+            path = where(word)
+        except ValueError:
+            continue
+        assert str(path) == os.path.normpath(path) == f"{home}/{word}"
+
+
+async def test_only_the_owner_of_the_process_may_look_into_the_store(files: FileStore, tmp_path: Path) -> None:
+    for folder in (tmp_path / "data").iterdir():
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_an_upload_is_kept_replaced_read_and_dropped(files: FileStore, tmp_path: Path) -> None:
+    path = await files.put_upload("job-1", b"one")
+    assert path == files.upload("job-1") and path.read_bytes() == b"one"
+    await files.put_upload("job-1", b"two")
+    assert await files.read_upload("job-1") == b"two"
+    assert found(tmp_path) == ["uploads/job-1"]
+    for _ in range(2):
+        await files.drop_upload("job-1")
+    with pytest.raises(NotFound, match="no longer here"):
+        await files.read_upload("job-1")
+
+
+async def test_staging_is_one_folder_until_it_is_dropped(files: FileStore, tmp_path: Path) -> None:
+    folder = await staged(files, "job-1", speech_ogg=b"sound")
+    assert await files.staging("job-1") == folder
+    assert found(tmp_path) == ["staging/job-1/speech.ogg"]
+    for _ in range(2):
+        await files.drop_staging("job-1")
+    assert not folder.exists() and found(tmp_path) == []
+
+
+async def test_a_new_voice_appears_with_all_its_files(files: FileStore, tmp_path: Path) -> None:
+    folder = await staged(files, "job-1", prompt_npz=b"p", clip_flac=b"c", other_txt=b"o")
+    for _ in range(2):
+        await files.adopt_voice(GUILD, 1, folder, ("prompt.npz", "clip.flac"))
+        assert files.voice_dir(GUILD, 1).is_dir()
+    assert await files.read_voice_file(GUILD, 1, "prompt.npz") == b"p"
+    assert await files.read_voice_file(GUILD, 1, "clip.flac") == b"c"
+    assert found(tmp_path) == ["staging/job-1/other.txt", f"voices/{GUILD}-1/clip.flac", f"voices/{GUILD}-1/prompt.npz"]
+
+
+async def test_an_adopted_prompt_replaces_the_old_one_and_the_clip_stays(files: FileStore, tmp_path: Path) -> None:
+    await files.put_voice_file(GUILD, 1, "clip.flac", b"c")
+    await files.put_voice_file(GUILD, 1, "prompt.npz", b"old")
+    await files.adopt_voice(GUILD, 1, await staged(files, "job-1", prompt_npz=b"new"), ["prompt.npz"])
+    assert await files.read_voice_file(GUILD, 1, "prompt.npz") == b"new"
+    assert await files.read_voice_file(GUILD, 1, "clip.flac") == b"c"
+
+
+async def test_a_voice_is_not_adopted_in_part(files: FileStore, tmp_path: Path) -> None:
+    folder = await staged(files, "job-1", prompt_npz=b"p")
+    with pytest.raises(Unavailable, match="clone it again"):
+        await files.adopt_voice(GUILD, 1, folder, ("prompt.npz", "clip.flac"))
+    assert found(tmp_path) == ["staging/job-1/prompt.npz"]
+
+
+async def test_a_voice_is_dropped_whole_and_alone(files: FileStore, tmp_path: Path) -> None:
+    await files.put_voice_file(GUILD, 1, "prompt.npz", b"1")
+    await files.put_voice_file(GUILD, 12, "prompt.npz", b"12")
+    for _ in range(2):
+        await files.drop_voice(GUILD, 1)
+    assert found(tmp_path) == [f"voices/{GUILD}-12/prompt.npz"]
+    with pytest.raises(NotFound):
+        await files.read_voice_file(GUILD, 1, "prompt.npz")
+
+
+async def test_a_result_waits_until_it_is_dropped(files: FileStore, tmp_path: Path) -> None:
+    folder = await staged(files, "job-1", speech_ogg=b"sound")
+    for _ in range(2):
+        kept = await files.keep_result("job-1", folder / "speech.ogg")
+        assert kept == await files.result("job-1") and kept.read_bytes() == b"sound"
+    assert kept.suffix == ".ogg"
+    assert await files.result("job-12") is None
+    for _ in range(2):
+        await files.drop_result("job-1")
+    assert await files.result("job-1") is None and found(tmp_path) == []
+
+
+async def test_a_result_that_never_was_cannot_be_kept(files: FileStore) -> None:
+    with pytest.raises(NotFound):
+        await files.keep_result("job-1", (await files.staging("job-1")) / "speech.ogg")
+
+
+@pytest.mark.parametrize(
+    "failing", ["storage.files.os.fsync", "storage.files.Path.replace", "storage.files.aiofiles.open"]
+)
+async def test_a_full_disk_is_said_and_nothing_is_left(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    await files.put_upload("job-1", b"before")
+    with monkeypatch.context() as disk, pytest.raises(Unavailable, match=r"disk .* is full"):
+        disk.setattr(failing, no_space)
+        await files.put_upload("job-1", b"after")
+    assert found(tmp_path) == ["uploads/job-1"]
+    assert await files.read_upload("job-1") == b"before"
+
+
+async def test_a_full_disk_while_a_voice_is_adopted(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = await staged(files, "job-1", prompt_npz=b"p", clip_flac=b"c")
+    with monkeypatch.context() as disk, pytest.raises(Unavailable, match=r"disk .* is full"):
+        disk.setattr("storage.files.os.fsync", no_space)
+        await files.adopt_voice(GUILD, 1, folder, ("prompt.npz", "clip.flac"))
+    assert not files.voice_dir(GUILD, 1).exists()
+    assert list((tmp_path / "data" / "tmp").iterdir()) == []
+
+
+async def test_a_disk_that_refuses_is_said_without_its_words(files: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/secret")
+
+    monkeypatch.setattr("storage.files.os.fsync", refuse)
+    with pytest.raises(Unavailable, match="data folder") as fault:
+        await files.put_upload("job-1", b"x")
+    assert "secret" not in fault.value.message
+
+
+async def test_bytes_are_synced_before_a_name_appears_and_the_name_after(
+    files: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def watched_sync(descriptor: int) -> None:
+        events.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def watched_replace(source: Path, target: Path) -> Path:
+        events.append("name")
+        return replace(source, target)
+
+    monkeypatch.setattr("storage.files.os.fsync", watched_sync)
+    monkeypatch.setattr("storage.files.Path.replace", watched_replace)
+    await files.put_upload("job-1", b"x")
+    assert events == ["file", "name", "folder"]
+    events.clear()
+    await files.keep_result("job-1", await _written(await files.staging("job-1")))
+    assert events == ["file", "name", "folder"]
+
+
+async def _written(folder: Path) -> Path:
+    path = folder / "speech.ogg"
+    path.write_bytes(b"sound")
+    return path
+
+
+async def test_a_sweep_removes_what_nothing_claims(files: FileStore, tmp_path: Path) -> None:
+    for job in ("kept", "gone"):
+        await files.put_upload(job, b"x")
+        folder = await staged(files, job, speech_ogg=b"x", part_ogg=b"x")
+        await files.keep_result(job, folder / "speech.ogg")
+    await files.put_voice_file(GUILD, 1, "prompt.npz", b"x")
+    await files.put_voice_file(GUILD, 2, "prompt.npz", b"x")
+    await files.put_voice_file(GUILD + 1, 1, "prompt.npz", b"x")
+    (tmp_path / "data" / "tmp" / "half").write_bytes(b"x")
+    (tmp_path / "data" / "tmp" / "folder").mkdir()
+    assert await files.sweep({(GUILD, 1)}, {"kept"}, {"kept"}) == 7
+    assert found(tmp_path) == [
+        "results/kept.ogg",
+        "staging/kept/part.ogg",
+        "uploads/kept",
+        f"voices/{GUILD}-1/prompt.npz",
+    ]
+    assert await files.sweep({(GUILD, 1)}, {"kept"}, {"kept"}) == 0

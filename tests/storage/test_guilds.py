@@ -1,0 +1,104 @@
+import asyncio
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from errors import NotFound
+from storage.database import Storage
+from storage.guilds import GuildRemains
+from storage.records import ConsentRequest, ConsentState, GuildSettings, JobState
+from tests.storage.build import (
+    ANNA,
+    BORIS,
+    CHANNEL,
+    GUILD,
+    NOON,
+    OTHER_GUILD,
+    OTHER_ROLE,
+    ROLE,
+    add_voice,
+    reserve,
+    speech_in,
+)
+
+
+async def test_an_unknown_server_has_the_defaults_and_no_row(storage: Storage) -> None:
+    assert await storage.guilds.get(GUILD) == GuildSettings(GUILD)
+    assert await storage.guilds.all_ids() == []
+
+
+async def test_every_setting_is_kept(storage: Storage) -> None:
+    numbers = {field.name: 7 + n for n, field in enumerate(fields(GuildSettings)) if field.type in (int, "int")}
+    settings = replace(
+        GuildSettings(GUILD),
+        **{
+            **numbers,
+            "guild_id": GUILD,
+            "clone_role_ids": frozenset({ROLE, OTHER_ROLE}),
+            "speak_role_ids": frozenset({ROLE}),
+            "channel_ids": frozenset({CHANNEL}),
+        },
+    )
+    assert await storage.guilds.save(settings) == settings
+    assert await storage.guilds.get(GUILD) == settings
+    assert await storage.guilds.get(OTHER_GUILD) == GuildSettings(OTHER_GUILD)
+    cleared = GuildSettings(GUILD)
+    await storage.guilds.save(cleared)
+    assert await storage.guilds.get(GUILD) == cleared
+
+
+async def test_saving_at_once_keeps_one_of_them(storage: Storage, twin: Storage) -> None:
+    saves = [side.guilds.save(GuildSettings(GUILD, text_length=n)) for n, side in enumerate([storage, twin] * 5)]
+    saved = await asyncio.gather(*saves)
+    assert await storage.guilds.get(GUILD) in saved
+
+
+async def test_a_server_that_only_has_voices_is_known_too(storage: Storage) -> None:
+    await add_voice(storage, guild=OTHER_GUILD)
+    await storage.audit.write(GUILD, ANNA, "clone")
+    assert await storage.guilds.all_ids() == [GUILD, OTHER_GUILD]
+
+
+async def fill(storage: Storage, guild: int) -> GuildRemains:
+    voice = await add_voice(storage, guild=guild)
+    reserved, clone = await reserve(storage, "Boris", guild=guild)
+    job = await speech_in(storage, JobState.READY, guild=guild)
+    request = ConsentRequest(
+        f"ask-{guild}",
+        guild,
+        CHANNEL,
+        BORIS,
+        ANNA,
+        {"name": "Anna"},
+        ConsentState.PENDING,
+        NOON,
+        NOON + timedelta(days=1),
+    )
+    await storage.consents.request(request)
+    await storage.consents.give(guild, ANNA, 1)
+    await storage.guilds.save(GuildSettings(guild, text_length=5))
+    await storage.members.block(guild, BORIS, ANNA, "noise")
+    await storage.audit.write(guild, ANNA, "member.block")
+    return GuildRemains((voice.id, reserved.id), (clone.id, job.id), (request.id,))
+
+
+async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_the_others(storage: Storage) -> None:
+    remains = await fill(storage, GUILD)
+    kept = await fill(storage, OTHER_GUILD)
+    assert await storage.guilds.delete(GUILD) == remains
+    assert await storage.guilds.all_ids() == [OTHER_GUILD]
+    assert await storage.guilds.get(GUILD) == GuildSettings(GUILD)
+    assert await storage.voices.list(GUILD, None, ready_only=False) == ([], 0)
+    assert await storage.jobs.of_guild(GUILD, list(JobState)) == []
+    assert await storage.members.blocked(GUILD) == []
+    assert await storage.consents.get(GUILD, ANNA) is None
+    assert await storage.audit.read(GUILD) == ([], 0)
+    with pytest.raises(NotFound):
+        await storage.consents.get_request(remains.request_ids[0])
+    assert await storage.guilds.delete(OTHER_GUILD) == kept
+
+
+async def test_deleting_an_unknown_server_is_harmless(storage: Storage) -> None:
+    assert await storage.guilds.delete(GUILD) == GuildRemains((), (), ())
+    assert await storage.guilds.all_ids() == []

@@ -1,0 +1,315 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from errors import Conflict, LimitReached, NotFound
+from storage.database import Storage
+from storage.records import GuildSettings, JobKind, JobRecord, JobState, VoiceState
+from tests.storage.build import (
+    ANNA,
+    BORIS,
+    CHANNEL,
+    GUILD,
+    MODELS,
+    NOON,
+    OTHER_GUILD,
+    PLENTY,
+    Clock,
+    add_voice,
+    new_job,
+    new_voice,
+    reserve,
+    speech_in,
+)
+
+LEASE = timedelta(minutes=1)
+
+
+async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
+    voice = await add_voice(storage)
+    new = new_job(
+        "line",
+        private=True,
+        voice_id=voice.id,
+        interaction_id=500,
+        interaction_token="secret",
+        token_expires_at=NOON + timedelta(minutes=14),
+    )
+    job = await storage.jobs.accept_speech(new, PLENTY)
+    assert job == await storage.jobs.get("line")
+    assert (job.kind, job.state, job.guild_id, job.channel_id, job.member_id) == (
+        JobKind.SPEECH,
+        JobState.QUEUED,
+        GUILD,
+        CHANNEL,
+        ANNA,
+    )
+    assert (job.order, job.private, job.voice_id, job.attempts, job.created_at) == (
+        {"text": "Grüße, 世界"},
+        True,
+        voice.id,
+        0,
+        NOON,
+    )
+    assert (job.interaction_id, job.interaction_token, job.token_expires_at) == (
+        500,
+        "secret",
+        NOON + timedelta(minutes=14),
+    )
+    assert job.result is job.fault_kind is job.fault_message is job.message_id is job.started_at is None
+
+
+async def test_a_clone_reserves_its_voice(storage: Storage) -> None:
+    voice, job = await reserve(storage, "Anna")
+    assert (voice.state, voice.name, voice.model) == (VoiceState.CLONING, "Anna", None)
+    assert job.voice_id == voice.id
+    assert await storage.voices.get(GUILD, voice.id) == voice
+
+
+async def test_a_clone_whose_name_is_taken_leaves_no_job(storage: Storage) -> None:
+    await add_voice(storage, "Anna")
+    with pytest.raises(Conflict, match="anna"):
+        await reserve(storage, "anna")
+    assert await storage.jobs.queued() == []
+
+
+async def test_a_line_for_a_voice_that_is_gone_reserved_or_elsewhere_is_refused(storage: Storage) -> None:
+    reserved, clone = await reserve(storage, "Anna")
+    elsewhere = await add_voice(storage, guild=OTHER_GUILD)
+    for voice_id in (reserved.id, elsewhere.id, 999):
+        with pytest.raises(NotFound, match="deleted"):
+            await storage.jobs.accept_speech(new_job(voice_id=voice_id), PLENTY)
+    assert await storage.jobs.queued() == [clone]
+
+
+async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twin: Storage) -> None:
+    first = await storage.jobs.accept_speech(new_job("one", interaction_id=7), PLENTY)
+    again = await twin.jobs.accept_speech(
+        new_job("two", interaction_id=7), GuildSettings(GUILD, jobs_per_hour_per_member=0)
+    )
+    assert again == first
+    assert await storage.jobs.queued() == [first]
+
+
+async def test_a_repeated_clone_gets_its_voice_and_job_unless_the_voice_is_gone(storage: Storage) -> None:
+    first = await reserve(storage, "Anna", interaction_id=7)
+    assert await reserve(storage, "Anna", interaction_id=7) == first
+    await storage.voices.delete(GUILD, first[0].id)
+    with pytest.raises(Conflict, match="start again"):
+        await reserve(storage, "Anna", interaction_id=7)
+
+
+async def test_one_interaction_at_once_makes_one_job(storage: Storage, twin: Storage) -> None:
+    accepts = [side.jobs.accept_speech(new_job(interaction_id=7), PLENTY) for side in [storage, twin] * 10]
+    assert len({job.id for job in await asyncio.gather(*accepts)}) == 1
+
+
+@pytest.mark.parametrize("limit", ["jobs_per_hour_per_member", "jobs_per_hour_per_guild"])
+async def test_twenty_at_once_cannot_pass_a_limit_of_one(storage: Storage, twin: Storage, limit: str) -> None:
+    limits = replace(PLENTY, **{limit: 1})
+    accepts = [side.jobs.accept_speech(new_job(), limits) for side in [storage, twin] * 10]
+    outcomes = await asyncio.gather(*accepts, return_exceptions=True)
+    assert sum(isinstance(outcome, LimitReached) for outcome in outcomes) == 19
+    assert len(await storage.jobs.queued()) == 1
+
+
+async def test_the_queue_is_in_order_of_acceptance_even_when_the_clock_stands(storage: Storage) -> None:
+    ids = [f"{name}-{n}" for n, name in enumerate("zyxabc")]
+    for n, job_id in enumerate(ids):
+        await speech_in(storage, JobState.QUEUED, job_id, guild=[GUILD, OTHER_GUILD][n % 2])
+    assert [job.id for job in await storage.jobs.queued()] == ids
+    await storage.jobs.claim(ids[0], "bot", LEASE)
+    await storage.jobs.requeue(ids[0])
+    assert [job.id for job in await storage.jobs.queued()] == ids
+
+
+async def test_a_claim_takes_a_lease_and_counts_the_attempt(storage: Storage, clock: Clock) -> None:
+    await speech_in(storage, JobState.QUEUED, "line")
+    clock.advance(seconds=5)
+    job = await storage.jobs.claim("line", "bot", LEASE)
+    assert job is not None
+    assert (job.state, job.attempts, job.started_at) == (JobState.RUNNING, 1, clock.now)
+    assert (job.lease_owner, job.lease_until) == ("bot", clock.now + LEASE)
+    assert await storage.jobs.running() == [job]
+    assert await storage.jobs.queued() == []
+
+
+async def test_one_of_many_claims_wins(storage: Storage, twin: Storage) -> None:
+    await speech_in(storage, JobState.QUEUED, "line")
+    claims = [side.jobs.claim("line", f"bot {n}", LEASE) for n, side in enumerate([storage, twin] * 10)]
+    winners = [job for job in await asyncio.gather(*claims) if job is not None]
+    assert len(winners) == 1
+    assert (await storage.jobs.get("line")).lease_owner == winners[0].lease_owner
+
+
+async def test_only_the_holder_renews_and_learns_what_it_lost(storage: Storage, clock: Clock) -> None:
+    for job_id in ("mine", "lost", "theirs"):
+        await speech_in(storage, JobState.QUEUED, job_id)
+        await storage.jobs.claim(job_id, "other" if job_id == "theirs" else "bot", LEASE)
+    await storage.jobs.cancel("lost")
+    clock.advance(seconds=30)
+    assert await storage.jobs.renew(["mine", "lost", "theirs", "unknown"], "bot", LEASE) == {"mine"}
+    clock.advance(seconds=30)
+    assert [job.id for job in await storage.jobs.expired(clock.now)] == ["theirs"]
+    clock.advance(seconds=30)
+    assert [job.id for job in await storage.jobs.expired(clock.now)] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize(("refund", "attempts"), [(False, 1), (True, 0)])
+async def test_requeueing_lets_go_of_the_lease(storage: Storage, refund: bool, attempts: int) -> None:
+    await speech_in(storage, JobState.RUNNING, "line")
+    job = await storage.jobs.requeue("line", refund_attempt=refund)
+    assert job is not None
+    assert (job.state, job.attempts) == (JobState.QUEUED, attempts)
+    assert job.lease_owner is job.lease_until is job.started_at is None
+
+
+Move = Callable[[Storage], Awaitable[JobRecord | None]]
+MOVES: dict[str, tuple[Move, dict[JobState, JobState]]] = {
+    "claim": (lambda s: s.jobs.claim("line", "bot", LEASE), {JobState.QUEUED: JobState.RUNNING}),
+    "requeue": (lambda s: s.jobs.requeue("line"), {JobState.RUNNING: JobState.QUEUED}),
+    "ready": (lambda s: s.jobs.ready("line", {"seconds": 1.0}), {JobState.RUNNING: JobState.READY}),
+    "fail": (
+        lambda s: s.jobs.fail("line", "Unavailable", "The worker keeps failing."),
+        {JobState.QUEUED: JobState.FAILED, JobState.RUNNING: JobState.FAILED},
+    ),
+    "cancel": (
+        lambda s: s.jobs.cancel("line"),
+        {JobState.QUEUED: JobState.CANCELLED, JobState.RUNNING: JobState.CANCELLED},
+    ),
+    "answered": (
+        lambda s: s.jobs.answered("line", 1),
+        {
+            JobState.READY: JobState.DELIVERED,
+            JobState.FAILED: JobState.FAILED,
+            JobState.CANCELLED: JobState.CANCELLED,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("state", JobState)
+@pytest.mark.parametrize("name", MOVES)
+async def test_each_move_from_each_state(storage: Storage, name: str, state: JobState) -> None:
+    move, allowed = MOVES[name]
+    before = await speech_in(storage, state, "line")
+    after = await move(storage)
+    if state in allowed:
+        assert after is not None and after.state is allowed[state]
+        assert after == await storage.jobs.get("line")
+    else:
+        assert after is None
+        assert before == await storage.jobs.get("line")
+
+
+@pytest.mark.parametrize("name", MOVES)
+async def test_a_move_of_an_unknown_job_is_nothing(storage: Storage, name: str) -> None:
+    assert await MOVES[name][0](storage) is None
+    with pytest.raises(NotFound):
+        await storage.jobs.get("line")
+
+
+async def test_what_finished_jobs_remember(storage: Storage, clock: Clock) -> None:
+    ready = await speech_in(storage, JobState.READY)
+    failed = await speech_in(storage, JobState.FAILED)
+    cancelled = await speech_in(storage, JobState.CANCELLED)
+    assert ready.result == {"seconds": 2.5, "seed": 7}
+    assert (failed.fault_kind, failed.fault_message) == ("InvalidInput", "That was not audio.")
+    for job in (ready, failed, cancelled):
+        assert job.finished_at == clock.now
+        assert job.lease_owner is job.lease_until is job.answered_at is None
+
+
+async def test_an_answer_is_kept_once_and_forgets_the_token(storage: Storage, clock: Clock) -> None:
+    await speech_in(storage, JobState.READY, "line", interaction_id=7, interaction_token="secret")
+    clock.advance(seconds=1)
+    job = await storage.jobs.answered("line", 555)
+    assert job is not None
+    assert (job.state, job.message_id, job.answered_at, job.interaction_token) == (
+        JobState.DELIVERED,
+        555,
+        clock.now,
+        None,
+    )
+    assert await storage.jobs.answered("line", 556) is None
+    assert (await storage.jobs.get("line")).message_id == 555
+
+
+async def test_one_of_many_answers_counts(storage: Storage, twin: Storage) -> None:
+    await speech_in(storage, JobState.FAILED, "line")
+    answers = [side.jobs.answered("line", n) for n, side in enumerate([storage, twin] * 5, start=1)]
+    kept = [job for job in await asyncio.gather(*answers) if job is not None]
+    assert len(kept) == 1
+    assert (await storage.jobs.get("line")).message_id == kept[0].message_id
+
+
+async def test_unanswered_jobs_are_those_that_ended_without_an_answer(storage: Storage) -> None:
+    expected = []
+    for state in JobState:
+        job = await speech_in(storage, state)
+        if state in (JobState.READY, JobState.FAILED, JobState.CANCELLED):
+            expected.append(job)
+    answered = await speech_in(storage, JobState.FAILED)
+    await storage.jobs.answered(answered.id, None)
+    assert await storage.jobs.unanswered() == expected
+
+
+async def test_whose_jobs_are_listed(storage: Storage) -> None:
+    voice = await add_voice(storage)
+    mine = await speech_in(storage, JobState.QUEUED, voice_id=voice.id)
+    done = await speech_in(storage, JobState.DELIVERED, voice_id=voice.id)
+    theirs = await speech_in(storage, JobState.QUEUED, member=BORIS)
+    await speech_in(storage, JobState.QUEUED, guild=OTHER_GUILD)
+    jobs = storage.jobs
+    assert await jobs.of_member(GUILD, ANNA) == [done, mine]
+    assert await jobs.of_member(GUILD, ANNA, limit=1) == [done]
+    assert await jobs.of_member(GUILD, ANNA, states=[JobState.QUEUED]) == [mine]
+    assert await jobs.of_guild(GUILD, [JobState.QUEUED]) == [mine, theirs]
+    assert await jobs.of_guild(GUILD, [JobState.QUEUED], limit=1) == [mine]
+    assert await jobs.of_voice(GUILD, voice.id, [JobState.QUEUED, JobState.DELIVERED]) == [mine, done]
+    assert await jobs.of_voice(OTHER_GUILD, voice.id, list(JobState)) == []
+
+
+async def test_a_job_still_knows_the_voice_that_was_deleted(storage: Storage) -> None:
+    voice = await add_voice(storage)
+    job = await speech_in(storage, JobState.QUEUED, voice_id=voice.id)
+    await storage.voices.delete(GUILD, voice.id)
+    assert (await storage.jobs.get(job.id)).voice_id == voice.id
+
+
+async def test_retention_is_each_servers_own_and_spares_what_is_not_finished(storage: Storage, clock: Clock) -> None:
+    old = [(await speech_in(storage, state)).id for state in JobState]
+    elsewhere = await speech_in(storage, JobState.DELIVERED, guild=OTHER_GUILD)
+    clock.advance(days=2)
+    recent = await speech_in(storage, JobState.DELIVERED)
+    day_ago = clock.now - timedelta(days=1)
+    week_ago = clock.now - timedelta(days=7)
+    assert set(await storage.jobs.delete_finished({GUILD: day_ago, OTHER_GUILD: week_ago})) == set(old[2:])
+    left = await storage.jobs.of_guild(GUILD, list(JobState))
+    assert [job.id for job in left] == [*old[:2], recent.id]
+    assert await storage.jobs.delete_finished({}) == []
+    assert await storage.jobs.delete_finished({GUILD: day_ago, OTHER_GUILD: day_ago}) == [elsewhere.id]
+
+
+async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> None:
+    mine = [(await speech_in(storage, state)).id for state in JobState]
+    others = await speech_in(storage, JobState.QUEUED, member=BORIS)
+    elsewhere = await speech_in(storage, JobState.QUEUED, guild=OTHER_GUILD)
+    assert sorted(await storage.jobs.delete_of_member(GUILD, ANNA)) == sorted(mine)
+    assert await storage.jobs.queued() == [others, elsewhere]
+
+
+async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storage) -> None:
+    limits = replace(PLENTY, voices_per_member=1)
+    job = new_job("a", kind=JobKind.CLONE)
+    voice, _ = await storage.jobs.accept_clone(new_voice("a"), job, limits)
+    with pytest.raises(LimitReached, match="already have 1 voice"):
+        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)
+    await storage.voices.make_ready(GUILD, voice.id, MODELS, None, has_clip=True)
+    with pytest.raises(LimitReached, match="already have 1 voice"):
+        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)
+    await storage.voices.delete(GUILD, voice.id)
+    await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)

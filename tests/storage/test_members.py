@@ -1,0 +1,66 @@
+import asyncio
+
+from storage.database import Storage
+from storage.records import MemberRecord, Visibility
+from tests.storage.build import ANNA, BORIS, CLARA, GUILD, OTHER_GUILD, ROLE, Clock, add_voice
+
+
+async def test_an_unknown_member_is_blank(storage: Storage) -> None:
+    assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA)
+
+
+async def test_a_default_voice_is_kept_for_one_server_and_can_be_taken_back(storage: Storage) -> None:
+    await storage.members.set_default_voice(GUILD, ANNA, "s:v2/en_speaker_6")
+    assert (await storage.members.get(GUILD, ANNA)).default_voice == "s:v2/en_speaker_6"
+    assert await storage.members.get(OTHER_GUILD, ANNA) == MemberRecord(OTHER_GUILD, ANNA)
+    assert await storage.members.set_default_voice(GUILD, ANNA, None) == MemberRecord(GUILD, ANNA)
+
+
+async def test_two_first_commands_of_a_member_at_once(storage: Storage, twin: Storage) -> None:
+    writes = [side.members.set_default_voice(GUILD, ANNA, f"v:{n}") for n, side in enumerate([storage, twin] * 5)]
+    written = await asyncio.gather(*writes)
+    assert await storage.members.get(GUILD, ANNA) in written
+
+
+async def test_blocking_and_unblocking(storage: Storage, clock: Clock) -> None:
+    await storage.members.set_default_voice(GUILD, ANNA, "v:1")
+    await storage.members.block(GUILD, ANNA, CLARA, "noise")
+    clock.advance(minutes=1)
+    later = await storage.members.block(GUILD, BORIS, CLARA)
+    blocked = await storage.members.get(GUILD, ANNA)
+    assert (blocked.blocked_by, blocked.block_reason, blocked.default_voice) == (CLARA, "noise", "v:1")
+    assert blocked.blocked_at is not None and later.blocked_at == clock.now
+    assert await storage.members.blocked(GUILD) == [later, blocked]
+    assert await storage.members.blocked(OTHER_GUILD) == []
+    await storage.members.block(GUILD, ANNA, CLARA, "more noise")
+    assert (await storage.members.get(GUILD, ANNA)).block_reason == "more noise"
+    assert await storage.members.unblock(GUILD, ANNA) == MemberRecord(GUILD, ANNA, "v:1")
+    assert await storage.members.blocked(GUILD) == [later]
+
+
+async def test_a_forgotten_member_is_unknown_and_out_of_all_shares(storage: Storage) -> None:
+    chosen = frozenset({ANNA, CLARA})
+    here = await add_voice(storage, owner=BORIS)
+    there = await add_voice(storage, owner=BORIS, guild=OTHER_GUILD)
+    for voice in (here, there):
+        await storage.voices.share(voice.guild_id, voice.id, Visibility.CHOSEN, chosen, frozenset({ROLE}))
+    await storage.members.set_default_voice(GUILD, ANNA, "v:1")
+    await storage.members.forget(GUILD, ANNA)
+    assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA)
+    left = await storage.voices.get(GUILD, here.id)
+    assert (left.member_ids, left.role_ids) == (frozenset({CLARA}), frozenset({ROLE}))
+    assert (await storage.voices.get(OTHER_GUILD, there.id)).member_ids == chosen
+
+
+async def test_being_forgotten_lifts_no_block(storage: Storage) -> None:
+    await storage.members.set_default_voice(GUILD, ANNA, "v:1")
+    await storage.members.block(GUILD, ANNA, CLARA, "noise")
+    await storage.members.forget(GUILD, ANNA)
+    left = await storage.members.get(GUILD, ANNA)
+    assert left.blocked_at is not None
+    assert (left.default_voice, left.block_reason) == (None, "noise")
+
+
+async def test_forgetting_a_stranger_is_harmless(storage: Storage) -> None:
+    await storage.members.forget(GUILD, ANNA)
+    assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA)
