@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,19 +16,10 @@ from cogs.client import Barkeep
 from storage.records import VoiceState
 from studio.house import Studio
 from tests.cogs.conftest import Clone
+from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor, sound_bytes
 
 Recording = tuple[str, bytes]
-
-
-def sentence(shown: simcord.InteractionResult) -> str:
-    """A refusal: private, and the only thing that is left."""
-    if shown.response is not None:
-        assert shown.response.ephemeral
-        return shown.response.content
-    (told,) = shown.followups
-    assert told.ephemeral
-    return told.content
 
 
 async def voices(studio: Studio, guild: GuildHandle) -> list[str]:
@@ -41,10 +33,10 @@ async def test_the_first_clone_asks_for_consent_once(
     first = await member.slash(channel, "clone", name="Ada", audio=recording)
     assert first.modal is not None
     done = await member.submit_modal(first, {"consent": True})
-    assert done.response.embeds[0].title == "🎤 Ada is ready"
+    assert answer(done).embeds[0].title == "🎤 Ada is ready"
     second = await member.slash(channel, "clone", name="Bea", audio=recording)
     assert second.modal is None
-    assert second.response.embeds[0].title == "🎤 Bea is ready"
+    assert answer(second).embeds[0].title == "🎤 Bea is ready"
 
 
 async def test_without_a_tick_nothing_is_made(
@@ -57,7 +49,7 @@ async def test_without_a_tick_nothing_is_made(
 ) -> None:
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
     done = await member.submit_modal(shown, {"consent": False})
-    assert "your word" in sentence(done)
+    assert "your word" in refusal(done)
     assert await voices(studio, guild) == []
     assert executor.requests == []
     again = await member.slash(channel, "clone", name="Ada", audio=recording)
@@ -65,14 +57,14 @@ async def test_without_a_tick_nothing_is_made(
 
 
 async def test_the_card_has_a_picture_and_a_button_to_hear_it(clone: Clone) -> None:
-    card = (await clone("Ada", language="de", description="calm & low")).response
+    card = answer(await clone("Ada", language="de", description="calm & low"))
     fields = {field.name: field.value for field in card.embeds[0].fields}
     assert fields["Length used"] == "9.5 s of 12.0 s"
     assert fields["Language"] == "German"
     assert card.embeds[0].description == "calm & low"
     (picture,) = card.attachments
     assert Image.open(io.BytesIO(await picture.read())).format == "PNG"
-    assert [button["label"] for row in card.components for button in row["components"]] == ["Hear it"]
+    assert labels(card) == ["Hear it"]
 
 
 async def test_the_worker_gets_the_bytes_and_the_language(
@@ -96,27 +88,22 @@ async def test_the_worker_gets_the_bytes_and_the_language(
 async def test_the_clip_is_heard_by_those_who_may_use_the_voice(
     channel: ChannelHandle, clone: Clone, member: MemberActor, other: MemberActor, moderator: MemberActor
 ) -> None:
-    card = (await clone("Ada")).response
+    card = answer(await clone("Ada"))
     for listener in (member, moderator):
         heard = await listener.click(card, label="Hear it")
         assert heard.ephemeral
-        assert [file.filename for file in answered(heard).attachments] == ["ada-clip.flac"]
+        assert [file.filename for file in answer(heard).attachments] == ["ada-clip.flac"]
     refused = await other.click(card, label="Hear it")
-    assert not answered(refused).attachments
-
-
-def answered(shown: simcord.InteractionResult) -> simcord.ResponseMessage:
-    """The one message that a press was answered with."""
-    return shown.response if shown.response is not None else shown.followups[0]
+    assert not answer(refused).attachments
 
 
 async def test_the_button_works_after_a_restart(
     clone: Clone, member: MemberActor, restart: Callable[[], Awaitable[Barkeep]]
 ) -> None:
-    card = (await clone("Ada")).response
+    card = answer(await clone("Ada"))
     await restart()
     heard = await member.click(card, label="Hear it")
-    assert answered(heard).attachments
+    assert answer(heard).attachments
 
 
 @pytest.mark.parametrize(
@@ -141,7 +128,7 @@ async def test_bad_names_are_refused_before_anything_else(
 ) -> None:
     shown = await member.slash(channel, "clone", name=name, audio=recording)
     assert shown.modal is None
-    assert words in sentence(shown)
+    assert words in refusal(shown)
     assert await voices(studio, guild) == []
 
 
@@ -150,7 +137,7 @@ async def test_a_taken_name_is_refused_whatever_its_case(
 ) -> None:
     await clone("Ada")
     shown = await other.slash(channel, "clone", name="ADA", audio=recording)
-    assert "Choose another name" in sentence(shown)
+    assert "Choose another name" in refusal(shown)
 
 
 async def test_a_recording_without_speech_leaves_nothing_behind(
@@ -158,12 +145,12 @@ async def test_a_recording_without_speech_leaves_nothing_behind(
 ) -> None:
     executor.fail_next("InvalidInput", "No speech was found in the recording.")
     shown = await clone("Ada")
-    assert shown.response.content == "⚠️ The cloning did not work out. No speech was found in the recording."
-    assert shown.response.embeds == []
+    assert answer(shown).content == "⚠️ The cloning did not work out. No speech was found in the recording."
+    assert answer(shown).embeds == []
     assert await voices(studio, guild) == []
 
 
-async def test_a_recording_that_discord_lost_is_a_sentence(
+async def test_a_recording_that_discord_lost_is_a_refusal(
     env: simcord.Env,
     channel: ChannelHandle,
     guild: GuildHandle,
@@ -175,7 +162,7 @@ async def test_a_recording_that_discord_lost_is_a_sentence(
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
     monkeypatch.setattr(env.backend, "cdn", {})
     done = await member.submit_modal(shown, {"consent": True})
-    assert "upload it again" in sentence(done)
+    assert "upload it again" in refusal(done)
     assert await voices(studio, guild) == []
 
 
@@ -185,14 +172,14 @@ async def test_too_large_a_recording_is_refused_before_it_is_read(
     monkeypatch.setattr("studio.clones.MAX_RECORDING_BYTES", 10)
     shown = await member.slash(channel, "clone", name="Ada", audio=("a.wav", b"12345678901"))
     assert shown.modal is None
-    assert sentence(shown)
+    assert refusal(shown)
 
 
 async def test_without_leave_to_attach_nothing_begins(
     quiet_channel: ChannelHandle, member: MemberActor, recording: Recording
 ) -> None:
     shown = await member.slash(quiet_channel, "clone", name="Ada", audio=recording)
-    assert "attach files" in sentence(shown)
+    assert "attach files" in refusal(shown)
 
 
 async def test_a_blocked_member_is_refused(
@@ -205,19 +192,17 @@ async def test_a_blocked_member_is_refused(
 ) -> None:
     await studio.storage.members.block(guild.id, member.id, moderator.id, "noise")
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
-    assert "blocked" in sentence(shown)
+    assert "blocked" in refusal(shown)
 
 
 async def test_a_member_who_lost_the_role_meanwhile_is_refused(
     channel: ChannelHandle, guild: GuildHandle, member: MemberActor, recording: Recording, studio: Studio
 ) -> None:
-    from dataclasses import replace
-
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
     settings = await studio.storage.guilds.get(guild.id)
     await studio.storage.guilds.save(replace(settings, clone_role_ids=frozenset({1})))
     done = await member.submit_modal(shown, {"consent": True})
-    assert "roles" in sentence(done)
+    assert "roles" in refusal(done)
     assert await voices(studio, guild) == []
 
 
@@ -228,7 +213,7 @@ async def test_ones_own_message_is_cloned_after_a_form(
     form = await member.context_menu(channel, "Clone this voice", message)
     assert form.modal is not None
     done = await member.submit_modal(form, {"name": "Mira", "language": ["fr"], "consent": True})
-    assert done.response.embeds[0].title == "🎤 Mira is ready"
+    assert answer(done).embeds[0].title == "🎤 Mira is ready"
     record = await studio.storage.voices.find(guild.id, "Mira")
     assert record is not None
     assert (record.language, record.speaker_id, record.state) == ("fr", member.id, VoiceState.READY)
@@ -241,7 +226,7 @@ async def test_the_form_does_not_ask_for_consent_twice(
     message = await member.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
     form = await member.context_menu(channel, "Clone this voice", message)
     done = await member.submit_modal(form, {"name": "Bea", "language": ["en"]})
-    assert done.response.embeds[0].title == "🎤 Bea is ready"
+    assert answer(done).embeds[0].title == "🎤 Bea is ready"
 
 
 @pytest.mark.parametrize("attachments", [[], [("photo.png", b"1")]])
@@ -249,14 +234,14 @@ async def test_a_message_without_a_recording_is_refused(
     channel: ChannelHandle, member: MemberActor, attachments: list[Recording]
 ) -> None:
     message = await member.send(channel, "hello", attachments=attachments)
-    assert "no recording" in sentence(await member.context_menu(channel, "Clone this voice", message))
+    assert "no recording" in refusal(await member.context_menu(channel, "Clone this voice", message))
 
 
 async def test_the_bots_own_speech_cannot_be_cloned(channel: ChannelHandle, clone: Clone, member: MemberActor) -> None:
     await clone("Ada")
     said = await member.slash(channel, "say", text="Hello.", voice="Ada")
-    shown = await member.context_menu(channel, "Clone this voice", said.response)
-    assert "bot" in sentence(shown)
+    shown = await member.context_menu(channel, "Clone this voice", answer(said))
+    assert "bot" in refusal(shown)
 
 
 async def test_the_options_carry_their_limits(bot: Barkeep) -> None:

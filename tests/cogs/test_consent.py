@@ -12,7 +12,8 @@ from cogs.client import Barkeep
 from studio.clones import ANSWER_WITHIN
 from studio.house import Studio
 from tests.cogs.conftest import World
-from tests.cogs.test_clone import sentence, voices
+from tests.cogs.replies import answer, refusal
+from tests.cogs.test_clone import voices
 from tests.fakes import FakeExecutor, sound_bytes
 
 Ask = Callable[[], Awaitable[simcord.InteractionResult]]
@@ -36,7 +37,7 @@ async def test_the_author_is_asked_directly_and_nothing_is_made_before(
 ) -> None:
     shown = await ask()
     assert shown.ephemeral
-    assert f"<@{other.id}>" in shown.response.content
+    assert f"<@{other.id}>" in answer(shown).content
     question = other.user.dm_channel.last_message
     assert question is not None
     assert "mira" in (question.embeds[0].description or "")
@@ -137,12 +138,12 @@ async def test_only_the_author_may_answer(
     assert still.components
 
 
-async def test_an_author_who_cannot_be_reached_is_a_sentence(
+async def test_an_author_who_cannot_be_reached_is_a_refusal(
     ask: Ask, env: simcord.Env, studio: Studio, guild: GuildHandle
 ) -> None:
     env.inject_error("POST", CLOSED_DM, status=403, code=50007)
     env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
-    assert "could not reach" in sentence(await ask())
+    assert "could not reach" in refusal(await ask())
     assert await voices(studio, guild) == []
 
 
@@ -176,5 +177,5 @@ async def test_a_blocked_author_is_not_asked(
     ask: Ask, studio: Studio, guild: GuildHandle, other: MemberActor, moderator: MemberActor
 ) -> None:
     await studio.storage.members.block(guild.id, other.id, moderator.id, "")
-    assert sentence(await ask())
+    assert refusal(await ask())
     assert other.user.dm_channel.last_message is None

@@ -16,6 +16,7 @@ from cogs.options import TEXT_LENGTH
 from storage.records import Visibility
 from studio.house import Studio
 from tests.cogs.conftest import Clone
+from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor
 
 
@@ -34,12 +35,11 @@ async def test_speech_arrives_with_its_words_a_label_and_buttons(
 ) -> None:
     await clone("Ada")
     shown = await member.slash(channel, "say", text="Good *evening*.", voice="Ada")
-    assert shown.response.content == "🔊 **Ada** · AI-generated voice · seed 7\n>>> Good evening."
+    assert answer(shown).content == "🔊 **Ada** · AI-generated voice · seed 7\n>>> Good evening."
     assert not shown.ephemeral
-    assert [file.filename for file in shown.response.attachments] == ["ada.ogg"]
-    assert (await shown.response.attachments[0].read()).startswith(b"OggS")
-    labels = [button["label"] for row in shown.response.components for button in row["components"]]
-    assert labels == ["Repeat", "Delete"]
+    assert [file.filename for file in answer(shown).attachments] == ["ada.ogg"]
+    assert (await answer(shown).attachments[0].read()).startswith(b"OggS")
+    assert labels(answer(shown)) == ["Repeat", "Delete"]
 
 
 async def test_every_option_reaches_the_worker(
@@ -60,13 +60,13 @@ async def test_private_speech_is_for_one_pair_of_ears(
     await clone("Ada")
     shown = await member.slash(channel, "say", text="A secret.", voice="Ada", private=True)
     assert shown.ephemeral
-    assert shown.response.attachments
+    assert answer(shown).attachments
 
 
 async def test_without_a_voice_the_default_speaks(channel: ChannelHandle, member: MemberActor, clone: Clone) -> None:
     await clone("Ada")
     shown = await member.slash(channel, "say", text="Hello.")
-    assert "**Ada**" in shown.response.content
+    assert "**Ada**" in answer(shown).content
 
 
 async def test_news_while_waiting(
@@ -76,12 +76,12 @@ async def test_news_while_waiting(
     release = executor.hold()
     first = await member.slash(channel, "say", text="One.", voice="Ada")
     second = await member.slash(channel, "say", text="Two.", voice="Ada")
-    assert first.response.content.startswith("🎙️")
-    assert second.response.content == "⏳ In the queue. You are next."
+    assert answer(first).content.startswith("🎙️")
+    assert answer(second).content == "⏳ In the queue. You are next."
     release()
     await env.settle()
-    assert ">>> One." in first.response.content
-    assert ">>> Two." in second.response.content
+    assert ">>> One." in answer(first).content
+    assert ">>> Two." in answer(second).content
 
 
 async def test_edits_are_few(
@@ -122,7 +122,7 @@ async def test_mentions_are_spoken_as_names_and_never_ping(
     assert "Barflies" in words
     assert "voices" in words
     assert "<" not in words
-    assert not shown.response.message.mention_everyone
+    assert not answer(shown).message.mention_everyone
 
 
 async def test_an_unknown_mention_is_no_hindrance(
@@ -140,14 +140,14 @@ async def test_a_message_is_said_in_the_default_voice(
     message = await other.send(channel, f"Cheers <@{member.id}> **all**")
     shown = await member.context_menu(channel, "Say this", message)
     assert spoken(executor)[-1].text == "Cheers mira all"
-    assert shown.response.attachments
+    assert answer(shown).attachments
 
 
 async def test_a_message_without_words_is_refused(channel: ChannelHandle, member: MemberActor) -> None:
     message = await member.send(channel, "", attachments=[("a.png", b"1")])
     shown = await member.context_menu(channel, "Say this", message)
     assert shown.ephemeral
-    assert "no words" in shown.response.content
+    assert "no words" in answer(shown).content
 
 
 @pytest.mark.parametrize(
@@ -163,20 +163,17 @@ async def test_refusals_are_private(
 ) -> None:
     await clone("Ada")
     shown = await member.slash(channel, "say", text=text, voice=voice)
-    assert shown.response is None
-    (sentence,) = shown.followups
-    assert sentence.ephemeral
-    assert words in sentence.content
+    assert words in refusal(shown)
 
 
 async def test_a_private_refusal_is_in_its_place(channel: ChannelHandle, member: MemberActor) -> None:
     shown = await member.slash(channel, "say", text="🎉", private=True)
     assert shown.ephemeral
-    assert "nothing to say" in shown.response.content
+    assert "nothing to say" in answer(shown).content
     assert shown.followups == []
 
 
-async def test_a_voice_deleted_after_autocomplete_is_a_sentence(
+async def test_a_voice_deleted_after_autocomplete_is_a_refusal(
     channel: ChannelHandle, member: MemberActor, clone: Clone, studio: Studio, guild: GuildHandle
 ) -> None:
     await clone("Ada")
@@ -184,7 +181,7 @@ async def test_a_voice_deleted_after_autocomplete_is_a_sentence(
     voice_id = int(choice["value"].removeprefix("v:"))
     await studio.storage.voices.delete(guild.id, voice_id)
     shown = await member.slash(channel, "say", text="Hello.", voice=choice["value"])
-    assert shown.followups[0].ephemeral
+    assert refusal(shown)
 
 
 async def test_a_voice_of_another_server_does_not_exist(
@@ -198,8 +195,7 @@ async def test_a_voice_of_another_server_does_not_exist(
     assert all(c["name"] != "Ada" for c in await same_person.autocomplete(room, "say", "voice", "ad"))
     for voice in (choice["value"], "Ada"):
         shown = await same_person.slash(room, "say", text="Hello.", voice=voice)
-        assert shown.followups[0].ephemeral
-        assert not shown.followups[0].attachments
+        assert refusal(shown)
 
 
 async def test_other_members_voices_are_offered_only_when_shared(
@@ -245,7 +241,7 @@ async def test_without_leave_to_attach_nothing_begins(
 ) -> None:
     shown = await member.slash(quiet_channel, "say", text="Hello.")
     assert shown.ephemeral
-    assert "attach files" in shown.response.content
+    assert "attach files" in answer(shown).content
     assert executor.requests == []
 
 
@@ -254,8 +250,8 @@ async def test_a_fault_of_the_worker_is_the_answer(
 ) -> None:
     executor.fail_next("Unavailable", "The model is not there.")
     shown = await member.slash(channel, "say", text="Hello.")
-    assert shown.response.content == "⚠️ The speech did not work out. The model is not there."
-    assert not shown.response.attachments
+    assert answer(shown).content == "⚠️ The speech did not work out. The model is not there."
+    assert not answer(shown).attachments
 
 
 async def test_a_lost_worker_costs_one_retry_and_one_answer(
@@ -264,7 +260,7 @@ async def test_a_lost_worker_costs_one_retry_and_one_answer(
     executor.lose_next()
     shown = await member.slash(channel, "say", text="Hello.")
     assert len(spoken(executor)) == 2
-    assert shown.response.attachments
+    assert answer(shown).attachments
     assert shown.followups == []
 
 
@@ -282,5 +278,5 @@ async def test_a_restart_in_the_queue_loses_nothing(
     second = await member.slash(channel, "say", text="Two.", voice="Ada")
     await restart()
     await env.settle()
-    assert ">>> One." in first.response.content
-    assert ">>> Two." in second.response.content
+    assert ">>> One." in answer(first).content
+    assert ">>> Two." in answer(second).content
