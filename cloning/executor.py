@@ -6,19 +6,20 @@ decided here. Free of torch, since it lives in the bot's process.
 """
 
 import asyncio
-import dataclasses
+import json
 import logging
 import signal
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from cloning.protocol import (
     Cancel,
     Cloned,
-    CloneRequest,
     Event,
     Failed,
     Health,
@@ -40,6 +41,10 @@ _LONGEST_PAUSE = 60.0
 _STARTS = 3
 _GRACE = 1.5
 
+_ROOT = Path(__file__).resolve().parent.parent
+# `-m cloning.worker` would be found only where the bot happens to be started in the repository's folder.
+_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker import main; main(sys.argv[1:])"
+
 T = TypeVar("T")
 
 
@@ -52,6 +57,59 @@ class Wait(Protocol):
 
 def _plainly(awaitable: Awaitable[T], /) -> Awaitable[T]:
     return awaitable
+
+
+class ModelSettings(Protocol):
+    """What the worker has to know of the owner's settings; the fields are those of `settings.Settings`."""
+
+    @property
+    def model(self) -> str:
+        """A model's name or directory."""
+
+    @property
+    def hubert(self) -> str | None:
+        """A HuBERT's id or directory; None: the model's own."""
+
+    @property
+    def quantizer(self) -> str | None:
+        """A quantizer's file or name; None: by language."""
+
+    @property
+    def device(self) -> str:
+        """auto, cpu, cuda, cuda:N or mps."""
+
+    @property
+    def dtype(self) -> str:
+        """float32, bfloat16 or float16."""
+
+    @property
+    def model_cache(self) -> Path:
+        """Where downloads are kept."""
+
+    @property
+    def offline(self) -> bool:
+        """Never download."""
+
+    @property
+    def worker_memory_mb(self) -> int | None:
+        """MiB for decoding one recording; None: the default."""
+
+
+def choice_command(settings: ModelSettings) -> list[str]:
+    """The command of a worker with these models, for SubprocessExecutor. Paths stay relative to the bot's folder."""
+    configuration = {
+        "choice": {
+            "model": settings.model,
+            "hubert": settings.hubert,
+            "quantizer": settings.quantizer,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "cache": str(settings.model_cache),
+            "offline": settings.offline,
+        },
+        "decoder_memory_mb": settings.worker_memory_mb,
+    }
+    return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
 
 
 @dataclass(slots=True)
@@ -107,7 +165,7 @@ class SubprocessExecutor:
         if self._fault is not None and monotonic() < self._fault_time + _LONGEST_PAUSE:
             self._events.put_nowait(Failed(request.job_id, Unavailable.__name__, self._fault))
             return
-        self._waiting.append(_with_absolute_paths(request))
+        self._waiting.append(request)
         self._supervise()
         self._feed()
 
@@ -257,15 +315,3 @@ def _obituary(status: int) -> str:
     if status == -signal.SIGKILL:
         return "The speech worker was killed, perhaps because the machine ran out of memory."
     return f"The speech worker ended unexpectedly (status {status})."
-
-
-def _with_absolute_paths(request: Request) -> Request:
-    """The same request for a process that may run in another folder."""
-    if isinstance(request, CloneRequest):
-        return dataclasses.replace(request, source=request.source.absolute(), output_dir=request.output_dir.absolute())
-    return dataclasses.replace(
-        request,
-        output_dir=request.output_dir.absolute(),
-        prompt=request.prompt and request.prompt.absolute(),
-        clip=request.clip and request.clip.absolute(),
-    )

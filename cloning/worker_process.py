@@ -11,14 +11,10 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 from cloning import protocol
 from cloning.protocol import Cancel, Event, Request
 from errors import InvalidInput
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder that `python -m cloning...` must start in."""
 
 _log = logging.getLogger(__name__)
 _LINE_LIMIT = 1 << 20
@@ -47,7 +43,7 @@ class WorkerProcess:
         Raises OSError when the process cannot be started.
         """
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT, start_new_session=True, limit=_LINE_LIMIT
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True, limit=_LINE_LIMIT
         )
         return cls(process, log_line)
 

@@ -1,0 +1,119 @@
+"""The jobs of the speech worker: a request in, files in its folder and a last event out.
+
+Runs in the worker's process, next to the models. Knows nothing of pipes or of other jobs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cloning import audio
+from cloning.faults import DeviceFailed
+from cloning.loaded import LoadedModels
+from cloning.models import ModelChoice
+from cloning.prompt import VoicePrompt
+from cloning.protocol import (
+    CLIP_FILE,
+    PROMPT_FILE,
+    SPEECH_FILE,
+    Cloned,
+    CloneRequest,
+    Ready,
+    Request,
+    SpeakRequest,
+    Spoken,
+)
+from cloning.text import LANGUAGES
+from cloning.voicebox import SayOptions, Voicebox
+from cloning.watch import Watch
+
+_DEFAULT_MEMORY_MB = 1024
+_CPU_FULL = "can't allocate memory"
+"""How torch's allocator for the CPU says it, in a plain RuntimeError."""
+
+
+def load(configuration: dict[str, Any]) -> Voicebox:
+    """Everything that `executor.choice_command` wrote, with every model loaded. Raises Unavailable."""
+    choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
+    models = LoadedModels(ModelChoice(**choice))
+    _load_all(models)
+    return Voicebox(models, decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB)
+
+
+def ready(voicebox: Voicebox) -> Ready:
+    """What is loaded."""
+    models = voicebox.models
+    return Ready(
+        model=models.choice.model,
+        hubert=models.hubert_name,
+        device=str(models.device),
+        sample_rate=models.engine.spec.sample_rate,
+        speakers=models.speakers.names,
+    )
+
+
+def run(voicebox: Voicebox, request: Request, watch: Watch) -> Cloned | Spoken:
+    """Do a job. Raises BarkeepError, MemoryError, or DeviceFailed."""
+    with _telling_faults():
+        if isinstance(request, CloneRequest):
+            return _clone(voicebox, request, watch)
+        return _speak(voicebox, request, watch)
+
+
+def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
+    clone = voicebox.clone(request.source, request.language, watch)
+    clone.prompt.save(request.output_dir / PROMPT_FILE)
+    audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
+    models = voicebox.models
+    return Cloned(request.job_id, clone.report, models.choice.model, models.hubert_name, clone.quantizer)
+
+
+def _speak(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> Spoken:
+    voice = _voice(voicebox, request, watch)
+    options = SayOptions(request.language, request.temperature, request.seed)
+    speech = voicebox.say(request.text, voice, options, watch)
+    audio.write(
+        request.output_dir / SPEECH_FILE,
+        speech.samples,
+        speech.sample_rate,
+        tags=request.tags,
+        max_bytes=request.max_bytes,
+    )
+    refreshed = None if request.clip is None else voicebox.models.choice.model
+    return Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, refreshed)
+
+
+def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
+    """The prompt to speak with; one that is made anew from its clip is written for the sender."""
+    if request.clip is not None:
+        prompt = voicebox.reclone(audio.read_clip(request.clip), request.language, watch)
+        prompt.save(request.output_dir / PROMPT_FILE)
+        return prompt
+    if request.prompt is not None:
+        return VoicePrompt.load(request.prompt, voicebox.models.engine.spec.prompt)
+    if request.speaker is not None:
+        return voicebox.models.speakers.load(request.speaker)
+    return None
+
+
+def _load_all(models: LoadedModels) -> None:
+    """The first clone or speech shall not have to load anything but another language's quantizer."""
+    _ = models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
+
+
+@contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Tell torch's faults apart: no memory left, and a device that only a new process can use again."""
+    try:
+        yield
+    except RuntimeError as fault:
+        if isinstance(fault, torch.OutOfMemoryError) or _CPU_FULL in str(fault):
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            raise MemoryError(str(fault)) from fault
+        if isinstance(fault, torch.AcceleratorError):
+            raise DeviceFailed(str(fault)) from fault
+        raise

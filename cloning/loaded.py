@@ -1,0 +1,87 @@
+"""The models of one choice, each found, downloaded and loaded when it is first needed, and then kept.
+
+Speaking alone needs no HuBERT; a quantizer belongs to a language. Knows which files make which model; what is done with
+them is the matter of `methods` and `voicebox`.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from cloning import audio, models, quantizer
+from cloning.audio import Recording
+from cloning.bark.engine import SpeechEngine
+from cloning.bark.transformers_engine import TransformersEngine
+from cloning.codec import Codec
+from cloning.features import SAMPLE_RATE, HubertFeatures
+from cloning.models import ModelChoice
+from cloning.prompt import Tokens
+from cloning.published import HUBERT
+from cloning.quantizer import Quantizer
+from cloning.speakers import Speakers
+
+_OWN_HUBERT = "hubert"
+"""The folder of a HuBERT that comes with its model."""
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class LoadedModels:
+    """What a ModelChoice stands for. Every property raises Unavailable if its files are missing or damaged."""
+
+    def __init__(self, choice: ModelChoice) -> None:
+        self.choice = choice
+        self.device = models.pick_device(choice.device)
+        self._quantizers: dict[Path, Quantizer] = {}
+
+    @cached_property
+    def engine(self) -> SpeechEngine:
+        """Bark: text -> tokens -> samples."""
+        return TransformersEngine.load(
+            self._bark, dtype=_DTYPES[self.choice.dtype], device=self.device, decode=self.codec.decode
+        )
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Bark's EnCodec: samples <-> tokens."""
+        return Codec(self._bark, self.device)
+
+    @cached_property
+    def hubert(self) -> HubertFeatures:
+        """HuBERT: samples -> features."""
+        return HubertFeatures(self._hubert, self.device)
+
+    @cached_property
+    def hubert_name(self) -> str:
+        """What a voice's record calls this HuBERT."""
+        if self.choice.hubert is not None:
+            return self.choice.hubert
+        own = self._hubert.name == _OWN_HUBERT
+        return f"{self.choice.model}/{_OWN_HUBERT}" if own else HUBERT.name
+
+    def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
+        """The clip's semantic tokens, int64 (S,), by HuBERT and a quantizer, and the name of the quantizer's file."""
+        quantizer, name = self.quantizer(language)
+        features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
+        tokens: Tokens = quantizer.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        return tokens, name
+
+    @cached_property
+    def speakers(self) -> Speakers:
+        """The checkpoint's own speakers."""
+        return Speakers(self._bark, self.engine.spec.prompt)
+
+    def quantizer(self, language: str) -> tuple[Quantizer, str]:
+        """The quantizer for a language: features -> semantic tokens. And the name of its file."""
+        path = models.resolve_quantizer(self.choice, language)
+        if path not in self._quantizers:
+            self._quantizers[path] = quantizer.load(path, self.device)
+        return self._quantizers[path], path.name
+
+    @cached_property
+    def _bark(self) -> Path:
+        return models.resolve_bark(self.choice)
+
+    @cached_property
+    def _hubert(self) -> Path:
+        return models.resolve_hubert(self.choice)

@@ -1,0 +1,94 @@
+"""Ways to make a voice prompt from a clip. The codec's tokens are always the clip's own; the ways differ in the others.
+
+A method is a function in `METHODS`; another joins by its name there. Knows nothing of files or of how clips are chosen.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from cloning import audio
+from cloning.audio import Recording
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import GenerationOptions
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.watch import Watch
+from errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cloning.loaded import LoadedModels  # brings torch, which the list of methods does not need
+
+SEMANTIC, CODES = "semantic tokens", "codec tokens"
+"""The stages, as members see them."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a voice is made from: the chosen clip, its language, and its words if they are known."""
+
+    clip: Recording
+    language: str
+    transcript: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A prompt, and what made its semantic tokens: the quantizer's file or the method's name."""
+
+    prompt: VoicePrompt
+    maker: str
+
+
+class Method(Protocol):
+    """Makes a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model does."""
+
+    def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> Made:
+        """The prompt of `subject`."""
+
+
+def by_quantizer(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Semantic tokens from the clip's HuBERT features by a trained quantizer. The others serve comparison."""
+    watch.report(SEMANTIC, 0.0)
+    semantic, name = models.semantic_tokens(subject.clip, subject.language)
+    watch.report(SEMANTIC, 1.0)
+    return Made(_prompt(semantic, _codes(models, subject.clip, watch), models.engine.spec), name)
+
+
+def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Semantic tokens generated from the clip's words, at most as long as the clip.
+
+    They are a random speaker's and not aligned with the codec's, so the result resembles the clip less; it needs
+    neither HuBERT nor a quantizer.
+    """
+    if not subject.transcript or not subject.transcript.strip():
+        raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")
+    spec = models.engine.spec
+    options = GenerationOptions(max_semantic_tokens=spec.semantic_tokens(subject.clip.seconds))
+    semantic = models.engine.semantic(subject.transcript, None, options, watch)
+    return Made(_prompt(semantic, _codes(models, subject.clip, watch), spec), "transcript")
+
+
+METHODS: dict[str, Method] = {"quantizer": by_quantizer, "transcript": by_transcript}
+"""Name on the command line -> method."""
+
+
+def _codes(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:
+    watch.report(CODES, 0.0)
+    codes: Tokens = models.codec.encode(audio.resample(clip, models.codec.sample_rate).samples)
+    watch.report(CODES, 1.0)
+    return codes
+
+
+def _prompt(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
+    """Semantic tokens (S,) and codec tokens (books, T) of the same clip, made equally long.
+
+    Both begin with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
+    Suno's presets. Raises InvalidInput when nothing is left.
+    """
+    length = min(semantic.size, spec.semantic_tokens_within(codes.shape[1]))
+    frames = spec.frames(length)
+    fine = codes[: spec.fine_books, :frames]
+    prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
+    if frames == 0:
+        raise InvalidInput("This clip is too short to make a voice of. Record about 10 seconds.")
+    prompt.validate(spec.prompt)
+    return prompt
