@@ -7,6 +7,7 @@ sentence.
 """
 
 import argparse
+import errno
 import json
 import os
 import resource
@@ -63,9 +64,16 @@ class _Bytes:
     """A file without a name, so that the format is told by the content and not by the name's ending."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self.read = file.read
-        self.seek = file.seek
         self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new position, or a negative error number, as FFmpeg wants it, where a broken file points nowhere."""
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as fault:
+            return -(fault.errno or errno.EINVAL)
 
 
 def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
@@ -95,7 +103,7 @@ def decode(source: Path, out: Path, max_seconds: float) -> int:
                 rate = _write_samples(container, stream, target, max_seconds)
             part.replace(out)
         except OSError as fault:
-            # FFmpeg's own faults are OSErrors too, but `_packets` has caught those.
+            # FFmpeg's own faults are OSErrors too, but `_frames` has caught those.
             raise write_fault(out, fault) from fault
     return rate
 
@@ -224,7 +232,9 @@ def _mono(frame: AudioFrame) -> Samples:
         array = array.reshape(-1, frame.layout.nb_channels).T
     scale = _SCALES.get(array.dtype.name, 1.0)
     centre = 2.0**7 if array.dtype == np.uint8 else 0.0
-    mono: Samples = ((array.mean(axis=0, dtype=np.float64) - centre) / scale).astype(np.float32)
+    # Floating-point files may hold infinities; what they make of the mean is silenced later.
+    with np.errstate(invalid="ignore", over="ignore"):
+        mono: Samples = ((array.mean(axis=0, dtype=np.float64) - centre) / scale).astype(np.float32)
     return mono
 
 

@@ -1,5 +1,6 @@
 """The decoder in this process: which files it reads, and what it says about the others. Its limits: in a child."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -177,6 +178,16 @@ def test_a_place_that_cannot_be_written_is_not_the_files_fault(tmp_path: Path) -
     source.write_bytes(FORMATS["flac"])
     with pytest.raises(Unavailable, match="could not be saved"):
         decoder.decode(source, tmp_path / "no folder" / "out", 10.0)
+
+
+def test_a_broken_index_that_points_nowhere_is_answered_with_an_error_number(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(FORMATS["flac"])
+    with source.open("rb") as file:
+        nameless = decoder._Bytes(file)
+        assert nameless.seek(-5) == -errno.EINVAL
+        assert nameless.seek(4) == 4
+        assert not hasattr(nameless, "name")
 
 
 SEEDS = [FORMATS[name][:6000] for name in ("wav 16", "flac", "mp3", "ogg opus", "m4a aac", "webm")]
