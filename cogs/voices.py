@@ -2,20 +2,19 @@
 
 import asyncio
 import io
-from collections.abc import Callable
 from typing import Any
 
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from cogs import confirm, pages, sharing
 from cogs.checks import actor_of, require_attachments
+from cogs.choices import deletable_choices, managed_choices
 from cogs.client import Barkeep
 from cogs.clone_modals import ConsentModal
 from cogs.files import send_privately
-from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, MAX_CHOICES, NAME_LENGTH, voice_choices
+from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
 from cogs.picture import waveform_png
 from cogs.recordings import read_recording
 from cogs.render import safe
@@ -31,14 +30,11 @@ from cogs.render_library import (
 )
 from cogs.ui import persistent_view
 from cogs.views import Hear
-from errors import BarkeepError, InvalidInput
-from storage.records import Visibility, VoiceRecord
-from studio import policy
+from errors import InvalidInput
+from storage.records import Visibility
 from studio.house import Studio
 from studio.values import Actor, CloneOrder
 from studio.voices import MAX_PROMPT_BYTES
-
-log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Barkeep]
 VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
@@ -46,46 +42,11 @@ VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
 _BOOK = "voices"
 _DELETE = "delete-voice"
 _PICTURE = "waveform.png"
-_LOOKED_AT = 200
 _AUDIENCES = [
     app_commands.Choice(name="Only me", value=Visibility.OWNER.value),
     app_commands.Choice(name="Chosen members or roles…", value=Visibility.CHOSEN.value),
     app_commands.Choice(name="Everyone on this server", value=Visibility.EVERYONE.value),
 ]
-
-
-async def managed_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may rename, share and so on. Never raises: then there are no choices."""
-    return await _choices(interaction, current, policy.may_manage)
-
-
-async def deletable_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may delete: their own, and those in which they are heard. Never raises."""
-    return await _choices(interaction, current, policy.may_delete)
-
-
-async def _choices(
-    interaction: discord.Interaction[Any], current: str, check: Callable[[Actor, VoiceRecord], None]
-) -> list[app_commands.Choice[str]]:
-    try:
-        actor = actor_of(interaction)
-        voices = await interaction.client.studio.library.search(actor, current, limit=_LOOKED_AT)
-    except BarkeepError as fault:
-        log.info("no_choices", reason=fault.message)
-        return []
-    except Exception:
-        log.exception("no_choices")
-        return []
-    fitting = [voice for voice in voices if voice.record is not None and _passes(check, actor, voice.record)]
-    return [app_commands.Choice(name=voice.name[:CHOICE_LENGTH], value=voice.key) for voice in fitting[:MAX_CHOICES]]
-
-
-def _passes(check: Callable[[Actor, VoiceRecord], None], actor: Actor, record: VoiceRecord) -> bool:
-    try:
-        check(actor, record)
-    except BarkeepError:
-        return False
-    return True
 
 
 async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
@@ -175,8 +136,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         """Ask first."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        record = sharing.record_of(await self.bot.studio.library.info(actor, voice))
-        policy.may_delete(actor, record)
+        record = await self.bot.studio.library.deletable(actor, voice)
         await confirm.ask(interaction, render_delete_question(record), "Delete it", _DELETE, f"v:{record.id}")
 
     @app_commands.command(name="share", description="Decide who may speak with a voice of yours")

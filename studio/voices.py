@@ -115,11 +115,29 @@ class VoiceLibrary:
 
     async def delete(self, actor: Actor, typed: str) -> VoiceRecord:
         """Delete a voice with its files: its owner, who is heard in it, or a moderator. Stops a clone under way."""
-        record = await self._deletable(actor, typed)
-        policy.may_delete(actor, record)
+        record = await self.deletable(actor, typed)
         await remove_voice(self._storage, self._dispatcher, record)
         await self._audit(actor, "voice.delete", record)
         return record
+
+    async def deletable(self, actor: Actor, typed: str) -> VoiceRecord:
+        """The voice that the actor means and may delete.
+
+        As `resolve`, but a voice counts too that is still being made, or in which the actor is heard.
+        Raises NotAllowed for a voice that others must delete.
+        """
+        if (key := _RECORD_KEY.fullmatch(typed.strip())) is not None:
+            record: VoiceRecord | None = await self._storage.voices.get(actor.guild_id, int(key[1]))
+        else:
+            record = await self._storage.voices.find(actor.guild_id, typed.strip())
+        if record is None or not policy.may_know(actor, record):
+            record = _of_library(await self.resolve(actor, typed))
+        policy.may_delete(actor, record)
+        return record
+
+    async def of_actor(self, actor: Actor) -> list[VoiceRecord]:
+        """The voices that the actor owns or in which they are heard, those that are still being made too."""
+        return await self._storage.voices.of_person(actor.guild_id, actor.member_id)
 
     async def share(
         self, actor: Actor, typed: str, visibility: Visibility, member_ids: Iterable[int], role_ids: Iterable[int]
@@ -242,16 +260,6 @@ class VoiceLibrary:
         record = _of_library(await self.resolve(actor, typed))
         policy.may_manage(actor, record)
         return record
-
-    async def _deletable(self, actor: Actor, typed: str) -> VoiceRecord:
-        """As `resolve`, but a voice counts too that is still being made, or in which the actor is heard."""
-        if (key := _RECORD_KEY.fullmatch(typed.strip())) is not None:
-            exact = await self._storage.voices.get(actor.guild_id, int(key[1]))
-        else:
-            exact = await self._storage.voices.find(actor.guild_id, typed.strip())
-        if exact is not None and policy.may_know(actor, exact):
-            return exact
-        return _of_library(await self.resolve(actor, typed))
 
     async def _audit(self, actor: Actor, action: str, record: VoiceRecord, detail: str = "") -> None:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, record.name, detail)
