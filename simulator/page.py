@@ -12,9 +12,12 @@ from contextlib import asynccontextmanager
 import simcord
 from simcord import ChannelHandle, MemberActor
 from simcord.preview import Preview
+from simcord.preview._markdown import _FIELD_POLICIES
 
 from simulator.live import LiveEnv
 
+NAMING = ("embed_description", "embed_field_value")
+"""Where Discord shows the name of somebody mentioned and simcord would show their number."""
 REPUBLISH = 0.2
 """Seconds between two publications at most; an open page asks twice a second."""
 
@@ -29,6 +32,8 @@ async def live_page(
 
     Raises simcord.SetupError if the port is taken.
     """
+    for place in NAMING:
+        _FIELD_POLICIES[place]["mentions"] = True
     async with env.preview(channel, viewers=viewers, layout="channel", port=port or None) as page:
         following = asyncio.create_task(_follow(env, page))
         try:

@@ -1,0 +1,187 @@
+"""Barkeep's front door: makes every object, hands them to each other, runs, and closes. No logic of its own.
+
+    python bot.py               Discord if DISCORD_TOKEN is set, else the simulator
+    python bot.py --simulate    the simulator, whatever is set
+    python bot.py --check       look at settings, database and models, and connect to nothing
+
+Exit codes: 0 stopped as asked, 1 an unexpected fault (the log has it), 2 settings or arguments, 3 database or disk,
+4 models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import aiohttp
+import discord
+import structlog
+from pydantic import ValidationError
+
+import logs
+from checkup import Exit, StartFault, check
+from cloning.executor import SubprocessExecutor, choice_command
+from cogs.client import Barkeep
+from errors import BarkeepError, Unavailable
+from health import HealthServer
+from settings import Settings
+from storage.database import Storage
+from studio.house import Studio
+from studio.values import Courier
+
+CLOSE_SECONDS = 4.5
+"""How long closing may take, in the middle of a job too."""
+
+log = structlog.get_logger(__name__)
+
+
+def create_bot(settings: Settings) -> Barkeep:
+    """The bot with everything behind it. Nothing is opened or connected before it logs in."""
+
+    async def open_studio(courier: Courier) -> Studio:
+        try:
+            storage = await Storage.open(settings.database, settings.data_dir)
+        except BarkeepError as fault:
+            raise StartFault(Exit.STORAGE, fault.message) from fault
+        executor = SubprocessExecutor(choice_command(settings), job_timeout=settings.job_timeout)
+        return Studio(storage, executor, courier, model=settings.model)
+
+    # Barkeep joins no voice channel: discord.py need not warn that the libraries for it are missing.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+    # Without a token there is no Discord that could remember the commands.
+    digest = settings.data_dir / "commands.sha256" if settings.discord_token else None
+    return Barkeep(open_studio, command_digest=digest)
+
+
+async def run(settings: Settings, *, simulate: bool) -> None:
+    """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartFault."""
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    work = asyncio.create_task(_simulate(settings, stop) if simulate else _connect(settings, stop))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    done, _ = await asyncio.wait({work}, timeout=CLOSE_SECONDS)
+    if not done:
+        log.error("close_took_too_long", seconds=CLOSE_SECONDS)
+        work.cancel()
+        return
+    await work
+
+
+async def _connect(settings: Settings, stop: asyncio.Event) -> None:
+    """Be on Discord until told to stop."""
+    if settings.discord_token is None:
+        raise StartFault(Exit.TOKEN, "DISCORD_TOKEN is not set.")
+    bot = create_bot(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(bot.close)
+        await _serve_health(settings, bot, stack)
+        connection = asyncio.create_task(bot.start(settings.discord_token.get_secret_value()))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not connection.done():
+            log.info("stopping")
+            await bot.close()
+        await _as_start_fault(connection)
+
+
+async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
+    """Wait for the end of the connection, and put what Discord refused into words."""
+    try:
+        await connection
+    except discord.LoginFailure as fault:
+        raise StartFault(
+            Exit.TOKEN,
+            "Discord does not accept the token. Copy a new one from the Developer Portal (your application, Bot, "
+            "Reset Token) and set it as DISCORD_TOKEN.",
+        ) from fault
+    except (discord.DiscordServerError, discord.GatewayNotFound, aiohttp.ClientError) as fault:
+        raise StartFault(
+            Exit.NETWORK, "Discord cannot be reached. Check this machine's network, and https://discordstatus.com."
+        ) from fault
+
+
+async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
+    """Be in the simulated server until told to stop. Its voices are kept apart from those of real servers."""
+    from simulator.serve import serve  # simcord is of no use to a bot on Discord
+
+    apart = {"discord_token": None, "database_url": None, "data_dir": settings.data_dir / "simulator"}
+    bot = create_bot(settings.model_copy(update=apart))
+    async with AsyncExitStack() as stack:
+        await _serve_health(settings, bot, stack)
+        try:
+            await serve(bot, stop, port=settings.simulator_port, model=settings.model, say=_say)
+        except Unavailable as fault:
+            raise fault if isinstance(fault, StartFault) else StartFault(Exit.PORT, fault.message) from fault
+
+
+async def _serve_health(settings: Settings, bot: Barkeep, stack: AsyncExitStack) -> None:
+    """Open the health port, if one is wanted, until `stack` closes."""
+    if settings.health_port is None:
+        return
+    server = HealthServer(bot, lambda: getattr(bot, "studio", None))
+    stack.push_async_callback(server.close)
+    try:
+        port = await server.start(settings.health_host, settings.health_port)
+    except Unavailable as fault:
+        raise StartFault(Exit.PORT, fault.message) from fault
+    log.info("health_port_open", host=settings.health_host, port=port)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """The first SIGINT or SIGTERM asks; the next one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as the arguments say. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "bot.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--simulate", action="store_true", help="open the offline simulator, even with a token")
+    parser.add_argument("--check", action="store_true", help="check settings, database and models, then end")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as fault:
+        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in fault.errors()}))
+        _say(f"These settings cannot be used: {names}. See .env.example for what each may be.")
+        return Exit.SETTINGS
+    token = settings.discord_token
+    logs.configure(settings.log_level, settings.log_format, secrets=[token.get_secret_value()] if token else [])
+    try:
+        if options.check:
+            return asyncio.run(check(settings, _say))
+        asyncio.run(run(settings, simulate=options.simulate or token is None))
+    except StartFault as fault:
+        log.debug("start_failed", exc_info=True)
+        _say(fault.message)
+        return fault.code
+    except KeyboardInterrupt:
+        return Exit.UNEXPECTED
+    except Exception:
+        log.exception("unexpected")
+        _say("Barkeep stopped because of a fault that nobody expected; the log above has it.")
+        return Exit.UNEXPECTED
+    return Exit.FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What can keep Barkeep from starting: the exit codes, and the check that looks without connecting to anything.
+
+`bot.py --check` opens the database as a start would (which brings an older one up to date) and looks for the models'
+files without downloading any.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import IntEnum
+
+from errors import BarkeepError, Unavailable
+from settings import Settings
+from storage.database import Storage
+
+Say = Callable[[str], None]
+
+
+class Exit(IntEnum):
+    """What the process tells its caller; `bot.py` describes them."""
+
+    FINE = 0
+    UNEXPECTED = 1
+    SETTINGS = 2
+    STORAGE = 3
+    MODELS = 4
+    TOKEN = 5
+    NETWORK = 6
+    PORT = 7
+
+
+class StartFault(BarkeepError):
+    """Something that keeps the bot from starting, with the exit code that names it."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def check(settings: Settings, say: Say) -> Exit:
+    """Say what was found, a line each. Returns the first fault's code, or FINE."""
+    say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
+    say("Token: set." if settings.discord_token else "Token: not set, so the simulator will start.")
+    codes = [await _database(settings, say), await asyncio.to_thread(_models, settings, say)]
+    return next((code for code in codes if code is not Exit.FINE), Exit.FINE)
+
+
+async def _database(settings: Settings, say: Say) -> Exit:
+    name = settings.database.partition(":")[0].partition("+")[0]
+    try:
+        storage = await Storage.open(settings.database, settings.data_dir)
+        guilds = len(await storage.guilds.all_ids())
+        await storage.close()
+    except BarkeepError as fault:
+        say(f"Database ({name}): {fault.message}")
+        return Exit.STORAGE
+    say(f"Database ({name}): fine, {guilds} {'server' if guilds == 1 else 'servers'} known.")
+    return Exit.FINE
+
+
+def _models(settings: Settings, say: Say) -> Exit:
+    from cloning.models import ModelChoice, resolve_bark, resolve_hubert, resolve_quantizer  # brings torch: only here
+
+    choice = ModelChoice(
+        model=settings.model,
+        hubert=settings.hubert,
+        quantizer=settings.quantizer,
+        cache=settings.model_cache,
+        offline=True,
+    )
+    try:
+        found = [resolve_bark(choice), resolve_hubert(choice), resolve_quantizer(choice, "en")]
+    except Unavailable as fault:
+        say(f"Models ({settings.model}): {fault.message}")
+        return Exit.MODELS
+    say(f"Models ({settings.model}): found in {', '.join(str(path) for path in found)}.")
+    return Exit.FINE

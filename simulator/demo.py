@@ -1,0 +1,167 @@
+"""`make demo`: the story of one voice without a browser. Real cogs, real studio, real speech worker, simulated Discord.
+
+A member clones the recording that ships with the repository and has the new voice say a sentence. Each step is printed
+with its time; the replies are saved under demo/ as files that can be played. The exit status is 0 only if what was said
+can be decoded and is finite, not silent, and of plausible length.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import numpy as np
+from simcord import InteractionResult
+
+import logs
+from bot import create_bot
+from cloning import audio
+from cogs.client import Barkeep
+from errors import BarkeepError, Unavailable
+from settings import Settings
+from simulator.demo_cog import SAMPLE
+from simulator.live import LiveEnv
+from simulator.notice import noise_notice
+from simulator.world import build
+from storage.records import JobState
+
+FOLDER = Path("demo")
+NAME = "Ada"
+SENTENCE = "Hello, this is my new voice. What would you like to drink?"
+JOB_SECONDS = 1800.0
+"""The longest a job may take: a big model on a slow machine needs many minutes, its first download too."""
+SILENCE_DBFS = -50.0
+"""Below this root mean square, in decibels of full scale, nobody hears anything."""
+SECONDS_PER_CHARACTER = (0.02, 0.4)
+"""Very fast and very slow speech; ordinary English takes about 0.07."""
+OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Demo:
+    """One member's evening in a new world with an empty library. Replies are saved in `folder`."""
+
+    def __init__(self, bot: Barkeep, folder: Path) -> None:
+        self.bot = bot
+        self.world = build(LiveEnv(bot))
+        self.folder = folder
+
+    async def clone(self) -> InteractionResult:
+        """/clone with the recording that ships, and the consent form. Returns at the acknowledgement."""
+        sample = (SAMPLE.name, await asyncio.to_thread(SAMPLE.read_bytes))
+        form = await self.world.member.slash(self.world.channel, "clone", name=NAME, audio=sample)
+        return await self.world.member.submit_modal(form, {"consent": True})
+
+    async def hear(self, cloned: InteractionResult) -> InteractionResult:
+        """The card's "Hear it" button."""
+        if cloned.response is None:
+            raise Unavailable("The bot did not answer /clone.")
+        return await self.world.member.click(cloned.response, label="Hear it")
+
+    async def say(self) -> InteractionResult:
+        """/say with the new voice, as autocomplete offers it. Returns at the acknowledgement."""
+        choices = await self.world.member.autocomplete(self.world.channel, "say", "voice", NAME)
+        if not choices:
+            raise Unavailable("/say does not offer the new voice.")
+        voice = choices[0]["value"]
+        return await self.world.member.slash(self.world.channel, "say", text=SENTENCE, voice=voice)
+
+    async def save(self, result: InteractionResult) -> list[Path]:
+        """Wait for the files that answer an interaction and save them. Raises Unavailable if the answer has none."""
+        give_up = time.monotonic() + JOB_SECONDS
+        while result.response is None or not result.response.attachments:
+            if time.monotonic() > give_up or (not result.deferred and await self._idle()):
+                raise Unavailable(result.response.content if result.response else "The bot did not answer.")
+            await asyncio.sleep(0.1)
+        paths = []
+        for attachment in result.response.attachments:
+            path = self.folder / attachment.filename
+            await asyncio.to_thread(path.write_bytes, await attachment.read())
+            paths.append(path)
+        return paths
+
+    async def _idle(self) -> bool:
+        """Whether every job is over and answered, so that nothing more will come."""
+        jobs = await self.bot.studio.storage.jobs.of_member(self.world.guild.id, self.world.member.id)
+        return all(job.state in OVER and job.answered_at is not None for job in jobs)
+
+
+async def play(settings: Settings, folder: Path) -> Path:
+    """Clone, hear, say; save the replies in `folder` and return the recording of what was said. Prints each step."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    async with _opened(settings, folder) as demo:
+        with _step(f"/clone name:{NAME} audio:{SAMPLE.name}, with consent"):
+            cloned = await demo.clone()
+        with _step("the voice is made and its card arrives"):
+            await demo.save(cloned)
+        with _step("“Hear it”"):
+            await demo.save(await demo.hear(cloned))
+        with _step(f"/say voice:{NAME} text:{SENTENCE}"):
+            said = await demo.say()
+        with _step("the reply arrives"):
+            (recording,) = await demo.save(said)
+    return recording
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, folder: Path) -> AsyncIterator[Demo]:
+    with tempfile.TemporaryDirectory(prefix="barkeep-demo-") as data:
+        apart = {"discord_token": None, "database_url": None, "data_dir": Path(data)}
+        demo = Demo(create_bot(settings.model_copy(update=apart)), folder)
+        try:
+            with _step("the bot starts in the simulated server"):
+                await demo.world.env.start()
+            yield demo
+        finally:
+            await demo.world.env.shutdown()
+
+
+def examine(recording: Path, text: str) -> str:
+    """A line about a recording of `text`. Raises Unavailable if it is no plausible speech, InvalidInput if no audio."""
+    sound = audio.decode(recording)
+    if not np.isfinite(sound.samples).all():
+        raise Unavailable(f"{recording} holds values that are no sound.")
+    level = 10 * np.log10(max(float(np.mean(np.square(sound.samples, dtype=np.float64))), 1e-12))
+    if level < SILENCE_DBFS:
+        raise Unavailable(f"{recording} is silent ({level:.0f} dBFS).")
+    low, high = (len(text) * each for each in SECONDS_PER_CHARACTER)
+    if not low <= sound.seconds <= high:
+        raise Unavailable(f"{recording} lasts {sound.seconds:.1f} s; {low:.1f} to {high:.1f} s would be plausible.")
+    return f"{recording}: {sound.seconds:.1f} s at {sound.sample_rate} Hz, {level:.0f} dBFS."
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    """Print how long a step took, or that it is the one that failed."""
+    started = time.perf_counter()
+    try:
+        yield
+    except BaseException:
+        _say(f"{time.perf_counter() - started:6.1f} s  {name}: failed")
+        raise
+    _say(f"{time.perf_counter() - started:6.1f} s  {name}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Play with the settings of the environment. Returns the exit status."""
+    settings = Settings()
+    logs.configure("WARNING", settings.log_format)
+    if notice := noise_notice(settings.model):
+        _say(notice)
+    try:
+        _say(examine(asyncio.run(play(settings, FOLDER)), SENTENCE))
+    except BarkeepError as fault:
+        _say(fault.message)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Runs the bot in the simulated server until it is told to stop, with one page for a person's browser."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from simcord import SetupError
+
+from cogs.client import Barkeep
+from errors import Unavailable
+from simulator.demo_cog import SAMPLE, DemoCog
+from simulator.live import LiveEnv
+from simulator.notice import noise_notice
+from simulator.page import live_page
+from simulator.world import World, build
+
+WELCOME = (
+    "Welcome to **The Snug**! Type `/` to see what Barkeep can do. Start with `/clone` and a recording of your own "
+    "voice, then let it speak with `/say`. At the top you choose through whose eyes you look."
+)
+INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone this voice”, on this message."
+
+
+async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say: Callable[[str], None]) -> None:
+    """Open the page, tell its address through `say`, and close everything once `stop` is set or the page is ended.
+
+    `model` is the name of the one that speaks, for a word about what to expect.
+
+    Raises Unavailable if the port is taken, and whatever keeps the bot from starting.
+    """
+    env = LiveEnv(bot)
+    world = build(env)
+    await bot.add_cog(DemoCog(world))
+    try:
+        await env.start()
+        await _furnish(world)
+        async with live_page(env, world.channel, world.people, port=port) as page:
+            say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
+            if notice := noise_notice(model):
+                say(notice)
+            say("Ctrl-C stops it.")
+            await _first(stop.wait(), page.wait_closed())
+            say("Closing.")
+    except SetupError as fault:
+        raise Unavailable(
+            f"The simulator cannot open its page on port {port}. Set SIMULATOR_PORT to another one."
+        ) from fault
+    finally:
+        await env.shutdown()
+
+
+async def _furnish(world: World) -> None:
+    """The first messages: how to begin, and a recording that the message menus can be tried on."""
+    await world.moderator.send(world.channel, WELCOME)
+    recording = await asyncio.to_thread(SAMPLE.read_bytes)
+    await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
+
+
+async def _first(*awaitables: Awaitable[object]) -> None:
+    """Wait until one of them is done, and drop the others."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,140 @@
+"""Drives the simulator's page in headless Chromium, as a person with mouse and keyboard would."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, Locator, Page, expect, sync_playwright
+
+SHOTS = Path(__file__).parent.parent.parent / "shots"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+WIDTH, HEIGHT = 1280, 900
+PATIENCE = 15_000
+"""Milliseconds that an answer of the page may take on a busy machine."""
+WORK = 90_000
+"""Milliseconds that a job of the speech worker may take there."""
+
+
+class Tab:
+    """One open page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def shot(self, name: str) -> None:
+        """Keep a picture under shots/, outside of git."""
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+    def look_as(self, name: str) -> None:
+        """Choose through whose eyes the page looks."""
+        self.page.get_by_label("Viewing as").select_option(label=name)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the page takes a new action."""
+        expect(self.page.locator("#action-status")).not_to_contain_text("…", timeout=PATIENCE)
+
+    def command(self, name: str, /, *, files: dict[str, Path] | None = None, **options: str) -> None:
+        """Type a slash command, fill its options, and send it."""
+        self.page.get_by_placeholder("Message #the-bar").click()
+        self.page.keyboard.type(f"/{name}")
+        self.page.locator(f'.command-entry:has(strong:text-is("/{name}"))').click()
+        for option, path in (files or {}).items():
+            self._pill(option).locator("input[type=file]").set_input_files(path)
+        for option, value in options.items():
+            self._fill(option, value)
+        self.page.locator("#send-message").click()
+
+    def _pill(self, option: str) -> Locator:
+        pill = self.page.locator(f'.command-pill[data-option="{option}"]')
+        if not pill.is_visible():
+            self.page.locator(".command-ghost").click()
+            self.page.locator(f'.command-suggestion[data-value="{option}"]').click()
+        return pill
+
+    def _fill(self, option: str, value: str) -> None:
+        """Type a value, and take the first suggestion if the option only knows suggestions."""
+        field = self._pill(option).locator("input")
+        field.fill(value)
+        suggestion = self.page.locator(".command-suggestion").filter(has_text=value).first
+        if field.get_attribute("role") == "combobox":
+            suggestion.click()
+
+    def form(self) -> Locator:
+        """The open modal."""
+        dialog = self.page.get_by_role("dialog")
+        dialog.wait_for()
+        return dialog
+
+    def submit(self) -> None:
+        """Send the open modal."""
+        self.form().get_by_role("button", name="Submit").click()
+        self.page.get_by_role("dialog").wait_for(state="detached")
+
+    def last(self, text: str, *, work: bool = False) -> Locator:
+        """The newest message that shows `text`; waits for one, longer if a job makes it."""
+        found = self.page.locator("article.channel-message").filter(has_text=text).last
+        found.wait_for(timeout=WORK if work else PATIENCE)
+        return found
+
+    def press(self, message: Locator, label: str) -> None:
+        """Press a message's button."""
+        message.locator(f'button:has(.button-label:text-is("{label}"))').click()
+        self.ready()
+
+    def play(self, message: Locator) -> float:
+        """Play a message's recording and see its time move on. Returns its length in seconds."""
+        sound = message.locator("audio")
+        expect(sound).to_have_js_property("readyState", 4, timeout=PATIENCE)
+        sound.evaluate("it => it.addEventListener('timeupdate', () => (it.dataset.moved = it.currentTime > 0))")
+        message.get_by_role("button", name="Play").click()
+        expect(sound).to_have_attribute("data-moved", "true", timeout=PATIENCE)
+        return float(sound.evaluate("it => it.duration"))
+
+    def download(self, message: Locator, path: Path) -> bytes:
+        """Download a message's file."""
+        with self.page.expect_download() as started:
+            message.get_by_role("button", name="Download").click()
+        started.value.save_as(path)
+        return path.read_bytes()
+
+
+@contextmanager
+def open_tab(url: str) -> Iterator[Tab]:
+    """A fresh browser on the simulator's address. Fails the test with a sentence if there is no Chromium."""
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
+        except Error as fault:
+            pytest.fail(
+                f"No Chromium could be started ({fault.message.splitlines()[0]}). Run `make test` once: it "
+                "installs one, or `apt-get install chromium`, or `.venv/bin/playwright install chromium`."
+            )
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.set_default_timeout(PATIENCE)
+        page.goto(url)
+        page.get_by_placeholder("Message #the-bar").wait_for()
+        try:
+            yield Tab(page)
+        except BaseException:
+            Tab(page).shot("failed")
+            raise
+        finally:
+            browser.close()
+
+
+def _chromium() -> str | None:
+    """The machine's own browser, or None for the one that Playwright brought."""
+    return shutil.which("chromium") or shutil.which("google-chrome")

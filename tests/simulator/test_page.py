@@ -1,0 +1,149 @@
+"""What a newcomer meets: `python bot.py`, the page in a browser, the real worker and the bundled model."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator.demo_cog import SAMPLE
+from simulator.notice import NOTICE
+from tests.simulator.browser import Tab, open_tab
+
+ROOT = Path(__file__).parent.parent.parent
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#\S+")
+STOP_SECONDS = 5.0
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A running `python bot.py`."""
+
+    process: "subprocess.Popen[str]"
+    said: list[str]
+    url: str
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
+        """Ask it to stop. Returns the exit status and the seconds that it took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(20), time.monotonic() - started
+
+
+def start(data: Path) -> Simulator:
+    """Start one as `make run` does without a token, and wait for its address."""
+    environment = {**os.environ, "DISCORD_TOKEN": "", "DATA_DIR": str(data), "MODEL": "bundled", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "bot.py"], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=None
+    )
+    said: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line.strip())
+        if "Ctrl-C" in line:
+            break
+    address = ADDRESS.search("\n".join(said))
+    if address is None:
+        process.kill()
+        pytest.fail(f"The simulator told no address: {said}")
+    return Simulator(process, said, address[0])
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One for all tests: starting takes a while."""
+    running = start(tmp_path_factory.mktemp("data"))
+    yield running
+    running.stop(signal.SIGTERM)
+
+
+def clone(tab: Tab, name: str) -> None:
+    """Clone the recording that ships, with consent where it is asked for, and wait for the card."""
+    tab.command("clone", name=name, files={"audio": SAMPLE})
+    tab.ready()
+    if tab.page.get_by_role("dialog").is_visible():
+        tab.form().get_by_role("checkbox").check()
+        tab.submit()
+    tab.last(f"{name} is ready", work=True)
+    tab.ready()
+
+
+def test_it_says_one_address_and_that_the_model_is_noise(simulator: Simulator) -> None:
+    text = "\n".join(simulator.said)
+    assert len(ADDRESS.findall(text)) == 1
+    assert text.count(NOTICE) == 1
+
+
+def test_a_voice_from_its_recording_to_its_end(simulator: Simulator, tmp_path: Path) -> None:
+    with open_tab(simulator.url) as tab:
+        clone(tab, "Ada")
+        card = tab.last("Ada is ready")
+        tab.shot("card")
+        tab.press(card, "Hear it")
+        assert tab.play(tab.last("Only you can see this")) > 1.0
+
+        tab.command("say", text="Hello there, this is me.", voice="Ada")
+        reply = tab.last("AI-generated", work=True)
+        assert tab.play(reply) > 0.5
+        tab.shot("reply")
+
+        tab.command("voices list")
+        assert "Ada" in tab.last("Voices of this server").inner_text()
+        tab.shot("list")
+
+        tab.command("voices export", voice="Ada")
+        exported = tab.download(tab.last(".npz"), tmp_path / "ada.npz")
+        assert exported
+        with np.load(tmp_path / "ada.npz", allow_pickle=False) as prompt:
+            assert set(prompt.files) >= {"semantic_prompt", "coarse_prompt", "fine_prompt"}
+
+        tab.command("voices delete", voice="Ada")
+        tab.press(tab.last("Delete it"), "Delete it")
+        tab.last("was deleted")
+        tab.command("voices info", voice="Ada")
+
+
+def test_somebody_elses_message_is_cloned_after_their_yes(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        tab.command("demo menu", entry="Clone this voice", message="This is how I sound")
+        tab.form().get_by_label("Name of the voice").fill("Benjamin")
+        tab.submit()
+        tab.look_as("Ben")
+        tab.shot("consent")
+        tab.press(tab.last("Allow"), "Allow")
+        tab.last("Benjamin is ready", work=True)
+
+
+def test_a_moderator_sees_what_members_do_not(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        tab.page.get_by_placeholder("Message #the-bar").click()
+        tab.page.keyboard.type("/admin")
+        assert tab.page.locator('.command-entry:has(strong:text-is("/admin stats"))').count() == 0
+        tab.page.keyboard.press("Escape")
+        tab.page.get_by_placeholder("Message #the-bar").fill("")
+        tab.look_as("Mira (moderator)")
+        tab.command("admin stats")
+        tab.last("Only you can see this")
+        tab.shot("admin")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_within_five_seconds_in_the_middle_of_a_job(number: signal.Signals, tmp_path: Path) -> None:
+    running = start(tmp_path)
+    try:
+        with open_tab(running.url) as tab:
+            tab.command("say", text="A long story. " * 60)
+            tab.last("%", work=True)
+            status, seconds = running.stop(number)
+        assert (status, seconds < STOP_SECONDS) == (0, True), f"status {status} after {seconds:.1f} s"
+    finally:
+        running.process.kill()
