@@ -39,7 +39,7 @@ class Storage:
         self._in_use = in_use
 
     @classmethod
-    async def open(cls, url: str, data_dir: Path, *, clock: Clock = utc_now, busy_timeout: float = 5.0) -> Self:
+    async def open(cls, url: str, data_dir: Path, *, clock: Clock = utc_now, busy_timeout: float = 10.0) -> Self:
         """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
 
         Makes what is missing, brings an older database up to date, and, unless another process uses the same folder,

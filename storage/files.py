@@ -55,10 +55,6 @@ class FileStore:
         """Keep what a member uploaded; what was there before under this key is replaced."""
         return await self._put(self.upload(key), data)
 
-    async def read_upload(self, key: str) -> bytes:
-        """What a member uploaded."""
-        return await _read(self.upload(key))
-
     async def drop_upload(self, key: str) -> None:
         """Remove an upload, if it is there."""
         await _in_thread(self.upload(key).unlink, True)

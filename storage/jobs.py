@@ -37,12 +37,12 @@ class JobRepository:
     async def accept_clone(self, voice: NewVoice, job: NewJob, limits: GuildSettings) -> tuple[VoiceRecord, JobRecord]:
         """Reserve the voice and accept the job that makes it, both or neither.
 
-        An interaction that comes again gets the job that it made the first time. Raises LimitReached for the limits of
-        `limits`, and Conflict for a taken name.
+        An id or an interaction that comes again gets the job that it made the first time. Raises LimitReached for the
+        limits of `limits`, and Conflict for a taken name.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
-            known = await _of_interaction(session, job)
+            known = await _accepted_before(session, job)
             if known is not None:
                 return await _voice_of(session, known), known.record()
             now = self._clock()
@@ -56,13 +56,13 @@ class JobRepository:
             return reserved.record(), accepted.record()
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
-        """Accept a line of speech. An interaction that comes again gets the job that it made the first time.
+        """Accept a line of speech. An id or an interaction that comes again gets the job that it made the first time.
 
         Raises LimitReached for the limits of `limits`, and NotFound if the job's voice was deleted meanwhile.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)
-            known = await _of_interaction(session, job)
+            known = await _accepted_before(session, job)
             if known is not None:
                 return known.record()
             now = self._clock()
@@ -231,12 +231,11 @@ class JobRepository:
             return row.record() if row else None
 
 
-async def _of_interaction(session: AsyncSession, job: NewJob) -> JobRow | None:
-    if job.interaction_id is None:
-        return None
-    return await session.scalar(
-        select(JobRow).where(JobRow.guild_id == job.guild_id, JobRow.interaction_id == job.interaction_id)
-    )
+async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
+    same = JobRow.id == job.id
+    if job.interaction_id is not None:
+        same |= JobRow.interaction_id == job.interaction_id
+    return await session.scalar(select(JobRow).where(JobRow.guild_id == job.guild_id, same))
 
 
 async def _voice_of(session: AsyncSession, job: JobRow) -> VoiceRecord:

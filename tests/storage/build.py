@@ -1,6 +1,7 @@
 """Values for the tests of storage, with everything filled in that a test does not care about."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,11 @@ PLENTY = GuildSettings(
     seconds_per_day_per_guild=100_000,
 )
 _numbers = itertools.count(1)
+
+
+def limits(**changes: Any) -> GuildSettings:
+    """No limit that a test would reach, but for the ones it names."""
+    return replace(PLENTY, **changes)
 
 
 class Clock:

@@ -10,7 +10,7 @@ from storage.columns import IdSet, UtcDateTime, utc_now, word_of
 from storage.records import JobState
 
 SQLITE: Dialect = sqlite.dialect()
-POSTGRES: Dialect = postgresql.dialect()
+POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it untyped
 offsets = st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)))
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=offsets)
 

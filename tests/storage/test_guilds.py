@@ -1,5 +1,5 @@
 import asyncio
-from dataclasses import fields, replace
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -29,17 +29,21 @@ async def test_an_unknown_server_has_the_defaults_and_no_row(storage: Storage) -
 
 
 async def test_every_setting_is_kept(storage: Storage) -> None:
-    numbers = {field.name: 7 + n for n, field in enumerate(fields(GuildSettings)) if field.type in (int, "int")}
-    settings = replace(
-        GuildSettings(GUILD),
-        **{
-            **numbers,
-            "guild_id": GUILD,
-            "clone_role_ids": frozenset({ROLE, OTHER_ROLE}),
-            "speak_role_ids": frozenset({ROLE}),
-            "channel_ids": frozenset({CHANNEL}),
-        },
+    settings = GuildSettings(
+        guild_id=GUILD,
+        clone_role_ids=frozenset({ROLE, OTHER_ROLE}),
+        speak_role_ids=frozenset({ROLE}),
+        channel_ids=frozenset({CHANNEL}),
+        voices_per_member=1,
+        voices_per_guild=2,
+        jobs_per_hour_per_member=3,
+        jobs_per_hour_per_guild=4,
+        seconds_per_day_per_member=6,
+        seconds_per_day_per_guild=7,
+        text_length=8,
+        retention_days=9,
     )
+    assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(0)).values())
     assert await storage.guilds.save(settings) == settings
     assert await storage.guilds.get(GUILD) == settings
     assert await storage.guilds.get(OTHER_GUILD) == GuildSettings(OTHER_GUILD)

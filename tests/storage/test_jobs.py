@@ -19,6 +19,7 @@ from tests.storage.build import (
     PLENTY,
     Clock,
     add_voice,
+    limits,
     new_job,
     new_voice,
     reserve,
@@ -59,7 +60,7 @@ async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
         "secret",
         NOON + timedelta(minutes=14),
     )
-    assert job.result is job.fault_kind is job.fault_message is job.message_id is job.started_at is None
+    assert (job.result, job.fault_kind, job.fault_message, job.message_id, job.started_at) == (None,) * 5
 
 
 async def test_a_clone_reserves_its_voice(storage: Storage) -> None:
@@ -94,6 +95,11 @@ async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twi
     assert await storage.jobs.queued() == [first]
 
 
+async def test_a_repeated_id_gets_the_job_it_has(storage: Storage) -> None:
+    first = await reserve(storage, "Anna", job_id="ask")
+    assert await reserve(storage, "Anna", job_id="ask") == first
+
+
 async def test_a_repeated_clone_gets_its_voice_and_job_unless_the_voice_is_gone(storage: Storage) -> None:
     first = await reserve(storage, "Anna", interaction_id=7)
     assert await reserve(storage, "Anna", interaction_id=7) == first
@@ -109,8 +115,8 @@ async def test_one_interaction_at_once_makes_one_job(storage: Storage, twin: Sto
 
 @pytest.mark.parametrize("limit", ["jobs_per_hour_per_member", "jobs_per_hour_per_guild"])
 async def test_twenty_at_once_cannot_pass_a_limit_of_one(storage: Storage, twin: Storage, limit: str) -> None:
-    limits = replace(PLENTY, **{limit: 1})
-    accepts = [side.jobs.accept_speech(new_job(), limits) for side in [storage, twin] * 10]
+    allowed = limits(**{limit: 1})
+    accepts = [side.jobs.accept_speech(new_job(), allowed) for side in [storage, twin] * 10]
     outcomes = await asyncio.gather(*accepts, return_exceptions=True)
     assert sum(isinstance(outcome, LimitReached) for outcome in outcomes) == 19
     assert len(await storage.jobs.queued()) == 1
@@ -164,7 +170,7 @@ async def test_requeueing_lets_go_of_the_lease(storage: Storage, refund: bool, a
     job = await storage.jobs.requeue("line", refund_attempt=refund)
     assert job is not None
     assert (job.state, job.attempts) == (JobState.QUEUED, attempts)
-    assert job.lease_owner is job.lease_until is job.started_at is None
+    assert (job.lease_owner, job.lease_until, job.started_at) == (None, None, None)
 
 
 Move = Callable[[Storage], Awaitable[JobRecord | None]]
@@ -220,7 +226,7 @@ async def test_what_finished_jobs_remember(storage: Storage, clock: Clock) -> No
     assert (failed.fault_kind, failed.fault_message) == ("InvalidInput", "That was not audio.")
     for job in (ready, failed, cancelled):
         assert job.finished_at == clock.now
-        assert job.lease_owner is job.lease_until is job.answered_at is None
+        assert (job.lease_owner, job.lease_until, job.answered_at) == (None, None, None)
 
 
 async def test_an_answer_is_kept_once_and_forgets_the_token(storage: Storage, clock: Clock) -> None:
@@ -303,13 +309,13 @@ async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> Non
 
 
 async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storage) -> None:
-    limits = replace(PLENTY, voices_per_member=1)
+    allowed = limits(voices_per_member=1)
     job = new_job("a", kind=JobKind.CLONE)
-    voice, _ = await storage.jobs.accept_clone(new_voice("a"), job, limits)
+    voice, _ = await storage.jobs.accept_clone(new_voice("a"), job, allowed)
     with pytest.raises(LimitReached, match="already have 1 voice"):
-        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)
+        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
     await storage.voices.make_ready(GUILD, voice.id, MODELS, None, has_clip=True)
     with pytest.raises(LimitReached, match="already have 1 voice"):
-        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)
+        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
     await storage.voices.delete(GUILD, voice.id)
-    await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), limits)
+    await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)

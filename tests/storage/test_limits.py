@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,7 +5,7 @@ import pytest
 from errors import LimitReached
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobState
-from tests.storage.build import ANNA, BORIS, GUILD, OTHER_GUILD, PLENTY, Clock, new_job, new_voice, speech_in
+from tests.storage.build import ANNA, BORIS, GUILD, OTHER_GUILD, PLENTY, Clock, limits, new_job, new_voice, speech_in
 
 
 async def spoken(storage: Storage, seconds: float, *, member: int = ANNA, guild: int = GUILD) -> str:
@@ -16,24 +15,24 @@ async def spoken(storage: Storage, seconds: float, *, member: int = ANNA, guild:
     return job.id
 
 
-async def accept(storage: Storage, limits: GuildSettings, *, expected: float = 0.0, member: int = ANNA) -> None:
-    await storage.jobs.accept_speech(new_job(member=member, expected_seconds=expected), limits)
+async def accept(storage: Storage, allowed: GuildSettings, *, expected: float = 0.0, member: int = ANNA) -> None:
+    await storage.jobs.accept_speech(new_job(member=member, expected_seconds=expected), allowed)
 
 
 async def test_an_hour_is_a_span_that_ends_now(storage: Storage, clock: Clock) -> None:
-    limits = replace(PLENTY, jobs_per_hour_per_member=2)
-    await accept(storage, limits)
+    allowed = limits(jobs_per_hour_per_member=2)
+    await accept(storage, allowed)
     clock.advance(minutes=20)
-    await accept(storage, limits)
+    await accept(storage, allowed)
     clock.advance(minutes=15, seconds=1)
     with pytest.raises(LimitReached, match=r"2 requests an hour here, and you have\. Please try again in 25 minutes\."):
-        await accept(storage, limits)
-    await accept(storage, limits, member=BORIS)
+        await accept(storage, allowed)
+    await accept(storage, allowed, member=BORIS)
     clock.advance(minutes=24, seconds=58)
     with pytest.raises(LimitReached, match="in 1 minute"):
-        await accept(storage, limits)
+        await accept(storage, allowed)
     clock.advance(seconds=1)
-    await accept(storage, limits)
+    await accept(storage, allowed)
 
 
 async def test_a_lowered_limit_waits_for_more_than_the_oldest(storage: Storage, clock: Clock) -> None:
@@ -41,18 +40,20 @@ async def test_a_lowered_limit_waits_for_more_than_the_oldest(storage: Storage, 
         await accept(storage, PLENTY)
         clock.advance(minutes=10)
     with pytest.raises(LimitReached, match=r"1 request an hour here, and you have\. Please try again in 50 minutes"):
-        await accept(storage, replace(PLENTY, jobs_per_hour_per_member=1))
+        await accept(storage, limits(jobs_per_hour_per_member=1))
 
 
 async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage) -> None:
-    limits = replace(PLENTY, jobs_per_hour_per_guild=2)
-    await storage.jobs.accept_clone(new_voice("a"), new_job(kind=JobKind.CLONE), limits)
-    await accept(storage, limits, member=BORIS)
+    allowed = limits(jobs_per_hour_per_guild=2)
+    await storage.jobs.accept_clone(new_voice("a"), new_job(kind=JobKind.CLONE), allowed)
+    await accept(storage, allowed, member=BORIS)
     with pytest.raises(LimitReached, match="This server may make 2 requests an hour, and it has"):
-        await accept(storage, limits)
+        await accept(storage, allowed)
     with pytest.raises(LimitReached, match="This server"):
-        await storage.jobs.accept_clone(new_voice("b"), new_job(kind=JobKind.CLONE), limits)
-    await storage.jobs.accept_speech(new_job(guild=OTHER_GUILD), replace(limits, guild_id=OTHER_GUILD))
+        await storage.jobs.accept_clone(new_voice("b"), new_job(kind=JobKind.CLONE), allowed)
+    await storage.jobs.accept_speech(
+        new_job(guild=OTHER_GUILD), limits(guild_id=OTHER_GUILD, jobs_per_hour_per_guild=2)
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,56 +67,56 @@ async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage
 )
 async def test_a_limit_of_nothing_never_frees(storage: Storage, limit: str) -> None:
     with pytest.raises(LimitReached, match="A moderator can change the limit"):
-        await accept(storage, replace(PLENTY, **{limit: 0}))
+        await accept(storage, limits(**{limit: 0}))
 
 
 async def test_seconds_free_when_enough_of_them_are_a_day_old(storage: Storage, clock: Clock) -> None:
-    limits = replace(PLENTY, seconds_per_day_per_member=60)
+    allowed = limits(seconds_per_day_per_member=60)
     await spoken(storage, 25)
     clock.advance(hours=1)
     await spoken(storage, 35)
     clock.advance(hours=1)
     with pytest.raises(LimitReached, match=r"60 seconds of speech a day here, .* in about 22 hours\."):
-        await accept(storage, limits, expected=20)
+        await accept(storage, allowed, expected=20)
     with pytest.raises(LimitReached, match="in about 23 hours"):
-        await accept(storage, limits, expected=30)
+        await accept(storage, allowed, expected=30)
     with pytest.raises(LimitReached, match="in about 22 hours"):
-        await accept(storage, limits)
-    await accept(storage, limits, expected=30, member=BORIS)
+        await accept(storage, allowed)
+    await accept(storage, allowed, expected=30, member=BORIS)
     clock.advance(hours=22)
-    await accept(storage, limits, expected=20)
+    await accept(storage, allowed, expected=20)
 
 
 async def test_more_than_a_whole_day_is_said_at_once(storage: Storage) -> None:
     with pytest.raises(LimitReached, match=r"You may have 30 minutes of speech a day here, .* moderator"):
-        await accept(storage, replace(PLENTY, seconds_per_day_per_member=1800), expected=1801)
+        await accept(storage, limits(seconds_per_day_per_member=1800), expected=1801)
 
 
 async def test_the_servers_seconds_count_everybody(storage: Storage) -> None:
-    limits = replace(PLENTY, seconds_per_day_per_guild=60)
+    allowed = limits(seconds_per_day_per_guild=60)
     await spoken(storage, 40)
     await spoken(storage, 19, member=BORIS)
     await spoken(storage, 60, guild=OTHER_GUILD)
     with pytest.raises(LimitReached, match="This server may have 60 seconds of speech a day"):
-        await accept(storage, limits, expected=2)
-    await accept(storage, limits, expected=1)
+        await accept(storage, allowed, expected=2)
+    await accept(storage, allowed, expected=1)
 
 
 async def test_waiting_lines_count_with_what_they_will_take(storage: Storage) -> None:
-    limits = replace(PLENTY, seconds_per_day_per_member=10)
-    await accept(storage, limits, expected=6)
+    allowed = limits(seconds_per_day_per_member=10)
+    await accept(storage, allowed, expected=6)
     with pytest.raises(LimitReached):
-        await accept(storage, limits, expected=6)
+        await accept(storage, allowed, expected=6)
     waiting = (await storage.jobs.queued())[0]
     await storage.jobs.claim(waiting.id, "bot", timedelta(minutes=1))
     await storage.jobs.ready(waiting.id, {"seconds": 3.0})
-    await accept(storage, limits, expected=6)
+    await accept(storage, allowed, expected=6)
 
 
 @pytest.mark.parametrize("ending", ["cancel", "fail"])
 async def test_lines_that_came_to_nothing_give_their_seconds_back(storage: Storage, ending: str) -> None:
-    limits = replace(PLENTY, seconds_per_day_per_member=10)
-    await accept(storage, limits, expected=10)
+    allowed = limits(seconds_per_day_per_member=10)
+    await accept(storage, allowed, expected=10)
     job = (await storage.jobs.queued())[0]
     await (storage.jobs.cancel(job.id) if ending == "cancel" else storage.jobs.fail(job.id, "Unknown", "ref"))
-    await accept(storage, limits, expected=10)
+    await accept(storage, allowed, expected=10)

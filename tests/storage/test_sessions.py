@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from tests.storage.conftest import sqlite_url
 
 
 @pytest.fixture
-async def sessions(address: str) -> object:
-    opened = Sessions(address, busy_timeout=0.2)
+async def sessions(address: str) -> AsyncIterator[Sessions]:
+    opened = Sessions(address, busy_timeout=10)
     yield opened
     await opened.close()
 
@@ -82,7 +83,7 @@ async def test_sqlite_keeps_its_promises(sqlite_address: str) -> None:
 
 
 async def test_a_reader_is_not_kept_waiting_and_sees_one_state(sqlite_address: str) -> None:
-    sessions = Sessions(sqlite_address, busy_timeout=0.2)
+    sessions = Sessions(sqlite_address, busy_timeout=10)
     async with sessions.read() as reader:
         assert await revision(reader) is None
         async with sessions.write() as session:
