@@ -15,7 +15,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
-from cogs.faults import as_barkeep
+from cogs.faults import as_barkeep, token_is_gone
 from storage.database import Storage
 from studio.house import Studio
 from studio.values import Courier
@@ -65,7 +65,7 @@ class World:
     def unexpected(self) -> list[BaseException]:
         """What the bot raised and no test looked at, without the faults that Barkeep expects."""
         unseen = self.env.errors_since(self.env._errors_acknowledged)
-        return [error for error in unseen if as_barkeep(error) is None]
+        return [error for error in unseen if as_barkeep(error) is None and not token_is_gone(error)]
 
     def _new_bot(self) -> Barkeep:
         return Barkeep(self._open_studio, shard_count=1, edit_seconds=NEVER)

@@ -1,0 +1,124 @@
+"""The client: commands synced when they changed, a server's data gone with the server, a clean end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+
+from cogs.client import Barkeep
+from errors import BarkeepError, Unavailable
+from storage.database import Storage
+from studio.house import Studio
+from studio.values import Courier
+from tests.cogs.conftest import Clone, World
+from tests.fakes import MODEL, FakeExecutor
+
+
+async def test_only_the_guilds_intent_is_asked_for(bot: Barkeep) -> None:
+    assert bot.intents == discord.Intents(guilds=True)
+
+
+async def test_every_command_is_for_servers_only(bot: Barkeep) -> None:
+    payload = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
+    assert all(command["contexts"] == [0] for command in payload)
+    assert all(command["integration_types"] == [0] for command in payload)
+
+
+async def test_every_command_and_option_is_described(bot: Barkeep) -> None:
+    def check(node: dict[str, Any]) -> None:
+        if node["type"] not in (2, 3) or "description" in node:
+            assert 0 < len(node["description"]) <= 100
+            assert "…" not in node["description"]
+        for option in node.get("options", []):
+            check(option)
+
+    for command in bot.tree.get_commands(type=discord.AppCommandType.chat_input):
+        check(command.to_dict(bot.tree))
+
+
+async def test_all_commands_fit_what_discord_takes(bot: Barkeep) -> None:
+    for command in bot.tree.get_commands():
+        assert len(json.dumps(command.to_dict(bot.tree))) < 8000 * 4
+    assert len(bot.tree.get_commands(type=discord.AppCommandType.message)) <= 5
+
+
+async def syncs(data_dir: Path, digest: Path | None) -> int:
+    """How often one start of the bot tells Discord the commands."""
+
+    async def open_studio(courier: Courier) -> Studio:
+        storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
+        return Studio(storage, FakeExecutor(wait=wait), courier, model=MODEL, wait=wait)
+
+    def wait(awaitable: Any) -> Any:
+        return env.external_wait(awaitable, reason="work that others do")
+
+    bot = Barkeep(open_studio, shard_count=1, command_digest=digest)
+    env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
+    await env.start()
+    await env.shutdown()
+    await bot.close()
+    return sum(entry.method == "PUT" for entry in env.http_requests)
+
+
+async def test_commands_are_synced_only_when_they_changed(tmp_path: Path) -> None:
+    digest = tmp_path / "commands.sha256"
+    assert [await syncs(tmp_path / "data", digest) for _ in range(2)] == [1, 0]
+    digest.write_text("of another version")
+    assert await syncs(tmp_path / "data", digest) == 1
+
+
+async def test_without_a_digest_commands_are_synced_at_every_start(tmp_path: Path) -> None:
+    assert [await syncs(tmp_path / "data", None) for _ in range(2)] == [1, 1]
+
+
+async def test_a_server_that_removes_the_bot_is_forgotten(
+    env: simcord.Env, clone: Clone, guild: GuildHandle, studio: Studio
+) -> None:
+    await clone("Ada")
+    env.backend.remove_guild(guild.id)
+    await env.settle()
+    assert (await studio.storage.voices.list(guild.id, None))[1] == 0
+
+
+async def test_upkeep_goes_on_after_a_fault(env: simcord.Env, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    async def upkeep() -> None:
+        nonlocal calls
+        calls += 1
+        raise Unavailable("The disk is full.") if calls == 1 else RuntimeError("unexpected")
+
+    monkeypatch.setattr(studio, "upkeep", upkeep)
+    await env.advance_time(100.0)
+    assert calls == 3
+
+
+async def test_closing_twice_is_harmless(bot: Barkeep) -> None:
+    await bot.close()
+    await bot.close()
+
+
+async def test_a_studio_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+    async def open_studio(_: Courier) -> Studio:
+        raise Unavailable("The database cannot be reached.")
+
+    bot = Barkeep(open_studio, shard_count=1)
+    env = simcord.Env(bot, shard_count=1)
+    with pytest.raises(BarkeepError, match="database"):
+        await env.start()
+    await bot.close()
+
+
+async def test_the_simulation_would_notice_a_ping(world: World, channel: ChannelHandle, member: MemberActor) -> None:
+    await member.slash(channel, "help")
+    assert world.pings() == []
+    target = world.bot.get_partial_messageable(channel.id)
+    with world.env._bot_scope():
+        await target.send("@everyone", allowed_mentions=discord.AllowedMentions.all())
+    assert len(world.pings()) == 1
+    world.env.http_requests.clear()

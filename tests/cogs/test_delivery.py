@@ -1,0 +1,251 @@
+"""Answers find their way: the interaction, the channel, a direct message, or /jobs; once, whatever Discord does."""
+
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import discord
+import pytest
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle
+
+from cogs.client import Barkeep
+from storage.records import JobState
+from studio.house import Studio
+from tests.cogs.conftest import World
+from tests.cogs.replies import answer, labels
+from tests.fakes import FakeExecutor
+
+ORIGINAL = "/webhooks/*/messages/@original"
+CHANNEL = "/channels/*/messages"
+OPEN_DM = "/users/@me/channels"
+TOKEN_LIFE = 15 * 60.0
+BACK_OFF = 600.0
+
+Hold = Callable[[], None]
+
+
+@pytest.fixture
+async def waiting(
+    channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> tuple[simcord.InteractionResult, Hold]:
+    """A line of speech that is at work, and the function that lets it finish."""
+    release = executor.hold()
+    return await member.slash(channel, "say", text="Hello."), release
+
+
+@pytest.fixture
+async def waiting_privately(
+    channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> tuple[simcord.InteractionResult, Hold]:
+    """The same, for one pair of ears."""
+    release = executor.hold()
+    return await member.slash(channel, "say", text="A secret.", private=True), release
+
+
+async def state(studio: Studio, member: MemberActor) -> tuple[JobState, bool]:
+    """How the member's newest job ended, and whether they have its answer."""
+    job = (await studio.storage.jobs.of_member(member.guild.id, member.id))[0]
+    return job.state, job.answered_at is not None
+
+
+def sent(channel: ChannelHandle) -> list[discord.Message]:
+    """What the bot wrote in a channel with a file."""
+    return [message for message in channel.history() if message.attachments]
+
+
+Waiting = tuple[simcord.InteractionResult, Hold]
+
+
+async def test_by_the_interaction_while_its_token_is_good(
+    env: simcord.Env, waiting: Waiting, member: MemberActor, studio: Studio
+) -> None:
+    shown, release = waiting
+    release()
+    await env.settle()
+    assert answer(shown).attachments
+    assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+async def test_by_the_channel_when_the_token_has_expired(
+    world: World, waiting: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio
+) -> None:
+    _, release = waiting
+    world.later(TOKEN_LIFE)
+    release()
+    await world.env.settle()
+    (message,) = sent(channel)
+    assert message.content.startswith(f"<@{member.id}> 🔊")
+    assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 50027), (404, 10015), (404, 10008), (403, 50013)])
+async def test_by_the_channel_when_the_interaction_is_gone(
+    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, status: int, code: int
+) -> None:
+    _, release = waiting
+    env.inject_error("PATCH", ORIGINAL, status=status, code=code, times=None)
+    release()
+    await env.settle()
+    assert sent(channel)[-1].content.startswith("<@")
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 50013), (403, 50001), (404, 10003)])
+async def test_directly_when_the_channel_is_closed(
+    world: World, waiting: Waiting, channel: ChannelHandle, member: MemberActor, status: int, code: int
+) -> None:
+    _, release = waiting
+    world.later(TOKEN_LIFE)
+    world.env.inject_error("POST", f"/channels/{channel.id}/messages", status=status, code=code, times=None)
+    release()
+    await world.env.settle()
+    message = member.user.dm_channel.last_message
+    assert message is not None
+    assert message.attachments
+    assert not message.components
+
+
+async def test_a_private_answer_never_goes_to_the_channel(
+    world: World, waiting_privately: Waiting, channel: ChannelHandle, member: MemberActor
+) -> None:
+    _, release = waiting_privately
+    world.later(TOKEN_LIFE)
+    release()
+    await world.env.settle()
+    assert sent(channel) == []
+    message = member.user.dm_channel.last_message
+    assert message is not None
+    assert "A secret." in message.content
+
+
+async def test_what_nobody_could_be_given_is_fetched_by_jobs(
+    world: World, waiting_privately: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio
+) -> None:
+    _, release = waiting_privately
+    world.later(TOKEN_LIFE)
+    world.env.inject_error("POST", OPEN_DM, status=403, code=50007, times=None)
+    release()
+    await world.env.settle()
+    assert await state(studio, member) == (JobState.READY, False)
+    listed = answer(await member.slash(channel, "jobs"))
+    assert labels(listed) == ["Fetch 1"]
+    fetched = answer(await member.click(listed, label="Fetch 1"))
+    assert fetched.ephemeral
+    assert fetched.attachments
+    assert (await state(studio, member))[1]
+    assert labels(answer(await member.slash(channel, "jobs"))) == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+async def test_a_passing_fault_of_discord_is_waited_out(
+    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio, status: int
+) -> None:
+    shown, release = waiting
+    env.inject_error("PATCH", ORIGINAL, status=status, times=2)
+    release()
+    await env.settle()
+    assert await state(studio, member) == (JobState.READY, False)
+    await env.advance_time(BACK_OFF)
+    assert answer(shown).attachments
+    assert [message.id for message in sent(channel)] == [answer(shown).id]
+    assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+async def test_a_passing_fault_in_the_channel_is_waited_out_with_the_same_nonce(
+    world: World, waiting: Waiting, channel: ChannelHandle
+) -> None:
+    _, release = waiting
+    world.later(TOKEN_LIFE)
+    world.env.inject_error("POST", CHANNEL, status=500, times=1)
+    release()
+    await world.env.settle()
+    await world.env.advance_time(BACK_OFF)
+    posts = [entry for entry in world.env.http_requests if entry.method == "POST" and entry.path.endswith("/messages")]
+    assert len(posts) == 2
+    assert all(entry.json is not None for entry in posts)
+    (nonce,) = {(entry.json or {})["nonce"] for entry in posts}
+    assert 0 < len(nonce) <= 25
+    assert all((entry.json or {})["enforce_nonce"] for entry in posts)
+    assert len(sent(channel)) == 1
+
+
+async def test_a_lost_connection_is_waited_out(
+    env: simcord.Env, waiting: Waiting, bot: Barkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, release = waiting
+    faults: list[Exception] = [aiohttp.ClientConnectionError(), TimeoutError(), ConnectionResetError()]
+    edit = discord.Webhook.edit_message
+
+    async def flaky(self: discord.Webhook, *args: object, **options: object) -> object:
+        if faults:
+            raise faults.pop()
+        return await edit(self, *args, **options)  # type: ignore[call-overload]  # passed on as it came
+
+    monkeypatch.setattr(discord.Webhook, "edit_message", flaky)
+    release()
+    await env.settle()
+    await env.advance_time(BACK_OFF)
+    assert answer(shown).attachments
+
+
+async def test_a_restart_before_the_answer_answers_once(
+    env: simcord.Env,
+    waiting: Waiting,
+    channel: ChannelHandle,
+    member: MemberActor,
+    restart: Callable[[], Awaitable[Barkeep]],
+) -> None:
+    shown, release = waiting
+    env.inject_error("PATCH", ORIGINAL, status=500, times=1)
+    release()
+    await env.settle()
+    bot = await restart()
+    assert answer(shown).attachments
+    assert [message.id for message in sent(channel)] == [answer(shown).id]
+    assert await state(bot.studio, member) == (JobState.DELIVERED, True)
+
+
+async def test_a_fault_that_ends_a_job_takes_the_same_ways(
+    world: World, waiting: Waiting, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> None:
+    _, release = waiting
+    executor.fail_next("Unavailable", "The disk is full.")
+    second = await member.slash(channel, "say", text="Two.")
+    world.later(TOKEN_LIFE)
+    release()
+    await world.env.settle()
+    assert second is not None
+    contents = [message.content for message in channel.history()]
+    assert f"<@{member.id}> ⚠️ The speech did not work out. The disk is full." in contents
+
+
+async def test_news_that_discord_does_not_take_does_no_harm(
+    env: simcord.Env, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> None:
+    release = executor.hold()
+    env.inject_error("PATCH", ORIGINAL, status=500, times=1)
+    shown = await member.slash(channel, "say", text="Hello.")
+    assert answer(shown).content == ""
+    release()
+    await env.settle()
+    assert answer(shown).attachments
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_nothing_is_queued_if_discord_does_not_take_the_acknowledgement(
+    env: simcord.Env, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor, status: int
+) -> None:
+    env.inject_error("POST", "/interactions/*/callback", status=status)
+    shown = await member.slash(channel, "say", text="Hello.")
+    assert answer(shown).ephemeral
+    assert "Discord is having trouble" in answer(shown).content
+    assert executor.requests == []
+
+
+async def test_a_gone_interaction_at_the_acknowledgement_is_silent(
+    env: simcord.Env, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> None:
+    env.inject_error("POST", "/interactions/*/callback", status=401, code=50027, times=None)
+    shown = await member.slash(channel, "say", text="Hello.")
+    assert shown.response is None
+    assert executor.requests == []
