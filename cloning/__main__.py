@@ -1,0 +1,6 @@
+"""`python -m cloning`: see `cloning.cli`."""
+
+from cloning.cli import app
+
+if __name__ == "__main__":
+    app(prog_name="python -m cloning")

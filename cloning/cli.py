@@ -1,0 +1,278 @@
+"""The command line: `python -m cloning clone | say | inspect`. Knows nothing of Discord, members or jobs.
+
+Exit codes: 0 done, 2 wrong usage, 3 the input cannot be used, 4 a model is missing or something else is unavailable,
+5 an unknown fault (the message names a reference, and standard error has the traceback), 130 interrupted.
+With --json, exactly one JSON object is written to standard output, for faults too: {"error": kind, "message": text}.
+Progress and log lines go to standard error.
+"""
+
+import dataclasses
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cloning import audio
+from cloning.methods import METHODS
+from cloning.prompt import BARK, PromptSpec, VoicePrompt
+from cloning.text import LANGUAGES
+from cloning.watch import Watch
+from errors import BarkeepError, Cancelled, Unavailable
+
+if TYPE_CHECKING:
+    from cloning.voicebox import Voicebox
+
+AI_TAGS = {"comment": "AI-generated speech, made with Bark by Barkeep. No person said this.", "ai_generated": "true"}
+"""What every generated file says of itself."""
+
+BAD_INPUT, UNAVAILABLE, UNKNOWN, INTERRUPTED = 3, 4, 5, 130
+_SUFFIXES = (".ogg", ".wav", ".flac")
+_EPILOGUE = (
+    "Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 a model is missing or unavailable, 5 unknown fault, "
+    "130 interrupted."
+)
+
+_log = logging.getLogger(__name__)
+app = typer.Typer(
+    help="Clone voices for Suno's Bark, and speak with them.",
+    epilog=_EPILOGUE,
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+def _one_of(names: Collection[str]) -> Callable[[str], str]:
+    """Refuses, as wrong usage, a value that is not one of `names`."""
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}.")
+        return value
+
+    return check
+
+
+Model = Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")]
+Hubert = Annotated[str | None, typer.Option(help="A hub id or a directory. Default: the model's own.")]
+QuantizerName = Annotated[
+    str | None, typer.Option("--quantizer", help="A file or a published name. Default: by language.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[
+    str,
+    typer.Option(callback=_one_of(("float32", "bfloat16", "float16")), help="float32, bfloat16 or float16, of Bark."),
+]
+Language = Annotated[str, typer.Option(callback=_one_of(LANGUAGES), metavar="CODE", help=f"{', '.join(LANGUAGES)}.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output.")]
+
+
+@app.command(epilog=_EPILOGUE)
+def clone(
+    reference: Annotated[Path, typer.Argument(help="A recording of one speaker, in any common audio format.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The voice file to write (.npz).")],
+    method: Annotated[
+        str, typer.Option(callback=_one_of(METHODS), help=f"{' or '.join(METHODS)}: where semantic tokens come from.")
+    ] = "quantizer",
+    transcript: Annotated[str | None, typer.Option(help="The words of the recording, for --method transcript.")] = None,
+    language: Language = "en",
+    model: Model = "bundled",
+    hubert: Hubert = None,
+    quantizer: QuantizerName = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Make a voice from a recording."""
+    if output.suffix != ".npz":
+        raise typer.BadParameter("The voice file must end in .npz.", param_hint="--output")
+    if method == "transcript" and not transcript:
+        raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
+    with _exit_codes(as_json), _watch() as watch:
+        voicebox = _voicebox(model, hubert, quantizer, device, dtype)
+        made = voicebox.clone(reference, language, watch, method=method, transcript=transcript)
+        made.prompt.save(output)
+    facts = {
+        "voice": str(output),
+        "seconds": round(made.clip.seconds, 3),
+        "semantic_tokens": made.prompt.semantic.size,
+        "frames": made.prompt.fine.shape[1],
+        "model": model,
+        "hubert": voicebox.models.hubert_name if method == "quantizer" else None,
+        "made_by": made.quantizer,
+        "report": dataclasses.asdict(made.report),
+    }
+    advice = [made.report.verdict, *made.report.advice]
+    _tell(as_json, facts, f"{output}: a voice from {made.clip.seconds:.1f} seconds ({'; '.join(advice)})")
+
+
+@app.command(epilog=_EPILOGUE)
+def say(
+    text: Annotated[str, typer.Argument(help="What to say; of any length.")],
+    voice: Annotated[str, typer.Option(help="A voice file (.npz), or a speaker of the model such as v2/en_speaker_6.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The sound file to write: .ogg, .wav or .flac.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed says it the same way again.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, max=2.0, help="0: always the likeliest. Default: Suno's 0.7, 0.7, 0.5.")
+    ] = None,
+    save_prompt: Annotated[
+        Path | None, typer.Option(help="Write the tokens that were generated as a voice file (.npz).")
+    ] = None,
+    language: Language = "en",
+    model: Model = "bundled",
+    hubert: Hubert = None,
+    quantizer: QuantizerName = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Speak a text with a voice."""
+    if output.suffix not in _SUFFIXES:
+        raise typer.BadParameter(f"The sound file must end in {', '.join(_SUFFIXES)}.", param_hint="--output")
+    if save_prompt is not None and save_prompt.suffix != ".npz":
+        raise typer.BadParameter("The voice file must end in .npz.", param_hint="--save-prompt")
+    with _exit_codes(as_json), _watch() as watch:
+        from cloning.voicebox import SayOptions  # torch takes seconds to import, and --help needs none of it
+
+        voicebox = _voicebox(model, hubert, quantizer, device, dtype)
+        spec = voicebox.models.engine.spec.prompt
+        prompt = VoicePrompt.load(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
+        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed), watch)
+        tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
+        audio.write(output, speech.samples, speech.sample_rate, tags=tags)
+        if save_prompt is not None:
+            speech.prompt.save(save_prompt)
+    facts = {
+        "output": str(output),
+        "seconds": round(speech.seconds, 3),
+        "sample_rate": speech.sample_rate,
+        "sentences": speech.sentences,
+        "seed": speech.seed,
+        "prompt": None if save_prompt is None else str(save_prompt),
+    }
+    _tell(as_json, facts, f"{output}: {speech.seconds:.1f} seconds, seed {speech.seed}")
+
+
+@app.command(epilog=_EPILOGUE)
+def inspect(
+    voice: Annotated[Path, typer.Argument(help="A voice file (.npz).")],
+    model: Model = "bundled",
+    hubert: Hubert = None,
+    quantizer: QuantizerName = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a voice file, or why it cannot be used with --model."""
+    with _exit_codes(as_json):
+        spec = _prompt_spec(model)
+        prompt = VoicePrompt.load(voice, spec)
+    facts = _facts(prompt, spec)
+    if as_json:
+        _tell(as_json, {"voice": str(voice), **facts}, "")
+        return
+    table = Table(title=str(voice))
+    for heading in ("tokens", "shape", "seconds", "lowest", "highest"):
+        table.add_column(heading)
+    for name in ("semantic", "coarse", "fine"):
+        part = facts[name]
+        table.add_row(name, str(tuple(part["shape"])), str(part["seconds"]), str(part["lowest"]), str(part["highest"]))
+    console = Console()
+    console.print(table)
+    console.print(f"coarse == fine[:{spec.coarse_books}]: {'yes' if facts['coarse_matches_fine'] else 'no'}")
+
+
+def _facts(prompt: VoicePrompt, spec: PromptSpec) -> dict[str, Any]:
+    rates = {"semantic": spec.semantic_rate, "coarse": spec.frame_rate, "fine": spec.frame_rate}
+    parts = {
+        name: {
+            "shape": list(tokens.shape),
+            "seconds": round(tokens.shape[-1] / rates[name], 2),
+            "lowest": int(tokens.min()),
+            "highest": int(tokens.max()),
+        }
+        for name, tokens in (("semantic", prompt.semantic), ("coarse", prompt.coarse), ("fine", prompt.fine))
+    }
+    return {**parts, "coarse_matches_fine": prompt.coarse_matches_fine}
+
+
+def _prompt_spec(model: str) -> PromptSpec:
+    """What voices for a model look like. Suno's models are known without a download."""
+    if model.startswith("suno/"):
+        return BARK
+    from cloning.bark.config import BarkSpec
+    from cloning.models import ModelChoice, resolve_bark  # torch, as above
+
+    return BarkSpec.from_directory(resolve_bark(ModelChoice(model=model))).prompt
+
+
+def _voicebox(model: str, hubert: str | None, quantizer: str | None, device: str, dtype: str) -> "Voicebox":
+    from cloning.loaded import LoadedModels  # torch, as above
+    from cloning.models import ModelChoice
+    from cloning.voicebox import Voicebox
+
+    return Voicebox(LoadedModels(ModelChoice(model, hubert, quantizer, device, dtype)))
+
+
+def _is_file(voice: str) -> bool:
+    """Whether a voice is meant as a file: a speaker of a model has no ending."""
+    return Path(voice).suffix == ".npz" or Path(voice).is_file()
+
+
+@contextmanager
+def _watch() -> Iterator[Watch]:
+    """A progress bar on standard error, if that is a terminal; one line a stage."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("loading the models", total=1.0)
+        shown = ""
+
+        def report(stage: str, fraction: float) -> None:
+            nonlocal shown, task
+            if stage != shown:
+                progress.update(task, completed=1.0)
+                shown, task = stage, progress.add_task(stage, total=1.0)
+            progress.update(task, completed=fraction)
+
+        yield Watch(report)
+        progress.update(task, completed=1.0)
+
+
+@contextmanager
+def _exit_codes(as_json: bool) -> Iterator[None]:
+    """Turn faults into one sentence and an exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        yield
+    except (KeyboardInterrupt, Cancelled):
+        raise _end(as_json, INTERRUPTED, Cancelled.__name__, "Interrupted.") from None
+    except Unavailable as fault:
+        raise _end(as_json, UNAVAILABLE, type(fault).__name__, fault.message) from fault
+    except BarkeepError as fault:
+        raise _end(as_json, BAD_INPUT, type(fault).__name__, fault.message) from fault
+    except Exception as fault:
+        reference = secrets.token_hex(4)
+        _log.exception("unknown fault, reference %s", reference)
+        sentence = f"Something went wrong that should not; the log on standard error has it as {reference}."
+        raise _end(as_json, UNKNOWN, "Unknown", sentence) from fault
+
+
+def _end(as_json: bool, code: int, kind: str, message: str) -> typer.Exit:
+    if as_json:
+        typer.echo(json.dumps({"error": kind, "message": message}))
+    else:
+        typer.echo(message, err=True)
+    return typer.Exit(code)
+
+
+def _tell(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
+    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else sentence)
