@@ -183,11 +183,12 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check the size, ask for consent once, then read the file."""
+        """Check what is cheap, ask for consent once, then read the file."""
         actor = actor_of(interaction)
-        if file.size > MAX_PROMPT_BYTES:
-            raise InvalidInput("That file is too large for a voice. A voice file (.npz) has well under a megabyte.")
+        if not 0 < file.size <= MAX_PROMPT_BYTES:
+            raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
+        await self.bot.studio.clones.check(actor, order, file.size)
 
         async def proceed(answer: discord.Interaction[Any], consented: bool, order: CloneOrder) -> None:
             await self._import(answer, file, consented, order)
