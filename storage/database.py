@@ -1,7 +1,5 @@
 """The way into storage: opens the database and the file store, brings both up to date, and tidies up after a crash."""
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +11,7 @@ from storage.columns import Clock, utc_now
 from storage.consents import ConsentRepository
 from storage.files import FileStore
 from storage.guilds import GuildRepository
+from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
@@ -27,7 +26,7 @@ _log = structlog.get_logger(__name__)
 class Storage:
     """Everything Barkeep keeps. Make one with `open`."""
 
-    def __init__(self, sessions: Sessions, files: FileStore, clock: Clock, in_use: "_InUse") -> None:
+    def __init__(self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse) -> None:
         self.voices = VoiceRepository(sessions, clock)
         self.jobs = JobRepository(sessions, clock)
         self.guilds = GuildRepository(sessions)
@@ -49,12 +48,12 @@ class Storage:
         files = FileStore(data_dir)
         await files.prepare()
         sessions = Sessions(url, busy_timeout=busy_timeout)
-        in_use = _InUse(data_dir)
+        in_use = InUse(data_dir)
         try:
             await upgrade(sessions)
             if in_use.alone():
                 await _tidy(sessions, files)
-            in_use.share()
+            await in_use.share()
         except BaseException:
             in_use.close()
             await sessions.close()
@@ -65,28 +64,6 @@ class Storage:
         """Close the connections. Nothing may be asked afterwards."""
         await self._sessions.close()
         self._in_use.close()
-
-
-class _InUse:
-    """A lock file that every process with this folder open holds together; the kernel lets go when a process dies."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._descriptor = os.open(data_dir / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
-
-    def alone(self) -> bool:
-        """Whether nobody else has the folder open; then nobody can open it until `share`."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def share(self) -> None:
-        """Let others in, and keep them from believing that they are alone."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 async def _tidy(sessions: Sessions, files: FileStore) -> None:

@@ -30,6 +30,22 @@ _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the disk's faults into sentences; the log gets the reason."""
+    try:
+        yield
+    except FileNotFoundError as fault:
+        raise NotFound("That file is no longer here. It may just have been deleted.") from fault
+    except OSError as fault:
+        _log.error("file_fault", kind=type(fault).__name__, reason=fault.strerror, file=str(fault.filename))
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from fault
+        raise Unavailable(
+            "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
+        ) from fault
+
+
 class FileStore:
     """Files under one data folder. Methods that touch the disk are async; paths are computed without touching it.
 
@@ -141,7 +157,7 @@ class FileStore:
 
     async def _put(self, target: Path, data: bytes) -> Path:
         temporary = self._temporary()
-        with _told():
+        with told():
             try:
                 async with aiofiles.open(temporary, "wb") as file:
                     await file.write(data)
@@ -191,30 +207,14 @@ def _checked(pattern: re.Pattern[str], word: str) -> str:
 
 
 async def _read(path: Path) -> bytes:
-    with _told():
+    with told():
         async with aiofiles.open(path, "rb") as file:
             return await file.read()
 
 
 async def _in_thread(work: Callable[..., _T], *arguments: object) -> _T:
-    with _told():
+    with told():
         return await asyncio.to_thread(work, *arguments)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn the disk's faults into sentences; the log gets the reason."""
-    try:
-        yield
-    except FileNotFoundError as fault:
-        raise NotFound("That file is no longer here. It may just have been deleted.") from fault
-    except OSError as fault:
-        _log.error("file_fault", kind=type(fault).__name__, reason=fault.strerror, file=str(fault.filename))
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from fault
-        raise Unavailable(
-            "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
-        ) from fault
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 import structlog
 from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types
+    DataError as PostgresDataError,
+)
+from asyncpg import (
     DeadlockDetectedError,
     DiskFullError,
     InterfaceError,
@@ -18,7 +21,7 @@ from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -108,7 +111,7 @@ def told() -> Iterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeout, PostgresError, InterfaceError, OSError) as fault:
-        _log.error("database_fault", kind=type(fault).__name__, reason=str(getattr(fault, "orig", None) or fault))
+        _log.error("database_fault", kind=type(fault).__name__, reason=_reason(fault))
         raise Unavailable(_sentence(fault)) from fault
 
 
@@ -122,6 +125,13 @@ def _sentence(fault: BaseException) -> str:
     if sqlite3.SQLITE_FULL in codes or any(isinstance(cause, DiskFullError) for cause in causes):
         return FULL
     return AWAY
+
+
+def _reason(fault: BaseException) -> str:
+    """For the log. A value that a column cannot hold stays out of it: that is what a member wrote."""
+    causes = list(_causes(fault))
+    refused = any(isinstance(cause, PostgresDataError | DataError) for cause in causes)
+    return "a value that does not fit its column" if refused else str(causes[-1])
 
 
 def _has_code(fault: sqlite3.Error) -> bool:

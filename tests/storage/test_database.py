@@ -182,6 +182,13 @@ async def test_the_files_of_a_running_storage_are_not_swept(storage: Storage, ad
     assert (await storage.voices.get(GUILD, voice.id)).id == voice.id
 
 
+async def test_storages_that_open_at_once_do_not_block_each_other(sqlite_address: str, data_dir: Path) -> None:
+    opened = await asyncio.gather(*(Storage.open(sqlite_address, data_dir) for _ in range(4)))
+    for storage in opened:
+        await storage.close()
+        await storage.close()
+
+
 async def test_a_reserved_name_stays_while_its_job_waits_or_runs(address: str, data_dir: Path) -> None:
     storage = await Storage.open(address, data_dir)
     waiting, _ = await reserve(storage, "waiting")

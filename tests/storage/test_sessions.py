@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.testing import capture_logs
 
 from errors import Unavailable
 from storage.models import GuildRow
@@ -194,6 +195,20 @@ async def test_a_locked_row_in_postgresql_is_said_after_the_timeout(postgres_add
                 await lock_guild(session, GUILD)
     assert fault.value.message == BUSY
     await holder.close()
+    await sessions.close()
+
+
+@pytest.mark.postgres
+async def test_the_log_does_not_repeat_what_a_member_wrote(postgres_address: str, tmp_path: Path) -> None:
+    sessions = Sessions(postgres_address, busy_timeout=1)
+    for value in ("secret\0words", 2**70):
+        with capture_logs() as log, pytest.raises(Unavailable):
+            async with sessions.write() as session:
+                await session.execute(
+                    text("INSERT INTO audit VALUES (1, 1, 1, :value, '', '', now())"), {"value": value}
+                )
+        assert [line["event"] for line in log] == ["database_fault"]
+        assert "secret" not in str(log) and str(2**70) not in str(log)
     await sessions.close()
 
 
