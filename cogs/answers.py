@@ -34,6 +34,9 @@ class Answer:
         return [] if self.embed is None else [self.embed]
 
 
+_GONE = Answer("⚠️ This recording is no longer kept. Please ask for it again with /say.")
+
+
 async def answer_to(outcome: Outcome) -> Answer:
     """What the member gets for a job that is ready, failed or cancelled."""
     job = outcome.job
@@ -46,8 +49,11 @@ async def answer_to(outcome: Outcome) -> Answer:
 
 async def _speech(outcome: Outcome) -> Answer:
     if outcome.audio is None:
-        return Answer("⚠️ This recording is no longer kept. Please ask for it again with /say.")
-    sound = await asyncio.to_thread(outcome.audio.read_bytes)
+        return _GONE
+    try:
+        sound = await asyncio.to_thread(outcome.audio.read_bytes)
+    except FileNotFoundError:  # somebody discarded it in this very moment
+        return _GONE
     stem = file_stem(outcome.voice.name if outcome.voice is not None else "voice")
     return Answer(
         render_speech(outcome.job, outcome.voice),

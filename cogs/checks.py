@@ -31,6 +31,7 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         channel_id=interaction.channel_id,
         role_ids=frozenset(role.id for role in member.roles),
         is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
+        parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
     )
 
 

@@ -12,6 +12,7 @@ from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.recordings import read_recording, recording_in
 from cogs.render import render_asked
 from errors import InvalidInput
+from studio.policy import clean_name
 from studio.values import CloneOrder, Update
 
 Interaction = discord.Interaction[Barkeep]
@@ -80,7 +81,7 @@ class Clone(commands.Cog):
                 await self._ask(answer, message, audio, order)
 
         ask_consent = own and await self.bot.studio.clones.needs_consent(actor)
-        form = DetailsModal(author.id, proceed, suggestion=author.display_name, ask_consent=ask_consent)
+        form = DetailsModal(author.id, proceed, suggestion=_suggestion(author.display_name), ask_consent=ask_consent)
         await interaction.response.send_modal(form)
 
     async def _take(
@@ -105,6 +106,14 @@ class Clone(commands.Cog):
         request = await clones.ask_author(actor, message.author.id, order, data)
         await ask_by_message(request, message, interaction.user)
         await interaction.followup.send(render_asked(request), ephemeral=True)
+
+
+def _suggestion(display_name: str) -> str:
+    """A member's name as the name of their voice, if it is fit to be one."""
+    try:
+        return clean_name(display_name[:NAME_LENGTH])
+    except InvalidInput:
+        return ""
 
 
 async def setup(bot: Barkeep) -> None:

@@ -49,7 +49,7 @@ class DetailsModal(SafeModal, title="Clone this voice"):
         self._speaker_id = speaker_id
         self._proceed = proceed
         self._name = discord.ui.TextInput[DetailsModal](
-            custom_id="name", min_length=1, max_length=NAME_LENGTH, default=suggestion[:NAME_LENGTH] or None
+            custom_id="name", min_length=1, max_length=NAME_LENGTH, default=suggestion or None
         )
         self._language = discord.ui.Select[DetailsModal](custom_id="language", options=_languages(), required=True)
         self._description = discord.ui.TextInput[DetailsModal](

@@ -125,7 +125,8 @@ def _not_blocked(member: MemberRecord) -> None:
 
 
 def _in_channel(actor: Actor, settings: GuildSettings) -> None:
-    if settings.channel_ids and actor.channel_id not in settings.channel_ids and not actor.is_moderator:
+    here = {actor.channel_id, actor.parent_id}
+    if settings.channel_ids and settings.channel_ids.isdisjoint(here) and not actor.is_moderator:
         raise NotAllowed("Voices can't be used in this channel. Try one of the channels the moderators chose for them.")
 
 

@@ -14,13 +14,17 @@ POLICY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks, in which server and channel, with which rights at this moment."""
+    """Who asks, in which server and channel, with which rights at this moment.
+
+    `parent_id`: the channel that a thread belongs to; rules for channels count in their threads.
+    """
 
     guild_id: int
     member_id: int
     channel_id: int
     role_ids: frozenset[int]
     is_moderator: bool
+    parent_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

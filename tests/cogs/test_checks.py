@@ -18,6 +18,8 @@ from cogs.checks import (
     upload_limit,
 )
 from errors import NotAllowed
+from storage.records import GuildSettings, MemberRecord
+from studio.policy import may_speak
 
 MEMBER_ID = 7
 
@@ -29,6 +31,7 @@ def interaction(**changes: Any) -> Any:
     made.token = "a.b"  # noqa: S105  # no secret: the token of a made-up interaction
     made.guild_id = 10
     made.channel_id = 20
+    made.channel = create_autospec(discord.TextChannel, instance=True)
     made.created_at = discord.utils.snowflake_time(1 << 40)
     made.user = create_autospec(discord.Member, instance=True)
     made.user.id = MEMBER_ID
@@ -48,6 +51,15 @@ def test_a_member_is_known_with_roles_and_rights() -> None:
     assert (actor.guild_id, actor.channel_id, actor.member_id) == (10, 20, MEMBER_ID)
     assert actor.role_ids == {10, 11}
     assert not actor.is_moderator
+
+
+def test_rules_for_a_channel_count_in_its_threads() -> None:
+    thread = create_autospec(discord.Thread, instance=True)
+    thread.parent_id = 30
+    settings, member = GuildSettings(10, channel_ids=frozenset({30})), MemberRecord(10, MEMBER_ID)
+    may_speak(actor_of(interaction(channel=thread)), settings, member)
+    with pytest.raises(NotAllowed, match="channel"):
+        may_speak(actor_of(interaction()), settings, member)
 
 
 @pytest.mark.parametrize("right", ["manage_guild", "administrator"])
