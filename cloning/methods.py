@@ -21,6 +21,10 @@ SEMANTIC, CODES = "semantic tokens", "codec tokens"
 """The stages, as members see them."""
 
 
+_MIN_SECONDS = 0.5
+"""Far below what makes a voice; under a quarter of a second the ratio of the lengths cannot even be right."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """What a voice is made from: the chosen clip, its language, and its words if they are known."""
@@ -82,13 +86,13 @@ def _prompt(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
     """Semantic tokens (S,) and codec tokens (books, T) of the same clip, made equally long.
 
     Both begin with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
-    Suno's presets. Raises InvalidInput when nothing is left.
+    Suno's presets. Raises InvalidInput when almost nothing is left.
     """
     length = min(semantic.size, spec.semantic_tokens_within(codes.shape[1]))
     frames = spec.frames(length)
     fine = codes[: spec.fine_books, :frames]
     prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
-    if frames == 0:
+    if prompt.seconds(spec.prompt) < _MIN_SECONDS:
         raise InvalidInput("This clip is too short to make a voice of. Record about 10 seconds.")
     prompt.validate(spec.prompt)
     return prompt

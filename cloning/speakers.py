@@ -13,6 +13,7 @@ from cloning.prompt import PromptSpec, Tokens, VoicePrompt
 from errors import InvalidInput, NotFound, Unavailable
 
 _LIST = "speaker_embeddings_path.json"
+_NAMES_TOLD = 12
 _PARTS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
 
 
@@ -31,13 +32,18 @@ class Speakers:
     def load(self, name: str) -> VoicePrompt:
         """One speaker's prompt. Raises NotFound for an unknown name, Unavailable for damaged files."""
         if name not in self._files:
-            raise NotFound(f"This model has no speaker called {name!r}. Choose one of its list.")
+            raise NotFound(f"This model has no speaker called {name!r}. It has {self._some_names()}.")
         prompt = VoicePrompt(*(_tokens(path) for path in self._files[name]))
         try:
             prompt.validate(self._spec)
         except InvalidInput as fault:
             raise Unavailable(f"The files of the speaker {name} do not fit this model; download it again.") from fault
         return prompt
+
+    def _some_names(self) -> str:
+        more = len(self.names) - _NAMES_TOLD
+        told = ", ".join(self.names[:_NAMES_TOLD]) or "none"
+        return f"{told} and {more} more" if more > 0 else told
 
 
 def _listed(directory: Path) -> dict[str, tuple[Path, ...]]:

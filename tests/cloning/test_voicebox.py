@@ -1,0 +1,204 @@
+"""The way from text to speech with an engine of tones, and both ways with the bundled model."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cloning import methods
+from cloning.audio import Recording
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import Generated, GenerationOptions
+from cloning.loaded import LoadedModels
+from cloning.methods import Subject
+from cloning.models import ModelChoice
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.voicebox import SayOptions, Speech, Voicebox
+from cloning.watch import Watch
+from errors import Cancelled, InvalidInput, Unavailable
+
+REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
+SPEC = BarkSpec.from_configs({}, {})
+LONG = "This is the first sentence of the story. Here is a second one that goes on a little, and then it ends!"
+
+
+class ToneEngine:
+    """A SpeechEngine that hums for as long as the text takes, and remembers what it was asked."""
+
+    spec = SPEC
+
+    def __init__(self, silent_takes: int = 0) -> None:
+        self.asked: list[tuple[str, VoicePrompt | None, GenerationOptions]] = []
+        self._silent_takes = silent_takes
+
+    def count_text_tokens(self, text: str) -> int:
+        return len(text.replace("\u200b", "").split())
+
+    def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
+        self.asked.append((text, history, options))
+        return np.arange(min(80, options.max_semantic_tokens or 80))
+
+    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+        self.asked.append((text, history, options))
+        watch.report("humming", 0.5)
+        tokens = min(len(text) * 2, options.max_semantic_tokens or 768)
+        frames = SPEC.frames(tokens)
+        random = np.random.default_rng(options.seed)
+        fine = random.integers(0, 1024, (8, frames))
+        samples = random.normal(0, 0.1, frames * 320).astype(np.float32)
+        if len(self.asked) <= self._silent_takes:
+            samples[:] = 0
+        return Generated(VoicePrompt(random.integers(0, 10_000, tokens), fine[:2], fine), samples)
+
+
+def voicebox(engine: ToneEngine) -> Voicebox:
+    models = LoadedModels(ModelChoice(device="cpu"))
+    models.engine = engine
+    return Voicebox(models)
+
+
+def say(engine: ToneEngine, text: str, voice: VoicePrompt | None = None, **options: object) -> Speech:
+    return voicebox(engine).say(text, voice, SayOptions(**options), Watch())  # type: ignore[arg-type]  # of several types
+
+
+def a_voice() -> VoicePrompt:
+    return VoicePrompt(np.arange(100), np.zeros((2, 150), np.int64), np.zeros((8, 150), np.int64))
+
+
+def test_every_sentence_is_spoken_from_the_same_voice_with_another_seed() -> None:
+    engine, voice = ToneEngine(), a_voice()
+    speech = say(engine, LONG, voice, seed=5)
+    assert [text for text, _, _ in engine.asked] == [LONG[:40], LONG[41:]]
+    assert all(history is voice for _, history, _ in engine.asked)
+    assert len({options.seed for _, _, options in engine.asked}) == 2
+    assert (speech.sentences, speech.seed, speech.sample_rate) == (2, 5, 24_000)
+    speech.prompt.validate(SPEC.prompt)
+    assert speech.prompt.semantic.size == 2 * len(LONG[:40]) + 2 * len(LONG[41:])
+
+
+def test_without_a_voice_the_first_sentence_gives_it() -> None:
+    engine = ToneEngine()
+    say(engine, LONG, seed=1)
+    (_, first, _), (_, second, _) = engine.asked
+    assert first is None
+    assert second is not None
+    assert second.semantic.size == 2 * 40
+
+
+def test_the_same_seed_makes_the_same_speech() -> None:
+    first, again, other = (say(ToneEngine(), LONG, a_voice(), seed=seed) for seed in (7, 7, 8))
+    assert np.array_equal(first.samples, again.samples)
+    assert first.prompt == again.prompt
+    assert not np.array_equal(first.samples[:1000], other.samples[:1000])
+
+
+def test_a_random_seed_is_told_and_repeats() -> None:
+    speech = say(ToneEngine(), "Hello there, my friend.", a_voice())
+    again = say(ToneEngine(), "Hello there, my friend.", a_voice(), seed=speech.seed)
+    assert np.array_equal(speech.samples, again.samples)
+
+
+def test_length_is_limited_by_the_text() -> None:
+    engine = ToneEngine()
+    say(engine, "Hi there.", a_voice())
+    say(engine, "A much longer sentence than the one before it was, surely.", a_voice())
+    short, long = (options.max_semantic_tokens for _, _, options in engine.asked)
+    assert short is not None
+    assert long is not None
+    assert 2 * SPEC.semantic_rate < short < long <= 768
+
+
+def test_options_reach_the_engine() -> None:
+    engine = ToneEngine()
+    say(engine, "Hallo, wie geht es dir?", a_voice(), language="de", temperature=0.0)
+    assert engine.asked[0][2].temperature == 0.0
+    for options in ({"language": "xx"}, {"temperature": 3.0}, {"seed": -1}):
+        with pytest.raises(InvalidInput):
+            SayOptions(**options)
+
+
+def test_a_silent_take_is_repeated_once() -> None:
+    engine = ToneEngine(silent_takes=1)
+    assert say(engine, "Hello there, my friend.", a_voice(), seed=3).seconds > 0.5
+    first, second = (options.seed for _, _, options in engine.asked)
+    assert first != second
+    with pytest.raises(Unavailable, match="no sound"):
+        say(ToneEngine(silent_takes=2), "Hello there, my friend.", a_voice(), seed=3)
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\u200b"])
+def test_nothing_to_say_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="no text"):
+        say(ToneEngine(), text, a_voice())
+
+
+def test_progress_names_the_sentence() -> None:
+    seen: list[str] = []
+    voicebox(ToneEngine()).say(LONG, a_voice(), SayOptions(), Watch(lambda stage, _: seen.append(stage)))
+    assert seen == ["sentence 1 of 2: humming", "sentence 2 of 2: humming"]
+
+
+def test_cancelling_reaches_the_second_sentence() -> None:
+    cancelled, engine = threading.Event(), ToneEngine()
+    watch = Watch(lambda stage, _: cancelled.set(), cancelled)
+    with pytest.raises(Cancelled):
+        voicebox(engine).say(LONG, a_voice(), SayOptions(), watch)
+    assert len(engine.asked) == 2
+
+
+@pytest.mark.parametrize(("semantic", "frames"), [(469, 704), (100, 1000), (768, 90), (30, 700)])
+def test_the_parts_of_a_prompt_are_made_equally_long(semantic: int, frames: int) -> None:
+    codes = np.arange(8 * frames).reshape(8, frames) % 1024
+    prompt = methods._prompt(np.arange(semantic), codes, SPEC)
+    prompt.validate(SPEC.prompt)
+    assert prompt.coarse_matches_fine
+    assert prompt.semantic.size <= semantic
+    assert prompt.fine.shape[1] == SPEC.frames(prompt.semantic.size) <= frames
+    assert prompt.semantic.size == semantic or SPEC.frames(prompt.semantic.size + 1) > frames
+    assert np.array_equal(prompt.fine, codes[:, : prompt.fine.shape[1]])
+
+
+@pytest.mark.parametrize(("semantic", "frames"), [(0, 10), (3, 700), (100, 0)])
+def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
+    with pytest.raises(InvalidInput, match="too short"):
+        methods._prompt(np.arange(semantic), np.zeros((8, frames), np.int64), SPEC)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Voicebox:
+    torch.set_num_threads(1)
+    return Voicebox(LoadedModels(ModelChoice(device="cpu")))
+
+
+def test_the_bundled_model_clones_and_speaks(bundled: Voicebox) -> None:
+    seen: list[str] = []
+    clone = bundled.clone(REFERENCE, "en", Watch(lambda stage, _: seen.append(stage)))
+    clone.prompt.validate(bundled.models.engine.spec.prompt)
+    assert clone.prompt.seconds() == pytest.approx(clone.clip.seconds, abs=0.05)
+    assert clone.quantizer == "quantizer.pth"
+    assert clone.report.verdict
+    assert list(dict.fromkeys(seen)) == [
+        "reading the recording",
+        "choosing the best seconds",
+        "semantic tokens",
+        "codec tokens",
+    ]
+    assert bundled.reclone(clone.clip, "en", Watch()) == clone.prompt
+    speech = bundled.say("Hi.", clone.prompt, SayOptions(seed=1), Watch())
+    assert np.isfinite(speech.samples).all()
+    assert 0.1 < speech.seconds < 4
+    assert 0.01 < np.abs(speech.samples).max() <= 1
+
+
+def test_the_transcript_method_takes_the_clip_and_its_words(bundled: Voicebox) -> None:
+    clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
+    made = methods.by_transcript(bundled.models, Subject(clip, "en", "hello"), Watch())
+    made.prompt.validate(bundled.models.engine.spec.prompt)
+    assert made.maker == "transcript"
+    assert made.prompt.seconds() <= 1.0
+    codes = bundled.models.codec.encode(clip.samples)
+    assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
+    with pytest.raises(InvalidInput, match="words"):
+        methods.by_transcript(bundled.models, Subject(clip, "en"), Watch())
