@@ -40,10 +40,14 @@ def origin_of(interaction: discord.Interaction[Any]) -> Origin:
     return Origin(interaction.id, interaction.token, interaction.created_at + TOKEN_LIFE)
 
 
+class NotModerator(NotAllowed, app_commands.CheckFailure):
+    """A check's refusal. discord.py answers only its own kind of faults when a check raises, and drops any other."""
+
+
 async def require_moderator(interaction: discord.Interaction[Any]) -> bool:
-    """True for members with Manage Server; raises NotAllowed for others, whatever Discord's own settings say."""
+    """True for members with Manage Server; raises NotModerator for others, whatever Discord's own settings say."""
     if not actor_of(interaction).is_moderator:
-        raise NotAllowed("This is for moderators: it needs the permission Manage Server.")
+        raise NotModerator("This is for moderators: it needs the permission Manage Server.")
     return True
 
 
