@@ -111,7 +111,10 @@ def weight_file(directory: Path) -> Path:
 def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> transformers.BarkModel:
     """Bark from a directory in the hub's layout, ready to generate. Raises Unavailable if it is not complete."""
     bark = _load_pretrained(transformers.BarkModel, directory, dtype)
-    nn.Module.to(bark, device)
+    try:
+        nn.Module.to(bark, device)
+    except torch.OutOfMemoryError as fault:
+        raise _too_large(directory) from fault
     return bark
 
 
@@ -145,8 +148,12 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
             weights_only=True,
             ignore_mismatched_sizes=True,  # reported below, in one sentence with the others
         )
-    except _READ_FAULTS as fault:
-        raise Unavailable(f"The model file {source} is damaged or of another kind; download it again.") from fault
+    except (MemoryError, torch.OutOfMemoryError) as fault:
+        raise _too_large(directory) from fault
+    except Exception as fault:  # whatever transformers meets in a damaged configuration or file
+        raise Unavailable(
+            f"The model file {source} or the configuration beside it is damaged or of another kind; download it again."
+        ) from fault
     refuse_gaps(
         source,
         missing=[name for name in info["missing_keys"] if _is_learned(name)],
@@ -155,6 +162,12 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
     )
     loaded: _Model = model.eval()
     return loaded
+
+
+def _too_large(directory: Path) -> Unavailable:
+    return Unavailable(
+        f"There is not enough memory for the model in {directory}; choose a smaller one, DTYPE=bfloat16 or DEVICE=cpu."
+    )
 
 
 def _shards(index: Path, prefix: str) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -117,12 +118,12 @@ def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.Enc
     given = config.get("codec_config") or {}
     try:
         shape = transformers.EncodecConfig(**{key: value for key, value in given.items() if value is not None})
-    except (TypeError, ValueError, KeyError) as fault:
+    except (TypeError, ValueError, AttributeError, StrictDataclassError) as fault:
         raise Unavailable(f"The codec_config in {directory} cannot be read; download the model again.") from fault
     other = [key for key, value in _FIXED.items() if getattr(shape, key) != value]
     if shape.codebook_dim != shape.hidden_size:
         other.append("codebook_dim")
-    if not math.log2(shape.codebook_size).is_integer():
+    if shape.codebook_size < 1 or not math.log2(shape.codebook_size).is_integer():
         other.append("codebook_size")
     if other:
         raise Unavailable(f"The codec in {directory} is of another kind than Bark's ({', '.join(other)}).")

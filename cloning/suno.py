@@ -72,12 +72,13 @@ _GENERATION = {
 }
 """Suno's temperatures; the rest is transformers' defaults, which are Bark's numbers."""
 
+_scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     np.dtype,
     type(np.dtype(np.float32)),
     type(np.dtype(np.float64)),
-    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
-    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    (_scalar, "numpy.core.multiarray.scalar"),
+    (_scalar, "numpy._core.multiarray.scalar"),
 ]
 """What the NumPy scalar `best_val_loss` is pickled with; torch refuses it otherwise."""
 
