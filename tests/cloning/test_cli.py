@@ -1,0 +1,207 @@
+"""The command line through its runner: with an engine of tones, and once from a recording to speech for real."""
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cloning import audio, cli
+from cloning.prompt import VoicePrompt
+from cloning.voicebox import Voicebox
+from errors import InvalidInput, Unavailable
+from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+
+REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> ToneEngine:
+    made = ToneEngine()
+    monkeypatch.setattr(cli, "_voicebox", lambda *_: voicebox(made))
+    return made
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    path = tmp_path / "anna.npz"
+    a_voice().save(path)
+    return path
+
+
+def tags(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        return {**container.metadata, **container.streams.audio[0].metadata}
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".wav", ".flac"])
+def test_say_writes_labelled_sound(engine: ToneEngine, voice: Path, tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"out{suffix}"
+    code, out, _ = run("say", "Hello there, my friend.", "--voice", voice, "-o", output, "--seed", 4)
+    assert code == 0
+    assert "seed 4" in out
+    recording = audio.decode(output)
+    assert recording.seconds > 0.3
+    told = {name.lower(): text for name, text in tags(output).items()}
+    assert "AI-generated" in told["comment"]
+    assert told["artist"] == "anna (AI-generated voice)"
+
+
+def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    output, saved = tmp_path / "out.wav", tmp_path / "said.npz"
+    code, out, _ = run(
+        "say", "Hello there, my friend.", "--voice", voice, "-o", output, "--temperature", 0, "--save-prompt", saved,
+        "--language", "de", "--json",
+    )  # fmt: skip
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["output"] == str(output)
+    assert facts["sample_rate"] == 24_000
+    assert facts["sentences"] == 1
+    assert facts["prompt"] == str(saved)
+    assert engine.asked[0][1] == a_voice()
+    assert engine.asked[0][2].temperature == 0
+    assert VoicePrompt.load(saved).semantic.size == 2 * len("Hello there, my friend.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("say", "Hello", "--voice", "v.npz"),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.mp3"),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--save-prompt", "p.txt"),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--temperature", 3),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--seed", -1),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--language", "xx"),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--dtype", "int8"),
+        ("clone", "a.wav", "-o", "v.txt"),
+        ("clone", "a.wav", "-o", "v.npz", "--method", "magic"),
+        ("clone", "a.wav", "-o", "v.npz", "--method", "transcript"),
+    ],
+)
+def test_wrong_usage_is_2(arguments: tuple[object, ...]) -> None:
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "Usage" in err or not arguments
+
+
+def test_bad_input_is_3(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.ogg"
+    code, out, err = run("say", " ", "--voice", voice, "-o", output)
+    assert (code, out) == (3, "")
+    assert "no text" in err
+    code, out, _ = run("say", "Hello", "--voice", tmp_path / "nobody.npz", "-o", output, "--json")
+    assert code == 3
+    assert json.loads(out)["error"] == "NotFound"
+    assert not output.exists()
+    (tmp_path / "noise.bin").write_bytes(b"no audio at all" * 99)
+    assert run("clone", tmp_path / "noise.bin", "-o", tmp_path / "v.npz")[0] == 3
+    assert run("clone", tmp_path / "missing.wav", "-o", tmp_path / "v.npz")[0] == 3
+    assert not (tmp_path / "v.npz").exists()
+
+
+def test_missing_models_are_4(voice: Path, tmp_path: Path) -> None:
+    code, out, _ = run(
+        "say", "Hello", "--voice", voice, "-o", tmp_path / "out.ogg", "--model", tmp_path / "none", "--json"
+    )
+    assert code == 4
+    assert json.loads(out)["error"] == "Unavailable"
+    assert run("inspect", voice, "--model", tmp_path / "none")[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "kind"),
+    [
+        (InvalidInput("A."), 3, "InvalidInput"),
+        (Unavailable("B."), 4, "Unavailable"),
+        (ZeroDivisionError("secret"), 5, "Unknown"),
+        (KeyboardInterrupt(), 130, "Cancelled"),
+    ],
+)
+def test_faults_have_exit_codes(
+    engine: ToneEngine,
+    voice: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    code: int,
+    kind: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Voicebox, "say", fail)
+    arguments = ("say", "Hello", "--voice", voice, "-o", tmp_path / "out.ogg")
+    found, out, _ = run(*arguments, "--json")
+    assert found == code
+    answer = json.loads(out)
+    assert answer["error"] == kind
+    assert "secret" not in answer["message"]
+    found, out, err = run(*arguments)
+    assert (found, out) == (code, "")
+    assert err
+
+
+def test_inspect_shows_what_is_there(voice: Path) -> None:
+    code, out, _ = run("inspect", voice, "--json")
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["semantic"] == {"shape": [100], "seconds": 2.0, "lowest": 0, "highest": 99}
+    assert facts["fine"]["shape"] == [8, 150]
+    assert facts["coarse_matches_fine"] is True
+    code, out, _ = run("inspect", voice)
+    assert code == 0
+    assert "(8, 150)" in out
+    assert "coarse == fine[:2]: yes" in out
+
+
+def test_inspect_says_why_a_voice_is_invalid(tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    VoicePrompt(np.arange(100), np.zeros((2, 90), np.int64), np.zeros((8, 90), np.int64)).save(path)
+    for arguments in (("inspect", path), ("inspect", path, "--model", "suno/bark")):
+        code, _, err = run(*arguments)
+        assert code == 3
+        assert "0.9 frames for each semantic token" in err
+
+
+def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]  # it is a group
+    shared = {"--model", "--hubert", "--quantizer", "--device", "--dtype", "--json"}
+    wanted = {
+        "clone": {"-o", "--method", "--transcript"},
+        "say": {"--voice", "-o", "--seed", "--temperature", "--save-prompt"},
+        "inspect": set(),
+    }
+    assert {
+        name: (wanted[name] | shared) - {o for p in command.params for o in p.opts}
+        for name, command in commands.items()
+    } == {name: set() for name in wanted}
+    assert "130 interrupted" in run("--help")[1]
+
+
+def test_from_a_recording_to_speech(tmp_path: Path) -> None:
+    voice, output, saved = tmp_path / "v.npz", tmp_path / "out.ogg", tmp_path / "said.npz"
+    code, out, _ = run("clone", REFERENCE, "-o", voice, "--json", "--device", "cpu")
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["made_by"] == "quantizer.pth"
+    assert facts["report"]["verdict"]
+    assert VoicePrompt.load(voice).semantic.size == facts["semantic_tokens"]
+    assert run("inspect", voice)[0] == 0
+    arguments = ("say", "Hi.", "--voice", voice, "--seed", 2, "--temperature", 0, "--device", "cpu")
+    assert run(*arguments, "-o", output, "--save-prompt", saved)[0] == 0
+    assert audio.decode(output).seconds > 0.1
+    assert VoicePrompt.load(saved, SPEC.prompt).coarse_matches_fine
+    code, _, err = run("say", "Hi.", "--voice", "v2/nobody", "-o", output)
+    assert code == 3
+    assert "v2/en_speaker_0" in err

@@ -1,0 +1,52 @@
+"""A stand-in for Bark that hums, for the tests of everything above the engine."""
+
+import numpy as np
+
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import Generated, GenerationOptions
+from cloning.loaded import LoadedModels
+from cloning.models import ModelChoice
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.voicebox import Voicebox
+from cloning.watch import Watch
+
+SPEC = BarkSpec.from_configs({}, {})
+
+
+class ToneEngine:
+    """A SpeechEngine that hums for as long as the text takes, and remembers what it was asked."""
+
+    spec = SPEC
+
+    def __init__(self, silent_takes: int = 0) -> None:
+        self.asked: list[tuple[str, VoicePrompt | None, GenerationOptions]] = []
+        self._silent_takes = silent_takes
+
+    def count_text_tokens(self, text: str) -> int:
+        return len(text.replace("\u200b", "").split())
+
+    def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
+        self.asked.append((text, history, options))
+        return np.arange(min(80, options.max_semantic_tokens or 80))
+
+    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+        self.asked.append((text, history, options))
+        watch.report("humming", 0.5)
+        tokens = min(len(text) * 2, options.max_semantic_tokens or 768)
+        frames = SPEC.frames(tokens)
+        random = np.random.default_rng(options.seed)
+        fine = random.integers(0, 1024, (8, frames))
+        samples = random.normal(0, 0.1, frames * 320).astype(np.float32)
+        if len(self.asked) <= self._silent_takes:
+            samples[:] = 0
+        return Generated(VoicePrompt(random.integers(0, 10_000, tokens), fine[:2], fine), samples)
+
+
+def voicebox(engine: ToneEngine) -> Voicebox:
+    models = LoadedModels(ModelChoice(device="cpu"))
+    models.engine = engine
+    return Voicebox(models)
+
+
+def a_voice() -> VoicePrompt:
+    return VoicePrompt(np.arange(100), np.zeros((2, 150), np.int64), np.zeros((8, 150), np.int64))
