@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cloning.libraries import transformers
@@ -44,19 +43,23 @@ _SHOWN_KEYS = 5
 _Model = TypeVar("_Model", bound=transformers.PreTrainedModel)
 
 
-def load_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from `.safetensors`, or from a torch file by any other ending. Tensors stay on the CPU.
+def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """Read a state dict from `.safetensors`, or from a torch file by any other ending; of it, what `prefix` begins.
+
+    Tensors stay on the CPU. Other parts of a large file are not read into memory.
 
     Raises Unavailable if the file is missing, damaged, holds anything but tensors, or would run code.
     """
-    body = read_file(path)
-    if not isinstance(body, Mapping) or not all(isinstance(value, Tensor) for value in body.values()):
+    body = read_file(path, prefix)
+    if not isinstance(body, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in body.items()
+    ):
         raise Unavailable(f"The file {path} does not hold a model's weights; take the published file.")
-    return dict(body)
+    return {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
 
 
-def read_file(path: Path) -> Any:
-    """What a weight file holds. Torch's zip files are mapped into memory, so that a part costs no more than that part.
+def read_file(path: Path, prefix: str = "") -> Any:
+    """What a weight file holds; of safetensors, what `prefix` begins. Torch's zip files are mapped, not read.
 
     Raises Unavailable if the file is missing, damaged, or would run code.
     """
@@ -64,7 +67,8 @@ def read_file(path: Path) -> Any:
         raise Unavailable(f"The model file {path} is missing; download the model again.")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            with safe_open(path, framework="pt") as archive:
+                return {name: archive.get_tensor(name) for name in archive.keys() if name.startswith(prefix)}  # noqa: SIM118  # no mapping
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except _READ_FAULTS as fault:
         raise Unavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
@@ -94,9 +98,9 @@ def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
     """
     path = weight_file(directory)
     files = _shards(path, prefix) if path.name.endswith(".index.json") else [path]
-    part = {}
+    part: dict[str, Tensor] = {}
     for file in files:
-        part.update({name: tensor for name, tensor in load_state(file).items() if name.startswith(prefix)})
+        part.update(load_state(file, prefix))
     return path, {name.removeprefix(prefix): tensor for name, tensor in part.items()}
 
 

@@ -45,13 +45,12 @@ def test_the_files_are_those_of_the_checksums() -> None:
 
 
 def test_the_script_makes_the_same_model_again(tmp_path: Path, bark: Any) -> None:
-    """The same weights up to rounding: sums differ in the last bits between processors."""
+    """The same files, and the same weights where no sum is rounded: the codec's may differ between processors."""
     write_model(tmp_path)
 
     again = load_bark(tmp_path / "bark", torch.float32, CPU).state_dict()
     assert all(
-        torch.allclose(tensor, again[name], atol=2e-2, rtol=1e-2)
-        for name, tensor in bark.semantic.state_dict(prefix="semantic.").items()
+        torch.allclose(tensor, again[name]) for name, tensor in bark.state_dict().items() if "codec_model" not in name
     )
     assert again.keys() == bark.state_dict().keys()
     names = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
