@@ -8,7 +8,8 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 from simcord.components import walk_components
 
-from storage.records import Visibility, VoiceRecord
+from cogs.options import MAX_CHOICES
+from storage.records import JobRecord, Visibility, VoiceRecord
 from studio.house import Studio
 from studio.values import Actor
 from tests.fakes import prompt_bytes
@@ -78,3 +79,25 @@ def second_server(env: simcord.Env) -> tuple[GuildHandle, ChannelHandle, MemberA
     guild = env.create_guild("The Attic")
     role = guild.create_role("Keepers", permissions=discord.Permissions(manage_guild=True))
     return guild, guild.create_text_channel("attic"), guild.add_member(env.create_user("ana"), roles=[role])
+
+
+async def names(studio: Studio, guild: GuildHandle) -> list[str]:
+    """The names of all voices of a server, those being made too."""
+    voices, _ = await studio.storage.voices.list(guild.id, None, ready_only=False)
+    return [voice.name for voice in voices]
+
+
+async def offered(channel: ChannelHandle, actor: MemberActor, command: str, typed: str = "") -> list[str]:
+    """The names that a command of /voices offers while its option `voice` is typed."""
+    choices = await actor.autocomplete(channel, f"voices {command}", "voice", typed)
+    assert len(choices) <= MAX_CHOICES
+    return [choice["name"] for choice in choices]
+
+
+async def say(
+    studio: Studio, channel: ChannelHandle, member: MemberActor, text: str, *, private: bool = False
+) -> JobRecord:
+    """Ask for a line of speech; the job."""
+    await member.slash(channel, "say", text=text, voice="s:v2/en_speaker_0", private=private)
+    jobs = await studio.storage.jobs.of_member(member.guild.id, member.id)
+    return next(job for job in jobs if job.order["text"] == text)

@@ -1,3 +1,5 @@
+"""Lists with pages: buttons, search, and what happens after a restart."""
+
 import asyncio
 from collections.abc import Awaitable, Callable
 
@@ -142,14 +144,17 @@ async def test_a_list_that_is_not_offered_any_more_says_so(
     assert "no longer offered" in refusal.content
 
 
+@pytest.mark.parametrize(("status", "code"), [(500, 0), (429, 0), (401, 50027), (404, 10015), (400, 50035)])
 async def test_discord_in_trouble_while_leafing(
-    library: None, env: simcord.Env, channel: ChannelHandle, member: MemberActor
+    status: int, code: int, library: None, env: simcord.Env, channel: ChannelHandle, member: MemberActor
 ) -> None:
     first = shown(await member.slash(channel, "voices list"))
-    env.inject_error("PATCH", "/webhooks/*/messages/@original", status=400, message="no")
-    refusal = followed(await member.click(first, label="Next"))
-    assert "something went wrong on my side" in refusal.content
+    env.inject_error("PATCH", "/webhooks/*/messages/@original", status=status, code=code, times=None)
+    pressed = await member.click(first, label="Next")
     assert "page 1 of 3" in text_of(first)
+    for refusal in pressed.followups:
+        assert refusal.ephemeral
+        assert "Sorry" in refusal.content or "Discord is having trouble" in refusal.content
 
 
 async def test_every_page_shows_only_this_server(

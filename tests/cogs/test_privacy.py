@@ -1,3 +1,5 @@
+"""/privacy: what is kept is shown, handed over, and deleted."""
+
 import io
 import json
 import zipfile
@@ -13,7 +15,7 @@ from cogs.client import Barkeep
 from storage.records import JobState, NewVoice, VoiceModels
 from studio.house import Studio
 from tests.cogs.conftest import Clone
-from tests.cogs.library import ROOMY, actor_in, add_voice, followed, labels_of, second_server, shown, text_of
+from tests.cogs.library import ROOMY, actor_in, add_voice, followed, labels_of, names, second_server, shown, text_of
 from tests.fakes import FakeExecutor
 
 Restart = Callable[[], Awaitable[Barkeep]]
@@ -24,11 +26,6 @@ async def heard_in(studio: Studio, guild: GuildHandle, owner: MemberActor, speak
     new = NewVoice(guild.id, owner.id, speaker.id, name, "en")
     models = VoiceModels("tiny", "tiny", "tiny")
     await studio.storage.voices.add(new, models, has_clip=False, member_limit=ROOMY, guild_limit=ROOMY)
-
-
-async def names(studio: Studio, guild_id: int) -> list[str]:
-    voices, _ = await studio.storage.voices.list(guild_id, None, ready_only=False)
-    return [voice.name for voice in voices]
 
 
 async def test_a_newcomer_has_nothing_here(channel: ChannelHandle, member: MemberActor) -> None:
@@ -122,11 +119,11 @@ async def test_forgetting_asks_first_and_then_leaves_nothing(
     assert question.ephemeral
     for words in ("Ada, Otto by Mira", "Mira by Otto", "texts: 2", "your consent"):
         assert words in text_of(question)
-    assert await names(studio, guild.id) == ["Ada", "Mira by Otto", "Otto", "Otto by Mira"]
+    assert await names(studio, guild) == ["Ada", "Mira by Otto", "Otto", "Otto by Mira"]
     bot = await restart()
     done = shown(await member.click(question, label="Delete everything"))
     assert done.content.startswith("Done: 3 voices and 2 jobs were deleted")
-    assert await names(bot.studio, guild.id) == ["Otto"]
+    assert await names(bot.studio, guild) == ["Otto"]
     assert await bot.studio.storage.consents.get(guild.id, member.id) is None
     assert await bot.studio.storage.jobs.of_member(guild.id, member.id, states=tuple(JobState)) == []
     assert "Voices you own: none" in text_of(shown(await member.slash(channel, "privacy show")))
@@ -138,7 +135,7 @@ async def test_one_can_think_better_of_it(
     await clone("Ada")
     question = shown(await member.slash(channel, "privacy forget"))
     assert shown(await member.click(question, label="Cancel")).content == "Nothing was changed."
-    assert await names(studio, guild.id) == ["Ada"]
+    assert await names(studio, guild) == ["Ada"]
 
 
 async def test_a_block_outlives_forgetting(
@@ -165,7 +162,7 @@ async def test_withdrawing_consent_takes_every_voice_of_oneself(
     assert "Ada, Mira by Otto." in text_of(question)
     done = shown(await member.click(question, label="Withdraw it"))
     assert "2 voices in which you are heard" in done.content
-    assert await names(studio, guild.id) == ["Otto by Mira"]
+    assert await names(studio, guild) == ["Otto by Mira"]
     assert await studio.clones.needs_consent(actor_in(channel, member))
 
 
@@ -185,8 +182,8 @@ async def test_another_server_is_not_touched_and_not_shown(
     question = shown(await member.slash(channel, "privacy forget"))
     assert "There" not in text_of(question)
     await member.click(question, label="Delete everything")
-    assert await names(studio, guild.id) == []
-    assert await names(studio, attic.id) == ["There"]
+    assert await names(studio, guild) == []
+    assert await names(studio, attic) == ["There"]
     assert await studio.storage.consents.get(attic.id, there.id) is not None
 
 
@@ -197,4 +194,4 @@ async def test_discord_in_trouble_keeps_the_data(
     question = shown(await member.slash(channel, "privacy forget"))
     env.inject_error("POST", "/interactions/*/callback", status=401, code=50027)
     await member.click(question, label="Delete everything")
-    assert await names(studio, guild.id) == ["Ada"]
+    assert await names(studio, guild) == ["Ada"]

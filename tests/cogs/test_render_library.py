@@ -1,3 +1,5 @@
+"""The library and the records about a member as embeds."""
+
 from dataclasses import replace
 from datetime import UTC, datetime
 
