@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import JobRow
 from storage.records import JobKind, JobState, Usage
+
+TIMED_JOBS = 1000
+"""The medians are taken over this many of the latest jobs: more would not change them, only take longer."""
 
 _SUCCEEDED = (JobState.READY, JobState.DELIVERED)
 
@@ -21,29 +24,30 @@ async def usage(session: AsyncSession, guild_id: int, since: datetime, member_id
     many each member had accepted. Waiting is the time from acceptance to the (last) start, work that from there to
     success; both are medians in seconds, None where there is nothing to measure.
     """
-    columns = (
-        JobRow.kind,
-        JobRow.state,
-        JobRow.member_id,
-        JobRow.audio_seconds,
-        JobRow.created_at,
-        JobRow.started_at,
-        JobRow.finished_at,
-    )
     wanted = [JobRow.guild_id == guild_id, JobRow.created_at >= since]
     if member_id is not None:
         wanted.append(JobRow.member_id == member_id)
-    jobs = (await session.execute(select(*columns).where(*wanted))).all()
-    succeeded = [job for job in jobs if job.state in _SUCCEEDED]
-    kinds = Counter(job.kind for job in jobs)
+    groups = (JobRow.kind, JobRow.state, JobRow.member_id)
+    totals = select(*groups, func.count(), func.sum(JobRow.audio_seconds)).where(*wanted).group_by(*groups)
+    kinds: Counter[JobKind] = Counter()
+    states: Counter[JobState] = Counter()
+    members: Counter[int] = Counter()
+    audio_seconds = 0.0
+    for kind, state, member, jobs, seconds in await session.execute(totals):
+        kinds[kind] += jobs
+        states[state] += jobs
+        members[member] += jobs
+        audio_seconds += seconds if state in _SUCCEEDED else 0.0
+    times = select(JobRow.state, JobRow.created_at, JobRow.started_at, JobRow.finished_at).where(*wanted)
+    timed = (await session.execute(times.order_by(JobRow.created_at.desc()).limit(TIMED_JOBS))).all()
     return Usage(
         clones=kinds[JobKind.CLONE],
         speeches=kinds[JobKind.SPEECH],
-        failed=sum(job.state == JobState.FAILED for job in jobs),
-        audio_seconds=sum(job.audio_seconds for job in succeeded),
-        wait_seconds_median=_median((job.created_at, job.started_at) for job in jobs),
-        work_seconds_median=_median((job.started_at, job.finished_at) for job in succeeded),
-        by_member=dict(Counter(job.member_id for job in jobs)),
+        failed=states[JobState.FAILED],
+        audio_seconds=audio_seconds,
+        wait_seconds_median=_median((job.created_at, job.started_at) for job in timed),
+        work_seconds_median=_median((job.started_at, job.finished_at) for job in timed if job.state in _SUCCEEDED),
+        by_member=dict(members),
     )
 
 

@@ -42,3 +42,13 @@ async def test_medians_of_waiting_and_work(storage: Storage, clock: Clock, waits
         await storage.jobs.ready(job.id, {"seconds": 1.0})
     used = await storage.jobs.usage(GUILD, NOON)
     assert (used.wait_seconds_median, used.work_seconds_median) == (median, median * 2)
+
+
+async def test_medians_are_of_the_latest_jobs(storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.usage.TIMED_JOBS", 2)
+    for wait in (100, 1, 3):
+        job = await speech_in(storage, JobState.QUEUED)
+        clock.advance(seconds=wait)
+        await storage.jobs.claim(job.id, "bot", LEASE)
+    used = await storage.jobs.usage(GUILD, NOON)
+    assert (used.speeches, used.wait_seconds_median) == (3, 2.0)
