@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ FLAGS = (
 WIDTH, HEIGHT = 1280, 900
 PATIENCE = 15_000
 """Milliseconds that an answer of the page may take on a busy machine."""
+PICTURES_ARE_THERE = "[...document.images].every(image => image.complete && image.naturalWidth)"
 WORK = 90_000
 """Milliseconds that a job of the speech worker may take there."""
 
@@ -35,6 +36,8 @@ class Tab:
     def shot(self, name: str) -> None:
         """Keep a picture under shots/, outside of git."""
         SHOTS.mkdir(exist_ok=True)
+        with suppress(Error):  # a slow picture is no reason to have none
+            self.page.wait_for_function(PICTURES_ARE_THERE, timeout=PATIENCE)
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
     def look_as(self, name: str) -> None:
