@@ -122,7 +122,8 @@ class CloneDesk:
         try:
             request = await self._storage.consents.answer(request_id, member_id, ConsentState.ALLOWED)
         except Conflict:
-            await self._dispatcher.cancel(receipt.job.id)
+            if (await self._storage.consents.get_request(request_id)).state is not ConsentState.ALLOWED:
+                await self._dispatcher.cancel(receipt.job.id)  # The no came first.
             raise
         await self._storage.audit.write(
             request.guild_id, member_id, "consent.allow", str(request.requester_id), clone_of(request.order).name

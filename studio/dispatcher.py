@@ -7,7 +7,7 @@ there is work, so that an idle bot has nothing parked. Knows nothing of Discord,
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,20 +16,19 @@ from cloning.protocol import Cloned, Event, Executor, Failed, Lost, Progress, Re
 from errors import BarkeepError, Unavailable
 from storage.database import Storage
 from storage.records import JobRecord
-from studio import metrics, queue
+from studio import metrics
 from studio.answers import Answers
 from studio.completion import UNKNOWN, Completion
 from studio.news import News
 from studio.ownership import is_abandoned, new_owner
 from studio.requests import request_for
 from studio.values import Update
+from studio.waiting import WaitingLine
 
 ATTEMPTS = 2
 """How often a job is begun: once more after its worker was lost."""
 LEASE = timedelta(seconds=90)
 """How long a job belongs to a process that says nothing. Upkeep renews it every 30 s."""
-TOLD_POSITIONS = 25
-"""How many of those who wait are told when the queue moves."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class _Active:
     job: JobRecord
     renewed: datetime
     submitted: bool = False
-    cancelled: bool = False
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Dispatcher:
@@ -68,8 +67,7 @@ class Dispatcher:
         self._owner = new_owner()
         self._events = executor.events()
         self._active: dict[str, _Active] = {}
-        self._served = queue.Served()
-        self._told: dict[str, int] = {}
+        self._line = WaitingLine(news)
         self._awake = False
         self._closing = False
         self._filler: asyncio.Task[None] | None = None
@@ -88,7 +86,7 @@ class Dispatcher:
 
     async def positions(self) -> dict[str, int]:
         """Job id -> place for every queued job: 0 starts now, 1 is next."""
-        return self._places(await self._storage.jobs.queued())
+        return self._line.places(await self._storage.jobs.queued(), self._running(), self._executor.capacity)
 
     async def position(self, job: JobRecord) -> int:
         """The place of one job; 0 when it no longer waits."""
@@ -100,7 +98,7 @@ class Dispatcher:
         if job is None:
             return None
         if (active := self._active.get(job_id)) is not None:
-            active.cancelled = True
+            active.cancelled.set()
             if active.submitted:
                 await self._executor.cancel(job_id)
         await self._completion.cancelled(job)
@@ -140,9 +138,9 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._news.close()
         await self._answers.close()
-        for active in self._active.values():
-            await self._storage.jobs.requeue(active.job.id, refund_attempt=True)
-            await self._storage.files.drop_staging(active.job.id)
+        for job in self._running():
+            await self._storage.jobs.requeue(job.id, refund_attempt=True)
+            await self._storage.files.drop_staging(job.id)
         self._active.clear()
 
     async def _fill_until_quiet(self) -> None:
@@ -162,18 +160,16 @@ class Dispatcher:
             claimed = await self._claim_first(queued)
             if claimed is None:
                 break
-            self._served.note(claimed)
+            self._line.served(claimed)
             with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
                 await self._begin(claimed)
         waiting = await self._storage.jobs.queued()
-        if not waiting:
-            self._served.forget()
-        self._tell_positions(waiting)
+        self._line.tell(waiting, self._running(), self._executor.capacity)
         self._measure(len(waiting))
 
     async def _claim_first(self, queued: list[JobRecord]) -> JobRecord | None:
         """Claim the job whose turn it is; one that somebody else took or cancelled is passed over."""
-        for job in self._ordered(queued):
+        for job in self._line.order(queued, self._running()):
             claimed = await self._storage.jobs.claim(job.id, self._owner, LEASE)
             if claimed is not None:
                 metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(
@@ -200,12 +196,12 @@ class Dispatcher:
 
     async def _submit(self, active: _Active, request: Request) -> None:
         """Hand the job to the worker, unless somebody cancelled it in between."""
-        if active.cancelled:
+        if active.cancelled.is_set():
             await self._storage.files.drop_staging(active.job.id)
             return
         await self._executor.submit(request)
         active.submitted = True
-        if active.cancelled:
+        if active.cancelled.is_set():
             await self._executor.cancel(active.job.id)
         _log.info("job_begun", kind=active.job.kind.value, attempt=active.job.attempts)
         if self._listener is None:
@@ -227,7 +223,7 @@ class Dispatcher:
     async def _lose_all(self, reason: str) -> None:
         """The events ended although there were jobs."""
         self._events = self._executor.events()
-        jobs = [active.job for active in self._active.values()]
+        jobs = self._running()
         self._active.clear()
         for job in jobs:
             await self._lost(job, f"The worker's events ended: {reason}.")
@@ -320,26 +316,11 @@ class Dispatcher:
 
     async def _end(self, job: JobRecord) -> None:
         """The job has ended: no more news, then the answer."""
-        self._told.pop(job.id, None)
         await self._news.stop(job.id)
         self._answers.begin(job)
 
-    def _ordered(self, queued: list[JobRecord]) -> list[JobRecord]:
-        return queue.order(queued, [active.job for active in self._active.values()], self._served)
-
-    def _places(self, queued: list[JobRecord]) -> dict[str, int]:
-        ordered = self._ordered(queued)
-        free = self._executor.capacity - len(self._active)
-        return {job.id: queue.position(job.id, ordered, free) for job in ordered}
-
-    def _tell_positions(self, queued: list[JobRecord]) -> None:
-        """Tell those near the front whose place has changed."""
-        places = self._places(queued)
-        jobs = {job.id: job for job in queued}
-        for job_id, place in list(places.items())[:TOLD_POSITIONS]:
-            if self._told.get(job_id) != place:
-                self._news.tell(jobs[job_id], Update(position=place))
-        self._told = places
+    def _running(self) -> list[JobRecord]:
+        return [active.job for active in self._active.values()]
 
     def _measure(self, queued: int) -> None:
         health = self._executor.health()

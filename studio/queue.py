@@ -15,7 +15,7 @@ _NEVER = -1
 
 @dataclass(slots=True)
 class Served:
-    """When each server and member was last served, as a count of jobs served. Kept only while somebody waits."""
+    """When each server and member was last served, as a count of jobs served. Kept only while there is work."""
 
     guilds: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Served:
         self.members[job.guild_id, job.member_id] = self.count
 
     def forget(self) -> None:
-        """Nobody waits: everybody is equal again."""
+        """All is done: everybody is equal again."""
         self.guilds.clear()
         self.members.clear()
         self.count = 0

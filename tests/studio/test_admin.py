@@ -1,0 +1,184 @@
+"""What moderators see and decide."""
+
+import inspect
+
+import pytest
+
+from errors import Conflict, InvalidInput, NotAllowed, NotFound
+from storage.records import JobState
+from studio.admin import RANGES, AdminDesk
+from studio.values import CloneOrder
+from tests.fakes import sound_bytes
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, person
+
+OTHER_MOD = person(3, guild_id=901, moderator=True)
+
+
+async def test_every_method_refuses_members(house: House) -> None:
+    arguments = {
+        "query": "",
+        "number": 1,
+        "typed": "Ann",
+        "member_id": BOB.member_id,
+        "reason": "",
+        "job_id": "x",
+        "days": 7,
+    }
+    tried = []
+    for name, method in inspect.getmembers(house.studio.admin, inspect.iscoroutinefunction):
+        parameters = inspect.signature(method).parameters
+        if name.startswith("_") or "actor" not in parameters:
+            continue
+        given = {key: arguments[key] for key in parameters if key in arguments}
+        with pytest.raises(NotAllowed, match="moderators"):
+            await method(ANN, **given)
+        tried.append(name)
+    assert len(tried) == 12
+    assert isinstance(house.studio.admin, AdminDesk)
+
+
+async def test_settings_are_kept_checked_and_audited(house: House) -> None:
+    admin = house.studio.admin
+    changed = await admin.change(MOD, text_length=200, clone_role_ids=[7, 8], channel_ids={4})
+    assert (changed.text_length, changed.clone_role_ids) == (200, frozenset({7, 8}))
+    assert await admin.settings(MOD) == changed
+    assert (await admin.settings(OTHER_MOD)).text_length != 200
+    lines = (await admin.audit(MOD, 1)).entries
+    assert {(line.target, line.detail) for line in lines} == {
+        ("text_length", "1000 to 200"),
+        ("clone_role_ids", "everybody to 7, 8"),
+        ("channel_ids", "everybody to 4"),
+    }
+    await admin.change(MOD, text_length=200)
+    assert (await admin.audit(MOD, 1)).total == 3
+
+
+@pytest.mark.parametrize(("name", "span"), RANGES.items())
+async def test_numbers_outside_their_range_change_nothing(house: House, name: str, span: tuple[int, int]) -> None:
+    before = await house.studio.admin.settings(MOD)
+    for value in (span[0] - 1, span[1] + 1, True, "5", 1.5):
+        with pytest.raises(InvalidInput, match="whole number"):
+            await house.studio.admin.change(MOD, **{name: value})
+    for unknown in ("guild_id", "nonsense"):
+        with pytest.raises(InvalidInput, match="no setting"):
+            await house.studio.admin.change(MOD, **{unknown: 5})
+    assert await house.studio.admin.settings(MOD) == before
+    for value in span:
+        assert getattr(await house.studio.admin.change(MOD, **{name: value}), name) == value
+
+
+async def test_moderators_see_and_remove_private_voices_of_their_server(house: House) -> None:
+    await house.voice(name="Ann")
+    await house.voice(BOB, "Bob")
+    page = await house.studio.admin.voices(MOD, "", 1)
+    assert [voice.name for voice in page.voices] == ["Ann", "Bob"]
+    assert (await house.studio.admin.voices(OTHER_MOD, "", 1)).total == 0
+    with pytest.raises(NotFound):
+        await house.studio.admin.remove_voice(OTHER_MOD, "Ann")
+    await house.studio.admin.remove_voice(MOD, page.voices[0].key)
+    assert [voice.name for voice in (await house.studio.admin.voices(MOD, "", 1)).voices] == ["Bob"]
+
+
+async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(house: House) -> None:
+    house.executor.hold()
+    running, waiting = await house.say("one"), await house.say("two")
+    await house.reaches(running.job.id, JobState.RUNNING)
+    blocked = await house.studio.admin.block(MOD, ANN.member_id, "  rude\nwords ")
+    assert (blocked.block_reason, blocked.blocked_by) == ("rude words", MOD.member_id)
+    for receipt in (running, waiting):
+        assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
+    with pytest.raises(NotAllowed, match="blocked"):
+        await house.say()
+    assert [member.member_id for member in await house.studio.admin.blocked(MOD)] == [ANN.member_id]
+    assert await house.studio.admin.blocked(OTHER_MOD) == []
+    await house.studio.admin.unblock(MOD, ANN.member_id)
+    with pytest.raises(NotFound, match="not blocked"):
+        await house.studio.admin.unblock(MOD, ANN.member_id)
+    for member_id, reason in ((MOD.member_id, ""), (ANN.member_id, "x" * 201)):
+        with pytest.raises(InvalidInput):
+            await house.studio.admin.block(MOD, member_id, reason)
+    assert "rude" not in str((await house.studio.admin.audit(MOD, 1)).entries)
+
+
+async def test_the_queue_shows_this_server_in_order_and_can_be_cancelled(house: House) -> None:
+    house.courier.reachable = False
+    undelivered = await house.say("kept")
+    await house.reaches(undelivered.job.id, JobState.READY)
+    house.courier.reachable = True
+    release = house.executor.hold()
+    running, waiting = await house.say("one"), await house.say("two")
+    await house.reaches(running.job.id, JobState.RUNNING)
+    elsewhere = await house.say("three", actor=STRANGER)
+    queue = await house.studio.admin.queue(MOD)
+    assert [(entry.job.id, entry.position) for entry in queue] == [
+        (running.job.id, 0),
+        (waiting.job.id, 2),
+        (undelivered.job.id, None),
+    ]
+    with pytest.raises(NotFound):
+        await house.studio.admin.cancel(MOD, elsewhere.job.id)
+    await house.studio.admin.cancel(MOD, waiting.job.id)
+    with pytest.raises(Conflict):
+        await house.studio.admin.cancel(MOD, waiting.job.id)
+    release()
+    for receipt in (running, waiting, elsewhere):
+        await house.ended(receipt.job.id)
+
+
+async def test_the_audit_log_has_pages_newest_first(house: House) -> None:
+    for number in range(11):
+        await house.storage.audit.write(GUILD, MOD.member_id, f"action {number}")
+    first, second = await house.studio.admin.audit(MOD, 1), await house.studio.admin.audit(MOD, 99)
+    assert (first.entries[0].action, len(first.entries), first.pages, first.total) == ("action 10", 10, 2, 11)
+    assert ([entry.action for entry in second.entries], second.number) == (["action 0"], 2)
+    assert (await house.studio.admin.audit(OTHER_MOD, 1)).total == 0
+
+
+async def test_stats_tell_use_and_the_worker(house: House) -> None:
+    await house.voice()
+    await house.ended((await house.say(actor=BOB)).job.id)
+    stats = await house.studio.admin.stats(MOD, 7)
+    assert (stats.usage.clones, stats.usage.speeches, stats.usage.audio_seconds, stats.voices) == (1, 1, 1.0, 1)
+    assert (stats.queued, stats.running, stats.days) == (0, 0, 7)
+    assert stats.worker.ready is not None
+    assert (await house.studio.admin.stats(OTHER_MOD, 7)).usage.clones == 0
+    for days in (0, 4000):
+        with pytest.raises(InvalidInput):
+            await house.studio.admin.stats(MOD, days)
+
+
+async def test_purge_by_age_or_by_member(house: House) -> None:
+    house.courier.reachable = False
+    old = await house.say("old")
+    await house.reaches(old.job.id, JobState.READY)
+    house.clock.move(days=10)
+    house.courier.reachable = True
+    await house.ended((await house.say("new")).job.id)
+    key = await house.voice()
+    assert (await house.studio.admin.purge(OTHER_MOD, older_than_days=0)).jobs == 0
+    assert (await house.studio.admin.purge(MOD, older_than_days=5)).jobs == 1
+    with pytest.raises(NotFound):
+        await house.storage.jobs.get(old.job.id)
+    assert not [name for name in house.files() if name.startswith("results")]
+    erased = await house.studio.admin.purge(MOD, member_id=ANN.member_id)
+    assert (erased.voices, erased.jobs) == (1, 2)
+    with pytest.raises(NotFound):
+        await house.studio.library.info(ANN, key)
+    for wrong in ({}, {"older_than_days": 1, "member_id": 2}):
+        with pytest.raises(InvalidInput):
+            await house.studio.admin.purge(MOD, **wrong)
+
+
+async def test_a_server_that_removed_the_bot_leaves_nothing(house: House) -> None:
+    await house.voice()
+    await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    await house.studio.clones.attest(STRANGER)
+    other = await house.voice(STRANGER, "Elsewhere")
+    release = house.executor.hold()
+    await house.say("running")
+    await house.clone(name="Another")
+    await house.studio.admin.guild_removed(GUILD)
+    release()
+    await house.ended((await house.say("still works", actor=STRANGER, voice=other)).job.id)
+    assert await house.storage.guilds.all_ids() == [901]
+    assert {name.split("/")[1] for name in house.files()} == {f"901-{other[2:]}"}

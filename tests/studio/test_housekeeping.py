@@ -1,0 +1,51 @@
+"""What time takes away."""
+
+import pytest
+
+from errors import NotFound
+from storage.records import JobState
+from tests.studio.conftest import GUILD, MOD, STRANGER, House, person, until
+
+
+async def test_texts_and_recordings_go_after_each_servers_retention(house: House) -> None:
+    await house.studio.upkeep()
+    await house.studio.admin.change(MOD, retention_days=3)
+    await house.studio.admin.change(person(3, guild_id=901, moderator=True), retention_days=10)
+    house.courier.reachable = False
+    here, there = await house.say("here"), await house.say("there", actor=STRANGER)
+    for receipt in (here, there):
+        await house.reaches(receipt.job.id, JobState.READY)
+    await until(lambda: not house.tasks(), "idle")
+    key = await house.clone()
+    await house.reaches(key.job.id, JobState.READY)
+    house.clock.move(days=2)
+    await house.studio.upkeep()
+    assert (await house.storage.jobs.get(here.job.id)).state is JobState.READY
+    house.clock.move(days=1, minutes=1)
+    await house.studio.upkeep()
+    with pytest.raises(NotFound):
+        await house.storage.jobs.get(here.job.id)
+    assert [name for name in house.files() if name.startswith("results")] == [f"results/{there.job.id}.ogg"]
+    assert await house.storage.voices.find(GUILD, "Ann") is not None
+
+
+async def test_retention_is_looked_at_once_an_hour(house: House) -> None:
+    await house.studio.upkeep()
+    await house.studio.admin.change(MOD, retention_days=0)
+    await house.ended((await house.say()).job.id)
+    house.clock.move(minutes=59)
+    await house.studio.upkeep()
+    assert len(await house.storage.jobs.of_member(GUILD, 1)) == 1
+    house.clock.move(minutes=2)
+    await house.studio.upkeep()
+    assert await house.storage.jobs.of_member(GUILD, 1) == []
+
+
+async def test_the_audit_log_keeps_a_year(house: House) -> None:
+    await house.storage.audit.write(GUILD, 1, "old")
+    house.clock.move(days=364)
+    await house.studio.upkeep()
+    assert (await house.studio.admin.audit(MOD, 1)).total == 1
+    house.clock.move(days=2)
+    await house.studio.upkeep()
+    assert (await house.studio.admin.audit(MOD, 1)).total == 0

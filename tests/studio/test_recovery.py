@@ -1,0 +1,77 @@
+"""Restarts and crashes: no accepted job is lost, and none is answered twice."""
+
+from datetime import timedelta
+
+import pytest
+
+from storage.records import JobState
+from studio.dispatcher import LEASE
+from tests.studio.conftest import BOB, House, until
+
+
+async def test_a_restart_resumes_what_runs_and_what_waits(house: House) -> None:
+    house.executor.hold()
+    running, waiting = await house.clone(), await house.say("later", actor=BOB)
+    await house.reaches(running.job.id, JobState.RUNNING)
+    await house.restart()
+    one, two = await house.ended(running.job.id), await house.ended(waiting.job.id)
+    assert (one.state, one.attempts) == (JobState.DELIVERED, 1)
+    assert two.state is JobState.DELIVERED
+    assert len(house.courier.delivered) == 2
+
+
+async def test_a_killed_process_loses_no_job(house: House) -> None:
+    """Nothing is closed: the job stays running in the name of a process that is gone."""
+    house.executor.hold()
+    receipt = await house.clone()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    await house.kill()
+    await house.open()
+    await house.studio.start()
+    job = await house.ended(receipt.job.id)
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
+
+
+async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(house: House) -> None:
+    house.executor.hold()
+    first = await house.say("in the way")
+    await house.reaches(first.job.id, JobState.RUNNING)
+    other = await house.say("elsewhere")
+    assert await house.storage.jobs.claim(other.job.id, "elsewhere/1/ab", LEASE) is not None
+    await house.studio.upkeep()
+    assert (await house.storage.jobs.get(other.job.id)).state is JobState.RUNNING
+    house.clock.now += LEASE + timedelta(seconds=1)
+    await house.studio.upkeep()
+    assert (await house.storage.jobs.get(other.job.id)).state is JobState.QUEUED
+    own = await house.storage.jobs.get(first.job.id)
+    assert own.state is JobState.RUNNING
+    assert own.lease_until == house.clock() + LEASE
+
+
+@pytest.mark.parametrize("step", ["make_ready", "ready"])
+async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The process dies before the voice's row, or before the job's: the next one ends with one voice and one answer."""
+    repository = house.storage.voices if step == "make_ready" else house.storage.jobs
+    release = house.executor.hold()
+    receipt = await house.clone()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    died: list[bool] = []
+
+    async def die(*_: object, **__: object) -> None:
+        died.append(True)
+        await until(lambda: False, "the end of the process")
+
+    monkeypatch.setattr(repository, step, die)
+    release()
+    await until(lambda: bool(died), step)
+    await house.kill()
+    monkeypatch.undo()
+    await house.open()
+    await house.studio.start()
+    job = await house.ended(receipt.job.id)
+    assert job.state is JobState.DELIVERED
+    assert len(house.courier.of(job.id)) == 1
+    assert len(house.executor.requests) == (1 if step == "make_ready" else 0)
+    assert [name.rsplit("/")[-1] for name in house.files()] == ["clip.flac", "prompt.npz"]

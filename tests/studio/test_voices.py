@@ -1,0 +1,300 @@
+"""The library: finding, showing, changing, taking away and bringing voices."""
+
+import io
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cloning.prompt import VoicePrompt
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
+from storage.records import JobState, Visibility, VoiceState
+from studio.values import Actor, CloneOrder
+from studio.voices import MAX_PROMPT_BYTES, file_name
+from tests.fakes import SPEAKERS, FakeExecutor, prompt_bytes, sound_bytes
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, person, until
+
+
+async def shared(house: House, name: str, actor: Actor = ANN) -> str:
+    key = await house.voice(actor, name)
+    await house.studio.library.share(actor, key, Visibility.EVERYONE, (), ())
+    return key
+
+
+async def test_voices_are_found_by_key_name_and_nearly(house: House) -> None:
+    key = await house.voice(name="Zoë Müller")
+    for typed in (key, f" {key} ", "Zoë Müller", "zoë müller", "zoe", "ZOE MULLER", "muller", "zoe muler"):
+        assert (await house.studio.library.resolve(ANN, typed)).key == key, typed
+    with pytest.raises(NotFound, match="Did you mean Zoë Müller"):
+        await house.studio.library.resolve(ANN, "Zoemm")
+    with pytest.raises(NotFound, match="/voices list"):
+        await house.studio.library.resolve(ANN, "qqq")
+
+
+async def test_the_exact_name_wins_over_longer_ones(house: House) -> None:
+    await house.voice(name="Ann Lee")
+    key = await house.voice(name="Ann")
+    assert (await house.studio.library.resolve(ANN, "ann")).key == key
+
+
+async def test_speakers_are_voices_that_nobody_owns(house: House) -> None:
+    library = house.studio.library
+    voice = await library.resolve(ANN, f"s:{SPEAKERS[1]}")
+    assert (voice.name, voice.record) == ("English speaker 6", None)
+    assert await library.resolve(ANN, "english speaker 6") == voice
+    with pytest.raises(NotFound):
+        await library.resolve(ANN, "s:v2/en_speaker_99")
+    with pytest.raises(InvalidInput, match="belong to the model"):
+        await library.rename(MOD, "English speaker 6", "Mine")
+    with pytest.raises(NotFound, match="no recording"):
+        await library.clip(ANN, "English speaker 6")
+
+
+async def test_before_the_models_are_loaded_a_speaker_is_taken_at_its_word(house: House) -> None:
+    house.executor.ready = None
+    assert (await house.studio.library.resolve(ANN, "s:v2/en_speaker_99")).speaker == "v2/en_speaker_99"
+    with pytest.raises(Unavailable, match="still loading"):
+        await house.studio.library.resolve(ANN, None)
+
+
+async def test_the_default_voice_is_the_choice_then_the_only_one_then_a_speaker(house: House) -> None:
+    library = house.studio.library
+    assert (await library.resolve(ANN, None)).speaker == SPEAKERS[0]
+    first = await house.voice(name="First")
+    assert (await library.resolve(ANN, " ")).key == first
+    second = await house.voice(name="Second")
+    assert (await library.resolve(ANN, None)).speaker == SPEAKERS[0]
+    chosen = await library.default(ANN, "second")
+    assert chosen is not None
+    assert (chosen.key, (await library.resolve(ANN, None)).key) == (second, second)
+    assert (await library.resolve(BOB, None)).speaker == SPEAKERS[0]
+    await library.delete(ANN, second)
+    assert (await library.resolve(ANN, None)).key == first
+
+
+async def test_a_default_voice_that_is_no_longer_shared_is_passed_over(house: House) -> None:
+    key = await shared(house, "Ann")
+    await house.studio.library.default(BOB, key)
+    await house.studio.library.share(ANN, key, Visibility.OWNER, (), ())
+    assert (await house.studio.library.resolve(BOB, None)).speaker == SPEAKERS[0]
+
+
+async def test_without_any_voice_the_way_to_one_is_told(house: House) -> None:
+    await house.studio.close()
+    house.executor = FakeExecutor(speakers=())
+    await house.open()
+    with pytest.raises(NotFound, match="/clone"):
+        await house.studio.library.resolve(ANN, None)
+    assert await house.studio.library.default(ANN, None) is None
+    for name in ("One", "Two"):
+        await house.voice(name=name)
+    with pytest.raises(NotFound, match="/voices default"):
+        await house.studio.library.resolve(ANN, None)
+
+
+async def test_a_voice_that_is_being_made_says_so_and_can_be_deleted(house: House) -> None:
+    house.executor.hold()
+    receipt = await house.clone()
+    for typed in ("Ann", f"v:{receipt.job.voice_id}"):
+        with pytest.raises(Conflict, match="still being made"):
+            await house.studio.library.resolve(ANN, typed)
+    with pytest.raises(NotFound):
+        await house.studio.library.resolve(BOB, "Ann")
+    await until(lambda: bool(house.executor.requests), "the request")
+    record = await house.studio.library.delete(ANN, "Ann")
+    assert record.state is VoiceState.CLONING
+    assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert house.files() == []
+
+
+async def test_search_offers_the_default_first_and_only_what_may_be_used(house: House) -> None:
+    await house.voice(name="Ann")
+    second = await house.voice(name="Anna")
+    await house.voice(BOB, "Andy")
+    await house.studio.library.default(ANN, second)
+    names = [voice.name for voice in await house.studio.library.search(ANN, "an")]
+    assert names[:2] == ["Anna", "Ann"]
+    assert "Andy" not in names
+    everything = await house.studio.library.search(ANN, "", limit=3)
+    assert (everything[0].name, len(everything)) == ("Anna", 3)
+    assert await house.studio.library.search(STRANGER, "anna") == []
+
+
+async def test_pages_run_through_voices_and_then_speakers(house: House) -> None:
+    for name in ("C", "A", "B"):
+        await house.voice(name=name)
+    pages = [await house.studio.library.page(ANN, "", number, size=2) for number in (1, 2, 3)]
+    names = [voice.name for page in pages for voice in page.voices]
+    assert names == ["A", "B", "C", "English speaker 0", "English speaker 6", "German speaker 1"]
+    assert [(page.number, page.pages, page.total) for page in pages] == [(1, 3, 6), (2, 3, 6), (3, 3, 6)]
+    assert (await house.studio.library.page(ANN, "", 99, size=2)).number == 3
+    assert (await house.studio.library.page(ANN, "", -1, size=2)).number == 1
+    assert [voice.name for voice in (await house.studio.library.page(ANN, "german", 1)).voices] == ["German speaker 1"]
+    empty = await house.studio.library.page(ANN, "qqq", 1)
+    assert (empty.voices, empty.number, empty.pages, empty.total) == ((), 1, 1, 0)
+
+
+async def test_only_owner_and_moderators_change_a_voice(house: House) -> None:
+    key = await shared(house, "Ann")
+    library = house.studio.library
+    for attempt in (
+        library.rename(BOB, key, "Mine"),
+        library.describe(BOB, key, "x"),
+        library.share(BOB, key, Visibility.EVERYONE, (), ()),
+        library.export(BOB, key),
+        library.delete(BOB, key),
+    ):
+        with pytest.raises(NotAllowed):
+            await attempt
+    assert (await library.rename(ANN, key, "Ann Lee")).name == "Ann Lee"
+    assert (await library.describe(MOD, key, "calm")).description == "calm"
+    await library.delete(MOD, key)
+    assert house.files() == []
+    with pytest.raises(NotFound):
+        await library.info(ANN, key)
+
+
+async def test_names_stay_unique_and_clean(house: House) -> None:
+    await house.voice(name="Ann")
+    key = await house.voice(name="Bea")
+    with pytest.raises(Conflict):
+        await house.studio.library.rename(ANN, key, "ann")
+    with pytest.raises(InvalidInput):
+        await house.studio.library.rename(ANN, key, "**x**")
+    assert (await house.studio.library.rename(ANN, key, "BEA")).name == "BEA"
+
+
+async def test_sharing_with_some_with_all_and_with_nobody(house: House) -> None:
+    library = house.studio.library
+    key = await house.voice()
+    with pytest.raises(InvalidInput, match="at least one"):
+        await library.share(ANN, key, Visibility.CHOSEN, (), ())
+    await library.share(ANN, key, Visibility.CHOSEN, [BOB.member_id], [70])
+    assert (await library.resolve(BOB, "Ann")).key == key
+    assert (await library.resolve(person(8, roles=(70,)), "Ann")).key == key
+    with pytest.raises(NotFound):
+        await library.resolve(person(8), "Ann")
+    everyone = await library.share(ANN, key, Visibility.EVERYONE, [BOB.member_id], [70])
+    assert (everyone.member_ids, everyone.role_ids) == (frozenset(), frozenset())
+    assert (await library.resolve(person(8), "Ann")).key == key
+    await library.share(ANN, key, Visibility.OWNER, (), ())
+    for typed in ("Ann", key):
+        with pytest.raises(NotFound):
+            await library.info(BOB, typed)
+
+
+async def test_who_is_heard_can_delete_a_voice_of_another_owner(house: House) -> None:
+    request = await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+    assert receipt is not None
+    await house.ended(receipt.job.id)
+    with pytest.raises(NotFound):
+        await house.studio.library.resolve(BOB, "Bobby")
+    await house.studio.library.delete(BOB, "bobby")
+    assert house.files() == []
+
+
+async def test_export_and_import_go_round(house: House) -> None:
+    library = house.studio.library
+    key = await house.voice(name="Ann & Lee")
+    name, data = await library.export(ANN, key)
+    assert name == "Ann-Lee.npz"
+    assert VoicePrompt.load(data).fine.shape[0] == 8
+    record = await library.import_(ANN, "Again", data, language="de", description="a copy")
+    assert (record.model, record.has_clip, record.language, record.speaker_id) == ("tiny", False, "de", ANN.member_id)
+    assert VoicePrompt.load((await library.export(ANN, "Again"))[1]) == VoicePrompt.load(data)
+    with pytest.raises(NotFound, match="no recording"):
+        await library.clip(ANN, "Again")
+    assert (await house.ended((await house.say(voice="Again")).job.id)).state is JobState.DELIVERED
+
+
+def _npz(semantic_prompt: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, semantic_prompt=semantic_prompt)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not a zip",
+        prompt_bytes()[:-40],
+        _npz(semantic_prompt=np.arange(5)),
+        _npz(semantic_prompt=np.array([object()])),
+        b"x" * (MAX_PROMPT_BYTES + 1),
+    ],
+    ids=["empty", "text", "cut", "one-array", "pickle", "large"],
+)
+async def test_a_bad_voice_file_is_refused_and_leaves_nothing(house: House, data: bytes) -> None:
+    await house.studio.clones.attest(ANN)
+    with pytest.raises(InvalidInput):
+        await house.studio.library.import_(ANN, "Bad", data)
+    assert await house.storage.voices.find(GUILD, "Bad") is None
+    assert house.files() == []
+
+
+async def test_an_import_needs_consent_rights_room_and_a_free_name(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = house.studio.library
+    with pytest.raises(NotAllowed, match="confirm"):
+        await library.import_(ANN, "New", prompt_bytes())
+    await house.voice(name="Ann")
+    with pytest.raises(Conflict):
+        await library.import_(ANN, "ann", prompt_bytes())
+    with pytest.raises(InvalidInput):
+        await library.import_(ANN, "New", prompt_bytes(), language="xx")
+    await house.studio.admin.change(MOD, clone_role_ids=[4])
+    with pytest.raises(NotAllowed, match="roles"):
+        await library.import_(ANN, "New", prompt_bytes())
+    await house.studio.admin.change(MOD, clone_role_ids=[], voices_per_member=1)
+    with pytest.raises(LimitReached):
+        await library.import_(ANN, "New", prompt_bytes())
+    await house.studio.admin.change(MOD, voices_per_member=5)
+
+    async def full(*_: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(house.storage.files, "put_voice_file", full)
+    with pytest.raises(Unavailable):
+        await library.import_(ANN, "New", prompt_bytes())
+    assert await house.storage.voices.find(GUILD, "New") is None
+
+
+async def test_the_clip_is_for_those_who_may_use_the_voice(house: House) -> None:
+    key = await house.voice()
+    path = await house.studio.library.clip(ANN, key)
+    assert path.read_bytes().startswith(b"fLaC")
+    with pytest.raises(NotFound):
+        await house.studio.library.clip(BOB, key)
+    await house.storage.files.drop_voice(GUILD, int(key[2:]))
+    with pytest.raises(NotFound, match="is gone"):
+        await house.studio.library.clip(ANN, key)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["v:0", "v:99999999999999999999", "s:", "s:../../etc/passwd", "v:-1", "%", "_", "' or 1", "\x00", "x" * 500],
+)
+async def test_whatever_is_typed_is_safe(house: House, typed: str) -> None:
+    with pytest.raises(BarkeepError):
+        await house.studio.library.resolve(ANN, typed)
+    await house.studio.library.search(ANN, typed)
+    await house.studio.library.page(ANN, typed, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("Ann", "Ann"), ("Ann Lee!", "Ann-Lee"), ("Zoë", "Zoë"), ("!!", "voice"), ("../x", "x")]
+)
+def test_file_names_are_plain(name: str, file: str) -> None:
+    assert file_name(name) == file
+
+
+async def test_an_archive_that_is_exported_has_the_three_arrays(house: House) -> None:
+    key = await house.voice()
+    _, data = await house.studio.library.export(ANN, key)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert sorted(archive.namelist()) == ["coarse_prompt.npy", "fine_prompt.npy", "semantic_prompt.npy"]
