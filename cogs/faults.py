@@ -28,6 +28,8 @@ def as_barkeep(error: BaseException) -> BarkeepError | None:
         return BarkeepError("One of the options cannot be read. Please check what you typed.")
     if isinstance(error, discord.HTTPException) and (error.status == 429 or error.status >= 500):
         return Unavailable("Discord is having trouble at the moment. Please try again in a minute.")
+    if isinstance(error, discord.HTTPException) and error.status == 403:
+        return NotAllowed("Discord does not let me do that here. Please ask a moderator to look at my permissions.")
     return None
 
 

@@ -1,6 +1,7 @@
 """The buttons that outlive a restart: what they do is written in their ids. They ask the studio; it decides."""
 
 import asyncio
+import contextlib
 import io
 import re
 from typing import Any, Self
@@ -59,7 +60,8 @@ class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1
         """For whoever asked for it, and for moderators."""
         await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
         await interaction.response.defer()
-        await interaction.delete_original_response()
+        with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand meanwhile
+            await interaction.delete_original_response()
 
 
 class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,19})"):

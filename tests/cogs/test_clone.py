@@ -13,6 +13,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 
 from cloning.protocol import CloneRequest
 from cogs.client import Barkeep
+from errors import Unavailable
 from storage.records import VoiceState
 from studio.house import Studio
 from tests.cogs.conftest import Clone
@@ -173,6 +174,64 @@ async def test_too_large_a_recording_is_refused_before_it_is_read(
     shown = await member.slash(channel, "clone", name="Ada", audio=("a.wav", b"12345678901"))
     assert shown.modal is None
     assert refusal(shown)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_trouble_of_discord_before_the_form_is_a_sentence(
+    env: simcord.Env, channel: ChannelHandle, member: MemberActor, recording: Recording, status: int
+) -> None:
+    env.inject_error("POST", "/interactions/*/callback", status=status)
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert "Discord is having trouble" in refusal(shown)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_trouble_of_discord_after_the_form_is_a_sentence_and_leaves_nothing(
+    env: simcord.Env,
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    recording: Recording,
+    studio: Studio,
+    status: int,
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    env.inject_error("POST", "/interactions/*/callback", status=status)
+    done = await member.submit_modal(shown, {"consent": True})
+    assert "Discord is having trouble" in refusal(done)
+    assert await voices(studio, guild) == []
+
+
+async def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    clone: Clone, guild: GuildHandle, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise Unavailable("The disk is full. Ask the owner of this bot to make room.")
+
+    monkeypatch.setattr(studio.storage.files, "put_upload", full)
+    assert "disk is full" in refusal(await clone("Ada"))
+    assert await voices(studio, guild) == []
+
+
+async def test_a_restart_in_the_middle_of_a_clone_loses_nothing(
+    clone: Clone, executor: FakeExecutor, restart: Callable[[], Awaitable[Barkeep]], env: simcord.Env
+) -> None:
+    executor.hold()
+    shown = await clone("Ada")
+    await restart()
+    await env.settle()
+    assert answer(shown).embeds[0].title == "🎤 Ada is ready"
+
+
+async def test_a_name_that_no_voice_may_have_is_not_suggested(
+    env: simcord.Env, channel: ChannelHandle, guild: GuildHandle
+) -> None:
+    for name, suggested in (("Zoë", "Zoë"), ("🎤 star 🎤", None)):
+        person = guild.add_member(env.create_user("someone", global_name=name))
+        message = await person.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
+        form = (await person.context_menu(channel, "Clone this voice", message)).modal
+        assert form is not None
+        assert form["components"][0]["component"].get("value") == suggested
 
 
 async def test_without_leave_to_attach_nothing_begins(

@@ -20,7 +20,8 @@ ORIGINAL = "/webhooks/*/messages/@original"
 CHANNEL = "/channels/*/messages"
 OPEN_DM = "/users/@me/channels"
 TOKEN_LIFE = 15 * 60.0
-BACK_OFF = 600.0
+BACK_OFF = 90.0
+"""Longer than the first three pauses between attempts, in seconds."""
 
 Hold = Callable[[], None]
 

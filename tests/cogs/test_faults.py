@@ -50,6 +50,10 @@ def test_trouble_of_discord_is_unavailable(status: int) -> None:
     assert isinstance(as_barkeep(http_fault(status)), Unavailable)
 
 
+def test_missing_permissions_of_the_bot_are_named() -> None:
+    assert "permissions" in as_barkeep(http_fault(403, 50013)).message  # type: ignore[union-attr]  # None fails too
+
+
 def test_checks_and_changed_commands_have_sentences() -> None:
     assert isinstance(as_barkeep(app_commands.NoPrivateMessage()), NotAllowed)
     assert isinstance(as_barkeep(app_commands.CheckFailure("no")), NotAllowed)

@@ -89,6 +89,12 @@ async def test_a_recording_of_a_deleted_voice_cannot_be_repeated(
     assert refused.followups[0].ephemeral
 
 
+async def test_deleting_what_is_gone_already_is_silent(env: simcord.Env, said: Said, member: MemberActor) -> None:
+    env.inject_error("DELETE", "/webhooks/*/messages/@original", status=404, code=10008)
+    pressed = await member.click(said, label="Delete")
+    assert pressed.followups == []
+
+
 async def test_a_fault_of_discord_while_deleting_is_told(
     env: simcord.Env, said: Said, channel: ChannelHandle, member: MemberActor
 ) -> None:

@@ -1,0 +1,57 @@
+"""The answer to a finished job can be made again and again, and says so when there is nothing to give."""
+
+from pathlib import Path
+
+from cogs.answers import PICTURE, answer_to
+from storage.records import JobKind, JobState
+from studio.values import Outcome, Voice
+from tests.cogs.test_render import job, voice_record
+from tests.fakes import sound_bytes
+
+
+async def test_speech_can_be_sent_more_than_once(tmp_path: Path) -> None:
+    audio = tmp_path / "speech.ogg"
+    audio.write_bytes(sound_bytes("OGG"))
+    answer = await answer_to(Outcome(job(state=JobState.READY), Voice("v:1", "Zoë"), audio))
+    for _ in range(2):
+        (file,) = answer.files()
+        assert file.filename == "zoe.ogg"
+        assert file.fp.read() == sound_bytes("OGG")
+
+
+async def test_a_recording_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
+    for audio in (None, tmp_path / "gone.ogg"):
+        answer = await answer_to(Outcome(job(state=JobState.READY), None, audio))
+        assert "no longer kept" in answer.content
+        assert answer.files() == []
+        assert answer.buttons == ()
+
+
+async def test_the_voice_of_a_deleted_voice_is_named_as_it_was(tmp_path: Path) -> None:
+    audio = tmp_path / "speech.ogg"
+    audio.write_bytes(b"OggS")
+    order = {"text": "Hello.", "voice_name": "Ada"}
+    answer = await answer_to(Outcome(job(state=JobState.READY, order=order), None, audio))
+    assert "**Ada**" in answer.content
+
+
+async def test_a_card_without_a_clip_has_nothing_to_hear() -> None:
+    clone = job(kind=JobKind.CLONE, state=JobState.READY)
+    with_clip = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record()), None))
+    without = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record(has_clip=False)), None))
+    assert [name for name, _ in with_clip.attachments] == [PICTURE]
+    assert len(with_clip.buttons) == 1
+    assert without.buttons == ()
+
+
+async def test_a_voice_deleted_before_its_card_was_shown_is_a_sentence() -> None:
+    answer = await answer_to(Outcome(job(kind=JobKind.CLONE, state=JobState.READY), None, None))
+    assert "deleted" in answer.content
+
+
+async def test_failed_and_cancelled_jobs_are_sentences_only() -> None:
+    for state in (JobState.FAILED, JobState.CANCELLED):
+        answer = await answer_to(Outcome(job(state=state), None, None))
+        assert answer.content
+        assert answer.embeds() == []
+        assert answer.files() == []
