@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import discord
 import structlog
@@ -15,7 +15,6 @@ from storage.records import ConsentRequest, ConsentState
 log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Any]
-Verdict = Literal["allow", "deny"]
 _NOBODY = discord.AllowedMentions.none()
 _LOOKS = {"allow": ("Allow", discord.ButtonStyle.success), "deny": ("Deny", discord.ButtonStyle.danger)}
 

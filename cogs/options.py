@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Any
 
 import discord
 import structlog
@@ -22,7 +22,6 @@ TEXT_LENGTH = 4000
 MAX_TEMPERATURE = 1.5
 MAX_SEED = 2**31 - 1
 
-NameOption = Annotated[str, app_commands.Range[str, 1, NAME_LENGTH]]
 LANGUAGE_CHOICES = [app_commands.Choice(name=name, value=code) for code, name in LANGUAGES.items()]
 
 _MEMBER = re.compile(r"<@!?(\d{1,20})>")

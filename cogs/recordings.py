@@ -26,9 +26,9 @@ async def read_recording(attachment: discord.Attachment) -> bytes:
     try:
         return await attachment.read()
     except (discord.NotFound, discord.Forbidden) as fault:
-        raise InvalidInput("That recording is gone. Please upload it again.") from fault
+        raise InvalidInput("That file is gone. Please upload it again.") from fault
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as fault:
-        raise Unavailable("Discord did not hand me the recording. Please try again in a minute.") from fault
+        raise Unavailable("Discord did not hand me the file. Please try again in a minute.") from fault
 
 
 def _looks_like_sound(attachment: discord.Attachment) -> bool:

@@ -1,4 +1,4 @@
-"""What every button, view and modal of Barkeep has in common: a fault in a press becomes a sentence for the presser."""
+"""What every button and modal of Barkeep has in common: a fault in a press becomes a sentence for the presser."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -9,6 +9,9 @@ import discord
 from cogs.faults import answer_fault
 
 S = TypeVar("S")
+
+MODAL_SECONDS = 900.0
+"""How long a modal is remembered: as long as the interaction that opened it could be answered."""
 
 Press = Callable[[S, discord.Interaction[Any]], Coroutine[Any, Any, None]]
 
@@ -26,20 +29,13 @@ def guarded(callback: Press[S]) -> Press[S]:
     return press
 
 
-class SafeView(discord.ui.View):
-    """A view whose faults are told to whoever pressed."""
-
-    async def on_error(
-        self, interaction: discord.Interaction[Any], error: Exception, item: discord.ui.Item[Any], /
-    ) -> None:
-        """One private sentence."""
-        await answer_fault(interaction, error)
-
-
 class SafeModal(discord.ui.Modal):
-    """A modal whose faults are told to whoever submitted it."""
+    """A modal whose faults are told to whoever submitted it. One that nobody submits is forgotten after a while."""
 
-    async def on_error(  # type: ignore[override]  # discord.py calls a modal with two arguments, a view with three
+    def __init__(self, *, title: str = discord.utils.MISSING) -> None:
+        super().__init__(title=title, timeout=MODAL_SECONDS)
+
+    async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
         """One private sentence."""
