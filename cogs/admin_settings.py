@@ -186,7 +186,7 @@ class NumbersModal(SafeModal):
     """Takes whole numbers and keeps them together, or none of them."""
 
     def __init__(self, form: Form, settings: GuildSettings) -> None:
-        super().__init__(title=form.label.rstrip("…"), timeout=900.0)
+        super().__init__(title=form.label.rstrip("…"))
         self._labels = form.numbers
         self._inputs = {
             field: discord.ui.TextInput[Any](

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 QUERY_LENGTH = 40
 """Characters of a search. It travels in ids of at most 100 characters, together with the book and the page."""
 
-MODAL_SECONDS = 900.0
-"""How long a modal may stay open: as long as its interaction could be answered."""
-
 _NAVIGATION_ROW = 4
 
 
@@ -164,7 +161,7 @@ class _SearchModal(SafeModal, title="Search"):
     """Takes the words, and shows what they find in the message that the button belongs to."""
 
     def __init__(self, book: str, query: str) -> None:
-        super().__init__(timeout=MODAL_SECONDS)
+        super().__init__()
         self._book = book
         self._words = discord.ui.TextInput[Any](
             custom_id="words", default=query, required=False, max_length=QUERY_LENGTH
