@@ -81,7 +81,7 @@ async def test_a_new_voice_appears_with_all_its_files(files: FileStore, tmp_path
     folder = await staged(files, "job-1", prompt_npz=b"p", clip_flac=b"c", other_txt=b"o")
     for _ in range(2):
         await files.adopt_voice(GUILD, 1, folder, ("prompt.npz", "clip.flac"))
-        assert files.voice_dir(GUILD, 1).is_dir()
+        assert {path.name for path in files.voice_dir(GUILD, 1).iterdir()} == {"prompt.npz", "clip.flac"}
     assert await files.read_voice_file(GUILD, 1, "prompt.npz") == b"p"
     assert await files.read_voice_file(GUILD, 1, "clip.flac") == b"c"
     assert found(tmp_path) == ["staging/job-1/other.txt", f"voices/{GUILD}-1/clip.flac", f"voices/{GUILD}-1/prompt.npz"]
