@@ -23,6 +23,7 @@ from rich.table import Table
 
 from cloning import audio
 from cloning.methods import METHODS
+from cloning.processor import share_with_others
 from cloning.prompt import BARK, PromptSpec, VoicePrompt
 from cloning.text import LANGUAGES
 from cloning.watch import Watch
@@ -250,6 +251,7 @@ def _watch() -> Iterator[Watch]:
 @contextmanager
 def _exit_codes(as_json: bool) -> Iterator[None]:
     """Turn faults into one sentence and an exit code."""
+    share_with_others()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         yield

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol
 
 from cloning import protocol
 from cloning.faults import DeviceFailed
+from cloning.processor import share_with_others
 from cloning.protocol import (
     Cancel,
     Cloned,
@@ -235,6 +236,7 @@ def _private_stdout() -> BinaryIO:
 
 def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
     """Load every model, so that the first job is as quick as the next ones."""
+    share_with_others()
     from cloning import jobs  # torch takes seconds to import: the heart beats before
 
     voicebox = jobs.load(configuration)

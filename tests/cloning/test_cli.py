@@ -1,11 +1,15 @@
 """The command line through its runner: with an engine of tones, and once from a recording to speech for real."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -15,7 +19,8 @@ from cloning.voicebox import Voicebox
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
 
-REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "simulator" / "media" / "reference.flac"
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -36,6 +41,15 @@ def voice(tmp_path: Path) -> Path:
     path = tmp_path / "anna.npz"
     a_voice().save(path)
     return path
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other waste a shared machine; a program of its own sees to it before torch starts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def tags(path: Path) -> dict[str, str]:
@@ -174,6 +188,11 @@ def test_inspect_says_why_a_voice_is_invalid(tmp_path: Path) -> None:
         assert "0.9 frames for each semantic token" in err
 
 
+def test_help_needs_no_torch() -> None:
+    check = "import sys, cloning.cli, cloning.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False).returncode == 0
+
+
 def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]  # it is a group
     shared = {"--model", "--hubert", "--quantizer", "--device", "--dtype", "--json"}
@@ -189,7 +208,7 @@ def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
     assert "130 interrupted" in run("--help")[1]
 
 
-def test_from_a_recording_to_speech(tmp_path: Path) -> None:
+def test_from_a_recording_to_speech(one_thread: None, tmp_path: Path) -> None:
     voice, output, saved = tmp_path / "v.npz", tmp_path / "out.ogg", tmp_path / "said.npz"
     code, out, _ = run("clone", REFERENCE, "-o", voice, "--json", "--device", "cpu")
     assert code == 0

@@ -1,6 +1,7 @@
 """The way from text to speech with an engine of tones, and both ways with the bundled model."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,11 @@ def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundled() -> Voicebox:
+def bundled() -> Iterator[Voicebox]:
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    return Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    yield Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    torch.set_num_threads(threads)
 
 
 def test_the_bundled_model_clones_and_speaks(bundled: Voicebox) -> None:
