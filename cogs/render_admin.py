@@ -29,8 +29,9 @@ def render_settings(settings: GuildSettings) -> discord.Embed:
         value=f"{settings.jobs_per_hour_per_member} per member\n{settings.jobs_per_hour_per_guild} in all",
     )
     embed.add_field(
-        name="Generated audio per day",
-        value=f"{settings.seconds_per_day_per_member} s per member\n{settings.seconds_per_day_per_guild} s in all",
+        name="Audio per day",
+        value=f"{_duration(settings.seconds_per_day_per_member)} per member\n"
+        f"{_duration(settings.seconds_per_day_per_guild)} in all",
     )
     embed.add_field(name="Longest text", value=f"{settings.text_length} characters")
     embed.add_field(name="Texts and jobs are kept", value=f"{settings.retention_days} days")
@@ -145,7 +146,9 @@ def render_stats(stats: Stats) -> discord.Embed:
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def _median(seconds: float | None) -> str:

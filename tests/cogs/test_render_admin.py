@@ -68,6 +68,7 @@ def test_settings_name_roles_channels_and_numbers() -> None:
     assert fields["Who may speak"] == "everyone"
     assert fields["Where"] == "<#4> <#5>"
     assert fields["Voices"] == "2 per member\n200 in all"
+    assert fields["Audio per day"] == "30 min per member\n240 min in all"
 
 
 def test_every_setting_is_shown_and_can_be_changed() -> None:
