@@ -138,9 +138,10 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._news.close()
         await self._answers.close()
-        for job in self._running():
-            await self._storage.jobs.requeue(job.id, refund_attempt=True)
-            await self._storage.files.drop_staging(job.id)
+        for job in await self._storage.jobs.running():  # One may be claimed in storage and not be known here yet.
+            if job.lease_owner == self._owner:
+                await self._storage.jobs.requeue(job.id, refund_attempt=True)
+                await self._storage.files.drop_staging(job.id)
         self._active.clear()
 
     async def _fill_until_quiet(self) -> None:

@@ -98,6 +98,12 @@ class House:
         await until(lambda: not self.tasks(), "idle")
         return await self.storage.jobs.get(job_id)
 
+    async def left(self, job_id: str) -> JobRecord:
+        """The job once it is clear that its answer could not be brought."""
+        await self.reaches(job_id, JobState.READY)
+        await until(lambda: not self.tasks(), "idle")
+        return await self.storage.jobs.get(job_id)
+
     async def reaches(self, job_id: str, state: JobState) -> JobRecord:
         async def is_there() -> bool:
             return (await self.storage.jobs.get(job_id)).state is state

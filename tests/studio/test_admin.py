@@ -103,7 +103,7 @@ async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(house: House) -
 async def test_the_queue_shows_this_server_in_order_and_can_be_cancelled(house: House) -> None:
     house.courier.reachable = False
     undelivered = await house.say("kept")
-    await house.reaches(undelivered.job.id, JobState.READY)
+    await house.left(undelivered.job.id)
     house.courier.reachable = True
     release = house.executor.hold()
     running, waiting = await house.say("one"), await house.say("two")
@@ -150,7 +150,7 @@ async def test_stats_tell_use_and_the_worker(house: House) -> None:
 async def test_purge_by_age_or_by_member(house: House) -> None:
     house.courier.reachable = False
     old = await house.say("old")
-    await house.reaches(old.job.id, JobState.READY)
+    await house.left(old.job.id)
     house.clock.move(days=10)
     house.courier.reachable = True
     await house.ended((await house.say("new")).job.id)

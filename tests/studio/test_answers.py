@@ -25,8 +25,7 @@ async def test_a_passing_fault_is_outwaited(house: House) -> None:
 async def test_what_cannot_be_delivered_stays_to_be_fetched(house: House, fault: Exception) -> None:
     house.courier.faults.extend([fault] * (len(PAUSES) + 1))
     receipt = await house.say()
-    await house.reaches(receipt.job.id, JobState.READY)
-    await until(lambda: not house.tasks(), "idle")
+    await house.left(receipt.job.id)
     assert house.slept == (list(PAUSES) if isinstance(fault, Unavailable) else [])
     assert [job.id for job, _ in await house.studio.jobs.mine(ANN)] == [receipt.job.id]
     outcome = await house.studio.jobs.fetch(ANN, receipt.job.id)
@@ -36,8 +35,7 @@ async def test_what_cannot_be_delivered_stays_to_be_fetched(house: House, fault:
 async def test_the_next_start_tries_again(house: House) -> None:
     house.courier.reachable = False
     receipt = await house.say()
-    await house.reaches(receipt.job.id, JobState.READY)
-    await until(lambda: not house.tasks(), "idle")
+    await house.left(receipt.job.id)
     house.courier.reachable = True
     await house.restart()
     job = await house.ended(receipt.job.id)

@@ -4,7 +4,7 @@ import pytest
 
 from errors import NotFound
 from storage.records import JobState
-from tests.studio.conftest import GUILD, MOD, STRANGER, House, person, until
+from tests.studio.conftest import GUILD, MOD, STRANGER, House, person
 
 
 async def test_texts_and_recordings_go_after_each_servers_retention(house: House) -> None:
@@ -14,10 +14,9 @@ async def test_texts_and_recordings_go_after_each_servers_retention(house: House
     house.courier.reachable = False
     here, there = await house.say("here"), await house.say("there", actor=STRANGER)
     for receipt in (here, there):
-        await house.reaches(receipt.job.id, JobState.READY)
-    await until(lambda: not house.tasks(), "idle")
+        await house.left(receipt.job.id)
     key = await house.clone()
-    await house.reaches(key.job.id, JobState.READY)
+    await house.left(key.job.id)
     house.clock.move(days=2)
     await house.studio.upkeep()
     assert (await house.storage.jobs.get(here.job.id)).state is JobState.READY

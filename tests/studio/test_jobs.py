@@ -10,7 +10,7 @@ from tests.studio.conftest import ANN, BOB, MOD, STRANGER, House, until
 async def test_mine_shows_what_runs_waits_and_awaits_its_answer(house: House) -> None:
     house.courier.reachable = False
     lost = await house.say("undelivered")
-    await house.reaches(lost.job.id, JobState.READY)
+    await house.left(lost.job.id)
     house.courier.reachable = True
     delivered = await house.say("delivered")
     await house.ended(delivered.job.id)
@@ -48,7 +48,7 @@ async def test_cancel_is_for_the_member_and_for_moderators(house: House) -> None
 async def test_a_result_that_nobody_could_bring_is_fetched_and_can_be_fetched_again(house: House) -> None:
     house.courier.reachable = False
     receipt = await house.say()
-    await house.reaches(receipt.job.id, JobState.READY)
+    await house.left(receipt.job.id)
     for actor in (BOB, MOD, STRANGER):
         with pytest.raises(NotFound):
             await house.studio.jobs.fetch(actor, receipt.job.id)

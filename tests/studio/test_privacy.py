@@ -65,7 +65,7 @@ async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(house:
     await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob again"), sound_bytes())
     house.courier.reachable = False
     lost = await house.say("undelivered", actor=BOB)
-    await house.reaches(lost.job.id, JobState.READY)
+    await house.left(lost.job.id)
     erased = await house.studio.privacy.forget(BOB)
     assert erased == Erased(voices=2, jobs=2, consents=1, block_kept=False)
     summary = await house.studio.privacy.show(BOB)

@@ -117,7 +117,7 @@ async def test_what_cannot_be_repeated(house: House) -> None:
 async def test_discard_removes_the_recording(house: House) -> None:
     house.courier.reachable = False
     receipt = await house.say()
-    await house.reaches(receipt.job.id, JobState.READY)
+    await house.left(receipt.job.id)
     assert [name for name in house.files() if name.startswith("results")]
     with pytest.raises(NotAllowed):
         await house.studio.speech.discard(BOB, receipt.job.id)
