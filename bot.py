@@ -77,8 +77,8 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
         raise StartFault(Exit.TOKEN, "DISCORD_TOKEN is not set.")
     bot = create_bot(settings)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(bot.close)
         await _serve_health(settings, bot, stack)
+        stack.push_async_callback(bot.close)
         connection = asyncio.create_task(bot.start(settings.discord_token.get_secret_value()))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)

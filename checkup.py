@@ -58,19 +58,26 @@ async def _database(settings: Settings, say: Say) -> Exit:
 
 
 def _models(settings: Settings, say: Say) -> Exit:
-    from cloning.models import ModelChoice, resolve_bark, resolve_hubert, resolve_quantizer  # brings torch: only here
+    from cloning import models, published  # they bring torch, which the bot itself does without
 
-    choice = ModelChoice(
+    choice = models.ModelChoice(
         model=settings.model,
         hubert=settings.hubert,
         quantizer=settings.quantizer,
+        device=settings.device,
         cache=settings.model_cache,
         offline=True,
     )
     try:
-        found = [resolve_bark(choice), resolve_hubert(choice), resolve_quantizer(choice, "en")]
+        device = models.pick_device(choice.device)
+        found = (models.resolve_bark(choice), models.resolve_hubert(choice), models.resolve_quantizer(choice, "en"))
     except Unavailable as fault:
+        if settings.model in published.BARK and not settings.offline:
+            say(
+                f"Models ({settings.model}): not complete in {settings.model_cache}; the first start downloads the rest."
+            )
+            return Exit.FINE
         say(f"Models ({settings.model}): {fault.message}")
         return Exit.MODELS
-    say(f"Models ({settings.model}): found in {', '.join(str(path) for path in found)}.")
+    say(f"Models ({settings.model}): found {', '.join(map(str, found))}; they will run on {device}.")
     return Exit.FINE

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("bot", "simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health", "training")
+OUTER = ("bot", "checkup", "simulator", "logs", "health", "settings", "errors")
+ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training")
 
 ALLOWED = {
-    "bot": {"simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health"},
+    "bot": {"checkup", "simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health"},
+    "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"bot", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
     "health": {"studio", "errors"},
     "cogs": {"studio", "cloning", "storage", "errors"},

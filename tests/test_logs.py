@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -15,14 +15,9 @@ Lines = Callable[[], list[str]]
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield io.StringIO()
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+def stream(own_process: None) -> io.StringIO:
+    """Where the log goes."""
+    return io.StringIO()
 
 
 def test_both_kinds_of_logger_write_json_with_context(stream: io.StringIO) -> None:

@@ -1,0 +1,65 @@
+"""The demo, with the real worker and the bundled model; and what it does not accept as speech."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloning import audio
+from errors import Unavailable
+from simulator import demo
+from simulator.demo_cog import SAMPLE
+from simulator.notice import NOTICE
+
+RATE = 24_000
+SPOKEN = "Some words that were said."
+
+
+pytestmark = pytest.mark.usefixtures("own_process")
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_plays_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main() == 0
+    notice, *steps, verdict = capsys.readouterr().out.splitlines()
+    assert notice == NOTICE
+    assert len(steps) == 6
+    assert all(" s  " in step and "failed" not in step for step in steps)
+    assert verdict.startswith("demo/ada.ogg: ")
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"ada.ogg", "ada-clip.flac", "waveform.png"}
+    assert 1.0 < audio.decode(tmp_path / "demo" / "ada-clip.flac").seconds < audio.decode(SAMPLE).seconds
+
+
+def recorded(path: Path, samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Path:
+    audio.write(path, samples, RATE, tags={})
+    return path
+
+
+def hum(seconds: float, level: float = 0.1) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    time = np.arange(int(seconds * RATE)) / RATE
+    return (level * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
+
+
+def test_a_plausible_recording(tmp_path: Path) -> None:
+    assert "2.0 s" in demo.examine(recorded(tmp_path / "a.ogg", hum(2.0)), SPOKEN)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "reason"),
+    [(2.0, 0.0, "silent"), (2.0, 1e-4, "silent"), (0.2, 0.1, "plausible"), (30.0, 0.1, "plausible")],
+)
+def test_what_is_no_speech(tmp_path: Path, seconds: float, level: float, reason: str) -> None:
+    with pytest.raises(Unavailable, match=reason):
+        demo.examine(recorded(tmp_path / "a.flac", hum(seconds, level)), SPOKEN)
+
+
+def test_a_failure_is_told_in_the_members_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silence = tmp_path / "silence.flac"
+    audio.write(silence, hum(5.0, 0.0), RATE, tags={})
+    monkeypatch.setattr(demo, "SAMPLE", silence)
+    assert demo.main() == 1
+    said = capsys.readouterr().out
+    assert "failed" in said
+    assert "Traceback" not in said

@@ -1,0 +1,194 @@
+"""The front door: what is made, what it says when it cannot start, and how it stops."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import AsyncMock
+
+import aiohttp
+import discord
+import pytest
+from discord.http import HTTPClient
+
+import bot
+from checkup import Exit
+from cogs.client import Barkeep
+from errors import Unavailable
+from settings import Settings
+from storage.database import Storage
+
+SECRET = "MTIz.not-a-real.token"  # noqa: S105 (it is none)
+
+
+pytestmark = pytest.mark.usefixtures("own_process")
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on 127.0.0.1 that somebody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def with_token(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    """A bot with a token, which Discord answers with `fault`."""
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setattr(HTTPClient, "static_login", AsyncMock(spec=HTTPClient.static_login, side_effect=fault))
+
+
+def test_create_bot_opens_nothing(tmp_path: Path) -> None:
+    made = bot.create_bot(Settings(data_dir=tmp_path / "data"))
+    assert isinstance(made, Barkeep)
+    assert not (tmp_path / "data").exists()
+
+
+def test_settings_that_cannot_be_used_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEALTH_PORT", "a lot")
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+    assert bot.main([]) == Exit.SETTINGS
+    said = capsys.readouterr().out
+    assert "HEALTH_PORT, LOG_LEVEL" in said
+    assert "a lot" not in said
+
+
+def test_a_refused_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with_token(monkeypatch, discord.LoginFailure("Improper token has been passed."))
+    assert bot.main([]) == Exit.TOKEN
+    output = capsys.readouterr()
+    assert "DISCORD_TOKEN" in output.out
+    assert "Improper" not in output.out
+    assert SECRET not in output.out + output.err
+
+
+def test_no_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
+    assert bot.main([]) == Exit.NETWORK
+    assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_a_fault_nobody_expected_keeps_its_text_for_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_token(monkeypatch, RuntimeError(f"odd, with {SECRET}"))
+    assert bot.main([]) == Exit.UNEXPECTED
+    output = capsys.readouterr()
+    assert "odd" not in output.out
+    assert "RuntimeError: odd" in output.err
+    assert SECRET not in output.err
+
+
+def test_a_health_port_that_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], taken_port: int
+) -> None:
+    with_token(monkeypatch, RuntimeError("never reached"))
+    monkeypatch.setenv("HEALTH_PORT", str(taken_port))
+    assert bot.main([]) == Exit.PORT
+    assert "HEALTH_PORT" in capsys.readouterr().out
+
+
+def test_a_simulator_port_that_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], taken_port: int
+) -> None:
+    monkeypatch.setenv("SIMULATOR_PORT", str(taken_port))
+    assert bot.main([]) == Exit.PORT
+    assert "SIMULATOR_PORT" in capsys.readouterr().out
+
+
+def test_a_database_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Storage, "open", AsyncMock(spec=Storage.open, side_effect=Unavailable("The disk is gone.")))
+    assert bot.main(["--simulate"]) == Exit.STORAGE
+    assert "The disk is gone." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_connection_and_closes_the_bot(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    closed: list[Barkeep] = []
+    ended = asyncio.Event()
+
+    async def start(self: Barkeep, token: str) -> None:
+        assert token == SECRET
+        os.kill(os.getpid(), number)
+        await ended.wait()
+
+    async def close(self: Barkeep) -> None:
+        closed.append(self)
+        ended.set()
+
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setattr(Barkeep, "start", start)
+    monkeypatch.setattr(Barkeep, "close", close)
+    assert bot.main([]) == Exit.FINE
+    assert closed
+
+
+def test_a_bot_that_does_not_close_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start(self: Barkeep, token: str) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    async def close(self: Barkeep) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setattr(bot, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(Barkeep, "start", start)
+    monkeypatch.setattr(Barkeep, "close", close)
+    assert bot.main([]) == Exit.FINE
+    assert "close_took_too_long" in capsys.readouterr().err
+
+
+def test_check_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bot.main(["--check"]) == Exit.FINE
+    settings, token, database, models = capsys.readouterr().out.splitlines()
+    assert str(tmp_path / "data") in settings
+    assert "simulator" in token
+    assert database == "Database (sqlite): fine, 0 servers known."
+    assert "bundled" in models
+
+
+def test_check_with_a_token_does_not_tell_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    assert bot.main(["--check"]) == Exit.FINE
+    output = capsys.readouterr()
+    assert "Token: set." in output.out
+    assert SECRET not in output.out + output.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("DATABASE_URL", "carrier-pigeon://coop", Exit.STORAGE),
+        ("MODEL", "/no/such/model", Exit.MODELS),
+        ("QUANTIZER", "/no/such/quantizer.pth", Exit.MODELS),
+        ("DEVICE", "abacus", Exit.MODELS),
+    ],
+)
+def test_check_names_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, code: Exit
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert bot.main(["--check"]) == code
+    assert "fine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("offline", "code"), [("false", Exit.FINE), ("true", Exit.MODELS)])
+def test_check_of_a_model_that_is_not_there_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: str, code: Exit
+) -> None:
+    monkeypatch.setenv("MODEL", "suno/bark-small")
+    monkeypatch.setenv("OFFLINE", offline)
+    assert bot.main(["--check"]) == code
+    assert "not complete" in capsys.readouterr().out
