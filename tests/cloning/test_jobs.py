@@ -1,0 +1,152 @@
+"""Jobs against an engine of tones, and a real worker process with the bundled model under its supervisor."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cloning import audio, jobs, protocol
+from cloning.executor import SubprocessExecutor, choice_command
+from cloning.faults import DeviceFailed
+from cloning.prompt import VoicePrompt
+from cloning.protocol import Cloned, CloneRequest, Event, Heartbeat, Lost, Progress, Ready, SpeakRequest, Spoken
+from cloning.voicebox import Voicebox
+from cloning.watch import Watch
+from errors import InvalidInput, LimitReached, NotFound
+from settings import Settings
+from tests.cloning.tones import ToneEngine, a_voice, voicebox
+
+REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
+TEXT = "Hello there, my friend."
+
+
+def run(request: SpeakRequest, engine: ToneEngine | None = None) -> Spoken:
+    event = jobs.run(voicebox(engine or ToneEngine()), request, Watch())
+    assert isinstance(event, Spoken)
+    return event
+
+
+def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
+    prompt = tmp_path / "p.npz"
+    a_voice().save(prompt)
+    engine = ToneEngine()
+    request = SpeakRequest("j", TEXT, tmp_path, prompt=prompt, temperature=0.5, seed=9, tags={"title": "Hello"})
+    spoken = run(request, engine)
+    assert spoken == Spoken("j", spoken.seconds, 9, 1, None)
+    assert engine.asked[0][1] == a_voice()
+    assert engine.asked[0][2].temperature == 0.5
+    assert audio.decode(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
+    assert not (tmp_path / protocol.PROMPT_FILE).exists()
+
+
+def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LimitReached):
+        run(SpeakRequest("j", TEXT, tmp_path, max_bytes=100))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_voice_that_is_gone_or_unknown_or_of_other_models(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        run(SpeakRequest("j", TEXT, tmp_path, prompt=tmp_path / "gone.npz"))
+    with pytest.raises(NotFound):
+        run(SpeakRequest("j", TEXT, tmp_path, clip=tmp_path / "gone.flac"))
+    with pytest.raises(NotFound, match="nobody"):
+        run(SpeakRequest("j", TEXT, tmp_path, speaker="nobody"))
+    other = tmp_path / "other.npz"
+    VoicePrompt(np.arange(100), np.zeros((2, 100), np.int64), np.zeros((8, 100), np.int64)).save(other)
+    with pytest.raises(InvalidInput, match="other models"):
+        run(SpeakRequest("j", TEXT, tmp_path, prompt=other))
+
+
+@pytest.mark.parametrize(
+    ("fault", "becomes"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), MemoryError),
+        (torch.AcceleratorError("device-side assert"), DeviceFailed),
+        (ZeroDivisionError(), ZeroDivisionError),
+        (RuntimeError("shapes"), RuntimeError),
+    ],
+)
+def test_torchs_faults_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, becomes: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Voicebox, "say", fail)
+    with pytest.raises(becomes) as caught:
+        run(SpeakRequest("j", TEXT, tmp_path))
+    assert caught.type is becomes
+
+
+def test_the_cpu_without_memory_is_a_memory_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Voicebox, "say", lambda *_: torch.empty(10**14))
+    with pytest.raises(MemoryError):
+        run(SpeakRequest("j", TEXT, tmp_path))
+
+
+async def last_event(executor: SubprocessExecutor) -> Event:
+    async for event in executor.events():
+        if not isinstance(event, Ready | Heartbeat | Progress):
+            return event
+    raise AssertionError("The events ended.")
+
+
+async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) -> None:
+    async for event in executor.events():
+        if wanted(event):
+            return
+
+
+async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model="bundled", device="cpu")
+    executor = SubprocessExecutor(choice_command(settings), job_timeout=100)
+    folders = {name: tmp_path / name for name in ("clone", "said", "again")}
+    for folder in folders.values():
+        folder.mkdir()
+    try:
+        await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
+        cloned = await last_event(executor)
+        assert isinstance(cloned, Cloned)
+        assert (cloned.model, cloned.hubert, cloned.quantizer) == ("bundled", "bundled/hubert", "quantizer.pth")
+        ready = executor.health().ready
+        assert ready is not None
+        assert (ready.sample_rate, ready.device) == (24_000, "cpu")
+        assert "v2/en_speaker_0" in ready.speakers
+        prompt = folders["clone"] / protocol.PROMPT_FILE
+        assert VoicePrompt.load(prompt).seconds() == pytest.approx(
+            audio.read_clip(folders["clone"] / protocol.CLIP_FILE).seconds, abs=0.05
+        )
+
+        await executor.submit(SpeakRequest("said", "This is going to be interrupted.", folders["said"], prompt=prompt))
+        await until(executor, lambda event: isinstance(event, Progress) and event.job_id == "said")
+        worker = executor._worker
+        assert worker is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        assert isinstance(await last_event(executor), Lost)
+        assert not list(folders["said"].iterdir())
+
+        clip = folders["clone"] / protocol.CLIP_FILE
+        await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
+        spoken = await last_event(executor)
+        assert isinstance(spoken, Spoken)
+        assert spoken.refreshed_model == "bundled"
+        anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
+        assert anew.fine.shape == before.fine.shape
+        assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
+        assert audio.decode(folders["again"] / protocol.SPEECH_FILE).seconds > 0.1
+
+        await executor.submit(SpeakRequest("last", "A long text. " * 9, folders["said"], speaker="v2/en_speaker_1"))
+        await until(executor, lambda event: isinstance(event, Progress))
+    finally:
+        began = monotonic()
+        await executor.close()
+    assert monotonic() - began < 5
+    assert len(asyncio.all_tasks()) == 1
