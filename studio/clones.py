@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from cloning.text import check_language
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
@@ -18,7 +19,6 @@ from studio import metrics, policy
 from studio.dispatcher import Dispatcher
 from studio.orders import clone_of, clone_to_json
 from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
-from studio.voices import checked_language
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
 """The largest recording that is taken, whatever Discord allows."""
@@ -38,8 +38,7 @@ class CloneDesk:
 
     async def needs_consent(self, actor: Actor) -> bool:
         """Whether the actor has yet to say, under today's policy, that the voices they bring are their own."""
-        consent = await self._storage.consents.get(actor.guild_id, actor.member_id)
-        return consent is None or consent.policy_version < POLICY_VERSION
+        return not policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
 
     async def attest(self, actor: Actor) -> None:
         """The actor says that the voices they bring are their own, and agrees that they are kept."""
@@ -171,8 +170,9 @@ class CloneDesk:
         finally:
             if accepted is None or accepted.id != job.id:  # Refused, or the interaction came twice.
                 await self._storage.files.drop_upload(job.id)
+        if accepted.id == job.id:
+            await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.clone", order.name)
         receipt = Receipt(accepted, await self._dispatcher.position(accepted))
-        await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.clone", order.name)
         self._dispatcher.wake()
         return receipt
 
@@ -215,7 +215,7 @@ def _cleaned(order: CloneOrder) -> CloneOrder:
         order,
         name=policy.clean_name(order.name),
         description=policy.clean_description(order.description),
-        language=checked_language(order.language),
+        language=check_language(order.language),
     )
 
 

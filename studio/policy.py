@@ -7,8 +7,8 @@ import re
 import unicodedata
 
 from errors import InvalidInput, NotAllowed
-from storage.records import GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
-from studio.values import Actor
+from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
+from studio.values import POLICY_VERSION, Actor
 
 NAME_LENGTH = 32
 """The longest name of a voice, in characters after NFKC."""
@@ -72,6 +72,11 @@ def must_moderate(actor: Actor) -> None:
     """Raises NotAllowed unless the actor is a moderator."""
     if not actor.is_moderator:
         raise NotAllowed("Only moderators of this server can do that.")
+
+
+def has_consented(consent: Consent | None) -> bool:
+    """Whether a member's word counts under today's policy."""
+    return consent is not None and consent.policy_version >= POLICY_VERSION
 
 
 def viewer_of(actor: Actor) -> Viewer:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from cloning.text import expected_seconds
+from cloning.text import check_language, expected_seconds
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob
@@ -15,7 +15,7 @@ from studio.dispatcher import Dispatcher
 from studio.orders import SpeechOrder
 from studio.speakers import speaker_language
 from studio.values import Actor, Origin, Receipt, SayOrder, Voice
-from studio.voices import VoiceLibrary, checked_language
+from studio.voices import VoiceLibrary
 
 MAX_TEMPERATURE = 1.5
 """The liveliest sampling that is offered; above it Bark mumbles."""
@@ -49,7 +49,7 @@ class SpeechDesk:
             text=text,
             voice=voice.key,
             voice_name=voice.name,
-            language=checked_language(order.language or _language_of(voice)),
+            language=check_language(order.language or _language_of(voice)),
             temperature=order.temperature,
             seed=order.seed,
             max_bytes=max_bytes,
@@ -84,6 +84,7 @@ class SpeechDesk:
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             await self._dispatcher.cancel(job.id)
         await self._storage.files.drop_result(job.id)
+        await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
 
     async def _allowed(self, actor: Actor) -> GuildSettings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cloning.prompt import VoicePrompt
 from cloning.protocol import CLIP_FILE, PROMPT_FILE, Executor
-from cloning.text import LANGUAGES
+from cloning.text import check_language
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
@@ -18,7 +18,7 @@ from studio import matching, policy
 from studio.dispatcher import Dispatcher
 from studio.removal import remove_voice
 from studio.speakers import PREFIX, speaker_voice, speakers_of, voice_of
-from studio.values import POLICY_VERSION, Actor, Page, Voice
+from studio.values import Actor, Page, Voice
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
 """The largest voice file that is read. One of 15 s has about 100 kB."""
@@ -170,14 +170,14 @@ class VoiceLibrary:
         settings = await self._storage.guilds.get(actor.guild_id)
         policy.may_clone(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
         consent = await self._storage.consents.get(actor.guild_id, actor.member_id)
-        if consent is None or consent.policy_version < POLICY_VERSION:
+        if not policy.has_consented(consent):
             raise NotAllowed("First confirm that the voices you bring here are your own: use /clone once.")
         new = NewVoice(
             actor.guild_id,
             actor.member_id,
             actor.member_id,
             policy.clean_name(name),
-            checked_language(language),
+            check_language(language),
             policy.clean_description(description),
         )
         prompt = await asyncio.to_thread(_read_prompt, data)
@@ -263,13 +263,6 @@ class VoiceLibrary:
 
     async def _audit(self, actor: Actor, action: str, record: VoiceRecord, detail: str = "") -> None:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, record.name, detail)
-
-
-def checked_language(language: str) -> str:
-    """One of Bark's languages. Raises InvalidInput for any other."""
-    if language not in LANGUAGES:
-        raise InvalidInput(f"Bark speaks these languages: {', '.join(LANGUAGES.values())}. Pick one of them.")
-    return language
 
 
 def file_name(name: str) -> str:

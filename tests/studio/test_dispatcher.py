@@ -7,65 +7,11 @@ import pytest
 
 from cloning.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
-from storage.records import JobState, Visibility, VoiceModels
+from storage.records import JobState
 from studio.dispatcher import ATTEMPTS
 from studio.values import SayOrder, Update
-from tests.fakes import FakeExecutor, prompt_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, House, person, until
-
-
-async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(house: House) -> None:
-    receipt = await house.clone()
-    job = await house.ended(receipt.job.id)
-    assert job.state is JobState.DELIVERED
-    assert job.voice_id is not None
-    [answer] = house.courier.of(job.id)
-    assert answer.outcome.voice is not None
-    assert answer.outcome.voice.record is not None
-    assert answer.outcome.voice.record.model == "tiny"
-    assert answer.outcome.voice.record.report is not None
-    assert house.files() == [f"voices/{GUILD}-{job.voice_id}/clip.flac", f"voices/{GUILD}-{job.voice_id}/prompt.npz"]
-    assert house.tasks() == []
-
-
-async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(house: House) -> None:
-    key = await house.voice()
-    receipt = await house.say("Good **evening**.", voice=key)
-    job = await house.ended(receipt.job.id)
-    [answer] = house.courier.of(job.id)
-    assert answer.audio is not None
-    assert answer.audio.startswith(b"OggS")
-    assert job.state is JobState.DELIVERED
-    assert job.message_id is not None
-    assert job.result == {"seconds": 1.0, "seed": 7, "sentences": 1}
-    request = house.executor.requests[-1]
-    assert isinstance(request, SpeakRequest)
-    assert request.text == "Good evening."
-    assert request.clip is None
-    assert request.prompt is not None
-    assert request.tags["ai_generated"] == "true"
-    assert request.max_bytes == MAX_BYTES
-    assert not [name for name in house.files() if not name.startswith("voices/")]
-
-
-async def test_a_built_in_speaker_speaks_by_name(house: House) -> None:
-    receipt = await house.say(voice="German speaker 1")
-    job = await house.ended(receipt.job.id)
-    request = house.executor.requests[-1]
-    assert isinstance(request, SpeakRequest)
-    assert (request.speaker, request.prompt, request.language) == ("v2/de_speaker_1", None, "de")
-    [answer] = house.courier.of(job.id)
-    assert answer.outcome.voice is not None
-    assert answer.outcome.voice.name == "German speaker 1"
-
-
-async def test_a_failed_clone_frees_its_name_and_its_files(house: House) -> None:
-    house.executor.fail_next("InvalidInput", "No speech was found.")
-    job = await house.ended((await house.clone()).job.id)
-    assert (job.state, job.fault_kind, job.fault_message) == (JobState.FAILED, "InvalidInput", "No speech was found.")
-    assert await house.storage.voices.find(GUILD, "Ann") is None
-    assert house.files() == []
-    await house.voice()
+from tests.fakes import FakeExecutor
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, House, person, until
 
 
 async def test_an_unknown_fault_becomes_an_apology_with_its_reference(house: House) -> None:
@@ -156,119 +102,6 @@ async def test_a_job_cancelled_between_claim_and_work_never_reaches_the_worker(
     assert house.executor.requests == []
     assert house.files() == []
     assert not any((house.folder / "staging").iterdir())
-
-
-async def test_a_result_that_comes_after_the_cancellation_changes_nothing(house: House) -> None:
-    """The worker had finished in the very moment: its event is on the way when the job is cancelled."""
-    release = house.executor.hold()
-    receipt = await house.clone()
-    await house.reaches(receipt.job.id, JobState.RUNNING)
-    assert await house.storage.jobs.cancel(receipt.job.id) is not None
-    release()
-    await until(lambda: not house.tasks(), "idle")
-    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.CANCELLED
-    assert house.courier.delivered == []
-    assert not [name for name in house.files() if name.startswith(("voices", "staging"))]
-
-
-async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(house: House) -> None:
-    key = await house.voice()
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.say("hello", voice=key)
-    await house.studio.library.delete(ANN, key)
-    release()
-    job = await house.ended(waiting.job.id)
-    assert job.fault_message == "The voice was deleted before its turn came."
-
-
-@pytest.mark.parametrize(("change", "sentence"), [("unshare", "no longer shared"), ("block", "blocked you")])
-async def test_rights_lost_while_waiting_are_noticed(house: House, change: str, sentence: str) -> None:
-    key = await house.voice()
-    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.say("hello", actor=BOB, voice=key)
-    if change == "unshare":
-        await house.studio.library.share(ANN, key, Visibility.OWNER, (), ())
-    else:
-        await house.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
-    release()
-    job = await house.ended(waiting.job.id)
-    assert job.fault_kind == "NotAllowed"
-    assert sentence in (job.fault_message or "")
-
-
-async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> None:
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.clone()
-    await house.storage.consents.revoke(GUILD, ANN.member_id)
-    release()
-    job = await house.ended(waiting.job.id)
-    assert "withdrawn" in (job.fault_message or "")
-    assert await house.storage.voices.find(GUILD, "Ann") is None
-
-
-async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House) -> None:
-    key = await house.voice()
-    house.model = "larger"
-    await house.restart()
-    job = await house.ended((await house.say(voice=key)).job.id)
-    assert job.state is JobState.DELIVERED
-    request = house.executor.requests[-1]
-    assert isinstance(request, SpeakRequest)
-    assert request.clip is not None
-    assert request.prompt is None
-    record = await house.storage.voices.get(GUILD, int(key[2:]))
-    assert (record.model, record.quantizer) == ("larger", "tiny-quantizer")
-    assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
-    await house.ended((await house.say(voice=key)).job.id)
-    again = house.executor.requests[-1]
-    assert isinstance(again, SpeakRequest)
-    assert again.clip is None
-
-
-async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
-    await house.studio.clones.attest(ANN)
-    record = await house.studio.library.import_(ANN, "Old", prompt_bytes())
-    await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported"))
-    job = await house.ended((await house.say(voice="Old")).job.id)
-    assert job.fault_kind == "InvalidInput"
-    assert "imported" in (job.fault_message or "")
-
-
-async def test_missing_files_of_a_voice_are_a_sentence(house: House) -> None:
-    key = await house.voice()
-    await house.storage.files.drop_voice(GUILD, int(key[2:]))
-    job = await house.ended((await house.say(voice=key)).job.id)
-    assert "files of the voice Ann are missing" in (job.fault_message or "")
-
-
-async def test_a_full_disk_at_the_end_fails_the_job_with_its_sentence(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def full(*_: object, **__: object) -> None:
-        raise Unavailable("The disk is full.")
-
-    monkeypatch.setattr(house.storage.files, "adopt_voice", full)
-    job = await house.ended((await house.clone()).job.id)
-    assert (job.fault_kind, job.fault_message) == ("Unavailable", "The disk is full.")
-    assert house.files() == []
-
-
-async def test_a_fault_nobody_expected_ends_the_job_and_not_the_queue(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(house.storage.files, "keep_result", broken)
-    job = await house.ended((await house.say()).job.id)
-    assert job.fault_kind == "Unknown"
-    assert "ZeroDivision" not in (job.fault_message or "")
-    monkeypatch.undo()
-    assert (await house.ended((await house.say()).job.id)).state is JobState.DELIVERED
 
 
 async def test_a_locked_database_delays_the_queue_until_upkeep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

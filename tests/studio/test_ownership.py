@@ -9,13 +9,15 @@ from datetime import timedelta
 import pytest
 
 from studio.ownership import is_abandoned, new_owner
-from tests.studio.test_queue import _BLANK, _START
+from tests.studio.test_queue import job
 
+_JOB = job(1, 1, 1)
+_START = _JOB.created_at
 _SOON = _START + timedelta(seconds=60)
 
 
 def held_by(owner: str | None) -> bool:
-    return is_abandoned(replace(_BLANK, lease_owner=owner, lease_until=_SOON), _START)
+    return is_abandoned(replace(_JOB, lease_owner=owner, lease_until=_SOON), _START)
 
 
 def _ended_process() -> int:
@@ -41,6 +43,6 @@ def test_a_process_of_this_machine_that_ended_or_is_an_earlier_self_is_gone() ->
 @pytest.mark.parametrize("owner", [None, "", "x", "elsewhere/1/ab", "elsewhere/x/y", "a/b/c/d"])
 def test_of_others_only_the_lease_counts(owner: str | None) -> None:
     assert not held_by(owner)
-    job = replace(_BLANK, lease_owner=owner, lease_until=_SOON)
-    assert is_abandoned(job, _SOON)
-    assert is_abandoned(replace(job, lease_until=None), _START)
+    held = replace(_JOB, lease_owner=owner, lease_until=_SOON)
+    assert is_abandoned(held, _SOON)
+    assert is_abandoned(replace(held, lease_until=None), _START)

@@ -1,12 +1,14 @@
 """Restarts and crashes: no accepted job is lost, and none is answered twice."""
 
+import asyncio
+import random
 from datetime import timedelta
 
 import pytest
 
-from storage.records import JobState
+from storage.records import JobKind, JobState
 from studio.dispatcher import LEASE
-from tests.studio.conftest import BOB, House, until
+from tests.studio.conftest import BOB, House, person, until
 
 
 async def test_a_restart_resumes_what_runs_and_what_waits(house: House) -> None:
@@ -75,3 +77,44 @@ async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
     assert len(house.courier.of(job.id)) == 1
     assert len(house.executor.requests) == (1 if step == "make_ready" else 0)
     assert [name.rsplit("/")[-1] for name in house.files()] == ["clip.flac", "prompt.npz"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_happens_every_accepted_job_ends_and_is_answered(house: House, seed: int) -> None:
+    """Lost workers, faults, cancellations, crashes and restarts in any order."""
+    chance = random.Random(seed)
+    accepted: list[str] = []
+    for step in range(25):
+        actor = person(chance.randrange(1, 4), guild_id=900 + chance.randrange(2))
+        match chance.choice(["clone", "say", "say", "say", "lose", "fail", "cancel", "restart", "kill", "pause"]):
+            case "clone":
+                accepted.append((await house.clone(actor, f"Voice {step}")).job.id)
+            case "say":
+                accepted.append((await house.say(f"line {step}", actor=actor, voice="English speaker 6")).job.id)
+            case "lose":
+                house.executor.lose_next(chance.randrange(1, 3))
+            case "fail":
+                house.executor.fail_next()
+            case "cancel" if accepted:
+                await house.studio.dispatcher.cancel(chance.choice(accepted))
+            case "restart":
+                await house.restart(capacity=chance.randrange(1, 3))
+            case "kill":
+                await house.kill()
+                await house.open()
+                await house.studio.start()
+            case _:
+                await asyncio.sleep(chance.random() * 0.05)
+    for job_id in accepted:
+        job = await house.ended(job_id)
+        assert len(house.courier.of(job_id)) >= 1
+        if job.kind is JobKind.CLONE:
+            made = await house.storage.voices.find(job.guild_id, job.order["name"])
+            assert (made is not None) == (job.state is JobState.DELIVERED)
+    await house.studio.close()
+    await house.open()
+    assert not [name for name in house.files() if not name.startswith("voices/")]
+    voices = {name.split("/")[1] for name in house.files()}
+    states = [await house.storage.jobs.get(job_id) for job_id in accepted]
+    delivered = [job for job in states if job.kind is JobKind.CLONE and job.state is JobState.DELIVERED]
+    assert voices == {f"{job.guild_id}-{job.voice_id}" for job in delivered}

@@ -125,6 +125,7 @@ async def test_discard_removes_the_recording(house: House) -> None:
         await house.studio.speech.discard(STRANGER, receipt.job.id)
     await house.studio.speech.discard(MOD, receipt.job.id)
     assert house.files() == []
+    assert await house.studio.jobs.mine(ANN) == []
 
 
 async def test_discarding_what_waits_cancels_it(house: House) -> None:
