@@ -48,8 +48,6 @@ def create_bot(settings: Settings) -> Barkeep:
         executor = SubprocessExecutor(choice_command(settings), job_timeout=settings.job_timeout)
         return Studio(storage, executor, courier, model=settings.model)
 
-    # Barkeep joins no voice channel: discord.py need not warn that the libraries for it are missing.
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     # Without a token there is no Discord that could remember the commands.
     digest = settings.data_dir / "commands.sha256" if settings.discord_token else None
     return Barkeep(open_studio, command_digest=digest)
@@ -57,6 +55,8 @@ def create_bot(settings: Settings) -> Barkeep:
 
 async def run(settings: Settings, *, simulate: bool) -> None:
     """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartFault."""
+    # Barkeep joins no voice channel: discord.py need not warn that the libraries for it are missing.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     stop = asyncio.Event()
     _stop_on_signals(stop)
     work = asyncio.create_task(_simulate(settings, stop) if simulate else _connect(settings, stop))

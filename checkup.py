@@ -73,9 +73,7 @@ def _models(settings: Settings, say: Say) -> Exit:
         found = (models.resolve_bark(choice), models.resolve_hubert(choice), models.resolve_quantizer(choice, "en"))
     except Unavailable as fault:
         if settings.model in published.BARK and not settings.offline:
-            say(
-                f"Models ({settings.model}): not complete in {settings.model_cache}; the first start downloads the rest."
-            )
+            say(f"Models ({settings.model}): not complete in {choice.cache}; the first start fetches the rest.")
             return Exit.FINE
         say(f"Models ({settings.model}): {fault.message}")
         return Exit.MODELS

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 
 import simcord
 from simcord import ChannelHandle, MemberActor
+from simcord.backend.models import Message
 from simcord.preview import Preview
 from simcord.preview._markdown import _FIELD_POLICIES
+from simcord.preview._pages import _Page
 
 from simulator.live import LiveEnv
 
@@ -34,40 +36,69 @@ async def live_page(
     """
     for place in NAMING:
         _FIELD_POLICIES[place]["mentions"] = True
-    async with env.preview(channel, viewers=viewers, layout="channel", port=port or None) as page:
-        following = asyncio.create_task(_follow(env, page))
+    async with env.preview(channel, viewers=viewers, layout="channel", port=port or None) as preview:
+        publishing = asyncio.create_task(_Publisher(env, preview).run())
         try:
-            yield page
+            yield preview
         finally:
-            following.cancel()
-
-
-async def _follow(env: LiveEnv, preview: Preview) -> None:
-    while True:
-        await env.changed.wait()
-        await asyncio.sleep(REPUBLISH)
-        env.changed.clear()
-        try:
-            publish(preview)
-        except Exception:
-            logger.exception("A page could not be brought up to date")
-
-
-def publish(preview: Preview) -> None:
-    """Show the present state on all open pages. Their revision stays: an action in preparation remains valid."""
-    preview._advance_presentation_time()
-    for page in tuple(preview._pages.values()):
-        page.revision -= 1
-        preview._publish(page, reason="refresh")
+            publishing.cancel()
 
 
 def show_modal(env: LiveEnv, result: simcord.InteractionResult) -> None:
     """Open the modal that answered an action which was not made on the page, on the pages of whoever acted."""
-    preview = env._preview
-    if preview is None or result.modal is None:
+    if env._preview is None or result.modal is None:
         return
-    for page in tuple(preview._pages.values()):
+    for page in env._preview._pages.values():
         if page.viewer.id == result._interaction.user_id:
             page.modal = result
             page.modal_handle = f"m_live_{result._interaction.id}"
-    publish(preview)
+    env.changed.set()
+
+
+class _Publisher:
+    """Shows what changed on all open pages, and turns each to what its viewer's own commands brought."""
+
+    def __init__(self, env: LiveEnv, preview: Preview) -> None:
+        self._env = env
+        self._preview = preview
+        self._newest: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Publish after every change, for ever."""
+        while True:
+            await self._env.changed.wait()
+            await asyncio.sleep(REPUBLISH)
+            self._env.changed.clear()
+            try:
+                self._publish()
+            except Exception:
+                logger.exception("A page could not be brought up to date")
+
+    def _publish(self) -> None:
+        """The revision of a page stays: an action that its viewer prepares remains valid."""
+        self._preview._advance_presentation_time()
+        for page in tuple(self._preview._pages.values()):
+            self._turn(page)
+            page.revision -= 1
+            self._preview._publish(page, reason="refresh")
+
+    def _turn(self, page: _Page) -> None:
+        """Scroll to the newest message if the viewer caused it, as Discord does. New pages open at the newest."""
+        messages = self._env.backend.messages.get(page.channel_id, {}).values()
+        newest = max((each for each in messages if each.visible_to(page.viewer.id)), key=_id_of, default=None)
+        if newest is None or newest.id == self._newest.get(page.id):
+            return
+        self._newest[page.id] = newest.id
+        if page is self._preview._python or page.viewer.id in (newest.author_id, _asked_by(newest)):
+            page.target_id = newest.id
+            page.window_end_id = None
+
+
+def _id_of(message: Message) -> int:
+    return message.id
+
+
+def _asked_by(message: Message) -> int | None:
+    """Whose interaction a message answers."""
+    user = (message.interaction_metadata or {}).get("user") or {}
+    return int(user["id"]) if "id" in user else None

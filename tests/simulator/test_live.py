@@ -80,11 +80,25 @@ async def test_a_form_opens_on_the_page_of_whoever_asked(world: World) -> None:
         message = await world.other.send(world.channel, "Ask me")
         result = await world.member.context_menu(world.channel, "Ask", message)
         show_modal(world.env, result)
-        assert mine.snapshot["modal"] is not None
+        await eventually(lambda: mine.snapshot["modal"] is not None)
         assert theirs.snapshot["modal"] is None
         await world.member.submit_modal(result, {"answer": "yes"})
         await eventually(lambda: mine.snapshot["modal"] is None)
         assert last_text(world) == "You said yes"
+
+
+async def test_a_page_turns_to_what_its_own_viewer_brought(world: World) -> None:
+    first = await world.other.send(world.channel, "First")
+    async with live_page(world.env, world.channel, world.people) as preview:
+        page = preview._open_page(str(world.member.id))
+        await world.other.send(world.channel, "Second")
+        await asyncio.sleep(0.5)
+        assert page.target_id == first.id
+        result = await world.member.slash(world.channel, "later")
+        assert result.response is not None
+        answer = result.response.id
+        await eventually(lambda: page.target_id == answer)
+        assert preview._open_page(str(world.other.id)).target_id == answer
 
 
 async def test_the_ids_are_the_same_in_every_run() -> None:
