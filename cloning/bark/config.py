@@ -13,6 +13,8 @@ from typing import Any, Self
 from cloning.prompt import PromptSpec
 from errors import Unavailable
 
+_STAGES = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
+
 
 @dataclass(frozen=True, slots=True)
 class BarkSpec:
@@ -30,6 +32,8 @@ class BarkSpec:
     """The most semantic tokens of one window of speech."""
     max_fine_history: int
     max_fine_input: int
+    width: int
+    """Of the widest of the three models' hidden states."""
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
@@ -58,6 +62,7 @@ class BarkSpec:
             max_semantic_tokens=min(semantic.get("max_new_tokens", 768), block - max_text),
             max_fine_history=fine.get("max_fine_history_length", 512),
             max_fine_input=fine.get("max_fine_input_length", 1024),
+            width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in _STAGES),
         )
         spec._check(codec)
         return spec
