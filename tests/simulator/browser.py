@@ -60,6 +60,16 @@ class Tab:
             self._fill(option, value)
         self.page.locator("#send-message").click()
 
+    def offered(self) -> set[str]:
+        """The slash commands in the list that opens with a slash."""
+        composer = self.page.get_by_placeholder("Message #the-bar")
+        composer.fill("/")
+        entries = self.page.locator(".command-entry-title strong")
+        entries.first.wait_for()
+        names = {name.removeprefix("/") for name in entries.all_inner_texts()}
+        composer.fill("")
+        return names
+
     def _pill(self, option: str) -> Locator:
         pill = self.page.locator(f'.command-pill[data-option="{option}"]')
         if not pill.is_visible():
