@@ -19,6 +19,8 @@ from studio.values import Courier, Outcome, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
 """Seconds between attempts to deliver."""
+GRACE = 1.0
+"""Seconds that answers under way have when the studio closes."""
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +37,7 @@ class Answers:
         self._courier = courier
         self._sleep = sleep
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._resting: set[str] = set()
 
     def begin(self, job: JobRecord) -> None:
         """Start to deliver the answer to a finished job, unless that is under way."""
@@ -43,7 +46,14 @@ class Answers:
             self._tasks[job.id].add_done_callback(lambda _: self._tasks.pop(job.id, None))
 
     async def close(self) -> None:
-        """Stop. What is not delivered yet is delivered after the next start."""
+        """Stop. What is not delivered yet is delivered after the next start.
+
+        What is on its way has a moment to arrive and to be noted, so that it is not sent again.
+        """
+        for job_id in self._resting:
+            self._tasks[job_id].cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=GRACE)
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -66,7 +76,7 @@ class Answers:
     async def _deliver(self, job: JobRecord) -> None:
         outcome = await self.outcome(job)
         try:
-            delivery = await self._patiently(lambda: self._courier().deliver(outcome))
+            delivery = await self._patiently(job.id, lambda: self._courier().deliver(outcome))
         except Unavailable:
             delivery = None
         if delivery is None:
@@ -74,20 +84,27 @@ class Answers:
             _log.warning("answer_left_to_fetch")
             return
         message_id = delivery.message_id
-        await self._patiently(lambda: self._storage.jobs.answered(job.id, message_id))
+        await self._patiently(job.id, lambda: self._storage.jobs.answered(job.id, message_id))
         await self._storage.files.drop_result(job.id)
         metrics.ANSWERED.labels(delivery.way).inc()
         _log.info("answered", way=delivery.way, state=job.state.value)
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, job_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """The result of the first attempt that works. Raises the last Unavailable when patience is at its end."""
         for pause in PAUSES:
             try:
                 return await attempt()
             except Unavailable as fault:
                 _log.warning("answer_delayed", reason=fault.message, pause=pause)
-                await self._sleep(pause)
+                await self._rest(job_id, pause)
         return await attempt()
+
+    async def _rest(self, job_id: str, seconds: float) -> None:
+        self._resting.add(job_id)
+        try:
+            await self._sleep(seconds)
+        finally:
+            self._resting.discard(job_id)
 
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:

@@ -70,6 +70,7 @@ class Dispatcher:
         self._line = WaitingLine(news)
         self._awake = False
         self._closing = False
+        self._parked = False
         self._filler: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
 
@@ -130,11 +131,14 @@ class Dispatcher:
             self.wake()
 
     async def close(self) -> None:
-        """Take no more work and give running jobs back to the queue, as if they had not begun."""
+        """Take no more work and give running jobs back to the queue, as if they had not begun.
+
+        What is just being written is finished first: to break off a transaction may leave the database locked.
+        """
         self._closing = True
+        if self._listener is not None and self._parked:
+            self._listener.cancel()
         tasks = [task for task in (self._filler, self._listener) if task is not None]
-        for task in tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._news.close()
         await self._answers.close()
@@ -156,7 +160,7 @@ class Dispatcher:
 
     async def _fill(self) -> None:
         """Give the worker as many jobs as it takes, then tell those who wait where they are now."""
-        while len(self._active) < self._executor.capacity:
+        while len(self._active) < self._executor.capacity and not self._closing:
             queued = await self._storage.jobs.queued()
             claimed = await self._claim_first(queued)
             if claimed is None:
@@ -205,18 +209,21 @@ class Dispatcher:
         if active.cancelled.is_set():
             await self._executor.cancel(active.job.id)
         _log.info("job_begun", kind=active.job.kind.value, attempt=active.job.attempts)
-        if self._listener is None:
+        if self._listener is None and not self._closing:
             self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         """Handle events for as long as the worker has jobs."""
         try:
-            while self._active:
+            while self._active and not self._closing:
+                self._parked = True
                 try:
                     event = await anext(self._events)
                 except Exception as fault:
                     await self._lose_all(type(fault).__name__)
                     return
+                finally:
+                    self._parked = False
                 await self._handle(event)
         finally:
             self._listener = None
