@@ -16,8 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 BLOT = "[hidden]"
 TOKENS_IN_PATHS = r"(?<=/webhooks/)(\d+)/[\w-]+|(?<=/interactions/)(\d+)/[\w-]+"
 """An interaction's token, or a webhook's, stands behind an id in the addresses that discord.py logs."""
-CHATTY = ("discord", "asyncio", "aiosqlite", "PIL", "httpx", "urllib3")
-"""Libraries whose DEBUG lines show payloads, or too much."""
+LEAST = {"discord": logging.INFO, "asyncio": logging.INFO, "aiosqlite": logging.INFO, "alembic": logging.WARNING}
+"""Libraries whose lines below this level show payloads, or are noise."""
 
 
 def configure(
@@ -61,8 +61,8 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    for name, least in LEAST.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelNamesMapping()[level]))
     logging.captureWarnings(True)
 
 

@@ -167,6 +167,17 @@ def test_a_form_of_the_settings(simulator: Simulator) -> None:
         tab.last("7 per member")
 
 
+def test_ending_the_session_in_the_page_ends_the_process(tmp_path: Path) -> None:
+    running = start(tmp_path)
+    try:
+        with open_tab(running.url) as tab:
+            tab.page.get_by_text("More", exact=True).click()
+            tab.page.get_by_role("button", name="End preview session").click()
+            assert running.process.wait(10) == 0
+    finally:
+        running.process.kill()
+
+
 def test_ctrl_c_in_the_middle_of_a_job_loses_nothing(tmp_path: Path) -> None:
     running = start(tmp_path)
     try:
