@@ -72,19 +72,22 @@ class WorkerProcess:
 
     async def stop(self, grace: float = 0.0) -> int:
         """End the whole process group: SIGTERM, `grace` seconds, SIGKILL. Returns the exit status."""
+        # asyncio calls a process ended only when its pipes are: what it wrote has to be read meanwhile, and a stray
+        # grandchild may hold a pipe open.
+        drained = asyncio.create_task(self._drain())
         if grace > 0:
             self._signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), grace)
+            await _within(grace, self._process.wait())
         self._signal(signal.SIGKILL)
-        status = await self._process.wait()
+        await _within(_KILL_SECONDS, self._process.wait())
+        status = self._process.returncode
         self._requests.close()
-        await _within(_KILL_SECONDS, self._drain())
+        await _within(_KILL_SECONDS, drained)
         await _within(_KILL_SECONDS, self._relay)
-        return status
+        return -signal.SIGKILL if status is None else status
 
     async def _drain(self) -> None:
-        """Read what is left: asyncio lets go of a process only when its pipes have ended."""
+        """Read what is left, and forget it."""
         while await self._events.read(_LINE_LIMIT):
             pass
 
@@ -93,8 +96,8 @@ class WorkerProcess:
             os.killpg(self._process.pid, number)
 
 
-async def _within(seconds: float, work: Awaitable[None]) -> None:
-    """Wait for `work`, and drop it after `seconds`: a stray grandchild may hold a pipe open."""
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Wait for `work`, and drop it after `seconds`."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(work, seconds)
 

@@ -56,6 +56,8 @@ for line in sys.stdin:
     if text == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(60)
+    while text == "flood":
+        print("x" * 10_000)
     if text == "garbage":
         print("not json", "{", "[1]", '{"type": "Lost"}', "x" * 2_000_000, sep="\\n", flush=True)
         sys.stdout.buffer.write(b"\\xff\\xfe\\n")
@@ -169,6 +171,16 @@ async def test_garbage_on_the_pipe_is_skipped(make: Make) -> None:
     executor = make()
     await executor.submit(speak("a", "garbage"))
     assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
+
+
+async def test_close_in_the_middle_of_a_flood(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("a", "flood"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    async with asyncio.timeout(5):
+        await executor.close()
 
 
 async def test_cancelling_a_running_and_a_waiting_job(make: Make) -> None:
