@@ -56,6 +56,8 @@ for line in sys.stdin:
     if text == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(60)
+    if text == "flood":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # goes on until the pipe is full
     while text == "flood":
         print("x" * 10_000)
     if text == "garbage":
