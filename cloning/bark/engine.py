@@ -1,6 +1,7 @@
 """What a Bark engine does, whatever it is made of."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -52,8 +53,18 @@ class Generated:
     samples: Samples
 
 
+@dataclass(frozen=True)
+class Utterance:
+    """One window of speech that somebody wants: `text` in the voice of `history`, or in any voice."""
+
+    text: str
+    history: VoicePrompt | None
+    options: GenerationOptions = field(default_factory=GenerationOptions)
+    watch: Watch = field(default_factory=Watch)
+
+
 class SpeechEngine(Protocol):
-    """Generates one window of speech at a time."""
+    """Generates windows of speech. May be used by several threads at once; then it works for all of them together."""
 
     @property
     def spec(self) -> BarkSpec:
@@ -70,4 +81,10 @@ class SpeechEngine(Protocol):
 
         The model may end at once: then the result is empty. Raises InvalidInput for a text that is too long, and
         Cancelled within one decode step of the cancellation.
+        """
+
+    def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
+        """Speak several windows, together as far as there is room; the results are in the order of `utterances`.
+
+        Each is what `generate` makes of it alone. Raises what the first one that fails raises, and drops the others.
         """

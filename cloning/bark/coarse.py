@@ -1,0 +1,124 @@
+"""The second stage: semantic tokens in, the first codebooks' tokens out, the books taking turns.
+
+As `generate_coarse` of `suno-ai/bark`: after every window the model is given the semantic tokens around the place it
+has come to and the last coarse tokens. While neither has moved, that is what the cache holds, and nothing is read
+again. Knows nothing of batches.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cloning.bark.config import BarkSpec
+from cloning.bark.linear import Linear
+from cloning.bark.model import Transformer
+from cloning.bark.recipe import Recipe
+from cloning.bark.sampling import Sampler
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.watch import Watch
+
+STAGE = "coarse tokens"
+"""As members see it."""
+
+
+class CoarseModel:
+    """The model and what it takes to ask it."""
+
+    def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
+        self.spec = spec
+        self.recipe = recipe
+        self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
+        """(input vocabulary, width)"""
+        said = module.lm_head.weight.detach()[spec.semantic_vocab :]
+        self.heads = [Linear(book) for book in said.split(spec.codebook_size)[: spec.coarse_books]]
+        """One for each book, which says its tokens only."""
+        module.lm_head.weight = None
+        self.transformer = Transformer(module)
+
+    def flat(self, codes: Tokens) -> list[int]:
+        """Codes (books, T) as ids of this model's vocabulary, the books taking turns."""
+        offsets = self.spec.semantic_vocab + self.spec.codebook_size * np.arange(self.spec.coarse_books)
+        ids: list[int] = (codes + offsets[:, None]).T.ravel().tolist()
+        return ids
+
+
+class CoarseRow:
+    """One utterance in the second stage. Implements `cloning.bark.decoding.Row`. `semantic` is not empty."""
+
+    def __init__(
+        self, model: CoarseModel, semantic: list[int], history: VoicePrompt | None, sampler: Sampler, watch: Watch
+    ) -> None:
+        spec = model.spec
+        self._model = model
+        self._sampler = sampler
+        self._watch = watch
+        self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens for a semantic one
+        self._most_semantic = int(model.recipe.coarse_history / self._ratio)
+        past_semantic, self._coarse = self._histories(history)
+        self._semantic = past_semantic + semantic
+        self._before_semantic, self._before_coarse = len(past_semantic), len(self._coarse)
+        self._total = spec.frames(len(semantic)) * spec.coarse_books
+        self._done = 0
+        self._held: tuple[int, int] | None = None
+        """Where the semantic and the coarse tokens begin that the cache holds."""
+
+    @property
+    def head(self) -> int:
+        """The book whose turn it is."""
+        return self._done % self._model.spec.coarse_books
+
+    @property
+    def codes(self) -> Tokens:
+        """What has been generated, (books, T)."""
+        spec = self._model.spec
+        ids = np.array(self._coarse[self._before_coarse :], np.int64).reshape(-1, spec.coarse_books).T
+        codes: Tokens = (ids - spec.semantic_vocab) % spec.codebook_size
+        return codes
+
+    def check(self) -> None:
+        """Report progress. Raises Cancelled."""
+        self._watch.report(STAGE, self._done / self._total)
+
+    def context(self) -> Tensor | None:
+        """At the beginning of a window, unless the cache still holds what it is given."""
+        if self._held is not None and self._done % self._model.recipe.coarse_window:
+            return None
+        begins = self._begin()
+        return None if begins == self._held else self._given(*begins)
+
+    def last(self) -> Tensor:
+        """The vector of the token before."""
+        return self._model.embeddings[self._coarse[-1]]
+
+    def take(self, logits: Tensor) -> bool:
+        """Draw from the active book."""
+        if not self._done % self._model.recipe.coarse_window:
+            self._held = self._begin()
+        spec = self._model.spec
+        drawn = int(self._sampler.draw(self._sampler.probabilities(logits)[None]))
+        self._coarse.append(spec.semantic_vocab + self.head * spec.codebook_size + drawn)
+        self._done += 1
+        return self._done == self._total
+
+    def _histories(self, voice: VoicePrompt | None) -> tuple[list[int], list[int]]:
+        """The voice's semantic and coarse tokens that are used, equally long in time."""
+        if voice is None:
+            return [], []
+        semantic, coarse = voice.semantic.tolist(), self._model.flat(voice.coarse)
+        used = min(self._most_semantic, len(semantic) - len(semantic) % 2, int(len(coarse) / self._ratio))
+        # Suno leaves the last frame out, "for time alignment (sounds better)".
+        return semantic[-used:], coarse[-round(used * self._ratio) :][: -self._model.spec.coarse_books]
+
+    def _begin(self) -> tuple[int, int]:
+        """Where what the model is given begins, in the semantic and in the coarse tokens."""
+        place = self._before_semantic + round(self._done / self._ratio)
+        return max(0, place - self._most_semantic), max(0, len(self._coarse) - self._model.recipe.coarse_history)
+
+    def _given(self, semantic_begin: int, coarse_begin: int) -> Tensor:
+        recipe = self._model.recipe
+        semantic = self._semantic[semantic_begin:][: recipe.coarse_input]
+        semantic += [recipe.coarse_pad] * (recipe.coarse_input - len(semantic))
+        ids = [*semantic, recipe.coarse_infer, *self._coarse[coarse_begin:]]
+        return self._model.embeddings[torch.tensor(ids, device=self._model.embeddings.device)]

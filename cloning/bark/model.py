@@ -1,0 +1,190 @@
+"""The transformer of Bark's three models: layer norms in front, exact GELU, learned positions, heads apart.
+
+Three ways through it: `read` takes a row's whole context, `step` one more token of each row of a batch, and `see` a
+window in which every position sees every other. Knows nothing of tokens, which the stages turn into vectors.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cloning.bark.cache import KeyValueCache
+from cloning.bark.linear import Linear
+from cloning.bark.shape import Shape
+
+_EPSILON = 1e-5
+"""Of torch's and of Suno's layer norms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A layer norm; Suno's causal models have no bias in it."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Apply it to the last dimension."""
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, _EPSILON)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One block. `projection` makes queries, keys and values at once."""
+
+    norm_1: Norm
+    projection: Linear
+    attention_out: Linear
+    norm_2: Norm
+    widen: Linear
+    narrow: Linear
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """Its matrices."""
+        return self.projection, self.attention_out, self.widen, self.narrow
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows attention: x and attended (rows, width) -> (rows, width)."""
+        x = x + self.attention_out(attended)
+        return x + self.narrow(self.widen(self.norm_2(x)))
+
+
+class Transformer:
+    """Made from one of transformers' sub-models, whose matrices it takes over; that one cannot be used any more."""
+
+    def __init__(self, module: Any) -> None:
+        self.shape = Shape.from_config(module.config.to_dict())
+        self.positions: Tensor = module.position_embeds_layer.weight.detach()
+        """(block, width)"""
+        self._layers = [_take_layer(layer) for layer in module.layers]
+        self._last = _norm(module.layernorm_final)
+        self._attend = _attend_row_by_row if self.positions.device.type == "cpu" else _attend_at_once
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.positions.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In what precision."""
+        return self.positions.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of matrices that a step reads, without heads and embeddings."""
+        return sum(linear.nbytes for layer in self._layers for linear in layer.linears)
+
+    def read(self, x: Tensor, cache: KeyValueCache, slot: int) -> Tensor:
+        """The context of one row, (T, width) without positions -> what its last position says, (1, width)."""
+        x = x + self.positions[: x.shape[0]]
+        for number, layer in enumerate(self._layers):
+            queries, keys, values = self._project(layer, x)  # each (H, T, D)
+            cache.write(number, slot, keys, values)
+            if number == len(self._layers) - 1:  # nobody reads the other positions any more
+                x, queries = x[-1:], queries[:, -1:]
+            attended = functional.scaled_dot_product_attention(
+                queries[None], keys[None], values[None], is_causal=queries.shape[1] > 1
+            )
+            x = layer.finish(x, _merged(attended[0]))
+        return self._last(x)
+
+    def step(self, x: Tensor, cache: KeyValueCache, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
+        """One token for each row, (rows, width) without positions -> (rows, width).
+
+        The cache holds `lengths[i]` positions of row i in `slots[i]`, and one more afterwards.
+        """
+        rows, heads = x.shape[0], self.shape.heads
+        at, where = torch.tensor(lengths, device=self.device), torch.tensor(slots, device=self.device)
+        x = x + self.positions[at]
+        for number, layer in enumerate(self._layers):
+            projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)  # (rows, 3, H, D)
+            queries, keys, values = projected.unbind(1)
+            cache.append(number, where, at, keys, values)
+            attended = self._attend(queries, cache, number, slots, lengths)  # (rows, H, D)
+            x = layer.finish(x, attended.reshape(rows, -1))
+        return self._last(x)
+
+    def see(self, x: Tensor, first: int, tick: Callable[[], None]) -> Tensor:
+        """A window, (T, width) without positions -> what its positions from `first` on say, (T - first, width).
+
+        `tick` is called before every layer, since one pass of a large model lasts seconds on a CPU.
+        """
+        x = x + self.positions[: x.shape[0]]
+        for number, layer in enumerate(self._layers):
+            tick()
+            queries, keys, values = self._project(layer, x)
+            if number == len(self._layers) - 1:
+                x, queries = x[first:], queries[:, first:]
+            attended = functional.scaled_dot_product_attention(queries[None], keys[None], values[None])
+            x = layer.finish(x, _merged(attended[0]))
+        return self._last(x)
+
+    def _project(self, layer: Layer, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(T, width) -> queries, keys and values, each (H, T, D)."""
+        projected = layer.projection(layer.norm_1(x)).view(x.shape[0], 3, self.shape.heads, -1)
+        queries, keys, values = projected.permute(1, 2, 0, 3)
+        return queries, keys, values
+
+
+def _attend_row_by_row(
+    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
+) -> Tensor:
+    """Queries (rows, H, D) over each row's own positions -> (rows, H, D).
+
+    On a CPU this reads no more of the cache than it must, and a row's sums do not depend on the others' lengths.
+    """
+    scaled = queries * cache.keys.shape[-1] ** -0.5
+    attended = torch.empty_like(queries)
+    for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
+        keys, values = cache.keys[layer, slot, :, : length + 1], cache.values[layer, slot, :, : length + 1]
+        scores = torch.bmm(scaled[row, :, None], keys.transpose(1, 2))  # (H, 1, T)
+        weights = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
+        attended[row] = torch.bmm(weights, values)[:, 0]
+    return attended
+
+
+def _attend_at_once(
+    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
+) -> Tensor:
+    """The same in one operation for all rows, as a GPU wants it, with a mask over what is not theirs."""
+    longest = max(lengths) + 1
+    where = torch.tensor(slots, device=queries.device)
+    ends = torch.tensor(lengths, device=queries.device)
+    keys, values = cache.keys[layer, where, :, :longest], cache.values[layer, where, :, :longest]
+    mask = torch.arange(longest, device=queries.device) <= ends[:, None]  # (rows, T)
+    return functional.scaled_dot_product_attention(queries[:, :, None], keys, values, attn_mask=mask[:, None, None])[
+        :, :, 0
+    ]
+
+
+def _merged(x: Tensor) -> Tensor:
+    """(H, T, D) -> (T, H * D)"""
+    return x.transpose(0, 1).reshape(x.shape[1], -1)
+
+
+def take_linear(module: Any, *, gelu: bool = False) -> Linear:
+    """A layer from a module, which loses its weight, so that it is not in memory twice."""
+    weight, bias = module.weight.detach(), module.bias
+    module.weight = None
+    return Linear(weight, None if bias is None else bias.detach(), gelu=gelu)
+
+
+def _take_layer(module: Any) -> Layer:
+    return Layer(
+        norm_1=_norm(module.layernorm_1),
+        projection=take_linear(module.attn.att_proj),
+        attention_out=take_linear(module.attn.out_proj),
+        norm_2=_norm(module.layernorm_2),
+        widen=take_linear(module.mlp.in_proj, gelu=True),
+        narrow=take_linear(module.mlp.out_proj),
+    )
+
+
+def _norm(module: Any) -> Norm:
+    return Norm(module.weight.detach(), None if module.bias is None else module.bias.detach())

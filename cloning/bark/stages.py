@@ -1,0 +1,124 @@
+"""An utterance's way through Bark: what each stage hands to the next, and what comes out. Knows nothing of batches."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from cloning.bark.coarse import CoarseModel, CoarseRow
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import Generated, Samples, Utterance
+from cloning.bark.fine import FineModel, FineWork
+from cloning.bark.recipe import Recipe
+from cloning.bark.sampling import Sampler
+from cloning.bark.semantic import SemanticModel, SemanticRow
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.watch import Watch
+from errors import Cancelled, InvalidInput
+
+AUDIO = "audio"
+"""The last stage, as members see it."""
+
+Decode = Callable[[Tokens], Samples]
+"""The codec: fine tokens int64 (books, T) -> float32 (N,) at the codec's sample rate."""
+Tokenize = Callable[[str], list[int]]
+
+
+@dataclass(eq=False)
+class Order:
+    """An utterance, what becomes of it, and whom it belongs to: `party` is the same for all ordered together."""
+
+    utterance: Utterance
+    party: object
+    semantic_only: bool = False
+    result: Future[Generated] = field(default_factory=Future)
+    dropped: threading.Event = field(default_factory=threading.Event)
+    """Set by whoever does not wait for the result any more."""
+    semantic: list[int] = field(default_factory=list)
+    generator: torch.Generator | None = None
+
+    @property
+    def watch(self) -> Watch:
+        """The utterance's, which also raises Cancelled once the order is dropped."""
+
+        def report(stage: str, fraction: float) -> None:
+            if self.dropped.is_set():
+                raise Cancelled("The job was cancelled.")
+            self.utterance.watch.report(stage, fraction)
+
+        return Watch(report)
+
+
+class Stages:
+    """The three models of `model`, whose matrices they take over, between a tokenizer and the codec."""
+
+    def __init__(self, model: Any, tokenize: Tokenize, decode: Decode) -> None:
+        generation = model.generation_config.to_dict()
+        self.spec = BarkSpec.from_configs(model.config.to_dict(), generation)
+        recipe = Recipe.from_config(generation)
+        self._tokenize = tokenize
+        self._decode = decode
+        self.semantic = SemanticModel(model.semantic, self.spec, recipe)
+        self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
+        self.fine = FineModel(model.fine_acoustics, self.spec)
+
+    def begin(self, order: Order) -> SemanticRow:
+        """The first stage. Raises InvalidInput for a text or a voice that does not fit the models."""
+        text, history, options = order.utterance.text, order.utterance.history, order.utterance.options
+        tokens = self._tokens(text)
+        if history is not None:
+            history.validate(self.spec.prompt)
+        order.generator = torch.Generator(self.semantic.transformer.device).manual_seed(options.seed)
+        return SemanticRow(
+            self.semantic,
+            self.semantic.context(tokens, None if history is None else history.semantic),
+            limit=min(options.max_semantic_tokens or self.spec.max_semantic_tokens, self.spec.max_semantic_tokens),
+            min_eos_p=options.min_eos_p,
+            sampler=self._sampler(order, 0),
+            watch=order.watch,
+        )
+
+    def go_on(self, order: Order, row: SemanticRow) -> CoarseRow | None:
+        """The second stage; None if the utterance ends here, and then its result is set."""
+        row.check()
+        order.semantic = row.tokens
+        if order.semantic_only or self.spec.frames(len(row.tokens)) == 0:
+            order.result.set_result(self._without_sound(row.tokens if order.semantic_only else []))
+            return None
+        return CoarseRow(self.coarse, row.tokens, order.utterance.history, self._sampler(order, 1), order.watch)
+
+    def refine(self, order: Order, row: CoarseRow) -> FineWork:
+        """The third stage."""
+        row.check()
+        return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.watch)
+
+    def finish(self, order: Order, work: FineWork) -> None:
+        """Decode, and set the result."""
+        order.watch.report(AUDIO, 0.0)
+        codes = work.codes
+        samples = self._decode(codes)
+        order.watch.report(AUDIO, 1.0)
+        prompt = VoicePrompt(np.array(order.semantic, np.int64), codes[: self.spec.coarse_books], codes)
+        order.result.set_result(Generated(prompt, samples))
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens, room = self._tokenize(text), self.spec.max_text_tokens
+        if not tokens:
+            raise InvalidInput("There is no text to speak.")
+        if len(tokens) > room:
+            raise InvalidInput(f"This text has {len(tokens)} tokens, and {room} fit one window of Bark. Divide it.")
+        return tokens
+
+    def _sampler(self, order: Order, stage: int) -> Sampler:
+        if order.generator is None:
+            raise ValueError("An order begins with its first stage.")
+        return Sampler(order.utterance.options.stage_temperatures[stage], order.generator)
+
+    def _without_sound(self, semantic: list[int]) -> Generated:
+        none = np.zeros((self.spec.fine_books, 0), np.int64)
+        prompt = VoicePrompt(np.array(semantic, np.int64), none[: self.spec.coarse_books], none)
+        return Generated(prompt, np.zeros(0, np.float32))
