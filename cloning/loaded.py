@@ -11,8 +11,8 @@ import torch
 
 from cloning import audio, models, quantizer
 from cloning.audio import Recording
+from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
-from cloning.bark.transformers_engine import TransformersEngine
 from cloning.codec import Codec
 from cloning.features import SAMPLE_RATE, HubertFeatures
 from cloning.models import ModelChoice
@@ -40,8 +40,12 @@ class LoadedModels:
     @cached_property
     def engine(self) -> SpeechEngine:
         """Bark: text -> tokens -> samples."""
-        engine = TransformersEngine.load(
-            self._bark, dtype=_DTYPES[self.choice.dtype], device=self.device, decode=self.codec.decode
+        engine = BarkEngine.load(
+            self._bark,
+            dtype=_DTYPES[self.choice.dtype],
+            device=self.device,
+            decode=self.codec.decode,
+            batch=self.choice.batch,
         )
         if self.device.type == "cpu" and engine.spec.width < _WORTH_TWO_THREADS:
             torch.set_num_threads(1)

@@ -36,6 +36,8 @@ class ModelChoice:
     """A file, or the name of a published one; None: the model's own, or the published one for the language."""
     device: str = "auto"
     dtype: str = "float32"
+    batch: int = 8
+    """How many windows of speech are generated at once."""
     cache: Path = Path(".cache/models")
     offline: bool = False
 

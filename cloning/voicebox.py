@@ -12,7 +12,8 @@ import numpy as np
 
 from cloning import audio, joining, reference, text
 from cloning.audio import Recording, Samples
-from cloning.bark.engine import Generated, GenerationOptions
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.loaded import LoadedModels
 from cloning.methods import METHODS, Subject
 from cloning.prompt import VoicePrompt
@@ -103,19 +104,21 @@ class Voicebox:
     def say(self, words: str, voice: VoicePrompt | None, options: SayOptions, watch: Watch) -> Speech:
         """Speak a text of any length in a voice; without one, in the voice that the first sentence happens to get.
 
-        Every sentence is generated from the same prompt, since feeding the last one back would pile up noise. The same
-        seed, text, voice and models make the same speech. Raises InvalidInput for an empty text, Unavailable if the
-        model makes no sound, Cancelled.
+        Every sentence is generated from the same prompt, since feeding the last one back would pile up noise, and so
+        they are generated together. The same seed, text, voice and models make the same speech. Raises InvalidInput for
+        an empty text, Unavailable if the model makes no sound, Cancelled.
         """
         spec = self.models.engine.spec
         pieces = self._pieces(words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+        sentences = [_Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
         parts: list[Generated] = []
-        for number, piece in enumerate(pieces):
-            part_watch = watch if len(pieces) == 1 else watch.within(f"sentence {number + 1} of {len(pieces)}: ")
-            parts.append(self._take(piece, voice, options, (seed, number), part_watch))
-            if voice is None and parts[0].prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
+        if voice is None and len(pieces) > 1:
+            parts = self._takes(sentences[:1], None, options, watch.within(f"sentence 1 of {len(pieces)}: "))
+            watch = watch.within(f"sentences 2 to {len(pieces)}: ")
+            if parts[0].prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
                 voice = parts[0].prompt
+        parts += self._takes(sentences[len(parts) :], voice, options, watch)
         pauses = [text.pause_after(piece) for piece in pieces[:-1]]
         samples = joining.join([part.samples for part in parts], pauses, spec.sample_rate)
         return Speech(samples, spec.sample_rate, _joined([part.prompt for part in parts]), seed, len(pieces))
@@ -136,20 +139,40 @@ class Voicebox:
             raise InvalidInput("There is no text to speak.")
         return spoken
 
-    def _take(
-        self, piece: str, voice: VoicePrompt | None, options: SayOptions, seed: tuple[int, int], watch: Watch
-    ) -> Generated:
-        """One sentence. A take without sound is repeated once with another seed."""
+    def _takes(
+        self, sentences: list["_Sentence"], voice: VoicePrompt | None, options: SayOptions, watch: Watch
+    ) -> list[Generated]:
+        """The sentences, generated together. A take without sound is repeated once with another seed."""
         engine = self.models.engine
-        limit = engine.spec.semantic_tokens(text.longest_seconds(piece, options.language))
+        done: dict[int, Generated] = {}
         for take in range(_TAKES):
-            drawn = int(np.random.SeedSequence([*seed, take]).generate_state(1)[0])
-            generation = GenerationOptions(options.temperature, seed=drawn, max_semantic_tokens=limit)
-            generated = engine.generate(piece, voice, generation, watch)
-            if joining.is_usable(generated.samples):
-                return generated
-            _log.warning("take %d of a sentence has no usable sound", take + 1)
+            wanted = [sentence for sentence in sentences if sentence.number not in done]
+            utterances = [
+                Utterance(sentence.text, voice, sentence.options(options, take, engine.spec), part)
+                for sentence, part in zip(wanted, watch.together(len(wanted)), strict=True)
+            ]
+            for sentence, generated in zip(wanted, engine.generate_many(utterances), strict=True):
+                if joining.is_usable(generated.samples):
+                    done[sentence.number] = generated
+            if len(done) == len(sentences):
+                return [done[sentence.number] for sentence in sentences]
+            _log.warning("%d sentences have no usable sound in take %d", len(sentences) - len(done), take + 1)
         raise Unavailable("The model made no sound for this text. Try again with another seed, text or voice.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A piece of a text, its place in it, and the seed of the whole."""
+
+    text: str
+    number: int
+    seed: int
+
+    def options(self, options: SayOptions, take: int, spec: BarkSpec) -> GenerationOptions:
+        """How to generate it. Every sentence and every take draws from a seed of its own."""
+        drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
+        limit = spec.semantic_tokens(text.longest_seconds(self.text, options.language))
+        return GenerationOptions(options.temperature, seed=drawn, max_semantic_tokens=limit)
 
 
 def _joined(prompts: list[VoicePrompt]) -> VoicePrompt:

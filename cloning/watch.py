@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from errors import Cancelled
 
@@ -29,3 +30,21 @@ class Watch:
     def within(self, prefix: str) -> "Watch":
         """The same watch for one part of the work: its stages are reported with `prefix` in front."""
         return Watch(lambda stage, fraction: self._progress(prefix + stage, fraction), self._cancelled)
+
+    def together(self, parts: int) -> list["Watch"]:
+        """One watch for each of `parts` pieces of work of the same stages that are done at once.
+
+        They are reported as one: the stage of the piece that is furthest behind, and how far all are with it.
+        """
+        stages: list[str] = []
+        reached = [(0, 0.0)] * parts
+
+        def report(part: int, stage: str, fraction: float) -> None:
+            if stage not in stages:
+                stages.append(stage)
+            reached[part] = stages.index(stage), fraction
+            behind = min(index for index, _ in reached)
+            done = [1.0 if index > behind else fraction for index, fraction in reached]
+            self._progress(stages[behind], sum(done) / parts)
+
+        return [Watch(partial(report, part), self._cancelled) for part in range(parts)]

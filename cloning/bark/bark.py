@@ -22,21 +22,21 @@ from cloning.prompt import Tokens, VoicePrompt
 from cloning.watch import Watch
 from errors import Unavailable
 
-DEFAULT_BATCH = 8
-"""How many windows of speech are generated at once."""
-
 
 class BarkEngine:
-    """Implements `cloning.bark.engine.SpeechEngine`. Takes the matrices of `model`, which is of no use afterwards."""
+    """Implements `cloning.bark.engine.SpeechEngine`. Takes the matrices of `model`, which is of no use afterwards.
 
-    def __init__(self, model: Any, tokenizer: Any, decode: Decode, *, batch: int = DEFAULT_BATCH) -> None:
+    batch: how many windows are generated at once.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, decode: Decode, *, batch: int) -> None:
         self._tokenizer = tokenizer
         self._stages = Stages(model, self._text_tokens, decode)
         self._scheduler = Scheduler(self._stages, batch)
 
     @classmethod
     def load(
-        cls, directory: Path, *, dtype: torch.dtype, device: torch.device, decode: Decode, batch: int = DEFAULT_BATCH
+        cls, directory: Path, *, dtype: torch.dtype, device: torch.device, decode: Decode, batch: int
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout. Raises Unavailable that names what is missing or damaged."""
         model = load_bark(directory, dtype, device)

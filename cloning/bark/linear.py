@@ -19,9 +19,10 @@ class Linear:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
-        self._packed = _can_be_packed(weight)
+        self.packed: bool = _can_be_packed(weight)
+        """Whether its rows are independent of each other, as said above."""
         self._weight: Tensor = (
-            torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _PACKED_FOR) if self._packed else weight
+            torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _PACKED_FOR) if self.packed else weight
         )
         self._bias = bias
         self._gelu = gelu
@@ -30,7 +31,7 @@ class Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it."""
-        if not self._packed:
+        if not self.packed:
             y = functional.linear(x, self._weight, self._bias)
             return functional.gelu(y) if self._gelu else y
         # A kernel of its own serves a single row, and it adds up in another order.

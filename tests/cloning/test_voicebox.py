@@ -94,10 +94,23 @@ def test_nothing_to_say_is_refused(text: str) -> None:
         say(ToneEngine(), text, a_voice())
 
 
-def test_progress_names_the_sentence() -> None:
-    seen: list[str] = []
-    voicebox(ToneEngine()).say(LONG, a_voice(), SayOptions(), Watch(lambda stage, _: seen.append(stage)))
-    assert seen == ["sentence 1 of 2: humming", "sentence 2 of 2: humming"]
+def test_progress_tells_of_all_sentences_together() -> None:
+    seen: list[tuple[str, float]] = []
+    watch = Watch(lambda stage, fraction: seen.append((stage, fraction)))
+    voicebox(ToneEngine()).say(LONG, a_voice(), SayOptions(), watch)
+    assert seen == [("humming", 0.25), ("humming", 0.5)]
+    seen.clear()
+    voicebox(ToneEngine()).say(f"{LONG} {LONG}", None, SayOptions(), watch)
+    assert [stage for stage, _ in seen] == ["sentence 1 of 4: humming", *["sentences 2 to 4: humming"] * 3]
+
+
+def test_work_done_at_once_is_as_far_as_its_last_part() -> None:
+    seen: list[tuple[str, float]] = []
+    first, second = Watch(lambda stage, fraction: seen.append((stage, fraction))).together(2)
+    reports = ((first, "a", 0.5), (second, "a", 0.5), (first, "b", 0.0), (first, "b", 0.8), (second, "b", 0.0))
+    for watch, stage, fraction in (*reports, (first, "c", 1.0)):
+        watch.report(stage, fraction)
+    assert seen == [("a", 0.25), ("a", 0.5), ("a", 0.75), ("a", 0.75), ("b", 0.4), ("b", 0.5)]
 
 
 def test_cancelling_reaches_the_second_sentence() -> None:
@@ -106,6 +119,12 @@ def test_cancelling_reaches_the_second_sentence() -> None:
     with pytest.raises(Cancelled):
         voicebox(engine).say(LONG, a_voice(), SayOptions(), watch)
     assert len(engine.asked) == 2
+
+
+def test_only_silent_sentences_are_repeated() -> None:
+    engine = ToneEngine(silent_takes=1)
+    assert say(engine, LONG, a_voice(), seed=3).sentences == 2
+    assert [text for text, _, _ in engine.asked] == [LONG[:40], LONG[41:], LONG[:40]]
 
 
 @pytest.mark.parametrize(("semantic", "frames"), [(469, 704), (100, 1000), (768, 90), (30, 700)])

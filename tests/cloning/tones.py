@@ -1,9 +1,11 @@
 """A stand-in for Bark that hums, for the tests of everything above the engine."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.engine import Generated, GenerationOptions
+from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.loaded import LoadedModels
 from cloning.models import ModelChoice
 from cloning.prompt import Tokens, VoicePrompt
@@ -40,6 +42,9 @@ class ToneEngine:
         if len(self.asked) <= self._silent_takes:
             samples[:] = 0
         return Generated(VoicePrompt(random.integers(0, 10_000, tokens), fine[:2], fine), samples)
+
+    def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
+        return [self.generate(wanted.text, wanted.history, wanted.options, wanted.watch) for wanted in utterances]
 
 
 def voicebox(engine: ToneEngine) -> Voicebox:

@@ -1,0 +1,154 @@
+"""Many utterances at once: each is what it is alone, one's end is nobody else's, and the turns are fair."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cloning.bark import model as bark_model
+from cloning.bark.bark import BarkEngine
+from cloning.bark.cache import KeyValueCache
+from cloning.bark.engine import GenerationOptions, Utterance
+from cloning.bark.linear import Linear
+from cloning.bark.shape import Shape
+from cloning.prompt import VoicePrompt
+from cloning.watch import Watch
+from errors import Cancelled, InvalidInput
+from tests.cloning.tiny_engine import a_voice, tiny_bark, tiny_engine
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return tiny_bark()
+
+
+@pytest.fixture(scope="module")
+def engine(model: Any) -> BarkEngine:
+    return tiny_engine(model, batch=3)
+
+
+def utterances(engine: BarkEngine, watch: Watch | None = None) -> list[Utterance]:
+    """Seven, each with another text, voice, length, temperature and seed."""
+    return [
+        Utterance(
+            "hello world"[: number + 3],
+            a_voice(engine, 20 * number, seed=number) if number % 3 else None,
+            GenerationOptions(
+                (None, 0.0, 1.0)[number % 3], seed=number, max_semantic_tokens=10 + 17 * number, min_eos_p=0
+            ),
+            watch or Watch(),
+        )
+        for number in range(7)
+    ]
+
+
+def test_together_is_as_alone_to_the_last_bit(engine: BarkEngine) -> None:
+    wanted = utterances(engine)
+    alone = [engine.generate(one.text, one.history, one.options, Watch()) for one in wanted]
+    together = engine.generate_many(wanted)
+    for one, other in zip(alone, together, strict=True):
+        assert one.prompt == other.prompt
+        assert np.array_equal(one.samples, other.samples)
+    assert len({generated.prompt.semantic.tobytes() for generated in together}) == 7
+
+
+@pytest.mark.parametrize(("inside", "outside"), [(768, 3072), (3072, 768), (768, 1024), (48, 10_001)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_of_a_packed_layer_knows_no_other(inside: int, outside: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    weight, rows = torch.randn(outside, inside).to(dtype), torch.randn(40, inside).to(dtype)
+    linear = Linear(weight)
+    if not linear.packed:
+        pytest.skip("this processor has no kernel for it")
+    everybody = linear(rows)
+    torch.testing.assert_close(everybody, torch.nn.functional.linear(rows, weight), rtol=0.02, atol=1e-3)
+    for count in (1, 2, 3, 5, 8, 16):
+        assert torch.equal(linear(rows[:count]), everybody[:count])
+
+
+def test_parties_of_several_threads_are_generated_together(engine: BarkEngine) -> None:
+    alone = engine.generate_many(utterances(engine))
+    with ThreadPoolExecutor(2) as pool:
+        parties = list(pool.map(lambda _: engine.generate_many(utterances(engine)), range(2)))
+    assert all([one.prompt for one in party] == [one.prompt for one in alone] for party in parties)
+
+
+def test_a_small_party_does_not_wait_for_a_large_one(engine: BarkEngine) -> None:
+    began, ended = threading.Event(), []
+    options = GenerationOptions(0.0, min_eos_p=0, max_semantic_tokens=60)
+    watch = Watch(lambda *_: began.set())
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(engine.generate_many, [Utterance("hello", None, options, watch)] * 12)
+        large.add_done_callback(lambda _: ended.append("large"))
+        began.wait(10)
+        small = pool.submit(engine.generate_many, [Utterance("hello", None, options)])
+        small.add_done_callback(lambda _: ended.append("small"))
+    assert ended == ["small", "large"]
+
+
+def test_one_that_is_cancelled_or_refused_leaves_the_others_alone(engine: BarkEngine) -> None:
+    cancelled = threading.Event()
+    stop = Watch(lambda _, fraction: cancelled.set() if fraction > 0.2 else None, cancelled)
+    (good, *_, long) = utterances(engine)
+    with ThreadPoolExecutor(3) as pool:
+        fine = pool.submit(engine.generate, good.text, good.history, good.options, Watch())
+        gone = pool.submit(engine.generate, long.text, long.history, long.options, stop)
+        refused = pool.submit(engine.generate, "a" * 65, None, good.options, Watch())
+    assert isinstance(gone.exception(), Cancelled)
+    assert isinstance(refused.exception(), InvalidInput)
+    assert fine.result().prompt == engine.generate(good.text, good.history, good.options, Watch()).prompt
+
+
+def test_a_party_ends_with_its_first_fault_and_nothing_goes_on(engine: BarkEngine) -> None:
+    reports = 0
+
+    def count(*_: object) -> None:
+        nonlocal reports
+        reports += 1
+
+    with pytest.raises(InvalidInput):
+        engine.generate_many([*utterances(engine, Watch(count)), Utterance("a" * 65, None)])
+    after = reports
+    engine.generate_many(utterances(engine)[:1])
+    assert reports == after
+
+
+def test_a_step_that_fails_ends_those_in_it_and_the_engine_goes_on(model: Any) -> None:
+    engine = tiny_engine(model, batch=3)
+    step = engine._stages.coarse.transformer.step
+    engine._stages.coarse.transformer.step = lambda *_: torch.empty(10**14)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="memory"):
+        engine.generate_many(utterances(engine))
+    engine._stages.coarse.transformer.step = step  # type: ignore[method-assign]
+    assert engine.generate_many(utterances(engine))[3].samples.size
+
+
+def test_no_thread_is_left_and_the_memory_of_the_batch_stays(engine: BarkEngine) -> None:
+    before = engine._scheduler._coarse._cache.keys.data_ptr()
+    engine.generate_many(utterances(engine))
+    for thread in threading.enumerate():
+        if thread.name == "bark":
+            thread.join(5)
+    assert "bark" not in [thread.name for thread in threading.enumerate()]
+    assert engine._scheduler._coarse._cache.keys.data_ptr() == before
+    assert len(engine._scheduler._coarse._free) == len(engine._scheduler._semantic._free) == 3
+
+
+def test_attention_at_once_is_attention_row_by_row() -> None:
+    torch.manual_seed(0)
+    cache = KeyValueCache(Shape(layers=2, heads=2, width=16, block=32), 4, torch.float32, torch.device("cpu"))
+    cache.keys.normal_()
+    cache.values.normal_()
+    queries, slots, lengths = torch.randn(3, 2, 8), [3, 0, 2], [4, 31, 0]
+    rows = bark_model._attend_row_by_row(queries, cache, 1, slots, lengths)
+    torch.testing.assert_close(bark_model._attend_at_once(queries, cache, 1, slots, lengths), rows)
+
+
+def test_a_voice_of_other_models_is_refused_within_a_party(engine: BarkEngine) -> None:
+    voice = a_voice(engine)
+    other = VoicePrompt(voice.semantic + 200, voice.coarse, voice.fine)
+    with pytest.raises(InvalidInput):
+        engine.generate_many([Utterance("hello", voice), Utterance("hello", other)])
