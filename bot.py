@@ -45,7 +45,9 @@ def create_bot(settings: Settings) -> Barkeep:
             storage = await Storage.open(settings.database, settings.data_dir)
         except BarkeepError as fault:
             raise StartFault(Exit.STORAGE, fault.message) from fault
-        executor = SubprocessExecutor(choice_command(settings), job_timeout=settings.job_timeout)
+        executor = SubprocessExecutor(
+            choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
+        )
         return Studio(storage, executor, courier, model=settings.model)
 
     # Without a token there is no Discord that could remember the commands.

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """auto, cpu, cuda, cuda:N or mps."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """The precision of the Bark model; lower ones change the tokens."""
+    batch: int = Field(default=8, ge=1, le=64)
+    """How many windows of speech are generated at once, and how many jobs are worked on."""
     model_cache: Path = Path(".cache/models")
     """Where downloaded models are kept, shared by all processes."""
     offline: bool = False

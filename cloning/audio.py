@@ -61,15 +61,22 @@ class Recording:
         return self.samples.size / self.sample_rate
 
 
-def decode(source: Path, *, max_seconds: float = 600.0, timeout: float = 60.0, memory_mb: int = 1024) -> Recording:
+def decode(
+    source: Path,
+    *,
+    max_seconds: float = 600.0,
+    timeout: float = 60.0,
+    memory_mb: int = 1024,
+    scratch: Path | None = None,
+) -> Recording:
     """The first audio stream of a media file of any common format, told by its content, at 48 kHz at most.
 
     A child process does it (`cloning.decoder`), so whatever the file does to FFmpeg, the caller gets InvalidInput with
-    a sentence. `timeout` bounds seconds of both clock and processor. Raises Unavailable if no child can run or the
-    temporary folder is full.
+    a sentence. `timeout` bounds seconds of both clock and processor. `scratch`: the folder for its temporary files,
+    else the system's. Raises Unavailable if no child can run or that folder is full.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="barkeep-") as folder:
+        with tempfile.TemporaryDirectory(prefix="barkeep-", dir=scratch) as folder:
             out = Path(folder) / "samples.f32"
             limits = ["--max-seconds", str(max_seconds), "--memory-mb", str(memory_mb)]
             limits += ["--cpu-seconds", str(int(timeout) + 1)]

@@ -1,8 +1,8 @@
 """The speech worker behind the executor protocol: a supervised child process that may crash, hang or run out of memory.
 
-The supervisor starts the worker when there is work (or on `start`), hands it one job at a time, and replaces it when it
-dies or falls silent: its job is Lost, the others wait for the next worker. Whether a lost job is tried again is not
-decided here. Free of torch, since it lives in the bot's process.
+The supervisor starts the worker when there is work (or on `start`), hands it as many jobs as it does at once, and
+replaces it when it dies or falls silent: its jobs are Lost, the others wait for the next worker. Whether a lost job is
+tried again is not decided here. Free of torch, since it lives in the bot's process.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -83,6 +84,10 @@ class ModelSettings(Protocol):
         """float32, bfloat16 or float16."""
 
     @property
+    def batch(self) -> int:
+        """How many windows of speech are generated at once."""
+
+    @property
     def model_cache(self) -> Path:
         """Where downloads are kept."""
 
@@ -104,6 +109,7 @@ def choice_command(settings: ModelSettings) -> list[str]:
             "quantizer": settings.quantizer,
             "device": settings.device,
             "dtype": settings.dtype,
+            "batch": settings.batch,
             "cache": str(settings.model_cache),
             "offline": settings.offline,
         },
@@ -123,19 +129,26 @@ class SubprocessExecutor:
     """Runs speech jobs in a child process started by `command`. Implements `cloning.protocol.Executor`.
 
     job_timeout: seconds after which a running job counts as hung. heartbeat_timeout: seconds of silence after which
-    the worker does. All methods belong to one event loop.
+    the worker does. capacity: how many jobs the worker does at once. All methods belong to one event loop.
     """
 
     def __init__(
-        self, command: Sequence[str], *, job_timeout: float, heartbeat_timeout: float = 30.0, wait: Wait = _plainly
+        self,
+        command: Sequence[str],
+        *,
+        job_timeout: float,
+        heartbeat_timeout: float = 30.0,
+        capacity: int = 1,
+        wait: Wait = _plainly,
     ) -> None:
         self._command = tuple(command)
+        self._capacity = capacity
         self._job_timeout = job_timeout
         self._heartbeat_timeout = heartbeat_timeout
         self._wait = wait
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._waiting: deque[Request] = deque()
-        self._running: _Running | None = None
+        self._running: dict[str, _Running] = {}
         self._wanted = False
         self._closed = False
         self._supervisor: asyncio.Task[None] | None = None
@@ -149,8 +162,8 @@ class SubprocessExecutor:
 
     @property
     def capacity(self) -> int:
-        """One: the models use the whole machine."""
-        return 1
+        """As many as are generated together."""
+        return self._capacity
 
     async def start(self) -> None:
         """Start to load the models; returns at once."""
@@ -179,8 +192,8 @@ class SubprocessExecutor:
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
-        if self._running is not None and self._worker is not None and self._running.request.job_id == job_id:
-            self._running.cancelled = True
+        if self._worker is not None and (running := self._running.get(job_id)) is not None:
+            running.cancelled = True
             self._worker.send(Cancel(job_id))
         for request in [request for request in self._waiting if request.job_id == job_id]:
             self._waiting.remove(request)
@@ -249,7 +262,7 @@ class SubprocessExecutor:
         heard = monotonic()
         while True:
             silent_at = heard + self._heartbeat_timeout
-            late_at = self._running.started + self._job_timeout if self._running else silent_at
+            late_at = min((job.started for job in self._running.values()), default=inf) + self._job_timeout
             try:
                 event = await asyncio.wait_for(self._wait(worker.receive()), min(silent_at, late_at) - monotonic())
             except TimeoutError:
@@ -264,38 +277,37 @@ class SubprocessExecutor:
 
     def _take(self, event: Event) -> None:
         """Note what an event means for the queue and hand it to the listener."""
-        job_id = self._running.request.job_id if self._running else None
         match event:
             case Ready():
                 self._ready, self._failed_starts = event, 0
                 self._events.put_nowait(event)
             case Failed(job_id="", message=message):
                 self._fault, self._fault_time = message, monotonic()
-            case Heartbeat() if job_id is not None:
+            case Heartbeat() if self._running:
                 self._events.put_nowait(event)
-            case Progress() if event.job_id == job_id:
+            case Progress() if event.job_id in self._running:
                 self._events.put_nowait(event)
-            case Cloned() | Spoken() | Failed() if event.job_id == job_id:
-                self._running, self._pause = None, 0.0
+            case Cloned() | Spoken() | Failed() if event.job_id in self._running:
+                del self._running[event.job_id]
+                self._pause = 0.0
                 self._events.put_nowait(event)
             case _:
                 _log.debug("Ignored: %s", type(event).__name__)
 
     def _feed(self) -> None:
-        """Give a worker that is ready and idle the next job."""
-        if self._worker is None or self._ready is None or self._running is not None or not self._waiting:
+        """Give a worker that is ready as many jobs as it takes."""
+        if self._worker is None or self._ready is None:
             return
-        request = self._waiting.popleft()
-        self._running = _Running(request, monotonic())
-        self._worker.send(request)
+        while self._waiting and len(self._running) < self._capacity:
+            request = self._waiting.popleft()
+            self._running[request.job_id] = _Running(request, monotonic())
+            self._worker.send(request)
 
     def _lose_running(self, reason: str) -> None:
-        """Tell the listener that the job in hand is gone; one that was being cancelled has got what was asked."""
-        if self._running is None:
-            return
-        job_id = self._running.request.job_id
-        self._events.put_nowait(_cancelled(job_id) if self._running.cancelled else Lost(job_id, reason))
-        self._running = None
+        """Tell the listener that the jobs in hand are gone; one that was being cancelled has got what was asked."""
+        for job_id, running in self._running.items():
+            self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
+        self._running.clear()
 
     def _fail_waiting(self, message: str) -> None:
         self._fault_time = monotonic()
@@ -303,7 +315,9 @@ class SubprocessExecutor:
             self._events.put_nowait(Failed(self._waiting.popleft().job_id, Unavailable.__name__, message))
 
     def _log_line(self, level: int, line: str) -> None:
-        _worker_log.log(level, "%s", line, extra={"job_id": self._running.request.job_id} if self._running else None)
+        """A line belongs to the job in hand, if there is only one."""
+        only = {"job_id": next(iter(self._running))} if len(self._running) == 1 else None
+        _worker_log.log(level, "%s", line, extra=only)
 
 
 def _cancelled(job_id: str) -> Failed:

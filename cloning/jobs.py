@@ -1,8 +1,9 @@
 """The jobs of the speech worker: a request in, files in its folder and a last event out.
 
-Runs in the worker's process, next to the models. Knows nothing of pipes or of other jobs.
+Runs in the worker's process, next to the models, for several threads at once. Knows nothing of pipes.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,12 +28,14 @@ from cloning.protocol import (
     Spoken,
 )
 from cloning.text import LANGUAGES
-from cloning.voicebox import SayOptions, Voicebox
+from cloning.voicebox import READING, SayOptions, Voicebox
 from cloning.watch import Watch
 
 _DEFAULT_MEMORY_MB = 1024
 _CPU_FULL = "can't allocate memory"
 """How torch's allocator for the CPU says it, in a plain RuntimeError."""
+_WAITING_SECONDS = 0.2
+_recordings = threading.Lock()
 
 
 def load(configuration: dict[str, Any]) -> Voicebox:
@@ -64,7 +67,9 @@ def run(voicebox: Voicebox, request: Request, watch: Watch) -> Cloned | Spoken:
 
 
 def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
-    clone = voicebox.clone(request.source, request.language, watch)
+    with _one_at_a_time(watch):
+        # A worker that is killed leaves temporary files in a folder that the bot removes.
+        clone = voicebox.clone(request.source, request.language, watch, scratch=request.output_dir)
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
     models = voicebox.models
@@ -97,6 +102,17 @@ def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoiceProm
     if request.speaker is not None:
         return voicebox.models.speakers.load(request.speaker)
     return None
+
+
+@contextmanager
+def _one_at_a_time(watch: Watch) -> Iterator[None]:
+    """Recordings are read one after the other, since each may fill hundreds of MB. Raises Cancelled while it waits."""
+    while not _recordings.acquire(timeout=_WAITING_SECONDS):
+        watch.report(READING, 0.0)
+    try:
+        yield
+    finally:
+        _recordings.release()
 
 
 def _load_all(models: LoadedModels) -> None:

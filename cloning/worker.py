@@ -14,7 +14,6 @@ import queue
 import secrets
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -50,7 +49,7 @@ Emit = Callable[[Event], None]
 
 
 class Runner(Protocol):
-    """Does one job and returns the event that ends it."""
+    """Does one job and returns the event that ends it. Called by several threads at once."""
 
     def __call__(self, request: Request, watch: Watch, /) -> Cloned | Spoken:
         """Raises BarkeepError for what a member should read."""
@@ -80,7 +79,7 @@ class Inbox:
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-        self._requests: queue.SimpleQueue[tuple[Request, threading.Event]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[Request, threading.Event] | DeviceFailed] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._cancelled: dict[str, threading.Event] = {}
 
@@ -105,8 +104,15 @@ class Inbox:
         self._on_end()
 
     def next(self) -> tuple[Request, threading.Event]:
-        """Wait for a request; the event is set when its job is cancelled."""
-        return self._requests.get()
+        """Wait for a request; the event is set when its job is cancelled. Raises DeviceFailed after `fail`."""
+        request = self._requests.get()
+        if isinstance(request, DeviceFailed):
+            raise request
+        return request
+
+    def fail(self, fault: DeviceFailed) -> None:
+        """Let whoever waits for requests know that there is no use in any more."""
+        self._requests.put(fault)
 
     def done(self, job_id: str) -> None:
         """Forget a job."""
@@ -133,14 +139,24 @@ def beat(emit: Emit) -> None:
 
 
 def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
-    """Do one job after the other, for ever. Raises DeviceFailed."""
+    """Do jobs for ever, each in a thread of its own: the bot sends no more than can be done together.
+
+    Raises DeviceFailed.
+    """
     while True:
         request, cancelled = inbox.next()
-        # A job that is killed leaves its temporary files in a folder that the bot removes.
-        tempfile.tempdir = str(request.output_dir)
+        job = (inbox, emit, run, request, cancelled)
+        threading.Thread(target=_do, args=job, name=request.job_id, daemon=True).start()
+
+
+def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
+    try:
         event = finish(request, Watch(throttled(request.job_id, emit), cancelled), run)
-        inbox.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
-        emit(event)
+    except DeviceFailed as fault:
+        inbox.fail(fault)
+        return
+    inbox.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
+    emit(event)
 
 
 def finish(request: Request, watch: Watch, run: Runner) -> Cloned | Spoken | Failed:

@@ -76,7 +76,7 @@ def speak(text: str, job_id: str = "a") -> SpeakRequest:
 
 @pytest.fixture
 async def executor() -> AsyncIterator[SubprocessExecutor]:
-    made = SubprocessExecutor([sys.executable, "-c", PROGRAM, "{}"], job_timeout=30, heartbeat_timeout=10)
+    made = SubprocessExecutor([sys.executable, "-c", PROGRAM, "{}"], job_timeout=30, heartbeat_timeout=10, capacity=8)
     yield made
     await made.close()
 
@@ -131,6 +131,18 @@ async def test_cancelling_in_mid_job(executor: SubprocessExecutor) -> None:
     assert await last_event(executor) == Failed("a", "Cancelled", "The job was cancelled.")
     assert monotonic() - began < 2.0
     assert Heartbeat in seen
+
+
+async def test_jobs_are_done_together_and_cancelled_one_by_one(executor: SubprocessExecutor) -> None:
+    for name in "abcdefgh":
+        await executor.submit(speak("slow" if name != "h" else "hello", name))
+    assert await last_event(executor) == Spoken("h", 1.5, 3, 1)
+    for name in "gfedcb":
+        await executor.cancel(name)
+        assert await last_event(executor) == Failed(name, "Cancelled", "The job was cancelled.")
+    await executor.submit(speak("device", "i"))
+    ends = [await last_event(executor), await last_event(executor)]
+    assert {(type(event), event.job_id) for event in ends if isinstance(event, Lost)} == {(Lost, "a"), (Lost, "i")}
 
 
 async def test_a_killed_worker_is_replaced(executor: SubprocessExecutor) -> None:
