@@ -1,15 +1,18 @@
 """The way into storage: opens the database and the file store, brings both up to date, and tidies up after a crash."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import structlog
 from sqlalchemy import delete, exists, select
 
+from errors import NotFound, Unavailable
 from storage.audit import AuditRepository
 from storage.columns import Clock, utc_now
 from storage.consents import ConsentRepository
-from storage.files import FileStore
+from storage.files import GONE, REFUSED, FileStore
 from storage.guilds import GuildRepository
 from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
@@ -17,7 +20,7 @@ from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import ConsentRequestRow, JobRow, VoiceRow
 from storage.records import ConsentState, JobKind, JobState, VoiceState
-from storage.sessions import Sessions
+from storage.sessions import AWAY, Sessions
 from storage.voices import VoiceRepository
 
 _log = structlog.get_logger(__name__)
@@ -45,25 +48,46 @@ class Storage:
         removes what a crash left behind: files without a row, and reserved names whose job is over. `busy_timeout`:
         seconds to wait for a lock. Raises Unavailable with a sentence for the owner.
         """
-        files = FileStore(data_dir)
-        await files.prepare()
-        sessions = Sessions(url, busy_timeout=busy_timeout)
-        in_use = InUse(data_dir)
-        try:
-            await upgrade(sessions)
-            if in_use.alone():
-                await _tidy(sessions, files)
-            await in_use.share()
-        except BaseException:
-            in_use.close()
-            await sessions.close()
-            raise
+        with _told_to_the_owner(data_dir):
+            files = FileStore(data_dir)
+            await files.prepare()
+            sessions = Sessions(url, busy_timeout=busy_timeout)
+            in_use = InUse(data_dir)
+            try:
+                await upgrade(sessions)
+                if in_use.alone():
+                    await _tidy(sessions, files)
+                await in_use.share()
+            except BaseException:
+                in_use.close()
+                await sessions.close()
+                raise
         return cls(sessions, files, clock, in_use)
 
     async def close(self) -> None:
         """Close the connections. Nothing may be asked afterwards."""
         await self._sessions.close()
         self._in_use.close()
+
+
+@contextmanager
+def _told_to_the_owner(data_dir: Path) -> Iterator[None]:
+    """What storage says to members when something is out of order, said to the one who can put it in order."""
+    folder = (
+        f"The data folder {data_dir.absolute()} cannot be used. Let the user who runs Barkeep write there, or set "
+        "DATA_DIR to another folder."
+    )
+    database = (
+        "The database cannot be opened; the log says why. PostgreSQL must be running and know the user, password and "
+        "database of DATABASE_URL; an SQLite file must be whole, and writable for the user who runs Barkeep."
+    )
+    try:
+        yield
+    except (NotFound, Unavailable) as fault:
+        sentence = {GONE: folder, REFUSED: folder, AWAY: database}.get(fault.message)
+        if sentence is None:
+            raise
+        raise Unavailable(sentence) from fault
 
 
 async def _tidy(sessions: Sessions, files: FileStore) -> None:

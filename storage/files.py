@@ -24,6 +24,9 @@ import structlog
 from errors import NotFound, Unavailable
 from storage.sessions import FULL
 
+GONE = "That file is no longer here. It may just have been deleted."
+REFUSED = "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
+
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _log = structlog.get_logger(__name__)
@@ -36,14 +39,12 @@ def told() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as fault:
-        raise NotFound("That file is no longer here. It may just have been deleted.") from fault
+        raise NotFound(GONE) from fault
     except OSError as fault:
         _log.error("file_fault", kind=type(fault).__name__, reason=fault.strerror, file=str(fault.filename))
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Unavailable(FULL) from fault
-        raise Unavailable(
-            "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
-        ) from fault
+        raise Unavailable(REFUSED) from fault
 
 
 class FileStore:

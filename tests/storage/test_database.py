@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CRASH = """
 import asyncio, os, signal, sys
 from pathlib import Path
+from unittest.mock import create_autospec
 from storage.database import Storage
 from storage.records import JobKind, JobState
 from tests.storage.build import *
@@ -223,7 +225,7 @@ async def test_a_locked_database_is_said_and_the_next_command_works(sqlite_addre
 async def test_a_database_that_cannot_be_opened_leaves_the_folder_free(tmp_path: Path, data_dir: Path) -> None:
     broken = tmp_path / "broken.sqlite3"
     broken.write_bytes(b"this is not a database" * 200)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="SQLite file must be whole"):
         await Storage.open(sqlite_url(broken), data_dir)
     (data_dir / "uploads" / "lost").write_bytes(b"x")
     storage = await Storage.open(sqlite_url(tmp_path / "good.sqlite3"), data_dir)
@@ -231,10 +233,20 @@ async def test_a_database_that_cannot_be_opened_leaves_the_folder_free(tmp_path:
     await storage.close()
 
 
-async def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    (tmp_path / "data").write_bytes(b"a file where the folder should be")
-    with pytest.raises(Unavailable, match="data folder"):
+@pytest.mark.parametrize("fault", [NotADirectoryError(20, "Not a directory"), FileNotFoundError(2, "No such file")])
+async def test_a_data_folder_that_cannot_be_made_is_said_to_the_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError
+) -> None:
+    monkeypatch.setattr(Path, "mkdir", create_autospec(Path.mkdir, side_effect=fault))
+    with pytest.raises(Unavailable, match="set DATA_DIR to another folder") as said:
         await Storage.open(sqlite_url(tmp_path / "x.sqlite3"), tmp_path / "data")
+    assert str(tmp_path / "data") in said.value.message
+
+
+async def test_a_database_that_does_not_answer_is_said_to_the_owner(data_dir: Path) -> None:
+    with pytest.raises(Unavailable, match="of DATABASE_URL") as said:
+        await Storage.open("postgresql://barkeep:not-for-the-log@127.0.0.1:1/barkeep", data_dir)
+    assert "not-for-the-log" not in said.value.message
 
 
 async def test_what_a_member_had_deleted_is_not_in_the_file(sqlite_address: str, data_dir: Path) -> None:
