@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -50,13 +50,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator(
-        "discord_token", "database_url", "hubert", "quantizer", "worker_memory_mb", "health_port", mode="before"
-    )
+    @model_validator(mode="before")
     @classmethod
-    def _blank_is_unset(cls, value: object) -> object:
-        """`NAME=` in a .env file means that it is not set."""
-        return None if value == "" else value
+    def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+        """`NAME=` in the environment or in .env means the default; in the environment it hides what .env says."""
+        return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
     @property
     def database(self) -> str:

@@ -34,7 +34,15 @@ def test_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (settings.model, settings.device) == ("suno/bark-small", "cpu")
 
 
-def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("blank", ["", " "])
+def test_blank_means_the_default(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), blank)
+    assert Settings() == Settings.model_construct()
+
+
+def test_blank_in_the_environment_hides_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=from-the-file\n", encoding="utf-8")
     monkeypatch.setenv("DISCORD_TOKEN", "")
     assert Settings().discord_token is None
 
