@@ -11,7 +11,7 @@ from cogs.consent import ask_by_message
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.recordings import read_recording, recording_in
 from cogs.render import render_asked
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 from studio.policy import clean_name
 from studio.values import CloneOrder, Update
 
@@ -104,7 +104,11 @@ class Clone(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         data = await read_recording(audio)
         request = await clones.ask_author(actor, message.author.id, order, data)
-        await ask_by_message(request, message, interaction.user)
+        try:
+            await ask_by_message(request, message, interaction.user)
+        except Unavailable:
+            await clones.withdraw(request)
+            raise
         await interaction.followup.send(render_asked(request), ephemeral=True)
 
 

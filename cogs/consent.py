@@ -54,7 +54,7 @@ class ConsentButton(
 async def ask_by_message(request: ConsentRequest, message: discord.Message, requester: discord.abc.User) -> None:
     """Ask the author directly, else by a reply to their message that does not ping.
 
-    Raises Unavailable if neither is possible; the question then expires by itself.
+    Raises Unavailable if neither is possible.
     """
     embed = render_question(request, message.jump_url, requester.display_name, _server_of(message))
     view = persistent_view(ConsentButton("allow", request.id), ConsentButton("deny", request.id))

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import Conflict, NotAllowed, NotFound
+from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
 from storage.models import ConsentRequestRow, ConsentRow
 from storage.records import Consent, ConsentRequest, ConsentState
@@ -43,10 +44,15 @@ class ConsentRepository:
             gone = await session.scalar(delete(ConsentRow).where(*theirs).returning(ConsentRow.member_id))
             return gone is not None
 
-    async def request(self, request: ConsentRequest) -> ConsentRequest:
-        """Keep a request until its author answers or it expires."""
+    async def request(self, request: ConsentRequest, *, limit: int) -> ConsentRequest:
+        """Keep a request until its author answers or it expires.
+
+        Raises NotAllowed if this author said no to this requester before, Conflict while they think about an earlier
+        request, and LimitReached if `limit` requests of this requester wait already.
+        """
         async with self._sessions.write() as session:
             await lock_guild(session, request.guild_id)
+            await self._check_earlier(session, request, limit)
             session.add(ConsentRequestRow(**asdict(request)))
         return request
 
@@ -103,10 +109,18 @@ class ConsentRepository:
             return [row.record() for row in rows]
 
     async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
-        """Delete the requests that a member made or was asked to answer. Their ids: drop their uploads next."""
-        theirs = (ConsentRequestRow.guild_id == guild_id, _about(member_id))
+        """Delete the requests that a member made or was asked to answer. Their ids: drop their uploads next.
+
+        What stays is that somebody said no to them, without what they had ordered: it is the other one's word, and
+        otherwise it could be asked away.
+        """
+        here = ConsentRequestRow.guild_id == guild_id
+        refused = (ConsentRequestRow.requester_id == member_id) & (ConsentRequestRow.state == ConsentState.DENIED)
+        asked_of_them = ConsentRequestRow.author_id == member_id
+        gone = (here, _about(member_id), or_(asked_of_them, ~refused))
         async with self._sessions.write() as session:
-            return list(await session.scalars(delete(ConsentRequestRow).where(*theirs).returning(ConsentRequestRow.id)))
+            await session.execute(update(ConsentRequestRow).where(here, refused).values(order={}))
+            return list(await session.scalars(delete(ConsentRequestRow).where(*gone).returning(ConsentRequestRow.id)))
 
     async def prune_requests(self, guild_id: int, before: datetime) -> int:
         """Delete the answered and expired requests made before then. How many there were."""
@@ -118,6 +132,25 @@ class ConsentRepository:
         async with self._sessions.write() as session:
             gone = await session.scalars(delete(ConsentRequestRow).where(*old).returning(ConsentRequestRow.id))
             return len(gone.all())
+
+    async def _check_earlier(self, session: AsyncSession, request: ConsentRequest, limit: int) -> None:
+        """Right only while the transaction holds the server's lock."""
+        here, theirs = (
+            ConsentRequestRow.guild_id == request.guild_id,
+            ConsentRequestRow.requester_id == request.requester_id,
+        )
+        earlier = list(await session.scalars(select(ConsentRequestRow).where(here, theirs)))
+        same = [row for row in earlier if row.author_id == request.author_id]
+        now = self._clock()
+        open_ = [row for row in earlier if row.state is ConsentState.PENDING and row.expires_at > now]
+        if any(row.state is ConsentState.DENIED for row in same):
+            raise NotAllowed("This member has said no to you before. Please don't ask again.")
+        if any(row in open_ for row in same):
+            raise Conflict("You have asked this member already. Wait for their answer.")
+        if len(open_) >= limit:
+            raise LimitReached(
+                f"{limit} of your questions still wait for an answer. Wait for one before you ask again."
+            )
 
 
 _UNKNOWN = "That request is no longer known. It may have been withdrawn."

@@ -10,14 +10,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, NotFound
 from storage.columns import Clock
 from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import JobRow, VoiceRow
-from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, Usage, VoiceRecord, VoiceState
+from storage.records import (
+    GuildSettings,
+    JobKind,
+    JobRecord,
+    JobState,
+    NewJob,
+    NewVoice,
+    Usage,
+    VoiceRecord,
+    VoiceState,
+)
 from storage.sessions import Sessions, lock_guild
 from storage.usage import usage
 from storage.voices import insert_voice, new_row
@@ -97,16 +107,25 @@ class JobRepository:
         return await self._select(JobRow.state.in_(UNANSWERED), JobRow.answered_at.is_(None))
 
     async def of_member(
-        self, guild_id: int, member_id: int, *, states: Collection[JobState] = tuple(JobState), limit: int = 25
+        self,
+        guild_id: int,
+        member_id: int,
+        *,
+        states: Collection[JobState] = tuple(JobState),
+        unanswered: bool = False,
+        limit: int | None = 25,
     ) -> list[JobRecord]:
-        """A member's jobs in these states, newest first."""
-        return await self._select(
-            JobRow.guild_id == guild_id,
-            JobRow.member_id == member_id,
-            JobRow.state.in_(states),
-            newest_first=True,
-            limit=limit,
-        )
+        """A member's jobs in these states, newest first; with `unanswered`, those without an answer only."""
+        theirs = [JobRow.guild_id == guild_id, JobRow.member_id == member_id, JobRow.state.in_(states)]
+        if unanswered:
+            theirs.append(JobRow.answered_at.is_(None))
+        return await self._select(*theirs, newest_first=True, limit=limit)
+
+    async def count_of_member(self, guild_id: int, member_id: int) -> int:
+        """How many jobs of a member are kept, in any state."""
+        theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
+        async with self._sessions.read() as session:
+            return await session.scalar(select(func.count()).select_from(JobRow).where(*theirs)) or 0
 
     async def of_guild(
         self, guild_id: int, states: Collection[JobState], *, limit: int | None = None
@@ -201,6 +220,12 @@ class JobRepository:
                 old = (JobRow.guild_id.in_(guild_ids), JobRow.state.in_(FINISHED), JobRow.finished_at < before)
                 deleted += await session.scalars(delete(JobRow).where(*old).returning(JobRow.id))
         return deleted
+
+    async def forget_voice(self, guild_id: int, voice_id: int) -> None:
+        """A voice was deleted: blank the orders of the clones that made it, which name it and who is heard in it."""
+        clones = (JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.kind == JobKind.CLONE)
+        async with self._sessions.write() as session:
+            await session.execute(update(JobRow).where(*clones, JobRow.state.in_(FINISHED)).values(order={}))
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
         """Delete all jobs of a member, finished or not. The ids of these jobs."""

@@ -24,6 +24,8 @@ MAX_RECORDING_BYTES = 50 * 1024 * 1024
 """The largest recording that is taken, whatever Discord allows."""
 ANSWER_WITHIN = timedelta(hours=48)
 """How long somebody may think about whether their voice may be cloned."""
+OPEN_QUESTIONS = 3
+"""How many questions of one member may wait at once: each keeps a recording, and troubles somebody."""
 
 _log = structlog.get_logger(__name__)
 
@@ -78,15 +80,14 @@ class CloneDesk:
     async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
         """Keep the recording of another member and a question for them. Nothing is cloned before they agree.
 
-        Raises as `check`; Conflict while they think about an earlier question of this actor; NotAllowed if they said no
-        to this actor before, or may not use voices here themselves.
+        Raises as `check`; Conflict while they think about an earlier question of this actor; LimitReached while too
+        many questions of this actor wait; NotAllowed if they said no to this actor before, or are blocked here.
         """
         if author_id == actor.member_id:
             raise InvalidInput("This is your own recording: clone it without asking.")
         await self.check(actor, order, len(audio))
         if (await self._storage.members.get(actor.guild_id, author_id)).blocked_at is not None:
             raise NotAllowed("This member's voice can't be cloned here.")
-        await self._check_not_asked(actor, author_id)
         now = self._clock()
         request = ConsentRequest(
             new_id(),
@@ -101,12 +102,18 @@ class CloneDesk:
         )
         await self._storage.files.put_upload(request.id, audio)
         try:
-            request = await self._storage.consents.request(request)
+            request = await self._storage.consents.request(request, limit=OPEN_QUESTIONS)
         except BarkeepError:
             await self._storage.files.drop_upload(request.id)
             raise
         await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.ask", str(author_id))
         return request
+
+    async def withdraw(self, request: ConsentRequest) -> None:
+        """Take a question back that could not be put to its author, with the recording that was kept for it."""
+        with contextlib.suppress(Conflict, NotFound):
+            await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
+            await self._storage.files.drop_upload(request.id)
 
     async def answer(self, request_id: str, member_id: int, allow: bool) -> tuple[ConsentRequest, Receipt | None]:
         """The author's answer, once. Allowed: the clone is accepted for the requester, and the author has attested.
@@ -134,21 +141,13 @@ class CloneDesk:
         """Record a no; for a yes that cannot count, storage says why."""
         state = ConsentState.ALLOWED if allow else ConsentState.DENIED
         request = await self._storage.consents.answer(request_id, member_id, state)
+        await self._dispatcher.cancel(request_id)  # A crash may have come between the job of a yes and the yes.
         await self._storage.files.drop_upload(request_id)
         await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
         return request
 
     def _is_over(self, request: ConsentRequest) -> bool:
         return request.state is not ConsentState.PENDING or request.expires_at <= self._clock()
-
-    async def _check_not_asked(self, actor: Actor, author_id: int) -> None:
-        for earlier in await self._storage.consents.requests_of(actor.guild_id, actor.member_id):
-            if (earlier.requester_id, earlier.author_id) != (actor.member_id, author_id):
-                continue
-            if earlier.state is ConsentState.PENDING and not self._is_over(earlier):
-                raise Conflict("You have asked this member already. Wait for their answer.")
-            if earlier.state is ConsentState.DENIED:
-                raise NotAllowed("This member has said no to you before. Please don't ask again.")
 
     async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
         """The recording first, then voice and job in one transaction."""

@@ -22,9 +22,6 @@ from studio.removal import ACTIVE, remove_voice
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voices import VoiceLibrary, file_name
 
-_EVERY_JOB = 100_000
-_EVERY_LINE = 100_000
-
 _log = structlog.get_logger(__name__)
 
 
@@ -47,7 +44,7 @@ class PrivacyDesk:
             default_voice=await self._library.default(actor, None) if member.default_voice is not None else None,
             owned=tuple(voice for voice in voices if voice.owner_id == member_id),
             heard_in=tuple(voice for voice in voices if voice.owner_id != member_id),
-            jobs=len(await self._storage.jobs.of_member(guild_id, member_id, limit=_EVERY_JOB)),
+            jobs=await self._storage.jobs.count_of_member(guild_id, member_id),
             requests=len(await self._storage.consents.requests_of(guild_id, member_id)),
             audit_lines=audit_lines,
             blocked=member.blocked_at is not None,
@@ -60,7 +57,8 @@ class PrivacyDesk:
         Not in it: other people's recordings that wait for their consent.
         """
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
-        files: dict[str, bytes] = {"data.json": _to_json(await self._records(actor, voices))}
+        records = await self._records(actor, voices)
+        files: dict[str, bytes] = {}
         for voice in voices:
             for name in (PROMPT_FILE, CLIP_FILE):
                 try:
@@ -69,13 +67,14 @@ class PrivacyDesk:
                     continue  # Imported voices have no clip, and voices that are being made have nothing yet.
                 files[f"voices/{voice.id}-{file_name(voice.name)}/{name}"] = data
         await self._storage.audit.write(actor.guild_id, actor.member_id, "privacy.export")
-        return await asyncio.to_thread(_zip, files)
+        return await asyncio.to_thread(_zip, records, files)
 
     async def revoke(self, actor: Actor) -> Erased:
         """Withdraw consent: every voice in which the member is heard goes at once, and so do the clones under way."""
+        # First: a clone that begins from now on is refused, and one that began before has its voice in the list.
+        revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         heard = [voice for voice in voices if voice.speaker_id == actor.member_id]
-        revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
         for voice in heard:
             await remove_voice(self._storage, self._dispatcher, voice)
         await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.revoke")
@@ -84,7 +83,8 @@ class PrivacyDesk:
     async def forget(self, actor: Actor) -> Erased:
         """Delete everything: voices owned and voices in which they are heard, jobs and texts, consents, choices.
 
-        A block stays, and so do the lines of the audit log for a year: they name voices, but hold no texts.
+        A block stays, and so does the no of somebody whom they asked for a voice: forgetting would lift either. The
+        lines of the audit log stay for their time; they name voices, but hold no texts.
         """
         return await self.forget_member(actor.guild_id, actor.member_id, by=actor.member_id)
 
@@ -92,7 +92,19 @@ class PrivacyDesk:
         """The same for any member; `by` stands in the audit log."""
         blocked = (await self._storage.members.get(guild_id, member_id)).blocked_at is not None
         revoked = await self._storage.consents.revoke(guild_id, member_id)
-        for job in await self._storage.jobs.of_member(guild_id, member_id, states=ACTIVE, limit=_EVERY_JOB):
+        voices = jobs = 0
+        while (gone := await self._erase_work(guild_id, member_id)) != (0, 0):  # A command may come in between.
+            voices, jobs = voices + gone[0], jobs + gone[1]
+        for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
+            await self._storage.files.drop_upload(request_id)
+        await self._storage.members.forget(guild_id, member_id)
+        await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
+        _log.info("member_forgotten", guild_id=guild_id, voices=voices, jobs=jobs)
+        return Erased(voices, jobs, int(revoked), blocked)
+
+    async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
+        """Delete the voices and jobs that are there now. How many of each there were."""
+        for job in await self._storage.jobs.of_member(guild_id, member_id, states=ACTIVE, limit=None):
             await self._dispatcher.cancel(job.id)
         voices = await self._storage.voices.of_person(guild_id, member_id)
         for voice in voices:
@@ -101,18 +113,12 @@ class PrivacyDesk:
         for job_id in jobs:
             await self._storage.files.drop_result(job_id)
             await self._storage.files.drop_upload(job_id)
-        for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
-            await self._storage.files.drop_upload(request_id)
-        await self._storage.members.forget(guild_id, member_id)
-        await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
-        _log.info("member_forgotten", guild_id=guild_id, voices=len(voices), jobs=len(jobs))
-        return Erased(len(voices), len(jobs), int(revoked), blocked)
+        return len(voices), len(jobs)
 
     async def _records(self, actor: Actor, voices: list[VoiceRecord]) -> dict[str, Any]:
         guild_id, member_id = actor.guild_id, actor.member_id
         consent = await self._storage.consents.get(guild_id, member_id)
-        lines, _ = await self._storage.audit.read(guild_id, limit=_EVERY_LINE, offset=0, actor_id=member_id)
-        jobs = await self._storage.jobs.of_member(guild_id, member_id, limit=_EVERY_JOB)
+        jobs = await self._storage.jobs.of_member(guild_id, member_id, limit=None)
         return {
             "guild_id": guild_id,
             "member_id": member_id,
@@ -123,7 +129,7 @@ class PrivacyDesk:
             "consent_requests": [
                 asdict(request) for request in await self._storage.consents.requests_of(guild_id, member_id)
             ],
-            "audit": [asdict(line) for line in lines],
+            "audit": [asdict(line) for line in await self._storage.audit.of_member(guild_id, member_id)],
         }
 
 
@@ -140,9 +146,10 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def _zip(files: dict[str, bytes]) -> bytes:
+def _zip(records: dict[str, Any], files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.json", _to_json(records))
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()

@@ -1,4 +1,7 @@
-"""How a voice goes: its clone is stopped, its row disappears, its files follow. Asked for by several desks."""
+"""How a voice goes: its clone is stopped, its row disappears, its files follow, and so does what still speaks with it.
+
+Asked for by several desks.
+"""
 
 import contextlib
 
@@ -13,11 +16,18 @@ ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRecord) -> None:
     """Delete a voice at once. A voice that is gone already is no fault.
 
-    Lines of speech that still wait for it fail with a sentence when their turn comes.
+    Lines of speech at work with it are stopped, and those that were not delivered yet are thrown away; the ones that
+    still wait fail with a sentence when their turn comes.
     """
     for job in await storage.jobs.of_voice(voice.guild_id, voice.id, ACTIVE):
         if job.kind is JobKind.CLONE:
             await dispatcher.cancel(job.id)
     with contextlib.suppress(NotFound):
         await storage.voices.delete(voice.guild_id, voice.id)
+    # Only now: a line whose turn comes after the row is gone is refused, so none can begin behind this look.
+    for job in await storage.jobs.of_voice(voice.guild_id, voice.id, (JobState.RUNNING, JobState.READY)):
+        if job.state is JobState.RUNNING:
+            await dispatcher.cancel(job.id)
+        await storage.files.drop_result(job.id)
+    await storage.jobs.forget_voice(voice.guild_id, voice.id)
     await storage.files.drop_voice(voice.guild_id, voice.id)

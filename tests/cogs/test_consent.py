@@ -138,13 +138,16 @@ async def test_only_the_author_may_answer(
     assert still.components
 
 
-async def test_an_author_who_cannot_be_reached_is_a_refusal(
-    ask: Ask, env: simcord.Env, studio: Studio, guild: GuildHandle
+async def test_an_author_who_cannot_be_reached_is_a_refusal_that_keeps_nothing(
+    ask: Ask, env: simcord.Env, world: World, studio: Studio, guild: GuildHandle, other: MemberActor
 ) -> None:
     env.inject_error("POST", CLOSED_DM, status=403, code=50007)
     env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
     assert "could not reach" in refusal(await ask())
     assert await voices(studio, guild) == []
+    assert list((world.data_dir / "uploads").iterdir()) == []
+    await ask()
+    assert other.user.dm_channel.last_message is not None
 
 
 async def test_the_question_expires(

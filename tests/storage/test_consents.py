@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from errors import Conflict, NotAllowed, NotFound
+from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import Consent, ConsentRequest, ConsentState
 from tests.storage.build import ANNA, BORIS, CHANNEL, CLARA, GUILD, NOON, OTHER_GUILD, Clock
@@ -38,7 +38,7 @@ async def test_consenting_twice_at_once(storage: Storage, twin: Storage) -> None
 
 @pytest.mark.parametrize("answer", [ConsentState.ALLOWED, ConsentState.DENIED])
 async def test_the_author_answers_once(storage: Storage, answer: ConsentState) -> None:
-    await storage.consents.request(a_request())
+    await storage.consents.request(a_request(), limit=9)
     assert await storage.consents.get_request("ask") == a_request()
     answered = await storage.consents.answer("ask", ANNA, answer)
     assert answered == replace(a_request(), state=answer) == await storage.consents.get_request("ask")
@@ -49,7 +49,7 @@ async def test_the_author_answers_once(storage: Storage, answer: ConsentState) -
 
 
 async def test_nobody_else_answers(storage: Storage) -> None:
-    await storage.consents.request(a_request())
+    await storage.consents.request(a_request(), limit=9)
     for somebody in (BORIS, CLARA):
         with pytest.raises(NotAllowed):
             await storage.consents.answer("ask", somebody, ConsentState.ALLOWED)
@@ -64,8 +64,8 @@ async def test_unknown_requests(storage: Storage) -> None:
 
 
 async def test_a_request_whose_time_is_over_can_only_expire(storage: Storage, clock: Clock) -> None:
-    await storage.consents.request(a_request())
-    await storage.consents.request(replace(a_request("later"), expires_at=NOON + 2 * HOUR))
+    await storage.consents.request(a_request(), limit=9)
+    await storage.consents.request(replace(a_request("later", author=CLARA), expires_at=NOON + 2 * HOUR), limit=9)
     assert await storage.consents.expired(clock.now) == []
     clock.advance(hours=1)
     assert await storage.consents.expired(clock.now) == [a_request()]
@@ -78,7 +78,7 @@ async def test_a_request_whose_time_is_over_can_only_expire(storage: Storage, cl
 
 
 async def test_two_buttons_at_once_count_as_one(storage: Storage, twin: Storage) -> None:
-    await storage.consents.request(a_request())
+    await storage.consents.request(a_request(), limit=9)
     states = [ConsentState.ALLOWED, ConsentState.DENIED] * 5
     answers = [
         side.consents.answer("ask", ANNA, state) for side, state in zip([storage, twin] * 5, states, strict=True)
@@ -96,17 +96,51 @@ async def test_the_requests_of_a_member_are_asked_by_or_of_them(storage: Storage
     others = a_request("3", requester=BORIS, author=CLARA)
     elsewhere = a_request("4", guild=OTHER_GUILD)
     for request in (asked, asking, others, elsewhere):
-        await storage.consents.request(request)
+        await storage.consents.request(request, limit=9)
     assert await storage.consents.requests_of(GUILD, ANNA) == [asked, asking]
     assert sorted(await storage.consents.delete_requests_of(GUILD, ANNA)) == ["1", "2"]
     assert await storage.consents.requests_of(GUILD, CLARA) == [others]
     assert await storage.consents.requests_of(OTHER_GUILD, ANNA) == [elsewhere]
 
 
+async def test_a_requester_asks_an_author_once_at_a_time_and_few_at_once(storage: Storage, twin: Storage) -> None:
+    twice = [side.consents.request(a_request(str(n)), limit=2) for n, side in enumerate([storage, twin] * 3)]
+    kept = [each for each in await asyncio.gather(*twice, return_exceptions=True) if isinstance(each, ConsentRequest)]
+    assert len(kept) == 1
+    many = [
+        side.consents.request(a_request(f"to-{author}", author=author), limit=2)
+        for author, side in enumerate([storage, twin] * 3, 10)
+    ]
+    outcomes = await asyncio.gather(*many, return_exceptions=True)
+    assert sum(isinstance(each, ConsentRequest) for each in outcomes) == 1
+    assert all(isinstance(each, ConsentRequest | LimitReached) for each in outcomes)
+    await storage.consents.request(a_request("elsewhere", guild=OTHER_GUILD), limit=2)
+    await storage.consents.request(a_request("of another", requester=CLARA), limit=2)
+
+
+async def test_a_question_that_is_over_counts_no_more(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request("first"), limit=1)
+    clock.advance(hours=2)
+    later = replace(a_request("second"), expires_at=clock.now + HOUR)
+    assert await storage.consents.request(later, limit=1) == later
+
+
+async def test_a_no_outlives_the_forgetting_of_who_asked_but_not_of_who_said_it(storage: Storage) -> None:
+    await storage.consents.request(a_request("refused"), limit=9)
+    await storage.consents.answer("refused", ANNA, ConsentState.DENIED)
+    await storage.consents.request(a_request("open", author=CLARA), limit=9)
+    assert await storage.consents.delete_requests_of(GUILD, BORIS) == ["open"]
+    [kept] = await storage.consents.requests_of(GUILD, BORIS)
+    assert (kept.id, kept.state, kept.order) == ("refused", ConsentState.DENIED, {})
+    with pytest.raises(NotAllowed, match="said no"):
+        await storage.consents.request(a_request("again"), limit=9)
+    assert await storage.consents.delete_requests_of(GUILD, ANNA) == ["refused"]
+
+
 async def test_old_answers_are_pruned_and_open_requests_stay(storage: Storage, clock: Clock) -> None:
-    await storage.consents.request(a_request("open"))
-    await storage.consents.request(a_request("answered"))
-    await storage.consents.request(a_request("elsewhere", guild=OTHER_GUILD))
+    await storage.consents.request(a_request("open"), limit=9)
+    await storage.consents.request(a_request("answered", requester=CLARA), limit=9)
+    await storage.consents.request(a_request("elsewhere", guild=OTHER_GUILD), limit=9)
     for request_id in ("answered", "elsewhere"):
         await storage.consents.answer(request_id, ANNA, ConsentState.DENIED)
     assert await storage.consents.prune_requests(GUILD, NOON) == 0

@@ -79,7 +79,7 @@ async def fill(storage: Storage, guild: int) -> GuildRemains:
         NOON,
         NOON + timedelta(days=1),
     )
-    await storage.consents.request(request)
+    await storage.consents.request(request, limit=9)
     await storage.consents.give(guild, ANNA, 1)
     await storage.guilds.save(GuildSettings(guild, text_length=5))
     await storage.members.block(guild, BORIS, ANNA, "noise")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,6 +149,29 @@ class House:
             for path in self.folder.rglob("*")
             if path.is_file() and "sqlite3" not in path.name and path.suffix != ".lock"
         )
+
+    async def traces(self, *words: str) -> set[str]:
+        """Close, and look for words in every table and in every byte that is left on the disk.
+
+        Tables are named "table x", files by their place; bytes of the database that no row owns any more count too.
+        """
+        await self.studio.close()
+        paths = [path for path in self.folder.rglob("*") if path.is_file()]
+        found = {
+            str(path.relative_to(self.folder))
+            for path in paths
+            if path.suffix != ".sqlite3"
+            and any(word in path.name or word.encode() in path.read_bytes() for word in words)
+        }
+        with contextlib.closing(sqlite3.connect(self.folder / "barkeep.sqlite3")) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                rows = str(database.execute(f'SELECT * FROM "{table}"').fetchall())  # noqa: S608 (our own names)
+                found |= {f"table {table}" for word in words if word in rows}
+        if not found:
+            raw = (self.folder / "barkeep.sqlite3").read_bytes()
+            found |= {"the database's free pages" for word in words if word.encode() in raw}
+        return found
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
