@@ -19,6 +19,8 @@ from errors import InvalidInput
 LEAD_SECONDS = 0.1
 TRAIL_SECONDS = 0.25
 """Silence kept before and after the speech."""
+LISTENED_SECONDS = 180.0
+"""So much of a long recording is listened to: the detector needs about 3 s for a minute, and nobody waits for ten."""
 MAX_PAUSE_SECONDS = 0.6
 """A longer silence between two words is shortened to this, or the voice would learn to hesitate."""
 _MAX_PAUSE = round(MAX_PAUSE_SECONDS / FRAME_SECONDS)
@@ -86,29 +88,45 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
     """The best seconds of a recording, at `rate` hertz and speaking loudness, and a report in words.
 
     The clip is one stretch of the recording, `max_seconds` long at most, in which long silences are shortened; it
-    begins and ends with a little silence. Raises InvalidInput if there is less than `min_seconds` of speech.
+    begins and ends with a little silence. Of a long recording only the first LISTENED_SECONDS are looked at, and the
+    report says so. Raises InvalidInput if there is less than `min_seconds` of speech.
     """
     if recording.samples.size == 0:
         raise InvalidInput("The recording is empty. Record about 10 seconds of your voice and send that.")
-    sound = Recording(without_offset(recording.samples), recording.sample_rate)
+    heard = _beginning(recording)
+    part = "this recording" if heard is recording else f"the first {_minutes()} of this recording"
+    sound = Recording(without_offset(heard.samples), heard.sample_rate)
     if loudness(sound.samples, sound.sample_rate) < _SILENT_LUFS:
-        raise InvalidInput("The recording is silent. Check that the right microphone is on and record it again.")
-    activity = analyse(recording)
-    _require_speech(activity.speech_seconds, min_seconds)
+        raise InvalidInput(
+            f"I heard only silence in {part}. Check that the right microphone is on and record it again."
+        )
+    activity = analyse(heard)
+    _require_speech(activity.speech_seconds, min_seconds, part)
     window = _best(activity, sound.seconds, max_seconds)
-    _require_speech(window.speech_seconds, min_seconds)
+    _require_speech(window.speech_seconds, min_seconds, part)
     cut = _cut(sound, window)
     clip = Recording(normalise(resample(cut, rate).samples, rate), rate)
-    return Reference(clip, _report(recording, activity, window, cut, clip))
+    return Reference(clip, _report(recording, heard, activity, window, cut, clip))
 
 
-def _require_speech(heard: float, needed: float) -> None:
+def _beginning(recording: Recording) -> Recording:
+    """What is listened to: the recording itself, unless it is long."""
+    if recording.seconds <= LISTENED_SECONDS:
+        return recording
+    return Recording(recording.samples[: round(LISTENED_SECONDS * recording.sample_rate)], recording.sample_rate)
+
+
+def _minutes() -> str:
+    return f"{LISTENED_SECONDS / 60:g} minutes"
+
+
+def _require_speech(heard: float, needed: float, part: str) -> None:
     if heard == 0:
-        raise InvalidInput("I heard no speech in this recording. Record about 10 seconds of one person speaking.")
+        raise InvalidInput(f"I heard no speech in {part}. Record about 10 seconds of one person speaking.")
     if heard < needed:
         rounded_down = math.floor(heard * 10) / 10
         raise InvalidInput(
-            f"I heard only {rounded_down:.1f} s of speech in this recording, and a voice needs {needed:g} s at least. "
+            f"I heard only {rounded_down:.1f} s of speech in {part}, and a voice needs {needed:g} s at least. "
             "Record about 10 seconds of one person speaking."
         )
 
@@ -198,18 +216,18 @@ def _piece(sound: Recording, start: float, end: float) -> Samples:
 
 
 def _report(
-    recording: Recording, activity: Activity, window: _Window, cut: Recording, clip: Recording
+    recording: Recording, heard: Recording, activity: Activity, window: _Window, cut: Recording, clip: Recording
 ) -> QualityReport:
     level = loudness(cut.samples, cut.sample_rate)
     used_start = window.start * FRAME_SECONDS - window.lead
-    used_end = min(window.end * FRAME_SECONDS + window.trail, recording.seconds)
+    used_end = min(window.end * FRAME_SECONDS + window.trail, heard.seconds)
     findings = [
         *_too_short(window.speech_seconds),
         *_noisy(window.noise_db(activity)),
         *_clipping(window.clipped(activity)),
         *_too_quiet(level),
         *_telephone(recording.sample_rate),
-        *_broken_off(window),
+        *(_broken_off(window) if heard is recording else _long()),
         *_only_a_part(activity.speech_seconds, window.speech_seconds, used_start, used_end),
     ]
     return QualityReport(
@@ -268,6 +286,10 @@ def _telephone(sample_rate: int) -> Findings:
 def _broken_off(window: _Window) -> Findings:
     if _is_cut_off(window):
         yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
+
+
+def _long() -> Findings:
+    yield _GOOD, f"The recording is long, so only its first {_minutes()} were listened to."
 
 
 def _only_a_part(heard: float, used: float, start: float, end: float) -> Findings:

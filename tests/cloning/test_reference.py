@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cloning import protocol
-from cloning.activity import FRAME_SECONDS, analyse
+from cloning.activity import FRAME_SECONDS, Activity, analyse
 from cloning.audio import Recording, Samples, loudness, read_clip, resample
 from cloning.reference import Reference, _require_speech, choose
 from errors import InvalidInput
@@ -131,14 +131,14 @@ def test_the_limit_holds(max_seconds: float) -> None:
     ("samples", "reason"),
     [
         (silence(0.0), "empty"),
-        (silence(5.0), "silent"),
-        (noise(RATE * 5, 1e-5), "silent"),
-        (np.full(RATE * 3, np.nan, np.float32), "silent"),
-        (np.full(RATE * 3, 0.5, np.float32), "silent"),
+        (silence(5.0), "only silence"),
+        (noise(RATE * 5, 1e-5), "only silence"),
+        (np.full(RATE * 3, np.nan, np.float32), "only silence"),
+        (np.full(RATE * 3, 0.5, np.float32), "only silence"),
         (noise(RATE * 5, 0.1), "no speech"),
         (tone(5.0, RATE), "no speech"),
         (part((0.7, 1.0)), "I heard only 0.3 s"),
-        (np.full(1, 0.5, np.float32), "silent"),
+        (np.full(1, 0.5, np.float32), "only silence"),
     ],
 )
 def test_what_holds_too_little_speech_is_refused_with_the_reason(samples: Samples, reason: str) -> None:
@@ -147,7 +147,27 @@ def test_what_holds_too_little_speech_is_refused_with_the_reason(samples: Sample
 
 def test_what_was_heard_is_never_rounded_up_to_what_is_needed() -> None:
     with pytest.raises(InvalidInput, match=r"only 0\.9 s .* needs 1 s"):
-        _require_speech(0.992, 1.0)
+        _require_speech(0.992, 1.0, "this recording")
+
+
+def test_of_a_long_recording_only_the_beginning_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+
+    def listen(recording: Recording) -> Activity:
+        heard.append(recording.seconds)
+        return analyse(recording)
+
+    monkeypatch.setattr("cloning.reference.LISTENED_SECONDS", 6.0)
+    monkeypatch.setattr("cloning.reference.analyse", listen)
+    report = choose(CLIP, rate=RATE).report
+    assert heard == [6.0]
+    assert report.total_seconds == pytest.approx(CLIP.seconds, abs=0.01)
+    assert report.used_end <= 6.0
+    assert "The recording is long, so only its first 0.1 minutes were listened to." in report.advice
+    assert not any("breaks off" in sentence for sentence in report.advice)
+    later = np.concatenate([silence(6.0), CLIP.samples])
+    assert "only silence in the first 0.1 minutes" in refusal(later)
+    assert "no speech in the first 0.1 minutes" in refusal(np.concatenate([tone(6.0, RATE), CLIP.samples]))
 
 
 @pytest.mark.parametrize(
