@@ -6,6 +6,7 @@ Runs in the worker's process, next to the models, for several threads at once. K
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,17 @@ def _speak(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> Spoken:
         tags=request.tags,
         max_bytes=request.max_bytes,
     )
-    refreshed = None if request.clip is None else voicebox.models.choice.model
-    return Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, refreshed)
+    spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
+    if request.clip is None:
+        return spoken
+    _, quantizer = voicebox.models.quantizer(request.clip_language)
+    return replace(spoken, refreshed_model=voicebox.models.choice.model, refreshed_quantizer=quantizer)
 
 
 def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
     """The prompt to speak with; one that is made anew from its clip is written for the sender."""
     if request.clip is not None:
-        prompt = voicebox.reclone(audio.read_clip(request.clip), request.language, watch)
+        prompt = voicebox.reclone(audio.read_clip(request.clip), request.clip_language, watch)
         prompt.save(request.output_dir / PROMPT_FILE)
         return prompt
     if request.prompt is not None:

@@ -34,7 +34,7 @@ class SpeakRequest:
 
     The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6"),
     or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models were changed
-    since), and PROMPT_FILE is written into `output_dir` as well.
+    since), for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
     """
 
     job_id: str
@@ -43,6 +43,7 @@ class SpeakRequest:
     prompt: Path | None = None
     speaker: str | None = None
     clip: Path | None = None
+    clip_language: str = "en"
     language: str = "en"
     temperature: float | None = None
     seed: int | None = None
@@ -110,13 +111,14 @@ class Cloned:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. `refreshed_model` names the models if the prompt was made anew."""
+    """A SpeakRequest is done. If the prompt was made anew, `refreshed_model` and `refreshed_quantizer` name by what."""
 
     job_id: str
     seconds: float
     seed: int
     sentences: int
     refreshed_model: str | None = None
+    refreshed_quantizer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class Completion:
             return None
         staging = await self._storage.files.staging(job.id)
         if event.refreshed_model is not None and job.voice_id is not None:
-            await self._refresh(job, job.voice_id, VoiceModels(event.refreshed_model, hubert, ""))
+            models = VoiceModels(event.refreshed_model, hubert, event.refreshed_quantizer or "")
+            await self._refresh(job, job.voice_id, models)
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         done = await self._storage.jobs.ready(job.id, result)
@@ -111,7 +112,7 @@ class Completion:
         try:
             voice = await self._storage.voices.get(job.guild_id, voice_id)
             await self._storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))
-            kept = VoiceModels(models.model, models.hubert or voice.hubert or "", voice.quantizer or "")
+            kept = VoiceModels(models.model, models.hubert or voice.hubert or "", models.quantizer)
             await self._storage.voices.set_models(job.guild_id, voice_id, kept)
         except NotFound:
             await self._storage.files.drop_voice(job.guild_id, voice_id)

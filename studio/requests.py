@@ -45,8 +45,10 @@ async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakR
     order = SpeechOrder.of(job)
     prompt: Path | None = None
     clip: Path | None = None
+    clip_language = order.language
     if job.voice_id is not None:
         voice = await _voice(storage, job)
+        clip_language = voice.language
         if not policy.may_use(order.actor(job), voice):
             raise NotAllowed("This voice is no longer shared with you.")
         if voice.model == model:
@@ -65,6 +67,7 @@ async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakR
         prompt=prompt,
         speaker=order.voice.removeprefix(PREFIX) if job.voice_id is None else None,
         clip=clip,
+        clip_language=clip_language,
         language=order.language,
         temperature=order.temperature,
         seed=order.seed,

@@ -183,8 +183,8 @@ class FakeExecutor:
         if request.clip is not None:
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
         (request.output_dir / SPEECH_FILE).write_bytes(sound_bytes("OGG"))
-        refreshed = self.model if request.clip is not None else None
-        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, 1, refreshed)
+        refreshed = (self.model, f"quantizer-{request.clip_language}") if request.clip is not None else (None, None)
+        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, 1, *refreshed)
 
 
 @dataclass

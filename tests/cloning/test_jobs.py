@@ -137,7 +137,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
         await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
         spoken = await last_event(executor)
         assert isinstance(spoken, Spoken)
-        assert spoken.refreshed_model == "bundled"
+        assert (spoken.refreshed_model, spoken.refreshed_quantizer) == ("bundled", "quantizer.pth")
         anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between

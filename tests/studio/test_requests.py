@@ -4,8 +4,9 @@ import pytest
 
 from cloning.protocol import SpeakRequest
 from storage.records import JobState, Visibility, VoiceModels
-from tests.fakes import prompt_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, House
+from studio.values import CloneOrder, SayOrder
+from tests.fakes import prompt_bytes, sound_bytes
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, House
 
 
 async def test_a_built_in_speaker_speaks_by_name(house: House) -> None:
@@ -59,17 +60,22 @@ async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> 
 
 
 async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House) -> None:
-    key = await house.voice()
+    await house.studio.clones.attest(ANN)
+    receipt = await house.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None)
+    await house.ended(receipt.job.id)
+    key = f"v:{receipt.job.voice_id}"
     house.model = "larger"
     await house.restart()
-    job = await house.ended((await house.say(voice=key)).job.id)
+    english = SayOrder("Good evening.", key, "en")
+    job = await house.ended((await house.studio.speech.submit(ANN, english, {}, None, max_bytes=MAX_BYTES)).job.id)
     assert job.state is JobState.DELIVERED
     request = house.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert request.clip is not None
     assert request.prompt is None
+    assert (request.language, request.clip_language) == ("en", "de")
     record = await house.storage.voices.get(GUILD, int(key[2:]))
-    assert (record.model, record.quantizer) == ("larger", "tiny-quantizer")
+    assert (record.model, record.quantizer) == ("larger", "quantizer-de")
     assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
     await house.ended((await house.say(voice=key)).job.id)
     again = house.executor.requests[-1]
