@@ -51,8 +51,11 @@ class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64}
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        answer = await answer_to(await interaction.client.studio.jobs.fetch(actor, self.job_id))
+        desk = interaction.client.studio.jobs
+        outcome = await desk.fetch(actor, self.job_id)
+        answer = await answer_to(outcome)
         options: dict[str, Any] = {"view": persistent_view(*answer.buttons)} if answer.buttons else {}
         await interaction.followup.send(
             answer.content, embeds=answer.embeds(), files=answer.files(), ephemeral=True, **options
         )
+        await desk.fetched(outcome)

@@ -40,18 +40,20 @@ class JobDesk:
         return cancelled
 
     async def fetch(self, actor: Actor, job_id: str) -> Outcome:
-        """The answer to one's own job, marked as answered. Its sound stays until retention is over or it is discarded.
+        """The answer to one's own job. It can be fetched again until `fetched` notes that it arrived.
 
-        Raises Conflict while the job is not done, NotFound when its result is no longer kept.
+        Raises Conflict while the job is not done, NotFound for anybody else's job.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
             raise NotFound("There is no such job here.")
         if job.state in _ACTIVE:
             raise Conflict("That job is not done yet.")
-        outcome = await self._answers.outcome(job)
-        await self._storage.jobs.answered(job.id, None)
-        return outcome
+        return await self._answers.outcome(job)
+
+    async def fetched(self, outcome: Outcome) -> None:
+        """Note that a fetched answer arrived. Its sound stays until retention is over or it is discarded."""
+        await self._storage.jobs.answered(outcome.job.id, None)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.get(job_id)

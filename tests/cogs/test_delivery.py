@@ -17,6 +17,7 @@ from tests.cogs.replies import answer, labels
 from tests.fakes import FakeExecutor
 
 ORIGINAL = "/webhooks/*/messages/@original"
+FOLLOW_UP = "/webhooks/*/*"
 CHANNEL = "/channels/*/messages"
 OPEN_DM = "/users/@me/channels"
 TOKEN_LIFE = 15 * 60.0
@@ -135,6 +136,29 @@ async def test_what_nobody_could_be_given_is_fetched_by_jobs(
     assert fetched.attachments
     assert (await state(studio, member))[1]
     assert labels(answer(await member.slash(channel, "jobs"))) == []
+
+
+@pytest.mark.parametrize("status", [500, 429, 401, 403])
+async def test_what_discord_did_not_take_can_be_fetched_again(
+    world: World,
+    waiting_privately: Waiting,
+    channel: ChannelHandle,
+    member: MemberActor,
+    studio: Studio,
+    status: int,
+) -> None:
+    _, release = waiting_privately
+    world.later(TOKEN_LIFE)
+    world.env.inject_error("POST", OPEN_DM, status=403, code=50007, times=None)
+    release()
+    await world.env.settle()
+    listed = answer(await member.slash(channel, "jobs"))
+    world.env.inject_error("POST", FOLLOW_UP, status=status)
+    await member.click(listed, label="Fetch 1")
+    assert await state(studio, member) == (JobState.READY, False)
+    again = answer(await member.slash(channel, "jobs"))
+    assert answer(await member.click(again, label="Fetch 1")).attachments
+    assert await state(studio, member) == (JobState.DELIVERED, True)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])

@@ -45,7 +45,7 @@ async def test_cancel_is_for_the_member_and_for_moderators(house: House) -> None
     await house.ended(theirs.job.id)
 
 
-async def test_a_result_that_nobody_could_bring_is_fetched_and_can_be_fetched_again(house: House) -> None:
+async def test_a_result_that_nobody_could_bring_can_be_fetched_until_it_arrived(house: House) -> None:
     house.courier.reachable = False
     receipt = await house.say()
     await house.left(receipt.job.id)
@@ -56,6 +56,8 @@ async def test_a_result_that_nobody_could_bring_is_fetched_and_can_be_fetched_ag
         outcome = await house.studio.jobs.fetch(ANN, receipt.job.id)
         assert outcome.audio is not None
         assert outcome.audio.read_bytes().startswith(b"OggS")
+        assert [job.id for job, _ in await house.studio.jobs.mine(ANN)] == [receipt.job.id]
+    await house.studio.jobs.fetched(outcome)
     assert await house.studio.jobs.mine(ANN) == []
     assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.DELIVERED
 
@@ -79,4 +81,5 @@ async def test_a_failure_that_nobody_heard_of_is_fetched(house: House) -> None:
     await until(lambda: not house.tasks(), "idle")
     outcome = await house.studio.jobs.fetch(ANN, receipt.job.id)
     assert (outcome.job.state, outcome.audio) == (JobState.FAILED, None)
+    await house.studio.jobs.fetched(outcome)
     assert await house.studio.jobs.mine(ANN) == []
