@@ -88,8 +88,9 @@ class Barkeep(commands.AutoShardedBot):
         await self.studio.admin.guild_removed(guild.id)
 
     async def close(self) -> None:
-        """Stop taking work, close the studio, then the connection. Safe to call twice."""
-        if self.is_closed():
+        """Stop taking work, close the studio, then the connection. Safe to call twice, and before login."""
+        # Before login discord.py has no event loop and nothing open, and its own close() relies on both.
+        if self.is_closed() or not hasattr(self.loop, "is_running"):
             return
         self._upkeep.cancel()
         if hasattr(self, "studio"):
@@ -107,7 +108,7 @@ class Barkeep(commands.AutoShardedBot):
         await self.tree.sync()
         log.info("commands_synced", digest=digest[:12])
         if self._command_digest is not None:
-            await asyncio.to_thread(self._command_digest.write_text, digest, "utf-8")
+            await asyncio.to_thread(_write, self._command_digest, digest)
 
     @tasks.loop(seconds=UPKEEP_SECONDS)
     async def _upkeep(self) -> None:
@@ -121,5 +122,16 @@ class Barkeep(commands.AutoShardedBot):
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file, or None if there is none."""
-    return path.read_text("utf-8") if path.exists() else None
+    """The text of a file, or None if there is none that can be read."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Remember for the next start; without it the commands are told once more, so a full disk does no harm here."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as fault:
+        log.warning("commands_not_remembered", reason=fault.strerror)

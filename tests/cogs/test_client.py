@@ -103,6 +103,19 @@ async def test_closing_twice_is_harmless(bot: Barkeep) -> None:
     await bot.close()
 
 
+async def test_closing_before_login_is_harmless() -> None:
+    async def open_studio(_: Courier) -> Studio:
+        raise AssertionError("nothing is opened before login")
+
+    await Barkeep(open_studio).close()
+
+
+async def test_a_full_disk_only_costs_the_memory_of_the_commands(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder where the file should be"
+    folder.mkdir()
+    assert await syncs(tmp_path / "data", folder) == 1
+
+
 async def test_a_studio_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
     async def open_studio(_: Courier) -> Studio:
         raise Unavailable("The database cannot be reached.")
