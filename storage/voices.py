@@ -20,8 +20,12 @@ Voices = list[VoiceRecord]  # the repository's method `list` hides the type insi
 
 
 def name_key(name: str) -> str:
-    """What decides whether two names are the same: compatible characters and capitals make no difference."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """What decides whether two names are the same: compatible characters and capitals make no difference.
+
+    Control characters and lone surrogates do not count either: no name has them, and no database takes them all.
+    """
+    held = "".join(character for character in name if unicodedata.category(character) not in ("Cc", "Cs"))
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", held).casefold())
 
 
 def voice_key(voice_id: int) -> str:

@@ -8,6 +8,7 @@ import unicodedata
 
 from errors import InvalidInput, NotAllowed
 from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
+from studio.characters import is_invisible
 from studio.values import POLICY_VERSION, Actor
 
 NAME_LENGTH = 32
@@ -112,16 +113,21 @@ def clean_description(description: str) -> str:
 
     Raises InvalidInput when it is longer than 200 characters.
     """
-    visible = "".join(
-        character if unicodedata.category(character)[0] != "C" or character in "\n\t" else " "
-        for character in unicodedata.normalize("NFKC", description)
-    )
-    cleaned = _SPACES.sub(" ", visible).strip()
+    cleaned = one_line(description)
     if len(cleaned) > DESCRIPTION_LENGTH:
         raise InvalidInput(
             f"That description has {len(cleaned)} characters. Shorten it to at most {DESCRIPTION_LENGTH}."
         )
     return cleaned
+
+
+def one_line(text: str) -> str:
+    """A text as it is kept and shown in a line: NFKC, single spaces, nothing that a database cannot hold."""
+    visible = "".join(
+        character if unicodedata.category(character)[0] != "C" or character in "\n\t" else " "
+        for character in unicodedata.normalize("NFKC", text)
+    )
+    return _SPACES.sub(" ", visible).strip()
 
 
 def _not_blocked(member: MemberRecord) -> None:
@@ -145,7 +151,7 @@ def _check_character(character: str) -> None:
         raise InvalidInput(
             f"A voice's name can't contain {character}. Use letters, digits, spaces and - ' . , ! ? & +."
         )
-    if category[0] == "C" or character in ("\ufe0e", "\ufe0f"):
+    if is_invisible(character):
         raise InvalidInput("That name has invisible characters in it. Type it again without them.")
     if category[0] == "S" and character not in _PUNCTUATION:
         raise InvalidInput("A voice's name can't have emoji or symbols in it. Use letters and digits.")

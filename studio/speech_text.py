@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from errors import InvalidInput
+from studio.characters import is_invisible
 
 RAW_LENGTH = 8000
 """The longest text that is looked at, in characters: twice the longest message that Discord allows."""
@@ -109,9 +110,7 @@ def _shown(character: str) -> str:
     category = unicodedata.category(character)
     if character in _SONG or character == "\n":
         return character
-    if category[0] == "C" and character != "\t":
-        return ""
-    if category == "Me" or "\ufe00" <= character <= "\ufe0f":
+    if category == "Me" or (is_invisible(character) and character != "\t"):
         return ""
     if category in ("So", "Sk") and ord(character) >= _SYMBOLS_FROM:
         return " "

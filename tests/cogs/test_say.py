@@ -154,6 +154,10 @@ async def test_a_message_without_words_is_refused(channel: ChannelHandle, member
     ("text", "voice", "words"),
     [
         ("Hello.", "Nobody", "no such voice"),
+        ("Hello.", "\x00\ud800", "no such voice"),
+        ("Hello.", "v:999999999999999999", "does not exist"),
+        ("Hello.", "s:../../etc/passwd", "no such built-in speaker"),
+        ("word " * 800, "Ada", "3,999"),
         ("🎉 🎉", "Ada", "nothing to say"),
         ("a" * 1001, "Ada", "1,000"),
     ],

@@ -59,6 +59,15 @@ async def test_names_that_look_the_same_collide(storage: Storage, taken: str) ->
     assert found is not None and found.name == "Straße"
 
 
+@pytest.mark.parametrize("typed", ["A\x00da", "\ud800Ada", "\x00", "\udfff"])
+async def test_what_no_database_holds_is_searched_without_a_fault(storage: Storage, typed: str) -> None:
+    added = await add_voice(storage, "Ada")
+    found = await storage.voices.find(GUILD, typed)
+    assert found == (added if "da" in typed else None)
+    listed, total = await storage.voices.list(GUILD, None, query=typed)
+    assert (listed, total) == ([added], 1)
+
+
 async def test_another_server_may_use_the_same_name_and_sees_nothing(storage: Storage) -> None:
     here = await add_voice(storage, "Anna")
     there = await add_voice(storage, "Anna", guild=OTHER_GUILD)

@@ -53,7 +53,9 @@ def test_markup_is_read_aloud_sensibly(text: str, spoken: str) -> None:
     assert said(text) == spoken
 
 
-@pytest.mark.parametrize("text", ["", "   ", "😀😀", "** **", "...", "<", "\u200b", "♪", "~~~~"])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "😀😀", "** **", "...", "<", "\u200b", "♪", "~~~~", "\u3164\uffa0", "\u034f"]
+)
 def test_nothing_to_say(text: str) -> None:
     with pytest.raises(InvalidInput, match="nothing to say"):
         said(text)
