@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
     """The directory of a repository's files, downloaded if the cache lacks any. Raises Unavailable if it cannot be."""
-    _announce(repository.name, cache)
+    _announce(repository.name, cache, offline)
     try:
         folder = Path(
             snapshot_download(
@@ -46,7 +46,7 @@ def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path
 
 def fetch_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
     """One file of a repository, downloaded if the cache lacks it. Raises Unavailable if it cannot be."""
-    _announce(file.repository, cache)
+    _announce(file.repository, cache, offline)
     try:
         path = Path(
             hf_hub_download(
@@ -59,8 +59,8 @@ def fetch_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
     return path
 
 
-def _announce(repository: str, cache: Path) -> None:
-    if not (cache / f"models--{repository.replace('/', '--')}").exists():
+def _announce(repository: str, cache: Path, offline: bool) -> None:
+    if not offline and not (cache / f"models--{repository.replace('/', '--')}").exists():
         _log.info("Downloading %s into %s.", repository, cache)
 
 

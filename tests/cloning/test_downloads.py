@@ -131,6 +131,15 @@ def test_a_file_that_a_partial_snapshot_lacks_is_named(hub: FakeHub, tmp_path: P
         fetch_repository(REPOSITORY, tmp_path, offline=True)
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_download_is_announced_where_there_is_one(
+    hub: FakeHub, tmp_path: Path, caplog: pytest.LogCaptureFixture, offline: bool
+) -> None:
+    caplog.set_level("INFO", logger=downloads.__name__)
+    fetch_repository(REPOSITORY, tmp_path, offline)
+    assert ("Downloading owner/model" in caplog.text) is not offline
+
+
 @pytest.mark.parametrize("fault", [LocalEntryNotFoundError("raw"), OSError(28, "raw"), RuntimeError("raw")])
 @pytest.mark.parametrize(("offline", "advice"), [(True, "OFFLINE=false"), (False, "Check the network")])
 def test_a_failing_download_says_what_to_do(
