@@ -16,15 +16,17 @@ T = TypeVar("T", bound="app_commands.Command[Any, ..., Any] | app_commands.Group
 TOKEN_LIFE = timedelta(minutes=14)
 """An interaction's token is good for 15 minutes; the last one is left for clocks and slow networks."""
 
+_NO_SERVER = "This works only in a server, because voices belong to servers."
+
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
     """The member behind an interaction with their roles and rights at this moment.
 
     Raises NotAllowed outside of a server.
     """
-    member = interaction.user
-    if interaction.guild_id is None or interaction.channel_id is None or not isinstance(member, discord.Member):
-        raise NotAllowed("This works only in a server, because voices belong to servers.")
+    member = member_of(interaction)
+    if interaction.guild_id is None or interaction.channel_id is None:
+        raise NotAllowed(_NO_SERVER)
     return Actor(
         guild_id=interaction.guild_id,
         member_id=member.id,
@@ -33,6 +35,13 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
         parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
     )
+
+
+def member_of(interaction: discord.Interaction[Any]) -> discord.Member:
+    """The member behind an interaction. Raises NotAllowed outside of a server."""
+    if not isinstance(interaction.user, discord.Member):
+        raise NotAllowed(_NO_SERVER)
+    return interaction.user
 
 
 def origin_of(interaction: discord.Interaction[Any]) -> Origin:

@@ -45,18 +45,19 @@ async def voice_choices(interaction: discord.Interaction[Any], current: str) -> 
 
 
 async def names_in(
-    text: str, guild: discord.Guild | None, known: Iterable[discord.abc.User | discord.Role] = ()
+    text: str, speaker: discord.Member, known: Iterable[discord.abc.User | discord.Role] = ()
 ) -> dict[str, str]:
-    """Id -> display name for what `text` mentions: members, roles and channels of this server.
+    """Id -> display name for what `text` mentions: members, roles and channels of the speaker's server.
 
-    `known` are looked at first. At most a few members are asked from Discord; who cannot be found stays unnamed.
+    `known` are looked at first. Channels that the speaker may not see stay unnamed, as in Discord itself. At most a few
+    members are asked from Discord; who cannot be found stays unnamed too.
     """
+    guild = speaker.guild
     names = {str(thing.id): _name_of(thing) for thing in known}
-    if guild is None:
-        return names
-    for thing in (*guild.roles, *guild.channels, *guild.threads):
-        if str(thing.id) in text:
-            names.setdefault(str(thing.id), thing.name)
+    names.update((str(role.id), role.name) for role in guild.roles if str(role.id) in text)
+    for channel in (*guild.channels, *guild.threads):
+        if str(channel.id) in text and _sees(speaker, channel):
+            names[str(channel.id)] = channel.name
     unknown = [found for found in dict.fromkeys(_MEMBER.findall(text)) if found not in names]
     for found in unknown[:_LOOKUPS]:
         member = await _member(guild, int(found))
@@ -67,6 +68,12 @@ async def names_in(
 
 def _name_of(thing: discord.abc.User | discord.Role) -> str:
     return thing.name if isinstance(thing, discord.Role) else thing.display_name
+
+
+def _sees(member: discord.Member, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+    """Who is in a private thread is known to Discord alone."""
+    private = isinstance(channel, discord.Thread) and channel.is_private()
+    return not private and channel.permissions_for(member).view_channel
 
 
 async def _member(guild: discord.Guild, member_id: int) -> discord.Member | None:

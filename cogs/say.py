@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.checks import actor_of, member_of, origin_of, require_attachments, upload_limit
 from cogs.client import Barkeep
 from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, names_in, voice_choices
 from errors import InvalidInput
@@ -70,7 +70,7 @@ class Say(commands.Cog):
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=order.private, thinking=True)
-        names = await names_in(order.text, interaction.guild, mentioned)
+        names = await names_in(order.text, member_of(interaction), mentioned)
         receipt = await self.bot.studio.speech.submit(
             actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction)
         )

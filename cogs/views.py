@@ -1,6 +1,5 @@
 """The buttons that outlive a restart: what they do is written in their ids. They ask the studio; it decides."""
 
-import asyncio
 import contextlib
 import io
 import re
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 import discord
 
+from cloning.protocol import CLIP_FILE
 from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
 from cogs.render import file_stem
 from cogs.ui import guarded
@@ -58,8 +58,8 @@ class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """For whoever asked for it, and for moderators."""
-        await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
         await interaction.response.defer()
+        await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
         with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand meanwhile
             await interaction.delete_original_response()
 
@@ -79,11 +79,9 @@ class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,19})")
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """The clip as a file."""
-        actor, key = actor_of(interaction), f"v:{self.voice_id}"
+        actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        library = interaction.client.studio.library
-        voice, path = await library.resolve(actor, key), await library.clip(actor, key)
-        sound = io.BytesIO(await asyncio.to_thread(path.read_bytes))
-        name = f"{file_stem(voice.name)}-clip{path.suffix}"
-        await interaction.followup.send(file=discord.File(sound, filename=name), ephemeral=True)
+        record, sound = await interaction.client.studio.library.clip(actor, f"v:{self.voice_id}")
+        file = discord.File(io.BytesIO(sound), filename=f"{file_stem(record.name)}-{CLIP_FILE}")
+        await interaction.followup.send(file=file, ephemeral=True)

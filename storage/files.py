@@ -54,6 +54,7 @@ class FileStore:
     """
 
     def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._tmp = data_dir / "tmp"
         self._uploads = data_dir / "uploads"
         self._staging = data_dir / "staging"
@@ -150,8 +151,9 @@ class FileStore:
         return await _in_thread(_sweep, claims)
 
     def _prepare(self) -> None:
-        for folder in (self._tmp, self._uploads, self._staging, self._voices, self._results):
-            folder.mkdir(0o700, parents=True, exist_ok=True)
+        self._data_dir.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self._data_dir, self._tmp, self._uploads, self._staging, self._voices, self._results):
+            folder.mkdir(0o700, exist_ok=True)
 
     def _kept(self, job_id: str) -> list[Path]:
         return list(self._results.glob(_checked(_KEY, job_id) + ".*"))

@@ -74,8 +74,8 @@ class Answers:
                 _log.exception("answer_failed")
 
     async def _deliver(self, job: JobRecord) -> None:
-        outcome = await self.outcome(job)
         try:
+            outcome = await self._patiently(job.id, lambda: self.outcome(job))
             delivery = await self._patiently(job.id, lambda: self._courier().deliver(outcome))
         except Unavailable:
             delivery = None

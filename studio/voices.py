@@ -6,7 +6,6 @@ Knows rights and names; does not know how voices are made (clones) or spoken wit
 import asyncio
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from cloning.prompt import VoicePrompt
 from cloning.protocol import CLIP_FILE, PROMPT_FILE, Executor
@@ -192,15 +191,15 @@ class VoiceLibrary:
         await self._audit(actor, "voice.import", record)
         return record
 
-    async def clip(self, actor: Actor, typed: str) -> Path:
-        """The recording behind a voice, for those who may use it. Raises NotFound for speakers and imported voices."""
+    async def clip(self, actor: Actor, typed: str) -> tuple[VoiceRecord, bytes]:
+        """A voice and the recording behind it as FLAC, for those who may use the voice.
+
+        Raises NotFound for speakers and imported voices, and where the voice is deleted in this very moment.
+        """
         record = (await self.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
-        path = self._storage.files.voice_file(record.guild_id, record.id, CLIP_FILE)
-        if not await asyncio.to_thread(path.is_file):
-            raise NotFound("The recording behind this voice is gone.")
-        return path
+        return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
         """The member's choice; else the only voice there is; else the first built-in speaker."""

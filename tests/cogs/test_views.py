@@ -12,7 +12,7 @@ from cogs.client import Barkeep
 from storage.records import Visibility
 from studio.house import Studio
 from tests.cogs.conftest import Clone
-from tests.cogs.replies import answer, refusal
+from tests.cogs.replies import answer
 from tests.fakes import FakeExecutor
 
 Said = simcord.ResponseMessage
@@ -64,7 +64,9 @@ async def test_delete_takes_the_message_away(said: Said, channel: ChannelHandle,
 async def test_delete_is_for_the_member_and_moderators(
     said: Said, channel: ChannelHandle, other: MemberActor, moderator: MemberActor
 ) -> None:
-    assert "Only the member" in refusal(await other.click(said, label="Delete"))
+    [refused] = (await other.click(said, label="Delete")).followups
+    assert refused.ephemeral
+    assert "Only the member" in refused.content
     assert said.id in [message.id for message in channel.history()]
     await moderator.click(said, label="Delete")
     assert said.id not in [message.id for message in channel.history()]
@@ -110,6 +112,7 @@ async def test_an_unknown_fault_in_a_press_becomes_an_apology(
         raise RuntimeError("a secret detail")
 
     monkeypatch.setattr(studio.speech, "discard", broken)
-    told = refusal(await member.click(said, label="Delete"))
-    assert "Sorry" in told
-    assert "secret detail" not in told
+    [told] = (await member.click(said, label="Delete")).followups
+    assert told.ephemeral
+    assert "Sorry" in told.content
+    assert "secret detail" not in told.content

@@ -53,7 +53,7 @@ def test_no_key_and_no_name_leads_out_of_its_folder(word: str) -> None:
 
 
 async def test_only_the_owner_of_the_process_may_look_into_the_store(files: FileStore, tmp_path: Path) -> None:
-    for folder in (tmp_path / "data").iterdir():
+    for folder in (tmp_path / "data", *(tmp_path / "data").iterdir()):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

@@ -1,6 +1,7 @@
 """Answers and news: patience, silence after the end, and what is left to fetch."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,22 @@ async def test_an_answer_that_storage_cannot_note_is_noted_later_and_not_sent_ag
     job = await house.ended((await house.say()).job.id)
     assert len(attempts) == 2
     assert len(house.courier.of(job.id)) == 1
+
+
+async def test_an_answer_that_storage_cannot_read_yet_is_brought_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, attempts = house.storage.files.result, []
+
+    async def refusing(job_id: str) -> Path | None:
+        attempts.append(job_id)
+        if len(attempts) == 1:
+            raise Unavailable("The disk does not answer.")
+        return await result(job_id)
+
+    monkeypatch.setattr(house.storage.files, "result", refusing)
+    job = await house.ended((await house.say()).job.id)
+    assert (job.state, house.slept) == (JobState.DELIVERED, [PAUSES[0]])
 
 
 async def test_closing_does_not_wait_for_a_slow_delivery(house: House) -> None:

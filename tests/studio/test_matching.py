@@ -49,6 +49,12 @@ def test_search_puts_beginnings_before_middles_and_all_for_nothing() -> None:
     assert rank("qqqqqq", NAMES) == []
 
 
+def test_a_text_without_end_costs_no_more_than_a_long_name() -> None:
+    names = ["a" * 32] * 200
+    assert rank("ab" * 50_000, names) == rank("ab" * 50, names)
+    assert len(fold("ab" * 50_000)) == 100
+
+
 @given(st.text(max_size=50), st.lists(st.text(min_size=1, max_size=20), max_size=8))
 def test_any_text_is_safe(typed: str, names: list[str]) -> None:
     index = choose(typed, names)

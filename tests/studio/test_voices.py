@@ -266,12 +266,13 @@ async def test_an_import_needs_consent_rights_room_and_a_free_name(
 
 async def test_the_clip_is_for_those_who_may_use_the_voice(house: House) -> None:
     key = await house.voice()
-    path = await house.studio.library.clip(ANN, key)
-    assert path.read_bytes().startswith(b"fLaC")
+    record, data = await house.studio.library.clip(ANN, key)
+    assert record.name == "Ann"
+    assert data.startswith(b"fLaC")
     with pytest.raises(NotFound):
         await house.studio.library.clip(BOB, key)
     await house.storage.files.drop_voice(GUILD, int(key[2:]))
-    with pytest.raises(NotFound, match="is gone"):
+    with pytest.raises(NotFound, match="no longer here"):
         await house.studio.library.clip(ANN, key)
 
 
