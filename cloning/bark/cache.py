@@ -1,5 +1,7 @@
 """The keys and values that a causal model has computed: preallocated, one slot for each row of a batch."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,8 @@ class KeyValueCache:
         self.keys[layer, slot, :, :length] = keys
         self.values[layer, slot, :, :length] = values
 
-    def append(self, layer: int, slots: Tensor, positions: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Put (rows, heads, head width) at `positions` (rows,) of `slots` (rows,)."""
-        self.keys[layer, slots, :, positions] = keys
-        self.values[layer, slots, :, positions] = values
+    def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], keys: Tensor, values: Tensor) -> None:
+        """Put row i of (rows, heads, head width) at `positions[i]` of `slots[i]`."""
+        for row, (slot, position) in enumerate(zip(slots, positions, strict=True)):
+            self.keys[layer, slot, :, position] = keys[row]
+            self.values[layer, slot, :, position] = values[row]

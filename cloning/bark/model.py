@@ -100,12 +100,11 @@ class Transformer:
         The cache holds `lengths[i]` positions of row i in `slots[i]`, and one more afterwards.
         """
         rows, heads = x.shape[0], self.shape.heads
-        at, where = torch.tensor(lengths, device=self.device), torch.tensor(slots, device=self.device)
-        x = x + self.positions[at]
+        x = x + self.positions[torch.tensor(lengths, device=self.device)]
         for number, layer in enumerate(self._layers):
             projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)  # (rows, 3, H, D)
             queries, keys, values = projected.unbind(1)
-            cache.append(number, where, at, keys, values)
+            cache.append(number, slots, lengths, keys, values)
             attended = self._attend(queries, cache, number, slots, lengths)  # (rows, H, D)
             x = layer.finish(x, attended.reshape(rows, -1))
         return self._last(x)
@@ -143,9 +142,9 @@ def _attend_row_by_row(
     attended = torch.empty_like(queries)
     for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
         keys, values = cache.keys[layer, slot, :, : length + 1], cache.values[layer, slot, :, : length + 1]
-        scores = torch.bmm(scaled[row, :, None], keys.transpose(1, 2))  # (H, 1, T)
-        weights = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
-        attended[row] = torch.bmm(weights, values)[:, 0]
+        scores = torch.bmm(keys, scaled[row, :, :, None])  # (H, T, 1): keys as they lie, since transposing copies them
+        weights = scores.softmax(1, dtype=torch.float32).to(values.dtype)
+        attended[row] = torch.bmm(weights.transpose(1, 2), values)[:, 0]
     return attended
 
 

@@ -1,0 +1,40 @@
+"""What this machine could do at best: how fast it reads memory, and how fast it multiplies matrices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import torch
+
+from cloning.bark.linear import Linear
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Measured. `bandwidth`: bytes a second; `rate`: floating-point operations a second in each precision."""
+
+    bandwidth: float
+    rate: dict[str, float]
+
+
+def measure() -> Limits:
+    """Takes some seconds."""
+    memory = torch.ones(2**26)  # 256 MiB, far above any cache
+    bandwidth = memory.numel() * 4 / _best(memory.sum)
+    rate = {}
+    with torch.inference_mode():
+        for dtype in (torch.float32, torch.bfloat16):
+            rows, linear = torch.randn(1024, 1024).to(dtype), Linear(torch.randn(4096, 1024).to(dtype))
+            rate[str(dtype).removeprefix("torch.")] = 2 * 1024 * 1024 * 4096 / _best(partial(linear, rows))
+    return Limits(bandwidth, rate)
+
+
+def _best(deed: Callable[[], object]) -> float:
+    deed()
+    times = []
+    for _ in range(20):
+        began = perf_counter()
+        deed()
+        times.append(perf_counter() - began)
+    return min(times)
