@@ -13,7 +13,6 @@ from cogs.checks import actor_of, moderators
 from cogs.client import Barkeep
 from cogs.render import safe
 from cogs.render_admin import (
-    render_audit,
     render_blocked,
     render_purge_question,
     render_purged,
@@ -21,6 +20,7 @@ from cogs.render_admin import (
     render_settings,
     render_stats,
 )
+from cogs.render_audit import render_audit
 from cogs.render_library import render_voices
 from errors import InvalidInput
 from storage.records import JobState

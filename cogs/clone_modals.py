@@ -18,7 +18,7 @@ CONSENT = (
 )
 _MINE = "This is my own voice, and I agree"
 _MINE_DETAIL = "Cloning another person's voice without their yes is not allowed here."
-_NEEDED = "I need your word that the voice is yours. Tick the box if it is; otherwise nothing is made."
+_NEEDED = "I need your word that the voice is yours. If it is, do the same again and tick the box; nothing was made."
 
 Continue = Callable[[discord.Interaction[Any], bool, CloneOrder], Awaitable[None]]
 """What happens after a form: the interaction of the form, whether consent was given in it, and the order."""

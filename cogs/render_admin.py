@@ -1,20 +1,18 @@
-"""What moderators see: settings, the queue, blocked members, the audit log, use. Pure functions of values."""
+"""What moderators see: settings, the queue, blocked members, use. Pure functions of values."""
 
 from collections.abc import Sequence
 
 import discord
 
 from cogs.render import COLOUR, phrase_of, safe, when
-from cogs.render_library import count
-from storage.records import AuditEntry, GuildSettings, JobKind, JobRecord, MemberRecord
-from studio.values import AuditPage, Erased, QueueEntry, Stats
+from cogs.render_library import count, place
+from storage.records import GuildSettings, JobKind, JobRecord, MemberRecord
+from studio.values import Erased, QueueEntry, Stats
 
 _MENTIONS_LISTED = 25
 _PHRASE = 60
 _TOP_MEMBERS = 5
 _FIELD = 1024
-_ABOUT_MEMBERS = frozenset({"member.block", "member.unblock", "privacy.forget"})
-"""Lines of the audit log whose target is a member's id."""
 
 
 def render_settings(settings: GuildSettings) -> discord.Embed:
@@ -59,7 +57,7 @@ def render_queue(entries: Sequence[QueueEntry], first: int, number: int, pages: 
         "\n".join(f"**{line}.** {_queue_line(entry)}" for line, entry in enumerate(entries, first))
         or "Nothing is waiting or at work."
     )
-    embed.set_footer(text=_place(total, "job", number, pages))
+    embed.set_footer(text=place(total, "job", number, pages))
     return embed
 
 
@@ -90,7 +88,7 @@ def render_blocked(members: Sequence[MemberRecord], first: int, number: int, pag
         "\n".join(f"**{line}.** {_blocked_line(member)}" for line, member in enumerate(members, first))
         or "Nobody is blocked."
     )
-    embed.set_footer(text=_place(total, "member", number, pages))
+    embed.set_footer(text=place(total, "member", number, pages))
     return embed
 
 
@@ -101,27 +99,6 @@ def _blocked_line(member: MemberRecord) -> str:
     if member.blocked_at is not None:
         line += f" · {when(member.blocked_at)}"
     return f"{line} · {safe(member.block_reason, 200)}" if member.block_reason else line
-
-
-def render_audit(page: AuditPage) -> discord.Embed:
-    """One page of the audit log, newest first."""
-    embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
-    embed.description = "\n".join(_audit_line(entry) for entry in page.entries) or "Nothing has been written yet."
-    embed.set_footer(text=_place(page.total, "line", page.number, page.pages))
-    return embed
-
-
-def _audit_line(entry: AuditEntry) -> str:
-    line = f"{when(entry.at)} <@{entry.actor_id}> · {safe(entry.action, 60)}"
-    if entry.action in _ABOUT_MEMBERS and entry.target:
-        line += f" · <@{entry.target}>"
-    elif entry.target:
-        line += f" · {safe(entry.target, 100)}"
-    return f"{line} · {safe(entry.detail, 160)}" if entry.detail else line
-
-
-def _place(total: int, noun: str, number: int, pages: int) -> str:
-    return count(total, noun) if pages <= 1 else f"{count(total, noun)} · page {number} of {pages}"
 
 
 def render_stats(stats: Stats) -> discord.Embed:

@@ -33,7 +33,7 @@ def render_voices(page: Page, query: str) -> discord.Embed:
     """One page of the voices that the member may use."""
     embed = discord.Embed(title="Voices of this server", colour=COLOUR)
     embed.description = "\n".join(_voice_line(voice) for voice in page.voices) or _nothing_found(query)
-    embed.set_footer(text=_place(page.total, "voice", page.number, page.pages, query))
+    embed.set_footer(text=place(page.total, "voice", page.number, page.pages, query))
     return embed
 
 
@@ -45,7 +45,7 @@ def _voice_line(voice: Voice) -> str:
         f"**{safe(voice.name)}** · {language_name(record.language)} · <@{record.owner_id}> · "
         f"{AUDIENCES[record.visibility]}"
     )
-    return f"{line}\n-# {safe(record.description, _DESCRIPTION)}" if record.description else line
+    return f"{line}\n> {safe(record.description, _DESCRIPTION)}" if record.description else line
 
 
 def _nothing_found(query: str) -> str:
@@ -54,7 +54,7 @@ def _nothing_found(query: str) -> str:
     return "There are no voices yet. Make the first one with /clone."
 
 
-def _place(total: int, noun: str, number: int, pages: int, query: str) -> str:
+def place(total: int, noun: str, number: int, pages: int, query: str = "") -> str:
     """ "12 voices · page 1 of 2", for a footer, where Discord shows markdown literally."""
     parts = [count(total, noun)]
     if query:

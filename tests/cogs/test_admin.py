@@ -164,7 +164,7 @@ async def test_the_audit_log_has_pages_and_names_nobody_elses_doings(
         await studio.storage.audit.write(member.guild.id, member.id, "voice.rename", f"Old *{number}*", "now New")
     log = shown(await moderator.slash(channel, "admin audit"))
     assert log.ephemeral
-    assert f"<@{member.id}> · voice.rename · Old \\*11\\* · now New" in text_of(log)
+    assert f"<@{member.id}> renamed the voice **Old \\*11\\***, now New" in text_of(log)
     assert "12 lines · page 1 of 2" in text_of(log)
     log = shown(await moderator.click(log, label="Next"))
     assert "Old \\*0\\*" in text_of(log)

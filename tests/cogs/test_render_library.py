@@ -75,7 +75,7 @@ def test_a_page_names_voices_owners_languages_and_audiences() -> None:
     lines = embed.description.splitlines()
     assert lines[0] == "**Anna** · German · <@10> · only the owner"
     assert lines[1] == "**Ben** · German · <@10> · everyone"
-    assert lines[2] == "-# calm and low"
+    assert lines[2] == "> calm and low"
     assert lines[3] == "**English speaker 6** · built into the model"
     assert embed.footer.text == "23 voices · page 1 of 3"
 
