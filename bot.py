@@ -50,9 +50,13 @@ def create_bot(settings: Settings) -> Barkeep:
         )
         return Studio(storage, executor, courier, model=settings.model)
 
-    # Without a token there is no Discord that could remember the commands.
-    digest = settings.data_dir / "commands.sha256" if settings.discord_token else None
-    return Barkeep(open_studio, command_digest=digest)
+    if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
+        return Barkeep(open_studio)
+    return Barkeep(
+        open_studio,
+        command_digest=settings.data_dir / "commands.sha256",
+        application_file=settings.data_dir / "application-id",
+    )
 
 
 async def run(settings: Settings, *, simulate: bool) -> None:

@@ -44,6 +44,8 @@ class Barkeep(commands.AutoShardedBot):
 
     `open_studio` is awaited once, after login and before the gateway opens, with the courier that brings answers.
     `command_digest` is the file that remembers which commands Discord has; without one they are synced at every start.
+    `application_file` remembers whose servers the data are about; without one, servers that removed the bot while it
+    was away are not looked for.
     """
 
     studio: Studio
@@ -54,6 +56,7 @@ class Barkeep(commands.AutoShardedBot):
         open_studio: OpenStudio,
         *,
         command_digest: Path | None = None,
+        application_file: Path | None = None,
         shard_count: int | None = None,
         edit_seconds: float = EDIT_SECONDS,
     ) -> None:
@@ -70,6 +73,8 @@ class Barkeep(commands.AutoShardedBot):
         )
         self._open_studio = open_studio
         self._command_digest = command_digest
+        self._application_file = application_file
+        self._absence_counts = False
         self._edit_seconds = edit_seconds
 
     async def setup_hook(self) -> None:
@@ -80,12 +85,24 @@ class Barkeep(commands.AutoShardedBot):
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()
+        self._absence_counts = await self._is_known_application()
         await self.studio.start()
         self._upkeep.start()
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed from a server: nothing of it is kept."""
         await self.studio.admin.guild_removed(guild.id)
+
+    async def on_ready(self) -> None:
+        """Every server that the bot is in is known now, reachable or not: forget those that removed it meanwhile."""
+        if not self._absence_counts:
+            return
+        try:
+            for guild_id in await self.studio.storage.guilds.all_ids():
+                if self.get_guild(guild_id) is None:
+                    await self.studio.admin.guild_removed(guild_id)
+        except BarkeepError as fault:
+            log.warning("absence_not_noticed", reason=fault.message)  # The next start looks again.
 
     async def close(self) -> None:
         """Stop taking work, close the studio, then the connection. Safe to call twice, and before login."""
@@ -98,11 +115,28 @@ class Barkeep(commands.AutoShardedBot):
             await self.studio.close()
         await super().close()
 
-    async def _sync_commands(self) -> None:
-        """Tell Discord the commands only if they changed: it allows 200 creations a day."""
+    async def _is_known_application(self) -> bool:
+        """Whether the data are from an earlier run of this same application.
+
+        Another one, started with another token by mistake, is in none of their servers, and must not forget them all.
+        """
+        if self._application_file is None:
+            return False
+        known = await asyncio.to_thread(_read, self._application_file)
+        if known is None:
+            await asyncio.to_thread(_write, self._application_file, str(self._own_id()))
+        elif known != str(self._own_id()):
+            log.warning("data_of_another_application", file=str(self._application_file))
+        return known == str(self._own_id())
+
+    def _own_id(self) -> int:
         if self.application_id is None:
             raise RuntimeError("setup_hook runs after login, which tells the application id")
-        digest = digest_of(self.tree, self.application_id)
+        return self.application_id
+
+    async def _sync_commands(self) -> None:
+        """Tell Discord the commands only if they changed: it allows 200 creations a day."""
+        digest = digest_of(self.tree, self._own_id())
         if self._command_digest is not None and await asyncio.to_thread(_read, self._command_digest) == digest:
             return
         await self.tree.sync()
@@ -130,8 +164,8 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Remember for the next start; without it the commands are told once more, so a full disk does no harm here."""
+    """Remember for the next start, which does without if it has to: a full disk does no harm here."""
     try:
         path.write_text(text, "utf-8")
     except OSError as fault:
-        log.warning("commands_not_remembered", reason=fault.strerror)
+        log.warning("not_remembered", file=path.name, reason=fault.strerror)

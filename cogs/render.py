@@ -63,7 +63,7 @@ def render_update(update: Update) -> str:
 
 def render_speech(job: JobRecord, voice: Voice | None) -> str:
     """What stands beside the audio: whose voice, that it is generated, how to get it again, and the words."""
-    name = safe(voice.name if voice is not None else str(job.order.get("voice_name", "A voice")), 100)
+    name = safe(voice.name, 100) if voice is not None else "A deleted voice"
     seed = (job.result or {}).get("seed")
     head = f"🔊 **{name}** · {LABEL}" + ("" if seed is None else f" · seed {seed}")
     words = phrase_of(job)

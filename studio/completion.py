@@ -9,7 +9,7 @@ from dataclasses import asdict
 from cloning.protocol import CLIP_FILE, PROMPT_FILE, SPEECH_FILE, Cloned, Spoken
 from errors import NotFound
 from storage.database import Storage
-from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceRecord, VoiceState
+from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
 
 UNKNOWN = "Unknown"
@@ -33,11 +33,11 @@ class Completion:
         report = asdict(event.report)
         models = VoiceModels(event.model, event.hubert, event.quantizer)
         try:
-            voice = await self._storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
+            await self._storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
         except NotFound:
             await self._storage.files.drop_voice(job.guild_id, voice_id)
             raise NotFound("The voice was deleted before it was finished.") from None
-        return await self._clone_ready(job, voice)
+        return await self._clone_ready(job)
 
     async def cloned_before(self, job: JobRecord) -> JobRecord | None:
         """Finish a clone whose voice was ready when a crash came between. None if there is still work to do."""
@@ -47,7 +47,7 @@ class Completion:
             voice = await self._storage.voices.get(job.guild_id, job.voice_id)
         except NotFound:
             return None
-        return await self._clone_ready(job, voice) if voice.state is VoiceState.READY else None
+        return await self._clone_ready(job) if voice.state is VoiceState.READY else None
 
     async def spoken(self, job: JobRecord, event: Spoken, *, hubert: str) -> JobRecord | None:
         """The worker spoke: the sound waits for delivery. A prompt that was made anew replaces the voice's.
@@ -96,8 +96,8 @@ class Completion:
         await files.drop_upload(job.id)
         await files.drop_staging(job.id)
 
-    async def _clone_ready(self, job: JobRecord, voice: VoiceRecord) -> JobRecord | None:
-        done = await self._storage.jobs.ready(job.id, {"report": voice.report})
+    async def _clone_ready(self, job: JobRecord) -> JobRecord | None:
+        done = await self._storage.jobs.ready(job.id, {})
         if done is None:
             await self.clear(job)
             return None

@@ -24,11 +24,11 @@ class JobDesk:
 
         The place: 0 runs or starts now, 1 is next, None has ended.
         """
-        jobs = await self._storage.jobs.of_member(actor.guild_id, actor.member_id, states=(*_ACTIVE, *_ENDED))
+        jobs = await self._storage.jobs.of_member(
+            actor.guild_id, actor.member_id, states=(*_ACTIVE, *_ENDED), unanswered=True
+        )
         places = await self._dispatcher.positions()
-        return [
-            (job, places.get(job.id, 0) if job.state in _ACTIVE else None) for job in jobs if job.answered_at is None
-        ]
+        return [(job, places.get(job.id, 0) if job.state in _ACTIVE else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Stop a job: one's own, or as a moderator anybody's. Raises Conflict when it has ended."""
@@ -52,8 +52,9 @@ class JobDesk:
         return await self._answers.outcome(job)
 
     async def fetched(self, outcome: Outcome) -> None:
-        """Note that a fetched answer arrived. Its sound stays until retention is over or it is discarded."""
+        """Note that a fetched answer arrived; its sound is not kept any longer."""
         await self._storage.jobs.answered(outcome.job.id, None)
+        await self._storage.files.drop_result(outcome.job.id)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.get(job_id)

@@ -9,7 +9,7 @@ from studio.values import Actor, CloneOrder
 
 @dataclass(frozen=True, slots=True)
 class SpeechOrder:
-    """A line of speech as it was accepted: text already clean, voice already found.
+    """A line of speech as it was accepted: text already clean, voice already found, kept by its key and not by name.
 
     `roles` and `moderator` are the member's rights at that moment: what the voice is checked against again when its
     turn comes. `max_bytes` is the upload limit where the answer goes.
@@ -17,7 +17,6 @@ class SpeechOrder:
 
     text: str
     voice: str
-    voice_name: str
     language: str
     temperature: float | None
     seed: int | None

@@ -12,7 +12,7 @@ from storage.database import Storage
 from storage.records import JobKind, JobRecord, VoiceRecord
 from studio import policy
 from studio.orders import SpeechOrder
-from studio.speakers import PREFIX
+from studio.speakers import PREFIX, speaker_voice
 
 AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this."
 """Stands in the tags of every generated file."""
@@ -43,12 +43,13 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
 
 async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakRequest:
     order = SpeechOrder.of(job)
+    artist = speaker_voice(order.voice.removeprefix(PREFIX)).name
     prompt: Path | None = None
     clip: Path | None = None
     clip_language = order.language
     if job.voice_id is not None:
         voice = await _voice(storage, job)
-        clip_language = voice.language
+        artist, clip_language = voice.name, voice.language
         if not policy.may_use(order.actor(job), voice):
             raise NotAllowed("This voice is no longer shared with you.")
         if voice.model == model:
@@ -74,7 +75,7 @@ async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakR
         max_bytes=order.max_bytes,
         tags={
             "title": order.text[:100],
-            "artist": f"{order.voice_name} (AI-generated voice)",
+            "artist": f"{artist} (AI-generated voice)",
             "comment": AI_LABEL,
             "ai_generated": "true",
             "job": job.id,

@@ -48,7 +48,6 @@ class SpeechDesk:
         speech = SpeechOrder(
             text=text,
             voice=voice.key,
-            voice_name=voice.name,
             language=check_language(order.language or _language_of(voice)),
             temperature=order.temperature,
             seed=order.seed,
@@ -68,7 +67,6 @@ class SpeechDesk:
         voice = await self._library.resolve(actor, earlier.voice)
         again = replace(
             earlier,
-            voice_name=voice.name,
             seed=None,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),

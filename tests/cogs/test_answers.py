@@ -27,12 +27,11 @@ async def test_a_recording_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
         assert answer.buttons == ()
 
 
-async def test_the_voice_of_a_deleted_voice_is_named_as_it_was(tmp_path: Path) -> None:
+async def test_a_recording_whose_voice_was_deleted_says_so(tmp_path: Path) -> None:
     audio = tmp_path / "speech.ogg"
     audio.write_bytes(b"OggS")
-    order = {"text": "Hello.", "voice_name": "Ada"}
-    answer = await answer_to(Outcome(job(state=JobState.READY, order=order), None, audio))
-    assert "**Ada**" in answer.content
+    answer = await answer_to(Outcome(job(state=JobState.READY, order={"text": "Hello."}), None, audio))
+    assert "**A deleted voice**" in answer.content
 
 
 async def test_a_card_without_a_clip_has_nothing_to_hear() -> None:

@@ -85,6 +85,50 @@ async def test_a_server_that_removes_the_bot_is_forgotten(
     assert (await studio.storage.voices.list(guild.id, None))[1] == 0
 
 
+async def known_after_a_start(data_dir: Path, application_file: Path | None) -> list[int]:
+    """Start a bot that is in no server on data about server 77. The servers that it keeps data about then."""
+
+    async def open_studio(courier: Courier) -> Studio:
+        storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
+        await storage.audit.write(77, 1, "voice.clone", "Ada")
+        return Studio(storage, FakeExecutor(wait=wait), courier, model=MODEL, wait=wait)
+
+    def wait(awaitable: Any) -> Any:
+        return env.external_wait(awaitable, reason="work that others do")
+
+    bot = Barkeep(open_studio, shard_count=1, application_file=application_file)
+    env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
+    await env.start()
+    await env.settle()
+    known = await bot.studio.storage.guilds.all_ids()
+    await env.shutdown()
+    await bot.close()
+    return known
+
+
+async def test_servers_that_removed_the_bot_while_it_was_away_are_forgotten(tmp_path: Path) -> None:
+    application = tmp_path / "application-id"
+    assert await known_after_a_start(tmp_path / "data", application) == [77]
+    assert await known_after_a_start(tmp_path / "data", application) == []
+
+
+async def test_another_application_forgets_no_server_and_neither_does_one_without_a_memory(tmp_path: Path) -> None:
+    application = tmp_path / "application-id"
+    application.write_text("1234")
+    for _ in range(2):
+        assert await known_after_a_start(tmp_path / "data", application) == [77]
+    assert application.read_text() == "1234"
+    for _ in range(2):
+        assert await known_after_a_start(tmp_path / "data", None) == [77]
+
+
+async def test_servers_that_the_bot_is_in_are_kept(env: simcord.Env, clone: Clone, world: World) -> None:
+    await clone("Ada")
+    world.bot._absence_counts = True
+    await world.bot.on_ready()
+    assert len(await world.bot.studio.storage.guilds.all_ids()) == 1
+
+
 async def test_upkeep_goes_on_after_a_fault(env: simcord.Env, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
 

@@ -60,6 +60,22 @@ async def test_a_result_that_nobody_could_bring_can_be_fetched_until_it_arrived(
     await house.studio.jobs.fetched(outcome)
     assert await house.studio.jobs.mine(ANN) == []
     assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.DELIVERED
+    assert house.files() == []
+    assert (await house.studio.jobs.fetch(ANN, receipt.job.id)).audio is None
+
+
+async def test_many_jobs_that_ended_do_not_hide_one_that_waits(house: House) -> None:
+    house.executor.hold()
+    first = await house.say("first")
+    waits = await house.say("waits")
+    for _ in range(26):
+        await house.studio.jobs.cancel(ANN, (await house.say("never mind")).job.id)
+
+    async def all_answered() -> bool:
+        return not await house.storage.jobs.unanswered()
+
+    await until(all_answered, "the answers")
+    assert [job.id for job, _ in await house.studio.jobs.mine(ANN)] == [waits.job.id, first.job.id]
 
 
 async def test_what_is_not_done_cannot_be_fetched(house: House) -> None:

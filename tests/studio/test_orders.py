@@ -18,7 +18,6 @@ _IDS = st.integers(1, 2**63 - 1)
         SpeechOrder,
         text=st.text(),
         voice=st.text(),
-        voice_name=st.text(),
         language=st.sampled_from(["en", "de"]),
         temperature=st.none() | st.floats(0, 1.5),
         seed=st.none() | st.integers(0, 2**31 - 1),

@@ -4,11 +4,13 @@ import io
 import json
 import zipfile
 
+import pytest
+
 from cloning.prompt import VoicePrompt
 from storage.records import ConsentState, JobState, Visibility
-from studio.values import CloneOrder, Erased
+from studio.values import POLICY_VERSION, CloneOrder, Erased
 from tests.fakes import sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, until
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, origin, person, until
 
 
 async def with_bobs_voice(house: House) -> str:
@@ -87,6 +89,104 @@ async def test_forget_stops_what_is_under_way(house: House) -> None:
     assert (await house.studio.privacy.show(ANN)).jobs == 0
     assert await house.storage.jobs.queued() == []
     await house.ended((await house.say("still works", actor=BOB)).job.id)
+    assert house.files() == []
+
+
+BEA = person(8_765_432_101_234_567)
+"""Somebody whose id is in no other number."""
+
+
+async def bea_was_here(house: House) -> None:
+    """Bea has left every kind of trace that there is, in rows and in files."""
+    await house.voice(BEA, "Beatrix")
+    release = house.executor.hold()
+    asked = await house.studio.clones.ask_author(ANN, BEA.member_id, CloneOrder("Heardbea"), sound_bytes())
+    await house.studio.clones.answer(asked.id, BEA.member_id, True)
+    release()
+    await house.ended(asked.id)
+    key = await house.voice(ANN, "Other")
+    await house.studio.library.share(ANN, key, Visibility.CHOSEN, [BEA.member_id], [])
+    await house.studio.library.default(BEA, key)
+    await house.ended((await house.say("beatrix speaks", BEA, "Beatrix")).job.id)
+    await house.ended((await house.say("a borrowed voice", MOD, "Beatrix")).job.id)
+    await house.studio.clones.ask_author(BEA, BOB.member_id, CloneOrder("Wantedbybea"), sound_bytes())
+    await house.studio.clones.ask_author(ANN, BEA.member_id, CloneOrder("Wantedofbea"), sound_bytes())
+    house.courier.reachable = False
+    await house.left((await house.say("undelivered words", BEA, "Beatrix")).job.id)
+    house.executor.hold()
+    await house.reaches((await house.say("being spoken", BEA, "Beatrix")).job.id, JobState.RUNNING)
+    await house.say("waiting words", BEA, "Beatrix")
+    await house.studio.clones.submit(BEA, CloneOrder("Unmade"), sound_bytes(), origin(77, house.clock))
+
+
+THEIRS = (
+    "beatrix speaks",
+    "undelivered words",
+    "being spoken",
+    "waiting words",
+    "Wantedbybea",
+    "Wantedofbea",
+    "token-77",
+)
+
+
+async def test_after_forgetting_only_the_audit_log_knows_the_member(house: House) -> None:
+    await bea_was_here(house)
+    await house.studio.privacy.forget(BEA)
+    assert [name for name in house.files() if not name.startswith("voices")] == []
+    other = await house.storage.voices.find(GUILD, "Other")
+    assert other is not None
+    assert {name.split("/")[1] for name in house.files()} == {f"{GUILD}-{other.id}"}
+    assert await house.traces(*THEIRS) == set()
+    assert await house.traces(str(BEA.member_id), "Beatrix", "Heardbea") == {"table audit"}
+
+
+async def test_after_the_bot_left_a_server_nothing_of_it_is_on_the_disk(house: House) -> None:
+    await bea_was_here(house)
+    await house.studio.admin.block(MOD, BEA.member_id, "a reason")
+    await house.studio.admin.guild_removed(GUILD)
+    assert house.files() == []
+    assert await house.traces(*THEIRS, str(BEA.member_id), "eatrix", "Heardbea", "a reason", str(GUILD)) == set()
+
+
+async def test_consent_that_is_revoked_while_a_clone_is_being_accepted_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clone is accepted and begins after the revocation has begun, and before it is written down."""
+    await house.voice()
+    revoke = house.storage.consents.revoke
+    begun: list[str] = []
+
+    async def late(guild_id: int, member_id: int) -> bool:
+        receipt = await house.studio.clones.submit(ANN, CloneOrder("Too late"), sound_bytes(), None)
+        begun.append(receipt.job.id)
+        await until(lambda: house.executor.requests[-1].job_id == receipt.job.id, "the request")
+        return await revoke(guild_id, member_id)
+
+    house.executor.hold()
+    monkeypatch.setattr(house.storage.consents, "revoke", late)
+    await house.studio.privacy.revoke(ANN)
+    assert (await house.ended(begun[0])).state is JobState.CANCELLED
+    assert await house.storage.voices.of_person(GUILD, ANN.member_id) == []
+    assert house.files() == []
+
+
+async def test_a_clone_that_is_accepted_while_its_member_is_forgotten_is_forgotten_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = house.storage.jobs.delete_of_member
+    await house.studio.clones.attest(ANN)
+
+    async def interrupted(guild_id: int, member_id: int) -> list[str]:
+        monkeypatch.undo()
+        await house.storage.consents.give(GUILD, ANN.member_id, POLICY_VERSION)
+        await house.studio.clones.submit(ANN, CloneOrder("In between"), sound_bytes(), None)
+        return await delete(guild_id, member_id)
+
+    house.executor.hold()
+    monkeypatch.setattr(house.storage.jobs, "delete_of_member", interrupted)
+    await house.studio.privacy.forget(ANN)
+    assert await house.storage.voices.of_person(GUILD, ANN.member_id) == []
     assert house.files() == []
 
 
