@@ -19,8 +19,11 @@ from errors import Unavailable
 WORKER = """
 import json, os, signal, sys, threading, time
 
+speaking = threading.Lock()  # print writes a line and its end apart: two threads at once make one line of two
+
 def say(type, **body):
-    print(json.dumps({"type": type, **body}), flush=True)
+    with speaking:
+        print(json.dumps({"type": type, **body}), flush=True)
 
 def beat():
     while beating.is_set():
