@@ -17,6 +17,9 @@ PROMPT_FILE = "prompt.npz"
 CLIP_FILE = "clip.flac"
 SPEECH_FILE = "speech.ogg"
 
+ANY_SPEAKER = ""
+"""As the name of a speaker: the first that the checkpoint has. For a sender that does not know yet which there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
@@ -32,9 +35,9 @@ class CloneRequest:
 class SpeakRequest:
     """Speak `text`; writes SPEECH_FILE into `output_dir`.
 
-    The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6"),
-    or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models were changed
-    since), for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
+    The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6",
+    or ANY_SPEAKER), or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models
+    were changed since), for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
     """
 
     job_id: str

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cloning.prompt import PromptSpec, Tokens, VoicePrompt
+from cloning.protocol import ANY_SPEAKER
 from errors import InvalidInput, NotFound, Unavailable
 
 _LIST = "speaker_embeddings_path.json"
@@ -30,7 +31,12 @@ class Speakers:
         return tuple(sorted(self._files))
 
     def load(self, name: str) -> VoicePrompt:
-        """One speaker's prompt. Raises NotFound for an unknown name, Unavailable for damaged files."""
+        """One speaker's prompt; ANY_SPEAKER: the first one's.
+
+        Raises NotFound for an unknown name or where there are none, Unavailable for damaged files.
+        """
+        if name == ANY_SPEAKER:
+            name = self._first()
         if name not in self._files:
             raise NotFound(f"This model has no speaker called {name!r}. It has {self._some_names()}.")
         prompt = VoicePrompt(*(_tokens(path) for path in self._files[name]))
@@ -39,6 +45,11 @@ class Speakers:
         except InvalidInput as fault:
             raise Unavailable(f"The files of the speaker {name} do not fit this model; download it again.") from fault
         return prompt
+
+    def _first(self) -> str:
+        if not self._files:
+            raise NotFound("This model has no speakers of its own. Clone a voice first, or name one.")
+        return self.names[0]
 
     def _some_names(self) -> str:
         more = len(self.names) - _NAMES_TOLD

@@ -2,7 +2,7 @@
 
 import re
 
-from cloning.protocol import Executor
+from cloning.protocol import ANY_SPEAKER, Executor
 from cloning.text import LANGUAGES
 from storage.records import VoiceRecord
 from studio.values import Voice
@@ -33,7 +33,20 @@ def speakers_of(executor: Executor) -> tuple[Voice, ...] | None:
     return None if ready is None else tuple(speaker_voice(speaker) for speaker in ready.speakers)
 
 
+def first_speaker(executor: Executor) -> Voice | None:
+    """The one that speaks where no voice is chosen; None if the models have none.
+
+    Before they are loaded it has no name of its own: the worker takes its first one.
+    """
+    speakers = speakers_of(executor)
+    if speakers is None:
+        return speaker_voice(ANY_SPEAKER)
+    return speakers[0] if speakers else None
+
+
 def _name(speaker: str) -> str:
+    if speaker == ANY_SPEAKER:
+        return "Built-in speaker"
     match = _SUNO.fullmatch(speaker)
     if match is None or match["language"] not in LANGUAGES:
         return speaker

@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterable
 
 from cloning.prompt import VoicePrompt
-from cloning.protocol import CLIP_FILE, PROMPT_FILE, Executor
+from cloning.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
 from cloning.text import check_language
-from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from studio import matching, policy
 from studio.dispatcher import Dispatcher
 from studio.removal import remove_voice
-from studio.speakers import PREFIX, speaker_voice, speakers_of, voice_of
+from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
 from studio.values import Actor, Page, Voice
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
@@ -24,7 +24,7 @@ MAX_PROMPT_BYTES = 4 * 1024 * 1024
 
 _EVERY_VOICE = 5000
 _RECORD_KEY = re.compile(r"v:(\d{1,18})")
-_SPEAKER_KEY = re.compile(r"s:[\w./-]{1,80}")
+_SPEAKER_KEY = re.compile(r"s:[\w./-]{0,80}")
 
 
 class VoiceLibrary:
@@ -90,7 +90,7 @@ class VoiceLibrary:
         if typed is None or not typed.strip():
             try:
                 return await self._unnamed(actor)
-            except (NotFound, Unavailable):
+            except NotFound:
                 return None
         voice = await self.resolve(actor, typed)
         await self._storage.members.set_default_voice(actor.guild_id, actor.member_id, voice.key)
@@ -202,23 +202,23 @@ class VoiceLibrary:
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
-        """The member's choice; else the only voice there is; else the first built-in speaker."""
+        """The member's choice; else the only voice of their own, or the only one there is; else a built-in speaker."""
         chosen = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
         if chosen is not None:
             try:
                 return await self.resolve(actor, chosen)
             except (NotFound, Conflict):
                 pass  # The voice went, or is kept from this member now: go on as if none were chosen.
-        records, total = await self._storage.voices.list(actor.guild_id, policy.viewer_of(actor), limit=1)
-        if total == 1:
-            return voice_of(records[0])
-        speakers = speakers_of(self._executor)
-        if speakers:
-            return speakers[0]
+        viewer, total = policy.viewer_of(actor), 0
+        for owner_id in (actor.member_id, None):
+            records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
+            if total == 1:
+                return voice_of(records[0])
+        speaker = first_speaker(self._executor)
+        if speaker is not None:
+            return speaker
         if total:
             raise NotFound("Say which voice should speak, or choose your own with /voices default.")
-        if speakers is None:
-            raise Unavailable("The speech models are still loading. Try again in a minute.")
         raise NotFound("There is no voice here yet. Make one with /clone.")
 
     async def _named(self, actor: Actor, typed: str) -> Voice:
@@ -245,9 +245,9 @@ class VoiceLibrary:
 
     def _speaker(self, key: str) -> Voice:
         """A built-in speaker. Before the models are loaded nobody knows which there are: then the worker will say."""
-        known = speakers_of(self._executor)
-        voice = speaker_voice(key.removeprefix(PREFIX))
-        if known is not None and voice not in known:
+        name, known = key.removeprefix(PREFIX), speakers_of(self._executor)
+        voice = first_speaker(self._executor) if name == ANY_SPEAKER else speaker_voice(name)
+        if voice is None or (known is not None and voice not in known):
             raise NotFound("The model in use has no such built-in speaker. Pick a voice from the list.")
         return voice
 

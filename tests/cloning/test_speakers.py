@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cloning.prompt import BARK, VoicePrompt
+from cloning.protocol import ANY_SPEAKER
 from cloning.speakers import Speakers
 from errors import NotFound, Unavailable
 
@@ -37,7 +38,16 @@ def test_speakers_are_listed_and_loaded(tmp_path: Path) -> None:
 
 
 def test_without_a_list_there_are_none(tmp_path: Path) -> None:
-    assert Speakers(tmp_path, BARK).names == ()
+    speakers = Speakers(tmp_path, BARK)
+    assert speakers.names == ()
+    with pytest.raises(NotFound, match="no speakers of its own"):
+        speakers.load(ANY_SPEAKER)
+
+
+def test_any_speaker_is_the_first(tmp_path: Path) -> None:
+    write_speaker(tmp_path, "v2/en_speaker_6", tokens=90)
+    first = write_speaker(tmp_path, "v2/de_speaker_3")
+    assert Speakers(tmp_path, BARK).load(ANY_SPEAKER) == first
 
 
 def test_an_unknown_name_is_answered_with_some_that_exist(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cloning.protocol import SpeakRequest
+from cloning.protocol import ANY_SPEAKER, SpeakRequest
 from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.records import JobState, Visibility
 from studio.values import Actor, SayOrder
@@ -35,6 +35,14 @@ async def test_without_a_name_the_default_voice_speaks_in_its_language(house: Ho
     await house.studio.library.default(ANN, "German speaker 1")
     await house.ended((await house.say()).job.id)
     assert (last(house).speaker, last(house).language) == ("v2/de_speaker_1", "de")
+
+
+async def test_before_the_models_are_loaded_a_line_without_a_voice_waits_for_them(house: House) -> None:
+    house.executor.ready = None
+    job = (await house.say()).job
+    await house.ended(job.id)
+    assert (last(house).speaker, last(house).prompt) == (ANY_SPEAKER, None)
+    assert last(house).tags["artist"] == "Built-in speaker (AI-generated voice)"
 
 
 @pytest.mark.parametrize(

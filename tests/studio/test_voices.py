@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cloning.prompt import VoicePrompt
+from cloning.protocol import ANY_SPEAKER
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import JobState, Visibility, VoiceState
 from studio.values import Actor, CloneOrder
@@ -55,8 +57,17 @@ async def test_speakers_are_voices_that_nobody_owns(house: House) -> None:
 async def test_before_the_models_are_loaded_a_speaker_is_taken_at_its_word(house: House) -> None:
     house.executor.ready = None
     assert (await house.studio.library.resolve(ANN, "s:v2/en_speaker_99")).speaker == "v2/en_speaker_99"
-    with pytest.raises(Unavailable, match="still loading"):
-        await house.studio.library.resolve(ANN, None)
+    unnamed = await house.studio.library.resolve(ANN, None)
+    assert (unnamed.key, unnamed.name, unnamed.speaker) == ("s:", "Built-in speaker", ANY_SPEAKER)
+    assert await house.studio.library.resolve(ANN, "s:") == unnamed
+
+
+async def test_any_speaker_is_the_first_one_as_soon_as_there_is_one(house: House) -> None:
+    assert (await house.studio.library.resolve(ANN, "s:")).speaker == SPEAKERS[0]
+    assert house.executor.ready is not None
+    house.executor.ready = replace(house.executor.ready, speakers=())
+    with pytest.raises(NotFound, match="built-in speaker"):
+        await house.studio.library.resolve(ANN, "s:")
 
 
 async def test_the_default_voice_is_the_choice_then_the_only_one_then_a_speaker(house: House) -> None:
@@ -72,6 +83,14 @@ async def test_the_default_voice_is_the_choice_then_the_only_one_then_a_speaker(
     assert (await library.resolve(BOB, None)).speaker == SPEAKERS[0]
     await library.delete(ANN, second)
     assert (await library.resolve(ANN, None)).key == first
+
+
+async def test_a_members_only_voice_speaks_for_them_among_many(house: House) -> None:
+    await shared(house, "First", BOB)
+    await shared(house, "Second", BOB)
+    own = await house.voice(ANN, "Ann")
+    assert (await house.studio.library.resolve(ANN, None)).key == own
+    assert (await house.studio.library.resolve(BOB, None)).speaker == SPEAKERS[0]
 
 
 async def test_a_default_voice_that_is_no_longer_shared_is_passed_over(house: House) -> None:
@@ -278,7 +297,7 @@ async def test_the_clip_is_for_those_who_may_use_the_voice(house: House) -> None
 
 @pytest.mark.parametrize(
     "typed",
-    ["v:0", "v:99999999999999999999", "s:", "s:../../etc/passwd", "v:-1", "%", "_", "' or 1", "\x00", "x" * 500],
+    ["v:0", "v:99999999999999999999", "s:x", "s:../../etc/passwd", "v:-1", "%", "_", "' or 1", "\x00", "x" * 500],
 )
 async def test_whatever_is_typed_is_safe(house: House, typed: str) -> None:
     with pytest.raises(BarkeepError):
