@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """The precision of the Bark model; lower ones change the tokens."""
     batch: int = Field(default=8, ge=1, le=64)
     """How many windows of speech are generated at once, and how many jobs are worked on."""
+    preset: Literal["exact", "fast"] = "exact"
+    """exact: as Suno's code generates. fast: in larger windows, which changes the speech."""
     model_cache: Path = Path(".cache/models")
     """Where downloaded models are kept, shared by all processes."""
     offline: bool = False

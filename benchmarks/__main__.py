@@ -25,7 +25,9 @@ ROWS = {"sentence": (1, 1), "paragraph": (8, 1), "members": (8, 8)}
 """Name -> how many lines, in how many voices."""
 CONTENDERS = (
     "barkeep",
+    "barkeep-fast",
     "barkeep-bfloat16",
+    "barkeep-bfloat16-fast",
     "transformers",
     "transformers-bfloat16",
     "transformers-batch",
@@ -106,7 +108,7 @@ def _contender(arguments: argparse.Namespace) -> Any:
     kind, _, rest = arguments.contender.partition("-")
     dtype = torch.bfloat16 if "bfloat16" in rest else torch.float32
     if kind == _OURS:
-        return contenders.Barkeep(model, dtype)
+        return contenders.Barkeep(model, dtype, fast="fast" in rest)
     if kind == "suno":
         return contenders.Suno(model, arguments.suno)
     return contenders.Transformers(model, dtype, batched="batch" in rest)

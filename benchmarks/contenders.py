@@ -64,13 +64,13 @@ class Tokens40:
 class Barkeep:
     """The engine of this repository, in a batch of `batch`."""
 
-    def __init__(self, model: Any, dtype: torch.dtype, *, batch: int = 8) -> None:
+    def __init__(self, model: Any, dtype: torch.dtype, *, batch: int = 8, fast: bool = False) -> None:
         codec = model.codec_model
 
         def decode(codes: Tokens) -> Samples:
             return _decoded(codec, torch.from_numpy(codes))
 
-        self._engine = BarkEngine(cast(model, dtype), Tokens40(), decode, batch=batch)
+        self._engine = BarkEngine(cast(model, dtype), Tokens40(), decode, batch=batch, fast=fast)
 
     def speak(self, lines: Sequence[Line]) -> Told:
         """Together."""

@@ -72,6 +72,9 @@ Dtype = Annotated[
     str,
     typer.Option(callback=_one_of(("float32", "bfloat16", "float16")), help="float32, bfloat16 or float16, of Bark."),
 ]
+Preset = Annotated[
+    str, typer.Option(callback=_one_of(("exact", "fast")), help="exact, as Suno's code, or fast: in larger windows.")
+]
 Language = Annotated[str, typer.Option(callback=_one_of(LANGUAGES), metavar="CODE", help=f"{', '.join(LANGUAGES)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output.")]
 
@@ -133,6 +136,7 @@ def say(
     quantizer: QuantizerName = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    preset: Preset = "exact",
     as_json: AsJson = False,
 ) -> None:
     """Speak a text with a voice."""
@@ -143,7 +147,7 @@ def say(
     with _exit_codes(as_json), _watch() as watch:
         from cloning.voicebox import SayOptions  # torch takes seconds to import, and --help needs none of it
 
-        voicebox = _voicebox(model, hubert, quantizer, device, dtype)
+        voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
         prompt = VoicePrompt.load(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
         speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed), watch)
@@ -215,12 +219,14 @@ def _prompt_spec(model: str) -> PromptSpec:
     return BarkSpec.from_directory(resolve_bark(ModelChoice(model=model))).prompt
 
 
-def _voicebox(model: str, hubert: str | None, quantizer: str | None, device: str, dtype: str) -> "Voicebox":
+def _voicebox(
+    model: str, hubert: str | None, quantizer: str | None, device: str, dtype: str, preset: str = "exact"
+) -> "Voicebox":
     from cloning.loaded import LoadedModels  # torch, as above
     from cloning.models import ModelChoice
     from cloning.voicebox import Voicebox
 
-    return Voicebox(LoadedModels(ModelChoice(model, hubert, quantizer, device, dtype)))
+    return Voicebox(LoadedModels(ModelChoice(model, hubert, quantizer, device, dtype, preset=preset)))
 
 
 def _is_file(voice: str) -> bool:

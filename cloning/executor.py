@@ -88,6 +88,10 @@ class ModelSettings(Protocol):
         """How many windows of speech are generated at once."""
 
     @property
+    def preset(self) -> str:
+        """exact or fast."""
+
+    @property
     def model_cache(self) -> Path:
         """Where downloads are kept."""
 
@@ -110,6 +114,7 @@ def choice_command(settings: ModelSettings) -> list[str]:
             "device": settings.device,
             "dtype": settings.dtype,
             "batch": settings.batch,
+            "preset": settings.preset,
             "cache": str(settings.model_cache),
             "offline": settings.offline,
         },

@@ -15,7 +15,7 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
 from cloning.codec import Codec
 from cloning.features import SAMPLE_RATE, HubertFeatures
-from cloning.models import ModelChoice
+from cloning.models import FAST, ModelChoice
 from cloning.prompt import Tokens
 from cloning.published import HUBERT
 from cloning.quantizer import Quantizer
@@ -46,6 +46,7 @@ class LoadedModels:
             device=self.device,
             decode=self.codec.decode,
             batch=self.choice.batch,
+            fast=self.choice.preset == FAST,
         )
         if self.device.type == "cpu" and engine.spec.width < _WORTH_TWO_THREADS:
             torch.set_num_threads(1)

@@ -21,6 +21,10 @@ BUNDLED_DIRECTORY = Path(__file__).resolve().parent.parent / "models" / "bundled
 MODEL_NAMES = (BUNDLED, *BARK)
 """The models that can be chosen by name."""
 
+EXACT, FAST = "exact", "fast"
+PRESETS = (EXACT, FAST)
+"""How the coarse model is given its context: as the reference does it, or in larger windows (`Recipe.fast`)."""
+
 _BARK, _HUBERT, _QUANTIZER = "bark", "hubert", "quantizer.pth"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
 
@@ -38,6 +42,7 @@ class ModelChoice:
     dtype: str = "float32"
     batch: int = 8
     """How many windows of speech are generated at once."""
+    preset: str = EXACT
     cache: Path = Path(".cache/models")
     offline: bool = False
 

@@ -26,17 +26,24 @@ from errors import Unavailable
 class BarkEngine:
     """Implements `cloning.bark.engine.SpeechEngine`. Takes the matrices of `model`, which is of no use afterwards.
 
-    batch: how many windows are generated at once.
+    batch: how many windows are generated at once. fast: see `Recipe.fast`; its tokens are others than the reference's.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, decode: Decode, *, batch: int) -> None:
+    def __init__(self, model: Any, tokenizer: Any, decode: Decode, *, batch: int, fast: bool = False) -> None:
         self._tokenizer = tokenizer
-        self._stages = Stages(model, self._text_tokens, decode)
+        self._stages = Stages(model, self._text_tokens, decode, fast=fast)
         self._scheduler = Scheduler(self._stages, batch)
 
     @classmethod
     def load(
-        cls, directory: Path, *, dtype: torch.dtype, device: torch.device, decode: Decode, batch: int
+        cls,
+        directory: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        decode: Decode,
+        batch: int,
+        fast: bool = False,
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout. Raises Unavailable that names what is missing or damaged."""
         model = load_bark(directory, dtype, device)
@@ -46,7 +53,7 @@ class BarkEngine:
             raise Unavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from fault
-        return cls(model, tokenizer, decode, batch=batch)
+        return cls(model, tokenizer, decode, batch=batch, fast=fast)
 
     @property
     def spec(self) -> BarkSpec:

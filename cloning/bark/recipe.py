@@ -4,8 +4,10 @@ Free of torch. The defaults are those of `suno-ai/bark`, which transformers uses
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
+
+from cloning.bark.config import BarkSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,14 @@ class Recipe:
             coarse_history=coarse.get("max_coarse_history", 630),
             coarse_window=coarse.get("sliding_window_len", 60),
         )
+
+    def fast(self, spec: BarkSpec, block: int) -> Self:
+        """The same with the largest windows that fit `block` positions, and a history as long as a window.
+
+        Published: 384 and 384 instead of 630 and 60, which `generate_coarse` of `suno-ai/bark` accepts as well. The
+        model is given everything anew a sixth as often, and hears 2.6 s of what came before instead of 4.2 s.
+        """
+        ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books
+        room = min(block - self.coarse_input, int(self.coarse_input * ratio))
+        half = room // 2 - room // 2 % spec.coarse_books
+        return replace(self, coarse_history=half, coarse_window=half)

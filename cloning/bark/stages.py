@@ -54,12 +54,17 @@ class Order:
 
 
 class Stages:
-    """The three models of `model`, whose matrices they take over, between a tokenizer and the codec."""
+    """The three models of `model`, whose matrices they take over, between a tokenizer and the codec.
 
-    def __init__(self, model: Any, tokenize: Tokenize, decode: Decode) -> None:
+    fast: with larger coarse windows than the reference's (`Recipe.fast`).
+    """
+
+    def __init__(self, model: Any, tokenize: Tokenize, decode: Decode, *, fast: bool = False) -> None:
         generation = model.generation_config.to_dict()
         self.spec = BarkSpec.from_configs(model.config.to_dict(), generation)
         recipe = Recipe.from_config(generation)
+        if fast:
+            recipe = recipe.fast(self.spec, model.config.coarse_acoustics_config.block_size)
         self._tokenize = tokenize
         self._decode = decode
         self.semantic = SemanticModel(model.semantic, self.spec, recipe)

@@ -1,5 +1,6 @@
 """The engine against transformers and against Suno's way to draw, on tiny checkpoints of the published layout."""
 
+import copy
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -11,8 +12,10 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.coarse import STAGE as COARSE
+from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.fine import STAGE as FINE
+from cloning.bark.recipe import Recipe
 from cloning.bark.semantic import STAGE as SEMANTIC
 from cloning.prompt import VoicePrompt
 from cloning.watch import Watch
@@ -64,6 +67,27 @@ def test_greedy_equals_transformers(kind: dict[str, Any], length: int, voice_tok
     np.testing.assert_array_equal(generated.prompt.fine, tokens)
     np.testing.assert_allclose(generated.samples, samples, atol=1e-5)
     assert generated.samples.shape == (engine.spec.frames(generated.prompt.semantic.size) * 320,)
+
+
+@pytest.mark.parametrize("voice_tokens", [0, 150])
+def test_the_fast_preset_is_the_reference_with_larger_windows(model: Any, voice_tokens: int) -> None:
+    engine = tiny_engine(model, fast=True)
+    voice = a_voice(engine, voice_tokens) if voice_tokens else None
+    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=190)
+    exact = models(PUBLISHED)[1].generate("hello", voice, options, Watch()).prompt
+    fast = engine.generate("hello", voice, options, Watch()).prompt
+    changed = copy.deepcopy(model)
+    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
+    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
+    np.testing.assert_array_equal(fast.fine, tokens)
+    assert np.array_equal(fast.semantic, exact.semantic)
+    assert not np.array_equal(fast.coarse, exact.coarse)
+
+
+def test_fast_windows_of_the_published_models() -> None:
+    spec = BarkSpec.from_configs({}, {})
+    recipe = Recipe.from_config({}).fast(spec, 1024)
+    assert (recipe.coarse_history, recipe.coarse_window) == (384, 384)
 
 
 @pytest.mark.parametrize("temperatures", [None, 1.0, 0.3])
