@@ -1,6 +1,7 @@
 """The servers: what their moderators decided, and the end of everything when the bot is removed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -30,12 +31,17 @@ class GuildRepository:
             row = await session.get(SettingsRow, guild_id)
             return row.record() if row else GuildSettings(guild_id)
 
-    async def save(self, settings: GuildSettings) -> GuildSettings:
-        """Replace the server's settings. Jobs that were accepted before stay accepted."""
+    async def change(self, guild_id: int, **changes: Any) -> tuple[GuildSettings, GuildSettings]:
+        """Change these settings and leave the others as they are, also while somebody changes those. Before and after.
+
+        Jobs that were accepted before stay accepted.
+        """
         async with self._sessions.write() as session:
-            await lock_guild(session, settings.guild_id)
-            row = await session.merge(SettingsRow(**asdict(settings)))
-            return row.record()
+            await lock_guild(session, guild_id)
+            row = await session.get(SettingsRow, guild_id)
+            before = row.record() if row else GuildSettings(guild_id)
+            changed = await session.merge(SettingsRow(**asdict(replace(before, **changes))))
+            return before, changed.record()
 
     async def all_ids(self) -> list[int]:
         """Every server that has anything here."""

@@ -1,7 +1,6 @@
 """What moderators see and decide. Every method checks that the actor is one, whatever Discord let through."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,7 +33,6 @@ REASON_LENGTH = 200
 
 _AUDIT_LINES = 10
 _VOICES = 10
-_EVERY_JOB = 100_000
 _ID_SETS = ("clone_role_ids", "speak_role_ids", "channel_ids")
 
 _log = structlog.get_logger(__name__)
@@ -68,14 +66,13 @@ class AdminDesk:
     async def change(self, actor: Actor, **changes: Any) -> GuildSettings:
         """Change settings by the names of GuildSettings. Raises InvalidInput for a value out of range."""
         policy.must_moderate(actor)
-        settings = await self._storage.guilds.get(actor.guild_id)
-        changed = replace(settings, **{name: _checked(name, value) for name, value in changes.items()})
-        await self._storage.guilds.save(changed)
-        for field in fields(GuildSettings):
-            before, after = getattr(settings, field.name), getattr(changed, field.name)
-            if before != after:
-                await self._audit(actor, "settings.change", field.name, f"{_shown(before)} to {_shown(after)}")
-        return changed
+        checked = {name: _checked(name, value) for name, value in changes.items()}
+        before, after = await self._storage.guilds.change(actor.guild_id, **checked)
+        for name in checked:
+            old, new = getattr(before, name), getattr(after, name)
+            if old != new:
+                await self._audit(actor, "settings.change", name, f"{_shown(old)} to {_shown(new)}")
+        return after
 
     async def voices(self, actor: Actor, query: str, number: int) -> Page:
         """A page of every voice of the server, whoever may use it."""
@@ -92,11 +89,11 @@ class AdminDesk:
         policy.must_moderate(actor)
         if member_id == actor.member_id:
             raise InvalidInput("You can't block yourself.")
-        reason = " ".join(reason.split())
+        reason = policy.one_line(reason)
         if len(reason) > REASON_LENGTH:
             raise InvalidInput(f"Shorten the reason to at most {REASON_LENGTH} characters.")
         blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)
-        for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=ACTIVE, limit=_EVERY_JOB):
+        for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=ACTIVE, limit=None):
             await self._dispatcher.cancel(job.id)
         await self._audit(actor, "member.block", str(member_id))
         return blocked

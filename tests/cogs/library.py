@@ -1,7 +1,5 @@
 """What the tests of the library's commands share: voices without a worker, and reading what was answered."""
 
-from dataclasses import replace
-
 import discord
 import simcord
 from simcord.actors import MemberActor
@@ -33,8 +31,7 @@ async def add_voice(
     language: str = "en",
 ) -> VoiceRecord:
     """An imported voice of `owner`, shared with nobody or everybody."""
-    settings = await studio.storage.guilds.get(owner.guild.id)
-    await studio.storage.guilds.save(replace(settings, voices_per_member=ROOMY))
+    await studio.storage.guilds.change(owner.guild.id, voices_per_member=ROOMY)
     actor = actor_in(channel, owner)
     await studio.clones.attest(actor)
     record = await studio.library.import_(actor, name, prompt_bytes(), language=language)

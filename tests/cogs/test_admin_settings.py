@@ -1,13 +1,13 @@
 """/admin settings: menus and forms, kept at once."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import simcord
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
+from storage.records import GuildSettings
 from studio.house import Studio
 from tests.cogs.library import followed, second_server, shown, text_of
 
@@ -89,9 +89,8 @@ async def test_a_bad_number_changes_nothing(
 async def test_back_to_defaults_asks_first(
     studio: Studio, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
 ) -> None:
-    fresh = await studio.storage.guilds.get(guild.id)
-    await studio.storage.guilds.save(
-        replace(fresh, voices_per_member=1, channel_ids=frozenset({channel.id}), retention_days=2)
+    await studio.storage.guilds.change(
+        guild.id, voices_per_member=1, channel_ids=frozenset({channel.id}), retention_days=2
     )
     panel = shown(await moderator.slash(channel, "admin settings"))
     question = shown(await moderator.click(panel, label="Back to defaults…"))
@@ -99,7 +98,7 @@ async def test_back_to_defaults_asks_first(
     assert "5 per member" in text_of(question)
     done = shown(await moderator.click(question, label="Back to defaults"))
     assert "back to their defaults" in done.content
-    assert await studio.storage.guilds.get(guild.id) == fresh
+    assert await studio.storage.guilds.get(guild.id) == GuildSettings(guild.id)
 
 
 async def test_the_settings_of_one_server_do_not_bind_another(

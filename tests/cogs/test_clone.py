@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -258,8 +257,7 @@ async def test_a_member_who_lost_the_role_meanwhile_is_refused(
     channel: ChannelHandle, guild: GuildHandle, member: MemberActor, recording: Recording, studio: Studio
 ) -> None:
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
-    settings = await studio.storage.guilds.get(guild.id)
-    await studio.storage.guilds.save(replace(settings, clone_role_ids=frozenset({1})))
+    await studio.storage.guilds.change(guild.id, clone_role_ids=frozenset({1}))
     done = await member.submit_modal(shown, {"consent": True})
     assert "roles" in refusal(done)
     assert await voices(studio, guild) == []

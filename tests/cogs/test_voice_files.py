@@ -93,8 +93,7 @@ async def test_importing_under_a_taken_name_or_beyond_the_limit(
     file = ("a.npz", prompt_bytes())
     taken = shown(await member.slash(channel, "voices import", file=file, name="ADA"))
     assert "ADA" in taken.content or "Ada" in taken.content
-    settings = await studio.storage.guilds.get(guild.id)
-    await studio.storage.guilds.save(type(settings)(guild.id, voices_per_member=1))
+    await studio.storage.guilds.change(guild.id, voices_per_member=1)
     full = shown(await member.slash(channel, "voices import", file=file, name="Bea"))
     assert full.ephemeral
     assert "1" in full.content

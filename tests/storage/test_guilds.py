@@ -44,18 +44,20 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         retention_days=9,
     )
     assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(0)).values())
-    assert await storage.guilds.save(settings) == settings
+    chosen = {name: value for name, value in asdict(settings).items() if name != "guild_id"}
+    assert await storage.guilds.change(GUILD, **chosen) == (GuildSettings(GUILD), settings)
     assert await storage.guilds.get(GUILD) == settings
     assert await storage.guilds.get(OTHER_GUILD) == GuildSettings(OTHER_GUILD)
-    cleared = GuildSettings(GUILD)
-    await storage.guilds.save(cleared)
-    assert await storage.guilds.get(GUILD) == cleared
+    cleared = {name: getattr(GuildSettings(GUILD), name) for name in chosen}
+    assert await storage.guilds.change(GUILD, **cleared) == (settings, GuildSettings(GUILD))
 
 
-async def test_saving_at_once_keeps_one_of_them(storage: Storage, twin: Storage) -> None:
-    saves = [side.guilds.save(GuildSettings(GUILD, text_length=n)) for n, side in enumerate([storage, twin] * 5)]
-    saved = await asyncio.gather(*saves)
-    assert await storage.guilds.get(GUILD) in saved
+async def test_two_who_change_different_settings_at_once_both_have_their_way(storage: Storage, twin: Storage) -> None:
+    await asyncio.gather(
+        *(side.guilds.change(GUILD, text_length=7) for side in [storage, twin] * 3),
+        *(side.guilds.change(GUILD, retention_days=3) for side in [storage, twin] * 3),
+    )
+    assert await storage.guilds.get(GUILD) == GuildSettings(GUILD, text_length=7, retention_days=3)
 
 
 async def test_a_server_that_only_has_voices_is_known_too(storage: Storage) -> None:
@@ -81,7 +83,7 @@ async def fill(storage: Storage, guild: int) -> GuildRemains:
     )
     await storage.consents.request(request, limit=9)
     await storage.consents.give(guild, ANNA, 1)
-    await storage.guilds.save(GuildSettings(guild, text_length=5))
+    await storage.guilds.change(guild, text_length=5)
     await storage.members.block(guild, BORIS, ANNA, "noise")
     await storage.audit.write(guild, ANNA, "member.block")
     return GuildRemains((voice.id, reserved.id), (clone.id, job.id), (request.id,))

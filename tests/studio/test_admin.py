@@ -83,7 +83,7 @@ async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(house: House) -
     house.executor.hold()
     running, waiting = await house.say("one"), await house.say("two")
     await house.reaches(running.job.id, JobState.RUNNING)
-    blocked = await house.studio.admin.block(MOD, ANN.member_id, "  rude\nwords ")
+    blocked = await house.studio.admin.block(MOD, ANN.member_id, "  rude\n\x00\ud800words ")
     assert (blocked.block_reason, blocked.blocked_by) == ("rude words", MOD.member_id)
     for receipt in (running, waiting):
         assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
