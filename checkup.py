@@ -58,7 +58,7 @@ async def _database(settings: Settings, say: Say) -> Exit:
 
 
 def _models(settings: Settings, say: Say) -> Exit:
-    from cloning import models, published  # they bring torch, which the bot itself does without
+    from cloning import downloads, models  # they bring torch, which the bot itself does without
 
     choice = models.ModelChoice(
         model=settings.model,
@@ -68,14 +68,21 @@ def _models(settings: Settings, say: Say) -> Exit:
         cache=settings.model_cache,
         offline=True,
     )
+    looks = (models.resolve_bark, models.resolve_hubert, lambda choice: models.resolve_quantizer(choice, "en"))
+    found: list[str] = []
     try:
         device = models.pick_device(choice.device)
-        found = (models.resolve_bark(choice), models.resolve_hubert(choice), models.resolve_quantizer(choice, "en"))
+        for look in looks:
+            try:
+                found.append(str(look(choice)))
+            except Unavailable as fault:
+                if settings.offline or downloads.SWITCHED_OFF not in fault.message:
+                    raise
     except Unavailable as fault:
-        if settings.model in published.BARK and not settings.offline:
-            say(f"Models ({settings.model}): not complete in {choice.cache}; the first start fetches the rest.")
-            return Exit.FINE
         say(f"Models ({settings.model}): {fault.message}")
         return Exit.MODELS
-    say(f"Models ({settings.model}): found {', '.join(map(str, found))}; they will run on {device}.")
+    if len(found) < len(looks):
+        say(f"Models ({settings.model}): not complete in {choice.cache}; the first start fetches the rest.")
+    else:
+        say(f"Models ({settings.model}): found {', '.join(found)}; they will run on {device}.")
     return Exit.FINE

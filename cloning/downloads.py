@@ -16,6 +16,9 @@ from errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
+SWITCHED_OFF = "downloads are switched off"
+"""Stands in the message of an Unavailable that a download would mend."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKED = ".checked"
 _BLOCK = 1 << 20
@@ -67,7 +70,7 @@ def _announce(repository: str, cache: Path, offline: bool) -> None:
 def _not_there(what: str, cache: Path, offline: bool) -> Unavailable:
     if offline:
         return Unavailable(
-            f"{what} is not complete in {cache}, and downloads are switched off. "
+            f"{what} is not complete in {cache}, and {SWITCHED_OFF}. "
             "Set OFFLINE=false, or fill the cache on a machine with a network."
         )
     return Unavailable(

@@ -15,6 +15,7 @@ from discord.http import HTTPClient
 
 import bot
 from checkup import Exit
+from cloning.models import BUNDLED_DIRECTORY
 from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings
@@ -130,6 +131,17 @@ def test_a_signal_ends_the_connection_and_closes_the_bot(
     assert closed
 
 
+def test_a_signal_ends_a_login_that_hangs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def hang(self: HTTPClient, token: str) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setattr(HTTPClient, "static_login", hang)
+    assert bot.main([]) == Exit.FINE
+    assert "close_took_too_long" not in capsys.readouterr().err
+
+
 def test_a_bot_that_does_not_close_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,3 +204,21 @@ def test_check_of_a_model_that_is_not_there_yet(
     monkeypatch.setenv("OFFLINE", offline)
     assert bot.main(["--check"]) == code
     assert "not complete" in capsys.readouterr().out
+
+
+def test_check_of_a_directory_whose_hubert_is_not_there_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MODEL", str(BUNDLED_DIRECTORY / "bark"))
+    assert bot.main(["--check"]) == Exit.FINE
+    assert "the first start fetches the rest" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "value"), [("DEVICE", "abacus"), ("QUANTIZER", "/no/such/quantizer.pth")])
+def test_check_of_a_model_that_is_not_there_yet_still_names_other_faults(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("MODEL", "suno/bark-small")
+    monkeypatch.setenv(name, value)
+    assert bot.main(["--check"]) == Exit.MODELS
+    assert value in capsys.readouterr().out
