@@ -17,8 +17,9 @@ run: setup
 demo: setup
 	@$(BIN)/python -m simulator.demo
 
+# Two processes side by side: a thread each for torch, or they are in each other's way.
 test: .venv/.development .venv/.browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.development
 	$(BIN)/ruff check .
