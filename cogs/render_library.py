@@ -200,13 +200,15 @@ def render_forget_question(summary: PrivacySummary) -> discord.Embed:
         f"• voices you own, with recordings and prompts: {_names(summary.owned, _NAMES_IN_QUESTION)}",
         f"• voices of others in which you are heard: {_names(summary.heard_in, _NAMES_IN_QUESTION)}",
         f"• clones and lines of speech with their texts: {summary.jobs}; those still waiting are cancelled",
-        f"• questions to clone a voice: {summary.requests}",
+        f"• questions to clone a voice: {summary.requests - summary.refusals}",
         "• your consent and your default voice",
     ]
     stays = ["• what was already posted in channels: delete those messages yourself or ask a moderator"]
     if summary.audit_lines:
         lines = count(summary.audit_lines, "line")
         stays.append(f"• {lines} of the moderators' audit log, without texts or recordings")
+    if summary.refusals:
+        stays.append(f"• that you asked for a voice and got a no: {summary.refusals}")
     if summary.blocked:
         stays.append("• that a moderator has blocked you: otherwise this would lift the block")
     embed = discord.Embed(

@@ -16,7 +16,7 @@ import structlog
 from cloning.protocol import CLIP_FILE, PROMPT_FILE
 from errors import NotFound
 from storage.database import Storage
-from storage.records import VoiceRecord
+from storage.records import ConsentState, VoiceRecord
 from studio.dispatcher import Dispatcher
 from studio.removal import ACTIVE, remove_voice
 from studio.values import Actor, Erased, PrivacySummary
@@ -38,6 +38,8 @@ class PrivacyDesk:
         guild_id, member_id = actor.guild_id, actor.member_id
         voices = await self._storage.voices.of_person(guild_id, member_id)
         member = await self._storage.members.get(guild_id, member_id)
+        requests = await self._storage.consents.requests_of(guild_id, member_id)
+        refused = [each for each in requests if each.requester_id == member_id and each.state is ConsentState.DENIED]
         _, audit_lines = await self._storage.audit.read(guild_id, limit=1, offset=0, actor_id=member_id)
         return PrivacySummary(
             consent=await self._storage.consents.get(guild_id, member_id),
@@ -45,7 +47,8 @@ class PrivacyDesk:
             owned=tuple(voice for voice in voices if voice.owner_id == member_id),
             heard_in=tuple(voice for voice in voices if voice.owner_id != member_id),
             jobs=await self._storage.jobs.count_of_member(guild_id, member_id),
-            requests=len(await self._storage.consents.requests_of(guild_id, member_id)),
+            requests=len(requests),
+            refusals=len(refused),
             audit_lines=audit_lines,
             blocked=member.blocked_at is not None,
             retention_days=(await self._storage.guilds.get(guild_id)).retention_days,

@@ -173,6 +173,8 @@ class PrivacySummary:
     """Clones and lines of speech that are kept, their texts with them, until `retention_days` are over."""
     requests: int
     """Questions to clone a voice, asked by or put to the member."""
+    refusals: int
+    """How many of those the member asked and got a no to: these stay."""
     audit_lines: int
     blocked: bool
     retention_days: int

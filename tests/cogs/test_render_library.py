@@ -53,6 +53,7 @@ SUMMARY = PrivacySummary(
     heard_in=(),
     jobs=3,
     requests=1,
+    refusals=0,
     audit_lines=4,
     blocked=False,
     retention_days=30,
@@ -153,6 +154,10 @@ def test_the_question_says_exactly_what_goes_and_what_stays() -> None:
     assert "Anna" in (embed.description or "")
     assert "block" in (embed.fields[0].value or "")
     assert "4 lines" in (embed.fields[0].value or "")
+    assert "got a no" not in (embed.fields[0].value or "")
+    refused = render_forget_question(replace(SUMMARY, requests=3, refusals=2))
+    assert "to clone a voice: 1" in (refused.description or "")
+    assert "got a no: 2" in (refused.fields[0].value or "")
 
 
 def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:

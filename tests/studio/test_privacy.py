@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from cloning.prompt import VoicePrompt
+from errors import NotAllowed
 from storage.records import ConsentState, JobState, Visibility
 from studio.values import POLICY_VERSION, CloneOrder, Erased
 from tests.fakes import sound_bytes
@@ -217,6 +218,18 @@ async def test_forgetting_one_removes_them_from_others_shares(house: House) -> N
     await house.studio.library.share(ANN, key, Visibility.CHOSEN, [BOB.member_id], [])
     await house.studio.privacy.forget(BOB)
     assert (await house.storage.voices.get(GUILD, int(key[2:]))).member_ids == frozenset()
+
+
+async def test_a_no_that_they_got_is_not_forgotten_but_the_name_they_asked_for_is(house: House) -> None:
+    request = await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    await house.studio.privacy.forget(ANN)
+    summary = await house.studio.privacy.show(ANN)
+    assert (summary.requests, summary.refusals) == (1, 1)
+    assert (await house.storage.consents.get_request(request.id)).order == {}
+    with pytest.raises(NotAllowed, match="said no"):
+        await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    assert house.files() == []
 
 
 async def test_a_question_about_somebody_forgotten_is_gone(house: House) -> None:
