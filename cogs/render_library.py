@@ -207,6 +207,8 @@ def render_forget_question(summary: PrivacySummary) -> discord.Embed:
     if summary.audit_lines:
         lines = count(summary.audit_lines, "line")
         stays.append(f"• {lines} of the moderators' audit log, without texts or recordings")
+    if summary.jobs:
+        stays.append("• how much you used today, without what: for a day, because of the limits")
     if summary.refusals:
         stays.append(f"• that you asked for a voice and got a no: {summary.refusals}")
     if summary.blocked:

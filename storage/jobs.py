@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, NotFound
 from storage.columns import Clock
-from storage.limits import check_jobs, check_seconds, check_voices
+from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs
 from storage.models import JobRow, VoiceRow
 from storage.records import (
     GuildSettings,
@@ -218,7 +218,7 @@ class JobRepository:
         async with self._sessions.write() as session:
             for before, guild_ids in guilds_by_moment.items():
                 old = (JobRow.guild_id.in_(guild_ids), JobRow.state.in_(FINISHED), JobRow.finished_at < before)
-                deleted += await session.scalars(delete(JobRow).where(*old).returning(JobRow.id))
+                deleted += await delete_jobs(session, self._clock(), *old)
         return deleted
 
     async def forget_voice(self, guild_id: int, voice_id: int) -> None:
@@ -228,10 +228,10 @@ class JobRepository:
             await session.execute(update(JobRow).where(*clones, JobRow.state.in_(FINISHED)).values(order={}))
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
-        """Delete all jobs of a member, finished or not. The ids of these jobs."""
+        """Delete all jobs of a member, finished or not; what they used counts on. The ids of these jobs."""
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
         async with self._sessions.write() as session:
-            return list(await session.scalars(delete(JobRow).where(*theirs).returning(JobRow.id)))
+            return await delete_jobs(session, self._clock(), *theirs)
 
     async def _select(
         self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None

@@ -7,16 +7,34 @@ Hours and days are spans that end now, not calendar hours and days.
 import math
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import LimitReached
-from storage.models import JobRow, VoiceRow
+from storage.models import JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
+
+_USED = union_all(
+    *(select(row.guild_id, row.member_id, row.created_at, row.audio_seconds) for row in (JobRow, SpentRow))
+).subquery("used")
+"""What counts against the limits: the jobs there are, and those of the last day that were deleted."""
+
+
+async def delete_jobs(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> list[str]:
+    """Delete jobs, and remember for a day what they used: deleting must not make room. The ids of the jobs."""
+    await session.execute(delete(SpentRow).where(SpentRow.created_at <= now - DAY))
+    used = (JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds)
+    deleted = (await session.execute(delete(JobRow).where(*which).returning(JobRow.id, *used))).all()
+    session.add_all(
+        SpentRow(guild_id=guild_id, member_id=member_id, created_at=created_at, audio_seconds=seconds)
+        for _, guild_id, member_id, created_at, seconds in deleted
+        if created_at > now - DAY
+    )
+    return [job_id for job_id, *_ in deleted]
 
 
 async def check_voices(
@@ -42,8 +60,8 @@ async def check_voices(
 
 async def check_jobs(session: AsyncSession, settings: GuildSettings, member_id: int, now: datetime) -> None:
     """Raise LimitReached if the member or the server has had as many jobs accepted in the last hour as allowed."""
-    here = JobRow.guild_id == settings.guild_id
-    theirs = JobRow.member_id == member_id
+    here = _USED.c.guild_id == settings.guild_id
+    theirs = _USED.c.member_id == member_id
     free_at = await _hour_frees(session, [here, theirs], settings.jobs_per_hour_per_member, now)
     if free_at is not None:
         allowed = _counted(settings.jobs_per_hour_per_member, "request")
@@ -58,8 +76,8 @@ async def check_seconds(
     session: AsyncSession, settings: GuildSettings, member_id: int, expected: float, now: datetime
 ) -> None:
     """Raise LimitReached if `expected` more seconds of speech do not fit into the last day of the member or server."""
-    here = JobRow.guild_id == settings.guild_id
-    theirs = JobRow.member_id == member_id
+    here = _USED.c.guild_id == settings.guild_id
+    theirs = _USED.c.member_id == member_id
     free_at = await _day_frees(session, [here, theirs], settings.seconds_per_day_per_member, expected, now)
     if free_at is not None:
         allowed = _span(settings.seconds_per_day_per_member)
@@ -84,8 +102,10 @@ async def _hour_frees(
     """None if one more job fits; otherwise when it will (or NEVER)."""
     if limit <= 0:
         return NEVER
-    jobs = select(JobRow.created_at).where(*whose, JobRow.created_at > now - HOUR)
-    blocking = await session.scalar(jobs.order_by(JobRow.created_at.desc()).offset(limit - 1).limit(1))
+    jobs = select(_USED.c.created_at).where(*whose, _USED.c.created_at > now - HOUR)
+    blocking: datetime | None = await session.scalar(
+        jobs.order_by(_USED.c.created_at.desc()).offset(limit - 1).limit(1)
+    )
     return None if blocking is None else blocking + HOUR
 
 
@@ -95,15 +115,16 @@ async def _day_frees(
     """None if `expected` seconds fit, and at least a moment is left; otherwise when they will (or NEVER)."""
     if limit <= 0 or expected > limit:
         return NEVER
-    recent = (*whose, JobRow.created_at > now - DAY, JobRow.audio_seconds > 0)
-    used = await session.scalar(select(func.sum(JobRow.audio_seconds)).where(*recent)) or 0.0
+    recent = (*whose, _USED.c.created_at > now - DAY, _USED.c.audio_seconds > 0)
+    used = await session.scalar(select(func.sum(_USED.c.audio_seconds)).where(*recent)) or 0.0
     if used < limit and used + expected <= limit:
         return None
-    oldest_first = select(JobRow.created_at, JobRow.audio_seconds).where(*recent).order_by(JobRow.created_at)
+    oldest_first = select(_USED.c.created_at, _USED.c.audio_seconds).where(*recent).order_by(_USED.c.created_at)
     for created_at, seconds in await session.execute(oldest_first):
         used -= seconds
         if used < limit and used + expected <= limit:
-            return created_at + DAY
+            free_at: datetime = created_at + DAY
+            return free_at
     return now + DAY
 
 

@@ -186,6 +186,19 @@ class JobRow(Base):
         return JobRecord(**{name: getattr(self, name) for name in JobRecord.__dataclass_fields__})
 
 
+class SpentRow(Base):
+    """What a job that was deleted early had used of the limits of its day: nothing of the job but that it was."""
+
+    __tablename__ = "spent"
+    __table_args__ = (Index(None, "guild_id", "created_at"),)
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
+    guild_id: Mapped[int] = _of_guild()
+    member_id: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    audio_seconds: Mapped[float]
+
+
 class MemberRow(Base):
     """What is remembered of a member of a server."""
 

@@ -87,7 +87,7 @@ class PrivacyDesk:
         """Delete everything: voices owned and voices in which they are heard, jobs and texts, consents, choices.
 
         A block stays, and so does the no of somebody whom they asked for a voice: forgetting would lift either. The
-        lines of the audit log stay for their time; they name voices, but hold no texts.
+        lines of the audit log stay for their time; they name voices, but hold no texts. What was used counts for a day.
         """
         return await self.forget_member(actor.guild_id, actor.member_id, by=actor.member_id)
 

@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from errors import LimitReached
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobState
+from storage.sessions import Sessions
 from tests.storage.build import ANNA, BORIS, GUILD, OTHER_GUILD, PLENTY, Clock, limits, new_job, new_voice, speech_in
 
 
@@ -120,3 +122,43 @@ async def test_lines_that_came_to_nothing_give_their_seconds_back(storage: Stora
     job = (await storage.jobs.queued())[0]
     await (storage.jobs.cancel(job.id) if ending == "cancel" else storage.jobs.fail(job.id, "Unknown", "ref"))
     await accept(storage, allowed, expected=10)
+
+
+async def test_forgetting_makes_no_room_in_an_hour(storage: Storage, clock: Clock) -> None:
+    allowed = limits(jobs_per_hour_per_member=1)
+    await accept(storage, allowed)
+    await storage.jobs.delete_of_member(GUILD, ANNA)
+    with pytest.raises(LimitReached, match="1 request an hour"):
+        await accept(storage, allowed)
+    clock.advance(hours=1, seconds=1)
+    await accept(storage, allowed)
+
+
+@pytest.mark.parametrize("whose", ["seconds_per_day_per_member", "seconds_per_day_per_guild"])
+async def test_a_short_retention_makes_no_room_in_a_day(storage: Storage, clock: Clock, whose: str) -> None:
+    allowed = limits(**{whose: 100})
+    await spoken(storage, 90)
+    clock.advance(hours=2)
+    assert len(await storage.jobs.delete_finished({GUILD: clock.now})) == 1
+    with pytest.raises(LimitReached, match="of speech a day"):
+        await accept(storage, allowed, expected=20)
+    await accept(storage, allowed, expected=10)
+    clock.advance(hours=22, seconds=1)
+    await accept(storage, allowed, expected=90)
+
+
+async def test_what_was_used_is_remembered_for_a_day(storage: Storage, clock: Clock, address: str) -> None:
+    await spoken(storage, 90)
+    await storage.jobs.delete_of_member(GUILD, ANNA)
+    assert await rows(address, "SELECT member_id, audio_seconds FROM spent") == [(ANNA, 90.0)]
+    clock.advance(days=1)
+    await storage.jobs.delete_finished({GUILD: clock.now})
+    assert await rows(address, "SELECT member_id, audio_seconds FROM spent") == []
+
+
+async def rows(address: str, sql: str) -> list[tuple[object, ...]]:
+    sessions = Sessions(address, busy_timeout=1)
+    async with sessions.read() as session:
+        found = [tuple(row) for row in await session.execute(text(sql))]
+    await sessions.close()
+    return found

@@ -131,7 +131,7 @@ THEIRS = (
 )
 
 
-async def test_after_forgetting_only_the_audit_log_knows_the_member(house: House) -> None:
+async def test_after_forgetting_only_the_audit_log_and_for_a_day_the_limits_know_the_member(house: House) -> None:
     await bea_was_here(house)
     await house.studio.privacy.forget(BEA)
     assert [name for name in house.files() if not name.startswith("voices")] == []
@@ -139,7 +139,8 @@ async def test_after_forgetting_only_the_audit_log_knows_the_member(house: House
     assert other is not None
     assert {name.split("/")[1] for name in house.files()} == {f"{GUILD}-{other.id}"}
     assert await house.traces(*THEIRS) == set()
-    assert await house.traces(str(BEA.member_id), "Beatrix", "Heardbea") == {"table audit"}
+    assert await house.traces("Beatrix", "Heardbea") == {"table audit"}
+    assert await house.traces(str(BEA.member_id)) == {"table audit", "table spent"}
 
 
 async def test_after_the_bot_left_a_server_nothing_of_it_is_on_the_disk(house: House) -> None:

@@ -103,7 +103,7 @@ async def test_a_database_of_a_newer_barkeep_is_left_alone(address: str) -> None
             await upgrade(sessions)
     finally:
         async with sessions.write() as session:
-            await session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+            await session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         await sessions.close()
 
 
