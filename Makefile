@@ -5,7 +5,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.txt)
-LOCK := $(BIN)/uv pip compile --python-version 3.11 --no-header --annotation-style line -q
+LOCK := $(BIN)/uv pip compile --upgrade --python-version 3.11 --no-header --no-annotate --quiet
 
 .PHONY: setup run demo test lint bench format lock bundled clean
 
@@ -36,12 +36,12 @@ format: .venv/.development
 
 # CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md).
 lock: .venv/.development
-	$(LOCK) --upgrade --no-emit-package torchaudio requirements.in -o - \
-	  | grep -vE '^(nvidia-|cuda-|triton=)' > requirements.new
-	(echo '# The complete lock, made by `make lock` from requirements.in. Do not edit by hand.'; cat requirements.new) > requirements.txt
-	$(LOCK) --upgrade requirements-dev.in -o - > requirements.new
-	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; cat requirements.new) > requirements-dev.txt
-	rm requirements.new
+	$(LOCK) --no-emit-package torchaudio requirements.in -o .venv/lock
+	(echo '# The complete lock, made by `make lock` from requirements.in; do not edit by hand.'; \
+	  grep -vE '^(#|nvidia-|cuda-|triton=)' .venv/lock) > requirements.txt
+	$(LOCK) requirements-dev.in -o .venv/lock
+	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
+	  grep -v '^#' .venv/lock) > requirements-dev.txt
 
 # The stand-in model in models/bundled, from its seed.
 bundled: setup
