@@ -9,11 +9,11 @@ import structlog
 from cloning.protocol import Executor
 from errors import Conflict, InvalidInput, NotFound
 from storage.database import Storage
+from storage.jobs import UNFINISHED
 from storage.records import GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
 from studio import policy
 from studio.dispatcher import Dispatcher
 from studio.privacy import PrivacyDesk
-from studio.removal import ACTIVE
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
 from studio.voices import VoiceLibrary
 
@@ -93,7 +93,7 @@ class AdminDesk:
         if len(reason) > REASON_LENGTH:
             raise InvalidInput(f"Shorten the reason to at most {REASON_LENGTH} characters.")
         blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)
-        for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=ACTIVE, limit=None):
+        for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
         await self._audit(actor, "member.block", str(member_id))
         return blocked
@@ -115,7 +115,7 @@ class AdminDesk:
     async def queue(self, actor: Actor) -> list[QueueEntry]:
         """The server's jobs: those at work, those that wait in order, then those that nobody could be given."""
         policy.must_moderate(actor)
-        jobs = await self._storage.jobs.of_guild(actor.guild_id, (*ACTIVE, JobState.READY))
+        jobs = await self._storage.jobs.of_guild(actor.guild_id, (*UNFINISHED, JobState.READY))
         places = await self._dispatcher.positions()
         entries = [QueueEntry(job, _place(job, places)) for job in jobs]
         return sorted(entries, key=_queue_order)
@@ -148,7 +148,7 @@ class AdminDesk:
         policy.must_moderate(actor)
         if not 1 <= days <= 3650:
             raise InvalidInput("Choose between 1 and 3650 days.")
-        active = await self._storage.jobs.of_guild(actor.guild_id, ACTIVE)
+        active = await self._storage.jobs.of_guild(actor.guild_id, UNFINISHED)
         _, voices = await self._storage.voices.list(actor.guild_id, None, limit=1)
         running = sum(job.state is JobState.RUNNING for job in active)
         return Stats(
@@ -176,7 +176,7 @@ class AdminDesk:
 
     async def guild_removed(self, guild_id: int) -> None:
         """The bot was removed from a server: stop its jobs and delete everything of it, files included."""
-        for job in await self._storage.jobs.of_guild(guild_id, ACTIVE):
+        for job in await self._storage.jobs.of_guild(guild_id, UNFINISHED):
             await self._dispatcher.cancel(job.id)
         remains = await self._storage.guilds.delete(guild_id)
         for voice_id in remains.voice_ids:

@@ -2,13 +2,11 @@
 
 from errors import Conflict, NotFound
 from storage.database import Storage
-from storage.records import JobRecord, JobState
+from storage.jobs import UNANSWERED, UNFINISHED
+from storage.records import JobRecord
 from studio.answers import Answers
 from studio.dispatcher import Dispatcher
 from studio.values import Actor, Outcome
-
-_ACTIVE = (JobState.QUEUED, JobState.RUNNING)
-_ENDED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
 
 
 class JobDesk:
@@ -25,10 +23,10 @@ class JobDesk:
         The place: 0 runs or starts now, 1 is next, None has ended.
         """
         jobs = await self._storage.jobs.of_member(
-            actor.guild_id, actor.member_id, states=(*_ACTIVE, *_ENDED), unanswered=True
+            actor.guild_id, actor.member_id, states=(*UNFINISHED, *UNANSWERED), unanswered=True
         )
         places = await self._dispatcher.positions()
-        return [(job, places.get(job.id, 0) if job.state in _ACTIVE else None) for job in jobs]
+        return [(job, places.get(job.id, 0) if job.state in UNFINISHED else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Stop a job: one's own, or as a moderator anybody's. Raises Conflict when it has ended."""
@@ -47,7 +45,7 @@ class JobDesk:
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
             raise NotFound("There is no such job here.")
-        if job.state in _ACTIVE:
+        if job.state in UNFINISHED:
             raise Conflict("That job is not done yet.")
         return await self._answers.outcome(job)
 

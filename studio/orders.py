@@ -1,6 +1,6 @@
 """What a job's `order` holds in storage, written and read in one place."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from storage.records import JobRecord
@@ -30,8 +30,9 @@ class SpeechOrder:
 
     @classmethod
     def of(cls, job: JobRecord) -> "SpeechOrder":
-        """The order of a speech job."""
-        return cls(**{**job.order, "roles": tuple(job.order["roles"])})
+        """The order of a speech job; what an earlier version kept besides is passed over."""
+        known = {field.name: job.order[field.name] for field in fields(cls)}
+        return cls(**{**known, "roles": tuple(known["roles"])})
 
     def actor(self, job: JobRecord) -> Actor:
         """Who asked, with the rights of then."""

@@ -16,9 +16,10 @@ import structlog
 from cloning.protocol import CLIP_FILE, PROMPT_FILE
 from errors import NotFound
 from storage.database import Storage
+from storage.jobs import UNFINISHED
 from storage.records import ConsentState, VoiceRecord
 from studio.dispatcher import Dispatcher
-from studio.removal import ACTIVE, remove_voice
+from studio.removal import remove_voice
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voices import VoiceLibrary, file_name
 
@@ -107,7 +108,7 @@ class PrivacyDesk:
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
         """Delete the voices and jobs that are there now. How many of each there were."""
-        for job in await self._storage.jobs.of_member(guild_id, member_id, states=ACTIVE, limit=None):
+        for job in await self._storage.jobs.of_member(guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
         voices = await self._storage.voices.of_person(guild_id, member_id)
         for voice in voices:

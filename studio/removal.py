@@ -7,10 +7,9 @@ import contextlib
 
 from errors import NotFound
 from storage.database import Storage
+from storage.jobs import UNFINISHED
 from storage.records import JobKind, JobState, VoiceRecord
 from studio.dispatcher import Dispatcher
-
-ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRecord) -> None:
@@ -19,7 +18,7 @@ async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRec
     Lines of speech at work with it are stopped, and those that were not delivered yet are thrown away; the ones that
     still wait fail with a sentence when their turn comes.
     """
-    for job in await storage.jobs.of_voice(voice.guild_id, voice.id, ACTIVE):
+    for job in await storage.jobs.of_voice(voice.guild_id, voice.id, UNFINISHED):
         if job.kind is JobKind.CLONE:
             await dispatcher.cancel(job.id)
     with contextlib.suppress(NotFound):

@@ -8,7 +8,8 @@ import structlog
 from cloning.text import check_language, expected_seconds
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
-from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob
+from storage.jobs import UNFINISHED
+from storage.records import GuildSettings, JobKind, JobRecord, NewJob
 from studio import metrics, policy, speech_text
 from studio.clones import new_id
 from studio.dispatcher import Dispatcher
@@ -79,7 +80,7 @@ class SpeechDesk:
         job = await self._speech_job(actor, job_id)
         if not actor.is_moderator and job.member_id != actor.member_id:
             raise NotAllowed("Only the member who asked for this recording, or a moderator, can delete it.")
-        if job.state in (JobState.QUEUED, JobState.RUNNING):
+        if job.state in UNFINISHED:
             await self._dispatcher.cancel(job.id)
         await self._storage.files.drop_result(job.id)
         await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
