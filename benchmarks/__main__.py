@@ -4,7 +4,7 @@
                          [--runs 3] [--peer-lines 8] [--suno CLONE_OF_SUNO_AI_BARK] [--threads N]
 
 Prints a table, and at last one line of JSON. Peers that cannot batch speak `--peer-lines` lines of a row, and the rest
-is counted as as long as those.
+is counted as as long as those. On a machine that is not idle, compare processor time at --threads 1.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from cloning.processor import share_with_others
@@ -124,17 +124,19 @@ def _row(arguments: argparse.Namespace, speaker: Any, lines: int, voices: int) -
     wanted = [Line(spoken_by[number % voices], tokens, seed=number) for number in range(lines)]
     together = arguments.contender.startswith(_OURS) or ("batch" in arguments.contender and voices == 1)
     counted = wanted if together else wanted[: arguments.peer_lines]
-    times, firsts, stages = [], [], []
+    times, busy, firsts, stages = [], [], [], []
     for _ in range(arguments.runs):
-        began = perf_counter()
+        began, worked = perf_counter(), process_time()
         told = speaker.speak(counted)
         times.append((perf_counter() - began) * lines / len(counted))
+        busy.append((process_time() - worked) * lines / len(counted))
         firsts.append(told.first)
         stages.append(told.stages)
     audio = sum(samples.size for samples in told.samples) / SPEC.sample_rate * lines / len(counted)
     return {
         "audio_s": round(audio, 2),
         "time_s": round(statistics.median(times), 2),
+        "processor_s": round(statistics.median(busy), 2),
         "first_audio_s": round(statistics.median(firsts), 2),
         "real_time_factor": round(statistics.median(times) / audio, 2),
         "stages_s": {name: round(statistics.median(run[name] for run in stages), 2) for name in stages[0]},
@@ -146,7 +148,12 @@ def _show(name: str, results: dict[str, dict[str, Any]]) -> None:
     """A line for each row of a contender."""
     for row, facts in results[name]["rows"].items():
         ours = results.get(_OURS, {}).get("rows", {}).get(row)
-        ratio = f"{facts['real_time_factor'] / ours['real_time_factor']:5.2f}x ours" if ours else ""
+        ratio = (
+            f"{facts['real_time_factor'] / ours['real_time_factor']:5.2f}x ours, "
+            f"processor {facts['processor_s'] / ours['processor_s'] * ours['audio_s'] / facts['audio_s']:5.2f}x"
+            if ours
+            else ""
+        )
         stages = "  ".join(f"{stage} {seconds:.1f}" for stage, seconds in facts["stages_s"].items())
         print(
             f"{name:28} {row:10} {facts['time_s']:8.1f} s for {facts['audio_s']:5.1f} s of audio, "

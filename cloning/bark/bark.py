@@ -5,6 +5,7 @@ an utterance's tokens do not depend on what is generated beside it; on a GPU the
 sentences.
 """
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from pathlib import Path
@@ -12,15 +13,18 @@ from typing import Any
 
 import torch
 
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.bark.scheduler import Scheduler
+from cloning.bark.shape import MemoryPlan
 from cloning.bark.stages import Decode, Order, Stages
 from cloning.checkpoints import load_bark
 from cloning.libraries import transformers
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.watch import Watch
 from errors import Unavailable
+
+_log = logging.getLogger(__name__)
 
 
 class BarkEngine:
@@ -46,6 +50,13 @@ class BarkEngine:
         fast: bool = False,
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout. Raises Unavailable that names what is missing or damaged."""
+        plan = MemoryPlan.for_bark(read_json(directory / "config.json"), batch=batch, itemsize=dtype.itemsize)
+        _log.info(
+            "Bark takes %d MB for its weights, and up to %d MB while it generates %d sentences at once",
+            plan.weights // 2**20,
+            plan.caches // 2**20,
+            batch,
+        )
         model = load_bark(directory, dtype, device)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)

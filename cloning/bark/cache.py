@@ -1,7 +1,9 @@
 """The keys and values that a causal model has computed: preallocated, one slot for each row of a batch."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,8 +15,8 @@ class KeyValueCache:
 
     def __init__(self, shape: Shape, slots: int, dtype: torch.dtype, device: torch.device) -> None:
         size = (shape.layers, slots, shape.heads, shape.block, shape.head_width)
-        self.keys = torch.zeros(size, dtype=dtype, device=device)
-        self.values = torch.zeros(size, dtype=dtype, device=device)
+        self.keys = _zeros(size, dtype, device)
+        self.values = _zeros(size, dtype, device)
 
     def write(self, layer: int, slot: int, keys: Tensor, values: Tensor) -> None:
         """Put (heads, T, head width) at the beginning of a slot."""
@@ -27,3 +29,10 @@ class KeyValueCache:
         for row, (slot, position) in enumerate(zip(slots, positions, strict=True)):
             self.keys[layer, slot, :, position] = keys[row]
             self.values[layer, slot, :, position] = values[row]
+
+
+def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """On a CPU, memory that the system gives when it is first written: slots that nobody needs cost nothing."""
+    if device.type != "cpu":
+        return torch.zeros(size, dtype=dtype, device=device)
+    return torch.from_numpy(np.zeros(math.prod(size) * dtype.itemsize, np.uint8)).view(dtype).view(size)

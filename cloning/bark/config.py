@@ -38,7 +38,7 @@ class BarkSpec:
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
         """Read `config.json` and `generation_config.json`. Raises Unavailable if they are missing or contradictory."""
-        return cls.from_configs(_read_json(directory / "config.json"), _read_json(directory / "generation_config.json"))
+        return cls.from_configs(read_json(directory / "config.json"), read_json(directory / "generation_config.json"))
 
     @classmethod
     def from_configs(cls, config: Mapping[str, Any], generation: Mapping[str, Any]) -> Self:
@@ -107,7 +107,8 @@ class BarkSpec:
             raise Unavailable("This Bark checkpoint has no room for speech behind the text. Download the model again.")
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def read_json(path: Path) -> Mapping[str, Any]:
+    """A configuration file. Raises Unavailable if it is missing or none."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as fault:

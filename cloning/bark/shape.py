@@ -29,6 +29,33 @@ class Shape:
         """Channels of an attention head."""
         return self.width // self.heads
 
-    def cache_bytes(self, slots: int, itemsize: int) -> int:
-        """What a cache for so many rows weighs."""
-        return 2 * self.layers * slots * self.block * self.width * itemsize
+    @property
+    def weights(self) -> int:
+        """How many numbers its matrices and positions have, without embeddings and heads."""
+        return 12 * self.layers * self.width**2 + self.block * self.width
+
+    @property
+    def cache(self) -> int:
+        """How many numbers the keys and values of one row have."""
+        return 2 * self.layers * self.block * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """What an engine is going to need, in bytes: its weights, and the caches of a full batch."""
+
+    weights: int
+    caches: int
+
+    @classmethod
+    def for_bark(cls, config: Mapping[str, Any], *, batch: int, itemsize: int) -> Self:
+        """Of a checkpoint's `config.json`, with `itemsize` bytes a number. Activations and the codec come on top."""
+        weights = caches = 0
+        for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config"):
+            part = config.get(stage) or {}
+            shape = Shape.from_config(part)
+            ends = part.get("input_vocab_size", 10_048) + part.get("output_vocab_size", 10_048)
+            books = part.get("n_codes_total", 8) if stage == "fine_acoustics_config" else 1
+            weights += shape.weights + books * ends * shape.width
+            caches += batch * shape.cache if stage != "fine_acoustics_config" else 0
+        return cls(weights * itemsize, caches * itemsize)

@@ -13,7 +13,7 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.cache import KeyValueCache
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.linear import Linear
-from cloning.bark.shape import Shape
+from cloning.bark.shape import MemoryPlan, Shape
 from cloning.prompt import VoicePrompt
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput
@@ -152,3 +152,26 @@ def test_a_voice_of_other_models_is_refused_within_a_party(engine: BarkEngine) -
     other = VoicePrompt(voice.semantic + 200, voice.coarse, voice.fine)
     with pytest.raises(InvalidInput):
         engine.generate_many([Utterance("hello", voice), Utterance("hello", other)])
+
+
+def test_memory_is_planned_as_it_is_taken(model: Any) -> None:
+    engine = tiny_engine(model, batch=5)
+    plan = MemoryPlan.for_bark(model.config.to_dict(), batch=5, itemsize=4)
+    caches = [engine._scheduler._semantic._cache, engine._scheduler._coarse._cache]
+    assert plan.caches == sum(cache.keys.nbytes + cache.values.nbytes for cache in caches)
+    parts = (model.semantic, model.coarse_acoustics, model.fine_acoustics)
+    weights = [tensor for part in parts for name, tensor in part.state_dict().items() if not name.endswith("attn.bias")]
+    assert plan.weights == pytest.approx(sum(tensor.nbytes for tensor in weights), rel=0.05)
+
+
+def test_memory_of_the_published_models() -> None:
+    small = {"num_layers": 12, "num_heads": 12, "hidden_size": 768, "block_size": 1024}
+    sizes = ((129_600, 10_048), (12_096, 12_096), (1_056, 1_056))
+    stages = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
+    config = {
+        stage: {**small, "input_vocab_size": given, "output_vocab_size": said}
+        for stage, (given, said) in zip(stages, sizes, strict=True)
+    }
+    plan = MemoryPlan.for_bark(config, batch=8, itemsize=4)
+    assert plan.caches == 8 * 150_994_944
+    assert plan.weights == pytest.approx(1.6e9, rel=0.1)
