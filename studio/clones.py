@@ -191,7 +191,17 @@ class CloneDesk:
             request.requester_id,
             request.order,
         )
-        accepted = await self._reserve(job, clone_of(request.order))
+        order = clone_of(request.order)
+        try:
+            accepted = await self._reserve(job, order)
+        except LimitReached as fault:  # Its sentence is for the requester, and it is the author who reads this one.
+            raise LimitReached(
+                "The member who asked has no room for another voice at present. You can allow it later."
+            ) from fault
+        except Conflict as fault:
+            raise Conflict(
+                f"By now another voice here is called {order.name}. They can ask you again with another name."
+            ) from fault
         return Receipt(accepted, await self._dispatcher.position(accepted))
 
     async def _reserve(self, job: NewJob, order: CloneOrder) -> JobRecord:

@@ -58,9 +58,20 @@ def may_know(actor: Actor, voice: VoiceRecord) -> bool:
 
 
 def may_manage(actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed unless the actor may rename, describe, share and export the voice."""
+    """Raises NotAllowed unless the actor may rename, describe and share the voice."""
     if not actor.is_moderator and actor.member_id != voice.owner_id:
         raise NotAllowed("Only the voice's owner or a moderator can do that.")
+
+
+def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
+    """Raises NotAllowed unless the actor may take the voice out of the server as a file.
+
+    Nobody may whose voice it is not, if it is known to be somebody else's: what they agreed to is a voice that is kept
+    here, and that they can have deleted.
+    """
+    may_manage(actor, voice)
+    if voice.speaker_id not in (None, voice.owner_id, actor.member_id):
+        raise NotAllowed("Somebody else is heard in this voice. They agreed to a voice on this server, not to a file.")
 
 
 def may_delete(actor: Actor, voice: VoiceRecord) -> None:

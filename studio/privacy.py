@@ -56,14 +56,16 @@ class PrivacyDesk:
         )
 
     async def export(self, actor: Actor) -> bytes:
-        """All of it as a .zip: data.json, and the recording and prompt of each voice that is theirs or that they are.
+        """All of it as a .zip: data.json, and the recording and prompt of each voice in which they are heard.
 
-        Not in it: other people's recordings that wait for their consent.
+        Not in it: recordings of other people.
         """
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         records = await self._records(actor, voices)
         files: dict[str, bytes] = {}
         for voice in voices:
+            if voice.speaker_id not in (None, actor.member_id):
+                continue
             for name in (PROMPT_FILE, CLIP_FILE):
                 try:
                     data = await self._storage.files.read_voice_file(voice.guild_id, voice.id, name)

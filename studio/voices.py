@@ -153,8 +153,9 @@ class VoiceLibrary:
         return shared
 
     async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
-        """A voice's prompt as (file name, .npz). Its owner and moderators may take it away."""
+        """A voice's prompt as (file name, .npz), for its owner and moderators unless somebody else is heard in it."""
         record = await self._managed(actor, typed)
+        policy.may_take_away(actor, record)
         data = await self._storage.files.read_voice_file(record.guild_id, record.id, PROMPT_FILE)
         await self._audit(actor, "voice.export", record)
         return f"{file_name(record.name)}.npz", data

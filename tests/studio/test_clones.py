@@ -251,6 +251,18 @@ async def test_a_requester_blocked_in_between_gets_nothing(house: House) -> None
     await house.ended(receipt.job.id)
 
 
+async def test_an_author_who_agrees_reads_what_keeps_the_requester_from_a_voice(house: House) -> None:
+    request = await ask(house)
+    await house.studio.admin.change(MOD, voices_per_member=0)
+    with pytest.raises(LimitReached, match="The member who asked"):
+        await house.studio.clones.answer(request.id, BOB.member_id, True)
+    await house.studio.admin.change(MOD, voices_per_member=5)
+    await house.voice(BOB, "Bob's voice")
+    with pytest.raises(Conflict, match="ask you again with another name"):
+        await house.studio.clones.answer(request.id, BOB.member_id, True)
+    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.PENDING
+
+
 async def test_every_step_is_audited(house: House) -> None:
     await house.voice()
     request = await ask(house)

@@ -50,7 +50,7 @@ async def test_export_holds_texts_clips_and_prompts_but_no_secrets(house: House)
         names = archive.namelist()
         data = json.loads(archive.read("data.json"))
         prompt = archive.read(next(name for name in names if name.endswith("Ann/prompt.npz")))
-    assert len([name for name in names if name.endswith("clip.flac")]) == 2
+    assert [name.partition("-")[2] for name in names if name.endswith("clip.flac")] == ["Ann/clip.flac"]
     VoicePrompt.load(prompt)
     assert [voice["name"] for voice in data["voices"]] == ["Ann", "Bobby"]
     assert "my secret plans" in [job["order"].get("text") for job in data["jobs"]]
@@ -59,6 +59,15 @@ async def test_export_holds_texts_clips_and_prompts_but_no_secrets(house: House)
     with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(STRANGER))) as archive:
         assert archive.namelist() == ["data.json"]
         assert json.loads(archive.read("data.json"))["jobs"] == []
+
+
+async def test_who_is_heard_gets_the_voice_and_nobody_else_takes_it_away(house: House) -> None:
+    key = await with_bobs_voice(house)
+    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(BOB))) as archive:
+        assert [name for name in archive.namelist() if name.endswith("Bobby/clip.flac")]
+    for actor in (ANN, MOD):
+        with pytest.raises(NotAllowed, match="not to a file"):
+            await house.studio.library.export(actor, key)
 
 
 async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(house: House) -> None:
