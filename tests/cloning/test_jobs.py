@@ -150,3 +150,29 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
         await executor.close()
     assert monotonic() - began < 5
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_eight_at_once_end_together_and_sound_as_one_by_one(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model="bundled", device="cpu")
+    executor = SubprocessExecutor(choice_command(settings), job_timeout=100, capacity=settings.batch)
+
+    def request(name: str, seed: int) -> SpeakRequest:
+        folder = tmp_path / name
+        folder.mkdir()
+        return SpeakRequest(
+            name, "Hi." if seed % 2 else "Hello, you.", folder, speaker=f"v2/en_speaker_{seed % 2}", seed=seed
+        )
+
+    try:
+        for seed in range(8):
+            await executor.submit(request(f"together{seed}", seed))
+        ends = [await last_event(executor) for _ in range(8)]
+        assert {type(event) for event in ends} == {Spoken}
+        for seed in (0, 3):
+            await executor.submit(request(f"alone{seed}", seed))
+            assert isinstance(await last_event(executor), Spoken)
+            alone = audio.decode(tmp_path / f"alone{seed}" / protocol.SPEECH_FILE)
+            together = audio.decode(tmp_path / f"together{seed}" / protocol.SPEECH_FILE)
+            assert np.array_equal(alone.samples, together.samples)
+    finally:
+        await executor.close()
