@@ -1,6 +1,7 @@
 """/voices list, info, default, rename, describe, delete: through a simulated Discord on the real studio."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import simcord
@@ -115,7 +116,8 @@ async def test_the_default_voice_is_chosen_shown_and_used(
 
 
 async def test_without_any_voice_there_is_no_default(world: World, channel: ChannelHandle, member: MemberActor) -> None:
-    world.executor.ready = None
+    assert world.executor.ready is not None
+    world.executor.ready = replace(world.executor.ready, speakers=())
     assert "No voice would speak" in shown(await member.slash(channel, "voices default")).content
 
 
