@@ -91,8 +91,12 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
         stopped.cancel()
         if not connection.done():
             log.info("stopping")
+            # Also in the middle of a login or of opening the studio, which would otherwise go on behind the closing.
+            connection.cancel()
+            await asyncio.wait({connection})
             await bot.close()
-        await _as_start_fault(connection)
+        if not connection.cancelled():
+            await _as_start_fault(connection)
 
 
 async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
@@ -169,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValidationError as fault:
         names = ", ".join(sorted({str(error["loc"][0]).upper() for error in fault.errors()}))
         _say(f"These settings cannot be used: {names}. See .env.example for what each may be.")
+        return Exit.SETTINGS
+    except (UnicodeDecodeError, OSError):
+        _say("The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read.")
         return Exit.SETTINGS
     token = settings.discord_token
     logs.configure(settings.log_level, settings.log_format, secrets=[token.get_secret_value()] if token else [])

@@ -59,6 +59,15 @@ def test_settings_that_cannot_be_used_are_named(
     assert "a lot" not in said
 
 
+def test_a_settings_file_that_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_bytes(b"\x80\x81=\xff")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    assert bot.main([]) == Exit.SETTINGS
+    assert capsys.readouterr().out.startswith("The file .env cannot be read.")
+
+
 def test_a_refused_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with_token(monkeypatch, discord.LoginFailure("Improper token has been passed."))
     assert bot.main([]) == Exit.TOKEN
