@@ -2,31 +2,44 @@
 
 from datetime import datetime
 
+import structlog
 from sqlalchemy import delete, func, select
 
+from errors import Unavailable
 from storage.columns import Clock
 from storage.models import AuditRow
 from storage.records import AuditEntry
 from storage.sessions import Sessions, lock_guild
 
+_log = structlog.get_logger(__name__)
+
 
 class AuditRepository:
-    """Audit logs. Every method raises Unavailable as Sessions does."""
+    """Audit logs. Every method but `write` raises Unavailable as Sessions does."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
 
-    async def write(self, guild_id: int, actor_id: int, action: str, target: str = "", detail: str = "") -> AuditEntry:
-        """Add a line."""
-        async with self._sessions.write() as session:
-            await lock_guild(session, guild_id)
-            row = AuditRow(
-                guild_id=guild_id, actor_id=actor_id, action=action, target=target, detail=detail, at=self._clock()
-            )
-            session.add(row)
-            await session.flush()
-            return row.record()
+    async def write(
+        self, guild_id: int, actor_id: int, action: str, target: str = "", detail: str = ""
+    ) -> AuditEntry | None:
+        """Add a line. None if the database refuses: what the line tells of has happened all the same.
+
+        Then it is only in the process's log, without names: a member who was told of a fault would do it again.
+        """
+        try:
+            async with self._sessions.write() as session:
+                await lock_guild(session, guild_id)
+                row = AuditRow(
+                    guild_id=guild_id, actor_id=actor_id, action=action, target=target, detail=detail, at=self._clock()
+                )
+                session.add(row)
+                await session.flush()
+                return row.record()
+        except Unavailable as fault:
+            _log.error("audit_line_lost", guild_id=guild_id, actor_id=actor_id, action=action, reason=fault.message)
+            return None
 
     async def read(
         self, guild_id: int, *, limit: int = 25, offset: int = 0, actor_id: int | None = None

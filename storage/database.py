@@ -64,6 +64,10 @@ class Storage:
                 raise
         return cls(sessions, files, clock, in_use)
 
+    async def finish_deleting(self) -> None:
+        """Take what was deleted off the disk, too, where the database keeps it for a while."""
+        await self._sessions.empty_log()
+
     async def close(self) -> None:
         """Close the connections. Nothing may be asked afterwards."""
         await self._sessions.close()
@@ -101,7 +105,8 @@ async def _tidy(sessions: Sessions, files: FileStore) -> None:
         asked = await session.scalars(
             select(ConsentRequestRow.id).where(ConsentRequestRow.state == ConsentState.PENDING)
         )
-        uploads = jobs | set(asked)
+        at_work = await session.scalars(select(JobRow.id).where(JobRow.state.in_(UNFINISHED)))
+        uploads = set(at_work) | set(asked)
     removed = await files.sweep(voices, jobs, uploads)
     if removed:
         _log.info("swept_files", removed=removed)

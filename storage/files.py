@@ -108,7 +108,12 @@ class FileStore:
         """Write one file of a voice, new or not; the one that was there is replaced."""
         target = self.voice_file(guild_id, voice_id, name)
         await _in_thread(_make_folder, target.parent)
-        return await self._put(target, data)
+        try:
+            return await self._put(target, data)
+        except Unavailable:
+            with suppress(OSError):  # A voice that was there before keeps its folder: it is not empty.
+                await asyncio.to_thread(target.parent.rmdir)
+            raise
 
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
         """One file of a voice."""

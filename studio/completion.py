@@ -4,16 +4,21 @@ The order of steps is the contract: files first, then the row that speaks of the
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 
+import structlog
+
 from cloning.protocol import CLIP_FILE, PROMPT_FILE, SPEECH_FILE, Cloned, Spoken
-from errors import NotFound
+from errors import NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
 
 UNKNOWN = "Unknown"
 """The kind of a fault that nobody expected."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Completion:
@@ -63,10 +68,12 @@ class Completion:
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         done = await self._storage.jobs.ready(job.id, result)
-        await self._storage.files.drop_staging(job.id)
         if done is None:
+            await self._storage.files.drop_staging(job.id)
             await self._storage.files.drop_result(job.id)
             return None
+        with _told(job):
+            await self._storage.files.drop_staging(job.id)
         metrics.AUDIO_SECONDS.inc(event.seconds)
         _count(done)
         return done
@@ -77,14 +84,16 @@ class Completion:
         if done is None:
             await self._storage.files.drop_staging(job.id)
             return None
-        await self.clear(job)
+        with _told(job):
+            await self.clear(job)
         _count(done)
         return done
 
     async def cancelled(self, job: JobRecord) -> None:
         """Somebody cancelled the job: it leaves nothing behind."""
         _count(job)
-        await self.clear(job)
+        with _told(job):
+            await self.clear(job)
 
     async def clear(self, job: JobRecord) -> None:
         """Remove what an unsuccessful job holds: a reserved voice, its upload, its work in progress."""
@@ -101,8 +110,10 @@ class Completion:
         if done is None:
             await self.clear(job)
             return None
-        await self._storage.files.drop_staging(job.id)
-        await self._storage.files.drop_upload(job.id)
+        with _told(job):
+            await self._storage.files.drop_staging(job.id)
+        with _told(job):
+            await self._storage.files.drop_upload(job.id)
         _count(done)
         return done
 
@@ -124,6 +135,15 @@ class Completion:
             return True
         await self._storage.files.drop_staging(job.id)
         return False
+
+
+@contextlib.contextmanager
+def _told(job: JobRecord) -> Iterator[None]:
+    """Tidying after a job that has ended: a fault keeps nobody from the answer, and the next start tidies again."""
+    try:
+        yield
+    except Unavailable as fault:
+        _log.error("left_behind", job_id=job.id, reason=fault.message)
 
 
 def _voice_id(job: JobRecord) -> int:

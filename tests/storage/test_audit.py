@@ -1,10 +1,15 @@
+import pytest
+
+from errors import Unavailable
 from storage.database import Storage
 from storage.records import AuditEntry
+from storage.sessions import BUSY, Sessions
 from tests.storage.build import ANNA, BORIS, GUILD, NOON, OTHER_GUILD, Clock
 
 
 async def test_a_line_is_kept_as_it_was_written(storage: Storage) -> None:
     entry = await storage.audit.write(GUILD, ANNA, "voice.rename", "Anna", "now called Änne")
+    assert entry is not None
     assert entry == AuditEntry(entry.id, GUILD, ANNA, "voice.rename", "Anna", "now called Änne", NOON)
     assert await storage.audit.read(GUILD) == ([entry], 1)
     assert await storage.audit.read(OTHER_GUILD) == ([], 0)
@@ -29,3 +34,15 @@ async def test_pruning_is_each_servers_own(storage: Storage, clock: Clock) -> No
     assert await storage.audit.prune(GUILD, clock.now) == 0
     assert await storage.audit.read(GUILD) == ([recent], 1)
     assert await storage.audit.read(OTHER_GUILD) == ([elsewhere], 1)
+
+
+async def test_a_line_that_cannot_be_written_takes_nothing_back(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(_: Sessions) -> None:
+        raise Unavailable(BUSY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sessions, "write", locked)
+        assert await storage.audit.write(GUILD, ANNA, "voice.delete", "Anna") is None
+    assert await storage.audit.read(GUILD) == ([], 0)

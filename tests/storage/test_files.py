@@ -143,6 +143,19 @@ async def test_a_full_disk_is_said_and_nothing_is_left(
     assert files.upload("job-1").read_bytes() == b"before"
 
 
+async def test_a_full_disk_leaves_no_empty_folder_of_a_voice(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await files.put_voice_file(1, 1, "prompt.npz", b"before")
+    with monkeypatch.context() as disk:
+        disk.setattr("storage.files.aiofiles.open", no_space)
+        for voice_id in (1, 2):
+            with pytest.raises(Unavailable, match=r"disk .* is full"):
+                await files.put_voice_file(1, voice_id, "prompt.npz", b"after")
+    assert [path.name for path in (tmp_path / "data" / "voices").iterdir()] == ["1-1"]
+    assert await files.read_voice_file(1, 1, "prompt.npz") == b"before"
+
+
 async def test_a_full_disk_while_a_voice_is_adopted(
     files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,120 @@
+"""The disk is full, or the database locked, at each write of a command in turn: a sentence, and nothing half-done."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import BarkeepError, Unavailable
+from storage import files
+from storage.records import JobState, VoiceState
+from storage.sessions import BUSY, FULL, Sessions
+from studio.dispatcher import LEASE
+from tests.fakes import prompt_bytes
+from tests.studio.conftest import ANN, GUILD, House, until
+
+OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Trouble:
+    """Lets every write pass but one. `met`: whether that one came."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._left: int | None = None
+        self.met = False
+        write, put, in_thread = Sessions.write, files.FileStore._put, files._in_thread
+
+        @asynccontextmanager
+        async def writing(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+            self._pass(BUSY)
+            async with write(sessions) as session:
+                yield session
+
+        async def putting(store: files.FileStore, *arguments: Any) -> Any:
+            self._pass(FULL)
+            return await put(store, *arguments)
+
+        async def working(work: Callable[..., Any], *arguments: object) -> Any:
+            self._pass(FULL)
+            return await in_thread(work, *arguments)
+
+        monkeypatch.setattr(Sessions, "write", writing)
+        monkeypatch.setattr(files.FileStore, "_put", putting)
+        monkeypatch.setattr(files, "_in_thread", working)
+
+    @contextlib.contextmanager
+    def at(self, number: int) -> Iterator[None]:
+        """The write with this number fails, once."""
+        self._left, self.met = number, False
+        try:
+            yield
+        finally:
+            self._left = None
+
+    def _pass(self, sentence: str) -> None:
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.met = True
+            raise Unavailable(sentence)
+
+
+async def clone(house: House) -> None:
+    await house.clone(name="New")
+
+
+async def say(house: House) -> None:
+    await house.say(voice="Ann")
+
+
+async def bring(house: House) -> None:
+    await house.studio.library.import_(ANN, "New", prompt_bytes())
+
+
+async def delete(house: House) -> None:
+    await house.studio.library.delete(ANN, "Ann")
+
+
+@pytest.mark.parametrize("act", [clone, say, bring, delete])
+async def test_each_write_may_fail(
+    house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[House], Awaitable[None]]
+) -> None:
+    await house.voice()
+    trouble = Trouble(monkeypatch)
+    number = 0
+    while True:
+        number += 1
+        with trouble.at(number):
+            told = None
+            try:
+                await act(house)
+            except BarkeepError as fault:
+                told = fault.message
+            await until(lambda: not house.tasks(), "idle")
+        if not trouble.met:
+            break
+        assert told in (None, BUSY, FULL)
+        if told is not None and act is not delete:
+            assert [path for path in house.files() if not path.startswith("voices/900-")] == []
+            assert {voice.name for voice in await house.storage.voices.of_person(GUILD, ANN.member_id)} == {"Ann"}
+        house.clock.now += 2 * LEASE  # What could not even be noted is taken up when its lease lapses.
+        await house.studio.upkeep()
+        await until(lambda: not house.tasks(), "idle")
+        await house.restart()
+        await until(lambda: not house.tasks(), "idle")
+        jobs = await house.storage.jobs.of_member(GUILD, ANN.member_id)
+        assert all(job.state in OVER and job.answered_at is not None for job in jobs)
+        voices = await house.storage.voices.of_person(GUILD, ANN.member_id)
+        assert all(voice.state is VoiceState.READY for voice in voices)
+        kept = {f"voices/{GUILD}-{voice.id}" for voice in voices}
+        assert {path.rpartition("/")[0] for path in house.files()} == kept
+        names = {voice.name for voice in voices}
+        if "New" in names:
+            await house.studio.library.delete(ANN, "New")
+        if "Ann" not in names:
+            await house.voice()
+    assert number > 2
