@@ -26,8 +26,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from cloning.files import write_fault
-from errors import BarkeepError, InvalidInput
+from errors import BarkeepError, InvalidInput, Unavailable
 
 MAX_RATE = 48_000
 """Higher rates are brought down to this one in hertz: speech has nothing above, and memory stays bounded."""
@@ -104,7 +103,10 @@ def decode(source: Path, out: Path, max_seconds: float) -> int:
             part.replace(out)
         except OSError as fault:
             # FFmpeg's own faults are OSErrors too, but `_frames` has caught those.
-            raise write_fault(out, fault) from fault
+            raise Unavailable(
+                "The recording could not be decoded: the machine has no room for its samples. Try again later, or "
+                "tell the person who runs Barkeep."
+            ) from fault
     return rate
 
 
