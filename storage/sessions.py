@@ -86,6 +86,19 @@ class Sessions:
         finally:
             self._one_writer.release()
 
+    async def empty_log(self) -> None:
+        """On SQLite: bring the write-ahead log into the database and cut it off.
+
+        Until then what was deleted can still be read there. While others read it stays, and the next call does it.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        with told():
+            async with self._turn(), self.engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                if raw.driver_connection is not None:
+                    await raw.driver_connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()

@@ -26,7 +26,7 @@ class Housekeeping:
         self._next_retention: datetime | None = None
 
     async def run(self) -> None:
-        """Expire questions; once an hour delete what is older than its server's retention."""
+        """Expire questions; once an hour delete what is older than its server's retention, and all traces of it."""
         now = self._clock()
         await self._expire_questions(now)
         if self._next_retention is None or now >= self._next_retention:
@@ -55,3 +55,4 @@ class Housekeeping:
             await self._storage.files.drop_result(job_id)
         if deleted:
             _log.info("retention_applied", jobs=len(deleted))
+        await self._storage.finish_deleting()

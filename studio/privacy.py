@@ -104,6 +104,7 @@ class PrivacyDesk:
         for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
             await self._storage.files.drop_upload(request_id)
         await self._storage.members.forget(guild_id, member_id)
+        await self._storage.finish_deleting()
         await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
         _log.info("member_forgotten", guild_id=guild_id, voices=voices, jobs=jobs)
         return Erased(voices, jobs, int(revoked), blocked)

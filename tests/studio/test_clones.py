@@ -194,6 +194,26 @@ async def test_an_answer_interrupted_by_a_crash_can_be_given_again(
     assert len(house.executor.requests) == 1
 
 
+async def test_a_no_after_an_interrupted_yes_stops_what_the_yes_began(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await ask(house)
+    release = house.executor.hold()
+
+    async def dies(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(house.storage.consents, "answer", dies)
+    with pytest.raises(ConnectionError):
+        await house.studio.clones.answer(request.id, BOB.member_id, True)
+    monkeypatch.undo()
+    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    release()
+    assert (await house.ended(request.id)).state is JobState.CANCELLED
+    assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
+    assert house.files() == []
+
+
 async def test_pressing_allow_twice_at_once_makes_one_voice(house: House) -> None:
     request = await ask(house)
     outcomes = await asyncio.gather(

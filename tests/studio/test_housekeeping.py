@@ -40,6 +40,19 @@ async def test_retention_is_looked_at_once_an_hour(house: House) -> None:
     assert await house.storage.jobs.of_member(GUILD, 1) == []
 
 
+async def test_what_retention_deleted_is_not_on_the_disk_either(house: House) -> None:
+    await house.studio.upkeep()
+    await house.ended((await house.say("words of yesteryear")).job.id)
+
+    def on_disk() -> bool:
+        return any(b"words of yesteryear" in path.read_bytes() for path in house.folder.glob("barkeep.sqlite3*"))
+
+    assert on_disk()
+    house.clock.move(days=31)
+    await house.studio.upkeep()
+    assert not on_disk()
+
+
 async def test_the_audit_log_keeps_a_year(house: House) -> None:
     await house.storage.audit.write(GUILD, 1, "old")
     house.clock.move(days=364)

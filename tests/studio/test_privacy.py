@@ -147,6 +147,8 @@ async def test_after_forgetting_only_the_audit_log_and_for_a_day_the_limits_know
     other = await house.storage.voices.find(GUILD, "Other")
     assert other is not None
     assert {name.split("/")[1] for name in house.files()} == {f"{GUILD}-{other.id}"}
+    alive = b"".join(path.read_bytes() for path in house.folder.glob("barkeep.sqlite3*"))
+    assert [words for words in THEIRS if words.encode() in alive] == []
     assert await house.traces(*THEIRS) == set()
     assert await house.traces("Beatrix", "Heardbea") == {"table audit"}
     assert await house.traces(str(BEA.member_id)) == {"table audit", "table spent"}
