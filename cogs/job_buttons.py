@@ -1,4 +1,7 @@
-"""The buttons of lists of jobs: cancel one, or fetch a result that could not be delivered. They outlive a restart."""
+"""A member's list of jobs and its buttons: cancel one, or fetch a result that could not be delivered.
+
+The buttons outlive a restart, and each press shows the list anew.
+"""
 
 import re
 from typing import Any, Self
@@ -7,10 +10,26 @@ import discord
 
 from cogs.answers import answer_to
 from cogs.checks import actor_of, require_attachments
+from cogs.render import render_jobs
 from cogs.ui import guarded, persistent_view
+from storage.records import JobState
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
+
+_SHOWN = 20
+
+
+async def show_jobs(interaction: Interaction) -> None:
+    """Put the member's jobs as they are now into the deferred answer, or into the message of a pressed button."""
+    jobs = (await interaction.client.studio.jobs.mine(actor_of(interaction)))[:_SHOWN]
+    buttons: list[discord.ui.Item[Any]] = []
+    for number, (job, _) in enumerate(jobs, 1):
+        if job.state in (JobState.QUEUED, JobState.RUNNING):
+            buttons.append(Cancel(job.id, f"Cancel {number}"))
+        elif job.state is not JobState.CANCELLED:  # Of that, there is nothing to fetch.
+            buttons.append(Fetch(job.id, f"Fetch {number}"))
+    await interaction.edit_original_response(embed=render_jobs(jobs), view=persistent_view(*buttons))
 
 
 class Cancel(discord.ui.DynamicItem[Button], template=r"cancel:(?P<job>[\w-]{1,64})"):
@@ -28,9 +47,11 @@ class Cancel(discord.ui.DynamicItem[Button], template=r"cancel:(?P<job>[\w-]{1,6
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """The job's own message is edited by its delivery."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
-        await interaction.followup.send("🛑 It is cancelled.", ephemeral=True)
+        await interaction.response.defer()
+        try:
+            await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
+        finally:
+            await show_jobs(interaction)
 
 
 class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64})"):
@@ -50,7 +71,7 @@ class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64}
         """The answer as it would have been delivered."""
         actor = actor_of(interaction)
         require_attachments(interaction)
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await interaction.response.defer()
         desk = interaction.client.studio.jobs
         outcome = await desk.fetch(actor, self.job_id)
         answer = await answer_to(outcome)
@@ -59,3 +80,4 @@ class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64}
             answer.content, embeds=answer.embeds(), files=answer.files(), ephemeral=True, **options
         )
         await desk.fetched(outcome)
+        await show_jobs(interaction)

@@ -13,6 +13,7 @@ from cogs.client import Barkeep
 from storage.records import JobState
 from studio.house import Studio
 from tests.cogs.conftest import World
+from tests.cogs.library import followed, shown
 from tests.cogs.replies import answer, labels
 from tests.fakes import FakeExecutor
 
@@ -131,7 +132,9 @@ async def test_what_nobody_could_be_given_is_fetched_by_jobs(
     assert await state(studio, member) == (JobState.READY, False)
     listed = answer(await member.slash(channel, "jobs"))
     assert labels(listed) == ["Fetch 1"]
-    fetched = answer(await member.click(listed, label="Fetch 1"))
+    pressed = await member.click(listed, label="Fetch 1")
+    assert labels(shown(pressed)) == []
+    fetched = followed(pressed)
     assert fetched.ephemeral
     assert fetched.attachments
     assert (await state(studio, member))[1]
@@ -157,7 +160,7 @@ async def test_what_discord_did_not_take_can_be_fetched_again(
     await member.click(listed, label="Fetch 1")
     assert await state(studio, member) == (JobState.READY, False)
     again = answer(await member.slash(channel, "jobs"))
-    assert answer(await member.click(again, label="Fetch 1")).attachments
+    assert followed(await member.click(again, label="Fetch 1")).attachments
     assert await state(studio, member) == (JobState.DELIVERED, True)
 
 

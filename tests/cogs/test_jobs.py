@@ -8,14 +8,15 @@ from simcord.builders import ChannelHandle
 
 from cogs.client import Barkeep
 from tests.cogs.conftest import Clone
-from tests.cogs.replies import answer, labels, refusal
+from tests.cogs.library import followed, shown
+from tests.cogs.replies import answer, labels
 from tests.fakes import FakeExecutor
 
 
 async def test_without_jobs_there_is_a_sentence(channel: ChannelHandle, member: MemberActor) -> None:
-    shown = await member.slash(channel, "jobs")
-    assert shown.ephemeral
-    assert "/say" in (answer(shown).embeds[0].description or "")
+    listed = answer(await member.slash(channel, "jobs"))
+    assert listed.ephemeral
+    assert "/say" in (listed.embeds[0].description or "")
 
 
 async def test_jobs_shows_places_and_only_ones_own(
@@ -42,13 +43,15 @@ async def test_cancelling_what_waits_and_what_runs(
     running = await member.slash(channel, "say", text="One.")
     queued = await member.slash(channel, "say", text="Two.")
     listed = answer(await member.slash(channel, "jobs"))
-    for label in labels(listed):
-        assert "cancelled" in refusal(await member.click(listed, label=label))
+    listed = shown(await member.click(listed, label="Cancel 2"))
+    assert labels(listed) == ["Cancel 1"]
+    listed = shown(await member.click(listed, label="Cancel 1"))
+    assert labels(listed) == []
     release()
     await env.settle()
-    for shown in (running, queued):
-        assert answer(shown).content == "🛑 The speech was cancelled."
-        assert not answer(shown).attachments
+    for line in (running, queued):
+        assert answer(line).content == "🛑 The speech was cancelled."
+        assert not answer(line).attachments
     assert labels(answer(await member.slash(channel, "jobs"))) == []
 
 
@@ -58,8 +61,11 @@ async def test_cancelling_twice_is_a_sentence(
     release = executor.hold()
     await member.slash(channel, "say", text="One.")
     listed = answer(await member.slash(channel, "jobs"))
+    twin = answer(await member.slash(channel, "jobs"))
     await member.click(listed, label="Cancel 1")
-    assert "ended already" in refusal(await member.click(listed, label="Cancel 1"))
+    again = await member.click(twin, label="Cancel 1")
+    assert (labels(shown(again)), followed(again).ephemeral) == ([], True)
+    assert "ended already" in followed(again).content
     release()
     await env.settle()
 
@@ -87,4 +93,4 @@ async def test_the_buttons_work_after_a_restart(
     await member.slash(channel, "say", text="One.")
     listed = answer(await member.slash(channel, "jobs"))
     await restart()
-    assert "ended already" in refusal(await member.click(listed, label="Cancel 1"))
+    assert "ended already" in followed(await member.click(listed, label="Cancel 1")).content
