@@ -101,6 +101,8 @@ def render_sharing(record: VoiceRecord) -> discord.Embed:
     embed.add_field(name="Who may use it", value=_audience(record), inline=False)
     if record.visibility is Visibility.CHOSEN:
         embed.set_footer(text="Each choice below is kept at once and replaces the one before.")
+    else:
+        embed.set_footer(text="Nothing changes before you choose members or roles below.")
     return embed
 
 
