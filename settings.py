@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     """Never download; use what the cache holds."""
 
     job_timeout: float = Field(default=900.0, gt=0)
-    """Seconds after which a job counts as hung and its worker is replaced."""
+    """Seconds without progress after which a job counts as hung and its worker is replaced."""
     worker_memory_mb: int | None = Field(default=None, gt=0)
     """An upper bound for the worker's address space while it decodes media, in MiB."""
     health_port: int | None = Field(default=None, ge=0, le=65535)

@@ -167,6 +167,12 @@ class Suno:
             self._module.models[name] = {"model": part, "tokenizer": None} if name == "text" else part
         setattr(self._module, "_tokenize", lambda tokenizer, text: list(range(1000, 1000 + TEXT_TOKENS)))  # noqa: B010  # a module's names are not checked
 
+    @property
+    def models(self) -> dict[str, Any]:
+        """Its coarse and fine model, and the text model beside its tokenizer."""
+        models: dict[str, Any] = self._module.models
+        return models
+
     def speak(self, lines: Sequence[Line]) -> Told:
         """One after the other: it knows no batches."""
         began, samples, first = perf_counter(), list[Samples](), 0.0

@@ -126,15 +126,16 @@ def choice_command(settings: ModelSettings) -> list[str]:
 @dataclass(slots=True)
 class _Running:
     request: Request
-    started: float
+    heard: float
+    """When it began, or last told of progress."""
     cancelled: bool = False
 
 
 class SubprocessExecutor:
     """Runs speech jobs in a child process started by `command`. Implements `cloning.protocol.Executor`.
 
-    job_timeout: seconds after which a running job counts as hung. heartbeat_timeout: seconds of silence after which
-    the worker does. capacity: how many jobs the worker does at once. All methods belong to one event loop.
+    job_timeout: seconds without progress after which a job counts as hung. heartbeat_timeout: seconds of silence after
+    which the worker does. capacity: how many jobs the worker does at once. All methods belong to one event loop.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class SubprocessExecutor:
             raise Unavailable("The speech worker is shutting down. Try again in a minute.")
         # New work tries again to start a worker that could not, but not more often than a crashing one.
         if self._fault is not None and monotonic() < self._fault_time + _LONGEST_PAUSE:
-            self._events.put_nowait(Failed(request.job_id, Unavailable.__name__, self._fault))
+            self._events.put_nowait(_not_started(request.job_id))
             return
         self._waiting.append(request)
         self._supervise()
@@ -239,9 +240,9 @@ class SubprocessExecutor:
             self._lose_running(reason)
             self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
             if self._fault is None and self._failed_starts >= _STARTS:
-                self._fault = "The speech worker does not start. The owner of this bot finds the reason in its log."
+                self._fault = "The speech worker does not start; the log above has the reason."
             if self._fault is not None:
-                self._fail_waiting(self._fault)
+                self._fail_waiting()
                 return
             self._restarts += 1
 
@@ -267,12 +268,12 @@ class SubprocessExecutor:
         heard = monotonic()
         while True:
             silent_at = heard + self._heartbeat_timeout
-            late_at = min((job.started for job in self._running.values()), default=inf) + self._job_timeout
+            late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
             try:
                 event = await asyncio.wait_for(self._wait(worker.receive()), min(silent_at, late_at) - monotonic())
             except TimeoutError:
                 if late_at <= silent_at:
-                    return f"The job took longer than {self._job_timeout:g} seconds and was stopped."
+                    return f"The job made no progress for {self._job_timeout:g} seconds and was stopped."
                 return "The speech worker stopped answering and was replaced."
             if event is None:
                 return None
@@ -288,9 +289,11 @@ class SubprocessExecutor:
                 self._events.put_nowait(event)
             case Failed(job_id="", message=message):
                 self._fault, self._fault_time = message, monotonic()
+                _log.error("The speech worker cannot start: %s", message)
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)
             case Progress() if event.job_id in self._running:
+                self._running[event.job_id].heard = monotonic()
                 self._events.put_nowait(event)
             case Cloned() | Spoken() | Failed() if event.job_id in self._running:
                 del self._running[event.job_id]
@@ -314,15 +317,22 @@ class SubprocessExecutor:
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()
 
-    def _fail_waiting(self, message: str) -> None:
+    def _fail_waiting(self) -> None:
         self._fault_time = monotonic()
         while self._waiting:
-            self._events.put_nowait(Failed(self._waiting.popleft().job_id, Unavailable.__name__, message))
+            self._events.put_nowait(_not_started(self._waiting.popleft().job_id))
 
     def _log_line(self, level: int, line: str) -> None:
         """A line belongs to the job in hand, if there is only one."""
         only = {"job_id": next(iter(self._running))} if len(self._running) == 1 else None
         _worker_log.log(level, "%s", line, extra=only)
+
+
+def _not_started(job_id: str) -> Failed:
+    """For the member, who should not read which file is missing where; `health().fault` says it to the owner."""
+    return Failed(
+        job_id, Unavailable.__name__, "The speech models cannot be loaded. Whoever runs this bot finds why in its log."
+    )
 
 
 def _cancelled(job_id: str) -> Failed:

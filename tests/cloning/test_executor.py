@@ -49,6 +49,9 @@ for line in sys.stdin:
         continue
     print("WARNING about", job, file=sys.stderr, flush=True)
     say("Progress", job_id=job, stage="semantic", fraction=0.5)
+    for _ in range(10 if text == "steady" else 0):
+        time.sleep(0.06)
+        say("Progress", job_id=job, stage="semantic", fraction=0.5)
     if text == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "exit":
@@ -164,12 +167,20 @@ async def test_silence_is_a_hang(make: Make) -> None:
     assert "stopped answering" in lost.reason
 
 
-async def test_a_job_over_its_time_is_lost_though_the_heart_beats(make: Make) -> None:
+async def test_a_job_without_progress_is_lost_though_the_heart_beats(make: Make) -> None:
     executor = make(job_timeout=0.4)
     await executor.submit(speak("a", "slow"))
     lost = await next_end(executor)
     assert isinstance(lost, Lost)
-    assert "longer than 0.4 seconds" in lost.reason
+    assert "no progress for 0.4 seconds" in lost.reason
+
+
+async def test_a_job_with_progress_may_take_its_time(make: Make) -> None:
+    executor = make(job_timeout=0.4)
+    began = monotonic()
+    await executor.submit(speak("a", "steady"))
+    assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
+    assert monotonic() - began > 0.5
 
 
 async def test_garbage_on_the_pipe_is_skipped(make: Make) -> None:

@@ -1,0 +1,172 @@
+"""What each part of generating costs, beside the peers and beside what the machine could do at best.
+
+    python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--suno CLONE_OF_SUNO_AI_BARK]
+
+The parts are a coarse window read anew (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of the
+fine model. The fewest seconds of all repeats count, with one thread the processor's: so it can be measured where others
+use the machine too, for which `python -m benchmarks` takes too long. Prints what a sentence of 5 s in a cloned voice
+adds up to, and at last one line of JSON.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from cloning.processor import share_with_others
+
+CONTEXT, WINDOW, ROWS = 887, 1024, 8
+SENTENCE = {"semantic": 249, "coarse": 748, "windows": 13, "fine": 6}
+"""Semantic steps, coarse steps, windows read anew, and fine passes of 5 s of speech in a voice."""
+
+Parts = dict[str, float]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
+    parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--suno", type=Path)
+    arguments = parser.parse_args()
+    share_with_others()
+    results: dict[str, Parts] = {}
+    for name, parts in _measured(arguments):
+        results[name] = parts
+        shown = "  ".join(f"{part} {seconds * 1e3:8.1f} ms" for part, seconds in parts.items())
+        print(f"{name:22} {shown}  sentence {_sentence(parts):6.1f} s", flush=True)
+    print(json.dumps({"shape": arguments.shape, "threads": arguments.threads, "parts": results}))
+
+
+def _measured(arguments: argparse.Namespace) -> Iterator[tuple[str, Parts]]:
+    import torch
+
+    from benchmarks import limits
+
+    torch.set_num_threads(arguments.threads)
+    torch.set_grad_enabled(False)
+    bounds = limits.measure()
+    for dtype in (torch.float32, torch.bfloat16):
+        name = str(dtype).removeprefix("torch.")
+        yield f"limit {name}", _limit(arguments.shape, dtype, bounds)
+        yield f"barkeep {name}", _barkeep(arguments, dtype)
+        yield f"transformers {name}", _transformers(arguments, dtype)
+    if arguments.suno:
+        yield "suno float32", _suno(arguments)
+
+
+def _sentence(parts: Parts) -> float:
+    """Seconds of a sentence of 5 s, without the codec."""
+    steps = SENTENCE["semantic"] + SENTENCE["coarse"]
+    return steps * parts["step"] + SENTENCE["windows"] * parts["read"] + SENTENCE["fine"] * parts["fine"]
+
+
+def _limit(shape: str, dtype: Any, bounds: Any) -> Parts:
+    """Bytes of matrices, of one head and of the cache over the bandwidth; operations over the matrix rate."""
+    from benchmarks.checkpoints import SHAPES
+
+    size = SHAPES[shape]
+    matrices = 12 * size["num_layers"] * size["hidden_size"] ** 2
+    cached = 2 * size["num_layers"] * CONTEXT * size["hidden_size"]
+    attention = 4 * size["num_layers"] * size["hidden_size"]
+    rate = bounds.rate[str(dtype).removeprefix("torch.")]
+    step = [(matrices + 1024 * size["hidden_size"] + rows * cached) * dtype.itemsize for rows in (1, ROWS)]
+    return {
+        "read": (2 * matrices * CONTEXT + attention * CONTEXT**2 / 2) / rate,
+        "step": step[0] / bounds.bandwidth,
+        "step of 8": step[1] / bounds.bandwidth,
+        "fine": (2 * matrices * WINDOW + attention * WINDOW**2) / rate,
+    }
+
+
+def _barkeep(arguments: argparse.Namespace, dtype: Any) -> Parts:
+    import torch
+
+    from benchmarks.checkpoints import cast, random_bark
+    from benchmarks.contenders import SPEC
+    from cloning.bark.cache import KeyValueCache
+    from cloning.bark.coarse import CoarseModel
+    from cloning.bark.fine import FineModel
+    from cloning.bark.recipe import Recipe
+
+    model = cast(random_bark(arguments.shape), dtype)
+    coarse = CoarseModel(model.coarse_acoustics, SPEC, Recipe.from_config({}))
+    fine = FineModel(model.fine_acoustics, SPEC)
+    cache = KeyValueCache(coarse.transformer.shape, ROWS, dtype, coarse.transformer.device)
+    vectors = coarse.embeddings[torch.arange(CONTEXT)]
+    codes = torch.zeros(WINDOW, SPEC.fine_books, dtype=torch.int64)
+
+    def step(rows: int) -> None:
+        hidden = coarse.transformer.step(vectors[:rows], cache, range(rows), [CONTEXT] * rows)
+        coarse.heads[0](hidden)
+
+    return {
+        "read": _fewest(arguments, lambda: coarse.transformer.read(vectors, cache, 0)),
+        "step": _fewest(arguments, lambda: step(1), 8),
+        "step of 8": _fewest(arguments, lambda: step(ROWS), 8),
+        "fine": _fewest(
+            arguments, lambda: fine.heads[2](fine.transformer.see(fine.embed(codes, 2), 512, lambda: None))
+        ),
+    }
+
+
+def _transformers(arguments: argparse.Namespace, dtype: Any) -> Parts:
+    import torch
+
+    from benchmarks.checkpoints import cast, random_bark
+
+    model = cast(random_bark(arguments.shape), dtype)
+    ids = torch.arange(CONTEXT)[None]
+    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
+
+    def step(rows: int) -> float:
+        past = model.coarse_acoustics(ids, use_cache=True).past_key_values
+        past.batch_repeat_interleave(rows)
+        token = torch.zeros(rows, 1, dtype=torch.int64)
+        return _fewest(arguments, lambda: model.coarse_acoustics(token, past_key_values=past, use_cache=True), 4)
+
+    return {
+        "read": _fewest(arguments, lambda: model.coarse_acoustics(ids, use_cache=True)),
+        "step": step(1),
+        "step of 8": step(ROWS),
+        "fine": _fewest(arguments, lambda: model.fine_acoustics(2, codes)),
+    }
+
+
+def _suno(arguments: argparse.Namespace) -> Parts:
+    import torch
+
+    from benchmarks.checkpoints import random_bark
+    from benchmarks.contenders import Suno
+
+    models = Suno(random_bark(arguments.shape), arguments.suno).models
+    ids = torch.arange(CONTEXT)[None]
+    _, past = models["coarse"](ids, use_cache=True)
+    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
+    step = _fewest(arguments, lambda: models["coarse"](ids[:, :1], use_cache=True, past_kv=past), 4)
+    return {
+        "read": _fewest(arguments, lambda: models["coarse"](ids, use_cache=True)),
+        "step": step,
+        "step of 8": ROWS * step,  # it knows no batches
+        "fine": _fewest(arguments, lambda: models["fine"](2, codes)),
+    }
+
+
+def _fewest(arguments: argparse.Namespace, deed: Callable[[], object], times: int = 1) -> float:
+    """Seconds of the quickest of `repeats * times` runs, after one that does not count."""
+    clock = process_time if arguments.threads == 1 else perf_counter
+    deed()
+    best = float("inf")
+    for _ in range(arguments.repeats * times):
+        began = clock()
+        deed()
+        best = min(best, clock() - began)
+    return best
+
+
+if __name__ == "__main__":
+    main()
