@@ -233,7 +233,7 @@ async def test_a_worker_that_never_starts_is_given_up(
     failed = await next_end(executor)
     assert isinstance(failed, Failed)
     assert (failed.job_id, failed.kind) == ("a", "Unavailable")
-    assert executor.health().fault == failed.message
+    assert executor.health().fault == "The speech worker does not start; the log above has the reason."
     assert len(pids(tmp_path)) == 3
     await executor.submit(speak("b"))
     assert await next_end(executor) == Failed("b", "Unavailable", failed.message)
@@ -243,7 +243,10 @@ async def test_a_worker_that_never_starts_is_given_up(
 async def test_a_worker_that_explains_itself_is_given_up_at_once(make: Make, tmp_path: Path) -> None:
     executor = make("explain")
     await executor.submit(speak("a"))
-    assert await next_end(executor) == Failed("a", "Unavailable", "The model is not there.")
+    failed = await next_end(executor)
+    assert isinstance(failed, Failed)
+    assert (failed.job_id, failed.kind) == ("a", "Unavailable")
+    assert "The model is not there." not in failed.message  # it may name a folder, and a member reads this
     assert executor.health().fault == "The model is not there."
     assert len(pids(tmp_path)) == 1
 
