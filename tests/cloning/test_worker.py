@@ -172,7 +172,10 @@ async def test_closing_in_mid_job(executor: SubprocessExecutor) -> None:
 async def test_models_that_are_missing_are_told(tmp_path: Path) -> None:
     executor = SubprocessExecutor([sys.executable, "-c", PROGRAM, '{"broken": 1}'], job_timeout=30)
     await executor.submit(speak("hello"))
-    assert await last_event(executor) == Failed("a", "Unavailable", "The model is missing.")
+    failed = await last_event(executor)
+    assert isinstance(failed, Failed)
+    assert failed.kind == "Unavailable"
+    assert executor.health().fault == "The model is missing."
     await executor.close()
 
 
