@@ -118,11 +118,16 @@ def _shown(character: str) -> str:
 
 
 def _without_markup(text: str) -> str:
+    """Until nothing is found: what one mark leaves behind can be another, as in `|*|`."""
+    while (stripped := _stripped_once(text)) != text:
+        text = stripped
+    return text
+
+
+def _stripped_once(text: str) -> str:
     text = _MARKERS.sub("", _LINE_START.sub("", text))
     text = _JOINING.sub(" ", _CLOSING.sub("", _OPENING.sub("", text)))
-    while (shorter := _LEFT_OVER.sub("", text)) != text:
-        text = shorter
-    return text
+    return _LEFT_OVER.sub("", text)
 
 
 def _too_long(length: int, limit: int) -> str:

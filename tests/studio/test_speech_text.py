@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from errors import InvalidInput
@@ -90,6 +90,7 @@ _PIECES = st.sampled_from([*_MARKUP.split(), "\n", "\n# ", "\n> ", " word ", "\u
 
 
 @given(st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=30).map("".join)))
+@example("|*|0")
 def test_what_is_spoken_is_one_clean_line(text: str) -> None:
     try:
         spoken = clean(text, NAMES, limit=1000)
