@@ -34,14 +34,15 @@ format: .venv/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md).
+# CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md). Of
+# resemblyzer only the weights are used: not its webrtcvad, which needs a compiler, nor its backport of typing.
 lock: .venv/.development
 	$(LOCK) --no-emit-package torchaudio requirements.in -o .venv/lock
 	(echo '# The complete lock, made by `make lock` from requirements.in; do not edit by hand.'; \
 	  grep -vE '^(#|nvidia-|cuda-|triton=)' .venv/lock) > requirements.txt
 	$(LOCK) requirements-dev.in -o .venv/lock
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
-	  grep -v '^#' .venv/lock) > requirements-dev.txt
+	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock) > requirements-dev.txt
 
 # The stand-in model in models/bundled, from its seed.
 bundled: setup
