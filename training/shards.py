@@ -1,0 +1,268 @@
+"""A store of clips for training: numbered shards that survive a kill, damage that is named, random access.
+
+A shard is two files: `PREFIX-00000.npz`, uncompressed, with the audio and the semantic tokens of its clips end to
+end, and `PREFIX-00000.jsonl`, a line a clip with everything else and a checksum. Both are written to a temporary name
+and renamed, the .npz last: a shard exists when its .npz does. Several processes may fill one folder, each under its
+own prefix. Knows nothing of who made the clips, nor of what is trained on them.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import Conflict, InvalidInput, Unavailable
+
+Split = Literal["train", "valid", "test"]
+
+_DIGITS = 5
+_LARGEST_TOKEN = np.iinfo(np.uint16).max
+_LOCAL_HEADER_BYTES = 30  # of a zip member, before its name and extra field
+_MAPPED_SHARDS = 256
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One utterance.
+
+    `key` is unique in its folder. `audio` is int16 (N,), or None in corpora of tokens only. `semantic` is uint16 (S,).
+    `facts` is anything JSON can hold: temperatures, durations, the parameters of a voice.
+    """
+
+    key: str
+    text: str
+    speaker: str
+    seed: int
+    sample_rate: int
+    audio: NDArray[np.int16] | None
+    semantic: NDArray[np.uint16]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def split_of(name: str, *, test: float = 0.04, valid: float = 0.04) -> Split:
+    """The split of a speaker or of a text: a pure function of its name, so that it never moves.
+
+    `test` and `valid` are shares of 1. A clip is held out when its speaker or its text is.
+    """
+    fraction = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") / 2**64
+    if fraction < test:
+        return "test"
+    return "valid" if fraction < test + valid else "train"
+
+
+class ShardWriter:
+    """Writes clips into `folder` under `prefix`; goes on behind the shards that are there.
+
+    Killed at any point, only the clips of the unfinished shard are lost. `keys` names the clips that are on the disk or
+    wait for their shard to be full.
+    """
+
+    def __init__(self, folder: Path, clips_per_shard: int, prefix: str = "clips") -> None:
+        if clips_per_shard < 1:
+            raise InvalidInput("A shard holds at least one clip; ask for one or more clips per shard.")
+        self._folder, self._size, self._prefix = folder, clips_per_shard, prefix
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [path for path in _shard_files(folder) if path.stem[: -_DIGITS - 1] == prefix]
+        self._number = 1 + max((int(path.stem[-_DIGITS:]) for path in written), default=-1)
+        self.keys = {record["key"] for path in written for record in _records(path)}
+        self._waiting: list[Clip] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def add(self, clip: Clip) -> None:
+        """Keep `clip`; it is on the disk once its shard is full, or after `close`.
+
+        Raises Conflict for a key that is there, InvalidInput for tokens that do not fit 16 bits, Unavailable when the
+        disk refuses.
+        """
+        if clip.key in self.keys:
+            raise Conflict(f"There is a clip {clip.key} already; give every clip a key of its own.")
+        if clip.semantic.size and not 0 <= int(clip.semantic.min()) <= int(clip.semantic.max()) <= _LARGEST_TOKEN:
+            raise InvalidInput(f"Clip {clip.key} has semantic tokens outside 0..{_LARGEST_TOKEN}; it cannot be kept.")
+        self.keys.add(clip.key)
+        self._waiting.append(clip)
+        if len(self._waiting) == self._size:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left as a smaller shard. More clips may follow, in a new shard."""
+        if self._waiting:
+            self._flush()
+
+    def _flush(self) -> None:
+        path = self._folder / f"{self._prefix}-{self._number:0{_DIGITS}d}.npz"
+        audio = [clip.audio for clip in self._waiting if clip.audio is not None]
+        arrays = {
+            "audio": np.concatenate(audio) if audio else np.empty(0, np.int16),
+            "semantic": np.concatenate([clip.semantic for clip in self._waiting]).astype(np.uint16),
+        }
+        lines = "".join(json.dumps(_record(clip), ensure_ascii=False) + "\n" for clip in self._waiting)
+        try:
+            _replace(path.with_suffix(".jsonl"), lines)
+            _replace(path, arrays)
+        except OSError as fault:
+            raise Unavailable(
+                f"{path.name} cannot be written; see that {self._folder} has space, then go on."
+            ) from fault
+        self._number += 1
+        self._waiting.clear()
+
+
+class Shards:
+    """The clips of a folder, by position; audio and tokens are read from the disk when they are asked for.
+
+    Positions go by the names of the shards, then by their lines. `keys`, `texts` and `speakers` are theirs, `lengths`
+    the numbers of semantic tokens. Raises InvalidInput when a manifest cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._places: list[tuple[Path, dict[str, Any], int, int]] = []
+        self.paths = _shard_files(folder)
+        for path in self.paths:
+            samples = tokens = 0
+            for record in _records(path):
+                self._places.append((path, record, samples, tokens))
+                samples += record["samples"] or 0
+                tokens += record["tokens"]
+        self.keys = [record["key"] for _, record, _, _ in self._places]
+        self.texts = [record["text"] for _, record, _, _ in self._places]
+        self.speakers = [record["speaker"] for _, record, _, _ in self._places]
+        self.lengths = np.array([record["tokens"] for _, record, _, _ in self._places], np.int64)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Clip:
+        path, record, samples, tokens = self._places[index]
+        arrays = _map(path)
+        audio = None
+        if record["samples"] is not None:
+            audio = np.array(arrays["audio"][samples : samples + record["samples"]])
+        semantic = np.array(arrays["semantic"][tokens : tokens + record["tokens"]])
+        fields = {name: record[name] for name in ("key", "text", "speaker", "seed", "sample_rate", "facts")}
+        return Clip(audio=audio, semantic=semantic, **fields)
+
+    def facts(self, index: int) -> Mapping[str, Any]:
+        """The facts of a clip, without reading the clip."""
+        facts: Mapping[str, Any] = self._places[index][1]["facts"]
+        return facts
+
+    def verify(self) -> None:
+        """Read everything and compare the checksums. Raises InvalidInput naming the first damaged shard."""
+        sizes: dict[Path, tuple[int, int]] = {}
+        for index, (path, record, samples, tokens) in enumerate(self._places):
+            clip = self[index]
+            if _checksum(_description(clip), clip) != record["checksum"]:
+                raise _damaged(path)
+            sizes[path] = (samples + (record["samples"] or 0), tokens + record["tokens"])
+        for path in self.paths:
+            arrays = _map(path)
+            if sizes.get(path) != (len(arrays["audio"]), len(arrays["semantic"])):
+                raise _damaged(path)
+
+
+def read_shards(folder: Path) -> Iterator[Clip]:
+    """The clips of `folder` in order. Raises InvalidInput naming a shard that cannot be read."""
+    shards = Shards(folder)
+    for index in range(len(shards)):
+        yield shards[index]
+
+
+def _shard_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*-{'[0-9]' * _DIGITS}.npz"))
+
+
+def _description(clip: Clip) -> dict[str, Any]:
+    """What the manifest says of a clip, beside its checksum."""
+    return {
+        "key": clip.key,
+        "text": clip.text,
+        "speaker": clip.speaker,
+        "seed": clip.seed,
+        "sample_rate": clip.sample_rate,
+        "samples": None if clip.audio is None else len(clip.audio),
+        "tokens": len(clip.semantic),
+        "facts": dict(clip.facts),
+    }
+
+
+def _record(clip: Clip) -> dict[str, Any]:
+    description = _description(clip)
+    return {**description, "checksum": _checksum(description, clip)}
+
+
+def _checksum(description: dict[str, Any], clip: Clip) -> str:
+    digest = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=8)
+    if clip.audio is not None:
+        digest.update(clip.audio.astype("<i2").tobytes())
+    digest.update(clip.semantic.astype("<u2").tobytes())
+    return digest.hexdigest()
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """The lines of the manifest of the shard at `path`."""
+    names = {"key", "text", "speaker", "seed", "sample_rate", "samples", "tokens", "facts", "checksum"}
+    try:
+        lines = path.with_suffix(".jsonl").read_text(encoding="utf-8").split("\n")
+        records = [json.loads(line) for line in lines if line]
+        whole = all(names == record.keys() for record in records)
+    except (OSError, ValueError, AttributeError) as fault:
+        raise _damaged(path) from fault
+    if not records or not whole:
+        raise _damaged(path)
+    return records
+
+
+@lru_cache(_MAPPED_SHARDS)
+def _map(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an uncompressed .npz, mapped: nothing is read before it is looked at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {info.filename.removesuffix(".npy"): _map_member(path, info) for info in archive.infolist()}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as fault:
+        raise _damaged(path) from fault
+
+
+def _map_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any]:
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise _damaged(path)
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL_HEADER_BYTES)
+        name, extra = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
+        file.seek(info.header_offset + _LOCAL_HEADER_BYTES + name + extra)
+        np.lib.format.read_magic(file)
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        if not shape[0]:
+            return np.empty(shape, kind)
+        return np.memmap(path, kind, "r", file.tell(), shape)
+
+
+def _damaged(path: Path) -> InvalidInput:
+    return InvalidInput(f"The shard {path.name} is damaged; remove it and its .jsonl, then make it anew.")
+
+
+def _replace(path: Path, content: str | dict[str, NDArray[Any]]) -> None:
+    """Write text or arrays to a temporary name, then rename, so that `path` is whole or not there."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        if isinstance(content, str):
+            file.write(content.encode("utf-8"))
+        else:
+            np.savez(file, allow_pickle=False, **content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
