@@ -1,0 +1,303 @@
+"""The training loop of every network here: warm-up and decay, checkpoints, resuming, gates, figures, curves.
+
+A run is a folder. `last.pt` holds everything that the next step depends on, so that a run which was stopped and
+continued ends with the same bits as one that was not; `best.safetensors` holds the weights with the lowest validation
+loss. Knows nothing of what is trained: that is the job's business.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Literal, Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from errors import BarkeepError, Cancelled
+from training.curves import Curves
+from training.states import RunningMean, read_state, write_state, write_weights
+
+TOKENS = "tokens"
+"""A figure of this name counts what a step has read: it is shown as a rate, and is no curve."""
+
+LOSS = "loss"
+"""The validation figure that decides which weights are the best."""
+
+_LINE_EVERY = 50
+"""Steps between two lines of progress, and between two points of the training curves."""
+
+
+class NotLearning(BarkeepError):
+    """A run is not learning what it must, so that it is not worth its time."""
+
+
+class Job(Protocol):
+    """One thing that is trained."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Everything that has parameters or buffers to keep. Parameters that need no gradient stay as they are."""
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """One batch's loss, and figures for the log (floats, or tensors of one number, which cost no waiting).
+
+        Everything random comes from `random` or from torch's default generators. Runs under autocast if the schedule's
+        precision is "bfloat16".
+        """
+
+    def validate(self) -> dict[str, float]:
+        """Figures on data that are not trained on; the module is in evaluation mode. "loss" is one of them."""
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """A gate, after every validation. Raises NotLearning with one sentence; nothing is saved then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast. The rate climbs to `learning_rate` over `warmup` steps, then falls along a cosine.
+
+    The rate is a function of the step and of `steps` alone. A run is extended by giving it more `steps`: it goes on
+    from its last checkpoint with the rate that the longer schedule has there, which is higher than where it stopped.
+    """
+
+    steps: int
+    warmup: int
+    learning_rate: float
+    final_rate: float = 0.05
+    """What is left of `learning_rate` at the end, as a share of it."""
+    weight_decay: float = 0.01
+    """On everything with two dimensions or more."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip_norm: float = 1.0
+    validate_every: int = 500
+    save_every: int = 500
+    patience: int | None = None
+    """The run ends after so many validations without a better loss."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+    ema: float | None = None
+    """If given, a running mean of the weights with this decay is kept; it is what is validated, and the best kept."""
+
+    def rate(self, step: int) -> float:
+        """The learning rate of step 0, 1, 2, ..."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        along = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        return self.learning_rate * (self.final_rate + (1 - self.final_rate) * 0.5 * (1 + math.cos(math.pi * along)))
+
+
+def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -> Path:
+    """Train, or go on training, until the schedule ends; returns the file with the best weights.
+
+    Raises NotLearning when a gate closes or a loss is not a number, Cancelled after SIGINT or SIGTERM (what was done is
+    saved, and the same call goes on from there), Unavailable if `last.pt` is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _Stop() as stop:
+        return _Run(job, schedule, folder, device).go(stop)
+
+
+class _Run:
+    """One run from where its folder says it is."""
+
+    def __init__(self, job: Job, schedule: Schedule, folder: Path, device: torch.device) -> None:
+        self._job = job
+        self._schedule = schedule
+        self._device = device
+        self._last, self._best = folder / "last.pt", folder / "best.safetensors"
+        job.module.to(device)
+        torch.manual_seed(schedule.seed)
+        self._optimizer = _optimizer(job.module, schedule)
+        self._mean = None if schedule.ema is None else RunningMean(job.module, schedule.ema)
+        self._step = 0
+        self._lowest = math.inf
+        self._waited = 0
+        """Validations since the lowest loss."""
+        if self._last.is_file():
+            self._resume()
+        self._curves = Curves(folder, self._step)
+        self._meter = _Meter()
+
+    def go(self, stop: "_Stop") -> Path:
+        while self._step < self._schedule.steps and not self._patience_is_over:
+            self._advance()
+            validate, save = self._due(self._schedule.validate_every), self._due(self._schedule.save_every)
+            if self._due(_LINE_EVERY) or validate or save or stop.asked:
+                self._report()
+            if validate:
+                self._validate()
+            if save or stop.asked or self._patience_is_over:
+                self._save()
+            if stop.asked:
+                raise Cancelled(f"Stopped and saved at step {self._step}. The same command goes on from here.")
+        self._curves.draw()
+        return self._best
+
+    @property
+    def _patience_is_over(self) -> bool:
+        return self._schedule.patience is not None and self._waited >= self._schedule.patience
+
+    def _due(self, every: int) -> bool:
+        return self._step % every == 0 or self._step == self._schedule.steps
+
+    def _advance(self) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._schedule.rate(self._step)
+        random = np.random.default_rng((self._schedule.seed, self._step))  # a resumed step draws what it would have
+        self._job.module.train()
+        with self._autocast():
+            loss, figures = self._job.loss(random)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
+        nn.utils.clip_grad_norm_(self._job.module.parameters(), self._schedule.clip_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if self._mean is not None:
+            self._mean.follow(self._job.module)
+        self._step += 1
+        self._meter.add({LOSS: loss.detach(), **figures})
+
+    def _report(self) -> None:
+        figures, tokens_per_second, steps_per_second = self._meter.read()
+        if not math.isfinite(figures[LOSS]):
+            raise NotLearning(
+                f"The loss is not a number any more near step {self._step}. Lower the learning rate; nothing of the "
+                "steps since the last checkpoint was saved."
+            )
+        self._curves.add(self._step, "train", figures)
+        left = (self._schedule.steps - self._step) / steps_per_second
+        tokens = f", {tokens_per_second:,.0f} tokens/s" if tokens_per_second else ""
+        print(
+            f"step {self._step}/{self._schedule.steps}  {_written(figures)}  "
+            f"{steps_per_second:.2f} steps/s{tokens}, {_clock(left)} left",
+            flush=True,
+        )
+
+    def _validate(self) -> None:
+        started = time.monotonic()
+        self._job.module.eval()
+        weights = self._mean.lent_to(self._job.module) if self._mean is not None else nullcontext()
+        with torch.random.fork_rng(self._cuda), torch.no_grad(), weights, self._autocast():
+            figures = self._job.validate()
+            self._curves.add(self._step, "valid", figures)
+            print(f"step {self._step}/{self._schedule.steps}  validation: {_written(figures)}", flush=True)
+            self._job.check(self._step, figures)
+            if figures[LOSS] < self._lowest:
+                self._lowest, self._waited = figures[LOSS], 0
+                write_weights(self._best, self._job.module)
+            else:
+                self._waited += 1
+        self._meter.pause(time.monotonic() - started)
+
+    def _save(self) -> None:
+        write_state(
+            self._last,
+            {
+                "step": self._step,
+                "lowest": self._lowest,
+                "waited": self._waited,
+                "module": self._job.module.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "mean": None if self._mean is None else self._mean.weights,
+                "random": torch.get_rng_state(),
+                "cuda": [torch.cuda.get_rng_state(device) for device in self._cuda],
+            },
+        )
+        self._curves.draw_if_old()
+
+    def _resume(self) -> None:
+        state = read_state(self._last)
+        self._step, self._lowest, self._waited = state["step"], state["lowest"], state["waited"]
+        self._job.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._mean is not None and state["mean"] is not None:
+            self._mean.load(state["mean"])
+        torch.set_rng_state(state["random"])
+        for device, generator in zip(self._cuda, state["cuda"], strict=False):
+            torch.cuda.set_rng_state(generator, device)
+        print(f"continuing from step {self._step}", flush=True)
+
+    @property
+    def _cuda(self) -> list[torch.device]:
+        return [self._device] if self._device.type == "cuda" else []
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._schedule.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+
+class _Meter:
+    """The means of the figures since they were last read, and how fast it went."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float | Tensor] = {}
+        self._steps = 0
+        self._since = time.monotonic()
+
+    def add(self, figures: Mapping[str, float | Tensor]) -> None:
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps += 1
+
+    def pause(self, seconds: float) -> None:
+        """Leave these seconds out."""
+        self._since += seconds
+
+    def read(self) -> tuple[dict[str, float], float, float]:
+        """The means, tokens per second (0 if they are not counted), steps per second; then it begins anew."""
+        sums = {name: float(value) for name, value in self._sums.items()}
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        tokens = sums.pop(TOKENS, 0.0)
+        means = {name: value / self._steps for name, value in sums.items()}
+        rates = tokens / seconds, self._steps / seconds
+        self._sums, self._steps, self._since = {}, 0, time.monotonic()
+        return means, *rates
+
+
+class _Stop:
+    """Whether somebody asked the process to end (Ctrl-C, SIGTERM), noticed only inside `with`."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in self._SIGNALS:
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def _optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
+    """AdamW; gains, biases and other vectors are not decayed."""
+    learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, fused=True)
+
+
+def _written(figures: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.4g}" for name, value in figures.items())
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"

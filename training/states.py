@@ -1,0 +1,84 @@
+"""What a training run keeps on disk and beside its weights: checkpoints, weight files, the running mean of weights.
+
+Files are written beside their names and renamed, and read without running code. Knows nothing of steps or losses.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cloning.checkpoints import read_file
+from cloning.files import write_fault
+from errors import Unavailable
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors, numbers and containers of them to a torch file, all or nothing. Raises Unavailable."""
+    with _replacing(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `write_state` wrote, on the CPU. Raises Unavailable if it is damaged or holds anything else."""
+    state = read_file(path)
+    if not isinstance(state, dict):
+        raise Unavailable(f"The checkpoint {path} is not one of a training run; delete it to begin anew.")
+    return state
+
+
+def write_weights(path: Path, module: nn.Module) -> None:
+    """Write a module's state to a safetensors file, all or nothing; tied weights under each name. Unavailable."""
+    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
+    with _replacing(path) as temporary:
+        save_file(weights, temporary)
+
+
+class RunningMean:
+    """An exponential mean of a module's state. Only floating numbers are averaged; others are those of the moment."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        self._decay = decay
+
+    @torch.no_grad()
+    def follow(self, module: nn.Module) -> None:
+        """Take in the weights of one more step."""
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                self.weights[name].lerp_(tensor, 1 - self._decay)
+            else:
+                self.weights[name].copy_(tensor)
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from weights that were kept."""
+        for name, tensor in weights.items():
+            self.weights[name].copy_(tensor)
+
+    @contextmanager
+    def lent_to(self, module: nn.Module) -> Iterator[None]:
+        """Inside, the module has the mean; afterwards its own weights again, to the bit."""
+        own = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        module.load_state_dict(self.weights)
+        try:
+            yield
+        finally:
+            module.load_state_dict(own)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A name to write to, which takes the place of `path` if all went well."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as fault:
+        raise write_fault(path, fault) from fault
+    finally:
+        temporary.unlink(missing_ok=True)
