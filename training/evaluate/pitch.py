@@ -1,0 +1,30 @@
+"""How high a voice speaks, and whether clones follow their references in that. Knows nothing of words or timbre."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cloning.audio import Recording, Samples, resample
+from cloning.world import FRAME_SECONDS, pitch
+
+SAMPLE_RATE = 16_000
+_LEAST_VOICED_SECONDS = 0.2
+
+
+def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
+    """The median of ln(F0 in hertz) over voiced frames of float32 (N,); None if hardly anything is voiced."""
+    f0 = pitch(resample(Recording(samples, sample_rate), SAMPLE_RATE))
+    voiced = f0[f0 > 0]
+    if voiced.size * FRAME_SECONDS < _LEAST_VOICED_SECONDS:
+        return None
+    return float(np.median(np.log(voiced)))
+
+
+def correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Pearson's correlation of (reference, clone) over voices; None for fewer than three or for no variation."""
+    if len(pairs) < 3:
+        return None
+    one, other = np.asarray(pairs, np.float64).T
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
