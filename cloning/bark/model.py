@@ -114,15 +114,31 @@ class Transformer:
 
         `tick` is called before every layer, since one pass of a large model lasts seconds on a CPU.
         """
-        x = x + self.positions[: x.shape[0]]
+        return self.see_together(x[None], [first], tick)[0]
+
+    def see_together(self, x: Tensor, firsts: Sequence[int], tick: Callable[[], None]) -> list[Tensor]:
+        """Windows of the same length, (windows, T, width), each as `see` alone would: they share reading the weights."""
+        windows, length, width = x.shape
+        x = (x + self.positions[:length]).view(windows * length, width)
         for number, layer in enumerate(self._layers):
             tick()
-            queries, keys, values = self._project(layer, x)
-            if number == len(self._layers) - 1:
-                x, queries = x[first:], queries[:, first:]
-            attended = functional.scaled_dot_product_attention(queries[None], keys[None], values[None])
-            x = layer.finish(x, _merged(attended[0]))
-        return self._last(x)
+            projected = layer.projection(layer.norm_1(x)).view(windows, length, 3, self.shape.heads, -1)
+            queries, keys, values = projected.permute(2, 0, 3, 1, 4)  # each (windows, H, T, D)
+            if number < len(self._layers) - 1:
+                attended = functional.scaled_dot_product_attention(queries, keys, values)
+                x = layer.finish(x, attended.transpose(1, 2).reshape(windows * length, width))
+                continue
+            x = torch.cat([window[first:] for window, first in zip(x.split(length), firsts, strict=True)])
+            spoken = [
+                _merged(
+                    functional.scaled_dot_product_attention(
+                        queries[i : i + 1, :, first:], keys[i : i + 1], values[i : i + 1]
+                    )[0]
+                )
+                for i, first in enumerate(firsts)
+            ]
+            x = layer.finish(x, torch.cat(spoken))
+        return list(self._last(x).split([length - first for first in firsts]))
 
     def _project(self, layer: Layer, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(T, width) -> queries, keys and values, each (H, T, D)."""
