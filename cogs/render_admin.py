@@ -153,10 +153,8 @@ def render_defaults_question(fresh: GuildSettings) -> discord.Embed:
 def render_purge_question(older_than_days: int | None, member_id: int | None) -> discord.Embed:
     """What a purge would delete: jobs older than some days, or all of one member's data."""
     if member_id is None:
-        what = (
-            f"All finished jobs of this server that are older than {older_than_days} days, with their texts and "
-            "undelivered recordings. Voices stay."
-        )
+        age = f" that are older than {count(older_than_days, 'day')}" if older_than_days else ""
+        what = f"All finished jobs of this server{age}, with their texts and undelivered recordings. Voices stay."
     else:
         what = (
             f"Everything that <@{member_id}> keeps here: their voices and those in which they are heard, clips, "

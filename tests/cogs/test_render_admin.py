@@ -138,6 +138,8 @@ def test_the_worker_in_words(health: Health, words: str) -> None:
 
 def test_a_purge_is_described_and_counted() -> None:
     assert "older than 30 days" in (render_purge_question(30, None).description or "")
+    assert "older than 1 day," in (render_purge_question(1, None).description or "")
+    assert "All finished jobs of this server, with" in (render_purge_question(0, None).description or "")
     assert "<@10>" in (render_purge_question(None, 10).description or "")
     assert render_purged(Erased(0, 5), None) == "Done: 5 jobs deleted."
     assert render_purged(Erased(2, 1), 10) == "Done: 2 voices and 1 job of <@10> deleted."
