@@ -1,0 +1,116 @@
+"""The bundled EnCodec: its shape, how its weights begin, and the whole model out of its three trained parts.
+
+It is transformers' EncodecModel, so that it is exported and loaded as `suno/bark`'s codec is; the codebooks are the
+teacher's. Knows nothing of losses.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cloning.checkpoints import load_into, load_state
+from cloning.libraries import transformers
+from training.bundled.spectra import HOP, SAMPLE_RATE
+from training.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
+
+TEACHER, DECODER, ENCODER = "teacher", "decoder", "encoder"
+"""The runs' folders in the codec's folder; each has its best.safetensors."""
+
+RATIOS = (2, 4, 5, 8)
+"""Upsampling, from frames to samples. The wide layers run at low rates, which is what makes it fast on a CPU."""
+
+_BITS = CODEBOOK_SIZE.bit_length() - 1
+_OUTPUT_LEVEL = 0.1
+"""Standard deviation of speech, full scale 1."""
+
+
+def codec_config() -> transformers.EncodecConfig:
+    """16 kHz mono, 50 frames/s, 8 books of 512, not causal: nothing is streamed into it."""
+    frame_rate = SAMPLE_RATE / HOP
+    return transformers.EncodecConfig(
+        sampling_rate=SAMPLE_RATE,
+        audio_channels=1,
+        normalize=False,
+        target_bandwidths=[books * _BITS * frame_rate / 1000 for books in (2, BOOKS)],
+        upsampling_ratios=list(RATIOS),
+        num_filters=24,
+        num_residual_layers=2,
+        dilation_growth_rate=3,
+        num_lstm_layers=1,
+        hidden_size=LATENT,
+        codebook_size=CODEBOOK_SIZE,
+        use_causal_conv=False,
+        use_conv_shortcut=False,
+    )
+
+
+def new_encoder(example: Tensor) -> nn.Module:
+    """A SEANet encoder, float (B, 1, T * HOP) -> (B, LATENT, T), whose layers have unit variance on `example`."""
+    encoder: nn.Module = transformers.EncodecModel(codec_config()).encoder
+    _unit_variance(encoder, example)
+    return encoder
+
+
+def new_decoder(example: Tensor) -> nn.Module:
+    """A SEANet decoder, float (B, LATENT, T) -> (B, 1, T * HOP), whose layers have unit variance on `example`.
+
+    Only its output begins at the level of speech.
+    """
+    decoder: nn.Module = transformers.EncodecModel(codec_config()).decoder
+    _unit_variance(decoder, example)
+    last = [module for module in decoder.modules() if isinstance(module, nn.Conv1d)][-1]
+    with torch.no_grad():
+        _gain(last).mul_(_OUTPUT_LEVEL)
+    return decoder
+
+
+def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transformers.EncodecModel:
+    """The whole codec, on the CPU, ready to use. Parts are copied."""
+    codec = transformers.EncodecModel(codec_config())
+    codec.encoder.load_state_dict(encoder.state_dict())
+    codec.decoder.load_state_dict(decoder.state_dict())
+    for book, embed in enumerate(teacher.quantizer.embed):
+        codebook = codec.quantizer.get_submodule(f"layers.{book}.codebook")
+        codebook.get_buffer("embed").copy_(embed)
+        codebook.get_buffer("embed_avg").copy_(embed)
+        codebook.get_buffer("cluster_size").fill_(1.0)
+    nn.Module.eval(codec)
+    return codec
+
+
+def load_codec(folder: Path) -> transformers.EncodecModel:
+    """The codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
+    teacher = load_teacher(folder / TEACHER / "best.safetensors", torch.device("cpu"))
+    codec = transformers.EncodecModel(codec_config())
+    for name, part in ((ENCODER, codec.encoder), (DECODER, codec.decoder)):
+        weights = folder / name / "best.safetensors"
+        load_into(part, load_state(weights), weights)
+    return assemble(teacher, codec.encoder, codec.decoder)
+
+
+@torch.no_grad()
+def _unit_variance(module: nn.Module, example: Tensor) -> None:
+    """Scale the convolutions, in the order of the data's way, so that each gives unit variance on `example`.
+
+    Without it the latents of a SEANet collapse, or its output stays silent for thousands of steps.
+    """
+
+    def scale(convolution: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        deviation = output.std().clamp(min=1e-6)
+        _gain(convolution).div_(deviation)
+        if isinstance(convolution.bias, Tensor):
+            convolution.bias.zero_()
+        return output / deviation
+
+    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv1d | nn.ConvTranspose1d)]
+    hooks = [convolution.register_forward_hook(scale) for convolution in convolutions]
+    module(example)
+    for hook in hooks:
+        hook.remove()
+
+
+def _gain(convolution: nn.Module) -> Tensor:
+    """What weight norm multiplies each channel's direction by."""
+    gain = convolution.get_parameter("parametrizations.weight.original0")
+    return gain.data

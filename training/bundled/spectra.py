@@ -1,0 +1,124 @@
+"""What speech looks like to the codec's teacher and to the losses: mel spectra of 16 kHz samples.
+
+Everything here is float32, whatever autocast says: logarithms of small sums of squares need it. Knows nothing of codes
+or of training.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cloning.libraries import transformers
+
+SAMPLE_RATE = 16_000
+"""Samples per second of the bundled codec."""
+HOP = 320
+"""Samples per frame: 50 frames a second."""
+
+FLOOR = 5e-4
+"""Added to amplitudes before the logarithm; about the noise of a quiet room at speech level 0.1."""
+
+_TINY_POWER = 1e-9
+
+
+def mel_filters(window: int, bands: int) -> Tensor:
+    """Float32 (bands, window // 2 + 1): triangular filters on Slaney's mel scale, each of unit area in Hz."""
+    filters = transformers.audio_utils.mel_filter_bank(
+        num_frequency_bins=window // 2 + 1,
+        num_mel_filters=bands,
+        min_frequency=0.0,
+        max_frequency=SAMPLE_RATE / 2,
+        sampling_rate=SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return torch.from_numpy(filters.T).float().contiguous()
+
+
+class FrameMel(nn.Module):
+    """Log mel amplitudes, `PER_FRAME` spectra to a codec frame, scaled to about -2..2 for speech."""
+
+    BANDS = 100
+    PER_FRAME = 2
+    CHANNELS = BANDS * PER_FRAME
+    WINDOW = 1024
+
+    _CENTRE, _SCALE = -4.0, 2.0
+    _REACH = (WINDOW - HOP // PER_FRAME) // 2
+    """Samples that the first window begins before its own hop, and the last one ends behind."""
+
+    MARGIN = -(-_REACH // HOP)
+    """Frames at either end that know of samples outside."""
+
+    filters: Tensor
+    window: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("filters", mel_filters(self.WINDOW, self.BANDS), persistent=False)
+        self.register_buffer("window", torch.hann_window(self.WINDOW), persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Float (B, T * HOP) -> float32 (B, CHANNELS, T). Needs two frames or more."""
+        with torch.autocast(samples.device.type, enabled=False):
+            padded = functional.pad(samples.float()[:, None], (self._REACH, self._REACH), mode="reflect")[:, 0]
+            spectrum = torch.stft(
+                padded,
+                self.WINDOW,
+                HOP // self.PER_FRAME,
+                window=self.window,
+                center=False,
+                return_complex=True,
+            )
+            amplitude = self.filters @ (spectrum.real.square() + spectrum.imag.square() + _TINY_POWER).sqrt()
+            scaled = ((amplitude + FLOOR).log() - self._CENTRE) / self._SCALE  # (B, BANDS, T * PER_FRAME)
+        batch, frames = len(samples), samples.shape[1] // HOP
+        halves = scaled.view(batch, self.BANDS, frames, self.PER_FRAME)
+        return halves.permute(0, 3, 1, 2).reshape(batch, self.CHANNELS, frames)
+
+    @classmethod
+    def decibels(cls, difference: Tensor) -> float:
+        """A mean difference of two such spectra, in dB."""
+        return float(difference) * cls._SCALE * 20 / torch.log(torch.tensor(10.0)).item()
+
+
+class SpectralLoss(nn.Module):
+    """How far samples sound from others: log mel and linear amplitude differences over several window lengths.
+
+    The sum of the two terms of Yamamoto et al. 2020 (Parallel WaveGAN, eq. 4-6), with mel bands in place of bins, and
+    the mean over the windows. Blind to phase, as the teacher's codes are.
+    """
+
+    RESOLUTIONS = ((1024, 80), (512, 64), (256, 32), (128, 16))
+    """Window length in samples, mel bands; windows move by a quarter."""
+
+    def __init__(self, resolutions: Sequence[tuple[int, int]] = RESOLUTIONS) -> None:
+        super().__init__()
+        self._windows = [window for window, _ in resolutions]
+        for window, bands in resolutions:
+            self.register_buffer(f"filters_{window}", mel_filters(window, bands), persistent=False)
+            self.register_buffer(f"window_{window}", torch.hann_window(window), persistent=False)
+
+    def forward(self, samples: Tensor, target: Tensor) -> Tensor:
+        """Float (B, N) twice -> one number, differentiable in `samples`."""
+        with torch.autocast(samples.device.type, enabled=False):
+            losses = [self._at(window, samples.float(), target.float()) for window in self._windows]
+        return torch.stack(losses).mean()
+
+    def _at(self, window: int, samples: Tensor, target: Tensor) -> Tensor:
+        ours = self._amplitudes(window, samples)
+        with torch.no_grad():
+            theirs = self._amplitudes(window, target)
+        logarithmic = ((ours + FLOOR).log() - (theirs + FLOOR).log()).abs().mean()
+        linear = (ours - theirs).norm() / (theirs.norm() + 1e-3)
+        total: Tensor = logarithmic + linear
+        return total
+
+    def _amplitudes(self, window: int, samples: Tensor) -> Tensor:
+        shape: Tensor = getattr(self, f"window_{window}")
+        filters: Tensor = getattr(self, f"filters_{window}")
+        spectrum = torch.stft(samples, window, window // 4, window=shape, return_complex=True)
+        amplitudes: Tensor = filters @ (spectrum.real.square() + spectrum.imag.square() + _TINY_POWER).sqrt()
+        return amplitudes
