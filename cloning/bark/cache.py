@@ -30,6 +30,16 @@ class KeyValueCache:
             self.keys[layer, slot, :, position] = keys[row]
             self.values[layer, slot, :, position] = values[row]
 
+    def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Put row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""
+        slots = torch.arange(positions.shape[0], device=positions.device)
+        self.keys[layer][slots, :, positions] = keys
+        self.values[layer][slots, :, positions] = values
+
+    def first(self, layer: int, slots: int, length: int) -> tuple[Tensor, Tensor]:
+        """The keys and the values of the first slots, each (slots, heads, length, head width); nothing is copied."""
+        return self.keys[layer, :slots, :, :length], self.values[layer, :slots, :, :length]
+
 
 def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """On a CPU, memory that the system gives when it is first written: slots that nobody needs cost nothing."""

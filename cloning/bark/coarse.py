@@ -5,6 +5,7 @@ has come to and the last coarse tokens. While neither has moved, that is what th
 again. Knows nothing of batches.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ STAGE = "coarse tokens"
 
 
 class CoarseModel:
-    """The model and what it takes to ask it."""
+    """The model and what it takes to ask it. Implements `cloning.bark.batch.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
         self.spec = spec
@@ -32,15 +33,19 @@ class CoarseModel:
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
         said = module.lm_head.weight.detach()[spec.semantic_vocab :]
-        self.heads = [Linear(book) for book in said.split(spec.codebook_size)[: spec.coarse_books]]
+        self.heads: Sequence[Linear] = [Linear(book) for book in said.split(spec.codebook_size)[: spec.coarse_books]]
         """One for each book, which says its tokens only."""
+        self.offsets: Sequence[int] = [
+            spec.semantic_vocab + book * spec.codebook_size for book in range(spec.coarse_books)
+        ]
+        self.vocabulary = spec.codebook_size
+        self.end: int | None = None
         module.lm_head.weight = None
         self.transformer = Transformer(module)
 
     def flat(self, codes: Tokens) -> list[int]:
         """Codes (books, T) as ids of this model's vocabulary, the books taking turns."""
-        offsets = self.spec.semantic_vocab + self.spec.codebook_size * np.arange(self.spec.coarse_books)
-        ids: list[int] = (codes + offsets[:, None]).T.ravel().tolist()
+        ids: list[int] = (codes + np.array(self.offsets)[:, None]).T.ravel().tolist()
         return ids
 
 
@@ -51,8 +56,9 @@ class CoarseRow:
         self, model: CoarseModel, semantic: list[int], history: VoicePrompt | None, sampler: Sampler, watch: Watch
     ) -> None:
         spec = model.spec
+        self.sampler = sampler
+        self.min_eos_p = 0.0
         self._model = model
-        self._sampler = sampler
         self._watch = watch
         self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens for a semantic one
         self._most_semantic = int(model.recipe.coarse_history / self._ratio)
@@ -65,9 +71,9 @@ class CoarseRow:
         """Where the semantic and the coarse tokens begin that the cache holds."""
 
     @property
-    def head(self) -> int:
-        """The book whose turn it is."""
-        return self._done % self._model.spec.coarse_books
+    def missing(self) -> int:
+        """How many tokens there are yet to come; the semantic ones say it."""
+        return self._total - self._done
 
     @property
     def codes(self) -> Tokens:
@@ -81,26 +87,26 @@ class CoarseRow:
         """Report progress. Raises Cancelled."""
         self._watch.report(STAGE, self._done / self._total)
 
-    def context(self) -> Tensor | None:
+    def turn(self, ahead: int) -> int:
+        """The book whose turn it is."""
+        return (self._done + ahead) % self._model.spec.coarse_books
+
+    def reads(self, ahead: int) -> bool:
         """At the beginning of a window, unless the cache still holds what it is given."""
-        if self._held is not None and self._done % self._model.recipe.coarse_window:
-            return None
-        begins = self._begin()
-        return None if begins == self._held else self._given(*begins)
+        if (self._done + ahead) % self._model.recipe.coarse_window:
+            return False
+        return self._begin(ahead) != self._held
 
-    def last(self) -> Tensor:
-        """The vector of the token before."""
-        return self._model.embeddings[self._coarse[-1]]
+    def context(self) -> Tensor:
+        """The semantic tokens around the place it has come to, and the last coarse ones."""
+        self._held = self._begin(0)
+        return self._given(*self._held)
 
-    def take(self, logits: Tensor) -> bool:
-        """Draw from the active book."""
-        if not self._done % self._model.recipe.coarse_window:
-            self._held = self._begin()
-        spec = self._model.spec
-        drawn = int(self._sampler.draw(self._sampler.probabilities(logits)[None]))
-        self._coarse.append(spec.semantic_vocab + self.head * spec.codebook_size + drawn)
+    def take(self, token: int) -> bool:
+        """Of the book whose turn it was."""
+        self._coarse.append(self._model.offsets[self.turn(0)] + token)
         self._done += 1
-        return self._done == self._total
+        return not self.missing
 
     def _histories(self, voice: VoicePrompt | None) -> tuple[list[int], list[int]]:
         """The voice's semantic and coarse tokens that are used, equally long in time."""
@@ -111,10 +117,11 @@ class CoarseRow:
         # Suno leaves the last frame out, "for time alignment (sounds better)".
         return semantic[-used:], coarse[-round(used * self._ratio) :][: -self._model.spec.coarse_books]
 
-    def _begin(self) -> tuple[int, int]:
+    def _begin(self, ahead: int) -> tuple[int, int]:
         """Where what the model is given begins, in the semantic and in the coarse tokens."""
-        place = self._before_semantic + round(self._done / self._ratio)
-        return max(0, place - self._most_semantic), max(0, len(self._coarse) - self._model.recipe.coarse_history)
+        place = self._before_semantic + round((self._done + ahead) / self._ratio)
+        coarse = len(self._coarse) + ahead
+        return max(0, place - self._most_semantic), max(0, coarse - self._model.recipe.coarse_history)
 
     def _given(self, semantic_begin: int, coarse_begin: int) -> Tensor:
         recipe = self._model.recipe

@@ -1,39 +1,51 @@
 """A causal model that generates for many rows at once, each with its own context, length and draws.
 
-Continuous batching: a row that is done leaves, a new one enters between two steps, and nobody starts anew. What a row
-reads and draws is its own affair (`semantic`, `coarse`); who may enter is the scheduler's.
+Continuous batching: a row that is done leaves, a new one enters between two steps, and nobody starts anew. On a GPU the
+host does not wait for every token: it looks at them every few steps, and rows that had ended by then have gone too far;
+what they drew too much is cut off and given back to their generators, so that the result is the same. What a row reads
+is its own affair (`semantic`, `coarse`); who may enter is the scheduler's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from cloning.bark.cache import KeyValueCache
-from cloning.bark.linear import Linear
-from cloning.bark.model import Transformer
+from cloning.bark.batch import Batch, CausalModel, Place
+from cloning.bark.captured import CapturedBatch
+from cloning.bark.sampling import Sampler
+
+STRIDE = 8
+"""How many steps the host lets a GPU make before it looks. A cancelled row leaves at the next step all the same."""
 
 
 class Row(Protocol):
-    """One sequence that is generated."""
+    """One sequence that is generated. `ahead` counts tokens that are drawn, but have not been taken yet."""
+
+    sampler: Sampler
+    min_eos_p: float
+    """The speech ends when its end is at least this likely; 0 switches that off."""
 
     @property
-    def head(self) -> int:
-        """Which of the model's heads says the next token."""
+    def missing(self) -> int:
+        """How many more tokens it takes at most."""
 
     def check(self) -> None:
         """Called at least once a step. Raises Cancelled if nobody wants the row any more."""
 
-    def context(self) -> Tensor | None:
-        """Vectors (T, width) to read anew before the next token; None: go on from the last one."""
+    def turn(self, ahead: int) -> int:
+        """Which of the model's heads says the token after those."""
 
-    def last(self) -> Tensor:
-        """The vector (width,) of the token that was taken last."""
+    def reads(self, ahead: int) -> bool:
+        """Whether a context is to be read before that token; otherwise it goes on from the last one."""
 
-    def take(self, logits: Tensor) -> bool:
-        """Draw the next token from the head's logits (vocabulary,). Returns whether the row is done."""
+    def context(self) -> Tensor:
+        """Vectors (T, width) to read; asked for when all tokens have been taken."""
+
+    def take(self, token: int) -> bool:
+        """The next token, or END. Returns whether the row is done."""
 
 
 R = TypeVar("R", bound=Row)
@@ -45,71 +57,106 @@ class _Seat(Generic[R]):
     slot: int
     length: int = 0
     """How many positions the cache holds."""
+    ahead: int = 0
+    undo: list[Tensor] = field(default_factory=list)
+    """What state the generator was in before each of the tokens ahead was drawn, where some may be drawn in vain."""
 
 
 class Decoder(Generic[R]):
-    """A causal model, its heads, and room for `slots` rows."""
+    """A causal model and room for `slots` rows. `stride` None: STRIDE on a GPU; a CPU is looked at after every step."""
 
-    def __init__(self, model: Transformer, heads: Sequence[Linear], slots: int) -> None:
-        self._model = model
-        self._heads = heads
-        self._cache = KeyValueCache(model.shape, slots, model.dtype, model.device)
+    def __init__(
+        self, model: CausalModel, slots: int, *, stride: int | None = None, kind: type[Batch] | None = None
+    ) -> None:
+        on_cpu = model.transformer.device.type == "cpu"
+        self._batch = (kind or (Batch if on_cpu else CapturedBatch))(model, slots)
+        self._stride = stride or (1 if on_cpu else STRIDE)
         self._free = list(range(slots))
         self._seats: list[_Seat[R]] = []
+        self._flight: list[tuple[list[_Seat[R]], Tensor]] = []
+        """The tokens ahead, in the order in which they were drawn, and whose they are."""
 
     def add(self, row: R) -> None:
         """Let a row in. There must be a free slot."""
-        self._seats.append(_Seat(row, self._free.pop()))
+        slot = min(self._free)
+        self._free.remove(slot)
+        self._batch.draws.enter(slot, row.sampler, row.min_eos_p)
+        self._seats.append(_Seat(row, slot))
 
     def step(self) -> list[tuple[R, Exception | None]]:
         """One more token for every row, but for those that wait to read: one reads at a time, for that takes long.
 
         Returns the rows that have left: done, or with the exception that ended them.
         """
-        left: list[tuple[R, Exception | None]] = []
-        reading: tuple[_Seat[R], Tensor] | None = None
-        going: list[_Seat[R]] = []
-        for seat in self._seats:
-            if (fault := _fault_of(seat.row)) is not None:
-                left.append((seat.row, fault))
-            elif (context := seat.row.context()) is None:
-                going.append(seat)
-            elif reading is None:
-                reading = seat, context
-        if reading is not None:
-            left += [(row, None) for row in self._read(*reading)]
+        left = self._leave_with_faults()
+        if any(seat.ahead and seat.row.reads(seat.ahead) for seat in self._seats):
+            left += self._look()
+        reading = [seat for seat in self._seats if seat.row.reads(seat.ahead)]
+        going = [seat for seat in self._seats if seat not in reading]
+        if reading:
+            self._read(reading[0])
         if going:
-            left += [(row, None) for row in self._step(going)]
-        gone = {id(row) for row, _ in left}
-        self._leave([seat for seat in self._seats if id(seat.row) in gone])
+            self._step(going)
+        if any(seat.ahead >= min(self._stride, seat.row.missing) for seat in self._seats):
+            left += self._look()
         return left
 
     def clear(self) -> None:
         """Put everybody out."""
-        self._leave(list(self._seats))
+        self._flight.clear()
+        for seat in list(self._seats):
+            self._leave(seat)
 
-    def _read(self, seat: _Seat[R], context: Tensor) -> list[R]:
-        hidden = self._model.read(context, self._cache, seat.slot)
+    def _leave_with_faults(self) -> list[tuple[R, Exception | None]]:
+        left: list[tuple[R, Exception | None]] = []
+        for seat in list(self._seats):
+            if (fault := _fault_of(seat.row)) is not None:
+                self._leave(seat)
+                left.append((seat.row, fault))
+        return left
+
+    def _read(self, seat: _Seat[R]) -> None:
+        context = seat.row.context()
         seat.length = context.shape[0]
-        return self._take([seat], hidden)
+        turn = seat.row.turn(seat.ahead)
+        self._draw_ahead([seat])
+        self._flight.append(([seat], self._batch.read(context, seat.slot, turn, seat.row.sampler)))
 
-    def _step(self, seats: list[_Seat[R]]) -> list[R]:
-        lasts = torch.stack([seat.row.last() for seat in seats])
-        slots, lengths = [seat.slot for seat in seats], [seat.length for seat in seats]
-        hidden = self._model.step(lasts, self._cache, slots, lengths)
+    def _step(self, seats: list[_Seat[R]]) -> None:
+        places = [Place(seat.slot, seat.length, seat.row.turn(seat.ahead)) for seat in seats]
+        self._draw_ahead(seats)
+        self._flight.append((seats, self._batch.step(places, [seat.row.sampler for seat in seats])))
         for seat in seats:
             seat.length += 1
-        return self._take(seats, hidden)
 
-    def _take(self, seats: list[_Seat[R]], hidden: Tensor) -> list[R]:
-        """Let each row draw, and return those that are done. A head sees all rows: its cost is reading its weight."""
-        logits = {head: self._heads[head](hidden) for head in {seat.row.head for seat in seats}}
-        return [seat.row for index, seat in enumerate(seats) if seat.row.take(logits[seat.row.head][index])]
-
-    def _leave(self, seats: list[_Seat[R]]) -> None:
+    def _draw_ahead(self, seats: Sequence[_Seat[R]]) -> None:
+        """Note that each is about to draw."""
         for seat in seats:
-            self._seats.remove(seat)
-            self._free.append(seat.slot)
+            seat.ahead += 1
+            if self._stride > 1 and seat.row.sampler.temperature > 0:
+                seat.undo.append(seat.row.sampler.generator.get_state())
+
+    def _look(self) -> list[tuple[R, Exception | None]]:
+        """Wait for the tokens ahead and hand them out. Returns the rows that are done."""
+        flight, self._flight = self._flight, []
+        tokens = iter(torch.cat([drawn for _, drawn in flight]).tolist())
+        left: list[tuple[R, Exception | None]] = []
+        for seats, _ in flight:
+            for seat, token in zip(seats, tokens, strict=False):  # the next seats' follow
+                if seat not in self._seats:
+                    continue
+                seat.ahead -= 1
+                del seat.undo[:1]
+                if seat.row.take(token):
+                    if seat.undo:
+                        seat.row.sampler.generator.set_state(seat.undo[0])
+                    self._leave(seat)
+                    left.append((seat.row, None))
+        return left
+
+    def _leave(self, seat: _Seat[R]) -> None:
+        self._seats.remove(seat)
+        self._free.append(seat.slot)
 
 
 def _fault_of(row: Row) -> Exception | None:

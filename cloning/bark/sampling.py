@@ -1,20 +1,38 @@
-"""How tokens are drawn: from the softmax at a temperature, as in `suno-ai/bark` (`bark/generation.py`)."""
+"""How tokens are drawn, as in `suno-ai/bark` (`bark/generation.py`): the likeliest ones kept, then a temperature.
+
+Nothing here waits for the device. `torch.multinomial` of one draw divides the probabilities by exponential noise and
+takes the largest (the exponential race); done by hand, rows that draw from generators of their own draw at once.
+"""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+END = -1
+"""What a row gets in place of a token when its speech ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One stage's draws for one utterance, from a generator of its own. Temperature 0 takes the likeliest."""
+    """One stage's draws for one utterance, from a generator of its own. Temperature 0 takes the likeliest.
+
+    top_p: of the tokens, the likeliest are kept until their probabilities before the temperature reach it. top_k: of
+    those, so many at most. None keeps all.
+    """
 
     temperature: float
     generator: torch.Generator
+    top_k: int | None = None
+    top_p: float | None = None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every token may be drawn. The likeliest is never among those that are left out."""
+        return self.temperature == 0 or (self.top_k is None and self.top_p is None)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of (..., vocabulary) logits, in float32; at temperature 0 those of temperature 1."""
+        """Of (..., vocabulary) logits, all tokens kept, in float32; at temperature 0 those of temperature 1."""
         return (logits.float() / (self.temperature or 1.0)).softmax(-1)
 
     def draw(self, probabilities: Tensor) -> Tensor:
@@ -22,3 +40,57 @@ class Sampler:
         if self.temperature == 0:
             return probabilities.argmax(-1)
         return torch.multinomial(probabilities, 1, generator=self.generator)[:, 0]
+
+
+class Draws:
+    """How the rows in the slots of a batch draw: one sampler each, on `device`.
+
+    vocabulary: how many tokens a head says. end: the token that ends the speech; None: nothing does.
+    """
+
+    def __init__(self, slots: int, vocabulary: int, end: int | None, device: torch.device) -> None:
+        self._end = end
+        self._vocabulary = vocabulary
+        self._noise = torch.ones(slots, vocabulary, device=device)
+        self._temperature = torch.zeros(slots, 1, device=device)
+        self._top_k = torch.ones(slots, 1, dtype=torch.int64, device=device)
+        self._top_p = torch.ones(slots, 1, device=device)
+        self._likely_end = torch.ones(slots, device=device)
+
+    def enter(self, slot: int, sampler: Sampler, min_eos_p: float) -> None:
+        """A row takes a slot. Its speech ends when its end is at least `min_eos_p` likely; 0 switches that off."""
+        self._temperature[slot] = sampler.temperature
+        self._top_k[slot] = min(sampler.top_k or self._vocabulary, self._vocabulary)
+        self._top_p[slot] = sampler.top_p or torch.inf
+        self._likely_end[slot] = min_eos_p or torch.inf
+
+    def shake(self, slot: int, sampler: Sampler) -> None:
+        """Fresh noise for one draw."""
+        if sampler.temperature > 0:
+            self._noise[slot].exponential_(generator=sampler.generator)
+
+    def choose(self, logits: Tensor, rows: slice | Tensor, *, keep_all: bool) -> Tensor:
+        """One token for each of `rows` (slots) from logits (rows, vocabulary) -> int64 (rows,), or END.
+
+        keep_all: no row leaves tokens out; that spares sorting them.
+        """
+        logits, temperature = logits.float(), self._temperature[rows]
+        warm = temperature > 0
+        kept = logits if keep_all else torch.where(warm, self._likeliest(logits, rows), logits)
+        probabilities = (kept / torch.where(warm, temperature, 1.0)).softmax(-1)
+        tokens = torch.where(warm, probabilities / self._noise[rows], logits).argmax(-1)
+        if self._end is None:
+            return tokens
+        ends = (tokens == self._end) | (probabilities[:, self._end] >= self._likely_end[rows])
+        return torch.where(ends, END, tokens)
+
+    def _likeliest(self, logits: Tensor, rows: slice | Tensor) -> Tensor:
+        """The logits with -inf for what is left out: first by top_p, then by top_k of what remains, as Suno's code."""
+        ordered, order = logits.sort(-1, descending=True)
+        reached = ordered.softmax(-1).cumsum(-1) > self._top_p[rows]
+        left_out = torch.zeros_like(reached)
+        left_out[:, 1:] = reached[:, :-1]  # the token that reaches top_p is kept
+        ordered = ordered.masked_fill(left_out, -torch.inf)
+        least = ordered.gather(-1, self._top_k[rows] - 1)  # tokens as likely as the last one stay too
+        ordered = ordered.masked_fill(ordered < least, -torch.inf)
+        return torch.empty_like(ordered).scatter_(-1, order, ordered)

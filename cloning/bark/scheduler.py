@@ -28,8 +28,8 @@ class Scheduler:
     def __init__(self, stages: Stages, size: int) -> None:
         self._stages = stages
         self._size = size
-        self._semantic = Decoder[SemanticRow](stages.semantic.transformer, [stages.semantic.head], size)
-        self._coarse = Decoder[CoarseRow](stages.coarse.transformer, stages.coarse.heads, size)
+        self._semantic = Decoder[SemanticRow](stages.semantic, size)
+        self._coarse = Decoder[CoarseRow](stages.coarse, size)
         self._fine: deque[tuple[Order, FineWork]] = deque()
         self._orders: dict[SemanticRow | CoarseRow, Order] = {}
         self._waiting: list[Order] = []

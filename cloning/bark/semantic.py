@@ -13,7 +13,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.recipe import Recipe
-from cloning.bark.sampling import Sampler
+from cloning.bark.sampling import END, Sampler
 from cloning.prompt import Tokens
 from cloning.watch import Watch
 
@@ -22,7 +22,7 @@ STAGE = "semantic tokens"
 
 
 class SemanticModel:
-    """The model and what it takes to ask it."""
+    """The model and what it takes to ask it. Implements `cloning.bark.batch.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
         self.spec = spec
@@ -30,8 +30,11 @@ class SemanticModel:
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
         rows = [*range(spec.semantic_vocab), recipe.semantic_end]
-        self.head = Linear(module.lm_head.weight.detach()[rows])
-        """Says only what can win: every semantic token, then the end."""
+        self.heads: Sequence[Linear] = [Linear(module.lm_head.weight.detach()[rows])]
+        """One, which says only what can win: every semantic token, then the end."""
+        self.offsets: Sequence[int] = [0]
+        self.vocabulary = len(rows)
+        self.end: int | None = spec.semantic_vocab
         module.lm_head.weight = None
         self.transformer = Transformer(module)
 
@@ -55,40 +58,39 @@ class SemanticRow:
     limit: the most tokens. min_eos_p: the speech ends when its end is at least this likely; 0 switches that off.
     """
 
-    head = 0
-
-    def __init__(
-        self, model: SemanticModel, context: Tensor, *, limit: int, min_eos_p: float, sampler: Sampler, watch: Watch
-    ) -> None:
-        self._embeddings = model.embeddings
-        self._end = model.spec.semantic_vocab
-        self._context: Tensor | None = context
+    def __init__(self, context: Tensor, *, limit: int, min_eos_p: float, sampler: Sampler, watch: Watch) -> None:
+        self.min_eos_p = min_eos_p
+        self.sampler = sampler
+        self._context = context
         self._limit = limit
-        self._min_eos_p = min_eos_p
-        self._sampler = sampler
         self._watch = watch
         self.tokens: list[int] = []
         """What has been generated, without the end."""
+
+    @property
+    def missing(self) -> int:
+        """How many tokens there are up to the limit."""
+        return self._limit - len(self.tokens)
 
     def check(self) -> None:
         """Report progress. Raises Cancelled."""
         self._watch.report(STAGE, min(1.0, len(self.tokens) / self._limit))
 
-    def context(self) -> Tensor | None:
-        """Everything, before the first token."""
+    def turn(self, ahead: int) -> int:
+        """There is one head."""
+        return 0
+
+    def reads(self, ahead: int) -> bool:
+        """Before the first token."""
+        return not self.tokens and not ahead
+
+    def context(self) -> Tensor:
+        """Text, history and the infer token."""
         return self._context
 
-    def last(self) -> Tensor:
-        """The vector of the token before."""
-        return self._embeddings[self.tokens[-1]]
-
-    def take(self, logits: Tensor) -> bool:
-        """Draw; the end may be drawn, or likely enough to be taken anyway."""
-        self._context = None
-        probabilities = self._sampler.probabilities(logits)
-        token = int(self._sampler.draw(probabilities[None]))
-        likely = self._min_eos_p > 0 and float(probabilities[self._end]) >= self._min_eos_p
-        if token == self._end or likely:
+    def take(self, token: int) -> bool:
+        """The speech goes on until its end or its limit."""
+        if token == END:
             return True
         self.tokens.append(token)
-        return len(self.tokens) == self._limit
+        return not self.missing

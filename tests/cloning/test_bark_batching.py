@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.bark import model as bark_model
 from cloning.bark.bark import BarkEngine
-from cloning.bark.cache import KeyValueCache
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.linear import Linear
-from cloning.bark.shape import MemoryPlan, Shape
+from cloning.bark.shape import MemoryPlan
 from cloning.prompt import VoicePrompt
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput
@@ -127,24 +125,14 @@ def test_a_step_that_fails_ends_those_in_it_and_the_engine_goes_on(model: Any) -
 
 
 def test_no_thread_is_left_and_the_memory_of_the_batch_stays(engine: BarkEngine) -> None:
-    before = engine._scheduler._coarse._cache.keys.data_ptr()
+    before = engine._scheduler._coarse._batch.cache.keys.data_ptr()
     engine.generate_many(utterances(engine))
     for thread in threading.enumerate():
         if thread.name == "bark":
             thread.join(5)
     assert "bark" not in [thread.name for thread in threading.enumerate()]
-    assert engine._scheduler._coarse._cache.keys.data_ptr() == before
+    assert engine._scheduler._coarse._batch.cache.keys.data_ptr() == before
     assert len(engine._scheduler._coarse._free) == len(engine._scheduler._semantic._free) == 3
-
-
-def test_attention_at_once_is_attention_row_by_row() -> None:
-    torch.manual_seed(0)
-    cache = KeyValueCache(Shape(layers=2, heads=2, width=16, block=32), 4, torch.float32, torch.device("cpu"))
-    cache.keys.normal_()
-    cache.values.normal_()
-    queries, slots, lengths = torch.randn(3, 2, 8), [3, 0, 2], [4, 31, 0]
-    rows = bark_model._attend_row_by_row(queries, cache, 1, slots, lengths)
-    torch.testing.assert_close(bark_model._attend_at_once(queries, cache, 1, slots, lengths), rows)
 
 
 def test_a_voice_of_other_models_is_refused_within_a_party(engine: BarkEngine) -> None:
@@ -157,7 +145,7 @@ def test_a_voice_of_other_models_is_refused_within_a_party(engine: BarkEngine) -
 def test_memory_is_planned_as_it_is_taken(model: Any) -> None:
     engine = tiny_engine(model, batch=5)
     plan = MemoryPlan.for_bark(model.config.to_dict(), batch=5, itemsize=4)
-    caches = [engine._scheduler._semantic._cache, engine._scheduler._coarse._cache]
+    caches = [engine._scheduler._semantic._batch.cache, engine._scheduler._coarse._batch.cache]
     assert plan.caches == sum(cache.keys.nbytes + cache.values.nbytes for cache in caches)
     parts = (model.semantic, model.coarse_acoustics, model.fine_acoustics)
     weights = [tensor for part in parts for name, tensor in part.state_dict().items() if not name.endswith("attn.bias")]

@@ -140,7 +140,7 @@ def one_favourite(hidden: torch.Tensor) -> torch.Tensor:
 )
 def test_speech_ends_when_its_end_is_likely_enough(temperature: float, probability_of_the_end: float) -> None:
     engine = tiny_engine(tiny_bark())
-    engine._scheduler._semantic._heads = [one_favourite]  # type: ignore[list-item]  # a stand-in
+    engine._stages.semantic.heads = [one_favourite]  # type: ignore[list-item]  # a stand-in
 
     def length(min_eos_p: float) -> int:
         options = GenerationOptions(temperature, min_eos_p, seed=3, max_semantic_tokens=9)

@@ -1,0 +1,86 @@
+"""What a batch of rows keeps on the device, and one step of it: the cache, the tokens taken last, how to draw.
+
+The tokens stay where they are drawn; whoever wants to see them waits for the device. Knows nothing of who the rows are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cloning.bark.cache import KeyValueCache
+from cloning.bark.linear import Linear
+from cloning.bark.model import Transformer
+from cloning.bark.sampling import Draws, Sampler
+
+
+class CausalModel(Protocol):
+    """A causal model with what surrounds it."""
+
+    transformer: Transformer
+    heads: Sequence[Linear]
+    """Each says its own tokens; all say equally many."""
+    embeddings: Tensor
+    """(input vocabulary, width)"""
+    offsets: Sequence[int]
+    """For each head, what makes a place in `embeddings` of its tokens."""
+    vocabulary: int
+    """How many tokens a head says."""
+    end: int | None
+    """The token that ends the speech, which is never read; None: nothing ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands before a step: its slot, how many positions of it are held, which head's turn it is."""
+
+    slot: int
+    length: int
+    turn: int
+
+
+class Batch:
+    """Room for `slots` rows, which step together in any composition. For a CPU: reads no more than it must."""
+
+    def __init__(self, model: CausalModel, slots: int) -> None:
+        transformer = model.transformer
+        self.model = model
+        self.cache = KeyValueCache(transformer.shape, slots, transformer.dtype, transformer.device)
+        self.draws = Draws(slots, model.vocabulary, model.end, transformer.device)
+        self._last = torch.zeros(slots, dtype=torch.int64, device=transformer.device)
+        self._offsets = torch.tensor(model.offsets, device=transformer.device)
+
+    def read(self, context: Tensor, slot: int, turn: int, sampler: Sampler) -> Tensor:
+        """Read a row's context, (T, width), and draw its next token -> int64 (1,)."""
+        self.draws.shake(slot, sampler)
+        hidden = self.model.transformer.read(context, self.cache, slot)
+        rows = slice(slot, slot + 1)
+        tokens = self.draws.choose(self.model.heads[turn](hidden), rows, keep_all=sampler.keeps_all)
+        self._last[rows] = tokens.clamp(min=0) + self._offsets[turn]
+        return tokens
+
+    def step(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Tensor:
+        """Read every row's last token, and draw its next one -> int64 (rows,), or END."""
+        for place, sampler in zip(places, samplers, strict=True):
+            self.draws.shake(place.slot, sampler)
+        slots, lengths = [place.slot for place in places], [place.length for place in places]
+        rows, turns = torch.tensor(slots), torch.tensor([place.turn for place in places])
+        lasts = self.model.embeddings[self._last[rows]]
+        hidden = self.model.transformer.step(lasts, self.cache, slots, lengths)
+        logits = self._logits(hidden, turns, sorted({place.turn for place in places}))
+        tokens = self.draws.choose(logits, rows, keep_all=_keep_all(samplers))
+        self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
+        return tokens
+
+    def _logits(self, hidden: Tensor, turns: Tensor, heads: Sequence[int]) -> Tensor:
+        """What each row's own head says, if all are among `heads`. A head sees all rows: its cost is its weight."""
+        logits = self.model.heads[heads[0]](hidden)
+        for head in heads[1:]:
+            logits = torch.where((turns == head)[:, None], self.model.heads[head](hidden), logits)
+        return logits
+
+
+def _keep_all(samplers: Sequence[Sampler]) -> bool:
+    return all(sampler.keeps_all for sampler in samplers)
