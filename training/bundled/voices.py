@@ -16,7 +16,7 @@ import onnx
 import scipy.fft
 from hibari.tts import Hibari
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]  # it does not list its names
 
 from training.bundled.phones import DURATION_RATE
 
@@ -173,7 +173,8 @@ class Synthesiser:
 
     def _run(self, phonemes: str, speed: float) -> _Frames:
         *spectra, durations = self._network.run(None, self._inputs(phonemes, speed))
-        return _Frames(*(values[0] for values in spectra), _whole(durations))
+        harmonics, phase, noise, rest, rest_phase, pitch = (values[0] for values in spectra)
+        return _Frames(harmonics, phase, noise, rest, rest_phase, pitch, _whole(durations))
 
     def _inputs(self, phonemes: str, speed: float) -> dict[str, NDArray[np.generic]]:
         ids = self._hibari.ids(phonemes)
