@@ -62,6 +62,13 @@ def _one_of(names: Collection[str]) -> Callable[[str], str]:
     return check
 
 
+def _probability(value: float | None) -> float | None:
+    """Refuses, as wrong usage, what is no probability above 0."""
+    if value is not None and not 0 < value <= 1:
+        raise typer.BadParameter(f"{value} is not above 0 and at most 1.")
+    return value
+
+
 Model = Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")]
 Hubert = Annotated[str | None, typer.Option(help="A hub id or a directory. Default: the model's own.")]
 QuantizerName = Annotated[
@@ -127,6 +134,10 @@ def say(
     temperature: Annotated[
         float | None, typer.Option(min=0.0, max=2.0, help="0: always the likeliest. Default: Suno's 0.7, 0.7, 0.5.")
     ] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from so many of the likeliest tokens only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(callback=_probability, help="Draw from the likeliest that reach this probability.")
+    ] = None,
     save_prompt: Annotated[
         Path | None, typer.Option(help="Write the tokens that were generated as a voice file (.npz).")
     ] = None,
@@ -150,7 +161,7 @@ def say(
         voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
         prompt = VoicePrompt.load(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
-        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed), watch)
+        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed, top_k, top_p), watch)
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
         if save_prompt is not None:

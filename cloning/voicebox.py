@@ -43,15 +43,20 @@ class Clone:
 
 @dataclass(frozen=True, slots=True)
 class SayOptions:
-    """How to say it. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, told in the Speech."""
+    """How to say it. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, told in the Speech.
+
+    `top_k` and `top_p`: as in GenerationOptions.
+    """
 
     language: str = "en"
     temperature: float | None = None
     seed: int | None = None
+    top_k: int | None = None
+    top_p: float | None = None
 
     def __post_init__(self) -> None:
         text.check_language(self.language)
-        GenerationOptions(self.temperature, seed=self.seed or 0)  # knows the ranges
+        GenerationOptions(self.temperature, seed=self.seed or 0, top_k=self.top_k, top_p=self.top_p)  # knows the ranges
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,9 @@ class _Sentence:
         """How to generate it. Every sentence and every take draws from a seed of its own."""
         drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
         limit = spec.semantic_tokens(text.longest_seconds(self.text, options.language))
-        return GenerationOptions(options.temperature, seed=drawn, max_semantic_tokens=limit)
+        return GenerationOptions(
+            options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
+        )
 
 
 def _joined(prompts: list[VoicePrompt]) -> VoicePrompt:

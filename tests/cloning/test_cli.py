@@ -84,7 +84,14 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
     assert facts["prompt"] == str(saved)
     assert engine.asked[0][1] == a_voice()
     assert engine.asked[0][2].temperature == 0
+    assert (engine.asked[0][2].top_k, engine.asked[0][2].top_p) == (None, None)
     assert VoicePrompt.load(saved).semantic.size == 2 * len("Hello there, my friend.")
+
+
+def test_draws_can_be_narrowed(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    arguments = ("say", "Hello there.", "--voice", voice, "-o", tmp_path / "out.wav", "--top-k", 50, "--top-p", 0.9)
+    assert run(*arguments)[0] == 0
+    assert (engine.asked[0][2].top_k, engine.asked[0][2].top_p) == (50, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +103,9 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--save-prompt", "p.txt"),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--temperature", 3),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--seed", -1),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-k", 0),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-p", 0),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-p", 1.5),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--language", "xx"),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--dtype", "int8"),
         ("clone", "a.wav", "-o", "v.txt"),
