@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cloning import audio
+from cloning.conversion import CONVERTERS
 from cloning.methods import METHODS
 from cloning.processor import share_with_others
 from cloning.prompt import BARK, PromptSpec, VoicePrompt
@@ -94,6 +95,9 @@ def clone(
         str, typer.Option(callback=_one_of(METHODS), help=f"{' or '.join(METHODS)}: where semantic tokens come from.")
     ] = "quantizer",
     transcript: Annotated[str | None, typer.Option(help="The words of the recording, for --method transcript.")] = None,
+    converter: Annotated[
+        str, typer.Option(callback=_one_of(CONVERTERS), help=f"{' or '.join(CONVERTERS)}, for --method conversion.")
+    ] = "world",
     language: Language = "en",
     model: Model = "bundled",
     hubert: Hubert = None,
@@ -109,7 +113,7 @@ def clone(
         raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
     with _exit_codes(as_json), _watch() as watch:
         voicebox = _voicebox(model, hubert, quantizer, device, dtype)
-        made = voicebox.clone(reference, language, watch, method=method, transcript=transcript)
+        made = voicebox.clone(reference, language, watch, method=method, transcript=transcript, converter=converter)
         made.prompt.save(output)
     facts = {
         "voice": str(output),

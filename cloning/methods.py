@@ -6,18 +6,22 @@ A method is a function in `METHODS`; another joins by its name there. Knows noth
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from cloning import audio
+import numpy as np
+
+from cloning import audio, joining, text
 from cloning.audio import Recording
 from cloning.bark.config import BarkSpec
-from cloning.bark.engine import GenerationOptions
+from cloning.bark.engine import Generated, GenerationOptions
+from cloning.conversion import convert
+from cloning.passages import PASSAGES
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.watch import Watch
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from cloning.loaded import LoadedModels  # brings torch, which the list of methods does not need
 
-SEMANTIC, CODES = "semantic tokens", "codec tokens"
+SEMANTIC, CODES, CONVERTED = "semantic tokens", "codec tokens", "converting the voice"
 """The stages, as members see them."""
 
 
@@ -27,11 +31,16 @@ _MIN_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Subject:
-    """What a voice is made from: the chosen clip, its language, and its words if they are known."""
+    """What a voice is made from: the chosen clip, its language, and its words if they are known.
+
+    `seed` decides what a method draws. `converter`: one of `conversion.CONVERTERS`, for the method conversion.
+    """
 
     clip: Recording
     language: str
     transcript: str | None = None
+    seed: int = 0
+    converter: str = "world"
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,58 @@ def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
     if not subject.transcript or not subject.transcript.strip():
         raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")
     spec = models.engine.spec
-    options = GenerationOptions(max_semantic_tokens=spec.semantic_tokens(subject.clip.seconds))
+    options = GenerationOptions(seed=subject.seed, max_semantic_tokens=spec.semantic_tokens(subject.clip.seconds))
     semantic = models.engine.semantic(subject.transcript, None, options, watch)
     return Made(_prompt(semantic, _codes(models, subject.clip, watch), spec), "transcript")
 
 
-METHODS: dict[str, Method] = {"quantizer": by_quantizer, "transcript": by_transcript}
+def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Bark speaks in a random voice, which is then converted into the clip's: the tokens match, the voice nearly.
+
+    It says the clip's words if they are known, or else a passage in its language. The result is as good as the
+    converter, and neither HuBERT nor a quantizer is needed.
+    """
+    semantic, speech = _spoken(models, subject, watch)
+    watch.report(CONVERTED, 0.0)
+    converted = convert(speech, subject.clip, subject.converter)
+    watch.report(CONVERTED, 1.0)
+    return Made(_prompt(semantic, _codes(models, converted, watch), models.engine.spec), subject.converter)
+
+
+METHODS: dict[str, Method] = {"quantizer": by_quantizer, "transcript": by_transcript, "conversion": by_conversion}
 """Name on the command line -> method."""
+
+
+_ENOUGH_SECONDS = 1.0
+"""A first window shorter than this is no voice for the others to keep to."""
+
+
+def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:
+    """What Bark says in a voice that it happens on: semantic tokens, int64 (S,), and the sound that belongs to them."""
+    spec = models.engine.spec
+    pieces = text.sentences(
+        subject.transcript or PASSAGES[subject.language],
+        subject.language,
+        max_seconds=min(text.WINDOW_SECONDS, spec.window_seconds),
+        count_tokens=models.engine.count_text_tokens,
+        max_tokens=spec.max_text_tokens,
+    )
+    voice: VoicePrompt | None = None
+    windows: list[Generated] = []
+    for number, piece in enumerate(pieces):
+        limit = spec.semantic_tokens(text.longest_seconds(piece, subject.language))
+        seed = int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
+        options = GenerationOptions(seed=seed, max_semantic_tokens=limit)
+        window = models.engine.generate(
+            piece, voice, options, watch.within(f"sentence {number + 1} of {len(pieces)}: ")
+        )
+        windows.append(window)
+        if voice is None and window.prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
+            voice = window.prompt
+    samples = np.concatenate([window.samples for window in windows])
+    if not joining.is_usable(samples):
+        raise Unavailable("The model made no sound to convert. Clone by another method, or give the clip's words.")
+    return np.concatenate([window.prompt.semantic for window in windows]), Recording(samples, spec.sample_rate)
 
 
 def _codes(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:

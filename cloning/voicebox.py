@@ -90,17 +90,20 @@ class Voicebox:
         *,
         method: str = "quantizer",
         transcript: str | None = None,
+        converter: str = "world",
         scratch: Path | None = None,
     ) -> Clone:
         """Make a voice from a media file of any common format. `scratch`: where temporary files may lie.
 
+        `method`: one of METHODS; `transcript` and `converter` are explained at `methods.Subject`.
         Raises InvalidInput for what is no usable speech, Unavailable for missing models, Cancelled.
         """
         watch.report(READING, 0.0)
         recording = audio.decode(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
         watch.report(CHOOSING, 0.0)
         chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
-        made = METHODS[method](self.models, Subject(chosen.clip, text.check_language(language), transcript), watch)
+        subject = Subject(chosen.clip, text.check_language(language), transcript, converter=converter)
+        made = METHODS[method](self.models, subject, watch)
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
 
     def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:

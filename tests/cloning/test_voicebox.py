@@ -1,5 +1,6 @@
 """The way from text to speech with an engine of tones, and both ways with the bundled model."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from cloning.audio import Recording
 from cloning.loaded import LoadedModels
 from cloning.methods import Subject
 from cloning.models import ModelChoice
+from cloning.passages import PASSAGES
 from cloning.prompt import VoicePrompt
 from cloning.voicebox import SayOptions, Speech, Voicebox
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput, Unavailable
 from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from training.synthetic_voice import synthetic_voice
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
 LONG = "This is the first sentence of the story. Here is a second one that goes on a little, and then it ends!"
@@ -183,3 +186,29 @@ def test_the_transcript_method_takes_the_clip_and_its_words(bundled: Voicebox) -
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
         methods.by_transcript(bundled.models, Subject(clip, "en"), Watch())
+
+
+def test_the_conversion_method_speaks_and_converts(bundled: Voicebox) -> None:
+    clip = Recording(synthetic_voice(3, 3.0, 110.0, 24_000), 24_000)
+    subject = Subject(clip, "en", "Hello there.")
+    made = methods.by_conversion(bundled.models, subject, Watch())
+    made.prompt.validate(bundled.models.engine.spec.prompt)
+    assert made.maker == "world"
+    assert methods.by_conversion(bundled.models, subject, Watch()).prompt == made.prompt
+    other = methods.by_conversion(bundled.models, dataclasses.replace(subject, seed=1), Watch())
+    assert other.prompt != made.prompt
+
+
+def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice() -> None:
+    engine = ToneEngine()
+    clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
+    made = methods.by_conversion(voicebox(engine).models, Subject(clip, "fr"), Watch())
+    assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
+    assert [history is None for _, history, _ in engine.asked] == [True, False]
+    made.prompt.validate(SPEC.prompt)
+
+
+def test_a_model_without_sound_cannot_be_converted() -> None:
+    clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
+    with pytest.raises(Unavailable, match="no sound"):
+        methods.by_conversion(voicebox(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())
