@@ -21,8 +21,8 @@ RATIOS = (2, 4, 5, 8)
 """Upsampling, from frames to samples. The wide layers run at low rates, which is what makes it fast on a CPU."""
 
 _BITS = CODEBOOK_SIZE.bit_length() - 1
-_OUTPUT_LEVEL = 0.1
-"""Standard deviation of speech, full scale 1."""
+OUTPUT_LEVEL = 0.1
+"""Standard deviation of speech, full scale 1, for an untrained decoder."""
 
 
 def codec_config() -> transformers.EncodecConfig:
@@ -45,24 +45,39 @@ def codec_config() -> transformers.EncodecConfig:
     )
 
 
-def new_encoder(example: Tensor) -> nn.Module:
-    """A SEANet encoder, float (B, 1, T * HOP) -> (B, LATENT, T), whose layers have unit variance on `example`."""
+def new_encoder() -> nn.Module:
+    """An untrained SEANet encoder: float (B, 1, T * HOP) -> (B, LATENT, T)."""
     encoder: nn.Module = transformers.EncodecModel(codec_config()).encoder
-    _unit_variance(encoder, example)
     return encoder
 
 
-def new_decoder(example: Tensor) -> nn.Module:
-    """A SEANet decoder, float (B, LATENT, T) -> (B, 1, T * HOP), whose layers have unit variance on `example`.
-
-    Only its output begins at the level of speech.
-    """
+def new_decoder() -> nn.Module:
+    """An untrained SEANet decoder: float (B, LATENT, T) -> (B, 1, T * HOP)."""
     decoder: nn.Module = transformers.EncodecModel(codec_config()).decoder
-    _unit_variance(decoder, example)
-    last = [module for module in decoder.modules() if isinstance(module, nn.Conv1d)][-1]
-    with torch.no_grad():
-        _gain(last).mul_(_OUTPUT_LEVEL)
     return decoder
+
+
+@torch.no_grad()
+def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> None:
+    """Scale the convolutions, in the order of the data's way, so that each gives unit variance on `example`.
+
+    Without it the latents of a SEANet collapse, or its output stays silent for thousands of steps. `level` is the last
+    convolution's deviation.
+    """
+
+    def scale(convolution: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        deviation = output.std().clamp(min=1e-6)
+        _gain(convolution).div_(deviation)
+        if isinstance(convolution.bias, Tensor):
+            convolution.bias.zero_()
+        return output / deviation
+
+    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv1d | nn.ConvTranspose1d)]
+    hooks = [convolution.register_forward_hook(scale) for convolution in convolutions]
+    module(example)
+    for hook in hooks:
+        hook.remove()
+    _gain(convolutions[-1]).mul_(level)
 
 
 def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transformers.EncodecModel:
@@ -87,27 +102,6 @@ def load_codec(folder: Path) -> transformers.EncodecModel:
         weights = folder / name / "best.safetensors"
         load_into(part, load_state(weights), weights)
     return assemble(teacher, codec.encoder, codec.decoder)
-
-
-@torch.no_grad()
-def _unit_variance(module: nn.Module, example: Tensor) -> None:
-    """Scale the convolutions, in the order of the data's way, so that each gives unit variance on `example`.
-
-    Without it the latents of a SEANet collapse, or its output stays silent for thousands of steps.
-    """
-
-    def scale(convolution: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        deviation = output.std().clamp(min=1e-6)
-        _gain(convolution).div_(deviation)
-        if isinstance(convolution.bias, Tensor):
-            convolution.bias.zero_()
-        return output / deviation
-
-    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv1d | nn.ConvTranspose1d)]
-    hooks = [convolution.register_forward_hook(scale) for convolution in convolutions]
-    module(example)
-    for hook in hooks:
-        hook.remove()
 
 
 def _gain(convolution: nn.Module) -> Tensor:

@@ -1,0 +1,31 @@
+"""Everything that trains or evaluates: `python -m training COMMAND`."""
+
+import sys
+
+import typer
+
+from errors import BarkeepError
+from training.bundled.codec_steps import codec_command
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _commands() -> None:
+    """Train, or measure, what Barkeep speaks with."""
+
+
+app.command("codec")(codec_command)
+
+
+def main() -> None:
+    """Run a command; what goes wrong is one sentence on stderr, and exit status 1."""
+    try:
+        app()
+    except BarkeepError as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The codec from a corpus, step by step: teacher, codes, decoder, encoder. Each step goes on where it was stopped.
+
+    python -m training codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
+
+Knows sizes and folders; what is learned how stands in `teacher` and `codec_training`.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from training.bundled.codec import DECODER, ENCODER, OUTPUT_LEVEL, TEACHER, new_decoder, new_encoder, unit_variance
+from training.bundled.codec_training import DecoderJob, EncoderJob
+from training.bundled.codes import write_codes
+from training.bundled.phones import SEMANTIC_SIZE
+from training.bundled.tape import Tape, load_tape
+from training.bundled.teacher import Teacher, TeacherJob, load_teacher
+from training.loop import Schedule, train
+
+CORPUS, CODEC = "corpus", "codec"
+"""Folders in the recipe's working folder."""
+
+_BEST = "best.safetensors"
+_VALID_HOURS = 0.5
+
+
+@dataclass(frozen=True)
+class CodecProfile:
+    """How long everything is trained, on how much at once."""
+
+    hours: float
+    """Of audio to hold in memory, 115 MB each."""
+    teacher_batch: int
+    teacher: Schedule
+    decoder_batch: int
+    decoder: Schedule
+    encoder_batch: int
+    encoder: Schedule
+
+
+_TEACHER = Schedule(
+    steps=4_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
+)
+_SEANET = Schedule(
+    steps=30_000,
+    warmup=200,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    betas=(0.8, 0.98),
+    clip_norm=3.0,
+    precision="bfloat16",
+    ema=0.999,
+)
+
+CODEC_PROFILES = {
+    "cpu": CodecProfile(
+        hours=8.0,
+        teacher_batch=16,
+        teacher=_TEACHER,
+        decoder_batch=8,
+        decoder=_SEANET,
+        encoder_batch=8,
+        encoder=replace(_SEANET, steps=12_000),
+    ),
+    "cuda": CodecProfile(
+        hours=60.0,
+        teacher_batch=128,
+        teacher=replace(_TEACHER, steps=8_000),
+        decoder_batch=64,
+        decoder=replace(_SEANET, warmup=500),
+        encoder_batch=64,
+        encoder=replace(_SEANET, warmup=500, steps=15_000),
+    ),
+}
+
+
+class CodecStep(StrEnum):
+    """In the order in which they are made."""
+
+    TEACHER = "teacher"
+    CODES = "codes"
+    DECODER = "decoder"
+    ENCODER = "encoder"
+
+
+def codec_command(
+    step: CodecStep,
+    work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
+    profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
+) -> None:
+    """Make one part of the bundled model's codec, or go on making it."""
+    run_codec_step(step, work, CODEC_PROFILES[profile], torch.device(device))
+
+
+def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: torch.device) -> None:
+    """Do one step in the folder `work`, from where it is. What is complete is left as it is.
+
+    Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+    """
+    if step is CodecStep.TEACHER:
+        _train_teacher(work, profile, device)
+    elif step is CodecStep.CODES:
+        write_codes(work / CORPUS, work / CODEC, _teacher(work, device), device)
+    elif step is CodecStep.DECODER:
+        _train_decoder(work, profile, device)
+    else:
+        _train_encoder(work, profile, device)
+
+
+def _train_teacher(work: Path, profile: CodecProfile, device: torch.device) -> None:
+    train_tape, valid_tape = _tapes(work, profile, device)
+    torch.manual_seed(profile.teacher.seed)
+    teacher = Teacher(SEMANTIC_SIZE).to(device)
+    job = TeacherJob(teacher, train_tape, valid_tape, profile.teacher_batch, warmup=2 * profile.teacher.warmup)
+    train(job, profile.teacher, work / CODEC / TEACHER, device=device)
+
+
+def _train_decoder(work: Path, profile: CodecProfile, device: torch.device) -> None:
+    teacher, tapes = _teacher(work, device), _tapes(work, profile, device)
+    torch.manual_seed(profile.decoder.seed)
+    job = DecoderJob(new_decoder().to(device), teacher, *tapes, profile.decoder_batch)
+    unit_variance(job.module, job.example(), level=OUTPUT_LEVEL)
+    train(job, profile.decoder, work / CODEC / DECODER, device=device)
+
+
+def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> None:
+    teacher, tapes = _teacher(work, device), _tapes(work, profile, device)
+    torch.manual_seed(profile.encoder.seed)
+    job = EncoderJob(new_encoder().to(device), teacher, *tapes, profile.encoder_batch)
+    unit_variance(job.module, job.example())
+    train(job, profile.encoder, work / CODEC / ENCODER, device=device)
+
+
+def _teacher(work: Path, device: torch.device) -> Teacher:
+    return load_teacher(work / CODEC / TEACHER / _BEST, device)
+
+
+def _tapes(work: Path, profile: CodecProfile, device: torch.device) -> tuple[Tape, Tape]:
+    """What is trained on, and what is validated on."""
+    corpus = work / CORPUS
+    return load_tape(corpus, "train", profile.hours, device), load_tape(corpus, "valid", _VALID_HOURS, device)
