@@ -6,8 +6,9 @@ sentences.
 """
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, as_completed, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cloning.bark.config import BarkSpec, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.bark.scheduler import Scheduler
 from cloning.bark.shape import MemoryPlan
-from cloning.bark.stages import Decode, Order, Stages
+from cloning.bark.stages import Decode, DecodeTogether, Order, Stages
 from cloning.checkpoints import load_bark
 from cloning.libraries import transformers
 from cloning.prompt import Tokens, VoicePrompt
@@ -31,12 +32,25 @@ class BarkEngine:
     """Implements `cloning.bark.engine.SpeechEngine`. Takes the matrices of `model`, which is of no use afterwards.
 
     batch: how many windows are generated at once. fast: see `Recipe.fast`; its tokens are others than the reference's.
+    decode_together: the codec for several at once, if it gains by that. refined_together: how many windows share a pass
+    of the fine stage; by default one on a CPU, which one saturates, so that together would only mean later.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, decode: Decode, *, batch: int, fast: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        decode: Decode,
+        *,
+        batch: int,
+        fast: bool = False,
+        decode_together: DecodeTogether | None = None,
+        refined_together: int | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
-        self._stages = Stages(model, self._text_tokens, decode, fast=fast)
-        self._scheduler = Scheduler(self._stages, batch)
+        self._stages = Stages(model, self._text_tokens, decode_together or _one_by_one(decode), fast=fast)
+        alone = self._stages.fine.transformer.device.type == "cpu"
+        self._scheduler = Scheduler(self._stages, batch, refined_together or (1 if alone else batch))
 
     @classmethod
     def load(
@@ -48,6 +62,7 @@ class BarkEngine:
         decode: Decode,
         batch: int,
         fast: bool = False,
+        decode_together: DecodeTogether | None = None,
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout. Raises Unavailable that names what is missing or damaged."""
         plan = MemoryPlan.for_bark(read_json(directory / "config.json"), batch=batch, itemsize=dtype.itemsize)
@@ -64,7 +79,7 @@ class BarkEngine:
             raise Unavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from fault
-        return cls(model, tokenizer, decode, batch=batch, fast=fast)
+        return cls(model, tokenizer, decode, batch=batch, fast=fast, decode_together=decode_together)
 
     @property
     def spec(self) -> BarkSpec:
@@ -78,7 +93,8 @@ class BarkEngine:
     def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
         """The first stage alone: semantic tokens, int64 (S,), S may be 0. Raises InvalidInput for a text too long."""
         order = Order(Utterance(text, history, options, watch), object(), semantic_only=True)
-        return self._collect([order])[0].prompt.semantic
+        with self._ordered([order]):
+            return order.result.result().prompt.semantic
 
     def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
         """Speak `text` in the voice of `history`, or in any voice. See `SpeechEngine.generate`."""
@@ -86,20 +102,27 @@ class BarkEngine:
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
         """Speak several windows together. See `SpeechEngine.generate_many`."""
-        party = object()
-        return self._collect([Order(utterance, party) for utterance in utterances])
+        done = dict(self.generate_each(utterances))
+        return [done[index] for index in range(len(utterances))]
 
-    def _collect(self, orders: list[Order]) -> list[Generated]:
-        """Have the orders done. Whatever goes wrong with one, or here, the others are dropped, and have ended then."""
+    def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
+        """Speak several windows together, and tell of each as it is done. See `SpeechEngine.generate_each`."""
+        party = object()
+        orders = [Order(utterance, party) for utterance in utterances]
+        places = {order.result: index for index, order in enumerate(orders)}
+        with self._ordered(orders) as results:
+            for result in results:
+                yield places[result], result.result()
+
+    @contextmanager
+    def _ordered(self, orders: list[Order]) -> Iterator[Iterator[Future[Generated]]]:
+        """Have the orders done: gives their results as they come. At the end, all that are not done are dropped, and
+        have ended then."""
         results = [order.result for order in orders]
         try:
             for order in orders:
                 self._scheduler.submit(order)
-            wait(results, return_when=FIRST_EXCEPTION)
-            for result in results:
-                if result.done():
-                    result.result()
-            return [result.result() for result in results]
+            yield as_completed(results)
         finally:
             for order in orders:
                 order.dropped.set()
@@ -108,3 +131,7 @@ class BarkEngine:
     def _text_tokens(self, text: str) -> list[int]:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return tokens
+
+
+def _one_by_one(decode: Decode) -> DecodeTogether:
+    return lambda codes: [decode(one) for one in codes]

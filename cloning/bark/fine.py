@@ -1,7 +1,8 @@
 """The third stage: the first codebooks in, the other ones out, a book at a time over windows that see themselves whole.
 
 As `generate_fine` of `suno-ai/bark`. Windows overlap by what they have of history; a text shorter than a window is
-filled up, and the filling is predicted too, because later books look at it.
+filled up, and the filling is predicted too, because later books look at it. Windows are equally long, whoever's they
+are, so that those of several utterances can share a pass, each at a book of its own.
 """
 
 import math
@@ -63,7 +64,8 @@ class FineWork:
         codes[self._past : self._past + self._frames, : spec.coarse_books] = torch.from_numpy(coarse.T.copy())
         self._codes = codes.to(model.transformer.device)
         windows = 1 + max(0, math.ceil((self._frames + self._past - spec.max_fine_input) / spec.max_fine_history))
-        self._passes: int = windows * (spec.fine_books - spec.coarse_books)
+        self._books = spec.fine_books - spec.coarse_books
+        self._passes: int = windows * self._books
         self._done = 0
 
     @property
@@ -72,36 +74,109 @@ class FineWork:
         codes: Tokens = self._codes[self._past : self._past + self._frames].T.contiguous().cpu().numpy()
         return codes
 
-    def advance(self) -> bool:
-        """One pass: one book of one window. Returns whether that was the last. Raises Cancelled."""
-        if self._done < self._passes:
-            window, book = divmod(self._done, self._model.spec.fine_books - self._model.spec.coarse_books)
-            self._fill(window, self._model.spec.coarse_books + book)
-            self._done += 1
+    @property
+    def done(self) -> bool:
+        """Whether every book of every window is filled."""
         return self._done == self._passes
 
-    def _fill(self, window: int, book: int) -> None:
-        spec = self._model.spec
-        length = self._codes.shape[0]
-        start = min(window * spec.max_fine_history, length - spec.max_fine_input)
-        begin = min(self._past + window * spec.max_fine_history, length - spec.max_fine_history)
-        seen = self._codes[start : start + spec.max_fine_input]
-        hidden = self._model.transformer.see(self._model.embed(seen, book), begin - start, self._ticker())
-        logits = self._model.heads[book](hidden)  # (T - first, codebook)
-        seen[begin - start :, book] = self._sampler.draw(self._sampler.probabilities(logits))
+    @property
+    def book(self) -> int:
+        """The book that the next pass fills."""
+        return self._model.spec.coarse_books + self._done % self._books
 
-    def _ticker(self) -> "_Ticker":
-        return _Ticker(self._watch, self._done / self._passes, 1 / self._passes / self._model.transformer.shape.layers)
+    def check(self, layer: int) -> None:
+        """Report progress, `layer` layers into the next pass. Raises Cancelled."""
+        share = layer / self._model.transformer.shape.layers
+        self._watch.report(STAGE, (self._done + share) / self._passes)
+
+    def given(self) -> tuple[Tensor, int]:
+        """What the next pass sees, vectors (window, width), and from which of its positions on tokens are drawn."""
+        window, first = self._window()
+        return self._model.embed(window, self.book), first
+
+    def take(self, hidden: Tensor) -> None:
+        """Draw the book's tokens from what the transformer says of the positions (window - first, width)."""
+        window, first = self._window()
+        logits = self._model.heads[self.book](hidden)  # (window - first, codebook)
+        window[first:, self.book] = self._sampler.draw(self._sampler.probabilities(logits))
+        self._done += 1
+
+    def _window(self) -> tuple[Tensor, int]:
+        """The codes that the next pass sees, (window, books), and the first position that it fills."""
+        spec, length = self._model.spec, self._codes.shape[0]
+        reached = self._done // self._books * spec.max_fine_history
+        start = min(reached, length - spec.max_fine_input)
+        begin = min(self._past + reached, length - spec.max_fine_history)
+        return self._codes[start : start + spec.max_fine_input], begin - start
+
+
+class Refiner:
+    """The works of any number of utterances. The `together` oldest share each pass."""
+
+    def __init__(self, model: FineModel, together: int) -> None:
+        self._model = model
+        self._together = together
+        self._works: list[FineWork] = []
+
+    def add(self, work: FineWork) -> None:
+        """Let a work in."""
+        self._works.append(work)
+
+    def step(self) -> list[tuple[FineWork, Exception | None]]:
+        """One book of one window for those whose turn it is.
+
+        Returns the works that have left: done, or with the exception that ended them.
+        """
+        works = self._works[: self._together]
+        if not works:
+            return []
+        faults = self._fill(works)
+        left = [(work, faults.get(work)) for work in works if work.done or work in faults]
+        for work, _ in left:
+            self._works.remove(work)
+        return left
+
+    def clear(self) -> None:
+        """Put everybody out."""
+        self._works.clear()
+
+    def _fill(self, works: list[FineWork]) -> dict[FineWork, Exception]:
+        """A pass for all of `works`, less those that somebody cancels meanwhile: these with their exceptions."""
+        given = [work.given() for work in works]
+        vectors = torch.stack([seen for seen, _ in given])  # (works, window, width)
+        ticker = _Ticker(works)
+        try:
+            hidden = self._model.transformer.see_together(vectors, [first for _, first in given], ticker)
+        except _NobodyWaits:
+            return ticker.faults
+        for work, said in zip(works, hidden, strict=True):
+            if work not in ticker.faults:
+                work.take(said)
+        return ticker.faults
+
+
+class _NobodyWaits(Exception):
+    """Everybody in a pass was cancelled."""
 
 
 class _Ticker:
-    """Reports progress layer by layer."""
+    """Reports every work's progress layer by layer, and notes who is not wanted any more."""
 
-    def __init__(self, watch: Watch, start: float, share: float) -> None:
-        self._watch = watch
-        self._fraction = start
-        self._share = share
+    def __init__(self, works: list[FineWork]) -> None:
+        self._works = works
+        self._layer = 0
+        self.faults: dict[FineWork, Exception] = {}
 
     def __call__(self) -> None:
-        self._watch.report(STAGE, min(1.0, self._fraction))
-        self._fraction += self._share
+        for work in self._works:
+            if work not in self.faults:
+                self._check(work)
+        if len(self.faults) == len(self._works):
+            raise _NobodyWaits
+        self._layer += 1
+
+    def _check(self, work: FineWork) -> None:
+        try:
+            work.check(self._layer)
+        except Exception as fault:
+            self.faults[work] = fault

@@ -1,12 +1,12 @@
 """Who is generated when: the orders of any number of threads, together through the three stages.
 
 A thread of its own works while there is work. Each of its rounds gives every row of the two causal stages one token,
-and makes one pass of the oldest utterance in the fine stage, so that the first to be done is heard first. Knows nothing
-of what the stages compute.
+and makes one pass of the oldest utterances in the fine stage, so that the first to be done is heard first. Knows
+nothing of what the stages compute.
 """
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -14,24 +14,26 @@ import torch
 
 from cloning.bark.coarse import CoarseRow
 from cloning.bark.decoding import Decoder
-from cloning.bark.fine import FineWork
+from cloning.bark.fine import FineWork, Refiner
 from cloning.bark.semantic import SemanticRow
 from cloning.bark.stages import Order, Stages
+from cloning.prompt import Tokens
 
 
 class Scheduler:
     """At most `size` orders are in the causal stages at once; parties take turns for the places that become free.
 
-    The fine stage takes one window at a time: it saturates a CPU alone, so that together would only mean later.
+    windows: how many share a pass of the fine stage, and then the codec.
     """
 
-    def __init__(self, stages: Stages, size: int) -> None:
+    def __init__(self, stages: Stages, size: int, windows: int) -> None:
         self._stages = stages
         self._size = size
-        self._semantic = Decoder[SemanticRow](stages.semantic, size)
-        self._coarse = Decoder[CoarseRow](stages.coarse, size)
-        self._fine: deque[tuple[Order, FineWork]] = deque()
+        self._semantic = Decoder[SemanticRow](stages.semantic.transformer, [stages.semantic.head], size)
+        self._coarse = Decoder[CoarseRow](stages.coarse.transformer, stages.coarse.heads, size)
+        self._fine = Refiner(stages.fine, windows)
         self._orders: dict[SemanticRow | CoarseRow, Order] = {}
+        self._refined: dict[FineWork, Order] = {}
         self._waiting: list[Order] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -57,7 +59,7 @@ class Scheduler:
         while len(self._orders) < self._size and (order := self._next()) is not None:
             self._for(order, self._begin)
         with self._lock:
-            busy = bool(self._waiting or self._orders or self._fine)
+            busy = bool(self._waiting or self._orders or self._refined)
             if not busy:
                 self._thread = None
             return busy
@@ -79,11 +81,12 @@ class Scheduler:
         for coarse, fault in self._coarse.step():
             order = self._orders.pop(coarse)
             self._for(order, partial(self._after_coarse, coarse), fault)
-        if self._fine:
-            order, work = self._fine[0]
-            self._for(order, partial(self._advance, work))
-            if order.result.done():
-                self._fine.popleft()
+        codes: dict[Order, Tokens] = {}
+        for work, fault in self._fine.step():
+            order = self._refined.pop(work)
+            self._for(order, partial(self._after_fine, work, codes), fault)
+        if codes:
+            self._sound(codes)
 
     def _begin(self, order: Order) -> None:
         row = self._stages.begin(order)
@@ -97,11 +100,23 @@ class Scheduler:
             self._coarse.add(following)
 
     def _after_coarse(self, row: CoarseRow, order: Order) -> None:
-        self._fine.append((order, self._stages.refine(order, row)))
+        work = self._stages.refine(order, row)
+        self._refined[work] = order
+        self._fine.add(work)
 
-    def _advance(self, work: FineWork, order: Order) -> None:
-        if work.advance():
-            self._stages.finish(order, work)
+    def _after_fine(self, work: FineWork, codes: dict[Order, Tokens], order: Order) -> None:
+        codes[order] = self._stages.codes(order, work)
+
+    def _sound(self, codes: dict[Order, Tokens]) -> None:
+        """Decode what is done, together; what the codec raises ends them all."""
+        try:
+            sounds = self._stages.decode(list(codes.values()))
+        except Exception as fault:
+            for order in codes:
+                order.result.set_exception(fault)
+            return
+        for (order, tokens), samples in zip(codes.items(), sounds, strict=True):
+            self._for(order, partial(self._stages.finish, codes=tokens, samples=samples))
 
     def _for(self, order: Order, deed: Callable[[Order], None], fault: Exception | None = None) -> None:
         """Do what concerns one order only; a fault, also one from before, ends that order and nobody else's."""
@@ -116,8 +131,9 @@ class Scheduler:
         """A step for all has failed: no memory is left, or the device is gone."""
         self._semantic.clear()
         self._coarse.clear()
-        orders = [*self._orders.values(), *(order for order, _ in self._fine)]
-        self._orders.clear()
         self._fine.clear()
+        orders = [*self._orders.values(), *self._refined.values()]
+        self._orders.clear()
+        self._refined.clear()
         for order in orders:
             order.result.set_exception(fault)

@@ -1,7 +1,7 @@
 """An utterance's way through Bark: what each stage hands to the next, and what comes out. Knows nothing of batches."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,8 @@ AUDIO = "audio"
 
 Decode = Callable[[Tokens], Samples]
 """The codec: fine tokens int64 (books, T) -> float32 (N,) at the codec's sample rate."""
+DecodeTogether = Callable[[Sequence[Tokens]], list[Samples]]
+"""The same for several at once."""
 Tokenize = Callable[[str], list[int]]
 
 
@@ -59,14 +61,14 @@ class Stages:
     fast: with larger coarse windows than the reference's (`Recipe.fast`).
     """
 
-    def __init__(self, model: Any, tokenize: Tokenize, decode: Decode, *, fast: bool = False) -> None:
+    def __init__(self, model: Any, tokenize: Tokenize, decode: DecodeTogether, *, fast: bool = False) -> None:
         generation = model.generation_config.to_dict()
         self.spec = BarkSpec.from_configs(model.config.to_dict(), generation)
         recipe = Recipe.from_config(generation)
         if fast:
             recipe = recipe.fast(self.spec, model.config.coarse_acoustics_config.block_size)
         self._tokenize = tokenize
-        self._decode = decode
+        self.decode = decode
         self.semantic = SemanticModel(model.semantic, self.spec, recipe)
         self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
         self.fine = FineModel(model.fine_acoustics, self.spec)
@@ -79,6 +81,7 @@ class Stages:
             history.validate(self.spec.prompt)
         order.generator = torch.Generator(self.semantic.transformer.device).manual_seed(options.seed)
         return SemanticRow(
+            self.semantic,
             self.semantic.context(tokens, None if history is None else history.semantic),
             limit=min(options.max_semantic_tokens or self.spec.max_semantic_tokens, self.spec.max_semantic_tokens),
             min_eos_p=options.min_eos_p,
@@ -100,11 +103,13 @@ class Stages:
         row.check()
         return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.watch)
 
-    def finish(self, order: Order, work: FineWork) -> None:
-        """Decode, and set the result."""
+    def codes(self, order: Order, work: FineWork) -> Tokens:
+        """What the last stage is given: fine tokens (books, T). Raises Cancelled."""
         order.watch.report(AUDIO, 0.0)
-        codes = work.codes
-        samples = self._decode(codes)
+        return work.codes
+
+    def finish(self, order: Order, codes: Tokens, samples: Samples) -> None:
+        """The result is there."""
         order.watch.report(AUDIO, 1.0)
         prompt = VoicePrompt(np.array(order.semantic, np.int64), codes[: self.spec.coarse_books], codes)
         order.result.set_result(Generated(prompt, samples))
@@ -124,7 +129,7 @@ class Stages:
         temperature = options.stage_temperatures[stage]
         if stage == 2:  # whose tokens Suno's code draws from all
             return Sampler(temperature, order.generator)
-        return Sampler(temperature, order.generator, options.top_k, options.top_p)
+        return Sampler(temperature, order.generator)
 
     def _without_sound(self, semantic: list[int]) -> Generated:
         none = np.zeros((self.spec.fine_books, 0), np.int64)

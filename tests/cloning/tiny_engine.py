@@ -84,7 +84,7 @@ def tiny_bark(
     return model
 
 
-def tiny_engine(model: Any, batch: int = 4, *, fast: bool = False) -> BarkEngine:
+def tiny_engine(model: Any, batch: int = 4, *, fast: bool = False, refined_together: int | None = None) -> BarkEngine:
     """An engine with a copy of the model's weights and its own codec."""
 
     def decode(codes: Tokens) -> Samples:
@@ -94,7 +94,7 @@ def tiny_engine(model: Any, batch: int = 4, *, fast: bool = False) -> BarkEngine
     copy = transformers.BarkModel(model.config).eval()
     copy.load_state_dict(model.state_dict())
     copy.generation_config = model.generation_config
-    return BarkEngine(copy, Letters(), decode, batch=batch, fast=fast)
+    return BarkEngine(copy, Letters(), decode, batch=batch, fast=fast, refined_together=refined_together)
 
 
 def a_voice(engine: BarkEngine, tokens: int = 150, seed: int = 3) -> VoicePrompt:
