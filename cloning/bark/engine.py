@@ -21,13 +21,17 @@ class GenerationOptions:
 
     Temperature 0 is greedy in all three. `min_eos_p`: speech ends as soon as the end is at least this likely
     (Suno's 0.2; 0.05 helps long texts; 0 switches it off). `seed` decides all that is drawn.
-    `max_semantic_tokens`: the speech ends there at the latest; None means the checkpoint's window.
+    `max_semantic_tokens`: the speech ends there at the latest; None means the checkpoint's window. `top_k` and `top_p`:
+    the semantic and coarse stages draw from the k likeliest tokens only, or from the likeliest that together reach the
+    probability p before the temperature, if both are given from what both keep. They change nothing at temperature 0.
     """
 
     temperature: float | None = None
     min_eos_p: float = 0.2
     seed: int = 0
     max_semantic_tokens: int | None = None
+    top_k: int | None = None
+    top_p: float | None = None
 
     def __post_init__(self) -> None:
         if self.temperature is not None and not 0 <= self.temperature <= 2:
@@ -38,6 +42,10 @@ class GenerationOptions:
             raise InvalidInput("The seed is a whole number from 0 to 9223372036854775807.")
         if self.max_semantic_tokens is not None and self.max_semantic_tokens < 1:
             raise InvalidInput("At least one semantic token has to be generated.")
+        if self.top_k is not None and self.top_k < 1:
+            raise InvalidInput("top_k is a number of tokens, at least 1.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise InvalidInput("top_p is a probability above 0, up to 1.")
 
     @property
     def stage_temperatures(self) -> tuple[float, float, float]:

@@ -1,7 +1,8 @@
 """The transformer of Bark's three models: layer norms in front, exact GELU, learned positions, heads apart.
 
-Three ways through it: `read` takes a row's whole context, `step` one more token of each row of a batch, and `see` a
-window in which every position sees every other. Knows nothing of tokens, which the stages turn into vectors.
+Three ways through it: `read` takes a row's whole context, `step` one more token of each row of a batch (for a GPU:
+`step_within`), and `see` a window in which every position sees every other. Knows nothing of tokens, which the stages
+turn into vectors.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,7 +64,6 @@ class Transformer:
         """(block, width)"""
         self._layers = [_take_layer(layer) for layer in module.layers]
         self._last = _norm(module.layernorm_final)
-        self._attend = _attend_row_by_row if self.positions.device.type == "cpu" else _attend_at_once
 
     @property
     def device(self) -> torch.device:
@@ -105,7 +105,25 @@ class Transformer:
             projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)  # (rows, 3, H, D)
             queries, keys, values = projected.unbind(1)
             cache.append(number, slots, lengths, keys, values)
-            attended = self._attend(queries, cache, number, slots, lengths)  # (rows, H, D)
+            attended = _attend_row_by_row(queries, cache, number, slots, lengths)  # (rows, H, D)
+            x = layer.finish(x, attended.reshape(rows, -1))
+        return self._last(x)
+
+    def step_within(self, x: Tensor, cache: KeyValueCache, lengths: Tensor, span: int) -> Tensor:
+        """The same for the rows in the first slots, where nothing but the numbers in tensors may change (CUDA graphs).
+
+        `lengths` int64 (rows,) on the device, all below `span`: so many positions are looked at, or passed over.
+        """
+        rows, heads = x.shape[0], self.shape.heads
+        theirs = torch.arange(span, device=self.device) <= lengths[:, None]  # (rows, T)
+        x = x + self.positions[lengths]
+        for number, layer in enumerate(self._layers):
+            projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)
+            queries, keys, values = projected.unbind(1)
+            cache.put(number, lengths, keys, values)
+            attended = functional.scaled_dot_product_attention(
+                queries[:, :, None], *cache.first(number, rows, span), attn_mask=theirs[:, None, None]
+            )  # (rows, H, 1, D)
             x = layer.finish(x, attended.reshape(rows, -1))
         return self._last(x)
 
@@ -162,20 +180,6 @@ def _attend_row_by_row(
         weights = scores.softmax(1, dtype=torch.float32).to(values.dtype)
         attended[row] = torch.bmm(weights.transpose(1, 2), values)[:, 0]
     return attended
-
-
-def _attend_at_once(
-    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
-) -> Tensor:
-    """The same in one operation for all rows, as a GPU wants it, with a mask over what is not theirs."""
-    longest = max(lengths) + 1
-    where = torch.tensor(slots, device=queries.device)
-    ends = torch.tensor(lengths, device=queries.device)
-    keys, values = cache.keys[layer, where, :, :longest], cache.values[layer, where, :, :longest]
-    mask = torch.arange(longest, device=queries.device) <= ends[:, None]  # (rows, T)
-    return functional.scaled_dot_product_attention(queries[:, :, None], keys, values, attn_mask=mask[:, None, None])[
-        :, :, 0
-    ]
 
 
 def _merged(x: Tensor) -> Tensor:

@@ -29,8 +29,8 @@ class Scheduler:
     def __init__(self, stages: Stages, size: int, windows: int) -> None:
         self._stages = stages
         self._size = size
-        self._semantic = Decoder[SemanticRow](stages.semantic.transformer, [stages.semantic.head], size)
-        self._coarse = Decoder[CoarseRow](stages.coarse.transformer, stages.coarse.heads, size)
+        self._semantic = Decoder[SemanticRow](stages.semantic, size)
+        self._coarse = Decoder[CoarseRow](stages.coarse, size)
         self._fine = Refiner(stages.fine, windows)
         self._orders: dict[SemanticRow | CoarseRow, Order] = {}
         self._refined: dict[FineWork, Order] = {}

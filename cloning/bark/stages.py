@@ -81,7 +81,6 @@ class Stages:
             history.validate(self.spec.prompt)
         order.generator = torch.Generator(self.semantic.transformer.device).manual_seed(options.seed)
         return SemanticRow(
-            self.semantic,
             self.semantic.context(tokens, None if history is None else history.semantic),
             limit=min(options.max_semantic_tokens or self.spec.max_semantic_tokens, self.spec.max_semantic_tokens),
             min_eos_p=options.min_eos_p,
@@ -129,7 +128,7 @@ class Stages:
         temperature = options.stage_temperatures[stage]
         if stage == 2:  # whose tokens Suno's code draws from all
             return Sampler(temperature, order.generator)
-        return Sampler(temperature, order.generator)
+        return Sampler(temperature, order.generator, options.top_k, options.top_p)
 
     def _without_sound(self, semantic: list[int]) -> Generated:
         none = np.zeros((self.spec.fine_books, 0), np.int64)
