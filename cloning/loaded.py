@@ -45,6 +45,7 @@ class LoadedModels:
             dtype=_DTYPES[self.choice.dtype],
             device=self.device,
             decode=self.codec.decode,
+            decode_together=self.codec.decode_together,
             batch=self.choice.batch,
             fast=self.choice.preset == FAST,
         )

@@ -65,6 +65,20 @@ def test_codes_and_samples_equal_those_of_transformers(shape: str, count: int, r
     np.testing.assert_allclose(codec.decode(ours), audio.numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("change", [{}, {"use_causal_conv": False}, {"trim_right_ratio": 0.5}])
+def test_clips_decoded_together_sound_as_alone(tmp_path: Path, change: dict[str, Any]) -> None:
+    checkpoint(tmp_path, {**tiny.CODEC, **change})
+    alone, together = Codec(tmp_path, CPU), Codec(tmp_path, CPU, batched=True)
+    random = np.random.default_rng(0)
+    clips = [random.integers(0, alone.codebook_size, (8, frames)) for frames in (40, 3, 16, 90, 15)]
+    for one, clip in zip(together.decode_together(clips), clips, strict=True):
+        np.testing.assert_allclose(one, alone.decode(clip), atol=1e-5)
+    for one, clip in zip(alone.decode_together(clips), clips, strict=True):
+        assert np.array_equal(one, alone.decode(clip))
+    with pytest.raises(InvalidInput, match="out of range"):
+        together.decode_together([clips[0], clips[1] + alone.codebook_size])
+
+
 def test_the_published_shape_is_barks(published: tuple[Codec, Any]) -> None:
     codec, _ = published
 
