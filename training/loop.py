@@ -157,9 +157,9 @@ class _Run:
         nn.utils.clip_grad_norm_(self._job.module.parameters(), self._schedule.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        if self._mean is not None:
-            self._mean.follow(self._job.module)
         self._step += 1
+        if self._mean is not None:
+            self._mean.follow(self._job.module, self._step)
         self._meter.add({LOSS: loss.detach(), **figures})
 
     def _report(self) -> None:

@@ -17,6 +17,9 @@ from cloning.checkpoints import read_file
 from cloning.files import write_fault
 from errors import Unavailable
 
+_SOON = 10
+"""The mean begins as one over the last tenth of the steps, about."""
+
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors, numbers and containers of them to a torch file, all or nothing. Raises Unavailable."""
@@ -40,18 +43,22 @@ def write_weights(path: Path, module: nn.Module) -> None:
 
 
 class RunningMean:
-    """An exponential mean of a module's state. Only floating numbers are averaged; others are those of the moment."""
+    """An exponential mean of a module's state. Only floating numbers are averaged; others are those of the moment.
+
+    While there are few steps to average, the mean is shorter, so that the first weights are soon forgotten.
+    """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.weights = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
         self._decay = decay
 
     @torch.no_grad()
-    def follow(self, module: nn.Module) -> None:
-        """Take in the weights of one more step."""
+    def follow(self, module: nn.Module, step: int) -> None:
+        """Take in the weights after step 1, 2, 3, ..."""
+        decay = min(self._decay, step / (step + _SOON))
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point():
-                self.weights[name].lerp_(tensor, 1 - self._decay)
+                self.weights[name].lerp_(tensor, 1 - decay)
             else:
                 self.weights[name].copy_(tensor)
 

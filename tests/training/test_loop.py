@@ -18,6 +18,7 @@ from cloning.checkpoints import load_state
 from errors import Cancelled, Unavailable
 from training.curves import Curves, Line, read_log
 from training.loop import NotLearning, Schedule, train
+from training.states import RunningMean
 
 CPU = torch.device("cpu")
 SHORT = Schedule(steps=12, warmup=3, learning_rate=0.05, validate_every=4, save_every=4, seed=7)
@@ -165,6 +166,17 @@ def test_the_mean_of_the_weights_is_what_is_kept_as_best(tmp_path: Path) -> None
     best = train(job, replace(SHORT, ema=0.9), tmp_path, device=CPU)
 
     assert not torch.equal(load_state(best)["layer.weight"], job.module.layer.weight)
+
+
+def test_the_mean_is_short_as_long_as_the_run_is() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(layer.weight)
+    mean = RunningMean(layer, 0.999)
+    nn.init.ones_(layer.weight)
+    for step in range(1, 101):
+        mean.follow(layer, step)
+
+    assert mean.weights["weight"].item() > 0.999
 
 
 def test_bfloat16_trains_in_mixed_precision(tmp_path: Path) -> None:
