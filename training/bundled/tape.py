@@ -65,7 +65,7 @@ def load_tape(folder: Path, split: Split, hours: float, device: torch.device) ->
         for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))
         if split_of_clip(speaker, text) == split
     ]
-    order = np.random.default_rng(0).permutation(chosen)
+    order = np.random.default_rng(0).permutation(np.array(chosen, np.int64))
     within = np.cumsum(shards.lengths[order]) <= hours * 3600 * SAMPLE_RATE / HOP
     samples, semantic = [], []
     for index in np.sort(order[within]):
