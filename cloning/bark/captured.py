@@ -2,7 +2,7 @@
 
 What changes from step to step lies in buffers that stay where they are. A step covers the slots from the first to the
 last one that is wanted, and a span of positions that covers all rows; slots in between that do not step compute what
-nobody looks at, at their position 0, which is read anew before it counts. It is plain torch code: it runs anywhere.
+nobody looks at, at their position 0: they are free, or wait to be read anew. It is plain torch code: it runs anywhere.
 """
 
 import logging

@@ -93,10 +93,10 @@ class Decoder(Generic[R]):
             left += self._look()
         reading = [seat for seat in self._seats if seat.row.reads(seat.ahead)]
         going = [seat for seat in self._seats if seat not in reading]
+        if going:  # before anything is read, for a step may spoil the slots of those that wait (`captured`)
+            self._step(going)
         if reading:
             self._read(reading[0])
-        if going:
-            self._step(going)
         if any(seat.ahead >= min(self._stride, seat.row.missing) for seat in self._seats):
             left += self._look()
         return left
