@@ -35,15 +35,24 @@ class Analysis:
 
 
 def pitch(recording: Recording) -> Floats:
-    """The pitch of every frame of FRAME_SECONDS, float64 (F,), in hertz; 0 where there is none."""
-    f0, _ = _pitch(recording)
+    """The pitch of every frame of FRAME_SECONDS, float64 (F,), in hertz; 0 where there is none.
+
+    By DIO and StoneMask, which take a tenth of the time of what `analyse` does, and miss some voiced frames.
+    """
+    samples = recording.samples.astype(np.float64)
+    rough, times = pyworld.dio(
+        samples, recording.sample_rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=FRAME_SECONDS * 1000
+    )
+    f0: Floats = pyworld.stonemask(samples, rough, times, recording.sample_rate)
     return f0
 
 
 def analyse(recording: Recording) -> Analysis:
-    """Take a recording apart."""
+    """Take a recording apart. The pitch is Harvest's, the steadiest of WORLD's."""
     samples = recording.samples.astype(np.float64)
-    f0, times = _pitch(recording)
+    f0, times = pyworld.harvest(
+        samples, recording.sample_rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=FRAME_SECONDS * 1000
+    )
     envelope = pyworld.cheaptrick(samples, f0, times, recording.sample_rate)
     aperiodicity = pyworld.d4c(samples, f0, times, recording.sample_rate)
     return Analysis(f0, envelope, aperiodicity, recording.sample_rate)
@@ -57,15 +66,3 @@ def synthesise(analysis: Analysis, length: int) -> Samples:
     samples: Samples = np.zeros(length, np.float32)
     samples[: made.size] = made[:length]
     return samples / max(1.0, float(np.abs(samples).max(initial=0.0)))
-
-
-def _pitch(recording: Recording) -> tuple[Floats, Floats]:
-    """Harvest, the steadier of WORLD's two ways. The pitch, and the time in seconds, of every frame."""
-    f0, times = pyworld.harvest(
-        recording.samples.astype(np.float64),
-        recording.sample_rate,
-        f0_floor=LOWEST_HZ,
-        f0_ceil=HIGHEST_HZ,
-        frame_period=FRAME_SECONDS * 1000,
-    )
-    return f0, times

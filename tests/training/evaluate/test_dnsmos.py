@@ -10,7 +10,7 @@ from training.evaluate.dnsmos import opinion
 
 
 def test_noise_is_heard() -> None:
-    clip = read_clip(ROOT / "demo" / "ada-clip.flac")
+    clip = read_clip(ROOT / "simulator" / "media" / "reference.flac")
     noise = 0.05 * np.random.default_rng(0).standard_normal(clip.samples.size)
     clean = opinion(clip.samples, clip.sample_rate)
     noisy = opinion((clip.samples + noise).astype(np.float32), clip.sample_rate)

@@ -43,7 +43,7 @@ def test_other_languages_keep_their_letters() -> None:
 
 
 def test_whisper_hears_what_is_said() -> None:
-    clip = read_clip(ROOT / "demo" / "ada-clip.flac")
+    clip = read_clip(ROOT / "simulator" / "media" / "reference.flac")
     heard = recognise(clip.samples, clip.sample_rate)
     assert word_errors("Pull up a chair and tell me a story.", heard[-40:]).rate < 0.3
 

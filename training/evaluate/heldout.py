@@ -1,0 +1,102 @@
+"""Speakers and sentences that the bundled model was not trained on, made by its own recipe. Nobody's voice is in it.
+
+Knows the recipe's data, not its models.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+
+from cloning import audio
+from cloning.audio import Recording
+from training.bundled.corpus import Order, Studio
+from training.bundled.texts import sentences
+from training.bundled.voices import BUILT_IN
+from training.evaluate.references import MANIFEST, Reference, Take, write_manifest
+from training.shards import Clip, split_of
+
+VOICES, SENTENCES = 20, 30
+REFERENCE_SECONDS = 8.0
+"""At least; a good upload, see the README."""
+_PAUSE_SECONDS = 0.3
+_OTHER = "other"
+_LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said this."}
+
+
+def held_out_sentences(number: int = SENTENCES) -> list[str]:
+    """English sentences of the recipe's test split; the first ones of a fixed order."""
+    return _held_out()[:number]
+
+
+def held_out_speakers(number: int = VOICES) -> list[str]:
+    """The names of speakers of the recipe's test split."""
+    names = (f"speaker-{place:05d}" for place in count())
+    return list(islice((name for name in names if split_of(name) == "test"), number))
+
+
+def write_references(folder: Path, voices: int = VOICES) -> None:
+    """Two recordings each of so many speakers, and their list. What is complete already stays as it is."""
+    if (folder / MANIFEST).is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(folder, [_reference(folder, speaker) for speaker in held_out_speakers(voices)])
+
+
+def labelled_clips(voices: int = VOICES) -> Iterator[Clip]:
+    """Clips with the semantic tokens that are true of them: what `write_references` strings together for cloning."""
+    for speaker in held_out_speakers(voices):
+        yield from _said(speaker, "")
+
+
+def built_in_clip(text: str) -> Clip | None:
+    """A sentence in the recipe's own voice, as in the training data; None if a word of it cannot be pronounced."""
+    return _studio().record(Order(f"evaluation-{text}", BUILT_IN, text))
+
+
+def _reference(folder: Path, speaker: str) -> Reference:
+    first, other = (_take(folder, speaker, kind) for kind in ("", _OTHER))
+    return Reference(speaker, first, (other,))
+
+
+def _take(folder: Path, speaker: str, kind: str) -> Take:
+    clips = _said(speaker, kind)
+    pause = np.zeros(round(_PAUSE_SECONDS * clips[0].sample_rate), np.float32)
+    pieces = [piece for clip in clips for piece in (recording_of(clip).samples, pause)]
+    path = folder / f"{speaker}{'-' if kind else ''}{kind}.flac"
+    audio.write(path, np.concatenate(pieces), clips[0].sample_rate, tags=_LABEL)
+    return Take(path, " ".join(clip.text for clip in clips))
+
+
+def _said(speaker: str, kind: str) -> list[Clip]:
+    """Sentences in a voice, until they are long enough; others for another kind."""
+    texts = _held_out()[SENTENCES:]
+    random = np.random.default_rng([ord(letter) for letter in f"{speaker} {kind}"])
+    clips: list[Clip] = []
+    for place in random.permutation(len(texts)):
+        clip = _studio().record(Order(f"evaluation-{speaker}-{kind}-{place}", speaker, texts[place]))
+        if clip is not None:
+            clips.append(clip)
+        if sum(recording_of(clip).seconds + _PAUSE_SECONDS for clip in clips) >= REFERENCE_SECONDS:
+            break
+    return clips
+
+
+def recording_of(clip: Clip) -> Recording:
+    """A clip's sound, which clips of the audio corpus have."""
+    samples = np.zeros(0, np.int16) if clip.audio is None else clip.audio
+    return Recording(samples.astype(np.float32) / np.float32(32768), clip.sample_rate)
+
+
+@cache
+def _held_out() -> list[str]:
+    held_out = [text for text in sentences() if split_of(text) == "test"]
+    order = np.random.default_rng(0).permutation(len(held_out))
+    return [held_out[place] for place in order]
+
+
+@cache
+def _studio() -> Studio:
+    return Studio()

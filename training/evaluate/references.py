@@ -1,0 +1,87 @@
+"""Recordings of speakers in a folder, listed in its `manifest.csv`: file, speaker, transcript.
+
+A speaker's first recording is cloned; further ones tell how well speakers can be told apart at all. Any folder with
+such a list will do. Knows nothing of models.
+"""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import InvalidInput, NotFound
+
+MANIFEST = "manifest.csv"
+COLUMNS = ("file", "speaker", "transcript")
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording: any common audio format, and its words, or nothing if they are not known."""
+
+    path: Path
+    transcript: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A speaker: the take that is cloned, and others."""
+
+    speaker: str
+    take: Take
+    others: tuple[Take, ...] = ()
+
+
+def read_references(folder: Path) -> list[Reference]:
+    """The speakers of a folder, in the order of its list.
+
+    Raises NotFound without a list, InvalidInput for one that cannot be used or names a file that is not there.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except FileNotFoundError as fault:
+        raise NotFound(f"{folder} has no {MANIFEST}. Write one with the columns {', '.join(COLUMNS)}.") from fault
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise InvalidInput(f"{path} cannot be read. Save it as CSV in UTF-8.") from fault
+    takes: dict[str, list[Take]] = {}
+    for number, row in enumerate(rows, start=2):
+        file, speaker, transcript = (_field(row, name) for name in COLUMNS)
+        if not file or not speaker:
+            raise InvalidInput(f"Line {number} of {path} lacks the file or the speaker. Complete or remove it.")
+        takes.setdefault(speaker, []).append(Take(_within(folder, file), transcript))
+    if not takes:
+        raise InvalidInput(f"{path} lists no recordings. Its columns are {', '.join(COLUMNS)}.")
+    return [Reference(speaker, first, tuple(others)) for speaker, (first, *others) in takes.items()]
+
+
+def write_manifest(folder: Path, references: list[Reference]) -> None:
+    """Write the list of a folder that holds the files already."""
+    with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(COLUMNS)
+        for reference in references:
+            for take in (reference.take, *reference.others):
+                writer.writerow([take.path.relative_to(folder).as_posix(), reference.speaker, take.transcript])
+
+
+def digest(references: list[Reference]) -> str:
+    """Changes with the speakers, their order and their files."""
+    made = hashlib.blake2b(digest_size=8)
+    for reference in references:
+        for take in (reference.take, *reference.others):
+            made.update(f"{reference.speaker}\n{take.transcript}\n".encode())
+            made.update(take.path.read_bytes())
+    return made.hexdigest()
+
+
+def _field(row: dict[str, str | None], name: str) -> str:
+    return (row.get(name) or "").strip()
+
+
+def _within(folder: Path, file: str) -> Path:
+    path = folder / file
+    if not path.is_file():
+        raise InvalidInput(f"The recording {path}, which {MANIFEST} lists, is not there. Add it or remove its line.")
+    return path

@@ -1,0 +1,63 @@
+"""Results on disk, one line of JSON each, kept as soon as they exist, so that a run goes on where it was stopped.
+
+Knows nothing of what they mean.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from errors import Unavailable
+
+Value = dict[str, Any]
+
+
+class Store:
+    """`store.once(key, make)`: the value that was made for a key, now or in an earlier run of the same `run`.
+
+    `run` names all that results depend on but their keys (models, recordings); other runs' lines stay in the file and
+    are not looked at. A last line that was cut off is dropped.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self._path, self._run = path, run
+        self._values: dict[str, Value] = {}
+        for line in self._lines():
+            if line["run"] == run:
+                self._values[line["key"]] = line["value"]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def once(self, key: str, make: Callable[[], Value]) -> Value:
+        """The value of `key`. Raises what `make` raises, and Unavailable when the disk refuses."""
+        if key not in self._values:
+            value = make()
+            self._append({"run": self._run, "key": key, "value": value})
+            self._values[key] = value
+        return self._values[key]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        if not self._path.exists():
+            return []
+        found = []
+        whole = self._path.read_bytes()
+        for line in whole.splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                found.append(json.loads(line))
+        ends = whole.rfind(b"\n") + 1
+        if ends < len(whole):
+            os.truncate(self._path, ends)
+        return found
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as fault:
+            raise Unavailable(f"{self._path} cannot be written. Make room on the disk, then start again.") from fault
