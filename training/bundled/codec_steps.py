@@ -1,4 +1,4 @@
-"""The codec from a corpus, step by step: teacher, codes, decoder, encoder. Each step goes on where it was stopped.
+"""The codec from a corpus, step by step: teacher, codes, decoder, encoder; and how it sounds. Each step can be resumed.
 
     python -m training codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
@@ -13,7 +13,9 @@ from typing import Annotated
 import torch
 import typer
 
+from cloning.checkpoints import load_into, load_state
 from training.bundled.codec import DECODER, ENCODER, OUTPUT_LEVEL, TEACHER, new_decoder, new_encoder, unit_variance
+from training.bundled.codec_quality import held_out, measure
 from training.bundled.codec_training import DecoderJob, EncoderJob
 from training.bundled.codes import write_codes
 from training.bundled.phones import SEMANTIC_SIZE
@@ -26,6 +28,7 @@ CORPUS, CODEC = "corpus", "codec"
 
 _BEST = "best.safetensors"
 _VALID_HOURS = 0.5
+_CLIPS_HEARD = 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class CodecProfile:
 
 
 _TEACHER = Schedule(
-    steps=4_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
+    steps=3_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
 )
 _SEANET = Schedule(
     steps=30_000,
@@ -69,7 +72,7 @@ CODEC_PROFILES = {
     "cuda": CodecProfile(
         hours=60.0,
         teacher_batch=128,
-        teacher=replace(_TEACHER, steps=8_000),
+        teacher=replace(_TEACHER, steps=6_000),
         decoder_batch=64,
         decoder=replace(_SEANET, warmup=500),
         encoder_batch=64,
@@ -79,12 +82,13 @@ CODEC_PROFILES = {
 
 
 class CodecStep(StrEnum):
-    """In the order in which they are made."""
+    """In the order in which they are done."""
 
     TEACHER = "teacher"
     CODES = "codes"
     DECODER = "decoder"
     ENCODER = "encoder"
+    MEASURE = "measure"
 
 
 def codec_command(
@@ -93,7 +97,7 @@ def codec_command(
     profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
     device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
 ) -> None:
-    """Make one part of the bundled model's codec, or go on making it."""
+    """Make one part of the bundled model's codec, go on making it, or measure how it sounds."""
     run_codec_step(step, work, CODEC_PROFILES[profile], torch.device(device))
 
 
@@ -108,8 +112,10 @@ def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: t
         write_codes(work / CORPUS, work / CODEC, _teacher(work, device), device)
     elif step is CodecStep.DECODER:
         _train_decoder(work, profile, device)
-    else:
+    elif step is CodecStep.ENCODER:
         _train_encoder(work, profile, device)
+    else:
+        _measure(work)
 
 
 def _train_teacher(work: Path, profile: CodecProfile, device: torch.device) -> None:
@@ -132,8 +138,20 @@ def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> N
     teacher, tapes = _teacher(work, device), _tapes(work, profile, device)
     torch.manual_seed(profile.encoder.seed)
     job = EncoderJob(new_encoder().to(device), teacher, *tapes, profile.encoder_batch)
-    unit_variance(job.module, job.example())
+    unit_variance(job.module, job.example(), level=job.level)
     train(job, profile.encoder, work / CODEC / ENCODER, device=device)
+
+
+def _measure(work: Path) -> None:
+    """Print how clips sound through what has been trained so far."""
+    folder = work / CODEC
+    teacher = _teacher(work, torch.device("cpu"))
+    decoder, encoder = new_decoder(), new_encoder() if (folder / ENCODER / _BEST).is_file() else None
+    for name, part in ((DECODER, decoder), (ENCODER, encoder)):
+        if part is not None:
+            load_into(part.eval(), load_state(folder / name / _BEST), folder / name / _BEST)
+    for quality in measure(held_out(work / CORPUS, _CLIPS_HEARD), teacher, decoder, encoder):
+        print(quality, flush=True)
 
 
 def _teacher(work: Path, device: torch.device) -> Teacher:

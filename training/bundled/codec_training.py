@@ -84,6 +84,8 @@ class EncoderJob:
         latents = teacher.latents(self._valid)
         self._variance = latents.var()
         self._spread = residual_spread(teacher.quantizer, latents)
+        self.level = float(latents.std())
+        """Standard deviation of what the encoder is to give."""
 
     def example(self) -> Tensor:
         """Samples (B, 1, N) as the encoder gets them."""
@@ -125,22 +127,23 @@ class EncoderJob:
     def _errors(self, latents: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """The mean square error relative to the variance, and the codes' cross-entropy, without the margins.
 
-        Each book's entries are scored by their distance from what the teacher's earlier entries leave over.
+        Each book's entries are scored by their distance from what the teacher's earlier entries leave over, as if they
+        were Gaussians as wide as the book's own error and the encoder's together.
         """
         latents, wanted = latents[:, MARGIN:-MARGIN].flatten(0, 1), wanted[:, MARGIN:-MARGIN].flatten(0, 1)
-        error = (latents - wanted).square().mean() / self._variance
+        square = (latents - wanted).square().mean()
         quantizer, entropies = self._teacher.quantizer, []
         codes = quantizer.encode(wanted[None])[0]
         for book, (code, spread) in enumerate(zip(codes, self._spread, strict=True)):
             entries = quantizer.embed[book]
             distances = entries.square().sum(dim=1) - 2 * latents @ entries.T
-            entropies.append(functional.cross_entropy(-distances / spread, code))
+            entropies.append(functional.cross_entropy(-distances / (spread + 2 * square.detach()), code))
             latents = latents - entries[code]
-        return error, torch.stack(entropies).mean()
+        return square / self._variance, torch.stack(entropies).mean()
 
 
 def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
-    """(books,): twice the mean square distance per number between latents (B, T, D) and their entry, of each book."""
+    """(books,): twice the mean square distance per number of latents (B, T, D) from their entries up to each book's."""
     codes = quantizer.encode(latents)
     left = [latents - quantizer.decode(codes[:, : book + 1]) for book in range(quantizer.books)]
     return torch.stack([2 * residual.square().mean() for residual in left])

@@ -42,6 +42,6 @@ def teacher() -> Teacher:
     """Untrained, with codebooks that fit its latents."""
     torch.manual_seed(0)
     made = Teacher(SYMBOLS).eval().requires_grad_(False)
-    samples, _ = tape(800).at(torch.tensor([0]), 800)
+    samples, _ = tape(4_000).at(torch.tensor([0]), 4_000)
     made.quantizer.begin(made.latents(samples)[0], np.random.default_rng(0))
     return made
