@@ -30,7 +30,8 @@ _SHARPNESS = 2.0
 _SLOWEST_FRAMES = 200.0
 """The slowest sinusoid turns by one radian in so many frames."""
 _SPREAD = 0.02
-_TIED_SPREAD = 0.1
+TIED_SPREAD = 0.1
+"""The same for vectors that are the head's too: logits must begin small."""
 _TIED_GAIN = 0.5
 
 Run = Callable[[nn.Module, Tensor, bool], Tensor]
@@ -106,12 +107,12 @@ def sinusoids(times: Tensor, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def spread_like(table: Tensor, codebook: Tensor) -> None:
+def spread_like(table: Tensor, codebook: Tensor, spread: float = TOKEN_SPREAD) -> None:
     """Begin with vectors (entries, width) that lie to each other as a codebook's (entries, latent) do."""
     entries = codebook - codebook.mean(0)
     turned = entries @ torch.randn(entries.shape[1], table.shape[1], device=entries.device)
     with torch.no_grad():
-        table.copy_(TOKEN_SPREAD * turned / turned.std())
+        table.copy_(spread * turned / turned.std())
 
 
 def _new(kind: Any, config: Any) -> Any:
@@ -120,7 +121,7 @@ def _new(kind: Any, config: Any) -> Any:
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if "input_embeds" in name:
-                nn.init.normal_(parameter, std=_TIED_SPREAD if tied else TOKEN_SPREAD)
+                nn.init.normal_(parameter, std=TIED_SPREAD if tied else TOKEN_SPREAD)
             elif name.endswith("out_proj.weight"):
                 nn.init.normal_(parameter, std=_SPREAD / math.sqrt(2 * config.num_layers))
             elif parameter.ndim == 2:
