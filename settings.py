@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """How many windows of speech are generated at once, and how many jobs are worked on."""
     preset: Literal["exact", "fast"] = "exact"
     """exact: as Suno's code generates. fast: in larger windows, which changes the speech."""
+    takes: int = Field(default=1, ge=1, le=4)
+    """How often each sentence is generated; the best is kept."""
     model_cache: Path = Path(".cache/models")
     """Where downloaded models are kept, shared by all processes."""
     offline: bool = False

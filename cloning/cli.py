@@ -142,6 +142,9 @@ def say(
     top_p: Annotated[
         float | None, typer.Option(callback=_probability, help="Draw from the likeliest that reach this probability.")
     ] = None,
+    takes: Annotated[
+        int, typer.Option(min=1, max=4, help="Generate each sentence so many times, and keep the best.")
+    ] = 1,
     save_prompt: Annotated[
         Path | None, typer.Option(help="Write the tokens that were generated as a voice file (.npz).")
     ] = None,
@@ -160,12 +163,12 @@ def say(
     if save_prompt is not None and save_prompt.suffix != ".npz":
         raise typer.BadParameter("The voice file must end in .npz.", param_hint="--save-prompt")
     with _exit_codes(as_json), _watch() as watch:
-        from cloning.voicebox import SayOptions  # torch takes seconds to import, and --help needs none of it
+        from cloning.saying import SayOptions  # torch takes seconds to import, and --help needs none of it
 
         voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
         prompt = VoicePrompt.load(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
-        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed, top_k, top_p), watch)
+        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes), watch)
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
         if save_prompt is not None:

@@ -26,6 +26,7 @@ from cloning.protocol import (
     Health,
     Heartbeat,
     Lost,
+    PartSpoken,
     Progress,
     Ready,
     Request,
@@ -37,8 +38,7 @@ from errors import Cancelled, Unavailable
 _log = logging.getLogger(__name__)
 _worker_log = logging.getLogger("cloning.worker")
 
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _STARTS = 3
 _GRACE = 1.5
 
@@ -92,6 +92,10 @@ class ModelSettings(Protocol):
         """exact or fast."""
 
     @property
+    def takes(self) -> int:
+        """How often each sentence is generated; the best is kept."""
+
+    @property
     def model_cache(self) -> Path:
         """Where downloads are kept."""
 
@@ -119,6 +123,7 @@ def choice_command(settings: ModelSettings) -> list[str]:
             "offline": settings.offline,
         },
         "decoder_memory_mb": settings.worker_memory_mb,
+        "takes": settings.takes,
     }
     return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
 
@@ -218,9 +223,8 @@ class SubprocessExecutor:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
         self._lose_running("The bot is shutting down.")
-        for request in self._waiting:
-            self._events.put_nowait(Lost(request.job_id, "The bot is shutting down."))
-        self._waiting.clear()
+        while self._waiting:
+            self._events.put_nowait(Lost(self._waiting.popleft().job_id, "The bot is shutting down."))
         self._events.put_nowait(None)
 
     def _supervise(self) -> None:
@@ -256,8 +260,7 @@ class SubprocessExecutor:
             _log.exception("The speech worker's supervisor failed")
             hung = "The speech worker could not be run."
         finally:
-            if self._ready is None:
-                self._failed_starts += 1
+            self._failed_starts += self._ready is None
             if self._worker is not None:
                 status = await self._worker.stop(_GRACE if self._closed else 0.0)
             self._worker = self._ready = None
@@ -292,7 +295,7 @@ class SubprocessExecutor:
                 _log.error("The speech worker cannot start: %s", message)
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)
-            case Progress() if event.job_id in self._running:
+            case Progress() | PartSpoken() if event.job_id in self._running:
                 self._running[event.job_id].heard = monotonic()
                 self._events.put_nowait(event)
             case Cloned() | Spoken() | Failed() if event.job_id in self._running:

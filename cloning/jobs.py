@@ -1,10 +1,10 @@
-"""The jobs of the speech worker: a request in, files in its folder and a last event out.
+"""The jobs of the speech worker: a request in, files in its folder, parts as they come, and a last event out.
 
 Runs in the worker's process, next to the models, for several threads at once. Knows nothing of pipes.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from cloning import audio
+from cloning.audio import Samples
 from cloning.faults import DeviceFailed
 from cloning.loaded import LoadedModels
 from cloning.models import ModelChoice
@@ -23,13 +24,16 @@ from cloning.protocol import (
     SPEECH_FILE,
     Cloned,
     CloneRequest,
+    PartSpoken,
     Ready,
     Request,
     SpeakRequest,
     Spoken,
+    part_file,
 )
+from cloning.saying import SayOptions
 from cloning.text import LANGUAGES
-from cloning.voicebox import READING, SayOptions, Voicebox
+from cloning.voicebox import READING, Part, Voicebox
 from cloning.watch import Watch
 
 _DEFAULT_MEMORY_MB = 1024
@@ -59,12 +63,14 @@ def ready(voicebox: Voicebox) -> Ready:
     )
 
 
-def run(voicebox: Voicebox, request: Request, watch: Watch) -> Cloned | Spoken:
-    """Do a job. Raises BarkeepError, MemoryError, or DeviceFailed."""
+def run(
+    voicebox: Voicebox, request: Request, watch: Watch, emit: Callable[[PartSpoken], None], *, takes: int = 1
+) -> Cloned | Spoken:
+    """Do a job; `emit` is told of parts. `takes`: see SayOptions. Raises BarkeepError, MemoryError, or DeviceFailed."""
     with _telling_faults():
         if isinstance(request, CloneRequest):
             return _clone(voicebox, request, watch)
-        return _speak(voicebox, request, watch)
+        return _speak(voicebox, request, watch, emit, takes)
 
 
 def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
@@ -77,22 +83,27 @@ def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
     return Cloned(request.job_id, clone.report, models.choice.model, models.hubert_name, clone.quantizer)
 
 
-def _speak(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> Spoken:
+def _speak(
+    voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], takes: int
+) -> Spoken:
+    def hear(part: Part) -> None:
+        if part.of > 1:  # the only one is the whole
+            _write(request, part_file(part.number), part.samples, part.sample_rate)
+            emit(PartSpoken(request.job_id, part.number, part.of, part.seconds))
+
     voice = _voice(voicebox, request, watch)
-    options = SayOptions(request.language, request.temperature, request.seed)
-    speech = voicebox.say(request.text, voice, options, watch)
-    audio.write(
-        request.output_dir / SPEECH_FILE,
-        speech.samples,
-        speech.sample_rate,
-        tags=request.tags,
-        max_bytes=request.max_bytes,
-    )
+    options = SayOptions(request.language, request.temperature, request.seed, takes=takes)
+    speech = voicebox.say(request.text, voice, options, watch, hear)
+    _write(request, SPEECH_FILE, speech.samples, speech.sample_rate)
     spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
     if request.clip is None:
         return spoken
     _, quantizer = voicebox.models.quantizer(request.clip_language)
     return replace(spoken, refreshed_model=voicebox.models.choice.model, refreshed_quantizer=quantizer)
+
+
+def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> None:
+    audio.write(request.output_dir / name, samples, rate, tags=request.tags, max_bytes=request.max_bytes)
 
 
 def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:

@@ -36,12 +36,17 @@ def trim(samples: Samples, rate: int) -> Samples:
     return _faded(kept, rate)
 
 
+def polish(take: Samples, rate: int) -> Samples:
+    """A usable take, trimmed and brought to the loudness that all get."""
+    return audio.normalise(trim(take, rate), rate)
+
+
 def join(takes: Sequence[Samples], pauses: Sequence[float], rate: int) -> Samples:
-    """Usable takes, trimmed and brought to one loudness, with `pauses[i]` seconds between take i and the next."""
+    """Polished takes, with `pauses[i]` seconds between take i and the next."""
     margins = 2 * _MARGIN_SECONDS
     pieces: list[Samples] = []
     for take, pause in zip(takes, [*pauses, 0.0], strict=True):
-        pieces.append(audio.normalise(trim(take, rate), rate))
+        pieces.append(take)
         pieces.append(np.zeros(round(max(0.0, pause - margins) * rate), np.float32))
     return np.concatenate(pieces[:-1])
 

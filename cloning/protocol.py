@@ -17,6 +17,12 @@ PROMPT_FILE = "prompt.npz"
 CLIP_FILE = "clip.flac"
 SPEECH_FILE = "speech.ogg"
 
+
+def part_file(number: int) -> str:
+    """The file of sentence `number` (from 0) of a speech of several."""
+    return f"part-{number}.ogg"
+
+
 ANY_SPEAKER = ""
 """As the name of a speaker: the first that the checkpoint has. For a sender that does not know yet which there are."""
 
@@ -33,7 +39,7 @@ class CloneRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpeakRequest:
-    """Speak `text`; writes SPEECH_FILE into `output_dir`.
+    """Speak `text`; writes SPEECH_FILE into `output_dir`, and before, of several sentences, each as `part_file`.
 
     The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6",
     or ANY_SPEAKER), or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models
@@ -113,6 +119,16 @@ class Cloned:
 
 
 @dataclass(frozen=True, slots=True)
+class PartSpoken:
+    """Sentence `number` (from 0) of the `of` of a SpeakRequest can be heard, in order: `part_file(number)` is there."""
+
+    job_id: str
+    number: int
+    of: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """A SpeakRequest is done. If the prompt was made anew, `refreshed_model` and `refreshed_quantizer` name by what."""
 
@@ -149,7 +165,7 @@ class Heartbeat:
     """The worker is alive; sent every few seconds, from a thread of its own."""
 
 
-Event = Ready | Progress | Cloned | Spoken | Failed | Lost | Heartbeat
+Event = Ready | Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +206,19 @@ class Executor(Protocol):
 
 _MESSAGES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (CloneRequest, SpeakRequest, Cancel, Ready, Progress, Cloned, Spoken, Failed, Lost, Heartbeat)
+    for kind in (
+        CloneRequest,
+        SpeakRequest,
+        Cancel,
+        Ready,
+        Progress,
+        PartSpoken,
+        Cloned,
+        Spoken,
+        Failed,
+        Lost,
+        Heartbeat,
+    )
 }
 
 

@@ -3,8 +3,9 @@
 Uses one set of loaded models. Knows nothing of jobs, members or storage.
 """
 
-import logging
 import secrets
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,23 +13,21 @@ import numpy as np
 
 from cloning import audio, joining, reference, text
 from cloning.audio import Recording, Samples
-from cloning.bark.config import BarkSpec
-from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.loaded import LoadedModels
 from cloning.methods import METHODS, Subject
 from cloning.prompt import VoicePrompt
 from cloning.protocol import QualityReport
+from cloning.saying import Reader, SayOptions, Sentence
+from cloning.takes import Sketch
 from cloning.watch import Watch
-from errors import InvalidInput, Unavailable
+from errors import InvalidInput
 
 READING, CHOOSING = "reading the recording", "choosing the best seconds"
 """The first stages of a clone; those of the method and of the engine follow."""
 
-_TAKES = 2
 _SEED_LIMIT = 2**31
-_ENOUGH_SECONDS = 1.0
-
-_log = logging.getLogger(__name__)
+_SKETCHED_SECONDS = 10.0
+"""How much of a voice is enough to compare takes with."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +38,6 @@ class Clone:
     clip: Recording
     report: QualityReport
     quantizer: str
-
-
-@dataclass(frozen=True, slots=True)
-class SayOptions:
-    """How to say it. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, told in the Speech.
-
-    `top_k` and `top_p`: as in GenerationOptions.
-    """
-
-    language: str = "en"
-    temperature: float | None = None
-    seed: int | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        text.check_language(self.language)
-        GenerationOptions(self.temperature, seed=self.seed or 0, top_k=self.top_k, top_p=self.top_p)  # knows the ranges
 
 
 @dataclass(frozen=True)
@@ -73,6 +54,25 @@ class Speech:
     def seconds(self) -> float:
         """The length."""
         return self.samples.size / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentence `number` (from 0) of `of`, as it is going to be in the Speech: `samples` float32 (N,)."""
+
+    number: int
+    of: int
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """The length."""
+        return self.samples.size / self.sample_rate
+
+
+def _unheard(part: Part) -> None:
+    """A part that nobody waits for."""
 
 
 class Voicebox:
@@ -110,27 +110,43 @@ class Voicebox:
         """The prompt of a clip that an earlier clone chose, for the models that are loaded now."""
         return METHODS["quantizer"](self.models, Subject(clip, text.check_language(language)), watch).prompt
 
-    def say(self, words: str, voice: VoicePrompt | None, options: SayOptions, watch: Watch) -> Speech:
+    def say(
+        self,
+        words: str,
+        voice: VoicePrompt | None,
+        options: SayOptions,
+        watch: Watch,
+        hear: Callable[[Part], None] = _unheard,
+    ) -> Speech:
         """Speak a text of any length in a voice; without one, in the voice that the first sentence happens to get.
 
         Every sentence is generated from the same prompt, since feeding the last one back would pile up noise, and so
-        they are generated together. The same seed, text, voice and models make the same speech. Raises InvalidInput for
-        an empty text, Unavailable if the model makes no sound, Cancelled.
+        they are generated together. `hear` is given each, in order, as soon as it and those before it are there. The
+        same seed, text, voice and models make the same speech. Raises InvalidInput for an empty text, Unavailable if
+        the model makes no sound, Cancelled.
         """
-        spec = self.models.engine.spec
+        rate = self.models.engine.spec.sample_rate
         pieces = self._pieces(words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
-        sentences = [_Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
-        parts: list[Generated] = []
-        if voice is None and len(pieces) > 1:
-            parts = self._takes(sentences[:1], None, options, watch.within(f"sentence 1 of {len(pieces)}: "))
-            watch = watch.within(f"sentences 2 to {len(pieces)}: ")
-            if parts[0].prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
-                voice = parts[0].prompt
-        parts += self._takes(sentences[len(parts) :], voice, options, watch)
-        pauses = [text.pause_after(piece) for piece in pieces[:-1]]
-        samples = joining.join([part.samples for part in parts], pauses, spec.sample_rate)
-        return Speech(samples, spec.sample_rate, _joined([part.prompt for part in parts]), seed, len(pieces))
+        sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
+        reader = Reader(self.models.engine, options, self._sketch(voice) if options.takes > 1 else None)
+        prompts: list[VoicePrompt] = []
+        sounds: list[Samples] = []
+        with closing(reader.read(sentences, voice, watch)) as spoken:
+            for generated in spoken:
+                prompts.append(generated.prompt)
+                sounds.append(joining.polish(generated.samples, rate))
+                hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate))
+        samples = joining.join(sounds, [text.pause_after(piece) for piece in pieces[:-1]], rate)
+        return Speech(samples, rate, _joined(prompts), seed, len(pieces))
+
+    def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:
+        """What a voice sounds like, by the end of its own tokens; None without sound."""
+        if voice is None:
+            return None
+        spec = self.models.engine.spec
+        samples = self.models.codec.decode(voice.fine[:, -round(_SKETCHED_SECONDS * spec.frame_rate) :])
+        return Sketch.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """The text in windows; what the tokenizer drops entirely (control characters) is no piece."""
@@ -147,43 +163,6 @@ class Voicebox:
         if not spoken:
             raise InvalidInput("There is no text to speak.")
         return spoken
-
-    def _takes(
-        self, sentences: list["_Sentence"], voice: VoicePrompt | None, options: SayOptions, watch: Watch
-    ) -> list[Generated]:
-        """The sentences, generated together. A take without sound is repeated once with another seed."""
-        engine = self.models.engine
-        done: dict[int, Generated] = {}
-        for take in range(_TAKES):
-            wanted = [sentence for sentence in sentences if sentence.number not in done]
-            utterances = [
-                Utterance(sentence.text, voice, sentence.options(options, take, engine.spec), part)
-                for sentence, part in zip(wanted, watch.together(len(wanted)), strict=True)
-            ]
-            for sentence, generated in zip(wanted, engine.generate_many(utterances), strict=True):
-                if joining.is_usable(generated.samples):
-                    done[sentence.number] = generated
-            if len(done) == len(sentences):
-                return [done[sentence.number] for sentence in sentences]
-            _log.warning("%d sentences have no usable sound in take %d", len(sentences) - len(done), take + 1)
-        raise Unavailable("The model made no sound for this text. Try again with another seed, text or voice.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """A piece of a text, its place in it, and the seed of the whole."""
-
-    text: str
-    number: int
-    seed: int
-
-    def options(self, options: SayOptions, take: int, spec: BarkSpec) -> GenerationOptions:
-        """How to generate it. Every sentence and every take draws from a seed of its own."""
-        drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
-        limit = spec.semantic_tokens(text.longest_seconds(self.text, options.language))
-        return GenerationOptions(
-            options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
-        )
 
 
 def _joined(prompts: list[VoicePrompt]) -> VoicePrompt:

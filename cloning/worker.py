@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, BinaryIO, NoReturn, Protocol
 
@@ -51,8 +52,8 @@ Emit = Callable[[Event], None]
 class Runner(Protocol):
     """Does one job and returns the event that ends it. Called by several threads at once."""
 
-    def __call__(self, request: Request, watch: Watch, /) -> Cloned | Spoken:
-        """Raises BarkeepError for what a member should read."""
+    def __call__(self, request: Request, watch: Watch, emit: Emit, /) -> Cloned | Spoken:
+        """`emit` takes the events before. Raises BarkeepError for what a member should read."""
 
 
 class Outlet:
@@ -151,7 +152,7 @@ def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
 
 def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
     try:
-        event = finish(request, Watch(throttled(request.job_id, emit), cancelled), run)
+        event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as fault:
         inbox.fail(fault)
         return
@@ -159,10 +160,10 @@ def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: thre
     emit(event)
 
 
-def finish(request: Request, watch: Watch, run: Runner) -> Cloned | Spoken | Failed:
+def finish(request: Request, watch: Watch, emit: Emit, run: Runner) -> Cloned | Spoken | Failed:
     """Run a job and turn whatever happens into its last event. Raises DeviceFailed."""
     try:
-        return run(request, watch)
+        return run(request, watch, emit)
     except DeviceFailed:
         raise
     except BarkeepError as fault:
@@ -256,7 +257,7 @@ def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
     from cloning import jobs  # torch takes seconds to import: the heart beats before
 
     voicebox = jobs.load(configuration)
-    return jobs.ready(voicebox), lambda request, watch: jobs.run(voicebox, request, watch)
+    return jobs.ready(voicebox), partial(jobs.run, voicebox, takes=configuration["takes"])
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ for line in sys.stdin:
     for _ in range(10 if text == "steady" else 0):
         time.sleep(0.06)
         say("Progress", job_id=job, stage="semantic", fraction=0.5)
+    if text == "parts":
+        say("PartSpoken", job_id=job, number=0, of=2, seconds=0.5)
     if text == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "exit":
@@ -69,6 +71,7 @@ for line in sys.stdin:
     if text == "garbage":
         print("not json", "{", "[1]", '{"type": "Lost"}', "x" * 2_000_000, sep="\\n", flush=True)
         sys.stdout.buffer.write(b"\\xff\\xfe\\n")
+        say("PartSpoken", job_id="somebody else's", number=0, of=2, seconds=0.5)
         say("Spoken", job_id="somebody else's", seconds=1.0, seed=1, sentences=1)
     if text not in ("wait", "slow"):
         say("Spoken", job_id=job, seconds=1.0, seed=7, sentences=1)

@@ -6,17 +6,29 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from cloning import audio, jobs, protocol
+from cloning.bark.engine import Generated
 from cloning.executor import SubprocessExecutor, choice_command
 from cloning.faults import DeviceFailed
 from cloning.prompt import VoicePrompt
-from cloning.protocol import Cloned, CloneRequest, Event, Heartbeat, Lost, Progress, Ready, SpeakRequest, Spoken
+from cloning.protocol import (
+    Cloned,
+    CloneRequest,
+    Event,
+    Heartbeat,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    SpeakRequest,
+    Spoken,
+)
 from cloning.voicebox import Voicebox
 from cloning.watch import Watch
 from errors import InvalidInput, LimitReached, NotFound
@@ -25,10 +37,11 @@ from tests.cloning.tones import ToneEngine, a_voice, voicebox
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
 TEXT = "Hello there, my friend."
+LONG = "Here is the first sentence of three. Here is one that follows it closely. And this is the last of them all."
 
 
-def run(request: SpeakRequest, engine: ToneEngine | None = None) -> Spoken:
-    event = jobs.run(voicebox(engine or ToneEngine()), request, Watch())
+def run(request: SpeakRequest, engine: ToneEngine | None = None, parts: list[PartSpoken] | None = None) -> Spoken:
+    event = jobs.run(voicebox(engine or ToneEngine()), request, Watch(), ([] if parts is None else parts).append)
     assert isinstance(event, Spoken)
     return event
 
@@ -44,6 +57,35 @@ def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
     assert engine.asked[0][2].temperature == 0.5
     assert audio.decode(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
     assert not (tmp_path / protocol.PROMPT_FILE).exists()
+
+
+def test_every_part_is_told_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    parts: list[PartSpoken] = []
+
+    class Noting(ToneEngine):
+        """Notes how many parts were told when each sentence begins."""
+
+        told: ClassVar[list[int]] = []
+
+        def generate(self, *arguments: Any) -> Generated:
+            self.told.append(len(parts))
+            return super().generate(*arguments)
+
+    engine = Noting()
+    spoken = run(SpeakRequest("j", LONG, tmp_path, seed=1, tags={"comment": "No person said this."}), engine, parts)
+    assert engine.told == [0, 1, 2]
+    assert [(part.job_id, part.number, part.of) for part in parts] == [("j", number, 3) for number in range(3)]
+    files = [tmp_path / protocol.part_file(number) for number in range(3)]
+    assert [audio.decode(file).seconds for file in files] == pytest.approx([part.seconds for part in parts], abs=0.05)
+    assert sum(part.seconds for part in parts) < spoken.seconds < sum(part.seconds for part in parts) + 1
+    assert all(b"No person said this." in file.read_bytes() for file in files)
+
+
+def test_one_sentence_has_no_parts(tmp_path: Path) -> None:
+    parts: list[PartSpoken] = []
+    run(SpeakRequest("j", TEXT, tmp_path), parts=parts)
+    assert parts == []
+    assert [file.name for file in tmp_path.iterdir()] == [protocol.SPEECH_FILE]
 
 
 def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from cloning import methods
+from cloning import methods, takes
 from cloning.audio import Recording
+from cloning.bark.engine import Generated, GenerationOptions
 from cloning.loaded import LoadedModels
 from cloning.methods import Subject
 from cloning.models import ModelChoice
 from cloning.passages import PASSAGES
 from cloning.prompt import VoicePrompt
-from cloning.voicebox import SayOptions, Speech, Voicebox
+from cloning.saying import SayOptions
+from cloning.voicebox import Part, Speech, Voicebox
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput, Unavailable
-from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from tests.cloning.tones import SPEC, ToneCodec, ToneEngine, a_voice, voicebox
 from training.synthetic_voice import synthetic_voice
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
@@ -122,6 +124,57 @@ def test_cancelling_reaches_the_second_sentence() -> None:
     with pytest.raises(Cancelled):
         voicebox(engine).say(LONG, a_voice(), SayOptions(), watch)
     assert len(engine.asked) == 2
+
+
+def test_parts_are_heard_in_order_and_are_what_the_whole_is_made_of() -> None:
+    parts: list[Part] = []
+    engine = ToneEngine(silent_takes=1)  # the first sentence comes last, the second waits for it
+    speech = voicebox(engine).say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
+    assert [(part.number, part.of, part.sample_rate) for part in parts] == [(0, 2, 24_000), (1, 2, 24_000)]
+    first, second = (part.samples for part in parts)
+    assert np.array_equal(speech.samples[: first.size], first)
+    assert np.array_equal(speech.samples[-second.size :], second)
+    assert speech.samples.size > first.size + second.size
+
+
+def test_whoever_hears_may_stop_it() -> None:
+    def stop(_: Part) -> None:
+        raise Cancelled("Enough.")
+
+    engine = ToneEngine()
+    with pytest.raises(Cancelled):
+        voicebox(engine).say(LONG, a_voice(), SayOptions(), Watch(), stop)
+    assert len(engine.asked) == 1
+
+
+def test_of_several_takes_the_one_of_the_right_length_is_kept() -> None:
+    class Rambling(ToneEngine):
+        """Says everything four times as long as it should, but for the third take of each sentence."""
+
+        def generate(
+            self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch
+        ) -> Generated:
+            said = text * (2 if len(self.asked) % 4 == 2 else 8)
+            return super().generate(said, history, dataclasses.replace(options, max_semantic_tokens=None), watch)
+
+    def made(takes: int, seed: int) -> Speech:
+        box = voicebox(Rambling())
+        box.models.codec = ToneCodec()  # type: ignore[assignment]  # what say uses of it
+        return box.say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
+
+    best, rambling = made(4, 1), made(1, 1)
+    assert best.seconds < rambling.seconds / 2
+    assert np.array_equal(best.samples, made(4, 1).samples)
+    assert best.sentences == 2
+
+
+def test_a_single_take_is_drawn_as_ever_and_measured_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takes, "cost", None)
+    one = say(ToneEngine(), LONG, a_voice(), seed=7)
+    assert np.array_equal(one.samples, say(ToneEngine(), LONG, a_voice(), seed=7, takes=1).samples)
+    for number in (0, 5):
+        with pytest.raises(InvalidInput, match="1 to 4 takes"):
+            SayOptions(takes=number)
 
 
 def test_only_silent_sentences_are_repeated() -> None:

@@ -40,7 +40,7 @@ from cloning.faults import DeviceFailed
 from cloning.protocol import Ready, Spoken
 from errors import InvalidInput, Unavailable
 
-def run(request, watch):
+def run(request, watch, emit):
     print("a library prints something")
     os.write(1, b"and so does C code\\n")
     if request.text == "slow":
@@ -228,18 +228,18 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
 
 
 def test_a_device_fault_is_not_swallowed() -> None:
-    def run(request: Request, watch: Watch) -> Cloned | Spoken:
+    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         raise DeviceFailed
 
     with pytest.raises(DeviceFailed):
-        worker.finish(speak("x"), Watch(), run)
+        worker.finish(speak("x"), Watch(), print, run)
 
 
 def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
     class Special(InvalidInput):
         pass
 
-    def run(request: Request, watch: Watch) -> Cloned | Spoken:
+    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         raise Special("Odd.")
 
-    assert worker.finish(speak("x"), Watch(), run) == Failed("a", "BarkeepError", "Odd.")
+    assert worker.finish(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")

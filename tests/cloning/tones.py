@@ -1,11 +1,11 @@
 """A stand-in for Bark that hums, for the tests of everything above the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.engine import Generated, GenerationOptions, Utterance
+from cloning.bark.engine import Generated, GenerationOptions, Samples, Utterance
 from cloning.loaded import LoadedModels
 from cloning.models import ModelChoice
 from cloning.prompt import Tokens, VoicePrompt
@@ -43,8 +43,20 @@ class ToneEngine:
             samples[:] = 0
         return Generated(VoicePrompt(random.integers(0, 10_000, tokens), fine[:2], fine), samples)
 
+    def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
+        for index, wanted in enumerate(utterances):
+            yield index, self.generate(wanted.text, wanted.history, wanted.options, wanted.watch)
+
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
         return [self.generate(wanted.text, wanted.history, wanted.options, wanted.watch) for wanted in utterances]
+
+
+class ToneCodec:
+    """A codec as far as takes are compared with a voice: whatever the tokens, one humming."""
+
+    def decode(self, codes: Tokens) -> Samples:
+        time: Samples = np.arange(codes.shape[1] * 320, dtype=np.float32) / 24_000
+        return 0.3 * np.sin(2 * np.pi * 150 * time, dtype=np.float32)
 
 
 def voicebox(engine: ToneEngine) -> Voicebox:
