@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_it_has_the_shape_that_was_planned() -> None:
 
 
 def test_our_loader_and_transformers_agree(runs: Path, tmp_path: Path) -> None:
-    reference = load_codec(runs)
+    reference: Any = load_codec(runs)
     save_file(
         {f"codec_model.{name}": tensor for name, tensor in tiny.hub_weights(reference, True).items()},
         tmp_path / "model.safetensors",

@@ -61,7 +61,7 @@ def test_the_teacher_is_not_trained() -> None:
     job = decoder_job()
     loss, _ = job.loss(np.random.default_rng(0))
 
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
 
     assert all(parameter.grad is not None for parameter in job.module.parameters())
     assert all(parameter.grad is None for parameter in job._teacher.parameters())

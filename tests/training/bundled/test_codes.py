@@ -26,8 +26,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_clip_has_the_teachers_codes(written: Path) -> None:
     codes = Codes(written / "codec")
     clip = material.clip("two-1", "two", "Text 1.")
+    assert clip.audio is not None
+    samples = torch.from_numpy(clip.audio / np.float32(32_768))
 
-    expected = material.teacher().encode(torch.from_numpy(clip.audio / np.float32(32_768))[None])[0]
+    expected = material.teacher().encode(samples[None])[0]
 
     assert len(codes) == 6
     assert "two-1" in codes

@@ -32,7 +32,7 @@ def test_crops_come_from_the_whole_tape_and_follow_the_generator() -> None:
     crops = [tape.crops(np.random.default_rng(7), 200, 1)[1] for _ in range(2)]
 
     assert torch.equal(crops[0], crops[1])
-    assert crops[0].unique().tolist() == [0, 1, 2, 3, 4]
+    assert set(crops[0].flatten().tolist()) == {0, 1, 2, 3, 4}
 
 
 def test_a_tape_that_is_too_short_says_so() -> None:
@@ -64,6 +64,7 @@ def test_a_tape_holds_its_split_only(tmp_path: Path) -> None:
     tape = load_tape(tmp_path, "train", 1.0, CPU)
 
     assert len(tape) == sum(len(clip.semantic) for clip in mine) < sum(len(clip.semantic) for clip in clips)
+    assert mine[0].audio is not None
     assert np.array_equal(tape.samples[: 60 * HOP].numpy(), mine[0].audio)
 
 
