@@ -11,12 +11,19 @@ from cloning.bark.shape import Shape
 
 
 class KeyValueCache:
-    """`keys` and `values`, each (layers, slots, heads, block, head width). Nothing in it ever grows or moves."""
+    """`keys` and `values`, each (layers, slots, heads, block, head width). Nothing in it ever grows or moves.
+
+    On a CPU half precision saves memory; attention is computed in float32, which is quicker there, from a copy of one
+    row at a time that stays within the processor's caches.
+    """
 
     def __init__(self, shape: Shape, slots: int, dtype: torch.dtype, device: torch.device) -> None:
         size = (shape.layers, slots, shape.heads, shape.block, shape.head_width)
-        self.keys = _zeros(size, dtype, device)
-        self.values = _zeros(size, dtype, device)
+        self._both = _zeros((2, *size), dtype, device)
+        self.keys, self.values = self._both
+        self._widened: Tensor | None = None
+        if device.type == "cpu" and dtype != torch.float32:
+            self._widened = _zeros((2, *size[2:]), torch.float32, device)
 
     def write(self, layer: int, slot: int, keys: Tensor, values: Tensor) -> None:
         """Put (heads, T, head width) at the beginning of a slot."""
@@ -24,11 +31,20 @@ class KeyValueCache:
         self.keys[layer, slot, :, :length] = keys
         self.values[layer, slot, :, :length] = values
 
-    def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], keys: Tensor, values: Tensor) -> None:
-        """Put row i of (rows, heads, head width) at `positions[i]` of `slots[i]`."""
+    def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], pairs: Tensor) -> None:
+        """Put row i of (rows, 2, heads, head width), keys and values, at `positions[i]` of `slots[i]`."""
         for row, (slot, position) in enumerate(zip(slots, positions, strict=True)):
-            self.keys[layer, slot, :, position] = keys[row]
-            self.values[layer, slot, :, position] = values[row]
+            self._both[:, layer, slot, :, position] = pairs[row]
+
+    def row(self, layer: int, slot: int, length: int) -> tuple[Tensor, Tensor]:
+        """The keys and the values of a slot's first positions, each (heads, length, head width).
+
+        On a CPU in float32, and in half precision they hold until the next call.
+        """
+        pair = self._both[:, layer, slot, :, :length]
+        if self._widened is not None:
+            pair = self._widened[:, :, :length].copy_(pair)
+        return pair[0], pair[1]
 
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor) -> None:
         """Put row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""

@@ -1,8 +1,10 @@
 """A linear layer that only ever computes, with its weight laid out for the processor's matrix kernels.
 
 On a CPU the weight is packed once for oneDNN. Against `torch.nn.functional.linear` in float32 (MKL), on two cores with
-AVX-512, that reads 887 rows in 40 % of the time, and 8 rows cost what 1 costs (benchmarks/RESULTS.md).
+AVX-512, that reads 887 rows in 40 % of the time, and 8 rows cost little more than 1 (benchmarks/RESULTS.md).
 """
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +12,22 @@ from torch.nn import functional
 
 _PACKED_FOR = 900
 """The number of rows that the layout is made for: a coarse window. It serves a single row as well as any other."""
+
+FEWEST_ROWS = 4
+"""As many rows as a packed weight is multiplied with at least. oneDNN has a kernel of its own for a single row, which
+adds up in another order; and 4 to 6 rows are read a third more quickly than 1 or 2 (Zen 4, both precisions)."""
+
+
+class Matrix(Protocol):
+    """What a layer needs to know of a weight, however it is kept."""
+
+    packed: bool
+    """Whether the values of a row do not depend, to the last bit, on the other rows or on how many there are."""
+    nbytes: int
+    """What a step reads of it."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Apply it: (rows, in) -> (rows, out)."""
 
 
 class Linear:
@@ -20,27 +38,30 @@ class Linear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self.packed: bool = _can_be_packed(weight)
-        """Whether its rows are independent of each other, as said above."""
         self._weight: Tensor = (
             torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _PACKED_FOR) if self.packed else weight
         )
         self._bias = bias
         self._gelu = gelu
         self.nbytes: int = weight.numel() * weight.element_size()
-        """What a step reads of it."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it."""
-        if not self.packed:
-            y = functional.linear(x, self._weight, self._bias)
-            return functional.gelu(y) if self._gelu else y
-        # A kernel of its own serves a single row, and it adds up in another order.
-        return self._run(x) if x.shape[0] > 1 else self._run(x.repeat(2, 1))[:1]
+        if self.packed:
+            return self._packed_product(filled_up(x))[: x.shape[0]]
+        y = functional.linear(x, self._weight, self._bias)
+        return functional.gelu(y) if self._gelu else y
 
-    def _run(self, x: Tensor) -> Tensor:
+    def _packed_product(self, x: Tensor) -> Tensor:
         after = "gelu" if self._gelu else "none"
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, after, [], "none")
         return y
+
+
+def filled_up(x: Tensor) -> Tensor:
+    """(rows, width), with rows of zeros at the end if there are fewer than a packed weight wants."""
+    missing = FEWEST_ROWS - x.shape[0]
+    return x if missing <= 0 else functional.pad(x, (0, 0, 0, missing))
 
 
 def _can_be_packed(weight: Tensor) -> bool:

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from cloning.bark.cache import KeyValueCache
-from cloning.bark.linear import Linear
+from cloning.bark.int8 import Int8Linear
+from cloning.bark.linear import Linear, Matrix
 from cloning.bark.shape import Shape
 
 _EPSILON = 1e-5
@@ -38,14 +39,14 @@ class Layer:
     """One block. `projection` makes queries, keys and values at once."""
 
     norm_1: Norm
-    projection: Linear
-    attention_out: Linear
+    projection: Matrix
+    attention_out: Matrix
     norm_2: Norm
-    widen: Linear
-    narrow: Linear
+    widen: Matrix
+    narrow: Matrix
 
     @property
-    def linears(self) -> tuple[Linear, ...]:
+    def linears(self) -> tuple[Matrix, ...]:
         """Its matrices."""
         return self.projection, self.attention_out, self.widen, self.narrow
 
@@ -103,9 +104,8 @@ class Transformer:
         x = x + self.positions[torch.tensor(lengths, device=self.device)]
         for number, layer in enumerate(self._layers):
             projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)  # (rows, 3, H, D)
-            queries, keys, values = projected.unbind(1)
-            cache.append(number, slots, lengths, keys, values)
-            attended = _attend_row_by_row(queries, cache, number, slots, lengths)  # (rows, H, D)
+            cache.append(number, slots, lengths, projected[:, 1:])
+            attended = _attend_row_by_row(projected[:, 0], cache, number, slots, lengths)  # (rows, H, D)
             x = layer.finish(x, attended.reshape(rows, -1))
         return self._last(x)
 
@@ -168,17 +168,16 @@ class Transformer:
 def _attend_row_by_row(
     queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
 ) -> Tensor:
-    """Queries (rows, H, D) over each row's own positions -> (rows, H, D).
+    """Queries (rows, H, D) over each row's own positions -> (rows, H, D), computed in float32.
 
     On a CPU this reads no more of the cache than it must, and a row's sums do not depend on the others' lengths.
     """
-    scaled = queries * cache.keys.shape[-1] ** -0.5
     attended = torch.empty_like(queries)
     for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
-        keys, values = cache.keys[layer, slot, :, : length + 1], cache.values[layer, slot, :, : length + 1]
-        scores = torch.bmm(keys, scaled[row, :, :, None])  # (H, T, 1): keys as they lie, since transposing copies them
-        weights = scores.softmax(1, dtype=torch.float32).to(values.dtype)
-        attended[row] = torch.bmm(weights.transpose(1, 2), values)[:, 0]
+        keys, values = cache.row(layer, slot, length + 1)
+        attended[row] = functional.scaled_dot_product_attention(
+            queries[row][None, :, None].float(), keys[None], values[None]
+        )[0, :, 0]
     return attended
 
 
@@ -187,11 +186,13 @@ def _merged(x: Tensor) -> Tensor:
     return x.transpose(0, 1).reshape(x.shape[1], -1)
 
 
-def take_linear(module: Any, *, gelu: bool = False) -> Linear:
+def take_linear(module: Any, *, gelu: bool = False) -> Matrix:
     """A layer from a module, which loses its weight, so that it is not in memory twice."""
-    weight, bias = module.weight.detach(), module.bias
+    weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
     module.weight = None
-    return Linear(weight, None if bias is None else bias.detach(), gelu=gelu)
+    if weight.dtype == torch.int8:
+        return Int8Linear(weight, module.scales, bias, gelu=gelu)
+    return Linear(weight, bias, gelu=gelu)
 
 
 def _take_layer(module: Any) -> Layer:

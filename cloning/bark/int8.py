@@ -1,0 +1,76 @@
+"""Matrices in whole numbers of 8 bits, for a CPU: a quarter of float32's memory, and what is read of it in a step.
+
+A weight has a scale for each output. What it is multiplied with is rounded too, in 256 steps between the least and the
+greatest number of its row. Their sums are sums of whole numbers, so that a row's values cannot depend on other rows.
+Norms, attention, embeddings and heads stay as they are. What the rounding costs is written in benchmarks/RESULTS.md.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cloning.bark.linear import filled_up
+
+_PACKED_FOR = 900
+"""As in `cloning.bark.linear`."""
+
+_LARGEST, _STEPS = 127, 255
+_TINY = 1e-12
+"""Keeps rows of equal numbers and outputs of zeros from dividing by zero."""
+
+
+def is_supported() -> bool:
+    """Whether this processor multiplies such numbers (AVX-512 VNNI). Others would be slow, or overflow."""
+    return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported())  # type: ignore[no-untyped-call]  # torch has no annotations here
+
+
+def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(out, in) -> int8 (out, in) and float32 scales (out,): weight is about their product."""
+    scales = (weight.float().abs().amax(1) / _LARGEST).clamp(min=_TINY)
+    return (weight.float() / scales[:, None]).round_().to(torch.int8), scales
+
+
+def quantise(model: Any) -> None:
+    """Round the matrices of the blocks of transformers' BarkModel where they are, one after the other.
+
+    The three models speak as before only through `cloning.bark.model.Transformer`.
+    """
+    for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
+        for block in part.layers:
+            for module in (block.attn.att_proj, block.attn.out_proj, block.mlp.in_proj, block.mlp.out_proj):
+                weight, module.scales = rounded(module.weight.detach())
+                module.weight = nn.Parameter(weight, requires_grad=False)
+
+
+class Int8Linear:
+    """y = x W^T + b for a rounded W, for float32 x (rows, in) -> (rows, out), and exact GELU behind it if `gelu`."""
+
+    packed = True
+
+    def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
+        self.nbytes: int = weight.numel()
+        self._weight: Tensor = torch.ops.onednn.qlinear_prepack(weight, [_PACKED_FOR, weight.shape[1]])
+        self._scales = scales
+        self._sums = weight.sum(1, dtype=torch.float32) * scales  # what a row of ones gives
+        self._no_offsets = torch.zeros(weight.shape[0], dtype=torch.int64)
+        self._bias = bias
+        self._gelu = gelu
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Apply it. With x = step * steps + least, xW is step * (steps W) + least * (ones W)."""
+        least, greatest = x.aminmax(dim=1, keepdim=True)
+        step = (greatest - least).div_(_STEPS).clamp_(min=_TINY)
+        steps = (x - least).div_(step).round_().to(torch.uint8)
+        y = self._multiplied(filled_up(steps))[: x.shape[0]].mul_(step).addcmul_(least, self._sums)
+        if self._bias is not None:
+            y += self._bias
+        return functional.gelu(y) if self._gelu else y
+
+    def _multiplied(self, steps: Tensor) -> Tensor:
+        """uint8 (rows, in) -> float32 (rows, out)"""
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(
+            steps, 1.0, 0, self._weight, self._scales, self._no_offsets, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return y
