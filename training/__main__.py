@@ -6,6 +6,7 @@ import typer
 
 from errors import BarkeepError
 from training.bundled.codec_steps import codec_command
+from training.evaluate.command import evaluate_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -16,6 +17,7 @@ def _commands() -> None:
 
 
 app.command("codec")(codec_command)
+app.command("evaluate")(evaluate_command)
 
 
 def main() -> None:

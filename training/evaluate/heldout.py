@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from cloning import audio
-from cloning.audio import Recording
 from training.bundled.corpus import Order, Studio
 from training.bundled.texts import sentences
 from training.bundled.voices import BUILT_IN
+from training.evaluate.frames import recording_of
 from training.evaluate.references import MANIFEST, Reference, Take, write_manifest
 from training.shards import Clip, split_of
 
@@ -82,12 +82,6 @@ def _said(speaker: str, kind: str) -> list[Clip]:
         if sum(recording_of(clip).seconds + _PAUSE_SECONDS for clip in clips) >= REFERENCE_SECONDS:
             break
     return clips
-
-
-def recording_of(clip: Clip) -> Recording:
-    """A clip's sound, which clips of the audio corpus have."""
-    samples = np.zeros(0, np.int16) if clip.audio is None else clip.audio
-    return Recording(samples.astype(np.float32) / np.float32(32768), clip.sample_rate)
 
 
 @cache

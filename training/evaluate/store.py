@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from errors import Unavailable
+from errors import InvalidInput, Unavailable
 
 Value = dict[str, Any]
 
@@ -18,7 +18,7 @@ class Store:
     """`store.once(key, make)`: the value that was made for a key, now or in an earlier run of the same `run`.
 
     `run` names all that results depend on but their keys (models, recordings); other runs' lines stay in the file and
-    are not looked at. A last line that was cut off is dropped.
+    are not looked at. A last line that was cut off is dropped. Raises InvalidInput for a file of something else.
     """
 
     def __init__(self, path: Path, run: str) -> None:
@@ -42,15 +42,17 @@ class Store:
     def _lines(self) -> list[dict[str, Any]]:
         if not self._path.exists():
             return []
-        found = []
         whole = self._path.read_bytes()
-        for line in whole.splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                found.append(json.loads(line))
         ends = whole.rfind(b"\n") + 1
         if ends < len(whole):
             os.truncate(self._path, ends)
-        return found
+        try:
+            found = [json.loads(line) for line in whole[:ends].split(b"\n")[:-1]]
+            if all({"run", "key", "value"} <= line.keys() for line in found):
+                return found
+        except (ValueError, AttributeError) as fault:
+            raise _damaged(self._path) from fault
+        raise _damaged(self._path)
 
     def _append(self, line: dict[str, Any]) -> None:
         try:
@@ -61,3 +63,7 @@ class Store:
                 os.fsync(file.fileno())
         except OSError as fault:
             raise Unavailable(f"{self._path} cannot be written. Make room on the disk, then start again.") from fault
+
+
+def _damaged(path: Path) -> InvalidInput:
+    return InvalidInput(f"{path} holds something else than results. Remove it, or choose another folder.")

@@ -1,0 +1,45 @@
+"""The columns of the table of methods."""
+
+import pytest
+
+from tests.training.evaluate.cells import a_cell
+from training.evaluate.figures import FIGURES, other_similarity, own_similarity, picked, with_interval, word_error
+from training.evaluate.statistics import Estimate
+from training.evaluate.trial import Cell
+
+RIGHT = a_cell("ann", {"ann": 0.9, "bob": 0.5, "cat": 0.3}, wrong=1, words=10)
+WRONG = a_cell("bob", {"ann": 0.8, "bob": 0.6, "cat": 0.3}, wrong=0, words=30)
+FAILED = Cell("quantizer", "cat", "two words", 0, failed="No sound.", wrong=2, words=2)
+
+
+def test_words_count_over_all_lines() -> None:
+    assert word_error([RIGHT, WRONG]) == pytest.approx(1 / 40)
+    assert word_error([RIGHT, WRONG, FAILED]) == pytest.approx(3 / 42)
+    assert word_error([]) is None
+
+
+def test_similarity_and_who_is_picked() -> None:
+    cells = [RIGHT, WRONG, FAILED]
+    assert own_similarity(cells) == pytest.approx(0.75)
+    assert other_similarity(cells) == pytest.approx((0.5 + 0.3 + 0.8 + 0.3) / 4)
+    assert picked(cells) == pytest.approx(1 / 3)
+
+
+def test_the_models_own_voice_resembles_nobody() -> None:
+    own = a_cell("", {"ann": 0.9, "bob": 0.5})
+    assert own_similarity([own]) is None
+    assert other_similarity([own]) is None
+    assert picked([own]) is None
+
+
+def test_all_figures_exist_for_good_and_for_failed_cells() -> None:
+    assert all(figure.of([RIGHT, WRONG]) is not None for figure in FIGURES)
+    texts = [figure.text(figure.of([FAILED])) for figure in FIGURES]
+    assert texts[0].startswith("100.0 %")
+    assert texts.count("–") == 5
+
+
+def test_a_figure_as_text() -> None:
+    found = Estimate(0.1234, 0.1, 0.2, 9)
+    assert with_interval(found, percent=True) == "12.3 % (10.0–20.0)"
+    assert with_interval(found, percent=False) == "0.12 (0.10–0.20)"

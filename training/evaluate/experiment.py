@@ -1,0 +1,138 @@
+"""The whole evaluation: every line is made and measured, and brought together. What is in the folder is not made again.
+
+Knows which parts there are; what is measured how stands in `trial`, `figures` and `goals`.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cloning import models
+from cloning.loaded import LoadedModels
+from cloning.models import ModelChoice
+from errors import Unavailable
+from training.bundled.phones import SEMANTIC_SIZE
+from training.evaluate import heldout
+from training.evaluate.ears import Ears
+from training.evaluate.frames import frame_accuracy, recording_of
+from training.evaluate.goals import Voices, goals
+from training.evaluate.plan import Line, Progress, lines
+from training.evaluate.references import Reference, digest
+from training.evaluate.report import Results
+from training.evaluate.statistics import Estimate
+from training.evaluate.store import Store
+from training.evaluate.trial import BUILT_IN, CODEC, Cell, Trial
+
+_MAIN = "quantizer"
+"""The method that the goals are about."""
+_RECORDINGS = "recordings"
+_BUILT_IN_SEED = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is evaluated: `sentences` of `texts` in each voice, with `seeds` seeds. `language`: of all recordings."""
+
+    choice: ModelChoice
+    methods: tuple[str, ...]
+    texts: tuple[str, ...]
+    sentences: int
+    seeds: int
+    language: str = "en"
+    converter: str = "world"
+
+
+def evaluate(
+    settings: Settings, references: Sequence[Reference], people: Sequence[Reference] | None, ears: Ears, out: Path
+) -> Results:
+    """Make and measure every line, and what else the goals ask for; what is in `out` already is not made again.
+
+    Raises InvalidInput for references that cannot be used, Unavailable for models that are missing or a full disk.
+    """
+    loaded = LoadedModels(settings.choice)
+    trial = _trial(settings, loaded, references, ears, out)
+    clones = {method: _clones(trial, method, settings) for method in settings.methods}
+    main = settings.methods[0] if _MAIN not in clones else _MAIN
+    real = None
+    if people:
+        real_trial = _trial(settings, loaded, people, ears, out / _RECORDINGS)
+        real = Voices(_clones(real_trial, main, settings), real_trial.speakers)
+    built_in, codec = _without_clones(trial, settings)
+    return Results(
+        _facts(settings, main, trial),
+        {**clones, **({BUILT_IN: built_in} if built_in else {}), **({CODEC: codec} if codec else {})},
+        goals(built_in, codec, Voices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
+    )
+
+
+def _trial(
+    settings: Settings, loaded: LoadedModels, references: Sequence[Reference], ears: Ears, folder: Path
+) -> Trial:
+    run = f"{_models_digest(settings.choice, settings.language)}-{digest(list(references))}-{settings.converter}"
+    store = Store(folder / "cells.jsonl", run)
+    return Trial(loaded, references, ears, store, folder, language=settings.language, converter=settings.converter)
+
+
+def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
+    planned: list[Line] = list(lines(list(trial.speakers), settings.texts, settings.sentences, settings.seeds))
+    progress = Progress(method, len(planned))
+    cells = []
+    for line in planned:
+        cells.append(trial.cloned(method, line.speaker, line.text, line.seed))
+        progress.step()
+    return cells
+
+
+def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[Cell]]:
+    """The built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
+    texts = settings.texts[: heldout.SENTENCES]
+    if not trial.models.speakers.names:
+        return [], []
+    progress = Progress(BUILT_IN, len(texts))
+    built_in, codec = [], []
+    for text in texts:
+        built_in.append(trial.built_in(text, _BUILT_IN_SEED))
+        clip = heldout.built_in_clip(text) if settings.language == "en" else None
+        if clip is not None:
+            codec.append(trial.through_codec(text, recording_of(clip)))
+        progress.step()
+    return built_in, codec
+
+
+def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
+    """The frame accuracy, if the model's semantic tokens are the recipe's."""
+    if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
+        return None
+    return frame_accuracy(loaded, heldout.labelled_clips(voices))
+
+
+def _models_digest(choice: ModelChoice, language: str) -> str:
+    """Changes with the files of the models: their names, sizes and times."""
+    made = hashlib.blake2b(digest_size=8)
+    for path in _model_files(choice, language):
+        facts = path.stat()
+        made.update(f"{path.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return made.hexdigest()
+
+
+def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
+    yield from sorted(path for path in models.resolve_bark(choice).rglob("*") if path.is_file())
+    try:
+        yield from sorted(path for path in models.resolve_hubert(choice).iterdir() if path.is_file())
+        yield models.resolve_quantizer(choice, language)
+    except Unavailable:
+        return  # not every method needs them; the one that does will say so
+
+
+def _facts(settings: Settings, main: str, trial: Trial) -> dict[str, str]:
+    return {
+        "date": datetime.now(UTC).strftime("%d %B %Y"),
+        "model": settings.choice.model,
+        "voices": f"{len(trial.speakers)}, {settings.sentences} of {len(settings.texts)} sentences each, "
+        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}",
+        "language": settings.language,
+        "converter": settings.converter,
+        "goals are measured with": main,
+    }

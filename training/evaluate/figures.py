@@ -1,0 +1,83 @@
+"""What the cells of one method come to: word error, similarity, who is picked, quality and time, with intervals.
+
+Knows cells, not how they are made or shown. A line that could not be made counts as all words wrong and nobody picked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from training.evaluate.recogniser import WordErrors
+from training.evaluate.statistics import Estimate, estimate, mean, share
+from training.evaluate.trial import Cell
+
+Cells = Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column: its heading, how it is computed, whether it is shown in percent, and whether less is better."""
+
+    heading: str
+    statistic: Callable[[Cells], float | None]
+    percent: bool = False
+    less_is_better: bool = False
+
+    def of(self, cells: Cells) -> Estimate | None:
+        """The figure, with an interval over speakers."""
+        return estimate(cells, self.statistic, lambda cell: cell.speaker)
+
+    def text(self, found: Estimate | None) -> str:
+        """A cell of a table."""
+        return "–" if found is None else with_interval(found, percent=self.percent)
+
+
+def with_interval(found: Estimate, *, percent: bool) -> str:
+    """`12.3 % (10.1–14.9)`, or without percent `0.81 (0.78–0.84)`."""
+    scale, digits = (100, 1) if percent else (1, 2)
+    value, low, high = (f"{number * scale:.{digits}f}" for number in (found.value, found.low, found.high))
+    return f"{value}{' %' if percent else ''} ({low}–{high})"
+
+
+def word_error(cells: Cells) -> float | None:
+    """Of all lines together, 0..; None of no words."""
+    errors = sum((cell.errors for cell in cells), WordErrors(0, 0))
+    return errors.rate if errors.words else None
+
+
+def own_similarity(cells: Cells) -> float | None:
+    """To the reference that was cloned."""
+    return mean([cell.similarities[cell.speaker] for cell in cells if cell.similarities and cell.speaker])
+
+
+def other_similarity(cells: Cells) -> float | None:
+    """To the other references."""
+    clones = [cell for cell in cells if cell.speaker]
+    return mean([like for cell in clones for name, like in (cell.similarities or {}).items() if name != cell.speaker])
+
+
+def picked(cells: Cells) -> float | None:
+    """How often the right speaker is the most similar of all. None for the model's own voice."""
+    return share([is_picked(cell, tuple(cell.similarities or ())) for cell in cells if cell.speaker])
+
+
+def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
+    """Whether the right speaker is the most similar of the candidates."""
+    known: Mapping[str, float] = cell.similarities or {}
+    return bool(known) and max(candidates, key=lambda name: known[name]) == cell.speaker
+
+
+def _of_spoken(value: Callable[[Cell], float]) -> Callable[[Cells], float | None]:
+    return lambda cells: mean([value(cell) for cell in cells if not cell.failed])
+
+
+FIGURES = (
+    Figure("word error", word_error, percent=True, less_is_better=True),
+    Figure("similarity to the reference", own_similarity),
+    Figure("similarity to others", other_similarity, less_is_better=True),
+    Figure("right speaker picked", picked, percent=True),
+    Figure("DNSMOS", _of_spoken(lambda cell: cell.quality)),
+    Figure("seconds to clone", _of_spoken(lambda cell: cell.clone_seconds), less_is_better=True),
+    Figure("real-time factor", _of_spoken(lambda cell: cell.say_seconds / cell.seconds), less_is_better=True),
+)
+"""The columns of the table of methods."""
+WORD_ERROR, QUALITY = FIGURES[0], FIGURES[4]

@@ -1,0 +1,66 @@
+"""Which lines are spoken: every voice says some of the texts, and two neighbours the same ones. Knows names only."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import InvalidInput, NotFound
+
+_REPORT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who says what with which seed."""
+
+    speaker: str
+    text: str
+    seed: int
+
+
+def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) -> Iterator[Line]:
+    """`each` of the texts for every speaker, with every seed.
+
+    The first two speakers say the first texts, the next two the following ones, and so on: so all texts are heard, and
+    in each pair two voices can be compared on the same words.
+    """
+    each = min(each, len(texts))
+    for place, speaker in enumerate(speakers):
+        start = place // 2 * each
+        for number in range(each):
+            for seed in range(seeds):
+                yield Line(speaker, texts[(start + number) % len(texts)], seed)
+
+
+def read_texts(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8, empty ones left out. Raises NotFound, or InvalidInput if there is no text."""
+    try:
+        texts = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except FileNotFoundError as fault:
+        raise NotFound(f"There is no file {path}. Give one with a sentence on each line.") from fault
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InvalidInput(f"{path} cannot be read. Save it as text in UTF-8.") from fault
+    texts = [text for text in texts if text]
+    if not texts:
+        raise InvalidInput(f"{path} has no text. Write a sentence on each line.")
+    return texts
+
+
+class Progress:
+    """Prints how far something is, at most every ten seconds, and at its end."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._done = 0
+        self._started = self._told = time.monotonic()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        now = time.monotonic()
+        if self._done < self._total and now - self._told < _REPORT_SECONDS:
+            return
+        self._told = now
+        left = (now - self._started) / self._done * (self._total - self._done)
+        print(f"{self._what}: {self._done} of {self._total}, {left / 60:.0f} min left", flush=True)
