@@ -1,166 +1,233 @@
-"""`make bench`: this engine beside its peers, on the same random weights, each in a process of its own.
+"""`make bench`: this engine beside its peers, on the same random weights, each measurement in a process of its own.
 
-    python -m benchmarks [--shape small] [--rows sentence,paragraph,members] [--contenders a,b,...] [--seconds 5]
-                         [--runs 3] [--peer-lines 8] [--suno CLONE_OF_SUNO_AI_BARK] [--threads N]
+    python -m benchmarks [--shape small] [--rows sentence,...] [--contenders a,b,...] [--runs 3] [--minutes 45]
+                         [--seconds 5] [--peer-lines 2] [--threads N] [--device auto] [--suno CLONE]
+                         [--bark-cpp LIBRARY]
 
-Prints a table, and at last one line of JSON. Peers that cannot batch speak `--peer-lines` lines of a row, and the rest
-is counted as as long as those. On a machine that is not idle, compare processor time at --threads 1.
+In every run the contenders take turns row by row, because a machine drifts: what counts is the median of the runs.
+The first run is always whole; of later ones, a row is begun only if it ends within `--minutes` of the start. Peers that
+cannot batch speak `--peer-lines` lines of a row of eight, and the rest counts as long as those; for them one voice or
+eight are the same, so that what they took for `paragraph` counts for `members` too. `python -m benchmarks.peers` gets
+the code of the peers that are no Python packages; without it, they are left out.
+
+Prints tables in Markdown, and at last one line of JSON with every measurement.
 """
 
 import argparse
 import json
 import os
-import platform
-import resource
-import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from time import perf_counter, process_time
+from time import monotonic
 from typing import Any
 
-from cloning.processor import share_with_others
+from benchmarks import peers, report
+from benchmarks.measure import add_options, semantic_tokens
+from benchmarks.rows import CONTENDERS, ROWS, SHAPES, Contender, Row
+from benchmarks.work import Machine
 
-ROWS = {"sentence": (1, 1), "paragraph": (8, 1), "members": (8, 8)}
-"""Name -> how many lines, in how many voices."""
-CONTENDERS = (
-    "barkeep",
-    "barkeep-fast",
-    "barkeep-bfloat16",
-    "barkeep-bfloat16-fast",
-    "transformers",
-    "transformers-bfloat16",
-    "transformers-batch",
-    "transformers-bfloat16-batch",
-    "suno",
-)
-_OURS = "barkeep"
+Measure = Callable[[list[str]], dict[str, Any]]
+
+_AT_MOST_MINUTES = 30
+"""What takes longer is not worth waiting for, and is reported as not measured."""
 
 
 def main() -> None:
     """Measure everybody and print what came of it."""
-    arguments = _arguments()
-    share_with_others()
-    if arguments.contender:
-        print(json.dumps(_measure(arguments)))
-        return
-    facts = json.loads(_child(arguments, "limits"))
-    print(f"{facts['processor']}, {facts['threads']} threads, torch {facts['torch']}, load {os.getloadavg()[0]:.1f}")
-    rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in facts["rate"].items())
-    print(f"limits: {facts['bandwidth'] / 1e9:.1f} GB/s, {rates}")
-    results: dict[str, dict[str, Any]] = {}
-    for name in arguments.contenders.split(","):
-        if name == "suno" and not arguments.suno:
-            continue
-        results[name] = json.loads(_child(arguments, name))
-        _show(name, results)
-    print(json.dumps({"shape": arguments.shape, "seconds": arguments.seconds, **facts, "results": results}))
+    bench = Bench(read_options(sys.argv[1:]), in_a_process)
+    bench.run()
+    print("\n".join(bench.summary()))
+    print(json.dumps(bench.facts()))
 
 
-def _arguments() -> argparse.Namespace:
+class Bench:
+    """One call of `make bench`."""
+
+    def __init__(self, options: argparse.Namespace, measure: Measure) -> None:
+        self._options = options
+        self._measure_by = measure
+        self._started = monotonic()
+        self._suno, self._bark_cpp = peers.suno(options.suno), peers.bark_cpp(options.bark_cpp)
+        self._measured: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._failed: list[str] = []
+        self._machine: dict[str, Any] = {}
+        self._loads: list[float] = []
+
+    def run(self) -> None:
+        """All runs, as far as the time goes."""
+        self._leave_out()
+        _tell(f"checkpoint: {self._child('prepare')['folder']}")
+        for number in range(self._options.runs):
+            self._measure_machine()
+            for row in _chosen(self._options.rows, ROWS):
+                if number == 0 or self._fits(row):
+                    self._measure(row, number)
+                else:
+                    _tell(f"run {number + 1}: no time is left for {row.name}")
+
+    def summary(self) -> Iterable[str]:
+        """Tables and what was wanted, in Markdown."""
+        machine = self._machine
+        rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in machine["rate"].items())
+        yield ""
+        yield (
+            f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, "
+            f"load of the machine {min(self._loads):.1f} to {max(self._loads):.1f}, "
+            f"{(monotonic() - self._started) / 60:.0f} minutes. Limits: {machine['bandwidth'] / 1e9:.1f} GB/s, {rates}."
+        )
+        yield ""
+        task, results = self._task(), self._medians()
+        for row, medians in results.items():
+            yield from report.table(ROWS[row], medians, task)
+            yield from report.ratios(ROWS[row], medians)
+        yield from report.bars(results, task)
+        yield from (f"- not measured: {failure}" for failure in self._failed)
+
+    def facts(self) -> dict[str, Any]:
+        """Everything, for machines."""
+        kept = ("shape", "seconds", "peer_lines", "runs")
+        return {
+            **{name: getattr(self._options, name) for name in kept},
+            **self._machine,
+            "loads": self._loads,
+            "medians": self._medians(),
+            "measured": self._measured,
+            "failed": self._failed,
+        }
+
+    def _leave_out(self) -> None:
+        """Say which peers are not here."""
+        for family, found in (("suno", self._suno), ("bark.cpp", self._bark_cpp)):
+            if not found and any(one.family == family for one in _chosen(self._options.contenders, CONTENDERS)):
+                self._failed.append(f"{family}: its code is not here (`python -m benchmarks.peers` gets it)")
+                _tell(self._failed[-1])
+
+    def _measure_machine(self) -> None:
+        """Its limits, of which the best of all runs count: what else it was doing slows it, nothing speeds it up."""
+        found, before = self._child("limits"), self._machine or {"bandwidth": 0.0, "rate": {}}
+        self._machine = {
+            **found,
+            "bandwidth": max(found["bandwidth"], before["bandwidth"]),
+            "rate": {name: max(rate, before["rate"].get(name, 0.0)) for name, rate in found["rate"].items()},
+        }
+
+    def _measure(self, row: Row, number: int) -> None:
+        for contender in self._present(row):
+            self._loads.append(os.getloadavg()[0])
+            runs = self._measured.setdefault(row.name, {}).setdefault(contender.name, [])
+            try:
+                runs.append(self._known(row, contender, number) or self._child(contender.name, row.name))
+            except subprocess.CalledProcessError as fault:
+                self._fail(
+                    row, contender, (fault.stderr or "").strip().splitlines()[-1:] or ["it ended without a word"]
+                )
+            except subprocess.TimeoutExpired:
+                self._fail(row, contender, [f"it took more than {_AT_MOST_MINUTES} minutes"])
+            else:
+                _tell(_line(row, contender, runs[-1], number))
+
+    def _known(self, row: Row, contender: Contender, number: int) -> dict[str, Any] | None:
+        """What one who speaks one by one took for the paragraph in this run, if `row` is the members'."""
+        before = self._measured.get("paragraph", {}).get(contender.name, [])
+        if row.name != "members" or len(before) <= number or before[number]["together"]:
+            return None
+        return {**before[number], "measured_in": "paragraph"}
+
+    def _fail(self, row: Row, contender: Contender, reason: list[str]) -> None:
+        self._failed.append(f"{contender.name} in {row.name}: {reason[0]}")
+        _tell(self._failed[-1])
+
+    def _present(self, row: Row) -> list[Contender]:
+        """Who takes part in a row here and has not failed in it."""
+        found = {"suno": self._suno, "bark.cpp": self._bark_cpp}
+        return [
+            contender
+            for contender in _chosen(self._options.contenders, CONTENDERS)
+            if row.name in contender.rows
+            and (not contender.cuda or self._machine["device"] == "cuda")
+            and found.get(contender.family, True)
+            and not any(failure.startswith(f"{contender.name} in {row.name}:") for failure in self._failed)
+        ]
+
+    def _fits(self, row: Row) -> bool:
+        """Whether another run of a row ends in time, if it takes what the one before took."""
+        last = [runs[-1] for runs in self._measured.get(row.name, {}).values() if runs]
+        ahead: float = sum(
+            run["time_s"] * run.get("measured_lines", 1) / max(1, row.lines) + run["load_s"]
+            for run in last
+            if "measured_in" not in run
+        )
+        limit: float = 60 * self._options.minutes
+        return monotonic() - self._started + ahead <= limit
+
+    def _medians(self) -> dict[str, dict[str, dict[str, Any]]]:
+        return {
+            row: {name: report.medians(runs) for name, runs in of_row.items() if runs}
+            for row, of_row in self._measured.items()
+        }
+
+    def _task(self) -> report.Task:
+        machine = self._machine
+        return report.Task(
+            semantic_tokens(self._options.seconds),
+            SHAPES[self._options.shape],
+            Machine(machine["bandwidth"], machine["rate"]),
+            machine["of_decoding"],
+            machine["of_cloning"],
+            machine["device"],
+        )
+
+    def _child(self, contender: str, row: str = "") -> dict[str, Any]:
+        """What `benchmarks.measure` says of a contender."""
+        names = ("shape", "seconds", "peer_lines", "threads", "device", "directory")
+        arguments = [f"--contender={contender}", f"--row={row}"]
+        arguments += [f"--{name.replace('_', '-')}={getattr(self._options, name)}" for name in names]
+        arguments += [f"--suno={self._suno}"] if self._suno else []
+        arguments += [f"--bark-cpp={self._bark_cpp}"] if self._bark_cpp else []
+        return self._measure_by(arguments)
+
+
+def in_a_process(arguments: list[str]) -> dict[str, Any]:
+    """`benchmarks.measure` with these arguments: the last line that it prints."""
+    command = [sys.executable, "-m", "benchmarks.measure", *arguments]
+    child = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60 * _AT_MOST_MINUTES)
+    said: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    return said
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line's."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
+    add_options(parser)
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
-    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--peer-lines", type=int, default=8)
-    parser.add_argument("--suno", type=Path)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--contender", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=45.0)
+    parser.add_argument("--suno", type=Path, help="a clone of suno-ai/bark")
+    parser.add_argument("--bark-cpp", type=Path, help="bark.cpp's library")
+    options = parser.parse_args(arguments)
+    for given, known in ((options.rows, ROWS), (options.contenders, CONTENDERS)):
+        if unknown := [name for name in given.split(",") if name not in known]:
+            parser.error(f"there is no {unknown[0]}; choose among {', '.join(known)}")
+    return options
 
 
-def _child(arguments: argparse.Namespace, name: str) -> str:
-    """What the same program says for one contender: the last line."""
-    command = [sys.executable, "-m", "benchmarks", *sys.argv[1:], "--contender", name]
-    child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return child.stdout.splitlines()[-1]
+def _chosen(names: str, known: dict[str, Any]) -> list[Any]:
+    return [known[name] for name in names.split(",")]
 
 
-def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    import torch
-
-    from benchmarks import limits
-
-    torch.set_num_threads(arguments.threads)
-    if arguments.contender == "limits":
-        measured = limits.measure()
-        return {
-            "processor": platform.processor() or platform.machine(),
-            "threads": arguments.threads,
-            "torch": torch.__version__,
-            "bandwidth": measured.bandwidth,
-            "rate": measured.rate,
-        }
-    speaker = _contender(arguments)
-    rows = {row: _row(arguments, speaker, *ROWS[row]) for row in arguments.rows.split(",")}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"rows": rows, "peak_mb": round(peak / 1024), "load": os.getloadavg()[0]}
+def _line(row: Row, contender: Contender, facts: dict[str, Any], number: int) -> str:
+    stages = "  ".join(f"{stage} {seconds:.1f}" for stage, seconds in facts["stages_s"].items())
+    return (
+        f"run {number + 1}  {row.name:10} {contender.name:28} {facts['time_s']:8.1f} s for {facts['audio_s']:5.1f} s"
+        f"  {facts['peak_mb']:6.0f} MB  {stages}"
+    )
 
 
-def _contender(arguments: argparse.Namespace) -> Any:
-    import torch
-
-    from benchmarks import checkpoints, contenders
-
-    model = checkpoints.random_bark(arguments.shape)
-    kind, _, rest = arguments.contender.partition("-")
-    dtype = torch.bfloat16 if "bfloat16" in rest else torch.float32
-    if kind == _OURS:
-        return contenders.Barkeep(model, dtype, fast="fast" in rest)
-    if kind == "suno":
-        return contenders.Suno(model, arguments.suno)
-    return contenders.Transformers(model, dtype, batched="batch" in rest)
-
-
-def _row(arguments: argparse.Namespace, speaker: Any, lines: int, voices: int) -> dict[str, Any]:
-    """Medians of the runs of one row."""
-    from benchmarks import checkpoints
-    from benchmarks.contenders import SPEC, Line
-
-    spoken_by = [checkpoints.voice(SPEC, seed) for seed in range(voices)]
-    tokens = SPEC.semantic_tokens(arguments.seconds)
-    wanted = [Line(spoken_by[number % voices], tokens, seed=number) for number in range(lines)]
-    together = arguments.contender.startswith(_OURS) or ("batch" in arguments.contender and voices == 1)
-    counted = wanted if together else wanted[: arguments.peer_lines]
-    times, busy, firsts, stages = [], [], [], []
-    for _ in range(arguments.runs):
-        began, worked = perf_counter(), process_time()
-        told = speaker.speak(counted)
-        times.append((perf_counter() - began) * lines / len(counted))
-        busy.append((process_time() - worked) * lines / len(counted))
-        firsts.append(told.first)
-        stages.append(told.stages)
-    audio = sum(samples.size for samples in told.samples) / SPEC.sample_rate * lines / len(counted)
-    return {
-        "audio_s": round(audio, 2),
-        "time_s": round(statistics.median(times), 2),
-        "processor_s": round(statistics.median(busy), 2),
-        "first_audio_s": round(statistics.median(firsts), 2),
-        "real_time_factor": round(statistics.median(times) / audio, 2),
-        "stages_s": {name: round(statistics.median(run[name] for run in stages), 2) for name in stages[0]},
-        "measured_lines": len(counted),
-    }
-
-
-def _show(name: str, results: dict[str, dict[str, Any]]) -> None:
-    """A line for each row of a contender."""
-    for row, facts in results[name]["rows"].items():
-        ours = results.get(_OURS, {}).get("rows", {}).get(row)
-        ratio = (
-            f"{facts['real_time_factor'] / ours['real_time_factor']:5.2f}x ours, "
-            f"processor {facts['processor_s'] / ours['processor_s'] * ours['audio_s'] / facts['audio_s']:5.2f}x"
-            if ours
-            else ""
-        )
-        stages = "  ".join(f"{stage} {seconds:.1f}" for stage, seconds in facts["stages_s"].items())
-        print(
-            f"{name:28} {row:10} {facts['time_s']:8.1f} s for {facts['audio_s']:5.1f} s of audio, "
-            f"first {facts['first_audio_s']:7.1f} s, factor {facts['real_time_factor']:6.2f} {ratio}  "
-            f"{results[name]['peak_mb']} MB  {stages}",
-            flush=True,
-        )
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

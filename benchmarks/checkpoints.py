@@ -1,20 +1,21 @@
-"""Bark of the published shapes with random weights, made in memory: a step costs what it costs with trained ones."""
+"""Bark, HuBERT and a quantizer of the published shapes with random weights: a step costs what it costs with trained.
 
+They are written once, in the hub's layout, so that everybody in the benchmark loads them as its users would, and the
+memory that it takes is the memory that they would see.
+"""
+
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.rows import SHAPES
 from cloning.bark.config import BarkSpec
 from cloning.libraries import transformers
 from cloning.prompt import Tokens, VoicePrompt
-
-SHAPES = {
-    "small": {"num_layers": 12, "num_heads": 12, "hidden_size": 768},
-    "large": {"num_layers": 24, "num_heads": 16, "hidden_size": 1024},
-    "tiny": {"num_layers": 2, "num_heads": 2, "hidden_size": 48},
-}
-"""`suno/bark-small`, `suno/bark`, and one to try this program with."""
+from cloning.quantizer import Quantizer, QuantizerInfo
 
 GENERATION = {
     "codebook_size": 1024,
@@ -24,25 +25,76 @@ GENERATION = {
 }
 """The published values are the defaults of those who read it."""
 
+TOKENIZER = Path("models/bundled/bark")
+"""Whose tokenizer the checkpoints have. Its first word is one token."""
+WORD = "a"
+
+BARK, HUBERT, QUANTIZER = "bark", "hubert", "quantizer.pth"
+"""What the parts of a written checkpoint are called, as `cloning.models` finds a model with all that belongs to it."""
+
+
+def written(shape: str, directory: Path) -> Path:
+    """The folder with the checkpoint of one of SHAPES below `directory`; written now if it is not there yet."""
+    folder = directory / shape
+    if not folder.exists():
+        unfinished = directory / f"{shape}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _write(shape, unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
+def _write(shape: str, folder: Path) -> None:
+    random_bark(shape).save_pretrained(folder / BARK)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TOKENIZER / name, folder / BARK / name)
+    hubert = random_hubert(shape)
+    hubert.save_pretrained(folder / HUBERT)
+    Quantizer(quantizer_info(shape)).save(folder / QUANTIZER)
+
 
 def random_bark(shape: str, seed: int = 0) -> Any:
     """A transformers.BarkModel of one of SHAPES, float32, on the CPU, with EnCodec's real shape."""
     torch.manual_seed(seed)
-    size = {**SHAPES[shape], "block_size": 1024, "bias": False}
-    model: Any = transformers.BarkModel(
-        transformers.BarkConfig(
-            semantic_config={**size, "input_vocab_size": 129_600, "output_vocab_size": 10_048},
-            coarse_acoustics_config={**size, "input_vocab_size": 12_096, "output_vocab_size": 12_096},
-            fine_acoustics_config={**size, "input_vocab_size": 1_056, "output_vocab_size": 1_056},
-            codec_config={"model_type": "encodec"},
-        )
-    )
+    model: Any = transformers.BarkModel(bark_config(shape))
     model.eval()
     config: Any = transformers.GenerationConfig
     model.generation_config = config(**GENERATION)
     # Nothing but the codebooks may win, as with trained weights; and the speech shall not end before its time.
     model.coarse_acoustics.lm_head.weight.data[12_048:] = 0.0
     return model
+
+
+def bark_config(shape: str) -> transformers.BarkConfig:
+    """The configuration of one of SHAPES."""
+    size = {**SHAPES[shape], "block_size": 1024, "bias": False}
+    return transformers.BarkConfig(
+        semantic_config={**size, "input_vocab_size": 129_600, "output_vocab_size": 10_048},
+        coarse_acoustics_config={**size, "input_vocab_size": 12_096, "output_vocab_size": 12_096},
+        fine_acoustics_config={**size, "input_vocab_size": 1_056, "output_vocab_size": 1_056},
+        codec_config={"model_type": "encodec"},
+    )
+
+
+def random_hubert(shape: str, seed: int = 0) -> Any:
+    """A HubertModel as `facebook/hubert-base-ls960`, or a small one for the shape `tiny`."""
+    torch.manual_seed(seed)
+    hubert: Any = transformers.HubertModel(hubert_config(shape))
+    return hubert.eval()
+
+
+def hubert_config(shape: str) -> transformers.HubertConfig:
+    """HuBERT base is what the defaults of its configuration are."""
+    if shape != "tiny":
+        return transformers.HubertConfig()
+    return transformers.HubertConfig(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=2, intermediate_size=96, conv_dim=(16,) * 7
+    )
+
+
+def quantizer_info(shape: str) -> QuantizerInfo:
+    """The sizes of the published quantizers of version 0."""
+    return QuantizerInfo(48, 64) if shape == "tiny" else QuantizerInfo()
 
 
 def cast(model: Any, dtype: torch.dtype) -> Any:

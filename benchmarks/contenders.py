@@ -1,265 +1,142 @@
-"""Those who speak in the benchmark, each with the same weights: this engine, transformers' BarkModel, Suno's own code.
+"""Those who speak in the benchmark and live in torch: this engine, and transformers' BarkModel.
 
 All generate without an end of their own, so that every line is exactly as long as the task says.
 """
 
-import importlib
-import re
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 
-from benchmarks.checkpoints import cast
-from cloning.bark.bark import BarkEngine
+from benchmarks import checkpoints
+from benchmarks.rows import STAGES, TEXT_TOKENS, Line, Told
 from cloning.bark.config import BarkSpec
-from cloning.bark.engine import GenerationOptions, Samples, Utterance
-from cloning.prompt import Tokens, VoicePrompt
+from cloning.bark.engine import GenerationOptions, Utterance
+from cloning.checkpoints import load_bark
+from cloning.loaded import LoadedModels
+from cloning.models import EXACT, FAST, ModelChoice
 from cloning.watch import Watch
 
-TEXT_TOKENS = 40
-"""How long every text is; the models read it padded anyway."""
 SPEC = BarkSpec.from_configs({}, {})
 
 
-@dataclass(frozen=True)
-class Line:
-    """Something to say: in which voice, how many semantic tokens long, with which seed."""
-
-    voice: VoicePrompt
-    semantic_tokens: int
-    seed: int
-
-
-@dataclass
-class Told:
-    """What came of some lines: samples of each, seconds until the first was done, and seconds of each stage."""
-
-    samples: list[Samples]
-    first: float
-    stages: dict[str, float]
-
-
-class Contender(Protocol):
-    """Somebody who can speak lines."""
-
-    def speak(self, lines: Sequence[Line]) -> Told:
-        """All of them, as quickly as may be."""
-
-
-class Tokens40:
-    """A tokenizer for which every text is as long."""
-
-    def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
-        """Ids, as transformers' tokenizers give them."""
-        return {"input_ids": list(range(1000, 1000 + TEXT_TOKENS))}
-
-
 class Barkeep:
-    """The engine of this repository, in a batch of `batch`."""
+    """The engine of this repository, loaded as the bot loads it."""
 
-    def __init__(self, model: Any, dtype: torch.dtype, *, batch: int = 8, fast: bool = False) -> None:
-        codec = model.codec_model
-
-        def decode(codes: Tokens) -> Samples:
-            return _decoded(codec, torch.from_numpy(codes))
-
-        self._engine = BarkEngine(cast(model, dtype), Tokens40(), decode, batch=batch, fast=fast)
+    def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False) -> None:
+        preset = FAST if fast else EXACT
+        self._engine = LoadedModels(ModelChoice(str(folder), dtype=dtype, device=device, preset=preset)).engine
 
     def speak(self, lines: Sequence[Line]) -> Told:
         """Together."""
-        began, marks, first = perf_counter(), dict[str, float](), list[float]()
-
-        def note(stage: str, fraction: float) -> None:
-            marks.setdefault(stage, perf_counter() - began)
-            if stage == "audio" and fraction == 1.0 and not first:
-                first.append(perf_counter() - began)
-
+        clock = _Clock()
         wanted = [
             Utterance(
-                "text",
+                " ".join([checkpoints.WORD] * TEXT_TOKENS),
                 line.voice,
                 GenerationOptions(min_eos_p=0, seed=line.seed, max_semantic_tokens=line.semantic_tokens),
-                Watch(note),
+                Watch(clock.note),
             )
             for line in lines
         ]
         generated = self._engine.generate_many(wanted)
-        edges = [*marks.values(), perf_counter() - began]
-        stages = {name: end - start for name, start, end in zip(marks, edges, edges[1:], strict=False)}
-        return Told([one.samples for one in generated], first[0], stages if len(lines) == 1 else {})
+        clock.note(clock.stage, 1.0)
+        return Told(sum(one.samples.size for one in generated), clock.first, clock.stages)
+
+
+class _Clock:
+    """Shares time out among stages: from one report to the next, it belongs to the stage of the former.
+
+    The engine reports before each step for each line, so this holds also when lines are in different stages.
+    """
+
+    def __init__(self) -> None:
+        self._began = self._last = perf_counter()
+        self.stage = STAGES[0]
+        self.stages = Told().stages
+        self.first = 0.0
+        """Seconds until the first line could be heard."""
+
+    def note(self, stage: str, fraction: float) -> None:
+        """The engine's progress."""
+        now = perf_counter()
+        self.stages[self.stage] += now - self._last
+        self._last, self.stage = now, stage.removesuffix(" tokens")
+        if self.stage == STAGES[-1] and fraction == 1.0 and not self.first:
+            self.first = now - self._began
 
 
 class Transformers:
-    """transformers' BarkModel with its cache. Lines in the same voice go together if `batched`: others it cannot."""
+    """transformers' BarkModel with its cache. Lines in the same voice go together if `batched`: others it cannot.
 
-    def __init__(self, model: Any, dtype: torch.dtype, *, batched: bool = False) -> None:
-        self._model = cast(model, dtype)
-        self._codec = model.codec_model
+    compiled: its three models by torch.compile, for lengths that change.
+    """
+
+    def __init__(self, folder: Path, dtype: str, device: str, *, batched: bool = False, compiled: bool = False) -> None:
+        self._model = _loaded(folder, dtype, device)
         self._batched = batched
-        self._stages: dict[str, float] = {}
-        self._model.codec_decode = lambda codes, lengths=None: torch.from_numpy(
-            np.stack([_decoded(self._codec, one) for one in codes])
-        )
-        for name in ("semantic", "coarse_acoustics", "fine_acoustics"):
-            part = getattr(self._model, name)
-            part.generate = self._timed(name.partition("_")[0] + " tokens", part.generate)
+        self._told = Told()
+        for stage, name in zip(STAGES, ("semantic", "coarse_acoustics", "fine_acoustics"), strict=False):
+            part: Any = getattr(self._model, name)
+            if compiled:
+                part.forward = torch.compile(part.forward, dynamic=True)
+            part.generate = self._timed(stage, part.generate)
+        self._model.codec_decode = self._timed(STAGES[-1], self._model.codec_decode)
 
     def speak(self, lines: Sequence[Line]) -> Told:
-        """One after the other, or in one batch per voice."""
-        began, samples, first = perf_counter(), list[Samples](), 0.0
-        self._stages.clear()
+        """One after the other, or those of a voice in one batch."""
+        self._told = Told()
         for group in self._groups(lines):
-            samples += self._generate(group)
-            first = first or perf_counter() - began
-        total = perf_counter() - began
-        stages = {**self._stages, "audio": total - sum(self._stages.values())} if len(lines) == 1 else {}
-        return Told(samples, first, stages)
+            began = perf_counter()
+            samples = self._generate(group)
+            self._told.add({}, perf_counter() - began, samples)
+        return self._told
 
     def _groups(self, lines: Sequence[Line]) -> list[list[Line]]:
         if self._batched and len({id(line.voice) for line in lines}) == 1:
             return [list(lines)]
         return [[line] for line in lines]
 
-    def _generate(self, lines: list[Line]) -> list[Samples]:
+    def _generate(self, lines: list[Line]) -> Any:
         torch.manual_seed(lines[0].seed)
-        ids = torch.arange(1000, 1000 + 256).repeat(len(lines), 1)
-        voice = lines[0].voice
-        history = {f"{name}_prompt": torch.from_numpy(getattr(voice, name)) for name in ("semantic", "coarse", "fine")}
+        ids = torch.arange(1000, 1000 + SPEC.max_text_tokens).repeat(len(lines), 1)
         audio = self._model.generate(
-            ids,
-            history_prompt=history,
-            attention_mask=(torch.arange(256) < TEXT_TOKENS).long().repeat(len(lines), 1),
+            ids.to(self._model.device),
+            history_prompt=self._history(lines[0]),
+            attention_mask=(ids < 1000 + TEXT_TOKENS).long().to(self._model.device),
             do_sample=True,
             temperature=0.7,
             fine_temperature=0.5,
             semantic_min_new_tokens=lines[0].semantic_tokens,
             semantic_max_new_tokens=lines[0].semantic_tokens,
         )
-        return [one.numpy() for one in audio]
+        return torch.stack(list(audio)).float().cpu().numpy()
 
-    def _timed(self, name: str, generate: Callable[..., Any]) -> Callable[..., Any]:
+    def _history(self, line: Line) -> dict[str, torch.Tensor] | None:
+        if line.voice is None:
+            return None
+        return {
+            f"{name}_prompt": torch.from_numpy(getattr(line.voice, name)).to(self._model.device)
+            for name in ("semantic", "coarse", "fine")
+        }
+
+    def _timed(self, stage: str, generate: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*positional: Any, **named: Any) -> Any:
             began = perf_counter()
             try:
                 return generate(*positional, **named)
             finally:
-                self._stages[name] = self._stages.get(name, 0.0) + perf_counter() - began
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                self._told.stages[stage] += perf_counter() - began
 
         return timed
 
 
-class Suno:
-    """`suno-ai/bark` from a clone of its repository, with its key/value cache on. float32, as on any CPU."""
-
-    def __init__(self, model: Any, repository: Path) -> None:
-        self._codec = model.codec_model
-        self._module = _suno_module(repository)
-        parts = {"text": "semantic", "coarse": "coarse_acoustics", "fine": "fine_acoustics"}
-        for name, ours in parts.items():
-            part = self._gpt(getattr(model, ours), fine=name == "fine")
-            self._module.models[name] = {"model": part, "tokenizer": None} if name == "text" else part
-        setattr(self._module, "_tokenize", lambda tokenizer, text: list(range(1000, 1000 + TEXT_TOKENS)))  # noqa: B010  # a module's names are not checked
-
-    @property
-    def models(self) -> dict[str, Any]:
-        """Its coarse and fine model, and the text model beside its tokenizer."""
-        models: dict[str, Any] = self._module.models
-        return models
-
-    def speak(self, lines: Sequence[Line]) -> Told:
-        """One after the other: it knows no batches."""
-        began, samples, first = perf_counter(), list[Samples](), 0.0
-        stages: dict[str, float] = {}
-        for line in lines:
-            stages, spoken = self._say(line)
-            samples.append(spoken)
-            first = first or perf_counter() - began
-        return Told(samples, first, stages if len(lines) == 1 else {})
-
-    def _say(self, line: Line) -> tuple[dict[str, float], Samples]:
-        torch.manual_seed(line.seed)
-        voice = {f"{name}_prompt": getattr(line.voice, name) for name in ("semantic", "coarse", "fine")}
-        marks = [perf_counter()]
-        semantic = self._module.generate_text_semantic(
-            "text",
-            voice,
-            min_eos_p=None,
-            allow_early_stop=False,
-            max_gen_duration_s=(line.semantic_tokens - 0.5) / SPEC.semantic_rate,
-            use_kv_caching=True,
-            silent=True,
-        )
-        marks.append(perf_counter())
-        coarse = self._module.generate_coarse(semantic, voice, use_kv_caching=True, silent=True)
-        marks.append(perf_counter())
-        fine = self._module.generate_fine(coarse, voice, silent=True)
-        marks.append(perf_counter())
-        samples = _decoded(self._codec, torch.from_numpy(fine).long())
-        marks.append(perf_counter())
-        names = ("semantic tokens", "coarse tokens", "fine tokens", "audio")
-        return {name: end - start for name, start, end in zip(names, marks, marks[1:], strict=False)}, samples
-
-    def _gpt(self, part: Any, *, fine: bool) -> torch.nn.Module:
-        """Suno's class with the weights of transformers' one."""
-        module, config = (sys.modules["bark.model_fine" if fine else "bark.model"]), part.config
-        size = {
-            "block_size": config.block_size,
-            "input_vocab_size": config.input_vocab_size,
-            "output_vocab_size": config.output_vocab_size,
-            "n_layer": config.num_layers,
-            "n_head": config.num_heads,
-            "n_embd": config.hidden_size,
-            "bias": config.bias,
-        }
-        made: torch.nn.Module = (
-            module.FineGPT(module.FineGPTConfig(**size)) if fine else module.GPT(module.GPTConfig(**size))
-        )
-        wanted = made.state_dict()
-        given = {_suno_name(name): tensor for name, tensor in part.state_dict().items()}
-        made.load_state_dict({name: given.get(name, tensor) for name, tensor in wanted.items()})
-        return made.eval()
-
-
-_SUNO_NAMES = (
-    (r"^lm_head", r"lm_head"),
-    (r"^(layers|layernorm_final|position_embeds|input_embeds)", r"transformer.\1"),
-    (r"layers\.", "h."),
-    (r"layernorm_final", "ln_f"),
-    (r"layernorm_([12])", r"ln_\1"),
-    (r"att_proj", "c_attn"),
-    (r"out_proj", "c_proj"),
-    (r"in_proj", "c_fc"),
-    (r"position_embeds_layer", "wpe"),
-    (r"input_embeds_layers\.", "wtes."),
-    (r"input_embeds_layer\.", "wte."),
-)
-
-
-def _suno_name(name: str) -> str:
-    if name.startswith("input_embeds_layers."):
-        return name.replace("input_embeds_layers.", "transformer.wtes.")
-    for pattern, replacement in _SUNO_NAMES:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
-def _suno_module(repository: Path) -> ModuleType:
-    """Its `bark.generation`. Of funcy, which it imports, it uses nothing on a CPU."""
-    sys.path.insert(0, str(repository))
-    sys.modules.setdefault("funcy", ModuleType("funcy"))
-    importlib.import_module("bark.model_fine")
-    return importlib.import_module("bark.generation")
-
-
-@torch.inference_mode()
-def _decoded(codec: Any, codes: torch.Tensor) -> Samples:
-    """Codes (books, T) -> samples (N,)."""
-    samples: Samples = codec.decoder(codec.quantizer.decode(codes[:, None])).numpy()[0, 0]
-    return samples
+def _loaded(folder: Path, dtype: str, device: str) -> Any:
+    """Its BarkModel, with the codec in float32 as everybody has it. Any: its methods are replaced by timed ones."""
+    model: Any = load_bark(folder / checkpoints.BARK, getattr(torch, dtype), torch.device(device))
+    model.codec_model.to(torch.float32)
+    return model

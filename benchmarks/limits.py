@@ -9,6 +9,8 @@ import torch
 
 from cloning.bark.linear import Linear
 
+_REPEATS = 20
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -18,24 +20,29 @@ class Limits:
     rate: dict[str, float]
 
 
-def measure() -> Limits:
+def measure(device: torch.device | None = None) -> Limits:
     """Takes some seconds. With one thread, seconds of the processor count, as others may use the machine too."""
-    memory = torch.ones(2**26)  # 256 MiB, far above any cache
-    bandwidth = memory.numel() * 4 / _best(memory.sum)
+    device = device or torch.device("cpu")
+    memory = torch.ones(2**26, device=device)  # 256 MiB, far above any cache
+    bandwidth = memory.numel() * 4 / _best(memory.sum, device)
     rate = {}
+    dtypes = [torch.float32, torch.bfloat16] + ([torch.float16] if device.type == "cuda" else [])
     with torch.inference_mode():
-        for dtype in (torch.float32, torch.bfloat16):
-            rows, linear = torch.randn(1024, 1024).to(dtype), Linear(torch.randn(4096, 1024).to(dtype))
-            rate[str(dtype).removeprefix("torch.")] = 2 * 1024 * 1024 * 4096 / _best(partial(linear, rows))
+        for dtype in dtypes:
+            rows = torch.randn(1024, 1024, device=device).to(dtype)
+            linear = Linear(torch.randn(4096, 1024, device=device).to(dtype))
+            seconds = _best(partial(linear, rows), device)
+            rate[str(dtype).removeprefix("torch.")] = 2 * 1024 * 1024 * 4096 / seconds
     return Limits(bandwidth, rate)
 
 
-def _best(deed: Callable[[], object]) -> float:
-    clock = process_time if torch.get_num_threads() == 1 else perf_counter
-    deed()
+def _best(deed: Callable[[], object], device: torch.device) -> float:
+    clock = process_time if device.type == "cpu" and torch.get_num_threads() == 1 else perf_counter
     times = []
-    for _ in range(20):
+    for _ in range(_REPEATS + 1):
         began = clock()
         deed()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         times.append(clock() - began)
-    return min(times)
+    return min(times[1:])

@@ -67,7 +67,7 @@ def _sentence(parts: Parts) -> float:
 
 def _limit(shape: str, dtype: Any, bounds: Any) -> Parts:
     """Bytes of matrices, of one head and of the cache over the bandwidth; operations over the matrix rate."""
-    from benchmarks.checkpoints import SHAPES
+    from benchmarks.rows import SHAPES
 
     size = SHAPES[shape]
     matrices = 12 * size["num_layers"] * size["hidden_size"] ** 2
@@ -141,7 +141,7 @@ def _suno(arguments: argparse.Namespace) -> Parts:
     import torch
 
     from benchmarks.checkpoints import random_bark
-    from benchmarks.contenders import Suno
+    from benchmarks.suno import Suno
 
     models = Suno(random_bark(arguments.shape), arguments.suno).models
     ids = torch.arange(CONTEXT)[None]

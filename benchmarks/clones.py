@@ -1,0 +1,115 @@
+"""Cloning in the benchmark: HuBERT's features, the quantizer and the codec's encoder, for a clip of random samples.
+
+Ours as the bot has them, and the same by transformers' HuBERT and EnCodec and a plain network, as the code that made
+the published quantizers does it: features of layer 9 of a whole clip, one token a frame, codes at 6 kbit/s.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from benchmarks.checkpoints import BARK, HUBERT, QUANTIZER
+from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, Told
+from cloning.checkpoints import load_bark, load_hubert
+from cloning.features import LAYER, SAMPLE_RATE
+from cloning.loaded import LoadedModels
+from cloning.models import ModelChoice
+from cloning.quantizer import load as load_quantizer
+
+_CODEC_RATE = 24_000
+_BANDWIDTH = 6.0
+"""Kilobits a second of EnCodec's eight codebooks."""
+
+Clip = npt.NDArray[np.float32]
+T = TypeVar("T")
+
+
+class Cloner(Protocol):
+    """Somebody who turns a clip into tokens."""
+
+    def features(self, clip: Clip) -> torch.Tensor:
+        """HuBERT's, of samples at 16 kHz: (T, D)."""
+
+    def tokens(self, features: torch.Tensor) -> torch.Tensor:
+        """Semantic tokens, int64 (S,)."""
+
+    def codes(self, clip: Clip) -> object:
+        """EnCodec's, of samples at 24 kHz."""
+
+
+class BarkeepCloner:
+    """What `LoadedModels` gives the bot."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        models = LoadedModels(ModelChoice(str(folder), device=device))
+        self._hubert, self._codec, (self._quantizer, _) = models.hubert, models.codec, models.quantizer("en")
+
+    def features(self, clip: Clip) -> torch.Tensor:
+        """See Cloner."""
+        return self._hubert(clip)
+
+    def tokens(self, features: torch.Tensor) -> torch.Tensor:
+        """See Cloner."""
+        return self._quantizer.tokens(features)
+
+    def codes(self, clip: Clip) -> object:
+        """See Cloner."""
+        return self._codec.encode(clip)
+
+
+class TransformersCloner:
+    """transformers' models and torch's network."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._device = torch.device(device)
+        self._hubert = load_hubert(folder / HUBERT)
+        nn.Module.to(self._hubert, self._device)
+        bark: Any = load_bark(folder / BARK, torch.float32, self._device)
+        self._codec = bark.codec_model
+        self._quantizer = load_quantizer(folder / QUANTIZER, self._device)
+
+    @torch.inference_mode()
+    def features(self, clip: Clip) -> torch.Tensor:
+        """See Cloner."""
+        hidden = self._hubert(torch.from_numpy(clip)[None].to(self._device), output_hidden_states=True).hidden_states
+        features: torch.Tensor = hidden[min(LAYER, len(hidden) - 1)][0]
+        return features
+
+    @torch.inference_mode()
+    def tokens(self, features: torch.Tensor) -> torch.Tensor:
+        """See Cloner."""
+        hidden, _ = self._quantizer.lstm(features)
+        return torch.log_softmax(self._quantizer.fc(hidden), dim=-1).argmax(dim=-1)
+
+    @torch.inference_mode()
+    def codes(self, clip: Clip) -> object:
+        """See Cloner."""
+        samples = torch.from_numpy(clip)[None, None].to(self._device)
+        return self._codec.encode(samples, bandwidth=_BANDWIDTH).audio_codes.cpu()
+
+
+def clone(cloner: Cloner) -> Told:
+    """One clip of CLONE_SECONDS; the seconds of each stage, and of all as `first`."""
+    random = np.random.default_rng(0)
+    clips = [random.normal(0, 0.1, int(CLONE_SECONDS * rate)).astype(np.float32) for rate in (SAMPLE_RATE, _CODEC_RATE)]
+    told = Told(samples=clips[1].size)
+    features = _timed(told, CLONE_STAGES[0], lambda: cloner.features(clips[0]))
+    _timed(told, CLONE_STAGES[1], lambda: cloner.tokens(features).cpu())
+    _timed(told, CLONE_STAGES[2], lambda: cloner.codes(clips[1]))
+    told.first = sum(told.stages.values())
+    return told
+
+
+def _timed(told: Told, stage: str, deed: Callable[[], T]) -> T:
+    began = perf_counter()
+    result = deed()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    told.stages[stage] += perf_counter() - began
+    return result

@@ -1,0 +1,215 @@
+"""One contender in one row, once, in a process of its own: loads, speaks, and prints what it took as a line of JSON.
+
+`python -m benchmarks` calls it. `--contender limits` measures the machine instead, `--contender prepare` writes the
+checkpoints. Times of lines that are spoken one after the other are those of `--peer-lines` lines, times all of them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from benchmarks.rows import CLONE_SECONDS, CONTENDERS, OURS, ROWS, TEXT_TOKENS, Contender, Line, Row, Told
+from cloning.processor import share_with_others
+
+_SAMPLE_RATE = 24_000
+
+
+def main() -> None:
+    """Measure and print."""
+    print(json.dumps(measured(sys.argv[1:])))
+
+
+def measured(arguments: Sequence[str]) -> dict[str, Any]:
+    """What `main` prints, for the arguments of its command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add_options(parser)
+    parser.add_argument("--contender", required=True)
+    parser.add_argument("--row", default="")
+    parser.add_argument("--suno", type=Path)
+    parser.add_argument("--bark-cpp", type=Path)
+    options = parser.parse_args(arguments)
+    if options.contender not in CONTENDERS or CONTENDERS[options.contender].ours:
+        share_with_others()  # as the bot does; peers have torch's defaults, which are best on an idle machine
+    return _deed(options)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What this program and `python -m benchmarks` both understand."""
+    parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
+    parser.add_argument("--seconds", type=float, default=5.0, help="of audio in every line")
+    parser.add_argument(
+        "--peer-lines", type=int, choices=range(2, 9), default=2, help="lines really spoken by who speaks one by one"
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--directory", type=Path, default=Path(".cache/benchmarks"), help="where checkpoints are kept")
+
+
+def semantic_tokens(seconds: float) -> int:
+    """How many semantic tokens a line of so many seconds has."""
+    return max(1, int(seconds * 49.9))
+
+
+def _deed(options: argparse.Namespace) -> dict[str, Any]:
+    if options.contender == "limits":
+        return _limits(options)
+    if options.contender == "prepare":
+        return _prepare(options)
+    contender, row = CONTENDERS[options.contender], ROWS[options.row]
+    if contender.family != "bark.cpp":
+        import torch
+
+        torch.set_num_threads(options.threads)
+        options.device = _device(options.device)
+    began = perf_counter()
+    if row.lines:
+        return _spoken(options, contender, row, _speaker(options, contender), began)
+    return _cloned(options, contender, began)
+
+
+def _spoken(options: argparse.Namespace, contender: Contender, row: Row, speaker: Any, began: float) -> dict[str, Any]:
+    length = semantic_tokens(options.seconds)
+    lines = [Line(voice, length, seed=number) for number, voice in enumerate(_voices(row))]
+    counted = lines if contender.together(row) else lines[: options.peer_lines]
+    if options.device.startswith("cuda"):
+        speaker.speak(counted)  # kernels are chosen and compiled by the first ones
+    loaded, worked = perf_counter(), process_time()
+    told: Told = speaker.speak(counted)
+    scale = len(lines) / len(counted)
+    return {
+        "time_s": (perf_counter() - loaded) * scale,
+        "processor_s": (process_time() - worked) * scale,
+        "first_audio_s": told.first,
+        "audio_s": told.samples / _SAMPLE_RATE * scale,
+        "stages_s": {stage: seconds * scale for stage, seconds in told.stages.items()},
+        "measured_lines": len(counted),
+        "together": contender.together(row),
+        **_memory(options, loaded - began),
+    }
+
+
+def _cloned(options: argparse.Namespace, contender: Contender, began: float) -> dict[str, Any]:
+    from benchmarks import clones
+
+    kind = clones.BarkeepCloner if contender.family == OURS else clones.TransformersCloner
+    cloner = kind(_folder(options), options.device)
+    clones.clone(cloner)  # once for nothing: a clip takes seconds, and the first one more
+    loaded, worked = perf_counter(), process_time()
+    told = clones.clone(cloner)
+    return {
+        "time_s": told.first,
+        "processor_s": process_time() - worked,
+        "audio_s": CLONE_SECONDS,
+        "stages_s": dict(told.stages),
+        **_memory(options, loaded - began),
+    }
+
+
+def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
+    folder = _folder(options)
+    if contender.family == "bark.cpp":
+        from benchmarks.barkcpp import BarkCpp
+        from benchmarks.peers import ggml_file
+
+        return BarkCpp(
+            options.bark_cpp,
+            ggml_file(folder, contender.dtype),
+            threads=options.threads,
+            text=" ".join(["a"] * TEXT_TOKENS),
+            semantic_tokens=semantic_tokens(options.seconds),
+        )
+    from benchmarks.contenders import Barkeep, Transformers
+
+    if contender.family == OURS:
+        return Barkeep(folder, contender.dtype, options.device, fast=contender.fast)
+    if contender.family == "suno":
+        import torch
+
+        from benchmarks.checkpoints import BARK
+        from benchmarks.suno import Suno
+        from cloning.checkpoints import load_bark
+
+        return Suno(load_bark(folder / BARK, torch.float32, torch.device(options.device)), options.suno)
+    return Transformers(folder, contender.dtype, options.device, batched=contender.batched, compiled=contender.compiled)
+
+
+def _voices(row: Row) -> list[Any]:
+    """The voice of each line; lines in one voice share the object."""
+    if not row.voices:
+        return [None] * row.lines
+    from benchmarks.checkpoints import voice
+    from benchmarks.contenders import SPEC
+
+    voices = [voice(SPEC, seed) for seed in range(row.voices)]
+    return [voices[number % row.voices] for number in range(row.lines)]
+
+
+def _memory(options: argparse.Namespace, load_seconds: float) -> dict[str, float]:
+    memory = {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "load_s": load_seconds}
+    if options.device.startswith("cuda"):
+        import torch
+
+        memory["device_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return memory
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    folder: Path = options.directory / options.shape
+    return folder
+
+
+def _device(name: str) -> str:
+    from cloning.models import pick_device
+
+    return str(pick_device(name))
+
+
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from benchmarks import limits, operations
+
+    torch.set_num_threads(options.threads)
+    device = torch.device(_device(options.device))
+    measured = limits.measure(device)
+    processor = torch.cuda.get_device_name() if device.type == "cuda" else _processor()
+    return {
+        "processor": processor,
+        "device": device.type,
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "bandwidth": measured.bandwidth,
+        "rate": measured.rate,
+        "of_decoding": operations.of_decoding(options.shape),
+        "of_cloning": operations.of_cloning(options.shape),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _prepare(options: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import checkpoints, peers
+
+    began = perf_counter()
+    folder = checkpoints.written(options.shape, options.directory)
+    if options.bark_cpp:
+        peers.write_ggml(folder, options.bark_cpp)
+    return {"folder": str(folder), "seconds": perf_counter() - began}
+
+
+if __name__ == "__main__":
+    main()

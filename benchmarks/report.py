@@ -1,0 +1,150 @@
+"""What was measured, as tables in Markdown, and whether it meets what was wanted. Free of torch."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import work
+from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, Row
+from benchmarks.work import Machine
+
+Measured = Mapping[str, Any]
+"""What `benchmarks.measure` says of one contender in one row, or the medians of several."""
+_SAME_PRECISION = {
+    "float32": OURS,
+    "bfloat16": "barkeep-bfloat16",
+    "float16": "barkeep-float16",
+    "int8": "barkeep-int8",
+}
+
+WANTED = {"cpu": {"sentence": 2.5, "paragraph": 3.5, "members": 4.0}, "cuda": {"sentence": 8.0}}
+"""How many times as quick as transformers' default our default shall be."""
+WANTED_OF_FASTEST = {"sentence": 1.3}
+"""How many times as quick as the fastest peer at the same precision; in other rows 1."""
+WANTED_OF_LIMIT = 0.7
+"""How much of the limit one row alone shall reach in the semantic stage, which is all decoding."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that the numbers of a run have in common."""
+
+    semantic: int
+    """Semantic tokens of a line."""
+    size: Mapping[str, int]
+    machine: Machine
+    of_decoding: float
+    of_cloning: Mapping[str, float]
+    device: str
+
+    def limits(self, row: Row, contender: str) -> dict[str, float]:
+        """The least seconds of each stage."""
+        if not row.lines:
+            return work.least_clone_seconds(self.machine, self.of_cloning)
+        return work.least_seconds(row, CONTENDERS[contender], self.semantic, self.size, self.machine, self.of_decoding)
+
+
+def medians(runs: Sequence[Measured]) -> dict[str, Any]:
+    """Of every number, and of every stage's; of memory the most."""
+    middle: dict[str, Any] = {
+        key: statistics.median(run[key] for run in runs)
+        for key, value in runs[0].items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    middle["peak_mb"] = max(run["peak_mb"] for run in runs)
+    middle["stages_s"] = {
+        stage: statistics.median(run["stages_s"].get(stage, 0.0) for run in runs) for stage in runs[0]["stages_s"]
+    }
+    middle["runs"] = len(runs)
+    middle["real_time_factor"] = middle["time_s"] / middle["audio_s"]
+    return middle
+
+
+def table(row: Row, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
+    """Who took how long in one row. `results` are medians by contender."""
+    stages = STAGES if row.lines else CLONE_STAGES
+    yield f"### {row.title} (`{row.name}`)"
+    yield ""
+    yield f"| | runs | seconds | real-time factor | first audio | memory | {' | '.join(f'{one}/s' for one in stages)} |"
+    yield "|---" * (6 + len(stages)) + "|"
+    units = work.units(row, task.semantic)
+    for name, facts in results.items():
+        limits = task.limits(row, name)
+        cells = [_speed(units[stage], facts["stages_s"].get(stage, 0.0), limits[stage]) for stage in stages]
+        lines = facts.get("measured_lines", row.lines)
+        shown = f"{facts['time_s']:.1f}" + (f" ({lines} of {row.lines} lines)" if lines < row.lines else "")
+        memory = f"{facts['peak_mb']:.0f} MB" + (
+            f", {facts['device_mb']:.0f} on the device" if "device_mb" in facts else ""
+        )
+        first = f"{facts['first_audio_s']:.1f} s" if "first_audio_s" in facts else ""
+        yield (
+            f"| {name} | {facts['runs']} | {shown} | {facts['real_time_factor']:.2f} | {first} | {memory} | "
+            f"{' | '.join(cells)} |"
+        )
+    yield ""
+
+
+def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
+    """How many times as long each peer took as our default, and as ours at its precision: the whole, then stages."""
+    stages = STAGES if row.lines else CLONE_STAGES
+    peers = {name: facts for name, facts in results.items() if not CONTENDERS[name].ours}
+    if not peers or OURS not in results:
+        return
+    yield f"| times as long as | {OURS} | {' | '.join(stages)} | ours at its precision | {' | '.join(stages)} |"
+    yield "|---" * (3 + 2 * len(stages)) + "|"
+    for name, facts in peers.items():
+        ours = same_precision(name, results)
+        cells = [*_times(facts, results[OURS], stages), *_times(facts, results.get(ours), stages)]
+        cells[1 + len(stages)] += f" {ours}" if ours in results else ""
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[str]:
+    """What was wanted beside what was measured. `results` are medians by row and contender."""
+    for row, wanted in WANTED.get(task.device, {}).items():
+        ratio = _ratio(results.get(row, {}), "transformers", OURS)
+        yield _bar(f"{row}: {OURS} is so many times as quick as transformers by default", ratio, wanted)
+    for dtype, ours in _SAME_PRECISION.items():
+        for row in (name for name in ROWS if ours in results.get(name, {})):
+            peers = [name for name in results[row] if CONTENDERS[name].dtype == dtype and not CONTENDERS[name].ours]
+            if peers:
+                fastest = min(peers, key=lambda name: results[row][name]["real_time_factor"])
+                ratio = _ratio(results[row], fastest, ours)
+                yield _bar(f"{row}: {ours} against {fastest}, the fastest", ratio, WANTED_OF_FASTEST.get(row, 1.0))
+    for name, facts in results.get("sentence", {}).items():
+        if CONTENDERS[name].ours:
+            reached = task.limits(ROWS["sentence"], name)["semantic"] / facts["stages_s"]["semantic"]
+            yield _bar(f"sentence: how much of the limit {name} reaches in decoding", reached, WANTED_OF_LIMIT)
+
+
+def same_precision(peer: str, results: Mapping[str, Measured]) -> str:
+    """Which of ours a peer is compared with: at its precision, for half precision on a CPU at bfloat16."""
+    ours = _SAME_PRECISION[CONTENDERS[peer].dtype]
+    return ours if ours in results or CONTENDERS[peer].dtype != "float16" else _SAME_PRECISION["bfloat16"]
+
+
+def _speed(units: int, seconds: float, limit: float) -> str:
+    return f"{units / seconds:.1f} ({limit / seconds:.0%})" if seconds else "-"
+
+
+def _times(peer: Measured, ours: Measured | None, stages: Sequence[str]) -> list[str]:
+    if ours is None:
+        return ["-"] * (1 + len(stages))
+    whole = f"**{peer['real_time_factor'] / ours['real_time_factor']:.2f}**"
+    pairs = [(peer["stages_s"].get(stage, 0.0), ours["stages_s"].get(stage, 0.0)) for stage in stages]
+    return [whole, *(f"{theirs / own:.2f}" if own and theirs else "-" for theirs, own in pairs)]
+
+
+def _ratio(row: Mapping[str, Measured], peer: str, ours: str) -> float | None:
+    if peer not in row or ours not in row:
+        return None
+    ratio: float = row[peer]["real_time_factor"] / row[ours]["real_time_factor"]
+    return ratio
+
+
+def _bar(what: str, reached: float | None, wanted: float) -> str:
+    if reached is None:
+        return f"- {what}: not measured (wanted: {wanted})"
+    return f"- {what}: {reached:.2f} (wanted: {wanted}, {'met' if reached >= wanted else 'missed'})"

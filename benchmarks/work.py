@@ -1,0 +1,130 @@
+"""How much there is to do in a row, and how long that takes at least on a machine of known limits.
+
+A pass through a model reads its matrices, one head and the keys and values of every row; or multiplies; whichever takes
+longer on this machine is its limit. Embeddings, norms, sampling and Python are not counted, nor is reading what fits a
+cache. The codec and what clones count their multiplications only (`benchmarks.operations`). Free of torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, STAGES, Contender, Row
+from cloning.bark.config import BarkSpec
+from cloning.bark.recipe import Recipe
+
+_WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
+_CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
+_SPEC = BarkSpec.from_configs({}, {})
+_HEARD_RATE = 50
+"""HuBERT's frames a second; the window of the last one does not fit."""
+_VOICE_FRAMES = int(CLONE_SECONDS * _SPEC.frame_rate)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Bytes a second, and floating-point operations a second in each precision that was measured."""
+
+    bandwidth: float
+    rate: Mapping[str, float]
+
+    def seconds(self, size: float, operations: float, dtype: str) -> float:
+        """A pass that reads `size` bytes. Precisions that were not measured may compute in the fastest one."""
+        return max(size / self.bandwidth, operations / self.rate.get(dtype, max(self.rate.values())))
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of Bark's three, in one precision: its layers, its width, and how many tokens its head has."""
+
+    layers: int
+    width: int
+    head: int
+    dtype: str
+
+    def read(self, positions: int, *, causal: bool = True) -> tuple[float, float]:
+        """(bytes, operations) of one row of so many positions read anew."""
+        attended = positions**2 / 2 if causal else positions**2
+        seen = 1 if causal else positions
+        multiplied = 2 * self._matrices * positions + 2 * self.head * self.width * seen
+        return self._weights, multiplied + 4 * self.layers * self.width * attended
+
+    def step(self, rows: int, positions: int) -> tuple[float, float]:
+        """(bytes, operations) of one more position for each of `rows`, behind so many."""
+        attended = rows * 2 * self.layers * self.width * positions
+        multiplied = 2 * rows * (self._matrices + self.head * self.width)
+        return self._weights + attended * _CACHE_BYTES[self.dtype], multiplied + 2 * attended
+
+    @property
+    def _matrices(self) -> int:
+        return 12 * self.layers * self.width**2
+
+    @property
+    def _weights(self) -> float:
+        return (self._matrices + self.head * self.width) * _WEIGHT_BYTES[self.dtype]
+
+
+def least_seconds(
+    row: Row, contender: Contender, semantic: int, size: Mapping[str, int], machine: Machine, codec: float
+) -> dict[str, float]:
+    """The limit of each stage of a row with lines of `semantic` tokens, in the windows of the contender's recipe.
+
+    size: of `benchmarks.checkpoints.SHAPES`. codec: operations of the codec for one frame.
+    """
+    together = row.lines if contender.together(row) else 1
+    times = row.lines / together
+    frames, voiced = _SPEC.frames(semantic), row.voices > 0
+    model = Model(size["num_layers"], size["hidden_size"], _SPEC.codebook_size, contender.dtype)
+    longer = replace(model, head=_SPEC.semantic_vocab + 1)
+
+    def total(passes: list[tuple[float, float]]) -> float:
+        return sum(machine.seconds(*one, contender.dtype) for one in passes)
+
+    context = _SPEC.max_text_tokens + 1
+    spoken = [longer.read(context)] * together
+    spoken += [longer.step(together, context + done) for done in range(1, semantic)]
+    history = min(_VOICE_FRAMES, _SPEC.max_fine_history) if voiced else 0
+    windows = range(0, frames + history - _SPEC.max_fine_input, _SPEC.max_fine_history)
+    books = _SPEC.fine_books - _SPEC.coarse_books
+    fine = [model.read(_SPEC.max_fine_input, causal=False)] * (books * (1 + len(windows)))
+    return {
+        "semantic": times * total(spoken),
+        "coarse": times * total(_coarse(model, together, frames, voiced=voiced, fast=contender.fast)),
+        "fine": row.lines * total(fine),
+        "audio": machine.seconds(0, row.lines * frames * codec, "float32"),
+    }
+
+
+def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -> list[tuple[float, float]]:
+    """Every pass of the second stage."""
+    recipe = Recipe.from_config({})
+    if fast:
+        recipe = recipe.fast(_SPEC, 1024)
+    past = _VOICE_FRAMES * _SPEC.coarse_books if voiced else 0
+    tokens = frames * _SPEC.coarse_books
+    passes = []
+    for done in range(0, tokens, recipe.coarse_window):
+        context = recipe.coarse_input + 1 + min(recipe.coarse_history, past + done)
+        passes += [model.read(context)] * rows
+        following = min(recipe.coarse_window, tokens - done)
+        passes += [model.step(rows, context + step) for step in range(1, following)]
+    return passes
+
+
+def least_clone_seconds(machine: Machine, operations: Mapping[str, float]) -> dict[str, float]:
+    """The limit of each stage of cloning, in float32."""
+    return {stage: machine.seconds(0, count, "float32") for stage, count in operations.items()}
+
+
+def units(row: Row, semantic: int) -> dict[str, int]:
+    """What the speed of each stage is counted in: tokens, frames of the codec, or frames of HuBERT."""
+    if not row.lines:
+        heard = int(CLONE_SECONDS * _HEARD_RATE) - 1
+        return dict(zip(CLONE_STAGES, (heard, heard, _VOICE_FRAMES), strict=True))
+    frames = row.lines * _SPEC.frames(semantic)
+    counts = (
+        row.lines * semantic,
+        frames * _SPEC.coarse_books,
+        frames * (_SPEC.fine_books - _SPEC.coarse_books),
+        frames,
+    )
+    return dict(zip(STAGES, counts, strict=True))

@@ -1,0 +1,74 @@
+"""The least that a row can cost follows from counts that can be made by hand."""
+
+import pytest
+
+from benchmarks import work
+from benchmarks.rows import CONTENDERS, ROWS
+from benchmarks.work import Machine, Model
+
+SIZE = {"num_layers": 12, "hidden_size": 768}
+MATRICES = 12 * 12 * 768**2
+CODEC = 4e7
+SLOW_MEMORY = Machine(1e9, {"float32": 1e18, "bfloat16": 1e18})
+"""Where only bytes count."""
+SLOW_PROCESSOR = Machine(1e18, {"float32": 1e9, "bfloat16": 2e9})
+"""Where only operations count."""
+
+
+def least(row: str, contender: str, machine: Machine, semantic: int = 249) -> dict[str, float]:
+    return work.least_seconds(ROWS[row], CONTENDERS[contender], semantic, SIZE, machine, CODEC)
+
+
+def test_a_step_reads_matrices_head_and_cache() -> None:
+    size, operations = Model(12, 768, 1024, "float32").step(1, 500)
+    assert size == 4 * (MATRICES + 1024 * 768 + 2 * 12 * 500 * 768)
+    assert operations == 2 * (MATRICES + 1024 * 768) + 4 * 12 * 500 * 768
+
+
+def test_half_the_bytes_take_half_the_time() -> None:
+    full, half = least("sentence", "barkeep", SLOW_MEMORY), least("sentence", "barkeep-bfloat16", SLOW_MEMORY)
+    assert half["semantic"] == pytest.approx(full["semantic"] / 2)
+
+
+def test_eight_rows_together_read_the_matrices_once() -> None:
+    together, alone = least("members", "barkeep", SLOW_MEMORY), least("members", "transformers", SLOW_MEMORY)
+    steps = 248 * 4 * (MATRICES + 10_001 * 768) / 1e9
+    assert alone["semantic"] - together["semantic"] == pytest.approx(7 * steps, rel=1e-6)
+
+
+def test_together_nobody_multiplies_less() -> None:
+    together, alone = least("members", "barkeep", SLOW_PROCESSOR), least("members", "transformers", SLOW_PROCESSOR)
+    assert together == pytest.approx(alone)
+
+
+def test_the_fine_stage_is_six_passes_over_whole_windows() -> None:
+    one = 2 * MATRICES * 1024 + 2 * 1024 * 768 * 1024 + 4 * 12 * 768 * 1024**2
+    assert least("sentence", "barkeep", SLOW_PROCESSOR)["fine"] == pytest.approx(6 * one / 1e9)
+
+
+def test_the_fine_stage_of_a_long_line_has_two_windows() -> None:
+    short, long = (least("sentence", "barkeep", SLOW_PROCESSOR, tokens)["fine"] for tokens in (249, 400))
+    assert long == pytest.approx(2 * short)
+
+
+def test_a_voice_costs_a_history_in_the_coarse_stage_only() -> None:
+    with_voice, without = least("sentence", "barkeep", SLOW_PROCESSOR), least("unvoiced", "barkeep", SLOW_PROCESSOR)
+    assert with_voice["coarse"] > 1.3 * without["coarse"]
+    assert with_voice["semantic"] == without["semantic"]
+
+
+def test_fast_windows_are_read_less_often() -> None:
+    assert (
+        least("sentence", "barkeep-fast", SLOW_PROCESSOR)["coarse"]
+        < least("sentence", "barkeep", SLOW_PROCESSOR)["coarse"] / 2
+    )
+
+
+def test_precisions_that_were_not_measured_compute_in_the_fastest() -> None:
+    assert SLOW_PROCESSOR.seconds(0, 2e9, "int8") == 1.0
+
+
+def test_units_of_five_seconds() -> None:
+    assert work.units(ROWS["sentence"], 249) == {"semantic": 249, "coarse": 748, "fine": 2244, "audio": 374}
+    assert work.units(ROWS["members"], 249)["semantic"] == 8 * 249
+    assert work.units(ROWS["clone"], 249) == {"features": 499, "quantizer": 499, "codec": 750}
