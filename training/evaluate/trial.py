@@ -19,7 +19,8 @@ from cloning.cli import AI_TAGS
 from cloning.loaded import LoadedModels
 from cloning.methods import METHODS, Subject
 from cloning.prompt import VoicePrompt
-from cloning.voicebox import SayOptions, Voicebox
+from cloning.saying import SayOptions
+from cloning.voicebox import Voicebox
 from cloning.watch import Watch
 from errors import BarkeepError, Cancelled, InvalidInput
 from training.evaluate.ears import Ears
