@@ -7,6 +7,7 @@ import typer
 from errors import BarkeepError
 from training.bundled.codec_steps import codec_command
 from training.evaluate.command import evaluate_command
+from training.evaluate.recordings import recordings_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,6 +19,7 @@ def _commands() -> None:
 
 app.command("codec")(codec_command)
 app.command("evaluate")(evaluate_command)
+app.command("recordings")(recordings_command)
 
 
 def main() -> None:
