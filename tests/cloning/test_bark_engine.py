@@ -90,14 +90,34 @@ def test_fast_windows_of_the_published_models() -> None:
     assert (recipe.coarse_history, recipe.coarse_window) == (384, 384)
 
 
-@pytest.mark.parametrize("temperatures", [None, 1.0, 0.3])
-def test_draws_are_sunos(model: Any, engine: BarkEngine, temperatures: float | None) -> None:
-    options = GenerationOptions(temperatures, min_eos_p=0, seed=5, max_semantic_tokens=70)
+@pytest.mark.parametrize(
+    "options",
+    [
+        GenerationOptions(None, min_eos_p=0, seed=5, max_semantic_tokens=70),
+        GenerationOptions(1.0, min_eos_p=0, seed=6, max_semantic_tokens=70),
+        GenerationOptions(0.3, min_eos_p=0, seed=7, max_semantic_tokens=70),
+        GenerationOptions(0.7, min_eos_p=0, seed=8, max_semantic_tokens=50, top_k=20),
+        GenerationOptions(1.0, min_eos_p=0, seed=9, max_semantic_tokens=50, top_p=0.8),
+        GenerationOptions(1.5, min_eos_p=0, seed=10, max_semantic_tokens=50, top_k=30, top_p=0.95),
+    ],
+)
+def test_draws_are_sunos(model: Any, engine: BarkEngine, options: GenerationOptions) -> None:
     generated = engine.generate("hello", None, options, Watch())
     assert generated.prompt.semantic.size > 30
-    np.testing.assert_array_equal(
-        generated.prompt.fine, by_suno(model, "hello", options.stage_temperatures, 70, options.seed)
-    )
+    np.testing.assert_array_equal(generated.prompt.fine, by_suno(model, "hello", options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        GenerationOptions(0.7, min_eos_p=3e-5, seed=2, max_semantic_tokens=80),
+        GenerationOptions(1.5, min_eos_p=3e-4, seed=0, max_semantic_tokens=80, top_k=150),
+    ],
+)
+def test_draws_end_where_sunos_end(model: Any, engine: BarkEngine, options: GenerationOptions) -> None:
+    generated = engine.generate("hello", None, options, Watch())
+    assert 0 < generated.prompt.semantic.size < 80
+    np.testing.assert_array_equal(generated.prompt.fine, by_suno(model, "hello", options))
 
 
 def test_what_was_generated_is_a_voice(engine: BarkEngine) -> None:

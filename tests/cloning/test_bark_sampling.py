@@ -1,7 +1,5 @@
 """How tokens are drawn, against Suno's code said again in numpy."""
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,28 +7,14 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from cloning.bark.sampling import END, Draws, Sampler
+from tests.cloning.tiny_engine import narrowed_by_suno
 
 VOCABULARY = 40
 CPU = torch.device("cpu")
 
 
-def narrowed_by_suno(logits: npt.NDArray[np.float32], top_k: int | None, top_p: float | None) -> Tensor:
-    """One row of logits, as `generate_text_semantic` and `generate_coarse` narrow it."""
-    logits = logits.copy()
-    if top_p is not None:
-        falling = np.argsort(logits)[::-1]
-        shares = np.exp(logits[falling] - logits.max())
-        reached = np.cumsum(shares / shares.sum()) > top_p
-        logits[falling[1:][reached[:-1]]] = -np.inf
-    if top_k is not None:
-        logits[logits < np.sort(logits)[::-1][min(top_k, logits.size) - 1]] = -np.inf
-    return torch.from_numpy(logits)
-
-
 def drawn_by_suno(logits: Tensor, sampler: Sampler, min_eos_p: float, end: int | None) -> int:
-    probabilities = (
-        narrowed_by_suno(logits.numpy(), sampler.top_k, sampler.top_p) / (sampler.temperature or 1.0)
-    ).softmax(-1)
+    probabilities = (narrowed_by_suno(logits, sampler.top_k, sampler.top_p) / (sampler.temperature or 1.0)).softmax(-1)
     if sampler.temperature == 0:
         token = int(logits.argmax())
     else:

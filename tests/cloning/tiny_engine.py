@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cloning import libraries
 from cloning.bark.bark import BarkEngine
-from cloning.bark.engine import Samples
+from cloning.bark.engine import GenerationOptions, Samples
 from cloning.prompt import Tokens, VoicePrompt
 
 transformers: Any = libraries.transformers  # it is typed in parts only
@@ -19,6 +19,9 @@ WORDS = ["[PAD]", "[UNK]", *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for le
 PROMPT_NAMES = ("semantic_prompt", "coarse_prompt", "fine_prompt")
 PUBLISHED: dict[str, Any] = {}
 """Published rates and books, windows a quarter as long."""
+SMALL: dict[str, Any] = {"layers": 12, "heads": 12, "width": 48}
+LARGE: dict[str, Any] = {"layers": 24, "heads": 16, "width": 64}
+"""As many layers and heads as the published models have, a sixteenth as wide."""
 OTHER: dict[str, Any] = {"rate": 25.0, "books": 6, "codebook": 32, "layers": 1, "heads": 4, "bias": True, "window": 14}
 """Nothing as published."""
 
@@ -38,13 +41,14 @@ def tiny_bark(
     codebook: int = 64,
     layers: int = 2,
     heads: int = 2,
+    width: int = 16,
     bias: bool = False,
     window: int = 20,
     seed: int = 0,
 ) -> Any:
     """A Bark whose greedy choices are not decided by rounding, and that says what a trained one says only."""
     torch.manual_seed(seed)
-    size = {"hidden_size": 16, "num_layers": layers, "num_heads": heads, "block_size": 256, "bias": bias}
+    size = {"hidden_size": width, "num_layers": layers, "num_heads": heads, "block_size": 256, "bias": bias}
     coarse = 200 + 2 * codebook
     model = transformers.BarkModel(
         transformers.BarkConfig(
@@ -62,7 +66,7 @@ def tiny_bark(
     ).eval()  # fmt: skip
     for name, parameter in model.named_parameters():
         if not name.startswith("codec"):
-            parameter.data.mul_(8)
+            parameter.data.mul_(32 / (width * max(1, layers / 2)) ** 0.5)
         if bias and name.endswith("bias"):
             parameter.data.normal_()
     model.coarse_acoustics.lm_head.weight.data[coarse:] = 0.0
@@ -115,13 +119,41 @@ def by_transformers(model: Any, text: str, voice: VoicePrompt | None, **options:
     return codec.call_args.args[0][0].numpy(), audio[0].numpy()
 
 
+def stages_by_transformers(
+    model: Any, text: str, voice: VoicePrompt | None, **options: Any
+) -> tuple[Tokens, Tokens, Tokens]:
+    """What the three stages of BarkModel.generate say: (S,) without the end, (coarse books, T) and (books, T)."""
+    with (
+        mock.patch.object(model.coarse_acoustics, "generate", wraps=model.coarse_acoustics.generate) as coarse,
+        mock.patch.object(model.fine_acoustics, "generate", wraps=model.fine_acoustics.generate) as fine,
+    ):
+        tokens, _ = by_transformers(model, text, voice, **options)
+    semantic = coarse.call_args.args[0][0].numpy()
+    codes = (fine.call_args.args[0][0].numpy() - 200) % model.generation_config.codebook_size
+    return semantic[semantic < 200], codes.reshape(-1, 2).T, tokens
+
+
+def narrowed_by_suno(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
+    """One row of logits, as `generate_text_semantic` and `generate_coarse` of `suno-ai/bark` narrow it."""
+    narrowed = logits.numpy().copy()
+    if top_p is not None:
+        falling = np.argsort(narrowed)[::-1]
+        shares = np.exp(narrowed[falling] - narrowed.max())
+        reached = np.cumsum(shares / shares.sum()) > top_p
+        narrowed[falling[1:][reached[:-1]]] = -np.inf
+    if top_k is not None:
+        narrowed[narrowed < np.sort(narrowed)[::-1][min(top_k, narrowed.size) - 1]] = -np.inf
+    return torch.from_numpy(narrowed)
+
+
 @torch.inference_mode()
-def by_suno(model: Any, text: str, temperatures: tuple[float, float, float], limit: int, seed: int) -> Tokens:
+def by_suno(model: Any, text: str, options: GenerationOptions) -> Tokens:
     """Fine tokens drawn as `suno-ai/bark` draws them, without a voice, from models that read everything every time.
 
-    Only for texts of at most one window in the fine stage.
+    Only for texts of at most one window in the fine stage, and temperatures above 0.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
+    temperatures, limit = options.stage_temperatures, options.max_semantic_tokens or 0
     generation: Mapping[str, Any] = model.generation_config.to_dict()
     coarse_config, size = generation["coarse_acoustics_config"], generation["codebook_size"]
     ids = [id_ + 240 for id_ in Letters()(text, add_special_tokens=False)["input_ids"]]
@@ -130,12 +162,11 @@ def by_suno(model: Any, text: str, temperatures: tuple[float, float, float], lim
     semantic: list[int] = []
     while len(semantic) < limit:
         x = torch.cat([first, embed(torch.tensor([399, *semantic]))])
-        semantic.append(
-            _drawn(model.semantic(inputs_embeds=x[None], use_cache=False).logits[0, -1, :201], temperatures[0])
-        )
-        if semantic[-1] == 200:
-            semantic.pop()
+        logits = model.semantic(inputs_embeds=x[None], use_cache=False).logits[0, -1, :201]
+        token, probabilities = _drawn(logits, temperatures[0], options)
+        if token == 200 or (options.min_eos_p and probabilities[200] >= options.min_eos_p):
             break
+        semantic.append(token)
     ratio = coarse_config.get("coarse_rate_hz", 75) / generation["semantic_config"]["semantic_rate_hz"] * 2
     coarse: list[int] = []
     while len(coarse) < int(len(semantic) * ratio / 2) * 2:
@@ -146,7 +177,7 @@ def by_suno(model: Any, text: str, temperatures: tuple[float, float, float], lim
             context = [*given, *[pad] * (64 - len(given)), infer, *coarse[-120:]]
         start = 200 + len(coarse) % 2 * size
         logits = model.coarse_acoustics(torch.tensor([context]), use_cache=False).logits[0, -1, start : start + size]
-        coarse.append(start + _drawn(logits, temperatures[1]))
+        coarse.append(start + _drawn(logits, temperatures[1], options)[0])
         context.append(coarse[-1])
     books = model.config.fine_acoustics_config.n_codes_total
     codes = torch.full((1, 128, books), size)
@@ -158,5 +189,7 @@ def by_suno(model: Any, text: str, temperatures: tuple[float, float, float], lim
     return codes[0, :frames].T.numpy()
 
 
-def _drawn(logits: Tensor, temperature: float) -> int:
-    return int(torch.multinomial((logits / temperature).softmax(-1), 1))
+def _drawn(logits: Tensor, temperature: float, options: GenerationOptions) -> tuple[int, Tensor]:
+    """A token, and the probabilities that it was drawn from."""
+    probabilities = (narrowed_by_suno(logits, options.top_k, options.top_p) / temperature).softmax(-1)
+    return int(torch.multinomial(probabilities, 1)), probabilities
