@@ -27,8 +27,9 @@ lint: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
+# BENCH="..." are its options, as `python -m benchmarks --help` lists them.
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: .venv/.development
 	$(BIN)/ruff check --fix .

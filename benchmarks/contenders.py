@@ -12,38 +12,48 @@ import torch
 
 from benchmarks import checkpoints
 from benchmarks.rows import STAGES, TEXT_TOKENS, Line, Told
+from cloning import takes
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.checkpoints import load_bark
 from cloning.loaded import LoadedModels
 from cloning.models import EXACT, FAST, ModelChoice
+from cloning.takes import Sketch, Take, Wanted
 from cloning.watch import Watch
 
 SPEC = BarkSpec.from_configs({}, {})
 
 
 class Barkeep:
-    """The engine of this repository, loaded as the bot loads it."""
+    """The engine of this repository, loaded as the bot loads it. Of several takes of a line the best is kept."""
 
-    def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False) -> None:
+    def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:
+        self._takes = takes_of_each
         preset = FAST if fast else EXACT
         self._engine = LoadedModels(ModelChoice(str(folder), dtype=dtype, device=device, preset=preset)).engine
 
     def speak(self, lines: Sequence[Line]) -> Told:
         """Together."""
         clock = _Clock()
+        text = " ".join([checkpoints.WORD] * TEXT_TOKENS)
         wanted = [
             Utterance(
-                " ".join([checkpoints.WORD] * TEXT_TOKENS),
+                text,
                 line.voice,
-                GenerationOptions(min_eos_p=0, seed=line.seed, max_semantic_tokens=line.semantic_tokens),
+                GenerationOptions(
+                    min_eos_p=0, seed=self._takes * line.seed + take, max_semantic_tokens=line.semantic_tokens
+                ),
                 Watch(clock.note),
             )
             for line in lines
+            for take in range(self._takes)
         ]
         generated = self._engine.generate_many(wanted)
+        for first in range(0, len(generated) if self._takes > 1 else 0, self._takes):
+            same = [Take(one.samples, SPEC.sample_rate, True) for one in generated[first : first + self._takes]]
+            takes.best(same, Wanted(text, "en", Sketch.of(same[0].samples, SPEC.sample_rate)))
         clock.note(clock.stage, 1.0)
-        return Told(sum(one.samples.size for one in generated), clock.first, clock.stages)
+        return Told(sum(one.samples.size for one in generated) // self._takes, clock.first, clock.stages)
 
 
 class _Clock:

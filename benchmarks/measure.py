@@ -128,7 +128,7 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
     from benchmarks.contenders import Barkeep, Transformers
 
     if contender.family == OURS:
-        return Barkeep(folder, contender.dtype, options.device, fast=contender.fast)
+        return Barkeep(folder, contender.dtype, options.device, fast=contender.fast, takes_of_each=contender.takes)
     if contender.family == "suno":
         import torch
 

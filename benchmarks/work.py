@@ -70,8 +70,9 @@ def least_seconds(
 
     size: of `benchmarks.checkpoints.SHAPES`. codec: operations of the codec for one frame.
     """
-    together = row.lines if contender.together(row) else 1
-    times = row.lines / together
+    lines = row.lines * contender.takes
+    together = lines if contender.together(row) else 1
+    times = lines / together
     frames, voiced = _SPEC.frames(semantic), row.voices > 0
     model = Model(size["num_layers"], size["hidden_size"], _SPEC.codebook_size, contender.dtype)
     longer = replace(model, head=_SPEC.semantic_vocab + 1)
@@ -89,8 +90,8 @@ def least_seconds(
     return {
         "semantic": times * total(spoken),
         "coarse": times * total(_coarse(model, together, frames, voiced=voiced, fast=contender.fast)),
-        "fine": row.lines * total(fine),
-        "audio": machine.seconds(0, row.lines * frames * codec, "float32"),
+        "fine": lines * total(fine),
+        "audio": machine.seconds(0, lines * frames * codec, "float32"),
     }
 
 

@@ -62,12 +62,12 @@ def small_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_rows")
 def test_every_row_is_measured_beside_transformers(directory: Path) -> None:
-    wanted = "--contenders=barkeep,transformers,transformers-batch,suno"
+    wanted = "--contenders=barkeep,barkeep-takes2,transformers,transformers-batch,suno"
     bench = Bench(read_options(arguments(directory, wanted, "--runs=1")), here)
     bench.run()
     medians = bench.facts()["medians"]
     assert {row: list(of_row) for row, of_row in medians.items()} == {
-        "sentence": ["barkeep", "transformers"],
+        "sentence": ["barkeep", "barkeep-takes2", "transformers"],
         "unvoiced": ["barkeep", "transformers"],
         "clone": ["barkeep", "transformers"],
         "paragraph": ["barkeep", "transformers", "transformers-batch"],
@@ -101,7 +101,7 @@ def test_contenders_take_turns_and_later_runs_stop_in_time() -> None:
 
     def measured(given: list[str]) -> dict[str, Any]:
         asked.append((given[1].removeprefix("--row="), given[0].removeprefix("--contender=")))
-        known = {"limits": MACHINE, "prepare": {"folder": "."}}
+        known: dict[str, dict[str, Any]] = {"limits": MACHINE, "prepare": {"folder": "."}}
         return known.get(asked[-1][1]) or made_up(1.0 if asked[-1][0] == "sentence" else 1000.0)
 
     wanted = ["--rows=sentence,unvoiced", "--contenders=barkeep,transformers", "--runs=2", "--minutes=45"]
@@ -116,7 +116,7 @@ def test_one_who_fails_is_named_and_the_others_go_on() -> None:
     def measured(given: list[str]) -> dict[str, Any]:
         if "--contender=barkeep-int8" in given:
             raise subprocess.CalledProcessError(1, "python", stderr="Traceback\nUnavailable: no such dtype\n")
-        known = {"--contender=limits": MACHINE, "--contender=prepare": {"folder": "."}}
+        known: dict[str, dict[str, Any]] = {"--contender=limits": MACHINE, "--contender=prepare": {"folder": "."}}
         return known.get(given[0]) or made_up(1.0)
 
     wanted = ["--rows=sentence", "--contenders=barkeep,barkeep-int8", "--runs=2"]

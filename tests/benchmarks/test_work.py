@@ -72,3 +72,11 @@ def test_units_of_five_seconds() -> None:
     assert work.units(ROWS["sentence"], 249) == {"semantic": 249, "coarse": 748, "fine": 2244, "audio": 374}
     assert work.units(ROWS["members"], 249)["semantic"] == 8 * 249
     assert work.units(ROWS["clone"], 249) == {"features": 499, "quantizer": 499, "codec": 750}
+
+
+def test_two_takes_of_a_line_read_the_matrices_once_and_multiply_twice() -> None:
+    assert least("sentence", "barkeep-takes2", SLOW_PROCESSOR)["fine"] == pytest.approx(
+        2 * least("sentence", "barkeep", SLOW_PROCESSOR)["fine"]
+    )
+    one, two = (least("sentence", name, SLOW_MEMORY)["semantic"] for name in ("barkeep", "barkeep-takes2"))
+    assert one < two < 1.2 * one
