@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.bundled.gpt import align, compiled, cross_entropy, new_coarse, spread_like, to_device
+from training.bundled.gpt import Runner, align, cross_entropy, new_coarse, spread_like, to_device
 from training.bundled.layout import (
     COARSE_BOOKS,
     COARSE_FRAMES,
@@ -121,7 +121,7 @@ class CoarseJob:
         self._train = train
         self._batch = batch
         self._device = device
-        self._run = compiled(device)
+        self._run = Runner(device)
         self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
@@ -166,7 +166,7 @@ class CoarseJob:
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
         """(B, frames, books)"""
         ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
-        hidden = self._run(self.module, self.module.input_embeds_layer(ids), True)[:, COARSE_SEMANTIC:]
+        hidden = self._run(self.module, self.module.input_embeds_layer(ids), causal=True)[:, COARSE_SEMANTIC:]
         hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
         losses = []
         for book in range(COARSE_BOOKS):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.bundled.gpt import TIED_SPREAD, align, compiled, cross_entropy, new_fine, spread_like, to_device
+from training.bundled.gpt import TIED_SPREAD, Runner, align, cross_entropy, new_fine, spread_like, to_device
 from training.bundled.layout import (
     BOOKS,
     COARSE_BOOKS,
@@ -107,7 +107,7 @@ class FineJob:
         self._train = train
         self._batch = batch
         self._device = device
-        self._run = compiled(device)
+        self._run = Runner(device)
         random = np.random.default_rng(0)
         self._validation = [
             windows(valid, *draw_windows(valid, random, _VALIDATION_ROWS), book, random)
@@ -148,7 +148,7 @@ class FineJob:
         for other in range(1, book + 1):
             x = x + self.module.input_embeds_layers[other](ids[..., other])
         head = self.module.lm_heads[book - self.module.config.n_codes_given].weight[:CODEBOOK_SIZE]
-        return cross_entropy(self._run(self.module, x, False) @ head.T, wanted)
+        return cross_entropy(self._run(self.module, x, causal=False) @ head.T, wanted)
 
     def _mean(self, losses: Tensor, where: NDArray[np.bool_]) -> Tensor:
         mean: Tensor = (losses * to_device(where, self._device)).sum() / where.sum()

@@ -34,9 +34,6 @@ TIED_SPREAD = 0.1
 """The same for vectors that are the head's too: logits must begin small."""
 _TIED_GAIN = 0.5
 
-Run = Callable[[nn.Module, Tensor, bool], Tensor]
-"""See `run`."""
-
 
 def new_semantic(size: Size) -> Any:
     """A BarkSemanticModel to be trained."""
@@ -53,28 +50,46 @@ def new_fine(size: Size) -> Any:
     return _new(transformers.BarkFineModel, transformers.BarkFineConfig(**fine_config(size)))
 
 
-def run(module: nn.Module, x: Tensor, causal: bool) -> Tensor:
-    """Vectors without positions (B, T, width) -> what the positions say, (B, T, width), normalised for the heads.
+_Run = Callable[[nn.Module, Tensor, bool, tuple[int, ...]], tuple[Tensor, list[Tensor]]]
 
-    Differentiable; `causal`: no position sees what comes after it.
-    """
+
+class Runner:
+    """Runs transformers on `device`. On CUDA compiled: a small model's time there goes into launching kernels."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._run: _Run = torch.compile(_run) if device.type == "cuda" else _run
+
+    def __call__(self, module: nn.Module, x: Tensor, *, causal: bool) -> Tensor:
+        """Vectors without positions (B, T, width) -> what the positions say, (B, T, width), ready for the heads.
+
+        Differentiable. causal: no position sees what comes after it.
+        """
+        return self._run(module, x, causal, ())[0]
+
+    def looking(self, module: nn.Module, x: Tensor, layers: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
+        """The same, causal, and where the last head of some layers looks: scores before the softmax, (B, T, T) each.
+
+        What is hidden from a position has a score of -10,000.
+        """
+        return self._run(module, x, True, layers)
+
+
+def _run(module: nn.Module, x: Tensor, causal: bool, looking: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
     stage: Any = module
     length = x.shape[1]
     x = x + stage.position_embeds_layer.weight[:length]
     attend = _attend_on_gpu if x.is_cuda else _attend_on_cpu
-    hidden = _after(length, x.device) if causal and not x.is_cuda else None
-    for layer in stage.layers:
+    hidden = _after(length, x.device) if causal else None
+    looks = []
+    for number, layer in enumerate(stage.layers):
         projected = layer.attn.att_proj(layer.layernorm_1(x))
-        attended = attend(*_split(projected, layer.attn.num_heads), causal, hidden)
+        queries, keys, values = _split(projected, layer.attn.num_heads)
+        if number in looking:
+            looks.append(_scores(queries[:, -1], keys[:, -1], hidden))
+        attended = attend(queries, keys, values, hidden)
         x = x + layer.attn.out_proj(attended.transpose(1, 2).flatten(2))
         x = x + layer.mlp.out_proj(functional.gelu(layer.mlp.in_proj(layer.layernorm_2(x))))
-    normalised: Tensor = stage.layernorm_final(x)
-    return normalised
-
-
-def compiled(device: torch.device) -> Run:
-    """`run`, on CUDA compiled: a small model's time there goes into launching kernels."""
-    return torch.compile(run) if device.type == "cuda" else run
+    return stage.layernorm_final(x), looks
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -149,17 +164,21 @@ def _split(projected: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     return queries, keys, values
 
 
-def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, causal: bool, hidden: Tensor | None) -> Tensor:
-    return functional.scaled_dot_product_attention(queries, keys, values, is_causal=causal)
-
-
-def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, causal: bool, hidden: Tensor | None) -> Tensor:
-    """Spelled out: for a few hundred positions that is twice as fast as torch's fused attention on a CPU."""
-    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
-    if hidden is not None:
-        scores = scores + hidden.to(scores.dtype)
-    attended: Tensor = scores.softmax(-1).to(values.dtype) @ values
+def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
+    attended: Tensor = functional.scaled_dot_product_attention(queries, keys, values, is_causal=hidden is not None)
     return attended
+
+
+def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
+    """Spelled out: for a few hundred positions that is twice as fast as torch's fused attention on a CPU."""
+    attended: Tensor = _scores(queries, keys, hidden).softmax(-1).to(values.dtype) @ values
+    return attended
+
+
+def _scores(queries: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
+    """(..., T, D) -> (..., T, T)"""
+    scores: Tensor = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    return scores if hidden is None else scores + hidden.to(scores.dtype)
 
 
 def _after(length: int, device: torch.device) -> Tensor:

@@ -17,11 +17,12 @@ CODEBOOK_SIZE = 512
 SEMANTIC_END = SEMANTIC_SIZE
 """Ends the speech, and fills up semantic tokens that are missing."""
 TEXT_OFFSET = SEMANTIC_END + 1
-TEXT_PAD = TEXT_OFFSET + len(PIECES)
-SEMANTIC_INFER = TEXT_PAD + 1
+TEXT_PAD = TEXT_OFFSET
+"""The tokenizer's padding is its first piece."""
+SEMANTIC_INFER = TEXT_OFFSET + len(PIECES)
 SEMANTIC_INPUTS = SEMANTIC_INFER + 1
 SEMANTIC_OUTPUTS = SEMANTIC_END + 1
-TEXT_ROOM = 160
+TEXT_ROOM = 128
 """Text tokens, which are characters, of one window; also the semantic tokens of a voice that lie on top of them."""
 SEMANTIC_ROOM = 480
 """Semantic tokens of one window: 9.6 s."""

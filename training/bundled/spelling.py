@@ -12,8 +12,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from cloning.libraries import transformers
 
-_UNKNOWN = "[UNK]"
-PIECES = (_UNKNOWN, *" '-,.?!", *"abcdefghijklmnopqrstuvwxyz")
+_PADDING, _UNKNOWN = "[PAD]", "[UNK]"
+PIECES = (_PADDING, _UNKNOWN, *" '-,.?!", *"abcdefghijklmnopqrstuvwxyz")
 """The vocabulary in the order of its ids."""
 
 _ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -49,7 +49,7 @@ _REPLACED: tuple[tuple[str, str], ...] = (
     (r"\s+(?=[,.?!])", ""),
     (r"(?<=[,.?!])[,.?!]+", ""),
     (r"\s+", " "),
-    (r"^[ ,.?!'-]+", ""),
+    (r"^[ ,.?!'-]+|\s+$", ""),
     (r"(?<=[a-z])[ ',-]*$", "."),
 )
 """What the text is changed to, in this order: patterns of the Oniguruma library and what takes their place."""
@@ -58,7 +58,9 @@ _REPLACED: tuple[tuple[str, str], ...] = (
 def write(directory: Path) -> None:
     """Write tokenizer.json and its configuration, which transformers' AutoTokenizer reads."""
     kind: Any = transformers.PreTrainedTokenizerFast  # without annotations
-    kind(tokenizer_object=make(), unk_token=_UNKNOWN, clean_up_tokenization_spaces=False).save_pretrained(directory)
+    kind(
+        tokenizer_object=make(), pad_token=_PADDING, unk_token=_UNKNOWN, clean_up_tokenization_spaces=False
+    ).save_pretrained(directory)
 
 
 def make() -> Tokenizer:

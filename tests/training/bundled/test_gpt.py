@@ -9,6 +9,7 @@ from torch import Tensor
 from training.bundled import gpt
 from training.bundled.layout import BOOKS, COARSE_VOCABULARY, FINE_VOCABULARY, SEMANTIC_INPUTS, Size
 
+RUN = gpt.Runner(torch.device("cpu"))
 SMALL = Size(layers=3, heads=2, width=16)
 
 
@@ -32,7 +33,7 @@ def test_the_causal_forward_is_that_of_transformers(make: Any, vocabulary: int) 
     module = loud(make(SMALL))
     ids = torch.randint(0, vocabulary, (2, 40))
 
-    hidden = gpt.run(module, module.input_embeds_layer(ids), True)
+    hidden = RUN(module, module.input_embeds_layer(ids), causal=True)
 
     torch.testing.assert_close(module.lm_head(hidden), module(input_ids=ids).logits, rtol=1e-4, atol=1e-4)
 
@@ -43,7 +44,7 @@ def test_the_fine_forward_is_that_of_transformers() -> None:
     book = 4
     x = sum((module.input_embeds_layers[other](ids[..., other]) for other in range(book + 1)), torch.zeros(()))
 
-    hidden = gpt.run(module, x, False)
+    hidden = RUN(module, x, causal=False)
 
     torch.testing.assert_close(module.lm_heads[book - 1](hidden), module(book, ids).logits, rtol=1e-4, atol=1e-4)
 
@@ -52,8 +53,24 @@ def test_both_ways_of_attending_are_one() -> None:
     queries, keys, values = (torch.randn(2, 2, 9, 8) for _ in range(3))
     for causal in (True, False):
         hidden = gpt._after(9, queries.device) if causal else None
-        spelled_out = gpt._attend_on_cpu(queries, keys, values, causal, hidden)
-        torch.testing.assert_close(spelled_out, gpt._attend_on_gpu(queries, keys, values, causal, None))
+        spelled_out = gpt._attend_on_cpu(queries, keys, values, hidden)
+        torch.testing.assert_close(spelled_out, gpt._attend_on_gpu(queries, keys, values, hidden))
+
+
+def test_where_a_head_looks_is_what_it_attends_by() -> None:
+    module = loud(gpt.new_coarse(SMALL))
+    x = module.input_embeds_layer(torch.randint(0, COARSE_VOCABULARY, (2, 11)))
+
+    hidden, looks = RUN.looking(module, x, (0, 2))
+
+    torch.testing.assert_close(hidden, RUN(module, x, causal=True))
+    assert [look.shape for look in looks] == [(2, 11, 11)] * 2
+    projected = module.layers[0].attn.att_proj(
+        module.layers[0].layernorm_1(x + module.position_embeds_layer.weight[:11])
+    )
+    queries, keys = projected[..., 8:16], projected[..., 24:32]
+    torch.testing.assert_close(looks[0].tril(), (queries @ keys.transpose(1, 2) / 8**0.5).tril())
+    assert looks[0].softmax(-1).triu(1).max() == 0
 
 
 def test_heads_that_match_look_at_the_same_time_first() -> None:
