@@ -127,5 +127,6 @@ def _timbre(samples: Samples, rate: int) -> NDArray[np.float64]:
 
 def _band_edges(highest: float) -> NDArray[np.float64]:
     """In hertz, equally far apart on O'Shaughnessy's mel scale, 2595 log10(1 + f / 700)."""
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([_LOWEST_HZ, highest]) / 700)), _BANDS + 1)
+    lowest, highest = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (_LOWEST_HZ, highest))
+    mels = np.linspace(lowest, highest, _BANDS + 1)
     return np.asarray(700 * (10 ** (mels / 2595) - 1), np.float64)

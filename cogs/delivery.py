@@ -3,7 +3,11 @@
 It implements `studio.values.Courier`. It does not know why a job ended as it did, and it keeps nothing.
 """
 
+import asyncio
 import hashlib
+import io
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from cogs.client import Barkeep
 
 log = structlog.get_logger(__name__)
+
+BEGINNING = "beginning.ogg"
+"""The name of the file with the first sentence."""
 
 _NOBODY = discord.AllowedMentions.none()
 _CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
@@ -47,6 +54,8 @@ class DiscordCourier:
     def __init__(self, client: "Barkeep", *, edit_seconds: float) -> None:
         self._client = client
         self._progress = Progress(self._show, every=edit_seconds)
+        self._begun: dict[str, int] = {}
+        """Job id -> the waiting message that the beginning of its speech is attached to."""
 
     async def update(self, job: JobRecord, update: Update) -> None:
         """Show news in the answer to the member's command, at most once in a few seconds. Never raises."""
@@ -74,8 +83,11 @@ class DiscordCourier:
                 raise Unavailable("Discord cannot be reached. It will be tried again.") from fault
             else:
                 if delivery is not None:
-                    return delivery
-        return None
+                    break
+        else:
+            delivery = None
+        await self._take_back(job, delivery)
+        return delivery
 
     async def close(self) -> None:
         """Stop showing news."""
@@ -128,14 +140,47 @@ class DiscordCourier:
         """Edit the waiting message. False when its interaction is over."""
         if not _answerable(job):
             return False
+        update, options = await self._with_beginning(job, update)
         try:
-            await self._webhook(job).edit_message(_ORIGINAL, content=render_update(update), allowed_mentions=_NOBODY)
+            message = await self._webhook(job).edit_message(
+                _ORIGINAL, content=render_update(update), allowed_mentions=_NOBODY, **options
+            )
         except discord.HTTPException as fault:
             log.info("news_not_shown", job_id=job.id, status=fault.status, code=fault.code)
             return not token_is_gone(fault) and fault.status != 404
         except _CONNECTION as fault:
             log.info("news_not_shown", job_id=job.id, reason=type(fault).__name__)
+        else:
+            if update.beginning is not None:
+                self._begun[job.id] = message.id
         return True
+
+    async def _with_beginning(self, job: JobRecord, update: Update) -> tuple[Update, dict[str, Any]]:
+        """The news as they can be shown, and what to do with the message's attachments: a beginning is put there once.
+
+        News without one take away what an attempt before, or a process before, has put there.
+        """
+        if update.beginning is not None and job.id in self._begun:
+            return update, {}
+        self._begun.pop(job.id, None)
+        sound = None if update.beginning is None else await asyncio.to_thread(_content_of, update.beginning)
+        if sound is None:
+            return replace(update, beginning=None), {"attachments": []}
+        return update, {"attachments": [discord.File(io.BytesIO(sound), filename=BEGINNING)]}
+
+    async def _take_back(self, job: JobRecord, delivery: Delivery | None) -> None:
+        """The answer did not take the waiting message's place: a beginning that stands there goes, if that is possible.
+
+        A private one can only be reached by the interaction, and is seen by nobody but the member.
+        """
+        message_id = self._begun.pop(job.id, None)
+        if message_id is None or job.private or (delivery is not None and delivery.message_id == message_id):
+            return
+        channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
+        try:
+            await channel.get_partial_message(message_id).delete()
+        except (discord.HTTPException, *_CONNECTION) as fault:
+            log.info("beginning_left", job_id=job.id, reason=type(fault).__name__)
 
     def _webhook(self, job: JobRecord) -> discord.Webhook:
         if self._client.application_id is None or job.interaction_token is None:
@@ -150,6 +195,14 @@ def _answerable(job: JobRecord) -> bool:
         and job.token_expires_at is not None
         and discord.utils.utcnow() < job.token_expires_at
     )
+
+
+def _content_of(path: Path) -> bytes | None:
+    """A file's bytes; None if it went with its job in this very moment."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _may_pass(fault: discord.HTTPException) -> bool:

@@ -48,7 +48,12 @@ def file_stem(name: str) -> str:
 
 
 def render_update(update: Update) -> str:
-    """One line of news while a member waits."""
+    """News while a member waits: one line, and one above it if the beginning can be heard already."""
+    line = _line_of(update)
+    return line if update.beginning is None else f"🔊 {LABEL} · the beginning, while the rest is on its way\n{line}"
+
+
+def _line_of(update: Update) -> str:
     if update.retrying:
         return "🔁 The speech worker stumbled. Trying once more…"
     if update.stage is not None:

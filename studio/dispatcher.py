@@ -7,12 +7,23 @@ there is work, so that an idle bot has nothing parked. Knows nothing of Discord,
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from cloning.protocol import Cloned, Event, Executor, Failed, Lost, Progress, Request, Spoken
+from cloning.protocol import (
+    Cloned,
+    Event,
+    Executor,
+    Failed,
+    Heartbeat,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    Request,
+    Spoken,
+)
 from errors import BarkeepError, Unavailable
 from storage.database import Storage
 from storage.records import JobRecord
@@ -21,24 +32,15 @@ from studio.answers import Answers
 from studio.completion import UNKNOWN, Completion
 from studio.news import News
 from studio.ownership import is_abandoned, new_owner
+from studio.reports import LEASE, Active, Reports
 from studio.requests import request_for
 from studio.values import Update
 from studio.waiting import WaitingLine
 
 ATTEMPTS = 2
 """How often a job is begun: once more after its worker was lost."""
-LEASE = timedelta(seconds=90)
-"""How long a job belongs to a process that says nothing. Upkeep renews it every 30 s."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Active:
-    job: JobRecord
-    renewed: datetime
-    submitted: bool = False
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Dispatcher:
@@ -66,7 +68,8 @@ class Dispatcher:
         self._completion = Completion(storage)
         self._owner = new_owner()
         self._events = executor.events()
-        self._active: dict[str, _Active] = {}
+        self._reports = Reports(storage, news, self._owner, clock=clock)
+        self._active: dict[str, Active] = {}
         self._line = WaitingLine(news)
         self._awake = False
         self._closing = False
@@ -100,7 +103,7 @@ class Dispatcher:
             return None
         if (active := self._active.get(job_id)) is not None:
             active.cancelled.set()
-            if active.submitted:
+            if active.folder is not None:
                 await self._executor.cancel(job_id)
         await self._completion.cancelled(job)
         await self._end(job)
@@ -185,7 +188,7 @@ class Dispatcher:
 
     async def _begin(self, job: JobRecord) -> None:
         """Submit a claimed job, or end it if it may not run any more."""
-        active = self._active[job.id] = _Active(job, self._clock())
+        active = self._active[job.id] = Active(job, self._clock())
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
                 await self._end(done)
@@ -196,16 +199,16 @@ class Dispatcher:
         except Exception:
             await self._fail_unknown(job)
         finally:
-            if not active.submitted:
+            if active.folder is None:
                 self._active.pop(job.id, None)
 
-    async def _submit(self, active: _Active, request: Request) -> None:
+    async def _submit(self, active: Active, request: Request) -> None:
         """Hand the job to the worker, unless somebody cancelled it in between."""
         if active.cancelled.is_set():
             await self._storage.files.drop_staging(active.job.id)
             return
         await self._executor.submit(request)
-        active.submitted = True
+        active.folder = request.output_dir
         if active.cancelled.is_set():
             await self._executor.cancel(active.job.id)
         _log.info("job_begun", kind=active.job.kind.value, attempt=active.job.attempts)
@@ -238,12 +241,13 @@ class Dispatcher:
         self.wake()
 
     async def _handle(self, event: Event) -> None:
+        if isinstance(event, Ready | Heartbeat) or (active := self._active.get(event.job_id)) is None:
+            return
         if isinstance(event, Progress):
-            await self._progress(event)
-        elif isinstance(event, (Cloned, Spoken, Failed, Lost)):
-            active = self._active.get(event.job_id)
-            if active is None:
-                return
+            await self._reports.progress(active, event)
+        elif isinstance(event, PartSpoken):
+            await self._reports.part(active, event)
+        else:
             with structlog.contextvars.bound_contextvars(job_id=active.job.id, guild_id=active.job.guild_id):
                 try:
                     await self._finish(active.job, event)
@@ -269,19 +273,6 @@ class Dispatcher:
             return await self._completion.cloned(job, event)
         ready = self._executor.health().ready
         return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
-
-    async def _progress(self, event: Progress) -> None:
-        active = self._active.get(event.job_id)
-        if active is None:
-            return
-        self._news.tell(active.job, Update(stage=event.stage, fraction=event.fraction))
-        now = self._clock()
-        if now - active.renewed > LEASE / 3:
-            active.renewed = now
-            try:
-                await self._storage.jobs.renew([active.job.id], self._owner, LEASE)
-            except Unavailable as fault:
-                _log.warning("lease_not_renewed", job_id=active.job.id, reason=fault.message)
 
     async def _lost(self, job: JobRecord, reason: str) -> None:
         """The worker is gone: once more from the beginning, or give up."""

@@ -91,12 +91,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """News of a job, for the member who waits: a place in the queue, or a stage and how much of it is done."""
+    """News of a job, for the member who waits: a place in the queue, or a stage and how much of it is done.
+
+    `beginning`: the first sentence of a long text, once it can be heard; the file may be gone by the time it is read.
+    """
 
     position: int | None = None
     stage: str | None = None
     fraction: float = 0.0
     retrying: bool = False
+    beginning: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

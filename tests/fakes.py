@@ -21,12 +21,14 @@ from cloning.protocol import (
     Failed,
     Health,
     Lost,
+    PartSpoken,
     Progress,
     QualityReport,
     Ready,
     Request,
     SpeakRequest,
     Spoken,
+    part_file,
 )
 from storage.records import JobRecord
 from studio.values import Delivery, Outcome, Update
@@ -74,7 +76,8 @@ def sound_bytes(container: str = "WAV", seconds: float = 1.0) -> bytes:
 class FakeExecutor:
     """Implements `cloning.protocol.Executor` in the test's own event loop; its files are small and real.
 
-    `fail_next`, `lose_next` and `hold` script the jobs to come; `requests` are all that were submitted.
+    `fail_next`, `lose_next` and `hold` script the jobs to come; `requests` are all that were submitted. Speech has
+    `sentences`, the first of which is told of before the rest.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class FakeExecutor:
         self.delay = 0.0
         self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers)
         self.closed = False
+        self.sentences = 1
         self._capacity = capacity
         self._wait = wait
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -162,6 +166,9 @@ class FakeExecutor:
     async def _work(self, request: Request, fault: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
         for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
             self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
+        if isinstance(request, SpeakRequest) and self.sentences > 1:
+            (request.output_dir / part_file(0)).write_bytes(sound_bytes("OGG", 0.5))
+            self._queue.put_nowait(PartSpoken(request.job_id, 0, self.sentences, 0.5))
         if gate is not None:
             await self._wait(gate.wait())
         if self.delay:
@@ -184,7 +191,7 @@ class FakeExecutor:
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
         (request.output_dir / SPEECH_FILE).write_bytes(sound_bytes("OGG"))
         refreshed = (self.model, f"quantizer-{request.clip_language}") if request.clip is not None else (None, None)
-        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, 1, *refreshed)
+        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, self.sentences, *refreshed)
 
 
 @dataclass

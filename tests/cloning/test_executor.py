@@ -13,7 +13,7 @@ import pytest
 
 from cloning import executor as executor_module
 from cloning.executor import SubprocessExecutor
-from cloning.protocol import Event, Failed, Heartbeat, Lost, Progress, Ready, SpeakRequest, Spoken
+from cloning.protocol import Event, Failed, Heartbeat, Lost, PartSpoken, Progress, Ready, SpeakRequest, Spoken
 from errors import Unavailable
 
 WORKER = """
@@ -102,6 +102,17 @@ def speak(job_id: str, text: str = "hello") -> SpeakRequest:
 
 def pids(tmp_path: Path) -> list[int]:
     return [int(line) for line in (tmp_path / "starts").read_text().split()]
+
+
+async def test_parts_are_passed_on(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("j", "parts"))
+    events = []
+    async for event in executor.events():
+        events.append(event)
+        if isinstance(event, Spoken):
+            break
+    assert events[-2:] == [PartSpoken("j", 0, 2, 0.5), Spoken("j", 1.0, 7, 1)]
 
 
 async def next_end(executor: SubprocessExecutor) -> Event:

@@ -21,7 +21,7 @@ def voice(seconds: float = 2.0, pitch: float = 120.0, brightness: float = 0.8, l
     harmonics = range(1, int(7000 // pitch))
     wave = sum(brightness**number * np.sin(number * phase) for number in harmonics)
     wave = wave * (0.55 + 0.45 * np.sin(2 * np.pi * 4 * time))
-    return (level * wave / np.abs(wave).max()).astype(np.float32)
+    return np.asarray(level * wave / np.abs(wave).max(), np.float32)
 
 
 def take(samples: Samples, *, ended: bool = True) -> Take:

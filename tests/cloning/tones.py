@@ -55,8 +55,8 @@ class ToneCodec:
     """A codec as far as takes are compared with a voice: whatever the tokens, one humming."""
 
     def decode(self, codes: Tokens) -> Samples:
-        time: Samples = np.arange(codes.shape[1] * 320, dtype=np.float32) / 24_000
-        return 0.3 * np.sin(2 * np.pi * 150 * time, dtype=np.float32)
+        time = np.arange(codes.shape[1] * 320) / 24_000
+        return np.asarray(0.3 * np.sin(2 * np.pi * 150 * time), np.float32)
 
 
 def voicebox(engine: ToneEngine) -> Voicebox:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cloning.protocol import CloneRequest, SpeakRequest
+from cloning.protocol import CloneRequest, PartSpoken, SpeakRequest
 from errors import Unavailable
 from storage.records import JobState
 from studio.dispatcher import ATTEMPTS
+from studio.reports import LONG_TEXT
 from studio.values import SayOrder, Update
 from tests.fakes import FakeExecutor
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, House, person, until
@@ -147,6 +148,44 @@ async def test_several_jobs_run_at_once_where_the_worker_takes_several(house: Ho
     release()
     for receipt in receipts:
         assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_eight_members_at_once_are_with_the_worker_at_once_and_end_together(house: House) -> None:
+    await house.restart(capacity=8)
+    release = house.executor.hold()
+    receipts = await asyncio.gather(*(house.say(f"line {number}", actor=person(number)) for number in range(8)))
+    await until(lambda: len(house.executor.requests) == 8, "all eight requests")
+    assert house.courier.delivered == []
+    assert {receipt.job.id for receipt in receipts} == {request.job_id for request in house.executor.requests}
+    release()
+    for receipt in receipts:
+        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert len(house.courier.delivered) == 8
+
+
+async def test_the_beginning_of_a_long_text_goes_along_with_the_news(house: House) -> None:
+    house.executor.sentences = LONG_TEXT
+    release = house.executor.hold()
+    receipt = await house.say()
+    await until(lambda: any(update.beginning for _, update in house.courier.updates), "the beginning")
+    (beginning,) = {update.beginning for _, update in house.courier.updates if update.beginning}
+    assert beginning.is_file()
+    release()
+    await house.ended(receipt.job.id)
+    assert not beginning.exists()
+
+
+async def test_a_cancelled_job_tells_nothing_more(house: House) -> None:
+    release = house.executor.hold()
+    receipt = await house.say()
+    await until(lambda: bool(house.studio.dispatcher._active), "the job")
+    (active,) = house.studio.dispatcher._active.values()
+    await house.studio.dispatcher.cancel(receipt.job.id)
+    told = len(house.courier.updates)
+    await house.studio.dispatcher._reports.part(active, PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
+    release()
+    await house.ended(receipt.job.id)
+    assert len(house.courier.updates) == told
 
 
 async def test_closing_twice_and_waking_after_closing_are_harmless(house: House) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from storage.records import JobKind, JobState
-from studio.dispatcher import LEASE
+from studio.reports import LEASE
 from tests.studio.conftest import BOB, House, person, until
 
 
