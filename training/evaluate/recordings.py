@@ -45,7 +45,7 @@ def recordings_command(
 def make_references(source: Path, folder: Path) -> list[Reference]:
     """Two FLAC files of each speaker, and their list. Raises InvalidInput unless there are two speakers."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = (_reference(folder, path.name, _files(path)) for path in _speaker_folders(source))
+    found = (_reference(folder, name, files) for name, files in _speakers(source).items())
     references = [reference for reference in found if reference is not None]
     if len(references) < 2:
         raise InvalidInput(f"{source} has no two folders with enough recordings. Give one with a folder per speaker.")
@@ -68,13 +68,18 @@ def read_prompt(path: Path) -> Recording:
     return Recording(np.concatenate(pieces), _RATE)
 
 
-def _speaker_folders(source: Path) -> list[Path]:
-    """The outermost folders with recordings: what lies deeper, such as spoken digits, is the same speaker's."""
+def _speakers(source: Path) -> dict[str, list[Path]]:
+    """Name -> recordings. The outermost folders count: what lies deeper, such as spoken digits, is the same speaker's.
+
+    So are folders of the same name.
+    """
     folders: list[Path] = []
+    speakers: dict[str, list[Path]] = {}
     for path in sorted(source.rglob("*")):
         if path.is_dir() and _files(path) and not any(path.is_relative_to(folder) for folder in folders):
             folders.append(path)
-    return folders
+            speakers.setdefault(path.name, []).extend(_files(path))
+    return speakers
 
 
 def _files(folder: Path) -> list[Path]:

@@ -37,6 +37,9 @@ def prompts(tmp_path: Path) -> Path:
             save_g722(folder / f"{number}.g722", voice)
         write(folder / "short.wav", voice.samples[: RATE // 2], RATE, tags={})
         (folder / "README").write_text("no sound")
+        again = tmp_path / "prompts" / "old" / name
+        again.mkdir(parents=True)
+        write(again / "more.wav", voice.samples, RATE, tags={})
         (folder / "digits").mkdir()
         write(folder / "digits" / "1.wav", voice.samples, RATE, tags={})
     return tmp_path / "prompts"
