@@ -5,7 +5,9 @@ import sys
 import typer
 
 from errors import BarkeepError
+from training.bundled.build import bundled_command
 from training.bundled.codec_steps import codec_command
+from training.bundled.hubert_training import hubert_command
 from training.evaluate.command import evaluate_command
 from training.evaluate.recordings import recordings_command
 
@@ -17,7 +19,9 @@ def _commands() -> None:
     """Train, or measure, what Barkeep speaks with."""
 
 
+app.command("bundled")(bundled_command)
 app.command("codec")(codec_command)
+app.command("hubert")(hubert_command)
 app.command("evaluate")(evaluate_command)
 app.command("recordings")(recordings_command)
 

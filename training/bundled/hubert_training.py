@@ -1,0 +1,156 @@
+"""How the small HuBERT learns: from clips, in every room and through every microphone, to name the semantic tokens.
+
+    python -m training hubert STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
+
+Knows sizes and folders; the network stands in `hubert`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+from torch.nn import functional
+
+from training.bundled.augment import add_noise, equalise, gain
+from training.bundled.hubert import Listener, export, load_listener
+from training.bundled.phones import PAUSE_BASE, THIRDS
+from training.bundled.rooms import narrow, reverberate
+from training.bundled.tape import Tape, load_tape
+from training.loop import TOKENS, NotLearning, Schedule, train
+
+CORPUS, HUBERT = "corpus", "hubert"
+"""Folders in the recipe's working folder."""
+EXPORTED = "model"
+"""In the folder HUBERT: what cloning loads."""
+
+_FRAMES = 150
+"""Of a crop: 3 s."""
+_VALID_CROPS = 40
+_VALID_HOURS = 0.5
+_BEST = "best.safetensors"
+
+
+def disturb(samples: Tensor, random: np.random.Generator) -> Tensor:
+    """(B, N) -> (B, N): some rooms, microphones, noises, narrow lines and levels that speech may come with."""
+    samples = reverberate(samples, random, share=0.4)
+    samples = equalise(samples, random, decibels=4.0)
+    samples = add_noise(samples, random, low=5.0, high=45.0, share=0.7)
+    samples = narrow(samples, random, share=0.25)
+    return gain(samples, random, low=-14.0, high=8.0)
+
+
+class ListenerJob:
+    """Trains a Listener, for training/loop.py."""
+
+    _SMOOTHING = 0.05  # where a phone ends is a matter of opinion
+
+    def __init__(self, listener: Listener, train_tape: Tape, valid_tape: Tape, batch: int) -> None:
+        self.module = listener
+        self._tape, self._batch = train_tape, batch
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            random = np.random.default_rng(0)
+            clean, self._wanted = valid_tape.crops(random, _VALID_CROPS, _FRAMES)
+            self._valid = {"clean": clean, "noisy": disturb(clean, random)}
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The cross-entropy of one batch of disturbed crops."""
+        samples, wanted = self._tape.crops(random, self._batch, _FRAMES)
+        logits = self.module(disturb(samples, random)).float()
+        wanted = wanted[:, : logits.shape[1]]
+        right = (logits.argmax(dim=-1) == wanted).float().mean()
+        loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=self._SMOOTHING)
+        return loss, {"right": right.detach(), TOKENS: wanted.numel()}
+
+    def validate(self) -> dict[str, float]:
+        """Cross-entropy, and how many frames have the right token and the right unit, for clean and disturbed sound."""
+        figures: dict[str, float] = {}
+        for name, samples in self._valid.items():
+            logits = self.module(samples).float()
+            wanted = self._wanted[:, : logits.shape[1]]
+            guess = logits.argmax(dim=-1)
+            figures[f"{name}_loss"] = float(functional.cross_entropy(logits.flatten(0, 1), wanted.flatten()))
+            figures[f"{name}_token"] = float((guess == wanted).float().mean())
+            figures[f"{name}_unit"] = float((_units(guess) == _units(wanted)).float().mean())
+        return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """By step 1000 a third of the frames must be right; always the likeliest token is right in about 8 of 100."""
+        if step >= 1_000 and figures["clean_token"] < 0.33:
+            raise NotLearning(
+                f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; begin anew."
+            )
+
+
+@dataclass(frozen=True)
+class HubertProfile:
+    """How long it is trained, on how much at once."""
+
+    hours: float
+    """Of audio to hold in memory, 115 MB each."""
+    batch: int
+    schedule: Schedule
+
+
+_SCHEDULE = Schedule(
+    steps=9_000,
+    warmup=200,
+    learning_rate=2e-3,
+    weight_decay=0.02,
+    betas=(0.9, 0.98),
+    validate_every=250,
+    save_every=250,
+    precision="bfloat16",
+    ema=0.998,
+)
+
+HUBERT_PROFILES = {
+    "cpu": HubertProfile(hours=8.0, batch=8, schedule=_SCHEDULE),
+    "cuda": HubertProfile(hours=60.0, batch=96, schedule=replace(_SCHEDULE, steps=10_000)),
+}
+
+
+class HubertStep(StrEnum):
+    """In the order in which they are done."""
+
+    TRAIN = "train"
+    EXPORT = "export"
+
+
+def hubert_command(
+    step: HubertStep,
+    work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
+    profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
+) -> None:
+    """Make the bundled model's feature network, go on making it, or export it."""
+    run_hubert_step(step, work, HUBERT_PROFILES[profile], torch.device(device))
+
+
+def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device: torch.device) -> None:
+    """Do one step in the folder `work`, from where it is.
+
+    Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+    """
+    folder = work / HUBERT
+    if step is HubertStep.EXPORT:
+        export(load_listener(folder / _BEST, torch.device("cpu")), folder / EXPORTED)
+        return
+    tapes = (
+        load_tape(work / CORPUS, "train", profile.hours, device),
+        load_tape(work / CORPUS, "valid", _VALID_HOURS, device),
+    )
+    torch.manual_seed(profile.schedule.seed)
+    job = ListenerJob(Listener().to(device), *tapes, profile.batch)
+    train(job, profile.schedule, folder, device=device)
+
+
+def _units(tokens: Tensor) -> Tensor:
+    """The three thirds of a unit alike; silences are their own."""
+    return torch.where(tokens < PAUSE_BASE, tokens // THIRDS, tokens)
