@@ -103,6 +103,16 @@ def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -
         return _Run(job, schedule, folder, device).go(stop)
 
 
+def is_finished(schedule: Schedule, folder: Path) -> bool:
+    """Whether `train` would do nothing more in `folder`. Raises Unavailable if `last.pt` is damaged."""
+    last = folder / "last.pt"
+    if not last.is_file():
+        return False
+    state = read_state(last)
+    step, waited = int(state["step"]), int(state["waited"])
+    return step >= schedule.steps or (schedule.patience is not None and waited >= schedule.patience)
+
+
 class _Run:
     """One run from where its folder says it is."""
 

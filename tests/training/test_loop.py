@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cloning.checkpoints import load_state
 from errors import Cancelled, Unavailable
 from training.curves import Curves, Line, read_log
-from training.loop import NotLearning, Schedule, train
+from training.loop import NotLearning, Schedule, is_finished, train
 from training.states import RunningMean
 
 CPU = torch.device("cpu")
@@ -123,6 +123,9 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path: Path) 
 def test_a_finished_run_does_nothing_until_it_is_extended(tmp_path: Path) -> None:
     train(Fit(), SHORT, tmp_path, device=CPU)
     again, longer = Fit(), Fit()
+    assert is_finished(SHORT, tmp_path)
+    assert not is_finished(replace(SHORT, steps=20), tmp_path)
+    assert not is_finished(SHORT, tmp_path / "elsewhere")
 
     train(again, SHORT, tmp_path, device=CPU)
     assert again.steps == []
@@ -156,6 +159,7 @@ def test_patience_ends_a_run_that_gets_worse_and_the_best_weights_are_kept(tmp_p
 
     assert len(job.steps) == 12
     assert int(load_state(best)["seen"]) == 4
+    assert is_finished(replace(SHORT, steps=100, patience=2), tmp_path)
     again = Fit(worse=True)
     train(again, replace(SHORT, steps=100, patience=2), tmp_path, device=CPU)
     assert again.steps == []

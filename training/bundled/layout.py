@@ -59,9 +59,9 @@ class Size:
 class Sizes:
     """Of the three stages."""
 
-    semantic: Size = Size(layers=6, heads=4, width=192)
-    coarse: Size = Size(layers=6, heads=4, width=256)
-    fine: Size = Size(layers=4, heads=4, width=192)
+    semantic: Size
+    coarse: Size
+    fine: Size
 
 
 def semantic_config(size: Size) -> dict[str, Any]:

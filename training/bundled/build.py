@@ -1,0 +1,213 @@
+"""The bundled model from nothing: data, codec, coarse, semantic, fine, checkpoint. Each step goes on where it was.
+
+    python -m training bundled [--work DIR] [--profile cpu|cuda] [--device cpu|cuda] [--step NAME]
+
+Knows the order, folders and sizes; what is learned how stands in the modules of the steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from cloning.checkpoints import load_into, load_state
+from training.bundled import corpus
+from training.bundled.coarse import CoarseJob
+from training.bundled.codec import TEACHER, load_codec
+from training.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
+from training.bundled.export import assemble, prompt_of, write
+from training.bundled.fine import FineJob
+from training.bundled.gpt import new_coarse, new_fine, new_semantic
+from training.bundled.layout import Size, Sizes
+from training.bundled.semantic import SemanticJob
+from training.bundled.sentences import Sentences
+from training.bundled.speech import Speech
+from training.bundled.teacher import load_teacher
+from training.bundled.voices import BUILT_IN
+from training.loop import Schedule, is_finished, train
+from training.shards import Split
+
+WORK = Path(".training/bundled")
+TEXT = "text"
+_BEST = "best.safetensors"
+
+
+class Profile(StrEnum):
+    """What the recipe is sized for."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Step(StrEnum):
+    """In the order in which they are done."""
+
+    CORPUS = "corpus"
+    TEACHER = "teacher"
+    CODES = "codes"
+    DECODER = "decoder"
+    ENCODER = "encoder"
+    TEXT = "text"
+    COARSE = "coarse"
+    SEMANTIC = "semantic"
+    FINE = "fine"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long one transformer is trained, on how many rows at once."""
+
+    schedule: Schedule
+    batch: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a profile decides."""
+
+    plan: corpus.Plan
+    processes: int
+    codec: CodecProfile
+    coarse: Course
+    semantic: Course
+    fine: Course
+    sizes: Sizes
+
+
+_SIZES = Sizes(
+    semantic=Size(layers=6, heads=4, width=192),
+    coarse=Size(layers=6, heads=4, width=256),
+    fine=Size(layers=4, heads=4, width=192),
+)
+_SCHEDULE = Schedule(
+    steps=12_000,
+    warmup=200,
+    learning_rate=1.5e-3,
+    weight_decay=0.02,
+    validate_every=500,
+    save_every=100,
+    precision="bfloat16",
+    ema=0.998,
+)
+
+RECIPES = {
+    Profile.CPU: Recipe(
+        plan=corpus.PLANS["cpu"],
+        processes=2,
+        codec=CODEC_PROFILES["cpu"],
+        coarse=Course(_SCHEDULE, batch=16),
+        semantic=Course(_SCHEDULE, batch=32),
+        fine=Course(replace(_SCHEDULE, steps=8_000), batch=16),
+        sizes=_SIZES,
+    ),
+    Profile.CUDA: Recipe(
+        plan=corpus.PLANS["cuda"],
+        processes=16,
+        codec=CODEC_PROFILES["cuda"],
+        coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
+        semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
+        fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
+        sizes=_SIZES,
+    ),
+}
+"""A step of the coarse model reads 8,000 positions on a CPU and 64,000 on CUDA."""
+
+
+def bundled_command(
+    work: Annotated[Path, typer.Option(help="The folder that everything is made in.")] = WORK,
+    profile: Annotated[Profile | None, typer.Option(help="How much is done. Default: what the device can do.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    step: Annotated[Step | None, typer.Option(help="Do only this one. Default: all that are not done.")] = None,
+) -> None:
+    """Make the bundled model from nothing, or go on making it; stop it whenever you like."""
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    recipe = RECIPES[profile or Profile(torch.device(chosen).type)]
+    build = Build(work, recipe, torch.device(chosen))
+    for one in Step if step is None else [step]:
+        print(f"== {one}", flush=True)
+        build.do(one)
+
+
+class Build:
+    """The steps in one working folder."""
+
+    def __init__(self, work: Path, recipe: Recipe, device: torch.device) -> None:
+        self._work = work
+        self._recipe = recipe
+        self._device = device
+
+    def do(self, step: Step) -> None:
+        """One step, from where it is; nothing if it is done.
+
+        Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+        """
+        steps: dict[Step, Callable[[], None]] = {
+            Step.CORPUS: lambda: self._speak("corpus"),
+            Step.TEXT: lambda: self._speak("text"),
+            Step.COARSE: self._train_coarse,
+            Step.SEMANTIC: self._train_semantic,
+            Step.FINE: self._train_fine,
+            Step.EXPORT: self._export,
+        }
+        if step in steps:
+            steps[step]()
+        else:
+            run_codec_step(CodecStep(step), self._work, self._recipe.codec, self._device)
+
+    def _speak(self, kind: corpus.Kind) -> None:
+        corpus.make(kind, self._work / kind, self._recipe.plan, processes=self._recipe.processes)
+
+    def _train_coarse(self) -> None:
+        self._train(
+            Step.COARSE, self._recipe.coarse, lambda batch: self._acoustic(CoarseJob, self._sizes.coarse, batch)
+        )
+
+    def _train_fine(self) -> None:
+        self._train(Step.FINE, self._recipe.fine, lambda batch: self._acoustic(FineJob, self._sizes.fine, batch))
+
+    def _train_semantic(self) -> None:
+        folders = [self._work / CORPUS, self._work / TEXT]
+
+        def job(batch: int) -> SemanticJob:
+            train, valid = Sentences.load(folders, "train"), Sentences.load(folders, "valid")
+            print(f"{len(train.all)} sentences, {train.hours:.1f} hours", flush=True)
+            return SemanticJob(self._sizes.semantic, train, valid, batch=batch, device=self._device)
+
+        self._train(Step.SEMANTIC, self._recipe.semantic, job)
+
+    def _acoustic(self, kind: type[CoarseJob] | type[FineJob], size: Size, batch: int) -> CoarseJob | FineJob:
+        train, valid = self._speech("train"), self._speech("valid")
+        print(f"{len(train)} clips of {len(train.names)} speakers, {train.hours:.1f} hours", flush=True)
+        codebooks = load_teacher(self._work / CODEC / TEACHER / _BEST, torch.device("cpu")).quantizer.embed
+        return kind(size, train, valid, codebooks, batch=batch, device=self._device)
+
+    def _train(self, step: Step, course: Course, make: Callable[[int], CoarseJob | FineJob | SemanticJob]) -> None:
+        folder = self._work / step
+        if not is_finished(course.schedule, folder):
+            torch.manual_seed(course.schedule.seed)
+            train(make(course.batch), course.schedule, folder, device=self._device)
+
+    def _export(self) -> None:
+        sizes, work = self._sizes, self._work
+        parts: dict[str, Any] = {
+            Step.SEMANTIC: new_semantic(sizes.semantic),
+            Step.COARSE: new_coarse(sizes.coarse),
+            Step.FINE: new_fine(sizes.fine),
+        }
+        for step, module in parts.items():
+            load_into(module, load_state(work / step / _BEST), work / step / _BEST)
+        bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
+        write(bark, prompt_of(self._speech("train"), BUILT_IN), work / "bark")
+        print(f"written to {work / 'bark'}", flush=True)
+
+    def _speech(self, split: Split) -> Speech:
+        return Speech.load(self._work / CORPUS, self._work / CODEC, split)
+
+    @property
+    def _sizes(self) -> Sizes:
+        return self._recipe.sizes
