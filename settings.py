@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     """A file or a published quantizer's name; default: chosen by the voice's language."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     """The precision of the Bark model; lower ones change the tokens."""
     batch: int = Field(default=8, ge=1, le=64)
     """How many windows of speech are generated at once, and how many jobs are worked on."""

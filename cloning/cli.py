@@ -78,7 +78,10 @@ QuantizerName = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[
     str,
-    typer.Option(callback=_one_of(("float32", "bfloat16", "float16")), help="float32, bfloat16 or float16, of Bark."),
+    typer.Option(
+        callback=_one_of(("float32", "bfloat16", "float16", "int8")),
+        help="float32, bfloat16, float16 or int8, of Bark.",
+    ),
 ]
 Preset = Annotated[
     str, typer.Option(callback=_one_of(("exact", "fast")), help="exact, as Suno's code, or fast: in larger windows.")

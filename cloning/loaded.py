@@ -13,6 +13,7 @@ from cloning import audio, models, quantizer
 from cloning.audio import Recording
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
+from cloning.bark.precision import PRECISIONS
 from cloning.codec import Codec
 from cloning.features import SAMPLE_RATE, HubertFeatures
 from cloning.models import FAST, ModelChoice
@@ -26,7 +27,6 @@ _OWN_HUBERT = "hubert"
 _WORTH_TWO_THREADS = 256
 """The least width of hidden states at which threads gain more than they lose by waiting for each other. For the bundled
 model's 48, two threads took 52 s for a sentence on two busy cores, one took 10 s (23 November 2026)."""
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class LoadedModels:
@@ -42,7 +42,7 @@ class LoadedModels:
         """Bark: text -> tokens -> samples."""
         engine = BarkEngine.load(
             self._bark,
-            dtype=_DTYPES[self.choice.dtype],
+            precision=PRECISIONS[self.choice.dtype],
             device=self.device,
             decode=self.codec.decode,
             decode_together=self.codec.decode_together,

@@ -16,8 +16,9 @@ import torch
 
 from cloning.bark.config import BarkSpec, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
+from cloning.bark.int8 import quantise
+from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Scheduler
-from cloning.bark.shape import MemoryPlan
 from cloning.bark.stages import Decode, DecodeTogether, Order, Stages
 from cloning.checkpoints import load_bark
 from cloning.libraries import transformers
@@ -57,22 +58,29 @@ class BarkEngine:
         cls,
         directory: Path,
         *,
-        dtype: torch.dtype,
+        precision: Precision,
         device: torch.device,
         decode: Decode,
         batch: int,
         fast: bool = False,
         decode_together: DecodeTogether | None = None,
     ) -> "BarkEngine":
-        """Load a checkpoint in the hub's layout. Raises Unavailable that names what is missing or damaged."""
-        plan = MemoryPlan.for_bark(read_json(directory / "config.json"), batch=batch, itemsize=dtype.itemsize)
+        """Load a checkpoint in the hub's layout.
+
+        Raises Unavailable that names what is missing or damaged, or what to set if this machine cannot do it.
+        """
+        refuse_unsupported(precision, device)
+        plan = precision.plan(read_json(directory / "config.json"), batch)
+        refuse_too_large(plan, memory_of(device), batch=batch, precision=precision)
         _log.info(
             "Bark takes %d MB for its weights, and up to %d MB while it generates %d sentences at once",
             plan.weights // 2**20,
             plan.caches // 2**20,
             batch,
         )
-        model = load_bark(directory, dtype, device)
+        model = load_bark(directory, precision.dtype, device)
+        if precision.is_int8:
+            quantise(model)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
         except (OSError, ValueError, KeyError) as fault:

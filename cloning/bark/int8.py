@@ -17,6 +17,8 @@ _PACKED_FOR = 900
 """As in `cloning.bark.linear`."""
 
 _LARGEST, _STEPS = 127, 255
+_AT_ONCE = 64
+"""Outputs that are rounded at a time."""
 _TINY = 1e-12
 """Keeps rows of equal numbers and outputs of zeros from dividing by zero."""
 
@@ -28,8 +30,14 @@ def is_supported() -> bool:
 
 def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
     """(out, in) -> int8 (out, in) and float32 scales (out,): weight is about their product."""
-    scales = (weight.float().abs().amax(1) / _LARGEST).clamp(min=_TINY)
-    return (weight.float() / scales[:, None]).round_().to(torch.int8), scales
+    least, greatest = weight.aminmax(dim=1)
+    scales = (torch.maximum(-least, greatest).float() / _LARGEST).clamp_(min=_TINY)
+    numbers = torch.empty_like(weight, dtype=torch.int8)
+    # A few at a time: whole matrices between the small ones would leave the heap full of holes.
+    for begin in range(0, weight.shape[0], _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        numbers[some] = (weight[some] / scales[some, None]).round_()
+    return numbers, scales
 
 
 def quantise(model: Any) -> None:

@@ -65,10 +65,12 @@ def filled_up(x: Tensor) -> Tensor:
 
 
 def _can_be_packed(weight: Tensor) -> bool:
-    """Whether oneDNN has fast kernels for this weight: float32 anywhere, bfloat16 where the processor has it."""
+    """Whether oneDNN has fast kernels for this weight: float32 anywhere, half precision where the processor has it."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch has no annotation here
     if weight.device.type != "cpu" or not available:
         return False
     if weight.dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if weight.dtype == torch.float16:
+        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
     return weight.dtype == torch.float32

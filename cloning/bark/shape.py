@@ -30,9 +30,9 @@ class Shape:
         return self.width // self.heads
 
     @property
-    def weights(self) -> int:
-        """How many numbers its matrices and positions have, without embeddings and heads."""
-        return 12 * self.layers * self.width**2 + self.block * self.width
+    def matrices(self) -> int:
+        """How many numbers the matrices of its blocks have."""
+        return 12 * self.layers * self.width**2
 
     @property
     def cache(self) -> int:
@@ -48,14 +48,20 @@ class MemoryPlan:
     caches: int
 
     @classmethod
-    def for_bark(cls, config: Mapping[str, Any], *, batch: int, itemsize: int) -> Self:
-        """Of a checkpoint's `config.json`, with `itemsize` bytes a number. Activations and the codec come on top."""
+    def for_bark(
+        cls, config: Mapping[str, Any], *, batch: int, itemsize: int, matrix_itemsize: int | None = None
+    ) -> Self:
+        """Of a checkpoint's `config.json`, with `itemsize` bytes a number, if matrices are not of another size.
+
+        Activations and the codec come on top.
+        """
         weights = caches = 0
         for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config"):
             part = config.get(stage) or {}
             shape = Shape.from_config(part)
             ends = part.get("input_vocab_size", 10_048) + part.get("output_vocab_size", 10_048)
             books = part.get("n_codes_total", 8) if stage == "fine_acoustics_config" else 1
-            weights += shape.weights + books * ends * shape.width
-            caches += batch * shape.cache if stage != "fine_acoustics_config" else 0
-        return cls(weights * itemsize, caches * itemsize)
+            weights += shape.matrices * (matrix_itemsize or itemsize)
+            weights += (shape.block + books * ends) * shape.width * itemsize
+            caches += batch * shape.cache * itemsize if stage != "fine_acoustics_config" else 0
+        return cls(weights, caches)

@@ -94,6 +94,13 @@ def test_draws_can_be_narrowed(engine: ToneEngine, voice: Path, tmp_path: Path) 
     assert (engine.asked[0][2].top_k, engine.asked[0][2].top_p) == (50, 0.9)
 
 
+def test_the_best_of_several_takes_is_written(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.wav"
+    assert run("say", "Hello there.", "--voice", voice, "-o", output, "--takes", 3, "--seed", 1)[0] == 0
+    assert len({options.seed for _, _, options in engine.asked}) == 3
+    assert audio.decode(output).seconds > 0.3
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -104,10 +111,11 @@ def test_draws_can_be_narrowed(engine: ToneEngine, voice: Path, tmp_path: Path) 
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--temperature", 3),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--seed", -1),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-k", 0),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--takes", 5),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-p", 0),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--top-p", 1.5),
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--language", "xx"),
-        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--dtype", "int8"),
+        ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--dtype", "int3"),
         ("clone", "a.wav", "-o", "v.txt"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "magic"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "transcript"),

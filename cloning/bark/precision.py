@@ -1,0 +1,103 @@
+"""In what precision Bark computes: what can be chosen, where it works, and whether a machine has room for it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cloning.bark import int8
+from cloning.bark.shape import MemoryPlan
+from errors import Unavailable
+
+_LIMITS_OF_THE_GROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""What a container is allowed, in both versions of Linux's control groups; absent, or no number, elsewhere."""
+_MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """`dtype`: of everything but the matrices of the blocks, which take `matrix_bytes` a number."""
+
+    name: str
+    dtype: torch.dtype
+    matrix_bytes: int
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether the matrices are rounded to whole numbers."""
+        return self.matrix_bytes == 1
+
+    def plan(self, config: Mapping[str, Any], batch: int) -> MemoryPlan:
+        """What a checkpoint with this `config.json` is going to need."""
+        return MemoryPlan.for_bark(config, batch=batch, itemsize=self.dtype.itemsize, matrix_itemsize=self.matrix_bytes)
+
+
+PRECISIONS = {
+    "float32": Precision("float32", torch.float32, 4),
+    "bfloat16": Precision("bfloat16", torch.bfloat16, 2),
+    "float16": Precision("float16", torch.float16, 2),
+    "int8": Precision("int8", torch.float32, 1),
+}
+"""By their names in the settings."""
+
+
+def refuse_unsupported(precision: Precision, device: torch.device) -> None:
+    """Raise Unavailable, with what to choose instead, if `device` cannot compute so, or only many times more slowly."""
+    if precision.is_int8 and device.type != "cpu":
+        raise Unavailable(f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu.")
+    if precision.is_int8 and not int8.is_supported():
+        raise Unavailable(
+            "This processor does not multiply numbers of 8 bits (AVX-512 VNNI). Set DTYPE=bfloat16 or float32."
+        )
+    if precision.dtype == torch.float16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        raise Unavailable(
+            "This processor is ten times slower in float16. Set DTYPE=bfloat16, which is as small, or float32."
+        )
+    if precision.dtype == torch.bfloat16 and device.type == "cuda" and not _has_bfloat16(device):
+        raise Unavailable("This GPU does not compute in bfloat16. Set DTYPE=float16, which is as small, or float32.")
+
+
+def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precision: Precision) -> None:
+    """Raise Unavailable, with the numbers and what to set, if `plan` needs more than `room` bytes. None: unknown."""
+    if room is None or plan.weights + plan.caches <= room:
+        return
+    raise Unavailable(
+        f"Bark needs {_megabytes(plan.weights)} for its weights in {precision.name} and {_megabytes(plan.caches)} to "
+        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH, a smaller DTYPE "
+        "(bfloat16, or int8 on a CPU) or a smaller MODEL."
+    )
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Bytes that the machine has, or its container, or that are free on a GPU. None where nothing tells."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    sizes = [_physical_memory(), *(_number_in(path) for path in _LIMITS_OF_THE_GROUP)]
+    return min((size for size in sizes if size), default=None)
+
+
+def _physical_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # no such function or name here (Windows)
+        return None
+
+
+def _number_in(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # not there, or "max"
+        return None
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / _MEGABYTE:,.0f} MB"

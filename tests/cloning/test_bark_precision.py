@@ -1,0 +1,103 @@
+"""What is refused, and in which words: precisions that a device does not have, and models that do not fit."""
+
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+
+from cloning.bark import precision
+from cloning.bark.bark import BarkEngine
+from cloning.bark.linear import Linear
+from cloning.bark.precision import PRECISIONS, memory_of, refuse_too_large, refuse_unsupported
+from cloning.bark.shape import MemoryPlan, Shape
+from errors import Unavailable
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CONFIG = {
+    stage: {"num_layers": 2, "num_heads": 2, "hidden_size": 64, "block_size": 128}
+    for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
+}
+
+
+def test_float32_works_everywhere() -> None:
+    for device in (CPU, CUDA, torch.device("mps")):
+        refuse_unsupported(PRECISIONS["float32"], device)
+
+
+def test_eight_bits_are_for_processors_that_multiply_them() -> None:
+    with pytest.raises(Unavailable, match=r"not for cuda[.] Set DTYPE=float16"):
+        refuse_unsupported(PRECISIONS["int8"], CUDA)
+    with mock.patch("cloning.bark.int8.is_supported", return_value=True):
+        refuse_unsupported(PRECISIONS["int8"], CPU)
+    with (
+        mock.patch("cloning.bark.int8.is_supported", return_value=False),
+        pytest.raises(Unavailable, match="Set DTYPE=bfloat16"),
+    ):
+        refuse_unsupported(PRECISIONS["int8"], CPU)
+
+
+def test_float16_is_for_gpus_unless_the_processor_has_it() -> None:
+    refuse_unsupported(PRECISIONS["float16"], CUDA)
+    supported = bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+    assert Linear(torch.randn(8, 8, dtype=torch.float16)).packed == supported
+    if not supported:
+        with pytest.raises(Unavailable, match="Set DTYPE=bfloat16"):
+            refuse_unsupported(PRECISIONS["float16"], CPU)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_bfloat16_is_for_gpus_that_have_it(supported: bool) -> None:
+    with mock.patch.object(precision, "_has_bfloat16", return_value=supported):
+        if supported:
+            refuse_unsupported(PRECISIONS["bfloat16"], CUDA)
+            return
+        with pytest.raises(Unavailable, match="Set DTYPE=float16"):
+            refuse_unsupported(PRECISIONS["bfloat16"], CUDA)
+
+
+def test_lower_precisions_plan_less() -> None:
+    plans = {name: chosen.plan(CONFIG, 4) for name, chosen in PRECISIONS.items()}
+    assert plans["bfloat16"] == plans["float16"]
+    assert plans["bfloat16"].weights * 2 == plans["float32"].weights
+    assert plans["bfloat16"].caches * 2 == plans["float32"].caches
+    assert plans["int8"].caches == plans["float32"].caches
+    matrices = 3 * Shape.from_config(CONFIG["semantic_config"]).matrices
+    assert plans["float32"].weights - plans["int8"].weights == 3 * matrices
+
+
+def test_a_model_that_does_not_fit_is_refused_with_the_numbers() -> None:
+    plan, chosen = MemoryPlan(weights=1500 * 2**20, caches=1152 * 2**20), PRECISIONS["float32"]
+    for room in (None, 2652 * 2**20, 2**40):
+        refuse_too_large(plan, room, batch=8, precision=chosen)
+    with pytest.raises(Unavailable) as refusal:
+        refuse_too_large(plan, 2048 * 2**20, batch=8, precision=chosen)
+    for part in ("1,500 MB", "float32", "1,152 MB", "8 sentences", "2,048 MB", "BATCH", "DTYPE", "MODEL"):
+        assert part in str(refusal.value)
+
+
+def test_an_engine_that_does_not_fit_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with (
+        mock.patch("cloning.bark.bark.memory_of", return_value=2**20),
+        mock.patch("cloning.bark.bark.load_bark") as load,
+        pytest.raises(Unavailable, match="there are 1 MB"),
+    ):
+        BarkEngine.load(tmp_path, precision=PRECISIONS["float32"], device=CPU, decode=mock.Mock(), batch=8)
+    load.assert_not_called()
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("1048576\n", 2**20), ("max\n", None), ("", None)])
+def test_a_container_may_have_less_than_its_machine(tmp_path: Path, text: str, allowed: int | None) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(text, encoding="ascii")
+    with mock.patch.object(precision, "_LIMITS_OF_THE_GROUP", (limit, tmp_path / "none")):
+        assert memory_of(CPU) == (allowed or precision._physical_memory())
+
+
+def test_where_nothing_tells_nothing_is_refused(tmp_path: Path) -> None:
+    with (
+        mock.patch("os.sysconf", side_effect=ValueError),
+        mock.patch.object(precision, "_LIMITS_OF_THE_GROUP", (tmp_path / "none",)),
+    ):
+        assert memory_of(CPU) is None
