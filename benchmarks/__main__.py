@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -72,8 +73,11 @@ class Bench:
         machine = self._machine
         rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in machine["rate"].items())
         yield ""
+        today = datetime.now(UTC)
+        yield f"### {today.day} {today:%B %Y}: {self._options.shape}, {machine['processor']}, {machine['device']}"
+        yield ""
         yield (
-            f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, "
+            f"{self._options.seconds:g} s a line, {machine['threads']} threads, torch {machine['torch']}, "
             f"load of the machine {min(self._loads):.1f} to {max(self._loads):.1f}, "
             f"{(monotonic() - self._started) / 60:.0f} minutes. Limits: {machine['bandwidth'] / 1e9:.1f} GB/s, {rates}."
         )
@@ -106,6 +110,7 @@ class Bench:
 
     def _measure_machine(self) -> None:
         """Its limits, of which the best of all runs count: what else it was doing slows it, nothing speeds it up."""
+        self._loads.append(os.getloadavg()[0])
         found, before = self._child("limits"), self._machine or {"bandwidth": 0.0, "rate": {}}
         self._machine = {
             **found,

@@ -64,25 +64,31 @@ def medians(runs: Sequence[Measured]) -> dict[str, Any]:
 def table(row: Row, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
     """Who took how long in one row. `results` are medians by contender."""
     stages = STAGES if row.lines else CLONE_STAGES
-    yield f"### {row.title} (`{row.name}`)"
+    columns = ["", "runs", "seconds", "of the processor", "real-time factor", "first audio", "memory"]
+    yield f"#### {row.title} (`{row.name}`)"
     yield ""
-    yield f"| | runs | seconds | real-time factor | first audio | memory | {' | '.join(f'{one}/s' for one in stages)} |"
-    yield "|---" * (6 + len(stages)) + "|"
+    yield _cells([*columns, *(f"{stage}/s" for stage in stages)])
+    yield "|---" * (len(columns) + len(stages)) + "|"
     units = work.units(row, task.semantic)
     for name, facts in results.items():
         limits = task.limits(row, name)
-        cells = [_speed(units[stage], facts["stages_s"].get(stage, 0.0), limits[stage]) for stage in stages]
-        lines = facts.get("measured_lines", row.lines)
-        shown = f"{facts['time_s']:.1f}" + (f" ({lines} of {row.lines} lines)" if lines < row.lines else "")
-        memory = f"{facts['peak_mb']:.0f} MB" + (
-            f", {facts['device_mb']:.0f} on the device" if "device_mb" in facts else ""
-        )
-        first = f"{facts['first_audio_s']:.1f} s" if "first_audio_s" in facts else ""
-        yield (
-            f"| {name} | {facts['runs']} | {shown} | {facts['real_time_factor']:.2f} | {first} | {memory} | "
-            f"{' | '.join(cells)} |"
-        )
+        speeds = [_speed(units[stage], facts["stages_s"].get(stage, 0.0), limits[stage]) for stage in stages]
+        yield _cells([name, *_costs(facts, row), *speeds])
     yield ""
+
+
+def _costs(facts: Measured, row: Row) -> list[str]:
+    lines = facts.get("measured_lines", row.lines)
+    spoken = f" ({lines:g} of {row.lines} lines)" if lines < row.lines else ""
+    on_device = f", {facts['device_mb']:.0f} on the device" if "device_mb" in facts else ""
+    return [
+        str(facts["runs"]),
+        f"{facts['time_s']:.1f}{spoken}",
+        f"{facts['processor_s']:.1f}",
+        f"{facts['real_time_factor']:.2f}",
+        f"{facts['first_audio_s']:.1f} s" if "first_audio_s" in facts else "",
+        f"{facts['peak_mb']:.0f} MB{on_device}",
+    ]
 
 
 def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
@@ -104,7 +110,9 @@ def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
 def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[str]:
     """What was wanted beside what was measured. `results` are medians by row and contender."""
     for row, wanted in WANTED.get(task.device, {}).items():
-        ratio = _ratio(results.get(row, {}), "transformers", OURS)
+        if row not in results:
+            continue
+        ratio = _ratio(results[row], "transformers", OURS)
         yield _bar(f"{row}: {OURS} is so many times as quick as transformers by default", ratio, wanted)
     for dtype, ours in _SAME_PRECISION.items():
         for row in (name for name in ROWS if ours in results.get(name, {})):
@@ -123,6 +131,10 @@ def same_precision(peer: str, results: Mapping[str, Measured]) -> str:
     """Which of ours a peer is compared with: at its precision, for half precision on a CPU at bfloat16."""
     ours = _SAME_PRECISION[CONTENDERS[peer].dtype]
     return ours if ours in results or CONTENDERS[peer].dtype != "float16" else _SAME_PRECISION["bfloat16"]
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _speed(units: int, seconds: float, limit: float) -> str:

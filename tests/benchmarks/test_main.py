@@ -60,34 +60,52 @@ def small_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clones, "CLONE_SECONDS", 1.0)
 
 
-@pytest.mark.usefixtures("small_rows")
-def test_every_row_is_measured_beside_transformers(directory: Path) -> None:
-    wanted = "--contenders=barkeep,barkeep-takes2,transformers,transformers-batch,suno"
-    bench = Bench(read_options(arguments(directory, wanted, "--runs=1")), here)
+def medians(directory: Path, *options: str) -> dict[str, dict[str, dict[str, Any]]]:
+    bench = Bench(read_options(arguments(directory, "--runs=1", *options)), here)
     bench.run()
-    medians = bench.facts()["medians"]
-    assert {row: list(of_row) for row, of_row in medians.items()} == {
-        "sentence": ["barkeep", "barkeep-takes2", "transformers"],
-        "unvoiced": ["barkeep", "transformers"],
-        "clone": ["barkeep", "transformers"],
-        "paragraph": ["barkeep", "transformers", "transformers-batch"],
-        "members": ["barkeep", "transformers"],
-    }
-    for row in ("sentence", "paragraph", "members"):
-        lengths = {round(facts["audio_s"], 3) for facts in medians[row].values()}
-        assert len(lengths) == 1, "everybody speaks as long"
-    assert medians["paragraph"]["transformers"]["measured_lines"] == 2
-    assert medians["paragraph"]["transformers-batch"]["measured_lines"] == 3
-    for of_row in medians.values():
+    assert "\n".join(bench.summary()).count("#### ") == len(bench.facts()["medians"])
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(json.dumps(bench.facts()))["medians"]
+    for of_row in found.values():
+        assert len({round(facts["audio_s"], 3) for facts in of_row.values()}) == 1, "everybody speaks as long"
         for facts in of_row.values():
             assert facts["time_s"] == pytest.approx(sum(facts["stages_s"].values()), rel=0.25)
-    measured = bench.facts()["measured"]["members"]
-    assert measured["transformers"][0]["measured_in"] == "paragraph"
-    assert "measured_in" not in measured["barkeep"][0]
-    text = "\n".join(bench.summary())
-    assert "- not measured: suno: its code is not here" in text
-    assert "sentence: barkeep is so many times as quick as transformers by default" in text
-    json.dumps(bench.facts())
+    return found
+
+
+@pytest.mark.usefixtures("small_rows")
+def test_one_line_and_a_clone_beside_transformers(directory: Path) -> None:
+    found = medians(directory, "--rows=sentence,unvoiced,clone", "--contenders=barkeep,transformers")
+    both = ["barkeep", "transformers"]
+    assert {row: list(of_row) for row, of_row in found.items()} == {"sentence": both, "unvoiced": both, "clone": both}
+
+
+@pytest.mark.usefixtures("small_rows")
+def test_several_lines_together_or_one_after_the_other(directory: Path) -> None:
+    found = medians(directory, "--rows=paragraph,members", "--contenders=barkeep,transformers,transformers-batch")
+    paragraph = found["paragraph"]
+    assert {name: facts["measured_lines"] for name, facts in paragraph.items()} == {
+        "barkeep": 3,
+        "transformers": 2,
+        "transformers-batch": 3,
+    }
+    assert found["members"]["transformers"]["time_s"] == paragraph["transformers"]["time_s"]
+    assert found["members"]["barkeep"]["time_s"] != paragraph["barkeep"]["time_s"]
+
+
+def test_two_takes_are_one_line(directory: Path) -> None:
+    takes = medians(directory, "--rows=sentence", "--contenders=barkeep-takes2")["sentence"]["barkeep-takes2"]
+    assert takes["audio_s"] == pytest.approx(0.09, abs=0.02)
+
+
+def test_peers_whose_code_is_not_here_are_named() -> None:
+    def measured(given: list[str]) -> dict[str, Any]:
+        return MACHINE if "--contender=limits" in given else {"folder": "."}
+
+    given = ["--suno=nowhere", "--bark-cpp=nowhere", "--contenders=suno,bark.cpp,bark.cpp-int8"]
+    bench = Bench(read_options(given), measured)
+    bench.run()
+    lines = list(bench.summary())
+    assert sum("python -m benchmarks.peers" in line for line in lines) == 2
 
 
 def made_up(seconds: float) -> dict[str, Any]:
