@@ -70,11 +70,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Speaker:
-    """A reference as it is used: the clip that is cloned, its voice, and the voice of another recording, if any."""
+    """A reference as it is used: what is cloned, its voice, and the voice of another recording, if there is one."""
 
     name: str
-    clip: Recording
-    transcript: str
+    take: Take
     voice: Embedding
     log_f0: float | None
     other: Embedding | None
@@ -102,6 +101,7 @@ class Trial:
         self._language = language
         self._converter = converter
         self._voicebox = Voicebox(models)
+        self._clips: dict[Path, Recording] = {}
 
     @cached_property
     def speakers(self) -> dict[str, Speaker]:
@@ -136,19 +136,22 @@ class Trial:
         others = [self._voice(f"other|{one.speaker}|{take.path.name}", take) for take in one.others]
         return Speaker(
             one.speaker,
-            self._clip(one.take),
-            one.take.transcript,
+            one.take,
             _embedding(heard),
             heard["log_f0"],
             _embedding(others[0]) if others else None,
         )
 
     def _clip(self, take: Take) -> Recording:
-        try:
-            recording = audio.decode(take.path)
-            return reference.choose(recording, rate=self.models.engine.spec.sample_rate).clip
-        except InvalidInput as fault:
-            raise InvalidInput(f"{take.path.name}: {fault.message}") from fault
+        """The seconds that Barkeep would choose of a recording."""
+        if take.path not in self._clips:
+            try:
+                recording = audio.decode(take.path)
+                chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
+            except InvalidInput as fault:
+                raise InvalidInput(f"{take.path.name}: {fault.message}") from fault
+            self._clips[take.path] = chosen.clip
+        return self._clips[take.path]
 
     def _voice(self, key: str, take: Take) -> Value:
         def measured() -> Value:
@@ -173,7 +176,8 @@ class Trial:
         spec = self.models.engine.spec.prompt
 
         def make() -> Value:
-            subject = Subject(speaker.clip, self._language, speaker.transcript or None, seed, self._converter)
+            transcript = speaker.take.transcript or None
+            subject = Subject(self._clip(speaker.take), self._language, transcript, seed, self._converter)
             started = time.perf_counter()
             made = METHODS[method](self.models, subject, Watch())
             seconds = time.perf_counter() - started

@@ -1,11 +1,14 @@
 """Cells and ears that are made up, for the tests of everything above them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from cloning.audio import Recording
 from errors import InvalidInput
 from training.evaluate.dnsmos import Opinion
 from training.evaluate.ears import Heard
+from training.evaluate.references import Take
 from training.evaluate.speakers import Embedding
 from training.evaluate.trial import Cell, Speaker
 
@@ -16,8 +19,8 @@ def a_cell(speaker: str, like: dict[str, float], **others: object) -> Cell:
 
 
 def a_speaker(name: str, direction: int, log_f0: float = 5.0, other: int | None = None) -> Speaker:
-    clip = Recording(np.zeros(10, np.float32), 16_000)
-    return Speaker(name, clip, "", a_voice(direction), log_f0, None if other is None else a_voice(other))
+    take = Take(Path(f"{name}.flac"), "")
+    return Speaker(name, take, a_voice(direction), log_f0, None if other is None else a_voice(other))
 
 
 def a_voice(direction: int) -> Embedding:
