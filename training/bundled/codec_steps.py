@@ -61,7 +61,7 @@ _SEANET = Schedule(
 
 CODEC_PROFILES = {
     "cpu": CodecProfile(
-        hours=8.0,
+        hours=6.0,
         teacher_batch=16,
         teacher=_TEACHER,
         decoder_batch=8,
