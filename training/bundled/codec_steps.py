@@ -55,6 +55,8 @@ _SEANET = Schedule(
     weight_decay=0.0,
     betas=(0.8, 0.98),
     clip_norm=3.0,
+    validate_every=250,
+    save_every=100,
     precision="bfloat16",
     ema=0.999,
 )
@@ -74,9 +76,9 @@ CODEC_PROFILES = {
         teacher_batch=128,
         teacher=replace(_TEACHER, steps=6_000),
         decoder_batch=64,
-        decoder=replace(_SEANET, warmup=500),
+        decoder=replace(_SEANET, warmup=500, save_every=500),
         encoder_batch=64,
-        encoder=replace(_SEANET, warmup=500, steps=15_000),
+        encoder=replace(_SEANET, warmup=500, steps=15_000, save_every=500),
     ),
 }
 
