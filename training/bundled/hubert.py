@@ -67,7 +67,6 @@ def _config() -> transformers.HubertConfig:
         conv_stride=_STRIDES,
         conv_bias=True,
         feat_extract_norm="layer",
-        do_stable_layer_norm=True,
         num_conv_pos_embeddings=48,
         num_conv_pos_embedding_groups=8,
         hidden_dropout=0.0,
