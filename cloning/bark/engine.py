@@ -88,7 +88,7 @@ class SpeechEngine(Protocol):
         """Speak `text` in the voice of `history`, or in any voice.
 
         The model may end at once: then the result is empty. Raises InvalidInput for a text that is too long, and
-        Cancelled within one decode step of the cancellation.
+        Cancelled within one decode step of the cancellation; a GPU may have a few more of them before it (`decoding`).
         """
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:

@@ -52,14 +52,17 @@ class Draws:
         self._end = end
         self._vocabulary = vocabulary
         self._noise = torch.ones(slots, vocabulary, device=device)
-        self._temperature = torch.zeros(slots, 1, device=device)
+        self._warm = torch.zeros(slots, 1, dtype=torch.bool, device=device)
+        self._divisor = torch.ones(slots, 1, device=device)
+        """The temperature, but 1 where that is 0."""
         self._top_k = torch.ones(slots, 1, dtype=torch.int64, device=device)
         self._top_p = torch.ones(slots, 1, device=device)
         self._likely_end = torch.ones(slots, device=device)
 
     def enter(self, slot: int, sampler: Sampler, min_eos_p: float) -> None:
         """A row takes a slot. Its speech ends when its end is at least `min_eos_p` likely; 0 switches that off."""
-        self._temperature[slot] = sampler.temperature
+        self._warm[slot] = sampler.temperature > 0
+        self._divisor[slot] = sampler.temperature or 1.0
         self._top_k[slot] = min(sampler.top_k or self._vocabulary, self._vocabulary)
         self._top_p[slot] = sampler.top_p or torch.inf
         self._likely_end[slot] = min_eos_p or torch.inf
@@ -74,15 +77,14 @@ class Draws:
 
         keep_all: no row leaves tokens out; that spares sorting them.
         """
-        logits, temperature = logits.float(), self._temperature[rows]
-        warm = temperature > 0
+        logits, warm = logits.float(), self._warm[rows]
         kept = logits if keep_all else torch.where(warm, self._likeliest(logits, rows), logits)
-        probabilities = (kept / torch.where(warm, temperature, 1.0)).softmax(-1)
+        probabilities = (kept / self._divisor[rows]).softmax(-1)
         tokens = torch.where(warm, probabilities / self._noise[rows], logits).argmax(-1)
         if self._end is None:
             return tokens
         ends = (tokens == self._end) | (probabilities[:, self._end] >= self._likely_end[rows])
-        return torch.where(ends, END, tokens)
+        return tokens.masked_fill(ends, END)
 
     def _likeliest(self, logits: Tensor, rows: slice | Tensor) -> Tensor:
         """The logits with -inf for what is left out: first by top_p, then by top_k of what remains, as Suno's code."""

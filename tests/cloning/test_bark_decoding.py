@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cloning.bark.bark import BarkEngine
-from cloning.bark.batch import Batch
+from cloning.bark.batch import Batch, CausalModel
 from cloning.bark.captured import CapturedBatch
 from cloning.bark.coarse import CoarseRow
 from cloning.bark.decoding import Decoder
@@ -87,9 +87,9 @@ class Scripted:
 
     min_eos_p = 0.0
 
-    def __init__(self, engine: BarkEngine, limit: int, seed: int) -> None:
-        self.sampler = Sampler(1.0, torch.Generator().manual_seed(seed))
-        self._vectors = engine._stages.semantic.embeddings[seed : seed + 4]
+    def __init__(self, model: CausalModel, limit: int, seed: int, *, temperature: float = 1.0) -> None:
+        self.sampler = Sampler(temperature, torch.Generator().manual_seed(seed))
+        self._vectors = model.embeddings[seed : seed + 4]
         self._limit = limit
         self.tokens: list[int] = []
         self.cancelled = False
@@ -119,7 +119,7 @@ class Scripted:
 
 def test_the_host_looks_every_few_steps_only_and_never_past_a_limit(eager: BarkEngine) -> None:
     decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8)
-    row = Scripted(eager, 29, 1)
+    row = Scripted(eager._stages.semantic, 29, 1)
     decoder.add(row)
     seen = []
     while not decoder.step():
@@ -130,14 +130,18 @@ def test_the_host_looks_every_few_steps_only_and_never_past_a_limit(eager: BarkE
 
 def test_whoever_is_cancelled_leaves_at_the_next_step_and_its_slot_serves_another(eager: BarkEngine) -> None:
     def alone(limit: int, seed: int) -> list[int]:
-        decoder, row = Decoder[Scripted](eager._stages.semantic, 1), Scripted(eager, limit, seed)
+        decoder, row = Decoder[Scripted](eager._stages.semantic, 1), Scripted(eager._stages.semantic, limit, seed)
         decoder.add(row)
         while not decoder.step():
             pass
         return row.tokens
 
     decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8, kind=CapturedBatch)
-    staying, going, coming = Scripted(eager, 40, 1), Scripted(eager, 40, 2), Scripted(eager, 12, 3)
+    staying, going, coming = (
+        Scripted(eager._stages.semantic, 40, 1),
+        Scripted(eager._stages.semantic, 40, 2),
+        Scripted(eager._stages.semantic, 12, 3),
+    )
     decoder.add(staying)
     decoder.add(going)
     for _ in range(5):
@@ -172,7 +176,7 @@ def test_cancelling_while_tokens_are_ahead(model: Any) -> None:
 
 def test_clearing_forgets_the_tokens_ahead(eager: BarkEngine) -> None:
     decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8)
-    gone, coming = Scripted(eager, 20, 1), Scripted(eager, 3, 2)
+    gone, coming = Scripted(eager._stages.semantic, 20, 1), Scripted(eager._stages.semantic, 3, 2)
     decoder.add(gone)
     decoder.step()
     decoder.clear()
