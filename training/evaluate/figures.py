@@ -23,8 +23,8 @@ class Figure:
     less_is_better: bool = False
 
     def of(self, cells: Cells) -> Estimate | None:
-        """The figure, with an interval over speakers."""
-        return estimate(cells, self.statistic, lambda cell: cell.speaker)
+        """The figure, with an interval over speakers, or over texts where nobody is cloned."""
+        return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
     def text(self, found: Estimate | None) -> str:
         """A cell of a table."""
@@ -66,8 +66,16 @@ def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
     return bool(known) and max(candidates, key=lambda name: known[name]) == cell.speaker
 
 
-def _of_spoken(value: Callable[[Cell], float]) -> Callable[[Cells], float | None]:
-    return lambda cells: mean([value(cell) for cell in cells if not cell.failed])
+def _quality(cells: Cells) -> float | None:
+    return mean([cell.quality for cell in cells if not cell.failed])
+
+
+def _clone_seconds(cells: Cells) -> float | None:
+    return mean([cell.clone_seconds for cell in cells if cell.clone_seconds])
+
+
+def _real_time_factor(cells: Cells) -> float | None:
+    return mean([cell.say_seconds / cell.seconds for cell in cells if cell.say_seconds])
 
 
 FIGURES = (
@@ -75,9 +83,9 @@ FIGURES = (
     Figure("similarity to the reference", own_similarity),
     Figure("similarity to others", other_similarity, less_is_better=True),
     Figure("right speaker picked", picked, percent=True),
-    Figure("DNSMOS", _of_spoken(lambda cell: cell.quality)),
-    Figure("seconds to clone", _of_spoken(lambda cell: cell.clone_seconds), less_is_better=True),
-    Figure("real-time factor", _of_spoken(lambda cell: cell.say_seconds / cell.seconds), less_is_better=True),
+    Figure("DNSMOS", _quality),
+    Figure("seconds to clone", _clone_seconds, less_is_better=True),
+    Figure("real-time factor", _real_time_factor, less_is_better=True),
 )
 """The columns of the table of methods."""
 WORD_ERROR, QUALITY = FIGURES[0], FIGURES[4]

@@ -15,6 +15,7 @@ from training.evaluate.trial import Cell, Speaker
 
 def a_cell(speaker: str, like: dict[str, float], **others: object) -> Cell:
     known: dict[str, object] = {"text": "hello there", "seed": 0, "words": 2, "quality": 3.0, "seconds": 2.0}
+    known |= {"clone_seconds": 1.0, "say_seconds": 0.5}
     return Cell("quantizer", speaker, similarities=like, **{**known, **others})  # type: ignore[arg-type]  # of several types
 
 

@@ -1,0 +1,84 @@
+"""The whole evaluation with an engine that hums, and the command's refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cloning import methods
+from cloning.audio import read_clip, write
+from cloning.models import ModelChoice
+from errors import BarkeepError
+from tests.cloning.tones import ToneEngine, voicebox
+from tests.test_architecture import ROOT
+from tests.training.evaluate.cells import FakeEars
+from tests.training.evaluate.test_trial import CountingMethod
+from training.__main__ import app
+from training.evaluate import experiment, heldout
+from training.evaluate.experiment import Settings, evaluate
+from training.evaluate.references import Reference, Take
+from training.shards import Clip
+
+TEXTS = ("hello there", "Something else.")
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setitem(methods.METHODS, "quantizer", CountingMethod())
+    monkeypatch.setitem(methods.METHODS, "transcript", CountingMethod("The words are not known."))
+    models = voicebox(ToneEngine()).models
+    monkeypatch.setattr(experiment, "LoadedModels", lambda choice: models)
+    clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})
+    monkeypatch.setattr(heldout, "built_in_clip", lambda text: clip if text == TEXTS[0] else None)
+    return Settings(ModelChoice(device="cpu"), ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> list[Reference]:
+    whole = read_clip(ROOT / "simulator" / "media" / "reference.flac")
+    rate = whole.sample_rate
+    for number in range(2):
+        write(tmp_path / f"{number}.flac", whole.samples[3 * number * rate : 3 * (number + 1) * rate], rate, tags={})
+    return [Reference(str(number), Take(tmp_path / f"{number}.flac", "words")) for number in range(2)]
+
+
+def test_every_method_speaker_and_seed_is_measured_once(
+    settings: Settings, references: list[Reference], tmp_path: Path
+) -> None:
+    ears = FakeEars()
+    results = evaluate(settings, references, references, ears, tmp_path / "out")
+    assert {name: len(cells) for name, cells in results.methods.items()} == {
+        "quantizer": 4,
+        "transcript": 4,
+        "built-in": 2,
+        "codec": 1,
+    }
+    assert {cell.failed for cell in results.methods["transcript"]} == {"The words are not known."}
+    assert results.facts["voices"] == "2, 1 of 2 sentences each, 2 seeds"
+    rows = {goal.name: goal for goal in results.goals}
+    built_in = rows["word error of the built-in voice, 2 held-out sentences"]
+    assert built_in.measured is not None
+    assert "the codec alone 0.0 %" in built_in.beside
+    assert rows["quantizer frame accuracy on held-out voices"].met == "not measured"
+    assert rows["real recordings: the right one of 2 is picked"].measured is not None
+    heard = ears.heard
+    again = evaluate(settings, references, references, ears, tmp_path / "out")
+    assert (again.methods, ears.heard) == (results.methods, heard)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--methods", "quantizer,magic"), "no method magic"),
+        (("--methods", " , "), "no method given"),
+        (("--converter", "magic"), "'magic'"),
+        (("--language", "xx"), "'xx'"),
+        (("--language", "de"), "--references"),
+        (("--texts", "/nowhere.txt"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told(arguments: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--out", str(tmp_path), *arguments])
+    assert isinstance(result.exception, BarkeepError)
+    assert problem in result.exception.message
