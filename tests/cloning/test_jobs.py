@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
@@ -37,6 +37,7 @@ from tests.cloning.tones import ToneEngine, a_voice, voicebox
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
 TEXT = "Hello there, my friend."
+TWO = "Here is the first sentence of two. And this is the other one of them."
 LONG = "Here is the first sentence of three. Here is one that follows it closely. And this is the last of them all."
 
 
@@ -141,6 +142,13 @@ async def last_event(executor: SubprocessExecutor) -> Event:
     raise AssertionError("The events ended.")
 
 
+async def until_spoken(executor: SubprocessExecutor) -> AsyncIterator[Event]:
+    async for event in executor.events():
+        yield event
+        if isinstance(event, Spoken):
+            return
+
+
 async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) -> None:
     async for event in executor.events():
         if wanted(event):
@@ -150,7 +158,7 @@ async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) ->
 async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, model="bundled", device="cpu")
     executor = SubprocessExecutor(choice_command(settings), job_timeout=100)
-    folders = {name: tmp_path / name for name in ("clone", "said", "again")}
+    folders = {name: tmp_path / name for name in ("clone", "said", "again", "parts")}
     for folder in folders.values():
         folder.mkdir()
     try:
@@ -184,6 +192,11 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
         assert audio.decode(folders["again"] / protocol.SPEECH_FILE).seconds > 0.1
+
+        await executor.submit(SpeakRequest("parts", TWO, folders["parts"], speaker="v2/en_speaker_1", seed=1))
+        told = [event async for event in until_spoken(executor) if isinstance(event, PartSpoken | Spoken)]
+        assert [(type(event), event.job_id) for event in told] == [(PartSpoken, "parts")] * 2 + [(Spoken, "parts")]
+        assert (folders["parts"] / protocol.part_file(1)).is_file()
 
         await executor.submit(SpeakRequest("last", "A long text. " * 9, folders["said"], speaker="v2/en_speaker_1"))
         await until(executor, lambda event: isinstance(event, Progress))
