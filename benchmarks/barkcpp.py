@@ -65,6 +65,7 @@ class BarkCpp:
     """One file of weights, and who speaks with it. `semantic_tokens`: how long every line is."""
 
     def __init__(self, library: Path, weights: Path, *, threads: int, text: str, semantic_tokens: int) -> None:
+        os.putenv("OPENBLAS_NUM_THREADS", str(threads))  # before the library is loaded
         self._library = _load(library)
         self._threads = threads
         self._text = text.encode()

@@ -3,7 +3,8 @@
     python -m benchmarks.peers [--suno-from ADDRESS]
 
 clones `suno-ai/bark`, and gets and builds bark.cpp, whose source the package `bark-cpp-python` carries (that needs
-cmake and a compiler). What is there already is kept; what cannot be had is named, and the benchmark does without.
+cmake and a compiler), with OpenBLAS, without which its long matrix products take several times as long. What is there
+already is kept; what cannot be had is named, and the benchmark does without.
 """
 
 import argparse
@@ -19,9 +20,11 @@ from pathlib import Path
 DIRECTORY = Path(".cache/peers")
 SUNO_ADDRESS = "https://github.com/suno-ai/bark"
 BARK_CPP_PACKAGE = "bark-cpp-python==0.2.0"
+OPENBLAS_PACKAGE = "cmeel-openblas==0.3.31"
 
 _SOURCE = DIRECTORY / "bark.cpp"
 _LIBRARIES = _SOURCE / "build" / "lib"
+_OPENBLAS = DIRECTORY / "openblas"
 _FASTEST = "-march=native"
 """Its own switches stop at AVX2."""
 
@@ -95,9 +98,19 @@ def _build_bark_cpp() -> None:
         _download_bark_cpp()
     cmake = shutil.which("cmake") or "cmake"
     options = [f"-DCMAKE_C_FLAGS={_FASTEST}", f"-DCMAKE_CXX_FLAGS={_FASTEST}", "-DCMAKE_BUILD_TYPE=Release"]
-    libraries = f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={_LIBRARIES.resolve()}"
-    subprocess.run([cmake, "-S", _SOURCE, "-B", _SOURCE / "build", *options, libraries], check=True)
+    options += [f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={_LIBRARIES.resolve()}", *_openblas()]
+    subprocess.run([cmake, "-S", _SOURCE, "-B", _SOURCE / "build", *options], check=True)
     subprocess.run([cmake, "--build", _SOURCE / "build", "--target", "bark", "--parallel"], check=True)
+
+
+def _openblas() -> list[str]:
+    """OpenBLAS from its package, as cmake is told of it."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+    if not _OPENBLAS.exists():
+        subprocess.run([*pip, "--target", _OPENBLAS, OPENBLAS_PACKAGE], check=True)
+    prefix = (_OPENBLAS / "cmeel.prefix").resolve()
+    library = next(path for path in (prefix / "lib").glob("libopenblas.*") if path.suffix in (".so", ".dylib"))
+    return ["-DGGML_OPENBLAS=ON", f"-DOPENBLAS_INC={prefix / 'include' / 'openblas'}", f"-DOPENBLAS_LIB={library}"]
 
 
 def _download_bark_cpp() -> None:

@@ -150,6 +150,7 @@ def test_an_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no novel" in capsys.readouterr().err
 
 
+@pytest.mark.timeout(400)  # torch is imported once more, which takes long on a busy machine
 def test_a_measurement_is_a_process_of_its_own(directory: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.measure", *arguments(directory, "--contender=barkeep")]
     said = subprocess.run([*command, "--row=sentence"], capture_output=True, text=True, check=True).stdout
