@@ -1,0 +1,133 @@
+"""The recipe from the data on, in miniature: every step once, nothing twice, and at the end something that speaks."""
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cloning.bark.bark import BarkEngine
+from cloning.bark.engine import GenerationOptions
+from cloning.bark.precision import PRECISIONS
+from cloning.codec import Codec
+from cloning.watch import Watch
+from errors import InvalidInput
+from training.__main__ import app
+from training.bundled import coarse, codes, fine, semantic
+from training.bundled.build import RECIPES, Build, Course, Profile, Step
+from training.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
+from training.bundled.codec_steps import CODEC, CORPUS, CodecStep
+from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
+from training.bundled.phones import SEMANTIC_SIZE, spoken
+from training.bundled.sentences import Sentences
+from training.bundled.speech import Speech
+from training.bundled.teacher import Teacher
+from training.bundled.voices import BUILT_IN
+from training.curves import read_log
+from training.loop import Schedule
+from training.shards import Clip, ShardWriter, Split, split_of
+from training.states import write_weights
+
+CPU = torch.device("cpu")
+SMALL = Size(layers=4, heads=2, width=16)
+COURSE = Course(Schedule(steps=2, warmup=1, learning_rate=1e-3), batch=2)
+RECIPE = replace(RECIPES[Profile.CPU], coarse=COURSE, semantic=COURSE, fine=COURSE, sizes=Sizes(SMALL, SMALL, SMALL))
+TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE)
+
+
+def named(split: Split, patterns: str, count: int) -> list[str]:
+    """Names of this pattern that belong to a split."""
+    drawn = ("".join(letters) for letters in product(ascii_lowercase, repeat=2))
+    return [name for name in (patterns.format(letters) for letters in drawn) if split_of(name) == split][:count]
+
+
+def fill(work: Path) -> None:
+    """Clips of two splits with drawn codes, and weights of an untrained codec."""
+    random = np.random.default_rng(0)
+    phonemes = "həlˈO ðˈɛɹ, jˈu."
+    durations = np.full(len(phonemes) + 2, 5)
+    tokens = spoken(phonemes, durations).tokens
+    keys: list[str] = []
+    with ShardWriter(work / CORPUS, 100) as shards:
+        splits: tuple[Split, ...] = ("train", "valid")
+        for split in splits:
+            speakers = named(split, "speaker {}", 3) + ([BUILT_IN] if split == "train" else [])
+            for speaker in speakers:
+                for text in named(split, "hello there, {}.", 3):
+                    keys.append(f"{speaker} {text}")
+                    facts = {"phonemes": phonemes, "durations": durations.tolist()}
+                    shards.add(Clip(keys[-1], text, speaker, 0, 16_000, None, tokens, facts))
+    (work / CODEC).mkdir()
+    drawn = [random.integers(0, CODEBOOK_SIZE, (BOOKS, len(tokens))).astype(np.uint16) for _ in keys]
+    codes._write(work / CODEC / "codes-00000.npz", keys, drawn)
+    teacher = Teacher(SEMANTIC_SIZE)
+    teacher.quantizer.embed.normal_()
+    parts = {TEACHER: teacher, DECODER: new_decoder(), ENCODER: new_encoder()}
+    for name, module in parts.items():
+        (work / CODEC / name).mkdir()
+        write_weights(work / CODEC / name / "best.safetensors", module)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    fill(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for job in (coarse, fine, semantic):
+            patch.setattr(job, "_VALIDATION_ROWS", 2)
+        for step in (*TRAINED, Step.EXPORT):
+            Build(folder, RECIPE, CPU).do(step)
+    return folder
+
+
+def test_every_transformer_is_trained_in_a_folder_of_its_own(work: Path) -> None:
+    for step in TRAINED:
+        parts = {line.part for line in read_log(work / step / "log.csv")}
+        assert parts == {"train", "valid"}
+
+
+def test_what_comes_out_speaks(work: Path) -> None:
+    codec = Codec(work / "bark", CPU)
+    engine = BarkEngine.load(work / "bark", precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=1)
+    said = engine.generate("Hello.", None, GenerationOptions(max_semantic_tokens=40), Watch(lambda *_: None))
+
+    assert said.prompt.fine.shape[0] == BOOKS
+    assert len(said.samples) == 320 * said.prompt.fine.shape[1]
+
+
+def test_what_is_done_is_not_even_loaded_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Speech, "load", refuse)
+    monkeypatch.setattr(Sentences, "load", refuse)
+    for step in TRAINED:
+        Build(work, RECIPE, CPU).do(step)
+
+
+def test_a_step_without_what_it_builds_on_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="make the text corpus"):
+        Build(tmp_path, RECIPE, CPU).do(Step.SEMANTIC)
+    with pytest.raises(InvalidInput, match="make the corpus"):
+        Build(tmp_path, RECIPE, CPU).do(Step.COARSE)
+
+
+def test_the_command_does_all_steps_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[Path, Step]] = []
+    monkeypatch.setattr(Build, "do", lambda self, step: done.append((self._work, step)))
+
+    every = CliRunner().invoke(app, ["bundled", "--work", str(tmp_path), "--device", "cpu"])
+    one = CliRunner().invoke(app, ["bundled", "--work", str(tmp_path), "--profile", "cuda", "--step", "fine"])
+
+    assert every.exit_code == one.exit_code == 0
+    assert done == [(tmp_path, step) for step in (*Step, Step.FINE)]
+    assert "== coarse" in every.stdout
+
+
+def test_codec_steps_have_the_same_names() -> None:
+    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, *TRAINED}:
+        assert CodecStep(step)
