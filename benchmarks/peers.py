@@ -20,11 +20,13 @@ from pathlib import Path
 DIRECTORY = Path(".cache/peers")
 SUNO_ADDRESS = "https://github.com/suno-ai/bark"
 BARK_CPP_PACKAGE = "bark-cpp-python==0.2.0"
-OPENBLAS_PACKAGE = "cmeel-openblas==0.3.31"
+OPENBLAS_PACKAGE = "scipy-openblas32==0.3.34.481.3"
 
 _SOURCE = DIRECTORY / "bark.cpp"
 _LIBRARIES = _SOURCE / "build" / "lib"
 _OPENBLAS = DIRECTORY / "openblas"
+_OPENBLAS_NAME = "-Dcblas_sgemm=scipy_cblas_sgemm"
+"""What the package calls the one function of it that ggml uses."""
 _FASTEST = "-march=native"
 """Its own switches stop at AVX2."""
 
@@ -97,7 +99,11 @@ def _build_bark_cpp() -> None:
     if not _SOURCE.exists():
         _download_bark_cpp()
     cmake = shutil.which("cmake") or "cmake"
-    options = [f"-DCMAKE_C_FLAGS={_FASTEST}", f"-DCMAKE_CXX_FLAGS={_FASTEST}", "-DCMAKE_BUILD_TYPE=Release"]
+    options = [
+        f"-DCMAKE_C_FLAGS={_FASTEST} {_OPENBLAS_NAME}",
+        f"-DCMAKE_CXX_FLAGS={_FASTEST}",
+        "-DCMAKE_BUILD_TYPE=Release",
+    ]
     options += [f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={_LIBRARIES.resolve()}", *_openblas()]
     subprocess.run([cmake, "-S", _SOURCE, "-B", _SOURCE / "build", *options], check=True)
     subprocess.run([cmake, "--build", _SOURCE / "build", "--target", "bark", "--parallel"], check=True)
@@ -108,9 +114,9 @@ def _openblas() -> list[str]:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
     if not _OPENBLAS.exists():
         subprocess.run([*pip, "--target", _OPENBLAS, OPENBLAS_PACKAGE], check=True)
-    prefix = (_OPENBLAS / "cmeel.prefix").resolve()
-    library = next(path for path in (prefix / "lib").glob("libopenblas.*") if path.suffix in (".so", ".dylib"))
-    return ["-DGGML_OPENBLAS=ON", f"-DOPENBLAS_INC={prefix / 'include' / 'openblas'}", f"-DOPENBLAS_LIB={library}"]
+    package = (_OPENBLAS / "scipy_openblas32").resolve()
+    library = next(path for path in (package / "lib").iterdir() if path.name.startswith("libscipy_openblas."))
+    return ["-DGGML_OPENBLAS=ON", f"-DOPENBLAS_INC={package / 'include'}", f"-DOPENBLAS_LIB={library}"]
 
 
 def _download_bark_cpp() -> None:
