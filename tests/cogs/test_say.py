@@ -15,7 +15,7 @@ from cogs.client import Barkeep
 from cogs.options import TEXT_LENGTH
 from storage.records import Visibility
 from studio.house import Studio
-from tests.cogs.conftest import Clone
+from tests.cogs.conftest import Clone, World
 from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor
 
@@ -284,3 +284,17 @@ async def test_a_restart_in_the_queue_loses_nothing(
     await env.settle()
     assert ">>> One." in answer(first).content
     assert ">>> Two." in answer(second).content
+
+
+async def test_eight_members_at_once_are_answered_together(
+    world: World, guild: GuildHandle, channel: ChannelHandle, executor: FakeExecutor
+) -> None:
+    executor._capacity = 8
+    release = executor.hold()
+    members = [guild.add_member(world.env.create_user(f"member{number}")) for number in range(8)]
+    shown = [await one.slash(channel, "say", text=f"I am {number}.") for number, one in enumerate(members)]
+    assert len(executor.requests) == 8
+    assert not any(answer(one).attachments for one in shown)
+    release()
+    await world.env.settle()
+    assert all(answer(one).attachments for one in shown)
