@@ -1,5 +1,7 @@
 """A corpus of noise in the layout of the real one, small enough for tests."""
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,12 @@ def tape(frames: int = 400) -> Tape:
 
 
 def teacher() -> Teacher:
-    """Untrained, with codebooks that fit its latents."""
+    """Untrained, with codebooks that fit its latents; the caller's own."""
+    return deepcopy(_teacher())
+
+
+@lru_cache(1)
+def _teacher() -> Teacher:
     torch.manual_seed(0)
     made = Teacher(SYMBOLS).eval().requires_grad_(False)
     samples, _ = tape(4_000).at(torch.tensor([0]), 4_000)
