@@ -15,6 +15,8 @@ from training.evaluate.trial import Cell, Speaker
 
 CHOICE = 10
 """From so many voices the right one is to be picked."""
+_PITCHES, _SENTENCES = 20, 30
+"""So many voices and sentences belong to the goals; a run with fewer cannot meet them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Goal:
-    """A row: what is measured, the bars, and the result. `beside` explains the result and is no part of it."""
+    """A row: what is measured, the bars, and the result.
+
+    `beside` explains the result and is no part of it. `lacks`: what the run had too little of, or nothing.
+    """
 
     name: str
     measured: Estimate | None
@@ -43,12 +48,15 @@ class Goal:
     aim: Bar | None = None
     percent: bool = True
     beside: str = ""
+    lacks: str = ""
 
     @property
     def met(self) -> str:
-        """`aim`, `required` or `no`; `reported` where nothing is required; `not measured`."""
+        """`aim`, `required` or `no`; `reported` where nothing is required; `not measured`; `needs ...`."""
         if self.measured is None:
             return "not measured"
+        if self.lacks:
+            return f"needs {self.lacks}"
         if self.aim is not None and self.aim.is_met(self.measured.value):
             return "aim"
         if self.required is None:
@@ -85,6 +93,7 @@ def goals(
             Bar(0.30, at_most=True),
             Bar(0.12, at_most=True),
             beside=f"the codec alone {WORD_ERROR.text(alone)}" if alone else "",
+            lacks=_lacks(len(built_in), _SENTENCES, "sentences"),
         ),
         Goal(
             "word error in cloned held-out voices",
@@ -98,6 +107,7 @@ def goals(
             Bar(0.40),
             Bar(0.70),
             beside="" if ceiling is None else f"ceiling with real audio {ceiling * 100:.0f} %",
+            lacks=_lacks(choice, CHOICE, "voices"),
         ),
         Goal(
             f"log-F0 correlation of clone and reference, {len(clones.speakers)} voices",
@@ -105,6 +115,7 @@ def goals(
             Bar(0.8),
             Bar(0.95),
             percent=False,
+            lacks=_lacks(len(clones.speakers), _PITCHES, "voices"),
         ),
         Goal("exchanging two prompts exchanges the picked voice", exchanged(clones), Bar(0.5), Bar(0.8)),
         *_of_people(recordings),
@@ -138,6 +149,10 @@ def exchanged(voices: Voices) -> Estimate | None:
                 pair = (one, other)
                 found.append((one, is_picked(cell, pair) and is_picked(partner, pair)))
     return _share_over_groups(found)
+
+
+def _lacks(count: int, needed: int, what: str) -> str:
+    return "" if count >= needed else f"{needed} {what}"
 
 
 def _picked(voices: Voices, choice: int) -> Estimate | None:

@@ -53,8 +53,8 @@ def markdown(results: Results) -> str:
             "",
             *(f"- {name}: {value}" for name, value in results.facts.items()),
             "",
-            "In brackets: the interval that holds 95 % of bootstrap draws over speakers, or over sentences where nobody is",
-            "cloned. Lines that failed count as all words wrong and nobody picked.",
+            "In brackets: the interval that holds 95 % of bootstrap draws over speakers, or over sentences where nobody",
+            "is cloned. Lines that failed count as all words wrong and nobody picked.",
             "",
             "## Methods",
             "",
@@ -87,6 +87,7 @@ def draw(path: Path, methods: Mapping[str, Cells]) -> None:
         panel.set_title(f"{figure.heading}{', %' if figure.percent else ''}", fontsize=10)
         panel.set_xlabel("less is better" if figure.less_is_better else "more is better", fontsize=8)
         panel.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
+        panel.set_xlim(-0.6, len(names) - 0.4)
         panel.set_ylim(bottom=0)
     canvas.savefig(path, dpi=120)
 

@@ -30,6 +30,7 @@ def test_a_goal_is_met_where_its_bars_say_so() -> None:
     assert [met(value, None, high) for value in (0.6, 0.8)] == ["reported", "aim"]
     assert met(0.6, None, None) == "reported"
     assert Goal("", None, low).met == "not measured"
+    assert Goal("", Estimate(1, 1, 1, 1), low, lacks="10 voices").met == "needs 10 voices"
 
 
 def test_a_row_as_text() -> None:
@@ -43,6 +44,7 @@ def test_the_right_one_of_ten_is_picked() -> None:
     picked = rows["the right one of 10 held-out voices is picked"].measured
     assert picked is not None
     assert picked.value == pytest.approx(0.5)
+    assert rows["log-F0 correlation of clone and reference, 12 voices"].lacks == "20 voices"
     assert "ceiling with real audio 100 %" in rows["the right one of 10 held-out voices is picked"].cells[3]
 
 
