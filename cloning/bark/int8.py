@@ -1,4 +1,4 @@
-"""Matrices in whole numbers of 8 bits, for a CPU: a quarter of float32's memory, and what is read of it in a step.
+"""Matrices in whole numbers of 8 bits, for a CPU: a quarter of float32's memory, and of what a step reads of it.
 
 A weight has a scale for each output. What it is multiplied with is rounded too, in 256 steps between the least and the
 greatest number of its row. Their sums are sums of whole numbers, so that a row's values cannot depend on other rows.

@@ -66,8 +66,8 @@ def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precisio
         return
     raise Unavailable(
         f"Bark needs {_megabytes(plan.weights)} for its weights in {precision.name} and {_megabytes(plan.caches)} to "
-        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH, a smaller DTYPE "
-        "(bfloat16, or int8 on a CPU) or a smaller MODEL."
+        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH, DTYPE=bfloat16 "
+        "(float16 on a GPU without it) or a smaller MODEL."
     )
 
 
