@@ -14,7 +14,12 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from cloning.bark.bark import BarkEngine
+from cloning.bark.precision import PRECISIONS
 from cloning.checkpoints import load_into, load_state
+from cloning.codec import Codec
+from cloning.protocol import ANY_SPEAKER
+from cloning.speakers import Speakers
 from training.bundled import corpus
 from training.bundled.coarse import CoarseJob
 from training.bundled.codec import TEACHER, load_codec
@@ -23,6 +28,7 @@ from training.bundled.export import assemble, prompt_of, write
 from training.bundled.fine import FineJob
 from training.bundled.gpt import new_coarse, new_fine, new_semantic
 from training.bundled.layout import Size, Sizes
+from training.bundled.pronunciation import held_out, pronounced
 from training.bundled.semantic import SemanticJob
 from training.bundled.sentences import Sentences
 from training.bundled.speech import Speech
@@ -33,6 +39,9 @@ from training.shards import Split
 
 WORK = Path(".training/bundled")
 TEXT = "text"
+BARK = "bark"
+"""The exported checkpoint's folder in the working folder."""
+_SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
 
@@ -56,6 +65,7 @@ class Step(StrEnum):
     SEMANTIC = "semantic"
     FINE = "fine"
     EXPORT = "export"
+    MEASURE = "measure"
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,7 @@ class Build:
             Step.SEMANTIC: self._train_semantic,
             Step.FINE: self._train_fine,
             Step.EXPORT: self._export,
+            Step.MEASURE: self._measure,
         }
         if step in steps:
             steps[step]()
@@ -202,8 +213,17 @@ class Build:
         for step, module in parts.items():
             load_into(module, load_state(work / step / _BEST), work / step / _BEST)
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
-        write(bark, prompt_of(self._speech("train"), BUILT_IN), work / "bark")
-        print(f"written to {work / 'bark'}", flush=True)
+        write(bark, prompt_of(self._speech("train"), BUILT_IN), work / BARK)
+        print(f"written to {work / BARK}", flush=True)
+
+    def _measure(self) -> None:
+        """How many phones are wrong; what is heard is the matter of `training evaluate`."""
+        cpu = torch.device("cpu")
+        codec, folder = Codec(self._work / BARK, cpu), self._work / BARK
+        engine = BarkEngine.load(folder, precision=PRECISIONS["float32"], device=cpu, decode=codec.decode, batch=1)
+        voice = Speakers(folder, engine.spec.prompt).load(ANY_SPEAKER)
+        for result in pronounced(engine, held_out(self._work / TEXT, _SENTENCES_MEASURED), voice):
+            print(result, flush=True)
 
     def _speech(self, split: Split) -> Speech:
         return Speech.load(self._work / CORPUS, self._work / CODEC, split)

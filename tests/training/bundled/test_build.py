@@ -18,11 +18,12 @@ from cloning.watch import Watch
 from errors import InvalidInput
 from training.__main__ import app
 from training.bundled import coarse, codes, fine, semantic
-from training.bundled.build import RECIPES, Build, Course, Profile, Step
+from training.bundled.build import RECIPES, TEXT, Build, Course, Profile, Step
 from training.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from training.bundled.codec_steps import CODEC, CORPUS, CodecStep
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
 from training.bundled.phones import SEMANTIC_SIZE, spoken
+from training.bundled.pronunciation import held_out
 from training.bundled.sentences import Sentences
 from training.bundled.speech import Speech
 from training.bundled.teacher import Teacher
@@ -34,6 +35,8 @@ from training.states import write_weights
 
 CPU = torch.device("cpu")
 SMALL = Size(layers=4, heads=2, width=16)
+PHONEMES = "həlˈO ðˈɛɹ, jˈu."
+DURATIONS = np.full(len(PHONEMES) + 2, 5)
 COURSE = Course(Schedule(steps=2, warmup=1, learning_rate=1e-3), batch=2)
 RECIPE = replace(RECIPES[Profile.CPU], coarse=COURSE, semantic=COURSE, fine=COURSE, sizes=Sizes(SMALL, SMALL, SMALL))
 TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE)
@@ -48,9 +51,7 @@ def named(split: Split, patterns: str, count: int) -> list[str]:
 def fill(work: Path) -> None:
     """Clips of two splits with drawn codes, and weights of an untrained codec."""
     random = np.random.default_rng(0)
-    phonemes = "həlˈO ðˈɛɹ, jˈu."
-    durations = np.full(len(phonemes) + 2, 5)
-    tokens = spoken(phonemes, durations).tokens
+    tokens = spoken(PHONEMES, DURATIONS).tokens
     keys: list[str] = []
     with ShardWriter(work / CORPUS, 100) as shards:
         splits: tuple[Split, ...] = ("train", "valid")
@@ -59,7 +60,7 @@ def fill(work: Path) -> None:
             for speaker in speakers:
                 for text in named(split, "hello there, {}.", 3):
                     keys.append(f"{speaker} {text}")
-                    facts = {"phonemes": phonemes, "durations": durations.tolist()}
+                    facts = {"phonemes": PHONEMES, "durations": DURATIONS.tolist()}
                     shards.add(Clip(keys[-1], text, speaker, 0, 16_000, None, tokens, facts))
     (work / CODEC).mkdir()
     drawn = [random.integers(0, CODEBOOK_SIZE, (BOOKS, len(tokens))).astype(np.uint16) for _ in keys]
@@ -99,6 +100,23 @@ def test_what_comes_out_speaks(work: Path) -> None:
     assert len(said.samples) == 320 * said.prompt.fine.shape[1]
 
 
+def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ShardWriter(work / TEXT, 10) as shards:
+        for text in named("test", "hello there, {}.", 2):
+            shards.add(Clip(text, text, BUILT_IN, 0, 16_000, None, spoken(PHONEMES, DURATIONS).tokens, {}))
+
+    Build(work, RECIPE, CPU).do(Step.MEASURE)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["greedy", "drawn", "drawn, with a voice"]
+    assert all("of phones wrong" in line for line in lines)
+
+
+def test_nothing_held_out_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="held-out"):
+        held_out(tmp_path, 3)
+
+
 def test_what_is_done_is_not_even_loaded_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError
@@ -129,5 +147,5 @@ def test_the_command_does_all_steps_in_their_order(tmp_path: Path, monkeypatch: 
 
 
 def test_codec_steps_have_the_same_names() -> None:
-    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, *TRAINED}:
+    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, Step.MEASURE, *TRAINED}:
         assert CodecStep(step)
