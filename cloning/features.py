@@ -33,6 +33,9 @@ class HubertFeatures:
         """D, the width of a frame."""
         depth: int = self._model.config.num_hidden_layers
         self._layer = min(LAYER, depth)
+        # Nobody reads what the layers above say. A stable HuBERT has a norm behind its last layer, which has to stay the last.
+        if not self._model.config.do_stable_layer_norm:
+            del self._model.encoder.layers[self._layer :]
 
     @torch.inference_mode()
     def __call__(self, samples: np.ndarray) -> Tensor:

@@ -52,6 +52,12 @@ def test_the_ninth_hidden_state_is_the_output_of_nine_layers(directory: Path) ->
     assert torch.allclose(HubertFeatures(directory, CPU)(samples), layer_outputs[0].reshape(49, 16), atol=1e-5)
 
 
+def test_layers_that_nobody_reads_are_not_computed(directory: Path) -> None:
+    features = HubertFeatures(directory, CPU)
+
+    assert len(features._model.encoder.layers) == 9
+
+
 def test_a_shallow_hubert_gives_its_last_layer(tmp_path: Path) -> None:
     model = tiny.hubert(layers=2)
     tiny.write(model, tmp_path, tiny.hub_weights(model))
