@@ -33,7 +33,7 @@ class HubertFeatures:
         """D, the width of a frame."""
         depth: int = self._model.config.num_hidden_layers
         self._layer = min(LAYER, depth)
-        # Nobody reads what the layers above say. A stable HuBERT has a norm behind its last layer, which has to stay the last.
+        # Nobody reads what the layers above say. With a stable layer norm, one norm more follows whichever is the last.
         if not self._model.config.do_stable_layer_norm:
             del self._model.encoder.layers[self._layer :]
 
