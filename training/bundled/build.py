@@ -22,11 +22,12 @@ from cloning.protocol import ANY_SPEAKER
 from cloning.speakers import Speakers
 from training.bundled import corpus
 from training.bundled.coarse import CoarseJob
-from training.bundled.codec import TEACHER, load_codec
+from training.bundled.codec import DECODER, ENCODER, TEACHER, load_codec
 from training.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
 from training.bundled.export import assemble, prompt_of, write
 from training.bundled.fine import FineJob
 from training.bundled.gpt import new_coarse, new_fine, new_semantic
+from training.bundled.hubert_training import HUBERT, HUBERT_PROFILES, HubertProfile, HubertStep, run_hubert_step
 from training.bundled.layout import Size, Sizes
 from training.bundled.pronunciation import held_out, pronounced
 from training.bundled.semantic import SemanticJob
@@ -60,6 +61,7 @@ class Step(StrEnum):
     CODES = "codes"
     DECODER = "decoder"
     ENCODER = "encoder"
+    HUBERT = "hubert"
     TEXT = "text"
     COARSE = "coarse"
     SEMANTIC = "semantic"
@@ -83,6 +85,7 @@ class Recipe:
     plan: corpus.Plan
     processes: int
     codec: CodecProfile
+    hubert: HubertProfile
     coarse: Course
     semantic: Course
     fine: Course
@@ -110,6 +113,7 @@ RECIPES = {
         plan=corpus.PLANS["cpu"],
         processes=2,
         codec=CODEC_PROFILES["cpu"],
+        hubert=HUBERT_PROFILES["cpu"],
         coarse=Course(_SCHEDULE, batch=16),
         semantic=Course(_SCHEDULE, batch=32),
         fine=Course(replace(_SCHEDULE, steps=8_000), batch=16),
@@ -119,6 +123,7 @@ RECIPES = {
         plan=corpus.PLANS["cuda"],
         processes=16,
         codec=CODEC_PROFILES["cuda"],
+        hubert=HUBERT_PROFILES["cuda"],
         coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
         semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
         fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
@@ -150,14 +155,20 @@ class Build:
         self._work = work
         self._recipe = recipe
         self._device = device
-
-    def do(self, step: Step) -> None:
-        """One step, from where it is; nothing if it is done.
-
-        Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
-        """
-        steps: dict[Step, Callable[[], None]] = {
+        codec = recipe.codec
+        self._runs: dict[Step, tuple[Schedule, Path]] = {
+            Step.TEACHER: (codec.teacher, work / CODEC / TEACHER),
+            Step.DECODER: (codec.decoder, work / CODEC / DECODER),
+            Step.ENCODER: (codec.encoder, work / CODEC / ENCODER),
+            Step.HUBERT: (recipe.hubert.schedule, work / HUBERT),
+            Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
+            Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
+            Step.FINE: (recipe.fine.schedule, work / Step.FINE),
+        }
+        """The steps that train a network, and where."""
+        self._steps: dict[Step, Callable[[], None]] = {
             Step.CORPUS: lambda: self._speak("corpus"),
+            Step.HUBERT: lambda: self._listen(HubertStep.TRAIN),
             Step.TEXT: lambda: self._speak("text"),
             Step.COARSE: self._train_coarse,
             Step.SEMANTIC: self._train_semantic,
@@ -165,46 +176,53 @@ class Build:
             Step.EXPORT: self._export,
             Step.MEASURE: self._measure,
         }
-        if step in steps:
-            steps[step]()
+        """All that are not the codec's."""
+
+    def do(self, step: Step) -> None:
+        """One step, from where it is; nothing if it is done.
+
+        Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+        """
+        if step in self._runs and is_finished(*self._runs[step]):
+            print("done", flush=True)
+        elif step in self._steps:
+            self._steps[step]()
         else:
             run_codec_step(CodecStep(step), self._work, self._recipe.codec, self._device)
 
     def _speak(self, kind: corpus.Kind) -> None:
         corpus.make(kind, self._work / kind, self._recipe.plan, processes=self._recipe.processes)
 
+    def _listen(self, step: HubertStep) -> None:
+        run_hubert_step(step, self._work, self._recipe.hubert, self._device)
+
     def _train_coarse(self) -> None:
-        self._train(
-            Step.COARSE, self._recipe.coarse, lambda batch: self._acoustic(CoarseJob, self._sizes.coarse, batch)
-        )
+        recipe = self._recipe
+        job = self._acoustic(CoarseJob, recipe.sizes.coarse, recipe.coarse)
+        train(job, *self._runs[Step.COARSE], device=self._device)
 
     def _train_fine(self) -> None:
-        self._train(Step.FINE, self._recipe.fine, lambda batch: self._acoustic(FineJob, self._sizes.fine, batch))
+        recipe = self._recipe
+        train(self._acoustic(FineJob, recipe.sizes.fine, recipe.fine), *self._runs[Step.FINE], device=self._device)
 
     def _train_semantic(self) -> None:
+        recipe = self._recipe
         folders = [self._work / CORPUS, self._work / TEXT]
+        learned, valid = Sentences.load(folders, "train"), Sentences.load(folders, "valid")
+        print(f"{len(learned.all)} sentences, {learned.hours:.1f} hours", flush=True)
+        torch.manual_seed(recipe.semantic.schedule.seed)
+        job = SemanticJob(recipe.sizes.semantic, learned, valid, batch=recipe.semantic.batch, device=self._device)
+        train(job, *self._runs[Step.SEMANTIC], device=self._device)
 
-        def job(batch: int) -> SemanticJob:
-            train, valid = Sentences.load(folders, "train"), Sentences.load(folders, "valid")
-            print(f"{len(train.all)} sentences, {train.hours:.1f} hours", flush=True)
-            return SemanticJob(self._sizes.semantic, train, valid, batch=batch, device=self._device)
-
-        self._train(Step.SEMANTIC, self._recipe.semantic, job)
-
-    def _acoustic(self, kind: type[CoarseJob] | type[FineJob], size: Size, batch: int) -> CoarseJob | FineJob:
-        train, valid = self._speech("train"), self._speech("valid")
-        print(f"{len(train)} clips of {len(train.names)} speakers, {train.hours:.1f} hours", flush=True)
+    def _acoustic(self, kind: type[CoarseJob] | type[FineJob], size: Size, course: Course) -> CoarseJob | FineJob:
+        learned, valid = self._speech("train"), self._speech("valid")
+        print(f"{len(learned)} clips of {len(learned.names)} speakers, {learned.hours:.1f} hours", flush=True)
         codebooks = load_teacher(self._work / CODEC / TEACHER / _BEST, torch.device("cpu")).quantizer.embed
-        return kind(size, train, valid, codebooks, batch=batch, device=self._device)
-
-    def _train(self, step: Step, course: Course, make: Callable[[int], CoarseJob | FineJob | SemanticJob]) -> None:
-        folder = self._work / step
-        if not is_finished(course.schedule, folder):
-            torch.manual_seed(course.schedule.seed)
-            train(make(course.batch), course.schedule, folder, device=self._device)
+        torch.manual_seed(course.schedule.seed)
+        return kind(size, learned, valid, codebooks, batch=course.batch, device=self._device)
 
     def _export(self) -> None:
-        sizes, work = self._sizes, self._work
+        sizes, work = self._recipe.sizes, self._work
         parts: dict[str, Any] = {
             Step.SEMANTIC: new_semantic(sizes.semantic),
             Step.COARSE: new_coarse(sizes.coarse),
@@ -214,7 +232,8 @@ class Build:
             load_into(module, load_state(work / step / _BEST), work / step / _BEST)
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
         write(bark, prompt_of(self._speech("train"), BUILT_IN), work / BARK)
-        print(f"written to {work / BARK}", flush=True)
+        self._listen(HubertStep.EXPORT)
+        print(f"written to {work / BARK} and {work / HUBERT}", flush=True)
 
     def _measure(self) -> None:
         """How many phones are wrong; what is heard is the matter of `training evaluate`."""
@@ -227,7 +246,3 @@ class Build:
 
     def _speech(self, split: Split) -> Speech:
         return Speech.load(self._work / CORPUS, self._work / CODEC, split)
-
-    @property
-    def _sizes(self) -> Sizes:
-        return self._recipe.sizes

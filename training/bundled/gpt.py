@@ -57,7 +57,7 @@ class Runner:
     """Runs transformers on `device`. On CUDA compiled: a small model's time there goes into launching kernels."""
 
     def __init__(self, device: torch.device) -> None:
-        self._run: _Run = torch.compile(_run) if device.type == "cuda" else _run
+        self._run: _Run = torch.compile(_run, dynamic=False) if device.type == "cuda" else _run
 
     def __call__(self, module: nn.Module, x: Tensor, *, causal: bool) -> Tensor:
         """Vectors without positions (B, T, width) -> what the positions say, (B, T, width), ready for the heads.

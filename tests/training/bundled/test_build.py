@@ -14,6 +14,7 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.precision import PRECISIONS
 from cloning.codec import Codec
+from cloning.features import HubertFeatures
 from cloning.watch import Watch
 from errors import InvalidInput
 from training.__main__ import app
@@ -21,6 +22,8 @@ from training.bundled import coarse, codes, fine, semantic
 from training.bundled.build import RECIPES, TEXT, Build, Course, Profile, Step
 from training.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from training.bundled.codec_steps import CODEC, CORPUS, CodecStep
+from training.bundled.hubert import Listener
+from training.bundled.hubert_training import EXPORTED, HUBERT
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
 from training.bundled.phones import SEMANTIC_SIZE, spoken
 from training.bundled.pronunciation import held_out
@@ -71,6 +74,8 @@ def fill(work: Path) -> None:
     for name, module in parts.items():
         (work / CODEC / name).mkdir()
         write_weights(work / CODEC / name / "best.safetensors", module)
+    (work / HUBERT).mkdir()
+    write_weights(work / HUBERT / "best.safetensors", Listener())
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,11 @@ def test_what_comes_out_speaks(work: Path) -> None:
 
     assert said.prompt.fine.shape[0] == BOOKS
     assert len(said.samples) == 320 * said.prompt.fine.shape[1]
+
+
+def test_the_feature_network_is_exported_beside_it(work: Path) -> None:
+    features = HubertFeatures(work / HUBERT / EXPORTED, CPU)
+    assert features(np.zeros(16_000, np.float32)).shape[0] in (49, 50)
 
 
 def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,5 +157,5 @@ def test_the_command_does_all_steps_in_their_order(tmp_path: Path, monkeypatch: 
 
 
 def test_codec_steps_have_the_same_names() -> None:
-    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, Step.MEASURE, *TRAINED}:
+    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, Step.MEASURE, Step.HUBERT, *TRAINED}:
         assert CodecStep(step)
