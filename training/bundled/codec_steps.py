@@ -49,7 +49,7 @@ _TEACHER = Schedule(
     steps=3_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
 )
 _SEANET = Schedule(
-    steps=30_000,
+    steps=20_000,
     warmup=200,
     learning_rate=1e-3,
     weight_decay=0.0,
@@ -69,14 +69,14 @@ CODEC_PROFILES = {
         decoder_batch=8,
         decoder=_SEANET,
         encoder_batch=8,
-        encoder=replace(_SEANET, steps=12_000),
+        encoder=replace(_SEANET, steps=10_000),
     ),
     "cuda": CodecProfile(
         hours=60.0,
         teacher_batch=128,
         teacher=replace(_TEACHER, steps=6_000),
         decoder_batch=64,
-        decoder=replace(_SEANET, warmup=500, save_every=500),
+        decoder=replace(_SEANET, warmup=500, steps=30_000, save_every=500),
         encoder_batch=64,
         encoder=replace(_SEANET, warmup=500, steps=15_000, save_every=500),
     ),
