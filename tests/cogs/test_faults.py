@@ -4,6 +4,7 @@ import re
 from typing import Any
 from unittest.mock import create_autospec
 
+import aiohttp
 import discord
 import pytest
 import structlog
@@ -20,17 +21,13 @@ from tests.cogs.replies import refusal
 from tests.cogs.test_checks import interaction
 
 
-class Response:
+def response(status: int) -> Any:
     """What discord.py reads of an HTTP response."""
-
-    reason = "for a test"
-
-    def __init__(self, status: int) -> None:
-        self.status = status
+    return create_autospec(aiohttp.ClientResponse, instance=True, status=status, reason="for a test")
 
 
 def http_fault(status: int, code: int = 0) -> discord.HTTPException:
-    return discord.HTTPException(Response(status), {"code": code, "message": "m"})
+    return discord.HTTPException(response(status), {"code": code, "message": "m"})
 
 
 @app_commands.command(name="some")

@@ -9,7 +9,7 @@ import pytest
 
 from cogs.recordings import read_recording, recording_in
 from errors import InvalidInput, Unavailable
-from tests.cogs.test_faults import Response, http_fault
+from tests.cogs.test_faults import http_fault, response
 
 
 def attachment(name: str, kind: str | None = None, *, voice: bool = False) -> Any:
@@ -48,8 +48,8 @@ def test_without_sound_there_is_a_sentence(names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (discord.NotFound(Response(404), "gone"), InvalidInput),
-        (discord.Forbidden(Response(403), "signed"), InvalidInput),
+        (discord.NotFound(response(404), "gone"), InvalidInput),
+        (discord.Forbidden(response(403), "signed"), InvalidInput),
         (http_fault(500), Unavailable),
         (aiohttp.ClientConnectionError(), Unavailable),
         (TimeoutError(), Unavailable),
