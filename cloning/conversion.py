@@ -98,11 +98,11 @@ def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
     warped = _warped(source.envelope, ratio)
     before = _cepstrum(warped, source.sample_rate)
     after = before.copy()
-    for here, there in _kinds(source, aim):
-        mean, spread = before[here].mean(axis=0), before[here].std(axis=0)
-        scale = np.clip(wanted[there].std(axis=0) / np.maximum(spread, 1e-6), *_CEPSTRUM_SPREAD)
+    for kind in _kinds(source, aim):
+        mean, spread = before[kind.here].mean(axis=0), before[kind.here].std(axis=0)
+        scale = np.clip(wanted[kind.there].std(axis=0) / np.maximum(spread, 1e-6), *_CEPSTRUM_SPREAD)
         scale[0] = 1.0  # the course of the level is the sentence's
-        after[here] = (before[here] - mean) * scale + wanted[there].mean(axis=0)
+        after[kind.frames] = (before[kind.frames] - mean) * scale + wanted[kind.there].mean(axis=0)
     change = _decoded(after, source) / _decoded(before, source)
     moved: Floats = warped * change
     return moved
@@ -110,9 +110,9 @@ def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
 
 def formant_ratio(source: Analysis, aim: Analysis) -> float:
     """By how much formants of `aim` lie above those of `source`: where their mean voiced spectra fit best."""
-    (here, there), *_ = _kinds(source, aim)
-    wanted = _cepstrum(aim.envelope[there], aim.sample_rate).mean(axis=0)
-    mean = np.exp(np.log(source.envelope[here]).mean(axis=0))[None]  # (1, B)
+    kind = _kinds(source, aim)[0]
+    wanted = _cepstrum(aim.envelope[kind.there], aim.sample_rate).mean(axis=0)
+    mean = np.exp(np.log(source.envelope[kind.here]).mean(axis=0))[None]  # (1, B)
     misfits = [
         float(np.sum((_cepstrum(_warped(mean, ratio), source.sample_rate)[0] - wanted)[_SHAPE] ** 2))
         for ratio in _WARPS
@@ -120,12 +120,22 @@ def formant_ratio(source: Analysis, aim: Analysis) -> float:
     return float(_WARPS[int(np.argmin(misfits))])
 
 
-def _kinds(source: Analysis, aim: Analysis) -> list[tuple[Mask, Mask]]:
-    """Frames of `source` and of `aim` that are compared: voiced ones, then the rest; all together if one is rare."""
-    speech = _is_speech(aim)
-    kinds = [(source.f0 > 0, (aim.f0 > 0) & speech), (source.f0 == 0, (aim.f0 == 0) & speech)]
-    if min(np.count_nonzero(mask) for kind in kinds for mask in kind) < _LEAST_FRAMES:
-        return [(np.ones(source.f0.size, bool), speech)]
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """A kind of sound: the `frames` of the source that belong to it, those `here` and `there` that are compared."""
+
+    frames: Mask
+    here: Mask
+    there: Mask
+
+
+def _kinds(source: Analysis, aim: Analysis) -> list[_Kind]:
+    """Voiced sounds and the others, or all together if one kind is rare. Silence is moved, but never compared."""
+    ours, theirs = _is_speech(source), _is_speech(aim)
+    voiced, aim_voiced = source.f0 > 0, aim.f0 > 0
+    kinds = [_Kind(voiced, voiced & ours, aim_voiced & theirs), _Kind(~voiced, ~voiced & ours, ~aim_voiced & theirs)]
+    if min(np.count_nonzero(mask) for kind in kinds for mask in (kind.here, kind.there)) < _LEAST_FRAMES:
+        return [_Kind(np.ones(source.f0.size, bool), ours, theirs)]
     return kinds
 
 

@@ -150,3 +150,22 @@ def test_both_are_converters() -> None:
     converters: list[type[Converter]] = [WorldConverter, CoquiConverter]
     assert set(CONVERTERS) == {"world", "freevc", "knnvc"}
     assert isinstance(conversion.CONVERTERS["world"](), converters[0])
+
+
+def with_hisses(hertz: float, silence: float) -> Recording:
+    """A vowel, a hiss, and silence, three times."""
+    random = np.random.default_rng(round(hertz))
+    hiss = (0.02 * random.standard_normal(RATE // 4)).astype(np.float32)
+    still = (1e-6 * random.standard_normal(round(silence * RATE))).astype(np.float32)
+    vowels = synthetic_voice(2, 1.2, hertz, RATE).reshape(3, -1)
+    return Recording(np.concatenate([np.concatenate([vowel, hiss, still]) for vowel in vowels]), RATE)
+
+
+def test_silence_does_not_make_hisses_louder() -> None:
+    source, target = with_hisses(200.0, silence=0.5), with_hisses(110.0, silence=0.1)
+    made = convert(source, target).samples.reshape(3, -1)
+    vowel, hiss = RATE * 4 // 10, RATE // 4
+    before = [np.std(part) for part in np.split(source.samples.reshape(3, -1), [vowel, vowel + hiss], axis=1)]
+    after = [np.std(part) for part in np.split(made, [vowel, vowel + hiss], axis=1)]
+    assert 0.4 < (after[1] / after[0]) / (before[1] / before[0]) < 2.5
+    assert after[2] < 0.05 * after[0]
