@@ -19,7 +19,7 @@ from cloning.features import SAMPLE_RATE, HubertFeatures
 from cloning.models import FAST, ModelChoice
 from cloning.prompt import Tokens
 from cloning.published import HUBERT
-from cloning.quantizer import Quantizer
+from cloning.quantizer import FeatureQuantizer
 from cloning.speakers import Speakers
 
 _OWN_HUBERT = "hubert"
@@ -35,7 +35,7 @@ class LoadedModels:
     def __init__(self, choice: ModelChoice) -> None:
         self.choice = choice
         self.device = models.pick_device(choice.device)
-        self._quantizers: dict[Path, Quantizer] = {}
+        self._quantizers: dict[Path, FeatureQuantizer] = {}
 
     @cached_property
     def engine(self) -> SpeechEngine:
@@ -83,7 +83,7 @@ class LoadedModels:
         """The checkpoint's own speakers."""
         return Speakers(self._bark, self.engine.spec.prompt)
 
-    def quantizer(self, language: str) -> tuple[Quantizer, str]:
+    def quantizer(self, language: str) -> tuple[FeatureQuantizer, str]:
         """The quantizer for a language: features -> semantic tokens. And the name of its file."""
         path = models.resolve_quantizer(self.choice, language)
         if path not in self._quantizers:
