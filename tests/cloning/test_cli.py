@@ -118,6 +118,7 @@ def test_the_best_of_several_takes_is_written(engine: ToneEngine, voice: Path, t
         ("say", "Hello", "--voice", "v.npz", "-o", "out.ogg", "--dtype", "int3"),
         ("clone", "a.wav", "-o", "v.txt"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "magic"),
+        ("clone", "a.wav", "-o", "v.npz", "--method", "conversion", "--converter", "magic"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "transcript"),
     ],
 )
