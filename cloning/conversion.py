@@ -65,17 +65,18 @@ CONVERTERS: dict[str, Callable[[], Converter]] = {
 """Name on the command line -> makes the converter."""
 
 
-def convert(speech: Recording, target: Recording, converter: str = "world") -> Recording:
-    """`speech` in the voice of `target`, as loud as that is, or as peaks allow.
+def load_converter(name: str) -> Converter:
+    """The converter of that name. Raises InvalidInput for another, Unavailable if its package or model is missing."""
+    if name not in CONVERTERS:
+        raise InvalidInput(f"There is no converter {name!r}. Choose one of: {', '.join(CONVERTERS)}.")
+    return CONVERTERS[name]()
 
-    Raises InvalidInput for an unknown converter or a silent recording, Unavailable if the converter's package or model
-    is missing.
-    """
-    if converter not in CONVERTERS:
-        raise InvalidInput(f"There is no converter {converter!r}. Choose one of: {', '.join(CONVERTERS)}.")
+
+def convert(speech: Recording, target: Recording, converter: Converter) -> Recording:
+    """`speech` in the voice of `target`, as loud as that is, or as peaks allow. Raises InvalidInput for silence."""
     if not (np.any(speech.samples) and np.any(target.samples)):
         raise InvalidInput("A silent recording has no voice that could be converted. Record it again.")
-    made = CONVERTERS[converter]()(speech, target)
+    made = converter(speech, target)
     level = loudness(target.samples, target.sample_rate)
     return Recording(normalise(made.samples, made.sample_rate, level), made.sample_rate)
 

@@ -12,7 +12,7 @@ from cloning import audio, joining, text
 from cloning.audio import Recording
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions
-from cloning.conversion import convert
+from cloning.conversion import convert, load_converter
 from cloning.passages import PASSAGES
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.watch import Watch
@@ -86,9 +86,10 @@ def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
     It says the clip's words if they are known, or else a passage in its language. The result is as good as the
     converter, and neither HuBERT nor a quantizer is needed.
     """
+    converter = load_converter(subject.converter)  # before anything is spoken, since it may be missing
     semantic, speech = _spoken(models, subject, watch)
     watch.report(CONVERTED, 0.0)
-    converted = convert(speech, subject.clip, subject.converter)
+    converted = convert(speech, subject.clip, converter)
     watch.report(CONVERTED, 1.0)
     return Made(_prompt(semantic, _codes(models, converted, watch), models.engine.spec), subject.converter)
 

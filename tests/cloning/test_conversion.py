@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from cloning import conversion, coqui
+from cloning import coqui
 from cloning.audio import Recording, loudness, resample
-from cloning.conversion import CONVERTERS, Converter, WorldConverter, convert, formant_ratio, moved_pitch
+from cloning.conversion import (
+    CONVERTERS,
+    Converter,
+    WorldConverter,
+    convert,
+    formant_ratio,
+    load_converter,
+    moved_pitch,
+)
 from cloning.coqui import CoquiConverter
 from cloning.world import Analysis, Floats, analyse, pitch
 from errors import InvalidInput, Unavailable
@@ -38,7 +46,7 @@ def mean_shape(analysis: Analysis) -> Floats:
 @pytest.fixture(scope="module")
 def converted() -> tuple[Recording, Recording, Recording]:
     source, target = voice(210.0, seed=2), voice(105.0, seed=7, rate=24_000)
-    return source, target, convert(source, target)
+    return source, target, convert(source, target, WorldConverter())
 
 
 def test_the_pitch_becomes_the_targets(converted: tuple[Recording, Recording, Recording]) -> None:
@@ -86,8 +94,8 @@ def test_speech_without_pitch_keeps_none() -> None:
 
 def test_noise_can_be_converted_too() -> None:
     noise = Recording(np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32), RATE)
-    assert np.isfinite(convert(noise, voice(120.0)).samples).all()
-    assert np.isfinite(convert(voice(120.0), noise).samples).all()
+    assert np.isfinite(convert(noise, voice(120.0), WorldConverter()).samples).all()
+    assert np.isfinite(convert(voice(120.0), noise, WorldConverter()).samples).all()
 
 
 @pytest.mark.parametrize("silent", [0, 1])
@@ -95,19 +103,19 @@ def test_silence_is_refused(silent: int) -> None:
     recordings = [voice(120.0), voice(120.0)]
     recordings[silent] = Recording(np.zeros(RATE, np.float32), RATE)
     with pytest.raises(InvalidInput, match="silent"):
-        convert(recordings[0], recordings[1])
+        convert(recordings[0], recordings[1], WorldConverter())
 
 
 def test_an_unknown_converter_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"'magic'.*world, freevc, knnvc"):
-        convert(voice(120.0), voice(120.0), "magic")
+        load_converter("magic")
 
 
 def test_without_coqui_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "TTS", None)
     for name in ("freevc", "knnvc"):
         with pytest.raises(Unavailable, match="pip install coqui-tts"):
-            convert(voice(120.0), voice(120.0), name)
+            load_converter(name)
 
 
 class FakeTTS:
@@ -134,7 +142,7 @@ def fake_coqui(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_coqui_returns_fits_the_source(fake_coqui: None) -> None:
     source = voice(120.0)
-    made = convert(source, voice(200.0), "freevc")
+    made = convert(source, voice(200.0), load_converter("freevc"))
     assert (made.samples.size, made.sample_rate) == (source.samples.size, RATE)
     assert np.any(made.samples[: RATE // 2])
     assert not np.any(made.samples[-RATE // 20 :])
@@ -142,14 +150,14 @@ def test_what_coqui_returns_fits_the_source(fake_coqui: None) -> None:
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(fake_coqui: None) -> None:
     with pytest.raises(Unavailable, match="knnvc") as fault:
-        convert(voice(120.0), voice(120.0), "knnvc")
+        load_converter("knnvc")
     assert "no network" not in fault.value.message
 
 
 def test_both_are_converters() -> None:
     converters: list[type[Converter]] = [WorldConverter, CoquiConverter]
     assert set(CONVERTERS) == {"world", "freevc", "knnvc"}
-    assert isinstance(conversion.CONVERTERS["world"](), converters[0])
+    assert isinstance(load_converter("world"), converters[0])
 
 
 def with_hisses(hertz: float, silence: float) -> Recording:
@@ -163,7 +171,7 @@ def with_hisses(hertz: float, silence: float) -> Recording:
 
 def test_silence_does_not_make_hisses_louder() -> None:
     source, target = with_hisses(200.0, silence=0.5), with_hisses(110.0, silence=0.1)
-    made = convert(source, target).samples.reshape(3, -1)
+    made = convert(source, target, WorldConverter()).samples.reshape(3, -1)
     vowel, hiss = RATE * 4 // 10, RATE // 4
     before = [np.std(part) for part in np.split(source.samples.reshape(3, -1), [vowel, vowel + hiss], axis=1)]
     after = [np.std(part) for part in np.split(made, [vowel, vowel + hiss], axis=1)]

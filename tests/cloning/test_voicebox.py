@@ -1,6 +1,7 @@
 """The way from text to speech with an engine of tones, and both ways with the bundled model."""
 
 import dataclasses
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,6 +260,15 @@ def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice() -> 
     assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
     assert [history is None for _, history, _ in engine.asked] == [True, False]
     made.prompt.validate(SPEC.prompt)
+
+
+def test_a_converter_that_is_missing_is_told_before_anything_is_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "TTS", None)
+    engine = ToneEngine()
+    clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
+    with pytest.raises(Unavailable, match="coqui-tts"):
+        methods.by_conversion(voicebox(engine).models, Subject(clip, "en", converter="freevc"), Watch())
+    assert not engine.asked
 
 
 def test_a_model_without_sound_cannot_be_converted() -> None:
