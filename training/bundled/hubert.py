@@ -24,8 +24,8 @@ _KERNELS, _STRIDES = (120, 2, 2, 2), (40, 2, 2, 2)
 
 _SAMPLE_RATE = 16_000
 _LOWEST_BAND, _HIGHEST_BAND = 80.0, 7600.0
-_FLAT_ABOVE = 1000.0
-"""Hz; speech falls with frequency from about here on, and the filters rise by as much."""
+_LOUDEST_HEARD = 6.0
+"""Where relu6 ends: each band is heard up to its own standard deviation, so that soft sounds count beside loud ones."""
 
 
 class Listener(nn.Module):
@@ -66,7 +66,8 @@ def _config() -> transformers.HubertConfig:
         conv_kernel=_KERNELS,
         conv_stride=_STRIDES,
         conv_bias=True,
-        feat_extract_norm="layer",
+        feat_extract_norm="group",
+        feat_extract_activation="relu6",
         num_conv_pos_embeddings=48,
         num_conv_pos_embedding_groups=8,
         hidden_dropout=0.0,
@@ -80,14 +81,16 @@ def _config() -> transformers.HubertConfig:
 
 def _begin_as_filter_bank(extractor: nn.Module) -> None:
     """Start from bands of sound, in sine and cosine, and their means over time: learning goes on from there."""
-    first, *others = [layer.conv for layer in extractor.conv_layers]  # type: ignore[union-attr]  # an nn.ModuleList
+    layers: Any = extractor.conv_layers
+    first, *others = [layer.conv for layer in layers]
     low, high = (2595 * torch.log10(torch.tensor(1 + hertz / 700)) for hertz in (_LOWEST_BAND, _HIGHEST_BAND))
     mels = torch.linspace(float(low), float(high), _CHANNELS // 2)
     bands = 700 * (10 ** (mels / 2595) - 1)
     angle = 2 * torch.pi * bands[:, None] * torch.arange(_KERNELS[0]) / _SAMPLE_RATE
-    window = torch.hann_window(_KERNELS[0]) * (2 / _KERNELS[0]) * (bands[:, None] / _FLAT_ABOVE).clamp(min=0.5)
+    window = torch.hann_window(_KERNELS[0])
     first.weight.copy_(torch.cat([angle.cos() * window, angle.sin() * window])[:, None])
     nn.init.zeros_(first.bias)
+    nn.init.constant_(layers[0].layer_norm.weight, _LOUDEST_HEARD)
     for layer in others:
         nn.init.normal_(layer.weight, std=0.03)
         layer.weight += 0.5 * torch.eye(_CHANNELS)[:, :, None]

@@ -5,7 +5,7 @@
 Knows sizes and folders; the network stands in `hubert`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from training.bundled.augment import add_noise, equalise, gain
 from training.bundled.hubert import Listener, export, load_listener
-from training.bundled.phones import PAUSE_BASE, THIRDS
+from training.bundled.phones import PAUSE_BASE, THIRDS, phone_error
 from training.bundled.rooms import narrow, reverberate
 from training.bundled.tape import Tape, load_tape
 from training.loop import TOKENS, NotLearning, Schedule, train
@@ -31,8 +31,8 @@ EXPORTED = "model"
 
 _FRAMES = 150
 """Of a crop: 3 s."""
-_VALID_CROPS = 40
-_VALID_HOURS = 0.5
+_VALID_CROPS, _TEST_CROPS = 40, 200
+_HELD_OUT_HOURS = 0.5
 _BEST = "best.safetensors"
 
 
@@ -43,6 +43,16 @@ def disturb(samples: Tensor, random: np.random.Generator) -> Tensor:
     samples = add_noise(samples, random, low=5.0, high=45.0, share=0.7)
     samples = narrow(samples, random, share=0.25)
     return gain(samples, random, low=-14.0, high=8.0)
+
+
+_CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
+    "clean": lambda samples, random: samples,
+    "20 dB": lambda samples, random: add_noise(samples, random, low=20.0, high=20.0, share=1.0),
+    "10 dB": lambda samples, random: add_noise(samples, random, low=10.0, high=10.0, share=1.0),
+    "room": lambda samples, random: reverberate(samples, random, share=1.0),
+    "disturbed": disturb,
+}
+"""What is measured: name -> what happens to the sound."""
 
 
 class ListenerJob:
@@ -70,14 +80,11 @@ class ListenerJob:
 
     def validate(self) -> dict[str, float]:
         """Cross-entropy, and how many frames have the right token and the right unit, for clean and disturbed sound."""
-        figures: dict[str, float] = {}
-        for name, samples in self._valid.items():
-            logits = self.module(samples).float()
-            wanted = self._wanted[:, : logits.shape[1]]
-            guess = logits.argmax(dim=-1)
-            figures[f"{name}_loss"] = float(functional.cross_entropy(logits.flatten(0, 1), wanted.flatten()))
-            figures[f"{name}_token"] = float((guess == wanted).float().mean())
-            figures[f"{name}_unit"] = float((_units(guess) == _units(wanted)).float().mean())
+        figures = {
+            f"{name}_{figure}": value
+            for name, samples in self._valid.items()
+            for figure, value in heard(self.module, samples, self._wanted).items()
+        }
         return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
@@ -86,6 +93,22 @@ class ListenerJob:
             raise NotLearning(
                 f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; begin anew."
             )
+
+
+def heard(listener: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
+    """How a listener fares on float (B, N) with the tokens int64 (B, N / 320).
+
+    "loss" is the cross-entropy, "token" and "unit" the shares of frames with the right one, "phones" the phone error.
+    """
+    logits = listener(samples).float()
+    wanted = wanted[:, : logits.shape[1]]
+    guess = logits.argmax(dim=-1)
+    return {
+        "loss": float(functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())),
+        "token": float((guess == wanted).float().mean()),
+        "unit": float((_units(guess) == _units(wanted)).float().mean()),
+        "phones": phone_error(zip(wanted.cpu().numpy(), guess.cpu().numpy(), strict=True)),
+    }
 
 
 @dataclass(frozen=True)
@@ -121,6 +144,7 @@ class HubertStep(StrEnum):
 
     TRAIN = "train"
     EXPORT = "export"
+    MEASURE = "measure"
 
 
 def hubert_command(
@@ -129,7 +153,7 @@ def hubert_command(
     profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
     device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
 ) -> None:
-    """Make the bundled model's feature network, go on making it, or export it."""
+    """Make the bundled model's feature network, go on making it, export it, or measure how well it hears."""
     run_hubert_step(step, work, HUBERT_PROFILES[profile], torch.device(device))
 
 
@@ -141,14 +165,30 @@ def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device
     folder = work / HUBERT
     if step is HubertStep.EXPORT:
         export(load_listener(folder / _BEST, torch.device("cpu")), folder / EXPORTED)
-        return
+    elif step is HubertStep.MEASURE:
+        _measure(load_listener(folder / _BEST, device), load_tape(work / CORPUS, "test", _HELD_OUT_HOURS, device))
+    else:
+        _train(work, profile, device)
+
+
+def _train(work: Path, profile: HubertProfile, device: torch.device) -> None:
     tapes = (
         load_tape(work / CORPUS, "train", profile.hours, device),
-        load_tape(work / CORPUS, "valid", _VALID_HOURS, device),
+        load_tape(work / CORPUS, "valid", _HELD_OUT_HOURS, device),
     )
     torch.manual_seed(profile.schedule.seed)
     job = ListenerJob(Listener().to(device), *tapes, profile.batch)
-    train(job, profile.schedule, folder, device=device)
+    train(job, profile.schedule, work / HUBERT, device=device)
+
+
+@torch.inference_mode()
+def _measure(listener: Listener, tape: Tape) -> None:
+    """Print the figures on speakers and sentences that were kept out, as they are, in noise, in rooms, and in all."""
+    samples, wanted = tape.crops(np.random.default_rng(0), _TEST_CROPS, _FRAMES)
+    torch.manual_seed(0)
+    for name, change in _CONDITIONS.items():
+        figures = heard(listener, change(samples, np.random.default_rng(0)), wanted)
+        print(name.ljust(9), " ".join(f"{figure} {value:.3f}" for figure, value in figures.items()), flush=True)
 
 
 def _units(tokens: Tensor) -> Tensor:

@@ -141,6 +141,21 @@ def test_disturbed_sound_is_finite_and_different() -> None:
     assert not torch.allclose(heard, samples, atol=1e-3)
 
 
+def test_held_out_speakers_are_measured(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hubert").mkdir()
+    save_file(listener.state_dict(), tmp_path / "hubert" / "best.safetensors")
+    monkeypatch.setattr(hubert_training, "_TEST_CROPS", 3)
+    monkeypatch.setattr(hubert_training, "load_tape", lambda folder, split, hours, device: {"test": tones(5.0)}[split])
+
+    run_hubert_step(HubertStep.MEASURE, tmp_path, hubert_training.HUBERT_PROFILES["cpu"], CPU)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:9].strip() for line in lines] == ["clean", "20 dB", "10 dB", "room", "disturbed"]
+    assert all("token 0." in line and "phones " in line for line in lines)
+
+
 def test_the_best_weights_are_exported(listener: Listener, tmp_path: Path) -> None:
     (tmp_path / "hubert").mkdir()
     best = tmp_path / "hubert" / "best.safetensors"
