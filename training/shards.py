@@ -155,6 +155,15 @@ class Shards:
         fields = {name: record[name] for name in ("key", "text", "speaker", "seed", "sample_rate", "facts")}
         return Clip(audio=audio, semantic=semantic, **fields)
 
+    def path_of(self, index: int) -> Path:
+        """The .npz of the shard that holds a clip."""
+        return self._places[index][0]
+
+    def semantic(self, index: int) -> NDArray[np.uint16]:
+        """The tokens of a clip, without reading its sound."""
+        path, record, _, tokens = self._places[index]
+        return np.array(_map(path)["semantic"][tokens : tokens + record["tokens"]])
+
     def facts(self, index: int) -> Mapping[str, Any]:
         """The facts of a clip, without reading the clip."""
         facts: Mapping[str, Any] = self._places[index][1]["facts"]

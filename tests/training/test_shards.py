@@ -80,6 +80,9 @@ def test_names_and_lengths_are_known_without_reading_audio(tmp_path: Path) -> No
     assert stored.lengths.tolist() == [3, 4]
     assert stored.facts(0)["durations"] == [1, 2, 3]
     assert stored[1].audio is None
+    assert [stored.semantic(index).tolist() for index in (0, 1)] == [
+        clip.semantic.tolist() for clip in read_shards(tmp_path)
+    ]
 
 
 def test_tokens_of_any_integer_type_are_kept_as_uint16(tmp_path: Path) -> None:

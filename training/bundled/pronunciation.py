@@ -35,7 +35,7 @@ def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
     chosen = [index for index, spelled in enumerate(shards.texts) if split_of(spelled) == "test"][:count]
     if not chosen:
         raise InvalidInput("There are no held-out sentences to measure with; make the text corpus first.")
-    return [(shards.texts[index], shards[index].semantic.astype(np.int64)) for index in chosen]
+    return [(shards.texts[index], shards.semantic(index).astype(np.int64)) for index in chosen]
 
 
 def pronounced(

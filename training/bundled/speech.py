@@ -46,7 +46,7 @@ class Speech:
             if key in known and split_of_clip(speaker, text) == split
         ]
         return cls.of(
-            [shards[index].semantic for index in chosen],
+            [shards.semantic(index) for index in chosen],
             [known[shards.keys[index]] for index in chosen],
             [shards.speakers[index] for index in chosen],
             [shards.texts[index] for index in chosen],
