@@ -1,0 +1,54 @@
+"""The figures of a quantizer are what they are called."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.quantizer_report import BANDS, Guesses, bands, confusion, measure, write_report
+
+
+def guesses() -> Guesses:
+    true = [np.array([1, 1, 2, 3]), np.array([4, 4])]
+    guessed = [np.array([1, 2, 2, 3]), np.array([4, 1])]
+    among = [np.array([True, True, True, True]), np.array([True, False])]
+    return Guesses(true, guessed, among)
+
+
+def test_accuracy_top_five_and_distances() -> None:
+    measured = measure(guesses(), np.array([0, 10, 5, 1, 1]))
+
+    assert measured.frames == 6
+    assert measured.accuracy == pytest.approx(4 / 6)
+    assert measured.top5 == pytest.approx(5 / 6)
+    assert measured.edit_distance == pytest.approx(2 / 6)
+    assert measured.runs_distance == pytest.approx(1 / 4)  # 1 2 3 | 4 against 1 2 3 | 4 1
+
+
+def test_bands_hold_a_quarter_of_the_frames_each() -> None:
+    assert bands(np.array([100, 100, 100, 60, 40, 0])).tolist() == [0, 1, 2, 3, 3, 4]
+    assert bands(np.zeros(3, np.int64)).tolist() == [4, 4, 4]
+
+
+def test_bands_that_do_not_occur_are_left_out() -> None:
+    assert set(measure(guesses(), np.array([0, 10, 5, 1, 1])).bands) <= set(BANDS[:-1])
+
+
+def test_the_commonest_tokens_and_what_they_are_taken_for() -> None:
+    shown, shares = confusion(guesses())
+
+    assert shown.tolist() == [1, 4, 2, 3]
+    assert shares[0].tolist() == pytest.approx([0.5, 0, 0.5, 0, 0])
+    assert np.allclose(shares.sum(axis=1), 1)
+
+
+def test_a_report_is_a_table_a_picture_and_figures(tmp_path: Path) -> None:
+    counts = np.array([0, 10, 5, 1, 1])
+
+    table = write_report(tmp_path, "v0", 26_000_000, {"clean": guesses(), "noisy": guesses()}, counts)
+
+    assert "26,000,000 weights" in table
+    assert table.count("66.7%") >= 2
+    assert json.loads((tmp_path / "report.json").read_text())["noisy"]["frames"] == 6
+    assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,0 +1,87 @@
+"""The quantizers that can be trained, by name, and how each is trained. Knows nothing of data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cloning.both_ways import BODIES
+from cloning.quantizer import FeatureQuantizer, OwnInfo, QuantizerInfo, build, load, read_info
+from errors import InvalidInput
+
+OURS = "ours"
+_PUBLISHED = {"v0": 0, "v1": 1}
+_OURS_IS = "recurrent"
+"""The body that `ours` stands for."""
+
+NETWORKS = (*_PUBLISHED, OURS, *BODIES)
+
+_LAYERS = {"recurrent": 2, "convolutional": 8, "attentive": 4}
+_OWN_WIDTH, _PUBLISHED_WIDTH = 512, 1024
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or our 512."""
+
+    name: str
+    width: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in NETWORKS:
+            raise InvalidInput(f"There is no network {self.name}. Choose of: {', '.join(NETWORKS)}.")
+        if self.width is not None and (self.width < 1 or (not self.is_published and self.width % 4)):
+            raise InvalidInput("The width of a network is at least 1; that of one of ours is a multiple of 4.")
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the original code can read it."""
+        return self.name in _PUBLISHED
+
+    @property
+    def smoothing(self) -> float:
+        """The share of a frame's target that its two neighbours get: where a token ends is a matter of opinion.
+
+        The published networks are trained as they were.
+        """
+        return 0.0 if self.is_published else 0.1
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest one: the original's 1e-3 for its own networks."""
+        return 1e-3 if self.is_published else 2e-3
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the file that others read."""
+        return ".pth" if self.is_published else ".safetensors"
+
+    def info(self, features: int, vocabulary: int) -> QuantizerInfo | OwnInfo:
+        """The sizes for features of this width and so many tokens."""
+        if self.is_published:
+            return QuantizerInfo(features, self.width or _PUBLISHED_WIDTH, vocabulary, _PUBLISHED[self.name])
+        body = _OURS_IS if self.name == OURS else self.name
+        return OwnInfo(features, self.width or _OWN_WIDTH, vocabulary, _LAYERS[body], body)
+
+
+def begin(choice: NetworkChoice, features: int, vocabulary: int, start: Path | None, seed: int) -> FeatureQuantizer:
+    """A network to train: a new one, or the one in the file `start`.
+
+    Raises InvalidInput when the file holds another network or other sizes, Unavailable when it cannot be read.
+    """
+    wanted = choice.info(features, vocabulary)
+    if start is None:
+        torch.manual_seed(seed)
+        return build(wanted)
+    held = read_info(start)
+    if held != wanted:
+        raise InvalidInput(
+            f"{start.name} holds {_described(held)}, but {_described(wanted)} is to be trained. Choose --network, "
+            "--width and --hubert that belong to the file."
+        )
+    return load(start, torch.device("cpu"))
+
+
+def _described(info: QuantizerInfo | OwnInfo) -> str:
+    kind = f"a network v{info.version}" if isinstance(info, QuantizerInfo) else f"our {info.body} network"
+    return f"{kind} ({info.input_size} -> {info.hidden_size} -> {info.output_size})"

@@ -1,0 +1,31 @@
+"""A folder's settings, written when its work begins, so that going on with others is refused in one sentence."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cloning.files import write_atomically
+from errors import Conflict, InvalidInput
+
+
+def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write `settings` (what JSON can hold) to `path`, or compare them with those that are there.
+
+    Raises Conflict that names what differs, InvalidInput if the file is damaged, Unavailable if it cannot be written.
+    """
+    wanted = json.loads(json.dumps(settings))
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(wanted, indent=1, ensure_ascii=False).encode())
+        return
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise InvalidInput(f"The settings in {path} are damaged; begin anew in another folder.") from fault
+    if not isinstance(kept, dict):
+        raise InvalidInput(f"The settings in {path} are damaged; begin anew in another folder.")
+    differing = sorted(name for name in wanted.keys() | kept.keys() if wanted.get(name) != kept.get(name))
+    if differing:
+        told = ", ".join(f"{name} was {kept.get(name)}, now {wanted.get(name)}" for name in differing)
+        raise Conflict(f"{path.parent} was begun with other settings ({told}). Give the same, or another --out.")
