@@ -50,9 +50,9 @@ def rooms(number: int) -> str:
     return f"rooms{number}"
 
 
-def fingerprint(hubert: Path) -> str:
-    """A short name for the HuBERT in a folder, from its weights."""
-    with weight_file(hubert).open("rb") as file:
+def fingerprint(model: Path) -> str:
+    """A short name for the model in a folder, from its weights."""
+    with weight_file(model).open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:12]
 
 

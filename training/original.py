@@ -1,0 +1,195 @@
+"""The layout of the published training sets: `semantic/N_semantic.npy` and `wav/N_wav.wav`, in folders or zips.
+
+    python -m training import FOLDER --out CLIPS
+    python -m training export CLIPS --out FOLDER
+
+The files have neither texts nor speakers: every pair counts as somebody new who says something new, as in the original,
+where Bark spoke without a prompt. Knows nothing of what is learned from the clips.
+"""
+
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import soundfile
+import typer
+from numpy.typing import NDArray
+
+from cloning.files import write_atomically
+from cloning.prompt import BARK
+from errors import InvalidInput
+from training.shards import Clip, Shards, ShardWriter
+
+_SAMPLE_RATE = 24_000
+"""Bark's; of another rate, the sound cannot be Bark's own."""
+_CLIPS_PER_SHARD = 100
+_NAME = re.compile(r"(?:^|/)([^/]*?\d+)_(semantic\.npy|wav\.wav)$")
+_LARGEST_MEMBER = 64 << 20
+"""Bytes; 15 s of sound are less than 3 MB."""
+_FAULTS_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One clip of the published layout: its name, and how to read its two files."""
+
+    name: str
+    semantic: Callable[[], bytes]
+    wav: Callable[[], bytes]
+
+
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A folder with semantic/ and wav/, with files or zips of them.")],
+    out: Annotated[Path, typer.Option(help="The folder of the clips. The same again goes on.")],
+) -> None:
+    """Take over a training set in the original layout."""
+    faults = import_original(source, out)
+    print(f"{out}: {len(Shards(out))} clips")
+    for fault, count in faults.items():
+        print(f"left out, {fault}: {count}")
+
+
+def export_command(
+    data: Annotated[Path, typer.Argument(help="A folder of clips.")],
+    out: Annotated[Path, typer.Option(help="The folder to write semantic/ and wav/ into.")],
+) -> None:
+    """Write clips in the original layout, so that other programs can learn from them."""
+    print(f"{out}: {export_original(data, out)} clips")
+
+
+def import_original(source: Path, folder: Path) -> Counter[str]:
+    """Take the pairs of `source` into shards in `folder`; what is there already is not read again.
+
+    Returns why files were left out, and how often. Raises InvalidInput when there is no usable pair at all, Unavailable
+    when the disk is full; what was taken over stays.
+    """
+    pairs, faults = find_pairs(source)
+    with ShardWriter(folder, _CLIPS_PER_SHARD, "original") as writer:
+        for pair in pairs:
+            if pair.name in writer.keys:
+                continue
+            try:
+                writer.add(_clip(pair))
+            except _Fault as fault:
+                faults[str(fault)] += 1
+        found = len(writer.keys)
+    if not found:
+        told = "; ".join(f"{fault}: {count}" for fault, count in faults.most_common(_FAULTS_TOLD)) or "no such files"
+        raise InvalidInput(
+            f"There is no usable pair of N_semantic.npy and N_wav.wav in {source} ({told}). Give the folder that has "
+            "semantic/ and wav/."
+        )
+    return faults
+
+
+def export_original(data: Path, folder: Path) -> int:
+    """Write the clips in `data` that have sound; returns how many. Raises InvalidInput if none has, Unavailable."""
+    shards = Shards(data)
+    for part in ("semantic", "wav"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    written = 0
+    for place in range(len(shards)):
+        clip = shards[place]
+        if clip.audio is None:
+            continue
+        tokens, sound = io.BytesIO(), io.BytesIO()
+        np.save(tokens, clip.semantic.astype(np.int64), allow_pickle=False)
+        soundfile.write(sound, clip.audio, clip.sample_rate, format="WAV", subtype="PCM_16")
+        write_atomically(folder / "wav" / f"{written}_wav.wav", sound.getvalue())
+        write_atomically(folder / "semantic" / f"{written}_semantic.npy", tokens.getvalue())
+        written += 1
+    if not written:
+        raise InvalidInput(f"There are no clips with sound in {data}. Make some with `data` first.")
+    return written
+
+
+def find_pairs(source: Path) -> tuple[list[Pair], Counter[str]]:
+    """The pairs below `source`, by name, and why files or zips were left out.
+
+    A pair is known by its number; where several zips count from the same number, by the zip's name too. Raises
+    InvalidInput if there is no such folder.
+    """
+    if not source.is_dir():
+        raise InvalidInput(f"There is no folder {source}. Give the one that has semantic/ and wav/.")
+    faults: Counter[str] = Counter()
+    halves: dict[str, dict[str, Callable[[], bytes]]] = {"semantic.npy": {}, "wav.wav": {}}
+    found = list(_files(source, faults))
+    repeated = {key for key, count in Counter((kind, number) for kind, number, _, _ in found).items() if count > 1}
+    ambiguous = {number for _, number in repeated}
+    for kind, number, container, read in found:
+        name = f"{container}-{number}" if number in ambiguous and container else number
+        if name in halves[kind]:
+            faults["of a number that occurs twice"] += 1
+        halves[kind].setdefault(name, read)
+    semantic, wav = halves["semantic.npy"], halves["wav.wav"]
+    for alone in semantic.keys() ^ wav.keys():
+        faults["tokens without sound" if alone in semantic else "sound without tokens"] += 1
+    names = sorted(semantic.keys() & wav.keys(), key=lambda name: (len(name), name))
+    return [Pair(name, semantic[name], wav[name]) for name in names], faults
+
+
+class _Fault(Exception):
+    """Why one pair cannot be used, as it is counted."""
+
+
+def _files(source: Path, faults: Counter[str]) -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
+    """(Kind, number, name of the zip or "", how to read it) of every file, in folders and in zips."""
+    for path in sorted(source.rglob("*")):
+        if match := _NAME.search(path.name):
+            yield match[2], match[1], "", path.read_bytes
+        elif path.suffix == ".zip":
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    members = [(info, _NAME.search(info.filename)) for info in archive.infolist()]
+            except (OSError, zipfile.BadZipFile):
+                faults["damaged zips"] += 1
+                continue
+            for info, match in members:
+                if match and info.file_size <= _LARGEST_MEMBER:
+                    yield match[2], match[1], path.stem, partial(_member, path, info.filename)
+
+
+def _member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name)
+
+
+def _clip(pair: Pair) -> Clip:
+    semantic, audio = _tokens(pair), _sound(pair)
+    facts = {"semantic_vocab": BARK.semantic_vocab, "seconds": round(len(audio) / _SAMPLE_RATE, 3)}
+    return Clip(pair.name, f"unknown {pair.name}", f"unknown {pair.name}", 0, _SAMPLE_RATE, audio, semantic, facts)
+
+
+def _tokens(pair: Pair) -> NDArray[np.uint16]:
+    try:
+        array = np.load(io.BytesIO(pair.semantic()), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as fault:
+        raise _Fault("damaged tokens") from fault
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+        raise _Fault("damaged tokens")
+    tokens = array.ravel()
+    if not tokens.size:
+        raise _Fault("no tokens")
+    if int(tokens.min()) < 0 or int(tokens.max()) >= BARK.semantic_vocab:
+        raise _Fault(f"tokens outside 0 to {BARK.semantic_vocab - 1}")
+    return tokens.astype(np.uint16)
+
+
+def _sound(pair: Pair) -> NDArray[np.int16]:
+    try:
+        samples, rate = soundfile.read(io.BytesIO(pair.wav()), dtype="int16", always_2d=True)
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as fault:
+        raise _Fault("damaged sound") from fault
+    if rate != _SAMPLE_RATE:
+        raise _Fault(f"sound of another rate than {_SAMPLE_RATE} Hz")
+    if not samples.any():
+        raise _Fault("silent sound")
+    mono: NDArray[np.int16] = samples[:, 0].astype(np.int16)
+    return mono

@@ -1,0 +1,215 @@
+"""One process of `python -m training data`: speaks its share of the clips and writes them down as they are done.
+
+Knows how a clip follows from its number; nothing of the other processes.
+"""
+
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cloning import joining, models
+from cloning.bark.config import BarkSpec
+from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
+from cloning.files import write_fault
+from cloning.loaded import LoadedModels
+from cloning.models import ModelChoice
+from cloning.prompt import VoicePrompt
+from cloning.published import BARK as PUBLISHED
+from errors import BarkeepError, InvalidInput
+from training.feature_cache import fingerprint
+from training.prompts import PromptPlan, Prompts
+from training.shards import Clip, Shards, ShardWriter
+
+CLIPS_PER_SHARD = 32
+"""What a kill may cost, at most, in each process."""
+_GROUP = 8
+"""Batches that are handed to the engine at once: their results wait in memory."""
+_LEFT_OUT = "left-out-*.jsonl"
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Everything that decides what clip N is.
+
+    voices: speakers of the model or .npz files, one of them drawn for each clip; none: Bark happens on a speaker.
+    temperatures: the least and the greatest, between which a clip's is drawn.
+    """
+
+    prompts: PromptPlan
+    voices: tuple[str, ...]
+    temperatures: tuple[float, float]
+    model: str
+    dtype: str
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperatures[0] <= self.temperatures[1] <= 2:
+            raise InvalidInput("Temperatures go from 0 to 2, and --coolest is not above --hottest.")
+
+    def settings(self) -> dict[str, Any]:
+        """What must stay the same when the work goes on: all but the size of a batch."""
+        settings = {name: value for name, value in asdict(self).items() if name != "batch"}
+        settings["prompts"]["files"] = [str(file) for file in self.prompts.files]
+        return settings
+
+
+@dataclass(frozen=True)
+class Order:
+    """One clip to make."""
+
+    key: str
+    text: str
+    voice: str | None
+    seed: int
+    temperature: float
+
+
+def spec_of(model: str) -> BarkSpec:
+    """A model's rates and lengths. Suno's are known without a download. Raises Unavailable for an unknown model."""
+    if model in PUBLISHED:
+        return BarkSpec.from_configs({}, {})
+    return BarkSpec.from_directory(models.resolve_bark(ModelChoice(model=model)))
+
+
+def order(plan: DataPlan, prompts: Prompts, number: int) -> Order:
+    """Clip `number` of a plan."""
+    random = np.random.default_rng((plan.seed, number, 1))
+    voice = plan.voices[random.integers(len(plan.voices))] if plan.voices else None
+    temperature = round(float(random.uniform(*plan.temperatures)), 4)
+    return Order(f"{number:07d}", prompts[number], voice, int(random.integers(2**48)), temperature)
+
+
+def left_out(folder: Path) -> Counter[str]:
+    """Reason -> how many clips of `folder` were left out for it."""
+    return Counter(record["reason"] for record in _left_out_records(folder))
+
+
+def speak(
+    plan: DataPlan, clips: int, folder: Path, device: str, number: int, processes: int, done: "Synchronized[int]"
+) -> None:
+    """Process `number` of so many: its clips, those that are there excepted. Ends with status 1 and a sentence."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is written on the way out
+    try:
+        loaded = LoadedModels(ModelChoice(model=plan.model, device=device, dtype=plan.dtype, batch=plan.batch))
+        Speaking(plan, loaded, folder, number).go(clips, processes, done)
+    except torch.OutOfMemoryError:
+        print(f"There is no memory left on {device}. Give a smaller --batch; what was made stays.", file=sys.stderr)
+        sys.exit(1)
+    except BarkeepError as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(1)
+
+
+class Speaking:
+    """The share of one process."""
+
+    def __init__(self, plan: DataPlan, loaded: LoadedModels, folder: Path, number: int) -> None:
+        self._plan, self._loaded, self._folder, self._number = plan, loaded, folder, number
+        self._engine: SpeechEngine = loaded.engine
+        self._prompts = Prompts(plan.prompts, self._engine.spec.window_seconds)
+        self._voices = {name: self._voice(name) for name in plan.voices}
+        self._revision = _revision(plan.model)
+
+    def go(self, clips: int, processes: int, done: "Synchronized[int]") -> None:
+        """Speak what is missing among the first `clips`. Raises Unavailable when the disk is full."""
+        with ShardWriter(self._folder, CLIPS_PER_SHARD, f"data-{self._number}") as writer:
+            made = _keys(self._folder)
+            with done.get_lock():
+                done.value += sum(int(key) % processes == self._number for key in made if int(key) < clips)
+            numbers = (place for place in range(self._number, clips, processes) if f"{place:07d}" not in made)
+            while group := list(islice(numbers, _GROUP * self._plan.batch)):
+                for one, generated in self._spoken([order(self._plan, self._prompts, place) for place in group]):
+                    reason = self._fault(generated)
+                    if reason is None and generated is not None:
+                        writer.add(self._clip(one, generated))
+                    else:
+                        self._leave_out(one, reason or "")
+                    with done.get_lock():
+                        done.value += 1
+
+    def _spoken(self, orders: list[Order]) -> Iterator[tuple[Order, Generated | None]]:
+        """Orders as they are done; nothing for a text that the model cannot read at once."""
+        limit = self._engine.spec.max_text_tokens
+        fitting = [one for one in orders if self._engine.count_text_tokens(one.text) <= limit]
+        yield from ((one, None) for one in orders if one not in fitting)
+        utterances = [self._utterance(one) for one in fitting]
+        with closing(self._engine.generate_each(utterances)) as results:
+            for place, generated in results:
+                yield fitting[place], generated
+
+    def _utterance(self, one: Order) -> Utterance:
+        options = GenerationOptions(temperature=one.temperature, seed=one.seed)
+        return Utterance(one.text, self._voices[one.voice] if one.voice else None, options)
+
+    def _fault(self, generated: Generated | None) -> str | None:
+        """Why a clip is of no use, or None."""
+        if generated is None:
+            return "the text has too many tokens"
+        if len(generated.prompt.semantic) >= self._engine.spec.max_semantic_tokens:
+            return "it ran into the length limit"
+        return None if joining.is_usable(generated.samples) else "it is silent"
+
+    def _clip(self, one: Order, generated: Generated) -> Clip:
+        """A random speaker is known by the clip's key, as nobody else has that voice."""
+        spec = self._engine.spec
+        audio = np.round(np.clip(generated.samples, -1, 1) * np.iinfo(np.int16).max).astype(np.int16)
+        facts = {
+            "temperature": one.temperature,
+            "model": self._plan.model,
+            "revision": self._revision,
+            "language": self._plan.prompts.language,
+            "seconds": round(len(audio) / spec.sample_rate, 3),
+            "semantic_vocab": spec.semantic_vocab,
+        }
+        semantic = generated.prompt.semantic.astype(np.uint16)
+        return Clip(one.key, one.text, one.voice or one.key, one.seed, spec.sample_rate, audio, semantic, facts)
+
+    def _leave_out(self, one: Order, reason: str) -> None:
+        path = self._folder / _LEFT_OUT.replace("*", str(self._number))
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": one.key, "reason": reason}) + "\n")
+        except OSError as fault:
+            raise write_fault(path, fault) from fault
+
+    def _voice(self, name: str) -> VoicePrompt:
+        if name.endswith(".npz"):
+            return VoicePrompt.load(Path(name), self._engine.spec.prompt)
+        return self._loaded.speakers.load(name)
+
+
+def _revision(model: str) -> str:
+    """Which version of a model it is: the hub's name for it, or a digest of its weights."""
+    if model in PUBLISHED:
+        return PUBLISHED[model].revision
+    return fingerprint(models.resolve_bark(ModelChoice(model=model)))
+
+
+def _keys(folder: Path) -> set[str]:
+    """All clips that have been made or left out, by whichever process."""
+    return {*Shards(folder).keys, *(record["key"] for record in _left_out_records(folder))}
+
+
+def _left_out_records(folder: Path) -> list[dict[str, str]]:
+    """What the files say, each clip once; a line that a kill cut off is passed over."""
+    records: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob(_LEFT_OUT)):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                record = json.loads(line)
+                records[record["key"]] = {"key": record["key"], "reason": record["reason"]}
+            except (ValueError, KeyError, TypeError):
+                continue
+    return list(records.values())
