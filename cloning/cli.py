@@ -101,6 +101,9 @@ def clone(
     converter: Annotated[
         str, typer.Option(callback=_one_of(CONVERTERS), help=f"{' or '.join(CONVERTERS)}, for --method conversion.")
     ] = "world",
+    codebook: Annotated[
+        str | None, typer.Option(help="A codebook's file, for --method codebook. Default: the model's own.")
+    ] = None,
     language: Language = "en",
     model: Model = "bundled",
     hubert: Hubert = None,
@@ -115,7 +118,7 @@ def clone(
     if method == "transcript" and not transcript:
         raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
     with _exit_codes(as_json), _watch() as watch:
-        voicebox = _voicebox(model, hubert, quantizer, device, dtype)
+        voicebox = _voicebox(model, hubert, quantizer, device, dtype, codebook=codebook)
         made = voicebox.clone(reference, language, watch, method=method, transcript=transcript, converter=converter)
         made.prompt.save(output)
     facts = {
@@ -124,7 +127,7 @@ def clone(
         "semantic_tokens": made.prompt.semantic.size,
         "frames": made.prompt.fine.shape[1],
         "model": model,
-        "hubert": voicebox.models.hubert_name if method == "quantizer" else None,
+        "hubert": voicebox.models.hubert_name if method in ("quantizer", "codebook") else None,
         "made_by": made.quantizer,
         "report": dataclasses.asdict(made.report),
     }
@@ -241,13 +244,20 @@ def _prompt_spec(model: str) -> PromptSpec:
 
 
 def _voicebox(
-    model: str, hubert: str | None, quantizer: str | None, device: str, dtype: str, preset: str = "exact"
+    model: str,
+    hubert: str | None,
+    quantizer: str | None,
+    device: str,
+    dtype: str,
+    preset: str = "exact",
+    codebook: str | None = None,
 ) -> "Voicebox":
     from cloning.loaded import LoadedModels  # torch, as above
     from cloning.models import ModelChoice
     from cloning.voicebox import Voicebox
 
-    return Voicebox(LoadedModels(ModelChoice(model, hubert, quantizer, device, dtype, preset=preset)))
+    choice = ModelChoice(model, hubert, quantizer, device, dtype, preset=preset, codebook=codebook)
+    return Voicebox(LoadedModels(choice))
 
 
 def _is_file(voice: str) -> bool:

@@ -14,6 +14,7 @@ from cloning.audio import Recording
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
 from cloning.bark.precision import PRECISIONS
+from cloning.codebook import Codebook, load_codebook
 from cloning.codec import Codec
 from cloning.features import SAMPLE_RATE, HubertFeatures
 from cloning.models import FAST, ModelChoice
@@ -77,6 +78,19 @@ class LoadedModels:
         features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
         tokens: Tokens = quantizer.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
         return tokens, name
+
+    def clustered_tokens(self, clip: Recording) -> tuple[Tokens, str]:
+        """The clip's semantic tokens, int64 (S,), by HuBERT and a codebook, and the name of the codebook's file."""
+        codebook, name = self.codebook
+        features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
+        tokens: Tokens = codebook.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        return tokens, name
+
+    @cached_property
+    def codebook(self) -> tuple[Codebook, str]:
+        """The clusters of features with their semantic tokens, and the name of their file."""
+        path = models.resolve_codebook(self.choice)
+        return load_codebook(path, self.device), path.name
 
     @cached_property
     def speakers(self) -> Speakers:

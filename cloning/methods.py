@@ -66,6 +66,17 @@ def by_quantizer(models: "LoadedModels", subject: Subject, watch: Watch) -> Made
     return Made(_prompt(semantic, _codes(models, subject.clip, watch), models.engine.spec), name)
 
 
+def by_codebook(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Semantic tokens by the clusters that the clip's HuBERT features fall into, frame by frame.
+
+    The lengths are right, but sounds alike share a cluster and a token, so that less is understood.
+    """
+    watch.report(SEMANTIC, 0.0)
+    semantic, name = models.clustered_tokens(subject.clip)
+    watch.report(SEMANTIC, 1.0)
+    return Made(_prompt(semantic, _codes(models, subject.clip, watch), models.engine.spec), name)
+
+
 def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
     """Semantic tokens generated from the clip's words, at most as long as the clip.
 
@@ -94,7 +105,12 @@ def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
     return Made(_prompt(semantic, _codes(models, converted, watch), models.engine.spec), subject.converter)
 
 
-METHODS: dict[str, Method] = {"quantizer": by_quantizer, "transcript": by_transcript, "conversion": by_conversion}
+METHODS: dict[str, Method] = {
+    "quantizer": by_quantizer,
+    "transcript": by_transcript,
+    "codebook": by_codebook,
+    "conversion": by_conversion,
+}
 """Name on the command line -> method."""
 
 

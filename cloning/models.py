@@ -25,7 +25,7 @@ EXACT, FAST = "exact", "fast"
 PRESETS = (EXACT, FAST)
 """How the coarse model is given its context: as the reference does it, or in larger windows (`Recipe.fast`)."""
 
-_BARK, _HUBERT, _QUANTIZER = "bark", "hubert", "quantizer.pth"
+_BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
 
 
@@ -45,6 +45,8 @@ class ModelChoice:
     preset: str = EXACT
     cache: Path = Path(".cache/models")
     offline: bool = False
+    codebook: str | None = None
+    """A file, for the method codebook; None: the model's own."""
 
 
 def resolve_bark(choice: ModelChoice) -> Path:
@@ -103,6 +105,18 @@ def resolve_quantizer(choice: ModelChoice, language: str) -> Path:
     if not path.is_file():
         raise Unavailable(f"There is no quantizer {name}. Give an existing file or one of {', '.join(QUANTIZERS)}.")
     return path
+
+
+def resolve_codebook(choice: ModelChoice) -> Path:
+    """The codebook's file. Raises Unavailable if it is missing, or none was chosen and the model has none."""
+    if choice.codebook is not None:
+        return _existing(Path(choice.codebook).expanduser())
+    family = _family(choice)
+    if family is None or choice.hubert is not None or not (family / _CODEBOOK).is_file():
+        raise Unavailable(
+            "This model has no codebook. Make one with `python -m training codebook`, and name it with --codebook."
+        )
+    return family / _CODEBOOK
 
 
 def pick_device(name: str) -> torch.device:

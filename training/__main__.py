@@ -8,6 +8,7 @@ from errors import BarkeepError
 from training.bundled.build import bundled_command
 from training.bundled.codec_steps import codec_command
 from training.bundled.hubert_training import hubert_command
+from training.codebook import codebook_command
 from training.data import data_command
 from training.evaluate.command import evaluate_command
 from training.evaluate.recordings import recordings_command
@@ -29,6 +30,7 @@ app.command("data")(data_command)
 app.command("import")(import_command)
 app.command("export")(export_command)
 app.command("quantizer")(quantizer_command)
+app.command("codebook")(codebook_command)
 app.command("evaluate")(evaluate_command)
 app.command("recordings")(recordings_command)
 

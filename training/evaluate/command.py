@@ -35,6 +35,7 @@ def evaluate_command(
         ".training/evaluate"
     ),
     quantizer: Annotated[str | None, typer.Option(help="A quantizer's file or published name.")] = None,
+    codebook: Annotated[str | None, typer.Option(help="A codebook's file, for the method codebook.")] = None,
     converter: Annotated[str, typer.Option(help=f"For the method conversion: {', '.join(CONVERTERS)}.")] = "world",
     language: Annotated[str, typer.Option(help="Of the recordings and texts; en, de, ...")] = "en",
     recogniser: Annotated[str, typer.Option(help="A Whisper of faster-whisper's: a name or a directory.")] = "tiny.en",
@@ -52,7 +53,7 @@ def evaluate_command(
     if check_language(language) != "en" and (texts is None or references is None):
         raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
     settings = Settings(
-        ModelChoice(model=model, quantizer=quantizer, device=device),
+        ModelChoice(model=model, quantizer=quantizer, device=device, codebook=codebook),
         _methods(methods),
         tuple(read_texts(texts) if texts else heldout.held_out_sentences()),
         sentences,

@@ -1,0 +1,101 @@
+"""`python -m training codebook`: clusters of HuBERT's features, each with the semantic token it meets most often.
+
+The first of the original's ideas, as AudioLM has it; it is there to be compared with the quantizer, on the same clips.
+Knows nothing of how clips are made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+
+from cloning import models
+from cloning.codebook import Codebook
+from cloning.models import BUNDLED, ModelChoice
+from errors import InvalidInput
+from training.feature_cache import Example
+from training.quantizer import Corpus, Data, Device, Hubert, Model, load_corpus
+from training.quantizer_report import Guesses, write_report
+
+_FRAMES = 200_000
+"""What clusters are looked for in: 600 MB at HuBERT's width."""
+_AT_ONCE = 4096
+_TOP = 5
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A codebook, and the commonest tokens of each cluster, int64 (K, 5), the commonest first."""
+
+    codebook: Codebook
+    commonest: NDArray[np.int64]
+
+
+def codebook_command(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The folder for the codebook and its report.")] = Path(
+        ".training/quantizers/codebook"
+    ),
+    clusters: Annotated[int, typer.Option(min=1, help="How many.")] = 500,
+    model: Model = BUNDLED,
+    hubert: Hubert = None,
+    device: Device = "auto",
+    seed: int = 0,
+) -> None:
+    """Make a codebook, and measure it on clips that were held out."""
+    place = models.pick_device(device)
+    corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies=0)
+    fitted = fit(corpus, clusters, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    fitted.codebook.save(out / "codebook.safetensors")
+    guesses = {name: guess(fitted, examples) for name, examples in corpus.valid.items()}
+    numbers = fitted.codebook.centroids.numel() + len(fitted.codebook.codes)
+    print(write_report(out, "codebook", numbers, guesses, corpus.counts()))
+    print(f"{out}: codebook.safetensors, report.md, report.json, confusion.png")
+
+
+def fit(corpus: Corpus, clusters: int, seed: int) -> Fitted:
+    """Look for clusters in some frames, then count every frame's token. Raises InvalidInput for too few frames."""
+    examples = corpus.train[0]
+    frames = _drawn(examples, np.random.default_rng(seed))
+    if len(frames) < clusters:
+        raise InvalidInput(f"{len(frames)} frames cannot make {clusters} clusters. Ask for fewer, or make more clips.")
+    means = MiniBatchKMeans(clusters, random_state=seed, batch_size=_AT_ONCE, n_init=3).fit(frames)
+    centroids = torch.from_numpy(np.asarray(means.cluster_centers_, np.float32))
+    unnamed = Codebook(centroids, torch.zeros(clusters, dtype=torch.int64))
+    met = np.zeros((clusters, corpus.vocabulary), np.int32)
+    for example in examples:
+        np.add.at(met, (unnamed.clusters(_features(example)).numpy(), example.tokens), 1)
+    met[met.sum(axis=1) == 0] = met.sum(axis=0)  # a cluster that no frame is in has the commonest tokens of all
+    commonest = np.argsort(-met, axis=1, kind="stable")[:, :_TOP].astype(np.int64)
+    return Fitted(Codebook(centroids, torch.from_numpy(commonest[:, 0].copy())), commonest)
+
+
+def guess(fitted: Fitted, examples: Sequence[Example]) -> Guesses:
+    """What the codebook says of clips; the other four of a cluster's commonest tokens count for the top five."""
+    true, guessed, among = [], [], []
+    for example in examples:
+        if len(example.tokens):
+            top = fitted.commonest[fitted.codebook.clusters(_features(example)).numpy()]
+            true.append(example.tokens)
+            guessed.append(top[:, 0])
+            among.append((top == example.tokens[:, None]).any(axis=1))
+    return Guesses(true, guessed, among)
+
+
+def _drawn(examples: Sequence[Example], random: np.random.Generator) -> NDArray[np.float32]:
+    """Frames of all clips alike, (N, D)."""
+    share = min(1.0, _FRAMES / sum(len(example.tokens) for example in examples))
+    return np.concatenate(
+        [example.features[random.random(len(example.tokens)) < share].astype(np.float32) for example in examples]
+    )
+
+
+def _features(example: Example) -> torch.Tensor:
+    return torch.from_numpy(example.features.astype(np.float32))
