@@ -32,7 +32,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> ToneEngine:
     made = ToneEngine()
-    monkeypatch.setattr(cli, "_voicebox", lambda *_: voicebox(made))
+    monkeypatch.setattr(cli, "_voicebox", lambda *_, **__: voicebox(made))
     return made
 
 
@@ -216,7 +216,7 @@ def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]  # it is a group
     shared = {"--model", "--hubert", "--quantizer", "--device", "--dtype", "--json"}
     wanted = {
-        "clone": {"-o", "--method", "--transcript"},
+        "clone": {"-o", "--method", "--transcript", "--codebook"},
         "say": {"--voice", "-o", "--seed", "--temperature", "--save-prompt"},
         "inspect": set(),
     }

@@ -122,6 +122,7 @@ def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
     try:
         yield from sorted(path for path in models.resolve_hubert(choice).iterdir() if path.is_file())
         yield models.resolve_quantizer(choice, language)
+        yield models.resolve_codebook(choice)
     except Unavailable:
         return  # not every method needs them; the one that does will say so
 
