@@ -5,8 +5,11 @@ neither the devices nor an interruption changes the data. Knows nothing of what 
 """
 
 import multiprocessing
+import signal
 import time
+from collections.abc import Sequence
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +17,7 @@ from typing import Annotated
 import typer
 
 from cloning.models import BUNDLED
-from errors import InvalidInput, Unavailable
+from errors import Cancelled, InvalidInput, Unavailable
 from training.prompts import PromptPlan, Prompts, Source
 from training.settings_file import keep_settings
 from training.shards import Shards
@@ -62,7 +65,7 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
     """Fill `folder` with the first so many clips of `plan`, check them, and print how far it is.
 
     Raises InvalidInput for prompts that cannot be made or shards that are damaged, Conflict for a folder with other
-    settings, Unavailable when a process ends early; then what was made stays.
+    settings, Unavailable when a process ends early, Cancelled after Ctrl-C or `kill`; what was made stays.
     """
     if not devices:
         raise InvalidInput("At least one device is needed. Give --devices cpu, for example.")
@@ -74,12 +77,18 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         context.Process(target=speak, args=(plan, clips, folder, device, number, len(devices), done), daemon=True)
         for number, device in enumerate(devices)
     ]
-    for worker in workers:
-        worker.start()
-    started = time.monotonic()
-    while running := [worker.sentinel for worker in workers if worker.is_alive()]:
-        connection.wait(running, _PROGRESS_SECONDS)
-        _report(done.value, clips, time.monotonic() - started)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for worker in workers:
+            worker.start()
+        _follow(workers, done, clips)
+    except KeyboardInterrupt as stop:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+        raise Cancelled("Stopped. What was made stays, and the same command goes on.") from stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if any(worker.exitcode for worker in workers):
         raise Unavailable("Making data stopped before its end; the reason stands above. The same command goes on.")
     shards = Shards(folder)
@@ -87,6 +96,14 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
     print(f"{folder}: {len(shards)} clips, all of them whole")
     for reason, count in left_out(folder).items():
         print(f"left out, {reason}: {count}")
+
+
+def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", clips: int) -> None:
+    """Tell how far they are, until all have ended."""
+    started = time.monotonic()
+    while running := [worker.sentinel for worker in workers if worker.is_alive()]:
+        if not connection.wait(running, _PROGRESS_SECONDS):
+            _report(done.value, clips, time.monotonic() - started)
 
 
 def _report(done: int, total: int, seconds: float) -> None:

@@ -4,6 +4,7 @@ Knows how a clip follows from its number; nothing of the other processes.
 """
 
 import json
+import multiprocessing
 import signal
 import sys
 from collections import Counter
@@ -100,7 +101,8 @@ def speak(
     plan: DataPlan, clips: int, folder: Path, device: str, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
     """Process `number` of so many: its clips, those that are there excepted. Ends with status 1 and a sentence."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is written on the way out
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda *_: sys.exit(1))  # what was made is written on the way out
     try:
         loaded = LoadedModels(ModelChoice(model=plan.model, device=device, dtype=plan.dtype, batch=plan.batch))
         Speaking(plan, loaded, folder, number).go(clips, processes, done)
@@ -131,6 +133,7 @@ class Speaking:
             numbers = (place for place in range(self._number, clips, processes) if f"{place:07d}" not in made)
             while group := list(islice(numbers, _GROUP * self._plan.batch)):
                 for one, generated in self._spoken([order(self._plan, self._prompts, place) for place in group]):
+                    _end_if_alone()
                     reason = self._fault(generated)
                     if reason is None and generated is not None:
                         writer.add(self._clip(one, generated))
@@ -188,6 +191,13 @@ class Speaking:
         if name.endswith(".npz"):
             return VoicePrompt.load(Path(name), self._engine.spec.prompt)
         return self._loaded.speakers.load(name)
+
+
+def _end_if_alone() -> None:
+    """End, and write what was made, when the command that started this process was killed: another may be started."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        sys.exit(1)
 
 
 def _revision(model: str) -> str:
