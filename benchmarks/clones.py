@@ -72,7 +72,7 @@ class TransformersCloner:
         nn.Module.to(self._hubert, self._device)
         bark: Any = load_bark(folder / BARK, torch.float32, self._device)
         self._codec = bark.codec_model
-        self._quantizer = load_quantizer(folder / QUANTIZER, self._device)
+        self._quantizer: Any = load_quantizer(folder / QUANTIZER, self._device)
 
     @torch.inference_mode()
     def features(self, clip: Clip) -> torch.Tensor:
