@@ -14,8 +14,10 @@ async def at_work(house: House) -> tuple[JobRecord, Active]:
     house.executor.hold()
     receipt = await house.say()
     job = await house.reaches(receipt.job.id, JobState.RUNNING)
-    await until(lambda: job.id in house.studio.dispatcher._active, "the job")
-    return job, house.studio.dispatcher._active[job.id]
+    active = house.studio.dispatcher._active
+    # the last that the stand-in says before it holds
+    await until(lambda: job.id in active and active[job.id].stage == "speaking", "the job at work")
+    return job, active[job.id]
 
 
 async def lease(house: House, job: JobRecord) -> object:
