@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.util import await_only
 
 from errors import Unavailable
 from storage.models import GuildRow
@@ -37,6 +39,8 @@ AWAY = (
     "Barkeep's database cannot be used at the moment. Please try again in a few minutes; "
     "if that does not help, tell the person who runs Barkeep."
 )
+
+_SWITCH_SECONDS = 0.02
 
 _log = structlog.get_logger(__name__)
 
@@ -188,7 +192,7 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
         connection.isolation_level = None  # the driver would begin transactions by itself, and too late
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(cursor, time.monotonic() + busy_timeout)
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA secure_delete = ON")  # what a member had deleted is overwritten, not only unlinked
         cursor.close()
@@ -198,6 +202,18 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+def _log_ahead(cursor: Any, deadline: float) -> None:
+    """Switch a new file to write-ahead logging. While somebody else does, SQLite refuses at once and does not wait."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        await_only(asyncio.sleep(_SWITCH_SECONDS))
 
 
 def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
