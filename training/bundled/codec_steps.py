@@ -8,7 +8,7 @@ Knows sizes and folders; what is learned how stands in `teacher` and `codec_trai
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import typer
@@ -96,7 +96,7 @@ class CodecStep(StrEnum):
 def codec_command(
     step: CodecStep,
     work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
-    profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
+    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="How much is done.")] = "cpu",
     device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
 ) -> None:
     """Make one part of the bundled model's codec, go on making it, or measure how it sounds."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -150,7 +150,7 @@ class HubertStep(StrEnum):
 def hubert_command(
     step: HubertStep,
     work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
-    profile: Annotated[str, typer.Option(help="cpu or cuda: how much is done.")] = "cpu",
+    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="How much is done.")] = "cpu",
     device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
 ) -> None:
     """Make the bundled model's feature network, go on making it, export it, or measure how well it hears."""
