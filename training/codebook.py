@@ -51,12 +51,17 @@ def codebook_command(
     """Make a codebook, and measure it on clips that were held out."""
     place = models.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies=0)
+    make_codebook(corpus, out, clusters, seed)
+
+
+def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
+    """Write `codebook.safetensors` and its report into `out`. Raises InvalidInput for too few frames, Unavailable."""
     fitted = fit(corpus, clusters, seed)
     out.mkdir(parents=True, exist_ok=True)
-    fitted.codebook.save(out / "codebook.safetensors")
     guesses = {name: guess(fitted, examples) for name, examples in corpus.valid.items()}
     numbers = fitted.codebook.centroids.numel() + len(fitted.codebook.codes)
     print(write_report(out, "codebook", numbers, guesses, corpus.counts()))
+    fitted.codebook.save(out / "codebook.safetensors")
     print(f"{out}: codebook.safetensors, report.md, report.json, confusion.png")
 
 

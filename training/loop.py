@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from errors import BarkeepError, Cancelled
 from training.curves import Curves
+from training.optimizers import Kind, Optimizers
 from training.states import RunningMean, read_state, write_state, write_weights
 
 TOKENS = "tokens"
@@ -74,6 +75,7 @@ class Schedule:
     weight_decay: float = 0.01
     """On everything with two dimensions or more."""
     betas: tuple[float, float] = (0.9, 0.95)
+    optimizer: Kind = "adamw"
     clip_norm: float = 1.0
     validate_every: int = 500
     save_every: int = 500
@@ -123,7 +125,9 @@ class _Run:
         self._last, self._best = folder / "last.pt", folder / "best.safetensors"
         job.module.to(device)
         torch.manual_seed(schedule.seed)
-        self._optimizer = _optimizer(job.module, schedule)
+        self._optimizers = Optimizers(
+            job.module, schedule.optimizer, weight_decay=schedule.weight_decay, betas=schedule.betas
+        )
         self._mean = None if schedule.ema is None else RunningMean(job.module, schedule.ema)
         self._step = 0
         self._lowest = math.inf
@@ -157,16 +161,13 @@ class _Run:
         return self._step % every == 0 or self._step == self._schedule.steps
 
     def _advance(self) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._schedule.rate(self._step)
         random = np.random.default_rng((self._schedule.seed, self._step))  # a resumed step draws what it would have
         self._job.module.train()
         with self._autocast():
             loss, figures = self._job.loss(random)
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
         nn.utils.clip_grad_norm_(self._job.module.parameters(), self._schedule.clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizers.step(self._schedule.rate(self._step))
         self._step += 1
         if self._mean is not None:
             self._mean.follow(self._job.module, self._step)
@@ -212,7 +213,7 @@ class _Run:
                 "lowest": self._lowest,
                 "waited": self._waited,
                 "module": self._job.module.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
+                "optimizers": self._optimizers.state(),
                 "mean": None if self._mean is None else self._mean.weights,
                 "random": torch.get_rng_state(),
                 "cuda": [torch.cuda.get_rng_state(device) for device in self._cuda],
@@ -224,7 +225,7 @@ class _Run:
         state = read_state(self._last)
         self._step, self._lowest, self._waited = state["step"], state["lowest"], state["waited"]
         self._job.module.load_state_dict(state["module"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizers.load(state["optimizers"])
         if self._mean is not None and state["mean"] is not None:
             self._mean.load(state["mean"])
         torch.set_rng_state(state["random"])
@@ -290,17 +291,6 @@ class _Stop:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-
-
-def _optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW; gains, biases and other vectors are not decayed."""
-    learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": schedule.weight_decay},
-        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas, fused=True)
 
 
 def _written(figures: Mapping[str, float]) -> str:

@@ -4,15 +4,18 @@ Knows options, folders and order; the networks stand in `networks`, how they lea
 in `quantizer_report`.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 
 from cloning import models
 from cloning.bark.config import BarkSpec
@@ -21,6 +24,7 @@ from cloning.features import HubertFeatures
 from cloning.models import BUNDLED, ModelChoice
 from cloning.prompt import BARK
 from cloning.published import BARK as PUBLISHED
+from cloning.quantizer import SEMANTIC_RATE_HZ, FeatureQuantizer
 from errors import InvalidInput, Unavailable
 from training.division import divide
 from training.feature_cache import CLEAN, NOISY, Example, FeatureCache, fingerprint, rooms
@@ -33,6 +37,8 @@ from training.shards import Shards
 
 _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
+_HELD_OUT = 0.1
+"""Where the hours are limited: how much is measured on, as a share of what is learned from."""
 _VALIDATED = 200
 """Clips that are looked at during training; the report looks at all that are held out."""
 
@@ -102,51 +108,95 @@ def quantizer_command(
         precision="bfloat16" if place.type == "cuda" else "float32",
         seed=seed,
     )
-    shown = {name: _some(examples) for name, examples in corpus.valid.items()}
-    job = QuantizerJob(module, corpus.train, shown, batch=batch, smoothing=choice.smoothing, device=place)
-    started = time.monotonic()
     try:
-        best = train(job, schedule, folder, device=place)
+        train_quantizer(choice, module, corpus, folder, schedule, batch=batch, device=place)
     except torch.OutOfMemoryError as fault:
         raise Unavailable(
             f"There is no memory left on {place} for {batch} clips at once. Give a smaller --batch: the command goes "
             "on from its last checkpoint."
         ) from fault
+
+
+def train_quantizer(
+    choice: NetworkChoice,
+    module: FeatureQuantizer,
+    corpus: Corpus,
+    folder: Path,
+    schedule: Schedule,
+    *,
+    batch: int,
+    device: torch.device,
+) -> None:
+    """Train a network of `choice`, or go on training it; then write `quantizer.*` and the report into `folder`.
+
+    Raises Cancelled and Unavailable as `train` does.
+    """
+    shown = {name: _some(examples) for name, examples in corpus.valid.items()}
+    job = QuantizerJob(module, corpus.train, shown, batch=batch, smoothing=choice.smoothing, device=device)
+    started = time.monotonic()
+    best = train(job, schedule, folder, device=device)
     print(f"trained for {time.monotonic() - started:.0f} s", flush=True)
     load_into(module, load_state(best), best)
-    module.to(place).eval()
-    for suffix in dict.fromkeys((choice.suffix, ".safetensors")):
-        module.save(folder / f"quantizer{suffix}")
-    guesses = {name: guess(module, examples, place) for name, examples in corpus.valid.items()}
+    module.to(device).eval()
+    guesses = {name: guess(module, examples, device) for name, examples in corpus.valid.items()}
     weights = sum(parameter.numel() for parameter in module.parameters())
-    print(write_report(folder, network, weights, guesses, corpus.counts()))
+    print(write_report(folder, choice.name, weights, guesses, corpus.counts()))
+    with TemporaryDirectory(dir=folder) as apart:  # whoever finds a file finds all of it
+        for name in dict.fromkeys((f"quantizer{choice.suffix}", "quantizer.safetensors")):
+            module.save(Path(apart, name))
+            Path(apart, name).replace(folder / name)
     print(f"{folder}: quantizer{choice.suffix}, report.md, report.json, confusion.png, log.csv, curves.png")
 
 
 def load_corpus(data: Path, choice: ModelChoice, device: torch.device, copies: int) -> Corpus:
-    """Features and tokens of the clips in `data`; features are made if they are not there yet.
+    """Features and tokens of all clips in `data`, as the models of `choice` have them. Raises as `corpus_of` does."""
+    shards = clips_in(data)
+    return corpus_of(shards, models.resolve_hubert(choice), vocabulary_of(choice), device, copies)
 
-    Raises InvalidInput for clips that cannot be learned from, Unavailable if a model is missing or the disk is full.
-    """
+
+def clips_in(data: Path) -> Shards:
+    """The clips in a folder. Raises InvalidInput if there are none, or they are damaged."""
     shards = Shards(data)
     if not len(shards):
         raise InvalidInput(f"There are no clips in {data}. Make some with `data`, or take them over with `import`.")
+    return shards
+
+
+def corpus_of(
+    shards: Shards, hubert: Path, vocabulary: int, device: torch.device, copies: int, hours: float = math.inf
+) -> Corpus:
+    """Features and tokens of clips; features are made beside the shards if they are not there yet.
+
+    hubert: its directory. vocabulary: how many tokens there are. hours: of sound to learn from at most, a draw from all
+    of it; a tenth as much is held out.
+
+    Raises InvalidInput for clips that cannot be learned from, Unavailable if a model is missing or the disk is full.
+    """
     division = divide(shards.speakers, shards.texts)
     if not division.by_speaker:
         print("Too few speakers to hold any out: only the texts that are measured on are new.", flush=True)
-    directory = models.resolve_hubert(choice)
-    hubert = HubertFeatures(directory, device)
-    cache = FeatureCache(data / "features", shards, fingerprint(directory), hubert)
+    learned = _drawn(division.train, shards.lengths, hours)
+    held_out = _drawn(division.valid, shards.lengths, _HELD_OUT * hours)
+    reader = HubertFeatures(hubert, device)
+    cache = FeatureCache(shards.paths[0].parent / "features", shards, fingerprint(hubert), reader)
     train_copies = [CLEAN, *(rooms(number) for number in range(1, copies + 1))]
     corpus = Corpus(
-        [cache.examples(copy, division.train) for copy in train_copies],
-        {copy: cache.examples(copy, division.valid) for copy in (CLEAN, NOISY)},
-        hubert.size,
-        vocabulary_of(choice),
+        [cache.examples(copy, learned) for copy in train_copies],
+        {copy: cache.examples(copy, held_out) for copy in (CLEAN, NOISY)},
+        reader.size,
+        vocabulary,
     )
     refuse_unfit([*corpus.train[0], *corpus.valid[CLEAN]], corpus.vocabulary)
-    print(f"{len(division.train)} clips to learn from, {len(division.valid)} to measure on", flush=True)
+    print(f"{len(learned)} clips to learn from, {len(held_out)} to measure on", flush=True)
     return corpus
+
+
+def _drawn(places: Sequence[int], lengths: NDArray[np.int64], hours: float) -> list[int]:
+    """As many of the clips at `places` as last `hours`, at least one. lengths: of all clips, in tokens."""
+    order = np.random.default_rng(0).permutation(np.array(places))
+    fitting = np.cumsum(lengths[order]) <= hours * 3600 * SEMANTIC_RATE_HZ
+    chosen: list[int] = np.sort(order[: max(1, int(fitting.sum()))]).tolist()
+    return chosen
 
 
 def vocabulary_of(choice: ModelChoice) -> int:

@@ -1,4 +1,6 @@
-"""The bundled model from nothing: data, codec, coarse, semantic, fine, checkpoint. Each step goes on where it was.
+"""The bundled model from nothing: data, codec, features and tokens, text to speech, one folder with all of it.
+
+Each step goes on where it was.
 
     python -m training bundled [--work DIR] [--profile cpu|cuda] [--device cpu|cuda] [--step NAME]
 
@@ -9,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import torch
@@ -18,18 +21,34 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.precision import PRECISIONS
 from cloning.checkpoints import load_into, load_state
 from cloning.codec import Codec
+from cloning.models import BUNDLED_DIRECTORY
 from cloning.protocol import ANY_SPEAKER
 from cloning.speakers import Speakers
-from training.bundled import corpus
+from training.bundled import corpus, package
 from training.bundled.coarse import CoarseJob
 from training.bundled.codec import DECODER, ENCODER, TEACHER, load_codec
 from training.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
 from training.bundled.export import assemble, prompt_of, write
 from training.bundled.fine import FineJob
 from training.bundled.gpt import new_coarse, new_fine, new_semantic
-from training.bundled.hubert_training import HUBERT, HUBERT_PROFILES, HubertProfile, HubertStep, run_hubert_step
+from training.bundled.hubert_training import (
+    EXPORTED,
+    HUBERT,
+    HUBERT_PROFILES,
+    HubertProfile,
+    HubertStep,
+    run_hubert_step,
+)
 from training.bundled.layout import Size, Sizes
 from training.bundled.pronunciation import held_out, pronounced
+from training.bundled.quantizer_steps import (
+    QUANTIZER_PROFILES,
+    QuantizerProfile,
+    codebook_file,
+    make_small_codebook,
+    make_small_quantizer,
+    quantizer_file,
+)
 from training.bundled.semantic import SemanticJob
 from training.bundled.sentences import Sentences
 from training.bundled.speech import Speech
@@ -40,8 +59,8 @@ from training.shards import Split
 
 WORK = Path(".training/bundled")
 TEXT = "text"
-BARK = "bark"
-"""The exported checkpoint's folder in the working folder."""
+MODEL = "model"
+"""The folder in the working folder with all that is exported."""
 _SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
@@ -62,12 +81,19 @@ class Step(StrEnum):
     DECODER = "decoder"
     ENCODER = "encoder"
     HUBERT = "hubert"
+    QUANTIZER = "quantizer"
+    CODEBOOK = "codebook"
     TEXT = "text"
     COARSE = "coarse"
     SEMANTIC = "semantic"
     FINE = "fine"
     EXPORT = "export"
     MEASURE = "measure"
+    INSTALL = "install"
+
+
+UNASKED = tuple(step for step in Step if step is not Step.INSTALL)
+"""What is done when no step is named. Only who asks for it gets another model in the repository."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,7 @@ class Recipe:
     processes: int
     codec: CodecProfile
     hubert: HubertProfile
+    quantizer: QuantizerProfile
     coarse: Course
     semantic: Course
     fine: Course
@@ -98,10 +125,11 @@ _SIZES = Sizes(
     fine=Size(layers=4, heads=4, width=192),
 )
 _SCHEDULE = Schedule(
-    steps=12_000,
+    steps=8_000,
     warmup=200,
-    learning_rate=1.5e-3,
+    learning_rate=3e-3,
     weight_decay=0.02,
+    optimizer="muon",
     validate_every=500,
     save_every=100,
     precision="bfloat16",
@@ -114,9 +142,10 @@ RECIPES = {
         processes=2,
         codec=CODEC_PROFILES["cpu"],
         hubert=HUBERT_PROFILES["cpu"],
+        quantizer=QUANTIZER_PROFILES["cpu"],
         coarse=Course(_SCHEDULE, batch=16),
-        semantic=Course(_SCHEDULE, batch=32),
-        fine=Course(replace(_SCHEDULE, steps=8_000), batch=16),
+        semantic=Course(replace(_SCHEDULE, steps=6_000), batch=32),
+        fine=Course(replace(_SCHEDULE, steps=5_000), batch=16),
         sizes=_SIZES,
     ),
     Profile.CUDA: Recipe(
@@ -124,6 +153,7 @@ RECIPES = {
         processes=16,
         codec=CODEC_PROFILES["cuda"],
         hubert=HUBERT_PROFILES["cuda"],
+        quantizer=QUANTIZER_PROFILES["cuda"],
         coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
         semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
         fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
@@ -137,13 +167,13 @@ def bundled_command(
     work: Annotated[Path, typer.Option(help="The folder that everything is made in.")] = WORK,
     profile: Annotated[Profile | None, typer.Option(help="How much is done. Default: what the device can do.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    step: Annotated[Step | None, typer.Option(help="Do only this one. Default: all that are not done.")] = None,
+    step: Annotated[Step | None, typer.Option(help="Do only this one. Default: all but install.")] = None,
 ) -> None:
     """Make the bundled model from nothing, or go on making it; stop it whenever you like."""
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     recipe = RECIPES[profile or Profile(torch.device(chosen).type)]
     build = Build(work, recipe, torch.device(chosen))
-    for one in Step if step is None else [step]:
+    for one in UNASKED if step is None else [step]:
         print(f"== {one}", flush=True)
         build.do(one)
 
@@ -160,21 +190,23 @@ class Build:
             Step.TEACHER: (codec.teacher, work / CODEC / TEACHER),
             Step.DECODER: (codec.decoder, work / CODEC / DECODER),
             Step.ENCODER: (codec.encoder, work / CODEC / ENCODER),
-            Step.HUBERT: (recipe.hubert.schedule, work / HUBERT),
             Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
             Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
             Step.FINE: (recipe.fine.schedule, work / Step.FINE),
         }
-        """The steps that train a network, and where."""
+        """The steps that train a network and do nothing else, and where."""
         self._steps: dict[Step, Callable[[], None]] = {
             Step.CORPUS: lambda: self._speak("corpus"),
-            Step.HUBERT: lambda: self._listen(HubertStep.TRAIN),
+            Step.HUBERT: self._make_hubert,
+            Step.QUANTIZER: lambda: make_small_quantizer(work, recipe.quantizer, device),
+            Step.CODEBOOK: lambda: make_small_codebook(work, recipe.quantizer, device),
             Step.TEXT: lambda: self._speak("text"),
             Step.COARSE: self._train_coarse,
             Step.SEMANTIC: self._train_semantic,
             Step.FINE: self._train_fine,
             Step.EXPORT: self._export,
             Step.MEASURE: self._measure,
+            Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
         """All that are not the codec's."""
 
@@ -193,8 +225,13 @@ class Build:
     def _speak(self, kind: corpus.Kind) -> None:
         corpus.make(kind, self._work / kind, self._recipe.plan, processes=self._recipe.processes)
 
-    def _listen(self, step: HubertStep) -> None:
-        run_hubert_step(step, self._work, self._recipe.hubert, self._device)
+    def _make_hubert(self) -> None:
+        hubert = self._recipe.hubert
+        if is_finished(hubert.schedule, self._work / HUBERT):
+            print("done", flush=True)
+        else:
+            run_hubert_step(HubertStep.TRAIN, self._work, hubert, self._device)
+        run_hubert_step(HubertStep.EXPORT, self._work, hubert, self._device)
 
     def _train_coarse(self) -> None:
         recipe = self._recipe
@@ -231,14 +268,21 @@ class Build:
         for step, module in parts.items():
             load_into(module, load_state(work / step / _BEST), work / step / _BEST)
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
-        write(bark, prompt_of(self._speech("train"), BUILT_IN), work / BARK)
-        self._listen(HubertStep.EXPORT)
-        print(f"written to {work / BARK} and {work / HUBERT}", flush=True)
+        with TemporaryDirectory(dir=work) as apart:
+            write(bark, prompt_of(self._speech("train"), BUILT_IN), Path(apart, package.BARK))
+            parts = {
+                package.BARK: Path(apart, package.BARK),
+                package.HUBERT: work / HUBERT / EXPORTED,
+                package.QUANTIZER: quantizer_file(work),
+                package.CODEBOOK: codebook_file(work),
+            }
+            package.gather(parts, work / MODEL)
 
     def _measure(self) -> None:
         """How many phones are wrong; what is heard is the matter of `training evaluate`."""
         cpu = torch.device("cpu")
-        codec, folder = Codec(self._work / BARK, cpu), self._work / BARK
+        folder = self._work / MODEL / package.BARK
+        codec = Codec(folder, cpu)
         engine = BarkEngine.load(folder, precision=PRECISIONS["float32"], device=cpu, decode=codec.decode, batch=1)
         voice = Speakers(folder, engine.spec.prompt).load(ANY_SPEAKER)
         for result in pronounced(engine, held_out(self._work / TEXT, _SENTENCES_MEASURED), voice):

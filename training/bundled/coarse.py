@@ -166,7 +166,7 @@ class CoarseJob:
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
         """(B, frames, books)"""
         ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
-        hidden = self._run(self.module, self.module.input_embeds_layer(ids), causal=True)[:, COARSE_SEMANTIC:]
+        hidden = self._run(self.module, self.module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
         hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
         losses = []
         for book in range(COARSE_BOOKS):

@@ -5,6 +5,7 @@ is trained to name the semantic tokens, frame by frame, through a head that is d
 loads like the published model, and a quantizer reads its features. Knows nothing of training.
 """
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def load_listener(path: Path, device: torch.device) -> Listener:
 
 
 def export(listener: Listener, directory: Path) -> None:
-    """Write HuBERT without the head, in the hub's layout: config.json and model.safetensors."""
-    listener.hubert.save_pretrained(directory)
+    """Write HuBERT without the head, in half precision, in the hub's layout: config.json and model.safetensors."""
+    deepcopy(listener.hubert).half().save_pretrained(directory)
 
 
 def _config() -> transformers.HubertConfig:

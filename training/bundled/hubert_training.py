@@ -122,11 +122,12 @@ class HubertProfile:
 
 
 _SCHEDULE = Schedule(
-    steps=9_000,
+    steps=5_000,
     warmup=200,
     learning_rate=2e-3,
     weight_decay=0.02,
     betas=(0.9, 0.98),
+    optimizer="muon",
     validate_every=250,
     save_every=250,
     precision="bfloat16",

@@ -151,8 +151,8 @@ class SemanticJob:
         text, history, ids = (to_device(part, self._device) for part in (batch.text, batch.history, spoken))
         infer = torch.full((len(ids), 1), SEMANTIC_INFER, device=self._device)
         x = torch.cat([table(text) + table(history), table(torch.cat([infer, ids], dim=1))], dim=1)
-        hidden, looks = self._run.looking(self.module, x, _GUIDED_LAYERS)
-        return functional.linear(hidden[:, TEXT_ROOM:], self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
+        hidden, looks = self._run.looking(self.module, x, _GUIDED_LAYERS, since=TEXT_ROOM)
+        return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
 
     def _astray(self, looks: list[Tensor], batch: Batch) -> Tensor:
         """Nats that it takes the guided heads to look at the word that is being said."""

@@ -57,6 +57,16 @@ def test_both_ways_of_attending_are_one() -> None:
         torch.testing.assert_close(spelled_out, gpt._attend_on_gpu(queries, keys, values, hidden))
 
 
+def test_asking_the_last_positions_only_changes_nothing() -> None:
+    module = loud(gpt.new_coarse(SMALL))
+    x = module.input_embeds_layer(torch.randint(0, COARSE_VOCABULARY, (2, 21)))
+    queries, keys, values = (torch.randn(2, 2, 9, 8) for _ in range(3))
+
+    torch.testing.assert_close(RUN(module, x, causal=True, since=8), RUN(module, x, causal=True)[:, 8:])
+    last = queries[:, :, 4:], keys, values, gpt._after(9, queries.device)
+    torch.testing.assert_close(gpt._attend_on_cpu(*last), gpt._attend_on_gpu(*last))
+
+
 def test_where_a_head_looks_is_what_it_attends_by() -> None:
     module = loud(gpt.new_coarse(SMALL))
     x = module.input_embeds_layer(torch.randint(0, COARSE_VOCABULARY, (2, 11)))

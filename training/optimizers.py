@@ -1,0 +1,56 @@
+"""What moves the weights: AdamW for everything, or Muon for the matrices of a transformer's layers.
+
+Muon (Keller Jordan, 2024) turns each step of a matrix into the nearest orthogonal one, so that directions which are
+seldom needed are learned as fast as common ones. Knows nothing of schedules.
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim import AdamW, Muon, Optimizer
+
+Kind = Literal["adamw", "muon"]
+
+
+class Optimizers:
+    """The optimizers of one module, as one. Gains, biases and other vectors are not decayed.
+
+    kind "muon": Muon has the weights of linear layers that stand in a list of layers; embeddings, heads and vectors
+    stay AdamW's. Its steps are as large as AdamW's usually are, so that both take the same learning rate.
+    """
+
+    def __init__(self, module: nn.Module, kind: Kind, *, weight_decay: float, betas: tuple[float, float]) -> None:
+        learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        turned = [weight for weight in _layer_matrices(module) if weight.requires_grad] if kind == "muon" else []
+        others = [parameter for parameter in learned if not any(parameter is weight for weight in turned)]
+        groups = [
+            {"params": [p for p in others if p.ndim >= 2], "weight_decay": weight_decay},
+            {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        self._all: list[Optimizer] = [AdamW([group for group in groups if group["params"]], betas=betas, fused=True)]
+        if turned:
+            self._all.append(Muon(turned, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+
+    def step(self, learning_rate: float) -> None:
+        """One step along the gradients, which are forgotten then."""
+        for optimizer in self._all:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> list[dict[str, Any]]:
+        """What the next step depends on."""
+        return [optimizer.state_dict() for optimizer in self._all]
+
+    def load(self, state: list[dict[str, Any]]) -> None:
+        """Go on from what `state` gave. Raises ValueError if it is of another module or kind."""
+        for optimizer, part in zip(self._all, state, strict=True):
+            optimizer.load_state_dict(part)
+
+
+def _layer_matrices(module: nn.Module) -> list[torch.Tensor]:
+    lists = [part for part in module.modules() if isinstance(part, nn.ModuleList)]
+    linear = [part for layers in lists for layer in layers for part in layer.modules() if part is not layer]
+    return [part.weight for part in linear if isinstance(part, nn.Linear)]
