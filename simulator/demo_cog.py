@@ -15,7 +15,7 @@ from errors import NotFound
 from simulator.page import show_modal
 from simulator.world import World
 
-SAMPLE = Path(__file__).parent / "media" / "reference.flac"
+SAMPLE = Path(__file__).parent / "media" / "guest.flac"
 """A recording that ships with the repository."""
 CHOICES = 25
 """Discord shows at most so many."""
