@@ -13,17 +13,20 @@ from typer.testing import CliRunner
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.precision import PRECISIONS
+from cloning.codebook import load_codebook
 from cloning.codec import Codec
 from cloning.features import HubertFeatures
+from cloning.models import ModelChoice, resolve_bark, resolve_codebook, resolve_hubert, resolve_quantizer
+from cloning.quantizer import load
 from cloning.watch import Watch
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 from training.__main__ import app
-from training.bundled import coarse, codes, fine, semantic
-from training.bundled.build import RECIPES, TEXT, Build, Course, Profile, Step
+from training.bundled import build, coarse, codes, fine, quantizer_steps, semantic
+from training.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
 from training.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from training.bundled.codec_steps import CODEC, CORPUS, CodecStep
 from training.bundled.hubert import Listener
-from training.bundled.hubert_training import EXPORTED, HUBERT
+from training.bundled.hubert_training import HUBERT
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
 from training.bundled.phones import SEMANTIC_SIZE, spoken
 from training.bundled.pronunciation import held_out
@@ -34,14 +37,21 @@ from training.bundled.voices import BUILT_IN
 from training.curves import read_log
 from training.loop import Schedule
 from training.shards import Clip, ShardWriter, Split, split_of
-from training.states import write_weights
+from training.states import write_state, write_weights
 
 CPU = torch.device("cpu")
 SMALL = Size(layers=4, heads=2, width=16)
 PHONEMES = "həlˈO ðˈɛɹ, jˈu."
 DURATIONS = np.full(len(PHONEMES) + 2, 5)
 COURSE = Course(Schedule(steps=2, warmup=1, learning_rate=1e-3), batch=2)
-RECIPE = replace(RECIPES[Profile.CPU], coarse=COURSE, semantic=COURSE, fine=COURSE, sizes=Sizes(SMALL, SMALL, SMALL))
+RECIPE = replace(
+    RECIPES[Profile.CPU],
+    quantizer=replace(RECIPES[Profile.CPU].quantizer, copies=1, width=8, batch=2, schedule=COURSE.schedule, clusters=3),
+    coarse=COURSE,
+    semantic=COURSE,
+    fine=COURSE,
+    sizes=Sizes(SMALL, SMALL, SMALL),
+)
 TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE)
 
 
@@ -52,9 +62,10 @@ def named(split: Split, patterns: str, count: int) -> list[str]:
 
 
 def fill(work: Path) -> None:
-    """Clips of two splits with drawn codes, and weights of an untrained codec."""
+    """Clips of two splits with drawn codes, and weights of an untrained codec and an untrained HuBERT."""
     random = np.random.default_rng(0)
     tokens = spoken(PHONEMES, DURATIONS).tokens
+    noise = random.integers(-9000, 9000, 320 * len(tokens)).astype(np.int16)
     keys: list[str] = []
     with ShardWriter(work / CORPUS, 100) as shards:
         splits: tuple[Split, ...] = ("train", "valid")
@@ -64,7 +75,7 @@ def fill(work: Path) -> None:
                 for text in named(split, "hello there, {}.", 3):
                     keys.append(f"{speaker} {text}")
                     facts = {"phonemes": PHONEMES, "durations": DURATIONS.tolist()}
-                    shards.add(Clip(keys[-1], text, speaker, 0, 16_000, None, tokens, facts))
+                    shards.add(Clip(keys[-1], text, speaker, 0, 16_000, noise, tokens, facts))
     (work / CODEC).mkdir()
     drawn = [random.integers(0, CODEBOOK_SIZE, (BOOKS, len(tokens))).astype(np.uint16) for _ in keys]
     codes._write(work / CODEC / "codes-00000.npz", keys, drawn)
@@ -76,6 +87,7 @@ def fill(work: Path) -> None:
         write_weights(work / CODEC / name / "best.safetensors", module)
     (work / HUBERT).mkdir()
     write_weights(work / HUBERT / "best.safetensors", Listener())
+    write_state(work / HUBERT / "last.pt", {"step": RECIPE.hubert.schedule.steps, "waited": 0})
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +97,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for job in (coarse, fine, semantic):
             patch.setattr(job, "_VALIDATION_ROWS", 2)
-        for step in (*TRAINED, Step.EXPORT):
+        for step in (Step.HUBERT, Step.QUANTIZER, Step.CODEBOOK, *TRAINED, Step.EXPORT):
             Build(folder, RECIPE, CPU).do(step)
     return folder
 
@@ -97,17 +109,33 @@ def test_every_transformer_is_trained_in_a_folder_of_its_own(work: Path) -> None
 
 
 def test_what_comes_out_speaks(work: Path) -> None:
-    codec = Codec(work / "bark", CPU)
-    engine = BarkEngine.load(work / "bark", precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=1)
+    bark = resolve_bark(ModelChoice(model=str(work / MODEL)))
+    codec = Codec(bark, CPU)
+    engine = BarkEngine.load(bark, precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=1)
     said = engine.generate("Hello.", None, GenerationOptions(max_semantic_tokens=40), Watch(lambda *_: None))
 
     assert said.prompt.fine.shape[0] == BOOKS
     assert len(said.samples) == 320 * said.prompt.fine.shape[1]
 
 
-def test_the_feature_network_is_exported_beside_it(work: Path) -> None:
-    features = HubertFeatures(work / HUBERT / EXPORTED, CPU)
-    assert features(np.zeros(16_000, np.float32)).shape[0] in (49, 50)
+def test_what_clones_is_exported_beside_it(work: Path) -> None:
+    model = ModelChoice(model=str(work / MODEL))
+    features = HubertFeatures(resolve_hubert(model), CPU)(np.zeros(16_000, np.float32))
+
+    for reader in (load(resolve_quantizer(model, "en"), CPU), load_codebook(resolve_codebook(model), CPU)):
+        tokens = reader.tokens(features, 50.0)
+        assert len(tokens) == 49
+        assert int(tokens.max()) < SEMANTIC_SIZE
+
+
+def test_it_is_installed_when_that_is_asked_for(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "BUNDLED_DIRECTORY", tmp_path / "bundled")
+
+    Build(work, RECIPE, CPU).do(Step.INSTALL)
+
+    names = {path.relative_to(work / MODEL) for path in (work / MODEL).rglob("*")}
+    assert {path.relative_to(tmp_path / "bundled") for path in (tmp_path / "bundled").rglob("*")} == names
+    assert Path("SHA256SUMS") in names
 
 
 def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +161,8 @@ def test_what_is_done_is_not_even_loaded_again(work: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Speech, "load", refuse)
     monkeypatch.setattr(Sentences, "load", refuse)
-    for step in TRAINED:
+    monkeypatch.setattr(quantizer_steps, "corpus_of", refuse)
+    for step in (Step.QUANTIZER, Step.CODEBOOK, *TRAINED):
         Build(work, RECIPE, CPU).do(step)
 
 
@@ -142,9 +171,11 @@ def test_a_step_without_what_it_builds_on_says_so(tmp_path: Path) -> None:
         Build(tmp_path, RECIPE, CPU).do(Step.SEMANTIC)
     with pytest.raises(InvalidInput, match="make the corpus"):
         Build(tmp_path, RECIPE, CPU).do(Step.COARSE)
+    with pytest.raises(Unavailable, match="do the step export first"):
+        Build(tmp_path, RECIPE, CPU).do(Step.INSTALL)
 
 
-def test_the_command_does_all_steps_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_does_all_steps_but_install_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[tuple[Path, Step]] = []
     monkeypatch.setattr(Build, "do", lambda self, step: done.append((self._work, step)))
 
@@ -152,10 +183,11 @@ def test_the_command_does_all_steps_in_their_order(tmp_path: Path, monkeypatch: 
     one = CliRunner().invoke(app, ["bundled", "--work", str(tmp_path), "--profile", "cuda", "--step", "fine"])
 
     assert every.exit_code == one.exit_code == 0
-    assert done == [(tmp_path, step) for step in (*Step, Step.FINE)]
+    assert done == [(tmp_path, step) for step in (*list(Step)[:-1], Step.FINE)]
+    assert list(Step)[-1] is Step.INSTALL
     assert "== coarse" in every.stdout
 
 
-def test_codec_steps_have_the_same_names() -> None:
-    for step in set(Step) - {Step.CORPUS, Step.TEXT, Step.EXPORT, Step.MEASURE, Step.HUBERT, *TRAINED}:
-        assert CodecStep(step)
+def test_codec_steps_have_the_same_names(work: Path) -> None:
+    own = Build(work, RECIPE, CPU)._steps
+    assert [CodecStep(step) for step in Step if step not in own] == list(CodecStep)[:-1]

@@ -71,7 +71,7 @@ def test_cloning_loads_what_was_exported(listener: Listener, exported: Path) -> 
 
     with torch.inference_mode():
         expected = listener.hubert(torch.from_numpy(samples)[None]).last_hidden_state[0]
-    torch.testing.assert_close(features(samples), expected)
+    torch.testing.assert_close(features(samples), expected, rtol=0.02, atol=0.02)  # half precision is kept
     assert features.size == expected.shape[1] == 160
     assert len(features(np.zeros(31 * 16_000, np.float32))) == 31 * 50 - 1
 
