@@ -49,7 +49,7 @@ _TEACHER = Schedule(
     steps=3_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
 )
 _SEANET = Schedule(
-    steps=15_000,
+    steps=7_000,
     warmup=200,
     learning_rate=1e-3,
     weight_decay=0.0,
@@ -69,7 +69,7 @@ CODEC_PROFILES = {
         decoder_batch=8,
         decoder=_SEANET,
         encoder_batch=8,
-        encoder=replace(_SEANET, steps=8_000),
+        encoder=replace(_SEANET, steps=3_000),
     ),
     "cuda": CodecProfile(
         hours=60.0,

@@ -122,7 +122,7 @@ class HubertProfile:
 
 
 _SCHEDULE = Schedule(
-    steps=5_000,
+    steps=3_000,
     warmup=200,
     learning_rate=2e-3,
     weight_decay=0.02,
