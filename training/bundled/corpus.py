@@ -52,7 +52,7 @@ PLANS = {
     "cpu": Plan(speakers=1500, clips_per_speaker=11, built_in_clips=2000, texts=49_099),
     "cuda": Plan(speakers=5500, clips_per_speaker=12, built_in_clips=2500, texts=85_000),
 }
-"""15 and 60 hours of speakers, 2 hours of the built-in voice, 38 and 65 hours of text."""
+"""15 and 60 hours of speakers, 2 hours of the built-in voice, 42 and 73 hours of text."""
 
 
 @dataclass(frozen=True)
