@@ -47,7 +47,7 @@ lock: .venv/.development
 
 # The stand-in model in models/bundled, from its seed.
 bundled: setup
-	$(BIN)/python -m training.random_model
+	$(BIN)/python -m tests.stand_in.random_model
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

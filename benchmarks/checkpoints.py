@@ -25,9 +25,10 @@ GENERATION = {
 }
 """The published values are the defaults of those who read it."""
 
-TOKENIZER = Path("models/bundled/bark")
-"""Whose tokenizer the checkpoints have. Its first word is one token."""
 WORD = "a"
+"""All that is said, again and again."""
+PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", WORD)
+"""What the checkpoints' tokenizer knows."""
 
 BARK, HUBERT, QUANTIZER = "bark", "hubert", "quantizer.pth"
 """What the parts of a written checkpoint are called, as `cloning.models` finds a model with all that belongs to it."""
@@ -46,11 +47,17 @@ def written(shape: str, directory: Path) -> Path:
 
 def _write(shape: str, folder: Path) -> None:
     random_bark(shape).save_pretrained(folder / BARK)
-    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(TOKENIZER / name, folder / BARK / name)
+    _write_tokenizer(folder / BARK)
     hubert = random_hubert(shape)
     hubert.save_pretrained(folder / HUBERT)
     Quantizer(quantizer_info(shape)).save(folder / QUANTIZER)
+
+
+def _write_tokenizer(folder: Path) -> None:
+    """In BERT's format, as the published checkpoints have it."""
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("\n".join(PIECES) + "\n", encoding="utf-8")
+    transformers.BertTokenizer(vocab=str(vocabulary), do_lower_case=False).save_pretrained(folder)
 
 
 def random_bark(shape: str, seed: int = 0) -> Any:

@@ -9,10 +9,19 @@ import pytest
 import structlog
 
 from settings import Settings
+from tests.stand_in.once import made_once
 
 # A busy machine is no fault of the code: no test is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def stand_in(request: pytest.FixtureRequest) -> Path:
+    """The directory of a model that makes noise quickly, laid out like models/bundled: what MODEL may name."""
+    cache = request.config.cache
+    assert cache is not None
+    return made_once(cache.mkdir("stand-in"))
 
 
 @pytest.fixture

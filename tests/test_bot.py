@@ -15,7 +15,6 @@ from discord.http import HTTPClient
 
 import bot
 from checkup import Exit
-from cloning.models import BUNDLED_DIRECTORY
 from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings
@@ -216,9 +215,9 @@ def test_check_of_a_model_that_is_not_there_yet(
 
 
 def test_check_of_a_directory_whose_hubert_is_not_there_yet(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stand_in: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MODEL", str(BUNDLED_DIRECTORY / "bark"))
+    monkeypatch.setenv("MODEL", str(stand_in / "bark"))
     assert bot.main(["--check"]) == Exit.FINE
     assert "the first start fetches the rest" in capsys.readouterr().out
 

@@ -185,24 +185,24 @@ def test_faults_have_exit_codes(
     assert err
 
 
-def test_inspect_shows_what_is_there(voice: Path) -> None:
-    code, out, _ = run("inspect", voice, "--json")
+def test_inspect_shows_what_is_there(voice: Path, stand_in: Path) -> None:
+    code, out, _ = run("inspect", voice, "--model", stand_in, "--json")
     assert code == 0
     facts = json.loads(out)
     assert facts["semantic"] == {"shape": [100], "seconds": 2.0, "lowest": 0, "highest": 99}
     assert facts["fine"]["shape"] == [8, 150]
     assert facts["coarse_matches_fine"] is True
-    code, out, _ = run("inspect", voice)
+    code, out, _ = run("inspect", voice, "--model", stand_in)
     assert code == 0
     assert "(8, 150)" in out
     assert "coarse == fine[:2]: yes" in out
 
 
-def test_inspect_says_why_a_voice_is_invalid(tmp_path: Path) -> None:
+def test_inspect_says_why_a_voice_is_invalid(stand_in: Path, tmp_path: Path) -> None:
     path = tmp_path / "bad.npz"
     VoicePrompt(np.arange(100), np.zeros((2, 90), np.int64), np.zeros((8, 90), np.int64)).save(path)
-    for arguments in (("inspect", path), ("inspect", path, "--model", "suno/bark")):
-        code, _, err = run(*arguments)
+    for model in (stand_in, "suno/bark"):
+        code, _, err = run("inspect", path, "--model", model)
         assert code == 3
         assert "0.9 frames for each semantic token" in err
 
@@ -227,19 +227,20 @@ def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
     assert "130 interrupted" in run("--help")[1]
 
 
-def test_from_a_recording_to_speech(one_thread: None, tmp_path: Path) -> None:
+def test_from_a_recording_to_speech(one_thread: None, stand_in: Path, tmp_path: Path) -> None:
+    chosen = ("--model", stand_in, "--device", "cpu")
     voice, output, saved = tmp_path / "v.npz", tmp_path / "out.ogg", tmp_path / "said.npz"
-    code, out, _ = run("clone", REFERENCE, "-o", voice, "--json", "--device", "cpu")
+    code, out, _ = run("clone", REFERENCE, "-o", voice, "--json", *chosen)
     assert code == 0
     facts = json.loads(out)
     assert facts["made_by"] == "quantizer.pth"
     assert facts["report"]["verdict"]
     assert VoicePrompt.load(voice).semantic.size == facts["semantic_tokens"]
-    assert run("inspect", voice)[0] == 0
-    arguments = ("say", "Hi.", "--voice", voice, "--seed", 2, "--temperature", 0, "--device", "cpu")
+    assert run("inspect", voice, *chosen)[0] == 0
+    arguments = ("say", "Hi.", "--voice", voice, "--seed", 2, "--temperature", 0, *chosen)
     assert run(*arguments, "-o", output, "--save-prompt", saved)[0] == 0
     assert audio.decode(output).seconds > 0.1
     assert VoicePrompt.load(saved, SPEC.prompt).coarse_matches_fine
-    code, _, err = run("say", "Hi.", "--voice", "v2/nobody", "-o", output)
+    code, _, err = run("say", "Hi.", "--voice", "v2/nobody", "-o", output, *chosen)
     assert code == 3
     assert "v2/en_speaker_0" in err

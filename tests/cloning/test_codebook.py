@@ -76,9 +76,10 @@ def test_a_codebook_is_a_file_or_the_models_own(tmp_path: Path) -> None:
         resolve_codebook(ModelChoice(model=str(tmp_path), hubert="facebook/hubert-base-ls960"))
 
 
-def test_the_method_takes_the_clip_and_its_clusters(tmp_path: Path) -> None:
+def test_the_method_takes_the_clip_and_its_clusters(stand_in: Path, tmp_path: Path) -> None:
     Codebook(torch.randn(5, 48), torch.tensor([3, 30, 300, 3000, 9999])).save(tmp_path / "c.safetensors")
-    models = LoadedModels(ModelChoice(device="cpu", codebook=str(tmp_path / "c.safetensors")))
+    codebook = str(tmp_path / "c.safetensors")
+    models = LoadedModels(ModelChoice(model=str(stand_in), device="cpu", codebook=codebook))
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
 
     made = METHODS["codebook"](models, Subject(clip, "en"), Watch())

@@ -22,7 +22,7 @@ from cloning.conversion import (
 from cloning.coqui import CoquiConverter
 from cloning.world import Analysis, Floats, analyse, pitch
 from errors import InvalidInput, Unavailable
-from training.synthetic_voice import synthetic_voice
+from tests.stand_in.synthetic_voice import synthetic_voice
 
 RATE = 16_000
 

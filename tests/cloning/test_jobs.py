@@ -1,4 +1,4 @@
-"""Jobs against an engine of tones, and a real worker process with the bundled model under its supervisor."""
+"""Jobs against an engine of tones, and a real worker process with the stand-in under its supervisor."""
 
 import asyncio
 import os
@@ -41,8 +41,14 @@ TWO = "Here is the first sentence of two. And this is the other one of them."
 LONG = "Here is the first sentence of three. Here is one that follows it closely. And this is the last of them all."
 
 
-def run(request: SpeakRequest, engine: ToneEngine | None = None, parts: list[PartSpoken] | None = None) -> Spoken:
-    event = jobs.run(voicebox(engine or ToneEngine()), request, Watch(), ([] if parts is None else parts).append)
+def run(
+    request: SpeakRequest,
+    engine: ToneEngine | None = None,
+    parts: list[PartSpoken] | None = None,
+    model: Path | None = None,
+) -> Spoken:
+    box = voicebox(engine or ToneEngine(), model)
+    event = jobs.run(box, request, Watch(), ([] if parts is None else parts).append)
     assert isinstance(event, Spoken)
     return event
 
@@ -95,13 +101,13 @@ def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_voice_that_is_gone_or_unknown_or_of_other_models(tmp_path: Path) -> None:
+def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         run(SpeakRequest("j", TEXT, tmp_path, prompt=tmp_path / "gone.npz"))
     with pytest.raises(NotFound):
         run(SpeakRequest("j", TEXT, tmp_path, clip=tmp_path / "gone.flac"))
     with pytest.raises(NotFound, match="nobody"):
-        run(SpeakRequest("j", TEXT, tmp_path, speaker="nobody"))
+        run(SpeakRequest("j", TEXT, tmp_path, speaker="nobody"), model=stand_in)
     other = tmp_path / "other.npz"
     VoicePrompt(np.arange(100), np.zeros((2, 100), np.int64), np.zeros((8, 100), np.int64)).save(other)
     with pytest.raises(InvalidInput, match="other models"):
@@ -155,8 +161,8 @@ async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) ->
             return
 
 
-async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, model="bundled", device="cpu")
+async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
     executor = SubprocessExecutor(choice_command(settings), job_timeout=100)
     folders = {name: tmp_path / name for name in ("clone", "said", "again", "parts")}
     for folder in folders.values():
@@ -165,7 +171,8 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
         await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
         cloned = await last_event(executor)
         assert isinstance(cloned, Cloned)
-        assert (cloned.model, cloned.hubert, cloned.quantizer) == ("bundled", "bundled/hubert", "quantizer.pth")
+        assert (cloned.model, cloned.hubert) == (str(stand_in), f"{stand_in}/hubert")
+        assert cloned.quantizer == "quantizer.pth"
         ready = executor.health().ready
         assert ready is not None
         assert (ready.sample_rate, ready.device) == (24_000, "cpu")
@@ -187,7 +194,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
         await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
         spoken = await last_event(executor)
         assert isinstance(spoken, Spoken)
-        assert (spoken.refreshed_model, spoken.refreshed_quantizer) == ("bundled", "quantizer.pth")
+        assert (spoken.refreshed_model, spoken.refreshed_quantizer) == (str(stand_in), "quantizer.pth")
         anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
@@ -207,8 +214,8 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(tmp_path: Path) -
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_eight_at_once_end_together_and_sound_as_one_by_one(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, model="bundled", device="cpu")
+async def test_eight_at_once_end_together_and_sound_as_one_by_one(stand_in: Path, tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
     executor = SubprocessExecutor(choice_command(settings), job_timeout=100, capacity=settings.batch)
 
     def request(name: str, seed: int) -> SpeakRequest:

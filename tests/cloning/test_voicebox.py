@@ -1,4 +1,4 @@
-"""The way from text to speech with an engine of tones, and both ways with the bundled model."""
+"""The way from text to speech with an engine of tones, and both ways with the stand-in."""
 
 import dataclasses
 import sys
@@ -22,8 +22,8 @@ from cloning.saying import SayOptions
 from cloning.voicebox import Part, Speech, Voicebox
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput, Unavailable
-from tests.cloning.tones import SPEC, ToneCodec, ToneEngine, a_voice, voicebox
-from training.synthetic_voice import synthetic_voice
+from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from tests.stand_in.synthetic_voice import synthetic_voice
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
 LONG = "This is the first sentence of the story. Here is a second one that goes on a little, and then it ends!"
@@ -159,9 +159,7 @@ def test_of_several_takes_the_one_of_the_right_length_is_kept() -> None:
             return super().generate(said, history, dataclasses.replace(options, max_semantic_tokens=None), watch)
 
     def made(takes: int, seed: int) -> Speech:
-        box = voicebox(Rambling())
-        box.models.codec = ToneCodec()  # type: ignore[assignment]  # what say uses of it
-        return box.say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
+        return voicebox(Rambling()).say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
 
     best, rambling = made(4, 1), made(1, 1)
     assert best.seconds < rambling.seconds / 2
@@ -203,17 +201,17 @@ def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundled() -> Iterator[Voicebox]:
+def noise(stand_in: Path) -> Iterator[Voicebox]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    yield Voicebox(LoadedModels(ModelChoice(model=str(stand_in), device="cpu")))
     torch.set_num_threads(threads)
 
 
-def test_the_bundled_model_clones_and_speaks(bundled: Voicebox) -> None:
+def test_a_model_clones_and_speaks(noise: Voicebox) -> None:
     seen: list[str] = []
-    clone = bundled.clone(REFERENCE, "en", Watch(lambda stage, _: seen.append(stage)))
-    clone.prompt.validate(bundled.models.engine.spec.prompt)
+    clone = noise.clone(REFERENCE, "en", Watch(lambda stage, _: seen.append(stage)))
+    clone.prompt.validate(noise.models.engine.spec.prompt)
     assert clone.prompt.seconds() == pytest.approx(clone.clip.seconds, abs=0.05)
     assert clone.quantizer == "quantizer.pth"
     assert clone.report.verdict
@@ -223,40 +221,40 @@ def test_the_bundled_model_clones_and_speaks(bundled: Voicebox) -> None:
         "semantic tokens",
         "codec tokens",
     ]
-    assert bundled.reclone(clone.clip, "en", Watch()) == clone.prompt
-    speech = bundled.say("Hi.", clone.prompt, SayOptions(seed=1), Watch())
+    assert noise.reclone(clone.clip, "en", Watch()) == clone.prompt
+    speech = noise.say("Hi.", clone.prompt, SayOptions(seed=1), Watch())
     assert np.isfinite(speech.samples).all()
     assert 0.1 < speech.seconds < 4
     assert 0.01 < np.abs(speech.samples).max() <= 1
 
 
-def test_the_transcript_method_takes_the_clip_and_its_words(bundled: Voicebox) -> None:
+def test_the_transcript_method_takes_the_clip_and_its_words(noise: Voicebox) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
-    made = methods.by_transcript(bundled.models, Subject(clip, "en", "hello"), Watch())
-    made.prompt.validate(bundled.models.engine.spec.prompt)
+    made = methods.by_transcript(noise.models, Subject(clip, "en", "hello"), Watch())
+    made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "transcript"
     assert made.prompt.seconds() <= 1.0
-    codes = bundled.models.codec.encode(clip.samples)
+    codes = noise.models.codec.encode(clip.samples)
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
-        methods.by_transcript(bundled.models, Subject(clip, "en"), Watch())
+        methods.by_transcript(noise.models, Subject(clip, "en"), Watch())
 
 
-def test_the_conversion_method_speaks_and_converts(bundled: Voicebox) -> None:
+def test_the_conversion_method_speaks_and_converts(noise: Voicebox) -> None:
     clip = Recording(synthetic_voice(3, 3.0, 110.0, 24_000), 24_000)
     subject = Subject(clip, "en", "Hello there.")
-    made = methods.by_conversion(bundled.models, subject, Watch())
-    made.prompt.validate(bundled.models.engine.spec.prompt)
+    made = methods.by_conversion(noise.models, subject, Watch())
+    made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "world"
-    assert methods.by_conversion(bundled.models, subject, Watch()).prompt == made.prompt
-    other = methods.by_conversion(bundled.models, dataclasses.replace(subject, seed=1), Watch())
+    assert methods.by_conversion(noise.models, subject, Watch()).prompt == made.prompt
+    other = methods.by_conversion(noise.models, dataclasses.replace(subject, seed=1), Watch())
     assert other.prompt != made.prompt
 
 
-def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice() -> None:
+def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice(stand_in: Path) -> None:
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
-    made = methods.by_conversion(voicebox(engine).models, Subject(clip, "fr"), Watch())
+    made = methods.by_conversion(voicebox(engine, stand_in).models, Subject(clip, "fr"), Watch())
     assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
     assert [history is None for _, history, _ in engine.asked] == [True, False]
     made.prompt.validate(SPEC.prompt)

@@ -5,7 +5,7 @@ import pytest
 
 from cloning.audio import Recording
 from cloning.world import FRAME_SECONDS, analyse, pitch, synthesise
-from training.synthetic_voice import synthetic_voice
+from tests.stand_in.synthetic_voice import synthetic_voice
 
 RATE = 16_000
 

@@ -1,6 +1,7 @@
 """A stand-in for Bark that hums, for the tests of everything above the engine."""
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -59,9 +60,12 @@ class ToneCodec:
         return np.asarray(0.3 * np.sin(2 * np.pi * 150 * time), np.float32)
 
 
-def voicebox(engine: ToneEngine) -> Voicebox:
-    models = LoadedModels(ModelChoice(device="cpu"))
+def voicebox(engine: ToneEngine, model: Path | None = None) -> Voicebox:
+    """Speaks with `engine`. model: where all else comes from; without it there is only a codec, and that hums too."""
+    models = LoadedModels(ModelChoice(model=str(model or "tones"), device="cpu"))
     models.engine = engine
+    if model is None:
+        models.codec = ToneCodec()  # type: ignore[assignment]  # what speaking uses of it
     return Voicebox(models)
 
 

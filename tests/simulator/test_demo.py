@@ -1,4 +1,4 @@
-"""The demo, with the real worker and the bundled model; and what it does not accept as speech."""
+"""The demo, with the real worker and the stand-in; and what it does not accept as speech."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 
 from cloning import audio
 from errors import Unavailable
+from settings import Settings
 from simulator import demo
 from simulator.demo_cog import SAMPLE
 from simulator.notice import NOTICE
@@ -15,19 +16,33 @@ RATE = 24_000
 SPOKEN = "Some words that were said."
 
 
-pytestmark = pytest.mark.usefixtures("own_process")
+@pytest.fixture(autouse=True)
+def noise(own_process: None, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model of the settings."""
+    monkeypatch.setenv("MODEL", str(stand_in))
 
 
 @pytest.mark.timeout(400)
 def test_the_demo_plays_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main() == 0
-    notice, *steps, verdict = capsys.readouterr().out.splitlines()
-    assert notice == NOTICE
+    *steps, verdict = capsys.readouterr().out.splitlines()
     assert len(steps) == 6
     assert all(" s  " in step and "failed" not in step for step in steps)
     assert verdict.startswith("demo/ada.ogg: ")
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {"ada.ogg", "ada-clip.flac", "waveform.png"}
     assert 1.0 < audio.decode(tmp_path / "demo" / "ada-clip.flac").seconds < audio.decode(SAMPLE).seconds
+
+
+def test_noise_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def play(settings: Settings, folder: Path) -> Path:
+        raise Unavailable("Nobody is there.")
+
+    monkeypatch.setattr(demo, "noise_notice", lambda model: NOTICE if model == "bundled" else None)
+    monkeypatch.setattr(demo, "play", play)
+    assert demo.main() == 1
+    monkeypatch.setenv("MODEL", "bundled")
+    assert demo.main() == 1
+    assert capsys.readouterr().out.splitlines() == ["Nobody is there.", NOTICE, "Nobody is there."]
 
 
 def recorded(path: Path, samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Path:

@@ -1,4 +1,4 @@
-"""The commands, from clips to files that cloning reads, with the small model of the repository."""
+"""The commands, from clips to files that cloning reads, with the stand-in."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(clips: Path, out: Path, network: str, steps: int = 2, **changed: object) -> None:
+def train(clips: Path, out: Path, model: Path, network: str, steps: int = 2, **changed: object) -> None:
     quantizer_command(
         clips,
         network,
@@ -40,16 +40,17 @@ def train(clips: Path, out: Path, network: str, steps: int = 2, **changed: objec
         steps=steps,
         batch=2,
         copies=1,
+        model=str(model),
         device="cpu",
         **changed,  # type: ignore[arg-type]  # the command's own options
     )
 
 
-def test_a_published_network_is_trained_further_from_its_own_file(clips: Path, tmp_path: Path) -> None:
-    train(clips, tmp_path / "first", "v0")
+def test_a_published_network_is_trained_further_from_its_own_file(clips: Path, stand_in: Path, tmp_path: Path) -> None:
+    train(clips, tmp_path / "first", stand_in, "v0")
     file = tmp_path / "first" / "quantizer.pth"
 
-    train(clips, tmp_path / "second", "v0", start=file)
+    train(clips, tmp_path / "second", stand_in, "v0", start=file)
 
     assert read_info(file) == QuantizerInfo(48, 4, 10_000, 0)
     assert load(tmp_path / "second" / "quantizer.pth", CPU).tokens(torch.randn(20, 48)).shape == (20,)
@@ -58,21 +59,21 @@ def test_a_published_network_is_trained_further_from_its_own_file(clips: Path, t
 
 
 def test_ours_goes_on_where_it_was_and_refuses_other_settings(
-    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clips: Path, stand_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(clips, tmp_path / "run", "ours")
-    train(clips, tmp_path / "run", "ours", steps=4)
+    train(clips, tmp_path / "run", stand_in, "ours")
+    train(clips, tmp_path / "run", stand_in, "ours", steps=4)
 
     assert "continuing from step 2" in capsys.readouterr().out
     assert load(tmp_path / "run" / "quantizer.safetensors", CPU).tokens(torch.randn(20, 48)).shape == (20,)
     with pytest.raises(Conflict, match="network was ours, now v0"):
-        train(clips, tmp_path / "run", "v0")
+        train(clips, tmp_path / "run", stand_in, "v0")
     with pytest.raises(InvalidInput, match="holds our recurrent network"):
-        train(clips, tmp_path / "other", "v1", start=tmp_path / "run" / "quantizer.safetensors")
+        train(clips, tmp_path / "other", stand_in, "v1", start=tmp_path / "run" / "quantizer.safetensors")
 
 
-def test_a_codebook_is_made_and_measured(clips: Path, tmp_path: Path) -> None:
-    codebook_command(clips, tmp_path, clusters=3, device="cpu")
+def test_a_codebook_is_made_and_measured(clips: Path, stand_in: Path, tmp_path: Path) -> None:
+    codebook_command(clips, tmp_path, clusters=3, model=str(stand_in), device="cpu")
 
     assert load_codebook(tmp_path / "codebook.safetensors", CPU).centroids.shape == (3, 48)
     assert "codebook" in (tmp_path / "report.md").read_text()
@@ -80,16 +81,16 @@ def test_a_codebook_is_made_and_measured(clips: Path, tmp_path: Path) -> None:
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no clips"):
-        train(tmp_path, tmp_path / "run", "v0")
+        train(tmp_path, tmp_path / "run", tmp_path / "no model is needed", "v0")
 
 
-def test_a_damaged_shard_is_named(clips: Path, tmp_path: Path) -> None:
+def test_a_damaged_shard_is_named(clips: Path, stand_in: Path, tmp_path: Path) -> None:
     for path in clips.glob("*.npz"):
         (tmp_path / path.name).write_bytes(path.read_bytes()[:100])
         (tmp_path / f"{path.stem}.jsonl").write_text(path.with_suffix(".jsonl").read_text())
 
     with pytest.raises(InvalidInput, match="damaged"):
-        train(tmp_path, tmp_path / "run", "v0")
+        train(tmp_path, tmp_path / "run", stand_in, "v0")
 
 
 def test_the_networks_to_choose_from() -> None:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from tests.stand_in.synthetic_voice import synthetic_voice
 from training.evaluate.pitch import correlation, log_f0
-from training.synthetic_voice import synthetic_voice
 
 
 @pytest.mark.parametrize("hertz", [100.0, 210.0])

@@ -9,10 +9,10 @@ from av.audio.stream import AudioStream
 
 from cloning.audio import Recording, read_clip, write
 from errors import InvalidInput
+from tests.stand_in.synthetic_voice import synthetic_voice
 from training.evaluate.recordings import make_references, read_prompt
 from training.evaluate.references import read_references
 from training.evaluate.speakers import embed, similarity
-from training.synthetic_voice import synthetic_voice
 
 RATE = 16_000
 

@@ -5,8 +5,8 @@ import pytest
 
 from cloning.audio import Recording, resample
 from errors import InvalidInput
+from tests.stand_in.synthetic_voice import synthetic_voice
 from training.evaluate.speakers import embed, picked, similarity
-from training.synthetic_voice import synthetic_voice
 
 LOW, HIGH = 100.0, 220.0
 

@@ -1,4 +1,4 @@
-"""The bundled vocabulary is a true WordPiece vocabulary for what people type."""
+"""The stand-in's vocabulary is a true WordPiece vocabulary for what people type."""
 
 from pathlib import Path
 from typing import Any
@@ -8,24 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning import libraries
-from cloning.models import BUNDLED_DIRECTORY
-from training import wordpieces
-from training.random_model import TEXT_OFFSET, TEXT_PAD
+from tests.stand_in import wordpieces
+from tests.stand_in.random_model import TEXT_OFFSET, TEXT_PAD
 
 transformers: Any = libraries.transformers
-tokenizer = transformers.AutoTokenizer.from_pretrained(BUNDLED_DIRECTORY / "bark")
 
 
-def test_the_vocabulary_fits_and_has_no_doubles() -> None:
+@pytest.fixture(scope="module")
+def tokenizer(stand_in: Path) -> Any:
+    return transformers.AutoTokenizer.from_pretrained(stand_in / "bark")
+
+
+def test_the_vocabulary_fits_and_has_no_doubles(tokenizer: Any) -> None:
     pieces = wordpieces.vocabulary()
 
     assert len(pieces) == len(set(pieces))
     assert TEXT_OFFSET + len(pieces) <= TEXT_PAD
-    assert pieces == (BUNDLED_DIRECTORY / "bark" / "vocab.txt").read_text(encoding="utf-8").splitlines()
     assert [tokenizer.convert_tokens_to_ids(piece) for piece in pieces] == list(range(len(pieces)))
 
 
-def test_the_files_are_read_from_any_directory(tmp_path: Path) -> None:
+def test_the_files_are_read_from_any_directory(tokenizer: Any, tmp_path: Path) -> None:
     wordpieces.write(tmp_path)
 
     text = "Hello, this is Ünal's voice [laughs] ♪"
@@ -36,16 +38,16 @@ def test_the_files_are_read_from_any_directory(tmp_path: Path) -> None:
     "text",
     ["Grüße aus Köln!", "Żółw i jeż", "Çok güzel şey", "Привет, мир", "नमस्ते", "こんにちは", "¿Qué tal?", "Où ça?"],
 )
-def test_letters_of_barks_languages_are_known(text: str) -> None:
+def test_letters_of_barks_languages_are_known(tokenizer: Any, text: str) -> None:
     assert "[UNK]" not in tokenizer.tokenize(text)
 
 
-def test_case_is_kept() -> None:
+def test_case_is_kept(tokenizer: Any) -> None:
     assert tokenizer.tokenize("Hello") != tokenizer.tokenize("hello")
 
 
 @given(st.text(max_size=80))
-def test_any_text_has_tokens_of_the_vocabulary(text: str) -> None:
+def test_any_text_has_tokens_of_the_vocabulary(tokenizer: Any, text: str) -> None:
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
 
     assert all(0 <= index < len(wordpieces.vocabulary()) for index in ids)

@@ -1,6 +1,6 @@
-"""Makes the bundled model: Bark, HuBERT and a quantizer with random weights, in the published formats. It speaks noise.
+"""Makes the stand-in: Bark, HuBERT and a quantizer with random weights, in the published formats. It speaks noise.
 
-    python -m training.random_model [DIRECTORY]        default: models/bundled
+    python -m tests.stand_in.random_model [DIRECTORY]        default: models/bundled
 
 Vocabularies, rates, context and hop are Bark's, so that prompts validate as Bark's do; the text vocabulary and all
 widths are small. Everything is seeded: the same libraries write the same files. Two things are set by hand rather than
@@ -9,8 +9,8 @@ and gain fit its own random encoder and decoder, so that codes vary and the nois
 """
 
 import argparse
-import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from cloning.features import HubertFeatures
 from cloning.libraries import transformers
 from cloning.quantizer import Quantizer, QuantizerInfo
-from training import wordpieces
-from training.synthetic_voice import synthetic_voice
+from tests.stand_in import wordpieces
+from tests.stand_in.synthetic_voice import synthetic_voice
+from training.bundled.package import write_checksums
 
 SEED = 20_230_420
 DEFAULT_DIRECTORY = Path("models/bundled")
@@ -58,7 +59,7 @@ def main() -> None:
     torch.set_num_threads(1)  # sums come out the same on any number of cores
     write_model(directory)
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    print(f"{directory}: {size / 1e6:.1f} MB")
+    sys.stdout.write(f"{directory}: {size / 1e6:.1f} MB\n")
 
 
 def write_model(directory: Path) -> None:
@@ -77,7 +78,7 @@ def write_model(directory: Path) -> None:
         _write_speakers(
             bark_directory, bark.codec_model, HubertFeatures(hubert_directory, torch.device("cpu")), quantizer
         )
-    _write_checksums(directory)
+    write_checksums(directory)
 
 
 def make_bark() -> transformers.BarkModel:
@@ -299,15 +300,6 @@ def _write_speakers(directory: Path, codec: Any, features: HubertFeatures, quant
             np.save(folder / f"{name}_{part}.npy", tokens.astype(np.int64))
         listed[f"v2/{name}"] = {part: f"speaker_embeddings/v2/{name}_{part}.npy" for part in prompt}
     (directory / "speaker_embeddings_path.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-
-
-def _write_checksums(directory: Path) -> None:
-    """SHA256SUMS, in the format of `sha256sum --check`."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(directory).as_posix()}" for path in files
-    ]
-    (directory / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

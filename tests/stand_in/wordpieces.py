@@ -1,4 +1,4 @@
-"""A small BERT WordPiece vocabulary for the bundled model: characters of Bark's languages and common English pieces.
+"""A small BERT WordPiece vocabulary for the stand-in: characters of Bark's languages and common English pieces.
 
 The published vocabulary (bert-base-multilingual-cased) has the same format and 119,547 entries. Chinese characters and
 Korean syllables are unknown here: each becomes [UNK], which is still one token.

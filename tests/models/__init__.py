@@ -1,0 +1,1 @@
+"""Tests of the model in models/bundled, whichever weights it has."""

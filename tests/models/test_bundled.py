@@ -1,0 +1,54 @@
+"""The model of the repository is whole, small enough for it, and its parts belong together, whatever it has learned."""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from cloning.loaded import LoadedModels
+from cloning.models import BUNDLED_DIRECTORY, ModelChoice
+from cloning.saying import SayOptions
+from cloning.voicebox import Voicebox
+from cloning.watch import Watch
+from simulator.demo_cog import SAMPLE
+from training.bundled.package import CHECKSUMS, LARGEST
+
+
+@pytest.fixture(scope="module")
+def voicebox() -> Iterator[Voicebox]:
+    threads = torch.get_num_threads()
+    yield Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    torch.set_num_threads(threads)
+
+
+def test_the_files_are_those_of_the_checksums() -> None:
+    lines = (BUNDLED_DIRECTORY / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    files = [path for path in BUNDLED_DIRECTORY.rglob("*") if path.is_file() and path.name != CHECKSUMS]
+
+    assert listed == {
+        path.relative_to(BUNDLED_DIRECTORY).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+    assert sum(path.stat().st_size for path in files) <= LARGEST
+
+
+def test_every_speaker_of_its_own_is_a_prompt_for_it(voicebox: Voicebox) -> None:
+    names = voicebox.models.speakers.names
+
+    assert names
+    for name in names:
+        voicebox.models.speakers.load(name).validate(voicebox.models.engine.spec.prompt)
+
+
+def test_it_clones_and_speaks(voicebox: Voicebox) -> None:
+    clone = voicebox.clone(SAMPLE, "en", Watch())
+    clone.prompt.validate(voicebox.models.engine.spec.prompt)
+    seconds = clone.prompt.seconds(voicebox.models.engine.spec.prompt)
+    assert seconds == pytest.approx(clone.clip.seconds, abs=0.05)
+
+    speech = voicebox.say("Hello there.", clone.prompt, SayOptions(seed=1), Watch())
+    assert np.isfinite(speech.samples).all()
+    assert 0.2 < speech.seconds < 5
+    assert 0.01 < np.abs(speech.samples).max() <= 1
