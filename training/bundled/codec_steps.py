@@ -69,7 +69,7 @@ CODEC_PROFILES = {
         decoder_batch=8,
         decoder=_SEANET,
         encoder_batch=8,
-        encoder=replace(_SEANET, steps=3_000),
+        encoder=replace(_SEANET, steps=2_400),
     ),
     "cuda": CodecProfile(
         hours=60.0,
