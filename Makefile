@@ -45,9 +45,9 @@ lock: .venv/.development
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
 	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock) > requirements-dev.txt
 
-# The stand-in model in models/bundled, from its seed.
-bundled: setup
-	$(BIN)/python -m tests.stand_in.random_model
+# The bundled model from nothing, in some hours; training/README.md has the steps, and how it gets into models/bundled.
+bundled: .venv/.development
+	$(BIN)/python -m training bundled
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

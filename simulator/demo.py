@@ -24,12 +24,12 @@ from errors import BarkeepError, Unavailable
 from settings import Settings
 from simulator.demo_cog import SAMPLE
 from simulator.live import LiveEnv
-from simulator.notice import noise_notice
+from simulator.notice import model_notice
 from simulator.world import build
 from storage.records import JobState
 
 FOLDER = Path("demo")
-NAME = "Ada"
+NAME = "Gilbert"
 SENTENCE = "Hello, this is my new voice. What would you like to drink?"
 JOB_SECONDS = 1800.0
 """The longest a job may take: a big model on a slow machine needs many minutes, its first download too."""
@@ -153,7 +153,7 @@ def main() -> int:
     """Play with the settings of the environment. Returns the exit status."""
     settings = Settings()
     logs.configure("WARNING", settings.log_format)
-    if notice := noise_notice(settings.model):
+    if notice := model_notice(settings.model):
         _say(notice)
     try:
         _say(examine(asyncio.run(play(settings, FOLDER)), SENTENCE))

@@ -9,7 +9,7 @@ from cogs.client import Barkeep
 from errors import Unavailable
 from simulator.demo_cog import SAMPLE, DemoCog
 from simulator.live import LiveEnv
-from simulator.notice import noise_notice
+from simulator.notice import model_notice
 from simulator.page import live_page
 from simulator.world import World, build
 
@@ -35,7 +35,7 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
         await _furnish(world)
         async with live_page(env, world.channel, world.people, port=port) as page:
             say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
-            if notice := noise_notice(model):
+            if notice := model_notice(model):
                 say(notice)
             say("Ctrl-C stops it.")
             await _first(stop.wait(), page.wait_closed())

@@ -28,16 +28,15 @@ def test_the_demo_plays_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture
     *steps, verdict = capsys.readouterr().out.splitlines()
     assert len(steps) == 6
     assert all(" s  " in step and "failed" not in step for step in steps)
-    assert verdict.startswith("demo/ada.ogg: ")
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"ada.ogg", "ada-clip.flac", "waveform.png"}
-    assert 1.0 < audio.decode(tmp_path / "demo" / "ada-clip.flac").seconds < audio.decode(SAMPLE).seconds
+    assert verdict.startswith("demo/gilbert.ogg: ")
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"gilbert.ogg", "gilbert-clip.flac", "waveform.png"}
+    assert 1.0 < audio.decode(tmp_path / "demo" / "gilbert-clip.flac").seconds < audio.decode(SAMPLE).seconds
 
 
-def test_noise_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_model_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async def play(settings: Settings, folder: Path) -> Path:
         raise Unavailable("Nobody is there.")
 
-    monkeypatch.setattr(demo, "noise_notice", lambda model: NOTICE if model == "bundled" else None)
     monkeypatch.setattr(demo, "play", play)
     assert demo.main() == 1
     monkeypatch.setenv("MODEL", "bundled")
