@@ -24,14 +24,15 @@ TEXTS = ("hello there", "Something else.")
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setitem(methods.METHODS, "quantizer", CountingMethod())
     monkeypatch.setitem(methods.METHODS, "transcript", CountingMethod("The words are not known."))
-    models = voicebox(ToneEngine()).models
+    models = voicebox(ToneEngine(), stand_in).models
     monkeypatch.setattr(experiment, "LoadedModels", lambda choice: models)
     clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})
     monkeypatch.setattr(heldout, "built_in_clip", lambda text: clip if text == TEXTS[0] else None)
-    return Settings(ModelChoice(device="cpu"), ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
+    choice = ModelChoice(model=str(stand_in), device="cpu")
+    return Settings(choice, ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
 
 
 @pytest.fixture

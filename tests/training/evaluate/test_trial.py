@@ -55,8 +55,14 @@ def references(tmp_path: Path) -> list[Reference]:
     return [Reference("ada", Take(first, "welcome to the bar"), (Take(other, ""),)), Reference("bea", Take(other, ""))]
 
 
-def trial(folder: Path, references: list[Reference], ears: FakeEars, engine: ToneEngine | None = None) -> Trial:
-    models = voicebox(engine or ToneEngine()).models
+def trial(
+    folder: Path,
+    references: list[Reference],
+    ears: FakeEars,
+    engine: ToneEngine | None = None,
+    model: Path | None = None,
+) -> Trial:
+    models = voicebox(engine or ToneEngine(), model).models
     return Trial(models, references, ears, Store(folder / "cells.jsonl", "run"), folder)
 
 
@@ -96,8 +102,8 @@ def test_a_failure_is_a_cell_with_a_reason(tmp_path: Path, references: list[Refe
     assert "no sound" in silent.cloned("counting", "ada", TEXT, 0).failed
 
 
-def test_the_codec_alone_and_the_built_in_voice(tmp_path: Path, references: list[Reference]) -> None:
-    made = trial(tmp_path, references, FakeEars())
+def test_the_codec_alone_and_the_built_in_voice(stand_in: Path, tmp_path: Path, references: list[Reference]) -> None:
+    made = trial(tmp_path, references, FakeEars(), model=stand_in)
     spoken = Recording(np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32), 16_000)
     coded = made.through_codec("hello there", spoken)
     assert (coded.method, coded.wrong) == ("codec", 0)
