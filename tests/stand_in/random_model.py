@@ -1,16 +1,12 @@
 """Makes the stand-in: Bark, HuBERT and a quantizer with random weights, in the published formats. It speaks noise.
 
-    python -m tests.stand_in.random_model [DIRECTORY]        default: models/bundled
-
 Vocabularies, rates, context and hop are Bark's, so that prompts validate as Bark's do; the text vocabulary and all
 widths are small. Everything is seeded: the same libraries write the same files. Two things are set by hand rather than
 drawn: one attention head ends the speech after a time that follows the length of the text, and the codec's codebooks
 and gain fit its own random encoder and decoder, so that codes vary and the noise is neither silent nor clipped.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +23,6 @@ from tests.stand_in.synthetic_voice import synthetic_voice
 from training.bundled.package import write_checksums
 
 SEED = 20_230_420
-DEFAULT_DIRECTORY = Path("models/bundled")
 
 WIDTH = 48
 HEADS = 2
@@ -49,17 +44,6 @@ END_WEIGHT = 5.0
 
 NOISE_RMS_DB = -27.0
 """Loudness of random codes, dB relative to full scale; codes of real recordings are up to 9 dB louder."""
-
-
-def main() -> None:
-    """Write the model and print what it weighs."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("directory", nargs="?", type=Path, default=DEFAULT_DIRECTORY)
-    directory: Path = parser.parse_args().directory
-    torch.set_num_threads(1)  # sums come out the same on any number of cores
-    write_model(directory)
-    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    sys.stdout.write(f"{directory}: {size / 1e6:.1f} MB\n")
 
 
 def write_model(directory: Path) -> None:
@@ -300,7 +284,3 @@ def _write_speakers(directory: Path, codec: Any, features: HubertFeatures, quant
             np.save(folder / f"{name}_{part}.npy", tokens.astype(np.int64))
         listed[f"v2/{name}"] = {part: f"speaker_embeddings/v2/{name}_{part}.npy" for part in prompt}
     (directory / "speaker_embeddings_path.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
