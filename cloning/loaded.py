@@ -25,9 +25,9 @@ from cloning.speakers import Speakers
 
 _OWN_HUBERT = "hubert"
 """The folder of a HuBERT that comes with its model."""
-_WORTH_TWO_THREADS = 256
+_WORTH_TWO_THREADS = 384
 """The least width of hidden states at which threads gain more than they lose by waiting for each other. For the bundled
-model's 48, two threads took 52 s for a sentence on two busy cores, one took 10 s (23 November 2026)."""
+model's 256, on two busy cores, two threads took 2.7 s for a sentence and one took 2.2 s (23 November 2026)."""
 
 
 class LoadedModels:

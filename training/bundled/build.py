@@ -145,7 +145,7 @@ RECIPES = {
         quantizer=QUANTIZER_PROFILES["cpu"],
         coarse=Course(_SCHEDULE, batch=16),
         semantic=Course(replace(_SCHEDULE, steps=1_500), batch=32),
-        fine=Course(replace(_SCHEDULE, steps=1_200), batch=16),
+        fine=Course(replace(_SCHEDULE, steps=2_400), batch=16),
         sizes=_SIZES,
     ),
     Profile.CUDA: Recipe(
