@@ -1,8 +1,6 @@
 """What to expect of the bundled model, for people who are about to listen to it."""
 
-NOTICE = (
-    "The bundled model is a small one, for demonstration: it stumbles. MODEL=suno/bark-small speaks better."
-)
+NOTICE = "The bundled model is a small one, for demonstration: it stumbles. MODEL=suno/bark-small speaks better."
 
 
 def model_notice(model: str) -> str | None:
