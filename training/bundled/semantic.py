@@ -34,7 +34,7 @@ from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
 """Nats by which somebody else's text must be worse than the true one, or the model does not read."""
-GATE_STEP = 2000
+GATE_STEP = 1000
 
 _GUIDED_LAYERS = (2, 3)
 _GUIDANCE = 0.2
@@ -116,7 +116,7 @@ class SemanticJob:
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raises NotLearning if the model does not read its text by step 2000."""
+        """Raises NotLearning if the model does not read its text by step 1000."""
         if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
             raise NotLearning(
                 f"After {step} steps the semantic model does not read its text: another one costs it "

@@ -165,9 +165,9 @@ def test_wrong_phones_are_counted_where_a_new_one_begins() -> None:
     assert semantic._wrong_phones(np.roll(right, 3, axis=2), batch) > 0.3
 
 
-def test_the_gate_closes_from_step_2000_on() -> None:
+def test_the_gate_closes_from_step_1000_on() -> None:
     job = small_job()
-    job.check(1999, {"gap": 0.0})
-    job.check(2000, {"gap": 0.3})
+    job.check(999, {"gap": 0.0})
+    job.check(1000, {"gap": 0.3})
     with pytest.raises(NotLearning, match="does not read"):
-        job.check(2000, {"gap": 0.1})
+        job.check(1000, {"gap": 0.1})
