@@ -10,7 +10,7 @@ import torch
 
 from cloning.audio import read_clip
 from cloning.loaded import LoadedModels
-from cloning.models import BUNDLED_DIRECTORY, ModelChoice
+from cloning.models import ModelChoice
 from cloning.protocol import ANY_SPEAKER
 from cloning.saying import SayOptions
 from cloning.voicebox import Speech, Voicebox
@@ -32,18 +32,11 @@ CLONED = ("It takes about six days to get to town.", "If you choose it badly, no
 """Sentences of the recipe's test split: no part of the model has learned from them."""
 
 MOST_WRONG_BUILT_IN = 0.40
+"""The share of the words; 0.20 was measured. Over many sentences 0.30 is required; here are few, and they are drawn."""
 MOST_WRONG_CLONED = 0.50
-"""Shares of the words. Over many sentences and voices 0.30 and 0.35 are required; these are few, and drawn."""
+"""The same; 0.06 was measured. Over many voices 0.35 is required."""
 
 OPTIONS = SayOptions(seed=1)
-
-UNTRAINED = "- random-weights\n"
-"""A tag of its card as long as it makes noise."""
-
-pytestmark = pytest.mark.skipif(
-    UNTRAINED in BUNDLED_DIRECTORY.with_name("README.md").read_text(encoding="utf-8"),
-    reason="The card of the model in the repository says that its weights are random: there is nothing to understand.",
-)
 
 
 @pytest.fixture(scope="module")
