@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import numpy as np
+from discord import Attachment
 from simcord import InteractionResult
 
 import logs
@@ -71,12 +72,13 @@ class Demo:
     async def save(self, result: InteractionResult) -> list[Path]:
         """Wait for the files that answer an interaction and save them. Raises Unavailable if the answer has none."""
         give_up = time.monotonic() + JOB_SECONDS
-        while result.response is None or not result.response.attachments:
-            if time.monotonic() > give_up or (not result.deferred and await self._idle()):
+        while not (attachments := _attachments(result)):
+            over = time.monotonic() > give_up or (not result.deferred and await self._idle())
+            if over and not _attachments(result):  # the answer may have come while the jobs were looked at
                 raise Unavailable(result.response.content if result.response else "The bot did not answer.")
             await asyncio.sleep(0.1)
         paths = []
-        for attachment in result.response.attachments:
+        for attachment in attachments:
             path = self.folder / attachment.filename
             await asyncio.to_thread(path.write_bytes, await attachment.read())
             paths.append(path)
@@ -86,6 +88,10 @@ class Demo:
         """Whether every job is over and answered, so that nothing more will come."""
         jobs = await self.bot.studio.storage.jobs.of_member(self.world.guild.id, self.world.member.id)
         return all(job.state in OVER and job.answered_at is not None for job in jobs)
+
+
+def _attachments(result: InteractionResult) -> list[Attachment]:
+    return list(result.response.attachments) if result.response else []
 
 
 async def play(settings: Settings, folder: Path) -> Path:

@@ -1,11 +1,16 @@
 """The demo, with the real worker and the stand-in; and what it does not accept as speech."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import AsyncMock, create_autospec
 
 import numpy as np
 import pytest
+from discord import Attachment
+from simcord import InteractionResult
 
 from cloning import audio
+from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings
 from simulator import demo
@@ -77,3 +82,22 @@ def test_a_failure_is_told_in_the_members_words(
     said = capsys.readouterr().out
     assert "failed" in said
     assert "Traceback" not in said
+
+
+async def test_an_answer_that_comes_while_the_jobs_are_looked_at_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attachment = create_autospec(Attachment, instance=True, filename="late.ogg")
+    attachment.read = AsyncMock(return_value=b"sound")
+    result = create_autospec(InteractionResult, instance=True, deferred=False)
+    result.response = SimpleNamespace(content="Here it is.", attachments=[])
+
+    async def idle(self: demo.Demo) -> bool:
+        result.response.attachments.append(attachment)
+        return True
+
+    monkeypatch.setattr(demo.Demo, "_idle", idle)
+    monkeypatch.setattr(demo, "build", lambda env: None)
+    monkeypatch.setattr(demo, "LiveEnv", lambda bot: None)
+    (saved,) = await demo.Demo(create_autospec(Barkeep, instance=True), tmp_path).save(result)
+    assert saved.read_bytes() == b"sound"
