@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cloning.prompt import PromptSpec
 from errors import InvalidInput
 
 PROMPT_FILE = "prompt.npz"
@@ -96,6 +97,8 @@ class Ready:
     device: str
     sample_rate: int
     speakers: tuple[str, ...]
+    prompt: PromptSpec
+    """What a voice's tokens have to be for these models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,7 @@ def decode(line: str) -> Request | Cancel | Event:
             body["report"] = report_from_json(body["report"])
         if "speakers" in body:
             body["speakers"] = tuple(body["speakers"])
+            body["prompt"] = PromptSpec(**body["prompt"])
         message: Request | Cancel | Event = kind(**body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault

@@ -7,10 +7,10 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-from cloning.prompt import VoicePrompt
+from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
 from cloning.text import check_language
-from errors import Conflict, InvalidInput, NotAllowed, NotFound
+from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from studio import matching, policy
@@ -165,7 +165,8 @@ class VoiceLibrary:
     ) -> VoiceRecord:
         """Make a voice from a prompt file. Needs the same rights and consent as a clone.
 
-        Raises InvalidInput saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed.
+        Raises InvalidInput saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
+        Unavailable while the models are not loaded: they decide what a voice's tokens have to be.
         """
         settings = await self._storage.guilds.get(actor.guild_id)
         policy.may_clone(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
@@ -180,7 +181,7 @@ class VoiceLibrary:
             check_language(language),
             policy.clean_description(description),
         )
-        prompt = await asyncio.to_thread(_read_prompt, data)
+        prompt = await asyncio.to_thread(_read_prompt, data, self._prompt_spec())
         record = await self._storage.voices.add(
             new,
             VoiceModels(self._dispatcher.current_model(), "", "imported"),
@@ -256,6 +257,12 @@ class VoiceLibrary:
         wanted = matching.fold(query)
         return [voice for voice in speakers_of(self._executor) or () if wanted in matching.fold(voice.name)]
 
+    def _prompt_spec(self) -> PromptSpec:
+        ready = self._executor.health().ready
+        if ready is None:
+            raise Unavailable("The speech models are still being loaded. Bring the voice again in a minute.")
+        return ready.prompt
+
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
         record = _of_library(await self.resolve(actor, typed))
         policy.may_manage(actor, record)
@@ -288,7 +295,7 @@ def _no_such_voice(near: list[str]) -> str:
     return "There is no such voice here. See what there is with /voices list."
 
 
-def _read_prompt(data: bytes) -> bytes:
+def _read_prompt(data: bytes, spec: PromptSpec) -> bytes:
     if len(data) > MAX_PROMPT_BYTES:
         raise InvalidInput("That file is too large for a voice. A voice file (.npz) has well under a megabyte.")
-    return VoicePrompt.load(data).to_bytes()
+    return VoicePrompt.load(data, spec).to_bytes()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from cloning.prompt import BARK
 from cloning.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
@@ -92,7 +93,7 @@ class FakeExecutor:
         self.cancelled: list[str] = []
         self.model = model
         self.delay = 0.0
-        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers)
+        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK)
         self.closed = False
         self.sentences = 1
         self._capacity = capacity

@@ -13,6 +13,7 @@ import pytest
 
 from cloning import executor as executor_module
 from cloning.executor import SubprocessExecutor
+from cloning.prompt import BARK
 from cloning.protocol import Event, Failed, Heartbeat, Lost, PartSpoken, Progress, Ready, SpeakRequest, Spoken
 from errors import Unavailable
 
@@ -40,7 +41,7 @@ if len(sys.argv) > 2 and sys.argv[2] == "explain":
     say("Failed", job_id="", kind="Unavailable", message="The model is not there.")
 if len(sys.argv) > 2:
     sys.exit(3)
-say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["v2/en_speaker_1"])
+say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["v2/en_speaker_1"], prompt={})
 for line in sys.stdin:
     body = json.loads(line)
     job, text = body["job_id"], body.get("text", "")
@@ -134,7 +135,7 @@ async def test_a_job_runs_and_reports(make: Make, caplog: pytest.LogCaptureFixtu
             if isinstance(event, Spoken):
                 break
         await executor.close()
-    assert Ready("m", "h", "cpu", 24000, ("v2/en_speaker_1",)) in seen
+    assert Ready("m", "h", "cpu", 24000, ("v2/en_speaker_1",), BARK) in seen
     assert Progress("a", "semantic", 0.5) in seen
     assert seen[-1] == Spoken("a", 1.0, 7, 1)
     assert [(record.levelno, record.getMessage()) for record in caplog.records if "about" in record.getMessage()] == [

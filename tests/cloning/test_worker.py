@@ -37,6 +37,7 @@ PROGRAM = """
 import os, sys, time
 from cloning import worker
 from cloning.faults import DeviceFailed
+from cloning.prompt import BARK
 from cloning.protocol import Ready, Spoken
 from errors import InvalidInput, Unavailable
 
@@ -61,7 +62,7 @@ def run(request, watch, emit):
 def load(configuration):
     if configuration:
         raise Unavailable("The model is missing.")
-    return Ready("m", "h", "cpu", 24000, ()), run
+    return Ready("m", "h", "cpu", 24000, (), BARK), run
 
 worker._load = load
 worker.BEAT_SECONDS = 0.05

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simcord.components import validate_embeds
 
+from cloning.prompt import BARK
 from cloning.protocol import Health, Ready
 from cogs.admin_settings import FORMS, whole_number
 from cogs.render_admin import (
@@ -56,7 +57,7 @@ STATS = Stats(
     voices=4,
     queued=2,
     running=1,
-    worker=Health(True, Ready("tiny", "hubert", "cpu", 24_000, ()), None, 0),
+    worker=Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 0),
 )
 
 
@@ -127,7 +128,7 @@ def test_stats_in_words() -> None:
         (Health(True, None, None, 0), "loading"),
         (Health(False, None, None, 0), "not running"),
         (Health(False, None, "the model is not there", 2), "cannot start: the model is not there"),
-        (Health(True, Ready("tiny", "hubert", "cpu", 24_000, ()), None, 2), "2 restarts"),
+        (Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 2), "2 restarts"),
     ],
 )
 def test_the_worker_in_words(health: Health, words: str) -> None:

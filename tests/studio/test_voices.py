@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cloning.prompt import VoicePrompt
+from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.protocol import ANY_SPEAKER
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import JobState, Visibility, VoiceState
@@ -227,6 +227,28 @@ async def test_export_and_import_go_round(house: House) -> None:
     with pytest.raises(NotFound, match="no recording"):
         await library.clip(ANN, "Again")
     assert (await house.ended((await house.say(voice="Again")).job.id)).state is JobState.DELIVERED
+
+
+async def test_an_import_has_to_fit_the_models_that_run(house: House) -> None:
+    small = PromptSpec(semantic_vocab=10, codebook_size=64, semantic_rate=50.0, frame_rate=50.0)
+    fine = np.ones((8, 50), dtype=np.int64)
+    data = VoicePrompt(np.ones(50, dtype=np.int64), fine[:2], fine).to_bytes()
+    await house.studio.clones.attest(ANN)
+    assert house.executor.ready is not None
+    with pytest.raises(InvalidInput, match="other models"):
+        await house.studio.library.import_(ANN, "Small", data)
+    house.executor.ready = replace(house.executor.ready, prompt=small)
+    await house.studio.library.import_(ANN, "Small", data)
+    with pytest.raises(InvalidInput, match="these models know 0 to 9"):
+        await house.studio.library.import_(ANN, "Large", prompt_bytes())
+
+
+async def test_nothing_is_imported_before_the_models_are_known(house: House) -> None:
+    await house.studio.clones.attest(ANN)
+    house.executor.ready = None
+    with pytest.raises(Unavailable, match="in a minute"):
+        await house.studio.library.import_(ANN, "Early", prompt_bytes())
+    assert house.files() == []
 
 
 def _npz(semantic_prompt: NDArray[Any]) -> bytes:
