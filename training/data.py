@@ -21,7 +21,7 @@ from errors import Cancelled, InvalidInput, Unavailable
 from training.prompts import PromptPlan, Prompts, Source
 from training.settings_file import keep_settings
 from training.shards import Shards
-from training.speaking import DataPlan, left_out, speak, spec_of
+from training.speaking import DataPlan, left_out, made_before, speak, spec_of
 
 _SETTINGS = "settings.json"
 _PROGRESS_SECONDS = 15.0
@@ -77,18 +77,19 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         context.Process(target=speak, args=(plan, clips, folder, device, number, len(devices), done), daemon=True)
         for number, device in enumerate(devices)
     ]
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = made_before(folder, clips)
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for worker in workers:
             worker.start()
-        _follow(workers, done, clips)
+        _follow(workers, done, before, clips)
     except KeyboardInterrupt as stop:
         for worker in workers:
             worker.terminate()
             worker.join()
         raise Cancelled("Stopped. What was made stays, and the same command goes on.") from stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, handler)
     if any(worker.exitcode for worker in workers):
         raise Unavailable("Making data stopped before its end; the reason stands above. The same command goes on.")
     shards = Shards(folder)
@@ -98,14 +99,16 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         print(f"left out, {reason}: {count}")
 
 
-def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", clips: int) -> None:
-    """Tell how far they are, until all have ended."""
+def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", before: int, clips: int) -> None:
+    """Tell how far they are, until all have ended. before: clips that were there when they started."""
     started = time.monotonic()
     while running := [worker.sentinel for worker in workers if worker.is_alive()]:
         if not connection.wait(running, _PROGRESS_SECONDS):
-            _report(done.value, clips, time.monotonic() - started)
+            print(report(done.value, before, clips, time.monotonic() - started), flush=True)
 
 
-def _report(done: int, total: int, seconds: float) -> None:
-    left = f"{seconds * (total - done) / done / 60:.0f} min left" if done else "loading the model"
-    print(f"{done} of {total} clips, {left}", flush=True)
+def report(done: int, before: int, total: int, seconds: float) -> str:
+    """How far it is when `done` clips took so many seconds, beside those that were there before."""
+    left = total - before - done
+    time_left = f"{seconds * left / done / 60:.0f} min left" if done else "loading the model"
+    return f"{before + done} of {total} clips, {time_left}"

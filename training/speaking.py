@@ -92,6 +92,11 @@ def order(plan: DataPlan, prompts: Prompts, number: int) -> Order:
     return Order(f"{number:07d}", prompts[number], voice, int(random.integers(2**48)), temperature)
 
 
+def made_before(folder: Path, clips: int) -> int:
+    """How many of the first so many clips are made, or left out, already. Raises InvalidInput for damaged shards."""
+    return sum(int(key) < clips for key in _keys(folder))
+
+
 def left_out(folder: Path) -> Counter[str]:
     """Reason -> how many clips of `folder` were left out for it."""
     return Counter(record["reason"] for record in _left_out_records(folder))
@@ -100,7 +105,10 @@ def left_out(folder: Path) -> Counter[str]:
 def speak(
     plan: DataPlan, clips: int, folder: Path, device: str, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
-    """Process `number` of so many: its clips, those that are there excepted. Ends with status 1 and a sentence."""
+    """Process `number` of so many: its clips, those that are there excepted, counted in `done`.
+
+    Ends with status 1 and a sentence.
+    """
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda *_: sys.exit(1))  # what was made is written on the way out
     try:
@@ -128,8 +136,6 @@ class Speaking:
         """Speak what is missing among the first `clips`. Raises Unavailable when the disk is full."""
         with ShardWriter(self._folder, CLIPS_PER_SHARD, f"data-{self._number}") as writer:
             made = _keys(self._folder)
-            with done.get_lock():
-                done.value += sum(int(key) % processes == self._number for key in made if int(key) < clips)
             numbers = (place for place in range(self._number, clips, processes) if f"{place:07d}" not in made)
             while group := list(islice(numbers, _GROUP * self._plan.batch)):
                 for one, generated in self._spoken([order(self._plan, self._prompts, place) for place in group]):

@@ -17,7 +17,7 @@ from errors import Conflict, InvalidInput, Unavailable
 from training import data, speaking
 from training.prompts import PromptPlan, Prompts, Source
 from training.shards import Shards
-from training.speaking import DataPlan, Speaking, left_out, order, spec_of
+from training.speaking import DataPlan, Speaking, left_out, made_before, order, spec_of
 
 SPEC = BarkSpec.from_configs({}, {})
 
@@ -87,13 +87,20 @@ def plan(**changed: Any) -> DataPlan:
     return DataPlan(**fields | changed)
 
 
+def test_the_time_left_counts_what_was_made_since_the_start(tmp_path: Path) -> None:
+    assert data.report(0, 500, 2000, 9.0) == "500 of 2000 clips, loading the model"
+    assert data.report(100, 500, 2000, 60.0) == "600 of 2000 clips, 14 min left"
+    run(tmp_path, 30)
+    assert (made_before(tmp_path, 20), made_before(tmp_path, 40)) == (20, 30)
+
+
 def run(folder: Path, clips: int = 60, engine: Engine | None = None, processes: int = 1, **changed: Any) -> Engine:
     engine = engine or Engine()
-    done = multiprocessing.get_context("spawn").Value("q", 0)
+    before, done = made_before(folder, clips), multiprocessing.get_context("spawn").Value("q", 0)
     for number in range(processes):
         loaded = cast(LoadedModels, Loaded(engine))
         Speaking(plan(**changed), loaded, folder, number).go(clips, processes, done)
-    assert done.value == clips
+    assert done.value == clips - before
     return engine
 
 
