@@ -125,7 +125,7 @@ _SIZES = Sizes(
     fine=Size(layers=4, heads=4, width=192),
 )
 _SCHEDULE = Schedule(
-    steps=3_300,
+    steps=4_200,
     warmup=200,
     learning_rate=3e-3,
     weight_decay=0.02,
@@ -144,8 +144,8 @@ RECIPES = {
         hubert=HUBERT_PROFILES["cpu"],
         quantizer=QUANTIZER_PROFILES["cpu"],
         coarse=Course(_SCHEDULE, batch=16),
-        semantic=Course(replace(_SCHEDULE, steps=1_500), batch=32),
-        fine=Course(replace(_SCHEDULE, steps=2_400), batch=16),
+        semantic=Course(replace(_SCHEDULE, steps=2_700), batch=32),
+        fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
         sizes=_SIZES,
     ),
     Profile.CUDA: Recipe(
