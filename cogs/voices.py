@@ -165,7 +165,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         name, data = await self.bot.studio.library.export(actor, voice)
-        await send_privately(interaction, "Every program that speaks with Bark can read this voice.", name, data)
+        await send_privately(interaction, "In Bark's own format, for the model that it was made with.", name, data)
 
     @app_commands.command(name="import", description="Bring a voice from a Bark voice file (.npz)")
     @app_commands.describe(
