@@ -16,6 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from cloning.files import write_atomically
 from cloning.quantizer import FeatureQuantizer
 from training.feature_cache import Example
+from training.quantizer_job import batches
 
 FIGURES, TABLE, CONFUSION = "report.json", "report.md", "confusion.png"
 
@@ -56,19 +57,18 @@ class Guesses:
 
 @torch.inference_mode()
 def guess(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torch.device) -> Guesses:
-    """Let a quantizer read clips one by one, as it does in use."""
-    guesses = Guesses([], [], [])
-    for example in examples:
-        if not len(example.tokens):
-            continue
-        logits = quantizer(torch.from_numpy(example.features.astype(np.float32)).to(device))
-        top = logits.topk(min(_TOP, logits.shape[-1]), dim=-1).indices.cpu().numpy()
-        guesses = Guesses(
-            [*guesses.true, example.tokens],
-            [*guesses.guessed, top[:, 0]],
-            [*guesses.among, (top == example.tokens[:, None]).any(axis=1)],
-        )
-    return guesses
+    """Let a quantizer read clips, in the order of their lengths; those without tokens are left out."""
+    true, guessed, among = [], [], []
+    for batch in batches([example for example in examples if len(example.tokens)], device):
+        hidden = quantizer.hidden(batch.features, batch.lengths)
+        for row, length in enumerate(batch.lengths.tolist()):
+            logits = quantizer.fc(hidden[row, :length])
+            top = logits.topk(min(_TOP, logits.shape[-1]), dim=-1).indices
+            wanted = batch.tokens[row, :length]
+            true.append(wanted.cpu().numpy())
+            guessed.append(top[:, 0].cpu().numpy())
+            among.append((top == wanted[:, None]).any(dim=1).cpu().numpy())
+    return Guesses(true, guessed, among)
 
 
 def measure(guesses: Guesses, counts: NDArray[np.int64]) -> Measured:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from training.quantizer_report import BANDS, Guesses, bands, confusion, measure, write_report
+from training.feature_cache import Example
+from training.networks import NetworkChoice, begin
+from training.quantizer_report import BANDS, Guesses, bands, confusion, guess, measure, write_report
 
 
 def guesses() -> Guesses:
@@ -24,6 +27,26 @@ def test_accuracy_top_five_and_distances() -> None:
     assert measured.top5 == pytest.approx(5 / 6)
     assert measured.edit_distance == pytest.approx(2 / 6)
     assert measured.runs_distance == pytest.approx(1 / 4)  # 1 2 3 | 4 against 1 2 3 | 4 1
+
+
+@pytest.mark.parametrize("network", ["v0", "recurrent"])
+def test_clips_read_together_are_read_as_each_alone(network: str) -> None:
+    random = np.random.default_rng(0)
+    examples = [
+        Example(random.standard_normal((length, 8)).astype(np.float16), random.integers(0, 20, length))
+        for length in (5, 0, 40, 17)
+    ]
+    quantizer = begin(NetworkChoice(network, 16), 8, 20, None, 0).eval()
+
+    together = guess(quantizer, examples, torch.device("cpu"))
+
+    assert [len(one) for one in together.true] == [5, 17, 40]
+    for place, number in enumerate((0, 3, 2)):
+        logits = quantizer(torch.from_numpy(examples[number].features.astype(np.float32)))
+        top = logits.topk(5).indices.numpy()
+        assert together.guessed[place].tolist() == top[:, 0].tolist()
+        assert together.true[place].tolist() == examples[number].tokens.tolist()
+        assert together.among[place].tolist() == (top == examples[number].tokens[:, None]).any(axis=1).tolist()
 
 
 def test_bands_hold_a_quarter_of_the_frames_each() -> None:
