@@ -86,9 +86,15 @@ def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
     if not subject.transcript or not subject.transcript.strip():
         raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")
     spec = models.engine.spec
-    options = GenerationOptions(seed=subject.seed, max_semantic_tokens=spec.semantic_tokens(subject.clip.seconds))
-    semantic = models.engine.semantic(subject.transcript, None, options, watch)
-    return Made(_prompt(semantic, _codes(models, subject.clip, watch), spec), "transcript")
+    left = spec.semantic_tokens(subject.clip.seconds)
+    said: list[Tokens] = []
+    for number, piece in enumerate(_pieces(models, subject.transcript, subject.language)):
+        options = GenerationOptions(seed=_seed(subject, number), max_semantic_tokens=left)
+        said.append(models.engine.semantic(piece, None, options, watch))
+        left -= said[-1].size
+        if left <= 0:
+            break
+    return Made(_prompt(np.concatenate(said), _codes(models, subject.clip, watch), spec), "transcript")
 
 
 def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
@@ -121,19 +127,12 @@ _ENOUGH_SECONDS = 1.0
 def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:
     """What Bark says in a voice that it happens on: semantic tokens, int64 (S,), and the sound that belongs to them."""
     spec = models.engine.spec
-    pieces = text.sentences(
-        subject.transcript or PASSAGES[subject.language],
-        subject.language,
-        max_seconds=min(text.WINDOW_SECONDS, spec.window_seconds),
-        count_tokens=models.engine.count_text_tokens,
-        max_tokens=spec.max_text_tokens,
-    )
+    pieces = _pieces(models, subject.transcript or PASSAGES[subject.language], subject.language)
     voice: VoicePrompt | None = None
     windows: list[Generated] = []
     for number, piece in enumerate(pieces):
         limit = spec.semantic_tokens(text.longest_seconds(piece, subject.language))
-        seed = int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
-        options = GenerationOptions(seed=seed, max_semantic_tokens=limit)
+        options = GenerationOptions(seed=_seed(subject, number), max_semantic_tokens=limit)
         window = models.engine.generate(
             piece, voice, options, watch.within(f"sentence {number + 1} of {len(pieces)}: ")
         )
@@ -144,6 +143,23 @@ def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tok
     if not joining.is_usable(samples):
         raise Unavailable("The model made no sound to convert. Clone by another method, or give the clip's words.")
     return np.concatenate([window.prompt.semantic for window in windows]), Recording(samples, spec.sample_rate)
+
+
+def _pieces(models: "LoadedModels", words: str, language: str) -> list[str]:
+    """`words` in pieces that each fit one window of Bark."""
+    spec = models.engine.spec
+    return text.sentences(
+        words,
+        language,
+        max_seconds=min(text.WINDOW_SECONDS, spec.window_seconds),
+        count_tokens=models.engine.count_text_tokens,
+        max_tokens=spec.max_text_tokens,
+    )
+
+
+def _seed(subject: Subject, number: int) -> int:
+    """For piece `number` of what is said."""
+    return int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
 
 
 def _codes(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:

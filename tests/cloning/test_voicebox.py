@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -238,6 +239,20 @@ def test_the_transcript_method_takes_the_clip_and_its_words(noise: Voicebox) -> 
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
         methods.by_transcript(noise.models, Subject(clip, "en"), Watch())
+
+
+def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voicebox) -> None:
+    clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000 * 12).astype(np.float32), 24_000)
+    engine = noise.models.engine
+    words = "This is quite a long sentence about nothing. " * 12
+    with mock.patch.object(engine, "semantic", wraps=engine.semantic) as semantic:
+        made = methods.by_transcript(noise.models, Subject(clip, "en", words), Watch())
+    assert semantic.call_count > 1
+    limits = [call.args[2].max_semantic_tokens for call in semantic.call_args_list]
+    assert limits[0] == engine.spec.semantic_tokens(12.0)
+    assert limits == sorted(limits, reverse=True)
+    assert made.prompt.semantic.size <= limits[0]
+    assert " ".join(call.args[0] for call in semantic.call_args_list) in words
 
 
 def test_the_conversion_method_speaks_and_converts(noise: Voicebox) -> None:
