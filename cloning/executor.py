@@ -273,7 +273,9 @@ class SubprocessExecutor:
             silent_at = heard + self._heartbeat_timeout
             late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
             try:
-                event = await asyncio.wait_for(self._wait(worker.receive()), min(silent_at, late_at) - monotonic())
+                # wait_for of Python 3.11 forgets a cancellation that comes together with the event
+                async with asyncio.timeout(min(silent_at, late_at) - monotonic()):
+                    event = await self._wait(worker.receive())
             except TimeoutError:
                 if late_at <= silent_at:
                     return f"The job made no progress for {self._job_timeout:g} seconds and was stopped."

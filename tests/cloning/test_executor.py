@@ -15,6 +15,7 @@ from cloning import executor as executor_module
 from cloning.executor import SubprocessExecutor
 from cloning.prompt import BARK
 from cloning.protocol import Event, Failed, Heartbeat, Lost, PartSpoken, Progress, Ready, SpeakRequest, Spoken
+from cloning.worker_process import WorkerProcess
 from errors import Unavailable
 
 WORKER = """
@@ -210,6 +211,30 @@ async def test_close_in_the_middle_of_a_flood(make: Make) -> None:
     async for event in executor.events():
         if isinstance(event, Progress):
             break
+    async with asyncio.timeout(5):
+        await executor.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_closes_in_the_very_moment_of_an_event(
+    make: Make, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    executor = make()
+    await executor.start()
+    async for event in executor.events():
+        assert isinstance(event, Ready)
+        break
+    asked: asyncio.Queue[asyncio.Future[Event]] = asyncio.Queue()
+
+    async def receive(_: WorkerProcess) -> Event:
+        answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        asked.put_nowait(answer)
+        return await answer
+
+    monkeypatch.setattr(WorkerProcess, "receive", receive)
+    (await asked.get()).set_result(Heartbeat())
+    for _ in range(turns):
+        await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await executor.close()
 
