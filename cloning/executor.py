@@ -273,8 +273,7 @@ class SubprocessExecutor:
             silent_at = heard + self._heartbeat_timeout
             late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
             try:
-                # wait_for of Python 3.11 forgets a cancellation that comes together with the event
-                async with asyncio.timeout(min(silent_at, late_at) - monotonic()):
+                async with asyncio.timeout(min(silent_at, late_at) - monotonic()):  # wait_for can lose a cancellation
                     event = await self._wait(worker.receive())
             except TimeoutError:
                 if late_at <= silent_at:

@@ -60,7 +60,7 @@ def ready(voicebox: Voicebox) -> Ready:
         device=str(models.device),
         sample_rate=models.engine.spec.sample_rate,
         speakers=models.speakers.names,
-        prompt=models.engine.spec.prompt,
+        prompt_spec=models.engine.spec.prompt,
     )
 
 

@@ -97,7 +97,7 @@ class Ready:
     device: str
     sample_rate: int
     speakers: tuple[str, ...]
-    prompt: PromptSpec
+    prompt_spec: PromptSpec
     """What a voice's tokens have to be for these models."""
 
 
@@ -243,7 +243,7 @@ def decode(line: str) -> Request | Cancel | Event:
             body["report"] = report_from_json(body["report"])
         if "speakers" in body:
             body["speakers"] = tuple(body["speakers"])
-            body["prompt"] = PromptSpec(**body["prompt"])
+            body["prompt_spec"] = PromptSpec(**body["prompt_spec"])
         message: Request | Cancel | Event = kind(**body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault

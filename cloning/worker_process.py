@@ -98,8 +98,10 @@ class WorkerProcess:
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:
     """Wait for `work`, and drop it after `seconds`."""
+    # wait_for of Python 3.11 loses a cancellation that comes in the moment in which the work is done
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(work, seconds)
+        async with asyncio.timeout(seconds):
+            await work
 
 
 def _event(line: bytes) -> Event | None:

@@ -261,7 +261,7 @@ class VoiceLibrary:
         ready = self._executor.health().ready
         if ready is None:
             raise Unavailable("The speech models are still being loaded. Bring the voice again in a minute.")
-        return ready.prompt
+        return ready.prompt_spec
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
         record = _of_library(await self.resolve(actor, typed))

@@ -178,7 +178,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         assert (ready.sample_rate, ready.device) == (24_000, "cpu")
         assert "v2/en_speaker_0" in ready.speakers
         prompt = folders["clone"] / protocol.PROMPT_FILE
-        assert VoicePrompt.load(prompt, ready.prompt).seconds(ready.prompt) == pytest.approx(
+        assert VoicePrompt.load(prompt, ready.prompt_spec).seconds(ready.prompt_spec) == pytest.approx(
             audio.read_clip(folders["clone"] / protocol.CLIP_FILE).seconds, abs=0.05
         )
 

@@ -237,7 +237,7 @@ async def test_an_import_has_to_fit_the_models_that_run(house: House) -> None:
     assert house.executor.ready is not None
     with pytest.raises(InvalidInput, match="other models"):
         await house.studio.library.import_(ANN, "Small", data)
-    house.executor.ready = replace(house.executor.ready, prompt=small)
+    house.executor.ready = replace(house.executor.ready, prompt_spec=small)
     await house.studio.library.import_(ANN, "Small", data)
     with pytest.raises(InvalidInput, match="these models know 0 to 9"):
         await house.studio.library.import_(ANN, "Large", prompt_bytes())
