@@ -77,6 +77,9 @@ def quantizer_command(
     batch: Annotated[int, typer.Option(min=1, help="Clips to a step.")] = 16,
     rate: Annotated[float | None, typer.Option(min=0.0, help="The learning rate. Default: by network.")] = None,
     copies: Annotated[int, typer.Option(min=0, help="Disturbed copies of the sound that are learned from too.")] = 2,
+    smoothing: Annotated[
+        float | None, typer.Option(help="The share of a frame's target that its neighbours get. Default: by network.")
+    ] = None,
     patience: Annotated[int, typer.Option(min=1, help="Ends after so many validations without progress.")] = 10,
     model: Model = BUNDLED,
     hubert: Hubert = None,
@@ -84,7 +87,7 @@ def quantizer_command(
     seed: int = 0,
 ) -> None:
     """Train a quantizer, or go on training it; then measure it on clips that were held out."""
-    choice = NetworkChoice(network, width)
+    choice = NetworkChoice(network, width, smoothing)
     folder = out or _RUNS / network
     place = models.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies)
@@ -93,6 +96,7 @@ def quantizer_command(
         "network": network,
         "width": width,
         "start": str(start) if start else None,
+        "smoothing": smoothing,
     }
     settings |= {"rate": rate, "copies": copies, "model": model, "hubert": hubert, "seed": seed}
     module = begin(choice, corpus.width, corpus.vocabulary, start, seed)

@@ -64,6 +64,7 @@ def evaluate(
         _facts(settings, main, trial),
         {**clones, **({BUILT_IN: built_in} if built_in else {}), **({CODEC: codec} if codec else {})},
         goals(built_in, codec, Voices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
+        main,
     )
 
 

@@ -26,9 +26,27 @@ class Figure:
         """The figure, with an interval over speakers, or over texts where nobody is cloned."""
         return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
+    def between(self, one: Cells, other: Cells) -> Estimate | None:
+        """By how much `one` method's figure is above that of an `other`, with an interval over the same speakers."""
+        methods = [{cell.method for cell in cells} for cells in (one, other)]
+
+        def difference(cells: Cells) -> float | None:
+            values = [self.statistic([cell for cell in cells if cell.method in names]) for names in methods]
+            return None if values[0] is None or values[1] is None else values[0] - values[1]
+
+        return estimate([*one, *other], difference, lambda cell: cell.speaker)
+
     def text(self, found: Estimate | None) -> str:
         """A cell of a table."""
         return "–" if found is None else with_interval(found, percent=self.percent)
+
+    def difference_text(self, found: Estimate | None) -> str:
+        """A difference as a cell of a table: `-3.1 points (-8.0 to +1.9)`; without percent there are no points."""
+        if found is None:
+            return "–"
+        scale, digits = (100, 1) if self.percent else (1, 2)
+        value, low, high = (f"{number * scale:+.{digits}f}" for number in (found.value, found.low, found.high))
+        return f"{value}{' points' if self.percent else ''} ({low} to {high})"
 
 
 def with_interval(found: Estimate, *, percent: bool) -> str:
@@ -60,6 +78,17 @@ def picked(cells: Cells) -> float | None:
     return share([is_picked(cell, tuple(cell.similarities or ())) for cell in cells if cell.speaker])
 
 
+def right_words_in_the_right_voice(cells: Cells) -> float | None:
+    """The share of all words that are said, and in lines whose right speaker is picked: words and voice in one figure.
+
+    None for the model's own voice, and of no words.
+    """
+    clones = [cell for cell in cells if cell.speaker]
+    words = sum(cell.words for cell in clones)
+    right = [max(0, cell.words - cell.wrong) for cell in clones if is_picked(cell, tuple(cell.similarities or ()))]
+    return sum(right) / words if words else None
+
+
 def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
     """Whether the right speaker is the most similar of the candidates."""
     known: Mapping[str, float] = cell.similarities or {}
@@ -83,9 +112,10 @@ FIGURES = (
     Figure("similarity to the reference", own_similarity),
     Figure("similarity to others", other_similarity, less_is_better=True),
     Figure("right speaker picked", picked, percent=True),
+    Figure("right words in the right voice", right_words_in_the_right_voice, percent=True),
     Figure("DNSMOS", _quality),
     Figure("seconds to clone", _clone_seconds, less_is_better=True),
     Figure("real-time factor", _real_time_factor, less_is_better=True),
 )
 """The columns of the table of methods."""
-WORD_ERROR, QUALITY = FIGURES[0], FIGURES[4]
+WORD_ERROR, QUALITY = FIGURES[0], FIGURES[5]

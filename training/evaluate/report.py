@@ -13,17 +13,24 @@ from training.evaluate.figures import FIGURES, Cells
 from training.evaluate.goals import Goal
 
 TABLE, PICTURE, RAW = "table.md", "methods.png", "results.json"
-_PICTURED = FIGURES[:5]
+_PICTURED = FIGURES[:6]
 """Those that tell how good a method is, rather than how fast."""
+_PICTURE_COLUMNS = 3
+_COMPARED = [figure for figure in _PICTURED if figure.percent]
+"""Those in which methods are compared speaker by speaker."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything of one evaluation. `facts`: what was measured with what, for the reader."""
+    """Everything of one evaluation. `facts`: what was measured with what, for the reader.
+
+    `methods`: the ways to clone, and what else was measured. `main`: the one that the others are compared with.
+    """
 
     facts: Mapping[str, str]
     methods: Mapping[str, Cells]
     goals: Sequence[Goal]
+    main: str
 
 
 def write_report(folder: Path, results: Results) -> None:
@@ -62,6 +69,7 @@ def markdown(results: Results) -> str:
             *(["", "Failed:", ""] if reasons else []),
             *(f"- {reason}" for reason in reasons),
             "",
+            *_compared(results),
             "## Goals of the bundled model",
             "",
             *_table(["", "required", "aim", "measured", "met"], [list(goal.cells) for goal in results.goals]),
@@ -70,12 +78,37 @@ def markdown(results: Results) -> str:
     )
 
 
+def _compared(results: Results) -> list[str]:
+    """The table of differences, if there is something to compare."""
+    own = results.methods[results.main]
+    others = {
+        method: cells
+        for method, cells in results.methods.items()
+        if method != results.main and any(cell.speaker for cell in cells)
+    }
+    if not others:
+        return []
+    rows = [
+        [method, *(figure.difference_text(figure.between(own, cells)) for figure in _COMPARED)]
+        for method, cells in others.items()
+    ]
+    return [
+        f"## The method {results.main} less another",
+        "",
+        "Speaker by speaker. The two differ for certain where the interval does not hold zero.",
+        "",
+        *_table(["less", *(figure.heading for figure in _COMPARED)], rows),
+        "",
+    ]
+
+
 def draw(path: Path, methods: Mapping[str, Cells]) -> None:
     """Bars with intervals: one panel for each figure, one bar for each method."""
-    canvas = Canvas(figsize=(3.2 * len(_PICTURED), 3.6), layout="constrained")
-    panels = canvas.subplots(1, len(_PICTURED), squeeze=False)[0]
+    lines = len(_PICTURED) // _PICTURE_COLUMNS
+    canvas = Canvas(figsize=(4 * _PICTURE_COLUMNS, 3.4 * lines), layout="constrained")
+    panels = canvas.subplots(lines, _PICTURE_COLUMNS)
     names = list(methods)
-    for panel, figure in zip(panels, _PICTURED, strict=True):
+    for panel, figure in zip(panels.flat, _PICTURED, strict=True):
         found = {name: figure.of(cells) for name, cells in methods.items()}
         scale = 100 if figure.percent else 1
         for place, name in enumerate(names):

@@ -1,9 +1,20 @@
 """The columns of the table of methods."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.training.evaluate.cells import a_cell
-from training.evaluate.figures import FIGURES, other_similarity, own_similarity, picked, with_interval, word_error
+from training.evaluate.figures import (
+    FIGURES,
+    WORD_ERROR,
+    other_similarity,
+    own_similarity,
+    picked,
+    right_words_in_the_right_voice,
+    with_interval,
+    word_error,
+)
 from training.evaluate.statistics import Estimate
 from training.evaluate.trial import Cell
 
@@ -25,11 +36,32 @@ def test_similarity_and_who_is_picked() -> None:
     assert picked(cells) == pytest.approx(1 / 3)
 
 
+def test_words_count_where_the_right_speaker_is_picked() -> None:
+    assert right_words_in_the_right_voice([RIGHT, WRONG, FAILED]) == pytest.approx(9 / 42)
+    more_wrong_than_said = a_cell("ann", {"ann": 0.9}, wrong=12, words=10)
+    assert right_words_in_the_right_voice([more_wrong_than_said]) == 0
+
+
+def test_two_methods_are_compared_on_the_same_speakers() -> None:
+    names = [f"speaker {number}" for number in range(8)]
+    one = [a_cell(name, {name: 0.9}, wrong=place, words=10) for place, name in enumerate(names)]
+    other = [replace(cell, method="codebook", wrong=cell.wrong + 2) for cell in one]
+
+    found = WORD_ERROR.between(one, other)
+
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx((-0.2, -0.2, -0.2))
+    assert WORD_ERROR.difference_text(found) == "-20.0 points (-20.0 to -20.0)"
+    assert WORD_ERROR.between(one, []) is None
+    assert WORD_ERROR.difference_text(None) == "–"
+
+
 def test_the_models_own_voice_resembles_nobody() -> None:
     own = a_cell("", {"ann": 0.9, "bob": 0.5})
     assert own_similarity([own]) is None
     assert other_similarity([own]) is None
     assert picked([own]) is None
+    assert right_words_in_the_right_voice([own]) is None
 
 
 def test_all_figures_exist_for_good_and_for_failed_cells() -> None:

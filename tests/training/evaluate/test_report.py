@@ -20,7 +20,8 @@ BAD = [Cell("codebook", "ann", "two words", 0, failed="The model made no sound."
 def written(tmp_path: Path) -> Path:
     speakers = {name: a_speaker(name, place) for place, name in enumerate(("ann", "bob"))}
     rows = goals([], [], Voices(GOOD, speakers), None, None)
-    write_report(tmp_path / "new", Results({"model": "bundled"}, {"quantizer": GOOD, "codebook": BAD}, rows))
+    results = Results({"model": "bundled"}, {"quantizer": GOOD, "codebook": BAD}, rows, "quantizer")
+    write_report(tmp_path / "new", results)
     return tmp_path / "new"
 
 
@@ -33,6 +34,7 @@ def test_the_table_has_a_row_for_each_method_and_goal(written: Path) -> None:
     assert methods[2][4] == "100.0 % (100.0–100.0)"
     assert methods[3][-2:] == ["1", "1"]
     assert "- The model made no sound." in page
+    assert ["codebook", "-100.0 points (-100.0 to -100.0)"] in [[text.strip() for text in row][:2] for row in tables]
     assert sum(len(row) == 5 for row in tables) == 2 + 8
 
 
