@@ -11,6 +11,7 @@ from training.bundled.hubert_training import hubert_command
 from training.codebook import codebook_command
 from training.data import data_command
 from training.evaluate.command import evaluate_command
+from training.evaluate.match import match_command
 from training.evaluate.recordings import recordings_command
 from training.original import export_command, import_command
 from training.quantizer import quantizer_command
@@ -32,6 +33,7 @@ app.command("export")(export_command)
 app.command("quantizer")(quantizer_command)
 app.command("codebook")(codebook_command)
 app.command("evaluate")(evaluate_command)
+app.command("match")(match_command)
 app.command("recordings")(recordings_command)
 
 

@@ -72,7 +72,7 @@ def test_ours_goes_on_where_it_was_and_refuses_other_settings(
         train(clips, tmp_path / "run", stand_in, "ours", smoothing=0.2)
     with pytest.raises(InvalidInput, match="share"):
         train(clips, tmp_path / "run", stand_in, "ours", smoothing=1.0)
-    with pytest.raises(InvalidInput, match="holds our recurrent network"):
+    with pytest.raises(InvalidInput, match="holds our convolutional network"):
         train(clips, tmp_path / "other", stand_in, "v1", start=tmp_path / "run" / "quantizer.safetensors")
 
 

@@ -108,6 +108,18 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
     )
 
 
+def window_losses(module: Any, run: Runner, inputs: Numbers, targets: Numbers, device: torch.device) -> Tensor:
+    """What a coarse model makes of `windows`: the cross-entropy of each target in nats, (B, frames, books)."""
+    ids, wanted = to_device(inputs, device), to_device(targets, device)
+    hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
+    hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
+    losses = []
+    for book in range(COARSE_BOOKS):
+        logits = functional.linear(hidden[:, :, book], module.lm_head.weight[_entries(book)])
+        losses.append(cross_entropy(logits, wanted[..., book]))
+    return torch.stack(losses, dim=-1)
+
+
 class CoarseJob:
     """Implements `training.loop.Job`. `codebooks` (books, entries, latent): what the codes stand for."""
 
@@ -164,15 +176,7 @@ class CoarseJob:
         }
 
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
-        """(B, frames, books)"""
-        ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
-        hidden = self._run(self.module, self.module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
-        hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
-        losses = []
-        for book in range(COARSE_BOOKS):
-            logits = functional.linear(hidden[:, :, book], self.module.lm_head.weight[_entries(book)])
-            losses.append(cross_entropy(logits, wanted[..., book]))
-        return torch.stack(losses, dim=-1)
+        return window_losses(self.module, self._run, inputs, targets, self._device)
 
     def _means(self, losses: Tensor, where: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
         """Losses (B, frames, books) over frames (B, frames) -> each book's mean."""

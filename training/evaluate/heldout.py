@@ -51,6 +51,14 @@ def labelled_clips(voices: int = VOICES) -> Iterator[Clip]:
         yield from _said(speaker, "")
 
 
+def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
+    """Two such clips of each speaker that has said two."""
+    for speaker in held_out_speakers(voices):
+        said = _said(speaker, "")
+        if len(said) > 1:
+            yield said[0], said[1]
+
+
 def built_in_clip(text: str) -> Clip | None:
     """A sentence in the recipe's own voice, as in the training data; None if a word of it cannot be pronounced."""
     return _studio().record(Order(f"evaluation-{text}", BUILT_IN, text))

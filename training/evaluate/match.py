@@ -1,0 +1,150 @@
+"""`python -m training match`: whether it matters that the two halves of a voice prompt belong together.
+
+The coarse stage is shown prompts of the same sound with semantic tokens from several sources, and then the speaker's
+next sentence with the tokens that are true of it. How little that surprises it (nats for each coarse token of what was
+really said) tells what the prompt was worth. The true tokens are known of speakers of the bundled model's recipe only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+
+from cloning import audio, models
+from cloning.checkpoints import load_bark
+from cloning.loaded import LoadedModels
+from cloning.methods import METHODS, Subject
+from cloning.models import ModelChoice
+from cloning.prompt import Tokens
+from cloning.watch import Watch
+from errors import InvalidInput
+from training.bundled.coarse import window_losses, windows
+from training.bundled.gpt import Runner
+from training.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
+from training.bundled.phones import PAUSE_BASE, SEMANTIC_SIZE, TOKEN_RATE
+from training.bundled.speech import Joined, Numbers, Speech
+from training.evaluate.frames import recording_of
+from training.evaluate.heldout import labelled_pairs
+from training.evaluate.statistics import estimate, mean
+from training.shards import Clip
+
+TRUE, ANOTHERS, NONE = "the true ones", "(another speaker's prompt)", "(no prompt)"
+_KEEP_THE_SOUND = ("quantizer", "codebook", "transcript")
+"""The methods whose prompts have the clip's own sound; those of `conversion` sound otherwise."""
+_LATE_SECONDS = (0.06, 0.2, 0.5)
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer loses its tail."""
+
+    semantic: NDArray[np.integer[Any]]
+    codes: Tokens
+
+
+def match_command(
+    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = models.BUNDLED,
+    voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
+    quantizer: Annotated[str | None, typer.Option(help="A quantizer's file.")] = None,
+    codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,
+) -> None:
+    """Measure what prompts are worth to the coarse stage, by where their semantic tokens come from."""
+    loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
+    if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
+        raise InvalidInput(
+            "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
+            "directory that its recipe made."
+        )
+    pairs = list(labelled_pairs(voices))
+    coarse = load_bark(models.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
+    said = [spoken(Shown(clip.semantic, _codes(loaded, clip))) for _, clip in pairs]
+    surprises = {
+        name: surprise(coarse, prompts, said)
+        for name, prompts in _prompts(loaded, [first for first, _ in pairs]).items()
+    }
+    print("\n".join(table(surprises)))
+
+
+def spoken(utterance: Shown) -> Shown:
+    """An utterance without the silence at its ends, where the codec's tokens are next to random."""
+    (sounding,) = np.nonzero(utterance.semantic < PAUSE_BASE)
+    inside = slice(sounding[0], sounding[-1] + 1)
+    return Shown(utterance.semantic[inside], utterance.codes[:, inside])
+
+
+def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
+    """Semantic tokens (S,) that come so many frames too late, behind more of the first one."""
+    return np.concatenate([np.repeat(semantic[:1], frames), semantic])[: len(semantic)]
+
+
+@torch.inference_mode()
+def surprise(coarse: Any, prompts: Sequence[Shown | None], said: Sequence[Shown]) -> NDArray[np.float64]:
+    """Nats for each coarse token of what each speaker `said` behind its prompt, (speakers,).
+
+    Measured in the second window that the engine would make, in which about half of what is heard is the prompt's.
+    coarse: the coarse model of transformers, on the CPU.
+    """
+    speech, rows = _joined(prompts, said)
+    window = windows(speech, rows, np.full(len(said), COARSE_FRAMES_AT_ONCE))
+    losses = window_losses(coarse, Runner(_CPU), window.inputs, window.targets, _CPU).double().mean(dim=-1).numpy()
+    means: NDArray[np.float64] = np.average(losses, axis=1, weights=window.spoken)
+    return means
+
+
+def table(surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    """Lines of Markdown: each prompt's surprise, and by how much it is more than with the true tokens."""
+    lines = [
+        "| semantic tokens of the prompt | nats a coarse token | more than with the true ones |",
+        "| --- " * 3 + "|",
+    ]
+    for name, measured in surprises.items():
+        more = estimate((measured - surprises[TRUE]).tolist(), mean)
+        told = f"{more.value:+.3f} ({more.low:+.3f} to {more.high:+.3f})" if more and name != TRUE else ""
+        lines.append(f"| {name} | {measured.mean():.3f} | {told} |")
+    return lines
+
+
+def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Shown | None]]:
+    """By the source of their semantic tokens, one prompt for each clip."""
+    true = [Shown(clip.semantic, _codes(loaded, clip)) for clip in clips]
+    found: dict[str, list[Shown | None]] = {TRUE: [*true]}
+    for method in _KEEP_THE_SOUND:
+        found[method] = []
+        for seed, clip in enumerate(clips):
+            subject = Subject(recording_of(clip), "en", clip.text, seed)
+            made = METHODS[method](loaded, subject, Watch()).prompt
+            found[method].append(Shown(made.semantic, made.fine))
+    for seconds in _LATE_SECONDS:
+        frames = round(seconds * TOKEN_RATE)
+        found[f"the true ones, {seconds:g} s late"] = [Shown(late(one.semantic, frames), one.codes) for one in true]
+    others = [*true[1:], true[0]]
+    found["another sentence's"] = [
+        Shown(np.resize(other.semantic, one.codes.shape[1]), one.codes) for one, other in zip(true, others, strict=True)
+    ]
+    found[ANOTHERS] = [*others]
+    found[NONE] = [None] * len(true)
+    return found
+
+
+def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
+    codes: Tokens = loaded.codec.encode(audio.resample(recording_of(clip), loaded.codec.sample_rate).samples)
+    return codes
+
+
+def _joined(prompts: Sequence[Shown | None], said: Sequence[Shown]) -> tuple[Speech, Joined]:
+    """Prompts and what is said behind them, end to end, and where each row lies in it."""
+    clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
+    speech = Speech.of(
+        [clip.semantic for clip in clips], [clip.codes for clip in clips], [""] * len(clips), [""] * len(clips)
+    )
+    has_prompt = np.array([prompt is not None for prompt in prompts])
+    places: Numbers = np.cumsum(1 + has_prompt) - 1
+    lengths = np.where(has_prompt, speech.lengths[places - has_prompt], 0)
+    before = np.minimum(lengths, COARSE_FRAMES_BEFORE)
+    start = speech.starts[places]
+    return speech, Joined(start - before, before, start, speech.lengths[places])
