@@ -56,13 +56,14 @@ def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.devi
     number = 1 + max((int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.npz")), default=-1)
     for start in range(0, len(left), _CLIPS_A_FILE):
         clips = [shards[index] for index in left[start : start + _CLIPS_A_FILE]]
-        codes = [_encode(clip, teacher, device) for clip in clips]
+        codes = [encode_clip(clip, teacher, device) for clip in clips]
         _write(folder / f"{_PREFIX}{number:05}.npz", [clip.key for clip in clips], codes)
         number += 1
         print(f"codes of {start + len(clips)}/{len(left)} clips", flush=True)
 
 
-def _encode(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
+def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
+    """A clip's codes, (books, T), T at most as many as its semantic tokens. Raises InvalidInput if it has no sound."""
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus anew.")
     frames = min(len(clip.audio) // HOP, len(clip.semantic))

@@ -2,11 +2,14 @@
 
 The coarse stage is shown prompts of the same sound with semantic tokens from several sources, and then the speaker's
 next sentence with the tokens that are true of it. How little that surprises it (nats for each coarse token of what was
-really said) tells what the prompt was worth. The true tokens are known of speakers of the bundled model's recipe only.
+really said) tells what the prompt was worth. The true tokens are known of speakers of the bundled model's recipe only,
+and what was really said is coded by the recipe's teacher, as what the stage has learned from: the shipped encoder only
+comes near that.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,10 +26,14 @@ from cloning.prompt import Tokens
 from cloning.watch import Watch
 from errors import InvalidInput
 from training.bundled.coarse import window_losses, windows
+from training.bundled.codec import TEACHER
+from training.bundled.codec_steps import CODEC
+from training.bundled.codes import encode_clip
 from training.bundled.gpt import Runner
 from training.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
-from training.bundled.phones import PAUSE_BASE, SEMANTIC_SIZE, TOKEN_RATE
+from training.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
 from training.bundled.speech import Joined, Numbers, Speech
+from training.bundled.teacher import load_teacher
 from training.evaluate.frames import recording_of
 from training.evaluate.heldout import labelled_pairs
 from training.evaluate.statistics import estimate, mean
@@ -36,6 +43,8 @@ TRUE, ANOTHERS, NONE = "the true ones", "(another speaker's prompt)", "(no promp
 _KEEP_THE_SOUND = ("quantizer", "codebook", "transcript")
 """The methods whose prompts have the clip's own sound; those of `conversion` sound otherwise."""
 _LATE_SECONDS = (0.06, 0.2, 0.5)
+_WINDOWS = COARSE_FRAMES_BEFORE // COARSE_FRAMES_AT_ONCE
+"""As many as hear something of the prompt."""
 _CPU = torch.device("cpu")
 
 
@@ -52,6 +61,9 @@ def match_command(
     voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
     quantizer: Annotated[str | None, typer.Option(help="A quantizer's file.")] = None,
     codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,
+    teacher: Annotated[
+        Path, typer.Option(help="The teacher of the recipe's codec, which `bundled --step teacher` makes.")
+    ] = Path(".training/bundled", CODEC, TEACHER, "best.safetensors"),
 ) -> None:
     """Measure what prompts are worth to the coarse stage, by where their semantic tokens come from."""
     loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
@@ -60,21 +72,15 @@ def match_command(
             "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
             "directory that its recipe made."
         )
+    listener = load_teacher(teacher, _CPU)
     pairs = list(labelled_pairs(voices))
     coarse = load_bark(models.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
-    said = [spoken(Shown(clip.semantic, _codes(loaded, clip))) for _, clip in pairs]
+    said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
     surprises = {
         name: surprise(coarse, prompts, said)
         for name, prompts in _prompts(loaded, [first for first, _ in pairs]).items()
     }
     print("\n".join(table(surprises)))
-
-
-def spoken(utterance: Shown) -> Shown:
-    """An utterance without the silence at its ends, where the codec's tokens are next to random."""
-    (sounding,) = np.nonzero(utterance.semantic < PAUSE_BASE)
-    inside = slice(sounding[0], sounding[-1] + 1)
-    return Shown(utterance.semantic[inside], utterance.codes[:, inside])
 
 
 def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
@@ -86,13 +92,17 @@ def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[
 def surprise(coarse: Any, prompts: Sequence[Shown | None], said: Sequence[Shown]) -> NDArray[np.float64]:
     """Nats for each coarse token of what each speaker `said` behind its prompt, (speakers,).
 
-    Measured in the second window that the engine would make, in which about half of what is heard is the prompt's.
-    coarse: the coarse model of transformers, on the CPU.
+    Measured in the first windows that the engine would make, in which the prompt is heard. coarse: the coarse model of
+    transformers, on the CPU.
     """
     speech, rows = _joined(prompts, said)
-    window = windows(speech, rows, np.full(len(said), COARSE_FRAMES_AT_ONCE))
-    losses = window_losses(coarse, Runner(_CPU), window.inputs, window.targets, _CPU).double().mean(dim=-1).numpy()
-    means: NDArray[np.float64] = np.average(losses, axis=1, weights=window.spoken)
+    nats, frames = np.zeros(len(said)), np.zeros(len(said))
+    for number in range(_WINDOWS):
+        window = windows(speech, rows, np.full(len(said), number * COARSE_FRAMES_AT_ONCE))
+        losses = window_losses(coarse, Runner(_CPU), window.inputs, window.targets, _CPU).double().mean(dim=-1).numpy()
+        nats += (losses * window.spoken).sum(axis=1)
+        frames += window.spoken.sum(axis=1)
+    means: NDArray[np.float64] = nats / frames
     return means
 
 

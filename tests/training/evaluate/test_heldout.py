@@ -13,6 +13,7 @@ from training.evaluate.heldout import (
     held_out_sentences,
     held_out_speakers,
     labelled_clips,
+    labelled_pairs,
     write_references,
 )
 from training.evaluate.pitch import log_f0
@@ -53,3 +54,9 @@ def test_the_built_in_voice_says_what_it_can() -> None:
     assert clip is not None
     assert clip.speaker == "built-in"
     assert built_in_clip("He xqzwrt bfgtk.") is None
+
+
+def test_pairs_are_two_sentences_of_one_speaker() -> None:
+    for first, second in labelled_pairs(3):
+        assert first.speaker == second.speaker
+        assert first.text != second.text

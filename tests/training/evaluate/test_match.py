@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 from training.bundled import gpt
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size
-from training.bundled.phones import END, PAUSE_BASE, START
-from training.evaluate.match import TRUE, Shown, late, match_command, spoken, surprise, table
+from training.bundled.phones import SEMANTIC_SIZE
+from training.bundled.teacher import Teacher
+from training.evaluate.match import TRUE, Shown, late, match_command, surprise, table
 
 
 def drawn(frames: int, seed: int) -> Shown:
     random = np.random.default_rng(seed)
-    return Shown(random.integers(0, PAUSE_BASE, frames), random.integers(0, CODEBOOK_SIZE, (BOOKS, frames)))
+    return Shown(random.integers(0, SEMANTIC_SIZE, frames), random.integers(0, CODEBOOK_SIZE, (BOOKS, frames)))
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +34,6 @@ def coarse() -> Any:
 
 SAID = [drawn(70, 1), drawn(20, 2), drawn(200, 3)]
 PROMPTS = [drawn(200, 4), drawn(30, 5), None]
-
-
-def test_silence_at_the_ends_is_left_out() -> None:
-    semantic = np.array([START, START, 5, PAUSE_BASE, 6, END])
-    codes = np.arange(7)[None]
-
-    found = spoken(Shown(semantic, codes))
-
-    assert found.semantic.tolist() == [5, PAUSE_BASE, 6]
-    assert found.codes.tolist() == [[2, 3, 4]]
 
 
 def test_late_tokens_are_as_many_as_before() -> None:
@@ -84,12 +76,21 @@ def test_the_table_tells_by_how_much_each_is_worse() -> None:
     assert lines[3] == "| late | 2.000 | +0.500 (+0.500 to +0.500) |"
 
 
-def test_the_bundled_model_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    match_command(voices=3)
+def test_the_bundled_model_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher = tmp_path / "best.safetensors"
+    save_file(Teacher(SEMANTIC_SIZE).state_dict(), teacher)
+
+    match_command(voices=3, teacher=teacher)
+
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
     nats = {name.strip(): float(value) for name, value, _ in rows}
     assert set(nats) > {TRUE, "quantizer", "codebook", "transcript"}
-    assert nats["another sentence's"] > nats[TRUE] + 0.1
+    assert len(set(nats.values())) > 5
+
+
+def test_the_recipes_teacher_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"best\.safetensors"):
+        match_command(voices=2, teacher=tmp_path / "best.safetensors")
 
 
 def test_other_models_have_no_true_tokens(stand_in: Path) -> None:
