@@ -56,6 +56,10 @@ class Shown:
     codes: Tokens
 
 
+Prompts = Sequence[Shown | None]
+"""One for each speaker; None: no prompt."""
+
+
 def match_command(
     model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = models.BUNDLED,
     voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
@@ -76,11 +80,9 @@ def match_command(
     pairs = list(labelled_pairs(voices))
     coarse = load_bark(models.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
     said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
-    surprises = {
-        name: surprise(coarse, prompts, said)
-        for name, prompts in _prompts(loaded, [first for first, _ in pairs]).items()
-    }
-    print("\n".join(table(surprises)))
+    prompts = _prompts(loaded, [first for first, _ in pairs])
+    surprises = {name: surprise(coarse, shown, said) for name, shown in prompts.items()}
+    print("\n".join(table(prompts, surprises)))
 
 
 def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
@@ -89,7 +91,7 @@ def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[
 
 
 @torch.inference_mode()
-def surprise(coarse: Any, prompts: Sequence[Shown | None], said: Sequence[Shown]) -> NDArray[np.float64]:
+def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np.float64]:
     """Nats for each coarse token of what each speaker `said` behind its prompt, (speakers,).
 
     Measured in the first windows that the engine would make, in which the prompt is heard. coarse: the coarse model of
@@ -106,17 +108,31 @@ def surprise(coarse: Any, prompts: Sequence[Shown | None], said: Sequence[Shown]
     return means
 
 
-def table(surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    """Lines of Markdown: each prompt's surprise, and by how much it is more than with the true tokens."""
+def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    """Lines of Markdown: each source's share of right tokens, its surprise, and by how much that is more than with the
+    true tokens.
+    """
     lines = [
-        "| semantic tokens of the prompt | nats a coarse token | more than with the true ones |",
-        "| --- " * 3 + "|",
+        "| semantic tokens of the prompt | right | nats a coarse token | more than with the true ones |",
+        "| --- " * 4 + "|",
     ]
     for name, measured in surprises.items():
         more = estimate((measured - surprises[TRUE]).tolist(), mean)
         told = f"{more.value:+.3f} ({more.low:+.3f} to {more.high:+.3f})" if more and name != TRUE else ""
-        lines.append(f"| {name} | {measured.mean():.3f} | {told} |")
+        right = "–" if name in (ANOTHERS, NONE) else f"{_right(prompts[name], prompts[TRUE]) * 100:.0f} %"
+        lines.append(f"| {name} | {right} | {measured.mean():.3f} | {told} |")
     return lines
+
+
+def _right(prompts: Prompts, true: Prompts) -> float:
+    """The share of all frames that have their true token."""
+    right, frames = 0, 0
+    for one, other in zip(prompts, true, strict=True):
+        if one is not None and other is not None:
+            length = min(one.semantic.size, other.semantic.size)
+            right += int(np.count_nonzero(one.semantic[:length] == other.semantic[:length]))
+            frames += length
+    return right / frames
 
 
 def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Shown | None]]:
@@ -146,7 +162,7 @@ def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
     return codes
 
 
-def _joined(prompts: Sequence[Shown | None], said: Sequence[Shown]) -> tuple[Speech, Joined]:
+def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[Speech, Joined]:
     """Prompts and what is said behind them, end to end, and where each row lies in it."""
     clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
     speech = Speech.of(

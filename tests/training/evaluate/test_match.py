@@ -14,7 +14,7 @@ from training.bundled import gpt
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size
 from training.bundled.phones import SEMANTIC_SIZE
 from training.bundled.teacher import Teacher
-from training.evaluate.match import TRUE, Shown, late, match_command, surprise, table
+from training.evaluate.match import NONE, TRUE, Shown, late, match_command, surprise, table
 
 
 def drawn(frames: int, seed: int) -> Shown:
@@ -70,10 +70,18 @@ def test_both_halves_of_the_prompt_are_heard(coarse: Any, changed: str) -> None:
     assert (before == after) == (changed == "nothing")
 
 
-def test_the_table_tells_by_how_much_each_is_worse() -> None:
-    lines = table({TRUE: np.array([1.0, 2.0]), "late": np.array([1.5, 2.5])})
-    assert lines[2] == f"| {TRUE} | 1.500 |  |"
-    assert lines[3] == "| late | 2.000 | +0.500 (+0.500 to +0.500) |"
+def test_the_table_tells_what_is_right_and_by_how_much_each_is_worse() -> None:
+    true = [drawn(20, 1), drawn(60, 2)]
+    wrong = [Shown((true[0].semantic + 1) % SEMANTIC_SIZE, true[0].codes), Shown(true[1].semantic[:20], true[1].codes)]
+    nats = {TRUE: np.array([1.0, 2.0]), "others": np.array([1.5, 2.5]), NONE: np.array([2.0, 3.0])}
+
+    lines = table({TRUE: true, "others": wrong, NONE: [None, None]}, nats)
+
+    assert lines[2:] == [
+        f"| {TRUE} | 100 % | 1.500 |  |",
+        "| others | 50 % | 2.000 | +0.500 (+0.500 to +0.500) |",
+        f"| {NONE} | – | 2.500 | +1.000 (+1.000 to +1.000) |",
+    ]
 
 
 def test_the_bundled_model_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +91,7 @@ def test_the_bundled_model_is_measured(tmp_path: Path, capsys: pytest.CaptureFix
     match_command(voices=3, teacher=teacher)
 
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
-    nats = {name.strip(): float(value) for name, value, _ in rows}
+    nats = {name.strip(): float(value) for name, _, value, _ in rows}
     assert set(nats) > {TRUE, "quantizer", "codebook", "transcript"}
     assert len(set(nats.values())) > 5
 
