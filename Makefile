@@ -1,15 +1,23 @@
 # Every target sets up what it needs; second runs skip what is done.
 # PYTHON=...      the Python 3.11 or 3.12 that makes the virtual environment
 # TORCH_INDEX=... a package index with another build of torch (CPU only, or another CUDA)
+# DEVICES=...     for `make experiment`: where clips are made, a process for each
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+DEVICES ?= cpu,cpu
 TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.txt)
 LOCK := $(BIN)/uv pip compile --upgrade --python-version 3.11 --no-header --no-annotate --quiet
 
-.PHONY: setup run demo test lint bench format lock bundled clean
+DATA := .training/data
+QUANTIZERS := .training/quantizers
+
+.PHONY: setup development run demo test lint bench format lock bundled experiment clean
 
 setup: .venv/.runtime
+
+# What tests, training and evaluation need beside that.
+development: .venv/.development
 
 run: setup
 	@$(BIN)/python bot.py
@@ -48,6 +56,17 @@ lock: .venv/.development
 # The bundled model from nothing, in some hours; training/README.md has the steps, and how it gets into models/bundled.
 bundled: .venv/.development
 	$(BIN)/python -m training bundled
+
+# All of docs/experiment.md but its side questions, in about three hours; stopped, it goes on where it was.
+experiment: .venv/.development
+	$(BIN)/python -m training data --out $(DATA) --clips 2000 --devices $(DEVICES)
+	$(BIN)/python -m training quantizer --data $(DATA) --network v0 --steps 300
+	$(BIN)/python -m training quantizer --data $(DATA) --network v1 --steps 300
+	$(BIN)/python -m training quantizer --data $(DATA) --network ours --steps 300
+	$(BIN)/python -m training quantizer --data $(DATA) --network ours --steps 800
+	$(BIN)/python -m training codebook --data $(DATA)
+	$(BIN)/python -m training evaluate --out .training/experiment --seeds 3 \
+	  --quantizer $(QUANTIZERS)/ours/quantizer.safetensors --codebook $(QUANTIZERS)/codebook/codebook.safetensors
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
