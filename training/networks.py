@@ -22,37 +22,21 @@ _OWN_WIDTH, _PUBLISHED_WIDTH = 512, 1024
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or our 512.
-
-    `neighbours`: the share of a frame's target that its two neighbours get, 0..1; None: by network.
-    """
+    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or our 512."""
 
     name: str
     width: int | None = None
-    neighbours: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in NETWORKS:
             raise InvalidInput(f"There is no network {self.name}. Choose of: {', '.join(NETWORKS)}.")
         if self.width is not None and (self.width < 1 or (not self.is_published and self.width % 4)):
             raise InvalidInput("The width of a network is at least 1; that of one of ours is a multiple of 4.")
-        if self.neighbours is not None and not 0 <= self.neighbours < 1:
-            raise InvalidInput("What the neighbours of a frame get of its target is a share: from 0 to less than 1.")
 
     @property
     def is_published(self) -> bool:
         """Whether the original code can read it."""
         return self.name in _PUBLISHED
-
-    @property
-    def smoothing(self) -> float:
-        """`neighbours`, or a little for our networks, as where a token ends is a matter of opinion.
-
-        The published networks are trained as they were.
-        """
-        if self.neighbours is not None:
-            return self.neighbours
-        return 0.0 if self.is_published else 0.1
 
     @property
     def learning_rate(self) -> float:

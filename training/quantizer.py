@@ -78,8 +78,8 @@ def quantizer_command(
     rate: Annotated[float | None, typer.Option(min=0.0, help="The learning rate. Default: by network.")] = None,
     copies: Annotated[int, typer.Option(min=0, help="Disturbed copies of the sound that are learned from too.")] = 2,
     smoothing: Annotated[
-        float | None, typer.Option(help="The share of a frame's target that its neighbours get. Default: by network.")
-    ] = None,
+        float, typer.Option(min=0.0, max=1.0, help="The share of a frame's target that its two neighbours get.")
+    ] = 0.0,
     patience: Annotated[int, typer.Option(min=1, help="Ends after so many validations without progress.")] = 10,
     model: Model = BUNDLED,
     hubert: Hubert = None,
@@ -87,7 +87,7 @@ def quantizer_command(
     seed: int = 0,
 ) -> None:
     """Train a quantizer, or go on training it; then measure it on clips that were held out."""
-    choice = NetworkChoice(network, width, smoothing)
+    choice = NetworkChoice(network, width)
     folder = out or _RUNS / network
     place = models.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies)
@@ -113,7 +113,7 @@ def quantizer_command(
         seed=seed,
     )
     try:
-        train_quantizer(choice, module, corpus, folder, schedule, batch=batch, device=place)
+        train_quantizer(choice, module, corpus, folder, schedule, batch=batch, smoothing=smoothing, device=place)
     except torch.OutOfMemoryError as fault:
         raise Unavailable(
             f"There is no memory left on {place} for {batch} clips at once. Give a smaller --batch: the command goes "
@@ -129,14 +129,17 @@ def train_quantizer(
     schedule: Schedule,
     *,
     batch: int,
+    smoothing: float,
     device: torch.device,
 ) -> None:
     """Train a network of `choice`, or go on training it; then write `quantizer.*` and the report into `folder`.
 
+    batch, smoothing: see `QuantizerJob`.
+
     Raises Cancelled and Unavailable as `train` does.
     """
     shown = {name: _some(examples) for name, examples in corpus.valid.items()}
-    job = QuantizerJob(module, corpus.train, shown, batch=batch, smoothing=choice.smoothing, device=device)
+    job = QuantizerJob(module, corpus.train, shown, batch=batch, smoothing=smoothing, device=device)
     started = time.monotonic()
     best = train(job, schedule, folder, device=device)
     print(f"trained for {time.monotonic() - started:.0f} s", flush=True)

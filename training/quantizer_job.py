@@ -73,7 +73,7 @@ class QuantizerJob:
     """Trains a quantizer, for training/loop.py.
 
     copies: the clips that are learned from, several times if there are disturbed copies. valid: those held out, by the
-    name of the copy. smoothing: see `NetworkChoice`.
+    name of the copy. batch: clips to a step. smoothing: the share of a frame's target that its two neighbours get.
     """
 
     def __init__(

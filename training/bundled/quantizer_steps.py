@@ -75,7 +75,9 @@ def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.de
     corpus = _corpus(work, profile, device, profile.copies)
     choice = NetworkChoice("v0", profile.width)
     module = begin(choice, corpus.width, corpus.vocabulary, None, profile.schedule.seed)
-    train_quantizer(choice, module, corpus, file.parent, profile.schedule, batch=profile.batch, device=device)
+    train_quantizer(
+        choice, module, corpus, file.parent, profile.schedule, batch=profile.batch, smoothing=0.0, device=device
+    )
 
 
 def make_small_codebook(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
