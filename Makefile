@@ -57,13 +57,12 @@ lock: .venv/.development
 bundled: .venv/.development
 	$(BIN)/python -m training bundled
 
-# All of docs/experiment.md but its side questions, in about three hours; stopped, it goes on where it was.
+# All of docs/experiment.md but its side questions, in about two hours; stopped, it goes on where it was.
 experiment: .venv/.development
 	$(BIN)/python -m training data --out $(DATA) --clips 2000 --devices $(DEVICES)
 	$(BIN)/python -m training quantizer --data $(DATA) --network v0 --steps 300
 	$(BIN)/python -m training quantizer --data $(DATA) --network v1 --steps 300
 	$(BIN)/python -m training quantizer --data $(DATA) --network ours --steps 300
-	$(BIN)/python -m training quantizer --data $(DATA) --network ours --steps 800
 	$(BIN)/python -m training codebook --data $(DATA)
 	$(BIN)/python -m training evaluate --out .training/experiment --seeds 3 \
 	  --quantizer $(QUANTIZERS)/ours/quantizer.safetensors --codebook $(QUANTIZERS)/codebook/codebook.safetensors

@@ -11,7 +11,7 @@ from errors import InvalidInput
 
 OURS = "ours"
 _PUBLISHED = {"v0": 0, "v1": 1}
-_OURS_IS = "convolutional"
+_OURS_IS = "recurrent"
 """The body that `ours` stands for."""
 
 NETWORKS = (*_PUBLISHED, OURS, *BODIES)
