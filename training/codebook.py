@@ -58,7 +58,7 @@ def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
     """Write `codebook.safetensors` and its report into `out`. Raises InvalidInput for too few frames, Unavailable."""
     fitted = fit(corpus, clusters, seed)
     out.mkdir(parents=True, exist_ok=True)
-    guesses = {name: guess(fitted, examples) for name, examples in corpus.valid.items()}
+    guesses = {name: guess(fitted, examples) for name, examples in corpus.measured.items()}
     numbers = fitted.codebook.centroids.numel() + len(fitted.codebook.codes)
     print(write_report(out, "codebook", numbers, guesses, corpus.counts()))
     fitted.codebook.save(out / "codebook.safetensors")

@@ -81,7 +81,7 @@ class FeatureCache:
             if not chosen:
                 continue
             for place, features in self._of_shard(path, copy, chosen).items():
-                found[place] = _aligned(features, self._shards[place])
+                found[place] = aligned(features, self._shards[place])
             done += len(chosen)
             if time.monotonic() - said > _PROGRESS_SECONDS:
                 said = time.monotonic()
@@ -145,7 +145,7 @@ def _copied(samples: NDArray[np.float32], copy: str, key: str) -> NDArray[np.flo
     return changed
 
 
-def _aligned(features: NDArray[np.float16], clip: Clip) -> Example:
+def aligned(features: NDArray[np.float16], clip: Clip) -> Example:
     """HuBERT has 50 frames a second and Bark 49.9 tokens, and both begin together: the tails go, not the heads."""
     length = min(len(features), len(clip.semantic))
     return Example(features[:length], clip.semantic[:length].astype(np.int64))

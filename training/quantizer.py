@@ -6,8 +6,8 @@ in `quantizer_report`.
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -18,25 +18,30 @@ import typer
 from numpy.typing import NDArray
 
 from cloning import models
+from cloning.audio import resample
 from cloning.bark.config import BarkSpec
 from cloning.checkpoints import load_into, load_state
-from cloning.features import HubertFeatures
+from cloning.features import SAMPLE_RATE, HubertFeatures
 from cloning.models import BUNDLED, ModelChoice
 from cloning.prompt import BARK
 from cloning.published import BARK as PUBLISHED
 from cloning.quantizer import SEMANTIC_RATE_HZ, FeatureQuantizer
 from errors import InvalidInput, Unavailable
+from training.bundled.phones import SEMANTIC_SIZE
 from training.division import divide
-from training.feature_cache import CLEAN, NOISY, Example, FeatureCache, fingerprint, rooms
+from training.evaluate.frames import recording_of
+from training.evaluate.heldout import labelled_clips
+from training.feature_cache import CLEAN, NOISY, Example, FeatureCache, Features, aligned, fingerprint, rooms
 from training.loop import Schedule, train
 from training.networks import NETWORKS, OURS, NetworkChoice, begin
 from training.quantizer_job import QuantizerJob, refuse_unfit
 from training.quantizer_report import guess, write_report
 from training.settings_file import keep_settings
-from training.shards import Shards
+from training.shards import Clip, Shards
 
 _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
+_RECORDINGS = "recordings"
 _HELD_OUT = 0.1
 """Where the hours are limited: how much is measured on, as a share of what is learned from."""
 _VALIDATED = 200
@@ -45,12 +50,21 @@ _VALIDATED = 200
 
 @dataclass(frozen=True)
 class Corpus:
-    """Features and tokens. train: one list a copy of the sound; valid: all that is held out, by the copy's name."""
+    """Features and tokens. train: one list a copy of the sound; valid: all that is held out, by the copy's name.
+
+    recordings: speech that Bark did not make, with its true tokens, if there is any; it is looked at in reports only.
+    """
 
     train: Sequence[Sequence[Example]]
     valid: dict[str, Sequence[Example]]
     width: int
     vocabulary: int
+    recordings: Sequence[Example] = ()
+
+    @property
+    def measured(self) -> dict[str, Sequence[Example]]:
+        """What reports look at, by its name."""
+        return {**self.valid, **({_RECORDINGS: self.recordings} if self.recordings else {})}
 
     def counts(self) -> np.ndarray:
         """How often each token is in what is learned from, int64 (V,)."""
@@ -145,7 +159,7 @@ def train_quantizer(
     print(f"trained for {time.monotonic() - started:.0f} s", flush=True)
     load_into(module, load_state(best), best)
     module.to(device).eval()
-    guesses = {name: guess(module, examples, device) for name, examples in corpus.valid.items()}
+    guesses = {name: guess(module, examples, device) for name, examples in corpus.measured.items()}
     weights = sum(parameter.numel() for parameter in module.parameters())
     print(write_report(folder, choice.name, weights, guesses, corpus.counts()))
     with TemporaryDirectory(dir=folder) as apart:  # whoever finds a file finds all of it
@@ -156,9 +170,24 @@ def train_quantizer(
 
 
 def load_corpus(data: Path, choice: ModelChoice, device: torch.device, copies: int) -> Corpus:
-    """Features and tokens of all clips in `data`, as the models of `choice` have them. Raises as `corpus_of` does."""
+    """Features and tokens of all clips in `data`, as the models of `choice` have them. Raises as `corpus_of` does.
+
+    For a model with the tokens of the bundled one's recipe there are recordings as well: speakers of the recipe.
+    """
     shards = clips_in(data)
-    return corpus_of(shards, models.resolve_hubert(choice), vocabulary_of(choice), device, copies)
+    hubert, vocabulary = models.resolve_hubert(choice), vocabulary_of(choice)
+    corpus = corpus_of(shards, hubert, vocabulary, device, copies)
+    if vocabulary != SEMANTIC_SIZE:
+        return corpus
+    return replace(corpus, recordings=labelled(HubertFeatures(hubert, device), labelled_clips()))
+
+
+def labelled(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> list[Example]:
+    """Clips with sound and their true tokens as examples."""
+    return [
+        aligned(hubert(resample(recording_of(clip), SAMPLE_RATE).samples).to(torch.float16).cpu().numpy(), clip)
+        for clip in clips
+    ]
 
 
 def clips_in(data: Path) -> Shards:

@@ -12,7 +12,7 @@ from cloning.quantizer import QuantizerInfo, load, read_info
 from errors import Conflict, InvalidInput
 from training.codebook import codebook_command
 from training.networks import NETWORKS
-from training.quantizer import quantizer_command, vocabulary_of
+from training.quantizer import Corpus, labelled, quantizer_command, vocabulary_of
 from training.shards import Clip, ShardWriter
 
 CPU = torch.device("cpu")
@@ -93,6 +93,17 @@ def test_a_damaged_shard_is_named(clips: Path, stand_in: Path, tmp_path: Path) -
 
     with pytest.raises(InvalidInput, match="damaged"):
         train(tmp_path, tmp_path / "run", stand_in, "v0")
+
+
+def test_recordings_are_measured_beside_what_was_held_out() -> None:
+    clip = Clip("c", "text", "ann", 0, 16_000, np.zeros(1700, np.int16), np.array([3, 4, 5, 6], np.uint16))
+
+    (example,) = labelled(lambda samples: torch.ones(len(samples) // 320, 2), [clip])
+
+    assert example.features.shape == (4, 2)
+    assert example.tokens.tolist() == [3, 4, 5, 6]
+    assert set(Corpus([], {"clean": []}, 2, 12, [example]).measured) == {"clean", "recordings"}
+    assert set(Corpus([], {"clean": []}, 2, 12).measured) == {"clean"}
 
 
 def test_the_networks_to_choose_from() -> None:
