@@ -110,11 +110,11 @@ def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
 
 
 def _models_digest(choice: ModelChoice, language: str) -> str:
-    """Changes with the files of the models: their names, sizes and times."""
+    """Changes with what is in the files of the models, and not when the same is written again."""
     made = hashlib.blake2b(digest_size=8)
     for path in _model_files(choice, language):
-        facts = path.stat()
-        made.update(f"{path.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+        with path.open("rb") as file:
+            made.update(hashlib.file_digest(file, "blake2b").digest())
     return made.hexdigest()
 
 

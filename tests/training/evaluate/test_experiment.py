@@ -1,5 +1,7 @@
 """The whole evaluation with an engine that hums, and the command's refusals."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,21 @@ def test_every_method_speaker_and_seed_is_measured_once(
     heard = ears.heard
     again = evaluate(settings, references, references, ears, tmp_path / "out")
     assert (again.methods, ears.heard) == (results.methods, heard)
+
+
+def test_only_another_content_of_a_model_is_measured_anew(
+    settings: Settings, references: list[Reference], tmp_path: Path
+) -> None:
+    ears, quantizer = FakeEars(), tmp_path / "quantizer.pth"
+    settings = replace(settings, choice=replace(settings.choice, quantizer=str(quantizer)))
+    heard: list[int] = []
+    for content in (b"one", b"one", b"other"):
+        quantizer.write_bytes(content)
+        os.utime(quantizer, (len(heard), len(heard)))
+        evaluate(settings, references, None, ears, tmp_path / "out")
+        heard.append(ears.heard)
+    assert heard[0] == heard[1]
+    assert heard[2] == 2 * heard[0]
 
 
 @pytest.mark.parametrize(
