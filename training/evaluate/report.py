@@ -95,7 +95,7 @@ def _compared(results: Results) -> list[str]:
     return [
         f"## The method {results.main} less another",
         "",
-        "Speaker by speaker. The two differ for certain where the interval does not hold zero.",
+        "Speaker by speaker. Where the interval holds zero, the two may be alike.",
         "",
         *_table(["less", *(figure.heading for figure in _COMPARED)], rows),
         "",
