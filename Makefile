@@ -57,7 +57,7 @@ lock: .venv/.development
 bundled: .venv/.development
 	$(BIN)/python -m training bundled
 
-# All of docs/experiment.md but its side questions, in about two hours; stopped, it goes on where it was.
+# All of docs/experiment.md but its side questions, in two to three hours; stopped, it goes on where it was.
 experiment: .venv/.development
 	$(BIN)/python -m training data --out $(DATA) --clips 2000 --devices $(DEVICES)
 	$(BIN)/python -m training quantizer --data $(DATA) --network v0 --steps 300
