@@ -17,12 +17,20 @@ FEWEST_ROWS = 4
 """As many rows as a packed weight is multiplied with at least. oneDNN has a kernel of its own for a single row, which
 adds up in another order; and 4 to 6 rows are read a third more quickly than 1 or 2 (Zen 4, both precisions)."""
 
+MOST_ROWS = 64
+"""As many rows as a step has at most, which is the largest `BATCH`. More rows at once are the context of one utterance
+(or a window of one), which has the same rows whether the utterance is generated alone or with others."""
+
+_TILE_ROWS = 16
+"""The rows of a tile of Intel's matrix extensions (AMX)."""
+
 
 class Matrix(Protocol):
     """What a layer needs to know of a weight, however it is kept."""
 
     packed: bool
-    """Whether the values of a row do not depend, to the last bit, on the other rows or on how many there are."""
+    """Whether the values of a row do not depend, to the last bit, on the other rows of a step (MOST_ROWS at most), on
+    how many there are, or on the row's place among them."""
     nbytes: int
     """What a step reads of it."""
 
@@ -33,7 +41,9 @@ class Matrix(Protocol):
 class Linear:
     """y = x W^T + b, for x (rows, in) -> (rows, out), and GELU (the exact one) behind it if `gelu`.
 
-    Packed, the values of a row do not depend, to the last bit, on the other rows or on how many there are.
+    Packed, the values of a row do not depend, to the last bit, on the other rows of a step or on how many there are. In
+    half precision on a processor with AMX, oneDNN plans a product by its number of rows, and the plans add up in other
+    orders: there, a step is always computed in whole tiles.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
@@ -41,12 +51,16 @@ class Linear:
         self._weight: Tensor = (
             torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _PACKED_FOR) if self.packed else weight
         )
+        self._in_tiles: bool = self.packed and weight.dtype != torch.float32 and torch.cpu._is_amx_tile_supported()
         self._bias = bias
         self._gelu = gelu
         self.nbytes: int = weight.numel() * weight.element_size()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it."""
+        if self._in_tiles and x.shape[0] <= MOST_ROWS:
+            tiles = [self._packed_product(filled_up(tile, _TILE_ROWS)) for tile in torch.split(x, _TILE_ROWS)]
+            return torch.cat(tiles)[: x.shape[0]]
         if self.packed:
             return self._packed_product(filled_up(x))[: x.shape[0]]
         y = functional.linear(x, self._weight, self._bias)
@@ -58,9 +72,9 @@ class Linear:
         return y
 
 
-def filled_up(x: Tensor) -> Tensor:
+def filled_up(x: Tensor, fewest: int = FEWEST_ROWS) -> Tensor:
     """(rows, width), with rows of zeros at the end if there are fewer than a packed weight wants."""
-    missing = FEWEST_ROWS - x.shape[0]
+    missing = fewest - x.shape[0]
     return x if missing <= 0 else functional.pad(x, (0, 0, 0, missing))
 
 

@@ -1,20 +1,24 @@
 """Many utterances at once: each is what it is alone, one's end is nobody else's, and the turns are fair."""
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Utterance
-from cloning.bark.linear import Linear
+from cloning.bark.linear import MOST_ROWS, Linear
 from cloning.bark.shape import MemoryPlan
 from cloning.prompt import VoicePrompt
 from cloning.watch import Watch
 from errors import Cancelled, InvalidInput
+from settings import Settings
 from tests.cloning.tiny_engine import a_voice, tiny_bark, tiny_engine
 
 
@@ -53,18 +57,47 @@ def test_together_is_as_alone_to_the_last_bit(engine: BarkEngine) -> None:
     assert len({generated.prompt.semantic.tobytes() for generated in together}) == 7
 
 
-@pytest.mark.parametrize(("inside", "outside"), [(768, 3072), (3072, 768), (768, 1024), (48, 10_001)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_row_of_a_packed_layer_knows_no_other(inside: int, outside: int, dtype: torch.dtype) -> None:
+SIZES = [(768, 2304), (768, 3072), (3072, 768), (768, 1024), (1024, 1024), (48, 10_001)]
+
+
+@pytest.mark.parametrize(("inside", "outside"), SIZES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_a_row_of_a_step_does_not_depend_on_the_others(inside: int, outside: int, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    weight, rows = torch.randn(outside, inside).to(dtype), torch.randn(40, inside).to(dtype)
+    weight, rows = torch.randn(outside, inside).to(dtype), torch.randn(MOST_ROWS, inside).to(dtype)
     linear = Linear(weight)
     if not linear.packed:
         pytest.skip("this processor has no kernel for it")
     everybody = linear(rows)
     torch.testing.assert_close(everybody, torch.nn.functional.linear(rows, weight), rtol=0.02, atol=1e-3)
-    for count in (1, 2, 3, 5, 8, 16):
+    for count in (1, 2, 3, 5, 8, 15, 16, 17, 31, 40):
         assert torch.equal(linear(rows[:count]), everybody[:count])
+        order = torch.randperm(MOST_ROWS)[:count]
+        assert torch.equal(linear(rows[order]), everybody[order])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_with_amx_a_step_in_half_precision_is_computed_in_whole_tiles(dtype: torch.dtype) -> None:
+    """The plan for one tile is the only one that a step is computed by, so that its rows cannot differ by plan."""
+    torch.manual_seed(0)
+    weight, rows = torch.randn(80, 64).to(dtype), torch.randn(MOST_ROWS + 1, 64).to(dtype)
+    with mock.patch.object(torch.cpu, "_is_amx_tile_supported", autospec=True, return_value=True):
+        linear = Linear(weight)
+    if not linear.packed:
+        pytest.skip("this processor has no kernel for it")
+    for count in (1, 15, 16, 17, MOST_ROWS, MOST_ROWS + 1):
+        with mock.patch.object(linear, "_packed_product", wraps=linear._packed_product) as product:
+            y = linear(rows[:count])
+        multiplied = [call.args[0].shape[0] for call in product.call_args_list]
+        tiles = [16] * math.ceil(count / 16)
+        assert multiplied == (tiles if dtype != torch.float32 and count <= MOST_ROWS else [max(count, 4)])
+        torch.testing.assert_close(y, torch.nn.functional.linear(rows[:count], weight), rtol=0.02, atol=0.02)
+
+
+def test_no_step_has_more_rows_than_the_layers_promise_it_for() -> None:
+    assert Settings(_env_file=None, batch=MOST_ROWS).batch == MOST_ROWS
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, batch=MOST_ROWS + 1)
 
 
 def test_parties_of_several_threads_are_generated_together(engine: BarkEngine) -> None:
