@@ -17,6 +17,8 @@ _PACKED_FOR = 900
 """As in `cloning.bark.linear`."""
 
 _LARGEST, _STEPS = 127, 255
+_LEAST_WIDTH = 64
+"""Of a product that shows how sums are added up."""
 _AT_ONCE = 64
 """Outputs that are rounded at a time."""
 _TINY = 1e-12
@@ -24,8 +26,15 @@ _TINY = 1e-12
 
 
 def is_supported() -> bool:
-    """Whether this processor multiplies such numbers (AVX-512 VNNI). Others would be slow, or overflow."""
-    return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported())  # type: ignore[no-untyped-call]  # torch has no annotations here
+    """Whether this processor multiplies such numbers (AVX-512 VNNI), and oneDNN uses that: the older way is slow, and
+    adds up pairs in 16 bits, which overflow (as ONEDNN_MAX_CPU_ISA=AVX512_CORE makes it do on a newer processor).
+    """
+    if not (torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported()):  # type: ignore[no-untyped-call]  # torch has no annotations here
+        return False
+    greatest = torch.full((16, _LEAST_WIDTH), _LARGEST, dtype=torch.int8)
+    linear = Int8Linear(greatest, torch.ones(16))
+    sums = linear._multiplied(torch.full((16, _LEAST_WIDTH), _STEPS, dtype=torch.uint8))
+    return bool((sums == _LEAST_WIDTH * _LARGEST * _STEPS).all())
 
 
 def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,8 @@
 """What is refused, and in which words: precisions that a device does not have, and models that do not fit."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -35,6 +38,19 @@ def test_eight_bits_are_for_processors_that_multiply_them() -> None:
         pytest.raises(Unavailable, match="Set DTYPE=bfloat16"),
     ):
         refuse_unsupported(PRECISIONS["int8"], CPU)
+
+
+@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])
+def test_eight_bits_are_not_for_a_product_whose_sums_overflow(instructions: str) -> None:
+    """oneDNN reads the variable once, so a process of its own is asked."""
+    asked = subprocess.run(
+        [sys.executable, "-c", "from cloning.bark import int8; print(int8.is_supported())"],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip() == "False"
 
 
 def test_float16_is_for_gpus_unless_the_processor_has_it() -> None:
