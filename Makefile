@@ -26,7 +26,7 @@ demo: setup
 	@$(BIN)/python -m simulator.demo
 
 # Two processes side by side: a thread each for torch, or they are in each other's way.
-test: .venv/.development .venv/.browser
+test: .venv/.development .venv/.browser .venv/.postgres
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.development
@@ -90,3 +90,9 @@ clean:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else $(BIN)/playwright install chromium; fi
 	@touch $@
+
+# Storage is tested on PostgreSQL too, by servers that the tests start themselves (tests/storage/postgres.py).
+.venv/.postgres: | .venv/bin/python
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
+	else echo "There is no PostgreSQL server here: its tests are skipped (on Debian: apt-get install postgresql)."; fi

@@ -1,1 +1,1 @@
-"""Tests of storage: on real SQLite files, and on PostgreSQL where BARKEEP_TEST_POSTGRES names an empty database."""
+"""Tests of storage: on real SQLite files, and on a PostgreSQL server of their own where there is one to start."""

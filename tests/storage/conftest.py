@@ -1,9 +1,8 @@
 """A fresh storage for each test, on both databases."""
 
 import asyncio
-import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from storage.database import Storage
 from storage.migrations.upgrade import upgrade
 from storage.sessions import Sessions
 from tests.storage.build import Clock
-
-POSTGRES = os.environ.get("BARKEEP_TEST_POSTGRES")
+from tests.storage.postgres import find_programs, running_server
 
 
 def sqlite_url(path: Path) -> str:
@@ -40,20 +38,21 @@ def sqlite_address(tmp_path: Path, migrated: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_blank() -> str:
-    """The test database: everything in it is removed first."""
-    if POSTGRES is None:
-        pytest.skip("BARKEEP_TEST_POSTGRES names no PostgreSQL database")
-    asyncio.run(execute(POSTGRES, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
-    asyncio.run(migrate(POSTGRES))
-    return POSTGRES
+def postgres_server() -> Iterator[str]:
+    """The URL of a migrated database on a server of this process's own: two test processes share nothing."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("There is no PostgreSQL server here to start (on Debian: apt-get install postgresql).")
+    with running_server(programs) as url:
+        asyncio.run(migrate(url))
+        yield url
 
 
 @pytest.fixture
-async def postgres_address(postgres_blank: str) -> str:
+async def postgres_address(postgres_server: str) -> str:
     """The test database, with the newest schema and no rows."""
-    await execute(postgres_blank, "TRUNCATE guilds RESTART IDENTITY CASCADE")
-    return postgres_blank
+    await execute(postgres_server, "TRUNCATE guilds RESTART IDENTITY CASCADE")
+    return postgres_server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
