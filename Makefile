@@ -11,6 +11,7 @@ LOCK := $(BIN)/uv pip compile --upgrade --python-version 3.11 --no-header --no-a
 
 DATA := .training/data
 QUANTIZERS := .training/quantizers
+VOICES := .training/bundled/kokoro-js-1.2.1.tgz
 
 .PHONY: setup development run demo test lint bench format lock bundled experiment clean
 
@@ -53,8 +54,12 @@ lock: .venv/.development
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
 	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock) > requirements-dev.txt
 
+$(VOICES):
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent kokoro-js@1.2.1
+
 # The bundled model from nothing, in some hours; training/README.md has the steps, and how it gets into models/bundled.
-bundled: .venv/.development
+bundled: .venv/.development $(VOICES)
 	$(BIN)/python -m training bundled
 
 # All of docs/experiment.md but its side questions, in two to three hours; stopped, it goes on where it was.

@@ -39,6 +39,7 @@ from training.bundled.hubert_training import (
     HubertStep,
     run_hubert_step,
 )
+from training.bundled.kokoro import BUILT_IN, VOICES
 from training.bundled.layout import Size, Sizes
 from training.bundled.pronunciation import held_out, pronounced
 from training.bundled.quantizer_steps import (
@@ -52,13 +53,13 @@ from training.bundled.quantizer_steps import (
 from training.bundled.semantic import SemanticJob
 from training.bundled.sentences import Sentences
 from training.bundled.speech import Speech
+from training.bundled.stretched import write_corpus
 from training.bundled.teacher import load_teacher
-from training.bundled.voices import BUILT_IN
 from training.loop import Schedule, is_finished, train
 from training.shards import Split
 
 WORK = Path(".training/bundled")
-TEXT = "text"
+SPEECH, TEXT = "speech", "text"
 MODEL = "model"
 """The folder in the working folder with all that is exported."""
 _SENTENCES_MEASURED = 40
@@ -75,6 +76,7 @@ class Profile(StrEnum):
 class Step(StrEnum):
     """In the order in which they are done."""
 
+    SPEECH = "speech"
     CORPUS = "corpus"
     TEACHER = "teacher"
     CODES = "codes"
@@ -196,7 +198,8 @@ class Build:
         }
         """The steps that train a network and do nothing else, and where."""
         self._steps: dict[Step, Callable[[], None]] = {
-            Step.CORPUS: lambda: self._speak("corpus"),
+            Step.SPEECH: lambda: self._speak("speech"),
+            Step.CORPUS: lambda: write_corpus(work / SPEECH, work / CORPUS),
             Step.HUBERT: self._make_hubert,
             Step.QUANTIZER: lambda: make_small_quantizer(work, recipe.quantizer, device),
             Step.CODEBOOK: lambda: make_small_codebook(work, recipe.quantizer, device),
@@ -223,7 +226,8 @@ class Build:
             run_codec_step(CodecStep(step), self._work, self._recipe.codec, self._device)
 
     def _speak(self, kind: corpus.Kind) -> None:
-        corpus.make(kind, self._work / kind, self._recipe.plan, processes=self._recipe.processes)
+        recipe, work = self._recipe, self._work
+        corpus.make(kind, work / kind, recipe.plan, work / VOICES, processes=recipe.processes)
 
     def _make_hubert(self) -> None:
         hubert = self._recipe.hubert
@@ -269,7 +273,8 @@ class Build:
             load_into(module, load_state(work / step / _BEST), work / step / _BEST)
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
         with TemporaryDirectory(dir=work) as apart:
-            write(bark, prompt_of(self._speech("train"), BUILT_IN), Path(apart, package.BARK))
+            speech = self._speech("train")
+            write(bark, [prompt_of(speech, speaker) for speaker in BUILT_IN], Path(apart, package.BARK))
             parts = {
                 package.BARK: Path(apart, package.BARK),
                 package.HUBERT: work / HUBERT / EXPORTED,

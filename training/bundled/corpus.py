@@ -1,14 +1,13 @@
-"""The training data of the bundled model: drawn speakers who read sentences, and sentences with their timing alone.
+"""What Kokoro says for the bundled model: drawn speakers who read sentences, and sentences with their timing alone.
 
 Every clip follows from its key, so that neither the number of processes nor an interruption changes the data. Speakers
-that are held out read the sentences that are held out; the built-in voice reads all kinds. Knows nothing of networks
-other than the synthesiser's.
+that are held out read the sentences that are held out; the built-in voices read all kinds.
 """
 
 import hashlib
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import connection
@@ -20,26 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import Unavailable
-from training.bundled.phones import TOKEN_RATE, Pronouncer, spoken
+from training.bundled.kokoro import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
+from training.bundled.phones import Pronouncer, spoken
 from training.bundled.texts import sentences
-from training.bundled.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
 from training.shards import Clip, Shards, ShardWriter, Split, split_of
 
-Kind = Literal["corpus", "text"]
+Kind = Literal["speech", "text"]
 
-HOP = SAMPLE_RATE // TOKEN_RATE
-"""Samples to a semantic token."""
-
-_CLIPS_PER_SHARD = {"corpus": 200, "text": 2000}
+_CLIPS_PER_SHARD = {"speech": 25, "text": 2000}
+"""Two minutes' work each."""
 _SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 _SPEED_OF_A_CLIP = 0.05  # standard deviation of its logarithm
-_SLOWEST, _FASTEST = 0.87, 1.18  # where there is no speaker whose speed it could be
 _PROGRESS_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is made. A clip lasts about 3.3 s."""
+    """How much is made. A clip lasts about 3.4 s."""
 
     speakers: int
     clips_per_speaker: int
@@ -49,30 +45,30 @@ class Plan:
 
 
 PLANS = {
-    "cpu": Plan(speakers=1500, clips_per_speaker=11, built_in_clips=2000, texts=49_099),
-    "cuda": Plan(speakers=5500, clips_per_speaker=12, built_in_clips=2500, texts=85_000),
+    "cpu": Plan(speakers=2400, clips_per_speaker=8, built_in_clips=2000, texts=49_099),
+    "cuda": Plan(speakers=5000, clips_per_speaker=8, built_in_clips=4000, texts=85_000),
 }
-"""15 and 60 hours of speakers, 2 hours of the built-in voice, 42 and 73 hours of text."""
+"""18 and 38 hours of speakers, 2 and 4 hours of the built-in voices, 46 and 80 hours of text."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One clip to make: who says what, and how fast if no speaker's speed decides."""
+    """One clip to make: who says what."""
 
     key: str
     speaker: str
     text: str
 
 
-def make(kind: Kind, folder: Path, plan: Plan, *, processes: int = 1) -> None:
-    """Fill `folder` with the audio corpus or the text corpus of `plan`, and print how far it is.
+def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int = 1) -> None:
+    """Fill `folder` with the speech or the text of `plan`, in the voices of an archive, and print how far it is.
 
     What is there already is not made again. Raises Unavailable when a process of it ends early.
     """
     context = multiprocessing.get_context("spawn")
     done: Synchronized[int] = context.Value("q", 0)
     workers = [
-        context.Process(target=_work, args=(kind, folder, plan, number, processes, done), daemon=True)
+        context.Process(target=_work, args=(kind, folder, plan, voices, number, processes, done), daemon=True)
         for number in range(processes)
     ]
     for worker in workers:
@@ -88,11 +84,11 @@ def make(kind: Kind, folder: Path, plan: Plan, *, processes: int = 1) -> None:
 
 
 def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
-    """The clips of a plan, each speaker's together, the built-in voice's spread among them."""
+    """The clips of a plan, each speaker's together, the built-in voices' spread among them."""
     by_split = {split: [text for text in _shuffled(texts) if split_of(text) == split] for split in _SPLITS}
     if kind == "text":
         for number, text in enumerate(islice(_shuffled(texts), plan.texts)):
-            yield Order(f"text-{number:06d}", BUILT_IN, text)
+            yield Order(f"text-{number:06d}", f"text-{number:06d}", text)
         return
     built_in = enumerate(_shuffled(texts)[::-1])
     each = plan.built_in_clips // plan.speakers + 1
@@ -103,60 +99,65 @@ def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
             text = own[(number * plan.clips_per_speaker + clip) % len(own)]
             yield Order(f"{speaker}-{clip:02d}", speaker, text)
         for place, text in islice(built_in, each if (number * each) < plan.built_in_clips else 0):
-            yield Order(f"{BUILT_IN}-{place:05d}", BUILT_IN, text)
+            built_in_speaker = BUILT_IN[place % len(BUILT_IN)]
+            yield Order(f"{built_in_speaker}-{place:05d}", built_in_speaker, text)
 
 
 class Studio:
     """Makes the clip of an order."""
 
-    def __init__(self) -> None:
+    def __init__(self, voices: Path) -> None:
         self._pronounce = Pronouncer()
-        self._synthesiser = Synthesiser()
+        self._synthesiser = Synthesiser(voices)
 
     def record(self, order: Order) -> Clip | None:
         """The clip with its sound, or None if the sentence has a word that cannot be pronounced for sure."""
-        phonemes = self._phonemes(order.text)
-        if phonemes is None:
-            return None
-        random = _random(order.key)
-        speed = float(np.exp(random.normal(0, _SPEED_OF_A_CLIP)))
-        said = self._synthesiser.speak(phonemes, Speaker.drawn(order.speaker), random, speed=speed)
-        audio = np.round(said.samples * np.iinfo(np.int16).max).astype(np.int16)
-        return _clip(order, phonemes, said.durations, speed, audio)
+        return self._make(order, self._say)
 
     def time(self, order: Order) -> Clip | None:
-        """The clip without sound: what is said when, at some speed; None as for `record`."""
-        phonemes = self._phonemes(order.text)
-        if phonemes is None:
+        """The clip without sound: what is said when; None as for `record`."""
+        return self._make(order, self._time)
+
+    def _make(
+        self, order: Order, speak: Callable[[str, Speaker, float], tuple[NDArray[np.int64], NDArray[np.int16] | None]]
+    ) -> Clip | None:
+        phonemes = self._pronounce(order.text)
+        if not phonemes or not self._synthesiser.fits(phonemes):
             return None
-        speed = float(np.exp(_random(order.key).uniform(np.log(_SLOWEST), np.log(_FASTEST))))
-        return _clip(order, phonemes, self._synthesiser.durations(phonemes, speed), speed, None)
+        seed, speaker = _seed(order.key), Speaker.drawn(order.speaker)
+        speed = float(np.exp(np.random.default_rng(seed).normal(0, _SPEED_OF_A_CLIP)))
+        durations, audio = speak(phonemes, speaker, speed)
+        return Clip(
+            key=order.key,
+            text=order.text,
+            speaker=order.speaker,
+            seed=seed,
+            sample_rate=SAMPLE_RATE,
+            audio=audio,
+            semantic=spoken(phonemes, durations).tokens,
+            facts={
+                "phonemes": phonemes,
+                "durations": durations.tolist(),
+                "voices": dict(speaker.parts),
+                "speed": round(speaker.speed * speed, 4),
+            },
+        )
 
-    def _phonemes(self, text: str) -> str | None:
-        phonemes = self._pronounce(text)
-        return phonemes if phonemes and self._synthesiser.fits(phonemes) else None
+    def _say(self, phonemes: str, speaker: Speaker, speed: float) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+        said = self._synthesiser.speak(phonemes, speaker, speed=speed)
+        most = np.iinfo(np.int16).max
+        return said.durations, np.round(said.samples.clip(-1, 1) * most).astype(np.int16)
+
+    def _time(self, phonemes: str, speaker: Speaker, speed: float) -> tuple[NDArray[np.int64], None]:
+        return self._synthesiser.durations(phonemes, speaker, speed=speed), None
 
 
-def _clip(
-    order: Order, phonemes: str, durations: NDArray[np.int64], speed: float, audio: NDArray[np.int16] | None
-) -> Clip:
-    tokens = spoken(phonemes, durations).tokens
-    return Clip(
-        key=order.key,
-        text=order.text,
-        speaker=order.speaker,
-        seed=_seed(order.key),
-        sample_rate=SAMPLE_RATE,
-        audio=None if audio is None else audio[: len(tokens) * HOP],
-        semantic=tokens,
-        facts={"phonemes": phonemes, "durations": durations.tolist(), "speed": round(speed, 4)},
-    )
-
-
-def _work(kind: Kind, folder: Path, plan: Plan, number: int, processes: int, done: "Synchronized[int]") -> None:
+def _work(
+    kind: Kind, folder: Path, plan: Plan, voices: Path, number: int, processes: int, done: "Synchronized[int]"
+) -> None:
     """One process: every so-manieth order, those that are done excepted."""
-    studio = Studio()
-    make_clip = studio.record if kind == "corpus" else studio.time
+    studio = Studio(voices)
+    make_clip = studio.record if kind == "speech" else studio.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
         made = set(Shards(folder).keys)
         for order in islice(orders(kind, plan, sentences()), number, None, processes):
@@ -182,7 +183,3 @@ def _shuffled(texts: list[str]) -> list[str]:
 
 def _seed(key: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big")
-
-
-def _random(key: str) -> np.random.Generator:
-    return np.random.default_rng(_seed(key))

@@ -4,6 +4,7 @@ Knows nothing of training, nor of the features and the quantizer that belong to 
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ SPEC = PromptSpec(
 )
 """What the model's voice prompts look like."""
 
-_SPEAKER = "v2/en_speaker_0"
+_SPEAKER = "v2/en_speaker_{}"
 _LONGEST_PROMPT = 500
 """Frames: more than any stage looks back."""
 
@@ -58,17 +59,18 @@ def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) ->
     return whole
 
 
-def write(bark: Any, speaker: VoicePrompt, directory: Path) -> None:
-    """Write configuration, weights in half precision, tokenizer, and the built-in speaker.
+def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
+    """Write configuration, weights in half precision, tokenizer, and the built-in speakers.
 
-    Raises InvalidInput if the speaker is no prompt for this model.
+    Raises InvalidInput if a speaker is no prompt for this model.
     """
-    speaker.validate(SPEC)
+    for speaker in speakers:
+        speaker.validate(SPEC)
     directory.mkdir(parents=True, exist_ok=True)
     bark.config.save_pretrained(directory)
     _write_json(directory / "generation_config.json", generation_config())
     spelling.write(directory)
-    _write_speaker(speaker, directory)
+    _write_speakers(speakers, directory)
     weights = {
         _hub_name(name): tensor.half().contiguous()
         for name, tensor in bark.state_dict().items()
@@ -94,14 +96,17 @@ def _hub_name(name: str) -> str:
     )
 
 
-def _write_speaker(speaker: VoicePrompt, directory: Path) -> None:
-    parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
-    files = {part: f"speaker_embeddings/{_SPEAKER}_{part}.npy" for part in parts}
-    for part, tokens in parts.items():
-        path = directory / files[part]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, tokens)
-    _write_json(directory / "speaker_embeddings_path.json", {"repo_or_path": "bundled", _SPEAKER: files})
+def _write_speakers(speakers: Sequence[VoicePrompt], directory: Path) -> None:
+    listed: dict[str, Any] = {"repo_or_path": "bundled"}
+    for number, speaker in enumerate(speakers):
+        name = _SPEAKER.format(number)
+        parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
+        listed[name] = {part: f"speaker_embeddings/{name}_{part}.npy" for part in parts}
+        for part, tokens in parts.items():
+            path = directory / listed[name][part]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, tokens)
+    _write_json(directory / "speaker_embeddings_path.json", listed)
 
 
 def _write_json(path: Path, body: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 TOKEN_RATE = 50
 """Semantic tokens per second."""
 DURATION_RATE = 40
-"""The synthesiser's durations are whole numbers of 1/40 s."""
+"""The synthesiser's durations are in 1/40 s: whole numbers, unless the sound was stretched."""
 
 _STRESS = "ˈˌ"
 _VOWELS = "ɪiæʌɛɔɑAIOuɜWʊY"
@@ -105,7 +105,7 @@ class Spoken:
     word: NDArray[np.int64]
 
 
-def spoken(phonemes: str, durations: NDArray[np.int64]) -> Spoken:
+def spoken(phonemes: str, durations: NDArray[np.integer | np.floating]) -> Spoken:
     """Semantic tokens of phonemes whose symbols last `durations` (P + 2,) in 1/40 s, silences at the ends included."""
     segments = segment(phonemes)
     lengths = np.bincount(segments.of_symbol, durations, len(segments.codes))

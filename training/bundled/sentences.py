@@ -35,7 +35,7 @@ class Sentence:
     token_of_word: NDArray[np.int16]
 
     @classmethod
-    def of(cls, characters: list[int], phonemes: str, durations: NDArray[np.int64]) -> Self | None:
+    def of(cls, characters: list[int], phonemes: str, durations: NDArray[np.integer | np.floating]) -> Self | None:
         """From phonemes and their durations in 1/40 s. None if characters and phonemes have not the same words."""
         said = spoken(phonemes, durations)
         ids = np.array(characters, np.int16)
@@ -136,7 +136,7 @@ def _read(shards: Shards, indices: list[int]) -> list[Sentence]:
     found = []
     for index, encoding in zip(indices, encodings, strict=True):
         facts = shards.facts(index)
-        sentence = Sentence.of(encoding.ids, facts["phonemes"], np.array(facts["durations"], np.int64))
+        sentence = Sentence.of(encoding.ids, facts["phonemes"], np.array(facts["durations"]))
         if sentence is not None and sentence.fits:
             found.append(sentence)
     return found

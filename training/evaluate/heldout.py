@@ -1,8 +1,6 @@
-"""Speakers and sentences that the bundled model was not trained on, made by its own recipe. Nobody's voice is in it.
+"""Speakers and sentences that the bundled model was not trained on, by its first edition's synthesiser."""
 
-Knows the recipe's data, not its models.
-"""
-
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from itertools import count, islice
@@ -11,17 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from cloning import audio
-from training.bundled.corpus import Order, Studio
+from training.bundled.phones import TOKEN_RATE, Pronouncer, spoken
 from training.bundled.texts import sentences
-from training.bundled.voices import BUILT_IN
 from training.evaluate.frames import recording_of
 from training.evaluate.references import MANIFEST, Reference, Take, write_manifest
+from training.evaluate.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
 from training.shards import Clip, split_of
 
 VOICES, SENTENCES = 20, 30
 REFERENCE_SECONDS = 8.0
 """At least; a good upload, see the README."""
 _PAUSE_SECONDS = 0.3
+_SPEED_OF_A_CLIP = 0.05
+"""Standard deviation of its logarithm."""
 _OTHER = "other"
 _LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said this."}
 
@@ -61,7 +61,7 @@ def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
 
 def built_in_clip(text: str) -> Clip | None:
     """A sentence in the recipe's own voice, as in the training data; None if a word of it cannot be pronounced."""
-    return _studio().record(Order(f"evaluation-{text}", BUILT_IN, text))
+    return _recorded(f"evaluation-{text}", BUILT_IN, text)
 
 
 def _reference(folder: Path, speaker: str) -> Reference:
@@ -84,7 +84,7 @@ def _said(speaker: str, kind: str) -> list[Clip]:
     random = np.random.default_rng([ord(letter) for letter in f"{speaker} {kind}"])
     clips: list[Clip] = []
     for place in random.permutation(len(texts)):
-        clip = _studio().record(Order(f"evaluation-{speaker}-{kind}-{place}", speaker, texts[place]))
+        clip = _recorded(f"evaluation-{speaker}-{kind}-{place}", speaker, texts[place])
         if clip is not None:
             clips.append(clip)
         if sum(recording_of(clip).seconds + _PAUSE_SECONDS for clip in clips) >= REFERENCE_SECONDS:
@@ -99,6 +99,25 @@ def _held_out() -> list[str]:
     return [held_out[place] for place in order]
 
 
+def _recorded(key: str, speaker: str, text: str) -> Clip | None:
+    """The clip that follows from these, or None if a word cannot be pronounced for sure."""
+    phonemes = _pronouncer()(text)
+    if not phonemes or not _synthesiser().fits(phonemes):
+        return None
+    seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big")
+    random = np.random.default_rng(seed)
+    speed = float(np.exp(random.normal(0, _SPEED_OF_A_CLIP)))
+    said = _synthesiser().speak(phonemes, Speaker.drawn(speaker), random, speed=speed)
+    tokens = spoken(phonemes, said.durations).tokens
+    audio = np.round(said.samples * np.iinfo(np.int16).max).astype(np.int16)
+    return Clip(key, text, speaker, seed, SAMPLE_RATE, audio[: len(tokens) * SAMPLE_RATE // TOKEN_RATE], tokens)
+
+
 @cache
-def _studio() -> Studio:
-    return Studio()
+def _pronouncer() -> Pronouncer:
+    return Pronouncer()
+
+
+@cache
+def _synthesiser() -> Synthesiser:
+    return Synthesiser()

@@ -27,13 +27,13 @@ from training.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_e
 from training.bundled.codec_steps import CODEC, CORPUS, CodecStep
 from training.bundled.hubert import Listener
 from training.bundled.hubert_training import HUBERT
+from training.bundled.kokoro import BUILT_IN
 from training.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
 from training.bundled.phones import SEMANTIC_SIZE, spoken
 from training.bundled.pronunciation import held_out
 from training.bundled.sentences import Sentences
 from training.bundled.speech import Speech
 from training.bundled.teacher import Teacher
-from training.bundled.voices import BUILT_IN
 from training.curves import read_log
 from training.loop import Schedule
 from training.shards import Clip, ShardWriter, Split, split_of
@@ -70,7 +70,7 @@ def fill(work: Path) -> None:
     with ShardWriter(work / CORPUS, 100) as shards:
         splits: tuple[Split, ...] = ("train", "valid")
         for split in splits:
-            speakers = named(split, "speaker {}", 3) + ([BUILT_IN] if split == "train" else [])
+            speakers = named(split, "speaker {}", 3) + ([*BUILT_IN] if split == "train" else [])
             for speaker in speakers:
                 for text in named(split, "hello there, {}.", 3):
                     keys.append(f"{speaker} {text}")
@@ -141,7 +141,7 @@ def test_it_is_installed_when_that_is_asked_for(work: Path, tmp_path: Path, monk
 def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with ShardWriter(work / TEXT, 10) as shards:
         for text in named("test", "hello there, {}.", 2):
-            shards.add(Clip(text, text, BUILT_IN, 0, 16_000, None, spoken(PHONEMES, DURATIONS).tokens, {}))
+            shards.add(Clip(text, text, BUILT_IN[0], 0, 16_000, None, spoken(PHONEMES, DURATIONS).tokens, {}))
 
     Build(work, RECIPE, CPU).do(Step.MEASURE)
 

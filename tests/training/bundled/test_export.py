@@ -46,14 +46,16 @@ def parts() -> dict[str, Any]:
 def directory(tmp_path_factory: pytest.TempPathFactory, parts: dict[str, Any]) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "bark"
     speech = drawn_speech(clips=6)
-    export.write(export.assemble(SIZES, **parts), export.prompt_of(speech, "speaker-1"), folder)
+    export.write(export.assemble(SIZES, **parts), [export.prompt_of(speech, f"speaker-{n}") for n in (1, 0)], folder)
     return folder
 
 
 def test_it_speaks_and_what_it_said_is_a_prompt(directory: Path) -> None:
     codec = Codec(directory, CPU)
     engine = BarkEngine.load(directory, precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=2)
-    speaker = Speakers(directory, engine.spec.prompt).load("v2/en_speaker_0")
+    speakers = Speakers(directory, engine.spec.prompt)
+    assert speakers.names == ("v2/en_speaker_0", "v2/en_speaker_1")
+    speaker = speakers.load("v2/en_speaker_0")
     options = GenerationOptions(seed=1, max_semantic_tokens=150)
 
     with_voice = engine.generate("Hello there, who are you?", speaker, options, Watch(lambda *_: None))
@@ -96,5 +98,5 @@ def test_a_prompt_of_another_model_is_refused(tmp_path: Path, parts: dict[str, A
     prompt = export.prompt_of(drawn_speech(clips=3), "speaker-0")
     prompt.semantic[0] = 5000
     with pytest.raises(InvalidInput, match="semantic tokens"):
-        export.write(export.assemble(SIZES, **parts), prompt, tmp_path)
+        export.write(export.assemble(SIZES, **parts), [prompt], tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The voices of the training data: hibari-tts as it is, and speakers that never were, made inside its synthesis.
+"""The voices of the first edition of the bundled model: hibari-tts, and speakers made inside its synthesis.
 
 hibari's network says, every 1/80 s, how loud the harmonics, the noise and the rest are at 601 frequencies. A drawn
 speaker bends the frequency axis (another vocal tract), moves and stretches the pitch, and changes speed, colour,
@@ -134,20 +134,9 @@ class Synthesiser:
         model.graph.output.append(onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None))
         return _session(model)
 
-    @cached_property
-    def _timing(self) -> Any:
-        """The part of the network that decides the durations."""
-        model = onnx.load(self._hibari.model_path)
-        return _session(onnx.utils.Extractor(model).extract_model(["ids", "speed"], [_DURATIONS]))
-
     def fits(self, phonemes: str) -> bool:
         """Whether a sentence is short enough for the network."""
         return len(self._hibari.ids(phonemes)) <= _MOST_SYMBOLS and len(phonemes) + 2 == len(self._hibari.ids(phonemes))
-
-    def durations(self, phonemes: str, speed: float) -> NDArray[np.int64]:
-        """The durations alone, (P + 2,) in 1/40 s: far quicker than speaking."""
-        (durations,) = self._timing.run(None, self._inputs(phonemes, speed))
-        return _whole(durations)
 
     def speak(self, phonemes: str, speaker: Speaker, random: np.random.Generator, *, speed: float = 1.0) -> Utterance:
         """Say it in a voice, `speed` times as fast as the speaker usually does. `random` is for noise and jitter."""

@@ -1,7 +1,5 @@
 """Drawn speakers say the same phonemes at the times that are told, each in a voice that never changes."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hibari.tts import Hibari
@@ -9,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.audio import Recording
-from training.bundled import voices
-from training.bundled.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
+from training.evaluate import voices
+from training.evaluate.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
 from training.shards import split_of
 
 PHONEMES = "ðə pˈipᵊl ɹəklˈAmd ðə mˈɑɹʃᵻz."
@@ -59,13 +57,6 @@ def test_sound_lasts_as_long_as_its_durations(synthesiser: Synthesiser) -> None:
     assert len(said.samples) == said.durations.sum() * SAMPLE_RATE // 40
     assert said.samples.dtype == np.float32
     assert np.abs(said.samples).max() <= 0.95
-
-
-def test_durations_can_be_had_alone(synthesiser: Synthesiser) -> None:
-    speaker = dataclasses.replace(Speaker.drawn("somebody"), speed=1.1)
-
-    assert np.array_equal(synthesiser.durations(PHONEMES, 1.1), speak(synthesiser, speaker).durations)
-    assert synthesiser.durations(PHONEMES, 0.8).sum() > synthesiser.durations(PHONEMES, 1.2).sum()
 
 
 def test_the_same_seed_sounds_the_same(synthesiser: Synthesiser) -> None:
