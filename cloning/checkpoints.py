@@ -35,7 +35,16 @@ WEIGHT_FILES = (
 )
 """What the weights of a directory in the hub's layout may be called, whole or in shards; the first one found counts."""
 
-_READ_FAULTS = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
+_READ_FAULTS = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    pickle.UnpicklingError,
+    SafetensorError,
+    zipfile.BadZipFile,
+)
 """What torch and safetensors raise for a damaged or foreign file."""
 
 _SHOWN_KEYS = 5
@@ -59,7 +68,8 @@ def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
 
 
 def read_file(path: Path, prefix: str = "") -> Any:
-    """What a weight file holds; of safetensors, what `prefix` begins. Torch's zip files are mapped, not read.
+    """What a weight file holds; of safetensors, what `prefix` begins. Torch's zip files are mapped, not read, unless
+    they are compressed: torch (2.13) maps the compressed bytes and takes them for the values.
 
     Raises Unavailable if the file is missing, damaged, or would run code.
     """
@@ -69,7 +79,8 @@ def read_file(path: Path, prefix: str = "") -> Any:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as archive:
                 return {name: archive.get_tensor(name) for name in archive.keys() if name.startswith(prefix)}  # noqa: SIM118  # no mapping
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        mapped = zipfile.is_zipfile(path) and not _is_compressed(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except _READ_FAULTS as fault:
         raise Unavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
 
@@ -97,9 +108,8 @@ def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
     Raises Unavailable if there is none, or it is damaged.
     """
     path = weight_file(directory)
-    files = _shards(path, prefix) if path.name.endswith(".index.json") else [path]
     part: dict[str, Tensor] = {}
-    for file in files:
+    for file in _files_of(path, prefix):
         part.update(load_state(file, prefix))
     return path, {name.removeprefix(prefix): tensor for name, tensor in part.items()}
 
@@ -145,7 +155,7 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
     from_pretrained: Any = kind.from_pretrained  # its annotation does not know output_loading_info
     try:
         model, info = from_pretrained(
-            directory,
+            **_weights_for_transformers(kind, directory, source),
             dtype=dtype,
             local_files_only=True,
             output_loading_info=True,
@@ -168,10 +178,39 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
     return loaded
 
 
+def _weights_for_transformers(kind: type[_Model], directory: Path, source: Path) -> dict[str, Any]:
+    """What `from_pretrained` reads: the directory, or what is read here, since it maps compressed files too."""
+    files = _files_of(source)
+    if not any(_is_compressed(file) for file in files):
+        return {"pretrained_model_name_or_path": directory}
+    config_class: Any = kind.config_class
+    read: dict[str, Any] = {
+        "pretrained_model_name_or_path": None,
+        "config": config_class.from_pretrained(directory, local_files_only=True),
+        "state_dict": {name: tensor for file in files for name, tensor in load_state(file).items()},
+    }
+    if (directory / "generation_config.json").is_file():
+        read["generation_config"] = transformers.GenerationConfig.from_pretrained(directory, local_files_only=True)
+    return read
+
+
+def _is_compressed(path: Path) -> bool:
+    """Whether a torch file was packed again by something that compresses."""
+    if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
+
+
 def _too_large(directory: Path) -> Unavailable:
     return Unavailable(
         f"There is not enough memory for the model in {directory}; choose a smaller one, DTYPE=bfloat16 or DEVICE=cpu."
     )
+
+
+def _files_of(weights: Path, prefix: str = "") -> list[Path]:
+    """What `weight_file` found, or what it lists for weights that begin with `prefix`."""
+    return _shards(weights, prefix) if weights.name.endswith(".index.json") else [weights]
 
 
 def _shards(index: Path, prefix: str) -> list[Path]:

@@ -1,6 +1,8 @@
 """Loading is strict: whatever is missing, too much or misshapen is named, together with its file."""
 
+import json
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,47 @@ def test_bark_loads_in_every_published_spelling(
     tiny.write(bark, tmp_path, weights if complete else own(weights), file)
 
     assert same_weights(load_bark(tmp_path, torch.float32, CPU), bark)
+
+
+def packed_again(path: Path) -> None:
+    """The same torch file with its members compressed, as a tool for archives makes it."""
+    original = path.with_suffix(".original")
+    path.rename(original)
+    with zipfile.ZipFile(original) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+    original.unlink()
+
+
+def test_a_file_that_was_packed_again_with_compression_has_the_same_weights(tmp_path: Path) -> None:
+    state = {"zeros": torch.zeros(5000), "counted": torch.arange(5000.0), "last": torch.ones(3)}
+    torch.save(state, tmp_path / "state.pth")
+    packed_again(tmp_path / "state.pth")
+
+    loaded = load_state(tmp_path / "state.pth")
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize("in_shards", [False, True])
+def test_a_model_that_was_packed_again_with_compression_is_the_same(bark: Any, tmp_path: Path, in_shards: bool) -> None:
+    tiny.write(bark, tmp_path, tiny.hub_weights(bark), "pytorch_model.bin")
+    if in_shards:
+        names = torch.load(tmp_path / "pytorch_model.bin").keys()
+        (tmp_path / "pytorch_model.bin").rename(tmp_path / "pytorch_model-00001-of-00001.bin")
+        index = {"metadata": {}, "weight_map": dict.fromkeys(names, "pytorch_model-00001-of-00001.bin")}
+        (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    packed_again(next(tmp_path.glob("*.bin")))
+
+    (tmp_path / "generation_config.json").write_text(json.dumps({"sample_rate": 800}))
+
+    loaded = load_bark(tmp_path, torch.float32, CPU)
+    assert same_weights(loaded, bark)
+    assert loaded.generation_config.to_dict()["sample_rate"] == 800
+    _, codec = load_part(tmp_path, "codec_model.")
+    assert torch.equal(
+        codec["decoder.layers.0.conv.weight_v"], tiny.hub_weights(bark)["codec_model.decoder.layers.0.conv.weight_v"]
+    )
 
 
 def test_bark_loads_in_shards(bark: Any, tmp_path: Path) -> None:
