@@ -22,13 +22,13 @@ from pydantic import ValidationError
 
 import logs
 from checkup import Exit, StartFault, check
-from cloning.executor import SubprocessExecutor, choice_command
+from cloning.worker.executor import SubprocessExecutor, choice_command
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from health import HealthServer
 from settings import Settings
 from storage.database import Storage
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Courier
 
 CLOSE_SECONDS = 4.5

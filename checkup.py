@@ -58,9 +58,12 @@ async def _database(settings: Settings, say: Say) -> Exit:
 
 
 def _models(settings: Settings, say: Say) -> Exit:
-    from cloning import downloads, models  # they bring torch, which the bot itself does without
+    from cloning.checkpoints import (
+        downloads,
+        model_choice,  # they bring torch, which the bot itself does without
+    )
 
-    choice = models.ModelChoice(
+    choice = model_choice.ModelChoice(
         model=settings.model,
         hubert=settings.hubert,
         quantizer=settings.quantizer,
@@ -68,10 +71,14 @@ def _models(settings: Settings, say: Say) -> Exit:
         cache=settings.model_cache,
         offline=True,
     )
-    looks = (models.resolve_bark, models.resolve_hubert, lambda choice: models.resolve_quantizer(choice, "en"))
+    looks = (
+        model_choice.resolve_bark,
+        model_choice.resolve_hubert,
+        lambda choice: model_choice.resolve_quantizer(choice, "en"),
+    )
     found: list[str] = []
     try:
-        device = models.pick_device(choice.device)
+        device = model_choice.pick_device(choice.device)
         for look in looks:
             try:
                 found.append(str(look(choice)))

@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from errors import BarkeepError, Unavailable
-from studio.house import Studio
+from studio.studio import Studio
 
 DATABASE_SECONDS = 3.0
 """A database that needs longer for the smallest question counts as away."""

@@ -13,9 +13,9 @@ import torch
 
 from benchmarks.rows import SHAPES
 from cloning.bark.config import BarkSpec
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
+from cloning.methods.quantizer import Quantizer, QuantizerInfo
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.quantizer import Quantizer, QuantizerInfo
 
 GENERATION = {
     "codebook_size": 1024,
@@ -31,7 +31,7 @@ PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", WORD)
 """What the checkpoints' tokenizer knows."""
 
 BARK, HUBERT, QUANTIZER = "bark", "hubert", "quantizer.pth"
-"""What the parts of a written checkpoint are called, as `cloning.models` finds a model with all that belongs to it."""
+"""The parts of a written checkpoint, as `cloning.checkpoints.model_choice` looks for them."""
 
 
 def written(shape: str, directory: Path) -> Path:

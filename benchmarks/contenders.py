@@ -15,11 +15,11 @@ from benchmarks.rows import STAGES, TEXT_TOKENS, Line, Told
 from cloning import takes
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions, Utterance
-from cloning.checkpoints import load_bark
-from cloning.loaded import LoadedModels
-from cloning.models import EXACT, FAST, ModelChoice
+from cloning.checkpoints.model_choice import EXACT, FAST, ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.checkpoints.weights import load_bark
+from cloning.progress import Watch
 from cloning.takes import Sketch, Take, Wanted
-from cloning.watch import Watch
 
 SPEC = BarkSpec.from_configs({}, {})
 

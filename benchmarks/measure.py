@@ -16,7 +16,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from benchmarks.rows import CLONE_SECONDS, CONTENDERS, OURS, ROWS, TEXT_TOKENS, Contender, Line, Row, Told
-from cloning.processor import share_with_others
+from cloning.threads import share_with_others
 
 _SAMPLE_RATE = 24_000
 
@@ -134,7 +134,7 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
 
         from benchmarks.checkpoints import BARK
         from benchmarks.suno import Suno
-        from cloning.checkpoints import load_bark
+        from cloning.checkpoints.weights import load_bark
 
         return Suno(load_bark(folder / BARK, torch.float32, torch.device(options.device)), options.suno)
     return Transformers(folder, contender.dtype, options.device, batched=contender.batched, compiled=contender.compiled)
@@ -166,7 +166,7 @@ def _folder(options: argparse.Namespace) -> Path:
 
 
 def _device(name: str) -> str:
-    from cloning.models import pick_device
+    from cloning.checkpoints.model_choice import pick_device
 
     return str(pick_device(name))
 

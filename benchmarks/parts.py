@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from cloning.processor import share_with_others
+from cloning.threads import share_with_others
 
 CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "windows": 13, "fine": 6}
@@ -91,7 +91,7 @@ def _barkeep(arguments: argparse.Namespace, dtype: Any) -> Parts:
     from cloning.bark.cache import KeyValueCache
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel
-    from cloning.bark.recipe import Recipe
+    from cloning.bark.special_tokens import Recipe
 
     model = cast(random_bark(arguments.shape), dtype)
     coarse = CoarseModel(model.coarse_acoustics, SPEC, Recipe.from_config({}))

@@ -77,7 +77,7 @@ def write_ggml(folder: Path, library: Path) -> None:
 
     from benchmarks import barkcpp, ggml
     from benchmarks.checkpoints import BARK
-    from cloning.checkpoints import load_bark
+    from cloning.checkpoints.weights import load_bark
 
     model = load_bark(folder / BARK, torch.float32, torch.device("cpu"))
     pieces = (folder / BARK / "vocab.txt").read_text(encoding="utf-8").splitlines()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, STAGES, Contender, Row
 from cloning.bark.config import BarkSpec
-from cloning.bark.recipe import Recipe
+from cloning.bark.special_tokens import Recipe
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}

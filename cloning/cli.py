@@ -21,17 +21,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cloning import audio
-from cloning.conversion import CONVERTERS
-from cloning.methods import METHODS
-from cloning.processor import share_with_others
+from cloning.media import audio
+from cloning.methods.conversion import CONVERTERS
+from cloning.methods.methods import METHODS
+from cloning.progress import Watch
 from cloning.prompt import BARK, PromptSpec, VoicePrompt
-from cloning.text import LANGUAGES
-from cloning.watch import Watch
+from cloning.text.splitting import LANGUAGES
+from cloning.threads import share_with_others
 from errors import BarkeepError, Cancelled, Unavailable
 
 if TYPE_CHECKING:
-    from cloning.voicebox import Voicebox
+    from cloning.pipeline import Voicebox
 
 AI_TAGS = {"comment": "AI-generated speech, made with Bark by Barkeep. No person said this.", "ai_generated": "true"}
 """What every generated file says of itself."""
@@ -169,7 +169,7 @@ def say(
     if save_prompt is not None and save_prompt.suffix != ".npz":
         raise typer.BadParameter("The voice file must end in .npz.", param_hint="--save-prompt")
     with _exit_codes(as_json), _watch() as watch:
-        from cloning.saying import SayOptions  # torch takes seconds to import, and --help needs none of it
+        from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
 
         voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
@@ -238,7 +238,7 @@ def _prompt_spec(model: str) -> PromptSpec:
     if model.startswith("suno/"):
         return BARK
     from cloning.bark.config import BarkSpec
-    from cloning.models import ModelChoice, resolve_bark  # torch, as above
+    from cloning.checkpoints.model_choice import ModelChoice, resolve_bark  # torch, as above
 
     return BarkSpec.from_directory(resolve_bark(ModelChoice(model=model))).prompt
 
@@ -252,9 +252,9 @@ def _voicebox(
     preset: str = "exact",
     codebook: str | None = None,
 ) -> "Voicebox":
-    from cloning.loaded import LoadedModels  # torch, as above
-    from cloning.models import ModelChoice
-    from cloning.voicebox import Voicebox
+    from cloning.checkpoints.model_choice import ModelChoice
+    from cloning.checkpoints.model_set import LoadedModels  # torch, as above
+    from cloning.pipeline import Voicebox
 
     choice = ModelChoice(model, hubert, quantizer, device, dtype, preset=preset, codebook=codebook)
     return Voicebox(LoadedModels(choice))

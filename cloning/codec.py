@@ -18,8 +18,8 @@ from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cloning.checkpoints import load_into, load_part
-from cloning.libraries import encodec, transformers
+from cloning.checkpoints.libraries import encodec, transformers
+from cloning.checkpoints.weights import load_into, load_part
 from errors import InvalidInput, Unavailable
 
 _PREFIX = "codec_model."

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from cloning.files import write_atomically
+from cloning.atomic_files import write_atomically
 from errors import InvalidInput, NotFound, Unavailable
 
 MAX_FILE_BYTES = 8 * 2**20

@@ -20,8 +20,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning import joining, text, world
-from cloning.audio import Recording, Samples
+from cloning.media import joining
+from cloning.media.audio import Recording, Samples
+from cloning.methods import world_vocoder
+from cloning.text import splitting
 
 MOST = 4
 """The most takes of a sentence: each costs as much as the first."""
@@ -51,7 +53,7 @@ class Sketch:
     @classmethod
     def of(cls, samples: Samples, rate: int) -> "Sketch":
         """Of usable sound."""
-        voiced = np.sort(world.pitch(Recording(samples, rate)))
+        voiced = np.sort(world_vocoder.pitch(Recording(samples, rate)))
         voiced = voiced[voiced > 0]
         return cls(_timbre(samples, rate), float(np.median(voiced)) if voiced.size >= _VOICED_FRAMES else None)
 
@@ -97,7 +99,7 @@ def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
 def cost(take: Take, wanted: Wanted) -> float:
     """The formula above, of a usable take."""
     spoken = joining.trim(take.samples, take.rate)
-    octaves = abs(float(np.log2(spoken.size / take.rate / text.expected_seconds(wanted.text, wanted.language))))
+    octaves = abs(float(np.log2(spoken.size / take.rate / splitting.expected_seconds(wanted.text, wanted.language))))
     levels = np.abs(take.samples)
     total = (
         _STOPPED * (not take.ended)

@@ -7,9 +7,9 @@ from typing import Any
 
 import discord
 
-from cogs.picture import waveform_png
-from cogs.render import file_stem, render_card, render_fault, render_speech
-from cogs.views import Discard, Hear, Repeat
+from cogs.ui.picture import waveform_png
+from cogs.ui.render import file_stem, render_card, render_fault, render_speech
+from cogs.ui.reply_buttons import Discard, Hear, Repeat
 from storage.records import JobKind, JobState
 from studio.values import Outcome
 

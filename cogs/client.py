@@ -12,24 +12,24 @@ import structlog
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs.consent import ConsentButton
+from cogs.clone.consent import ConsentButton
 from cogs.delivery import DiscordCourier
-from cogs.job_buttons import Cancel, Fetch
+from cogs.jobs.buttons import Cancel, Fetch
 from cogs.tree import BarkeepTree, digest_of
-from cogs.views import Discard, Hear, Repeat
+from cogs.ui.reply_buttons import Discard, Hear, Repeat
 from errors import BarkeepError
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Courier
 
 log = structlog.get_logger(__name__)
 
 EXTENSIONS = (
-    "cogs.clone",
+    "cogs.clone.cog",
     "cogs.say",
-    "cogs.jobs",
-    "cogs.voices",
+    "cogs.jobs.cog",
+    "cogs.voices.cog",
     "cogs.privacy",
-    "cogs.admin",
+    "cogs.admin.cog",
     "cogs.help",
 )
 UPKEEP_SECONDS = 30.0

@@ -15,10 +15,10 @@ import discord
 import structlog
 
 from cogs.answers import Answer, answer_to
-from cogs.faults import token_is_gone
 from cogs.progress import Progress
-from cogs.render import CONTENT_LIMIT, render_update
-from cogs.ui import persistent_view
+from cogs.ui.base import persistent_view
+from cogs.ui.errors import token_is_gone
+from cogs.ui.render import CONTENT_LIMIT, render_update
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Delivery, Outcome, Update

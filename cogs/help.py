@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from cogs.checks import actor_of
 from cogs.client import Barkeep
-from cogs.render import COLOUR
+from cogs.ui.render import COLOUR
 
 _INTRO = (
     "I keep the voices of this server. Give me a few seconds of your speech with /clone, then let it speak with /say."

@@ -8,7 +8,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from cloning.text import LANGUAGES
+from cloning.text.splitting import LANGUAGES
 from cogs.checks import actor_of
 from errors import BarkeepError
 

@@ -7,19 +7,19 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs import confirm
 from cogs.checks import actor_of, require_attachments
 from cogs.client import Barkeep
 from cogs.files import send_privately
-from cogs.render_library import (
+from cogs.ui import confirm
+from cogs.ui.base import guarded, persistent_view
+from cogs.voices.render_library import (
     render_forget_question,
     render_forgotten,
     render_privacy,
     render_revoke_question,
     render_revoked,
 )
-from cogs.ui import guarded, persistent_view
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Actor
 
 Interaction = discord.Interaction[Barkeep]

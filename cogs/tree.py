@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import app_commands
 
-from cogs.faults import answer_fault
+from cogs.ui.errors import answer_fault
 
 if TYPE_CHECKING:
     from cogs.client import Barkeep

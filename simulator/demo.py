@@ -19,7 +19,7 @@ from simcord import InteractionResult
 
 import logs
 from bot import create_bot
-from cloning import audio
+from cloning.media import audio
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from settings import Settings

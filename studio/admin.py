@@ -6,14 +6,14 @@ from typing import Any
 
 import structlog
 
-from cloning.protocol import Executor
+from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
 from studio import policy
-from studio.dispatcher import Dispatcher
 from studio.privacy import PrivacyDesk
+from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
 from studio.voices import VoiceLibrary
 

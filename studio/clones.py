@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from cloning.text import check_language
+from cloning.text.splitting import check_language
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
 from studio import metrics, policy
-from studio.dispatcher import Dispatcher
-from studio.orders import clone_of, clone_to_json
+from studio.queue.dispatcher import Dispatcher
+from studio.queue.job_payload import clone_of, clone_to_json
 from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024

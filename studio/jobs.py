@@ -4,8 +4,8 @@ from errors import Conflict, NotFound
 from storage.database import Storage
 from storage.jobs import UNANSWERED, UNFINISHED
 from storage.records import JobRecord
-from studio.answers import Answers
-from studio.dispatcher import Dispatcher
+from studio.queue.delivery import Answers
+from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Outcome
 
 

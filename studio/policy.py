@@ -8,7 +8,7 @@ import unicodedata
 
 from errors import InvalidInput, NotAllowed
 from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
-from studio.characters import is_invisible
+from studio.invisible_characters import is_invisible
 from studio.values import POLICY_VERSION, Actor
 
 NAME_LENGTH = 32

@@ -13,14 +13,14 @@ from typing import Any
 
 import structlog
 
-from cloning.protocol import CLIP_FILE, PROMPT_FILE
+from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE
 from errors import NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import ConsentState, VoiceRecord
-from studio.dispatcher import Dispatcher
-from studio.removal import remove_voice
+from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Erased, PrivacySummary
+from studio.voice_deletion import remove_voice
 from studio.voices import VoiceLibrary, file_name
 
 _log = structlog.get_logger(__name__)

@@ -2,8 +2,8 @@
 
 import re
 
-from cloning.protocol import ANY_SPEAKER, Executor
-from cloning.text import LANGUAGES
+from cloning.text.splitting import LANGUAGES
+from cloning.worker.protocol import ANY_SPEAKER, Executor
 from storage.records import VoiceRecord
 from studio.values import Voice
 

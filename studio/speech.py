@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import structlog
 
-from cloning.text import check_language, expected_seconds
+from cloning.text.splitting import check_language, expected_seconds
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import GuildSettings, JobKind, JobRecord, NewJob
 from studio import metrics, policy, speech_text
 from studio.clones import new_id
-from studio.dispatcher import Dispatcher
-from studio.orders import SpeechOrder
+from studio.queue.dispatcher import Dispatcher
+from studio.queue.job_payload import SpeechOrder
 from studio.speakers import speaker_language
 from studio.values import Actor, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary

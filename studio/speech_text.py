@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from errors import InvalidInput
-from studio.characters import is_invisible
+from studio.invisible_characters import is_invisible
 
 RAW_LENGTH = 8000
 """The longest text that is looked at, in characters: twice the longest message that Discord allows."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from cloning.protocol import Health
+from cloning.worker.protocol import Health
 from storage.records import AuditEntry, Consent, JobRecord, Usage, VoiceRecord
 
 POLICY_VERSION = 1

@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterable
 
 from cloning.prompt import PromptSpec, VoicePrompt
-from cloning.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
-from cloning.text import check_language
+from cloning.text.splitting import check_language
+from cloning.worker.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
-from studio import matching, policy
-from studio.dispatcher import Dispatcher
-from studio.removal import remove_voice
+from studio import name_search, policy
+from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
 from studio.values import Actor, Page, Voice
+from studio.voice_deletion import remove_voice
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
 """The largest voice file that is read. One of 15 s has about 100 kB."""
@@ -41,7 +41,7 @@ class VoiceLibrary:
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
         """At most `limit` voices that fit what was typed so far: the member's default first, then the best fit."""
         voices = await self._usable(actor)
-        fitting = [voices[index] for index in matching.rank(typed, [voice.name for voice in voices])]
+        fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
         fitting.sort(key=lambda voice: voice.key != preferred)
         return fitting[:limit]
@@ -229,10 +229,10 @@ class VoiceLibrary:
             return _usable_now(exact)
         voices = await self._usable(actor)
         names = [voice.name for voice in voices]
-        index = matching.choose(typed, names)
+        index = name_search.choose(typed, names)
         if index is not None:
             return voices[index]
-        raise NotFound(_no_such_voice(matching.near(typed, names)))
+        raise NotFound(_no_such_voice(name_search.near(typed, names)))
 
     async def _usable(self, actor: Actor) -> list[Voice]:
         """Every voice that the actor may speak with: the server's by name, then the built-in speakers."""
@@ -254,8 +254,8 @@ class VoiceLibrary:
         return voice
 
     def _speakers_named(self, query: str) -> list[Voice]:
-        wanted = matching.fold(query)
-        return [voice for voice in speakers_of(self._executor) or () if wanted in matching.fold(voice.name)]
+        wanted = name_search.fold(query)
+        return [voice for voice in speakers_of(self._executor) or () if wanted in name_search.fold(voice.name)]
 
     def _prompt_spec(self) -> PromptSpec:
         ready = self._executor.health().ready

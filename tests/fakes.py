@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from cloning.prompt import BARK
-from cloning.protocol import (
+from cloning.worker.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
     SPEECH_FILE,
@@ -75,7 +75,7 @@ def sound_bytes(container: str = "WAV", seconds: float = 1.0) -> bytes:
 
 
 class FakeExecutor:
-    """Implements `cloning.protocol.Executor` in the test's own event loop; its files are small and real.
+    """Implements `cloning.worker.protocol.Executor` in the test's own event loop; its files are small and real.
 
     `fail_next`, `lose_next` and `hold` script the jobs to come; `requests` are all that were submitted. Speech has
     `sentences`, the first of which is told of before the rest.

@@ -10,11 +10,11 @@ import aiohttp
 import discord
 import pytest
 
-from cloning.protocol import Health
+from cloning.worker.protocol import Health
 from errors import Unavailable
 from health import HealthServer
 from storage.database import Storage
-from studio.house import Studio
+from studio.studio import Studio
 from tests.fakes import MODEL, FakeCourier, FakeExecutor
 
 

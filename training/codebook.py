@@ -15,9 +15,9 @@ import typer
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from cloning import models
-from cloning.codebook import Codebook
-from cloning.models import BUNDLED, ModelChoice
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import BUNDLED, ModelChoice
+from cloning.methods.codebook import Codebook
 from errors import InvalidInput
 from training.feature_cache import Example
 from training.quantizer import Corpus, Data, Device, Hubert, Model, load_corpus
@@ -49,7 +49,7 @@ def codebook_command(
     seed: int = 0,
 ) -> None:
     """Make a codebook, and measure it on clips that were held out."""
-    place = models.pick_device(device)
+    place = model_choice.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies=0)
     make_codebook(corpus, out, clusters, seed)
 

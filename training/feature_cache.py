@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cloning import audio
-from cloning.audio import Recording
-from cloning.checkpoints import weight_file
-from cloning.features import SAMPLE_RATE, HubertFeatures
-from cloning.files import write_fault
+from cloning.atomic_files import write_fault
+from cloning.checkpoints.weights import weight_file
+from cloning.media import audio
+from cloning.media.audio import Recording
+from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from errors import InvalidInput, Unavailable
 from training.bundled.augment import add_noise
 from training.bundled.hubert_training import disturb

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from cloning.both_ways import BODIES
-from cloning.quantizer import FeatureQuantizer, OwnInfo, QuantizerInfo, build, load, read_info
+from cloning.methods.bidirectional import BODIES
+from cloning.methods.quantizer import FeatureQuantizer, OwnInfo, QuantizerInfo, build, load, read_info
 from errors import InvalidInput
 
 OURS = "ours"

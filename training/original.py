@@ -22,7 +22,7 @@ import soundfile
 import typer
 from numpy.typing import NDArray
 
-from cloning.files import write_atomically
+from cloning.atomic_files import write_atomically
 from cloning.prompt import BARK
 from errors import InvalidInput
 from training.shards import Clip, Shards, ShardWriter

@@ -15,7 +15,7 @@ from typing import Any
 import markovify
 import numpy as np
 
-from cloning import text
+from cloning.text import splitting
 from errors import InvalidInput
 
 CORPORA = Path(__file__).parent / "corpora"
@@ -67,7 +67,7 @@ class PromptPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        text.check_language(self.language)
+        splitting.check_language(self.language)
         if self.order < 1 or self.longest < _FEWEST_WORDS:
             raise InvalidInput(f"The order of a chain is at least 1, and sentences have {_FEWEST_WORDS} words or more.")
 
@@ -100,11 +100,11 @@ class Prompts:
         return self._ready[int(order[place])]
 
     def _pieces(self, passage: str) -> list[str]:
-        return text.sentences(passage, self._plan.language, max_seconds=self._max_seconds)
+        return splitting.sentences(passage, self._plan.language, max_seconds=self._max_seconds)
 
     def _sentences(self, passage: str) -> list[list[str]]:
         """The words of what a chain learns from. A model's shorter window must not cut sentences in two here."""
-        pieces = text.sentences(passage.translate(_PAIRED), self._plan.language)
+        pieces = splitting.sentences(passage.translate(_PAIRED), self._plan.language)
         return [self._words(piece) for piece in pieces]
 
     def _drawn(self, random: np.random.Generator) -> str:
@@ -113,7 +113,7 @@ class Prompts:
             sentence = self._joint.join(words)
             if (
                 len(words) >= _FEWEST_WORDS
-                and text.expected_seconds(sentence, self._plan.language) <= self._max_seconds
+                and splitting.expected_seconds(sentence, self._plan.language) <= self._max_seconds
             ):
                 return sentence
         raise InvalidInput(
@@ -130,7 +130,7 @@ def refuse_other_script(passage: str, language: str, name: str) -> None:
     if not letters or fitting < _IN_SCRIPT * letters.total():
         scripts = " or ".join(script.capitalize() for script in wanted)
         raise InvalidInput(
-            f"{name} is not written in {scripts} letters, as {text.LANGUAGES[language]} is. Give another text or "
+            f"{name} is not written in {scripts} letters, as {splitting.LANGUAGES[language]} is. Give another text or "
             "--language."
         )
 
@@ -139,7 +139,7 @@ def _lines(plan: PromptPlan) -> list[str]:
     """The lines of all files that have letters."""
     files = plan.files or (CORPORA / f"{plan.language}.txt",)
     if not plan.files and not files[0].is_file():
-        raise InvalidInput(f"No {text.LANGUAGES[plan.language]} text comes with Barkeep. Give files with --text.")
+        raise InvalidInput(f"No {splitting.LANGUAGES[plan.language]} text comes with Barkeep. Give files with --text.")
     lines: list[str] = []
     for file in files:
         passage = _read(file)

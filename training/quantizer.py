@@ -17,15 +17,15 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from cloning import models
-from cloning.audio import resample
 from cloning.bark.config import BarkSpec
-from cloning.checkpoints import load_into, load_state
-from cloning.features import SAMPLE_RATE, HubertFeatures
-from cloning.models import BUNDLED, ModelChoice
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import BUNDLED, ModelChoice
+from cloning.checkpoints.published import BARK as PUBLISHED
+from cloning.checkpoints.weights import load_into, load_state
+from cloning.media.audio import resample
+from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
+from cloning.methods.quantizer import SEMANTIC_RATE_HZ, FeatureQuantizer
 from cloning.prompt import BARK
-from cloning.published import BARK as PUBLISHED
-from cloning.quantizer import SEMANTIC_RATE_HZ, FeatureQuantizer
 from errors import InvalidInput, Unavailable
 from training.bundled.phones import SEMANTIC_SIZE
 from training.division import divide
@@ -103,7 +103,7 @@ def quantizer_command(
     """Train a quantizer, or go on training it; then measure it on clips that were held out."""
     choice = NetworkChoice(network, width)
     folder = out or _RUNS / network
-    place = models.pick_device(device)
+    place = model_choice.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies)
     settings: dict[str, object] = {
         "data": str(data),
@@ -175,7 +175,7 @@ def load_corpus(data: Path, choice: ModelChoice, device: torch.device, copies: i
     For a model with the tokens of the bundled one's recipe there are recordings as well: speakers of the recipe.
     """
     shards = clips_in(data)
-    hubert, vocabulary = models.resolve_hubert(choice), vocabulary_of(choice)
+    hubert, vocabulary = model_choice.resolve_hubert(choice), vocabulary_of(choice)
     corpus = corpus_of(shards, hubert, vocabulary, device, copies)
     if vocabulary != SEMANTIC_SIZE:
         return corpus
@@ -239,7 +239,7 @@ def vocabulary_of(choice: ModelChoice) -> int:
     """How many semantic tokens a model has. Suno's are known without a download."""
     if choice.model in PUBLISHED:
         return BARK.semantic_vocab
-    return BarkSpec.from_directory(models.resolve_bark(choice)).semantic_vocab
+    return BarkSpec.from_directory(model_choice.resolve_bark(choice)).semantic_vocab
 
 
 def _some(examples: Sequence[Example]) -> list[Example]:

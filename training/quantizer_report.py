@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from cloning.files import write_atomically
-from cloning.quantizer import FeatureQuantizer
+from cloning.atomic_files import write_atomically
+from cloning.methods.quantizer import FeatureQuantizer
 from training.feature_cache import Example
 from training.quantizer_job import batches
 

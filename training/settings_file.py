@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cloning.files import write_atomically
+from cloning.atomic_files import write_atomically
 from errors import Conflict, InvalidInput
 
 

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from cloning import joining, models
+from cloning.atomic_files import write_fault
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
-from cloning.files import write_fault
-from cloning.loaded import LoadedModels
-from cloning.models import ModelChoice
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.checkpoints.published import BARK as PUBLISHED
+from cloning.media import joining
 from cloning.prompt import VoicePrompt
-from cloning.published import BARK as PUBLISHED
 from errors import BarkeepError, InvalidInput
 from training.feature_cache import fingerprint
 from training.prompts import PromptPlan, Prompts
@@ -81,7 +82,7 @@ def spec_of(model: str) -> BarkSpec:
     """A model's rates and lengths. Suno's are known without a download. Raises Unavailable for an unknown model."""
     if model in PUBLISHED:
         return BarkSpec.from_configs({}, {})
-    return BarkSpec.from_directory(models.resolve_bark(ModelChoice(model=model)))
+    return BarkSpec.from_directory(model_choice.resolve_bark(ModelChoice(model=model)))
 
 
 def order(plan: DataPlan, prompts: Prompts, number: int) -> Order:
@@ -210,7 +211,7 @@ def _revision(model: str) -> str:
     """Which version of a model it is: the hub's name for it, or a digest of its weights."""
     if model in PUBLISHED:
         return PUBLISHED[model].revision
-    return fingerprint(models.resolve_bark(ModelChoice(model=model)))
+    return fingerprint(model_choice.resolve_bark(ModelChoice(model=model)))
 
 
 def _keys(folder: Path) -> set[str]:

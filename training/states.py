@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from cloning.checkpoints import read_file
-from cloning.files import write_fault
+from cloning.atomic_files import write_fault
+from cloning.checkpoints.weights import read_file
 from errors import Unavailable
 
 _SOON = 10

@@ -20,10 +20,10 @@ from cloning.bark.int8 import quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Scheduler
 from cloning.bark.stages import Decode, DecodeTogether, Order, Stages
-from cloning.checkpoints import load_bark
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
+from cloning.checkpoints.weights import load_bark
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 from errors import Unavailable
 
 _log = logging.getLogger(__name__)

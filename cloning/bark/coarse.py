@@ -15,10 +15,10 @@ from torch import Tensor
 from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
-from cloning.bark.recipe import Recipe
 from cloning.bark.sampling import Sampler
+from cloning.bark.special_tokens import Recipe
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 
 STAGE = "coarse tokens"
 """As members see it."""

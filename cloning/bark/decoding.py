@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cloning.bark.batch import Batch, CausalModel, Place
-from cloning.bark.captured import CapturedBatch
+from cloning.bark.cuda_graphs import CapturedBatch
 from cloning.bark.sampling import Sampler
 
 STRIDE = 8

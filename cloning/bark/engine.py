@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloning.bark.config import BarkSpec
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 from errors import InvalidInput
 
 Samples = npt.NDArray[np.float32]

@@ -15,8 +15,8 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 
 STAGE = "fine tokens"
 """As members see it."""

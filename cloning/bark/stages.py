@@ -13,11 +13,11 @@ from cloning.bark.coarse import CoarseModel, CoarseRow
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, Samples, Utterance
 from cloning.bark.fine import FineModel, FineWork
-from cloning.bark.recipe import Recipe
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel, SemanticRow
+from cloning.bark.special_tokens import Recipe
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 from errors import Cancelled, InvalidInput
 
 AUDIO = "audio"

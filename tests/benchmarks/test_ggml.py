@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import ggml
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 
 WIDTH, LAYERS = 8, 1
 VOCABULARY = ["[PAD]", "a", "ß"]

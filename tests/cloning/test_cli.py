@@ -13,9 +13,10 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from cloning import audio, cli
+from cloning import cli
+from cloning.media import audio
+from cloning.pipeline import Voicebox
 from cloning.prompt import VoicePrompt
-from cloning.voicebox import Voicebox
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
 

@@ -240,7 +240,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path, monkeypatc
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cloning.files.os.fsync", full)
+    monkeypatch.setattr("cloning.atomic_files.os.fsync", full)
     with pytest.raises(Unavailable, match="disk is full"):
         tokens(seed=1).save(path)
     assert VoicePrompt.load(path) == tokens()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning import takes
-from cloning.audio import Samples
+from cloning.media.audio import Samples
 from cloning.takes import Sketch, Take, Wanted
 
 RATE = 24_000

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from cloning import libraries
+from cloning.checkpoints import libraries
 
 transformers: Any = libraries.transformers  # it is typed in parts only
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cloning import libraries
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Samples
+from cloning.checkpoints import libraries
 from cloning.prompt import Tokens, VoicePrompt
 
 transformers: Any = libraries.transformers  # it is typed in parts only

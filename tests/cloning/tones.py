@@ -7,11 +7,11 @@ import numpy as np
 
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, Samples, Utterance
-from cloning.loaded import LoadedModels
-from cloning.models import ModelChoice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.pipeline import Voicebox
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.voicebox import Voicebox
-from cloning.watch import Watch
 
 SPEC = BarkSpec.from_configs({}, {})
 

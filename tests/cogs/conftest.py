@@ -15,9 +15,9 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
-from cogs.faults import as_barkeep, token_is_gone
+from cogs.ui.errors import as_barkeep, token_is_gone
 from storage.database import Storage
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Courier
 from tests.fakes import MODEL, FakeExecutor, sound_bytes
 

@@ -8,7 +8,7 @@ from simcord.components import walk_components
 
 from cogs.options import MAX_CHOICES
 from storage.records import JobRecord, Visibility, VoiceRecord
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Actor
 from tests.fakes import prompt_bytes
 

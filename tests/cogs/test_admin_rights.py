@@ -10,7 +10,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
 from storage.records import JobState
-from studio.house import Studio
+from studio.studio import Studio
 from tests.cogs.library import actor_in, add_voice, names, say, second_server, shown, text_of
 from tests.fakes import FakeExecutor
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from cogs.answers import PICTURE, answer_to
 from storage.records import JobKind, JobState
 from studio.values import Outcome, Voice
-from tests.cogs.test_render import job, voice_record
+from tests.cogs.ui.test_render import job, voice_record
 from tests.fakes import sound_bytes
 
 

@@ -9,9 +9,9 @@ from simcord.builders import ChannelHandle
 
 from cogs.client import Barkeep
 from cogs.delivery import BEGINNING
-from cogs.render import LABEL
-from studio.house import Studio
-from studio.reports import LONG_TEXT
+from cogs.ui.render import LABEL
+from studio.queue.worker_events import LONG_TEXT
+from studio.studio import Studio
 from tests.cogs.conftest import World
 from tests.cogs.library import actor_in, add_voice
 from tests.cogs.replies import answer

@@ -13,7 +13,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from storage.database import Storage
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Courier
 from tests.cogs.conftest import Clone, World
 from tests.fakes import MODEL, FakeExecutor

@@ -11,7 +11,7 @@ from simcord.builders import ChannelHandle
 
 from cogs.client import Barkeep
 from storage.records import JobState
-from studio.house import Studio
+from studio.studio import Studio
 from tests.cogs.conftest import World
 from tests.cogs.library import followed, shown
 from tests.cogs.replies import answer, labels

@@ -6,9 +6,9 @@ from unittest.mock import create_autospec
 import discord
 import pytest
 
-from cloning.text import LANGUAGES
+from cloning.text.splitting import LANGUAGES
 from cogs.options import LANGUAGE_CHOICES, names_in
-from tests.cogs.test_faults import http_fault
+from tests.cogs.ui.test_errors import http_fault
 
 
 def guild(members: dict[int, str] | None = None) -> Any:

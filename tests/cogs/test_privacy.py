@@ -13,7 +13,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 from cogs import files
 from cogs.client import Barkeep
 from storage.records import JobState, NewVoice, VoiceModels
-from studio.house import Studio
+from studio.studio import Studio
 from tests.cogs.conftest import Clone
 from tests.cogs.library import ROOMY, actor_in, add_voice, followed, labels_of, names, second_server, shown, text_of
 from tests.fakes import FakeExecutor

@@ -9,7 +9,7 @@ import pytest
 from cogs.progress import Progress
 from storage.records import JobRecord
 from studio.values import Update
-from tests.cogs.test_render import job
+from tests.cogs.ui.test_render import job
 
 EVERY = 0.05
 

@@ -9,12 +9,12 @@ import simcord
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
-from cloning.protocol import SpeakRequest
-from cloning.text import LANGUAGES
+from cloning.text.splitting import LANGUAGES
+from cloning.worker.protocol import SpeakRequest
 from cogs.client import Barkeep
 from cogs.options import TEXT_LENGTH
 from storage.records import Visibility
-from studio.house import Studio
+from studio.studio import Studio
 from tests.cogs.conftest import Clone, World
 from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor

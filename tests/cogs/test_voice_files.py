@@ -6,7 +6,7 @@ import numpy as np
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
-from studio.house import Studio
+from studio.studio import Studio
 from studio.voices import MAX_PROMPT_BYTES
 from tests.cogs.conftest import Clone
 from tests.cogs.library import add_voice, names, shown

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.loaded import LoadedModels
-from cloning.models import BUNDLED_DIRECTORY, ModelChoice
-from cloning.saying import SayOptions
-from cloning.voicebox import Voicebox
-from cloning.watch import Watch
+from cloning.checkpoints.model_choice import BUNDLED_DIRECTORY, ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.pipeline import Voicebox
+from cloning.progress import Watch
+from cloning.sentences import SayOptions
 from simulator.demo_cog import SAMPLE
 from training.bundled.package import CHECKSUMS, LARGEST
 

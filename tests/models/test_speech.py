@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from cloning.audio import read_clip
-from cloning.loaded import LoadedModels
-from cloning.models import ModelChoice
-from cloning.protocol import ANY_SPEAKER
-from cloning.saying import SayOptions
-from cloning.voicebox import Speech, Voicebox
-from cloning.watch import Watch
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.media.audio import read_clip
+from cloning.pipeline import Speech, Voicebox
+from cloning.progress import Watch
+from cloning.sentences import SayOptions
+from cloning.worker.protocol import ANY_SPEAKER
 from simulator.demo_cog import SAMPLE
 from training.evaluate.pitch import log_f0
 from training.evaluate.recogniser import recognise, word_errors

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from cloning.features import HubertFeatures
-from cloning.libraries import transformers
-from cloning.quantizer import Quantizer, QuantizerInfo
+from cloning.checkpoints.libraries import transformers
+from cloning.methods.hubert import HubertFeatures
+from cloning.methods.quantizer import Quantizer, QuantizerInfo
 from tests.stand_in import wordpieces
 from tests.stand_in.synthetic_voice import synthetic_voice
 from training.bundled.package import write_checksums

@@ -8,10 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cloning import libraries, quantizer
-from cloning.checkpoints import load_bark
+from cloning.checkpoints import libraries
+from cloning.checkpoints.weights import load_bark
 from cloning.codec import Codec
-from cloning.features import HubertFeatures
+from cloning.methods import quantizer
+from cloning.methods.hubert import HubertFeatures
 from tests.stand_in import once, random_model
 from tests.stand_in.random_model import generation_config, write_model
 from tests.stand_in.synthetic_voice import synthetic_voice

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning import libraries
+from cloning.checkpoints import libraries
 from tests.stand_in import wordpieces
 from tests.stand_in.random_model import TEXT_OFFSET, TEXT_PAD
 

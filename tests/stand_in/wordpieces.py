@@ -6,7 +6,7 @@ Korean syllables are unknown here: each becomes [UNK], which is still one token.
 
 from pathlib import Path
 
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

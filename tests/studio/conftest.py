@@ -11,7 +11,7 @@ import pytest
 
 from storage.database import Storage
 from storage.records import JobRecord, JobState
-from studio.house import Studio
+from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
 

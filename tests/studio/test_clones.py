@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cloning.protocol import CloneRequest
+from cloning.worker.protocol import CloneRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import ConsentRequest, ConsentState, JobState
 from studio.clones import ANSWER_WITHIN, MAX_RECORDING_BYTES

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from storage.records import JobKind, JobState
-from studio.reports import LEASE
+from studio.queue.worker_events import LEASE
 from tests.studio.conftest import BOB, House, person, until
 
 

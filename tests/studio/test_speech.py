@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cloning.protocol import ANY_SPEAKER, SpeakRequest
+from cloning.worker.protocol import ANY_SPEAKER, SpeakRequest
 from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.records import JobState, Visibility
 from studio.values import Actor, SayOrder

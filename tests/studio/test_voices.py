@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cloning.prompt import PromptSpec, VoicePrompt
-from cloning.protocol import ANY_SPEAKER
+from cloning.worker.protocol import ANY_SPEAKER
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import JobState, Visibility, VoiceState
 from studio.values import Actor, CloneOrder

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cloning.checkpoints import load_state
+from cloning.checkpoints.weights import load_state
 from errors import Cancelled, Unavailable
 from training.curves import Curves, Line, read_log
 from training.loop import NotLearning, Schedule, is_finished, train

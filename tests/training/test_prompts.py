@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.passages import PASSAGES
-from cloning.text import LANGUAGES, expected_seconds
+from cloning.text.passages import PASSAGES
+from cloning.text.splitting import LANGUAGES, expected_seconds
 from errors import InvalidInput
 from training.prompts import CORPORA, PromptPlan, Prompts, Source, refuse_other_script
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.codebook import load_codebook
-from cloning.models import ModelChoice
-from cloning.quantizer import QuantizerInfo, load, read_info
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.methods.codebook import load_codebook
+from cloning.methods.quantizer import QuantizerInfo, load, read_info
 from errors import Conflict, InvalidInput
 from training.codebook import codebook_command
 from training.networks import NETWORKS

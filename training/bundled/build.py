@@ -19,11 +19,11 @@ import typer
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.precision import PRECISIONS
-from cloning.checkpoints import load_into, load_state
+from cloning.checkpoints.model_choice import BUNDLED_DIRECTORY
+from cloning.checkpoints.speakers import Speakers
+from cloning.checkpoints.weights import load_into, load_state
 from cloning.codec import Codec
-from cloning.models import BUNDLED_DIRECTORY
-from cloning.protocol import ANY_SPEAKER
-from cloning.speakers import Speakers
+from cloning.worker.protocol import ANY_SPEAKER
 from training.bundled import corpus, package
 from training.bundled.coarse import CoarseJob
 from training.bundled.codec import DECODER, ENCODER, TEACHER, load_codec

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cloning.checkpoints import load_into, load_state
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
+from cloning.checkpoints.weights import load_into, load_state
 from training.bundled.spectra import HOP, SAMPLE_RATE
 from training.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
 

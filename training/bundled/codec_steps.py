@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from cloning.checkpoints import load_into, load_state
+from cloning.checkpoints.weights import load_into, load_state
 from training.bundled.codec import DECODER, ENCODER, OUTPUT_LEVEL, TEACHER, new_decoder, new_encoder, unit_variance
 from training.bundled.codec_quality import held_out, measure
 from training.bundled.codec_training import DecoderJob, EncoderJob

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 from cloning.prompt import PromptSpec, VoicePrompt
 from training.bundled import spelling
 from training.bundled.layout import (

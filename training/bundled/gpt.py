@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 from training.bundled.layout import Size, coarse_config, fine_config, semantic_config
 
 TOKEN_SPREAD = 0.3

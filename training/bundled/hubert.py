@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cloning.checkpoints import load_into, load_state
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
+from cloning.checkpoints.weights import load_into, load_state
 from training.bundled.phones import SEMANTIC_SIZE
 
 WIDTH = 160

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloning.files import write_fault
+from cloning.atomic_files import write_fault
 from errors import LimitReached, Unavailable
 
 BARK, HUBERT, QUANTIZER, CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
-"""What the parts are called, as `cloning.models` finds a model with all that belongs to it."""
+"""What the parts are called, as `cloning.checkpoints.model_choice` finds a model with all that belongs to it."""
 CHECKSUMS = "SHA256SUMS"
 
 LARGEST = 40_000_000

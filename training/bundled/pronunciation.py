@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cloning.bark.engine import GenerationOptions, SpeechEngine
+from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.watch import Watch
 from errors import InvalidInput
 from training.bundled.phones import phone_error
 from training.shards import Shards, split_of

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 
 SAMPLE_RATE = 16_000
 """Samples per second of the bundled codec."""

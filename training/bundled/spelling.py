@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from cloning.libraries import transformers
+from cloning.checkpoints.libraries import transformers
 
 _PADDING, _UNKNOWN = "[PAD]", "[UNK]"
 PIECES = (_PADDING, _UNKNOWN, *" '-,.?!", *"abcdefghijklmnopqrstuvwxyz")

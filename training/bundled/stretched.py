@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.audio import Recording, resample
+from cloning.media.audio import Recording, resample
 from errors import InvalidInput
 from training.bundled.kokoro import BUILT_IN
 from training.bundled.phones import spoken

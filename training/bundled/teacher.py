@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.checkpoints import load_into, load_state
+from cloning.checkpoints.weights import load_into, load_state
 from training.bundled.augment import equalise, gain
 from training.bundled.quantise import ResidualQuantizer
 from training.bundled.spectra import FrameMel

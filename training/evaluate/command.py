@@ -8,18 +8,20 @@ from typing import Annotated
 
 import typer
 
-from cloning import models
-from cloning.conversion import CONVERTERS
-from cloning.methods import METHODS
-from cloning.models import ModelChoice
-from cloning.text import check_language
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.methods.conversion import CONVERTERS
+from cloning.methods.methods import METHODS
+from cloning.text.splitting import check_language
 from errors import InvalidInput
 from training.evaluate.plan import read_texts
 from training.evaluate.references import read_references
 
 
 def evaluate_command(
-    model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = models.BUNDLED,
+    model: Annotated[
+        str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")
+    ] = model_choice.BUNDLED,
     references: Annotated[
         Path | None, typer.Option(help="A folder with recordings and a manifest.csv (file,speaker,transcript).")
     ] = None,

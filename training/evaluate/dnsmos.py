@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from speechmos import dnsmos
 
-from cloning.audio import Recording, Samples, resample
+from cloning.media.audio import Recording, Samples, resample
 from errors import InvalidInput
 
 SAMPLE_RATE = 16_000

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from cloning.audio import Recording
+from cloning.media.audio import Recording
 from training.evaluate.dnsmos import Opinion, opinion
 from training.evaluate.pitch import log_f0
 from training.evaluate.recogniser import TINY, Whisper

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cloning import models
-from cloning.loaded import LoadedModels
-from cloning.models import ModelChoice
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
 from errors import Unavailable
 from training.bundled.phones import SEMANTIC_SIZE
 from training.evaluate import heldout
@@ -119,11 +119,11 @@ def _models_digest(choice: ModelChoice, language: str) -> str:
 
 
 def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
-    yield from sorted(path for path in models.resolve_bark(choice).rglob("*") if path.is_file())
+    yield from sorted(path for path in model_choice.resolve_bark(choice).rglob("*") if path.is_file())
     try:
-        yield from sorted(path for path in models.resolve_hubert(choice).iterdir() if path.is_file())
-        yield models.resolve_quantizer(choice, language)
-        yield models.resolve_codebook(choice)
+        yield from sorted(path for path in model_choice.resolve_hubert(choice).iterdir() if path.is_file())
+        yield model_choice.resolve_quantizer(choice, language)
+        yield model_choice.resolve_codebook(choice)
     except Unavailable:
         return  # not every method needs them; the one that does will say so
 

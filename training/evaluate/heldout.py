@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cloning import audio
+from cloning.media import audio
 from training.bundled.phones import TOKEN_RATE, Pronouncer, spoken
 from training.bundled.texts import sentences
 from training.evaluate.frames import recording_of

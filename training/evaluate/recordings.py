@@ -18,8 +18,8 @@ import av
 import numpy as np
 import typer
 
-from cloning import audio
-from cloning.audio import Recording, Samples
+from cloning.media import audio
+from cloning.media.audio import Recording, Samples
 from errors import InvalidInput
 from training.evaluate.references import Reference, Take, write_manifest
 

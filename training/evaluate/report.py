@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as Canvas
 
-from cloning.files import write_atomically
+from cloning.atomic_files import write_atomically
 from training.evaluate.figures import FIGURES, Cells
 from training.evaluate.goals import Goal
 

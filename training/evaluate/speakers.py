@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from cloning.audio import Recording, Samples, resample
+from cloning.media.audio import Recording, Samples, resample
 from errors import InvalidInput, Unavailable
 
 SAMPLE_RATE = 16_000

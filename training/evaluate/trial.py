@@ -13,15 +13,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from cloning import audio, reference
-from cloning.audio import Recording
+from cloning.checkpoints.model_set import LoadedModels
 from cloning.cli import AI_TAGS
-from cloning.loaded import LoadedModels
-from cloning.methods import METHODS, Subject
+from cloning.media import audio, reference
+from cloning.media.audio import Recording
+from cloning.methods.methods import METHODS, Subject
+from cloning.pipeline import Voicebox
+from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
-from cloning.saying import SayOptions
-from cloning.voicebox import Voicebox
-from cloning.watch import Watch
+from cloning.sentences import SayOptions
 from errors import BarkeepError, Cancelled, InvalidInput
 from training.evaluate.ears import Ears
 from training.evaluate.recogniser import WordErrors, word_errors

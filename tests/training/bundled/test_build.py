@@ -13,12 +13,18 @@ from typer.testing import CliRunner
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.precision import PRECISIONS
-from cloning.codebook import load_codebook
+from cloning.checkpoints.model_choice import (
+    ModelChoice,
+    resolve_bark,
+    resolve_codebook,
+    resolve_hubert,
+    resolve_quantizer,
+)
 from cloning.codec import Codec
-from cloning.features import HubertFeatures
-from cloning.models import ModelChoice, resolve_bark, resolve_codebook, resolve_hubert, resolve_quantizer
-from cloning.quantizer import load
-from cloning.watch import Watch
+from cloning.methods.codebook import load_codebook
+from cloning.methods.hubert import HubertFeatures
+from cloning.methods.quantizer import load
+from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
 from training.__main__ import app
 from training.bundled import build, coarse, codes, fine, quantizer_steps, semantic

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from cloning.bark.coarse import CoarseModel, CoarseRow
 from cloning.bark.config import BarkSpec
-from cloning.bark.recipe import Recipe
 from cloning.bark.sampling import Sampler
+from cloning.bark.special_tokens import Recipe
+from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
-from cloning.watch import Watch
 from tests.training.bundled.tokens import drawn_codebooks, drawn_speech
 from training.bundled import coarse, gpt
 from training.bundled.layout import (

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cloning.checkpoints.libraries import transformers
 from cloning.codec import Codec
-from cloning.libraries import transformers
 from errors import Unavailable
 from tests.cloning import tiny
 from tests.training.bundled import material

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from cloning import libraries
 from cloning.bark.bark import BarkEngine
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.precision import PRECISIONS
-from cloning.checkpoints import load_bark
+from cloning.checkpoints import libraries
+from cloning.checkpoints.speakers import Speakers
+from cloning.checkpoints.weights import load_bark
 from cloning.codec import Codec
-from cloning.speakers import Speakers
-from cloning.watch import Watch
+from cloning.progress import Watch
 from errors import InvalidInput
 from tests.training.bundled.tokens import drawn_speech
 from training.bundled import export, gpt

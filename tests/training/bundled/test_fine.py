@@ -10,8 +10,8 @@ from torch import Tensor
 from cloning.bark.config import BarkSpec
 from cloning.bark.fine import FineModel, FineWork
 from cloning.bark.sampling import Sampler
+from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
-from cloning.watch import Watch
 from tests.training.bundled.tokens import drawn_codebooks, drawn_speech
 from training.bundled import fine, gpt
 from training.bundled.layout import (

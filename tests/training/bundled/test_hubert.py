@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cloning.features import HubertFeatures
+from cloning.methods.hubert import HubertFeatures
 from errors import Unavailable
 from training.bundled import hubert_training
 from training.bundled.hubert import Listener, export, load_listener

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cloning import quantizer
-from cloning.codebook import load_codebook
-from cloning.quantizer import QuantizerInfo
+from cloning.methods import quantizer
+from cloning.methods.codebook import load_codebook
+from cloning.methods.quantizer import QuantizerInfo
 from errors import InvalidInput, Unavailable
 from tests.training.bundled import material
 from training.bundled import quantizer_steps

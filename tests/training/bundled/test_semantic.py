@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.recipe import Recipe
 from cloning.bark.semantic import SemanticModel
+from cloning.bark.special_tokens import Recipe
 from errors import InvalidInput
 from training.bundled import gpt, semantic
 from training.bundled.layout import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning import libraries
+from cloning.checkpoints import libraries
 from training.bundled import spelling
 
 transformers: Any = libraries.transformers

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cloning.audio import Recording
+from cloning.media.audio import Recording
 from errors import InvalidInput
 from training.evaluate.dnsmos import Opinion
 from training.evaluate.ears import Heard

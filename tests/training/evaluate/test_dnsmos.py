@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cloning.audio import read_clip
+from cloning.media.audio import read_clip
 from errors import InvalidInput
 from tests.test_architecture import ROOT
 from training.evaluate.dnsmos import opinion

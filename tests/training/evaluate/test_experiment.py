@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cloning import methods
-from cloning.audio import read_clip, write
-from cloning.models import ModelChoice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.media.audio import read_clip, write
+from cloning.methods import methods
 from errors import BarkeepError
 from tests.cloning.tones import ToneEngine, voicebox
 from tests.test_architecture import ROOT

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloning.audio import read_clip
+from cloning.media.audio import read_clip
 from training.evaluate.frames import recording_of
 from training.evaluate.heldout import (
     REFERENCE_SECONDS,

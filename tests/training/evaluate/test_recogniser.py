@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.audio import read_clip
+from cloning.media.audio import read_clip
 from errors import Unavailable
 from tests.test_architecture import ROOT
 from training.evaluate.recogniser import Whisper, WordErrors, recognise, word_error_rate, word_errors

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from cloning.audio import Recording, read_clip, write
+from cloning.media.audio import Recording, read_clip, write
 from errors import InvalidInput
 from tests.stand_in.synthetic_voice import synthetic_voice
 from training.evaluate.recordings import make_references, read_prompt

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cloning.audio import Recording, resample
+from cloning.media.audio import Recording, resample
 from errors import InvalidInput
 from tests.stand_in.synthetic_voice import synthetic_voice
 from training.evaluate.speakers import embed, picked, similarity

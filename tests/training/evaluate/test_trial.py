@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning import methods
-from cloning.audio import Recording, read_clip, write
-from cloning.loaded import LoadedModels
-from cloning.methods import Made, Subject
-from cloning.watch import Watch
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.media.audio import Recording, read_clip, write
+from cloning.methods import methods
+from cloning.methods.methods import Made, Subject
+from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import ToneEngine, a_voice, voicebox
 from tests.test_architecture import ROOT

@@ -6,7 +6,7 @@ from hibari.tts import Hibari
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.audio import Recording
+from cloning.media.audio import Recording
 from training.evaluate import voices
 from training.evaluate.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
 from training.shards import split_of

@@ -1,0 +1,119 @@
+"""Files from the Hugging Face hub into a cache that all processes share: resumed, locked and checked.
+
+Knows repositories, not models: what a file means is the matter of `models`. Downloads, locks, partial files and
+progress bars are huggingface_hub's.
+"""
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download, snapshot_download
+
+from cloning.checkpoints.published import PublishedFile, Repository
+from errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+SWITCHED_OFF = "downloads are switched off"
+"""Stands in the message of an Unavailable that a download would mend."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHECKED = ".checked"
+_BLOCK = 1 << 20
+
+
+def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
+    """The directory of a repository's files, downloaded if the cache lacks any. Raises Unavailable if it cannot be."""
+    _announce(repository.name, cache, offline)
+    try:
+        folder = Path(
+            snapshot_download(
+                repository.name,
+                revision=repository.revision,
+                cache_dir=cache,
+                allow_patterns=list(repository.files),
+                local_files_only=offline,
+            )
+        )
+    except Exception as fault:  # the hub's client raises its own, its network library's, and the system's
+        raise _not_there(repository.name, cache, offline) from fault
+    for name in repository.required:
+        if not (folder / name).is_file():
+            raise _not_there(f"{name} of {repository.name}", cache, offline)
+    for name in repository.required:
+        _check(folder / name, repository.sha256.get(name), cache)
+    return folder
+
+
+def fetch_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
+    """One file of a repository, downloaded if the cache lacks it. Raises Unavailable if it cannot be."""
+    _announce(file.repository, cache, offline)
+    try:
+        path = Path(
+            hf_hub_download(
+                file.repository, file.file, revision=file.revision, cache_dir=cache, local_files_only=offline
+            )
+        )
+    except Exception as fault:  # as above
+        raise _not_there(f"{file.file} of {file.repository}", cache, offline) from fault
+    _check(path, None, cache)
+    return path
+
+
+def _announce(repository: str, cache: Path, offline: bool) -> None:
+    if not offline and not (cache / f"models--{repository.replace('/', '--')}").exists():
+        _log.info("Downloading %s into %s.", repository, cache)
+
+
+def _not_there(what: str, cache: Path, offline: bool) -> Unavailable:
+    if offline:
+        return Unavailable(
+            f"{what} is not complete in {cache}, and {SWITCHED_OFF}. "
+            "Set OFFLINE=false, or fill the cache on a machine with a network."
+        )
+    return Unavailable(
+        f"{what} could not be downloaded into {cache}. Check the network and the free disk space and try again; "
+        "what has arrived is kept."
+    )
+
+
+def _check(path: Path, expected: str | None, cache: Path) -> None:
+    """Compare a file with a known checksum, or the hub's: in its cache, large files are named after theirs."""
+    blob = path.resolve()
+    digest = expected or (blob.name if _SHA256.fullmatch(blob.name) else None)
+    if digest is None or _checked_before(blob, digest, cache):
+        return
+    if _sha256(blob) != digest:
+        raise Unavailable(f"The model file {path} is damaged. Delete {blob} and try again.")
+    _remember(blob, digest, cache)
+
+
+def _checked_before(blob: Path, digest: str, cache: Path) -> bool:
+    try:
+        return (cache / _CHECKED / digest).read_text(encoding="ascii") == _state(blob)
+    except (OSError, ValueError):
+        return False
+
+
+def _remember(blob: Path, digest: str, cache: Path) -> None:
+    """Note that this very file was checked: hashing gigabytes at every start takes long."""
+    try:
+        (cache / _CHECKED).mkdir(exist_ok=True)
+        (cache / _CHECKED / digest).write_text(_state(blob), encoding="ascii")
+    except OSError:
+        _log.debug("The cache %s is read-only; the checksum will be computed again.", cache)
+
+
+def _state(blob: Path) -> str:
+    facts = blob.stat()
+    return f"{facts.st_size} {facts.st_mtime_ns}"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

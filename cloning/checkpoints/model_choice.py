@@ -1,0 +1,163 @@
+"""Which files a choice of models stands for. Finds or fetches them; loading is the matter of the modules that use them.
+
+A model is the bundled one, one of Suno's by name, or a directory: in the hub's layout, with Suno's own checkpoints, or
+laid out like `models/bundled` (bark/, hubert/ and quantizer.pth that belong together).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cloning.checkpoints import suno
+from cloning.checkpoints.downloads import fetch_file, fetch_repository
+from cloning.checkpoints.published import BARK, DEFAULT_QUANTIZER, HUBERT, QUANTIZER_OF_LANGUAGE, QUANTIZERS, Repository
+from cloning.checkpoints.weights import weight_file
+from errors import Unavailable
+
+BUNDLED = "bundled"
+BUNDLED_DIRECTORY = Path(__file__).resolve().parents[2] / "models" / "bundled"
+
+MODEL_NAMES = (BUNDLED, *BARK)
+"""The models that can be chosen by name."""
+
+EXACT, FAST = "exact", "fast"
+PRESETS = (EXACT, FAST)
+"""How the coarse model is given its context: as the reference does it, or in larger windows (`Recipe.fast`)."""
+
+_BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
+_UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What the owner chose; the fields are those of `settings.Settings`."""
+
+    model: str = BUNDLED
+    hubert: str | None = None
+    """A hub id (`owner/name`, optionally `@revision`) or a directory; None: the one that belongs to the model."""
+    quantizer: str | None = None
+    """A file, or the name of a published one; None: the model's own, or the published one for the language."""
+    device: str = "auto"
+    dtype: str = "float32"
+    batch: int = 8
+    """How many windows of speech are generated at once."""
+    preset: str = EXACT
+    cache: Path = Path(".cache/models")
+    offline: bool = False
+    codebook: str | None = None
+    """A file, for the method codebook; None: the model's own."""
+
+
+def resolve_bark(choice: ModelChoice) -> Path:
+    """The directory of the Bark checkpoint, in the hub's layout. Downloads or converts it on the first call.
+
+    Raises Unavailable if the model is unknown, missing or damaged.
+    """
+    family = _family(choice)
+    if family is not None:
+        return _complete(family / _BARK)
+    if choice.model in BARK:
+        return fetch_repository(BARK[choice.model], choice.cache, choice.offline)
+    directory = Path(choice.model).expanduser()
+    if not directory.is_dir():
+        raise Unavailable(
+            f"There is no model {choice.model}. Choose {', '.join(MODEL_NAMES)} or an existing directory."
+        )
+    if suno.is_layout(directory):
+        return suno.converted(directory, choice.cache)
+    return _complete(directory)
+
+
+def resolve_hubert(choice: ModelChoice) -> Path:
+    """The directory of the HuBERT checkpoint, in the hub's layout. Raises Unavailable if it is missing or damaged."""
+    if choice.hubert is None:
+        family = _family(choice)
+        if family is not None:
+            return _complete(family / _HUBERT)
+    name = choice.hubert or HUBERT.name
+    directory = Path(name).expanduser()
+    if directory.is_dir():
+        return _complete(directory)
+    if name == HUBERT.name:
+        return fetch_repository(HUBERT, choice.cache, choice.offline)
+    repository, _, revision = name.partition("@")
+    if repository.count("/") != 1 or repository.startswith(("/", ".", "~")):
+        raise Unavailable(f"There is no HuBERT {name}. Give an existing directory or a hub id such as {HUBERT.name}.")
+    other = Repository(repository, revision or "main", _UNPINNED_HUBERT_FILES, ("config.json",))
+    return _complete(fetch_repository(other, choice.cache, choice.offline))
+
+
+def resolve_quantizer(choice: ModelChoice, language: str) -> Path:
+    """The quantizer's file for speech in `language` (`en`, `de`, ...). Raises Unavailable if it is missing or damaged.
+
+    A model's own quantizer belongs to its own HuBERT: with another HuBERT, a published one is taken.
+    """
+    if choice.quantizer is None:
+        family = _family(choice)
+        if family is not None and choice.hubert is None:
+            return _existing(family / _QUANTIZER)
+    name = choice.quantizer or QUANTIZER_OF_LANGUAGE.get(language, DEFAULT_QUANTIZER)
+    published = QUANTIZERS.get(name.removesuffix(".pth"))
+    if published is not None and not Path(name).is_file():
+        return fetch_file(published, choice.cache, choice.offline)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise Unavailable(f"There is no quantizer {name}. Give an existing file or one of {', '.join(QUANTIZERS)}.")
+    return path
+
+
+def resolve_codebook(choice: ModelChoice) -> Path:
+    """The codebook's file. Raises Unavailable if it is missing, or none was chosen and the model has none."""
+    if choice.codebook is not None:
+        return _existing(Path(choice.codebook).expanduser())
+    family = _family(choice)
+    if family is None or choice.hubert is not None or not (family / _CODEBOOK).is_file():
+        raise Unavailable(
+            "This model has no codebook. Make one with `python -m training codebook`, and name it with --codebook."
+        )
+    return family / _CODEBOOK
+
+
+def pick_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises Unavailable if this machine does not have it.
+
+    `auto` takes the first CUDA device, else Apple's GPU, else the CPU.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    present = {
+        "cpu": not index,
+        "mps": not index and torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available()
+        and (not index or (index.isdecimal() and int(index) < torch.cuda.device_count())),
+    }
+    if kind not in present or name.endswith(":"):
+        raise Unavailable(f"There is no kind of device {name}. Choose auto, cpu, cuda, cuda:N or mps.")
+    if not present[kind]:
+        raise Unavailable(f"This machine, or its build of torch, has no device {name}. Choose auto or cpu.")
+    return torch.device(name)
+
+
+def _family(choice: ModelChoice) -> Path | None:
+    """The directory with a model, its HuBERT and its quantizer, if the choice is one."""
+    if choice.model == BUNDLED:
+        return BUNDLED_DIRECTORY
+    directory = Path(choice.model).expanduser()
+    return directory if choice.model not in BARK and (directory / _BARK).is_dir() else None
+
+
+def _complete(directory: Path) -> Path:
+    """`directory`, which must hold a configuration and weights in the hub's layout."""
+    _existing(directory / "config.json")
+    weight_file(directory)
+    return directory
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise Unavailable(f"The model file {path} is missing; put it there or choose another model.")
+    return path

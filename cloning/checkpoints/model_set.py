@@ -1,0 +1,115 @@
+"""The models of one choice, each found, downloaded and loaded when it is first needed, and then kept.
+
+Speaking alone needs no HuBERT; a quantizer belongs to a language. Knows which files make which model; what is done with
+them is the matter of `methods` and `voicebox`.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from cloning.bark.bark import BarkEngine
+from cloning.bark.engine import SpeechEngine
+from cloning.bark.precision import PRECISIONS
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import FAST, ModelChoice
+from cloning.checkpoints.published import HUBERT
+from cloning.checkpoints.speakers import Speakers
+from cloning.codec import Codec
+from cloning.media import audio
+from cloning.media.audio import Recording
+from cloning.methods import quantizer
+from cloning.methods.codebook import Codebook, load_codebook
+from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
+from cloning.methods.quantizer import FeatureQuantizer
+from cloning.prompt import Tokens
+
+_OWN_HUBERT = "hubert"
+"""The folder of a HuBERT that comes with its model."""
+_WORTH_TWO_THREADS = 384
+"""The least width of hidden states at which threads gain more than they lose by waiting for each other. For the bundled
+model's 256, on two busy cores, two threads took 2.7 s for a sentence and one took 2.2 s (23 November 2026)."""
+
+
+class LoadedModels:
+    """What a ModelChoice stands for. Every property raises Unavailable if its files are missing or damaged."""
+
+    def __init__(self, choice: ModelChoice) -> None:
+        self.choice = choice
+        self.device = model_choice.pick_device(choice.device)
+        self._quantizers: dict[Path, FeatureQuantizer] = {}
+
+    @cached_property
+    def engine(self) -> SpeechEngine:
+        """Bark: text -> tokens -> samples."""
+        engine = BarkEngine.load(
+            self._bark,
+            precision=PRECISIONS[self.choice.dtype],
+            device=self.device,
+            decode=self.codec.decode,
+            decode_together=self.codec.decode_together,
+            batch=self.choice.batch,
+            fast=self.choice.preset == FAST,
+        )
+        if self.device.type == "cpu" and engine.spec.width < _WORTH_TWO_THREADS:
+            torch.set_num_threads(1)
+        return engine
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Bark's EnCodec: samples <-> tokens."""
+        return Codec(self._bark, self.device)
+
+    @cached_property
+    def hubert(self) -> HubertFeatures:
+        """HuBERT: samples -> features."""
+        return HubertFeatures(self._hubert, self.device)
+
+    @cached_property
+    def hubert_name(self) -> str:
+        """What a voice's record calls this HuBERT."""
+        if self.choice.hubert is not None:
+            return self.choice.hubert
+        own = self._hubert.name == _OWN_HUBERT
+        return f"{self.choice.model}/{_OWN_HUBERT}" if own else HUBERT.name
+
+    def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
+        """The clip's semantic tokens, int64 (S,), by HuBERT and a quantizer, and the name of the quantizer's file."""
+        quantizer, name = self.quantizer(language)
+        features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
+        tokens: Tokens = quantizer.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        return tokens, name
+
+    def clustered_tokens(self, clip: Recording) -> tuple[Tokens, str]:
+        """The clip's semantic tokens, int64 (S,), by HuBERT and a codebook, and the name of the codebook's file."""
+        codebook, name = self.codebook
+        features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
+        tokens: Tokens = codebook.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        return tokens, name
+
+    @cached_property
+    def codebook(self) -> tuple[Codebook, str]:
+        """The clusters of features with their semantic tokens, and the name of their file."""
+        path = model_choice.resolve_codebook(self.choice)
+        return load_codebook(path, self.device), path.name
+
+    @cached_property
+    def speakers(self) -> Speakers:
+        """The checkpoint's own speakers."""
+        return Speakers(self._bark, self.engine.spec.prompt)
+
+    def quantizer(self, language: str) -> tuple[FeatureQuantizer, str]:
+        """The quantizer for a language: features -> semantic tokens. And the name of its file."""
+        path = model_choice.resolve_quantizer(self.choice, language)
+        if path not in self._quantizers:
+            self._quantizers[path] = quantizer.load(path, self.device)
+        return self._quantizers[path], path.name
+
+    @cached_property
+    def _bark(self) -> Path:
+        return model_choice.resolve_bark(self.choice)
+
+    @cached_property
+    def _hubert(self) -> Path:
+        return model_choice.resolve_hubert(self.choice)

@@ -1,0 +1,1 @@
+"""Recordings: decoded in a separate process, measured, cut, joined and written."""

@@ -1,0 +1,267 @@
+"""Recordings: decoded in a separate process, resampled, measured, normalised, and written as Ogg Opus, WAV or FLAC.
+
+Knows nothing of speech or models.
+"""
+
+import io
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+from av.audio.stream import AudioStream
+from pyloudnorm.meter import Meter
+
+from cloning.atomic_files import write_atomically
+from errors import KINDS, BarkeepError, InvalidInput, LimitReached, NotFound, Unavailable
+
+_log = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parents[2]
+_DECODER = (sys.executable, "-m", "cloning.media.decoder")
+
+SILENCE_LUFS = -70.0
+"""The absolute gate of ITU-R BS.1770: what is quieter counts as silent."""
+SPEECH_LUFS = -20.0
+"""Where speech is normalised to. EBU R128 asks for -23 in broadcasting; chat clips are commonly louder."""
+_PEAK_CEILING = 10 ** (-1 / 20)
+"""-1 dBTP, the maximum true peak of EBU R128."""
+_LOUDNESS_BLOCK = 0.4
+"""Seconds of a gating block in BS.1770."""
+
+_OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
+_OPUS_BIT_RATE = 64_000
+_OPUS_MIN_BIT_RATE = 8_000
+"""Bits a second: speech is transparent at the first and barely pleasant at the second."""
+_WAV_TAGS = {"title", "artist", "comment", "copyright", "date", "genre", "language", "album", "track"}
+"""The tags that have a field in a WAV file; others are folded into the comment."""
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """`samples` float32 (N,), mono, in [-1, 1]; `sample_rate` in hertz."""
+
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """The length."""
+        return self.samples.size / self.sample_rate
+
+
+def decode(
+    source: Path,
+    *,
+    max_seconds: float = 600.0,
+    timeout: float = 60.0,
+    memory_mb: int = 1024,
+    scratch: Path | None = None,
+) -> Recording:
+    """The first audio stream of a media file of any common format, told by its content, at 48 kHz at most.
+
+    A child process does it (`cloning.media.decoder`): whatever the file does to FFmpeg, the caller gets InvalidInput
+    with a sentence. `timeout` bounds seconds of both clock and processor. `scratch`: the folder for its temporary
+    files, else the system's. Raises Unavailable if no child can run or that folder is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="barkeep-", dir=scratch) as folder:
+            out = Path(folder) / "samples.f32"
+            limits = ["--max-seconds", str(max_seconds), "--memory-mb", str(memory_mb)]
+            limits += ["--cpu-seconds", str(int(timeout) + 1)]
+            sample_rate = _run_decoder([str(source.absolute()), str(out), *limits], timeout)
+            return Recording(np.fromfile(out, "<f4").astype(np.float32, copy=False), sample_rate)
+    except OSError as fault:
+        raise Unavailable(
+            "The recording could not be decoded: the machine has no room for a temporary file or another process. "
+            "Try again later."
+        ) from fault
+
+
+def _run_decoder(arguments: list[str], timeout: float) -> int:
+    """The sample rate that the child answered. Raises what it answered, or what its end means."""
+    try:
+        child = subprocess.run(
+            [*_DECODER, *arguments],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as fault:
+        raise _too_slow() from fault
+    if child.stderr:
+        _log.warning("the decoder said: %s", child.stderr.decode(errors="replace")[-4000:])
+    if child.returncode < 0:
+        _log.warning("the decoder ended by signal %d", -child.returncode)
+        raise _too_slow() if -child.returncode == signal.SIGXCPU else _crashed()
+    try:
+        answer = json.loads(child.stdout)
+    except ValueError as fault:
+        raise Unavailable("The audio decoder did not start. The owner finds the reason in the log.") from fault
+    if "kind" in answer:
+        raise KINDS[answer["kind"]](answer["message"])
+    return int(answer["sample_rate"])
+
+
+def _too_slow() -> BarkeepError:
+    return InvalidInput("This recording took too long to decode. Send a shorter one, as WAV or MP3.")
+
+
+def _crashed() -> BarkeepError:
+    return InvalidInput("The audio decoder gave up on this file: it is damaged or unusual. Send it as WAV or MP3.")
+
+
+def resample(recording: Recording, rate: int) -> Recording:
+    """The same sound at `rate` hertz."""
+    if rate == recording.sample_rate:
+        return recording
+    samples = soxr.resample(recording.samples, recording.sample_rate, rate, quality="VHQ")
+    return Recording(np.clip(samples, -1.0, 1.0), rate)
+
+
+def read_clip(path: Path) -> Recording:
+    """A FLAC or WAV file that Barkeep wrote itself. Raises NotFound or InvalidInput."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except FileNotFoundError as fault:
+        raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from fault
+    except (soundfile.LibsndfileError, OSError) as fault:
+        if not path.exists():
+            raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from fault
+        raise InvalidInput(f"The clip {path.name} is damaged. Clone the voice again.") from fault
+    return Recording(samples.mean(axis=1, dtype=np.float32), int(rate))
+
+
+def write(path: Path, samples: Samples, rate: int, *, tags: dict[str, str], max_bytes: int | None = None) -> None:
+    """Write finite mono samples by the suffix of `path`: `.ogg` (Opus), `.wav` or `.flac` (16 bit), all or nothing.
+
+    `tags` become Vorbis comments, or INFO fields in a WAV file. Opus lowers its bit rate to fit `max_bytes`. Raises
+    LimitReached if the file cannot fit, InvalidInput for another suffix or no samples, Unavailable if it cannot be
+    written.
+    """
+    if path.suffix not in _ENCODERS:
+        raise InvalidInput(f"The file {path.name} must end in {', '.join(_ENCODERS)}. Choose one of these.")
+    if samples.size == 0:
+        raise InvalidInput("There is no sound to save.")
+    encoder = _ENCODERS[path.suffix]
+    data = _encode(encoder, Recording(samples, rate), tags, encoder.bit_rate)
+    if max_bytes is not None and len(data) > max_bytes:
+        data = _fit(encoder, Recording(samples, rate), tags, max_bytes)
+    write_atomically(path, data)
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """How FFmpeg calls a container, its codec and sample format. `bit_rate` in bits a second; None: lossless."""
+
+    container: str
+    codec: str
+    sample_format: str
+    bit_rate: int | None = None
+
+
+_ENCODERS = {
+    ".ogg": _Encoder("ogg", "libopus", "flt", _OPUS_BIT_RATE),
+    ".wav": _Encoder("wav", "pcm_s16le", "s16"),
+    ".flac": _Encoder("flac", "flac", "s16"),
+}
+
+
+def _fit(encoder: _Encoder, recording: Recording, tags: dict[str, str], max_bytes: int) -> bytes:
+    """The best that fits: the rate that would do exactly, then lower ones, since the coder's rate is only an aim."""
+    if encoder.bit_rate is not None:
+        bit_rate = min(encoder.bit_rate, int(max_bytes * 8 / recording.seconds))
+        while bit_rate >= _OPUS_MIN_BIT_RATE:
+            data = _encode(encoder, recording, tags, bit_rate)
+            if len(data) <= max_bytes:
+                return data
+            bit_rate = int(bit_rate * 0.85)
+    raise LimitReached(
+        f"{recording.seconds:.0f} seconds of sound do not fit into a file of {max_bytes / 2**20:.1f} MiB. "
+        "Use a shorter text."
+    )
+
+
+def _encode(encoder: _Encoder, recording: Recording, tags: dict[str, str], bit_rate: int | None) -> bytes:
+    if encoder.codec == "libopus" and recording.sample_rate not in _OPUS_RATES:
+        recording = resample(recording, min((r for r in _OPUS_RATES if r > recording.sample_rate), default=48_000))
+    samples = np.clip(recording.samples, -1.0, 1.0)
+    if encoder.sample_format == "s16":
+        frame = av.AudioFrame.from_ndarray(np.rint(samples * 32767).astype(np.int16)[None], "s16", "mono")
+    else:
+        frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], "flt", "mono")
+    frame.sample_rate = recording.sample_rate
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=encoder.container) as container:
+        container.metadata.update(_wav_tags(tags) if encoder.container == "wav" else tags)
+        stream = container.add_stream(
+            encoder.codec, rate=recording.sample_rate, layout="mono", format=encoder.sample_format
+        )
+        if not isinstance(stream, AudioStream):
+            raise TypeError(f"{encoder.codec} is no audio codec")
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def _wav_tags(tags: dict[str, str]) -> dict[str, str]:
+    known = {name: text for name, text in tags.items() if name in _WAV_TAGS}
+    others = [f"{name}={text}" for name, text in tags.items() if name not in _WAV_TAGS]
+    comment = "; ".join([known.get("comment", ""), *others]).removeprefix("; ")
+    return known | ({"comment": comment} if comment else {})
+
+
+def peaks(samples: Samples, n: int = 64) -> tuple[float, ...]:
+    """`n` peak levels, 0..1, of equal parts from start to end, for a picture."""
+    if samples.size == 0:
+        return (0.0,) * n
+    levels = np.clip(np.abs(np.nan_to_num(samples)), 0.0, 1.0)
+    edges = np.linspace(0, samples.size, n + 1).astype(int)
+    starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+    return tuple(round(float(levels[start:end].max(initial=0.0)), 4) for start, end in zip(starts, ends, strict=True))
+
+
+def loudness(samples: Samples, rate: int) -> float:
+    """Integrated loudness by EBU R128 (ITU-R BS.1770-4) in LUFS, never below SILENCE_LUFS.
+
+    A clip shorter than one block of 0.4 s is measured as one block of its own length.
+    """
+    if not np.any(samples):
+        return SILENCE_LUFS
+    block = min(_LOUDNESS_BLOCK, samples.size / rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, about clips in which every block is gated away
+        meter = Meter(rate, block_size=block)  # type: ignore[no-untyped-call]  # pyloudnorm has no annotations
+        measured = float(meter.integrated_loudness(samples.astype(np.float64)))  # type: ignore[no-untyped-call]  # same
+    return max(measured, SILENCE_LUFS) if np.isfinite(measured) else SILENCE_LUFS
+
+
+def normalise(samples: Samples, rate: int, target: float = SPEECH_LUFS) -> Samples:
+    """The samples at `target` LUFS, or as near as true peaks of at most -1 dBTP allow. Silence stays silence."""
+    level = loudness(samples, rate)
+    if level <= SILENCE_LUFS:
+        return samples
+    gain = 10 ** ((target - level) / 20)
+    scaled: Samples = (samples * min(gain, _PEAK_CEILING / _true_peak(samples, rate))).astype(np.float32)
+    return scaled
+
+
+def _true_peak(samples: Samples, rate: int) -> float:
+    """The peak at four times the rate, as BS.1770-4 (annex 2) measures it."""
+    oversampled = soxr.resample(samples, rate, 4 * rate)
+    return float(max(np.abs(oversampled).max(), np.abs(samples).max()))

@@ -1,0 +1,60 @@
+"""Takes of single sentences made into one recording: checked, trimmed, levelled, joined with pauses.
+
+Knows samples and seconds, nothing of text or models.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cloning.media import audio
+from cloning.media.audio import Samples
+
+_FRAME_SECONDS = 0.02
+_SILENT_BELOW = 10 ** (-60 / 20)
+"""A take whose peak is below -60 dBFS counts as silent: any room noise is louder."""
+_QUIET_BELOW = 10 ** (-40 / 20)
+"""A frame this far under the loudest one is silence around speech; the softest fricatives are above it."""
+_MARGIN_SECONDS = 0.06
+"""What trimming leaves on both sides, so that soft beginnings and ends of words stay."""
+_FADE_SECONDS = 0.01
+
+
+def is_usable(samples: Samples) -> bool:
+    """Whether a take holds sound: finite, not empty, not silent throughout."""
+    return samples.size > 0 and bool(np.isfinite(samples).all()) and bool(np.abs(samples).max() > _SILENT_BELOW)
+
+
+def trim(samples: Samples, rate: int) -> Samples:
+    """The take without the silence before and after the speech, but for a margin, with both edges faded."""
+    frame = max(1, round(rate * _FRAME_SECONDS))
+    padded = np.pad(samples, (0, -samples.size % frame))
+    levels = np.sqrt(np.square(padded.reshape(-1, frame), dtype=np.float64).mean(axis=1))
+    loud = np.flatnonzero(levels >= levels.max() * _QUIET_BELOW)
+    margin = round(rate * _MARGIN_SECONDS)
+    kept = samples[max(0, loud[0] * frame - margin) : (loud[-1] + 1) * frame + margin]
+    return _faded(kept, rate)
+
+
+def polish(take: Samples, rate: int) -> Samples:
+    """A usable take, trimmed and brought to the loudness that all get."""
+    return audio.normalise(trim(take, rate), rate)
+
+
+def join(takes: Sequence[Samples], pauses: Sequence[float], rate: int) -> Samples:
+    """Polished takes, with `pauses[i]` seconds between take i and the next."""
+    margins = 2 * _MARGIN_SECONDS
+    pieces: list[Samples] = []
+    for take, pause in zip(takes, [*pauses, 0.0], strict=True):
+        pieces.append(take)
+        pieces.append(np.zeros(round(max(0.0, pause - margins) * rate), np.float32))
+    return np.concatenate(pieces[:-1])
+
+
+def _faded(samples: Samples, rate: int) -> Samples:
+    length = min(round(rate * _FADE_SECONDS), samples.size // 2)
+    ramp = np.linspace(0.0, 1.0, length, endpoint=False, dtype=np.float32)
+    faded = samples.astype(np.float32)
+    faded[:length] *= ramp
+    faded[samples.size - length :] *= ramp[::-1]
+    return faded

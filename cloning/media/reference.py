@@ -1,0 +1,304 @@
+"""Chooses the seconds of a recording that a voice is made from, and tells its speaker what to record better.
+
+Only the end of a prompt conditions Bark, so the clip is short, mostly speech, and ends at a pause: a word that is cut
+off would be finished by the model. Knows nothing of models, formats or files.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from cloning.media.audio import Recording, Samples, loudness, normalise, peaks, resample
+from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse, without_offset
+from cloning.worker.protocol import QualityReport
+from errors import InvalidInput
+
+LEAD_SECONDS = 0.1
+TRAIL_SECONDS = 0.25
+"""Silence kept before and after the speech."""
+LISTENED_SECONDS = 180.0
+"""So much of a long recording is listened to: the detector needs about 3 s for a minute, and nobody waits for ten."""
+MAX_PAUSE_SECONDS = 0.6
+"""A longer silence between two words is shortened to this, or the voice would learn to hesitate."""
+_MAX_PAUSE = round(MAX_PAUSE_SECONDS / FRAME_SECONDS)
+_FADE_SECONDS = 0.01
+_SILENT_LUFS = -60.0
+
+_CLEAR_PAUSE_SECONDS = 0.25
+_CLEAR_END, _WEAK_END, _CUT_OFF_END = 1.0, 0.9, 0.8
+"""What a clip is worth that ends at a clear pause, at a shorter one, or where the recording breaks off in speech."""
+_NOISE_DB = (-30.0, -5.0)
+_NOISE_WORTH = (1.0, 0.5)
+"""Noise costs nothing up to the first level, and half of a clip's worth at the second."""
+_CLIPPING_COST = 20.0
+_LEAST_WORTH = 0.2
+"""Clipping cannot take all of a clip's worth: some voice is better than none."""
+_AS_GOOD = 0.95
+"""Windows within this share of the best are equal, and the latest is taken: people warm up as they speak."""
+_SURROUNDINGS = round(0.5 / FRAME_SECONDS)
+"""So many frames around a window are looked at for its noise."""
+_QUIET_SEARCH = round(1.0 / FRAME_SECONDS)
+
+_VERDICTS = ("good", "usable", "poor")
+_GOOD, _USABLE, _POOR = range(3)
+
+Segment = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The chosen clip, at speaking loudness, and what was measured on the recording."""
+
+    clip: Recording
+    report: QualityReport
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of the recording: speech in frames, seconds kept before and after, and whether nothing follows."""
+
+    speech: tuple[Segment, ...]
+    lead: float
+    trail: float
+    is_last: bool
+
+    @property
+    def start(self) -> int:
+        return self.speech[0][0]
+
+    @property
+    def end(self) -> int:
+        return self.speech[-1][1]
+
+    @property
+    def speech_seconds(self) -> float:
+        return sum(end - start for start, end in self.speech) * FRAME_SECONDS
+
+    def noise_db(self, activity: Activity) -> float:
+        return activity.noise_db(max(0, self.start - _SURROUNDINGS), self.end + _SURROUNDINGS)
+
+    def clipped(self, activity: Activity) -> float:
+        return float(activity.clipped[self.start : self.end].mean())
+
+
+def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_seconds: float = 1.0) -> Reference:
+    """The best seconds of a recording, at `rate` hertz and speaking loudness, and a report in words.
+
+    The clip is one stretch of the recording, `max_seconds` long at most, in which long silences are shortened; it
+    begins and ends with a little silence. Of a long recording only the first LISTENED_SECONDS are looked at, and the
+    report says so. Raises InvalidInput if there is less than `min_seconds` of speech.
+    """
+    if recording.samples.size == 0:
+        raise InvalidInput("The recording is empty. Record about 10 seconds of your voice and send that.")
+    heard = _beginning(recording)
+    part = "this recording" if heard is recording else f"the first {_minutes()} of this recording"
+    sound = Recording(without_offset(heard.samples), heard.sample_rate)
+    if loudness(sound.samples, sound.sample_rate) < _SILENT_LUFS:
+        raise InvalidInput(
+            f"I heard only silence in {part}. Check that the right microphone is on and record it again."
+        )
+    activity = analyse(heard)
+    _require_speech(activity.speech_seconds, min_seconds, part)
+    window = _best(activity, sound.seconds, max_seconds)
+    _require_speech(window.speech_seconds, min_seconds, part)
+    cut = _cut(sound, window)
+    clip = Recording(normalise(resample(cut, rate).samples, rate), rate)
+    return Reference(clip, _report(recording, heard, activity, window, cut, clip))
+
+
+def _beginning(recording: Recording) -> Recording:
+    """What is listened to: the recording itself, unless it is long."""
+    if recording.seconds <= LISTENED_SECONDS:
+        return recording
+    return Recording(recording.samples[: round(LISTENED_SECONDS * recording.sample_rate)], recording.sample_rate)
+
+
+def _minutes() -> str:
+    return f"{LISTENED_SECONDS / 60:g} minutes"
+
+
+def _require_speech(heard: float, needed: float, part: str) -> None:
+    if heard == 0:
+        raise InvalidInput(f"I heard no speech in {part}. Record about 10 seconds of one person speaking.")
+    if heard < needed:
+        rounded_down = math.floor(heard * 10) / 10
+        raise InvalidInput(
+            f"I heard only {rounded_down:.1f} s of speech in {part}, and a voice needs {needed:g} s at least. "
+            "Record about 10 seconds of one person speaking."
+        )
+
+
+def _best(activity: Activity, seconds: float, max_seconds: float) -> _Window:
+    """The latest of the windows that are as good as the best."""
+    windows = list(_windows(activity, seconds, max_seconds))
+    worths = [_worth(window, activity) for window in windows]
+    good_enough = _AS_GOOD * max(worths)
+    return next(window for window, worth in zip(windows[::-1], worths[::-1], strict=True) if worth >= good_enough)
+
+
+def _windows(activity: Activity, seconds: float, max_seconds: float) -> Iterator[_Window]:
+    """For each stretch of speech, the longest window that ends with it."""
+    room = int((max_seconds - LEAD_SECONDS - TRAIL_SECONDS) / FRAME_SECONDS)
+    segments = activity.segments
+    for last, (_, end) in enumerate(segments):
+        first = _first_that_fits(segments, last, room)
+        start, first_end = segments[first]
+        silence_before = (start - (segments[first - 1][1] if first else 0)) * FRAME_SECONDS
+        if end - start > room and first == last:
+            start = _quiet_start(activity, end - room, end)
+            silence_before = 0.0
+        is_last = last + 1 == len(segments)
+        # A frame before the next word is left out, since the detector notices an onset a little late.
+        silence_after = seconds - end * FRAME_SECONDS if is_last else (segments[last + 1][0] - 1 - end) * FRAME_SECONDS
+        yield _Window(
+            speech=((start, first_end), *segments[first + 1 : last + 1]),
+            lead=min(LEAD_SECONDS, silence_before),
+            trail=min(TRAIL_SECONDS, max(0.0, silence_after)),
+            is_last=is_last,
+        )
+
+
+def _first_that_fits(segments: tuple[Segment, ...], last: int, room: int) -> int:
+    """The earliest stretch from which the speech up to `last` takes at most `room` frames, its pauses shortened."""
+    first = last
+    used = segments[last][1] - segments[last][0]
+    while first > 0:
+        pause = min(segments[first][0] - segments[first - 1][1], _MAX_PAUSE)
+        used += pause + segments[first - 1][1] - segments[first - 1][0]
+        if used > room:
+            break
+        first -= 1
+    return first
+
+
+def _quiet_start(activity: Activity, earliest: int, end: int) -> int:
+    """Where to begin in speech without a pause: the quietest moment of the second that follows."""
+    return earliest + int(np.argmin(activity.levels[earliest : min(earliest + _QUIET_SEARCH, end)]))
+
+
+def _worth(window: _Window, activity: Activity) -> float:
+    """Seconds of speech, less what noise, clipping and a bad end cost."""
+    noise = float(np.interp(window.noise_db(activity), _NOISE_DB, _NOISE_WORTH))
+    clipping = max(_LEAST_WORTH, 1 - _CLIPPING_COST * window.clipped(activity))
+    ending = _CLEAR_END
+    if window.trail < _CLEAR_PAUSE_SECONDS - FRAME_SECONDS:
+        ending = _CUT_OFF_END if _is_cut_off(window) else _WEAK_END
+    return window.speech_seconds * noise * clipping * ending
+
+
+def _is_cut_off(window: _Window) -> bool:
+    return window.is_last and window.trail < 2 * FRAME_SECONDS
+
+
+def _cut(sound: Recording, window: _Window) -> Recording:
+    """The window's samples with long pauses shortened, faded at every cut, and silence at the end."""
+    pieces = []
+    start = window.start * FRAME_SECONDS - window.lead
+    for (_, silence_start), (silence_end, _) in pairwise(window.speech):
+        if silence_end - silence_start > _MAX_PAUSE:
+            pieces.append(_piece(sound, start, silence_start * FRAME_SECONDS + MAX_PAUSE_SECONDS / 2))
+            start = silence_end * FRAME_SECONDS - MAX_PAUSE_SECONDS / 2
+    pieces.append(_piece(sound, start, window.end * FRAME_SECONDS + window.trail))
+    missing = round((TRAIL_SECONDS - window.trail) * sound.sample_rate)
+    return Recording(np.concatenate([*pieces, np.zeros(missing, np.float32)]), sound.sample_rate)
+
+
+def _piece(sound: Recording, start: float, end: float) -> Samples:
+    piece = sound.samples[round(start * sound.sample_rate) : round(end * sound.sample_rate)].copy()
+    length = min(round(_FADE_SECONDS * sound.sample_rate), piece.size // 2)
+    ramp = np.linspace(0.0, 1.0, length, dtype=np.float32)
+    piece[:length] *= ramp
+    piece[piece.size - length :] *= ramp[::-1]
+    return piece
+
+
+def _report(
+    recording: Recording, heard: Recording, activity: Activity, window: _Window, cut: Recording, clip: Recording
+) -> QualityReport:
+    level = loudness(cut.samples, cut.sample_rate)
+    used_start = window.start * FRAME_SECONDS - window.lead
+    used_end = min(window.end * FRAME_SECONDS + window.trail, heard.seconds)
+    findings = [
+        *_too_short(window.speech_seconds),
+        *_noisy(window.noise_db(activity)),
+        *_clipping(window.clipped(activity)),
+        *_too_quiet(level),
+        *_telephone(recording.sample_rate),
+        *(_broken_off(window) if heard is recording else _long()),
+        *_only_a_part(activity.speech_seconds, window.speech_seconds, used_start, used_end),
+    ]
+    return QualityReport(
+        total_seconds=round(recording.seconds, 2),
+        speech_seconds=round(activity.speech_seconds, 2),
+        used_start=round(used_start, 2),
+        used_end=round(used_end, 2),
+        loudness_lufs=round(level, 1),
+        clipped_fraction=round(window.clipped(activity), 5),
+        noise_db=round(window.noise_db(activity), 1),
+        verdict=_VERDICTS[max((severity for severity, _ in findings), default=_GOOD)],
+        advice=tuple(sentence for _, sentence in findings),
+        waveform=peaks(clip.samples),
+    )
+
+
+Findings = Iterator[tuple[int, str]]
+
+
+def _too_short(seconds: float) -> Findings:
+    if seconds < 6:
+        yield (
+            _POOR if seconds < 3 else _USABLE,
+            f"Only {seconds:.1f} s of speech could be used; about 10 seconds make a closer voice.",
+        )
+
+
+def _noisy(noise_db: float) -> Findings:
+    if noise_db > -15:
+        yield _POOR, "There is much noise or music behind the voice: record in a quiet room, near the microphone."
+    elif noise_db > -25:
+        yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
+
+
+def _clipping(share: float) -> Findings:
+    if share > 0.001:
+        yield (
+            _POOR if share > 0.01 else _USABLE,
+            "The recording is too loud and its peaks are cut off: turn the microphone down or move away from it.",
+        )
+
+
+def _too_quiet(level: float) -> Findings:
+    if level < -35:
+        yield (
+            _POOR if level < -45 else _USABLE,
+            "The recording is very quiet: turn the microphone up or move nearer to it.",
+        )
+
+
+def _telephone(sample_rate: int) -> Findings:
+    if sample_rate < 16_000:
+        yield _USABLE, f"It was recorded in telephone quality ({sample_rate} Hz), so the voice will sound dull."
+
+
+def _broken_off(window: _Window) -> Findings:
+    if _is_cut_off(window):
+        yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
+
+
+def _long() -> Findings:
+    yield _GOOD, f"The recording is long, so only its first {_minutes()} were listened to."
+
+
+def _only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
+    if heard - used > 1:
+        yield (
+            _GOOD,
+            f"Of {heard:.0f} s of speech the best {used:.0f} s were used, from {_clock(start)} to {_clock(end)}.",
+        )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

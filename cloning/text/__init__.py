@@ -1,0 +1,1 @@
+"""Written text as Bark needs it."""

@@ -1,0 +1,350 @@
+"""The speech worker behind the executor protocol: a supervised child process that may crash, hang or run out of memory.
+
+The supervisor starts the worker when there is work (or on `start`), hands it as many jobs as it does at once, and
+replaces it when it dies or falls silent: its jobs are Lost, the others wait for the next worker. Whether a lost job is
+tried again is not decided here. Free of torch, since it lives in the bot's process.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from cloning.worker.process import WorkerProcess
+from cloning.worker.protocol import (
+    Cancel,
+    Cloned,
+    Event,
+    Failed,
+    Health,
+    Heartbeat,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    Request,
+    Spoken,
+)
+from errors import Cancelled, Unavailable
+
+_log = logging.getLogger(__name__)
+_worker_log = logging.getLogger("cloning.worker")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_STARTS = 3
+_GRACE = 1.5
+
+_ROOT = Path(__file__).resolve().parents[2]
+# `-m cloning.worker` would be found only where the bot happens to be started in the repository's folder.
+_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.server import main; main(sys.argv[1:])"
+
+T = TypeVar("T")
+
+
+class Wait(Protocol):
+    """Wraps an await that may last: production passes it through, a simulated Discord lets its clock stand still."""
+
+    def __call__(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
+        """Something to await in place of `awaitable`, with the same result."""
+
+
+def _plainly(awaitable: Awaitable[T], /) -> Awaitable[T]:
+    return awaitable
+
+
+class ModelSettings(Protocol):
+    """What the worker has to know of the owner's settings; the fields are those of `settings.Settings`."""
+
+    @property
+    def model(self) -> str:
+        """A model's name or directory."""
+
+    @property
+    def hubert(self) -> str | None:
+        """A HuBERT's id or directory; None: the model's own."""
+
+    @property
+    def quantizer(self) -> str | None:
+        """A quantizer's file or name; None: by language."""
+
+    @property
+    def device(self) -> str:
+        """auto, cpu, cuda, cuda:N or mps."""
+
+    @property
+    def dtype(self) -> str:
+        """float32, bfloat16 or float16."""
+
+    @property
+    def batch(self) -> int:
+        """How many windows of speech are generated at once."""
+
+    @property
+    def preset(self) -> str:
+        """exact or fast."""
+
+    @property
+    def takes(self) -> int:
+        """How often each sentence is generated; the best is kept."""
+
+    @property
+    def model_cache(self) -> Path:
+        """Where downloads are kept."""
+
+    @property
+    def offline(self) -> bool:
+        """Never download."""
+
+    @property
+    def worker_memory_mb(self) -> int | None:
+        """MiB for decoding one recording; None: the default."""
+
+
+def choice_command(settings: ModelSettings) -> list[str]:
+    """The command of a worker with these models, for SubprocessExecutor. Paths stay relative to the bot's folder."""
+    configuration = {
+        "choice": {
+            "model": settings.model,
+            "hubert": settings.hubert,
+            "quantizer": settings.quantizer,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "batch": settings.batch,
+            "preset": settings.preset,
+            "cache": str(settings.model_cache),
+            "offline": settings.offline,
+        },
+        "decoder_memory_mb": settings.worker_memory_mb,
+        "takes": settings.takes,
+    }
+    return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
+
+
+@dataclass(slots=True)
+class _Running:
+    request: Request
+    heard: float
+    """When it began, or last told of progress."""
+    cancelled: bool = False
+
+
+class SubprocessExecutor:
+    """Runs speech jobs in a child process started by `command`. Implements `cloning.worker.protocol.Executor`.
+
+    job_timeout: seconds without progress after which a job counts as hung. heartbeat_timeout: seconds of silence after
+    which the worker does. capacity: how many jobs the worker does at once. All methods belong to one event loop.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        job_timeout: float,
+        heartbeat_timeout: float = 30.0,
+        capacity: int = 1,
+        wait: Wait = _plainly,
+    ) -> None:
+        self._command = tuple(command)
+        self._capacity = capacity
+        self._job_timeout = job_timeout
+        self._heartbeat_timeout = heartbeat_timeout
+        self._wait = wait
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._waiting: deque[Request] = deque()
+        self._running: dict[str, _Running] = {}
+        self._wanted = False
+        self._closed = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._worker: WorkerProcess | None = None
+        self._ready: Ready | None = None
+        self._fault: str | None = None
+        self._fault_time = 0.0
+        self._failed_starts = 0
+        self._pause = 0.0
+        self._restarts = 0
+
+    @property
+    def capacity(self) -> int:
+        """As many as are generated together."""
+        return self._capacity
+
+    async def start(self) -> None:
+        """Start to load the models; returns at once."""
+        self._wanted = True
+        self._supervise()
+
+    async def submit(self, request: Request) -> None:
+        """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable after close."""
+        if self._closed:
+            raise Unavailable("The speech worker is shutting down. Try again in a minute.")
+        # New work tries again to start a worker that could not, but not more often than a crashing one.
+        if self._fault is not None and monotonic() < self._fault_time + _LONGEST_PAUSE:
+            self._events.put_nowait(_not_started(request.job_id))
+            return
+        self._waiting.append(request)
+        self._supervise()
+        self._feed()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events, in order, to one listener. Ends after close()."""
+        while not (self._closed and self._events.empty()):
+            event = await self._wait(self._events.get())
+            if event is None:
+                return
+            yield event
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+        if self._worker is not None and (running := self._running.get(job_id)) is not None:
+            running.cancelled = True
+            self._worker.send(Cancel(job_id))
+        for request in [request for request in self._waiting if request.job_id == job_id]:
+            self._waiting.remove(request)
+            self._events.put_nowait(_cancelled(job_id))
+
+    def health(self) -> Health:
+        """How the worker is."""
+        return Health(self._worker is not None, self._ready, self._fault, self._restarts)
+
+    async def close(self) -> None:
+        """Stop the worker within three seconds, in the middle of a job too. Jobs that it held are Lost."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+        self._lose_running("The bot is shutting down.")
+        while self._waiting:
+            self._events.put_nowait(Lost(self._waiting.popleft().job_id, "The bot is shutting down."))
+        self._events.put_nowait(None)
+
+    def _supervise(self) -> None:
+        """Make sure that a supervisor runs; a new one forgets why an earlier one gave up."""
+        if self._closed or (self._supervisor is not None and not self._supervisor.done()):
+            return
+        if self._fault is not None:
+            self._fault, self._failed_starts, self._pause = None, 0, 0.0
+        self._supervisor = asyncio.create_task(self._keep_running())
+
+    async def _keep_running(self) -> None:
+        """Run one worker after the other for as long as one is wanted and can be started."""
+        while self._wanted or self._waiting:
+            await self._wait(asyncio.sleep(self._pause))
+            reason = await self._run_worker()
+            _log.warning("%s", reason)
+            self._lose_running(reason)
+            self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+            if self._fault is None and self._failed_starts >= _STARTS:
+                self._fault = "The speech worker does not start; the log above has the reason."
+            if self._fault is not None:
+                self._fail_waiting()
+                return
+            self._restarts += 1
+
+    async def _run_worker(self) -> str:
+        """Start a worker and attend to it until its end. Returns a sentence that says how it ended."""
+        hung, status = None, 0
+        try:
+            self._worker = await WorkerProcess.start(self._command, self._log_line)
+            hung = await self._attend(self._worker)
+        except Exception:  # a lost job must be told of, whatever went wrong here
+            _log.exception("The speech worker's supervisor failed")
+            hung = "The speech worker could not be run."
+        finally:
+            self._failed_starts += self._ready is None
+            if self._worker is not None:
+                status = await self._worker.stop(_GRACE if self._closed else 0.0)
+            self._worker = self._ready = None
+        return hung or _obituary(status)
+
+    async def _attend(self, worker: WorkerProcess) -> str | None:
+        """Pass on what the worker says. Returns None when it has ended by itself, or a sentence when it hangs."""
+        heard = monotonic()
+        while True:
+            silent_at = heard + self._heartbeat_timeout
+            late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
+            try:
+                async with asyncio.timeout(min(silent_at, late_at) - monotonic()):  # wait_for can lose a cancellation
+                    event = await self._wait(worker.receive())
+            except TimeoutError:
+                if late_at <= silent_at:
+                    return f"The job made no progress for {self._job_timeout:g} seconds and was stopped."
+                return "The speech worker stopped answering and was replaced."
+            if event is None:
+                return None
+            heard = monotonic()
+            self._take(event)
+            self._feed()
+
+    def _take(self, event: Event) -> None:
+        """Note what an event means for the queue and hand it to the listener."""
+        match event:
+            case Ready():
+                self._ready, self._failed_starts = event, 0
+                self._events.put_nowait(event)
+            case Failed(job_id="", message=message):
+                self._fault, self._fault_time = message, monotonic()
+                _log.error("The speech worker cannot start: %s", message)
+            case Heartbeat() if self._running:
+                self._events.put_nowait(event)
+            case Progress() | PartSpoken() if event.job_id in self._running:
+                self._running[event.job_id].heard = monotonic()
+                self._events.put_nowait(event)
+            case Cloned() | Spoken() | Failed() if event.job_id in self._running:
+                del self._running[event.job_id]
+                self._pause = 0.0
+                self._events.put_nowait(event)
+            case _:
+                _log.debug("Ignored: %s", type(event).__name__)
+
+    def _feed(self) -> None:
+        """Give a worker that is ready as many jobs as it takes."""
+        if self._worker is None or self._ready is None:
+            return
+        while self._waiting and len(self._running) < self._capacity:
+            request = self._waiting.popleft()
+            self._running[request.job_id] = _Running(request, monotonic())
+            self._worker.send(request)
+
+    def _lose_running(self, reason: str) -> None:
+        """Tell the listener that the jobs in hand are gone; one that was being cancelled has got what was asked."""
+        for job_id, running in self._running.items():
+            self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
+        self._running.clear()
+
+    def _fail_waiting(self) -> None:
+        self._fault_time = monotonic()
+        while self._waiting:
+            self._events.put_nowait(_not_started(self._waiting.popleft().job_id))
+
+    def _log_line(self, level: int, line: str) -> None:
+        """A line belongs to the job in hand, if there is only one."""
+        only = {"job_id": next(iter(self._running))} if len(self._running) == 1 else None
+        _worker_log.log(level, "%s", line, extra=only)
+
+
+def _not_started(job_id: str) -> Failed:
+    """For the member, who should not read which file is missing where; `health().fault` says it to the owner."""
+    return Failed(
+        job_id, Unavailable.__name__, "The speech models cannot be loaded. Whoever runs this bot finds why in its log."
+    )
+
+
+def _cancelled(job_id: str) -> Failed:
+    return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
+
+
+def _obituary(status: int) -> str:
+    """How a worker died. A negative status is a signal; the system sends SIGKILL when memory runs out."""
+    if status == -signal.SIGKILL:
+        return "The speech worker was killed, perhaps because the machine ran out of memory."
+    return f"The speech worker ended unexpectedly (status {status})."

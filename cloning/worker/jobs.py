@@ -1,0 +1,151 @@
+"""The jobs of the speech worker: a request in, files in its folder, parts as they come, and a last event out.
+
+Runs in the worker's process, next to the models, for several threads at once. Knows nothing of pipes.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.model_set import LoadedModels
+from cloning.media import audio
+from cloning.media.audio import Samples
+from cloning.pipeline import READING, Part, Voicebox
+from cloning.progress import Watch
+from cloning.prompt import VoicePrompt
+from cloning.sentences import SayOptions
+from cloning.text.splitting import LANGUAGES
+from cloning.worker.errors import DeviceFailed
+from cloning.worker.protocol import (
+    CLIP_FILE,
+    PROMPT_FILE,
+    SPEECH_FILE,
+    Cloned,
+    CloneRequest,
+    PartSpoken,
+    Ready,
+    Request,
+    SpeakRequest,
+    Spoken,
+    part_file,
+)
+
+_DEFAULT_MEMORY_MB = 1024
+_CPU_FULL = "can't allocate memory"
+"""How torch's allocator for the CPU says it, in a plain RuntimeError."""
+_WAITING_SECONDS = 0.2
+_recordings = threading.Lock()
+
+
+def load(configuration: dict[str, Any]) -> Voicebox:
+    """Everything that `executor.choice_command` wrote, with every model loaded. Raises Unavailable."""
+    choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
+    models = LoadedModels(ModelChoice(**choice))
+    _load_all(models)
+    return Voicebox(models, decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB)
+
+
+def ready(voicebox: Voicebox) -> Ready:
+    """What is loaded."""
+    models = voicebox.models
+    return Ready(
+        model=models.choice.model,
+        hubert=models.hubert_name,
+        device=str(models.device),
+        sample_rate=models.engine.spec.sample_rate,
+        speakers=models.speakers.names,
+        prompt_spec=models.engine.spec.prompt,
+    )
+
+
+def run(
+    voicebox: Voicebox, request: Request, watch: Watch, emit: Callable[[PartSpoken], None], *, takes: int = 1
+) -> Cloned | Spoken:
+    """Do a job; `emit` is told of parts. `takes`: see SayOptions. Raises BarkeepError, MemoryError, or DeviceFailed."""
+    with _telling_faults():
+        if isinstance(request, CloneRequest):
+            return _clone(voicebox, request, watch)
+        return _speak(voicebox, request, watch, emit, takes)
+
+
+def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
+    with _one_at_a_time(watch):
+        # A worker that is killed leaves temporary files in a folder that the bot removes.
+        clone = voicebox.clone(request.source, request.language, watch, scratch=request.output_dir)
+    clone.prompt.save(request.output_dir / PROMPT_FILE)
+    audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
+    models = voicebox.models
+    return Cloned(request.job_id, clone.report, models.choice.model, models.hubert_name, clone.quantizer)
+
+
+def _speak(
+    voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], takes: int
+) -> Spoken:
+    def hear(part: Part) -> None:
+        if part.of > 1:  # the only one is the whole
+            _write(request, part_file(part.number), part.samples, part.sample_rate)
+            emit(PartSpoken(request.job_id, part.number, part.of, part.seconds))
+
+    voice = _voice(voicebox, request, watch)
+    options = SayOptions(request.language, request.temperature, request.seed, takes=takes)
+    speech = voicebox.say(request.text, voice, options, watch, hear)
+    _write(request, SPEECH_FILE, speech.samples, speech.sample_rate)
+    spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
+    if request.clip is None:
+        return spoken
+    _, quantizer = voicebox.models.quantizer(request.clip_language)
+    return replace(spoken, refreshed_model=voicebox.models.choice.model, refreshed_quantizer=quantizer)
+
+
+def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> None:
+    audio.write(request.output_dir / name, samples, rate, tags=request.tags, max_bytes=request.max_bytes)
+
+
+def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
+    """The prompt to speak with; one that is made anew from its clip is written for the sender."""
+    if request.clip is not None:
+        prompt = voicebox.reclone(audio.read_clip(request.clip), request.clip_language, watch)
+        prompt.save(request.output_dir / PROMPT_FILE)
+        return prompt
+    if request.prompt is not None:
+        return VoicePrompt.load(request.prompt, voicebox.models.engine.spec.prompt)
+    if request.speaker is not None:
+        return voicebox.models.speakers.load(request.speaker)
+    return None
+
+
+@contextmanager
+def _one_at_a_time(watch: Watch) -> Iterator[None]:
+    """Recordings are read one after the other, since each may fill hundreds of MB. Raises Cancelled while it waits."""
+    while not _recordings.acquire(timeout=_WAITING_SECONDS):
+        watch.report(READING, 0.0)
+    try:
+        yield
+    finally:
+        _recordings.release()
+
+
+def _load_all(models: LoadedModels) -> None:
+    """The first clone or speech shall not have to load anything but another language's quantizer."""
+    _ = models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
+
+
+@contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Tell torch's faults apart: no memory left, and a device that only a new process can use again."""
+    try:
+        yield
+    except RuntimeError as fault:
+        if isinstance(fault, torch.OutOfMemoryError) or _CPU_FULL in str(fault):
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            raise MemoryError(str(fault)) from fault
+        if isinstance(fault, torch.AcceleratorError):
+            raise DeviceFailed(str(fault)) from fault
+        raise

@@ -1,0 +1,129 @@
+"""One speech worker as a child process: its pipes, its process group, the end of it.
+
+Requests go to its stdin and events come from its stdout, one JSON object a line; what it writes to stderr is handed on
+as log lines. Knows nothing of jobs, time limits or restarts: that is the executor's part.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable, Sequence
+
+from cloning.worker import protocol
+from cloning.worker.protocol import Cancel, Event, Request
+from errors import InvalidInput
+
+_log = logging.getLogger(__name__)
+_LINE_LIMIT = 1 << 20
+_KILL_SECONDS = 1.0
+_LEVELS = logging.getLevelNamesMapping()
+
+LogLine = Callable[[int, str], None]
+"""Takes the logging level and the text of a line that the worker logged."""
+
+
+class WorkerProcess:
+    """A running worker. Made by `start`; must be ended by `stop`, also when it has died by itself."""
+
+    def __init__(self, process: Process, log_line: LogLine) -> None:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise ValueError("A worker needs all three pipes.")
+        self._process = process
+        self._requests = process.stdin
+        self._events = process.stdout
+        self._relay = asyncio.create_task(_relay(process.stderr, log_line))
+
+    @classmethod
+    async def start(cls, command: Sequence[str], log_line: LogLine) -> "WorkerProcess":
+        """Start `command` in a session of its own, so that a Ctrl-C meant for the parent does not reach it.
+
+        Raises OSError when the process cannot be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True, limit=_LINE_LIMIT
+        )
+        return cls(process, log_line)
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also its process group."""
+        return self._process.pid
+
+    def send(self, message: Request | Cancel) -> None:
+        """Write one line. A dead worker swallows it; `receive` tells of the death."""
+        self._requests.write(protocol.encode(message).encode() + b"\n")
+
+    async def receive(self) -> Event | None:
+        """The next event, or None when the worker has closed its end. Lines that are no event are logged."""
+        while True:
+            try:
+                line = await self._events.readline()
+            except ValueError:  # longer than the limit; asyncio has dropped it
+                line = b"(too long)\n"
+            if not line:
+                return None
+            event = _event(line)
+            if event is not None:
+                return event
+            _log.warning("The speech worker wrote something that is no event: %.100r", line)
+
+    async def stop(self, grace: float = 0.0) -> int:
+        """End the whole process group: SIGTERM, `grace` seconds, SIGKILL. Returns the exit status."""
+        # asyncio calls a process ended only when its pipes are: what it wrote has to be read meanwhile, and a stray
+        # grandchild may hold a pipe open.
+        drained = asyncio.create_task(self._drain())
+        if grace > 0:
+            self._signal(signal.SIGTERM)
+            await _within(grace, self._process.wait())
+        self._signal(signal.SIGKILL)
+        await _within(_KILL_SECONDS, self._process.wait())
+        status = self._process.returncode
+        self._requests.close()
+        await _within(_KILL_SECONDS, drained)
+        await _within(_KILL_SECONDS, self._relay)
+        return -signal.SIGKILL if status is None else status
+
+    async def _drain(self) -> None:
+        """Read what is left, and forget it."""
+        while await self._events.read(_LINE_LIMIT):
+            pass
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Wait for `work`, and drop it after `seconds`."""
+    # wait_for of Python 3.11 loses a cancellation that comes in the moment in which the work is done
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        message = protocol.decode(line.decode())
+    except (InvalidInput, UnicodeDecodeError):
+        return None
+    return None if isinstance(message, Cancel | protocol.CloneRequest | protocol.SpeakRequest) else message
+
+
+async def _relay(stderr: asyncio.StreamReader, log_line: LogLine) -> None:
+    """Hand on each line; the first word may be a level, as the worker's own logging writes it."""
+    rest = ""
+    while chunk := await stderr.read(1 << 16):
+        *lines, rest = (rest + chunk.decode(errors="replace")).replace("\r", "\n").split("\n")
+        rest = rest[-_LINE_LIMIT:]
+        for line in filter(str.strip, lines):
+            log_line(*_level_and_text(line))
+    if rest.strip():
+        log_line(*_level_and_text(rest))
+
+
+def _level_and_text(line: str) -> tuple[int, str]:
+    first, _, text = line.partition(" ")
+    return (_LEVELS[first], text) if first in _LEVELS and text else (logging.INFO, line)

@@ -1,0 +1,260 @@
+"""The speech worker: `python -m cloning.worker CONFIGURATION`, a child process of the bot.
+
+Reads requests as lines on stdin and writes events as lines on what was stdout (`cloning.worker.protocol`); everything
+else that this process prints goes to stderr. Beats from a thread of its own from the first moment. Ends when stdin
+ends, whatever it is doing, so that it never outlives the bot.
+
+Exit status: 1 a fault of the program or the device, 2 wrong usage, 3 the models could not be loaded (told as an event).
+"""
+
+import json
+import logging
+import os
+import queue
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any, BinaryIO, NoReturn, Protocol
+
+from cloning.progress import Watch
+from cloning.threads import share_with_others
+from cloning.worker import protocol
+from cloning.worker.errors import DeviceFailed
+from cloning.worker.protocol import (
+    Cancel,
+    Cloned,
+    CloneRequest,
+    Event,
+    Failed,
+    Heartbeat,
+    Progress,
+    Ready,
+    Request,
+    SpeakRequest,
+    Spoken,
+)
+from errors import KINDS, BarkeepError, InvalidInput, Unavailable
+
+BEAT_SECONDS = 2.0
+PROGRESS_SECONDS = 0.2
+"""At most five reports of progress a second."""
+LOAD_FAILED = 3
+
+_log = logging.getLogger("cloning.worker")
+
+Emit = Callable[[Event], None]
+
+
+class Runner(Protocol):
+    """Does one job and returns the event that ends it. Called by several threads at once."""
+
+    def __call__(self, request: Request, watch: Watch, emit: Emit, /) -> Cloned | Spoken:
+        """`emit` takes the events before. Raises BarkeepError for what a member should read."""
+
+
+class Outlet:
+    """Writes events as lines, from any thread. The reader's end is the process's end."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Write one line at once."""
+        line = protocol.encode(event).encode() + b"\n"
+        with self._lock:
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except OSError:
+                end_process_group()
+
+
+class Inbox:
+    """Requests and cancellations from a stream, read by a thread of its own."""
+
+    def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_end = on_end
+        self._requests: queue.SimpleQueue[tuple[Request, threading.Event] | DeviceFailed] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._cancelled: dict[str, threading.Event] = {}
+
+    def read(self) -> None:
+        """Read to the end of the stream, then call `on_end`."""
+        for line in self._stream:
+            try:
+                message = protocol.decode(line.decode())
+            except (InvalidInput, UnicodeDecodeError):
+                _log.warning("a line of the bot could not be read: %.100r", line)
+                continue
+            if isinstance(message, CloneRequest | SpeakRequest):
+                cancelled = threading.Event()
+                with self._lock:
+                    self._cancelled[message.job_id] = cancelled
+                self._requests.put((message, cancelled))
+            elif isinstance(message, Cancel):
+                with self._lock:
+                    event = self._cancelled.get(message.job_id)
+                if event is not None:
+                    event.set()
+        self._on_end()
+
+    def next(self) -> tuple[Request, threading.Event]:
+        """Wait for a request; the event is set when its job is cancelled. Raises DeviceFailed after `fail`."""
+        request = self._requests.get()
+        if isinstance(request, DeviceFailed):
+            raise request
+        return request
+
+    def fail(self, fault: DeviceFailed) -> None:
+        """Let whoever waits for requests know that there is no use in any more."""
+        self._requests.put(fault)
+
+    def done(self, job_id: str) -> None:
+        """Forget a job."""
+        with self._lock:
+            self._cancelled.pop(job_id, None)
+
+
+def end_process_group() -> None:
+    """End this process at once, with its children if it leads a process group, as the executor starts it."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(0)
+
+
+def beat(emit: Emit) -> None:
+    """Emit heartbeats for ever, in a thread."""
+
+    def run() -> None:
+        pause = threading.Event()
+        while not pause.wait(BEAT_SECONDS):
+            emit(Heartbeat())
+
+    threading.Thread(target=run, name="heartbeat", daemon=True).start()
+
+
+def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
+    """Do jobs for ever, each in a thread of its own: the bot sends no more than can be done together.
+
+    Raises DeviceFailed.
+    """
+    while True:
+        request, cancelled = inbox.next()
+        job = (inbox, emit, run, request, cancelled)
+        threading.Thread(target=_do, args=job, name=request.job_id, daemon=True).start()
+
+
+def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
+    try:
+        event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
+    except DeviceFailed as fault:
+        inbox.fail(fault)
+        return
+    inbox.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
+    emit(event)
+
+
+def finish(request: Request, watch: Watch, emit: Emit, run: Runner) -> Cloned | Spoken | Failed:
+    """Run a job and turn whatever happens into its last event. Raises DeviceFailed."""
+    try:
+        return run(request, watch, emit)
+    except DeviceFailed:
+        raise
+    except BarkeepError as fault:
+        kind = type(fault).__name__
+        return Failed(request.job_id, kind if kind in KINDS else BarkeepError.__name__, fault.message)
+    except MemoryError:
+        _log.exception("out of memory in job %s", request.job_id)
+        return Failed(
+            request.job_id,
+            Unavailable.__name__,
+            "The machine has not enough memory for this. Try a shorter text or clip, or ask the owner for a smaller "
+            "model.",
+        )
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("job %s failed, reference %s", request.job_id, reference)
+        return Failed(request.job_id, "Unknown", reference)
+
+
+def throttled(job_id: str, emit: Emit) -> Callable[[str, float], None]:
+    """Progress that is emitted when its stage changes, and otherwise not too often."""
+    last_stage, last_time = "", -PROGRESS_SECONDS
+
+    def report(stage: str, fraction: float) -> None:
+        nonlocal last_stage, last_time
+        if stage != last_stage or monotonic() - last_time >= PROGRESS_SECONDS:
+            last_stage, last_time = stage, monotonic()
+            emit(Progress(job_id, stage, round(fraction, 3)))
+
+    return report
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Load the models and serve until stdin ends."""
+    _log_to_stderr()
+    try:
+        status = _serve_configuration(arguments)
+    except Exception:
+        _log.exception("the worker failed")
+        status = 1
+    logging.shutdown()
+    os._exit(status)  # an ordinary exit would abort: a thread is still reading stdin
+
+
+def _serve_configuration(arguments: list[str]) -> int:
+    outlet = Outlet(_private_stdout())
+    if len(arguments) != 1:
+        _log.error("usage: python -m cloning.worker CONFIGURATION")
+        return 2
+    beat(outlet.emit)
+    inbox = Inbox(sys.stdin.buffer, end_process_group)
+    threading.Thread(target=inbox.read, name="requests", daemon=True).start()
+    try:
+        ready, run = _load(json.loads(arguments[0]))
+    except BarkeepError as fault:
+        _log.error("%s", fault.message)
+        outlet.emit(Failed("", type(fault).__name__, fault.message))
+        return LOAD_FAILED
+    outlet.emit(ready)
+    try:
+        serve(inbox, outlet.emit, run)
+    except DeviceFailed:
+        _log.exception("the device failed; this worker ends so that another can start")
+    return 1
+
+
+class _LevelOnEveryLine(logging.Formatter):
+    """The reader takes each line's level from its first word; a traceback has many lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", f"\n{record.levelname} ")
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LevelOnEveryLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _private_stdout() -> BinaryIO:
+    """The stream of events. From here on whatever prints to stdout, C libraries too, writes to stderr."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = sys.stderr  # which is not held back until a buffer is full
+    return events
+
+
+def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
+    """Load every model, so that the first job is as quick as the next ones."""
+    share_with_others()
+    from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
+
+    voicebox = jobs.load(configuration)
+    return jobs.ready(voicebox), partial(jobs.run, voicebox, takes=configuration["takes"])

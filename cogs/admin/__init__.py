@@ -1,0 +1,1 @@
+"""/admin: the commands of moderators, their lists and buttons."""

@@ -1,0 +1,107 @@
+"""What moderators can do with a line of a list: cancel a job, unblock a member, remove a voice. Works after a restart.
+
+The studio checks at each press that a moderator pressed.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+
+from cogs.checks import actor_of, require_moderator
+from cogs.ui import confirm, pages
+from cogs.ui.base import guarded
+from cogs.voices.render_library import render_delete_question
+from cogs.voices.sharing import record_of
+from studio.values import Voice
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+QUEUE_BOOK = "queue"
+BLOCKED_BOOK = "blocked"
+REMOVE_DEED = "remove-voice"
+_LABEL_LENGTH = 100
+
+
+class CancelJob(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"queue-cancel:(?P<job>[\w-]{1,64}):(?P<page>\d{1,9})",
+):
+    """Cancels a job of the queue, and shows the queue anew."""
+
+    def __init__(self, job_id: str, page: int, label: str = "Cancel") -> None:
+        super().__init__(
+            discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"queue-cancel:{job_id}:{page}")
+        )
+        self.job_id, self.page = job_id, page
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["job"], int(match["page"]))
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """The member gets told by the job's own answer."""
+        await interaction.response.defer()
+        await interaction.client.studio.admin.cancel(actor_of(interaction), self.job_id)
+        await pages.turn(interaction, QUEUE_BOOK, number=self.page)
+
+
+class Unblock(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"unblock:(?P<member>\d{1,20}):(?P<page>\d{1,9})",
+):
+    """Lifts a block, and shows the list anew."""
+
+    def __init__(self, member_id: int, page: int, label: str = "Unblock") -> None:
+        super().__init__(discord.ui.Button(label=label, custom_id=f"unblock:{member_id}:{page}"))
+        self.member_id, self.page = member_id, page
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(int(match["member"]), int(match["page"]))
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """The member may use voices again."""
+        await interaction.response.defer()
+        await interaction.client.studio.admin.unblock(actor_of(interaction), self.member_id)
+        await pages.turn(interaction, BLOCKED_BOOK, number=self.page)
+
+
+class RemoveVoice(discord.ui.DynamicItem[discord.ui.Select[Any]], template="remove-voice"):
+    """Chooses a voice of the page to remove, after a question."""
+
+    def __init__(self, voices: Sequence[Voice] = ()) -> None:
+        options = [discord.SelectOption(label=voice.name[:_LABEL_LENGTH], value=voice.key) for voice in voices]
+        super().__init__(
+            discord.ui.Select(custom_id="remove-voice", placeholder="Remove a voice of this page…", options=options)
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The menu of a message that was sent in this run or an earlier one."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Ask moderators only."""
+        await require_moderator(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        actor, key = actor_of(interaction), self.item.values[0]
+        record = record_of(await interaction.client.studio.library.info(actor, key))
+        await confirm.ask(interaction, render_delete_question(record), "Remove it", REMOVE_DEED, key)
+
+
+ADMIN_ITEMS = (CancelJob, Unblock, RemoveVoice)
+"""The dynamic items to register with the bot."""

@@ -1,0 +1,200 @@
+"""/admin: what moderators decide and see. Shown to members with Manage Server, checked here and again by the studio."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.admin import buttons as admin_buttons
+from cogs.admin import settings as admin_settings
+from cogs.admin.buttons import BLOCKED_BOOK, QUEUE_BOOK, REMOVE_DEED
+from cogs.admin.render_admin import (
+    render_blocked,
+    render_purge_question,
+    render_purged,
+    render_queue,
+    render_settings,
+    render_stats,
+)
+from cogs.admin.render_audit import render_audit
+from cogs.checks import actor_of, moderators
+from cogs.client import Barkeep
+from cogs.ui import confirm, pages
+from cogs.ui.render import safe
+from cogs.voices.render_library import render_voices
+from errors import InvalidInput
+from storage.records import JobState
+from studio.studio import Studio
+from studio.values import Actor
+
+T = TypeVar("T")
+
+Interaction = discord.Interaction[Barkeep]
+
+REASON_LENGTH = 200
+MAX_DAYS = 3650
+
+_VOICES_BOOK = "admin-voices"
+_AUDIT_BOOK = "audit"
+_PURGE = "purge"
+_LINES = 5
+"""Lines of a page whose lines have a button each: they fit one row."""
+
+
+async def _voices_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+    page = await studio.admin.voices(actor, query, number)
+    items = (admin_buttons.RemoveVoice(page.voices),) if page.voices else ()
+    return pages.Sheet(render_voices(page, query), page.number, page.pages, searchable=True, items=items)
+
+
+async def _queue_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
+    entries = await studio.admin.queue(actor)
+    shown, first, number, count = _cut(entries, number)
+    buttons = tuple(
+        admin_buttons.CancelJob(entry.job.id, number, f"Cancel {line}")
+        for line, entry in enumerate(shown, first)
+        if entry.job.state in (JobState.QUEUED, JobState.RUNNING)
+    )
+    return pages.Sheet(render_queue(shown, first, number, count, len(entries)), number, count, items=buttons)
+
+
+async def _blocked_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
+    members = await studio.admin.blocked(actor)
+    shown, first, number, count = _cut(members, number)
+    buttons = tuple(
+        admin_buttons.Unblock(member.member_id, number, f"Unblock {line}") for line, member in enumerate(shown, first)
+    )
+    return pages.Sheet(render_blocked(shown, first, number, count, len(members)), number, count, items=buttons)
+
+
+async def _audit_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
+    page = await studio.admin.audit(actor, number)
+    return pages.Sheet(render_audit(page), page.number, page.pages)
+
+
+def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
+    """The lines of a page, the number of its first line, the nearest page there is to `number`, how many there are."""
+    count = max(1, -(-len(lines) // _LINES))
+    number = min(max(1, number), count)
+    start = (number - 1) * _LINES
+    return lines[start : start + _LINES], start + 1, number, count
+
+
+async def _remove(studio: Studio, actor: Actor, key: str) -> str:
+    record = await studio.admin.remove_voice(actor, key)
+    return f"**{safe(record.name)}** was removed."
+
+
+async def _purge(studio: Studio, actor: Actor, target: str) -> str:
+    kind, _, value = target.partition("=")
+    if kind == "days":
+        return render_purged(await studio.admin.purge(actor, older_than_days=int(value)), None)
+    return render_purged(await studio.admin.purge(actor, member_id=int(value)), int(value))
+
+
+@moderators()
+class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
+    """One command for each thing a moderator does. All replies are for the moderator alone."""
+
+    def __init__(self, bot: Barkeep) -> None:
+        self.bot = bot
+        self.books = {
+            _VOICES_BOOK: _voices_sheet,
+            QUEUE_BOOK: _queue_sheet,
+            BLOCKED_BOOK: _blocked_sheet,
+            _AUDIT_BOOK: _audit_sheet,
+        }
+        self.deeds = {
+            REMOVE_DEED: _remove,
+            _PURGE: _purge,
+            admin_settings.DEFAULTS_DEED: admin_settings.restore_defaults,
+        }
+
+    @app_commands.command(name="settings", description="Who may clone and speak, where, how much, and for how long")
+    async def settings(self, interaction: Interaction) -> None:
+        """An overview with the menus and forms that change it."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        settings = await self.bot.studio.admin.settings(actor_of(interaction))
+        view = admin_settings.settings_view(settings)
+        await interaction.followup.send(embed=render_settings(settings), view=view, ephemeral=True)
+
+    @app_commands.command(name="voices", description="All voices of this server, private ones too; remove any")
+    @app_commands.describe(search="A name, or part of one")
+    async def voices(
+        self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
+    ) -> None:
+        """The first page."""
+        await pages.open_book(interaction, _VOICES_BOOK, (search or "").strip())
+
+    @app_commands.command(name="block", description="Keep a member from using voices; their jobs are cancelled")
+    @app_commands.describe(member="Who", reason="Why, for the other moderators")
+    async def block(
+        self,
+        interaction: Interaction,
+        member: discord.User,
+        reason: app_commands.Range[str, 0, REASON_LENGTH] = "",
+    ) -> None:
+        """Their voices stay; /admin voices removes them."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.bot.studio.admin.block(actor_of(interaction), member.id, reason)
+        await interaction.followup.send(f"{member.mention} can no longer use voices here.", ephemeral=True)
+
+    @app_commands.command(name="unblock", description="Let a member use voices again, or see who is blocked")
+    @app_commands.describe(member="Who; leave it out to see everybody who is blocked")
+    async def unblock(self, interaction: Interaction, member: discord.User | None = None) -> None:
+        """With a button for each, so that members who left can be unblocked too."""
+        if member is None:
+            await pages.open_book(interaction, BLOCKED_BOOK)
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.bot.studio.admin.unblock(actor_of(interaction), member.id)
+        await interaction.followup.send(f"{member.mention} can use voices again.", ephemeral=True)
+
+    @app_commands.command(name="queue", description="What waits and is at work here, with buttons to cancel")
+    async def queue(self, interaction: Interaction) -> None:
+        """The first page."""
+        await pages.open_book(interaction, QUEUE_BOOK)
+
+    @app_commands.command(name="audit", description="Who did what with voices and settings, newest first")
+    async def audit(self, interaction: Interaction) -> None:
+        """The first page."""
+        await pages.open_book(interaction, _AUDIT_BOOK)
+
+    @app_commands.command(name="stats", description="How much this server uses its voices, and how long it waits")
+    @app_commands.describe(days="How many days back; a week if you leave it out")
+    async def stats(self, interaction: Interaction, days: app_commands.Range[int, 1, 90] = 7) -> None:
+        """Counts and medians."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        stats = await self.bot.studio.admin.stats(actor_of(interaction), days)
+        await interaction.followup.send(embed=render_stats(stats), ephemeral=True)
+
+    @app_commands.command(name="purge", description="Delete old jobs with their texts, or all of a member's data")
+    @app_commands.describe(
+        older_than_days="Jobs and their texts that are older than this",
+        member="Everything this member keeps here: voices, clips, jobs",
+    )
+    async def purge(
+        self,
+        interaction: Interaction,
+        older_than_days: app_commands.Range[int, 0, MAX_DAYS] | None = None,
+        member: discord.User | None = None,
+    ) -> None:
+        """Ask first."""
+        if older_than_days is not None and member is None:
+            target = f"days={older_than_days}"
+        elif member is not None and older_than_days is None:
+            target = f"member={member.id}"
+        else:
+            raise InvalidInput("Choose one of the two: a number of days, or a member.")
+        question = render_purge_question(older_than_days, member.id if member is not None else None)
+        await confirm.ask(interaction, question, "Delete for good", _PURGE, target)
+
+
+async def setup(bot: Barkeep) -> None:
+    """Called by discord.py."""
+    bot.add_dynamic_items(
+        *pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *admin_buttons.ADMIN_ITEMS, *admin_settings.SETTINGS_ITEMS
+    )
+    await bot.add_cog(Admin(bot))

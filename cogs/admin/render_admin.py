@@ -1,0 +1,172 @@
+"""What moderators see: settings, the queue, blocked members, use. Pure functions of values."""
+
+from collections.abc import Sequence
+
+import discord
+
+from cogs.ui.render import COLOUR, phrase_of, safe, when
+from cogs.voices.render_library import count, place
+from storage.records import GuildSettings, JobKind, JobRecord, MemberRecord
+from studio.values import Erased, QueueEntry, Stats
+
+_MENTIONS_LISTED = 25
+_PHRASE = 60
+_TOP_MEMBERS = 5
+_FIELD = 1024
+
+
+def render_settings(settings: GuildSettings) -> discord.Embed:
+    """All that moderators have decided."""
+    embed = discord.Embed(title="Settings of this server", colour=COLOUR)
+    embed.add_field(name="Who may clone", value=_roles(settings.clone_role_ids))
+    embed.add_field(name="Who may speak", value=_roles(settings.speak_role_ids))
+    embed.add_field(name="Where", value=_channels(settings.channel_ids))
+    embed.add_field(name="Voices", value=f"{settings.voices_per_member} per member\n{settings.voices_per_guild} in all")
+    embed.add_field(
+        name="Jobs per hour",
+        value=f"{settings.jobs_per_hour_per_member} per member\n{settings.jobs_per_hour_per_guild} in all",
+    )
+    embed.add_field(
+        name="Audio per day",
+        value=f"{_duration(settings.seconds_per_day_per_member)} per member\n"
+        f"{_duration(settings.seconds_per_day_per_guild)} in all",
+    )
+    embed.add_field(name="Longest text", value=f"{settings.text_length} characters")
+    embed.add_field(name="Texts and jobs are kept", value=f"{settings.retention_days} days")
+    embed.set_footer(text="Each choice below is kept at once. Moderators are not bound to roles and channels.")
+    return embed
+
+
+def _roles(role_ids: frozenset[int]) -> str:
+    return _mentions([f"<@&{role_id}>" for role_id in sorted(role_ids)]) or "everyone"
+
+
+def _channels(channel_ids: frozenset[int]) -> str:
+    return _mentions([f"<#{channel_id}>" for channel_id in sorted(channel_ids)]) or "every channel"
+
+
+def _mentions(mentions: Sequence[str]) -> str:
+    more = len(mentions) - _MENTIONS_LISTED
+    return " ".join(mentions[:_MENTIONS_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def render_queue(entries: Sequence[QueueEntry], first: int, number: int, pages: int, total: int) -> discord.Embed:
+    """One page of the queue; the lines are numbered from `first`, as the buttons below them."""
+    embed = discord.Embed(title="Queue of this server", colour=COLOUR)
+    embed.description = (
+        "\n".join(f"**{line}.** {_queue_line(entry)}" for line, entry in enumerate(entries, first))
+        or "Nothing is waiting or at work."
+    )
+    embed.set_footer(text=place(total, "job", number, pages))
+    return embed
+
+
+def _queue_line(entry: QueueEntry) -> str:
+    job = entry.job
+    work = "clone" if job.kind is JobKind.CLONE else "speech"
+    return f"<@{job.member_id}> · {work}{_subject(job)} · {_state(entry.position)} · {when(job.created_at)}"
+
+
+def _subject(job: JobRecord) -> str:
+    """A clone's name, or the words; the words of a private line are between its member and the voice."""
+    subject = str(job.order.get("name", "")) if job.kind is JobKind.CLONE else phrase_of(job)
+    if job.private:
+        return " (private)"
+    return f" “{safe(subject, _PHRASE)}”" if subject else ""
+
+
+def _state(position: int | None) -> str:
+    if position is None:
+        return "done, not delivered yet"
+    return "at work" if position == 0 else f"number {position} in the queue"
+
+
+def render_blocked(members: Sequence[MemberRecord], first: int, number: int, pages: int, total: int) -> discord.Embed:
+    """One page of the blocked members; the lines are numbered from `first`, as the buttons below them."""
+    embed = discord.Embed(title="Blocked members", colour=COLOUR)
+    embed.description = (
+        "\n".join(f"**{line}.** {_blocked_line(member)}" for line, member in enumerate(members, first))
+        or "Nobody is blocked."
+    )
+    embed.set_footer(text=place(total, "member", number, pages))
+    return embed
+
+
+def _blocked_line(member: MemberRecord) -> str:
+    line = f"<@{member.member_id}>"
+    if member.blocked_by is not None:
+        line += f" · by <@{member.blocked_by}>"
+    if member.blocked_at is not None:
+        line += f" · {when(member.blocked_at)}"
+    return f"{line} · {safe(member.block_reason, 200)}" if member.block_reason else line
+
+
+def render_stats(stats: Stats) -> discord.Embed:
+    """Use and latency over some days, and how the worker is now."""
+    usage = stats.usage
+    embed = discord.Embed(title=f"The last {stats.days} days" if stats.days > 1 else "The last day", colour=COLOUR)
+    embed.add_field(name="Clones", value=str(usage.clones))
+    embed.add_field(name="Lines spoken", value=str(usage.speeches))
+    embed.add_field(name="Failed", value=str(usage.failed))
+    embed.add_field(name="Audio made", value=_duration(usage.audio_seconds))
+    embed.add_field(name="Typical wait", value=_median(usage.wait_seconds_median))
+    embed.add_field(name="Typical work", value=_median(usage.work_seconds_median))
+    embed.add_field(name="Voices now", value=str(stats.voices))
+    embed.add_field(name="Queue now", value=f"{stats.queued} waiting, {stats.running} at work")
+    embed.add_field(name="Speech worker", value=_worker(stats))
+    busiest = sorted(usage.by_member.items(), key=lambda item: (-item[1], item[0]))[:_TOP_MEMBERS]
+    if busiest:
+        lines = "\n".join(f"<@{member_id}>: {jobs}" for member_id, jobs in busiest)
+        embed.add_field(name="Most jobs", value=lines, inline=False)
+    return embed
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _median(seconds: float | None) -> str:
+    return "not known yet" if seconds is None else f"{seconds:.1f} s"
+
+
+def _worker(stats: Stats) -> str:
+    health = stats.worker
+    if health.fault is not None:
+        return f"cannot start: {safe(health.fault, _FIELD - 100)}"
+    if health.ready is None:
+        return "loading its models" if health.alive else "not running"
+    restarts = f", {count(health.restarts, 'restart')}" if health.restarts else ""
+    return f"{safe(health.ready.model, 200)} on {safe(health.ready.device, 50)}{restarts}"
+
+
+def render_defaults_question(fresh: GuildSettings) -> discord.Embed:
+    """What a reset would set."""
+    embed = render_settings(fresh)
+    embed.title, embed.colour = "Back to these settings?", discord.Colour.red()
+    embed.set_footer(text="Voices, jobs and blocks stay as they are.")
+    return embed
+
+
+def render_purge_question(older_than_days: int | None, member_id: int | None) -> discord.Embed:
+    """What a purge would delete: jobs older than some days, or all of one member's data."""
+    if member_id is None:
+        age = f" that are older than {count(older_than_days, 'day')}" if older_than_days else ""
+        what = f"All finished jobs of this server{age}, with their texts and undelivered recordings. Voices stay."
+    else:
+        what = (
+            f"Everything that <@{member_id}> keeps here: their voices and those in which they are heard, clips, "
+            "jobs with their texts, and their consent. A block stays."
+        )
+    description = f"{what}\nWhat was already posted stays in its channel. This cannot be undone."
+    return discord.Embed(title="Delete this for good?", description=description, colour=discord.Colour.red())
+
+
+def render_purged(erased: Erased, member_id: int | None) -> str:
+    """What a purge deleted: some jobs, or all of one member's data."""
+    jobs = count(erased.jobs, "job")
+    if member_id is None:
+        return f"Done: {jobs} deleted."
+    return f"Done: {count(erased.voices, 'voice')} and {jobs} of <@{member_id}> deleted."

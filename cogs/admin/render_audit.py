@@ -1,0 +1,148 @@
+"""The audit log in words: each line says who did what to what. Pure functions of values.
+
+The studio writes names of actions with a target and a detail; what is not known here is shown as it was written.
+"""
+
+import re
+from collections.abc import Callable
+
+import discord
+
+from cogs.ui.render import COLOUR, safe, when
+from cogs.voices.render_library import AUDIENCES, place
+from storage.records import AuditEntry
+from studio.values import AuditPage
+
+_IDS_LISTED = 4
+"""Roles or channels on each side of a change: ten lines have to fit one embed."""
+_WORDS = 100
+_DETAIL = 160
+
+SETTINGS = {
+    "clone_role_ids": "who may clone",
+    "speak_role_ids": "who may speak",
+    "channel_ids": "where voices may be used",
+    "voices_per_member": "voices per member",
+    "voices_per_guild": "voices in all",
+    "jobs_per_hour_per_member": "jobs per hour and member",
+    "jobs_per_hour_per_guild": "jobs per hour in all",
+    "seconds_per_day_per_member": "seconds of audio per day and member",
+    "seconds_per_day_per_guild": "seconds of audio per day in all",
+    "text_length": "the longest text",
+    "retention_days": "days for which texts and jobs are kept",
+}
+"""The fields of GuildSettings, as a moderator calls them."""
+_MENTIONS = {
+    "clone_role_ids": ("<@&{}>", "everyone"),
+    "speak_role_ids": ("<@&{}>", "everyone"),
+    "channel_ids": ("<#{}>", "every channel"),
+}
+"""How ids are shown, and what none of them means."""
+_IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
+_OF_MEMBER = re.compile(r"of (\d{1,20})")
+
+
+def render_audit(page: AuditPage) -> discord.Embed:
+    """One page of the audit log, newest first."""
+    embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
+    embed.description = "\n".join(_line(entry) for entry in page.entries) or "Nothing has been written yet."
+    embed.set_footer(text=place(page.total, "line", page.number, page.pages))
+    return embed
+
+
+def _line(entry: AuditEntry) -> str:
+    words = SENTENCES.get(entry.action, _as_written)(entry)
+    return f"{when(entry.at)} <@{entry.actor_id}> {words}"
+
+
+def _as_written(entry: AuditEntry) -> str:
+    parts = (safe(entry.action, 60), safe(entry.target, _WORDS), safe(entry.detail, _DETAIL))
+    return " · ".join(part for part in parts if part)
+
+
+def _setting(entry: AuditEntry) -> str:
+    before, _, after = entry.detail.partition(" to ")
+    name = SETTINGS.get(entry.target, safe(entry.target, _WORDS))
+    return f"changed **{name}** from {_value(entry.target, before)} to {_value(entry.target, after)}"
+
+
+def _value(field: str, written: str) -> str:
+    if field not in _MENTIONS:
+        return safe(written, _WORDS)
+    mention, nobody = _MENTIONS[field]
+    if not _IDS.fullmatch(written):
+        return nobody
+    ids = written.split(", ")
+    more = len(ids) - _IDS_LISTED
+    return " ".join(map(mention.format, ids[:_IDS_LISTED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _with_target(verb: str) -> Callable[[AuditEntry], str]:
+    """A deed to something with a name."""
+    return lambda entry: f"{verb} **{safe(entry.target, _WORDS)}**"
+
+
+def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[AuditEntry], str]:
+    """A deed to a member; `alone` where none is named."""
+
+    def words(entry: AuditEntry) -> str:
+        named = f"{before} {_member(entry.target)}{after}" if entry.target else alone
+        return f"{named}: {safe(entry.detail, _DETAIL)}" if entry.detail else named
+
+    return words
+
+
+def _member(written: str) -> str:
+    return f"<@{written}>" if written.isdecimal() else safe(written, _WORDS)
+
+
+def _renamed(entry: AuditEntry) -> str:
+    return f"renamed the voice **{safe(entry.target, _WORDS)}**, {safe(entry.detail, _DETAIL)}"
+
+
+def _shared(entry: AuditEntry) -> str:
+    audiences = {visibility.value: words for visibility, words in AUDIENCES.items()}
+    audience = audiences.get(entry.detail, safe(entry.detail, _DETAIL))
+    return f"let {audience} use the voice **{safe(entry.target, _WORDS)}**"
+
+
+def _cancelled(entry: AuditEntry) -> str:
+    owner = _OF_MEMBER.fullmatch(entry.detail)
+    if owner is None or int(owner[1]) == entry.actor_id:
+        return "cancelled a job of their own"
+    return f"cancelled a job of <@{owner[1]}>"
+
+
+def _purged(entry: AuditEntry) -> str:
+    return f"deleted {safe(entry.target, _WORDS)} {safe(entry.detail, _DETAIL)}"
+
+
+def _plain(words: str) -> Callable[[AuditEntry], str]:
+    """A deed that needs no object."""
+    return lambda _: words
+
+
+SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
+    "settings.change": _setting,
+    "member.block": _with_member("blocked"),
+    "member.unblock": _with_member("unblocked"),
+    "purge": _purged,
+    "job.cancel": _cancelled,
+    "speech.discard": _plain("deleted a recording of speech"),
+    "voice.clone": _with_target("began to clone the voice"),
+    "voice.import": _with_target("imported the voice"),
+    "voice.export": _with_target("exported the voice"),
+    "voice.rename": _renamed,
+    "voice.describe": _with_target("described the voice"),
+    "voice.share": _shared,
+    "voice.delete": _with_target("deleted the voice"),
+    "consent.give": _plain("gave their consent to cloning"),
+    "consent.revoke": _plain("withdrew their consent to cloning"),
+    "consent.ask": _with_member("asked", " whether their voice may be cloned"),
+    "consent.allow": _with_member("allowed", " to clone their voice"),
+    "consent.deny": _with_member("did not allow", " to clone their voice"),
+    "consent.expire": _plain("got no answer to a question in time"),
+    "privacy.export": _plain("took a copy of what is kept about them"),
+    "privacy.forget": _with_member("deleted all data of", alone="deleted all data about themselves"),
+}
+"""Each action that the studio writes -> its words."""

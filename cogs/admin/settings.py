@@ -1,0 +1,236 @@
+"""The panel of /admin settings: menus for roles and channels, forms for numbers. Each choice is kept at once.
+
+The menus and buttons say in their ids what they change, so they work after a restart. Limits of the numbers are the
+studio's business.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+
+from cogs.admin.render_admin import render_defaults_question, render_settings
+from cogs.checks import actor_of
+from cogs.ui import confirm
+from cogs.ui.base import SafeModal, guarded, persistent_view
+from errors import InvalidInput
+from storage.records import GuildSettings
+from studio.studio import Studio
+from studio.values import Actor
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+DEFAULTS_DEED = "default-settings"
+
+_MAX_CHOSEN = 25
+"""Discord's limit for one menu."""
+_DIGITS = 7
+_ROLE_MENUS = {
+    "clone_role_ids": "Roles that may clone (none: everyone)",
+    "speak_role_ids": "Roles that may speak (none: everyone)",
+}
+_CHANNEL_TYPES = [
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A button's label, and the numbers that its form asks for: field of GuildSettings -> label."""
+
+    label: str
+    numbers: dict[str, str]
+
+
+FORMS = {
+    "member": Form(
+        "Limits per member…",
+        {
+            "voices_per_member": "Voices",
+            "jobs_per_hour_per_member": "Jobs per hour",
+            "seconds_per_day_per_member": "Seconds of generated audio per day",
+        },
+    ),
+    "server": Form(
+        "Limits of the server…",
+        {
+            "voices_per_guild": "Voices",
+            "jobs_per_hour_per_guild": "Jobs per hour",
+            "seconds_per_day_per_guild": "Seconds of generated audio per day",
+        },
+    ),
+    "texts": Form(
+        "Texts…",
+        {"text_length": "Longest text, in characters", "retention_days": "Days for which texts and jobs are kept"},
+    ),
+}
+
+
+def settings_view(settings: GuildSettings) -> discord.ui.View:
+    """The menus with what is chosen now, and the buttons."""
+    return persistent_view(
+        RolesMenu("clone_role_ids", settings.clone_role_ids),
+        RolesMenu("speak_role_ids", settings.speak_role_ids),
+        ChannelsMenu(settings.channel_ids),
+        *(OpenForm(name) for name in FORMS),
+        AskDefaults(),
+    )
+
+
+async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
+    """The deed behind "Back to defaults"."""
+    fresh = GuildSettings(actor.guild_id)
+    names = (*_ROLE_MENUS, "channel_ids", *(name for form in FORMS.values() for name in form.numbers))
+    await studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
+    return "All settings are back to their defaults. See them with /admin settings."
+
+
+async def _change(interaction: "discord.Interaction[Barkeep]", **changes: Any) -> None:
+    """Keep the changes and show the panel anew. Raises what the studio raises."""
+    await interaction.response.defer()
+    settings = await interaction.client.studio.admin.change(actor_of(interaction), **changes)
+    await interaction.edit_original_response(embed=render_settings(settings), view=settings_view(settings))
+
+
+class RolesMenu(
+    discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=r"settings:(?P<field>clone_role_ids|speak_role_ids)"
+):
+    """Who may clone, or who may speak."""
+
+    def __init__(self, field: str, chosen: frozenset[int] = frozenset()) -> None:
+        super().__init__(
+            discord.ui.RoleSelect(
+                custom_id=f"settings:{field}",
+                placeholder=_ROLE_MENUS[field],
+                min_values=0,
+                max_values=_MAX_CHOSEN,
+                default_values=[
+                    discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
+                    for role_id in sorted(chosen)[:_MAX_CHOSEN]
+                ],
+            )
+        )
+        self.field = field
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The menu of a message that was sent in this run or an earlier one."""
+        return cls(match["field"])
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Keep the roles."""
+        await _change(interaction, **{self.field: frozenset(role.id for role in self.item.values)})
+
+
+class ChannelsMenu(discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], template="settings:channel_ids"):
+    """Where voices may be used."""
+
+    def __init__(self, chosen: frozenset[int] = frozenset()) -> None:
+        super().__init__(
+            discord.ui.ChannelSelect(
+                custom_id="settings:channel_ids",
+                placeholder="Channels for voices (none: every channel)",
+                channel_types=_CHANNEL_TYPES,
+                min_values=0,
+                max_values=_MAX_CHOSEN,
+                default_values=[
+                    discord.SelectDefaultValue(id=channel_id, type=discord.SelectDefaultValueType.channel)
+                    for channel_id in sorted(chosen)[:_MAX_CHOSEN]
+                ],
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The menu of a message that was sent in this run or an earlier one."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Keep the channels."""
+        await _change(interaction, channel_ids=frozenset(channel.id for channel in self.item.values))
+
+
+class OpenForm(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"settings-form:(?P<form>member|server|texts)"):
+    """Opens one of the forms."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(discord.ui.Button(label=FORMS[name].label, custom_id=f"settings-form:{name}", row=3))
+        self.form = FORMS[name]
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["form"])
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Show the numbers as they are now."""
+        settings = await interaction.client.studio.admin.settings(actor_of(interaction))
+        await interaction.response.send_modal(NumbersModal(self.form, settings))
+
+
+class NumbersModal(SafeModal):
+    """Takes whole numbers and keeps them together, or none of them."""
+
+    def __init__(self, form: Form, settings: GuildSettings) -> None:
+        super().__init__(title=form.label.rstrip("…"))
+        self._labels = form.numbers
+        self._inputs = {
+            field: discord.ui.TextInput[Any](
+                custom_id=field, default=str(getattr(settings, field)), min_length=1, max_length=_DIGITS
+            )
+            for field in form.numbers
+        }
+        for field, label in form.numbers.items():
+            self.add_item(discord.ui.Label(text=label, component=self._inputs[field]))
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Read the numbers first, so that a bad one changes nothing."""
+        changes = {field: whole_number(entry.value, self._labels[field]) for field, entry in self._inputs.items()}
+        await _change(interaction, **changes)
+
+
+def whole_number(typed: str, label: str) -> int:
+    """What was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
+    cleaned = typed.strip()
+    if not (cleaned.isascii() and cleaned.isdigit()):
+        raise InvalidInput(f"{label}: please type a whole number, such as 10. Nothing was changed.")
+    return int(cleaned)
+
+
+class AskDefaults(discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-defaults"):
+    """Back to defaults, after a question."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Back to defaults…", custom_id="settings-defaults", row=3))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Ask moderators only."""
+        fresh = GuildSettings(actor_of(interaction).guild_id)
+        await interaction.client.studio.admin.settings(actor_of(interaction))
+        await confirm.ask(interaction, render_defaults_question(fresh), "Back to defaults", DEFAULTS_DEED)
+
+
+SETTINGS_ITEMS = (RolesMenu, ChannelsMenu, OpenForm, AskDefaults)
+"""The dynamic items to register with the bot."""

@@ -1,0 +1,1 @@
+"""/clone: the command, its forms, and the consent of the recorded person."""

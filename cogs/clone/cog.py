@@ -1,0 +1,125 @@
+"""/clone and the message menu "Clone this voice": a recording in, a queued clone out, with consent first."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.checks import actor_of, origin_of, require_attachments
+from cogs.client import Barkeep
+from cogs.clone.consent import ask_by_message
+from cogs.clone.modals import ConsentModal, DetailsModal
+from cogs.clone.recordings import read_recording, recording_in
+from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
+from cogs.ui.render import render_asked
+from errors import InvalidInput, Unavailable
+from studio.policy import clean_name
+from studio.values import CloneOrder, Update
+
+Interaction = discord.Interaction[Barkeep]
+
+
+class Clone(commands.Cog):
+    """Voices from attachments and from messages."""
+
+    def __init__(self, bot: Barkeep) -> None:
+        self.bot = bot
+        self._menu = app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this)
+
+    async def cog_load(self) -> None:
+        """Context menus do not belong to cogs by themselves."""
+        self.bot.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take the menu away with the cog."""
+        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+
+    @app_commands.command(name="clone", description="Make a voice from a recording of your own speech")
+    @app_commands.describe(
+        name="What the voice will be called",
+        audio="Ten seconds or more of you speaking, in any usual format",
+        language="The language you speak in the recording; English if you leave it out",
+        description="A few words about the voice",
+    )
+    @app_commands.choices(language=LANGUAGE_CHOICES)
+    async def clone(
+        self,
+        interaction: Interaction,
+        name: app_commands.Range[str, 1, NAME_LENGTH],
+        audio: discord.Attachment,
+        language: str = "en",
+        description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
+    ) -> None:
+        """Check what is cheap, ask for consent once, then take the recording."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        order = CloneOrder(name, language, description, speaker_id=actor.member_id)
+        await self.bot.studio.clones.check(actor, order, audio.size)
+
+        async def proceed(answer: Interaction, consented: bool, order: CloneOrder) -> None:
+            await self._take(answer, audio, consented, order)
+
+        if await self.bot.studio.clones.needs_consent(actor):
+            await interaction.response.send_modal(ConsentModal(order, proceed))
+        else:
+            await proceed(interaction, False, order)
+
+    async def clone_this(self, interaction: Interaction, message: discord.Message) -> None:
+        """Ask for a name; then clone one's own message at once, or ask the author of another."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        audio = recording_in(message.attachments)
+        author = message.author
+        if author.bot or message.webhook_id is not None:
+            raise InvalidInput("A bot spoke there, and only people can agree to a copy of their voice.")
+        own = author.id == actor.member_id
+
+        async def proceed(answer: Interaction, consented: bool, order: CloneOrder) -> None:
+            await self.bot.studio.clones.check(actor_of(answer), order, audio.size)
+            if own:
+                await self._take(answer, audio, consented, order)
+            else:
+                await self._ask(answer, message, audio, order)
+
+        ask_consent = own and await self.bot.studio.clones.needs_consent(actor)
+        form = DetailsModal(author.id, proceed, suggestion=_suggestion(author.display_name), ask_consent=ask_consent)
+        await interaction.response.send_modal(form)
+
+    async def _take(
+        self, interaction: Interaction, audio: discord.Attachment, consented: bool, order: CloneOrder
+    ) -> None:
+        """Read the recording and queue the clone."""
+        actor, clones = actor_of(interaction), self.bot.studio.clones
+        await interaction.response.defer(thinking=True)
+        if consented:
+            await clones.attest(actor)
+        data = await read_recording(audio)
+        receipt = await clones.submit(actor, order, data, origin_of(interaction))
+        await self.bot.courier.update(receipt.job, Update(position=receipt.position))
+
+    async def _ask(
+        self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder
+    ) -> None:
+        """Keep the recording until its author has answered, and ask them."""
+        actor, clones = actor_of(interaction), self.bot.studio.clones
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        data = await read_recording(audio)
+        request = await clones.ask_author(actor, message.author.id, order, data)
+        try:
+            await ask_by_message(request, message, interaction.user)
+        except Unavailable:
+            await clones.withdraw(request)
+            raise
+        await interaction.followup.send(render_asked(request), ephemeral=True)
+
+
+def _suggestion(display_name: str) -> str:
+    """A member's name as the name of their voice, if it is fit to be one."""
+    try:
+        return clean_name(display_name[:NAME_LENGTH])
+    except InvalidInput:
+        return ""
+
+
+async def setup(bot: Barkeep) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(Clone(bot))

@@ -1,0 +1,1 @@
+"""/jobs: a member's own jobs, and their buttons."""

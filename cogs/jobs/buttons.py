@@ -1,0 +1,83 @@
+"""A member's list of jobs and its buttons: cancel one, or fetch a result that could not be delivered.
+
+The buttons outlive a restart, and each press shows the list anew.
+"""
+
+import re
+from typing import Any, Self
+
+import discord
+
+from cogs.answers import answer_to
+from cogs.checks import actor_of, require_attachments
+from cogs.ui.base import guarded, persistent_view
+from cogs.ui.render import render_jobs
+from storage.records import JobState
+
+Interaction = discord.Interaction[Any]
+Button = discord.ui.Button[discord.ui.View]
+
+_SHOWN = 20
+
+
+async def show_jobs(interaction: Interaction) -> None:
+    """Put the member's jobs as they are now into the deferred answer, or into the message of a pressed button."""
+    jobs = (await interaction.client.studio.jobs.mine(actor_of(interaction)))[:_SHOWN]
+    buttons: list[discord.ui.Item[Any]] = []
+    for number, (job, _) in enumerate(jobs, 1):
+        if job.state in (JobState.QUEUED, JobState.RUNNING):
+            buttons.append(Cancel(job.id, f"Cancel {number}"))
+        elif job.state is not JobState.CANCELLED:  # Of that, there is nothing to fetch.
+            buttons.append(Fetch(job.id, f"Fetch {number}"))
+    await interaction.edit_original_response(embed=render_jobs(jobs), view=persistent_view(*buttons))
+
+
+class Cancel(discord.ui.DynamicItem[Button], template=r"cancel:(?P<job>[\w-]{1,64})"):
+    """Cancel a job: one's own, or anybody's for moderators."""
+
+    def __init__(self, job_id: str, label: str = "Cancel") -> None:
+        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"cancel:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(match["job"])
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """The job's own message is edited by its delivery."""
+        await interaction.response.defer()
+        try:
+            await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
+        finally:
+            await show_jobs(interaction)
+
+
+class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64})"):
+    """Bring a result that nobody could be given before, to the presser's eyes and ears only."""
+
+    def __init__(self, job_id: str, label: str = "Fetch") -> None:
+        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"fetch:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(match["job"])
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """The answer as it would have been delivered."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        await interaction.response.defer()
+        desk = interaction.client.studio.jobs
+        outcome = await desk.fetch(actor, self.job_id)
+        answer = await answer_to(outcome)
+        options: dict[str, Any] = {"view": persistent_view(*answer.buttons)} if answer.buttons else {}
+        await interaction.followup.send(
+            answer.content, embeds=answer.embeds(), files=answer.files(), ephemeral=True, **options
+        )
+        await desk.fetched(outcome)
+        await show_jobs(interaction)

@@ -1,0 +1,1 @@
+"""What commands share: rendering, pages, confirmations, buttons that outlive a restart."""

@@ -1,0 +1,104 @@
+"""Questions before something is lost: what would go, a red button, and a way out.
+
+The button names the deed and its object in its id, so it works after a restart; an old question is not taken as an
+answer any more. What a deed does is its cog's business, and the studio checks the rights again when it is done.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import discord
+
+from cogs.checks import actor_of
+from cogs.ui.base import guarded, persistent_view
+from errors import Conflict, NotFound
+from studio.studio import Studio
+from studio.values import Actor
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+ANSWER_WITHIN = timedelta(minutes=15)
+"""After this a question may no longer describe what would be lost."""
+
+Deed = Callable[[Studio, Actor, str], Awaitable[str]]
+"""Does it to the object, for this actor; the sentence says what was done."""
+
+
+@runtime_checkable
+class Doer(Protocol):
+    """A cog that has deeds."""
+
+    deeds: Mapping[str, Deed]
+
+
+async def ask(
+    interaction: "discord.Interaction[Barkeep]", question: discord.Embed, label: str, deed: str, target: str = ""
+) -> None:
+    """Put the question to the member alone, as the answer to the interaction or after its deferral."""
+    view = persistent_view(DoIt(deed, target, label), LeaveIt())
+    if interaction.response.is_done():
+        await interaction.followup.send(embed=question, view=view, ephemeral=True)
+    else:
+        await interaction.response.send_message(embed=question, view=view, ephemeral=True)
+
+
+class DoIt(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"do:(?P<deed>[a-z-]{1,20}):(?P<target>[\w:=/.-]{0,70})",
+):
+    """Yes."""
+
+    def __init__(self, deed: str, target: str, label: str) -> None:
+        super().__init__(
+            discord.ui.Button(label=label, custom_id=f"do:{deed}:{target}", style=discord.ButtonStyle.danger)
+        )
+        self.deed, self.target = deed, target
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["deed"], match["target"], getattr(item, "label", None) or "Yes")
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Do it, and put what was done in the place of the question."""
+        message = interaction.message
+        if message is None or interaction.created_at - message.created_at > ANSWER_WITHIN:
+            raise Conflict("That question is too old to be answered. Please use the command again.")
+        await interaction.response.defer()
+        sentence = await self._deed(interaction)(interaction.client.studio, actor_of(interaction), self.target)
+        await interaction.edit_original_response(content=sentence, embed=None, view=None)
+
+    def _deed(self, interaction: "discord.Interaction[Barkeep]") -> Deed:
+        for cog in interaction.client.cogs.values():
+            if isinstance(cog, Doer) and self.deed in cog.deeds:
+                return cog.deeds[self.deed]
+        raise NotFound("This is no longer offered. Please use the command again.")
+
+
+class LeaveIt(discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
+    """No."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id="leave-it"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Say that nothing happened in the place of the question."""
+        await interaction.response.edit_message(content="Nothing was changed.", embed=None, view=None)
+
+
+CONFIRM_ITEMS = (DoIt, LeaveIt)
+"""The dynamic items to register with the bot."""

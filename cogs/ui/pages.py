@@ -1,0 +1,177 @@
+"""Lists that are leafed through: a sheet, the buttons beneath it, and the search.
+
+A button carries its book, page and search in its id, so that it works after a restart of the bot. What a book shows
+is its cog's business; who may see it is decided by the studio each time a page is turned.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import discord
+
+from cogs.checks import actor_of
+from cogs.ui.base import SafeModal, guarded, persistent_view
+from errors import NotFound
+from studio.studio import Studio
+from studio.values import Actor
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+QUERY_LENGTH = 40
+"""Characters of a search. It travels in ids of at most 100 characters, together with the book and the page."""
+
+_NAVIGATION_ROW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page of a book. `number` counts from 1; `items` are what else can be done with the lines of the page.
+
+    The items know from their ids what to do, and leave the last row to the navigation.
+    """
+
+    embed: discord.Embed
+    number: int
+    pages: int
+    searchable: bool = False
+    items: tuple[discord.ui.Item[Any], ...] = ()
+
+
+Book = Callable[[Studio, Actor, str, int], Awaitable[Sheet]]
+"""Makes the sheet with this number of what the query finds, as this actor may see it."""
+
+
+@runtime_checkable
+class Bookcase(Protocol):
+    """A cog that has books."""
+
+    books: Mapping[str, Book]
+
+
+async def open_book(interaction: "discord.Interaction[Barkeep]", book: str, query: str = "") -> None:
+    """Answer a command with the first page, for the member's eyes only. Raises what the studio raises."""
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    await _show(interaction, book, query, 1)
+
+
+async def turn(interaction: "discord.Interaction[Barkeep]", book: str, query: str = "", number: int = 1) -> None:
+    """Show another page, or the same one anew, in the message that the interaction belongs to."""
+    if not interaction.response.is_done():
+        await interaction.response.defer()
+    await _show(interaction, book, query, number)
+
+
+async def _show(interaction: "discord.Interaction[Barkeep]", book: str, query: str, number: int) -> None:
+    for cog in interaction.client.cogs.values():
+        if isinstance(cog, Bookcase) and book in cog.books:
+            sheet = await cog.books[book](interaction.client.studio, actor_of(interaction), query, number)
+            await interaction.edit_original_response(embed=sheet.embed, view=page_view(sheet, book, query))
+            return
+    raise NotFound("This list is no longer offered. Please use the command again.")
+
+
+def page_view(sheet: Sheet, book: str, query: str) -> discord.ui.View:
+    """What is beneath a page: its own items, then the navigation as far as there is somewhere to go."""
+    items = list(sheet.items)
+    if sheet.pages > 1:
+        items.append(TurnPage(book, sheet.number - 1, query, "Previous", enabled=sheet.number > 1))
+        items.append(TurnPage(book, sheet.number + 1, query, "Next", enabled=sheet.number < sheet.pages))
+    if sheet.searchable and (query or sheet.pages > 1):
+        items.append(OpenSearch(book, query))
+    if query:
+        items.append(ShowAll(book))
+    return persistent_view(*items)
+
+
+class TurnPage(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"turn:(?P<book>[a-z-]{1,16}):(?P<number>\d{1,9}):(?P<query>(?s:.{0,40}))",
+):
+    """Previous or Next."""
+
+    def __init__(self, book: str, number: int, query: str, label: str, *, enabled: bool = True) -> None:
+        custom_id = f"turn:{book}:{number}:{query}"
+        super().__init__(discord.ui.Button(label=label, custom_id=custom_id, disabled=not enabled, row=_NAVIGATION_ROW))
+        self.book, self.number, self.query = book, number, query
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["book"], int(match["number"]), match["query"], getattr(item, "label", None) or "Next")
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Show the page that the button names."""
+        await turn(interaction, self.book, self.query, self.number)
+
+
+class ShowAll(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"all:(?P<book>[a-z-]{1,16})",
+):
+    """Forget the search."""
+
+    def __init__(self, book: str) -> None:
+        super().__init__(discord.ui.Button(label="Show all", custom_id=f"all:{book}", row=_NAVIGATION_ROW))
+        self.book = book
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["book"])
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Show the first page of everything."""
+        await turn(interaction, self.book)
+
+
+class OpenSearch(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"search:(?P<book>[a-z-]{1,16}):(?P<query>(?s:.{0,40}))",
+):
+    """Ask for words to look for."""
+
+    def __init__(self, book: str, query: str) -> None:
+        custom_id = f"search:{book}:{query}"
+        super().__init__(discord.ui.Button(label="Search…", custom_id=custom_id, row=_NAVIGATION_ROW))
+        self.book, self.query = book, query
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The button of a message that was sent in this run or an earlier one."""
+        return cls(match["book"], match["query"])
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Open the search, with what was looked for last."""
+        await interaction.response.send_modal(_SearchModal(self.book, self.query))
+
+
+class _SearchModal(SafeModal, title="Search"):
+    """Takes the words, and shows what they find in the message that the button belongs to."""
+
+    def __init__(self, book: str, query: str) -> None:
+        super().__init__()
+        self._book = book
+        self._words = discord.ui.TextInput[Any](
+            custom_id="words", default=query, required=False, max_length=QUERY_LENGTH
+        )
+        self.add_item(discord.ui.Label[Any](text="Name, or part of it", component=self._words))
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Show the first page of what was found; all, if nothing was typed."""
+        await turn(interaction, self._book, self._words.value.strip())
+
+
+PAGE_ITEMS = (TurnPage, ShowAll, OpenSearch)
+"""The dynamic items to register with the bot."""

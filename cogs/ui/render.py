@@ -1,0 +1,182 @@
+"""Replies as text and embeds. Pure functions of values: nothing is sent, asked or stored here."""
+
+import re
+import unicodedata
+from datetime import datetime
+
+import discord
+
+from cloning.text.splitting import LANGUAGES
+from cloning.worker.protocol import QualityReport, report_from_json
+from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
+from studio.values import Update, Voice
+
+COLOUR = discord.Colour(0xE0A458)
+CONTENT_LIMIT = 2000
+LABEL = "AI-generated voice"
+_BAR_CELLS = 10
+_PHRASE = 60
+_STATES = {
+    JobState.QUEUED: "waiting",
+    JobState.RUNNING: "at work",
+    JobState.READY: "done, not delivered yet",
+    JobState.DELIVERED: "delivered",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+
+
+def safe(text: str, limit: int = CONTENT_LIMIT) -> str:
+    """`text` as Discord shows it literally, at most `limit` characters: no markdown, mention, emoji or timestamp."""
+    literal = _literal(text)
+    kept = text
+    while len(literal) > limit:
+        kept = kept[: len(kept) - max(1, (len(literal) - limit) // 2)]
+        literal = _literal(kept) + "…"
+    return literal
+
+
+def _literal(text: str) -> str:
+    escaped = discord.utils.escape_markdown(text, ignore_links=False)
+    return discord.utils.escape_mentions(escaped).replace("<", "\\<")
+
+
+def file_stem(name: str) -> str:
+    """A voice's name as part of a file name: ASCII letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "voice"
+
+
+def render_update(update: Update) -> str:
+    """News while a member waits: one line, and one above it if the beginning can be heard already."""
+    line = _line_of(update)
+    return line if update.beginning is None else f"🔊 {LABEL} · the beginning, while the rest is on its way\n{line}"
+
+
+def _line_of(update: Update) -> str:
+    if update.retrying:
+        return "🔁 The speech worker stumbled. Trying once more…"
+    if update.stage is not None:
+        filled = round(max(0.0, min(1.0, update.fraction)) * _BAR_CELLS)
+        bar = "▰" * filled + "▱" * (_BAR_CELLS - filled)
+        return f"🎙️ {safe(update.stage, 80).capitalize()} {bar}"
+    if update.position:
+        before = "You are next." if update.position == 1 else f"{update.position - 1} before you."
+        return f"⏳ In the queue. {before}"
+    return "🎙️ Starting…"
+
+
+def render_speech(job: JobRecord, voice: Voice | None) -> str:
+    """What stands beside the audio: whose voice, that it is generated, how to get it again, and the words."""
+    name = safe(voice.name, 100) if voice is not None else "A deleted voice"
+    seed = (job.result or {}).get("seed")
+    head = f"🔊 **{name}** · {LABEL}" + ("" if seed is None else f" · seed {seed}")
+    words = phrase_of(job)
+    return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
+
+
+def render_fault(job: JobRecord) -> str:
+    """Why a job has no result."""
+    work = "cloning" if job.kind is JobKind.CLONE else "speech"
+    if job.state is JobState.CANCELLED:
+        return f"🛑 The {work} was cancelled."
+    reason = job.fault_message or "Something went wrong. Please try again."
+    return f"⚠️ The {work} did not work out. {safe(reason, 1500)}"
+
+
+def render_card(record: VoiceRecord) -> discord.Embed:
+    """A new voice: what was used of the recording, how good it is, and whose it is."""
+    embed = discord.Embed(
+        title=f"🎤 {safe(record.name, 200)} is ready",
+        description=safe(record.description, 1000) or None,
+        colour=COLOUR,
+    )
+    if record.report is not None:
+        _add_report(embed, report_from_json(record.report))
+    embed.add_field(name="Owner", value=f"<@{record.owner_id}>")
+    if record.speaker_id is not None and record.speaker_id != record.owner_id:
+        embed.add_field(name="Heard", value=f"<@{record.speaker_id}>")
+    embed.add_field(name="Language", value=LANGUAGES.get(record.language, record.language))
+    embed.set_footer(text="Speak with it: /say · Let others use it: /voices share")
+    return embed
+
+
+def _add_report(embed: discord.Embed, report: QualityReport) -> None:
+    used = report.used_end - report.used_start
+    embed.add_field(name="Length used", value=f"{used:.1f} s of {report.total_seconds:.1f} s")
+    embed.add_field(name="Quality", value=safe(report.verdict, 200) or "measured")
+    embed.add_field(
+        name="Measured",
+        value=f"speech {report.speech_seconds:.1f} s · loudness {report.loudness_lufs:.0f} LUFS · "
+        f"noise {report.noise_db:.0f} dB · clipped {report.clipped_fraction:.1%}",
+        inline=False,
+    )
+    if report.advice:
+        lines = "\n".join(f"• {safe(line, 200)}" for line in report.advice[:5])
+        embed.add_field(name="Advice", value=lines, inline=False)
+
+
+def render_jobs(jobs: list[tuple[JobRecord, int | None]]) -> discord.Embed:
+    """A member's jobs, numbered as the buttons below them."""
+    embed = discord.Embed(title="Your jobs", colour=COLOUR)
+    if not jobs:
+        embed.description = "Nothing is waiting, at work or undelivered. Start with /clone or /say."
+        return embed
+    embed.description = "\n".join(
+        f"**{number}.** {_job_line(job, position)}" for number, (job, position) in enumerate(jobs, 1)
+    )
+    return embed
+
+
+def _job_line(job: JobRecord, position: int | None) -> str:
+    what = "Clone" if job.kind is JobKind.CLONE else "Speech"
+    subject = phrase_of(job) or str(job.order.get("name", ""))
+    place = f", {position} in the queue" if position and job.state is JobState.QUEUED else ""
+    quote = f" “{safe(subject, _PHRASE)}”" if subject else ""
+    return f"{what}{quote} · {_STATES[job.state]}{place} · {when(job.created_at)}"
+
+
+def render_question(request: ConsentRequest, message_url: str, requester: str, server: str) -> discord.Embed:
+    """What the author of a recording is asked. `requester` and `server` are names as people typed them."""
+    embed = discord.Embed(
+        title="May your voice be cloned?",
+        description=f"**{safe(requester, 100)}** (<@{request.requester_id}>) would like to make a voice from "
+        f"[your recording]({message_url}) in **{safe(server, 200)}**. It would be kept there, and "
+        f"{safe(requester, 100)} could let it say anything, labelled as AI-generated. "
+        "You can delete it at any time with /privacy forget.\n\n"
+        "Only you can answer. Without an answer, nothing is made.",
+        colour=COLOUR,
+    )
+    embed.add_field(name="Name of the voice", value=safe(str(request.order.get("name", "")), 200) or "not given")
+    embed.add_field(name="Question ends", value=when(request.expires_at))
+    return embed
+
+
+def render_asked(request: ConsentRequest) -> str:
+    """Told to whoever wants the voice."""
+    return (
+        f"✉️ I asked <@{request.author_id}>. The voice will be made if they allow it; "
+        f"the question ends {when(request.expires_at)}."
+    )
+
+
+def render_verdict(request: ConsentRequest) -> str:
+    """Left in place of the question, once its author has answered."""
+    if request.state is ConsentState.ALLOWED:
+        return "✅ You allowed it. The voice is being made. To take it back: /privacy forget, on the server."
+    return "🚫 You said no. Nothing was made, and the recording was deleted."
+
+
+def render_refusal(request: ConsentRequest) -> str:
+    """Told to whoever wanted the voice."""
+    return f"🚫 <@{request.author_id}> would rather not have their voice cloned. Nothing was made."
+
+
+def phrase_of(job: JobRecord) -> str:
+    """The words of a line of speech, as they were sent to the voice; empty for other jobs and after retention."""
+    return str(job.order.get("text", ""))
+
+
+def when(moment: datetime) -> str:
+    """A moment that each reader's Discord shows in their own words, such as "5 minutes ago"."""
+    return discord.utils.format_dt(moment, "R")

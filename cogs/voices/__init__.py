@@ -1,0 +1,1 @@
+"""/voices: the library of a server, and who may use a voice."""

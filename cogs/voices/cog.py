@@ -1,0 +1,219 @@
+"""/voices: the library of a server, for its members. What may be seen and changed is the studio's decision."""
+
+import asyncio
+import io
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.checks import actor_of, require_attachments
+from cogs.client import Barkeep
+from cogs.clone.modals import ConsentModal
+from cogs.clone.recordings import read_recording
+from cogs.files import send_privately
+from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
+from cogs.ui import confirm, pages
+from cogs.ui.base import persistent_view
+from cogs.ui.picture import waveform_png
+from cogs.ui.render import safe
+from cogs.ui.reply_buttons import Hear
+from cogs.voices import sharing
+from cogs.voices.choices import deletable_choices, managed_choices
+from cogs.voices.render_library import (
+    render_default,
+    render_delete_question,
+    render_described,
+    render_imported,
+    render_shared,
+    render_sharing,
+    render_voice,
+    render_voices,
+)
+from errors import InvalidInput
+from storage.records import Visibility
+from studio.studio import Studio
+from studio.values import Actor, CloneOrder
+from studio.voices import MAX_PROMPT_BYTES
+
+Interaction = discord.Interaction[Barkeep]
+VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
+
+_BOOK = "voices"
+_DELETE = "delete-voice"
+_PICTURE = "waveform.png"
+_AUDIENCES = [
+    app_commands.Choice(name="Only me", value=Visibility.OWNER.value),
+    app_commands.Choice(name="Chosen members or roles…", value=Visibility.CHOSEN.value),
+    app_commands.Choice(name="Everyone on this server", value=Visibility.EVERYONE.value),
+]
+
+
+async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+    page = await studio.library.page(actor, query, number)
+    return pages.Sheet(render_voices(page, query), page.number, page.pages, searchable=True)
+
+
+async def _delete(studio: Studio, actor: Actor, key: str) -> str:
+    record = await studio.library.delete(actor, key)
+    return f"**{safe(record.name)}** was deleted."
+
+
+class Voices(commands.GroupCog, group_name="voices", group_description="The voices of this server"):
+    """Looking at voices, managing one's own, and files in and out. All replies are for the member alone."""
+
+    def __init__(self, bot: Barkeep) -> None:
+        self.bot = bot
+        self.books = {_BOOK: _sheet}
+        self.deeds = {_DELETE: _delete}
+
+    @app_commands.command(name="list", description="The voices that you can use here")
+    @app_commands.describe(search="A name, or part of one")
+    async def list_(
+        self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
+    ) -> None:
+        """The first page."""
+        await pages.open_book(interaction, _BOOK, (search or "").strip())
+
+    @app_commands.command(name="info", description="Everything about one voice")
+    @app_commands.describe(voice="Which voice")
+    @app_commands.autocomplete(voice=voice_choices)
+    async def info(self, interaction: Interaction, voice: VoiceOption) -> None:
+        """Its card, with a picture where the bot may attach one."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await self.bot.studio.library.info(actor, voice)
+        embed, record = render_voice(found), found.record
+        files: list[discord.File] = []
+        if record is not None and record.report is not None and interaction.app_permissions.attach_files:
+            picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
+            files.append(discord.File(io.BytesIO(picture), filename=_PICTURE))
+            embed.set_image(url=f"attachment://{_PICTURE}")
+        buttons = [Hear(record.id)] if record is not None and record.has_clip else []
+        await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
+
+    @app_commands.command(name="default", description="Choose the voice that speaks when you name none")
+    @app_commands.describe(voice="Your default from now on; leave it out to see which it is")
+    @app_commands.autocomplete(voice=voice_choices)
+    async def default(self, interaction: Interaction, voice: VoiceOption | None = None) -> None:
+        """Choose, or only look."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        chosen = await self.bot.studio.library.default(actor, voice)
+        await interaction.followup.send(render_default(chosen, changed=voice is not None), ephemeral=True)
+
+    @app_commands.command(name="rename", description="Give a voice of yours another name")
+    @app_commands.describe(voice="Which voice", name="Its new name")
+    @app_commands.autocomplete(voice=managed_choices)
+    async def rename(
+        self, interaction: Interaction, voice: VoiceOption, name: app_commands.Range[str, 1, NAME_LENGTH]
+    ) -> None:
+        """Its jobs and shares stay."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        record = await self.bot.studio.library.rename(actor, voice, name)
+        await interaction.followup.send(f"The voice is now called **{safe(record.name)}**.", ephemeral=True)
+
+    @app_commands.command(name="describe", description="Describe a voice of yours in a few words")
+    @app_commands.describe(voice="Which voice", description="The new description; leave it out to have none")
+    @app_commands.autocomplete(voice=managed_choices)
+    async def describe(
+        self,
+        interaction: Interaction,
+        voice: VoiceOption,
+        description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
+    ) -> None:
+        """Shown in the list and on the card."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        record = await self.bot.studio.library.describe(actor, voice, description)
+        await interaction.followup.send(render_described(record), ephemeral=True)
+
+    @app_commands.command(name="delete", description="Delete a voice of yours, or one in which you are heard")
+    @app_commands.describe(voice="Which voice")
+    @app_commands.autocomplete(voice=deletable_choices)
+    async def delete(self, interaction: Interaction, voice: VoiceOption) -> None:
+        """Ask first."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        record = await self.bot.studio.library.deletable(actor, voice)
+        await confirm.ask(interaction, render_delete_question(record), "Delete it", _DELETE, f"v:{record.id}")
+
+    @app_commands.command(name="share", description="Decide who may speak with a voice of yours")
+    @app_commands.describe(voice="Which voice", audience="Who may use it, besides you and the moderators")
+    @app_commands.choices(audience=_AUDIENCES)
+    @app_commands.autocomplete(voice=managed_choices)
+    async def share(self, interaction: Interaction, voice: VoiceOption, audience: str) -> None:
+        """At once, or with menus to choose members and roles."""
+        actor, library = actor_of(interaction), self.bot.studio.library
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        visibility = Visibility(audience)
+        if visibility is Visibility.CHOSEN:
+            record = sharing.managed(actor, await library.info(actor, voice))
+            view = sharing.sharing_view(record)
+            await interaction.followup.send(embed=render_sharing(record), view=view, ephemeral=True)
+            return
+        record = await library.share(actor, voice, visibility, (), ())
+        await interaction.followup.send(render_shared(record), ephemeral=True)
+
+    @app_commands.command(name="export", description="Take a voice of yours away as a Bark voice file (.npz)")
+    @app_commands.describe(voice="Which voice")
+    @app_commands.autocomplete(voice=managed_choices)
+    async def export(self, interaction: Interaction, voice: VoiceOption) -> None:
+        """The prompt as a file."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        name, data = await self.bot.studio.library.export(actor, voice)
+        await send_privately(interaction, "In Bark's own format, for the model that it was made with.", name, data)
+
+    @app_commands.command(name="import", description="Bring a voice from a Bark voice file (.npz)")
+    @app_commands.describe(
+        file="A voice prompt, as /voices export or Bark itself writes it",
+        name="What the voice will be called",
+        language="The language it speaks; English if you leave it out",
+        description="A few words about the voice",
+    )
+    @app_commands.choices(language=LANGUAGE_CHOICES)
+    async def import_(
+        self,
+        interaction: Interaction,
+        file: discord.Attachment,
+        name: app_commands.Range[str, 1, NAME_LENGTH],
+        language: str = "en",
+        description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
+    ) -> None:
+        """Check what is cheap, ask for consent once, then read the file."""
+        actor = actor_of(interaction)
+        if not 0 < file.size <= MAX_PROMPT_BYTES:
+            raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
+        order = CloneOrder(name, language, description, speaker_id=actor.member_id)
+        await self.bot.studio.clones.check(actor, order, file.size)
+
+        async def proceed(answer: discord.Interaction[Any], consented: bool, order: CloneOrder) -> None:
+            await self._import(answer, file, consented, order)
+
+        if await self.bot.studio.clones.needs_consent(actor):
+            await interaction.response.send_modal(ConsentModal(order, proceed))
+        else:
+            await proceed(interaction, False, order)
+
+    async def _import(
+        self, interaction: Interaction, file: discord.Attachment, consented: bool, order: CloneOrder
+    ) -> None:
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        if consented:
+            await self.bot.studio.clones.attest(actor)
+        data = await read_recording(file)
+        record = await self.bot.studio.library.import_(
+            actor, order.name, data, language=order.language, description=order.description
+        )
+        await interaction.followup.send(render_imported(record), ephemeral=True)
+
+
+async def setup(bot: Barkeep) -> None:
+    """Called by discord.py."""
+    bot.add_dynamic_items(*pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *sharing.SHARING_ITEMS)
+    await bot.add_cog(Voices(bot))

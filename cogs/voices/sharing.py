@@ -1,0 +1,129 @@
+"""The menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+
+from cogs.checks import actor_of
+from cogs.ui.base import guarded, persistent_view
+from cogs.voices.render_library import render_sharing
+from errors import InvalidInput
+from storage.records import Visibility, VoiceRecord
+from studio import policy
+from studio.values import Actor, Voice
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+MAX_CHOSEN = 25
+"""Discord's limit for one menu."""
+
+
+def record_of(voice: Voice) -> VoiceRecord:
+    """The record of a voice of the library. Raises InvalidInput for built-in speakers."""
+    if voice.record is None:
+        raise InvalidInput("Built-in speakers belong to the model: everyone can use them, nobody can change them.")
+    return voice.record
+
+
+def managed(actor: Actor, voice: Voice) -> VoiceRecord:
+    """The record of a voice that the actor may manage. Raises InvalidInput for built-in speakers, NotAllowed."""
+    record = record_of(voice)
+    policy.may_manage(actor, record)
+    return record
+
+
+def sharing_view(record: VoiceRecord) -> discord.ui.View:
+    """A menu of members and a menu of roles, with those who are chosen already."""
+    return persistent_view(ShareWithMembers(record.id, record.member_ids), ShareWithRoles(record.id, record.role_ids))
+
+
+class ShareWithMembers(
+    discord.ui.DynamicItem[discord.ui.UserSelect[Any]], template=r"share-members:(?P<voice>\d{1,18})"
+):
+    """Which members may use a voice, besides the chosen roles."""
+
+    def __init__(self, voice_id: int, chosen: frozenset[int] = frozenset()) -> None:
+        super().__init__(
+            discord.ui.UserSelect(
+                custom_id=f"share-members:{voice_id}",
+                placeholder="Members who may use it",
+                min_values=0,
+                max_values=MAX_CHOSEN,
+                default_values=[
+                    discord.SelectDefaultValue(id=member_id, type=discord.SelectDefaultValueType.user)
+                    for member_id in sorted(chosen)[:MAX_CHOSEN]
+                ],
+            )
+        )
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The menu of a message that was sent in this run or an earlier one."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Keep the members, and the roles as they were. Bots do not speak."""
+        members = frozenset(user.id for user in self.item.values if not user.bot)
+        await _share(interaction, self.voice_id, members=members)
+
+
+class ShareWithRoles(discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=r"share-roles:(?P<voice>\d{1,18})"):
+    """Which roles may use a voice, besides the chosen members."""
+
+    def __init__(self, voice_id: int, chosen: frozenset[int] = frozenset()) -> None:
+        super().__init__(
+            discord.ui.RoleSelect(
+                custom_id=f"share-roles:{voice_id}",
+                placeholder="Roles whose members may use it",
+                min_values=0,
+                max_values=MAX_CHOSEN,
+                default_values=[
+                    discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
+                    for role_id in sorted(chosen)[:MAX_CHOSEN]
+                ],
+            )
+        )
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """The menu of a message that was sent in this run or an earlier one."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+        """Keep the roles, and the members as they were."""
+        await _share(interaction, self.voice_id, roles=frozenset(role.id for role in self.item.values))
+
+
+async def _share(
+    interaction: "discord.Interaction[Barkeep]",
+    voice_id: int,
+    *,
+    members: frozenset[int] | None = None,
+    roles: frozenset[int] | None = None,
+) -> None:
+    """Keep one of the two choices and show both anew. Raises what the studio raises."""
+    await interaction.response.defer()
+    library, actor, key = interaction.client.studio.library, actor_of(interaction), f"v:{voice_id}"
+    record = managed(actor, await library.info(actor, key))
+    shared = await library.share(
+        actor,
+        key,
+        Visibility.CHOSEN,
+        record.member_ids if members is None else members,
+        record.role_ids if roles is None else roles,
+    )
+    await interaction.edit_original_response(embed=render_sharing(shared), view=sharing_view(shared))
+
+
+SHARING_ITEMS = (ShareWithMembers, ShareWithRoles)
+"""The dynamic items to register with the bot."""

@@ -1,0 +1,1 @@
+"""The life of a job: accepted, ordered, worked on, completed, delivered."""

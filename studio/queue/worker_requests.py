@@ -1,0 +1,103 @@
+"""A stored job as a request to the speech worker, if it may still run. What changed since it was accepted counts.
+
+Knows what storage knows: blocks, consents, who may use a voice. Roles are those of the moment of acceptance.
+"""
+
+import asyncio
+from pathlib import Path
+
+from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
+from errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from storage.database import Storage
+from storage.records import JobKind, JobRecord, VoiceRecord
+from studio import policy
+from studio.queue.job_payload import SpeechOrder
+from studio.speakers import PREFIX, speaker_voice
+
+AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this."
+"""Stands in the tags of every generated file."""
+
+
+async def request_for(storage: Storage, job: JobRecord, *, model: str) -> Request:
+    """The request that a claimed job makes to the worker; makes its folder for results.
+
+    model: the name of the models in use. Raises a BarkeepError with the sentence that the job fails with.
+    """
+    member = await storage.members.get(job.guild_id, job.member_id)
+    if member.blocked_at is not None:
+        raise NotAllowed("A moderator has blocked you from using voices on this server.")
+    if job.kind is JobKind.CLONE:
+        return await _clone_request(storage, job)
+    return await _speak_request(storage, job, model)
+
+
+async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
+    voice = await _voice(storage, job)
+    if voice.speaker_id is not None and await storage.consents.get(job.guild_id, voice.speaker_id) is None:
+        raise NotAllowed("The consent to clone this voice was withdrawn, so it was not made.")
+    source = storage.files.upload(job.id)
+    if not await _exists(source):
+        raise Unavailable("The recording got lost before it was cloned. Please upload it again.")
+    return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
+
+
+async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakRequest:
+    order = SpeechOrder.of(job)
+    artist = speaker_voice(order.voice.removeprefix(PREFIX)).name
+    prompt: Path | None = None
+    clip: Path | None = None
+    clip_language = order.language
+    if job.voice_id is not None:
+        voice = await _voice(storage, job)
+        artist, clip_language = voice.name, voice.language
+        if not policy.may_use(order.actor(job), voice):
+            raise NotAllowed("This voice is no longer shared with you.")
+        if voice.model == model:
+            prompt = await _file(storage, voice, PROMPT_FILE)
+        elif voice.has_clip:
+            clip = await _file(storage, voice, CLIP_FILE)
+        else:
+            raise InvalidInput(
+                "This voice was imported for other speech models than the ones in use now. "
+                "Import a voice file made for these, or clone it from a recording."
+            )
+    return SpeakRequest(
+        job.id,
+        order.text,
+        await storage.files.staging(job.id),
+        prompt=prompt,
+        speaker=order.voice.removeprefix(PREFIX) if job.voice_id is None else None,
+        clip=clip,
+        clip_language=clip_language,
+        language=order.language,
+        temperature=order.temperature,
+        seed=order.seed,
+        max_bytes=order.max_bytes,
+        tags={
+            "title": order.text[:100],
+            "artist": f"{artist} (AI-generated voice)",
+            "comment": AI_LABEL,
+            "ai_generated": "true",
+            "job": job.id,
+        },
+    )
+
+
+async def _voice(storage: Storage, job: JobRecord) -> VoiceRecord:
+    try:
+        if job.voice_id is None:
+            raise NotFound("No voice.")
+        return await storage.voices.get(job.guild_id, job.voice_id)
+    except NotFound:
+        raise NotFound("The voice was deleted before its turn came.") from None
+
+
+async def _file(storage: Storage, voice: VoiceRecord, name: str) -> Path:
+    path = storage.files.voice_file(voice.guild_id, voice.id, name)
+    if not await _exists(path):
+        raise Unavailable(f"The files of the voice {voice.name} are missing. Delete it and make it again.")
+    return path
+
+
+async def _exists(path: Path) -> bool:
+    return await asyncio.to_thread(path.is_file)

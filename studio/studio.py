@@ -1,0 +1,81 @@
+"""The studio: one object that holds the desks, the library and the dispatcher, and starts and closes them together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from cloning.worker.protocol import Executor
+from storage.database import Storage
+from studio.admin import AdminDesk
+from studio.clones import CloneDesk
+from studio.housekeeping import Housekeeping
+from studio.jobs import JobDesk
+from studio.privacy import PrivacyDesk
+from studio.queue.delivery import Answers
+from studio.queue.dispatcher import Dispatcher
+from studio.queue.progress_updates import News
+from studio.speech import SpeechDesk
+from studio.values import Courier
+from studio.voices import VoiceLibrary
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Studio:
+    """Everything that members and moderators can ask for, without Discord.
+
+    model: the name of the models that the owner chose. clock: the time, in UTC. sleep: waits some seconds between
+    attempts to deliver. wait: wraps every long await of a background task, so that a test's clock may stand still.
+    Owns `storage` and `executor`: `close` closes them.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        executor: Executor,
+        courier: Courier,
+        *,
+        model: str,
+        clock: Callable[[], datetime] = _now,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
+    ) -> None:
+        self.storage = storage
+        self.executor = executor
+        self.courier = courier
+        self._answers = Answers(storage, lambda: self.courier, lambda seconds: wait(sleep(seconds)))
+        self.dispatcher = Dispatcher(
+            storage, executor, self._answers, News(lambda: self.courier), model=model, clock=clock
+        )
+        self.library = VoiceLibrary(storage, executor, self.dispatcher)
+        self.clones = CloneDesk(storage, self.dispatcher, clock=clock)
+        self.speech = SpeechDesk(storage, self.library, self.dispatcher)
+        self.jobs = JobDesk(storage, self.dispatcher, self._answers)
+        self.privacy = PrivacyDesk(storage, self.library, self.dispatcher)
+        self.admin = AdminDesk(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
+        self._housekeeping = Housekeeping(storage, clock=clock)
+        self._closed = False
+
+    async def start(self) -> None:
+        """Load the speech models, and go on where an earlier process stopped."""
+        await self.executor.start()
+        await self.dispatcher.start()
+
+    async def upkeep(self) -> None:
+        """What has to happen now and then: leases, expired questions, retention. Call it every half minute."""
+        await self.dispatcher.upkeep()
+        await self._housekeeping.run()
+
+    async def close(self) -> None:
+        """Take no more work, give running jobs back to the queue, stop the worker, close storage. Twice is safe."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self.dispatcher.close()
+        finally:
+            await self.executor.close()
+            await self.storage.close()

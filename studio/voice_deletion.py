@@ -1,0 +1,32 @@
+"""How a voice goes: its clone is stopped, its row disappears, its files follow, and so does what still speaks with it.
+
+Asked for by several desks.
+"""
+
+import contextlib
+
+from errors import NotFound
+from storage.database import Storage
+from storage.jobs import UNFINISHED
+from storage.records import JobKind, JobState, VoiceRecord
+from studio.queue.dispatcher import Dispatcher
+
+
+async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRecord) -> None:
+    """Delete a voice at once. A voice that is gone already is no fault.
+
+    Lines of speech at work with it are stopped, and those that were not delivered yet are thrown away; the ones that
+    still wait fail with a sentence when their turn comes.
+    """
+    for job in await storage.jobs.of_voice(voice.guild_id, voice.id, UNFINISHED):
+        if job.kind is JobKind.CLONE:
+            await dispatcher.cancel(job.id)
+    with contextlib.suppress(NotFound):
+        await storage.voices.delete(voice.guild_id, voice.id)
+    # Only now: a line whose turn comes after the row is gone is refused, so none can begin behind this look.
+    for job in await storage.jobs.of_voice(voice.guild_id, voice.id, (JobState.RUNNING, JobState.READY)):
+        if job.state is JobState.RUNNING:
+            await dispatcher.cancel(job.id)
+        await storage.files.drop_result(job.id)
+    await storage.jobs.forget_voice(voice.guild_id, voice.id)
+    await storage.files.drop_voice(voice.guild_id, voice.id)

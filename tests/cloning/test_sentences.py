@@ -1,0 +1,73 @@
+"""Sentences are told in order, whatever the order they are done in, and takes are told apart."""
+
+from collections.abc import Generator, Sequence
+
+import pytest
+
+from cloning.bark.engine import Generated, Utterance
+from cloning.progress import Watch
+from cloning.sentences import Reader, SayOptions, Sentence
+from errors import Unavailable
+from tests.cloning.tones import ToneEngine, a_voice
+
+TEXTS = ("One sentence.", "Another sentence, longer.", "And a third one, which is the longest.")
+SENTENCES = [Sentence(text, number, 5) for number, text in enumerate(TEXTS)]
+
+
+class Backwards(ToneEngine):
+    """Is done with the last utterance first; notes how far it has come."""
+
+    def __init__(self, silent_takes: int = 0) -> None:
+        super().__init__(silent_takes)
+        self.done: list[str] = []
+
+    def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
+        for index in reversed(range(len(utterances))):
+            wanted = utterances[index]
+            generated = self.generate(wanted.text, wanted.history, wanted.options, wanted.watch)
+            self.done.append(wanted.text)
+            yield index, generated
+
+
+def test_sentences_wait_for_those_before_them() -> None:
+    engine = Backwards()
+    told = Reader(engine, SayOptions(), None).read(SENTENCES, a_voice(), Watch())
+    first = next(told)
+    assert engine.done == list(reversed(TEXTS))
+    assert [2 * len(text) for text in TEXTS] == [one.prompt.semantic.size for one in (first, *told)]
+
+
+def test_each_is_told_as_soon_as_it_is_there() -> None:
+    engine = ToneEngine()
+    told = Reader(engine, SayOptions(), None).read(SENTENCES, a_voice(), Watch())
+    for count, text in enumerate(TEXTS, 1):
+        assert next(told).prompt.semantic.size == 2 * len(text)
+        assert len(engine.asked) == count
+
+
+def test_takes_of_one_sentence_are_neighbours_and_the_sound_one_is_kept() -> None:
+    engine = Backwards(silent_takes=1)  # the second take of the last sentence
+    told = list(Reader(engine, SayOptions(takes=2), None).read(SENTENCES, a_voice(), Watch()))
+    assert engine.done == [text for text in reversed(TEXTS) for _ in range(2)]
+    assert [2 * len(text) for text in TEXTS] == [one.prompt.semantic.size for one in told]
+    assert len({options.seed for _, _, options in engine.asked}) == 6
+
+
+def test_only_a_sentence_without_any_sound_is_taken_again() -> None:
+    engine = Backwards(silent_takes=2)
+    assert len(list(Reader(engine, SayOptions(takes=2), None).read(SENTENCES, a_voice(), Watch()))) == 3
+    assert engine.done[6:] == [TEXTS[2]] * 2
+    assert len({options.seed for _, _, options in engine.asked}) == 8
+
+
+def test_a_model_without_a_sound_is_told_of_after_what_could_be_heard() -> None:
+    told = Reader(ToneEngine(silent_takes=9), SayOptions(), None).read(SENTENCES[:1], a_voice(), Watch())
+    with pytest.raises(Unavailable, match="no sound"):
+        next(told)
+
+
+def test_the_seed_of_a_first_take_does_not_depend_on_how_many_there_are() -> None:
+    one, four = ToneEngine(), ToneEngine()
+    list(Reader(one, SayOptions(), None).read(SENTENCES, a_voice(), Watch()))
+    list(Reader(four, SayOptions(takes=4), None).read(SENTENCES, a_voice(), Watch()))
+    assert [options.seed for _, _, options in one.asked] == [options.seed for _, _, options in four.asked[::4]]

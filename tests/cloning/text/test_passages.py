@@ -1,0 +1,16 @@
+"""The passages: one for each language, of a length that makes a prompt."""
+
+import pytest
+
+from cloning.text.passages import PASSAGES
+from cloning.text.splitting import LANGUAGES, expected_seconds, sentences
+
+
+def test_every_language_has_one() -> None:
+    assert PASSAGES.keys() == LANGUAGES.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_passage_fills_a_prompt_and_not_much_more(language: str) -> None:
+    assert 8 < expected_seconds(PASSAGES[language], language) < 16
+    assert len(sentences(PASSAGES[language], language)) <= 2

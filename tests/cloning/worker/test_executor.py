@@ -1,0 +1,330 @@
+"""The supervisor against a worker of a few lines that misbehaves on request."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from cloning.prompt import BARK
+from cloning.worker import executor as executor_module
+from cloning.worker.executor import SubprocessExecutor
+from cloning.worker.process import WorkerProcess
+from cloning.worker.protocol import Event, Failed, Heartbeat, Lost, PartSpoken, Progress, Ready, SpeakRequest, Spoken
+from errors import Unavailable
+
+WORKER = """
+import json, os, signal, sys, threading, time
+
+speaking = threading.Lock()  # print writes a line and its end apart: two threads at once make one line of two
+
+def say(type, **body):
+    with speaking:
+        print(json.dumps({"type": type, **body}), flush=True)
+
+def beat():
+    while beating.is_set():
+        say("Heartbeat")
+        time.sleep(0.05)
+
+beating = threading.Event()
+beating.set()
+threading.Thread(target=beat, daemon=True).start()
+starts = sys.argv[1]
+with open(starts, "a") as log:
+    log.write(f"{os.getpid()}\\n")
+if len(sys.argv) > 2 and sys.argv[2] == "explain":
+    say("Failed", job_id="", kind="Unavailable", message="The model is not there.")
+if len(sys.argv) > 2:
+    sys.exit(3)
+say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["v2/en_speaker_1"], prompt_spec={})
+for line in sys.stdin:
+    body = json.loads(line)
+    job, text = body["job_id"], body.get("text", "")
+    if body["type"] == "Cancel":
+        say("Failed", job_id=job, kind="Cancelled", message="stopped")
+        continue
+    print("WARNING about", job, file=sys.stderr, flush=True)
+    say("Progress", job_id=job, stage="semantic", fraction=0.5)
+    for _ in range(10 if text == "steady" else 0):
+        time.sleep(0.06)
+        say("Progress", job_id=job, stage="semantic", fraction=0.5)
+    if text == "parts":
+        say("PartSpoken", job_id=job, number=0, of=2, seconds=0.5)
+    if text == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if text == "exit":
+        sys.exit(1)
+    if text == "silent":
+        beating.clear()
+        time.sleep(60)
+    if text == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(60)
+    if text == "flood":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # goes on until the pipe is full
+    while text == "flood":
+        print("x" * 10_000)
+    if text == "garbage":
+        print("not json", "{", "[1]", '{"type": "Lost"}', "x" * 2_000_000, sep="\\n", flush=True)
+        sys.stdout.buffer.write(b"\\xff\\xfe\\n")
+        say("PartSpoken", job_id="somebody else's", number=0, of=2, seconds=0.5)
+        say("Spoken", job_id="somebody else's", seconds=1.0, seed=1, sentences=1)
+    if text not in ("wait", "slow"):
+        say("Spoken", job_id=job, seconds=1.0, seed=7, sentences=1)
+"""
+
+Make = Callable[..., SubprocessExecutor]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    made: list[SubprocessExecutor] = []
+
+    def _make(*arguments: str, job_timeout: float = 30.0, heartbeat_timeout: float = 20.0) -> SubprocessExecutor:
+        command = [sys.executable, "-I", "-S", str(script), str(tmp_path / "starts"), *arguments]
+        made.append(SubprocessExecutor(command, job_timeout=job_timeout, heartbeat_timeout=heartbeat_timeout))
+        return made[-1]
+
+    yield _make
+    for executor in made:
+        await executor.close()
+
+
+def speak(job_id: str, text: str = "hello") -> SpeakRequest:
+    return SpeakRequest(job_id, text, Path("out"))
+
+
+def pids(tmp_path: Path) -> list[int]:
+    return [int(line) for line in (tmp_path / "starts").read_text().split()]
+
+
+async def test_parts_are_passed_on(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("j", "parts"))
+    events = []
+    async for event in executor.events():
+        events.append(event)
+        if isinstance(event, Spoken):
+            break
+    assert events[-2:] == [PartSpoken("j", 0, 2, 0.5), Spoken("j", 1.0, 7, 1)]
+
+
+async def next_end(executor: SubprocessExecutor) -> Event:
+    async for event in executor.events():
+        if not isinstance(event, Ready | Heartbeat | Progress):
+            return event
+    raise AssertionError("The events ended.")
+
+
+async def test_a_job_runs_and_reports(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    executor = make()
+    assert executor.capacity == 1
+    assert not executor.health().alive
+    with caplog.at_level(logging.INFO, "cloning.worker"):
+        await executor.submit(speak("a"))
+        seen = []
+        async for event in executor.events():
+            seen.append(event)
+            if isinstance(event, Spoken):
+                break
+        await executor.close()
+    assert Ready("m", "h", "cpu", 24000, ("v2/en_speaker_1",), BARK) in seen
+    assert Progress("a", "semantic", 0.5) in seen
+    assert seen[-1] == Spoken("a", 1.0, 7, 1)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records if "about" in record.getMessage()] == [
+        (logging.WARNING, "about a")
+    ]
+
+
+async def test_jobs_run_one_after_the_other_in_order(make: Make) -> None:
+    executor = make()
+    for name in "abc":
+        await executor.submit(speak(name))
+    assert [(await next_end(executor)).job_id for _ in "abc"] == ["a", "b", "c"]  # type: ignore[union-attr]  # all Spoken
+
+
+async def test_a_killed_worker_loses_its_job_only_and_is_replaced(make: Make, tmp_path: Path) -> None:
+    executor = make()
+    await executor.submit(speak("a", "die"))
+    await executor.submit(speak("b"))
+    lost = await next_end(executor)
+    assert isinstance(lost, Lost)
+    assert lost.job_id == "a"
+    assert "memory" in lost.reason
+    assert await next_end(executor) == Spoken("b", 1.0, 7, 1)
+    assert len(pids(tmp_path)) == 2
+    assert executor.health().restarts == 1
+
+
+async def test_a_worker_killed_from_outside_while_idle_comes_back_for_the_next_job(make: Make, tmp_path: Path) -> None:
+    executor = make()
+    await executor.submit(speak("a"))
+    await next_end(executor)
+    os.kill(pids(tmp_path)[0], signal.SIGKILL)
+    while executor.health().alive:  # noqa: ASYNC110  # the death of a process gives no event to wait for
+        await asyncio.sleep(0.01)
+    await executor.submit(speak("b"))
+    assert await next_end(executor) == Spoken("b", 1.0, 7, 1)
+
+
+async def test_silence_is_a_hang(make: Make) -> None:
+    executor = make(heartbeat_timeout=0.5)
+    await executor.submit(speak("a", "silent"))
+    lost = await next_end(executor)
+    assert isinstance(lost, Lost)
+    assert "stopped answering" in lost.reason
+
+
+async def test_a_job_without_progress_is_lost_though_the_heart_beats(make: Make) -> None:
+    executor = make(job_timeout=0.4)
+    await executor.submit(speak("a", "slow"))
+    lost = await next_end(executor)
+    assert isinstance(lost, Lost)
+    assert "no progress for 0.4 seconds" in lost.reason
+
+
+async def test_a_job_with_progress_may_take_its_time(make: Make) -> None:
+    executor = make(job_timeout=0.4)
+    began = monotonic()
+    await executor.submit(speak("a", "steady"))
+    assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
+    assert monotonic() - began > 0.5
+
+
+async def test_garbage_on_the_pipe_is_skipped(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("a", "garbage"))
+    assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
+
+
+async def test_close_in_the_middle_of_a_flood(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("a", "flood"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    async with asyncio.timeout(5):
+        await executor.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_closes_in_the_very_moment_of_an_event(
+    make: Make, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    executor = make()
+    await executor.start()
+    async for event in executor.events():
+        assert isinstance(event, Ready)
+        break
+    asked: asyncio.Queue[asyncio.Future[Event]] = asyncio.Queue()
+
+    async def receive(_: WorkerProcess) -> Event:
+        answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        asked.put_nowait(answer)
+        return await answer
+
+    monkeypatch.setattr(WorkerProcess, "receive", receive)
+    (await asked.get()).set_result(Heartbeat())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await executor.close()
+
+
+async def test_cancelling_a_running_and_a_waiting_job(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("a", "wait"))
+    await executor.submit(speak("b"))
+    await executor.cancel("b")
+    await executor.cancel("nobody")
+    waiting = await next_end(executor)
+    assert waiting == Failed("b", "Cancelled", "The job was cancelled.")
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    await executor.cancel("a")
+    assert await next_end(executor) == Failed("a", "Cancelled", "stopped")
+
+
+async def test_a_job_that_hangs_while_it_is_cancelled_counts_as_cancelled(make: Make) -> None:
+    executor = make(heartbeat_timeout=0.5)
+    await executor.submit(speak("a", "silent"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            await executor.cancel("a")
+            break
+    assert await next_end(executor) == Failed("a", "Cancelled", "The job was cancelled.")
+
+
+async def test_a_worker_that_never_starts_is_given_up(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor_module, "_FIRST_PAUSE", 0.01)
+    executor = make("die")
+    await executor.submit(speak("a"))
+    failed = await next_end(executor)
+    assert isinstance(failed, Failed)
+    assert (failed.job_id, failed.kind) == ("a", "Unavailable")
+    assert executor.health().fault == "The speech worker does not start; the log above has the reason."
+    assert len(pids(tmp_path)) == 3
+    await executor.submit(speak("b"))
+    assert await next_end(executor) == Failed("b", "Unavailable", failed.message)
+    assert len(pids(tmp_path)) == 3
+
+
+async def test_a_worker_that_explains_itself_is_given_up_at_once(make: Make, tmp_path: Path) -> None:
+    executor = make("explain")
+    await executor.submit(speak("a"))
+    failed = await next_end(executor)
+    assert isinstance(failed, Failed)
+    assert (failed.job_id, failed.kind) == ("a", "Unavailable")
+    assert "The model is not there." not in failed.message  # it may name a folder, and a member reads this
+    assert executor.health().fault == "The model is not there."
+    assert len(pids(tmp_path)) == 1
+
+
+async def test_a_command_that_is_not_there_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "_FIRST_PAUSE", 0.01)
+    executor = SubprocessExecutor(["/no/such/program"], job_timeout=1.0)
+    await executor.submit(speak("a"))
+    failed = await next_end(executor)
+    assert isinstance(failed, Failed)
+    assert failed.kind == "Unavailable"
+    await executor.close()
+
+
+async def test_close_in_the_middle_of_a_stubborn_job(make: Make, tmp_path: Path) -> None:
+    executor = make()
+    await executor.submit(speak("a", "stubborn"))
+    await executor.submit(speak("b"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    began = monotonic()
+    await executor.close()
+    assert monotonic() - began < 3.0
+    rest = [event async for event in executor.events() if isinstance(event, Lost)]
+    assert [event.job_id for event in rest] == ["a", "b"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids(tmp_path)[0], 0)
+    with pytest.raises(Unavailable):
+        await executor.submit(speak("c"))
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_start_loads_without_work(make: Make) -> None:
+    executor = make()
+    await executor.start()
+    async for event in executor.events():
+        assert isinstance(event, Ready)
+        break
+    assert executor.health().alive
+    assert executor.health().ready is not None

@@ -1,0 +1,241 @@
+"""Jobs against an engine of tones, and a real worker process with the stand-in under its supervisor."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from cloning.bark.engine import Generated
+from cloning.media import audio
+from cloning.pipeline import Voicebox
+from cloning.progress import Watch
+from cloning.prompt import VoicePrompt
+from cloning.worker import jobs, protocol
+from cloning.worker.errors import DeviceFailed
+from cloning.worker.executor import SubprocessExecutor, choice_command
+from cloning.worker.protocol import (
+    Cloned,
+    CloneRequest,
+    Event,
+    Heartbeat,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    SpeakRequest,
+    Spoken,
+)
+from errors import InvalidInput, LimitReached, NotFound
+from settings import Settings
+from tests.cloning.tones import ToneEngine, a_voice, voicebox
+
+REFERENCE = Path(__file__).resolve().parents[3] / "simulator" / "media" / "reference.flac"
+TEXT = "Hello there, my friend."
+TWO = "Here is the first sentence of two. And this is the other one of them."
+LONG = "Here is the first sentence of three. Here is one that follows it closely. And this is the last of them all."
+
+
+def run(
+    request: SpeakRequest,
+    engine: ToneEngine | None = None,
+    parts: list[PartSpoken] | None = None,
+    model: Path | None = None,
+) -> Spoken:
+    box = voicebox(engine or ToneEngine(), model)
+    event = jobs.run(box, request, Watch(), ([] if parts is None else parts).append)
+    assert isinstance(event, Spoken)
+    return event
+
+
+def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
+    prompt = tmp_path / "p.npz"
+    a_voice().save(prompt)
+    engine = ToneEngine()
+    request = SpeakRequest("j", TEXT, tmp_path, prompt=prompt, temperature=0.5, seed=9, tags={"title": "Hello"})
+    spoken = run(request, engine)
+    assert spoken == Spoken("j", spoken.seconds, 9, 1, None)
+    assert engine.asked[0][1] == a_voice()
+    assert engine.asked[0][2].temperature == 0.5
+    assert audio.decode(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
+    assert not (tmp_path / protocol.PROMPT_FILE).exists()
+
+
+def test_every_part_is_told_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    parts: list[PartSpoken] = []
+
+    class Noting(ToneEngine):
+        """Notes how many parts were told when each sentence begins."""
+
+        told: ClassVar[list[int]] = []
+
+        def generate(self, *arguments: Any) -> Generated:
+            self.told.append(len(parts))
+            return super().generate(*arguments)
+
+    engine = Noting()
+    spoken = run(SpeakRequest("j", LONG, tmp_path, seed=1, tags={"comment": "No person said this."}), engine, parts)
+    assert engine.told == [0, 1, 2]
+    assert [(part.job_id, part.number, part.of) for part in parts] == [("j", number, 3) for number in range(3)]
+    files = [tmp_path / protocol.part_file(number) for number in range(3)]
+    assert [audio.decode(file).seconds for file in files] == pytest.approx([part.seconds for part in parts], abs=0.05)
+    assert sum(part.seconds for part in parts) < spoken.seconds < sum(part.seconds for part in parts) + 1
+    assert all(b"No person said this." in file.read_bytes() for file in files)
+
+
+def test_one_sentence_has_no_parts(tmp_path: Path) -> None:
+    parts: list[PartSpoken] = []
+    run(SpeakRequest("j", TEXT, tmp_path), parts=parts)
+    assert parts == []
+    assert [file.name for file in tmp_path.iterdir()] == [protocol.SPEECH_FILE]
+
+
+def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LimitReached):
+        run(SpeakRequest("j", TEXT, tmp_path, max_bytes=100))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        run(SpeakRequest("j", TEXT, tmp_path, prompt=tmp_path / "gone.npz"))
+    with pytest.raises(NotFound):
+        run(SpeakRequest("j", TEXT, tmp_path, clip=tmp_path / "gone.flac"))
+    with pytest.raises(NotFound, match="nobody"):
+        run(SpeakRequest("j", TEXT, tmp_path, speaker="nobody"), model=stand_in)
+    other = tmp_path / "other.npz"
+    VoicePrompt(np.arange(100), np.zeros((2, 100), np.int64), np.zeros((8, 100), np.int64)).save(other)
+    with pytest.raises(InvalidInput, match="other models"):
+        run(SpeakRequest("j", TEXT, tmp_path, prompt=other))
+
+
+@pytest.mark.parametrize(
+    ("fault", "becomes"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), MemoryError),
+        (torch.AcceleratorError("device-side assert"), DeviceFailed),
+        (ZeroDivisionError(), ZeroDivisionError),
+        (RuntimeError("shapes"), RuntimeError),
+    ],
+)
+def test_torchs_faults_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, becomes: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Voicebox, "say", fail)
+    with pytest.raises(becomes) as caught:
+        run(SpeakRequest("j", TEXT, tmp_path))
+    assert caught.type is becomes
+
+
+def test_the_cpu_without_memory_is_a_memory_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Voicebox, "say", lambda *_: torch.empty(10**14))
+    with pytest.raises(MemoryError):
+        run(SpeakRequest("j", TEXT, tmp_path))
+
+
+async def last_event(executor: SubprocessExecutor) -> Event:
+    async for event in executor.events():
+        if not isinstance(event, Ready | Heartbeat | Progress):
+            return event
+    raise AssertionError("The events ended.")
+
+
+async def until_spoken(executor: SubprocessExecutor) -> AsyncIterator[Event]:
+    async for event in executor.events():
+        yield event
+        if isinstance(event, Spoken):
+            return
+
+
+async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) -> None:
+    async for event in executor.events():
+        if wanted(event):
+            return
+
+
+async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
+    executor = SubprocessExecutor(choice_command(settings), job_timeout=100)
+    folders = {name: tmp_path / name for name in ("clone", "said", "again", "parts")}
+    for folder in folders.values():
+        folder.mkdir()
+    try:
+        await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
+        cloned = await last_event(executor)
+        assert isinstance(cloned, Cloned)
+        assert (cloned.model, cloned.hubert) == (str(stand_in), f"{stand_in}/hubert")
+        assert cloned.quantizer == "quantizer.pth"
+        ready = executor.health().ready
+        assert ready is not None
+        assert (ready.sample_rate, ready.device) == (24_000, "cpu")
+        assert "v2/en_speaker_0" in ready.speakers
+        prompt = folders["clone"] / protocol.PROMPT_FILE
+        assert VoicePrompt.load(prompt, ready.prompt_spec).seconds(ready.prompt_spec) == pytest.approx(
+            audio.read_clip(folders["clone"] / protocol.CLIP_FILE).seconds, abs=0.05
+        )
+
+        await executor.submit(SpeakRequest("said", "This is going to be interrupted.", folders["said"], prompt=prompt))
+        await until(executor, lambda event: isinstance(event, Progress) and event.job_id == "said")
+        worker = executor._worker
+        assert worker is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        assert isinstance(await last_event(executor), Lost)
+        assert not list(folders["said"].iterdir())
+
+        clip = folders["clone"] / protocol.CLIP_FILE
+        await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
+        spoken = await last_event(executor)
+        assert isinstance(spoken, Spoken)
+        assert (spoken.refreshed_model, spoken.refreshed_quantizer) == (str(stand_in), "quantizer.pth")
+        anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
+        assert anew.fine.shape == before.fine.shape
+        assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
+        assert audio.decode(folders["again"] / protocol.SPEECH_FILE).seconds > 0.1
+
+        await executor.submit(SpeakRequest("parts", TWO, folders["parts"], speaker="v2/en_speaker_1", seed=1))
+        told = [event async for event in until_spoken(executor) if isinstance(event, PartSpoken | Spoken)]
+        assert [(type(event), event.job_id) for event in told] == [(PartSpoken, "parts")] * 2 + [(Spoken, "parts")]
+        assert (folders["parts"] / protocol.part_file(1)).is_file()
+
+        await executor.submit(SpeakRequest("last", "A long text. " * 9, folders["said"], speaker="v2/en_speaker_1"))
+        await until(executor, lambda event: isinstance(event, Progress))
+    finally:
+        began = monotonic()
+        await executor.close()
+    assert monotonic() - began < 5
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_eight_at_once_end_together_and_sound_as_one_by_one(stand_in: Path, tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
+    executor = SubprocessExecutor(choice_command(settings), job_timeout=100, capacity=settings.batch)
+
+    def request(name: str, seed: int) -> SpeakRequest:
+        folder = tmp_path / name
+        folder.mkdir()
+        return SpeakRequest(
+            name, "Hi." if seed % 2 else "Hello, you.", folder, speaker=f"v2/en_speaker_{seed % 2}", seed=seed
+        )
+
+    try:
+        for seed in range(8):
+            await executor.submit(request(f"together{seed}", seed))
+        ends = [await last_event(executor) for _ in range(8)]
+        assert {type(event) for event in ends} == {Spoken}
+        for seed in (0, 3):
+            await executor.submit(request(f"alone{seed}", seed))
+            assert isinstance(await last_event(executor), Spoken)
+            alone = audio.decode(tmp_path / f"alone{seed}" / protocol.SPEECH_FILE)
+            together = audio.decode(tmp_path / f"together{seed}" / protocol.SPEECH_FILE)
+            assert np.array_equal(alone.samples, together.samples)
+    finally:
+        await executor.close()

@@ -1,0 +1,247 @@
+"""The worker's loop with jobs that need no model, alone and under its real supervisor."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from cloning.progress import Watch
+from cloning.worker import protocol
+from cloning.worker import server as worker
+from cloning.worker.errors import DeviceFailed
+from cloning.worker.executor import SubprocessExecutor
+from cloning.worker.protocol import (
+    Cancel,
+    Cloned,
+    Event,
+    Failed,
+    Heartbeat,
+    Lost,
+    Progress,
+    Ready,
+    Request,
+    SpeakRequest,
+    Spoken,
+)
+from errors import InvalidInput
+
+# The real main() with a runner whose behaviour is the text of the request.
+PROGRAM = """
+import os, sys, time
+from cloning import worker
+from cloning.worker.errors import DeviceFailed
+from cloning.prompt import BARK
+from cloning.worker.protocol import Ready, Spoken
+from errors import InvalidInput, Unavailable
+
+def run(request, watch, emit):
+    print("a library prints something")
+    os.write(1, b"and so does C code\\n")
+    if request.text == "slow":
+        for step in range(600):
+            watch.report("talking", step / 600)
+            time.sleep(0.02)
+    if request.text == "bad":
+        raise InvalidInput("This is no text.")
+    if request.text == "bug":
+        raise ZeroDivisionError("secret")
+    if request.text == "memory":
+        raise MemoryError
+    if request.text == "device":
+        raise DeviceFailed
+    watch.report("talking", 1.0)
+    return Spoken(request.job_id, 1.5, 3, 1)
+
+def load(configuration):
+    if configuration:
+        raise Unavailable("The model is missing.")
+    return Ready("m", "h", "cpu", 24000, (), BARK), run
+
+worker._load = load
+worker.BEAT_SECONDS = 0.05
+worker.main(sys.argv[1:])
+"""
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def speak(text: str, job_id: str = "a") -> SpeakRequest:
+    return SpeakRequest(job_id, text, Path("out"))
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[SubprocessExecutor]:
+    made = SubprocessExecutor([sys.executable, "-c", PROGRAM, "{}"], job_timeout=30, heartbeat_timeout=10, capacity=8)
+    yield made
+    await made.close()
+
+
+async def last_event(executor: SubprocessExecutor) -> Event:
+    async for event in executor.events():
+        if not isinstance(event, Ready | Heartbeat | Progress):
+            return event
+    raise AssertionError("The events ended.")
+
+
+async def test_prints_do_not_reach_the_protocol(executor: SubprocessExecutor, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "cloning.worker")
+    await executor.submit(speak("hello"))
+    assert await last_event(executor) == Spoken("a", 1.5, 3, 1)
+    await executor.close()
+    assert "a library prints something" in caplog.text
+    assert "and so does C code" in caplog.text
+    assert "is no event" not in caplog.text
+
+
+async def test_faults_become_sentences_or_references(
+    executor: SubprocessExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    await executor.submit(speak("bad"))
+    assert await last_event(executor) == Failed("a", "InvalidInput", "This is no text.")
+    await executor.submit(speak("memory"))
+    memory = await last_event(executor)
+    assert isinstance(memory, Failed)
+    assert (memory.kind, "memory" in memory.message) == ("Unavailable", True)
+    await executor.submit(speak("bug"))
+    unknown = await last_event(executor)
+    assert isinstance(unknown, Failed)
+    assert unknown.kind == "Unknown"
+    assert "secret" not in unknown.message
+    await executor.submit(speak("device"))
+    assert isinstance(await last_event(executor), Lost)
+    assert unknown.message in caplog.text
+    assert "ZeroDivisionError: secret" in caplog.text
+    assert {record.levelname for record in caplog.records if "secret" in record.getMessage()} == {"ERROR"}
+
+
+async def test_cancelling_in_mid_job(executor: SubprocessExecutor) -> None:
+    await executor.submit(speak("slow"))
+    seen = set()
+    async for event in executor.events():
+        seen.add(type(event))
+        if isinstance(event, Progress) and event.fraction > 0.03:
+            break
+    began = monotonic()
+    await executor.cancel("a")
+    assert await last_event(executor) == Failed("a", "Cancelled", "The job was cancelled.")
+    assert monotonic() - began < 2.0
+    assert Heartbeat in seen
+
+
+async def test_jobs_are_done_together_and_cancelled_one_by_one(executor: SubprocessExecutor) -> None:
+    for name in "abcdefgh":
+        await executor.submit(speak("slow" if name != "h" else "hello", name))
+    assert await last_event(executor) == Spoken("h", 1.5, 3, 1)
+    for name in "gfedcb":
+        await executor.cancel(name)
+        assert await last_event(executor) == Failed(name, "Cancelled", "The job was cancelled.")
+    await executor.submit(speak("device", "i"))
+    ends = [await last_event(executor), await last_event(executor)]
+    assert {(type(event), event.job_id) for event in ends if isinstance(event, Lost)} == {(Lost, "a"), (Lost, "i")}
+
+
+async def test_a_killed_worker_is_replaced(executor: SubprocessExecutor) -> None:
+    await executor.submit(speak("slow"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    process = executor._worker
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    assert isinstance(await last_event(executor), Lost)
+    await executor.submit(speak("hello", "b"))
+    assert await last_event(executor) == Spoken("b", 1.5, 3, 1)
+
+
+async def test_closing_in_mid_job(executor: SubprocessExecutor) -> None:
+    await executor.submit(speak("slow"))
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            break
+    began = monotonic()
+    await executor.close()
+    assert monotonic() - began < 3.0
+    assert [event.job_id async for event in executor.events() if isinstance(event, Lost)] == ["a"]
+
+
+async def test_models_that_are_missing_are_told(tmp_path: Path) -> None:
+    executor = SubprocessExecutor([sys.executable, "-c", PROGRAM, '{"broken": 1}'], job_timeout=30)
+    await executor.submit(speak("hello"))
+    failed = await last_event(executor)
+    assert isinstance(failed, Failed)
+    assert failed.kind == "Unavailable"
+    assert executor.health().fault == "The model is missing."
+    await executor.close()
+
+
+async def test_the_worker_does_not_outlive_its_parent() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, "{}", cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(protocol.encode(speak("slow")).encode() + b"\n")
+    while b"Progress" not in await process.stdout.readline():
+        pass
+    process.stdin.close()
+    assert await asyncio.wait_for(process.communicate(), 5)
+    assert process.returncode is not None
+
+
+def test_a_wrong_command_line_is_refused() -> None:
+    child = subprocess.run(
+        [sys.executable, "-m", "cloning.worker"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert child.returncode == 2
+    assert b"usage" in child.stderr
+
+
+def test_progress_is_throttled_but_every_stage_is_told() -> None:
+    events: list[Event] = []
+    report = worker.throttled("a", events.append)
+    for step in range(200):
+        report("first", step / 200)
+    report("second", 0.0)
+    assert [event.stage for event in events if isinstance(event, Progress)] == ["first", "second"]
+    sleep(worker.PROGRESS_SECONDS)
+    report("second", 0.12345)
+    assert events[-1] == Progress("a", "second", 0.123)
+
+
+def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
+    lines = [b"\xff", b"not json", protocol.encode(speak("x")).encode(), b"[]", protocol.encode(Cancel("a")).encode()]
+    lines.append(protocol.encode(Cancel("nobody")).encode())
+    ended = threading.Event()
+    inbox = worker.Inbox(io.BytesIO(b"\n".join(lines)), ended.set)
+    inbox.read()
+    request, cancelled = inbox.next()
+    assert request == speak("x")
+    assert cancelled.is_set()
+    assert ended.is_set()
+    inbox.done("a")
+
+
+def test_a_device_fault_is_not_swallowed() -> None:
+    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+        raise DeviceFailed
+
+    with pytest.raises(DeviceFailed):
+        worker.finish(speak("x"), Watch(), print, run)
+
+
+def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
+    class Special(InvalidInput):
+        pass
+
+    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+        raise Special("Odd.")
+
+    assert worker.finish(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")

@@ -1,0 +1,111 @@
+"""/admin settings: menus and forms, kept at once."""
+
+from collections.abc import Awaitable, Callable
+
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+
+from cogs.client import Barkeep
+from storage.records import GuildSettings
+from studio.studio import Studio
+from tests.cogs.library import followed, second_server, shown, text_of
+
+Restart = Callable[[], Awaitable[Barkeep]]
+
+
+async def test_roles_and_channels_are_chosen_in_menus(
+    env: simcord.Env,
+    studio: Studio,
+    channel: ChannelHandle,
+    member: MemberActor,
+    moderator: MemberActor,
+    guild: GuildHandle,
+    restart: Restart,
+) -> None:
+    bards = guild.create_role("Bards")
+    stage = guild.create_text_channel("stage")
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    assert panel.ephemeral
+    assert "Who may clone: everyone" in text_of(panel)
+    panel = shown(await moderator.select(panel, [bards], custom_id="settings:clone_role_ids"))
+    assert f"Who may clone: <@&{bards.id}>" in text_of(panel)
+    bot = await restart()
+    panel = shown(await moderator.select(panel, [bards], custom_id="settings:speak_role_ids"))
+    panel = shown(await moderator.select(panel, [stage], custom_id="settings:channel_ids"))
+    assert f"Where: <#{stage.id}>" in text_of(panel)
+    settings = await bot.studio.storage.guilds.get(guild.id)
+    assert settings.clone_role_ids == settings.speak_role_ids == frozenset({bards.id})
+    assert settings.channel_ids == frozenset({stage.id})
+    refused = followed(await member.slash(stage, "say", text="Hello."))
+    assert "kept for certain roles" in refused.content
+    panel = shown(await moderator.select(panel, [], custom_id="settings:speak_role_ids"))
+    assert "Who may speak: everyone" in text_of(panel)
+    assert "AI-generated" in shown(await member.slash(stage, "say", text="Hello.")).content
+
+
+async def test_numbers_are_typed_in_forms(
+    studio: Studio, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
+) -> None:
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    form = await moderator.click(panel, label="Limits per member…")
+    assert form.modal is not None
+    assert form.modal["title"] == "Limits per member"
+    values = {"voices_per_member": "2", "jobs_per_hour_per_member": " 7 ", "seconds_per_day_per_member": "90"}
+    panel = shown(await moderator.submit_modal(form, values))
+    assert "Voices: 2 per member" in text_of(panel)
+    form = await moderator.click(panel, label="Limits of the server…")
+    values = {"voices_per_guild": "20", "jobs_per_hour_per_guild": "70", "seconds_per_day_per_guild": "900"}
+    panel = shown(await moderator.submit_modal(form, values))
+    form = await moderator.click(panel, label="Texts…")
+    panel = shown(await moderator.submit_modal(form, {"text_length": "80", "retention_days": "3"}))
+    assert "Longest text: 80 characters" in text_of(panel)
+    settings = await studio.storage.guilds.get(guild.id)
+    assert (settings.voices_per_member, settings.jobs_per_hour_per_member) == (2, 7)
+    assert (settings.seconds_per_day_per_member, settings.seconds_per_day_per_guild) == (90, 900)
+    assert (settings.voices_per_guild, settings.jobs_per_hour_per_guild) == (20, 70)
+    assert (settings.text_length, settings.retention_days) == (80, 3)
+
+
+async def test_a_bad_number_changes_nothing(
+    studio: Studio, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
+) -> None:
+    before = await studio.storage.guilds.get(guild.id)
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    for text_length, words in {
+        "many": "whole number",
+        "-3": "whole number",
+        "0": "from 1 to",
+        "99999": "from 1 to",
+    }.items():
+        form = await moderator.click(panel, label="Texts…")
+        result = await moderator.submit_modal(form, {"text_length": text_length, "retention_days": "3"})
+        refused = result.followups[0] if result.followups else shown(result)
+        assert refused.ephemeral
+        assert words in refused.content
+    assert await studio.storage.guilds.get(guild.id) == before
+
+
+async def test_back_to_defaults_asks_first(
+    studio: Studio, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
+) -> None:
+    await studio.storage.guilds.change(
+        guild.id, voices_per_member=1, channel_ids=frozenset({channel.id}), retention_days=2
+    )
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    question = shown(await moderator.click(panel, label="Back to defaults…"))
+    assert question.ephemeral
+    assert "5 per member" in text_of(question)
+    done = shown(await moderator.click(question, label="Back to defaults"))
+    assert "back to their defaults" in done.content
+    assert await studio.storage.guilds.get(guild.id) == GuildSettings(guild.id)
+
+
+async def test_the_settings_of_one_server_do_not_bind_another(
+    env: simcord.Env, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
+) -> None:
+    _, attic_channel, ana = second_server(env)
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    form = await moderator.click(panel, label="Texts…")
+    await moderator.submit_modal(form, {"text_length": "7", "retention_days": "1"})
+    assert "Longest text: 1000 characters" in text_of(shown(await ana.slash(attic_channel, "admin settings")))

@@ -1,0 +1,310 @@
+"""/clone and "Clone this voice" for one's own recordings: consent, news, the card, and every refusal."""
+
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import simcord
+from PIL import Image
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+
+from cloning.worker.protocol import CloneRequest
+from cogs.client import Barkeep
+from errors import Unavailable
+from storage.records import VoiceState
+from studio.studio import Studio
+from tests.cogs.conftest import Clone
+from tests.cogs.replies import answer, labels, refusal
+from tests.fakes import FakeExecutor, sound_bytes
+
+Recording = tuple[str, bytes]
+
+
+async def voices(studio: Studio, guild: GuildHandle) -> list[str]:
+    records, _ = await studio.storage.voices.list(guild.id, None, ready_only=False)
+    return [record.name for record in records]
+
+
+async def test_the_first_clone_asks_for_consent_once(
+    channel: ChannelHandle, member: MemberActor, recording: Recording
+) -> None:
+    first = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert first.modal is not None
+    done = await member.submit_modal(first, {"consent": True})
+    assert answer(done).embeds[0].title == "🎤 Ada is ready"
+    second = await member.slash(channel, "clone", name="Bea", audio=recording)
+    assert second.modal is None
+    assert answer(second).embeds[0].title == "🎤 Bea is ready"
+
+
+async def test_without_a_tick_nothing_is_made(
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    recording: Recording,
+    studio: Studio,
+    executor: FakeExecutor,
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    done = await member.submit_modal(shown, {"consent": False})
+    assert "your word" in refusal(done)
+    assert await voices(studio, guild) == []
+    assert executor.requests == []
+    again = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert again.modal is not None
+
+
+async def test_the_card_has_a_picture_and_a_button_to_hear_it(clone: Clone) -> None:
+    card = answer(await clone("Ada", language="de", description="calm & low"))
+    fields = {field.name: field.value for field in card.embeds[0].fields}
+    assert fields["Length used"] == "9.5 s of 12.0 s"
+    assert fields["Language"] == "German"
+    assert card.embeds[0].description == "calm & low"
+    (picture,) = card.attachments
+    assert Image.open(io.BytesIO(await picture.read())).format == "PNG"
+    assert labels(card) == ["Hear it"]
+
+
+async def test_the_worker_gets_the_bytes_and_the_language(
+    clone: Clone, executor: FakeExecutor, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    submit = executor.submit
+
+    async def note(request: Any) -> None:
+        seen.append(request.source.read_bytes())
+        await submit(request)
+
+    monkeypatch.setattr(executor, "submit", note)
+    await clone("Ada", language="pl")
+    (request,) = executor.requests
+    assert isinstance(request, CloneRequest)
+    assert request.language == "pl"
+    assert seen == [recording[1]]
+
+
+async def test_the_clip_is_heard_by_those_who_may_use_the_voice(
+    channel: ChannelHandle, clone: Clone, member: MemberActor, other: MemberActor, moderator: MemberActor
+) -> None:
+    card = answer(await clone("Ada"))
+    for listener in (member, moderator):
+        heard = await listener.click(card, label="Hear it")
+        assert heard.ephemeral
+        assert [file.filename for file in answer(heard).attachments] == ["ada-clip.flac"]
+    refused = await other.click(card, label="Hear it")
+    assert not answer(refused).attachments
+
+
+async def test_the_button_works_after_a_restart(
+    clone: Clone, member: MemberActor, restart: Callable[[], Awaitable[Barkeep]]
+) -> None:
+    card = answer(await clone("Ada"))
+    await restart()
+    heard = await member.click(card, label="Hear it")
+    assert answer(heard).attachments
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("*loud*", "*"),
+        ("<@123456789012345678>", "mention"),
+        ("@everyone", "mention"),
+        ("Ada 🎤", "emoji"),
+        ("a\u200bb", "invisible"),
+        ("   ", "1 to 32"),
+    ],
+)
+async def test_bad_names_are_refused_before_anything_else(
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    recording: Recording,
+    studio: Studio,
+    name: str,
+    words: str,
+) -> None:
+    shown = await member.slash(channel, "clone", name=name, audio=recording)
+    assert shown.modal is None
+    assert words in refusal(shown)
+    assert await voices(studio, guild) == []
+
+
+async def test_a_taken_name_is_refused_whatever_its_case(
+    channel: ChannelHandle, clone: Clone, other: MemberActor, recording: Recording
+) -> None:
+    await clone("Ada")
+    shown = await other.slash(channel, "clone", name="ADA", audio=recording)
+    assert "Choose another name" in refusal(shown)
+
+
+async def test_a_recording_without_speech_leaves_nothing_behind(
+    clone: Clone, executor: FakeExecutor, studio: Studio, guild: GuildHandle
+) -> None:
+    executor.fail_next("InvalidInput", "No speech was found in the recording.")
+    shown = await clone("Ada")
+    assert answer(shown).content == "⚠️ The cloning did not work out. No speech was found in the recording."
+    assert answer(shown).embeds == []
+    assert await voices(studio, guild) == []
+
+
+async def test_a_recording_that_discord_lost_is_a_refusal(
+    env: simcord.Env,
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    recording: Recording,
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    monkeypatch.setattr(env.backend, "cdn", {})
+    done = await member.submit_modal(shown, {"consent": True})
+    assert "upload it again" in refusal(done)
+    assert await voices(studio, guild) == []
+
+
+async def test_too_large_a_recording_is_refused_before_it_is_read(
+    channel: ChannelHandle, member: MemberActor, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.clones.MAX_RECORDING_BYTES", 10)
+    shown = await member.slash(channel, "clone", name="Ada", audio=("a.wav", b"12345678901"))
+    assert shown.modal is None
+    assert refusal(shown)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_trouble_of_discord_before_the_form_is_a_sentence(
+    env: simcord.Env, channel: ChannelHandle, member: MemberActor, recording: Recording, status: int
+) -> None:
+    env.inject_error("POST", "/interactions/*/callback", status=status)
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert "Discord is having trouble" in refusal(shown)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_trouble_of_discord_after_the_form_is_a_sentence_and_leaves_nothing(
+    env: simcord.Env,
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    recording: Recording,
+    studio: Studio,
+    status: int,
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    env.inject_error("POST", "/interactions/*/callback", status=status)
+    done = await member.submit_modal(shown, {"consent": True})
+    assert "Discord is having trouble" in refusal(done)
+    assert await voices(studio, guild) == []
+
+
+async def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    clone: Clone, guild: GuildHandle, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise Unavailable("The disk is full. Ask the owner of this bot to make room.")
+
+    monkeypatch.setattr(studio.storage.files, "put_upload", full)
+    assert "disk is full" in refusal(await clone("Ada"))
+    assert await voices(studio, guild) == []
+
+
+async def test_a_restart_in_the_middle_of_a_clone_loses_nothing(
+    clone: Clone, executor: FakeExecutor, restart: Callable[[], Awaitable[Barkeep]], env: simcord.Env
+) -> None:
+    executor.hold()
+    shown = await clone("Ada")
+    await restart()
+    await env.settle()
+    assert answer(shown).embeds[0].title == "🎤 Ada is ready"
+
+
+async def test_a_name_that_no_voice_may_have_is_not_suggested(
+    env: simcord.Env, channel: ChannelHandle, guild: GuildHandle
+) -> None:
+    for name, suggested in (("Zoë", "Zoë"), ("🎤 star 🎤", None)):
+        person = guild.add_member(env.create_user("someone", global_name=name))
+        message = await person.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
+        form = (await person.context_menu(channel, "Clone this voice", message)).modal
+        assert form is not None
+        assert form["components"][0]["component"].get("value") == suggested
+
+
+async def test_without_leave_to_attach_nothing_begins(
+    quiet_channel: ChannelHandle, member: MemberActor, recording: Recording
+) -> None:
+    shown = await member.slash(quiet_channel, "clone", name="Ada", audio=recording)
+    assert "attach files" in refusal(shown)
+
+
+async def test_a_blocked_member_is_refused(
+    channel: ChannelHandle,
+    guild: GuildHandle,
+    member: MemberActor,
+    moderator: MemberActor,
+    recording: Recording,
+    studio: Studio,
+) -> None:
+    await studio.storage.members.block(guild.id, member.id, moderator.id, "noise")
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert "blocked" in refusal(shown)
+
+
+async def test_a_member_who_lost_the_role_meanwhile_is_refused(
+    channel: ChannelHandle, guild: GuildHandle, member: MemberActor, recording: Recording, studio: Studio
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    await studio.storage.guilds.change(guild.id, clone_role_ids=frozenset({1}))
+    done = await member.submit_modal(shown, {"consent": True})
+    assert "roles" in refusal(done)
+    assert await voices(studio, guild) == []
+
+
+async def test_ones_own_message_is_cloned_after_a_form(
+    channel: ChannelHandle, guild: GuildHandle, member: MemberActor, studio: Studio
+) -> None:
+    message = await member.send(channel, "listen", attachments=[("voice.ogg", sound_bytes("OGG"))])
+    form = await member.context_menu(channel, "Clone this voice", message)
+    assert form.modal is not None
+    done = await member.submit_modal(form, {"name": "Mira", "language": ["fr"], "consent": True})
+    assert answer(done).embeds[0].title == "🎤 Mira is ready"
+    record = await studio.storage.voices.find(guild.id, "Mira")
+    assert record is not None
+    assert (record.language, record.speaker_id, record.state) == ("fr", member.id, VoiceState.READY)
+
+
+async def test_the_form_does_not_ask_for_consent_twice(
+    channel: ChannelHandle, clone: Clone, member: MemberActor
+) -> None:
+    await clone("Ada")
+    message = await member.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
+    form = await member.context_menu(channel, "Clone this voice", message)
+    done = await member.submit_modal(form, {"name": "Bea", "language": ["en"]})
+    assert answer(done).embeds[0].title == "🎤 Bea is ready"
+
+
+@pytest.mark.parametrize("attachments", [[], [("photo.png", b"1")]])
+async def test_a_message_without_a_recording_is_refused(
+    channel: ChannelHandle, member: MemberActor, attachments: list[Recording]
+) -> None:
+    message = await member.send(channel, "hello", attachments=attachments)
+    assert "no recording" in refusal(await member.context_menu(channel, "Clone this voice", message))
+
+
+async def test_the_bots_own_speech_cannot_be_cloned(channel: ChannelHandle, clone: Clone, member: MemberActor) -> None:
+    await clone("Ada")
+    said = await member.slash(channel, "say", text="Hello.", voice="Ada")
+    shown = await member.context_menu(channel, "Clone this voice", answer(said))
+    assert "bot" in refusal(shown)
+
+
+async def test_the_options_carry_their_limits(bot: Barkeep) -> None:
+    command = bot.tree.get_command("clone")
+    assert command is not None
+    options = {option["name"]: option for option in command.to_dict(bot.tree)["options"]}
+    assert (options["name"]["min_length"], options["name"]["max_length"]) == (1, 32)
+    assert options["description"]["max_length"] == 200
+    assert len(options["language"]["choices"]) == 13

@@ -1,0 +1,239 @@
+"""Names and texts stay text; news, cards and faults read well."""
+
+import re
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogs.ui.render import (
+    CONTENT_LIMIT,
+    LABEL,
+    file_stem,
+    render_asked,
+    render_card,
+    render_fault,
+    render_jobs,
+    render_question,
+    render_refusal,
+    render_speech,
+    render_update,
+    render_verdict,
+    safe,
+)
+from storage.records import (
+    ConsentRequest,
+    ConsentState,
+    JobKind,
+    JobRecord,
+    JobState,
+    Visibility,
+    VoiceRecord,
+    VoiceState,
+)
+from studio.values import Update, Voice
+from tests.fakes import REPORT
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+MARKED = st.text(st.sampled_from("*_~`|<>@#[]()!:&1 a\n-.\\e"), max_size=60)
+
+
+def job(**changes: Any) -> JobRecord:
+    """A delivered line of speech, unless changed."""
+    base = JobRecord(
+        id="job-1",
+        kind=JobKind.SPEECH,
+        state=JobState.DELIVERED,
+        guild_id=1,
+        channel_id=2,
+        member_id=3,
+        order={"text": "Good evening."},
+        private=False,
+        voice_id=None,
+        interaction_id=4,
+        interaction_token="token",
+        token_expires_at=NOW + timedelta(minutes=14),
+        attempts=1,
+        lease_owner=None,
+        lease_until=None,
+        created_at=NOW,
+        started_at=NOW,
+        finished_at=NOW,
+        answered_at=None,
+        result={"seconds": 1.0, "seed": 7},
+        fault_kind=None,
+        fault_message=None,
+        message_id=None,
+    )
+    return replace(base, **changes)
+
+
+def voice_record(**changes: Any) -> VoiceRecord:
+    """A voice whose owner is heard in it, unless changed."""
+    base = VoiceRecord(
+        id=5,
+        guild_id=1,
+        owner_id=3,
+        speaker_id=3,
+        name="Ada",
+        language="de",
+        description="calm",
+        state=VoiceState.READY,
+        visibility=Visibility.OWNER,
+        member_ids=frozenset(),
+        role_ids=frozenset(),
+        model="tiny",
+        hubert="tiny-hubert",
+        quantizer="tiny-quantizer",
+        report=asdict(REPORT),
+        has_clip=True,
+        created_at=NOW,
+    )
+    return replace(base, **changes)
+
+
+def request(**changes: Any) -> ConsentRequest:
+    """A question that waits for its answer, unless changed."""
+    base = ConsentRequest("q", 1, 2, 3, 4, {"name": "Ada"}, ConsentState.PENDING, NOW, NOW + timedelta(days=1))
+    return replace(base, **changes)
+
+
+@given(MARKED, st.integers(2, 80))
+def test_safe_text_keeps_its_limit_and_mentions_nobody(text: str, limit: int) -> None:
+    literal = safe(text, limit)
+    assert len(literal) <= limit
+    assert not re.search(r"(?<!\\)<[@#:/ta]", literal)
+    assert not re.search(r"@(everyone|here)", literal)
+
+
+@given(st.text(st.characters(categories=("L", "N", "Zs")), max_size=80))
+def test_plain_words_are_not_changed(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("*loud*", r"\*loud\*"),
+        ("<@123456789012345678>", "\\<@\u200b123456789012345678>"),
+        ("@everyone", "@\u200beveryone"),
+        ("<:wave:1>", r"\<:wave:1>"),
+    ],
+)
+def test_markup_is_shown_as_typed(typed: str, shown: str) -> None:
+    assert safe(typed) == shown
+
+
+def test_long_text_ends_with_an_ellipsis() -> None:
+    assert safe("a" * 50, 10) == "a" * 9 + "…"
+
+
+@given(st.text(max_size=40))
+def test_file_names_are_plain_ascii(name: str) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", file_stem(name))
+
+
+def test_a_file_is_named_after_its_voice() -> None:
+    assert file_stem("Zoë O’Neil") == "zoe-oneil"
+    assert file_stem("声") == "voice"
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (Update(position=0), "Starting"),
+        (Update(position=1), "You are next."),
+        (Update(position=3), "2 before you."),
+        (Update(stage="semantic tokens", fraction=0.5), "Semantic tokens ▰▰▰▰▰▱▱▱▱▱"),
+        (Update(stage="codec", fraction=7.0), "▰" * 10),
+        (Update(retrying=True), "once more"),
+    ],
+)
+def test_news(update: Update, words: str) -> None:
+    assert words in render_update(update)
+
+
+def test_speech_names_the_voice_labels_it_and_quotes_the_words() -> None:
+    text = render_speech(job(order={"text": "Hello *there*"}), Voice("v:1", "A_d_a"))
+    assert text == f"🔊 **A\\_d\\_a** · {LABEL} · seed 7\n>>> Hello \\*there\\*"
+
+
+def test_long_speech_fits_a_message_with_a_mention_before_it() -> None:
+    text = render_speech(job(order={"text": "*" * 4000}), Voice("v:1", "Ada"))
+    assert len(f"<@{2**63}> {text}") <= CONTENT_LIMIT
+    assert text.endswith("…")
+
+
+def test_speech_without_kept_words_or_voice_is_still_labelled() -> None:
+    assert LABEL in render_speech(job(order={}, result=None), None)
+
+
+def test_faults_say_what_happened() -> None:
+    failed = job(kind=JobKind.CLONE, state=JobState.FAILED, fault_message="No speech was found.")
+    assert render_fault(failed) == "⚠️ The cloning did not work out. No speech was found."
+    assert "try again" in render_fault(job(state=JobState.FAILED))
+    assert render_fault(job(state=JobState.CANCELLED)) == "🛑 The speech was cancelled."
+
+
+def test_the_card_tells_length_quality_advice_owner_and_language() -> None:
+    embed = render_card(voice_record(name="Ada_1"))
+    fields = {field.name: field.value for field in embed.fields}
+    assert embed.title == "🎤 Ada\\_1 is ready"
+    assert fields["Length used"] == "9.5 s of 12.0 s"
+    assert fields["Quality"] == "good"
+    assert fields["Advice"] == "• The clearest 9.5 seconds were used."
+    assert fields["Owner"] == "<@3>"
+    assert fields["Language"] == "German"
+    assert "Heard" not in fields
+
+
+def test_the_card_of_another_persons_voice_names_them() -> None:
+    fields = {field.name: field.value for field in render_card(voice_record(speaker_id=9)).fields}
+    assert fields["Heard"] == "<@9>"
+
+
+def test_the_card_of_an_imported_voice_has_no_report() -> None:
+    fields = {field.name for field in render_card(voice_record(report=None, description="")).fields}
+    assert fields == {"Owner", "Language"}
+
+
+def test_a_card_with_much_advice_fits_an_embed() -> None:
+    report = {**asdict(REPORT), "advice": ["*" * 2000] * 50, "verdict": "_" * 5000}
+    embed = render_card(voice_record(report=report, description="#" * 5000, name="|" * 500))
+    assert len(embed) <= 6000
+    assert all(len(field.value or "") <= 1024 for field in embed.fields)
+
+
+def test_jobs_are_numbered_and_placed() -> None:
+    waiting = job(id="a", state=JobState.QUEUED, order={"text": "x" * 300})
+    cloning = job(id="b", kind=JobKind.CLONE, state=JobState.RUNNING, order={"name": "Ada"})
+    text = render_jobs([(waiting, 2), (cloning, 0)]).description or ""
+    first, second = text.split("\n")
+    assert first.startswith("**1.** Speech “xxx")
+    assert "waiting, 2 in the queue" in first
+    assert second.startswith("**2.** Clone “Ada” · at work")
+
+
+def test_no_jobs_is_a_sentence() -> None:
+    assert "/clone" in (render_jobs([]).description or "")
+
+
+def test_many_long_jobs_fit_an_embed() -> None:
+    assert len(render_jobs([(job(order={"text": "*" * 500}), None)] * 20)) <= 6000
+
+
+def test_the_question_names_everything_and_escapes_names() -> None:
+    embed = render_question(request(order={"name": "A*"}), "https://discord.com/x", "mi*ra", "Th_e Sn_ug")
+    assert "mi\\*ra" in (embed.description or "")
+    assert "Th\\_e Sn\\_ug" in (embed.description or "")
+    assert embed.fields[0].value == "A\\*"
+
+
+def test_what_people_are_told_about_a_question() -> None:
+    assert "<@4>" in render_asked(request())
+    assert "<@4>" in render_refusal(request())
+    assert "allowed" in render_verdict(request(state=ConsentState.ALLOWED))
+    assert "no" in render_verdict(request(state=ConsentState.DENIED))

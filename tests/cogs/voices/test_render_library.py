@@ -1,0 +1,185 @@
+"""The library and the records about a member as embeds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simcord.components import validate_embeds
+
+from cogs.voices.render_library import (
+    render_default,
+    render_delete_question,
+    render_described,
+    render_forget_question,
+    render_forgotten,
+    render_imported,
+    render_privacy,
+    render_revoke_question,
+    render_revoked,
+    render_shared,
+    render_sharing,
+    render_voice,
+    render_voices,
+)
+from storage.records import Consent, Visibility, VoiceRecord, VoiceState
+from studio.values import Erased, Page, PrivacySummary, Voice
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+RECORD = VoiceRecord(
+    id=12,
+    guild_id=1,
+    owner_id=10,
+    speaker_id=10,
+    name="Anna",
+    language="de",
+    description="",
+    state=VoiceState.READY,
+    visibility=Visibility.OWNER,
+    member_ids=frozenset(),
+    role_ids=frozenset(),
+    model="tiny",
+    hubert="tiny-hubert",
+    quantizer="tiny-quantizer",
+    report=None,
+    has_clip=True,
+    created_at=NOW,
+)
+SUMMARY = PrivacySummary(
+    consent=Consent(1, 10, 1, NOW),
+    default_voice=None,
+    owned=(RECORD,),
+    heard_in=(),
+    jobs=3,
+    requests=1,
+    refusals=0,
+    audit_lines=4,
+    blocked=False,
+    retention_days=30,
+)
+
+
+def voice(record: VoiceRecord) -> Voice:
+    return Voice(f"v:{record.id}", record.name, record=record)
+
+
+def text_of(embed: object) -> str:
+    return str(embed.to_dict())  # type: ignore[attr-defined]  # any embed
+
+
+def test_a_page_names_voices_owners_languages_and_audiences() -> None:
+    shared = replace(RECORD, name="Ben", visibility=Visibility.EVERYONE, description="calm and low")
+    speaker = Voice("s:v2/en_speaker_6", "English speaker 6", speaker="v2/en_speaker_6")
+    embed = render_voices(Page((voice(RECORD), voice(shared), speaker), 1, 3, 23), "")
+    assert embed.description is not None
+    lines = embed.description.splitlines()
+    assert lines[0] == "**Anna** · German · <@10> · only the owner"
+    assert lines[1] == "**Ben** · German · <@10> · everyone"
+    assert lines[2] == "> calm and low"
+    assert lines[3] == "**English speaker 6** · built into the model"
+    assert embed.footer.text == "23 voices · page 1 of 3"
+
+
+def test_an_empty_page_says_what_to_do() -> None:
+    assert "/clone" in (render_voices(Page((), 1, 1, 0), "").description or "")
+    assert "“zoe”" in (render_voices(Page((), 1, 1, 0), "zoe").description or "")
+
+
+@given(st.text(max_size=40), st.text(min_size=1, max_size=32), st.text(max_size=200))
+def test_a_page_fits_discord_whatever_was_typed(query: str, name: str, description: str) -> None:
+    records = tuple(voice(replace(RECORD, name=name, description=description)) for _ in range(10))
+    validate_embeds([render_voices(Page(records, 1, 2, 20), query).to_dict()])
+    validate_embeds([render_voice(records[0]).to_dict()])
+    validate_embeds([render_delete_question(replace(RECORD, name=name)).to_dict()])
+
+
+@given(st.text(min_size=1, max_size=32), st.text(max_size=200))
+def test_nothing_typed_can_mention_or_format(name: str, description: str) -> None:
+    hostile = replace(RECORD, name=f"*{name}*<@99>@everyone", description=f"<#5>{description}`")
+    for shown in (
+        render_voices(Page((voice(hostile),), 1, 1, 1), "").description or "",
+        render_shared(hostile),
+        render_described(hostile),
+        render_imported(hostile),
+        render_default(voice(hostile), changed=True),
+        render_delete_question(hostile).title or "",
+    ):
+        assert "@everyone" not in shown
+        assert "<@99>" not in shown.replace("\\<", "")
+        assert "<#5>" not in shown.replace("\\<", "")
+
+
+def test_a_card_says_who_may_use_the_voice() -> None:
+    def audience(record: VoiceRecord) -> str | None:
+        return next(field.value for field in render_voice(voice(record)).fields if field.name == "Who may use it")
+
+    assert audience(RECORD) == "Only the owner"
+    assert audience(replace(RECORD, visibility=Visibility.EVERYONE)) == "Everyone"
+    assert audience(replace(RECORD, visibility=Visibility.CHOSEN)) == "The owner; nobody chosen yet"
+    chosen = replace(RECORD, visibility=Visibility.CHOSEN, member_ids=frozenset({7}), role_ids=frozenset({8}))
+    assert audience(chosen) == "The owner, <@&8>, <@7>"
+    many = replace(RECORD, visibility=Visibility.CHOSEN, member_ids=frozenset(range(50)))
+    assert (audience(many) or "").endswith("and 30 more")
+
+
+def test_a_built_in_speaker_has_a_card_too() -> None:
+    embed = render_voice(Voice("s:v2/en_speaker_6", "English speaker 6", speaker="v2/en_speaker_6"))
+    assert embed.title == "🎤 English speaker 6"
+
+
+def test_sharing_explains_the_menus_only_where_they_matter() -> None:
+    assert render_sharing(RECORD).fields[0].value == "Only the owner"
+    assert "Nothing changes before" in (render_sharing(RECORD).footer.text or "")
+    assert render_shared(RECORD).startswith("Only you")
+    assert render_shared(replace(RECORD, visibility=Visibility.EVERYONE)).startswith("Everyone")
+
+
+def test_the_default_voice_in_words() -> None:
+    assert render_default(None, changed=False).startswith("No voice")
+    assert render_default(voice(RECORD), changed=False) == "**Anna** speaks when you name no voice."
+    assert render_default(voice(RECORD), changed=True) == "**Anna** is your default voice now."
+
+
+def test_what_is_kept_about_a_member() -> None:
+    shown = text_of(render_privacy(SUMMARY))
+    for words in ("Anna", "version 1", "3, with their texts", "30 days"):
+        assert words in shown
+    assert "not given" in text_of(render_privacy(replace(SUMMARY, consent=None)))
+    assert "Blocked" in text_of(render_privacy(replace(SUMMARY, blocked=True)))
+
+
+def test_the_question_says_exactly_what_goes_and_what_stays() -> None:
+    embed = render_forget_question(replace(SUMMARY, blocked=True))
+    assert (embed.description or "").startswith("**This goes for good**")
+    assert "Anna" in (embed.description or "")
+    assert "block" in (embed.fields[0].value or "")
+    assert "4 lines" in (embed.fields[0].value or "")
+    assert "got a no" not in (embed.fields[0].value or "")
+    refused = render_forget_question(replace(SUMMARY, requests=3, refusals=2))
+    assert "to clone a voice: 1" in (refused.description or "")
+    assert "got a no: 2" in (refused.fields[0].value or "")
+
+
+def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:
+    of_somebody_else = replace(RECORD, name="Ben", speaker_id=11)
+    heard = replace(RECORD, name="Copy of me", owner_id=11)
+    asked = render_revoke_question(replace(SUMMARY, owned=(RECORD, of_somebody_else), heard_in=(heard,))).description
+    assert "Anna, Copy of me." in (asked or "")
+    assert "Ben" not in (asked or "")
+    assert "1 voice in which" in render_revoked(Erased(1, 0))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_forgotten(kept: bool) -> None:
+    sentence = render_forgotten(Erased(voices=2, jobs=5, consents=1, block_kept=kept))
+    assert "2 voices and 5 jobs" in sentence
+    assert ("block" in sentence) is kept
+
+
+def test_privacy_fits_discord_with_many_long_names() -> None:
+    records = tuple(replace(RECORD, name="*" * 32) for _ in range(300))
+    crowded = replace(SUMMARY, owned=records, heard_in=records, blocked=True)
+    validate_embeds([render_privacy(crowded).to_dict()])
+    validate_embeds([render_forget_question(crowded).to_dict()])
+    validate_embeds([render_revoke_question(crowded).to_dict()])

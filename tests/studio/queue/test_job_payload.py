@@ -1,0 +1,40 @@
+"""What a job's order holds in storage."""
+
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.queue.job_payload import SpeechOrder, clone_of, clone_to_json
+from studio.values import CloneOrder
+from tests.studio.queue.test_fair_order import job
+
+_IDS = st.integers(1, 2**63 - 1)
+
+
+@given(
+    st.builds(
+        SpeechOrder,
+        text=st.text(),
+        voice=st.text(),
+        language=st.sampled_from(["en", "de"]),
+        temperature=st.none() | st.floats(0, 1.5),
+        seed=st.none() | st.integers(0, 2**31 - 1),
+        max_bytes=st.integers(0, 2**30),
+        roles=st.lists(_IDS).map(tuple),
+        moderator=st.booleans(),
+    )
+)
+def test_a_line_of_speech_survives_json(order: SpeechOrder) -> None:
+    kept = {**order.to_json(), "voice_name": "from an earlier version"}
+    record = replace(job(1, 900, 7), order=json.loads(json.dumps(kept)))
+    assert SpeechOrder.of(record) == order
+    actor = order.actor(record)
+    assert (actor.guild_id, actor.member_id, actor.is_moderator) == (900, 7, order.moderator)
+    assert actor.role_ids == frozenset(order.roles)
+
+
+@given(st.builds(CloneOrder, name=st.text(), language=st.text(), description=st.text(), speaker_id=st.none() | _IDS))
+def test_a_clone_survives_json(order: CloneOrder) -> None:
+    assert clone_of(json.loads(json.dumps(clone_to_json(order)))) == order
