@@ -49,7 +49,7 @@ class Job(Protocol):
         """One batch's loss, and figures for the log (floats, or tensors of one number, which cost no waiting).
 
         Everything random comes from `random` or from torch's default generators. Runs under autocast if the schedule's
-        precision is "bfloat16".
+        precision is "bfloat16" and the device computes in it.
         """
 
     def validate(self) -> dict[str, float]:
@@ -82,6 +82,7 @@ class Schedule:
     patience: int | None = None
     """The run ends after so many validations without a better loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: with autocast, where the processor has it; float32 elsewhere."""
     seed: int = 0
     ema: float | None = None
     """If given, a running mean of the weights with this decay is kept; it is what is validated, and the best kept."""
@@ -103,6 +104,11 @@ def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -
     folder.mkdir(parents=True, exist_ok=True)
     with _Stop() as stop:
         return _Run(job, schedule, folder, device).go(stop)
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16. Others imitate it, which takes twice as long as float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def is_finished(schedule: Schedule, folder: Path) -> bool:
@@ -238,7 +244,7 @@ class _Run:
         return [self._device] if self._device.type == "cuda" else []
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        if self._schedule.precision == "float32":
+        if self._schedule.precision == "float32" or (self._device.type == "cpu" and not has_bfloat16()):
             return nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16)
 

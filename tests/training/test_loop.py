@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cloning.checkpoints.weights import load_state
 from errors import Cancelled, Unavailable
+from training import loop
 from training.curves import Curves, Line, read_log
 from training.loop import NotLearning, Schedule, is_finished, train
 from training.states import RunningMean
@@ -183,7 +184,11 @@ def test_the_mean_is_short_as_long_as_the_run_is() -> None:
     assert mean.weights["weight"].item() > 0.999
 
 
-def test_bfloat16_trains_in_mixed_precision(tmp_path: Path) -> None:
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_trains_in_mixed_precision_where_the_processor_has_it(
+    native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "has_bfloat16", lambda: native)
     seen: list[torch.dtype] = []
 
     class Watched(Fit):
@@ -192,7 +197,7 @@ def test_bfloat16_trains_in_mixed_precision(tmp_path: Path) -> None:
             return super().loss(random)
 
     train(Watched(), replace(SHORT, steps=1, precision="bfloat16"), tmp_path, device=CPU)
-    assert seen == [torch.bfloat16]
+    assert seen == [torch.bfloat16 if native else torch.float32]
 
 
 def test_the_handlers_of_signals_are_put_back(tmp_path: Path) -> None:
