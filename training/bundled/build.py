@@ -26,7 +26,7 @@ from cloning.codec import Codec
 from cloning.worker.protocol import ANY_SPEAKER
 from training.bundled import corpus, package
 from training.bundled.coarse import CoarseJob
-from training.bundled.codec import DECODER, ENCODER, TEACHER, load_codec
+from training.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
 from training.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
 from training.bundled.export import assemble, prompt_of, write
 from training.bundled.fine import FineJob
@@ -81,6 +81,7 @@ class Step(StrEnum):
     TEACHER = "teacher"
     CODES = "codes"
     DECODER = "decoder"
+    ADVERSARIAL = "adversarial"
     ENCODER = "encoder"
     HUBERT = "hubert"
     QUANTIZER = "quantizer"
@@ -191,6 +192,7 @@ class Build:
         self._runs: dict[Step, tuple[Schedule, Path]] = {
             Step.TEACHER: (codec.teacher, work / CODEC / TEACHER),
             Step.DECODER: (codec.decoder, work / CODEC / DECODER),
+            Step.ADVERSARIAL: (codec.adversarial, work / CODEC / ADVERSARIAL),
             Step.ENCODER: (codec.encoder, work / CODEC / ENCODER),
             Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
             Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),

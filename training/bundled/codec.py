@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_into, load_state
+from training.bundled.adversarial import decoder_of
 from training.bundled.spectra import HOP, SAMPLE_RATE
 from training.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
 
-TEACHER, DECODER, ENCODER = "teacher", "decoder", "encoder"
+TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "encoder"
 """The runs' folders in the codec's folder; each has its best.safetensors."""
 
 RATIOS = (2, 4, 5, 8)
 """Upsampling, from frames to samples. The wide layers run at low rates, which is what makes it fast on a CPU."""
 
+_BEST = "best.safetensors"
 _BITS = CODEBOOK_SIZE.bit_length() - 1
 OUTPUT_LEVEL = 0.1
 """Standard deviation of speech, full scale 1, for an untrained decoder."""
@@ -96,12 +98,25 @@ def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transf
 
 def load_codec(folder: Path) -> transformers.EncodecModel:
     """The codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
-    teacher = load_teacher(folder / TEACHER / "best.safetensors", torch.device("cpu"))
+    teacher = load_teacher(folder / TEACHER / _BEST, torch.device("cpu"))
     codec = transformers.EncodecModel(codec_config())
-    for name, part in ((ENCODER, codec.encoder), (DECODER, codec.decoder)):
-        weights = folder / name / "best.safetensors"
-        load_into(part, load_state(weights), weights)
+    weights = folder / ENCODER / _BEST
+    load_into(codec.encoder, load_state(weights), weights)
+    load_decoder(codec.decoder, folder)
     return assemble(teacher, codec.encoder, codec.decoder)
+
+
+def load_decoder(decoder: nn.Module, folder: Path) -> None:
+    """Give `decoder` the weights of the adversarial phase in `folder`, or of the phase before if there is no other.
+
+    Raises Unavailable if there are none, or they are damaged.
+    """
+    weights = folder / ADVERSARIAL / _BEST
+    if weights.is_file():
+        load_into(decoder, decoder_of(load_state(weights)), weights)
+    else:
+        weights = folder / DECODER / _BEST
+        load_into(decoder, load_state(weights), weights)
 
 
 def _gain(convolution: nn.Module) -> Tensor:

@@ -20,7 +20,7 @@ from training.bundled.teacher import BOOKS, Teacher
 from training.evaluate.dnsmos import opinion
 from training.evaluate.recogniser import recognise, word_error_rate
 from training.evaluate.speakers import embed, similarity
-from training.shards import Clip, Shards
+from training.shards import Clip, Shards, Split
 
 _FULL_SCALE = 32_768.0
 _BOOKS_HEARD = (BOOKS, 2)
@@ -44,16 +44,16 @@ class Quality(NamedTuple):
         )
 
 
-def held_out(corpus: Path, count: int) -> list[Clip]:
-    """`count` clips of the test split, drawn from the whole corpus. Raises InvalidInput if there are none."""
+def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
+    """`count` clips of a split, drawn from the whole corpus. Raises InvalidInput if there are none."""
     shards = Shards(corpus)
     places = [
         index
         for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))
-        if split_of_clip(speaker, text) == "test"
+        if split_of_clip(speaker, text) == split
     ]
     if not places:
-        raise InvalidInput(f"There are no clips to test on in {corpus}; make the corpus first.")
+        raise InvalidInput(f"There are no clips to listen to ({split}) in {corpus}; make the corpus first.")
     drawn = np.random.default_rng(0).permutation(np.array(places, np.int64))[:count]
     return [shards[int(place)] for place in drawn]
 
@@ -69,6 +69,16 @@ def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn
         for books in _BOOKS_HEARD:
             coded = [_through(samples, latents, teacher, decoder, books) for samples in originals]
             yield _quality(f"{name}, {books} books", clips, originals, coded)
+
+
+def decoded(clips: list[Clip], teacher: Teacher, decoder: nn.Module) -> Quality:
+    """The clips through all books of the teacher's codes, on the CPU, where `teacher` is; `decoder` comes back."""
+    originals = [_samples(clip) for clip in clips]
+    place = next(decoder.parameters()).device
+    decoder.cpu()
+    coded = [_through(samples, teacher.latents, teacher, decoder, BOOKS) for samples in originals]
+    decoder.to(place)
+    return _quality("teacher's codes", clips, originals, coded)
 
 
 @torch.inference_mode()

@@ -1,8 +1,8 @@
-"""The codec from a corpus, step by step: teacher, codes, decoder, encoder; and how it sounds. Each step can be resumed.
+"""The codec from a corpus, step by step: teacher, codes, decoder, its adversarial phase, encoder; and how it sounds.
 
     python -m training codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-Knows sizes and folders; what is learned how stands in `teacher` and `codec_training`.
+Each step can be resumed. What is learned how stands in `teacher`, `codec_training` and `adversarial`.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +12,22 @@ from typing import Annotated, Literal
 
 import torch
 import typer
+from torch import nn
 
 from cloning.checkpoints.weights import load_into, load_state
-from training.bundled.codec import DECODER, ENCODER, OUTPUT_LEVEL, TEACHER, new_decoder, new_encoder, unit_variance
-from training.bundled.codec_quality import held_out, measure
+from training.bundled.adversarial import AdversarialJob
+from training.bundled.codec import (
+    ADVERSARIAL,
+    DECODER,
+    ENCODER,
+    OUTPUT_LEVEL,
+    TEACHER,
+    load_decoder,
+    new_decoder,
+    new_encoder,
+    unit_variance,
+)
+from training.bundled.codec_quality import decoded, held_out, measure
 from training.bundled.codec_training import DecoderJob, EncoderJob
 from training.bundled.codes import write_codes
 from training.bundled.phones import SEMANTIC_SIZE
@@ -29,6 +41,7 @@ CORPUS, CODEC = "corpus", "codec"
 _BEST = "best.safetensors"
 _VALID_HOURS = 0.5
 _CLIPS_HEARD = 20
+_CLIPS_HEARD_ON_THE_WAY = 12
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class CodecProfile:
     teacher: Schedule
     decoder_batch: int
     decoder: Schedule
+    adversarial_batch: int
+    adversarial: Schedule
     encoder_batch: int
     encoder: Schedule
 
@@ -61,6 +76,10 @@ _SEANET = Schedule(
     ema=0.999,
 )
 
+_ADVERSARIAL = replace(
+    _SEANET, learning_rate=3e-4, final_rate=0.1, betas=(0.8, 0.99), validate_every=500, precision="float32"
+)
+
 CODEC_PROFILES = {
     "cpu": CodecProfile(
         hours=6.0,
@@ -68,6 +87,8 @@ CODEC_PROFILES = {
         teacher=_TEACHER,
         decoder_batch=8,
         decoder=_SEANET,
+        adversarial_batch=8,
+        adversarial=replace(_ADVERSARIAL, steps=12_000),
         encoder_batch=8,
         encoder=replace(_SEANET, steps=2_400),
     ),
@@ -77,6 +98,8 @@ CODEC_PROFILES = {
         teacher=replace(_TEACHER, steps=6_000),
         decoder_batch=64,
         decoder=replace(_SEANET, warmup=500, steps=30_000, save_every=500),
+        adversarial_batch=32,
+        adversarial=replace(_ADVERSARIAL, warmup=500, steps=60_000, save_every=500),
         encoder_batch=64,
         encoder=replace(_SEANET, warmup=500, steps=15_000, save_every=500),
     ),
@@ -89,6 +112,7 @@ class CodecStep(StrEnum):
     TEACHER = "teacher"
     CODES = "codes"
     DECODER = "decoder"
+    ADVERSARIAL = "adversarial"
     ENCODER = "encoder"
     MEASURE = "measure"
 
@@ -114,6 +138,8 @@ def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: t
         write_codes(work / CORPUS, work / CODEC, _teacher(work, device), device)
     elif step is CodecStep.DECODER:
         _train_decoder(work, profile, device)
+    elif step is CodecStep.ADVERSARIAL:
+        _train_adversarially(work, profile, device)
     elif step is CodecStep.ENCODER:
         _train_encoder(work, profile, device)
     else:
@@ -136,6 +162,21 @@ def _train_decoder(work: Path, profile: CodecProfile, device: torch.device) -> N
     train(job, profile.decoder, work / CODEC / DECODER, device=device)
 
 
+def _train_adversarially(work: Path, profile: CodecProfile, device: torch.device) -> None:
+    teacher, tapes = _teacher(work, device), _tapes(work, profile, device)
+    decoding = DecoderJob(new_decoder().to(device), teacher, *tapes, profile.adversarial_batch)
+    weights = work / CODEC / DECODER / _BEST
+    load_into(decoding.module, load_state(weights), weights)
+    clips, ears = held_out(work / CORPUS, _CLIPS_HEARD_ON_THE_WAY, "valid"), _teacher(work, torch.device("cpu"))
+
+    def listen(decoder: nn.Module) -> tuple[float, float]:
+        quality = decoded(clips, ears, decoder)
+        return quality.words_wrong, quality.overall
+
+    torch.manual_seed(profile.adversarial.seed)
+    train(AdversarialJob(decoding, listen), profile.adversarial, work / CODEC / ADVERSARIAL, device=device)
+
+
 def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> None:
     teacher, tapes = _teacher(work, device), _tapes(work, profile, device)
     torch.manual_seed(profile.encoder.seed)
@@ -149,9 +190,9 @@ def _measure(work: Path) -> None:
     folder = work / CODEC
     teacher = _teacher(work, torch.device("cpu"))
     decoder, encoder = new_decoder(), new_encoder() if (folder / ENCODER / _BEST).is_file() else None
-    for name, part in ((DECODER, decoder), (ENCODER, encoder)):
-        if part is not None:
-            load_into(part.eval(), load_state(folder / name / _BEST), folder / name / _BEST)
+    load_decoder(decoder.eval(), folder)
+    if encoder is not None:
+        load_into(encoder.eval(), load_state(folder / ENCODER / _BEST), folder / ENCODER / _BEST)
     for quality in measure(held_out(work / CORPUS, _CLIPS_HEARD), teacher, decoder, encoder):
         print(quality, flush=True)
 

@@ -30,7 +30,7 @@ class DecoderJob:
     def __init__(self, decoder: nn.Module, teacher: Teacher, train: Tape, valid: Tape, batch: int) -> None:
         self.module = decoder
         self._teacher, self._train, self._batch = teacher, train, batch
-        self._spectral = SpectralLoss().to(train.samples.device)
+        self.spectral = SpectralLoss().to(train.samples.device)
         self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
 
     def example(self) -> Tensor:
@@ -39,11 +39,15 @@ class DecoderJob:
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         """The spectral loss of one batch of crops."""
+        return self.spectral(*self.restored(random)), {}
+
+    def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """One batch of crops, decoded and as they were, (B, N) each."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
-        restored = self.module(self._latents(samples, used.to(samples.device)))
-        return self._spectral(restored[:, 0], _inner(samples)), {}
+        decoded: Tensor = self.module(self._latents(samples, used.to(samples.device)))
+        return decoded[:, 0], _inner(samples)
 
     def validate(self) -> dict[str, float]:
         """Spectral loss with 8 and with 2 books; "loss" is weighted as training is."""
@@ -51,7 +55,7 @@ class DecoderJob:
         for books in (BOOKS, 2):
             used = torch.full((len(self._valid),), books, device=self._valid.device)
             restored = self.module(self._latents(self._valid, used))
-            figures[f"books_{books}"] = float(self._spectral(restored[:, 0], _inner(self._valid)))
+            figures[f"books_{books}"] = float(self.spectral(restored[:, 0], _inner(self._valid)))
         return {"loss": 0.75 * figures["books_8"] + 0.25 * figures["books_2"], **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:

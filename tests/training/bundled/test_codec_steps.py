@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from errors import InvalidInput, Unavailable
 from tests.training.bundled import material
-from training.bundled import codec_training
-from training.bundled.codec import load_codec
-from training.bundled.codec_quality import held_out
+from training.bundled import codec_steps, codec_training
+from training.bundled.codec import load_codec, load_decoder, new_decoder
+from training.bundled.codec_quality import Quality, held_out
 from training.bundled.codec_steps import CODEC_PROFILES, CodecProfile, CodecStep, run_codec_step
 from training.bundled.codec_training import DecoderJob, EncoderJob
 from training.bundled.codes import Codes
 from training.bundled.tape import split_of_clip
-from training.bundled.teacher import TeacherJob
+from training.bundled.teacher import Teacher, TeacherJob
 from training.loop import Schedule
+from training.shards import Clip
 
 CPU = torch.device("cpu")
 SPEAKERS = [f"speaker-{number}" for number in range(60)]
@@ -30,7 +32,7 @@ def profile(monkeypatch: pytest.MonkeyPatch) -> CodecProfile:
     for job in (TeacherJob, DecoderJob, EncoderJob):
         monkeypatch.setattr(job, "_FRAMES", 10)
     schedule = Schedule(steps=2, warmup=1, learning_rate=1e-3)
-    return CodecProfile(1.0, 8, replace(schedule, steps=4), 2, schedule, 2, schedule)
+    return CodecProfile(1.0, 8, replace(schedule, steps=4), 2, schedule, 2, schedule, 2, schedule)
 
 
 def test_the_steps_make_a_codec(profile: CodecProfile, tmp_path: Path) -> None:
@@ -41,6 +43,32 @@ def test_the_steps_make_a_codec(profile: CodecProfile, tmp_path: Path) -> None:
 
     assert len(Codes(tmp_path / "codec")) == len(clips)
     assert load_codec(tmp_path / "codec").config.num_quantizers == 8
+
+
+def test_the_adversarial_phase_goes_on_from_the_decoder_and_takes_its_place(
+    profile: CodecProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def listened(clips: list[Clip], teacher: Teacher, decoder: nn.Module) -> Quality:
+        heard.append(len(clips))
+        return Quality("", 0.1, 0.9, 3.0)
+
+    monkeypatch.setattr(codec_steps, "decoded", listened)
+    material.write_corpus(tmp_path / "corpus", SPEAKERS)
+    for step in (CodecStep.TEACHER, CodecStep.DECODER):
+        run_codec_step(step, tmp_path, profile, CPU)
+    before = new_decoder()
+    load_decoder(before, tmp_path / "codec")
+
+    run_codec_step(CodecStep.ADVERSARIAL, tmp_path, profile, CPU)
+
+    after = new_decoder()
+    load_decoder(after, tmp_path / "codec")
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    moved = [float((one - other).detach().abs().max()) for one, other in pairs]
+    assert 0 < max(moved) < 0.02
+    assert len(heard) == 1
 
 
 def test_a_finished_step_is_left_as_it_is(profile: CodecProfile, tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Critics of speech for the adversarial phase: they tell what the decoder makes from what was recorded.
+
+Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): samples folded at a period, in
+which phase is heard, and complex spectra of several windows, in which noise and harmonics are seen. Narrow, for a CPU.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+PERIODS = (2, 3, 5, 7, 11)
+WINDOWS = (1024, 512, 256)
+"""Samples; a window moves by a quarter."""
+
+_LEAK = 0.1
+_PERIOD_WIDTHS = (16, 64, 128, 192)
+_SPECTRUM_WIDTH = 16
+_DILATIONS = (1, 2, 4)
+
+Judged = list[Tensor]
+"""What each layer of a critic makes of samples; the last one is its opinion: over 0 for recorded."""
+
+
+class Critics(nn.Module):
+    """All critics: float (B, N) -> what each makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        critics = [_PeriodCritic(period) for period in PERIODS], [_SpectrumCritic(window) for window in WINDOWS]
+        self.critics = nn.ModuleList([*critics[0], *critics[1]])
+
+    def forward(self, samples: Tensor) -> list[Judged]:
+        """Judge float (B, N), N over 1024."""
+        return [critic(samples) for critic in self.critics]
+
+
+class _Layers(nn.Module):
+    """Convolutions with leaks between them, whose outputs are all given."""
+
+    def __init__(self, convolutions: list[nn.Conv2d]) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(weight_norm(convolution) for convolution in convolutions)
+
+    def forward(self, hidden: Tensor) -> Judged:
+        judged = []
+        for convolution in self.convolutions[:-1]:
+            hidden = functional.leaky_relu(convolution(hidden), _LEAK)
+            judged.append(hidden)
+        return [*judged, self.convolutions[-1](hidden)]
+
+
+class _PeriodCritic(nn.Module):
+    def __init__(self, period: int) -> None:
+        super().__init__()
+        self._period = period
+        ways = zip((1, *_PERIOD_WIDTHS), _PERIOD_WIDTHS, strict=False)
+        convolutions = [nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0)) for before, after in ways]
+        self.layers = _Layers([*convolutions, nn.Conv2d(_PERIOD_WIDTHS[-1], 1, (3, 1), padding=(1, 0))])
+
+    def forward(self, samples: Tensor) -> Judged:
+        padded = functional.pad(samples[:, None], (0, -samples.shape[1] % self._period), mode="reflect")
+        judged: Judged = self.layers(padded.reshape(len(samples), 1, -1, self._period))
+        return judged
+
+
+class _SpectrumCritic(nn.Module):
+    shape: Tensor
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self._window = window
+        self.register_buffer("shape", torch.hann_window(window), persistent=False)
+        width = _SPECTRUM_WIDTH
+        self.layers = _Layers(
+            [
+                nn.Conv2d(2, width, (3, 9), stride=(1, 2), padding=(1, 4)),
+                *(
+                    nn.Conv2d(width, width, (3, 9), stride=(1, 2), dilation=(dilation, 1), padding=(dilation, 4))
+                    for dilation in _DILATIONS
+                ),
+                nn.Conv2d(width, 1, (3, 3), padding=1),
+            ]
+        )
+
+    def forward(self, samples: Tensor) -> Judged:
+        with torch.autocast(samples.device.type, enabled=False):
+            spectrum = torch.stft(
+                samples.float(),
+                self._window,
+                self._window // 4,
+                window=self.shape,
+                return_complex=True,
+                normalized=True,
+            )
+        parts = torch.stack([spectrum.real, spectrum.imag], dim=1).transpose(2, 3)  # (B, 2, T, bins)
+        judged: Judged = self.layers(parts)
+        return judged
+
+
+def critics_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
+    """The hinge loss of the critics: over 1 is right for what was recorded, under -1 for what was made."""
+    return torch.stack(
+        [
+            functional.relu(1 - real[-1]).mean() + functional.relu(1 + fake[-1]).mean()
+            for real, fake in zip(recorded, made, strict=True)
+        ]
+    ).mean()
+
+
+def fooling_loss(made: list[Judged]) -> Tensor:
+    """What the decoder is to lower: the critics' opinion against it."""
+    return torch.stack([-judged[-1].mean() for judged in made]).mean()
+
+
+def likeness_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
+    """How far the critics' layers are from what they make of the recorded sound, relative to that."""
+    return torch.stack(
+        [
+            (ours - theirs.detach()).abs().mean() / theirs.detach().abs().mean().clamp(min=1e-5)
+            for real, fake in zip(recorded, made, strict=True)
+            for theirs, ours in zip(real[:-1], fake[:-1], strict=True)
+        ]
+    ).mean()
