@@ -36,7 +36,7 @@ from errors import InvalidInput
 # The real main() with a runner whose behaviour is the text of the request.
 PROGRAM = """
 import os, sys, time
-from cloning import worker
+from cloning.worker import server
 from cloning.worker.errors import DeviceFailed
 from cloning.prompt import BARK
 from cloning.worker.protocol import Ready, Spoken
@@ -65,9 +65,9 @@ def load(configuration):
         raise Unavailable("The model is missing.")
     return Ready("m", "h", "cpu", 24000, (), BARK), run
 
-worker._load = load
-worker.BEAT_SECONDS = 0.05
-worker.main(sys.argv[1:])
+server._load = load
+server.BEAT_SECONDS = 0.05
+server.main(sys.argv[1:])
 """
 ROOT = Path(__file__).resolve().parents[3]
 
