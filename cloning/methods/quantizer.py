@@ -8,6 +8,7 @@ safetensors, with its sizes in the metadata. This module knows nothing of audio,
 import json
 import math
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +37,7 @@ _WIDTH_STEP = 4
 
 @dataclass(frozen=True, slots=True)
 class QuantizerInfo:
-    """The sizes of a quantizer, as in a checkpoint's `.info`. The defaults are those of the files without one.
+    """The sizes of a quantizer, as in a checkpoint's `.info`. The defaults are those of the published files.
 
     Version 1 has a second linear layer of 4096, without an activation, before the vocabulary.
     """
@@ -59,6 +60,19 @@ class QuantizerInfo:
         """
         body = _json_object(text)
         return cls(**{key: body[key] for key in cls.__dataclass_fields__ if key in body})
+
+    @classmethod
+    def of_weights(cls, state: Mapping[str, Tensor], source: Path) -> Self:
+        """The sizes that the weights have. Raises Unavailable, naming `source`, if they are not such a network's."""
+        try:
+            (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
+            output_size, _ = state["fc.weight"].shape
+        except (KeyError, ValueError) as fault:
+            raise Unavailable(
+                f"The file {source} does not say which network its weights belong to, and they are not those of a "
+                "published quantizer; take another file, or train it again."
+            ) from fault
+        return cls(input_size, hidden_size, output_size, version=int("intermediate.weight" in state))
 
     def to_json(self) -> str:
         """The text of an `.info` member."""
@@ -201,7 +215,7 @@ def token_count(frames: int, semantic_rate: float = SEMANTIC_RATE_HZ) -> int:
 def load(path: Path, device: torch.device) -> FeatureQuantizer:
     """Read a quantizer, ready to use. Raises Unavailable if the file is missing, damaged, or not a quantizer."""
     state = load_state(path)
-    quantizer = build(read_info(path))
+    quantizer = build(_info_of(path, state))
     load_into(quantizer, state, path)
     return quantizer.to(device).eval()
 
@@ -212,13 +226,18 @@ def build(info: QuantizerInfo | OwnInfo) -> FeatureQuantizer:
 
 
 def read_info(path: Path) -> QuantizerInfo | OwnInfo:
-    """The sizes that a quantizer's file names; the defaults if it names none (the first published file does not)."""
+    """The sizes that a quantizer's file names, or that its weights have if it names none. Raises Unavailable."""
+    return _info_of(path, load_state(path))
+
+
+def _info_of(path: Path, state: Mapping[str, Tensor]) -> QuantizerInfo | OwnInfo:
+    """The same, of the file's weights `state`."""
     try:
         text = _info_text(path)
     except (OSError, zipfile.BadZipFile, SafetensorError) as fault:
         raise Unavailable(f"The quantizer file {path} cannot be read; download it again.") from fault
     if text is None:
-        return QuantizerInfo()
+        return QuantizerInfo.of_weights(state, path)
     return OwnInfo.from_json(text) if "body" in _json_object(text) else QuantizerInfo.from_json(text)
 
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import nn
 
-from cloning.methods.quantizer import Quantizer, QuantizerInfo, load, read_info, token_count
+from cloning.methods.quantizer import OwnInfo, Quantizer, QuantizerInfo, build, load, read_info, token_count
 from errors import Unavailable
 
 CPU = torch.device("cpu")
@@ -80,18 +81,34 @@ def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "q.pth").read_bytes() == (tmp_path / "b" / "q.pth").read_bytes()
 
 
-def test_a_file_without_info_has_the_published_sizes(tmp_path: Path) -> None:
-    torch.save(quantizer().state_dict(), tmp_path / "old.pth")
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("way", ["zip", "old pickle", "safetensors"])
+def test_without_info_the_sizes_and_the_version_are_those_of_the_weights(
+    version: int, way: str, tmp_path: Path
+) -> None:
+    saved = quantizer(version)
+    path = tmp_path / ("q.safetensors" if way == "safetensors" else "q.pth")
+    if way == "safetensors":
+        save_file(saved.state_dict(), path)
+    else:
+        torch.save(saved.state_dict(), path, _use_new_zipfile_serialization=way == "zip")
+    features = torch.randn(30, 6)
 
-    assert read_info(tmp_path / "old.pth") == QuantizerInfo(768, 1024, 10_000, 0)
-    with pytest.raises(Unavailable, match="of another shape"):
-        load(tmp_path / "old.pth", CPU)
+    assert read_info(path) == SMALL[version]
+    assert torch.equal(load(path, CPU).tokens(features), saved.tokens(features))
 
 
-def test_a_file_of_the_published_sizes_without_info_loads(tmp_path: Path) -> None:
-    torch.save(Published(1024, 768, 10_000, 0).state_dict(), tmp_path / "old.pth")
+def test_the_published_sizes_are_found_without_info(tmp_path: Path) -> None:
+    torch.save(Published(1024, 768, 10_000, 1).state_dict(), tmp_path / "old.pth")
 
-    assert load(tmp_path / "old.pth", CPU).tokens(torch.randn(5, 768)).shape == (5,)
+    assert read_info(tmp_path / "old.pth") == QuantizerInfo(768, 1024, 10_000, 1)
+
+
+def test_our_own_network_without_its_sizes_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    save_file(build(OwnInfo(6, 8, 20, 1, "recurrent")).state_dict(), tmp_path / "q.safetensors")
+
+    with pytest.raises(Unavailable, match=r"q\.safetensors does not say which network"):
+        load(tmp_path / "q.safetensors", CPU)
 
 
 def test_a_version_that_does_not_match_the_weights_is_named(tmp_path: Path) -> None:
