@@ -6,6 +6,7 @@ Knows Discord's markup as text, and nothing of Discord itself: the names behind 
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from errors import InvalidInput
 from studio.invisible_characters import is_invisible
@@ -16,33 +17,63 @@ RAW_LENGTH = 8000
 _TOKENS = re.compile(
     r"""
       (?P<block>```.*?(?:```|\Z))
+    | (?P<spoiler>\|\|.+?\|\|)
     | (?P<code>`[^`\n]*`)
     | \[(?P<label>[^\[\]\n]*)\]\(\s*<?(?:https?://|www\.)[^\s()]*(?:\([^\s()]*\)[^\s()]*)*>?(?:\s+"[^"\n]*")?\s*\)
     | (?P<link><(?:https?://|www\.)[^\s<>]+>|\b(?:https?://|www\.)[^\s<>]*[^\s<>.,!?;:'")\]])
+    | (?P<mail><(?:mailto:)?[^\s<>@]+@[^\s<>@.]+\.[^\s<>]+>
+        | (?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}\b)
+    | (?P<phone><(?:tel:|sms:)?\+[\d ().-]{3,30}>)
+    | (?P<site>(?<![\w.@/-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,5}(?:
+          [a-z]{2,24}/[^\s<>]*[^\s<>.,!?;:'")\]] | (?:com|org|net|edu|gov|info|io|gg|dev|app|tv|xyz)\b/?(?!\.?[\w@-])))
     | <a?:(?P<emoji>\w+):\d+>
+    | (?P<sound><sound:\d+:\d+>)
     | <@!?(?P<member>\d+)>
     | <@&(?P<role>\d+)>
     | <\#(?P<channel>\d+)>
     | </(?P<command>[^:<>\n]+):\d+>
     | (?P<time><t:-?\d+(?::\w)?>)
-    | (?P<guide><id:\w+>)
+    | <id:(?P<guide>[a-z-]+)(?::\d+)?>
     | @(?P<all>everyone|here)\b
     | \\(?P<escaped>[^\w\s])
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-_FIXED = {"block": "code", "link": "link", "time": "a certain time", "guide": "the channel guide"}
+_FIXED = {
+    "block": "code",
+    "spoiler": "spoiler",
+    "link": "link",
+    "site": "link",
+    "mail": "e-mail address",
+    "phone": "phone number",
+    "sound": "a sound",
+    "time": "a certain time",
+}
+_GUIDES = {
+    "customize": "channels and roles",
+    "browse": "browse channels",
+    "guide": "server guide",
+    "home": "server guide",
+    "linked-roles": "linked roles",
+}
+"""What Discord shows for its own pages of a server."""
+_SPOILER = re.compile(r"\|\|.+?\|\|", re.DOTALL)
 _NAMED = {"member": "someone", "role": "a role", "channel": "a channel"}
 
 _LINE_START = re.compile(r"^[ \t]*(?:(?:>>>|>|-\#|\#{1,3}|[-*+•])[ \t]+)+", re.MULTILINE)
+_QUOTE = re.compile(r"[ \t]*>{1,3}[ \t]+")
+_HEADING = re.compile(r"[ \t]*(?:-\#|\#{1,3})[ \t]")
+_MARKS = "*_~|`"
 _MARKERS = re.compile(r"\*{2,}|_{2,}|~{2,}|\|{2,}|`+")
 _OPENING = re.compile(r"(?<!\w)[*_]+(?=\S)")
 _CLOSING = re.compile(r"(?<=\S)[*_]+(?!\w)")
 _JOINING = re.compile(r"(?<=\w)_+(?=\w)")
-_LEFT_OVER = re.compile(r"<(?=[@#:]|/\w|(?:a|t|id):)|(?<=[<@])@")
+_LEFT_OVER = re.compile(r"<(?=[@#:]|/\w|(?:a|t|id|sound):)|(?<=[<@])@")
 _UNFINISHED_LINE = re.compile(r"(?<=[^\W_])[ \t]*\n\s*")
 _SPACES = re.compile(r"\s+")
-_LOOSE_MARK = re.compile(r" +(?=[,.;:!?…](?:\s|$))")
+_ROUNDS = 3
+"""How often markup is looked for in what removed markup left behind. Written text needs one round."""
+_LOOSE_MARK = re.compile(r" +(?=[,.;:!?…)](?:\W|$))|(?<=\() +")
 
 _JOINERS = frozenset("\u200c\u200d")
 _SONG = frozenset("♪♫♩♬")
@@ -59,7 +90,7 @@ def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
     if len(text) > RAW_LENGTH:
         raise InvalidInput(_too_long(len(text), limit))
     spoken = _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
-    spoken = _without_markup(_without_pictures(spoken))
+    spoken = _without_markup(_unwrapped(_without_pictures(spoken)))
     spoken = _SPACES.sub(" ", _UNFINISHED_LINE.sub(". ", spoken.strip())).strip()
     spoken = _LOOSE_MARK.sub("", spoken)
     if not any(unicodedata.category(character)[0] in "LN" for character in spoken):
@@ -79,10 +110,12 @@ def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
             return f" {_FIXED[kind]} "
         if kind in _NAMED:
             return f" {_plain(names.get(value, '')) or _NAMED[kind]} "
+        if kind == "guide":
+            return f" {_GUIDES.get(value.lower(), 'a page of this server')} "
         if kind == "emoji":
             return f" {value.replace('_', ' ')} "
         if kind == "label":
-            return f" {value} " if value.strip() else " link "
+            return f" {_SPOILER.sub(' spoiler ', value)} " if value.strip() else " link "
         return value.strip("`") if kind == "code" else value
 
     return spoken
@@ -117,11 +150,27 @@ def _shown(character: str) -> str:
     return character
 
 
+def _unwrapped(text: str) -> str:
+    """Lines that go on in lower case are one sentence: they are joined. Headings, list items and verses stay lines."""
+    first, *others = text.split("\n")
+    joined = [first]
+    for before, line in pairwise([first, *others]):
+        quote = _QUOTE.match(line)
+        body = line[quote.end() :] if quote else line
+        goes_on = body.lstrip(_MARKS + " \t")[:1].islower() and not _LINE_START.match(body)
+        same_block = bool(quote) == bool(_QUOTE.match(before)) and before.strip() and not _HEADING.match(before)
+        joined.append(f" {body}" if goes_on and same_block else f"\n{line}")
+    return "".join(joined)
+
+
 def _without_markup(text: str) -> str:
-    """Until nothing is found: what one mark leaves behind can be another, as in `|*|`."""
-    while (stripped := _stripped_once(text)) != text:
+    """What one mark leaves behind can be another, as in `|*|`. Marks that are nested deeper all go at once."""
+    for _ in range(_ROUNDS):
+        stripped = _stripped_once(text)
+        if stripped == text:
+            return text
         text = stripped
-    return text
+    return _LINE_START.sub("", text.translate(dict.fromkeys(map(ord, _MARKS + "<@"))))
 
 
 def _stripped_once(text: str) -> str:

@@ -5,10 +5,11 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from errors import InvalidInput
+from studio import speech_text
 from studio.speech_text import RAW_LENGTH, clean
 
 NAMES = {"1": "Ann", "2": "Mods", "3": "general", "4": "x_<@1>**Evil**"}
@@ -33,7 +34,7 @@ def said(text: str) -> str:
         ("before ```py\nprint(1)\n``` after", "before code after"),
         ("unclosed ```code goes on", "unclosed code"),
         ("use `make run` now", "use make run now"),
-        ("**bold** *it* __under__ _it_ ~~gone~~ ||secret||", "bold it under it gone secret"),
+        ("**bold** *it* __under__ _it_ ~~gone~~", "bold it under it gone"),
         ("# Title\n-# small\n> quoted\n- one\n- two!", "Title. small. quoted. one. two!"),
         ("snake_case and 2 * 3 and 2*3", "snake case and 2 * 3 and 2*3"),
         (r"\*not bold\*", "not bold"),
@@ -45,7 +46,14 @@ def said(text: str) -> str:
         ("zero\u200bwidth", "zerowidth"),
         ("a < b and <3", "a < b and <3"),
         ("</say:123> works", "say works"),
-        ("at <t:1700000000:R> in <id:customize>", "at a certain time in the channel guide"),
+        ("at <t:1700000000:R> in <id:customize>", "at a certain time in channels and roles"),
+        ("see <id:browse>, <id:guide> and <id:linked-roles:123>", "see browse channels, server guide and linked roles"),
+        ("<id:news>!", "a page of this server!"),
+        ("listen <sound:0:123>.", "listen a sound."),
+        ("write <mail@example.com>, or me.too+x@mail.example.org.", "write e-mail address, or e-mail address."),
+        ("call <+15551234567> now", "call phone number now"),
+        ("see example.com, discord.gg/abc or (youtu.be/x_y?t=1).", "see link, link or (link)."),
+        ("I came.So did he. v1.2 of a.b, and/or node.js", "I came.So did he. v1.2 of a.b, and/or node.js"),
         ("  many   \t spaces ", "many spaces"),
     ],
 )
@@ -59,6 +67,61 @@ def test_markup_is_read_aloud_sensibly(text: str, spoken: str) -> None:
 def test_nothing_to_say(text: str) -> None:
     with pytest.raises(InvalidInput, match="nothing to say"):
         said(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("it was ||Anna|| all along", "it was spoiler all along"),
+        ("**||bold\nand long||** end", "spoiler end"),
+        ("||<@1> and https://a.b|| done", "spoiler done"),
+        ("[||Anna||](https://a.b) did it", "spoiler did it"),
+        ("||one|| two ||three||", "spoiler two spoiler"),
+        ("never || closed", "never closed"),
+        ("`||shown||`", "shown"),
+    ],
+)
+def test_spoilers_are_never_spoken(text: str, spoken: str) -> None:
+    assert said(text) == spoken
+
+
+@given(st.text("ab *_~`[]()<>@|\n\\", max_size=30), st.text("ab *_~`>\n", max_size=30))
+def test_no_spoiler_is_spoken_wherever_it_stands(before: str, after: str) -> None:
+    assume("|" not in before and "`" not in before and not before.endswith("\\") and "(" not in before)
+    assert "Anna" not in clean(f"x {before}||Anna Anna||{after}", NAMES, limit=1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("a line that was wrapped\nby hand goes on\nand ends.", "a line that was wrapped by hand goes on and ends."),
+        ("first thing\nSecond thing", "first thing. Second thing"),
+        ("a verse\n\nand another", "a verse. and another"),
+        ("we met *under*\n**the** bridge", "we met under the bridge"),
+        ("> quoted and\n> wrapped\nanswered", "quoted and wrapped. answered"),
+        ("# title\nbody", "title. body"),
+        ("- milk\n- bread", "milk. bread"),
+        ("* milk\nof goats", "milk of goats"),
+        ("Они шли\nдолго", "Они шли долго"),
+    ],
+)
+def test_wrapped_lines_go_on_and_other_lines_end(text: str, spoken: str) -> None:
+    assert said(text) == spoken
+
+
+@pytest.mark.parametrize("pair", ["~|", "|~", "*~|"])
+def test_nested_marks_are_not_peeled_one_by_one(pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = 0
+
+    def counted(text: str) -> str:
+        nonlocal rounds
+        rounds += 1
+        return stripped_once(text)
+
+    stripped_once = speech_text._stripped_once
+    monkeypatch.setattr(speech_text, "_stripped_once", counted)
+    assert said("say this " + pair * 450 + pair[::-1] * 450 + " now") == "say this now"
+    assert rounds < 10
 
 
 def test_too_long_is_refused_never_cut() -> None:
@@ -84,7 +147,7 @@ def test_hostile_repetition_is_quick(piece: str) -> None:
 
 _MARKUP = (
     "<@1> <@&2> <#3> <@4> <:a_b:1> @everyone ** * _ __ ~~ || ` ``` # > - "
-    "[x](https://a.b) https://a.b/c [laughs] \\ < @ é 2 😀"
+    "[x](https://a.b) https://a.b/c a.b/c a@b.cc <a@b.cc> <sound:0:1> <id:x:1> [laughs] \\ < @ é 2 😀"
 )
 _PIECES = st.sampled_from([*_MARKUP.split(), "\n", "\n# ", "\n> ", " word ", "\u200d"])
 
