@@ -52,11 +52,7 @@ def create_bot(settings: Settings) -> Barkeep:
 
     if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
         return Barkeep(open_studio)
-    return Barkeep(
-        open_studio,
-        command_digest=settings.data_dir / "commands.sha256",
-        application_file=settings.data_dir / "application-id",
-    )
+    return Barkeep(open_studio, command_digest=settings.data_dir / "commands.sha256", claims_data=True)
 
 
 async def run(settings: Settings, *, simulate: bool) -> None:
@@ -100,9 +96,13 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
-    """Wait for the end of the connection, and put what Discord refused into words."""
+    """Wait for the end of the connection, and put what Discord or storage refused into words."""
     try:
         await connection
+    except StartFault:
+        raise
+    except BarkeepError as fault:
+        raise StartFault(Exit.STORAGE, fault.message) from fault
     except discord.LoginFailure as fault:
         raise StartFault(
             Exit.TOKEN,

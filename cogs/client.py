@@ -44,8 +44,8 @@ class Barkeep(commands.AutoShardedBot):
 
     `open_studio` is awaited once, after login and before the gateway opens, with the courier that brings answers.
     `command_digest` is the file that remembers which commands Discord has; without one they are synced at every start.
-    `application_file` remembers whose servers the data are about; without one, servers that removed the bot while it
-    was away are not looked for.
+    `claims_data`: the data belong to this Discord application and no other, and servers that removed the bot while it
+    was away are forgotten. Not in the simulator, whose application is a made-up one.
     """
 
     studio: Studio
@@ -56,7 +56,7 @@ class Barkeep(commands.AutoShardedBot):
         open_studio: OpenStudio,
         *,
         command_digest: Path | None = None,
-        application_file: Path | None = None,
+        claims_data: bool = False,
         shard_count: int | None = None,
         edit_seconds: float = EDIT_SECONDS,
     ) -> None:
@@ -73,19 +73,23 @@ class Barkeep(commands.AutoShardedBot):
         )
         self._open_studio = open_studio
         self._command_digest = command_digest
-        self._application_file = application_file
+        self._claims_data = claims_data
         self._absence_counts = False
         self._edit_seconds = edit_seconds
 
     async def setup_hook(self) -> None:
-        """Open the studio, load the cogs, sync the commands, and take up what an earlier run left behind."""
+        """Open the studio, load the cogs, sync the commands, and take up what an earlier run left behind.
+
+        Raises Conflict if the data belong to another application: it is in none of their servers, and would forget all.
+        """
         self.courier = DiscordCourier(self, edit_seconds=self._edit_seconds)
         self.studio = await self._open_studio(self.courier)
+        if self._claims_data:
+            self._absence_counts = await self.studio.storage.claim(self._own_id())
         self.add_dynamic_items(Repeat, Discard, Hear, Cancel, Fetch, ConsentButton)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()
-        self._absence_counts = await self._is_known_application()
         await self.studio.start()
         self._upkeep.start()
 
@@ -114,20 +118,6 @@ class Barkeep(commands.AutoShardedBot):
             await self.courier.close()
             await self.studio.close()
         await super().close()
-
-    async def _is_known_application(self) -> bool:
-        """Whether the data are from an earlier run of this same application.
-
-        Another one, started with another token by mistake, is in none of their servers, and must not forget them all.
-        """
-        if self._application_file is None:
-            return False
-        known = await asyncio.to_thread(_read, self._application_file)
-        if known is None:
-            await asyncio.to_thread(_write, self._application_file, str(self._own_id()))
-        elif known != str(self._own_id()):
-            log.warning("data_of_another_application", file=str(self._application_file))
-        return known == str(self._own_id())
 
     def _own_id(self) -> int:
         if self.application_id is None:

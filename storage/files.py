@@ -2,9 +2,11 @@
 
 A file or folder becomes visible under its name only when it is complete and on the disk: it is written under `tmp`,
 synced, renamed, and the folder that now holds it is synced. What a crash leaves under `tmp`, and what no row claims, is
-removed by `sweep`. Keys and file names are made by Barkeep, never by users; a key with a path in it raises ValueError.
+moved to the trash by `sweep`, and deleted days later. What is dropped is deleted at once. Keys and file names are made
+by Barkeep, never by users; a key with a path in it raises ValueError.
 
-    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX
+    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX  trash/SECONDS-NUMBER-FOLDER-NAME
+    installation-id
 """
 
 import asyncio
@@ -15,6 +17,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +32,8 @@ REFUSED = "Barkeep cannot use its data folder at the moment. Please tell the per
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_VOICE = re.compile(r"(\d{1,20})-(\d{1,20})")
+_TRASHED = re.compile(r"(\d{1,15})-[0-9a-f]{32}-.+")
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
@@ -54,7 +59,9 @@ class FileStore:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
+        self._installation_id = data_dir / "installation-id"
+        self._trash = data_dir / "trash"
         self._tmp = data_dir / "tmp"
         self._uploads = data_dir / "uploads"
         self._staging = data_dir / "staging"
@@ -64,6 +71,17 @@ class FileStore:
     async def prepare(self) -> None:
         """Make the folders. Only the owner of the process may look into them: voices are personal."""
         await _in_thread(self._prepare)
+
+    async def installation_id(self) -> str | None:
+        """The id that this folder shares with its database; None in a new folder."""
+        try:
+            return (await _read(self._installation_id)).decode(errors="replace").strip() or None
+        except NotFound:
+            return None
+
+    async def put_installation_id(self, installation_id: str) -> None:
+        """Note which database this folder belongs to."""
+        await self._put(self._installation_id, f"{installation_id}\n".encode())
 
     def upload(self, key: str) -> Path:
         """Where the upload `key` is kept."""
@@ -90,6 +108,11 @@ class FileStore:
     def voice_dir(self, guild_id: int, voice_id: int) -> Path:
         """The folder of a voice."""
         return self._voices / f"{guild_id:d}-{voice_id:d}"
+
+    async def voice_folders(self) -> set[tuple[int, int]]:
+        """The (guild, voice) of every voice folder there is, with or without a row."""
+        names = await _in_thread(_names, self._voices)
+        return {(int(match[1]), int(match[2])) for match in map(_VOICE.fullmatch, names) if match}
 
     def voice_file(self, guild_id: int, voice_id: int, name: str) -> Path:
         """Where a voice keeps the file `name`."""
@@ -139,26 +162,45 @@ class FileStore:
         for kept in await _in_thread(self._kept, job_id):
             await _in_thread(kept.unlink, True)
 
-    async def sweep(self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str]) -> int:
-        """Remove every file and folder that is not claimed, and everything unfinished; how many that were.
+    async def sweep(
+        self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str], *, now: datetime
+    ) -> int:
+        """Move every file and folder that is not claimed to the trash; how many that were. Half-written files go.
 
         `voice_ids`: (guild, voice) of all voices. `job_ids`: jobs whose staging folder or result is still wanted.
         Only for the start, when nobody else uses the folder: a file may be older than the row that will claim it.
         """
         voices = {self.voice_dir(guild_id, voice_id).name for guild_id, voice_id in voice_ids}
         claims: list[tuple[Path, Callable[[Path], bool]]] = [
-            (self._tmp, lambda path: False),
             (self._uploads, lambda path: path.name in upload_keys),
             (self._staging, lambda path: path.name in job_ids),
             (self._voices, lambda path: path.name in voices),
             (self._results, lambda path: path.stem in job_ids),
         ]
-        return await _in_thread(_sweep, claims)
+        half_written = await _in_thread(_remove_all, self._tmp)
+        return half_written + await _in_thread(self._sweep, claims, int(now.timestamp()))
+
+    async def empty_trash(self, before: datetime) -> None:
+        """Delete what was moved to the trash before then."""
+        await _in_thread(self._empty_trash, before.timestamp())
 
     def _prepare(self) -> None:
-        self._data_dir.parent.mkdir(parents=True, exist_ok=True)
-        for folder in (self._data_dir, self._tmp, self._uploads, self._staging, self._voices, self._results):
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        folders = (self._tmp, self._uploads, self._staging, self._voices, self._results, self._trash)
+        for folder in (self.data_dir, *folders):
             folder.mkdir(0o700, exist_ok=True)
+
+    def _sweep(self, claims: list[tuple[Path, Callable[[Path], bool]]], seconds: int) -> int:
+        unclaimed = [path for folder, is_claimed in claims for path in folder.iterdir() if not is_claimed(path)]
+        for path in unclaimed:
+            path.rename(self._trash / f"{seconds}-{uuid.uuid4().hex}-{path.parent.name}-{path.name}")
+        return len(unclaimed)
+
+    def _empty_trash(self, before: float) -> None:
+        for path in list(self._trash.iterdir()):
+            trashed = _TRASHED.fullmatch(path.name)
+            if trashed and int(trashed[1]) < before:
+                _delete(path)
 
     def _kept(self, job_id: str) -> list[Path]:
         return list(self._results.glob(_checked(_KEY, job_id) + ".*"))
@@ -254,12 +296,16 @@ def _remove_folder(folder: Path, temporary: Path) -> None:
     shutil.rmtree(temporary)
 
 
-def _sweep(claims: list[tuple[Path, Callable[[Path], bool]]]) -> int:
-    removed = 0
-    for folder, is_claimed in claims:
-        for path in list(folder.iterdir()):
-            if is_claimed(path):
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            removed += 1
-    return removed
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def _remove_all(folder: Path) -> int:
+    paths = list(folder.iterdir())
+    for path in paths:
+        _delete(path)
+    return len(paths)
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -45,6 +45,16 @@ def _of_guild(*, primary_key: bool = False) -> Mapped[int]:
     return mapped_column(ForeignKey("guilds.guild_id", ondelete="CASCADE"), primary_key=primary_key)
 
 
+class InstallationRow(Base):
+    """The only row says which data folder the database belongs to, and which Discord application."""
+
+    __tablename__ = "installation"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
+    application_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class GuildRow(Base):
     """A server that has something here. Raising `revision` takes the server's write lock (see storage.sessions)."""
 

@@ -56,3 +56,4 @@ class Housekeeping:
         if deleted:
             _log.info("retention_applied", jobs=len(deleted))
         await self._storage.finish_deleting()
+        await self._storage.empty_trash()

@@ -16,7 +16,7 @@ from discord.http import HTTPClient
 import bot
 from checkup import Exit
 from cogs.client import Barkeep
-from errors import Unavailable
+from errors import Conflict, Unavailable
 from settings import Settings
 from storage.database import Storage
 
@@ -80,6 +80,12 @@ def test_no_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
     assert bot.main([]) == Exit.NETWORK
     assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_data_of_another_application(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with_token(monkeypatch, Conflict("The database belongs to another Discord application."))
+    assert bot.main([]) == Exit.STORAGE
+    assert capsys.readouterr().out == "The database belongs to another Discord application.\n"
 
 
 def test_a_fault_nobody_expected_keeps_its_text_for_the_log(

@@ -11,7 +11,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
-from errors import BarkeepError, Unavailable
+from errors import BarkeepError, Conflict, Unavailable
 from storage.database import Storage
 from studio.studio import Studio
 from studio.values import Courier
@@ -85,7 +85,7 @@ async def test_a_server_that_removes_the_bot_is_forgotten(
     assert (await studio.storage.voices.list(guild.id, None))[1] == 0
 
 
-async def known_after_a_start(data_dir: Path, application_file: Path | None) -> list[int]:
+async def known_after_a_start(data_dir: Path, *, claims_data: bool) -> list[int]:
     """Start a bot that is in no server on data about server 77. The servers that it keeps data about then."""
 
     async def open_studio(courier: Courier) -> Studio:
@@ -96,30 +96,38 @@ async def known_after_a_start(data_dir: Path, application_file: Path | None) -> 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")
 
-    bot = Barkeep(open_studio, shard_count=1, application_file=application_file)
+    bot = Barkeep(open_studio, shard_count=1, claims_data=claims_data)
     env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
-    await env.start()
-    await env.settle()
-    known = await bot.studio.storage.guilds.all_ids()
-    await env.shutdown()
-    await bot.close()
-    return known
+    try:
+        await env.start()
+        await env.settle()
+        return await bot.studio.storage.guilds.all_ids()
+    finally:
+        await env.shutdown()
+        await bot.close()
 
 
 async def test_servers_that_removed_the_bot_while_it_was_away_are_forgotten(tmp_path: Path) -> None:
-    application = tmp_path / "application-id"
-    assert await known_after_a_start(tmp_path / "data", application) == [77]
-    assert await known_after_a_start(tmp_path / "data", application) == []
+    assert await known_after_a_start(tmp_path / "data", claims_data=True) == [77]
+    assert await known_after_a_start(tmp_path / "data", claims_data=True) == []
 
 
-async def test_another_application_forgets_no_server_and_neither_does_one_without_a_memory(tmp_path: Path) -> None:
-    application = tmp_path / "application-id"
-    application.write_text("1234")
+async def test_a_bot_that_does_not_claim_its_data_forgets_no_server(tmp_path: Path) -> None:
     for _ in range(2):
-        assert await known_after_a_start(tmp_path / "data", application) == [77]
-    assert application.read_text() == "1234"
+        assert await known_after_a_start(tmp_path / "data", claims_data=False) == [77]
+
+
+async def test_another_application_is_refused_at_the_start_and_forgets_nothing(tmp_path: Path) -> None:
+    storage = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'data' / 'sync.sqlite3'}", tmp_path / "data")
+    assert not await storage.claim(1234)
+    await storage.audit.write(77, 1, "voice.clone", "Ada")
+    await storage.close()
     for _ in range(2):
-        assert await known_after_a_start(tmp_path / "data", None) == [77]
+        with pytest.raises(Conflict, match=r"belongs to another Discord application \(1234\)"):
+            await known_after_a_start(tmp_path / "data", claims_data=True)
+    storage = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'data' / 'sync.sqlite3'}", tmp_path / "data")
+    assert await storage.guilds.all_ids() == [77]
+    await storage.close()
 
 
 async def test_servers_that_the_bot_is_in_are_kept(env: simcord.Env, clone: Clone, world: World) -> None:

@@ -51,7 +51,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 async def postgres_address(postgres_server: str) -> str:
     """The test database, with the newest schema and no rows."""
-    await execute(postgres_server, "TRUNCATE guilds RESTART IDENTITY CASCADE")
+    await execute(postgres_server, "TRUNCATE guilds, installation RESTART IDENTITY CASCADE")
     return postgres_server
 
 

@@ -97,13 +97,14 @@ async def test_two_processes_that_start_together_on_postgresql(postgres_address:
 async def test_a_database_of_a_newer_barkeep_is_left_alone(address: str) -> None:
     sessions = Sessions(address, busy_timeout=1)
     async with sessions.write() as session:
+        newest = await session.scalar(text("SELECT version_num FROM alembic_version"))
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
         with pytest.raises(Unavailable, match="newer Barkeep"):
             await upgrade(sessions)
     finally:
         async with sessions.write() as session:
-            await session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+            await session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest})
         await sessions.close()
 
 

@@ -1,0 +1,86 @@
+"""Which database and which data folder belong together, and which Discord application they belong to.
+
+Both hold the same id. A folder that is opened with another database would lose every voice to the sweep, since that
+database claims none of them; a database that is opened by another application would lose the rows of every server that
+this application is not in.
+"""
+
+import uuid
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Conflict, Unavailable
+from storage.files import FileStore
+from storage.models import InstallationRow, VoiceRow
+from storage.records import VoiceState
+from storage.sessions import Sessions
+
+_ONLY = 1
+"""The number of the only row."""
+
+
+async def introduce(sessions: Sessions, files: FileStore) -> None:
+    """Check that the database and the data folder belong together; at their first start, note it in both.
+
+    Where one of the two has no id yet (it is new, or it was restored without it), they belong together if both are
+    without voices, or have one in common. Raises Unavailable, with a sentence for the owner, if they do not.
+    """
+    folder_id = await files.installation_id()
+    folders = await files.voice_folders()
+    async with sessions.write() as session:
+        database_id, is_new = await _database_id(session, folder_id or uuid.uuid4().hex)
+        ready = select(VoiceRow.guild_id, VoiceRow.id).where(VoiceRow.state == VoiceState.READY)
+        voices = {(row.guild_id, row.id) for row in await session.execute(ready)}
+        known = folder_id == database_id and not is_new
+        if not known and (folder_id not in (None, database_id) or (folders and not voices & folders)):
+            raise Unavailable(_other_database(files.data_dir))
+    if not known and voices and not folders:
+        raise Unavailable(_no_files(files.data_dir, len(voices), database_id))
+    if folder_id is None:
+        await files.put_installation_id(database_id)
+
+
+async def claim(sessions: Sessions, application_id: int) -> bool:
+    """Whether the data belong to this Discord application since an earlier start; the first start notes it.
+
+    Raises Conflict, with a sentence for the owner, if they belong to another application.
+    """
+    async with sessions.write() as session:
+        row = (await session.scalars(select(InstallationRow).with_for_update())).one()
+        known = row.application_id
+        if known not in (None, application_id):
+            raise Conflict(
+                f"The database belongs to another Discord application ({known}) than the token in DISCORD_TOKEN "
+                f"({application_id}). Set DISCORD_TOKEN to a token of that application, or give this one a DATA_DIR "
+                "and a DATABASE_URL of its own."
+            )
+        row.application_id = application_id
+        return known is not None
+
+
+async def _database_id(session: AsyncSession, proposed: str) -> tuple[str, bool]:
+    """The database's id, and whether it is `proposed` because there was none."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    row = insert(InstallationRow).values(number=_ONLY, id=proposed).on_conflict_do_nothing()
+    is_new = (await session.scalars(row.returning(InstallationRow.id))).first() is not None
+    return (await session.scalars(select(InstallationRow.id))).one(), is_new
+
+
+def _other_database(data_dir: Path) -> str:
+    return (
+        f"The data folder {data_dir.absolute()} belongs to another database than the one that DATABASE_URL names "
+        "(empty: SQLite in DATA_DIR). Nothing was changed. Set DATABASE_URL and DATA_DIR back to what they were; "
+        "a new database needs a new, empty DATA_DIR."
+    )
+
+
+def _no_files(data_dir: Path, voices: int, database_id: str) -> str:
+    return (
+        f"The database knows {voices} {'voice' if voices == 1 else 'voices'}, and the data folder "
+        f"{data_dir.absolute()} has files of none. Set DATA_DIR back to the folder that was used before, or copy its "
+        f"folder voices into this one. If those files are lost, write {database_id} into a file installation-id there, "
+        "and start again."
+    )

@@ -1,0 +1,18 @@
+"""Which data folder a database belongs to, and which Discord application."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "installation",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("application_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name="pk_installation"),
+    )
