@@ -1,10 +1,12 @@
-"""The layout of the published training sets: `semantic/N_semantic.npy` and `wav/N_wav.wav`, in folders or zips.
+"""The layouts of the published training sets: tokens below `semantic/`, sound below `wav/`, in folders or zips.
 
     python -m training import FOLDER --out CLIPS
     python -m training export CLIPS --out FOLDER
 
-The files have neither texts nor speakers: every pair counts as somebody new who says something new, as in the original,
-where Bark spoke without a prompt. Knows nothing of what is learned from the clips.
+As published, `semantic/X.zip` has STEM.npy, and `wav/X.zip` has STEM.wav; the original's own preparation makes
+`N_semantic.npy` and `N_wav.wav` of them, and so does `export`. The files have neither texts nor speakers: every pair
+counts as somebody new who says something new, as in the original, where Bark spoke without a prompt. Knows nothing of
+what is learned from the clips.
 """
 
 import io
@@ -30,7 +32,9 @@ from training.shards import Clip, Shards, ShardWriter
 _SAMPLE_RATE = 24_000
 """Bark's; of another rate, the sound cannot be Bark's own."""
 _CLIPS_PER_SHARD = 100
-_NAME = re.compile(r"(?:^|/)([^/]*?\d+)_(semantic\.npy|wav\.wav)$")
+_NAME = re.compile(r"(?:^|/)([^/.][^/]*?)(?:_semantic(?=\.npy)|_wav(?=\.wav))?\.(npy|wav)$")
+"""Stem and kind of a file; what begins with a dot is a Mac's."""
+_SIDES = ("semantic", "wav")
 _LARGEST_MEMBER = 64 << 20
 """Bytes; 15 s of sound are less than 3 MB."""
 _FAULTS_TOLD = 5
@@ -83,8 +87,8 @@ def import_original(source: Path, folder: Path) -> Counter[str]:
     if not found:
         told = "; ".join(f"{fault}: {count}" for fault, count in faults.most_common(_FAULTS_TOLD)) or "no such files"
         raise InvalidInput(
-            f"There is no usable pair of N_semantic.npy and N_wav.wav in {source} ({told}). Give the folder that has "
-            "semantic/ and wav/."
+            f"There is no usable pair of NAME.npy and NAME.wav (or N_semantic.npy and N_wav.wav) in {source} ({told}). "
+            "Give the folder that has semantic/ and wav/."
         )
     return faults
 
@@ -113,22 +117,22 @@ def export_original(data: Path, folder: Path) -> int:
 def find_pairs(source: Path) -> tuple[list[Pair], Counter[str]]:
     """The pairs below `source`, by name, and why files or zips were left out.
 
-    A pair is known by its number; where several zips count from the same number, by the zip's name too. Raises
+    A pair is known by its stem; where several zips or folders have the same stem, by their name too. Raises
     InvalidInput if there is no such folder.
     """
     if not source.is_dir():
         raise InvalidInput(f"There is no folder {source}. Give the one that has semantic/ and wav/.")
     faults: Counter[str] = Counter()
-    halves: dict[str, dict[str, Callable[[], bytes]]] = {"semantic.npy": {}, "wav.wav": {}}
+    halves: dict[str, dict[str, Callable[[], bytes]]] = {"npy": {}, "wav": {}}
     found = list(_files(source, faults))
-    repeated = {key for key, count in Counter((kind, number) for kind, number, _, _ in found).items() if count > 1}
-    ambiguous = {number for _, number in repeated}
-    for kind, number, container, read in found:
-        name = f"{container}-{number}" if number in ambiguous and container else number
+    repeated = {key for key, count in Counter((kind, stem) for kind, stem, _, _ in found).items() if count > 1}
+    ambiguous = {stem for _, stem in repeated}
+    for kind, stem, container, read in found:
+        name = f"{container}-{stem}" if stem in ambiguous and container else stem
         if name in halves[kind]:
-            faults["of a number that occurs twice"] += 1
+            faults["of a name that occurs twice"] += 1
         halves[kind].setdefault(name, read)
-    semantic, wav = halves["semantic.npy"], halves["wav.wav"]
+    semantic, wav = halves["npy"], halves["wav"]
     for alone in semantic.keys() ^ wav.keys():
         faults["tokens without sound" if alone in semantic else "sound without tokens"] += 1
     names = sorted(semantic.keys() & wav.keys(), key=lambda name: (len(name), name))
@@ -140,10 +144,11 @@ class _Fault(Exception):
 
 
 def _files(source: Path, faults: Counter[str]) -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
-    """(Kind, number, name of the zip or "", how to read it) of every file, in folders and in zips."""
+    """(Kind, stem, name of the zip or folder or "", how to read it) of every file, in folders and in zips."""
     for path in sorted(source.rglob("*")):
         if match := _NAME.search(path.name):
-            yield match[2], match[1], "", path.read_bytes
+            folders = path.relative_to(source).parts[:-1]
+            yield match[2], match[1], "-".join(part for part in folders if part not in _SIDES), path.read_bytes
         elif path.suffix == ".zip":
             try:
                 with zipfile.ZipFile(path) as archive:

@@ -77,6 +77,49 @@ def test_zips_are_read_and_told_apart_by_name_where_numbers_repeat(tmp_path: Pat
     assert not faults
 
 
+def test_a_published_set_is_read_zip_by_zip_though_its_names_repeat(tmp_path: Path) -> None:
+    files = {}
+    for level, name in enumerate(("first", "second"), 1):
+        stems = {"0": level, "a line": level + 2}
+        files[f"semantic/{name}.zip"] = zipped({f"{stem}.npy": tokens([n]) for stem, n in stems.items()})
+        files[f"wav/{name}.zip"] = zipped({f"{stem}.wav": wav(level=100 * n) for stem, n in stems.items()})
+
+    assert not import_original(layout(tmp_path / "a", files), tmp_path / "clips")
+
+    shards = Shards(tmp_path / "clips")
+    clips = {clip.key: clip for clip in map(shards.__getitem__, range(len(shards)))}
+    assert set(clips) == {"first-0", "second-0", "first-a line", "second-a line"}
+    for clip in clips.values():
+        assert clip.audio is not None
+        assert clip.audio[0] == 100 * clip.semantic[0]
+
+
+def test_the_same_set_unpacked_is_the_same(tmp_path: Path) -> None:
+    files = {}
+    for level, name in enumerate(("first", "second"), 1):
+        files[f"semantic/{name}/0.npy"] = tokens([level])
+        files[f"wav/{name}/0.wav"] = wav(level=100 * level)
+    files["semantic/third/7.npy"], files["wav/third.zip"] = tokens([3]), zipped({"third/7.wav": wav(level=300)})
+
+    assert not import_original(layout(tmp_path / "a", files), tmp_path / "clips")
+
+    shards = Shards(tmp_path / "clips")
+    assert sorted(shards.keys) == ["7", "first-0", "second-0"]
+    for clip in map(shards.__getitem__, range(3)):
+        assert clip.audio is not None
+        assert clip.audio[0] == 100 * clip.semantic[0]
+
+
+def test_what_macs_add_to_zips_is_no_clip(tmp_path: Path) -> None:
+    files = {"semantic/a.zip": zipped({"0.npy": tokens(), "__MACOSX/._0.npy": b"fork"})}
+    files["wav/a.zip"] = zipped({"0.wav": wav(), "__MACOSX/._0.wav": b"fork"})
+
+    pairs, faults = find_pairs(layout(tmp_path, files))
+
+    assert [one.name for one in pairs] == ["0"]
+    assert not faults
+
+
 def test_what_is_of_no_use_is_left_out_and_counted(tmp_path: Path) -> None:
     bad = {
         "semantic/1_semantic.npy": tokens(),  # alone
