@@ -19,21 +19,25 @@ KNNVC = "voice_conversion_models/multilingual/multi-dataset/knnvc"
 """M. Baas et al.: "Voice conversion with just nearest neighbors", 2023."""
 
 
+_PACKAGE = "TTS"
+"""What coqui-tts is imported as."""
+_NEEDS = (
+    "It needs torchaudio and torchcodec that were built for the torch in use; those of PyPI need CUDA, and do not load "
+    "beside a torch for CPUs. There, use the converter world."
+)
+
+
 class CoquiConverter:
     """A `conversion.Converter` by one of coqui-tts's models.
 
-    Raises Unavailable, with what to install, if coqui-tts is missing, or if its model cannot be loaded.
+    Raises Unavailable with the reason if coqui-tts is missing or does not load, or its model cannot be loaded or fails.
     """
 
     def __init__(self, model: str) -> None:
         try:
-            api: Any = importlib.import_module("TTS.api")
-        except ImportError as fault:
-            raise Unavailable(
-                "This converter needs coqui-tts. Install it with `pip install coqui-tts`, or use the converter world."
-            ) from fault
-        try:
-            self._tts = api.TTS(model, progress_bar=False)
+            self._tts = _api().TTS(model, progress_bar=False)
+        except Unavailable:
+            raise
         except Exception as fault:  # a missing network, a full disk or a changed catalogue fail with errors of any kind
             raise Unavailable(
                 f"coqui-tts could not load {model}. It needs a network the first time; or use the converter world."
@@ -47,8 +51,33 @@ class CoquiConverter:
             )
             write(source_path, speech.samples, speech.sample_rate, tags={})
             write(target_path, target.samples, target.sample_rate, tags={})
-            self._tts.voice_conversion_to_file(str(source_path), str(target_path), file_path=str(made_path))
+            try:
+                self._tts.voice_conversion_to_file(str(source_path), str(target_path), file_path=str(made_path))
+            except Exception as fault:  # it reads files by libraries that fail in ways of their own
+                raise Unavailable(
+                    f"coqui-tts could not convert the voice: {_first_line(fault)}. Use the converter world."
+                ) from fault
             made = resample(read_clip(made_path), speech.sample_rate).samples
         samples = np.zeros(speech.samples.size, np.float32)
         samples[: made.size] = made[: samples.size]
         return Recording(samples, speech.sample_rate)
+
+
+def _api() -> Any:
+    """coqui-tts's module `TTS.api`. Raises Unavailable with the reason why it cannot be had."""
+    try:
+        return importlib.import_module(f"{_PACKAGE}.api")
+    except ModuleNotFoundError as fault:
+        if fault.name in {_PACKAGE, f"{_PACKAGE}.api"}:
+            raise Unavailable(f"This converter needs coqui-tts, which is not installed. {_NEEDS}") from fault
+        raise _unloadable(f"the package {fault.name}, which it needs, is missing") from fault
+    except Exception as fault:  # its libraries fail with OSError and others where they were built for another torch
+        raise _unloadable(_first_line(fault)) from fault
+
+
+def _unloadable(reason: str) -> Unavailable:
+    return Unavailable(f"coqui-tts is installed, but does not load: {reason}. {_NEEDS}")
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).strip().partition("\n")[0].rstrip(".") or type(fault).__name__

@@ -114,8 +114,38 @@ def test_an_unknown_converter_is_named() -> None:
 def test_without_coqui_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "TTS", None)
     for name in ("freevc", "knnvc"):
-        with pytest.raises(Unavailable, match="pip install coqui-tts"):
+        with pytest.raises(Unavailable, match=r"coqui-tts, which is not installed\..*CUDA"):
             load_converter(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("import no_such_package_six", "the package no_such_package_six, which it needs, is missing"),
+        ("raise ImportError('\\nTorchaudio was not found.\\nRead this.')", r"Torchaudio was not found\."),
+        ("from math import no_such_name", "cannot import name 'no_such_name'"),
+        ("raise OSError('Could not load this library: x.so')", r"Could not load this library: x\.so"),
+        ("raise RuntimeError", "RuntimeError"),
+    ],
+)
+def test_what_keeps_an_installed_coqui_from_loading_is_said(
+    content: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "TTS").mkdir()
+    (tmp_path / "TTS" / "__init__.py").touch()
+    (tmp_path / "TTS" / "api.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("TTS", "TTS.api"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    with pytest.raises(Unavailable, match=f"coqui-tts is installed, but does not load: {reason}") as fault:
+        load_converter("freevc")
+
+    assert "not installed" not in fault.value.message
+    assert "converter world" in fault.value.message
+    assert "\n" not in fault.value.message
+    for name in ("TTS", "TTS.api"):
+        sys.modules.pop(name, None)
 
 
 class FakeTTS:
@@ -146,6 +176,15 @@ def test_what_coqui_returns_fits_the_source(fake_coqui: None) -> None:
     assert (made.samples.size, made.sample_rate) == (source.samples.size, RATE)
     assert np.any(made.samples[: RATE // 2])
     assert not np.any(made.samples[-RATE // 20 :])
+
+
+def test_an_error_of_coquis_libraries_is_a_sentence(fake_coqui: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError("Could not load libtorchcodec.\nA long story.")
+
+    monkeypatch.setattr(FakeTTS, "voice_conversion_to_file", failing)
+    with pytest.raises(Unavailable, match=r"could not convert the voice: Could not load libtorchcodec\. Use the"):
+        convert(voice(120.0), voice(200.0), load_converter("freevc"))
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(fake_coqui: None) -> None:
