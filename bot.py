@@ -13,7 +13,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import aiohttp
 import discord
@@ -28,6 +28,7 @@ from errors import BarkeepError, Unavailable
 from health import HealthServer
 from settings import Settings
 from storage.database import Storage
+from storage.modes import private_folder
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -119,6 +120,8 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
     """Be in the simulated server until told to stop. Its voices are kept apart from those of real servers."""
     from simulator.serve import serve  # simcord is of no use to a bot on Discord
 
+    with suppress(OSError):  # opening storage below it says what is wrong
+        await asyncio.to_thread(private_folder, settings.data_dir)
     apart = {"discord_token": None, "database_url": None, "data_dir": settings.data_dir / "simulator"}
     bot = create_bot(settings.model_copy(update=apart))
     async with AsyncExitStack() as stack:

@@ -82,5 +82,5 @@ class HealthServer:
             return "not started"
         health = studio.executor.health()
         if health.fault is not None:
-            return health.fault
+            return "cannot start; the log says why"  # the fault itself names folders, and this port asks no password
         return FINE if health.ready is not None else "loading its models"

@@ -156,6 +156,7 @@ def _read(path: Path) -> str | None:
 def _write(path: Path, text: str) -> None:
     """Remember for the next start, which does without if it has to: a full disk does no harm here."""
     try:
+        path.touch(0o600)
         path.write_text(text, "utf-8")
     except OSError as fault:
         log.warning("not_remembered", file=path.name, reason=fault.strerror)

@@ -25,6 +25,7 @@ import aiofiles
 import structlog
 
 from errors import NotFound, Unavailable
+from storage import modes
 from storage.sessions import FULL
 
 GONE = "That file is no longer here. It may just have been deleted."
@@ -69,7 +70,7 @@ class FileStore:
         self._results = data_dir / "results"
 
     async def prepare(self) -> None:
-        """Make the folders. Only the owner of the process may look into them: voices are personal."""
+        """Make the folders. Only the user who runs Barkeep may look into them, also where they were there before."""
         await _in_thread(self._prepare)
 
     async def installation_id(self) -> str | None:
@@ -98,7 +99,7 @@ class FileStore:
     async def staging(self, job_id: str) -> Path:
         """A folder of its own for a job's work in progress; made if it is not there."""
         folder = self._staging / _checked(_KEY, job_id)
-        await _in_thread(folder.mkdir, 0o700, True, True)
+        await _in_thread(modes.private_folder, folder)
         return folder
 
     async def drop_staging(self, job_id: str) -> None:
@@ -185,10 +186,13 @@ class FileStore:
         await _in_thread(self._empty_trash, before.timestamp())
 
     def _prepare(self) -> None:
-        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
-        folders = (self._tmp, self._uploads, self._staging, self._voices, self._results, self._trash)
-        for folder in (self.data_dir, *folders):
-            folder.mkdir(0o700, exist_ok=True)
+        modes.private_folder(self.data_dir)
+        for folder in (self._tmp, self._uploads, self._staging, self._voices, self._results, self._trash):
+            modes.private_folder(folder)
+            modes.close_all_to_others(folder)
+        for path in self.data_dir.iterdir():
+            if path.is_file():
+                modes.close_to_others(path)
 
     def _sweep(self, claims: list[tuple[Path, Callable[[Path], bool]]], seconds: int) -> int:
         unclaimed = [path for folder, is_claimed in claims for path in folder.iterdir() if not is_claimed(path)]
@@ -209,7 +213,7 @@ class FileStore:
         temporary = self._temporary()
         with told():
             try:
-                async with aiofiles.open(temporary, "wb") as file:
+                async with aiofiles.open(temporary, "wb", opener=modes.private_opener) as file:
                     await file.write(data)
                     await file.flush()
                     await asyncio.to_thread(os.fsync, file.fileno())
@@ -228,7 +232,7 @@ class FileStore:
                 self._move(staging / name, folder / name)
         else:
             complete = self._temporary()
-            complete.mkdir(0o700)
+            complete.mkdir(modes.FOLDER)
             try:
                 for name in moving:
                     self._move(staging / name, complete / name)
@@ -240,6 +244,7 @@ class FileStore:
     def _move(self, source: Path, target: Path) -> None:
         if not source.exists() and target.exists():
             return
+        modes.close_to_others(source)
         _sync(source)
         _rename(source, target)
 

@@ -5,6 +5,7 @@ import fcntl
 from pathlib import Path
 
 from storage.files import told
+from storage.modes import private_opener
 
 
 class InUse:
@@ -12,7 +13,8 @@ class InUse:
 
     def __init__(self, data_dir: Path) -> None:
         with told():
-            self._file = (data_dir / "in-use.lock").open("wb")
+            path = data_dir / "in-use.lock"
+            self._file = open(path, "wb", opener=private_opener)  # noqa: SIM115 (Path has no opener)
 
     def alone(self) -> bool:
         """Whether nobody else has the folder open; then nobody else can open it until `share`."""

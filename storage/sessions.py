@@ -1,10 +1,12 @@
 """Connections and transactions, and the one place where a database's faults become sentences. It knows no query."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,6 +31,7 @@ from sqlalchemy.util import await_only
 
 from errors import Unavailable
 from storage.models import GuildRow
+from storage.modes import close_to_others, private_opener
 
 BUSY = "Something else is using Barkeep's database right now. Please try again in a moment."
 FULL = (
@@ -182,7 +185,17 @@ _BAD_URL = (
 )
 
 
+def _make_private(database: Path) -> None:
+    """Make the file, or close one that is there: SQLite gives its log and its index of it the same mode."""
+    with suppress(OSError):  # SQLite says what is wrong with the path
+        os.close(private_opener(str(database), os.O_RDWR | os.O_CREAT))
+    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm", "-journal"))):
+        close_to_others(path)
+
+
 def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
+    if url.database and not url.database.startswith("file:"):
+        _make_private(Path(url.database))
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": busy_timeout}, hide_parameters=True
     )

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import AsyncMock
@@ -120,6 +121,16 @@ def test_a_database_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(Storage, "open", AsyncMock(spec=Storage.open, side_effect=Unavailable("The disk is gone.")))
     assert bot.main(["--simulate"]) == Exit.STORAGE
     assert "The disk is gone." in capsys.readouterr().out
+
+
+def test_the_simulator_closes_the_data_folder_that_it_has_a_part_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir(0o755)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(Storage, "open", AsyncMock(spec=Storage.open, side_effect=Unavailable("The disk is gone.")))
+    assert bot.main(["--simulate"]) == Exit.STORAGE
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -76,9 +76,10 @@ async def test_not_ready_while_the_models_load(port: Port) -> None:
 
 
 async def test_not_ready_when_the_worker_cannot_start(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port.executor, "health", lambda: Health(False, None, "The model is missing.", 3))
+    monkeypatch.setattr(port.executor, "health", lambda: Health(False, None, "/srv/barkeep/models/x is missing.", 3))
     status, body = await port.get("/readyz")
-    assert (status, "The model is missing." in body) == (503, True)
+    assert (status, '"worker": "cannot start; the log says why"' in body) == (503, True)
+    assert "/srv" not in body
 
 
 async def test_not_ready_when_the_database_is_away(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:

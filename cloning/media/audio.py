@@ -22,6 +22,7 @@ import soxr
 from av.audio.stream import AudioStream
 from pyloudnorm.meter import Meter
 
+import environment
 from cloning.atomic_files import write_atomically
 from errors import KINDS, BarkeepError, InvalidInput, LimitReached, NotFound, Unavailable
 
@@ -95,6 +96,7 @@ def _run_decoder(arguments: list[str], timeout: float) -> int:
         child = subprocess.run(
             [*_DECODER, *arguments],
             cwd=_ROOT,
+            env=environment.to_run(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,

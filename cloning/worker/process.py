@@ -12,6 +12,7 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
 
+import environment
 from cloning.worker import protocol
 from cloning.worker.protocol import Cancel, Event, Request
 from errors import InvalidInput
@@ -40,10 +41,17 @@ class WorkerProcess:
     async def start(cls, command: Sequence[str], log_line: LogLine) -> "WorkerProcess":
         """Start `command` in a session of its own, so that a Ctrl-C meant for the parent does not reach it.
 
+        It gets nothing secret of the environment: it reads what members upload.
         Raises OSError when the process cannot be started.
         """
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True, limit=_LINE_LIMIT
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+            limit=_LINE_LIMIT,
+            env=environment.to_run_models(),
         )
         return cls(process, log_line)
 

@@ -135,7 +135,7 @@ def _median(seconds: float | None) -> str:
 def _worker(stats: Stats) -> str:
     health = stats.worker
     if health.fault is not None:
-        return f"cannot start: {safe(health.fault, _FIELD - 100)}"
+        return "cannot start; whoever runs this bot finds why in its log"
     if health.ready is None:
         return "loading its models" if health.alive else "not running"
     restarts = f", {count(health.restarts, 'restart')}" if health.restarts else ""

@@ -33,7 +33,7 @@ async def staged(files: FileStore, job_id: str, **contents: bytes) -> Path:
     return folder
 
 
-def no_space(*_: object) -> None:
+def no_space(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

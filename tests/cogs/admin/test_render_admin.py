@@ -127,7 +127,10 @@ def test_stats_in_words() -> None:
     [
         (Health(True, None, None, 0), "loading"),
         (Health(False, None, None, 0), "not running"),
-        (Health(False, None, "the model is not there", 2), "cannot start: the model is not there"),
+        (
+            Health(False, None, "/srv/models is not there", 2),
+            "cannot start; whoever runs this bot finds why in its log",
+        ),
         (Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 2), "2 restarts"),
     ],
 )

@@ -1,0 +1,47 @@
+"""What child processes are given of the environment: what they need to run, and no secret.
+
+The speech worker and the decoder read what members upload. Neither the bot's token nor the database's password belongs
+within their reach, nor whatever else the owner's shell or container holds: names are allowed one by one.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+
+_TO_RUN = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP", "VIRTUAL_ENV")
+_TO_RUN_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON", "MALLOC_")
+_FOR_MODELS = (
+    *("HF_HOME", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_DISABLE_XET"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "XDG_CACHE_HOME"),
+)
+_FOR_MODELS_PREFIXES = (
+    *(
+        "OMP_",
+        "KMP_",
+        "GOMP_",
+        "MKL_",
+        "ONEDNN_",
+        "DNNL_",
+        "OPENBLAS_",
+        "ATEN_",
+        "PYTORCH_",
+        "TORCH_",
+        "TORCHINDUCTOR_",
+    ),
+    *("CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "NCCL_", "TRITON_", "HIP_", "HSA_", "ROCM_", "ROCR_"),
+)
+
+
+def to_run() -> dict[str, str]:
+    """What any program needs: where things are, which language, how Python and libraries are found."""
+    return _allowed(os.environ, _TO_RUN, _TO_RUN_PREFIXES)
+
+
+def to_run_models() -> dict[str, str]:
+    """What a program with models needs besides: threads, devices, and the way to the hub."""
+    return to_run() | _allowed(os.environ, _FOR_MODELS, _FOR_MODELS_PREFIXES)
+
+
+def _allowed(environment: Mapping[str, str], names: Iterable[str], prefixes: tuple[str, ...]) -> dict[str, str]:
+    names = set(names)
+    return {name: value for name, value in environment.items() if name in names or name.startswith(prefixes)}

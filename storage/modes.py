@@ -1,0 +1,44 @@
+"""Who may look at what Barkeep keeps: the user who runs it, and no other user of the machine."""
+
+import os
+import stat
+from pathlib import Path
+
+import structlog
+
+FOLDER = 0o700
+FILE = 0o600
+
+_log = structlog.get_logger(__name__)
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder if it is missing, and close it to others. Raises OSError if it cannot be made."""
+    folder.mkdir(FOLDER, parents=True, exist_ok=True)
+    close_to_others(folder)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """For `open`: a new file is closed to others from its first moment, whatever the umask."""
+    return os.open(path, flags, FILE)
+
+
+def close_to_others(path: Path) -> None:
+    """Let only the owner read a file or enter a folder that exists. Where that is refused, the log says so."""
+    try:
+        mode = path.stat().st_mode
+        wanted = FOLDER if stat.S_ISDIR(mode) else FILE
+        if stat.S_IMODE(mode) & ~wanted:
+            path.chmod(wanted)
+    except FileNotFoundError:
+        return
+    except OSError as fault:  # the folder of another user, or a file system without modes: no reason not to start
+        _log.warning("open_to_others", path=str(path), reason=fault.strerror)
+
+
+def close_all_to_others(folder: Path) -> None:
+    """Do so with everything in a folder; links are not followed."""
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if not path.is_symlink():
+                close_to_others(path)
