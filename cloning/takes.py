@@ -20,9 +20,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.media import joining
+from cloning.media import joining, world_vocoder
 from cloning.media.audio import Recording, Samples
-from cloning.methods import world_vocoder
 from cloning.text import splitting
 
 MOST = 4

@@ -11,8 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from cloning.media import advice, quality
 from cloning.media.audio import Recording, Samples, loudness, normalise, peaks, resample
+from cloning.media.quality import without_clicks
 from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse, without_offset
+from cloning.media.world_vocoder import pitch
 from cloning.worker.protocol import QualityReport
 from errors import InvalidInput
 
@@ -41,9 +44,8 @@ _AS_GOOD = 0.95
 _SURROUNDINGS = round(0.5 / FRAME_SECONDS)
 """So many frames around a window are looked at for its noise."""
 _QUIET_SEARCH = round(1.0 / FRAME_SECONDS)
-
-_VERDICTS = ("good", "usable", "poor")
-_GOOD, _USABLE, _POOR = range(3)
+_ONSET_FRAMES = round(0.1 / FRAME_SECONDS)
+"""So many frames before a word may hold its beginning."""
 
 Segment = tuple[int, int]
 
@@ -95,7 +97,7 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
         raise InvalidInput("The recording is empty. Record about 10 seconds of your voice and send that.")
     heard = _beginning(recording)
     part = "this recording" if heard is recording else f"the first {_minutes()} of this recording"
-    sound = Recording(without_offset(heard.samples), heard.sample_rate)
+    sound = Recording(without_clicks(without_offset(heard.samples), heard.sample_rate), heard.sample_rate)
     if loudness(sound.samples, sound.sample_rate) < _SILENT_LUFS:
         raise InvalidInput(
             f"I heard only silence in {part}. Check that the right microphone is on and record it again."
@@ -106,7 +108,7 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
     _require_speech(window.speech_seconds, min_seconds, part)
     cut = _cut(sound, window)
     clip = Recording(normalise(resample(cut, rate).samples, rate), rate)
-    return Reference(clip, _report(recording, heard, activity, window, cut, clip))
+    return Reference(clip, _report(recording, sound, activity, window, cut, clip))
 
 
 def _beginning(recording: Recording) -> Recording:
@@ -151,14 +153,25 @@ def _windows(activity: Activity, seconds: float, max_seconds: float) -> Iterator
             start = _quiet_start(activity, end - room, end)
             silence_before = 0.0
         is_last = last + 1 == len(segments)
-        # A frame before the next word is left out, since the detector notices an onset a little late.
-        silence_after = seconds - end * FRAME_SECONDS if is_last else (segments[last + 1][0] - 1 - end) * FRAME_SECONDS
+        following = None if is_last else segments[last + 1][0]
+        silence_after = _quiet_after(activity, end, following) if following else seconds - end * FRAME_SECONDS
         yield _Window(
             speech=((start, first_end), *segments[first + 1 : last + 1]),
             lead=min(LEAD_SECONDS, silence_before),
             trail=min(TRAIL_SECONDS, max(0.0, silence_after)),
             is_last=is_last,
         )
+
+
+def _quiet_after(activity: Activity, end: int, next_start: int) -> float:
+    """Seconds after the frame `end` until the pause may be cut: its quietest moment where it is short.
+
+    The last frames of a pause may hold the beginning of the next word.
+    """
+    clear = next_start - _ONSET_FRAMES - end
+    if clear * FRAME_SECONDS >= TRAIL_SECONDS:
+        return clear * FRAME_SECONDS
+    return (int(np.argmin(activity.levels[end:next_start])) + 0.5) * FRAME_SECONDS
 
 
 def _first_that_fits(segments: tuple[Segment, ...], last: int, room: int) -> int:
@@ -221,14 +234,23 @@ def _report(
     level = loudness(cut.samples, cut.sample_rate)
     used_start = window.start * FRAME_SECONDS - window.lead
     used_end = min(window.end * FRAME_SECONDS + window.trail, heard.seconds)
+    # As it came in: without its offset, a hole is not digital silence any more.
+    used = Recording(recording.samples[_at(heard, used_start) : _at(heard, used_end)], heard.sample_rate)
+    is_whole = heard.samples.size == recording.samples.size
+    frames = slice(window.start, window.end)
+    noise_db = window.noise_db(activity)
+    phrases = [pitch(_between(heard, start, end)) for start, end in window.speech]
     findings = [
-        *_too_short(window.speech_seconds),
-        *_noisy(window.noise_db(activity)),
-        *_clipping(window.clipped(activity)),
-        *_too_quiet(level),
-        *_telephone(recording.sample_rate),
-        *(_broken_off(window) if heard is recording else _long()),
-        *_only_a_part(activity.speech_seconds, window.speech_seconds, used_start, used_end),
+        *advice.too_short(window.speech_seconds),
+        *advice.noisy(noise_db),
+        *advice.clipping(window.clipped(activity)),
+        *advice.too_quiet(level),
+        *advice.telephone(quality.is_telephone(heard, activity.is_speech(), FRAME_SECONDS)),
+        *advice.dropouts(quality.dropouts(used), used.seconds),
+        *advice.reverberant(noise_db, quality.is_reverberant(activity.levels[frames], activity.is_speech()[frames])),
+        *advice.speakers(quality.speakers_differ(phrases)),
+        *(advice.broken_off(_is_cut_off(window)) if is_whole else advice.long(_minutes())),
+        *advice.only_a_part(activity.speech_seconds, window.speech_seconds, used_start, used_end),
     ]
     return QualityReport(
         total_seconds=round(recording.seconds, 2),
@@ -237,68 +259,18 @@ def _report(
         used_end=round(used_end, 2),
         loudness_lufs=round(level, 1),
         clipped_fraction=round(window.clipped(activity), 5),
-        noise_db=round(window.noise_db(activity), 1),
-        verdict=_VERDICTS[max((severity for severity, _ in findings), default=_GOOD)],
+        noise_db=round(noise_db, 1),
+        verdict=advice.verdict(findings),
         advice=tuple(sentence for _, sentence in findings),
         waveform=peaks(clip.samples),
     )
 
 
-Findings = Iterator[tuple[int, str]]
+def _between(sound: Recording, start: int, end: int) -> Recording:
+    """The samples of the frames from `start` up to `end`."""
+    samples = sound.samples[_at(sound, start * FRAME_SECONDS) : _at(sound, end * FRAME_SECONDS)]
+    return Recording(samples, sound.sample_rate)
 
 
-def _too_short(seconds: float) -> Findings:
-    if seconds < 6:
-        yield (
-            _POOR if seconds < 3 else _USABLE,
-            f"Only {seconds:.1f} s of speech could be used; about 10 seconds make a closer voice.",
-        )
-
-
-def _noisy(noise_db: float) -> Findings:
-    if noise_db > -15:
-        yield _POOR, "There is much noise or music behind the voice: record in a quiet room, near the microphone."
-    elif noise_db > -25:
-        yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
-
-
-def _clipping(share: float) -> Findings:
-    if share > 0.001:
-        yield (
-            _POOR if share > 0.01 else _USABLE,
-            "The recording is too loud and its peaks are cut off: turn the microphone down or move away from it.",
-        )
-
-
-def _too_quiet(level: float) -> Findings:
-    if level < -35:
-        yield (
-            _POOR if level < -45 else _USABLE,
-            "The recording is very quiet: turn the microphone up or move nearer to it.",
-        )
-
-
-def _telephone(sample_rate: int) -> Findings:
-    if sample_rate < 16_000:
-        yield _USABLE, f"It was recorded in telephone quality ({sample_rate} Hz), so the voice will sound dull."
-
-
-def _broken_off(window: _Window) -> Findings:
-    if _is_cut_off(window):
-        yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
-
-
-def _long() -> Findings:
-    yield _GOOD, f"The recording is long, so only its first {_minutes()} were listened to."
-
-
-def _only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
-    if heard - used > 1:
-        yield (
-            _GOOD,
-            f"Of {heard:.0f} s of speech the best {used:.0f} s were used, from {_clock(start)} to {_clock(end)}.",
-        )
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def _at(sound: Recording, seconds: float) -> int:
+    return round(seconds * sound.sample_rate)

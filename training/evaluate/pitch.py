@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cloning.media.audio import Recording, Samples, resample
-from cloning.methods.world_vocoder import FRAME_SECONDS, pitch
+from cloning.media.world_vocoder import FRAME_SECONDS, pitch
 
 SAMPLE_RATE = 16_000
 _LEAST_VOICED_SECONDS = 0.2

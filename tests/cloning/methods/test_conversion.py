@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from cloning.media.audio import Recording, loudness, resample
+from cloning.media.world_vocoder import Analysis, Floats, analyse, pitch
 from cloning.methods import coqui
 from cloning.methods.conversion import (
     CONVERTERS,
@@ -20,7 +21,6 @@ from cloning.methods.conversion import (
     moved_pitch,
 )
 from cloning.methods.coqui import CoquiConverter
-from cloning.methods.world_vocoder import Analysis, Floats, analyse, pitch
 from errors import InvalidInput, Unavailable
 from tests.stand_in.synthetic_voice import synthetic_voice
 

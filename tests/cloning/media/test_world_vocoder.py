@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cloning.media.audio import Recording
-from cloning.methods.world_vocoder import FRAME_SECONDS, analyse, pitch, synthesise
+from cloning.media.world_vocoder import FRAME_SECONDS, analyse, pitch, synthesise
 from tests.stand_in.synthetic_voice import synthetic_voice
 
 RATE = 16_000

@@ -1,0 +1,106 @@
+"""What the speaker of a recording is told: each finding is a severity and a sentence that says what to do."""
+
+from collections.abc import Iterator, Sequence
+
+Finding = tuple[int, str]
+"""A severity, an index of VERDICTS, and a sentence for the member."""
+Findings = Iterator[Finding]
+
+VERDICTS = ("good", "usable", "poor")
+_GOOD, _USABLE, _POOR = range(3)
+
+_QUIET_BACKGROUND_DB = -35.0
+_DROPOUT_SECONDS = 2.0
+"""More than one dropout in this time is told."""
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """The worst severity in one of the words of VERDICTS."""
+    return VERDICTS[max((severity for severity, _ in findings), default=_GOOD)]
+
+
+def too_short(seconds: float) -> Findings:
+    """Of `seconds` of speech in the clip."""
+    if seconds < 6:
+        yield (
+            _POOR if seconds < 3 else _USABLE,
+            f"Only {seconds:.1f} s of speech could be used; about 10 seconds make a closer voice.",
+        )
+
+
+def noisy(noise_db: float) -> Findings:
+    """Of the background's level against the speech, in decibels."""
+    if noise_db > -15:
+        yield _POOR, "There is much noise or music behind the voice: record in a quiet room, near the microphone."
+    elif noise_db > -28:
+        yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
+
+
+def clipping(share: float) -> Findings:
+    """Of the share of samples in cut-off peaks, 0..1."""
+    if share > 0.001:
+        yield (
+            _POOR if share > 0.01 else _USABLE,
+            "The recording is too loud and its peaks are cut off: turn the microphone down or move away from it.",
+        )
+
+
+def too_quiet(level: float) -> Findings:
+    """Of the clip's loudness in LUFS."""
+    if level < -35:
+        yield (
+            _POOR if level < -45 else _USABLE,
+            "The recording is very quiet: turn the microphone up or move nearer to it.",
+        )
+
+
+def telephone(is_telephone: bool) -> Findings:
+    """Of a recording without sound above 4 kHz."""
+    if is_telephone:
+        yield (
+            _USABLE,
+            "It has the sound of a telephone (nothing above 4 kHz), so the voice will be dull: record it with an app "
+            "instead of a call.",
+        )
+
+
+def dropouts(count: int, seconds: float) -> Findings:
+    """Of `count` short holes in `seconds` of sound."""
+    if count > seconds / _DROPOUT_SECONDS:
+        yield _USABLE, "The sound is interrupted again and again: record it on the device itself, not over a call."
+
+
+def reverberant(noise_db: float, is_reverberant: bool) -> Findings:
+    """Of a room that echoes; noise hides whether it does."""
+    if is_reverberant and noise_db < _QUIET_BACKGROUND_DB:
+        yield _USABLE, "The room echoes: move nearer to the microphone, or record in a room with curtains or carpets."
+
+
+def speakers(differ: bool) -> Findings:
+    """Of phrases in two clearly different voices."""
+    if differ:
+        yield _POOR, "Two people seem to speak: send a recording of one person alone."
+
+
+def broken_off(is_cut_off: bool) -> Findings:
+    """Of a recording that ends in speech."""
+    if is_cut_off:
+        yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
+
+
+def long(minutes: str) -> Findings:
+    """Of a recording of which only the first `minutes` were listened to."""
+    yield _GOOD, f"The recording is long, so only its first {minutes} were listened to."
+
+
+def only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
+    """Of `heard` seconds of speech, the `used` ones between two moments of the recording, all in seconds."""
+    if heard - used > 1:
+        yield (
+            _GOOD,
+            f"Of {heard:.0f} s of speech the best {used:.0f} s were used, from {_clock(start)} to {_clock(end)}.",
+        )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,159 @@
+"""What is wrong with a recording: clicks, cut-off peaks, telephone bandwidth, dropouts, reverberation, two speakers.
+
+Each function measures one thing on samples; the thresholds were chosen on speech of eight speakers, clean and spoilt
+on purpose (`tests/cloning/media/test_quality.py` spoils it in the same ways).
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, signal
+
+from cloning.media.audio import Recording, Samples
+from cloning.media.world_vocoder import FRAME_SECONDS
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_CLICK_FACTOR = 4.0
+"""A sample that exceeds the 99.5th percentile of its recording this many times is part of a click. In speech the
+largest sample is about 3 times that percentile."""
+_CLICK_SECONDS = 0.002
+"""Around each sample of a click, this much is replaced."""
+_LONGEST_CLICK_SECONDS = 0.01
+
+_PEAK_QUANTILE = 0.9998
+"""The level below which 99.98 % of the samples lie stands for the peak: single samples do not move it."""
+_FLAT_STEP = 1e-4
+_FLAT_RUN = 3
+"""This many samples in a row near the peak that differ by less than this share of it are a flat top. The top of a tone
+of 200 Hz changes three times as much from sample to sample at 48 kHz."""
+_DENSE_LEVEL, _DENSE_SHARE = 0.8, 0.01
+"""Speech has up to 0.4 % of its samples above 0.8 of its peak; when peaks were cut off and the file was then coded as
+MP3, 1.5 % and more."""
+
+_TELEPHONE_RATE = 16_000
+_TELEPHONE_DB = -40.0
+"""The loudest tenth of speech frames, which holds the hissing sounds, has 4.5-7.5 kHz at -1 dB against 0.3-3.4 kHz or
+higher; after a telephone channel it is at -90 dB, and a lossy codec adds noise of up to -45 dB."""
+
+_DROPOUT_SECONDS = (0.005, 0.06)
+_DROPOUT_EDGE_DB = -40.0
+"""A dropout is digital silence of this length between samples that are louder than this, against the peak."""
+
+_FALL_FRAMES = 3
+_SLOW_FALL_DB = 11.0
+"""The steepest twentieth of the falls over three frames (96 ms) is 27 dB and more in dry speech, 12 to 16 dB with a
+reverberation time of 0.5 s, and 9 dB with one of 1 s."""
+
+_OTHER_VOICE_SEMITONES = 5.0
+"""The medians of one speaker's phrases lie up to 3 semitones apart from their neighbours; a man's and a woman's voice
+lie about 12 apart."""
+_OTHER_VOICE_SECONDS = 0.75
+"""Less voiced sound than this may be a cough or a misread pitch."""
+
+
+def without_clicks(samples: Samples, rate: int) -> Samples:
+    """The samples (N,) with single clicks replaced by straight lines. Long or frequent peaks are left alone."""
+    level = np.abs(samples)
+    usual = float(np.quantile(level, 0.995)) if samples.size else 0.0
+    around = 2 * round(_CLICK_SECONDS * rate) + 1
+    loud = level > _CLICK_FACTOR * usual
+    if usual == 0.0 or not loud.any():
+        return samples
+    labels, count = ndimage.label(ndimage.binary_dilation(loud, np.ones(around)))
+    mended = samples.copy()
+    for (part,) in ndimage.find_objects(labels, count):
+        if part.stop - part.start <= _LONGEST_CLICK_SECONDS * rate:
+            ends = samples[max(part.start - 1, 0)], samples[min(part.stop, samples.size - 1)]
+            mended[part] = np.linspace(*ends, part.stop - part.start, dtype=np.float32)
+    return mended
+
+
+def cut_off(samples: Samples) -> Mask:
+    """Which samples (N,) belong to peaks that were cut off, whatever level the recording has now.
+
+    Flat tops are seen at once. A lossy codec bends them; then all samples near the peak count, if there are far more of
+    them than speech has.
+    """
+    if not samples.size:
+        return np.zeros(0, bool)
+    # Each side by itself: where there is an offset, tops and bottoms are cut off at different levels.
+    sides = [np.maximum(samples, 0.0), np.maximum(-samples, 0.0)]
+    relative = [side.astype(np.float64) / max(float(np.quantile(side, _PEAK_QUANTILE)), 1e-9) for side in sides]
+    dense: Mask = np.logical_or(*(ndimage.binary_opening(side > _DENSE_LEVEL, np.ones(2)) for side in relative))
+    flat: Mask = np.logical_or(*(_flat(side) for side in relative))
+    return dense if dense.mean() > _DENSE_SHARE and flat.mean() < dense.mean() / 10 else flat
+
+
+def _flat(relative: Floats) -> Mask:
+    """Where (N,) samples near the peak do not change. `relative` (N,): against the peak."""
+    level = np.abs(np.diff(relative, prepend=relative[0])) < _FLAT_STEP
+    mask: Mask = ndimage.binary_opening(level & (relative > _DENSE_LEVEL), np.ones(_FLAT_RUN - 1))
+    return mask
+
+
+def is_telephone(recording: Recording, speech: Mask, frame_seconds: float) -> bool:
+    """Whether the speech has no sound above 4 kHz, as after a telephone. `speech` (F,): the frames with speech."""
+    if recording.sample_rate < _TELEPHONE_RATE:
+        return True
+    size = round(frame_seconds * recording.sample_rate)
+    frames = min(recording.samples.size // size, speech.size)
+    heard = recording.samples[: frames * size].reshape(frames, size)[speech[:frames]]
+    if not heard.size:
+        return False
+    power = np.abs(np.fft.rfft(heard * np.hanning(size))) ** 2
+    hertz = np.fft.rfftfreq(size, 1 / recording.sample_rate)
+    high, low = (power[:, (hertz > start) & (hertz < end)].sum(1) for start, end in ((4500, 7500), (300, 3400)))
+    return bool(np.quantile(10 * np.log10((high + 1e-20) / (low + 1e-20)), 0.9) < _TELEPHONE_DB)
+
+
+def dropouts(recording: Recording) -> int:
+    """How many short holes of digital silence interrupt the sound."""
+    level = np.abs(recording.samples)
+    if not level.size:
+        return 0
+    edge = float(level.max()) * 10 ** (_DROPOUT_EDGE_DB / 20)
+    labels, count = ndimage.label(level == 0.0)
+    shortest, longest = (seconds * recording.sample_rate for seconds in _DROPOUT_SECONDS)
+    near = round(0.002 * recording.sample_rate)
+    return sum(
+        shortest <= part.stop - part.start <= longest
+        and level[max(0, part.start - near) : part.start].max(initial=0.0) > edge
+        and level[part.stop : part.stop + near].max(initial=0.0) > edge
+        for (part,) in ndimage.find_objects(labels, count)
+    )
+
+
+def is_reverberant(levels: Floats, speech: Mask) -> bool:
+    """Whether sound dies away as slowly as in a bare room. `levels` (F,) in decibels; `speech` (F,): where it is.
+
+    It is true of recordings with little noise only: noise hides how sound dies away.
+    """
+    falls = (levels[:-_FALL_FRAMES] - levels[_FALL_FRAMES:])[speech[:-_FALL_FRAMES]]
+    return bool(falls.size and np.quantile(falls, 0.95) < _SLOW_FALL_DB)
+
+
+def speakers_differ(pitches: list[Floats]) -> bool:
+    """Whether phrases fall into two groups of a clearly different pitch: two people who speak in turn.
+
+    `pitches`: for each phrase its pitch in hertz at each frame of `world_vocoder.FRAME_SECONDS`, 0 where there is none.
+    Two people of like pitch are not told apart.
+    """
+    voiced = sorted((heard for heard in (phrase[phrase > 0] for phrase in pitches) if heard.size), key=np.median)
+    notes = [12 * np.log2(np.median(heard)) for heard in voiced]
+    seconds = np.array([heard.size * FRAME_SECONDS for heard in voiced])
+    return any(
+        notes[split] - notes[split - 1] > _OTHER_VOICE_SEMITONES
+        and min(seconds[:split].sum(), seconds[split:].sum()) > _OTHER_VOICE_SECONDS
+        for split in range(1, len(notes))
+    )
+
+
+def without_rumble(recording: Recording) -> Recording:
+    """The recording without what lies below a voice: a high pass of second order at 60 Hz, forwards and backwards."""
+    if recording.samples.size < recording.sample_rate // 10:
+        return recording
+    filtered = signal.sosfiltfilt(
+        signal.butter(2, 60.0, "highpass", fs=recording.sample_rate, output="sos"), recording.samples
+    )
+    return Recording(filtered.astype(np.float32), recording.sample_rate)
