@@ -92,8 +92,14 @@ class Storage:
         await self.files.empty_trash(self._clock() - TRASH_KEPT)
 
     async def finish_deleting(self) -> None:
-        """Take what was deleted off the disk, too, where the database keeps it for a while."""
-        await self._sessions.empty_log()
+        """Take what was deleted off the disk, too, where the database keeps it for a while.
+
+        Where that cannot be done now (a full disk, somebody reads), the deletion stands, and the next call does it.
+        """
+        try:
+            await self._sessions.empty_log()
+        except Unavailable as fault:
+            _log.warning("log_not_emptied", reason=fault.message)
 
     async def close(self) -> None:
         """Close the connections. Nothing may be asked afterwards."""

@@ -14,6 +14,8 @@ from errors import LimitReached
 from storage.models import JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings
 
+SKEW = timedelta(minutes=5)
+"""How far the clocks of two processes may differ. What was noted further ahead was noted by a clock that was wrong."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -102,7 +104,7 @@ async def _hour_frees(
     """None if one more job fits; otherwise when it will (or NEVER)."""
     if limit <= 0:
         return NEVER
-    jobs = select(_USED.c.created_at).where(*whose, _USED.c.created_at > now - HOUR)
+    jobs = select(_USED.c.created_at).where(*whose, *_within(HOUR, now))
     blocking: datetime | None = await session.scalar(
         jobs.order_by(_USED.c.created_at.desc()).offset(limit - 1).limit(1)
     )
@@ -115,7 +117,7 @@ async def _day_frees(
     """None if `expected` seconds fit, and at least a moment is left; otherwise when they will (or NEVER)."""
     if limit <= 0 or expected > limit:
         return NEVER
-    recent = (*whose, _USED.c.created_at > now - DAY, _USED.c.audio_seconds > 0)
+    recent = (*whose, *_within(DAY, now), _USED.c.audio_seconds > 0)
     used = await session.scalar(select(func.sum(_USED.c.audio_seconds)).where(*recent)) or 0.0
     if used < limit and used + expected <= limit:
         return None
@@ -126,6 +128,11 @@ async def _day_frees(
             free_at: datetime = created_at + DAY
             return free_at
     return now + DAY
+
+
+def _within(span: timedelta, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Used in the span that ends now; a clock that was days ahead does not use up the days to come."""
+    return _USED.c.created_at > now - span, _USED.c.created_at <= now + SKEW
 
 
 def _again(free_at: datetime, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """The voices of each server: rows only. It knows nothing of their files, nor who may manage them."""
 
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, delete, false, func, or_, select, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import Conflict, NotFound
+from errors import Conflict, InvalidInput, NotFound
 from storage.columns import Clock
 from storage.limits import check_voices
 from storage.models import MemberRow, ShareRow, VoiceRow
@@ -157,16 +157,21 @@ class VoiceRepository:
         guild_id: int,
         voice_id: int,
         visibility: Visibility,
-        member_ids: frozenset[int],
-        role_ids: frozenset[int],
+        member_ids: frozenset[int] | None,
+        role_ids: frozenset[int] | None,
     ) -> VoiceRecord:
-        """Decide who may speak with the voice. The members and roles replace those chosen before."""
+        """Decide who may speak with the voice. The members and roles replace those chosen before; None keeps them.
+
+        Raises InvalidInput if nobody would be chosen and the visibility is CHOSEN.
+        """
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
             row = await _locked_row(session, guild_id, voice_id)
             row.visibility = visibility
             kept = {(share.is_role, share.subject_id): share for share in row.shares}
-            chosen = {(False, member_id) for member_id in member_ids} | {(True, role_id) for role_id in role_ids}
+            chosen = _chosen(kept, False, member_ids) | _chosen(kept, True, role_ids)
+            if visibility is Visibility.CHOSEN and not chosen:
+                raise InvalidInput("Choose at least one member or role to share the voice with.")
             row.shares = [
                 kept.get((is_role, subject_id)) or ShareRow(is_role=is_role, subject_id=subject_id)
                 for is_role, subject_id in sorted(chosen)
@@ -237,6 +242,15 @@ def _set_models(row: VoiceRow, models: VoiceModels) -> None:
     row.model = models.model
     row.hubert = models.hubert
     row.quantizer = models.quantizer
+
+
+def _chosen(
+    kept: Collection[tuple[bool, int]], is_role: bool, subject_ids: frozenset[int] | None
+) -> set[tuple[bool, int]]:
+    """The shares with roles, or with members: these, or for None those that were there."""
+    if subject_ids is None:
+        return {share for share in kept if share[0] == is_role}
+    return {(is_role, subject_id) for subject_id in subject_ids}
 
 
 def _visible(viewer: Viewer | None) -> ColumnElement[bool]:

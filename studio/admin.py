@@ -171,7 +171,8 @@ class AdminDesk:
         jobs = await self._storage.jobs.delete_finished({actor.guild_id: self._clock() - timedelta(days=days)})
         for job_id in jobs:
             await self._storage.files.drop_result(job_id)
-        await self._audit(actor, "purge", f"{len(jobs)} jobs", f"older than {days} days")
+        age = f"older than {days} {'day' if days == 1 else 'days'}" if days else "of any age"
+        await self._audit(actor, "purge", f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}", age)
         return Erased(voices=0, jobs=len(jobs))
 
     async def guild_removed(self, guild_id: int) -> None:

@@ -23,14 +23,14 @@ class Housekeeping:
     def __init__(self, storage: Storage, *, clock: Callable[[], datetime]) -> None:
         self._storage = storage
         self._clock = clock
-        self._next_retention: datetime | None = None
+        self._last_retention: datetime | None = None
 
     async def run(self) -> None:
         """Expire questions; once an hour delete what is older than its server's retention, and all traces of it."""
         now = self._clock()
         await self._expire_questions(now)
-        if self._next_retention is None or now >= self._next_retention:
-            self._next_retention = now + RETENTION_EVERY
+        if self._last_retention is None or abs(now - self._last_retention) >= RETENTION_EVERY:  # a clock may go back
+            self._last_retention = now
             await self._apply_retention(now)
 
     async def _expire_questions(self, now: datetime) -> None:

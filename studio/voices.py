@@ -139,15 +139,22 @@ class VoiceLibrary:
         return await self._storage.voices.of_person(actor.guild_id, actor.member_id)
 
     async def share(
-        self, actor: Actor, typed: str, visibility: Visibility, member_ids: Iterable[int], role_ids: Iterable[int]
+        self,
+        actor: Actor,
+        typed: str,
+        visibility: Visibility,
+        member_ids: Iterable[int] | None,
+        role_ids: Iterable[int] | None,
     ) -> VoiceRecord:
-        """Decide who may use a voice. CHOSEN needs at least one member or role; otherwise these are forgotten."""
+        """Decide who may use a voice. CHOSEN needs at least one member or role; otherwise these are forgotten.
+
+        None: those who are chosen now, also if another menu chooses others at this very moment.
+        """
         record = await self._managed(actor, typed)
-        members, roles = frozenset(member_ids), frozenset(role_ids)
+        members = None if member_ids is None else frozenset(member_ids)
+        roles = None if role_ids is None else frozenset(role_ids)
         if visibility is not Visibility.CHOSEN:
             members = roles = frozenset()
-        elif not members and not roles:
-            raise InvalidInput("Choose at least one member or role to share the voice with.")
         shared = await self._storage.voices.share(record.guild_id, record.id, visibility, members, roles)
         await self._audit(actor, "voice.share", record, visibility.value)
         return shared

@@ -111,17 +111,10 @@ async def _share(
     members: frozenset[int] | None = None,
     roles: frozenset[int] | None = None,
 ) -> None:
-    """Keep one of the two choices and show both anew. Raises what the studio raises."""
+    """Keep one of the two choices, leave the other, and show both again. Raises what the studio raises."""
     await interaction.response.defer()
     library, actor, key = interaction.client.studio.library, actor_of(interaction), f"v:{voice_id}"
-    record = managed(actor, await library.info(actor, key))
-    shared = await library.share(
-        actor,
-        key,
-        Visibility.CHOSEN,
-        record.member_ids if members is None else members,
-        record.role_ids if roles is None else roles,
-    )
+    shared = await library.share(actor, key, Visibility.CHOSEN, members, roles)
     await interaction.edit_original_response(embed=render_sharing(shared), view=sharing_view(shared))
 
 

@@ -1,8 +1,13 @@
-"""What a job's `order` holds in storage, written and read in one place."""
+"""What a job's `order` holds in storage, written and read in one place.
+
+Jobs outlive an upgrade, and the way back: what another version kept besides is passed over, and what it did not keep
+has a default. A field that is added here needs one.
+"""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from errors import InvalidInput
 from storage.records import JobRecord
 from studio.values import Actor, CloneOrder
 
@@ -12,17 +17,17 @@ class SpeechOrder:
     """A line of speech as it was accepted: text already clean, voice already found, kept by its key and not by name.
 
     `roles` and `moderator` are the member's rights at that moment: what the voice is checked against again when its
-    turn comes. `max_bytes` is the upload limit where the answer goes.
+    turn comes. `max_bytes` is the upload limit where the answer goes; the default is Discord's least.
     """
 
     text: str
     voice: str
-    language: str
-    temperature: float | None
-    seed: int | None
-    max_bytes: int
-    roles: tuple[int, ...]
-    moderator: bool
+    language: str = "en"
+    temperature: float | None = None
+    seed: int | None = None
+    max_bytes: int = 10 * 1024 * 1024
+    roles: tuple[int, ...] = ()
+    moderator: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The order for storage."""
@@ -30,9 +35,11 @@ class SpeechOrder:
 
     @classmethod
     def of(cls, job: JobRecord) -> "SpeechOrder":
-        """The order of a speech job; what an earlier version kept besides is passed over."""
-        known = {field.name: job.order[field.name] for field in fields(cls)}
-        return cls(**{**known, "roles": tuple(known["roles"])})
+        """The order of a speech job. Raises InvalidInput if its text or voice is not there."""
+        known = _known(cls, job.order)
+        if not known.keys() >= {"text", "voice"}:
+            raise InvalidInput("This request was kept by another version of Barkeep. Please make it again.")
+        return cls(**{**known, "roles": tuple(known.get("roles", ()))})
 
     def actor(self, job: JobRecord) -> Actor:
         """Who asked, with the rights of then."""
@@ -45,5 +52,13 @@ def clone_to_json(order: CloneOrder) -> dict[str, Any]:
 
 
 def clone_of(order: dict[str, Any]) -> CloneOrder:
-    """The order of a clone from storage."""
-    return CloneOrder(**order)
+    """The order of a clone from storage. Raises InvalidInput if its name is not there."""
+    known = _known(CloneOrder, order)
+    if "name" not in known:
+        raise InvalidInput("This request was kept by another version of Barkeep. Please make it again.")
+    return CloneOrder(**known)
+
+
+def _known(kind: type[SpeechOrder] | type[CloneOrder], stored: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}

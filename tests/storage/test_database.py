@@ -12,6 +12,7 @@ import pytest
 from errors import Unavailable
 from storage.database import Storage
 from storage.records import JobState, VoiceState
+from storage.sessions import FULL, Sessions
 from tests.storage.build import GUILD, OTHER_GUILD, PLENTY, Clock, add_voice, new_job, reserve, speech_in
 from tests.storage.conftest import sqlite_url
 
@@ -247,6 +248,22 @@ async def test_a_database_that_does_not_answer_is_said_to_the_owner(data_dir: Pa
     with pytest.raises(Unavailable, match="of DATABASE_URL") as said:
         await Storage.open("postgresql://barkeep:not-for-the-log@127.0.0.1:1/barkeep", data_dir)
     assert "not-for-the-log" not in said.value.message
+
+
+async def test_a_full_disk_does_not_undo_a_deletion(
+    sqlite_address: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = await Storage.open(sqlite_address, data_dir)
+    job = await storage.jobs.accept_speech(new_job(), PLENTY)
+    await storage.jobs.delete_of_member(GUILD, job.member_id)
+    full = create_autospec(Sessions.empty_log, side_effect=Unavailable(FULL))
+    with monkeypatch.context() as disk:
+        disk.setattr(Sessions, "empty_log", full)
+        await storage.finish_deleting()
+    assert full.await_count == 1
+    await storage.finish_deleting()
+    assert job.id.encode() not in b"".join(path.read_bytes() for path in data_dir.parent.glob("barkeep.sqlite3*"))
+    await storage.close()
 
 
 async def test_what_a_member_had_deleted_is_not_in_the_file(sqlite_address: str, data_dir: Path) -> None:

@@ -37,6 +37,24 @@ async def test_an_hour_is_a_span_that_ends_now(storage: Storage, clock: Clock) -
     await accept(storage, allowed)
 
 
+async def test_a_clock_that_was_a_month_ahead_does_not_use_up_the_month(storage: Storage, clock: Clock) -> None:
+    allowed = limits(jobs_per_hour_per_member=1, jobs_per_hour_per_guild=2, seconds_per_day_per_member=10)
+    clock.advance(days=30)
+    await accept(storage, allowed, expected=10)
+    clock.advance(days=-30)
+    await accept(storage, allowed, expected=10)
+    with pytest.raises(LimitReached, match="try again in 60 minutes"):
+        await accept(storage, allowed)
+
+
+async def test_a_clock_a_little_ahead_counts(storage: Storage, clock: Clock) -> None:
+    clock.advance(minutes=4)
+    await accept(storage, limits(jobs_per_hour_per_member=1))
+    clock.advance(minutes=-4)
+    with pytest.raises(LimitReached, match="try again in 64 minutes"):
+        await accept(storage, limits(jobs_per_hour_per_member=1))
+
+
 async def test_a_lowered_limit_waits_for_more_than_the_oldest(storage: Storage, clock: Clock) -> None:
     for _ in range(3):
         await accept(storage, PLENTY)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errors import Conflict, LimitReached, NotFound, Unavailable
+from errors import Conflict, InvalidInput, LimitReached, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, Viewer, Visibility, VoiceModels, VoiceState
 from storage.voices import name_key, voice_key
@@ -140,6 +140,22 @@ async def test_sharing_replaces_what_was_chosen_before(storage: Storage) -> None
     shared = await storage.voices.share(GUILD, voice.id, Visibility.CHOSEN, frozenset({BORIS}), frozenset({OTHER_ROLE}))
     assert shared == await storage.voices.get(GUILD, voice.id)
     assert (shared.member_ids, shared.role_ids) == (frozenset({BORIS}), frozenset({OTHER_ROLE}))
+
+
+async def test_two_menus_at_once_lose_nobody(storage: Storage, twin: Storage) -> None:
+    voice = await add_voice(storage)
+    await asyncio.gather(
+        storage.voices.share(GUILD, voice.id, Visibility.CHOSEN, frozenset({BORIS}), None),
+        twin.voices.share(GUILD, voice.id, Visibility.CHOSEN, None, frozenset({ROLE})),
+    )
+    shared = await storage.voices.get(GUILD, voice.id)
+    assert (shared.member_ids, shared.role_ids) == (frozenset({BORIS}), frozenset({ROLE}))
+    outcomes = await asyncio.gather(
+        storage.voices.share(GUILD, voice.id, Visibility.CHOSEN, NOBODY, None),
+        twin.voices.share(GUILD, voice.id, Visibility.CHOSEN, None, NOBODY),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes].count(InvalidInput) == 1
 
 
 @pytest.mark.parametrize(

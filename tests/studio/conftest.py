@@ -143,11 +143,11 @@ class House:
         return await self.studio.speech.submit(actor, SayOrder(text, voice), {}, None, max_bytes=MAX_BYTES)
 
     def files(self) -> list[str]:
-        """The files that are kept, the database aside."""
+        """The files that are kept, the database and what belongs to the folder itself aside."""
         return sorted(
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")
-            if path.is_file() and "sqlite3" not in path.name and path.suffix != ".lock"
+            if path.is_file() and "sqlite3" not in path.name and path.name not in ("in-use.lock", "installation-id")
         )
 
     async def traces(self, *words: str) -> set[str]:

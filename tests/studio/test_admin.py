@@ -156,6 +156,8 @@ async def test_purge_by_age_or_by_member(house: House) -> None:
     await house.ended((await house.say("new")).job.id)
     key = await house.voice()
     assert (await house.studio.admin.purge(OTHER_MOD, older_than_days=0)).jobs == 0
+    (line,) = (await house.studio.admin.audit(OTHER_MOD, 1)).entries
+    assert (line.target, line.detail) == ("0 jobs", "of any age")
     assert (await house.studio.admin.purge(MOD, older_than_days=5)).jobs == 1
     with pytest.raises(NotFound):
         await house.storage.jobs.get(old.job.id)

@@ -40,6 +40,29 @@ async def test_retention_is_looked_at_once_an_hour(house: House) -> None:
     assert await house.storage.jobs.of_member(GUILD, 1) == []
 
 
+async def test_a_clock_that_was_a_month_ahead_does_not_stop_retention_for_a_month(house: House) -> None:
+    house.clock.move(days=30)
+    await house.studio.upkeep()
+    house.clock.move(days=-30)
+    await house.studio.admin.change(MOD, retention_days=1)
+    await house.ended((await house.say()).job.id)
+    await house.studio.upkeep()
+    house.clock.move(days=1, minutes=1)
+    await house.studio.upkeep()
+    assert await house.storage.jobs.of_member(GUILD, 1) == []
+
+
+async def test_what_was_swept_is_deleted_a_week_later(house: House) -> None:
+    swept = house.folder / "trash" / f"{int(house.clock().timestamp())}-{'0' * 32}-voices-900-1"
+    swept.mkdir()
+    house.clock.move(days=6)
+    await house.studio.upkeep()
+    assert [path.name for path in swept.parent.iterdir()] == [swept.name]
+    house.clock.move(days=2)
+    await house.studio.upkeep()
+    assert list(swept.parent.iterdir()) == []
+
+
 async def test_what_retention_deleted_is_not_on_the_disk_either(house: House) -> None:
     await house.studio.upkeep()
     await house.ended((await house.say("words of yesteryear")).job.id)

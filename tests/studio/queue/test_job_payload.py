@@ -1,11 +1,13 @@
 """What a job's order holds in storage."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errors import InvalidInput
 from studio.queue.job_payload import SpeechOrder, clone_of, clone_to_json
 from studio.values import CloneOrder
 from tests.studio.queue.test_fair_order import job
@@ -37,4 +39,31 @@ def test_a_line_of_speech_survives_json(order: SpeechOrder) -> None:
 
 @given(st.builds(CloneOrder, name=st.text(), language=st.text(), description=st.text(), speaker_id=st.none() | _IDS))
 def test_a_clone_survives_json(order: CloneOrder) -> None:
-    assert clone_of(json.loads(json.dumps(clone_to_json(order)))) == order
+    kept = {**clone_to_json(order), "method": "from a later version"}
+    assert clone_of(json.loads(json.dumps(kept))) == order
+
+
+def test_what_a_version_without_a_field_kept_is_read_with_its_default() -> None:
+    record = replace(job(1, 900, 7), order={"text": "hello", "voice": "v:1"})
+    order = SpeechOrder.of(record)
+    assert order == SpeechOrder("hello", "v:1")
+    assert not order.actor(record).is_moderator
+    assert order.actor(record).role_ids == frozenset()
+    assert clone_of({"name": "Ada"}) == CloneOrder("Ada")
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(SpeechOrder)])
+def test_no_field_of_a_line_of_speech_but_text_and_voice_must_be_there(field: str) -> None:
+    kept = SpeechOrder("hello", "v:1", "de", 0.5, 7, 100, (1,), True).to_json()
+    del kept[field]
+    record = replace(job(1, 900, 7), order=kept)
+    if field in ("text", "voice"):
+        with pytest.raises(InvalidInput, match="make it again"):
+            SpeechOrder.of(record)
+    else:
+        assert SpeechOrder.of(record).text == "hello"
+
+
+def test_a_clone_without_a_name_is_said() -> None:
+    with pytest.raises(InvalidInput, match="make it again"):
+        clone_of({})
