@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cloning.checkpoints.model_set import LoadedModels
-from cloning.media import audio, joining, reference
+from cloning.media import joining, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.methods.methods import METHODS, Subject
 from cloning.progress import Watch
@@ -22,9 +22,6 @@ from cloning.takes import Sketch
 from cloning.text import splitting
 from cloning.worker.protocol import QualityReport
 from errors import InvalidInput
-
-READING, CHOOSING = "reading the recording", "choosing the best seconds"
-"""The first stages of a clone; those of the method and of the engine follow."""
 
 _SEED_LIMIT = 2**31
 _SKETCHED_SECONDS = 10.0
@@ -99,10 +96,8 @@ class Voicebox:
         `method`: one of METHODS; `transcript` and `converter` are explained at `methods.Subject`.
         Raises InvalidInput for what is no usable speech, Unavailable for missing models, Cancelled.
         """
-        watch.report(READING, 0.0)
-        recording = audio.decode(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
-        watch.report(CHOOSING, 0.0)
-        chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
+        rate = self.models.engine.spec.sample_rate
+        chosen = recordings.choose(source, watch, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
         made = METHODS[method](self.models, subject, watch)
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)

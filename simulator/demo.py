@@ -19,7 +19,7 @@ from simcord import InteractionResult
 
 import logs
 from bot import create_bot
-from cloning.media import audio
+from cloning.media import recordings
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from settings import Settings
@@ -126,7 +126,7 @@ async def _opened(settings: Settings, folder: Path) -> AsyncIterator[Demo]:
 
 def examine(recording: Path, text: str) -> str:
     """A line about a recording of `text`. Raises Unavailable if it is no plausible speech, InvalidInput if no audio."""
-    sound = audio.decode(recording)
+    sound = recordings.read(recording)
     if not np.isfinite(sound.samples).all():
         raise Unavailable(f"{recording} holds values that are no sound.")
     level = 10 * np.log10(max(float(np.mean(np.square(sound.samples, dtype=np.float64))), 1e-12))

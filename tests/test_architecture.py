@@ -41,6 +41,7 @@ TORCH_FREE = (
     "cloning.text.splitting",
     "cloning.media.audio",
     "cloning.media.decoder",
+    "cloning.media.decoding",
 )
 
 

@@ -1,17 +1,9 @@
-"""Recordings: decoded in a separate process, resampled, measured, normalised, and written as Ogg Opus, WAV or FLAC.
-
-Knows nothing of speech or models.
-"""
+"""Recordings: resampled, measured, normalised, and written as Ogg Opus, WAV or FLAC. Knows nothing of speech."""
 
 import io
-import json
-import logging
-import signal
-import subprocess
-import sys
-import tempfile
 import warnings
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,13 +14,8 @@ import soxr
 from av.audio.stream import AudioStream
 from pyloudnorm.meter import Meter
 
-import environment
 from cloning.atomic_files import write_atomically
-from errors import KINDS, BarkeepError, InvalidInput, LimitReached, NotFound, Unavailable
-
-_log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[2]
-_DECODER = (sys.executable, "-m", "cloning.media.decoder")
+from errors import InvalidInput, LimitReached, NotFound
 
 SILENCE_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: what is quieter counts as silent."""
@@ -60,70 +47,6 @@ class Recording:
     def seconds(self) -> float:
         """The length."""
         return self.samples.size / self.sample_rate
-
-
-def decode(
-    source: Path,
-    *,
-    max_seconds: float = 600.0,
-    timeout: float = 60.0,
-    memory_mb: int = 1024,
-    scratch: Path | None = None,
-) -> Recording:
-    """The first audio stream of a media file of any common format, told by its content, at 48 kHz at most.
-
-    A child process does it (`cloning.media.decoder`): whatever the file does to FFmpeg, the caller gets InvalidInput
-    with a sentence. `timeout` bounds seconds of both clock and processor. `scratch`: the folder for its temporary
-    files, else the system's. Raises Unavailable if no child can run or that folder is full.
-    """
-    try:
-        with tempfile.TemporaryDirectory(prefix="barkeep-", dir=scratch) as folder:
-            out = Path(folder) / "samples.f32"
-            limits = ["--max-seconds", str(max_seconds), "--memory-mb", str(memory_mb)]
-            limits += ["--cpu-seconds", str(int(timeout) + 1)]
-            sample_rate = _run_decoder([str(source.absolute()), str(out), *limits], timeout)
-            return Recording(np.fromfile(out, "<f4").astype(np.float32, copy=False), sample_rate)
-    except OSError as fault:
-        raise Unavailable(
-            "The recording could not be decoded: the machine has no room for a temporary file or another process. "
-            "Try again later."
-        ) from fault
-
-
-def _run_decoder(arguments: list[str], timeout: float) -> int:
-    """The sample rate that the child answered. Raises what it answered, or what its end means."""
-    try:
-        child = subprocess.run(
-            [*_DECODER, *arguments],
-            cwd=_ROOT,
-            env=environment.to_run(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as fault:
-        raise _too_slow() from fault
-    if child.stderr:
-        _log.warning("the decoder said: %s", child.stderr.decode(errors="replace")[-4000:])
-    if child.returncode < 0:
-        _log.warning("the decoder ended by signal %d", -child.returncode)
-        raise _too_slow() if -child.returncode == signal.SIGXCPU else _crashed()
-    try:
-        answer = json.loads(child.stdout)
-    except ValueError as fault:
-        raise Unavailable("The audio decoder did not start. The owner finds the reason in the log.") from fault
-    if "kind" in answer:
-        raise KINDS[answer["kind"]](answer["message"])
-    return int(answer["sample_rate"])
-
-
-def _too_slow() -> BarkeepError:
-    return InvalidInput("This recording took too long to decode. Send a shorter one, as WAV or MP3.")
-
-
-def _crashed() -> BarkeepError:
-    return InvalidInput("The audio decoder gave up on this file: it is damaged or unusual. Send it as WAV or MP3.")
 
 
 def resample(recording: Recording, rate: int) -> Recording:
@@ -206,6 +129,8 @@ def _encode(encoder: _Encoder, recording: Recording, tags: dict[str, str], bit_r
     else:
         frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], "flt", "mono")
     frame.sample_rate = recording.sample_rate
+    # Without a time, the muxer takes Opus' lead-in for sound: all begins 6.5 ms late, and a short file ends late too.
+    frame.pts, frame.time_base = 0, Fraction(1, recording.sample_rate)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=encoder.container) as container:
         container.metadata.update(_wav_tags(tags) if encoder.container == "wav" else tags)

@@ -1,78 +1,95 @@
-"""Turns a stranger's media file into raw mono samples, in a process of its own: `python -m cloning.media.decoder`.
+"""Turns a stranger's media file into raw samples, in a process of its own: `python -m cloning.media.decoder`.
 
 FFmpeg parses hostile bytes here and nowhere else, with its memory, processor time and output limited by the kernel and
-its formats and codecs by lists. It is handed a file object, so it can open no other file and no address. Knows nothing
-of speech. Called by `cloning.media.audio.decode`; prints one line of JSON: the sample rate, or a kind of `errors` and a
-sentence.
+its formats and codecs by lists. It is handed a file object, so it can open no other file and no address. Called by
+`cloning.media.decoding.decode`; prints one line of JSON: an Outcome, or a kind of `errors` and a sentence.
 """
 
 import argparse
 import errno
 import json
+import mmap
 import os
 import resource
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 import av.error
 import numpy as np
-import numpy.typing as npt
-import soxr
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Disposition
 
+from cloning.media import ogg
+from cloning.media.frames import DAMAGED, MAX_CHANNELS, MAX_RATE, TOO_BIG, Channels, Tally, at_one_rate, blocks
 from errors import BarkeepError, InvalidInput, Unavailable
-
-MAX_RATE = 48_000
-"""Higher rates are brought down to this one in hertz: speech has nothing above, and memory stays bounded."""
-_KNOWN_RATES = range(4_000, 384_001)
 
 _FORMATS = "wav,w64,flac,mp3,ogg,matroska,webm,mov,mp4,m4a,aac,aiff,caf,amr,au"
 _CODECS = ",".join(
     (
         "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be",
         "pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm,gsm_ms",
+        "g722,g726,g726le",
         "flac,alac,mp3,mp3float,mp2,mp2float,aac,opus,libopus,vorbis,libvorbis,speex",
         "amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,ac3,eac3",
     )
 )
-_LENGTH_IS_A_GUESS = {"mp3", "aac", "amr"}
-"""These have no length in their header; FFmpeg multiplies the first frames' bit rate, which can be far off."""
-_TOLERATED_FAULTS = 0.1
-"""The share of packets that may fail to decode before a file counts as damaged; one may always, at a cut-off end."""
-
 _MEDIA_MARKS = {0: (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR"), 4: (b"ftyp",), 8: (b"WAVE", b"AIF")}
 """Offset -> what the files of the known formats begin with, to tell a damaged recording from something else."""
 
 _NOT_AUDIO = "This is not a recording I can read. Send a WAV, FLAC, MP3, Ogg, M4A, MP4 or WebM file."
-_DAMAGED = "This recording is damaged or was cut off. Save or upload it again, or send it as WAV or MP3."
-_TOO_BIG = "This recording needs too much memory to decode. Send a shorter one, as WAV or MP3."
+_MAX_PIECES = 64
+"""A file may change its number of channels so often before it counts as damaged."""
+_PAUSE_SECONDS = 60
+"""What is written beyond the seconds to keep: the pause and the frame with which they are passed."""
 
-_SCALES = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
-"""What a sample of full scale is in FFmpeg's whole-number formats; the others are floating point already."""
 
-Samples = npt.NDArray[np.float32]
+@dataclass(frozen=True)
+class Outcome:
+    """What lies in the file of samples, and where it is from.
+
+    `pieces`: (channels C, samples N) of each stretch with the same channels, float32 little-endian, (N, C) in C order,
+    one after the other. `seconds`: the length of the whole recording, of which the first were kept. `tracks`: how many
+    soundtracks can be read; `track` was, counted from 1 as the file has them. `has_holes`: parts could not be read.
+    """
+
+    sample_rate: int
+    pieces: list[tuple[int, int]]
+    seconds: float
+    track: int
+    tracks: int
+    has_holes: bool
 
 
 class _Bytes:
-    """A file without a name, so that the format is told by the content and not by the name's ending."""
+    """A part of a file without a name, so that the format is told by the content and not by the name's ending."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file = file
-        self.read = file.read
-        self.tell = file.tell
+        self._start = start
+        self._end = end
+        self.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, none behind the end."""
+        left = max(0, self._end - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def tell(self) -> int:
+        """The position within the part."""
+        return self._file.tell() - self._start
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """The new position, or a negative error number, as FFmpeg wants it, where a broken file points nowhere."""
-        try:
-            return self._file.seek(offset, whence)
-        except OSError as fault:
-            return -(fault.errno or errno.EINVAL)
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}.get(whence)
+        if base is None or base + offset < self._start:
+            return -errno.EINVAL
+        return self._file.seek(base + offset) - self._start
 
 
 def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
@@ -88,26 +105,28 @@ def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
         resource.setrlimit(which, (limit, limit))
 
 
-def decode(source: Path, out: Path, max_seconds: float) -> int:
-    """Write the first audio stream of `source` to `out` as float32 little-endian mono in [-1, 1]; return its rate.
+def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> Outcome:
+    """Write the first seconds of a soundtrack of `source` to `out`, all channels as they are; see Outcome.
 
-    The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out` cannot be written.
+    `track` 0 is the one that players choose, the others follow as the file has them. Samples of floating-point files
+    may be beyond 1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out`
+    cannot be written.
     """
-    with _open(source) as file, _container(file) as container:
-        stream = _audio_stream(container)
-        _check_claimed_length(container, stream, max_seconds)
-        part = out.with_name(f"{out.name}.part")
+    part = out.with_name(f"{out.name}.part")
+    with _open(source) as file:
+        reading = _Reading(track, Tally(keep_seconds, max_seconds))
         try:
             with part.open("wb") as target:
-                rate = _write_samples(container, stream, target, max_seconds)
+                rate, pieces = _write(at_one_rate(reading.blocks(file)), target)
             part.replace(out)
         except OSError as fault:
-            # FFmpeg's own faults are OSErrors too, but `_frames` has caught those.
+            # FFmpeg's own faults are OSErrors too, but `frames` has caught those.
             raise Unavailable(
                 "The recording could not be decoded: the machine has no room for its samples. Try again later, or "
                 "tell the person who runs Barkeep."
             ) from fault
-    return rate
+    tally = reading.tally
+    return Outcome(rate, pieces, tally.seconds, reading.track, reading.tracks, tally.holes > 0)
 
 
 def _open(source: Path) -> BinaryIO:
@@ -119,125 +138,105 @@ def _open(source: Path) -> BinaryIO:
         ) from fault
 
 
-def _container(file: BinaryIO) -> InputContainer:
+def _write(incoming: Iterator[tuple[int, Channels]], target: BinaryIO) -> tuple[int, list[tuple[int, int]]]:
+    """The sample rate, and the pieces as Outcome has them."""
+    rate = 0
+    pieces: list[tuple[int, int]] = []
+    for block_rate, block in incoming:
+        rate = block_rate
+        samples, channels = block.shape
+        if samples == 0:
+            continue
+        if pieces and pieces[-1][0] == channels:
+            samples += pieces.pop()[1]
+        pieces.append((channels, samples))
+        if len(pieces) > _MAX_PIECES:
+            raise InvalidInput(DAMAGED)
+        target.write(np.ascontiguousarray(block, "<f4").data)
+    if not pieces:
+        raise InvalidInput(DAMAGED)
+    return rate, pieces
+
+
+class _Reading:
+    """Reads one soundtrack through all links of a file."""
+
+    def __init__(self, track: int, tally: Tally) -> None:
+        self.tally = tally
+        self.track = track
+        self.tracks = 0
+        self._wanted = track
+
+    def blocks(self, file: BinaryIO) -> Iterator[tuple[int, Channels]]:
+        """(rate, samples) of all links. Raises InvalidInput if it is too long or none is readable."""
+        links = _links(file)
+        failures: list[InvalidInput] = []
+        for link in links:
+            try:
+                with _container(_Bytes(file, link.start, link.end)) as container:
+                    yield from blocks(container, self._stream(container), self.tally)
+            except InvalidInput as fault:
+                failures.append(fault)
+                if len(links) == len(failures) or self.tally.is_too_long:
+                    raise failures[0] from None
+                self.tally.holes += 1
+
+    def _stream(self, container: InputContainer) -> AudioStream:
+        streams = _readable(container)
+        stream = streams[min(self._wanted, len(streams) - 1)]
+        if not self.tracks:
+            self.tracks = len(streams)
+            self.track = 1 + sorted(each.index for each in streams).index(stream.index)
+        if stream.codec_context is not None:
+            stream.codec_context.thread_count = 1
+        return stream
+
+
+def _links(file: BinaryIO) -> list[ogg.Link]:
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise InvalidInput("This file is empty. Record or upload it again.")
+    try:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return ogg.links(data)
+    except OSError as fault:
+        raise InvalidInput(TOO_BIG) from fault
+
+
+def _container(file: _Bytes) -> InputContainer:
     head = file.read(12)
     file.seek(0)
-    if not head:
-        raise InvalidInput("This file is empty. Record or upload it again.")
     options = {"format_whitelist": _FORMATS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
     try:
-        return av.open(_Bytes(file), mode="r", container_options=options, metadata_errors="ignore")
+        return av.open(file, mode="r", container_options=options, metadata_errors="ignore")
     except av.error.MemoryError as fault:
-        raise InvalidInput(_TOO_BIG) from fault
+        raise InvalidInput(TOO_BIG) from fault
     except (av.error.FFmpegError, ValueError) as fault:
         is_media = any(head[at:].startswith(marks) for at, marks in _MEDIA_MARKS.items())
-        raise InvalidInput(_DAMAGED if is_media else _NOT_AUDIO) from fault
+        raise InvalidInput(DAMAGED if is_media else _NOT_AUDIO) from fault
 
 
-def _audio_stream(container: InputContainer) -> AudioStream:
-    if not container.streams.audio:
+def _readable(container: InputContainer) -> list[AudioStream]:
+    """The soundtracks that can be decoded: first what is marked as default, if not all are; then as the file has them.
+
+    Players choose so. A Matroska file that says nothing marks all.
+    """
+    streams = list(container.streams.audio)
+    if not streams:
         if container.streams.video:
             raise InvalidInput("This video has no sound. Send a recording in which somebody speaks.")
-        raise InvalidInput(_DAMAGED)
-    stream = container.streams.audio[0]
-    context = stream.codec_context
-    if context is None or context.name not in _CODECS.split(","):
-        raise InvalidInput("The sound in this file is coded in a way I cannot read. Send it as WAV, MP3 or Ogg.")
-    context.thread_count = 1
-    return stream
+        raise InvalidInput(DAMAGED)
+    known = [stream for stream in streams if stream.codec_context and stream.codec_context.name in _CODECS.split(",")]
+    if not known:
+        raise InvalidInput(
+            f"The sound in this file is coded as {_codec(streams[0])}, which I cannot read. Save it as a 16-bit WAV, "
+            "FLAC or MP3 and send that."
+        )
+    return sorted(known, key=lambda stream: not stream.disposition & Disposition.default)
 
 
-def _check_claimed_length(container: InputContainer, stream: AudioStream, max_seconds: float) -> None:
-    if container.format.name in _LENGTH_IS_A_GUESS:
-        return
-    if stream.duration is not None and stream.time_base is not None:
-        claimed = float(stream.duration * stream.time_base)
-    else:
-        claimed = (container.duration or 0) / av.time_base
-    if claimed > max_seconds:
-        raise _too_long(max_seconds)
-
-
-def _too_long(max_seconds: float) -> InvalidInput:
-    limit = f"{max_seconds / 60:.0f} minutes" if max_seconds >= 120 else f"{max_seconds:.0f} seconds"
-    return InvalidInput(f"This recording is longer than {limit}. Cut out a part of about 10 seconds and send that.")
-
-
-def _write_samples(container: InputContainer, stream: AudioStream, target: BinaryIO, max_seconds: float) -> int:
-    rate = 0
-    written = 0
-    for source_rate, block in _at_one_rate(_blocks(container, stream)):
-        rate = source_rate
-        written += block.size
-        if written > max_seconds * rate:
-            raise _too_long(max_seconds)
-        target.write(np.clip(np.nan_to_num(block), -1.0, 1.0).astype("<f4").tobytes())
-    if written == 0:
-        raise InvalidInput(_DAMAGED)
-    return rate
-
-
-def _at_one_rate(blocks: Iterator[tuple[int, Samples]]) -> Iterator[tuple[int, Samples]]:
-    """(rate, block) with the rate of the first block, at most MAX_RATE. Rates can change within a stream."""
-    target = 0
-    current = 0
-    resampler: soxr.ResampleStream | None = None
-    for rate, block in blocks:
-        target = target or min(rate, MAX_RATE)
-        if rate != current:
-            if resampler is not None:
-                yield target, resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            resampler = soxr.ResampleStream(rate, target, 1, dtype="float32") if rate != target else None
-            current = rate
-        yield target, resampler.resample_chunk(block) if resampler is not None else block
-    if resampler is not None:
-        yield target, resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[tuple[int, Samples]]:
-    """(sample rate, mono samples) for each decoded frame. Stops where the file ends or can be read no further."""
-    for frame in _frames(container, stream):
-        if frame.sample_rate not in _KNOWN_RATES:
-            raise InvalidInput(
-                f"This recording claims {frame.sample_rate} samples a second. Send it at 44100 or 48000."
-            )
-        yield frame.sample_rate, _mono(frame)
-
-
-def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """Every frame that decodes. Raises InvalidInput if too many packets did not."""
-    packets = 0
-    faults = 0
-    demuxed = container.demux(stream)
-    while True:
-        try:
-            packet = next(demuxed, None)
-            if packet is None:
-                break
-            packets += 1
-            frames = stream.decode(packet)
-        except av.error.MemoryError as fault:
-            raise InvalidInput(_TOO_BIG) from fault
-        except av.error.FFmpegError:
-            # A generator that has raised is over, so a fault of the demuxer ends the loop at the next packet.
-            faults += 1
-            continue
-        yield from frames
-    if faults > max(1.0, _TOLERATED_FAULTS * packets):
-        raise InvalidInput(_DAMAGED)
-
-
-def _mono(frame: AudioFrame) -> Samples:
-    """(N,) the mean of the channels."""
-    array = frame.to_ndarray()
-    if not frame.format.is_planar:
-        array = array.reshape(-1, frame.layout.nb_channels).T
-    scale = _SCALES.get(array.dtype.name, 1.0)
-    centre = 2.0**7 if array.dtype == np.uint8 else 0.0
-    # Floating-point files may hold infinities; what they make of the mean is silenced later.
-    with np.errstate(invalid="ignore", over="ignore"):
-        mono: Samples = ((array.mean(axis=0, dtype=np.float64) - centre) / scale).astype(np.float32)
-    return mono
+def _codec(stream: AudioStream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "something unknown"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -245,22 +244,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m cloning.media.decoder", description="Media file to raw samples.")
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--track", type=int, required=True)
+    parser.add_argument("--keep-seconds", type=float, required=True)
     parser.add_argument("--max-seconds", type=float, required=True)
     parser.add_argument("--memory-mb", type=int, required=True)
     parser.add_argument("--cpu-seconds", type=int, required=True)
     options = parser.parse_args(arguments)
-    output_bytes = int((options.max_seconds + 60) * MAX_RATE * np.dtype(np.float32).itemsize)
+    kept_seconds = min(options.keep_seconds, options.max_seconds) + _PAUSE_SECONDS
+    output_bytes = int(kept_seconds * MAX_RATE * MAX_CHANNELS * np.dtype(np.float32).itemsize)
     confine(options.memory_mb, options.cpu_seconds, output_bytes)
     try:
-        outcome: dict[str, object] = {"sample_rate": decode(options.source, options.out, options.max_seconds)}
+        done = decode(
+            options.source,
+            options.out,
+            track=options.track,
+            keep_seconds=options.keep_seconds,
+            max_seconds=options.max_seconds,
+        )
+        outcome: dict[str, object] = asdict(done)
     except BarkeepError as fault:
         outcome = {"kind": type(fault).__name__, "message": fault.message}
     except MemoryError:
-        outcome = {"kind": InvalidInput.__name__, "message": _TOO_BIG}
+        outcome = {"kind": InvalidInput.__name__, "message": TOO_BIG}
     # Whatever else a hostile file makes FFmpeg or PyAV do, the member's file is at fault; the log gets the traceback.
     except Exception:
         traceback.print_exc()
-        outcome = {"kind": InvalidInput.__name__, "message": _DAMAGED}
+        outcome = {"kind": InvalidInput.__name__, "message": DAMAGED}
     sys.stdout.write(json.dumps(outcome) + "\n")
 
 

@@ -16,7 +16,8 @@ from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media import audio
 from cloning.media.audio import Samples
-from cloning.pipeline import READING, Part, Voicebox
+from cloning.media.recordings import READING
+from cloning.pipeline import Part, Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions

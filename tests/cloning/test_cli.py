@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from cloning import cli
-from cloning.media import audio
+from cloning.media import recordings
 from cloning.pipeline import Voicebox
 from cloning.prompt import VoicePrompt
 from errors import InvalidInput, Unavailable
@@ -64,7 +64,7 @@ def test_say_writes_labelled_sound(engine: ToneEngine, voice: Path, tmp_path: Pa
     code, out, _ = run("say", "Hello there, my friend.", "--voice", voice, "-o", output, "--seed", 4)
     assert code == 0
     assert "seed 4" in out
-    recording = audio.decode(output)
+    recording = recordings.read(output)
     assert recording.seconds > 0.3
     told = {name.lower(): text for name, text in tags(output).items()}
     assert "AI-generated" in told["comment"]
@@ -99,7 +99,7 @@ def test_the_best_of_several_takes_is_written(engine: ToneEngine, voice: Path, t
     output = tmp_path / "out.wav"
     assert run("say", "Hello there.", "--voice", voice, "-o", output, "--takes", 3, "--seed", 1)[0] == 0
     assert len({options.seed for _, _, options in engine.asked}) == 3
-    assert audio.decode(output).seconds > 0.3
+    assert recordings.read(output).seconds > 0.3
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_from_a_recording_to_speech(one_thread: None, stand_in: Path, tmp_path: 
     assert run("inspect", voice, *chosen)[0] == 0
     arguments = ("say", "Hi.", "--voice", voice, "--seed", 2, "--temperature", 0, *chosen)
     assert run(*arguments, "-o", output, "--save-prompt", saved)[0] == 0
-    assert audio.decode(output).seconds > 0.1
+    assert recordings.read(output).seconds > 0.1
     assert VoicePrompt.load(saved, SPEC.prompt).coarse_matches_fine
     code, _, err = run("say", "Hi.", "--voice", "v2/nobody", "-o", output, *chosen)
     assert code == 3

@@ -2,14 +2,22 @@
 
 import io
 import struct
+from functools import cache
+from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
+import soundfile
+import soxr
 from av.audio.stream import AudioStream
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 TONE_HZ = 220.0
+_RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "media"
+
+Sound = npt.NDArray[np.float32]
 
 
 def tone(seconds: float = 1.0, rate: int = 48_000, level: float = 0.3) -> npt.NDArray[np.float32]:
@@ -48,6 +56,53 @@ def encoded(
             for converted in [*convert.resample(frame), *convert.resample(None)]:
                 output.mux(audio.encode(converted))
             output.mux(audio.encode(None))
+    return buffer.getvalue()
+
+
+@cache
+def speech(name: str = "reference", rate: int = 48_000) -> Sound:
+    """Twelve seconds of somebody who speaks; the recording `guest` is another voice, thirteen seconds long."""
+    samples, own_rate = soundfile.read(_RECORDINGS / f"{name}.flac", dtype="float32")
+    resampled: Sound = soxr.resample(samples, own_rate, rate).astype(np.float32)
+    return resampled
+
+
+def coded(
+    container: str,
+    codec: str,
+    *tracks: Sound,
+    rate: int = 48_000,
+    layout: str = "mono",
+    start: float = 0.0,
+    pause: tuple[float, float] = (0.0, 0.0),
+    default: int | None = None,
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """A file of soundtracks (N,) or (channels, N) whose clock begins at `start` seconds.
+
+    `pause`: (at, seconds), where the clock goes on and nothing is stored. `default`: the track that is marked as such.
+    """
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container, options=options or {}) as output:
+        streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in tracks]
+        for number, stream in enumerate(streams):
+            if default is not None:
+                marks = Disposition.default.value if number == default else 0
+                stream.disposition = marks  # type: ignore[assignment]  # PyAV reads flags and takes a number
+        for stream, samples in zip(streams, tracks, strict=True):
+            if not isinstance(stream, AudioStream):
+                raise TypeError(f"{codec} is no audio codec")
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.atleast_2d(samples)), "fltp", layout)
+            frame.sample_rate, frame.pts = rate, 0
+            size = stream.codec_context.frame_size or 1024
+            convert = av.AudioResampler(format=stream.format, layout=stream.layout, rate=rate, frame_size=size)
+            for converted in [*convert.resample(frame), *convert.resample(None), None]:
+                for packet in stream.encode(converted):
+                    if packet.pts is not None and packet.dts is not None:
+                        shift = start + (pause[1] if float(packet.pts * packet.time_base) >= pause[0] else 0.0)
+                        packet.pts += round(shift / packet.time_base)
+                        packet.dts += round(shift / packet.time_base)
+                    output.mux(packet)
     return buffer.getvalue()
 
 

@@ -9,7 +9,7 @@ import pytest
 from discord import Attachment
 from simcord import InteractionResult
 
-from cloning.media import audio
+from cloning.media import audio, recordings
 from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings
@@ -35,7 +35,7 @@ def test_the_demo_plays_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture
     assert all(" s  " in step and "failed" not in step for step in steps)
     assert verdict.startswith("demo/gilbert.ogg: ")
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {"gilbert.ogg", "gilbert-clip.flac", "waveform.png"}
-    assert 1.0 < audio.decode(tmp_path / "demo" / "gilbert-clip.flac").seconds < audio.decode(SAMPLE).seconds
+    assert 1.0 < recordings.read(tmp_path / "demo" / "gilbert-clip.flac").seconds < recordings.read(SAMPLE).seconds
 
 
 def test_a_small_model_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

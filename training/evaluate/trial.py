@@ -15,7 +15,7 @@ import numpy as np
 
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.cli import AI_TAGS
-from cloning.media import audio, reference
+from cloning.media import audio, recordings, reference
 from cloning.media.audio import Recording
 from cloning.methods.methods import METHODS, Subject
 from cloning.pipeline import Voicebox
@@ -146,7 +146,7 @@ class Trial:
         """The seconds that Barkeep would choose of a recording."""
         if take.path not in self._clips:
             try:
-                recording = audio.decode(take.path)
+                recording = recordings.read(take.path)
                 chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
             except InvalidInput as fault:
                 raise InvalidInput(f"{take.path.name}: {fault.message}") from fault

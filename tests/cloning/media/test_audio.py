@@ -1,6 +1,5 @@
-"""Recordings: the decoder's child from outside, writing and reading back, levels."""
+"""Recordings: writing and reading back, levels."""
 
-import sys
 from pathlib import Path
 
 import av
@@ -11,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cloning.media import audio
+from cloning.media import audio, recordings
 from cloning.media.audio import Recording
 from errors import InvalidInput, LimitReached, NotFound, Unavailable
-from tests.media.build import encoded, tone
+from tests.media.build import tone
 
 TAGS = {"title": "Grüße", "artist": "Barkeep", "comment": "AI-generated speech", "AI_GENERATED": "true"}
 
@@ -23,80 +22,12 @@ def noise(seconds: float, rate: int = 24_000) -> audio.Samples:
     return np.random.default_rng(0).normal(0, 0.1, int(seconds * rate)).astype(np.float32)
 
 
-def decoder_that(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr(audio, "_DECODER", (sys.executable, "-c", code))
-
-
-def source(folder: Path) -> Path:
-    path = folder / "source.flac"
-    path.write_bytes(encoded("flac", "flac", seconds=2.0))
-    return path
-
-
-def test_a_file_is_decoded_in_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = source(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    recording = audio.decode(Path(path.name))
-    assert (recording.sample_rate, recording.seconds) == (48_000, 2.0)
-    assert recording.samples.dtype == np.float32
-    assert np.abs(recording.samples).max() == pytest.approx(0.3, abs=0.001)
-
-
-def test_the_childs_refusal_is_raised_here(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="cannot be opened"):
-        audio.decode(tmp_path / "gone.wav")
-    with pytest.raises(InvalidInput, match="longer than 1 seconds"):
-        audio.decode(source(tmp_path), max_seconds=1.0)
-
-
-def test_too_little_memory_is_a_refusal(tmp_path: Path) -> None:
-    path = tmp_path / "one-block.flac"
-    path.write_bytes(encoded("flac", "flac"))
-    with pytest.raises(InvalidInput, match=r"memory|damaged|gave up"):
-        audio.decode(path, memory_mb=0)
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "gave up"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "gave up"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "took too long"),
-        ("import time; time.sleep(60)", "took too long"),
-    ],
-)
-def test_a_child_that_dies_or_hangs_is_the_files_fault(
-    code: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoder_that(monkeypatch, code)
-    with pytest.raises(InvalidInput, match=reason):
-        audio.decode(source(tmp_path), timeout=1.0)
-
-
-def test_a_child_that_cannot_start_is_not_the_files_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    decoder_that(monkeypatch, "import a_module_that_is_missing")
-    with pytest.raises(Unavailable, match="did not start"):
-        audio.decode(source(tmp_path))
-    assert "a_module_that_is_missing" in caplog.text
-    monkeypatch.setattr(audio, "_DECODER", (str(tmp_path / "no python"),))
-    with pytest.raises(Unavailable, match="no room"):
-        audio.decode(source(tmp_path))
-
-
-def test_a_full_disk_is_not_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoder_that(monkeypatch, """print('{"kind": "Unavailable", "message": "The disk is full."}')""")
-    with pytest.raises(Unavailable, match="disk is full"):
-        audio.decode(source(tmp_path))
-
-
 @pytest.mark.parametrize("suffix", [".ogg", ".wav", ".flac"])
 @pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 48_000])
 def test_what_is_written_sounds_the_same(suffix: str, rate: int, tmp_path: Path) -> None:
     path = tmp_path / f"speech{suffix}"
     audio.write(path, tone(2.0, rate), rate, tags=TAGS)
-    recording = audio.resample(audio.decode(path), rate)
+    recording = audio.resample(recordings.read(path), rate)
     assert recording.seconds == pytest.approx(2.0, abs=0.001)
     if suffix == ".ogg":
         spectrum = np.abs(np.fft.rfft(recording.samples))
@@ -110,6 +41,17 @@ def test_opus_is_coded_at_the_samples_own_rate_where_it_can_be(tmp_path: Path) -
     for rate, coded in ((24_000, 24_000), (16_000, 16_000), (22_050, 24_000), (96_000, 48_000)):
         audio.write(tmp_path / "speech.ogg", tone(1.0, rate), rate, tags={})
         assert soundfile.info(tmp_path / "speech.ogg").samplerate == coded
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.1, 0.5, 1.0, 2.3456])
+@pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 48_000])
+def test_an_ogg_begins_at_zero_and_is_as_long_as_its_samples(seconds: float, rate: int, tmp_path: Path) -> None:
+    samples = tone(seconds, rate)
+    audio.write(tmp_path / "speech.ogg", samples, rate, tags={})
+    with av.open(str(tmp_path / "speech.ogg")) as container:
+        frames = list(container.decode(audio=0))
+        assert frames[0].pts == container.streams.audio[0].start_time == 0
+    assert sum(frame.samples for frame in frames) == pytest.approx(samples.size * 48_000 / rate, abs=2)
 
 
 def tags_of(path: Path) -> dict[str, str]:
@@ -137,7 +79,7 @@ def test_opus_fits_the_limit_and_keeps_its_length(max_bytes: int, tmp_path: Path
     path = tmp_path / "speech.ogg"
     audio.write(path, noise(10.0), 24_000, tags=TAGS, max_bytes=max_bytes)
     assert max_bytes / 2 < path.stat().st_size <= max_bytes
-    assert audio.decode(path).seconds == pytest.approx(10.0, abs=0.001)
+    assert recordings.read(path).seconds == pytest.approx(10.0, abs=0.001)
 
 
 @pytest.mark.parametrize(("suffix", "max_bytes"), [(".ogg", 4_000), (".flac", 100_000), (".wav", 100_000)])

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from cloning.media import decoder
 from errors import InvalidInput, Unavailable
-from tests.media.build import corrupted, encoded, silent_flac, tone, wav, without_length
+from tests.media.build import Sound, coded, corrupted, encoded, silent_flac, speech, tone, wav, without_length
 
 FORMATS = {
     "wav 16": encoded("wav", "pcm_s16le"),
@@ -38,13 +39,24 @@ FORMATS = {
 }
 
 
-def decoded(
-    data: bytes, folder: Path, max_seconds: float = 600.0
-) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.float32]]]:
+def outcome(
+    data: bytes, folder: Path, max_seconds: float = 600.0, *, keep_seconds: float = 600.0, track: int = 0
+) -> decoder.Outcome:
     source, out = folder / "source", folder / "out"
     source.write_bytes(data)
-    rate = decoder.decode(source, out, max_seconds)
-    return rate, np.fromfile(out, "<f4").astype(np.float32)
+    return decoder.decode(source, out, track=track, keep_seconds=keep_seconds, max_seconds=max_seconds)
+
+
+def decoded(data: bytes, folder: Path, max_seconds: float = 600.0) -> tuple[int, Sound]:
+    """The rate, and the mean of all channels."""
+    found = outcome(data, folder, max_seconds)
+    samples = np.fromfile(folder / "out", "<f4")
+    mono = []
+    for channels, length in found.pieces:
+        mono.append(samples[: channels * length].reshape(-1, channels).mean(axis=1))
+        samples = samples[channels * length :]
+    assert samples.size == 0
+    return found.sample_rate, np.concatenate(mono).astype(np.float32)
 
 
 def refusal(data: bytes, folder: Path, max_seconds: float = 600.0) -> str:
@@ -79,10 +91,17 @@ def test_a_rate_that_changes_within_a_stream_is_evened_out(tmp_path: Path) -> No
     assert samples.size == pytest.approx(2 * 48_000, rel=0.07)
 
 
-def test_samples_that_are_no_sound_become_silence_or_full_scale(tmp_path: Path) -> None:
+def test_samples_that_are_no_sound_become_silence(tmp_path: Path) -> None:
     values = np.array([np.nan, np.inf, -np.inf, 1e30, -7.0, 0.25] * 1000, np.float32)
     _, samples = decoded(wav(values.tobytes(), bits=32, tag=3), tmp_path)
-    assert samples[:6].tolist() == [0.0, 1.0, -1.0, 1.0, -1.0, 0.25]
+    assert samples[:6].tolist() == [0.0, 0.0, 0.0, 0.0, -7.0, 0.25]
+
+
+def test_samples_that_are_no_sound_do_not_spread_when_the_rate_is_lowered(tmp_path: Path) -> None:
+    values = np.concatenate([tone(0.5, 96_000), [np.nan, np.inf], tone(0.5, 96_000)]).astype(np.float32)
+    _, samples = decoded(wav(values.tobytes(), bits=32, tag=3, rate=96_000), tmp_path)
+    assert np.isfinite(samples).all()
+    assert np.abs(samples[30_000:40_000]).max() == pytest.approx(0.3, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +150,157 @@ def test_what_is_there_of_a_truncated_file_is_used(container: str, codec: str, t
     assert np.abs(samples).max() > 0.2
 
 
+def loud(samples: Sound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which tenths of a second hold sound."""
+    tenths = samples[: samples.size // 4800 * 4800].reshape(-1, 4800)
+    return np.asarray(np.abs(tenths).max(axis=1) > 0.05)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("matroska", "libopus"),
+        ("webm", "libopus"),
+        ("matroska", "aac"),
+        ("matroska", "pcm_s16le"),
+        ("mp4", "aac"),
+        ("mp4", "libopus"),
+    ],
+)
+def test_a_pause_that_was_not_stored_is_kept(container: str, codec: str, tmp_path: Path) -> None:
+    data = coded(container, codec, tone(4.0), pause=(2.0, 3.0))
+    found = outcome(data, tmp_path)
+    assert found.seconds == pytest.approx(7.0, abs=0.05)
+    assert not found.has_holes
+    heard = loud(np.fromfile(tmp_path / "out", "<f4"))
+    assert heard[:20].all()
+    assert not heard[21:50].any()
+    assert heard[51:69].all()
+
+
+def test_a_pause_is_kept_to_a_reasonable_length(tmp_path: Path) -> None:
+    found = outcome(coded("webm", "libopus", tone(4.0), pause=(2.0, 3600.0)), tmp_path)
+    assert found.seconds == pytest.approx(34.0, abs=0.05)
+
+
+@pytest.mark.parametrize("container", ["matroska", "webm", "ogg", "mp4"])
+def test_a_clock_may_begin_anywhere(container: str, tmp_path: Path) -> None:
+    found = outcome(coded(container, "libopus", tone(2.0), start=3600.0), tmp_path)
+    assert found.seconds == pytest.approx(2.0, abs=0.05)
+    assert sum(length for _, length in found.pieces) == pytest.approx(96_000, abs=1000)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        ("adts", "aac", {}),
+        ("matroska", "aac", {}),
+        ("mp4", "aac", {"movflags": "frag_keyframe+empty_moov"}),
+        ("mp4", "libopus", {}),
+        ("ogg", "libopus", {}),
+        ("mp3", "libmp3lame", {}),
+    ],
+)
+def test_no_length_rests_on_what_the_header_says(
+    container: str, codec: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    """What is counted is decoded or stamped: an ADTS file's length is a guess, and Ogg Opus counts its lead-in."""
+    data = coded(container, codec, tone(3.0), options=options)
+    assert outcome(data, tmp_path, 3.04).seconds == pytest.approx(3.0, abs=0.03)
+    assert outcome(data, tmp_path, 3.04, keep_seconds=1.0).seconds == pytest.approx(3.0, abs=0.03)
+    assert "longer than 3 seconds" in refusal(data, tmp_path, 2.95)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_only_the_first_seconds_are_decoded_and_the_rest_is_counted(name: str, tmp_path: Path) -> None:
+    found = outcome(FORMATS[name], tmp_path, keep_seconds=0.4)
+    assert found.seconds == pytest.approx(1.0, abs=0.07)
+    assert 0.4 <= sum(length for _, length in found.pieces) / found.sample_rate < 0.6
+
+
+CHAINED = {
+    "mono": coded("ogg", "libopus", tone(2.0)),
+    "stereo": coded("ogg", "libopus", np.repeat(tone(2.0)[None], 2, 0), layout="stereo"),
+    "vorbis": coded("ogg", "libvorbis", tone(2.0)),
+    "vorbis at another rate": coded("ogg", "libvorbis", tone(2.0, 24_000), rate=24_000),
+    "flac": coded("ogg", "flac", tone(2.0)),
+}
+
+
+@pytest.mark.parametrize("first", CHAINED)
+@pytest.mark.parametrize("second", CHAINED)
+def test_all_links_of_a_chained_ogg_are_read(first: str, second: str, tmp_path: Path) -> None:
+    found = outcome(CHAINED[first] + CHAINED[second], tmp_path)
+    assert found.seconds == pytest.approx(4.0, abs=0.01)
+    assert not found.has_holes
+    rate, samples = decoded(CHAINED[first] + CHAINED[second], tmp_path)
+    later = samples[-rate:]
+    assert np.count_nonzero(np.diff(np.signbit(later))) == pytest.approx(440, abs=4)
+
+
+def test_a_link_that_cannot_be_read_is_a_hole(tmp_path: Path) -> None:
+    data = CHAINED["mono"]
+    broken = data[:60] + bytes(len(data) - 60)
+    assert outcome(data + broken + data, tmp_path).has_holes
+    assert outcome(broken[:200] + data, tmp_path).seconds == pytest.approx(2.0, abs=0.01)
+    assert "longer than 3 seconds" in refusal(data + data, tmp_path, 3.0)
+
+
+def test_a_file_may_not_change_its_channels_at_will(tmp_path: Path) -> None:
+    mono = coded("ogg", "libopus", tone(0.1))
+    stereo = coded("ogg", "libopus", np.repeat(tone(0.1)[None], 2, 0), layout="stereo")
+    assert "damaged" in refusal((mono + stereo) * 40, tmp_path)
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_the_default_track_comes_first_and_the_others_follow(container: str, tmp_path: Path) -> None:
+    data = coded(container, "aac", tone(1.0, level=0.1), tone(1.0, level=0.5), tone(1.0, level=0.8), default=1)
+    for wanted, (number, level) in enumerate([(2, 0.5), (1, 0.1), (3, 0.8), (3, 0.8)]):
+        found = outcome(data, tmp_path, track=wanted)
+        assert (found.track, found.tracks) == (number, 3)
+        assert np.abs(np.fromfile(tmp_path / "out", "<f4")[12_000:36_000]).max() == pytest.approx(level, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("flac", "flac"),
+        ("mp3", "libmp3lame"),
+        ("adts", "aac"),
+        ("ogg", "libopus"),
+        ("ogg", "libvorbis"),
+        ("ogg", "flac"),
+        ("webm", "libopus"),
+        ("matroska", "aac"),
+        ("mp4", "aac"),
+        ("ipod", "alac"),
+    ],
+)
+@pytest.mark.parametrize("what", ["zeros", "noise"])
+def test_a_hole_in_the_middle_is_noticed(container: str, codec: str, what: str, tmp_path: Path) -> None:
+    data = coded(container, codec, speech())
+    assert not outcome(data, tmp_path).has_holes
+    filling = bytes(3000) if what == "zeros" else np.random.default_rng(0).bytes(3000)
+    middle = len(data) // 2
+    found = outcome(data[:middle] + filling + data[middle + 3000 :], tmp_path)
+    assert found.has_holes
+    assert found.seconds == pytest.approx(12.0, abs=0.5)
+
+
+@pytest.mark.parametrize("codec", ["g722", "g726"])
+def test_coders_of_telephony_are_read_from_wav(codec: str, tmp_path: Path) -> None:
+    rate = 16_000 if codec == "g722" else 8_000
+    found, samples = decoded(coded("wav", codec, tone(1.0, rate), rate=rate), tmp_path)
+    assert found == rate
+    assert np.abs(samples[rate // 4 : -rate // 4]).max() == pytest.approx(0.3, rel=0.2)
+
+
+def test_a_coder_that_is_not_read_is_named_and_the_advice_holds_in_a_wav_too(tmp_path: Path) -> None:
+    answer = refusal(coded("wav", "adpcm_yamaha", tone(1.0)), tmp_path)
+    assert "coded as adpcm_yamaha" in answer
+    assert "Save it as a 16-bit WAV" in answer
+
+
 @pytest.mark.parametrize(
     "playlist",
     [
@@ -170,23 +340,29 @@ def test_a_header_may_promise_more_than_the_file_holds(tmp_path: Path) -> None:
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for source in (tmp_path / "gone.wav", tmp_path):
         with pytest.raises(InvalidInput, match="cannot be opened"):
-            decoder.decode(source, tmp_path / "out", 10.0)
+            decoder.decode(source, tmp_path / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
 
 
 def test_a_place_that_cannot_be_written_is_not_the_files_fault(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(FORMATS["flac"])
     with pytest.raises(Unavailable, match="no room"):
-        decoder.decode(source, tmp_path / "no folder" / "out", 10.0)
+        decoder.decode(source, tmp_path / "no folder" / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
 
 
 def test_a_broken_index_that_points_nowhere_is_answered_with_an_error_number(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(FORMATS["flac"])
     with source.open("rb") as file:
-        nameless = decoder._Bytes(file)
+        nameless = decoder._Bytes(file, 10, 20)
         assert nameless.seek(-5) == -errno.EINVAL
         assert nameless.seek(4) == 4
+        assert nameless.read(100) == FORMATS["flac"][14:20]
+        assert nameless.read() == b""
+        assert nameless.seek(-1, os.SEEK_END) == 9
+        assert nameless.seek(-3, os.SEEK_CUR) == 6
+        assert nameless.tell() == 6
+        assert nameless.seek(0, 65_536) == -errno.EINVAL
         assert not hasattr(nameless, "name")
 
 
@@ -210,7 +386,8 @@ def test_mutated_media_is_decoded_or_refused(
             data[position] = value
     source, out = tmp_path / "source", tmp_path / "out"
     source.write_bytes(data[:end])
-    decoder.main([str(source), str(out), "--max-seconds", "5", "--memory-mb", "1", "--cpu-seconds", "1"])
+    limits = ["--track", "0", "--keep-seconds", "3", "--max-seconds", "5", "--memory-mb", "1", "--cpu-seconds", "1"]
+    decoder.main([str(source), str(out), *limits])
 
 
 @pytest.fixture(autouse=True)

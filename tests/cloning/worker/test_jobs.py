@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from cloning.bark.engine import Generated
-from cloning.media import audio
+from cloning.media import audio, recordings
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
@@ -63,7 +63,7 @@ def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
     assert spoken == Spoken("j", spoken.seconds, 9, 1, None)
     assert engine.asked[0][1] == a_voice()
     assert engine.asked[0][2].temperature == 0.5
-    assert audio.decode(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
+    assert recordings.read(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
     assert not (tmp_path / protocol.PROMPT_FILE).exists()
 
 
@@ -84,7 +84,9 @@ def test_every_part_is_told_as_soon_as_it_is_there(tmp_path: Path) -> None:
     assert engine.told == [0, 1, 2]
     assert [(part.job_id, part.number, part.of) for part in parts] == [("j", number, 3) for number in range(3)]
     files = [tmp_path / protocol.part_file(number) for number in range(3)]
-    assert [audio.decode(file).seconds for file in files] == pytest.approx([part.seconds for part in parts], abs=0.05)
+    assert [recordings.read(file).seconds for file in files] == pytest.approx(
+        [part.seconds for part in parts], abs=0.05
+    )
     assert sum(part.seconds for part in parts) < spoken.seconds < sum(part.seconds for part in parts) + 1
     assert all(b"No person said this." in file.read_bytes() for file in files)
 
@@ -199,7 +201,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
-        assert audio.decode(folders["again"] / protocol.SPEECH_FILE).seconds > 0.1
+        assert recordings.read(folders["again"] / protocol.SPEECH_FILE).seconds > 0.1
 
         await executor.submit(SpeakRequest("parts", TWO, folders["parts"], speaker="v2/en_speaker_1", seed=1))
         told = [event async for event in until_spoken(executor) if isinstance(event, PartSpoken | Spoken)]
@@ -234,8 +236,8 @@ async def test_eight_at_once_end_together_and_sound_as_one_by_one(stand_in: Path
         for seed in (0, 3):
             await executor.submit(request(f"alone{seed}", seed))
             assert isinstance(await last_event(executor), Spoken)
-            alone = audio.decode(tmp_path / f"alone{seed}" / protocol.SPEECH_FILE)
-            together = audio.decode(tmp_path / f"together{seed}" / protocol.SPEECH_FILE)
+            alone = recordings.read(tmp_path / f"alone{seed}" / protocol.SPEECH_FILE)
+            together = recordings.read(tmp_path / f"together{seed}" / protocol.SPEECH_FILE)
             assert np.array_equal(alone.samples, together.samples)
     finally:
         await executor.close()

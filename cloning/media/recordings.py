@@ -1,0 +1,77 @@
+"""From a media file to the seconds that a voice is made from: which soundtrack, which channel, which part."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cloning.media import channels, reference
+from cloning.media.audio import Recording
+from cloning.media.decoding import Decoded, decode
+from cloning.media.reference import LISTENED_SECONDS, Reference
+from cloning.progress import Watch
+from errors import InvalidInput
+
+READING, CHOOSING = "reading the recording", "choosing the best seconds"
+"""The first stages of a clone."""
+
+_KEPT_SECONDS = LISTENED_SECONDS + 1.0
+"""A little more than is listened to is decoded, so that the choice knows that there was more."""
+_TRACKS = 4
+"""So many soundtracks are listened to in search of speech."""
+
+
+def read(source: Path) -> Recording:
+    """The whole soundtrack that players choose, as one channel within [-1, 1]. Raises what `decode` does."""
+    return _mixed(decode(source))[0]
+
+
+def choose(source: Path, watch: Watch, *, rate: int, memory_mb: int, scratch: Path | None = None) -> Reference:
+    """The best seconds of a media file, at `rate` hertz; the report says what of the file was used.
+
+    `memory_mb` and `scratch`: see `decode`. Raises what that does, InvalidInput if no soundtrack has enough speech, and
+    Cancelled.
+    """
+    failures: list[InvalidInput] = []
+    track, tracks = 0, 1
+    while track < min(tracks, _TRACKS):
+        watch.report(READING, 0.0)
+        decoded = decode(source, track=track, keep_seconds=_KEPT_SECONDS, memory_mb=memory_mb, scratch=scratch)
+        watch.report(CHOOSING, 0.0)
+        recording, notes = _mixed(decoded)
+        try:
+            return _with_notes(reference.choose(recording, rate=rate), decoded, notes)
+        except InvalidInput as fault:
+            failures.append(fault)
+        track, tracks = track + 1, decoded.tracks
+    raise failures[0]
+
+
+def _mixed(decoded: Decoded) -> tuple[Recording, list[str]]:
+    """One channel, and what has to be said about the others."""
+    mixes = [channels.choose(piece, decoded.sample_rate) for piece in decoded.pieces]
+    notes = [
+        f"The channels hold different voices; only the {_name(mix.channel, piece.shape[1])} was used."
+        for mix, piece in zip(mixes, decoded.pieces, strict=True)
+        if mix.has_other_voices
+    ]
+    samples = channels.in_range([mix.samples for mix in mixes])
+    return Recording(samples, decoded.sample_rate), list(dict.fromkeys(notes))
+
+
+def _name(channel: int, of: int) -> str:
+    return ("left one", "right one")[channel] if of == 2 else f"channel {channel + 1}"
+
+
+def _with_notes(chosen: Reference, decoded: Decoded, notes: list[str]) -> Reference:
+    report = chosen.report
+    verdict = report.verdict
+    if decoded.tracks > 1:
+        notes = [f"The file has {decoded.tracks} soundtracks; only number {decoded.track} was used.", *notes]
+    if decoded.has_holes:
+        verdict = "usable" if verdict == "good" else verdict
+        notes = ["A part in the middle of the file is damaged and was left out: save or upload it again.", *notes]
+    return replace(
+        chosen,
+        report=replace(
+            report, total_seconds=round(decoded.seconds, 2), verdict=verdict, advice=(*report.advice, *notes)
+        ),
+    )
