@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import environment
-from cloning.media import audio
+from cloning.media import decoding
 from cloning.worker.process import WorkerProcess
 from errors import Unavailable
 from settings import Settings
@@ -61,8 +61,8 @@ async def test_the_worker_gets_no_secret() -> None:
 def test_the_decoder_gets_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(audio, "_DECODER", (sys.executable, "-c", f"{TELL}; print('{{\"sample_rate\": 8000}}')"))
+    monkeypatch.setattr(decoding, "_DECODER", (sys.executable, "-c", f"{TELL}; print('{{\"pieces\": []}}')"))
     with pytest.raises(Unavailable):  # the stand-in writes no samples
-        audio.decode(tmp_path / "recording.ogg")
+        decoding.decode(tmp_path / "recording.ogg")
     assert "PATH" in caplog.text
     assert not any(name in caplog.text for name in SECRETS)
