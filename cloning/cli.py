@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from cloning.checkpoints.known_models import load_voice, prompt_specs
+from cloning.inspection import inspection, show
 from cloning.media import audio
 from cloning.methods.conversion import CONVERTERS
 from cloning.methods.methods import METHODS
 from cloning.progress import Watch
-from cloning.prompt import BARK, PromptSpec, VoicePrompt
+from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.text.splitting import LANGUAGES
 from cloning.threads import share_with_others
 from errors import BarkeepError, Cancelled, Unavailable
@@ -173,7 +174,7 @@ def say(
 
         voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
-        prompt = VoicePrompt.load(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
+        prompt = load_voice(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
         speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes), watch)
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
@@ -200,43 +201,20 @@ def inspect(
     dtype: Dtype = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Show what is in a voice file, or why it cannot be used with --model."""
+    """Show what is in a voice file, which models it fits, and why not --model."""
     with _exit_codes(as_json):
-        spec = _prompt_spec(model)
-        prompt = VoicePrompt.load(voice, spec)
-    facts = _facts(prompt, spec)
+        prompt = VoicePrompt.read(voice)
+        report = inspection(prompt, model, _prompt_spec(model))
     if as_json:
-        _tell(as_json, {"voice": str(voice), **facts}, "")
+        _tell(as_json, {"voice": str(voice), **report}, "")
         return
-    table = Table(title=str(voice))
-    for heading in ("tokens", "shape", "seconds", "lowest", "highest"):
-        table.add_column(heading)
-    for name in ("semantic", "coarse", "fine"):
-        part = facts[name]
-        table.add_row(name, str(tuple(part["shape"])), str(part["seconds"]), str(part["lowest"]), str(part["highest"]))
-    console = Console()
-    console.print(table)
-    console.print(f"coarse == fine[:{spec.coarse_books}]: {'yes' if facts['coarse_matches_fine'] else 'no'}")
-
-
-def _facts(prompt: VoicePrompt, spec: PromptSpec) -> dict[str, Any]:
-    rates = {"semantic": spec.semantic_rate, "coarse": spec.frame_rate, "fine": spec.frame_rate}
-    parts = {
-        name: {
-            "shape": list(tokens.shape),
-            "seconds": round(tokens.shape[-1] / rates[name], 2),
-            "lowest": int(tokens.min()),
-            "highest": int(tokens.max()),
-        }
-        for name, tokens in (("semantic", prompt.semantic), ("coarse", prompt.coarse), ("fine", prompt.fine))
-    }
-    return {**parts, "coarse_matches_fine": prompt.coarse_matches_fine}
+    show(report, str(voice))
 
 
 def _prompt_spec(model: str) -> PromptSpec:
-    """What voices for a model look like. Suno's models are known without a download."""
-    if model.startswith("suno/"):
-        return BARK
+    """What voices for a model look like. Those with a name are known without a download."""
+    if model in prompt_specs():
+        return prompt_specs()[model]
     from cloning.bark.config import BarkSpec
     from cloning.checkpoints.model_choice import ModelChoice, resolve_bark  # torch, as above
 

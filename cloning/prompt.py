@@ -20,8 +20,11 @@ from errors import InvalidInput, NotFound, Unavailable
 
 MAX_FILE_BYTES = 8 * 2**20
 """Suno's presets are about 0.1 MiB; the limit bounds the zip directory, which has to be read whole."""
-MAX_INFLATED_BYTES = 64 * 2**20
 _MAX_HEADER_BYTES = 1024
+_MAX_LENGTH = 100_000
+"""Tokens or frames in a row: 22 minutes of the published models' frames. What conditions speech is the last 10 s."""
+_MAX_BOOKS = 16
+"""Twice what the published models have."""
 _ARRAYS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
 _MEMBERS = {f"{name}.npy": name for name in _ARRAYS}
 _ENCRYPTED = 0x1
@@ -55,15 +58,26 @@ class VoicePrompt:
 
     @classmethod
     def load(cls, source: Path | bytes, spec: PromptSpec = BARK) -> Self:
-        """Read and validate an `.npz` file or its bytes.
+        """Read an `.npz` file or its bytes, and validate it for the models of `spec`. Raises as `read`."""
+        prompt = cls.read(source)
+        prompt.validate(spec)
+        return prompt
 
-        Raises InvalidInput for anything that is not a sound prompt, NotFound or Unavailable when a path cannot be read.
+    @classmethod
+    def read(cls, source: Path | bytes) -> Self:
+        """Read an `.npz` file or its bytes, whichever Bark it is for. Other arrays in it are left unread.
+
+        Raises InvalidInput for what no Bark could use, NotFound or Unavailable when a path cannot be read.
         """
         data = source if isinstance(source, bytes) else _read_file(source)
         arrays = _read_arrays(data)
-        prompt = cls(arrays["semantic_prompt"], arrays["coarse_prompt"], arrays["fine_prompt"])
-        prompt.validate(spec)
-        return prompt
+        for name, tokens in arrays.items():
+            if tokens.min() < 0:
+                raise InvalidInput(
+                    f"In this voice file the {_kind(name)} tokens go from {tokens.min()} to {tokens.max()}; there are "
+                    "none below 0."
+                )
+        return cls(arrays["semantic_prompt"], arrays["coarse_prompt"], arrays["fine_prompt"])
 
     def to_bytes(self) -> bytes:
         """The `.npz`; the same tokens always make the same bytes."""
@@ -88,27 +102,14 @@ class VoicePrompt:
         """Raise InvalidInput with the first thing that the models of `spec` could not use.
 
         The rules are those of `suno-ai/bark` (`bark/generation.py`): shapes, ranges, and the ratio of frames to
-        semantic tokens, rounded to one decimal. Here `coarse` and `fine` must also be equally long.
+        semantic tokens, rounded to one decimal.
         """
-        if self.semantic.ndim != 1:
-            raise InvalidInput(
-                f"In this voice file the semantic tokens have the shape {self.semantic.shape}; they must be one row."
-            )
+        _check_shape("semantic", self.semantic.shape)
         _check_books("coarse", self.coarse, spec.coarse_books)
         _check_books("fine", self.fine, spec.fine_books)
-        if self.semantic.size == 0 or self.coarse.size == 0 or self.fine.size == 0:
-            raise InvalidInput("This voice file is empty: it holds no tokens. Clone the voice again.")
         _check_range("semantic", self.semantic, spec.semantic_vocab)
         _check_range("coarse", self.coarse, spec.codebook_size)
         _check_range("fine", self.fine, spec.codebook_size)
-        self._check_lengths(spec)
-
-    def _check_lengths(self, spec: PromptSpec) -> None:
-        if self.coarse.shape[1] != self.fine.shape[1]:
-            raise InvalidInput(
-                f"In this voice file the coarse tokens are {self.coarse.shape[1]} frames long and the fine tokens "
-                f"{self.fine.shape[1]}; they must be equally long."
-            )
         ratio = round(self.coarse.shape[1] / self.semantic.size, 1)
         expected = round(spec.frame_rate / spec.semantic_rate, 1)
         if ratio != expected:
@@ -129,8 +130,33 @@ class VoicePrompt:
     __hash__ = None  # type: ignore[assignment]  # arrays can change, so a prompt is no key
 
 
+def _kind(array: str) -> str:
+    """The kind of tokens that an array of a file holds."""
+    return array.removesuffix("_prompt")
+
+
+def _check_shape(name: str, shape: tuple[int, ...]) -> None:
+    """Raise InvalidInput for tokens `name` that are in no shape which any Bark's could have."""
+    *books, length = shape or (0,)
+    if name == "semantic" and len(shape) != 1:
+        raise InvalidInput(f"In this voice file the semantic tokens have the shape {shape}; they must be one row.")
+    if name != "semantic" and (len(shape) != 2 or books[0] > _MAX_BOOKS):
+        raise InvalidInput(
+            f"In this voice file the {name} tokens have the shape {shape}; they must be books of frames, {_MAX_BOOKS} "
+            "books at most."
+        )
+    if 0 in shape:
+        raise InvalidInput("This voice file is empty: it holds no tokens. Clone the voice again.")
+    if length > _MAX_LENGTH:
+        raise InvalidInput(
+            f"In this voice file {length} {name} tokens are in a row, and a voice has at most {_MAX_LENGTH}. Some "
+            "seconds of speech are enough: clone the voice from less."
+        )
+
+
 def _check_books(name: str, tokens: Tokens, books: int) -> None:
-    if tokens.ndim != 2 or tokens.shape[0] != books:
+    _check_shape(name, tokens.shape)
+    if tokens.shape[0] != books:
         raise InvalidInput(
             f"In this voice file the {name} tokens have the shape {tokens.shape}; these models need ({books}, frames)."
         )
@@ -165,7 +191,7 @@ def _read_arrays(data: bytes) -> dict[str, Tokens]:
                 "This is not a voice file, or it was cut off: a voice is an .npz archive. Export the voice again."
             )
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_directory(archive.infolist())
+            _check_directory(archive)
             return {name: _read_member(archive, archive.getinfo(member)) for member, name in _MEMBERS.items()}
     except InvalidInput:
         raise
@@ -174,22 +200,19 @@ def _read_arrays(data: bytes) -> dict[str, Tokens]:
         raise InvalidInput("This voice file is damaged. Export the voice again.") from fault
 
 
-def _check_directory(members: list[zipfile.ZipInfo]) -> None:
-    names = [member.filename for member in members]
-    if sorted(names) != sorted(_MEMBERS):
-        raise InvalidInput(f"A voice file holds exactly these arrays: {', '.join(_ARRAYS)}. This one does not.")
+def _check_directory(archive: zipfile.ZipFile) -> None:
+    """Look at the three arrays' entries. Others may be there: Suno's own code does not read them either."""
+    members = [member for member in archive.infolist() if member.filename in _MEMBERS]
+    if sorted(member.filename for member in members) != sorted(_MEMBERS):
+        raise InvalidInput(f"A voice file holds each of these arrays once: {', '.join(_ARRAYS)}. This one does not.")
     if any(member.flag_bits & _ENCRYPTED for member in members):
         raise InvalidInput("This voice file is protected by a password. Save it without one.")
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
         raise InvalidInput("This voice file is packed in a way that NumPy does not use. Export the voice again.")
-    if sum(member.file_size for member in members) > MAX_INFLATED_BYTES:
-        raise InvalidInput(
-            f"This voice file would unpack to more than {MAX_INFLATED_BYTES // 2**20} MiB, so it cannot be a voice."
-        )
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
-    """One array. Its header is checked before its data are inflated; its size is what the zip directory allows."""
+    """One array. Its header is checked before its data are inflated: they take no more than a prompt's shape does."""
     name = _MEMBERS[member.filename]
     with archive.open(member) as file:
         prefix = file.read(_MAX_HEADER_BYTES)
@@ -200,6 +223,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
             raise InvalidInput(f"In this voice file {name} holds {dtype} instead of whole numbers.")
         if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != member.file_size - offset:
             raise InvalidInput(f"In this voice file {name} is not as long as it claims. Export the voice again.")
+        _check_shape(_kind(name), shape)
         body = prefix[offset:] + file.read(member.file_size - len(prefix))
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C").astype(np.int64)
 

@@ -7,7 +7,8 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-from cloning.prompt import PromptSpec, VoicePrompt
+from cloning.checkpoints.known_models import load_voice
+from cloning.prompt import PromptSpec
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
@@ -305,4 +306,4 @@ def _no_such_voice(near: list[str]) -> str:
 def _read_prompt(data: bytes, spec: PromptSpec) -> bytes:
     if len(data) > MAX_PROMPT_BYTES:
         raise InvalidInput("That file is too large for a voice. A voice file (.npz) has well under a megabyte.")
-    return VoicePrompt.load(data, spec).to_bytes()
+    return load_voice(data, spec).to_bytes()

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
 from cloning.checkpoints import model_choice
-from cloning.checkpoints.model_choice import BUNDLED, ModelChoice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.published import BUNDLED
 from cloning.methods.codebook import Codebook
 from errors import InvalidInput
 from training.feature_cache import Example

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from cloning.checkpoints.model_choice import BUNDLED
+from cloning.checkpoints.published import BUNDLED
 from errors import Cancelled, InvalidInput, Unavailable
 from training.prompts import PromptPlan, Prompts, Source
 from training.settings_file import keep_settings

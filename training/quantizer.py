@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from cloning.bark.config import BarkSpec
 from cloning.checkpoints import model_choice
-from cloning.checkpoints.model_choice import BUNDLED, ModelChoice
+from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BARK as PUBLISHED
+from cloning.checkpoints.published import BUNDLED
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.media.audio import resample
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures

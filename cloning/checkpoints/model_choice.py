@@ -11,12 +11,18 @@ import torch
 
 from cloning.checkpoints import suno
 from cloning.checkpoints.downloads import fetch_file, fetch_repository
-from cloning.checkpoints.published import BARK, DEFAULT_QUANTIZER, HUBERT, QUANTIZER_OF_LANGUAGE, QUANTIZERS, Repository
+from cloning.checkpoints.published import (
+    BARK,
+    BUNDLED,
+    BUNDLED_DIRECTORY,
+    DEFAULT_QUANTIZER,
+    HUBERT,
+    QUANTIZER_OF_LANGUAGE,
+    QUANTIZERS,
+    Repository,
+)
 from cloning.checkpoints.weights import weight_file
 from errors import Unavailable
-
-BUNDLED = "bundled"
-BUNDLED_DIRECTORY = Path(__file__).resolve().parents[2] / "models" / "bundled"
 
 MODEL_NAMES = (BUNDLED, *BARK)
 """The models that can be chosen by name."""

@@ -5,6 +5,11 @@ and the checksum is the one that the hub itself gives for the file.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+BUNDLED = "bundled"
+BUNDLED_DIRECTORY = Path(__file__).resolve().parents[2] / "models" / "bundled"
+"""The model that comes with the repository."""
 
 
 @dataclass(frozen=True, slots=True)

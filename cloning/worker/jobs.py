@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media import audio
@@ -115,7 +116,7 @@ def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoiceProm
         prompt.save(request.output_dir / PROMPT_FILE)
         return prompt
     if request.prompt is not None:
-        return VoicePrompt.load(request.prompt, voicebox.models.engine.spec.prompt)
+        return load_voice(request.prompt, voicebox.models.engine.spec.prompt)
     if request.speaker is not None:
         return voicebox.models.speakers.load(request.speaker)
     return None

@@ -199,13 +199,56 @@ def test_inspect_shows_what_is_there(voice: Path, stand_in: Path) -> None:
     assert "coarse == fine[:2]: yes" in out
 
 
-def test_inspect_says_why_a_voice_is_invalid(stand_in: Path, tmp_path: Path) -> None:
-    path = tmp_path / "bad.npz"
+PRESET = VoicePrompt(np.arange(346) * 28, np.full((2, 519), 1023), np.full((8, 519), 1023))
+"""Of the shape of Suno's own voices."""
+
+
+def test_inspect_tells_whose_voice_it_is_and_why_the_chosen_model_cannot_use_it(tmp_path: Path) -> None:
+    path = tmp_path / "en_speaker_6.npz"
+    PRESET.save(path)
+    code, out, _ = run("inspect", path, "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["fits"] == ["suno/bark-small", "suno/bark"]
+    assert facts["rates"] == {"semantic": 49.9, "frames": 75.0}
+    assert facts["semantic"] == {"shape": [346], "seconds": 6.93, "lowest": 0, "highest": 9660}
+    assert facts["fine"] == {"shape": [8, 519], "seconds": 6.92, "lowest": 1023, "highest": 1023}
+    assert facts["model"] == "bundled"
+    assert "these models know 0 to" in facts["reason"]
+    assert json.loads(run("inspect", path, "--model", "suno/bark", "--json")[1])["reason"] is None
+    code, out, _ = run("inspect", path)
+    assert code == 0
+    assert "suno/bark-small, suno/bark" in out
+    assert "does not fit bundled" in out
+
+
+def test_inspect_tells_what_is_in_a_voice_of_no_known_model(stand_in: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.npz"
     VoicePrompt(np.arange(100), np.zeros((2, 90), np.int64), np.zeros((8, 90), np.int64)).save(path)
     for model in (stand_in, "suno/bark"):
-        code, _, err = run("inspect", path, "--model", model)
-        assert code == 3
-        assert "0.9 frames for each semantic token" in err
+        code, out, _ = run("inspect", path, "--model", model, "--json")
+        facts = json.loads(out)
+        assert code == 0
+        assert facts["fits"] == []
+        assert facts["rates"] is facts["fine"]["seconds"] is None
+        assert "0.9 frames for each semantic token" in facts["reason"]
+    assert "none that Barkeep knows" in run("inspect", path, "--model", stand_in)[1]
+
+
+def test_inspect_refuses_what_no_bark_could_read(tmp_path: Path) -> None:
+    (tmp_path / "bad.npz").write_bytes(b"no archive")
+    code, _, err = run("inspect", tmp_path / "bad.npz")
+    assert code == 3
+    assert "not a voice file" in err
+
+
+def test_say_names_the_model_that_a_voice_is_for(stand_in: Path, tmp_path: Path) -> None:
+    fine = np.full((8, 100), 200)
+    VoicePrompt(np.arange(100), fine[:2], fine).save(tmp_path / "v.npz")
+    chosen = ("--model", stand_in, "--device", "cpu")
+    code, _, err = run("say", "Hi.", "--voice", tmp_path / "v.npz", "-o", tmp_path / "out.ogg", *chosen)
+    assert code == 3
+    assert "It is a voice for the model bundled." in err
 
 
 def test_help_needs_no_torch() -> None:

@@ -67,7 +67,7 @@ async def test_files_that_are_no_voices_leave_nothing_behind(
         with_arrays(fine_prompt=None),
         with_arrays(semantic_prompt=np.full(100, 10_000)),
         with_arrays(semantic_prompt=np.array([{"a": 1}], dtype=object)),
-        with_arrays(fine_prompt=np.zeros((8, 40), dtype=np.int64)),
+        with_arrays(coarse_prompt=np.zeros((2, 40), dtype=np.int64)),
     ):
         refused = shown(await member.slash(channel, "voices import", file=("x.npz", data), name="Bad"))
         assert refused.ephemeral

@@ -19,7 +19,7 @@ import typer
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.precision import PRECISIONS
-from cloning.checkpoints.model_choice import BUNDLED_DIRECTORY
+from cloning.checkpoints.published import BUNDLED_DIRECTORY
 from cloning.checkpoints.speakers import Speakers
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.codec import Codec

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.published import BUNDLED
 from cloning.methods.conversion import CONVERTERS
 from cloning.methods.methods import METHODS
 from cloning.text.splitting import check_language
@@ -19,9 +19,7 @@ from training.evaluate.references import read_references
 
 
 def evaluate_command(
-    model: Annotated[
-        str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")
-    ] = model_choice.BUNDLED,
+    model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = BUNDLED,
     references: Annotated[
         Path | None, typer.Option(help="A folder with recordings and a manifest.csv (file,speaker,transcript).")
     ] = None,

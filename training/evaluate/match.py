@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.model_set import LoadedModels
+from cloning.checkpoints.published import BUNDLED
 from cloning.checkpoints.weights import load_bark
 from cloning.media import audio
 from cloning.methods.methods import METHODS, Subject
@@ -62,7 +63,7 @@ Prompts = Sequence[Shown | None]
 
 
 def match_command(
-    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = model_choice.BUNDLED,
+    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = BUNDLED,
     voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
     quantizer: Annotated[str | None, typer.Option(help="A quantizer's file.")] = None,
     codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,

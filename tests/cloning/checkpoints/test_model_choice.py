@@ -8,7 +8,6 @@ import torch
 
 from cloning.checkpoints import downloads, model_choice
 from cloning.checkpoints.model_choice import (
-    BUNDLED_DIRECTORY,
     MODEL_NAMES,
     ModelChoice,
     pick_device,
@@ -16,7 +15,15 @@ from cloning.checkpoints.model_choice import (
     resolve_hubert,
     resolve_quantizer,
 )
-from cloning.checkpoints.published import BARK, HUBERT, QUANTIZER_OF_LANGUAGE, QUANTIZERS, PublishedFile, Repository
+from cloning.checkpoints.published import (
+    BARK,
+    BUNDLED_DIRECTORY,
+    HUBERT,
+    QUANTIZER_OF_LANGUAGE,
+    QUANTIZERS,
+    PublishedFile,
+    Repository,
+)
 from errors import Unavailable
 from tests.cloning import tiny
 
