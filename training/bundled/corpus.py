@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from errors import Unavailable
 from training.bundled.kokoro import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
+from training.bundled.number_phrases import number_sentences
 from training.bundled.phones import Pronouncer, spoken
 from training.bundled.texts import sentences
 from training.shards import Clip, Shards, ShardWriter, Split, split_of
@@ -160,7 +161,7 @@ def _work(
     make_clip = studio.record if kind == "speech" else studio.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
         made = set(Shards(folder).keys)
-        for order in islice(orders(kind, plan, sentences()), number, None, processes):
+        for order in islice(orders(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):
             if order.key not in made and (clip := make_clip(order)) is not None:
                 writer.add(clip)
             with done.get_lock():

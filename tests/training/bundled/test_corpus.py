@@ -32,7 +32,8 @@ def studio(archive: Path) -> Studio:
 @pytest.fixture
 def few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes that make clips get few texts and are threads, so that no library is loaded anew."""
-    monkeypatch.setattr(corpus, "sentences", lambda: ["I am here.", "You are there.", "We like the red dog."])
+    monkeypatch.setattr(corpus, "sentences", lambda: ["I am here.", "You are there."])
+    monkeypatch.setattr(corpus, "number_sentences", lambda: ["We like two dogs."])
 
 
 def test_orders_keep_speakers_and_sentences_apart() -> None:
