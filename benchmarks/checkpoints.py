@@ -14,7 +14,7 @@ import torch
 from benchmarks.rows import SHAPES
 from cloning.bark.config import BarkSpec
 from cloning.checkpoints.libraries import transformers
-from cloning.methods.quantizer import Quantizer, QuantizerInfo
+from cloning.methods.quantizer_network import Quantizer, QuantizerInfo
 from cloning.prompt import Tokens, VoicePrompt
 
 GENERATION = {

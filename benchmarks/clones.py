@@ -20,7 +20,7 @@ from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.weights import load_bark, load_hubert
 from cloning.methods.hubert import LAYER, SAMPLE_RATE
-from cloning.methods.quantizer import load as load_quantizer
+from cloning.methods.quantizer_network import load as load_quantizer
 
 _CODEC_RATE = 24_000
 _BANDWIDTH = 6.0

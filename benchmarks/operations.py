@@ -15,7 +15,7 @@ from benchmarks.checkpoints import bark_config, hubert_config, quantizer_info
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES
 from cloning.checkpoints.libraries import transformers
 from cloning.methods.hubert import LAYER
-from cloning.methods.quantizer import FEATURE_RATE_HZ, Quantizer
+from cloning.methods.quantizer_network import FEATURE_RATE_HZ, Quantizer
 
 _FRAMES = 75
 """Of the codec, in a second."""

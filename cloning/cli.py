@@ -23,8 +23,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cloning.checkpoints.known_models import load_voice, prompt_specs
 from cloning.inspection import inspection, show
 from cloning.media import audio
-from cloning.methods.conversion import CONVERTERS
-from cloning.methods.methods import METHODS
+from cloning.methods.converters import CONVERTERS
+from cloning.methods.registry import METHODS
 from cloning.progress import Watch
 from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.text.splitting import LANGUAGES

@@ -14,7 +14,8 @@ import numpy as np
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media import joining, recordings
 from cloning.media.audio import Recording, Samples
-from cloning.methods.methods import METHODS, Subject
+from cloning.methods.registry import METHODS
+from cloning.methods.subject import Subject
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import Reader, SayOptions, Sentence

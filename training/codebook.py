@@ -18,7 +18,7 @@ from sklearn.cluster import MiniBatchKMeans
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BUNDLED
-from cloning.methods.codebook import Codebook
+from cloning.methods.feature_clusters import Codebook
 from errors import InvalidInput
 from training.feature_cache import Example
 from training.quantizer import Corpus, Data, Device, Hubert, Model, load_corpus

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from cloning.methods.bidirectional import BODIES
-from cloning.methods.quantizer import FeatureQuantizer, OwnInfo, QuantizerInfo, build, load, read_info
+from cloning.methods.quantizer_network import FeatureQuantizer, OwnInfo, QuantizerInfo, build, load, read_info
 from errors import InvalidInput
 
 OURS = "ours"

@@ -25,7 +25,7 @@ from cloning.checkpoints.published import BUNDLED
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.media.audio import resample
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
-from cloning.methods.quantizer import SEMANTIC_RATE_HZ, FeatureQuantizer
+from cloning.methods.quantizer_network import SEMANTIC_RATE_HZ, FeatureQuantizer
 from cloning.prompt import BARK
 from errors import InvalidInput, Unavailable
 from training.bundled.phones import SEMANTIC_SIZE

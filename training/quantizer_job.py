@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cloning.methods.quantizer import FeatureQuantizer
+from cloning.methods.quantizer_network import FeatureQuantizer
 from errors import InvalidInput
 from training.feature_cache import Example
 from training.loop import LOSS, TOKENS

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from cloning.atomic_files import write_atomically
-from cloning.methods.quantizer import FeatureQuantizer
+from cloning.methods.quantizer_network import FeatureQuantizer
 from training.feature_cache import Example
 from training.quantizer_job import batches
 

@@ -19,10 +19,10 @@ from cloning.checkpoints.speakers import Speakers
 from cloning.codec import Codec
 from cloning.media import audio
 from cloning.media.audio import Recording
-from cloning.methods import quantizer
-from cloning.methods.codebook import Codebook, load_codebook
+from cloning.methods import quantizer_network
+from cloning.methods.feature_clusters import Codebook, load_codebook
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
-from cloning.methods.quantizer import FeatureQuantizer
+from cloning.methods.quantizer_network import FeatureQuantizer
 from cloning.prompt import Tokens
 
 _OWN_HUBERT = "hubert"
@@ -76,9 +76,9 @@ class LoadedModels:
 
     def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
         """The clip's semantic tokens, int64 (S,), by HuBERT and a quantizer, and the name of the quantizer's file."""
-        quantizer, name = self.quantizer(language)
+        quantizer_network, name = self.quantizer(language)
         features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
-        tokens: Tokens = quantizer.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        tokens: Tokens = quantizer_network.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
         return tokens, name
 
     def clustered_tokens(self, clip: Recording) -> tuple[Tokens, str]:
@@ -103,7 +103,7 @@ class LoadedModels:
         """The quantizer for a language: features -> semantic tokens. And the name of its file."""
         path = model_choice.resolve_quantizer(self.choice, language)
         if path not in self._quantizers:
-            self._quantizers[path] = quantizer.load(path, self.device)
+            self._quantizers[path] = quantizer_network.load(path, self.device)
         return self._quantizers[path], path.name
 
     @cached_property

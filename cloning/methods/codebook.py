@@ -1,60 +1,20 @@
-"""A codebook: the space of HuBERT's features cut into clusters, each with the semantic token it meets most often.
+"""Clone by a codebook: each frame of HuBERT features becomes the semantic token of the cluster it lies in."""
 
-The simplest way from features to tokens, for comparison with the learned quantizer: a frame knows nothing of its
-neighbours. Knows nothing of audio, HuBERT or Bark.
-"""
+from typing import TYPE_CHECKING
 
-from dataclasses import dataclass
-from pathlib import Path
+from cloning.methods.subject import SEMANTIC, Made, Subject, codes_of, prompt_of
+from cloning.progress import Watch
 
-import torch
-from safetensors.torch import save
-from torch import Tensor
-
-from cloning.atomic_files import write_atomically
-from cloning.checkpoints.weights import load_state
-from cloning.methods.quantizer import SEMANTIC_RATE_HZ, token_count
-from errors import Unavailable
+if TYPE_CHECKING:
+    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 
-@dataclass(frozen=True)
-class Codebook:
-    """centroids: float32 (K, D). codes: int64 (K,), the token of each cluster."""
+def by_codebook(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Semantic tokens by the clusters that the clip's HuBERT features fall into, frame by frame.
 
-    centroids: Tensor
-    codes: Tensor
-
-    def clusters(self, features: Tensor) -> Tensor:
-        """The nearest cluster of each frame: float (T, D) -> int64 (T,). Raises Unavailable for another width."""
-        if features.ndim != 2 or features.shape[1] != self.centroids.shape[1]:
-            raise Unavailable(
-                f"The codebook wants features of width {self.centroids.shape[1]}, but HuBERT gives "
-                f"{features.shape[-1]}; choose a HuBERT and a codebook that belong together."
-            )
-        return torch.cdist(features.to(self.centroids), self.centroids).argmin(dim=1)
-
-    def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
-        """Features (T, D) at 50 Hz -> semantic tokens int64 (S,), with the tail cut as the quantizer does."""
-        tokens = self.codes[self.clusters(features)]
-        return tokens[: token_count(len(tokens), semantic_rate)]
-
-    def save(self, path: Path) -> None:
-        """Write safetensors. Raises Unavailable if it cannot be written."""
-        tensors = {"centroids": self.centroids.float(), "tokens": self.codes.long()}
-        write_atomically(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
-
-
-def load_codebook(path: Path, device: torch.device) -> Codebook:
-    """Read a codebook. Raises Unavailable if the file is missing, damaged, or not a codebook."""
-    state = load_state(path)
-    centroids, codes = state.get("centroids"), state.get("tokens")
-    if (
-        centroids is None
-        or codes is None
-        or centroids.ndim != 2
-        or codes.shape != centroids.shape[:1]
-        or codes.is_floating_point()
-        or not len(codes)
-    ):
-        raise Unavailable(f"The file {path} is not a codebook; make one with `python -m training codebook`.")
-    return Codebook(centroids.float().to(device), codes.long().to(device))
+    The lengths are right, but sounds alike share a cluster and a token, so that less is understood.
+    """
+    watch.report(SEMANTIC, 0.0)
+    semantic, name = models.clustered_tokens(subject.clip)
+    watch.report(SEMANTIC, 1.0)
+    return Made(prompt_of(semantic, codes_of(models, subject.clip, watch), models.engine.spec), name)

@@ -1,168 +1,60 @@
-"""Voice conversion: the words of one recording in the voice of another.
+"""Clone by conversion: Bark speaks in a random voice, and a converter gives that speech the clip's voice."""
 
-`WorldConverter` is always there: it moves pitch and spectral envelope to the target's statistics, which changes who
-seems to speak but leaves the source's manner. Better ones come from coqui-tts where that is installed
-(`cloning.methods.coqui`). Knows nothing of Bark or prompts.
-"""
-
-import dataclasses
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-import pyworld
 
-from cloning.media.audio import Recording, loudness, normalise, resample
-from cloning.media.world_vocoder import Analysis, Floats, analyse, synthesise
-from cloning.methods import coqui
-from errors import InvalidInput
+from cloning.bark.engine import Generated, GenerationOptions
+from cloning.media import joining
+from cloning.media.audio import Recording
+from cloning.methods.converters import convert, load_converter
+from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.progress import Watch
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.text import splitting
+from cloning.text.passages import PASSAGES
+from errors import Unavailable
 
-_CEPSTRUM = 40
-"""Mel-cepstral coefficients in which envelopes are compared: enough for formants, too few for harmonics."""
-_SHAPE = slice(1, 20)
-"""The coefficients that tell vocal tracts apart: without the level, and without fine detail."""
-_WARPS = np.exp(np.linspace(np.log(0.8), np.log(1.25), 31))
-"""Ratios of formant frequencies that are tried: from a child to a large man, seen from a middling voice."""
-_PITCH_SPREAD = (0.5, 2.0)
-_CEPSTRUM_SPREAD = (0.7, 1.4)
-"""How far the liveliness of pitch and of the envelope may be scaled: short clips give unsteady estimates."""
-_SPEECH_DB = 35.0
-"""Frames this far below the loudest are silence, and in no statistic."""
-_LEAST_FRAMES = 40
-"""0.2 s: a kind of sound that is shorter has no statistics of its own."""
+if TYPE_CHECKING:
+    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
-Mask = npt.NDArray[np.bool_]
+CONVERTED = "converting the voice"
+"""The stage, as members see it."""
+
+_ENOUGH_SECONDS = 1.0
+"""A first window shorter than this is no voice for the others to keep to."""
 
 
-class Converter(Protocol):
-    """Makes speech sound as if the target had said it."""
+def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Bark speaks in a random voice, which is then converted into the clip's: the tokens match, the voice nearly.
 
-    def __call__(self, speech: Recording, target: Recording) -> Recording:
-        """The same words at the same time: as many samples as `speech`, at its rate."""
-
-
-class WorldConverter:
-    """A Converter on WORLD.
-
-    Pitch: the logarithm is moved to the target's median and spread. Envelope: frequencies are stretched by the ratio of
-    the formants, then each mel-cepstral coefficient is moved to the target's mean and spread, for voiced and unvoiced
-    sounds apart.
+    It says the clip's words if they are known, or else a passage in its language. The result is as good as the
+    converter, and neither HuBERT nor a quantizer is needed.
     """
-
-    def __call__(self, speech: Recording, target: Recording) -> Recording:
-        """See Converter."""
-        source, aim = analyse(speech), analyse(resample(target, speech.sample_rate))
-        moved = dataclasses.replace(source, f0=moved_pitch(source.f0, aim.f0), envelope=moved_envelope(source, aim))
-        return Recording(synthesise(moved, speech.samples.size), speech.sample_rate)
-
-
-CONVERTERS: dict[str, Callable[[], Converter]] = {
-    "world": WorldConverter,
-    "freevc": lambda: coqui.CoquiConverter(coqui.FREEVC),
-    "knnvc": lambda: coqui.CoquiConverter(coqui.KNNVC),
-}
-"""Name on the command line -> makes the converter."""
+    converter = load_converter(subject.converter)  # before anything is spoken, since it may be missing
+    semantic, speech = _spoken(models, subject, watch)
+    watch.report(CONVERTED, 0.0)
+    converted = convert(speech, subject.clip, converter)
+    watch.report(CONVERTED, 1.0)
+    return Made(prompt_of(semantic, codes_of(models, converted, watch), models.engine.spec), subject.converter)
 
 
-def load_converter(name: str) -> Converter:
-    """The converter of that name. Raises InvalidInput for another, Unavailable if its package or model is missing."""
-    if name not in CONVERTERS:
-        raise InvalidInput(f"There is no converter {name!r}. Choose one of: {', '.join(CONVERTERS)}.")
-    return CONVERTERS[name]()
-
-
-def convert(speech: Recording, target: Recording, converter: Converter) -> Recording:
-    """`speech` in the voice of `target`, as loud as that is, or as peaks allow. Raises InvalidInput for silence."""
-    if not (np.any(speech.samples) and np.any(target.samples)):
-        raise InvalidInput("A silent recording has no voice that could be converted. Record it again.")
-    made = converter(speech, target)
-    level = loudness(target.samples, target.sample_rate)
-    return Recording(normalise(made.samples, made.sample_rate, level), made.sample_rate)
-
-
-def moved_pitch(f0: Floats, aim: Floats) -> Floats:
-    """`f0` (F,) with the median and the spread of `aim` (G,), both in hertz and 0 where unvoiced."""
-    voiced, wanted = np.log(f0[f0 > 0]), np.log(aim[aim > 0])
-    if min(voiced.size, wanted.size) < _LEAST_FRAMES:
-        return f0
-    spread = np.clip(np.std(wanted) / max(float(np.std(voiced)), 1e-3), *_PITCH_SPREAD)
-    moved = np.zeros_like(f0)
-    moved[f0 > 0] = np.exp((voiced - np.median(voiced)) * spread + np.median(wanted))
-    return moved
-
-
-def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
-    """The envelope of `source` (F, B), stretched by the ratio of formants and given the statistics of `aim`."""
-    wanted = _cepstrum(aim.envelope, aim.sample_rate)
-    ratio = formant_ratio(source, aim)
-    warped = _warped(source.envelope, ratio)
-    before = _cepstrum(warped, source.sample_rate)
-    after = before.copy()
-    for kind in _kinds(source, aim):
-        mean, spread = before[kind.here].mean(axis=0), before[kind.here].std(axis=0)
-        scale = np.clip(wanted[kind.there].std(axis=0) / np.maximum(spread, 1e-6), *_CEPSTRUM_SPREAD)
-        scale[0] = 1.0  # the course of the level is the sentence's
-        after[kind.frames] = (before[kind.frames] - mean) * scale + wanted[kind.there].mean(axis=0)
-    change = _decoded(after, source) / _decoded(before, source)
-    moved: Floats = warped * change
-    return moved
-
-
-def formant_ratio(source: Analysis, aim: Analysis) -> float:
-    """By how much formants of `aim` lie above those of `source`: where their mean voiced spectra fit best."""
-    kind = _kinds(source, aim)[0]
-    wanted = _cepstrum(aim.envelope[kind.there], aim.sample_rate).mean(axis=0)
-    mean = np.exp(np.log(source.envelope[kind.here]).mean(axis=0))[None]  # (1, B)
-    misfits = [
-        float(np.sum((_cepstrum(_warped(mean, ratio), source.sample_rate)[0] - wanted)[_SHAPE] ** 2))
-        for ratio in _WARPS
-    ]
-    return float(_WARPS[int(np.argmin(misfits))])
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-    """A kind of sound: the `frames` of the source that belong to it, those `here` and `there` that are compared."""
-
-    frames: Mask
-    here: Mask
-    there: Mask
-
-
-def _kinds(source: Analysis, aim: Analysis) -> list[_Kind]:
-    """Voiced sounds and the others, or all together if one kind is rare. Silence is moved, but never compared."""
-    ours, theirs = _is_speech(source), _is_speech(aim)
-    voiced, aim_voiced = source.f0 > 0, aim.f0 > 0
-    kinds = [_Kind(voiced, voiced & ours, aim_voiced & theirs), _Kind(~voiced, ~voiced & ours, ~aim_voiced & theirs)]
-    if min(np.count_nonzero(mask) for kind in kinds for mask in (kind.here, kind.there)) < _LEAST_FRAMES:
-        return [_Kind(np.ones(source.f0.size, bool), ours, theirs)]
-    return kinds
-
-
-def _is_speech(analysis: Analysis) -> Mask:
-    levels = 10 * np.log10(analysis.envelope.mean(axis=1))
-    loud: Mask = levels > levels.max() - _SPEECH_DB
-    return loud
-
-
-def _warped(envelope: Floats, ratio: float) -> Floats:
-    """(F, B) with every frequency multiplied by `ratio`; what is stretched in from above repeats the last band."""
-    bands = envelope.shape[1]
-    places = np.minimum(np.arange(bands) / ratio, bands - 1)
-    below = np.minimum(places.astype(int), bands - 2)
-    share = places - below
-    logs = np.log(envelope)
-    warped: Floats = np.exp(logs[:, below] * (1 - share) + logs[:, below + 1] * share)
-    return warped
-
-
-def _cepstrum(envelope: Floats, sample_rate: int) -> Floats:
-    coded: Floats = pyworld.code_spectral_envelope(np.ascontiguousarray(envelope), sample_rate, _CEPSTRUM)
-    return coded
-
-
-def _decoded(cepstrum: Floats, source: Analysis) -> Floats:
-    size = 2 * (source.envelope.shape[1] - 1)
-    decoded: Floats = pyworld.decode_spectral_envelope(np.ascontiguousarray(cepstrum), source.sample_rate, size)
-    return decoded
+def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:
+    """What Bark says in a voice that it happens on: semantic tokens, int64 (S,), and the sound that belongs to them."""
+    spec = models.engine.spec
+    pieces = pieces_of(models, subject.transcript or PASSAGES[subject.language], subject.language)
+    voice: VoicePrompt | None = None
+    windows: list[Generated] = []
+    for number, piece in enumerate(pieces):
+        limit = spec.semantic_tokens(splitting.longest_seconds(piece, subject.language))
+        options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=limit)
+        window = models.engine.generate(
+            piece, voice, options, watch.within(f"sentence {number + 1} of {len(pieces)}: ")
+        )
+        windows.append(window)
+        if voice is None and window.prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
+            voice = window.prompt
+    samples = np.concatenate([window.samples for window in windows])
+    if not joining.is_usable(samples):
+        raise Unavailable("The model made no sound to convert. Clone by another method, or give the clip's words.")
+    return np.concatenate([window.prompt.semantic for window in windows]), Recording(samples, spec.sample_rate)

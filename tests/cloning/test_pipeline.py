@@ -16,8 +16,9 @@ from cloning.bark.engine import Generated, GenerationOptions
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
-from cloning.methods import methods
-from cloning.methods.methods import Subject
+from cloning.methods import conversion, transcript
+from cloning.methods import subject as subjects
+from cloning.methods.subject import Subject
 from cloning.pipeline import Part, Speech, Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
@@ -187,7 +188,7 @@ def test_only_silent_sentences_are_repeated() -> None:
 @pytest.mark.parametrize(("semantic", "frames"), [(469, 704), (100, 1000), (768, 90), (30, 700)])
 def test_the_parts_of_a_prompt_are_made_equally_long(semantic: int, frames: int) -> None:
     codes = np.arange(8 * frames).reshape(8, frames) % 1024
-    prompt = methods._prompt(np.arange(semantic), codes, SPEC)
+    prompt = subjects.prompt_of(np.arange(semantic), codes, SPEC)
     prompt.validate(SPEC.prompt)
     assert prompt.coarse_matches_fine
     assert prompt.semantic.size <= semantic
@@ -199,7 +200,7 @@ def test_the_parts_of_a_prompt_are_made_equally_long(semantic: int, frames: int)
 @pytest.mark.parametrize(("semantic", "frames"), [(0, 10), (3, 700), (100, 0)])
 def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
     with pytest.raises(InvalidInput, match="too short"):
-        methods._prompt(np.arange(semantic), np.zeros((8, frames), np.int64), SPEC)
+        subjects.prompt_of(np.arange(semantic), np.zeros((8, frames), np.int64), SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -232,14 +233,14 @@ def test_a_model_clones_and_speaks(noise: Voicebox) -> None:
 
 def test_the_transcript_method_takes_the_clip_and_its_words(noise: Voicebox) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
-    made = methods.by_transcript(noise.models, Subject(clip, "en", "hello"), Watch())
+    made = transcript.by_transcript(noise.models, Subject(clip, "en", "hello"), Watch())
     made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "transcript"
     assert made.prompt.seconds() <= 1.0
     codes = noise.models.codec.encode(clip.samples)
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
-        methods.by_transcript(noise.models, Subject(clip, "en"), Watch())
+        transcript.by_transcript(noise.models, Subject(clip, "en"), Watch())
 
 
 def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voicebox) -> None:
@@ -247,7 +248,7 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voice
     engine = noise.models.engine
     words = "This is quite a long sentence about nothing. " * 12
     with mock.patch.object(engine, "semantic", wraps=engine.semantic) as semantic:
-        made = methods.by_transcript(noise.models, Subject(clip, "en", words), Watch())
+        made = transcript.by_transcript(noise.models, Subject(clip, "en", words), Watch())
     assert semantic.call_count > 1
     limits = [call.args[2].max_semantic_tokens for call in semantic.call_args_list]
     assert limits[0] == engine.spec.semantic_tokens(12.0)
@@ -259,18 +260,18 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voice
 def test_the_conversion_method_speaks_and_converts(noise: Voicebox) -> None:
     clip = Recording(synthetic_voice(3, 3.0, 110.0, 24_000), 24_000)
     subject = Subject(clip, "en", "Hello there.")
-    made = methods.by_conversion(noise.models, subject, Watch())
+    made = conversion.by_conversion(noise.models, subject, Watch())
     made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "world"
-    assert methods.by_conversion(noise.models, subject, Watch()).prompt == made.prompt
-    other = methods.by_conversion(noise.models, dataclasses.replace(subject, seed=1), Watch())
+    assert conversion.by_conversion(noise.models, subject, Watch()).prompt == made.prompt
+    other = conversion.by_conversion(noise.models, dataclasses.replace(subject, seed=1), Watch())
     assert other.prompt != made.prompt
 
 
 def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice(stand_in: Path) -> None:
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
-    made = methods.by_conversion(voicebox(engine, stand_in).models, Subject(clip, "fr"), Watch())
+    made = conversion.by_conversion(voicebox(engine, stand_in).models, Subject(clip, "fr"), Watch())
     assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
     assert [history is None for _, history, _ in engine.asked] == [True, False]
     made.prompt.validate(SPEC.prompt)
@@ -281,11 +282,11 @@ def test_a_converter_that_is_missing_is_told_before_anything_is_spoken(monkeypat
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="coqui-tts"):
-        methods.by_conversion(voicebox(engine).models, Subject(clip, "en", converter="freevc"), Watch())
+        conversion.by_conversion(voicebox(engine).models, Subject(clip, "en", converter="freevc"), Watch())
     assert not engine.asked
 
 
 def test_a_model_without_sound_cannot_be_converted() -> None:
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="no sound"):
-        methods.by_conversion(voicebox(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())
+        conversion.by_conversion(voicebox(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())

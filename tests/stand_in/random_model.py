@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cloning.checkpoints.libraries import transformers
 from cloning.methods.hubert import HubertFeatures
-from cloning.methods.quantizer import Quantizer, QuantizerInfo
+from cloning.methods.quantizer_network import Quantizer, QuantizerInfo
 from tests.stand_in import wordpieces
 from tests.stand_in.synthetic_voice import synthetic_voice
 from training.bundled.package import write_checksums

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from cloning.checkpoints import libraries
 from cloning.checkpoints.weights import load_bark
 from cloning.codec import Codec
-from cloning.methods import quantizer
+from cloning.methods import quantizer_network
 from cloning.methods.hubert import HubertFeatures
 from tests.stand_in import once, random_model
 from tests.stand_in.random_model import generation_config, write_model
@@ -102,7 +102,7 @@ def test_codes_and_tokens_follow_the_sound(codec: Codec, stand_in: Path) -> None
     assert min(len(np.unique(book)) for book in codes) > 50
 
     features = HubertFeatures(stand_in / "hubert", CPU)
-    network = quantizer.load(stand_in / "quantizer.pth", CPU)
+    network = quantizer_network.load(stand_in / "quantizer.pth", CPU)
     tokens = [network.tokens(features(synthetic_voice(seed, 4.0, 140.0, 16_000))) for seed in (11, 12)]
     assert len(set(tokens[0].tolist())) > 30
     assert (tokens[0] != tokens[1]).float().mean() > 0.5

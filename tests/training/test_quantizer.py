@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.methods.codebook import load_codebook
-from cloning.methods.quantizer import QuantizerInfo, load, read_info
+from cloning.methods.feature_clusters import load_codebook
+from cloning.methods.quantizer_network import QuantizerInfo, load, read_info
 from errors import Conflict, InvalidInput
 from training.codebook import codebook_command
 from training.networks import NETWORKS

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cloning.methods.quantizer import FeatureQuantizer
+from cloning.methods.quantizer_network import FeatureQuantizer
 from errors import Cancelled, InvalidInput
 from training.feature_cache import Example
 from training.loop import Schedule, train

@@ -10,8 +10,8 @@ import typer
 
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BUNDLED
-from cloning.methods.conversion import CONVERTERS
-from cloning.methods.methods import METHODS
+from cloning.methods.converters import CONVERTERS
+from cloning.methods.registry import METHODS
 from cloning.text.splitting import check_language
 from errors import InvalidInput
 from training.evaluate.plan import read_texts

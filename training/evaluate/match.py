@@ -23,7 +23,8 @@ from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.published import BUNDLED
 from cloning.checkpoints.weights import load_bark
 from cloning.media import audio
-from cloning.methods.methods import METHODS, Subject
+from cloning.methods.registry import METHODS
+from cloning.methods.subject import Subject
 from cloning.progress import Watch
 from cloning.prompt import Tokens
 from errors import InvalidInput

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cloning.methods.bidirectional import BODIES
-from cloning.methods.quantizer import OwnInfo, OwnQuantizer, load
+from cloning.methods.quantizer_network import OwnInfo, OwnQuantizer, load
 from errors import InvalidInput, Unavailable
 
 CPU = torch.device("cpu")

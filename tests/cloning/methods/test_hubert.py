@@ -8,7 +8,7 @@ import torch
 
 from cloning.methods import hubert as features_module
 from cloning.methods.hubert import HubertFeatures
-from cloning.methods.quantizer import token_count
+from cloning.methods.quantizer_network import token_count
 from errors import Unavailable
 from tests.cloning import tiny
 

@@ -21,9 +21,9 @@ from cloning.checkpoints.model_choice import (
     resolve_quantizer,
 )
 from cloning.codec import Codec
-from cloning.methods.codebook import load_codebook
+from cloning.methods.feature_clusters import load_codebook
 from cloning.methods.hubert import HubertFeatures
-from cloning.methods.quantizer import load
+from cloning.methods.quantizer_network import load
 from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
 from training.__main__ import app

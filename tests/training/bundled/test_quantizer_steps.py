@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cloning.methods import quantizer
-from cloning.methods.codebook import load_codebook
-from cloning.methods.quantizer import QuantizerInfo
+from cloning.methods import quantizer_network
+from cloning.methods.feature_clusters import load_codebook
+from cloning.methods.quantizer_network import QuantizerInfo
 from errors import InvalidInput, Unavailable
 from tests.training.bundled import material
 from training.bundled import quantizer_steps
@@ -48,7 +48,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_quantizer_is_a_published_one_for_the_models_tokens(work: Path) -> None:
-    made = quantizer.load(quantizer_file(work), CPU)
+    made = quantizer_network.load(quantizer_file(work), CPU)
 
     assert made.info == QuantizerInfo(160, 8, SEMANTIC_SIZE, 0)
     assert made.tokens(torch.randn(20, 160), 50.0).shape == (20,)
@@ -102,7 +102,7 @@ def test_what_they_build_on_is_named(tmp_path: Path) -> None:
 
 def test_the_shipped_sizes_are_small() -> None:
     profile = QUANTIZER_PROFILES["cpu"]
-    made = quantizer.build(QuantizerInfo(160, profile.width, SEMANTIC_SIZE))
+    made = quantizer_network.build(QuantizerInfo(160, profile.width, SEMANTIC_SIZE))
 
     assert sum(weight.numel() for weight in made.parameters()) * 4 < 2_000_000
     assert profile.clusters * (160 * 4 + 8) < 1_000_000

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.media.audio import read_clip, write
-from cloning.methods import methods
+from cloning.methods import registry
 from errors import BarkeepError
 from tests.cloning.tones import ToneEngine, voicebox
 from tests.test_architecture import ROOT
@@ -27,8 +27,8 @@ TEXTS = ("hello there", "Something else.")
 
 @pytest.fixture
 def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setitem(methods.METHODS, "quantizer", CountingMethod())
-    monkeypatch.setitem(methods.METHODS, "transcript", CountingMethod("The words are not known."))
+    monkeypatch.setitem(registry.METHODS, "quantizer", CountingMethod())
+    monkeypatch.setitem(registry.METHODS, "transcript", CountingMethod("The words are not known."))
     models = voicebox(ToneEngine(), stand_in).models
     monkeypatch.setattr(experiment, "LoadedModels", lambda choice: models)
     clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})

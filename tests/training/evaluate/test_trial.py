@@ -8,8 +8,8 @@ import pytest
 
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording, read_clip, write
-from cloning.methods import methods
-from cloning.methods.methods import Made, Subject
+from cloning.methods import registry
+from cloning.methods.subject import Made, Subject
 from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import ToneEngine, a_voice, voicebox
@@ -40,8 +40,8 @@ class CountingMethod:
 @pytest.fixture
 def method(monkeypatch: pytest.MonkeyPatch) -> CountingMethod:
     counting = CountingMethod()
-    monkeypatch.setitem(methods.METHODS, "counting", counting)
-    monkeypatch.setitem(methods.METHODS, "failing", CountingMethod("There is no model."))
+    monkeypatch.setitem(registry.METHODS, "counting", counting)
+    monkeypatch.setitem(registry.METHODS, "failing", CountingMethod("There is no model."))
     return counting
 
 

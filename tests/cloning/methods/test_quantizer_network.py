@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
-from cloning.methods.quantizer import OwnInfo, Quantizer, QuantizerInfo, build, load, read_info, token_count
+from cloning.methods.quantizer_network import OwnInfo, Quantizer, QuantizerInfo, build, load, read_info, token_count
 from errors import Unavailable
 
 CPU = torch.device("cpu")

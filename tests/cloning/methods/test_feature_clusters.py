@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from cloning.checkpoints.model_choice import ModelChoice, resolve_codebook
 from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
-from cloning.methods import methods
-from cloning.methods.codebook import Codebook, load_codebook
-from cloning.methods.methods import METHODS, Subject
+from cloning.methods.codebook import by_codebook
+from cloning.methods.feature_clusters import Codebook, load_codebook
+from cloning.methods.registry import METHODS
+from cloning.methods.subject import Subject
 from cloning.progress import Watch
 from errors import Unavailable
 
@@ -88,4 +89,4 @@ def test_the_method_takes_the_clip_and_its_clusters(stand_in: Path, tmp_path: Pa
     assert set(made.prompt.semantic.tolist()) <= {3, 30, 300, 3000, 9999}
     assert made.prompt.seconds() == pytest.approx(1.0, abs=0.05)
     assert np.array_equal(made.prompt.fine, models.codec.encode(clip.samples)[:, : made.prompt.fine.shape[1]])
-    assert METHODS["codebook"] is methods.by_codebook
+    assert METHODS["codebook"] is by_codebook

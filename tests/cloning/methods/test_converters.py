@@ -11,7 +11,7 @@ import soundfile
 from cloning.media.audio import Recording, loudness, resample
 from cloning.media.world_vocoder import Analysis, Floats, analyse, pitch
 from cloning.methods import coqui
-from cloning.methods.conversion import (
+from cloning.methods.converters import (
     CONVERTERS,
     Converter,
     WorldConverter,

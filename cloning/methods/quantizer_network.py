@@ -1,0 +1,272 @@
+"""The quantizer: a small network from HuBERT features to Bark's semantic tokens.
+
+Published ones: architecture and file format follow the public checkpoints of bark-voice-cloning (`quantifier_*.pth`), a
+torch zip with one extra member, `*/.info`, that holds the sizes as JSON. Our own looks both ways and is kept as
+safetensors, with its sizes in the metadata. This module knows nothing of audio, HuBERT or Bark.
+"""
+
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cloning.checkpoints.weights import load_into, load_state
+from cloning.methods.bidirectional import BODIES
+from errors import InvalidInput, Unavailable
+
+FEATURE_RATE_HZ = 50.0
+"""HuBERT's frames per second: 16 kHz through strides 5*2*2*2*2*2*2 = 320."""
+
+SEMANTIC_RATE_HZ = 49.9
+"""Bark's semantic tokens per second: HuBERT makes 499 frames of 10 s, as the window of a 500th does not fit."""
+
+_LAYERS = 2
+_MAX_INFO_BYTES = 4096
+_MAX_SIZE = 1 << 17
+_WIDTH_STEP = 4
+"""The bodies divide their width by two directions or four heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerInfo:
+    """The sizes of a quantizer, as in a checkpoint's `.info`. The defaults are those of the published files.
+
+    Version 1 has a second linear layer of 4096, without an activation, before the vocabulary.
+    """
+
+    input_size: int = 768
+    hidden_size: int = 1024
+    output_size: int = 10_000
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size)
+        if type(self.version) is not int or self.version not in (0, 1):
+            raise Unavailable("The quantizer is of a version that Barkeep does not know; it reads versions 0 and 1.")
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read the JSON of an `.info` member. Unknown keys are ignored; missing ones have their defaults.
+
+        Raises Unavailable for anything else.
+        """
+        body = _json_object(text)
+        return cls(**{key: body[key] for key in cls.__dataclass_fields__ if key in body})
+
+    @classmethod
+    def of_weights(cls, state: Mapping[str, Tensor], source: Path) -> Self:
+        """The sizes that the weights have. Raises Unavailable, naming `source`, if they are not such a network's."""
+        try:
+            (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
+            output_size, _ = state["fc.weight"].shape
+        except (KeyError, ValueError) as fault:
+            raise Unavailable(
+                f"The file {source} does not say which network its weights belong to, and they are not those of a "
+                "published quantizer; take another file, or train it again."
+            ) from fault
+        return cls(input_size, hidden_size, output_size, version=int("intermediate.weight" in state))
+
+    def to_json(self) -> str:
+        """The text of an `.info` member."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnInfo:
+    """The sizes of our own network, as in a file's metadata. `body`: one of `both_ways.BODIES`."""
+
+    input_size: int
+    hidden_size: int
+    output_size: int
+    layers: int
+    body: str
+
+    def __post_init__(self) -> None:
+        _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size, self.layers)
+        if self.body not in BODIES:
+            raise Unavailable(f"The quantizer is of a kind that Barkeep does not know; it reads {', '.join(BODIES)}.")
+        if self.hidden_size % _WIDTH_STEP:
+            raise Unavailable(f"The width of a quantizer of our own must be a multiple of {_WIDTH_STEP}.")
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a file's metadata. Raises Unavailable for anything but all of the sizes."""
+        body = _json_object(text)
+        if not cls.__dataclass_fields__.keys() <= body.keys():
+            raise Unavailable("The quantizer's file does not name all of its sizes; train or download it again.")
+        return cls(**{key: body[key] for key in cls.__dataclass_fields__})
+
+    def to_json(self) -> str:
+        """The text of the metadata."""
+        return json.dumps(asdict(self))
+
+
+class FeatureQuantizer(nn.Module):
+    """What all quantizers have in common: logits for each frame, and the likeliest tokens."""
+
+    info: QuantizerInfo | OwnInfo
+    fc: nn.Linear
+    """The last layer, from hidden states to the vocabulary."""
+
+    def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """What `fc` reads: (B, T, D), and how many frames of each are true, int64 (B,) on the CPU -> (B, T, H)."""
+        raise TypeError("A kind of quantizer says how it reads features.")
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits over the vocabulary. (T, D) -> (T, V), or (B, T, D) -> (B, T, V)."""
+        batch = features if features.ndim == 3 else features[None]
+        lengths = torch.full((len(batch),), batch.shape[1])
+        logits: Tensor = self.fc(self.hidden(batch, lengths))
+        return logits if features.ndim == 3 else logits[0]
+
+    @torch.inference_mode()
+    def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
+        """The likeliest semantic token of each frame: features (T, D) float at 50 Hz -> (S,) int64 on the same device.
+
+        Token i belongs to frame i. What a long clip has too many (one after 10 s) goes from the end: cutting the
+        beginning would shift every token by one. Raises Unavailable for features of another width.
+        """
+        if features.ndim != 2 or features.shape[-1] != self.info.input_size:
+            raise Unavailable(
+                f"The quantizer wants features of width {self.info.input_size}, but HuBERT gives "
+                f"{features.shape[-1]}; choose a HuBERT and a quantizer that belong together."
+            )
+        tokens: Tensor = self(features.to(self.fc.weight)).argmax(dim=-1)
+        return tokens[: token_count(len(tokens), semantic_rate)]
+
+    def save(self, path: Path) -> None:
+        """Write `.safetensors`, or the published zip format for any other ending.
+
+        Raises InvalidInput for a network of our own in the published format, which has no place for it.
+        """
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        if path.suffix == ".safetensors":
+            save_file(state, path, metadata={"info": self.info.to_json()})
+            return
+        if isinstance(self.info, OwnInfo):
+            raise InvalidInput("The published format has no place for this network; save it as .safetensors.")
+        torch.save(state, path)
+        with zipfile.ZipFile(path, "a") as archive:
+            # torch reads every member below the folder that torch.save named after the file
+            folder = archive.namelist()[0].partition("/")[0]
+            # a ZipInfo has a fixed date, so that the same weights make the same file
+            archive.writestr(zipfile.ZipInfo(f"{folder}/.info"), self.info.to_json())
+
+
+class Quantizer(FeatureQuantizer):
+    """LSTM (2 layers, one direction) and a linear layer (version 0) or two (version 1), names as published."""
+
+    info: QuantizerInfo
+
+    def __init__(self, info: QuantizerInfo) -> None:
+        super().__init__()
+        self.info = info
+        self.lstm = nn.LSTM(info.input_size, info.hidden_size, _LAYERS, batch_first=True)
+        if info.version == 0:
+            self.fc = nn.Linear(info.hidden_size, info.output_size)
+        else:
+            self.intermediate = nn.Linear(info.hidden_size, 4096)
+            self.fc = nn.Linear(4096, info.output_size)
+
+    def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """See `FeatureQuantizer`. What comes after a clip's end cannot change what it has read."""
+        hidden, _ = self.lstm(features)
+        if self.info.version == 1:
+            hidden = self.intermediate(hidden)
+        states: Tensor = hidden
+        return states
+
+
+class OwnQuantizer(FeatureQuantizer):
+    """Reads in both directions, with far fewer weights than the published ones."""
+
+    info: OwnInfo
+
+    def __init__(self, info: OwnInfo) -> None:
+        super().__init__()
+        self.info = info
+        self.entrance = nn.Sequential(nn.LayerNorm(info.input_size), nn.Linear(info.input_size, info.hidden_size))
+        self.body = BODIES[info.body](info.hidden_size, info.layers)
+        self.norm = nn.LayerNorm(info.hidden_size)
+        self.fc = nn.Linear(info.hidden_size, info.output_size)
+
+    def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """See `FeatureQuantizer`."""
+        states: Tensor = self.norm(self.body(self.entrance(features), lengths))
+        return states
+
+
+def token_count(frames: int, semantic_rate: float = SEMANTIC_RATE_HZ) -> int:
+    """How many semantic tokens a clip of so many HuBERT frames has; never more than frames.
+
+    A clip is one frame longer than its frames, since the window of the last one must fit.
+    """
+    return min(frames, math.floor(round((frames + 1) / FEATURE_RATE_HZ * semantic_rate, 6)))
+
+
+def load(path: Path, device: torch.device) -> FeatureQuantizer:
+    """Read a quantizer, ready to use. Raises Unavailable if the file is missing, damaged, or not a quantizer."""
+    state = load_state(path)
+    quantizer = build(_info_of(path, state))
+    load_into(quantizer, state, path)
+    return quantizer.to(device).eval()
+
+
+def build(info: QuantizerInfo | OwnInfo) -> FeatureQuantizer:
+    """A quantizer of these sizes that has learned nothing."""
+    return Quantizer(info) if isinstance(info, QuantizerInfo) else OwnQuantizer(info)
+
+
+def read_info(path: Path) -> QuantizerInfo | OwnInfo:
+    """The sizes that a quantizer's file names, or that its weights have if it names none. Raises Unavailable."""
+    return _info_of(path, load_state(path))
+
+
+def _info_of(path: Path, state: Mapping[str, Tensor]) -> QuantizerInfo | OwnInfo:
+    """The same, of the file's weights `state`."""
+    try:
+        text = _info_text(path)
+    except (OSError, zipfile.BadZipFile, SafetensorError) as fault:
+        raise Unavailable(f"The quantizer file {path} cannot be read; download it again.") from fault
+    if text is None:
+        return QuantizerInfo.of_weights(state, path)
+    return OwnInfo.from_json(text) if "body" in _json_object(text) else QuantizerInfo.from_json(text)
+
+
+def _info_text(path: Path) -> str | bytes | None:
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as archive:
+            metadata: dict[str, str] = archive.metadata() or {}
+        return metadata.get("info")
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.filename.rpartition("/")[2] == ".info"]
+        if not members:
+            return None
+        if members[0].file_size > _MAX_INFO_BYTES:
+            raise Unavailable(f"The .info inside {path} is too long; take a published quantizer file.")
+        return archive.read(members[0])
+
+
+def _json_object(text: str | bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        raise Unavailable("The quantizer's .info is not JSON; take a published quantizer file.") from fault
+    if not isinstance(body, dict):
+        raise Unavailable("The quantizer's .info is not a JSON object; take a published quantizer file.")
+    return body
+
+
+def _refuse_odd_sizes(*sizes: object) -> None:
+    if any(type(size) is not int or not 1 <= size <= _MAX_SIZE for size in sizes):
+        raise Unavailable("The quantizer names sizes that no quantizer has; take a published quantizer file.")

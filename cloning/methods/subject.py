@@ -1,0 +1,96 @@
+"""What the ways to clone have in common: the clip and its words, and a prompt whose parts are equally long.
+
+The codec's tokens of a prompt are always the clip's own; the ways differ in the semantic tokens.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from cloning.bark.config import BarkSpec
+from cloning.media import audio
+from cloning.media.audio import Recording
+from cloning.progress import Watch
+from cloning.prompt import Tokens, VoicePrompt
+from cloning.text import splitting
+from errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
+
+SEMANTIC, CODES = "semantic tokens", "codec tokens"
+"""The stages, as members see them."""
+
+_MIN_SECONDS = 0.5
+"""Far below what makes a voice; under a quarter of a second the ratio of the lengths cannot even be right."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a voice is made from: the chosen clip, its language, and its words if they are known.
+
+    `seed` decides what a method draws. `converter`: one of `conversion.CONVERTERS`, for the method conversion.
+    """
+
+    clip: Recording
+    language: str
+    transcript: str | None = None
+    seed: int = 0
+    converter: str = "world"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A prompt, and what made its semantic tokens: the quantizer's file or the method's name."""
+
+    prompt: VoicePrompt
+    maker: str
+
+
+class Method(Protocol):
+    """Makes a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model does."""
+
+    def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> Made:
+        """The prompt of `subject`."""
+
+
+def pieces_of(models: "LoadedModels", words: str, language: str) -> list[str]:
+    """`words` in pieces that each fit one window of Bark."""
+    spec = models.engine.spec
+    return splitting.sentences(
+        words,
+        language,
+        max_seconds=min(splitting.WINDOW_SECONDS, spec.window_seconds),
+        count_tokens=models.engine.count_text_tokens,
+        max_tokens=spec.max_text_tokens,
+    )
+
+
+def seed_of(subject: Subject, number: int) -> int:
+    """For piece `number` of what is said."""
+    return int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
+
+
+def codes_of(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:
+    """The codec's tokens of a clip, int64 (books, T)."""
+    watch.report(CODES, 0.0)
+    codes: Tokens = models.codec.encode(audio.resample(clip, models.codec.sample_rate).samples)
+    watch.report(CODES, 1.0)
+    return codes
+
+
+def prompt_of(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
+    """Semantic tokens (S,) and codec tokens (books, T) of the same clip, made equally long.
+
+    Both begin with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
+    Suno's presets. Raises InvalidInput when almost nothing is left.
+    """
+    length = min(semantic.size, spec.semantic_tokens_within(codes.shape[1]))
+    frames = spec.frames(length)
+    fine = codes[: spec.fine_books, :frames]
+    prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
+    if prompt.seconds(spec.prompt) < _MIN_SECONDS:
+        raise InvalidInput("This clip is too short to make a voice of. Record about 10 seconds.")
+    prompt.validate(spec.prompt)
+    return prompt

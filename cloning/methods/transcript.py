@@ -1,0 +1,34 @@
+"""Clone by a transcript: Bark's semantic stage reads the clip's words."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cloning.bark.engine import GenerationOptions
+from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.progress import Watch
+from cloning.prompt import Tokens
+from errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
+
+
+def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+    """Semantic tokens generated from the clip's words, at most as long as the clip.
+
+    They are a random speaker's and not aligned with the codec's, so the result resembles the clip less; it needs
+    neither HuBERT nor a quantizer.
+    """
+    if not subject.transcript or not subject.transcript.strip():
+        raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")
+    spec = models.engine.spec
+    left = spec.semantic_tokens(subject.clip.seconds)
+    said: list[Tokens] = []
+    for number, piece in enumerate(pieces_of(models, subject.transcript, subject.language)):
+        options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=left)
+        said.append(models.engine.semantic(piece, None, options, watch))
+        left -= said[-1].size
+        if left <= 0:
+            break
+    return Made(prompt_of(np.concatenate(said), codes_of(models, subject.clip, watch), spec), "transcript")
