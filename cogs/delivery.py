@@ -62,30 +62,31 @@ class DiscordCourier:
         if _answerable(job):
             self._progress.put(job, update)
 
-    async def deliver(self, outcome: Outcome) -> Delivery | None:
+    async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
         """Bring the answer by the first way that works; None if none does.
 
         A private answer never goes to the channel. Raises Unavailable if Discord or the network failed in a
-        way that may pass. Doing it again is harmless: the interaction's answer is edited in place, and other
-        messages carry a nonce made of the job's id.
+        way that may pass: at once, or with `last` only after the other ways were tried as well. Doing it again is
+        harmless: the interaction's answer is edited in place, and other messages carry a nonce made of the job's id.
         """
         job = outcome.job
         await self._progress.finish(job.id)
         answer = await answer_to(outcome)
+        delivery: Delivery | None = None
+        passing: Exception | None = None
         for way in (self._by_interaction, self._by_channel, self._direct):
             try:
                 delivery = await way(job, answer)
-            except discord.HTTPException as fault:
-                if _may_pass(fault):
-                    raise Unavailable("Discord did not take the answer. It will be tried again.") from fault
-                log.info("way_closed", job_id=job.id, way=way.__name__, status=fault.status, code=fault.code)
-            except _CONNECTION as fault:
-                raise Unavailable("Discord cannot be reached. It will be tried again.") from fault
-            else:
-                if delivery is not None:
-                    break
-        else:
-            delivery = None
+            except (discord.HTTPException, *_CONNECTION) as error:
+                log.info("way_closed", job_id=job.id, way=way.__name__, reason=_reason(error))
+                if _may_pass(error):
+                    passing = error
+                    if not last:
+                        break
+            if delivery is not None:
+                break
+        if delivery is None and passing is not None:
+            raise Unavailable("Discord did not take the answer. It will be tried again.") from passing
         await self._take_back(job, delivery)
         return delivery
 
@@ -205,9 +206,16 @@ def _content_of(path: Path) -> bytes | None:
         return None
 
 
-def _may_pass(fault: discord.HTTPException) -> bool:
+def _may_pass(error: Exception) -> bool:
     """Whether trying again later makes sense."""
-    return fault.status == 429 or fault.status >= 500
+    return not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500
+
+
+def _reason(error: Exception) -> str:
+    """For the log: what Discord or the network said, without the text of the answer."""
+    if isinstance(error, discord.HTTPException):
+        return f"HTTP {error.status}, code {error.code}"
+    return type(error).__name__
 
 
 def _nonce(job: JobRecord) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Conflict, NotFound
 from storage.columns import Clock
 from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs
-from storage.models import JobRow, VoiceRow
+from storage.models import WITHOUT_ANSWER, JobRow, VoiceRow
 from storage.records import (
     GuildSettings,
     JobKind,
@@ -102,9 +102,11 @@ class JobRepository:
         """The running jobs of all servers whose holder has not renewed its lease in time."""
         return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now)
 
-    async def unanswered(self) -> list[JobRecord]:
-        """The finished jobs of all servers whose answer has not reached anybody."""
-        return await self._select(JobRow.state.in_(UNANSWERED), JobRow.answered_at.is_(None))
+    async def unanswered(self) -> list[str]:
+        """The ids of the finished jobs of all servers whose answer has not reached anybody, oldest first."""
+        waiting = select(JobRow.id).where(*WITHOUT_ANSWER).order_by(JobRow.sequence)
+        async with self._sessions.read() as session:
+            return list(await session.scalars(waiting))
 
     async def of_member(
         self,
@@ -184,6 +186,18 @@ class JobRepository:
             lease_until=None,
         )
 
+    async def claim_answer(self, job_id: str, owner: str, lease: timedelta, *, held_by: str | None) -> JobRecord | None:
+        """Take the answer of a finished job to send it, from `held_by`, or from nobody if that is None.
+
+        None if the job is gone or was answered, or if another process has taken the answer meanwhile.
+        """
+        held = JobRow.lease_owner.is_(None) if held_by is None else JobRow.lease_owner == held_by
+        claimed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(UNANSWERED), *WITHOUT_ANSWER, held)
+        async with self._sessions.write() as session:
+            values = {"lease_owner": owner, "lease_until": self._clock() + lease}
+            row = await session.scalar(claimed.values(**values).returning(JobRow))
+            return row.record() if row else None
+
     async def answered(self, job_id: str, message_id: int | None) -> JobRecord | None:
         """The answer has arrived: a ready job is delivered, a failed or cancelled one stays what it is.
 
@@ -201,7 +215,7 @@ class JobRepository:
                 row.state = JobState.DELIVERED
             row.answered_at = self._clock()
             row.message_id = message_id
-            row.interaction_token = None
+            row.interaction_token = row.lease_owner = row.lease_until = None
             return row.record()
 
     async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:

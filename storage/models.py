@@ -8,7 +8,7 @@ never used twice (AUTOINCREMENT), so the number can never come to mean another v
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, word_of
@@ -194,6 +194,12 @@ class JobRow(Base):
     def record(self) -> JobRecord:
         """The row as a value."""
         return JobRecord(**{name: getattr(self, name) for name in JobRecord.__dataclass_fields__})
+
+
+WITHOUT_ANSWER = (JobRow.finished_at.is_not(None), JobRow.answered_at.is_(None))
+"""Which jobs have ended, and their answer has not reached anybody."""
+_IN_SQL = text("finished_at IS NOT NULL AND answered_at IS NULL")
+Index("ix_jobs_without_answer", JobRow.sequence, sqlite_where=_IN_SQL, postgresql_where=_IN_SQL)
 
 
 class SpentRow(Base):

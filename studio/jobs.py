@@ -40,14 +40,14 @@ class JobDesk:
     async def fetch(self, actor: Actor, job_id: str) -> Outcome:
         """The answer to one's own job. It can be fetched again until `fetched` notes that it arrived.
 
-        Raises Conflict while the job is not done, NotFound for anybody else's job.
+        Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
             raise NotFound("There is no such job here.")
         if job.state in UNFINISHED:
             raise Conflict("That job is not done yet.")
-        return await self._answers.outcome(job)
+        return await self._answers.fetch(job)
 
     async def fetched(self, outcome: Outcome) -> None:
         """Note that a fetched answer arrived; its sound is not kept any longer."""

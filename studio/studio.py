@@ -14,6 +14,7 @@ from studio.jobs import JobDesk
 from studio.privacy import PrivacyDesk
 from studio.queue.delivery import Answers
 from studio.queue.dispatcher import Dispatcher
+from studio.queue.lease import new_owner
 from studio.queue.progress_updates import News
 from studio.speech import SpeechDesk
 from studio.values import Courier
@@ -46,9 +47,12 @@ class Studio:
         self.storage = storage
         self.executor = executor
         self.courier = courier
-        self._answers = Answers(storage, lambda: self.courier, lambda seconds: wait(sleep(seconds)))
+        owner = new_owner()
+        self._answers = Answers(
+            storage, lambda: self.courier, lambda seconds: wait(sleep(seconds)), owner=owner, clock=clock
+        )
         self.dispatcher = Dispatcher(
-            storage, executor, self._answers, News(lambda: self.courier), model=model, clock=clock
+            storage, executor, self._answers, News(lambda: self.courier), model=model, owner=owner, clock=clock
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.clones = CloneDesk(storage, self.dispatcher, clock=clock)

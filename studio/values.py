@@ -126,11 +126,12 @@ class Courier(Protocol):
     async def update(self, job: JobRecord, update: Update) -> None:
         """Show news if the platform's limits allow it now. Never raises; news may be dropped."""
 
-    async def deliver(self, outcome: Outcome) -> Delivery | None:
+    async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
         """Bring the answer; None if nobody could be reached (then the member fetches it from /jobs).
 
         May be called again after a crash: the same job must not appear twice.
-        Raises Unavailable if the platform failed in a way that may pass.
+        Raises Unavailable if the platform failed in a way that may pass. With `last` it is not tried again soon: a way
+        that fails gives place to the next one, also where it might work later.
         """
 
 

@@ -214,11 +214,13 @@ class FakeCourier:
         self.delivered: list[Delivered] = []
         self.faults: deque[Exception] = deque()
         self.reachable = True
+        self.lasts: list[bool] = []
 
     async def update(self, job: JobRecord, update: Update) -> None:
         self.updates.append((job.id, update))
 
-    async def deliver(self, outcome: Outcome) -> Delivery | None:
+    async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
+        self.lasts.append(last)
         if self.faults:
             raise self.faults.popleft()
         if not self.reachable:

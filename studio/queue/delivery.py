@@ -5,53 +5,97 @@ What cannot be brought stays to be fetched. Does not know Discord: a courier car
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
-from errors import NotFound, Unavailable
+from errors import Conflict, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.queue.job_payload import SpeechOrder
+from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_voice, voice_of
-from studio.values import Courier, Outcome, Voice
+from studio.values import Courier, Delivery, Outcome, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
-"""Seconds between attempts to deliver."""
+"""Seconds between the attempts of one round."""
+FIRST_ROUND, LONGEST_ROUND = timedelta(minutes=5), timedelta(hours=2)
+"""Time between two rounds of attempts: it doubles each time."""
+FETCHING = timedelta(minutes=2)
+"""How long a member who fetches an answer has for it: nothing else brings it meanwhile."""
+AT_ONCE = 16
+"""How many answers are sent at the same time."""
 GRACE = 1.0
 """Seconds that answers under way have when the studio closes."""
 
 _log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 Sleep = Callable[[float], Awaitable[Any]]
 
 
 class Answers:
-    """Delivers outcomes in tasks of their own; `sleep` is called between attempts."""
+    """Delivers outcomes in tasks of their own. `sleep` is called between attempts; `owner` names this process.
 
-    def __init__(self, storage: Storage, courier: Callable[[], Courier], sleep: Sleep) -> None:
+    The row is looked at again before every attempt, and is claimed for it: whatever was deleted, fetched or taken over
+    by another process meanwhile is not sent. A crash between sending and noting sends an answer twice; an edit of the
+    waiting message then changes nothing, and Discord drops a message with the same nonce for some minutes.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        courier: Callable[[], Courier],
+        sleep: Sleep,
+        *,
+        owner: str,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._storage = storage
         self._courier = courier
         self._sleep = sleep
+        self._owner = owner
+        self._clock = clock
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._resting: set[str] = set()
+        self._busy: set[str] = set()
+        """Jobs with an attempt under way, which must not be broken off."""
+        self._sent: dict[str, Delivery] = {}
+        """Answers that arrived, and that storage could not note yet."""
+        self._due: dict[str, datetime] = {}
+        self._round: dict[str, timedelta] = {}
+        self._unreachable: set[str] = set()
 
-    def begin(self, job: JobRecord) -> None:
+    def begin(self, job_id: str) -> None:
         """Start to deliver the answer to a finished job, unless that is under way."""
-        if job.id not in self._tasks:
-            self._tasks[job.id] = asyncio.create_task(self._answer(job))
-            self._tasks[job.id].add_done_callback(lambda _: self._tasks.pop(job.id, None))
+        if job_id not in self._tasks:
+            self._tasks[job_id] = asyncio.create_task(self._answer(job_id))
+            self._tasks[job_id].add_done_callback(lambda _: self._tasks.pop(job_id, None))
+
+    async def resume(self) -> None:
+        """Deliver what an earlier process, or an outage, left behind. Call it at the start and every half minute.
+
+        Where nobody could be reached, only the next process tries again.
+        """
+        waiting = await self._storage.jobs.unanswered()
+        for memory in (self._due, self._round):
+            for job_id in memory.keys() - set(waiting):
+                del memory[job_id]
+        self._unreachable.intersection_update(waiting)
+        now = self._clock()
+        for job_id in waiting:
+            if job_id not in self._unreachable and self._due.get(job_id, now) <= now:
+                self.begin(job_id)
 
     async def close(self) -> None:
         """Stop. What is not delivered yet is delivered after the next start.
 
         What is on its way has a moment to arrive and to be noted, so that it is not sent again.
         """
-        for job_id in self._resting:
-            self._tasks[job_id].cancel()
+        for job_id, task in self._tasks.items():
+            if job_id not in self._busy:
+                task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=GRACE)
         tasks = list(self._tasks.values())
@@ -59,52 +103,80 @@ class Answers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def outcome(self, job: JobRecord) -> Outcome:
-        """What a finished job is answered with."""
+    async def fetch(self, job: JobRecord) -> Outcome:
+        """What a finished job is answered with, for a member who fetches it. Raises Conflict while it is being sent."""
+        if job.id in self._busy:
+            raise Conflict("This answer is being sent to you at this moment. If it does not come, fetch it again.")
+        self._due[job.id] = self._clock() + FETCHING
+        if (task := self._tasks.get(job.id)) is not None:
+            task.cancel()
+        return await self._outcome(job)
+
+    async def _answer(self, job_id: str) -> None:
+        """One round of attempts."""
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            for pause in (*PAUSES, None):
+                try:
+                    await self._attempt(job_id, last=pause is None)
+                except Unavailable as error:
+                    _log.warning("answer_delayed", reason=error.message, pause=pause)
+                except Exception:
+                    _log.exception("answer_failed", pause=pause)
+                else:
+                    return
+                if pause is not None:
+                    await self._sleep(pause)
+            wait = self._round.get(job_id, FIRST_ROUND)
+            self._round[job_id] = min(2 * wait, LONGEST_ROUND)
+            self._due[job_id] = self._clock() + wait
+
+    async def _attempt(self, job_id: str, *, last: bool) -> None:
+        """Bring the answer and note it, if it is still wanted. Raises Unavailable for what may pass."""
+        async with self._room:
+            self._busy.add(job_id)
+            try:
+                if job_id in self._sent or await self._send(job_id, last=last):
+                    await self._note(job_id)
+            finally:
+                self._busy.discard(job_id)
+
+    async def _send(self, job_id: str, *, last: bool) -> bool:
+        """Whether the answer arrived. False if it is not to be brought: gone, answered, or nobody can be reached."""
+        job = await self._claim(job_id)
+        if job is None:
+            return False
+        delivery = await self._courier().deliver(await self._outcome(job), last=last)
+        if delivery is None:
+            self._unreachable.add(job_id)
+            metrics.ANSWERED.labels("none").inc()
+            _log.warning("answer_left_to_fetch", guild_id=job.guild_id)
+            return False
+        self._sent[job_id] = delivery
+        _log.info("answered", guild_id=job.guild_id, way=delivery.way, state=job.state.value)
+        return True
+
+    async def _claim(self, job_id: str) -> JobRecord | None:
+        """The job as it is now. None if it was deleted or answered, or if another process sends it."""
+        try:
+            job = await self._storage.jobs.get(job_id)
+        except NotFound:
+            return None
+        if job.lease_owner not in (None, self._owner) and not is_abandoned(job, self._clock()):
+            return None
+        return await self._storage.jobs.claim_answer(job_id, self._owner, LEASE, held_by=job.lease_owner)
+
+    async def _note(self, job_id: str) -> None:
+        delivery = self._sent[job_id]
+        await self._storage.jobs.answered(job_id, delivery.message_id)
+        await self._storage.files.drop_result(job_id)
+        del self._sent[job_id]
+        metrics.ANSWERED.labels(delivery.way).inc()
+
+    async def _outcome(self, job: JobRecord) -> Outcome:
         audio = None
         if job.kind is JobKind.SPEECH and job.state in (JobState.READY, JobState.DELIVERED):
             audio = await self._storage.files.result(job.id)
         return Outcome(job, await self._voice(job), audio)
-
-    async def _answer(self, job: JobRecord) -> None:
-        with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
-            try:
-                await self._deliver(job)
-            except Exception:
-                _log.exception("answer_failed")
-
-    async def _deliver(self, job: JobRecord) -> None:
-        try:
-            outcome = await self._patiently(job.id, lambda: self.outcome(job))
-            delivery = await self._patiently(job.id, lambda: self._courier().deliver(outcome))
-        except Unavailable:
-            delivery = None
-        if delivery is None:
-            metrics.ANSWERED.labels("none").inc()
-            _log.warning("answer_left_to_fetch")
-            return
-        message_id = delivery.message_id
-        await self._patiently(job.id, lambda: self._storage.jobs.answered(job.id, message_id))
-        await self._storage.files.drop_result(job.id)
-        metrics.ANSWERED.labels(delivery.way).inc()
-        _log.info("answered", way=delivery.way, state=job.state.value)
-
-    async def _patiently(self, job_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The result of the first attempt that works. Raises the last Unavailable when patience is at its end."""
-        for pause in PAUSES:
-            try:
-                return await attempt()
-            except Unavailable as fault:
-                _log.warning("answer_delayed", reason=fault.message, pause=pause)
-                await self._rest(job_id, pause)
-        return await attempt()
-
-    async def _rest(self, job_id: str, seconds: float) -> None:
-        self._resting.add(job_id)
-        try:
-            await self._sleep(seconds)
-        finally:
-            self._resting.discard(job_id)
 
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:

@@ -30,10 +30,10 @@ from storage.records import JobRecord
 from studio import metrics
 from studio.queue.completion import UNKNOWN, Completion
 from studio.queue.delivery import Answers
-from studio.queue.lease import is_abandoned, new_owner
+from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.positions import WaitingLine
 from studio.queue.progress_updates import News
-from studio.queue.worker_events import LEASE, Active, Reports
+from studio.queue.worker_events import Active, Reports
 from studio.queue.worker_requests import request_for
 from studio.values import Update
 
@@ -46,7 +46,8 @@ _log = structlog.get_logger(__name__)
 class Dispatcher:
     """Claims, supervises and finishes jobs.
 
-    model: the name of the models that the owner chose; what the worker says it has loaded counts more.
+    model: the name of the models that the owner chose; what the worker says it has loaded counts more. owner: the name
+    of this process, in which it holds jobs.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Dispatcher:
         news: News,
         *,
         model: str,
+        owner: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._storage = storage
@@ -66,7 +68,7 @@ class Dispatcher:
         self._model = model
         self._clock = clock
         self._completion = Completion(storage)
-        self._owner = new_owner()
+        self._owner = owner
         self._events = executor.events()
         self._reports = Reports(storage, news, self._owner, clock=clock)
         self._active: dict[str, Active] = {}
@@ -115,8 +117,7 @@ class Dispatcher:
         for job in await self._storage.jobs.running():
             if is_abandoned(job, self._clock()):
                 await self._recover(job)
-        for job in await self._storage.jobs.unanswered():
-            self._answers.begin(job)
+        await self._answers.resume()
         if await self._storage.jobs.queued():
             self.wake()
 
@@ -128,6 +129,7 @@ class Dispatcher:
         for job in await self._storage.jobs.expired(now):
             if job.id not in self._active:
                 await self._recover(job)
+        await self._answers.resume()
         waiting = await self._storage.jobs.queued()
         self._measure(len(waiting))
         if waiting and len(self._active) < self._executor.capacity:
@@ -316,7 +318,7 @@ class Dispatcher:
     async def _end(self, job: JobRecord) -> None:
         """The job has ended: no more news, then the answer."""
         await self._news.stop(job.id)
-        self._answers.begin(job)
+        self._answers.begin(job.id)
 
     def _running(self) -> list[JobRecord]:
         return [active.job for active in self._active.values()]

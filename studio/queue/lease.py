@@ -3,10 +3,12 @@
 import os
 import secrets
 import socket
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from storage.records import JobRecord
 
+LEASE = timedelta(seconds=90)
+"""How long a job, or its answer, belongs to a process that says nothing. Upkeep renews jobs every 30 s."""
 _HOST_LENGTH = 40
 
 
@@ -16,7 +18,7 @@ def new_owner() -> str:
 
 
 def is_abandoned(job: JobRecord, now: datetime) -> bool:
-    """Whether nobody works at a running job any more.
+    """Whether nobody works at a claimed job, or sends its answer, any more.
 
     So it is when its lease has lapsed, and also when its process ran on this machine and has ended. This process
     asks before it takes any job of its own: a job in the name of its process id belongs to an earlier one.

@@ -6,7 +6,7 @@ Knows nothing of queues, or of how a job ends.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -15,11 +15,10 @@ from cloning.worker.protocol import PartSpoken, Progress, part_file
 from errors import Unavailable
 from storage.database import Storage
 from storage.records import JobRecord
+from studio.queue.lease import LEASE
 from studio.queue.progress_updates import News
 from studio.values import Update
 
-LEASE = timedelta(seconds=90)
-"""How long a job belongs to a process that says nothing. Upkeep renews it every 30 s."""
 LONG_TEXT = 3
 """Sentences from which on a text's beginning is sent ahead: of two, the whole follows too soon."""
 

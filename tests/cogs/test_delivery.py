@@ -11,6 +11,7 @@ from simcord.builders import ChannelHandle
 
 from cogs.client import Barkeep
 from storage.records import JobState
+from studio.queue.delivery import PAUSES
 from studio.studio import Studio
 from tests.cogs.conftest import World
 from tests.cogs.library import followed, shown
@@ -177,6 +178,48 @@ async def test_a_passing_fault_of_discord_is_waited_out(
     assert answer(shown).attachments
     assert [message.id for message in sent(channel)] == [answer(shown).id]
     assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_a_lasting_500_gives_place_to_the_channel(
+    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio, status: int
+) -> None:
+    _, release = waiting
+    env.inject_error("PATCH", ORIGINAL, status=status, times=None)
+    release()
+    await env.settle()
+    await env.advance_time(sum(PAUSES) + 30)
+    (message,) = sent(channel)
+    assert message.content.startswith(f"<@{member.id}> 🔊")
+    assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+async def test_a_lasting_500_of_the_channel_gives_place_to_a_direct_message(
+    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio
+) -> None:
+    _, release = waiting
+    env.inject_error("PATCH", ORIGINAL, status=500, times=None)
+    env.inject_error("POST", f"/channels/{channel.id}/messages", status=500, times=None)
+    release()
+    await env.settle()
+    await env.advance_time(sum(PAUSES) + 30)
+    assert sent(channel) == []
+    assert member.user.dm_channel.last_message is not None
+    assert await state(studio, member) == (JobState.DELIVERED, True)
+
+
+async def test_a_private_answer_stays_private_after_a_lasting_500(
+    env: simcord.Env, waiting_privately: Waiting, channel: ChannelHandle, member: MemberActor
+) -> None:
+    _, release = waiting_privately
+    env.inject_error("PATCH", ORIGINAL, status=500, times=None)
+    release()
+    await env.settle()
+    await env.advance_time(sum(PAUSES) + 30)
+    assert sent(channel) == []
+    message = member.user.dm_channel.last_message
+    assert message is not None
+    assert "A secret." in message.content
 
 
 async def test_a_passing_fault_in_the_channel_is_waited_out_with_the_same_nonce(

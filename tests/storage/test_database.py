@@ -150,7 +150,7 @@ async def test_a_kill_loses_nothing(address: str, data_dir: Path, clock: Clock) 
         assert storage.files.upload(clone.id).read_bytes() == b"upload"
         assert await storage.files.read_voice_file(GUILD, voice.id, "prompt.npz") == b"prompt"
         assert [job.id for job in await storage.jobs.queued()] == ["waiting"]
-        assert [job.id for job in await storage.jobs.unanswered()] == ["said"]
+        assert await storage.jobs.unanswered() == ["said"]
         result = await storage.files.result("said")
         assert result is not None and result.read_bytes() == b"speech"
     finally:

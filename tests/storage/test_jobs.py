@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from errors import Conflict, LimitReached, NotFound
 from storage.database import Storage
@@ -257,10 +258,40 @@ async def test_unanswered_jobs_are_those_that_ended_without_an_answer(storage: S
     for state in JobState:
         job = await speech_in(storage, state)
         if state in (JobState.READY, JobState.FAILED, JobState.CANCELLED):
-            expected.append(job)
+            expected.append(job.id)
     answered = await speech_in(storage, JobState.FAILED)
     await storage.jobs.answered(answered.id, None)
     assert await storage.jobs.unanswered() == expected
+
+
+async def test_what_awaits_its_answer_is_found_by_its_index(storage: Storage) -> None:
+    if storage._sessions.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL scans a table that is as small as this one")
+    async with storage._sessions.read() as session:
+        plan = await session.execute(
+            text("EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE finished_at IS NOT NULL AND answered_at IS NULL")
+        )
+        assert "ix_jobs_without_answer" in str(plan.all())
+
+
+async def test_an_answer_is_claimed_from_whom_it_was_seen_with(storage: Storage) -> None:
+    job = await speech_in(storage, JobState.READY, "line")
+    assert job.lease_owner is None
+    first = await storage.jobs.claim_answer("line", "one", LEASE, held_by=None)
+    assert first is not None
+    assert first.lease_owner == "one"
+    assert await storage.jobs.claim_answer("line", "two", LEASE, held_by=None) is None
+    assert await storage.jobs.claim_answer("line", "two", LEASE, held_by="one") is not None
+    answered = await storage.jobs.answered("line", None)
+    assert answered is not None
+    assert (answered.lease_owner, answered.lease_until) == (None, None)
+    assert await storage.jobs.claim_answer("line", "two", LEASE, held_by=None) is None
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.DELIVERED])
+async def test_only_a_finished_job_has_an_answer_to_claim(storage: Storage, state: JobState) -> None:
+    job = await speech_in(storage, state, "line")
+    assert await storage.jobs.claim_answer("line", "one", LEASE, held_by=job.lease_owner) is None
 
 
 async def test_whose_jobs_are_listed(storage: Storage) -> None:

@@ -6,15 +6,18 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import CoroutineType
 
 import pytest
 
+import studio
 from storage.database import Storage
 from storage.records import JobRecord, JobState
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
 
+_STUDIO = Path(studio.__file__).parent
 GUILD = 900
 CHANNEL = 30
 MAX_BYTES = 8 * 1024 * 1024
@@ -59,6 +62,10 @@ async def _nothing(*_: object, **__: object) -> None:
     """What a dead process does."""
 
 
+def _is_of_studio(work: object) -> bool:
+    return isinstance(work, CoroutineType) and Path(work.cr_code.co_filename).is_relative_to(_STUDIO)
+
+
 class House:
     """A studio with what stands around it. `studio` changes when it is restarted."""
 
@@ -66,6 +73,7 @@ class House:
         self.folder = folder
         self.clock = FakeClock()
         self.slept: list[float] = []
+        self.nap: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
         self.executor = FakeExecutor()
         self.courier = FakeCourier()
         self.model = MODEL
@@ -122,12 +130,7 @@ class House:
 
     def tasks(self) -> list[asyncio.Task[object]]:
         """The studio's own tasks at this moment."""
-        mine = ("Dispatcher.", "Answers.", "News.")
-        return [
-            task
-            for task in asyncio.all_tasks()
-            if any(part in getattr(task.get_coro(), "__qualname__", "") for part in mine)
-        ]
+        return [task for task in asyncio.all_tasks() if _is_of_studio(task.get_coro())]
 
     async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
         await self.studio.clones.attest(actor)
@@ -175,7 +178,7 @@ class House:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        await asyncio.sleep(0)
+        await self.nap()
 
 
 @pytest.fixture

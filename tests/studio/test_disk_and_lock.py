@@ -12,7 +12,7 @@ from errors import BarkeepError, Unavailable
 from storage import files
 from storage.records import JobState, VoiceState
 from storage.sessions import BUSY, FULL, Sessions
-from studio.queue.worker_events import LEASE
+from studio.queue.lease import LEASE
 from tests.fakes import prompt_bytes
 from tests.studio.conftest import ANN, GUILD, House, until
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from storage.records import JobKind, JobState
-from studio.queue.worker_events import LEASE
+from studio.queue.lease import LEASE
 from tests.studio.conftest import BOB, House, person, until
 
 

@@ -32,10 +32,15 @@ def described(connection: Connection) -> dict[str, Any]:
             "key": inspector.get_pk_constraint(table),
             "foreign keys": inspector.get_foreign_keys(table),
             "unique": sorted(inspector.get_unique_constraints(table), key=str),
-            "indexes": sorted(inspector.get_indexes(table), key=str),
+            "indexes": sorted((_in_words(index) for index in inspector.get_indexes(table)), key=str),
         }
         for table in tables
     }
+
+
+def _in_words(index: Any) -> dict[str, Any]:
+    """An index, its condition as SQL: two conditions that SQLAlchemy read are never equal."""
+    return {**index, "dialect_options": {key: str(value) for key, value in index.get("dialect_options", {}).items()}}
 
 
 def made_by_models(connection: Connection) -> dict[str, Any]:

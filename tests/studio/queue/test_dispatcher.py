@@ -197,6 +197,15 @@ async def test_closing_twice_and_waking_after_closing_are_harmless(house: House)
     assert house.executor.closed
 
 
+async def test_the_tasks_of_the_studio_are_seen_while_it_works(house: House) -> None:
+    release = house.executor.hold()
+    receipt = await house.say()
+    await house.reaches(receipt.job.id, JobState.RUNNING)
+    assert house.tasks()
+    release()
+    await house.ended(receipt.job.id)
+
+
 async def test_progress_reaches_the_member_before_the_answer(house: House) -> None:
     release = house.executor.hold()
     receipt = await house.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)

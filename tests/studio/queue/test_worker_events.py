@@ -6,7 +6,8 @@ import pytest
 
 from cloning.worker.protocol import PartSpoken, Progress
 from storage.records import JobRecord, JobState
-from studio.queue.worker_events import LEASE, LONG_TEXT, Active
+from studio.queue.lease import LEASE
+from studio.queue.worker_events import LONG_TEXT, Active
 from tests.studio.conftest import House, until
 
 

@@ -1,0 +1,14 @@
+"""An index of the finished jobs whose answer has not reached anybody: they are looked for every half minute."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_WHICH = sa.text("finished_at IS NOT NULL AND answered_at IS NULL")
+
+
+def upgrade() -> None:
+    """Make the index."""
+    op.create_index("ix_jobs_without_answer", "jobs", ["sequence"], sqlite_where=_WHICH, postgresql_where=_WHICH)
