@@ -128,8 +128,10 @@ class DiscordCourier:
         buttons: tuple[discord.ui.Item[Any], ...],
     ) -> discord.Message:
         options: dict[str, Any] = {"view": persistent_view(*buttons)} if buttons else {}
+        member = f"<@{job.member_id}>"
+        content = answer.content if member in answer.content else f"{member} {answer.content}"
         return await target.send(
-            f"<@{job.member_id}> {answer.content}"[:CONTENT_LIMIT],
+            content[:CONTENT_LIMIT],
             embeds=answer.embeds(),
             files=answer.files(),
             nonce=_nonce(job),

@@ -4,11 +4,12 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Unavailable
 from storage.columns import Clock
 from storage.models import AuditRow
-from storage.records import AuditEntry
+from storage.records import AuditEntry, AuditLine
 from storage.sessions import Sessions, lock_guild
 
 _log = structlog.get_logger(__name__)
@@ -31,10 +32,7 @@ class AuditRepository:
         try:
             async with self._sessions.write() as session:
                 await lock_guild(session, guild_id)
-                row = AuditRow(
-                    guild_id=guild_id, actor_id=actor_id, action=action, target=target, detail=detail, at=self._clock()
-                )
-                session.add(row)
+                row = add_line(session, guild_id, actor_id, AuditLine(action, target, detail), self._clock())
                 await session.flush()
                 return row.record()
         except Unavailable as fault:
@@ -71,3 +69,12 @@ class AuditRepository:
         async with self._sessions.write() as session:
             gone = await session.scalars(delete(AuditRow).where(*old).returning(AuditRow.id))
             return len(gone.all())
+
+
+def add_line(session: AsyncSession, guild_id: int, actor_id: int, line: AuditLine, now: datetime) -> AuditRow:
+    """Add a line in the transaction of the deed itself: both are kept, or neither."""
+    row = AuditRow(
+        guild_id=guild_id, actor_id=actor_id, action=line.action, target=line.target, detail=line.detail, at=now
+    )
+    session.add(row)
+    return row

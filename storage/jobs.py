@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, NotFound
+from storage.audit import add_line
 from storage.columns import Clock
 from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs
 from storage.models import WITHOUT_ANSWER, JobRow, VoiceRow
@@ -89,6 +90,12 @@ class JobRepository:
             if row is None:
                 raise NotFound("That job is no longer known. It was finished and tidied away, or deleted.")
             return row.record()
+
+    async def find(self, job_id: str) -> JobRecord | None:
+        """The same, or None."""
+        async with self._sessions.read() as session:
+            row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
+            return row.record() if row else None
 
     async def queued(self) -> list[JobRecord]:
         """The waiting jobs of all servers, in the order in which they were accepted."""
@@ -309,5 +316,7 @@ async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
         audio_seconds=job.expected_seconds,
     )
     session.add(row)
+    if job.line is not None:
+        add_line(session, job.guild_id, job.member_id, job.line, now)
     await session.flush()
     return row

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Visibility(StrEnum):
-    """Who may speak with a voice, besides its owner and the moderators."""
+    """Who may speak with a voice, besides its owner."""
 
     OWNER = "owner"
     CHOSEN = "chosen"
@@ -89,7 +89,6 @@ class Viewer:
 
     member_id: int
     role_ids: frozenset[int]
-    is_moderator: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +101,20 @@ class VoiceModels:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditLine:
+    """What a line of the audit log will say of a deed that is written in the same transaction."""
+
+    action: str
+    target: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None.
 
     `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
+    `line` is written into the audit log in the same transaction, with the member as who did it.
     """
 
     id: str
@@ -120,6 +129,7 @@ class NewJob:
     interaction_token: str | None = None
     token_expires_at: datetime | None = None
     expected_seconds: float = 0.0
+    line: AuditLine | None = None
 
 
 @dataclass(frozen=True, slots=True)

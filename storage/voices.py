@@ -45,6 +45,12 @@ class VoiceRepository:
         async with self._sessions.read() as session:
             return _found(await session.scalar(_one(guild_id, voice_id))).record()
 
+    async def by_id(self, guild_id: int, voice_id: int) -> VoiceRecord | None:
+        """The same, or None."""
+        async with self._sessions.read() as session:
+            row = await session.scalar(_one(guild_id, voice_id))
+            return row.record() if row else None
+
     async def find(self, guild_id: int, name: str) -> VoiceRecord | None:
         """The voice with this name, in any state, or None."""
         async with self._sessions.read() as session:
@@ -255,7 +261,7 @@ def _chosen(
 
 def _visible(viewer: Viewer | None) -> ColumnElement[bool]:
     """The rule of Visibility, as SQL."""
-    if viewer is None or viewer.is_moderator:
+    if viewer is None:
         return true()
     for_them = VoiceRow.shares.any(
         or_(

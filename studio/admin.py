@@ -123,8 +123,8 @@ class AdminDesk:
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Stop any job of the server. Raises Conflict when it has ended."""
         policy.must_moderate(actor)
-        job = await self._storage.jobs.get(job_id)
-        if job.guild_id != actor.guild_id:
+        job = await self._storage.jobs.find(job_id)
+        if job is None or job.guild_id != actor.guild_id:
             raise NotFound("There is no such job here.")
         cancelled = await self._dispatcher.cancel(job_id)
         if cancelled is None:

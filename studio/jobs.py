@@ -55,7 +55,9 @@ class JobDesk:
         await self._storage.files.drop_result(outcome.job.id)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
-        job = await self._storage.jobs.get(job_id)
-        if job.guild_id != actor.guild_id or not (actor.is_moderator or job.member_id == actor.member_id):
+        job = await self._storage.jobs.find(job_id)
+        if job is None or job.guild_id != actor.guild_id:
+            raise NotFound("There is no such job here.")
+        if not actor.is_moderator and job.member_id != actor.member_id:
             raise NotFound("There is no such job here.")
         return job

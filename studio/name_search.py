@@ -1,4 +1,7 @@
-"""Names as people type them: without case, accents and punctuation, from the start, or nearly. Pure."""
+"""Names that resemble what was typed, to be offered while typing or as a question. Pure.
+
+What is near is never taken for what was meant: voices are found by their exact names (storage.voices.name_key).
+"""
 
 import difflib
 import unicodedata
@@ -16,32 +19,6 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
-def choose(typed: str, names: Sequence[str]) -> int | None:
-    """The index of the one name that is meant, or None if none or several could be.
-
-    Tried in turn: the same but for case, the same but for accents and punctuation, the only one that starts like this,
-    the only one that contains this, the only one that is close.
-    """
-    wanted = fold(typed)
-    folded = [fold(name) for name in names]
-    exact = [index for index, name in enumerate(names) if name.casefold() == typed.strip().casefold()]
-    if exact:
-        return exact[0]
-    if not wanted:
-        return None
-    for found in (
-        [index for index, name in enumerate(folded) if name == wanted],
-        [index for index, name in enumerate(folded) if name.startswith(wanted)],
-        [index for index, name in enumerate(folded) if wanted in name],
-        [index for index, name in enumerate(folded) if _likeness(wanted, name) >= _CLOSE],
-    ):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            return None
-    return None
-
-
 def rank(typed: str, names: Sequence[str]) -> list[int]:
     """The indices of the names that fit what was typed so far, best first; all of them in order if nothing was."""
     wanted = fold(typed)
@@ -52,10 +29,12 @@ def rank(typed: str, names: Sequence[str]) -> list[int]:
 
 
 def near(typed: str, names: Sequence[str], count: int = 3) -> list[str]:
-    """Up to `count` names that resemble what was typed, most alike first."""
+    """Up to `count` names that begin with what was typed, contain it or resemble it, in this order."""
     wanted = fold(typed)
-    scored = sorted(((-_likeness(wanted, fold(name)), index) for index, name in enumerate(names)))
-    return [names[index] for likeness, index in scored[:count] if -likeness >= _NEAR]
+    if not wanted:
+        return []
+    scored = sorted((_distance(wanted, fold(name)), index) for index, name in enumerate(names))
+    return [names[index] for distance, index in scored[:count] if distance <= 3 - _NEAR]
 
 
 def _distance(wanted: str, name: str) -> float:

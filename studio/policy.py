@@ -25,6 +25,11 @@ _KEYCAP = "\u20e3"
 _MARKS_IN_A_ROW = 3
 
 
+def may_act(_actor: Actor, _settings: GuildSettings, member: MemberRecord) -> None:
+    """Raises NotAllowed for a blocked member: they only see, export and delete what is stored about them."""
+    _not_blocked(member)
+
+
 def may_clone(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
     """Raises NotAllowed unless the actor may make voices here."""
     _not_blocked(member)
@@ -42,10 +47,13 @@ def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> No
 
 
 def may_use(actor: Actor, voice: VoiceRecord) -> bool:
-    """Whether the actor may speak with the voice, and so may know of it."""
+    """Whether the actor may speak with the voice, hear its recording, and find it in lists.
+
+    Moderators have no right of their own here: a voice that is for its owner alone speaks for its owner alone.
+    """
     if voice.guild_id != actor.guild_id:
         return False
-    if actor.is_moderator or actor.member_id == voice.owner_id:
+    if actor.member_id == voice.owner_id:
         return True
     if voice.visibility is Visibility.CHOSEN:
         return actor.member_id in voice.member_ids or not actor.role_ids.isdisjoint(voice.role_ids)
@@ -53,24 +61,37 @@ def may_use(actor: Actor, voice: VoiceRecord) -> bool:
 
 
 def may_know(actor: Actor, voice: VoiceRecord) -> bool:
-    """Whether the actor may use the voice, or is heard in it and so may delete it."""
-    return may_use(actor, voice) or (voice.guild_id == actor.guild_id and actor.member_id == voice.speaker_id)
+    """Whether the actor may see the voice's card: who may use it, who is heard in it, and moderators."""
+    if voice.guild_id != actor.guild_id:
+        return False
+    return actor.is_moderator or actor.member_id == voice.speaker_id or may_use(actor, voice)
 
 
 def may_manage(actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed unless the actor may rename, describe and share the voice."""
+    """Raises NotAllowed unless the actor may rename and describe the voice."""
     if not actor.is_moderator and actor.member_id != voice.owner_id:
         raise NotAllowed("Only the voice's owner or a moderator can do that.")
+
+
+def may_share(actor: Actor, voice: VoiceRecord, visibility: Visibility) -> None:
+    """Raises NotAllowed unless the actor may decide who uses the voice. Moderators may only make it private again."""
+    if actor.member_id == voice.owner_id:
+        return
+    if not actor.is_moderator:
+        raise NotAllowed("Only the voice's owner can share it.")
+    if visibility is not Visibility.OWNER:
+        raise NotAllowed("Only the voice's owner can let others use it. As a moderator you can make it private again.")
 
 
 def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
     """Raises NotAllowed unless the actor may take the voice out of the server as a file.
 
-    Nobody may whose voice it is not, if it is known to be somebody else's: what they agreed to is a voice that is kept
-    here, and that they can have deleted.
+    Only an owner in whose voice no other person is known to be heard may: others agreed to a voice that is kept here,
+    and that they can have deleted.
     """
-    may_manage(actor, voice)
-    if voice.speaker_id not in (None, voice.owner_id, actor.member_id):
+    if actor.member_id != voice.owner_id:
+        raise NotAllowed("Only the voice's owner can take it away as a file.")
+    if voice.speaker_id not in (None, actor.member_id):
         raise NotAllowed("Somebody else is heard in this voice. They agreed to a voice on this server, not to a file.")
 
 
@@ -93,7 +114,7 @@ def has_consented(consent: Consent | None) -> bool:
 
 def viewer_of(actor: Actor) -> Viewer:
     """The eyes that a list of voices is made for."""
-    return Viewer(actor.member_id, actor.role_ids, actor.is_moderator)
+    return Viewer(actor.member_id, actor.role_ids)
 
 
 def clean_name(name: str) -> str:

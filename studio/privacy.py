@@ -44,7 +44,7 @@ class PrivacyDesk:
         _, audit_lines = await self._storage.audit.read(guild_id, limit=1, offset=0, actor_id=member_id)
         return PrivacySummary(
             consent=await self._storage.consents.get(guild_id, member_id),
-            default_voice=await self._library.default(actor, None) if member.default_voice is not None else None,
+            default_voice=await self._library.chosen(actor),
             owned=tuple(voice for voice in voices if voice.owner_id == member_id),
             heard_in=tuple(voice for voice in voices if voice.owner_id != member_id),
             jobs=await self._storage.jobs.count_of_member(guild_id, member_id),

@@ -9,8 +9,8 @@ from cloning.text.splitting import check_language, expected_seconds
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import GuildSettings, JobKind, JobRecord, NewJob
-from studio import metrics, policy, speech_text
+from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob
+from studio import metrics, policy, rights, speech_text
 from studio.clones import new_id
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import SpeechOrder
@@ -42,7 +42,7 @@ class SpeechDesk:
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
         can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text), LimitReached.
         """
-        settings = await self._allowed(actor)
+        settings = await rights.require(self._storage, actor, policy.may_speak)
         _check_numbers(order)
         text = speech_text.clean(order.text, names, limit=settings.text_length)
         voice = await self._library.resolve(actor, order.voice)
@@ -54,26 +54,27 @@ class SpeechDesk:
             seed=order.seed,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
-            moderator=actor.is_moderator,
         )
-        return await self._accept(actor, speech, voice, settings, origin, private=order.private)
+        line = AuditLine("speech.say", voice.name)
+        return await self._accept(actor, speech, voice, settings, origin, line, private=order.private)
 
     async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
         """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`."""
-        settings = await self._allowed(actor)
+        settings = await rights.require(self._storage, actor, policy.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
             raise NotFound("There is no such recording here.")
         earlier = SpeechOrder.of(job)
+        speech_text.check_length(earlier.text, settings.text_length)
         voice = await self._library.resolve(actor, earlier.voice)
         again = replace(
             earlier,
             seed=None,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
-            moderator=actor.is_moderator,
         )
-        return await self._accept(actor, again, voice, settings, origin, private=job.private)
+        line = AuditLine("speech.repeat", voice.name)
+        return await self._accept(actor, again, voice, settings, origin, line, private=job.private)
 
     async def discard(self, actor: Actor, job_id: str) -> None:
         """Remove a recording that was made. Raises NotAllowed for anybody but its member and moderators."""
@@ -86,14 +87,9 @@ class SpeechDesk:
         await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
 
-    async def _allowed(self, actor: Actor) -> GuildSettings:
-        settings = await self._storage.guilds.get(actor.guild_id)
-        policy.may_speak(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
-        return settings
-
     async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
-        job = await self._storage.jobs.get(job_id)
-        if job.guild_id != actor.guild_id or job.kind is not JobKind.SPEECH:
+        job = await self._storage.jobs.find(job_id)
+        if job is None or job.guild_id != actor.guild_id or job.kind is not JobKind.SPEECH:
             raise NotFound("There is no such recording here.")
         return job
 
@@ -104,6 +100,7 @@ class SpeechDesk:
         voice: Voice,
         settings: GuildSettings,
         origin: Origin | None,
+        line: AuditLine,
         *,
         private: bool,
     ) -> Receipt:
@@ -120,6 +117,7 @@ class SpeechDesk:
             interaction_token=None if origin is None else origin.token,
             token_expires_at=None if origin is None else origin.expires_at,
             expected_seconds=expected_seconds(order.text, order.language),
+            line=line,
         )
         accepted = await self._storage.jobs.accept_speech(job, settings)
         receipt = Receipt(accepted, await self._dispatcher.position(accepted))

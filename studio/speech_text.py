@@ -95,9 +95,14 @@ def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
     spoken = _LOOSE_MARK.sub("", spoken)
     if not any(unicodedata.category(character)[0] in "LN" for character in spoken):
         raise InvalidInput("There is nothing to say in that text once emoji and markup are left out. Write some words.")
+    check_length(spoken, limit)
+    return spoken
+
+
+def check_length(spoken: str, limit: int) -> None:
+    """Raises InvalidInput if a cleaned text has more than `limit` characters."""
     if len(spoken) > limit:
         raise InvalidInput(_too_long(len(spoken), limit))
-    return spoken
 
 
 def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:

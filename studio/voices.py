@@ -5,7 +5,7 @@ Knows rights and names; does not know how voices are made (clones) or spoken wit
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cloning.checkpoints.known_models import load_voice
 from cloning.prompt import PromptSpec
@@ -14,7 +14,8 @@ from cloning.worker.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executo
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
-from studio import name_search, policy
+from storage.voices import name_key
+from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
 from studio.values import Actor, Page, Voice
@@ -31,7 +32,8 @@ _SPEAKER_KEY = re.compile(r"s:[\w./-]{0,80}")
 class VoiceLibrary:
     """The voices that members of a server can find, use and, if they are theirs, manage.
 
-    `typed` is always a voice's key or its name as a person types it. What an actor may not use does not exist for them.
+    `typed` is always a voice's key or its exact name, but for capitals; names that come near are only offered. What an
+    actor may not know of does not exist for them.
     """
 
     def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher) -> None:
@@ -40,7 +42,7 @@ class VoiceLibrary:
         self._dispatcher = dispatcher
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
-        """At most `limit` voices that fit what was typed so far: the member's default first, then the best fit."""
+        """At most `limit` usable voices that fit what was typed so far: the member's default first, then the best."""
         voices = await self._usable(actor)
         fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
@@ -48,18 +50,17 @@ class VoiceLibrary:
         return fitting[:limit]
 
     async def resolve(self, actor: Actor, typed: str | None) -> Voice:
-        """The voice that is meant; without a name, the one that speaks for this member.
+        """The voice that is meant to speak; without a name, the one that speaks for this member.
 
-        Raises NotFound, naming what comes near; Conflict while the voice is still being made.
+        Raises NotFound, naming what comes near; NotAllowed for a voice that the actor may only see, and for a default
+        voice that is no longer shared; Conflict while the voice is still being made.
         """
         if typed is None or not typed.strip():
             return await self._unnamed(actor)
-        typed = typed.strip()
-        if (key := _RECORD_KEY.fullmatch(typed)) is not None:
-            return _usable_now(await self._record(actor, int(key[1])))
-        if _SPEAKER_KEY.fullmatch(typed):
-            return self._speaker(typed)
-        return await self._named(actor, typed)
+        voice = await self.info(actor, typed)
+        if voice.record is not None and not policy.may_use(actor, voice.record):
+            raise NotAllowed("This voice is private: only its owner, and whom they share it with, can speak with it.")
+        return voice
 
     async def page(self, actor: Actor, query: str, number: int, size: int = 10) -> Page:
         """A page of the voices whose names contain `query`: the server's, then the built-in speakers.
@@ -83,19 +84,44 @@ class VoiceLibrary:
         return Page((*map(voice_of, records), *rest), number, pages, total)
 
     async def info(self, actor: Actor, typed: str) -> Voice:
-        """The voice that is meant, with its record. Raises as `resolve`."""
-        return await self.resolve(actor, typed)
+        """The voice that is meant, with its record, for whoever may see it.
+
+        Raises NotFound, naming what comes near, and Conflict while the voice is still being made.
+        """
+        typed = typed.strip()
+        if _SPEAKER_KEY.fullmatch(typed):
+            return self._speaker(typed)
+        record = await self._known(actor, typed)
+        if record is not None:
+            return _made(record)
+        for speaker in speakers_of(self._executor) or ():
+            if name_key(speaker.name) == name_key(typed):
+                return speaker
+        names = [] if _RECORD_KEY.fullmatch(typed) else [voice.name for voice in await self._usable(actor)]
+        raise NotFound(_no_such_voice(name_search.near(typed, names)))
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:
-        """Make a voice the member's default. Without a name nothing changes: what would speak now, None if nothing."""
+        """Make a voice the member's default. Without a name nothing changes: what would speak now, None if nothing.
+
+        Raises as `resolve`, and NotAllowed for a blocked member who wants to change it.
+        """
         if typed is None or not typed.strip():
             try:
                 return await self._unnamed(actor)
             except NotFound:
                 return None
+        await rights.require(self._storage, actor, policy.may_act)
         voice = await self.resolve(actor, typed)
         await self._storage.members.set_default_voice(actor.guild_id, actor.member_id, voice.key)
         return voice
+
+    async def chosen(self, actor: Actor) -> Voice | None:
+        """The voice that the member chose as their default; None if they chose none or it cannot speak for them."""
+        key = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
+        try:
+            return None if key is None else await self._default(actor, key)
+        except NotAllowed:
+            return None
 
     async def rename(self, actor: Actor, typed: str, new: str) -> VoiceRecord:
         """Give a voice another name. Raises InvalidInput for the name, Conflict if it is taken."""
@@ -123,21 +149,26 @@ class VoiceLibrary:
     async def deletable(self, actor: Actor, typed: str) -> VoiceRecord:
         """The voice that the actor means and may delete.
 
-        As `resolve`, but a voice counts too that is still being made, or in which the actor is heard.
+        As `info`, but a voice counts too that is still being made. A blocked member may delete what is theirs.
         Raises NotAllowed for a voice that others must delete.
         """
-        if (key := _RECORD_KEY.fullmatch(typed.strip())) is not None:
-            record: VoiceRecord | None = await self._storage.voices.get(actor.guild_id, int(key[1]))
-        else:
-            record = await self._storage.voices.find(actor.guild_id, typed.strip())
-        if record is None or not policy.may_know(actor, record):
-            record = _of_library(await self.resolve(actor, typed))
+        record = await self._known(actor, typed) or _of_library(await self.info(actor, typed))
         policy.may_delete(actor, record)
         return record
 
-    async def of_actor(self, actor: Actor) -> list[VoiceRecord]:
-        """The voices that the actor owns or in which they are heard, those that are still being made too."""
-        return await self._storage.voices.of_person(actor.guild_id, actor.member_id)
+    async def changeable(
+        self, actor: Actor, typed: str, rule: Callable[[Actor, VoiceRecord], None]
+    ) -> list[VoiceRecord]:
+        """The voices that the actor may do something to and that fit what was typed so far, the best fit first.
+
+        rule: policy.may_manage, may_delete, may_take_away, ...: raises NotAllowed.
+        """
+        if actor.is_moderator:
+            found, _ = await self._storage.voices.list(actor.guild_id, None, ready_only=False, limit=_EVERY_VOICE)
+        else:
+            found = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
+        fitting = [found[index] for index in name_search.rank(typed, [record.name for record in found])]
+        return [record for record in fitting if _passes(rule, actor, record)]
 
     async def share(
         self,
@@ -149,9 +180,12 @@ class VoiceLibrary:
     ) -> VoiceRecord:
         """Decide who may use a voice. CHOSEN needs at least one member or role; otherwise these are forgotten.
 
-        None: those who are chosen now, also if another menu chooses others at this very moment.
+        Only the owner may; a moderator may only make it private again. None: those who are chosen now, also if another
+        menu chooses others at this very moment.
         """
-        record = await self._managed(actor, typed)
+        await rights.require(self._storage, actor, policy.may_act)
+        record = _of_library(await self.info(actor, typed))
+        policy.may_share(actor, record, visibility)
         members = None if member_ids is None else frozenset(member_ids)
         roles = None if role_ids is None else frozenset(role_ids)
         if visibility is not Visibility.CHOSEN:
@@ -161,8 +195,9 @@ class VoiceLibrary:
         return shared
 
     async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
-        """A voice's prompt as (file name, .npz), for its owner and moderators unless somebody else is heard in it."""
-        record = await self._managed(actor, typed)
+        """A voice's prompt as (file name, .npz), for its owner unless somebody else is heard in it."""
+        await rights.require(self._storage, actor, policy.may_act)
+        record = _of_library(await self.info(actor, typed))
         policy.may_take_away(actor, record)
         data = await self._storage.files.read_voice_file(record.guild_id, record.id, PROMPT_FILE)
         await self._audit(actor, "voice.export", record)
@@ -176,8 +211,7 @@ class VoiceLibrary:
         Raises InvalidInput saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
         Unavailable while the models are not loaded: they decide what a voice's tokens have to be.
         """
-        settings = await self._storage.guilds.get(actor.guild_id)
-        policy.may_clone(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
+        settings = await rights.require(self._storage, actor, policy.may_clone)
         consent = await self._storage.consents.get(actor.guild_id, actor.member_id)
         if not policy.has_consented(consent):
             raise NotAllowed("First confirm that the voices you bring here are your own: use /clone once.")
@@ -206,19 +240,20 @@ class VoiceLibrary:
 
         Raises NotFound for speakers and imported voices, and where the voice is deleted in this very moment.
         """
+        await rights.require(self._storage, actor, policy.may_act)
         record = (await self.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
-        """The member's choice; else the only voice of their own, or the only one there is; else a built-in speaker."""
-        chosen = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
-        if chosen is not None:
-            try:
-                return await self.resolve(actor, chosen)
-            except (NotFound, Conflict):
-                pass  # The voice went, or is kept from this member now: go on as if none were chosen.
+        """The member's choice; else the only voice of their own, or the only one there is; else a built-in speaker.
+
+        A choice that cannot speak any more is told: another voice in its place would be a surprise.
+        """
+        member = await self._storage.members.get(actor.guild_id, actor.member_id)
+        if member.default_voice is not None:
+            return await self._default(actor, member.default_voice)
         viewer, total = policy.viewer_of(actor), 0
         for owner_id in (actor.member_id, None):
             records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
@@ -231,27 +266,25 @@ class VoiceLibrary:
             raise NotFound("Say which voice should speak, or choose your own with /voices default.")
         raise NotFound("There is no voice here yet. Make one with /clone.")
 
-    async def _named(self, actor: Actor, typed: str) -> Voice:
-        exact = await self._storage.voices.find(actor.guild_id, typed)
-        if exact is not None and policy.may_use(actor, exact):
-            return _usable_now(exact)
-        voices = await self._usable(actor)
-        names = [voice.name for voice in voices]
-        index = name_search.choose(typed, names)
-        if index is not None:
-            return voices[index]
-        raise NotFound(_no_such_voice(name_search.near(typed, names)))
+    async def _default(self, actor: Actor, key: str) -> Voice:
+        try:
+            return await self.resolve(actor, key)
+        except (NotFound, NotAllowed):
+            raise NotAllowed(_DEFAULT_LOST) from None
 
     async def _usable(self, actor: Actor) -> list[Voice]:
         """Every voice that the actor may speak with: the server's by name, then the built-in speakers."""
         records, _ = await self._storage.voices.list(actor.guild_id, policy.viewer_of(actor), limit=_EVERY_VOICE)
         return [*map(voice_of, records), *(speakers_of(self._executor) or ())]
 
-    async def _record(self, actor: Actor, voice_id: int) -> VoiceRecord:
-        record = await self._storage.voices.get(actor.guild_id, voice_id)
-        if not policy.may_use(actor, record):
-            raise NotFound(_no_such_voice([]))
-        return record
+    async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
+        """The voice of the library with this key or exact name, in any state; None if the actor may not know of it."""
+        typed = typed.strip()
+        if (key := _RECORD_KEY.fullmatch(typed)) is not None:
+            record = await self._storage.voices.by_id(actor.guild_id, int(key[1]))
+        else:
+            record = await self._storage.voices.find(actor.guild_id, typed)
+        return record if record is not None and policy.may_know(actor, record) else None
 
     def _speaker(self, key: str) -> Voice:
         """A built-in speaker. Before the models are loaded nobody knows which there are: then the worker will say."""
@@ -272,7 +305,8 @@ class VoiceLibrary:
         return ready.prompt_spec
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
-        record = _of_library(await self.resolve(actor, typed))
+        await rights.require(self._storage, actor, policy.may_act)
+        record = _of_library(await self.info(actor, typed))
         policy.may_manage(actor, record)
         return record
 
@@ -285,7 +319,7 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "voice"
 
 
-def _usable_now(record: VoiceRecord) -> Voice:
+def _made(record: VoiceRecord) -> Voice:
     if record.state is VoiceState.CLONING:
         raise Conflict(f"The voice {record.name} is still being made. Try again when its card appears.")
     return voice_of(record)
@@ -295,6 +329,20 @@ def _of_library(voice: Voice) -> VoiceRecord:
     if voice.record is None:
         raise InvalidInput("Built-in speakers belong to the model and can't be changed.")
     return voice.record
+
+
+_DEFAULT_LOST = (
+    "Your default voice is not shared with you any more, or the models in use do not have it. "
+    "Choose another one with /voices default, or name a voice."
+)
+
+
+def _passes(rule: Callable[[Actor, VoiceRecord], None], actor: Actor, record: VoiceRecord) -> bool:
+    try:
+        rule(actor, record)
+    except NotAllowed:
+        return False
+    return True
 
 
 def _no_such_voice(near: list[str]) -> str:

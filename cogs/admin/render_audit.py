@@ -128,6 +128,8 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "member.unblock": _with_member("unblocked"),
     "purge": _purged,
     "job.cancel": _cancelled,
+    "speech.say": _with_target("spoke as"),
+    "speech.repeat": _with_target("had something said again as"),
     "speech.discard": _plain("deleted a recording of speech"),
     "voice.clone": _with_target("began to clone the voice"),
     "voice.import": _with_target("imported the voice"),

@@ -13,8 +13,8 @@ from studio.values import CloneOrder
 
 CONSENT = (
     "I make a voice from a few seconds of this recording, and keep it on this server's machine with those seconds, "
-    "until you delete it (/voices delete, /privacy forget). Only you can speak with it, and the moderators, until "
-    "you share it. Whatever it says is labelled as AI-generated."
+    "until you delete it (/voices delete, /privacy forget). Only you can speak with it until "
+    "you share it; moderators see its card and can delete it. Whatever it says is labelled as AI-generated."
 )
 _MINE = "This is my own voice, and I agree"
 _MINE_DETAIL = "Cloning another person's voice without their yes is not allowed here."

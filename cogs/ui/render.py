@@ -70,7 +70,7 @@ def render_speech(job: JobRecord, voice: Voice | None) -> str:
     """What stands beside the audio: whose voice, that it is generated, how to get it again, and the words."""
     name = safe(voice.name, 100) if voice is not None else "A deleted voice"
     seed = (job.result or {}).get("seed")
-    head = f"🔊 **{name}** · {LABEL}" + ("" if seed is None else f" · seed {seed}")
+    head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>" + ("" if seed is None else f" · seed {seed}")
     words = phrase_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
 

@@ -20,7 +20,7 @@ from cogs.ui.picture import waveform_png
 from cogs.ui.render import safe
 from cogs.ui.reply_buttons import Hear
 from cogs.voices import sharing
-from cogs.voices.choices import deletable_choices, managed_choices
+from cogs.voices.choices import deletable_choices, exportable_choices, managed_choices, shareable_choices
 from cogs.voices.render_library import (
     render_default,
     render_delete_question,
@@ -33,6 +33,7 @@ from cogs.voices.render_library import (
 )
 from errors import InvalidInput
 from storage.records import Visibility
+from studio.policy import may_use
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder
 from studio.voices import MAX_PROMPT_BYTES
@@ -90,7 +91,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
             picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
             files.append(discord.File(io.BytesIO(picture), filename=_PICTURE))
             embed.set_image(url=f"attachment://{_PICTURE}")
-        buttons = [Hear(record.id)] if record is not None and record.has_clip else []
+        buttons = [Hear(record.id)] if record is not None and record.has_clip and may_use(actor, record) else []
         await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
 
     @app_commands.command(name="default", description="Choose the voice that speaks when you name none")
@@ -141,16 +142,16 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await confirm.ask(interaction, render_delete_question(record), "Delete it", _DELETE, f"v:{record.id}")
 
     @app_commands.command(name="share", description="Decide who may speak with a voice of yours")
-    @app_commands.describe(voice="Which voice", audience="Who may use it, besides you and the moderators")
+    @app_commands.describe(voice="Which voice", audience="Who may use it, besides you")
     @app_commands.choices(audience=_AUDIENCES)
-    @app_commands.autocomplete(voice=managed_choices)
+    @app_commands.autocomplete(voice=shareable_choices)
     async def share(self, interaction: Interaction, voice: VoiceOption, audience: str) -> None:
         """At once, or with menus to choose members and roles."""
         actor, library = actor_of(interaction), self.bot.studio.library
         await interaction.response.defer(ephemeral=True, thinking=True)
         visibility = Visibility(audience)
         if visibility is Visibility.CHOSEN:
-            record = sharing.managed(actor, await library.info(actor, voice))
+            record = sharing.shareable(actor, await library.info(actor, voice))
             view = sharing.sharing_view(record)
             await interaction.followup.send(embed=render_sharing(record), view=view, ephemeral=True)
             return
@@ -159,7 +160,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
 
     @app_commands.command(name="export", description="Take a voice of yours away as a Bark voice file (.npz)")
     @app_commands.describe(voice="Which voice")
-    @app_commands.autocomplete(voice=managed_choices)
+    @app_commands.autocomplete(voice=exportable_choices)
     async def export(self, interaction: Interaction, voice: VoiceOption) -> None:
         """The prompt as a file."""
         actor = actor_of(interaction)

@@ -108,7 +108,7 @@ def render_sharing(record: VoiceRecord) -> discord.Embed:
 
 def render_shared(record: VoiceRecord) -> str:
     """What was decided, in a sentence."""
-    who = "Only you and the moderators" if record.visibility is Visibility.OWNER else "Everyone on this server"
+    who = "Only its owner" if record.visibility is Visibility.OWNER else "Everyone on this server"
     return f"{who} can now use **{safe(record.name)}**."
 
 
@@ -130,7 +130,7 @@ def render_described(record: VoiceRecord) -> str:
 
 def render_imported(record: VoiceRecord) -> str:
     """What to do with an imported voice."""
-    return f"**{safe(record.name)}** is here. Try it with /say; only you and the moderators can, until you share it."
+    return f"**{safe(record.name)}** is here. Try it with /say; only you can, until you share it."
 
 
 def render_delete_question(record: VoiceRecord) -> discord.Embed:

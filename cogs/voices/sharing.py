@@ -27,10 +27,10 @@ def record_of(voice: Voice) -> VoiceRecord:
     return voice.record
 
 
-def managed(actor: Actor, voice: Voice) -> VoiceRecord:
-    """The record of a voice that the actor may manage. Raises InvalidInput for built-in speakers, NotAllowed."""
+def shareable(actor: Actor, voice: Voice) -> VoiceRecord:
+    """The record of a voice that the actor may share with others. Raises InvalidInput for speakers, NotAllowed."""
     record = record_of(voice)
-    policy.may_manage(actor, record)
+    policy.may_share(actor, record, Visibility.CHOSEN)
     return record
 
 

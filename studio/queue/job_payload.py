@@ -16,8 +16,8 @@ from studio.values import Actor, CloneOrder
 class SpeechOrder:
     """A line of speech as it was accepted: text already clean, voice already found, kept by its key and not by name.
 
-    `roles` and `moderator` are the member's rights at that moment: what the voice is checked against again when its
-    turn comes. `max_bytes` is the upload limit where the answer goes; the default is Discord's least.
+    `roles` are the member's at that moment: what the voice is checked against again when its turn comes. `max_bytes`
+    is the upload limit where the answer goes; the default is Discord's least.
     """
 
     text: str
@@ -27,7 +27,6 @@ class SpeechOrder:
     seed: int | None = None
     max_bytes: int = 10 * 1024 * 1024
     roles: tuple[int, ...] = ()
-    moderator: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The order for storage."""
@@ -42,8 +41,8 @@ class SpeechOrder:
         return cls(**{**known, "roles": tuple(known.get("roles", ()))})
 
     def actor(self, job: JobRecord) -> Actor:
-        """Who asked, with the rights of then."""
-        return Actor(job.guild_id, job.member_id, job.channel_id, frozenset(self.roles), self.moderator)
+        """Who asked, with the roles of then; moderators have no rights of their own to a voice."""
+        return Actor(job.guild_id, job.member_id, job.channel_id, frozenset(self.roles), is_moderator=False)
 
 
 def clone_to_json(order: CloneOrder) -> dict[str, Any]:

@@ -151,7 +151,7 @@ async def test_an_answer_in_the_channel_takes_the_waiting_message_along(
     world.later(TOKEN_LIFE)
     await waiting.end()
     (message,) = [message for message in channel.history() if message.attachments]
-    assert message.content.startswith("<@")
+    assert message.content.startswith("🔊")
     assert message.attachments[0].filename != BEGINNING
     assert world.bot.courier._begun == {}
 

@@ -35,7 +35,10 @@ async def test_speech_arrives_with_its_words_a_label_and_buttons(
 ) -> None:
     await clone("Ada")
     shown = await member.slash(channel, "say", text="Good *evening*.", voice="Ada")
-    assert answer(shown).content == "🔊 **Ada** · AI-generated voice · seed 7\n>>> Good evening."
+    assert (
+        answer(shown).content
+        == f"🔊 **Ada** · AI-generated voice · asked by <@{member.id}> · seed 7\n>>> Good evening."
+    )
     assert not shown.ephemeral
     assert [file.filename for file in answer(shown).attachments] == ["ada.ogg"]
     assert (await answer(shown).attachments[0].read()).startswith(b"OggS")
@@ -154,8 +157,9 @@ async def test_a_message_without_words_is_refused(channel: ChannelHandle, member
     ("text", "voice", "words"),
     [
         ("Hello.", "Nobody", "no such voice"),
+        ("Hello.", "Adda", "Did you mean Ada?"),
         ("Hello.", "\x00\ud800", "no such voice"),
-        ("Hello.", "v:999999999999999999", "does not exist"),
+        ("Hello.", "v:999999999999999999", "no such voice"),
         ("Hello.", "s:../../etc/passwd", "no such built-in speaker"),
         ("word " * 800, "Ada", "3,999"),
         ("🎉 🎉", "Ada", "nothing to say"),

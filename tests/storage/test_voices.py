@@ -161,15 +161,14 @@ async def test_two_menus_at_once_lose_nobody(storage: Storage, twin: Storage) ->
 @pytest.mark.parametrize(
     ("visibility", "viewer", "sees"),
     [
-        (Visibility.OWNER, Viewer(ANNA, NOBODY, False), True),
-        (Visibility.OWNER, Viewer(BORIS, frozenset({ROLE}), False), False),
-        (Visibility.OWNER, Viewer(BORIS, NOBODY, True), True),
-        (Visibility.CHOSEN, Viewer(BORIS, NOBODY, False), True),
-        (Visibility.CHOSEN, Viewer(CLARA, frozenset({OTHER_ROLE, ROLE}), False), True),
-        (Visibility.CHOSEN, Viewer(CLARA, frozenset({OTHER_ROLE}), False), False),
-        (Visibility.CHOSEN, Viewer(CLARA, NOBODY, False), False),
-        (Visibility.CHOSEN, Viewer(ROLE, frozenset({BORIS}), False), False),
-        (Visibility.EVERYONE, Viewer(CLARA, NOBODY, False), True),
+        (Visibility.OWNER, Viewer(ANNA, NOBODY), True),
+        (Visibility.OWNER, Viewer(BORIS, frozenset({ROLE})), False),
+        (Visibility.CHOSEN, Viewer(BORIS, NOBODY), True),
+        (Visibility.CHOSEN, Viewer(CLARA, frozenset({OTHER_ROLE, ROLE})), True),
+        (Visibility.CHOSEN, Viewer(CLARA, frozenset({OTHER_ROLE})), False),
+        (Visibility.CHOSEN, Viewer(CLARA, NOBODY), False),
+        (Visibility.CHOSEN, Viewer(ROLE, frozenset({BORIS})), False),
+        (Visibility.EVERYONE, Viewer(CLARA, NOBODY), True),
         (Visibility.OWNER, None, True),
     ],
 )

@@ -4,36 +4,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.name_search import choose, fold, near, rank
+from studio.name_search import fold, near, rank
 
 NAMES = ["Ann", "Anna Lee", "Zoë", "Grandpa Joe", "English speaker 6", "English speaker 7"]
 
 
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("typed", "offered"),
     [
-        ("ann", "Ann"),
-        ("ANNA LEE", "Anna Lee"),
-        ("annalee", "Anna Lee"),
-        ("anna", "Anna Lee"),
         ("zoe", "Zoë"),
-        ("ZOË", "Zoë"),
+        ("anna", "Anna Lee"),
         ("grand", "Grandpa Joe"),
         ("joe", "Grandpa Joe"),
-        ("grandpa jo", "Grandpa Joe"),
         ("grampa joe", "Grandpa Joe"),
         ("speaker 6", "English speaker 6"),
     ],
 )
-def test_a_name_is_found_however_it_is_typed(typed: str, found: str) -> None:
-    index = choose(typed, NAMES)
-    assert index is not None
-    assert NAMES[index] == found
+def test_what_comes_near_is_offered_first(typed: str, offered: str) -> None:
+    assert near(typed, NAMES)[0] == offered
 
 
-@pytest.mark.parametrize("typed", ["an", "english", "speaker", "nobody", "", "!!!", "😀"])
-def test_nothing_is_guessed_when_several_or_none_could_be_meant(typed: str) -> None:
-    assert choose(typed, NAMES) is None
+@pytest.mark.parametrize("typed", ["nobody", "", "!!!", "😀"])
+def test_nothing_is_offered_when_nothing_is_near(typed: str) -> None:
+    assert near(typed, NAMES) == []
 
 
 def test_near_names_are_offered_most_alike_first() -> None:
@@ -57,14 +50,12 @@ def test_a_text_without_end_costs_no_more_than_a_long_name() -> None:
 
 @given(st.text(max_size=50), st.lists(st.text(min_size=1, max_size=20), max_size=8))
 def test_any_text_is_safe(typed: str, names: list[str]) -> None:
-    index = choose(typed, names)
-    assert index is None or 0 <= index < len(names)
     assert set(rank(typed, names)) <= set(range(len(names)))
     assert set(near(typed, names)) <= set(names)
 
 
 @given(st.lists(st.text(alphabet="abcdef", min_size=1, max_size=8), min_size=1, max_size=8, unique=True))
-def test_an_exact_name_is_always_found(names: list[str]) -> None:
-    for index, name in enumerate(names):
-        assert choose(name.upper(), names) == index
+def test_a_name_that_fits_best_is_among_the_offered(names: list[str]) -> None:
+    for name in names:
+        assert name in near(name.upper(), names, count=len(names))
         assert fold(name) == name

@@ -42,6 +42,13 @@ def voice(visibility: Visibility = Visibility.OWNER, **changes: object) -> Voice
     return replace(record, **changes)  # type: ignore[arg-type]  # field names and values come from the tests below
 
 
+def test_a_blocked_member_may_do_nothing_with_voices() -> None:
+    policy.may_act(ANN, SETTINGS, MEMBER)
+    for actor in (ANN, MOD):
+        with pytest.raises(NotAllowed, match="blocked"):
+            policy.may_act(actor, SETTINGS, BLOCKED)
+
+
 @pytest.mark.parametrize("rule", [policy.may_clone, policy.may_speak])
 def test_everybody_may_unless_something_says_no(rule: object) -> None:
     assert callable(rule)
@@ -74,7 +81,8 @@ def test_roles_are_separate_for_cloning_and_speaking() -> None:
     [
         (ANN, voice(), True),
         (BOB, voice(), False),
-        (MOD, voice(), True),
+        (MOD, voice(), False),
+        (MOD, voice(Visibility.EVERYONE), True),
         (BOB, voice(Visibility.EVERYONE), True),
         (STRANGER, voice(Visibility.EVERYONE), False),
         (replace(MOD, guild_id=GUILD + 1), voice(), False),
@@ -98,6 +106,29 @@ def test_who_is_heard_may_know_and_delete_but_not_use_or_manage() -> None:
         policy.may_manage(BOB, record)
     with pytest.raises(NotAllowed):
         policy.may_delete(person(9), record)
+
+
+def test_a_moderator_sees_manages_and_deletes_a_private_voice_but_does_not_speak_with_it_or_take_it_away() -> None:
+    record = voice()
+    assert policy.may_know(MOD, record)
+    assert not policy.may_know(BOB, record)
+    assert not policy.may_know(replace(MOD, guild_id=GUILD + 1), record)
+    assert not policy.may_use(MOD, record)
+    policy.may_manage(MOD, record)
+    policy.may_delete(MOD, record)
+    with pytest.raises(NotAllowed, match="owner"):
+        policy.may_take_away(MOD, record)
+
+
+def test_a_moderator_may_make_a_voice_private_and_nothing_else() -> None:
+    record = voice(Visibility.EVERYONE)
+    policy.may_share(ANN, record, Visibility.CHOSEN)
+    policy.may_share(MOD, record, Visibility.OWNER)
+    for visibility in (Visibility.CHOSEN, Visibility.EVERYONE):
+        with pytest.raises(NotAllowed, match="make it private"):
+            policy.may_share(MOD, record, visibility)
+    with pytest.raises(NotAllowed, match="owner"):
+        policy.may_share(BOB, record, Visibility.OWNER)
 
 
 def test_only_moderators_moderate() -> None:

@@ -34,7 +34,7 @@ async def test_show_counts_everything_of_this_server_only(house: House) -> None:
     assert mine.default_voice.key == key
     assert [voice.name for voice in mine.owned] == ["Ann", "Bobby"]
     assert (mine.heard_in, mine.jobs, mine.requests, mine.blocked, mine.retention_days) == ((), 3, 1, False, 30)
-    assert mine.audit_lines == 3
+    assert mine.audit_lines == 4
     bobs = await house.studio.privacy.show(BOB)
     assert [voice.name for voice in bobs.heard_in] == ["Bobby"]
     assert bobs.owned == ()
@@ -65,8 +65,8 @@ async def test_who_is_heard_gets_the_voice_and_nobody_else_takes_it_away(house: 
     key = await with_bobs_voice(house)
     with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(BOB))) as archive:
         assert [name for name in archive.namelist() if name.endswith("Bobby/clip.flac")]
-    for actor in (ANN, MOD):
-        with pytest.raises(NotAllowed, match="not to a file"):
+    for actor, reason in ((ANN, "not to a file"), (MOD, "owner")):
+        with pytest.raises(NotAllowed, match=reason):
             await house.studio.library.export(actor, key)
 
 
@@ -118,6 +118,7 @@ async def bea_was_here(house: House) -> None:
     await house.studio.library.share(ANN, key, Visibility.CHOSEN, [BEA.member_id], [])
     await house.studio.library.default(BEA, key)
     await house.ended((await house.say("beatrix speaks", BEA, "Beatrix")).job.id)
+    await house.studio.library.share(BEA, "Beatrix", Visibility.CHOSEN, [MOD.member_id], [])
     await house.ended((await house.say("a borrowed voice", MOD, "Beatrix")).job.id)
     await house.studio.clones.ask_author(BEA, BOB.member_id, CloneOrder("Wantedbybea"), sound_bytes())
     await house.studio.clones.ask_author(ANN, BEA.member_id, CloneOrder("Wantedofbea"), sound_bytes())

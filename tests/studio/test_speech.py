@@ -97,6 +97,40 @@ async def test_repeat_says_the_same_with_another_seed(house: House) -> None:
     assert (last(house).text, last(house).seed, last(house).max_bytes) == ("hello", None, 5)
 
 
+async def test_repeat_looks_at_the_limit_of_this_moment(house: House) -> None:
+    line = await house.say("hello there")
+    await house.ended(line.job.id)
+    await house.studio.admin.change(MOD, text_length=5)
+    with pytest.raises(InvalidInput, match="allows 5"):
+        await house.studio.speech.repeat(ANN, line.job.id, None, max_bytes=MAX_BYTES)
+
+
+async def test_the_audit_log_says_who_spoke_as_whom_and_no_words(house: House) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    line = await house.studio.speech.submit(
+        ANN, SayOrder("hello", key, private=True), {}, origin(3, house.clock), max_bytes=MAX_BYTES
+    )
+    await house.ended(line.job.id)
+    await house.studio.speech.submit(ANN, SayOrder("hello", key), {}, origin(3, house.clock), max_bytes=MAX_BYTES)
+    open_line = await house.say("hello", voice=key)
+    await house.ended(open_line.job.id)
+    await house.ended((await house.studio.speech.repeat(BOB, open_line.job.id, None, max_bytes=1)).job.id)
+    said = [entry for entry in (await house.studio.admin.audit(MOD, 1)).entries if entry.action.startswith("speech.")]
+    assert [(entry.actor_id, entry.action, entry.target, entry.detail) for entry in reversed(said)] == [
+        (ANN.member_id, "speech.say", "Ann", ""),
+        (ANN.member_id, "speech.say", "Ann", ""),
+        (BOB.member_id, "speech.repeat", "Ann", ""),
+    ]
+
+
+async def test_a_line_that_is_refused_leaves_none_in_the_audit_log(house: House) -> None:
+    await house.studio.admin.change(MOD, jobs_per_hour_per_member=0)
+    with pytest.raises(LimitReached):
+        await house.say()
+    assert "speech.say" not in [entry.action for entry in (await house.studio.admin.audit(MOD, 1)).entries]
+
+
 @pytest.mark.parametrize("who", [BOB, STRANGER, MOD], ids=["other", "stranger", "moderator"])
 async def test_a_private_line_is_repeated_by_its_member_only(house: House, who: Actor) -> None:
     receipt = await house.studio.speech.submit(ANN, SayOrder("secret", private=True), {}, None, max_bytes=MAX_BYTES)

@@ -158,7 +158,7 @@ def test_news(update: Update, words: str) -> None:
 
 def test_speech_names_the_voice_labels_it_and_quotes_the_words() -> None:
     text = render_speech(job(order={"text": "Hello *there*"}), Voice("v:1", "A_d_a"))
-    assert text == f"🔊 **A\\_d\\_a** · {LABEL} · seed 7\n>>> Hello \\*there\\*"
+    assert text == f"🔊 **A\\_d\\_a** · {LABEL} · asked by <@3> · seed 7\n>>> Hello \\*there\\*"
 
 
 def test_long_speech_fits_a_message_with_a_mention_before_it() -> None:

@@ -45,7 +45,9 @@ async def test_repeat_is_for_those_who_may_use_the_voice(
     record = await studio.storage.voices.find(guild.id, "Ada")
     assert record is not None
     await studio.storage.voices.share(guild.id, record.id, Visibility.EVERYONE, frozenset(), frozenset())
-    assert answer(await other.click(said, label="Repeat")).attachments
+    repeated = answer(await other.click(said, label="Repeat"))
+    assert repeated.attachments
+    assert f"<@{other.id}>" in repeated.content
 
 
 async def test_repeating_a_private_recording_stays_private(

@@ -28,7 +28,7 @@ async def test_a_new_server_has_only_the_speakers(channel: ChannelHandle, member
     assert "3 voices" in text_of(listed)
 
 
-async def test_private_voices_are_listed_for_their_owner_and_moderators_only(
+async def test_private_voices_are_listed_for_their_owner_and_in_the_moderators_list(
     studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor, moderator: MemberActor
 ) -> None:
     await add_voice(studio, channel, member, "Mira at night")
@@ -39,7 +39,8 @@ async def test_private_voices_are_listed_for_their_owner_and_moderators_only(
     theirs = text_of(shown(await other.slash(channel, "voices list", search="mira")))
     assert "Mira at night" not in theirs
     assert "Mira at noon" in theirs
-    assert "Mira at night" in text_of(shown(await moderator.slash(channel, "voices list", search="mira")))
+    assert "Mira at night" in text_of(shown(await moderator.slash(channel, "admin voices", search="mira")))
+    assert "Mira at night" not in text_of(shown(await moderator.slash(channel, "voices list", search="mira")))
 
 
 # info
@@ -240,7 +241,8 @@ async def test_the_person_heard_may_delete_a_voice_of_somebody_elses(
     models = VoiceModels("tiny", "tiny", "tiny")
     await studio.storage.voices.add(new, models, has_clip=False, member_limit=ROOMY, guild_limit=ROOMY)
     assert await offered(channel, other, "delete", "ot") == ["Otto"]
-    assert "such voice here" in shown(await other.slash(channel, "voices info", voice="Otto")).content
+    assert "Otto" in text_of(shown(await other.slash(channel, "voices info", voice="Otto")))
+    assert "private" in shown(await other.slash(channel, "voices default", voice="Otto")).content
     question = shown(await other.slash(channel, "voices delete", voice="Otto"))
     await other.click(question, label="Delete it")
     assert await names(studio, guild) == []

@@ -131,7 +131,7 @@ def test_a_built_in_speaker_has_a_card_too() -> None:
 def test_sharing_explains_the_menus_only_where_they_matter() -> None:
     assert render_sharing(RECORD).fields[0].value == "Only the owner"
     assert "Nothing changes before" in (render_sharing(RECORD).footer.text or "")
-    assert render_shared(RECORD).startswith("Only you")
+    assert render_shared(RECORD).startswith("Only its owner")
     assert render_shared(replace(RECORD, visibility=Visibility.EVERYONE)).startswith("Everyone")
 
 

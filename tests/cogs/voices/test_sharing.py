@@ -23,7 +23,7 @@ async def test_sharing_with_everyone_and_taking_it_back(
     assert opened.content == "Everyone on this server can now use **Ada**."
     assert "Ada" in text_of(shown(await other.slash(channel, "voices list")))
     closed = shown(await member.slash(channel, "voices share", voice="Ada", audience="owner"))
-    assert closed.content == "Only you and the moderators can now use **Ada**."
+    assert closed.content == "Only its owner can now use **Ada**."
     assert "Ada" not in text_of(shown(await other.slash(channel, "voices list")))
 
 
