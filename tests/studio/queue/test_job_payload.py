@@ -53,7 +53,7 @@ def test_what_a_version_without_a_field_kept_is_read_with_its_default() -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in fields(SpeechOrder)])
 def test_no_field_of_a_line_of_speech_but_text_and_voice_must_be_there(field: str) -> None:
-    kept = SpeechOrder("hello", "v:1", "de", 0.5, 7, 100, (1,), True).to_json()
+    kept = SpeechOrder("hello", "v:1", "de", 0.5, 7, 100, (1,)).to_json()
     del kept[field]
     record = replace(job(1, 900, 7), order=kept)
     if field in ("text", "voice"):
