@@ -16,7 +16,7 @@ from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utte
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.takes import Sketch, Take, Wanted
-from cloning.text import splitting
+from cloning.text import durations, splitting
 from errors import InvalidInput, Unavailable
 
 _ROUNDS = 2
@@ -59,7 +59,7 @@ class Sentence:
     def options(self, options: SayOptions, take: int, spec: BarkSpec) -> GenerationOptions:
         """How to generate it. Every sentence and every take draws from a seed of its own."""
         drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
-        limit = spec.semantic_tokens(splitting.longest_seconds(self.text, options.language))
+        limit = spec.semantic_tokens(durations.longest_seconds(self.text, options.language))
         return GenerationOptions(
             options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
         )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cloning.media import joining, world_vocoder
 from cloning.media.audio import Recording, Samples
-from cloning.text import splitting
+from cloning.text import durations
 
 MOST = 4
 """The most takes of a sentence: each costs as much as the first."""
@@ -98,7 +98,7 @@ def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
 def cost(take: Take, wanted: Wanted) -> float:
     """The formula above, of a usable take."""
     spoken = joining.trim(take.samples, take.rate)
-    octaves = abs(float(np.log2(spoken.size / take.rate / splitting.expected_seconds(wanted.text, wanted.language))))
+    octaves = abs(float(np.log2(spoken.size / take.rate / durations.expected_seconds(wanted.text, wanted.language))))
     levels = np.abs(take.samples)
     total = (
         _STOPPED * (not take.ended)

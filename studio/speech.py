@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import structlog
 
-from cloning.text.splitting import check_language, expected_seconds
+from cloning.text.durations import expected_seconds
+from cloning.text.splitting import check_language
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED

@@ -15,7 +15,7 @@ from typing import Any
 import markovify
 import numpy as np
 
-from cloning.text import splitting
+from cloning.text import durations, splitting
 from errors import InvalidInput
 
 CORPORA = Path(__file__).parent / "corpora"
@@ -113,7 +113,7 @@ class Prompts:
             sentence = self._joint.join(words)
             if (
                 len(words) >= _FEWEST_WORDS
-                and splitting.expected_seconds(sentence, self._plan.language) <= self._max_seconds
+                and durations.expected_seconds(sentence, self._plan.language) <= self._max_seconds
             ):
                 return sentence
         raise InvalidInput(

@@ -11,7 +11,7 @@ from cloning.methods.converters import convert, load_converter
 from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.text import splitting
+from cloning.text import durations, splitting
 from cloning.text.passages import PASSAGES
 from errors import Unavailable
 
@@ -46,7 +46,7 @@ def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tok
     voice: VoicePrompt | None = None
     windows: list[Generated] = []
     for number, piece in enumerate(pieces):
-        limit = spec.semantic_tokens(splitting.longest_seconds(piece, subject.language))
+        limit = spec.semantic_tokens(durations.longest_seconds(piece, subject.language))
         options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=limit)
         window = models.engine.generate(
             piece, voice, options, watch.within(f"sentence {number + 1} of {len(pieces)}: ")

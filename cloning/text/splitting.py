@@ -1,6 +1,6 @@
-"""Written text as Bark needs it: pieces that fit one window, how long they take to say, and the pauses between them.
+"""Written text as Bark needs it: pieces that fit one window, and the pauses between them.
 
-Knows Bark's languages and how fast they are spoken. Does not know any model: the number of text tokens of a piece is
+Knows Bark's languages. Does not know any model: the number of text tokens of a piece is
 asked from whoever owns a tokenizer.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from sentencex import segment  # type: ignore[attr-defined]  # a compiled module without stubs
 
+from cloning.text.durations import expected_seconds
 from errors import InvalidInput
 
 LANGUAGES: dict[str, str] = {
@@ -31,28 +32,8 @@ LANGUAGES: dict[str, str] = {
 WINDOW_SECONDS = 13.0
 """How much speech fits one Bark window: Suno's advice. 768 semantic tokens are 15.4 s; the rest is room for pauses."""
 
-# Characters a second of read speech, spaces included. Alphabets: 150-160 words a minute times the language's mean word
-# length. Hindi, Japanese, Korean, Chinese: the syllables a second of Coupe et al. 2019 (Science Advances 5:eaaw2594),
-# divided by the syllables that one written character stands for (kanji and kana mixed: 1.4).
-_CHARACTERS_PER_SECOND = {
-    "en": 15.0,
-    "de": 14.5,
-    "es": 15.5,
-    "fr": 15.5,
-    "hi": 12.0,
-    "it": 15.0,
-    "ja": 5.5,
-    "ko": 7.0,
-    "pl": 14.0,
-    "pt": 14.5,
-    "ru": 14.0,
-    "tr": 14.0,
-    "zh": 4.8,
-}
-_TAG_SECONDS = 1.0
 _SHORT_SECONDS = 2.0
 
-_TAG = re.compile(r"\[[^\[\]\n]{1,40}\]")
 _ATOM = re.compile(r"\[[^\[\]\n]{1,40}\]|♪[^♪\n]*♪")
 _SENTENCE_ENDS = (" ", "。", "！", "？", "」", "』")
 _CLAUSE_END = re.compile(r"(?<=[,;:–—…])\s+|(?<=[、，；：。！？।])\s*")
@@ -73,22 +54,6 @@ def check_language(language: str) -> str:
     if language not in LANGUAGES:
         raise InvalidInput(f"Bark does not speak {language!r}. It speaks: {', '.join(LANGUAGES)}.")
     return language
-
-
-def expected_seconds(text: str, language: str) -> float:
-    """How long `text` takes to say at an ordinary speed; a `[laughs]`-style tag counts as one second."""
-    tags = len(_TAG.findall(text))
-    spoken = " ".join(_TAG.sub("", text).split())
-    return len(spoken) / _CHARACTERS_PER_SECOND[language] + tags * _TAG_SECONDS
-
-
-def longest_seconds(text: str, language: str) -> float:
-    """A generous upper bound for the speech of `text`: half the usual speed and two seconds of pauses.
-
-    It only stops a model that never ends by itself. Slow readers stay above 100 words a minute, two thirds of the
-    rates above, so that a limit of half of them cuts nobody's last word.
-    """
-    return 2.0 + 2.0 * expected_seconds(text, language)
 
 
 def pause_after(piece: str) -> float:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloning.text.durations import expected_seconds
 from cloning.text.passages import PASSAGES
-from cloning.text.splitting import LANGUAGES, expected_seconds
+from cloning.text.splitting import LANGUAGES
 from errors import InvalidInput
 from training.prompts import CORPORA, PromptPlan, Prompts, Source, refuse_other_script
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from cloning.text.durations import expected_seconds
 from cloning.text.passages import PASSAGES
-from cloning.text.splitting import LANGUAGES, expected_seconds, sentences
+from cloning.text.splitting import LANGUAGES, sentences
 
 
 def test_every_language_has_one() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.text import splitting
+from cloning.text import durations, splitting
 from errors import InvalidInput
 
 ALPHABET = "abc déł한の。！？.,;:!?…♪[]()'\" \n-—।"
@@ -22,7 +22,7 @@ def test_nothing_is_lost_and_every_piece_fits(written: str, language: str) -> No
     pieces = splitting.sentences(written, language, max_seconds=4.0)
     assert squeezed("".join(pieces)) == squeezed(written)
     assert all(piece and piece == piece.strip() for piece in pieces)
-    assert all(splitting.expected_seconds(piece, language) <= 4.0 for piece in pieces)
+    assert all(durations.expected_seconds(piece, language) <= 4.0 for piece in pieces)
 
 
 @given(st.lists(st.text("abcdefgh.,!?", min_size=1, max_size=12), min_size=1, max_size=80), LANGUAGE)
@@ -90,9 +90,3 @@ def test_unknown_languages_are_refused_with_the_list() -> None:
 )
 def test_pauses_follow_punctuation(longer: str, shorter: str) -> None:
     assert splitting.pause_after(longer) > splitting.pause_after(shorter)
-
-
-def test_the_limit_is_above_what_is_expected() -> None:
-    for language in splitting.LANGUAGES:
-        assert splitting.longest_seconds("bonjour", language) > 2 * splitting.expected_seconds("bonjour", language)
-    assert splitting.expected_seconds("[laughs] [laughs]", "en") == pytest.approx(2.0)

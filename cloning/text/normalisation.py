@@ -1,0 +1,168 @@
+"""Written text as it is read aloud: numbers, money, dates, times, units, ordinals, abbreviations and signs in words.
+
+A small grammar over CLDR's numbers, units, months and plurals (unicode-rbnf, Babel), and tables of words. What it does
+not know stays as it is; `[laughs]`, ♪ and capitals always do. Knows no model.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache, partial
+
+from cloning.text import abbreviations, amounts, calendar_words, numbers
+from cloning.text.grammar import GROUPED, Rule, letters, minus, negative, number_pattern, said, start
+from cloning.text.vocabulary import FRACTIONS, WORDS
+
+_TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
+_OTHER_DIGITS = re.compile(r"[^\D0-9]")
+_KOREAN_COUNTERS = "개|명|마리|살|시간|시|잔|병|권|대|장|달|가지|사람|번째|번|배"
+_CHINESE_COUNTERS = "个|只|条|张|位|本|次|天|年(?!级)|杯|辆|件|名|种|家|块|小时|分钟"
+_SIMPLE_FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾", "1/3": "⅓", "2/3": "⅔"}
+
+
+def normalise(text: str, language: str) -> str:
+    """`text` as it is read aloud in `language`, one of Bark's. Line breaks stay. Doing it again changes nothing."""
+    rules = _rules(language)
+    return "".join(part if _TAG.fullmatch(part) else _read(part, rules) for part in _TAG.split(text))
+
+
+def _read(text: str, rules: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]) -> str:
+    text = _OTHER_DIGITS.sub(lambda found: str(unicodedata.decimal(found[0])), text)
+    for pattern, read in rules:
+        text = pattern.sub(read, text)
+    return text
+
+
+@cache
+def _rules(language: str) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
+    """In the order of their use: what one put into words, the next ones leave."""
+    written = [*_shortened(language), *calendar_words.rules(language), *amounts.rules(language), *_plain(language)]
+    return [(re.compile(pattern), partial(_spaced, language, read)) for pattern, read in written]
+
+
+def _spaced(language: str, read: Callable[[re.Match[str]], str], match: re.Match[str]) -> str:
+    """What is read, with a space where it would touch a letter or digit that the sign did not belong to."""
+    words = read(match)
+    if words == match[0] or not words or language in numbers.UNSPACED:
+        return words
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    lead = " " if before.isalnum() and words[0].isalnum() else ""
+    trail = " " if after.isalnum() and words[-1].isalnum() and language != "ko" else ""
+    return lead + words + trail
+
+
+def _shortened(language: str) -> list[Rule]:
+    """Abbreviations."""
+    found: list[Rule] = []
+    for table, follows in (
+        (abbreviations.CLOSING, ""),
+        (abbreviations.INNER, ""),
+        (abbreviations.COUNTERS, r"(?=[ \u00a0\u202f]?\d)"),
+    ):
+        for short, long in table.get(language, {}).items():
+            end = "" if short[-1] in ".°º№ª" else r"(?![\w.])"
+            pattern = rf"(?<![\w.]){_any_case(short)}{end}{follows}"
+            found.append((pattern, partial(_expanded, short, long, table is abbreviations.CLOSING)))
+    for short, long in abbreviations.TITLES.get(language, {}).items():
+        stop = r"\." if len(short) < 2 or language == "hi" else r"\.?"
+        name = r"(?=[ \u00a0\u202f]+[^\W\d_])"
+        found.append((rf"(?<![\w.]){_any_case(short)}{stop}{name}", partial(_title, short, long, language)))
+    return found
+
+
+def _any_case(short: str) -> str:
+    """Its pattern: the first letter may be a capital."""
+    rest = abbreviations.flexible(short[1:])
+    first = short[0]
+    return (f"[{first}{first.upper()}]" if first.islower() and len(first.upper()) == 1 else re.escape(first)) + rest
+
+
+def _expanded(short: str, long: str, closing: bool, match: re.Match[str]) -> str:
+    """The words; a full stop that ended the sentence too stays."""
+    rest = match.string[match.end() :].lstrip(" \"'»”)")
+    ends = short.endswith(".") and (not rest or rest[0] == "\n" or (closing and rest[0].isupper()))
+    return _as_capital(match[0], short, long) + ("." if ends else "")
+
+
+def _title(short: str, long: str, language: str, match: re.Match[str]) -> str:
+    """A title stands before a name, which has a capital where the script has any."""
+    name = match.string[match.end() :].lstrip()[:1]
+    return match[0] if name.islower() else _as_capital(match[0], short, long)
+
+
+def _as_capital(written: str, short: str, long: str) -> str:
+    return long[0].upper() + long[1:] if written[0].isupper() and short[0].islower() else long
+
+
+def _plain(language: str) -> list[Rule]:
+    """Numbers that are nothing else, and signs."""
+    words, number = WORDS[language], number_pattern(language)
+    blank = "" if language in numbers.UNSPACED else " "
+    begin, word = start(language), letters(language)
+    found: list[Rule] = [
+        (r"(?<![\w.])\+(?=\d[\d ()/-]{5,}\d)(?P<tail>[\d ()/-]+\d)", partial(_telephone, language)),
+        (r"(?<![\w.,/-])\d{3}-\d{4}(?![\w-])", partial(_telephone, language)),
+        (r"(?<![\w.,])\d+(?:\.\d+){2,}(?![\w,])", partial(_dotted, language)),
+        (r"(?<![\w.,/])(?:1/2|[13]/4|[12]/3)(?![\w/])|[½¼¾⅓⅔]", partial(_fraction, language)),
+        (rf"{begin}(?P<low>{number}) ?[-\u2013] ?(?P<high>{number})(?![{word}-])", partial(_range, language)),
+        (r"(?<=\d) ?[×*x] ?(?=\d)", lambda match: f"{blank}{words.times}{blank}"),
+        (r"(?<=\d) ?/ ?(?=\d)", lambda match: f"{blank}{words.over}{blank}"),
+        (r"(?<=\d) ?= ?(?=[\d-])", lambda match: f"{blank}{words.equals}{blank}"),
+        (r"(?<=\d) ?\+ ?(?=\d)", lambda match: f"{blank}{words.plus}{blank}"),
+        (r"(?<=\d) [-\u2212] (?=\d)", lambda match: f"{blank}{words.minus}{blank}"),
+        (r"(?<!\w)\+(?=\d)", lambda match: words.plus + blank),
+        (r"(?<!\w)[#№](?=\d)", lambda match: words.number + blank),
+    ]
+    if language == "ko":
+        found.append((rf"{begin}(?P<value>\d{{1,2}})(?= ?(?:{_KOREAN_COUNTERS})(?![0-9]))", _korean_count))
+    if language == "zh":
+        found += [
+            (r"(?<!\d)(?P<value>\d{4})(?=年)", partial(_year, "zh")),
+            (rf"(?<![\d.,第])2(?=(?:{_CHINESE_COUNTERS}))", lambda match: "两"),
+        ]
+    if language in ("en", "de"):
+        found.append((rf"{begin}(?P<value>1[1-9]\d\d|20[1-9]\d)(?!\w|[.,]\d)", partial(_year, language)))
+    found += [
+        (rf"{minus(language)}(?P<value>{number})", partial(_number, language)),
+        (r"(?<=\s)&(?=\s)", lambda match: words.et),
+        (r"(?<=\s)@(?=\s)", lambda match: words.at),
+        (r"(?<=\s)=(?=\s)", lambda match: words.equals),
+        (r"(?<=\w )\+(?= \w)", lambda match: words.plus),
+        (r"[™®©]", lambda match: ""),
+    ]
+    return found
+
+
+def _number(language: str, match: re.Match[str]) -> str:
+    return negative(match, language) + said(match["value"], language)
+
+
+def _telephone(language: str, match: re.Match[str]) -> str:
+    lead = WORDS[language].plus + " " if match[0].startswith("+") else ""
+    return lead + ", ".join(numbers.digits(group, language) for group in re.findall(r"\d+", match[0]))
+
+
+def _dotted(language: str, match: re.Match[str]) -> str:
+    """Versions and addresses; thousands are left."""
+    if GROUPED.fullmatch(match[0]):
+        return match[0]
+    blank = "" if language in numbers.UNSPACED else " "
+    return f"{blank}{WORDS[language].point}{blank}".join(said(part, language) for part in match[0].split("."))
+
+
+def _fraction(language: str, match: re.Match[str]) -> str:
+    return FRACTIONS[language][_SIMPLE_FRACTIONS.get(match[0], match[0])]
+
+
+def _range(language: str, match: re.Match[str]) -> str:
+    return said(match["low"], language) + WORDS[language].to + said(match["high"], language)
+
+
+def _year(language: str, match: re.Match[str]) -> str:
+    return numbers.year(int(match["value"]), language)
+
+
+def _korean_count(match: re.Match[str]) -> str:
+    """Things are counted with Korea's own numbers."""
+    value = int(match["value"])
+    return numbers.ruled(value, "ko", "spellout-cardinal-native-attributive") if value else match[0]
