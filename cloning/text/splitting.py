@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from sentencex import segment  # type: ignore[attr-defined]  # a compiled module without stubs
 
+from cloning.text.boundaries import is_sure
 from cloning.text.durations import expected_seconds
 from errors import InvalidInput
 
@@ -36,7 +37,9 @@ _SHORT_SECONDS = 2.0
 
 _ATOM = re.compile(r"\[[^\[\]\n]{1,40}\]|♪[^♪\n]*♪")
 _SENTENCE_ENDS = (" ", "。", "！", "？", "」", "』")
+_DOUBTFUL_END = re.compile(r"(?<=[.!?…。！？।])[\"'”’»)\]」』]*\s+")
 _CLAUSE_END = re.compile(r"(?<=[,;:–—…])\s+|(?<=[、，；：。！？।])\s*")
+_WRAPPED = re.compile(r"(?<=[^\W_])[ \t]*\r?\n[ \t]*(?=(?P<next>[^\W\d_]))")
 _WORD_END = re.compile(r"(?<=\s)(?=\S)")
 _CHARACTER_END = re.compile(r"(?<=.)(?=.)", re.DOTALL)
 
@@ -78,8 +81,9 @@ def sentences(
 ) -> list[str]:
     """`text` in pieces that each fit one Bark window, in order, with nothing lost but extra white space.
 
-    Pieces end at sentences; a sentence that is too long is divided at clauses, then at words, then anywhere. Very short
-    ones join a neighbour. `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits
+    Pieces end at sentences, where they surely end; one that is too long is divided where it may end, then at clauses,
+    at words, and anywhere. Very short ones join a neighbour. A line that goes on in lower case is part of its sentence.
+    `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits
     when it takes at most `max_seconds` at an ordinary speed and `count_tokens` (if given) is at most `max_tokens`.
     Raises InvalidInput for an empty text or an unknown language.
     """
@@ -92,7 +96,7 @@ def sentences(
         within_tokens = count_tokens is None or count_tokens(piece.strip()) <= max_tokens
         return within_tokens and seconds(piece) <= max_seconds
 
-    lines = [" ".join(line.split()) for line in text.splitlines()]
+    lines = [" ".join(line.split()) for line in _WRAPPED.sub(_joined, text).splitlines()]
     whole = [sentence for line in lines if line for sentence in _sentences_of(line + " ", language)]
     if not whole:
         raise InvalidInput("There is no text to speak.")
@@ -100,11 +104,16 @@ def sentences(
     return [piece.strip() for piece in _join_short(fitting, fits, seconds)]
 
 
+def _joined(match: re.Match[str]) -> str:
+    """A line break that was only made to fit the page."""
+    return " " if match["next"].islower() else match[0]
+
+
 def _sentences_of(line: str, language: str) -> list[str]:
     """The sentences of one line; together they are the line.
 
-    A boundary counts only behind white space or an ideographic full stop (not in "what?!really"), and not inside a tag
-    or a ♪ passage.
+    A boundary counts only behind white space or an ideographic full stop (not in "what?!really"), not inside a tag or
+    a ♪ passage, and where it is sure.
     """
     atoms = [match.span() for match in _ATOM.finditer(line)]
     pieces: list[str] = []
@@ -112,7 +121,7 @@ def _sentences_of(line: str, language: str) -> list[str]:
     for sentence in segment(language, line):
         end += len(sentence)
         clear = line[:end].endswith(_SENTENCE_ENDS) and not any(first < end < last for first, last in atoms)
-        if clear:
+        if clear and is_sure(line[start:end], line[end:], language):
             pieces.append(line[start:end])
             start = end
     return pieces if start == len(line) else [*pieces, line[start:]]
@@ -122,7 +131,7 @@ def _fitting(piece: str, fits: Callable[[str], bool], seconds: Callable[[str], f
     """`piece` divided as gently as possible into parts that fit."""
     if fits(piece):
         return [piece]
-    for boundary in (_CLAUSE_END, _WORD_END, _CHARACTER_END):
+    for boundary in (_DOUBTFUL_END, _CLAUSE_END, _WORD_END, _CHARACTER_END):
         parts = _cut(piece, boundary, whole_atoms=boundary is not _CHARACTER_END)
         if len(parts) > 1:
             # Equal shares: a window followed by a leftover word would make Bark invent what surrounds the word.

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,3 +92,32 @@ def test_unknown_languages_are_refused_with_the_list() -> None:
 )
 def test_pauses_follow_punctuation(longer: str, shorter: str) -> None:
     assert splitting.pause_after(longer) > splitting.pause_after(shorter)
+
+
+MARKED = [
+    line.split("\t") for line in Path(__file__).with_name("sentences.tsv").read_text(encoding="utf-8").splitlines()
+]
+"""Language and text, " | " where a sentence ends: twenty sentences and more in each language."""
+UNCUT = {"天黑了…… | 我们回家吧。", "Zob. s. 12, rozdz. 3. | Potem dalej.", "Bkz. s. 12, no. 5. | Sonra devam edin."}
+"""Where an end is doubtful, so that it is none."""
+
+
+@pytest.mark.parametrize(("language", "marked"), MARKED)
+def test_sentences_are_cut_where_they_surely_end(language: str, marked: str) -> None:
+    parts = marked.split(" | ")
+    joint = "" if language in ("ja", "zh") else " "
+    cut = [piece.strip() for piece in splitting._sentences_of(joint.join(parts) + " ", language)]
+    assert cut == ([joint.join(parts)] if marked in UNCUT else parts)
+
+
+def test_what_is_doubtful_is_cut_where_it_does_not_fit() -> None:
+    written = "Am 17. Juni kam der Mann mit dem Hut. Im 18. Jahrhundert gab es noch keine Busse und auch keine Bahnen."
+    assert splitting.sentences(written, "de", max_seconds=20) != splitting.sentences(written, "de", max_seconds=4)
+    first = "Er wohnt sehr weit weg in einem kleinen Haus Nr. 17. Meine Schwester wohnt dagegen ganz nah am Bahnhof."
+    assert splitting.sentences(first, "de", max_seconds=20) == [first]
+    assert splitting.sentences(first, "de", max_seconds=5)[0].endswith("Nr. 17.")
+
+
+def test_wrapped_lines_are_no_boundaries() -> None:
+    wrapped = "this line was wrapped by hand, long before it came to\nits end, and goes on in lower case here."
+    assert splitting.sentences(wrapped, "en") == [wrapped.replace("\n", " ")]
