@@ -11,7 +11,7 @@ from cloning.methods.converters import convert, load_converter
 from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.text import durations, splitting
+from cloning.text import durations
 from cloning.text.passages import PASSAGES
 from errors import Unavailable
 
