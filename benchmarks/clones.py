@@ -17,10 +17,10 @@ from torch import nn
 from benchmarks.checkpoints import BARK, HUBERT, QUANTIZER
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, Told
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.weights import load_bark, load_hubert
 from cloning.methods.hubert import LAYER, SAMPLE_RATE
 from cloning.methods.quantizer_network import load as load_quantizer
+from cloning.model_set import LoadedModels
 
 _CODEC_RATE = 24_000
 _BANDWIDTH = 6.0

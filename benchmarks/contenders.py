@@ -16,8 +16,8 @@ from cloning import takes
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.checkpoints.model_choice import EXACT, FAST, ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.weights import load_bark
+from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from cloning.takes import Sketch, Take, Wanted
 

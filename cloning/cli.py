@@ -231,7 +231,7 @@ def _voicebox(
     codebook: str | None = None,
 ) -> "Voicebox":
     from cloning.checkpoints.model_choice import ModelChoice
-    from cloning.checkpoints.model_set import LoadedModels  # torch, as above
+    from cloning.model_set import LoadedModels  # torch, as above
     from cloning.pipeline import Voicebox
 
     choice = ModelChoice(model, hubert, quantizer, device, dtype, preset=preset, codebook=codebook)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media import joining, recordings
 from cloning.media.audio import Recording, Samples
+from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import Reader, SayOptions, Sentence
 from cloning.takes import Sketch
 from cloning.text import splitting
-from cloning.worker.protocol import QualityReport
 from errors import InvalidInput
 
 _SEED_LIMIT = 2**31

@@ -2,8 +2,9 @@
 
 import re
 
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.text.splitting import LANGUAGES
-from cloning.worker.protocol import ANY_SPEAKER, Executor
+from cloning.worker.protocol import Executor
 from storage.records import VoiceRecord
 from studio.values import Voice
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from cloning.checkpoints.known_models import load_voice
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.prompt import PromptSpec
 from cloning.text.splitting import check_language
-from cloning.worker.protocol import ANY_SPEAKER, CLIP_FILE, PROMPT_FILE, Executor
+from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from cloning.media.report import QualityReport
 from cloning.prompt import BARK
 from cloning.worker.protocol import (
     CLIP_FILE,
@@ -24,7 +25,6 @@ from cloning.worker.protocol import (
     Lost,
     PartSpoken,
     Progress,
-    QualityReport,
     Ready,
     Request,
     SpeakRequest,

@@ -34,6 +34,18 @@ ONLY_IN = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
 }
+LAYERS_OF_CLONING = (
+    ("cloning.prompt", "cloning.progress", "cloning.atomic_files", "cloning.threads", "cloning.text"),
+    ("cloning.media",),
+    ("cloning.bark.config",),
+    ("cloning.checkpoints",),
+    ("cloning.bark", "cloning.codec"),
+    ("cloning.methods",),
+    ("cloning.model_set",),
+    ("cloning.takes", "cloning.sentences", "cloning.pipeline", "cloning.inspection"),
+    ("cloning.worker", "cloning.cli"),
+)
+"""What a layer may import: itself and those above it here. A module belongs to its longest prefix."""
 TORCH_FREE = (
     "cloning.worker.protocol",
     "cloning.worker.executor",
@@ -97,6 +109,54 @@ def _modules_imported(path: Path) -> set[str]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     names |= {name.rsplit(".", parts)[0] for name in names for parts in range(1, name.count(".") + 1)}
     return {name for name in names if _file_of(name)}
+
+
+def _needed(path: Path) -> set[str]:
+    """The project's modules that a file needs when it runs: all it imports but what only types need."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if _file_of(name) else node.module for name in inner}
+    return {name for name in names if _file_of(name)}
+
+
+def _module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _layer(module: str) -> int:
+    found = [
+        (len(prefix), number)
+        for number, layer in enumerate(LAYERS_OF_CLONING)
+        for prefix in layer
+        if module == prefix or module.startswith(f"{prefix}.")
+    ]
+    assert found, f"{module} belongs to no layer of cloning: name it in LAYERS_OF_CLONING"
+    return max(found)[1]
+
+
+@pytest.mark.parametrize("path", [path for room, path in _files() if room == "cloning" and path.parent.name], ids=str)
+def test_rooms_of_cloning_import_in_one_direction(path: Path) -> None:
+    module = _module_of(path)
+    if module in ("cloning", "cloning.__main__"):
+        return
+    wrong = {name for name in _needed(path) if name.startswith("cloning.") and _layer(name) > _layer(module)}
+    assert not wrong, f"{module} must not import {sorted(wrong)}"
+
+
+def test_no_modules_import_each_other() -> None:
+    """Modules are removed while they import none that are left; what stays is a circle."""
+    graph = {_module_of(path): _needed(path) - {_module_of(path)} for _, path in _files()}
+    while leaves := {module for module, needed in graph.items() if not needed & graph.keys()}:
+        graph = {module: needed for module, needed in graph.items() if module not in leaves}
+    assert not graph, f"these import each other, or something that does: {sorted(graph)}"
 
 
 @pytest.mark.parametrize("module", TORCH_FREE)

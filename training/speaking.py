@@ -24,9 +24,9 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.published import BARK as PUBLISHED
 from cloning.media import joining
+from cloning.model_set import LoadedModels
 from cloning.prompt import VoicePrompt
 from errors import BarkeepError, InvalidInput
 from training.feature_cache import fingerprint

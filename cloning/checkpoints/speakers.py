@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from cloning.prompt import PromptSpec, Tokens, VoicePrompt
-from cloning.worker.protocol import ANY_SPEAKER
 from errors import InvalidInput, NotFound, Unavailable
+
+ANY_SPEAKER = ""
+"""As the name of a speaker: the first that the checkpoint has. For a sender that does not know yet which there are."""
 
 _LIST = "speaker_embeddings_path.json"
 _NAMES_TOLD = 12

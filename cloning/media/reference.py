@@ -14,9 +14,9 @@ import numpy as np
 from cloning.media import advice, quality
 from cloning.media.audio import Recording, Samples, loudness, normalise, peaks, resample
 from cloning.media.quality import without_clicks
+from cloning.media.report import QualityReport
 from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse, without_offset
 from cloning.media.world_vocoder import pitch
-from cloning.worker.protocol import QualityReport
 from errors import InvalidInput
 
 LEAD_SECONDS = 0.1

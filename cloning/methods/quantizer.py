@@ -6,7 +6,7 @@ from cloning.methods.subject import SEMANTIC, Made, Subject, codes_of, prompt_of
 from cloning.progress import Watch
 
 if TYPE_CHECKING:
-    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 
 def by_quantizer(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:

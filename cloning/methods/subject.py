@@ -17,7 +17,7 @@ from cloning.text import splitting
 from errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 SEMANTIC, CODES = "semantic tokens", "codec tokens"
 """The stages, as members see them."""

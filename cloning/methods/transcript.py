@@ -11,7 +11,7 @@ from cloning.prompt import Tokens
 from errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cloning.checkpoints.model_set import LoadedModels  # brings torch, which the list of methods does not need
+    from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 
 def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:

@@ -14,10 +14,10 @@ import torch
 
 from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media import audio
 from cloning.media.audio import Samples
 from cloning.media.recordings import READING
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Part, Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt

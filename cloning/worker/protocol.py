@@ -4,13 +4,15 @@ Requests and events are frozen dataclasses that travel as one JSON object a line
 its input and writes its results into `output_dir`, which the sender made and owns.
 """
 
-import dataclasses
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
+
+from cloning.media.report import QualityReport
 from cloning.prompt import PromptSpec
 from errors import InvalidInput
 
@@ -22,10 +24,6 @@ SPEECH_FILE = "speech.ogg"
 def part_file(number: int) -> str:
     """The file of sentence `number` (from 0) of a speech of several."""
     return f"part-{number}.ogg"
-
-
-ANY_SPEAKER = ""
-"""As the name of a speaker: the first that the checkpoint has. For a sender that does not know yet which there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +67,6 @@ class Cancel:
     """Stop a job that was sent before; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
 
     job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class QualityReport:
-    """What was measured on a reference recording. Seconds, LUFS, and decibels."""
-
-    total_seconds: float
-    speech_seconds: float
-    used_start: float
-    used_end: float
-    loudness_lufs: float
-    clipped_fraction: float
-    noise_db: float
-    verdict: str
-    advice: tuple[str, ...]
-    waveform: tuple[float, ...]
-    """Peak levels 0..1 of the chosen clip, for a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +188,8 @@ class Executor(Protocol):
         """Stop the worker within a few seconds, in the middle of a job too."""
 
 
-_MESSAGES: dict[str, type[Any]] = {
-    kind.__name__: kind
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind)
     for kind in (
         CloneRequest,
         SpeakRequest,
@@ -227,29 +208,15 @@ _MESSAGES: dict[str, type[Any]] = {
 
 def encode(message: Request | Cancel | Event) -> str:
     """One line of JSON, without the line break."""
-    body = {key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(message).items()}
-    return json.dumps({"type": type(message).__name__, **body})
+    kind = type(message).__name__
+    return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
 def decode(line: str) -> Request | Cancel | Event:
     """The message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
-        kind = _MESSAGES[body.pop("type")]
-        for name in ("source", "output_dir", "prompt", "clip"):
-            if isinstance(body.get(name), str):
-                body[name] = Path(body[name])
-        if "report" in body:
-            body["report"] = report_from_json(body["report"])
-        if "speakers" in body:
-            body["speakers"] = tuple(body["speakers"])
-            body["prompt_spec"] = PromptSpec(**body["prompt_spec"])
-        message: Request | Cancel | Event = kind(**body)
+        message: Request | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
     return message
-
-
-def report_from_json(body: dict[str, Any]) -> QualityReport:
-    """A report from `dataclasses.asdict` after a trip through JSON, where tuples became lists."""
-    return QualityReport(**{**body, "advice": tuple(body["advice"]), "waveform": tuple(body["waveform"])})

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import discord
 
+from cloning.media.report import QualityReport, report_from_json
 from cloning.text.splitting import LANGUAGES
-from cloning.worker.protocol import QualityReport, report_from_json
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
 from studio.values import Update, Voice
 

@@ -14,11 +14,11 @@ import torch
 from cloning import takes
 from cloning.bark.engine import Generated, GenerationOptions
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
 from cloning.methods import conversion, transcript
 from cloning.methods import subject as subjects
 from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Part, Speech, Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt

@@ -8,7 +8,7 @@ import numpy as np
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, Samples, Utterance
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.published import BUNDLED_DIRECTORY
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.sentences import SayOptions

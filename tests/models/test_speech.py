@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media.audio import read_clip
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Speech, Voicebox
 from cloning.progress import Watch
 from cloning.sentences import SayOptions
-from cloning.worker.protocol import ANY_SPEAKER
 from simulator.demo_cog import SAMPLE
 from training.evaluate.pitch import log_f0
 from training.evaluate.recogniser import recognise, word_errors

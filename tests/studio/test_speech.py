@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from cloning.worker.protocol import ANY_SPEAKER, SpeakRequest
+from cloning.checkpoints.speakers import ANY_SPEAKER
+from cloning.worker.protocol import SpeakRequest
 from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.records import JobState, Visibility
 from studio.values import Actor, SayOrder

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.prompt import PromptSpec, VoicePrompt
-from cloning.worker.protocol import ANY_SPEAKER, SpeakRequest
+from cloning.worker.protocol import SpeakRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import JobState, Visibility, VoiceState
 from studio import policy

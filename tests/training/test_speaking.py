@@ -11,7 +11,7 @@ import pytest
 
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, Utterance
-from cloning.checkpoints.model_set import LoadedModels
+from cloning.model_set import LoadedModels
 from cloning.prompt import VoicePrompt
 from errors import Conflict, InvalidInput, Unavailable
 from training import data, speaking

@@ -20,10 +20,9 @@ import typer
 from cloning.bark.bark import BarkEngine
 from cloning.bark.precision import PRECISIONS
 from cloning.checkpoints.published import BUNDLED_DIRECTORY
-from cloning.checkpoints.speakers import Speakers
+from cloning.checkpoints.speakers import ANY_SPEAKER, Speakers
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.codec import Codec
-from cloning.worker.protocol import ANY_SPEAKER
 from training.bundled import corpus, package
 from training.bundled.coarse import CoarseJob
 from training.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec

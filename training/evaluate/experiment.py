@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
+from cloning.model_set import LoadedModels
 from errors import Unavailable
 from training.bundled.phones import SEMANTIC_SIZE
 from training.evaluate import heldout

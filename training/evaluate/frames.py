@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
+from cloning.model_set import LoadedModels
 from training.evaluate.statistics import Estimate, estimate
 from training.shards import Clip
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.checkpoints.published import BUNDLED
 from cloning.checkpoints.weights import load_bark
 from cloning.media import audio
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from cloning.prompt import Tokens
 from errors import InvalidInput

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.cli import AI_TAGS
 from cloning.media import audio, recordings, reference
 from cloning.media.audio import Recording
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloning.checkpoints.speakers import Speakers
+from cloning.checkpoints.speakers import ANY_SPEAKER, Speakers
 from cloning.prompt import BARK, VoicePrompt
-from cloning.worker.protocol import ANY_SPEAKER
 from errors import NotFound, Unavailable
 
 PARTS = ("semantic_prompt", "coarse_prompt", "fine_prompt")

@@ -11,8 +11,8 @@ import pytest
 
 from cloning.media.audio import Recording, Samples, loudness, read_clip, resample
 from cloning.media.reference import Reference, _require_speech, choose
+from cloning.media.report import report_from_json
 from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse
-from cloning.worker import protocol
 from errors import InvalidInput
 from tests.media.build import tone
 
@@ -72,7 +72,7 @@ def test_the_clip_that_ships_is_a_good_reference(rate: int) -> None:
 
 def test_the_report_crosses_a_process() -> None:
     report = shipped().report
-    assert protocol.report_from_json(json.loads(json.dumps(asdict(report), allow_nan=False))) == report
+    assert report_from_json(json.loads(json.dumps(asdict(report), allow_nan=False))) == report
 
 
 def test_all_speech_is_kept_with_a_little_silence_at_the_end() -> None:

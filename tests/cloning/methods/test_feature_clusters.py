@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import save_file
 
 from cloning.checkpoints.model_choice import ModelChoice, resolve_codebook
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
 from cloning.methods.codebook import by_codebook
 from cloning.methods.feature_clusters import Codebook, load_codebook
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from errors import Unavailable
 

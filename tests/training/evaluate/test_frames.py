@@ -4,8 +4,8 @@ from unittest.mock import create_autospec
 
 import numpy as np
 
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording
+from cloning.model_set import LoadedModels
 from cloning.prompt import Tokens
 from training.evaluate.frames import frame_accuracy
 from training.shards import Clip

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning.checkpoints.model_set import LoadedModels
 from cloning.media.audio import Recording, read_clip, write
 from cloning.methods import registry
 from cloning.methods.subject import Made, Subject
+from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import ToneEngine, a_voice, voicebox

@@ -1,0 +1,31 @@
+"""What is told about a reference recording: values only, which cross processes and are stored."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What was measured on a reference recording. Seconds, LUFS, and decibels."""
+
+    total_seconds: float
+    speech_seconds: float
+    used_start: float
+    used_end: float
+    loudness_lufs: float
+    clipped_fraction: float
+    noise_db: float
+    verdict: str
+    advice: tuple[str, ...]
+    waveform: tuple[float, ...]
+    """Peak levels 0..1 of the chosen clip, for a picture."""
+
+
+def report_from_json(body: dict[str, Any]) -> QualityReport:
+    """A report from `dataclasses.asdict` after a trip through JSON, where tuples became lists. Raises ValueError."""
+    return _REPORT.validate_python(body)
+
+
+_REPORT = TypeAdapter(QualityReport)
