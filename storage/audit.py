@@ -46,11 +46,11 @@ class AuditRepository:
         wanted = [AuditRow.guild_id == guild_id]
         if actor_id is not None:
             wanted.append(AuditRow.actor_id == actor_id)
+        # What comes before the page is passed over in the index; rows are read of the page only.
+        page = select(AuditRow.id).where(*wanted).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
         async with self._sessions.read() as session:
             total = await session.scalar(select(func.count()).select_from(AuditRow).where(*wanted))
-            rows = await session.scalars(
-                select(AuditRow).where(*wanted).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
-            )
+            rows = await session.scalars(select(AuditRow).where(AuditRow.id.in_(page)).order_by(AuditRow.id.desc()))
             return [row.record() for row in rows], total or 0
 
     async def of_member(self, guild_id: int, member_id: int) -> list[AuditEntry]:
@@ -67,8 +67,9 @@ class AuditRepository:
         """Delete the lines written before then. How many there were."""
         old = (AuditRow.guild_id == guild_id, AuditRow.at < before)
         async with self._sessions.write() as session:
-            gone = await session.scalars(delete(AuditRow).where(*old).returning(AuditRow.id))
-            return len(gone.all())
+            gone = await session.scalar(select(func.count()).select_from(AuditRow).where(*old))
+            await session.execute(delete(AuditRow).where(*old))
+            return gone or 0
 
 
 def add_line(session: AsyncSession, guild_id: int, actor_id: int, line: AuditLine, now: datetime) -> AuditRow:

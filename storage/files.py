@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -163,6 +163,11 @@ class FileStore:
         for kept in await _in_thread(self._kept, job_id):
             await _in_thread(kept.unlink, True)
 
+    async def drop_many(self, keys: Collection[str]) -> None:
+        """Remove the uploads and results with these keys, as far as they are there."""
+        wanted = {_checked(_KEY, key) for key in keys}
+        await _in_thread(self._drop_many, wanted)
+
     async def sweep(
         self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str], *, now: datetime
     ) -> int:
@@ -205,6 +210,11 @@ class FileStore:
             trashed = _TRASHED.fullmatch(path.name)
             if trashed and int(trashed[1]) < before:
                 _delete(path)
+
+    def _drop_many(self, keys: set[str]) -> None:
+        for path in [*self._uploads.iterdir(), *self._results.iterdir()]:
+            if path.stem in keys:
+                path.unlink(missing_ok=True)
 
     def _kept(self, job_id: str) -> list[Path]:
         return list(self._results.glob(_checked(_KEY, job_id) + ".*"))

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Conflict, NotFound
 from storage.audit import add_line
 from storage.columns import Clock
-from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs
+from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow, VoiceRow
 from storage.records import (
     GuildSettings,
@@ -36,6 +36,8 @@ from storage.voices import insert_voice, new_row
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 UNANSWERED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
 FINISHED = (*UNANSWERED, JobState.DELIVERED)
+BATCH = 500
+"""How many old jobs are deleted in one transaction."""
 
 
 class JobRepository:
@@ -230,16 +232,22 @@ class JobRepository:
         async with self._sessions.read() as session:
             return await usage(session, guild_id, since, member_id)
 
-    async def delete_finished(self, before_by_guild: Mapping[int, datetime]) -> list[str]:
-        """Delete the jobs that finished before their server's moment, delivered or not. The ids of these jobs."""
+    async def delete_finished(self, before_by_guild: Mapping[int, datetime], *, limit: int = BATCH) -> list[str]:
+        """Delete jobs that finished before their server's moment, delivered or not. The ids of these jobs.
+
+        At most `limit` in one transaction, so that others have their turn: ask again until none is left.
+        """
         guilds_by_moment: defaultdict[datetime, list[int]] = defaultdict(list)
         for guild_id, before in before_by_guild.items():
             guilds_by_moment[before].append(guild_id)
         deleted: list[str] = []
         async with self._sessions.write() as session:
+            await prune_spent(session, self._clock())
             for before, guild_ids in guilds_by_moment.items():
                 old = (JobRow.guild_id.in_(guild_ids), JobRow.state.in_(FINISHED), JobRow.finished_at < before)
-                deleted += await delete_jobs(session, self._clock(), *old)
+                some = list(await session.scalars(select(JobRow.sequence).where(*old).limit(limit - len(deleted))))
+                if some:
+                    deleted += await delete_jobs(session, self._clock(), JobRow.sequence.in_(some))
         return deleted
 
     async def forget_voice(self, guild_id: int, voice_id: int) -> None:
@@ -252,6 +260,7 @@ class JobRepository:
         """Delete all jobs of a member, finished or not; what they used counts on. The ids of these jobs."""
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
         async with self._sessions.write() as session:
+            await prune_spent(session, self._clock())
             return await delete_jobs(session, self._clock(), *theirs)
 
     async def _select(

@@ -7,7 +7,7 @@ Hours and days are spans that end now, not calendar hours and days.
 import math
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, union_all
+from sqlalchemy import ColumnElement, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import LimitReached
@@ -28,15 +28,15 @@ _USED = union_all(
 
 async def delete_jobs(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> list[str]:
     """Delete jobs, and remember for a day what they used: deleting must not make room. The ids of the jobs."""
+    used = select(JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds)
+    columns = (SpentRow.guild_id, SpentRow.member_id, SpentRow.created_at, SpentRow.audio_seconds)
+    await session.execute(insert(SpentRow).from_select(columns, used.where(*which, JobRow.created_at > now - DAY)))
+    return list(await session.scalars(delete(JobRow).where(*which).returning(JobRow.id)))
+
+
+async def prune_spent(session: AsyncSession, now: datetime) -> None:
+    """Forget what was used more than a day ago."""
     await session.execute(delete(SpentRow).where(SpentRow.created_at <= now - DAY))
-    used = (JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds)
-    deleted = (await session.execute(delete(JobRow).where(*which).returning(JobRow.id, *used))).all()
-    session.add_all(
-        SpentRow(guild_id=guild_id, member_id=member_id, created_at=created_at, audio_seconds=seconds)
-        for _, guild_id, member_id, created_at, seconds in deleted
-        if created_at > now - DAY
-    )
-    return [job_id for job_id, *_ in deleted]
 
 
 async def check_voices(

@@ -88,7 +88,7 @@ class SettingsRow(Base):
 
 
 class VoiceRow(Base):
-    """A voice of a server's library. `name_key` decides whether two names are the same."""
+    """A voice of a server's library. `name_key` decides whether two names are the same, `name_folded` is looked in."""
 
     __tablename__ = "voices"
     __table_args__ = (
@@ -114,6 +114,7 @@ class VoiceRow(Base):
     report: Mapped[dict[str, Any] | None] = mapped_column(DOCUMENT)
     has_clip: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    name_folded: Mapped[str] = mapped_column(Text, server_default=text("''"))
     shares: Mapped[list["ShareRow"]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
 
     def record(self) -> VoiceRecord:
@@ -278,6 +279,7 @@ class AuditRow(Base):
     __tablename__ = "audit"
     __table_args__ = (
         Index(None, "guild_id", "at"),
+        Index(None, "guild_id", "id"),
         Index(None, "guild_id", "actor_id"),
         {"sqlite_autoincrement": True},
     )

@@ -1,11 +1,10 @@
 """The voices of each server: rows only. It knows nothing of their files, nor who may manage them."""
 
-import unicodedata
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,19 +12,11 @@ from errors import Conflict, InvalidInput, NotFound
 from storage.columns import Clock
 from storage.limits import check_voices
 from storage.models import MemberRow, ShareRow, VoiceRow
+from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
 
 Voices = list[VoiceRecord]  # the repository's method `list` hides the type inside the class
-
-
-def name_key(name: str) -> str:
-    """What decides whether two names are the same: compatible characters and capitals make no difference.
-
-    Control characters and lone surrogates do not count either: no name has them, and no database takes them all.
-    """
-    held = "".join(character for character in name if unicodedata.category(character) not in ("Cc", "Cs"))
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", held).casefold())
 
 
 def voice_key(voice_id: int) -> str:
@@ -85,6 +76,27 @@ class VoiceRepository:
             total = await session.scalar(select(func.count()).select_from(VoiceRow).where(*wanted))
             page = select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key, VoiceRow.id).limit(limit).offset(offset)
             return [row.record() for row in await session.scalars(page)], total or 0
+
+    async def suggest(self, guild_id: int, viewer: Viewer | None, typed: str, limit: int) -> Voices:
+        """At most `limit` voices that speak and whose folded names contain `typed`; those that begin so come first."""
+        wanted = [*_speaking(guild_id, viewer), VoiceRow.name_folded.contains(typed, autoescape=True)]
+        begins = case((VoiceRow.name_folded.startswith(typed, autoescape=True), 0), else_=1)
+        async with self._sessions.read() as session:
+            page = select(VoiceRow).where(*wanted).order_by(begins, VoiceRow.name_key, VoiceRow.id).limit(limit)
+            return [row.record() for row in await session.scalars(page)]
+
+    async def names(self, guild_id: int, viewer: Viewer | None) -> Sequence[tuple[int, str]]:
+        """The numbers and names of the voices that speak, in the order of names."""
+        async with self._sessions.read() as session:
+            named = select(VoiceRow.id, VoiceRow.name).where(*_speaking(guild_id, viewer)).order_by(VoiceRow.name_key)
+            return [(row.id, row.name) for row in await session.execute(named)]
+
+    async def several(self, guild_id: int, viewer: Viewer | None, voice_ids: Collection[int]) -> Voices:
+        """Those of these voices that speak, by name."""
+        wanted = [*_speaking(guild_id, viewer), VoiceRow.id.in_(voice_ids)]
+        async with self._sessions.read() as session:
+            rows = await session.scalars(select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
+            return [row.record() for row in rows]
 
     async def of_person(self, guild_id: int, member_id: int) -> Voices:
         """The voices that a member owns, and those in which the member is heard, in any state, oldest first."""
@@ -147,7 +159,7 @@ class VoiceRepository:
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.name = name
-            row.name_key = name_key(name)
+            row.name_key, row.name_folded = name_key(name), fold(name)
             await _flush_name(session, name)
             return row.record()
 
@@ -206,6 +218,7 @@ def new_row(new: NewVoice, state: VoiceState, now: datetime) -> VoiceRow:
         speaker_id=new.speaker_id,
         name=new.name,
         name_key=name_key(new.name),
+        name_folded=fold(new.name),
         language=new.language,
         description=new.description,
         state=state,
@@ -257,6 +270,10 @@ def _chosen(
     if subject_ids is None:
         return {share for share in kept if share[0] == is_role}
     return {(is_role, subject_id) for subject_id in subject_ids}
+
+
+def _speaking(guild_id: int, viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    return [VoiceRow.guild_id == guild_id, VoiceRow.state == VoiceState.READY, _visible(viewer)]
 
 
 def _visible(viewer: Viewer | None) -> ColumnElement[bool]:

@@ -10,8 +10,9 @@ from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
+from storage.records import AuditEntry, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
 from studio import policy
+from studio.housekeeping import delete_finished
 from studio.privacy import PrivacyDesk
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
@@ -135,12 +136,12 @@ class AdminDesk:
     async def audit(self, actor: Actor, number: int) -> AuditPage:
         """A page of the audit log; a number outside it gives the nearest page."""
         policy.must_moderate(actor)
-        _, total = await self._storage.audit.read(actor.guild_id, limit=1, offset=0)
+        number = max(1, number)
+        entries, total = await self._audit_lines(actor, number)
         pages = max(1, -(-total // _AUDIT_LINES))
-        number = min(max(1, number), pages)
-        entries, total = await self._storage.audit.read(
-            actor.guild_id, limit=_AUDIT_LINES, offset=(number - 1) * _AUDIT_LINES
-        )
+        if number > pages:
+            number = pages
+            entries, total = await self._audit_lines(actor, number)
         return AuditPage(tuple(entries), number, pages, total)
 
     async def stats(self, actor: Actor, days: int) -> Stats:
@@ -168,12 +169,10 @@ class AdminDesk:
         if member_id is not None:
             return await self._privacy.forget_member(actor.guild_id, member_id, by=actor.member_id)
         days = max(0, older_than_days or 0)
-        jobs = await self._storage.jobs.delete_finished({actor.guild_id: self._clock() - timedelta(days=days)})
-        for job_id in jobs:
-            await self._storage.files.drop_result(job_id)
+        jobs = await delete_finished(self._storage, {actor.guild_id: self._clock() - timedelta(days=days)})
         age = f"older than {days} {'day' if days == 1 else 'days'}" if days else "of any age"
-        await self._audit(actor, "purge", f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}", age)
-        return Erased(voices=0, jobs=len(jobs))
+        await self._audit(actor, "purge", f"{jobs} {'job' if jobs == 1 else 'jobs'}", age)
+        return Erased(voices=0, jobs=jobs)
 
     async def guild_removed(self, guild_id: int) -> None:
         """The bot was removed from a server: stop its jobs and delete everything of it, files included."""
@@ -182,10 +181,11 @@ class AdminDesk:
         remains = await self._storage.guilds.delete(guild_id)
         for voice_id in remains.voice_ids:
             await self._storage.files.drop_voice(guild_id, voice_id)
-        for key in (*remains.job_ids, *remains.request_ids):
-            await self._storage.files.drop_result(key)
-            await self._storage.files.drop_upload(key)
+        await self._storage.files.drop_many((*remains.job_ids, *remains.request_ids))
         _log.info("guild_removed", guild_id=guild_id, voices=len(remains.voice_ids), jobs=len(remains.job_ids))
+
+    async def _audit_lines(self, actor: Actor, number: int) -> tuple[list[AuditEntry], int]:
+        return await self._storage.audit.read(actor.guild_id, limit=_AUDIT_LINES, offset=(number - 1) * _AUDIT_LINES)
 
     async def _audit(self, actor: Actor, action: str, target: str = "", detail: str = "") -> None:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, target, detail)

@@ -1,6 +1,6 @@
 """What time takes away: unanswered questions, and each server's texts and recordings after its retention."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,6 +15,15 @@ AUDIT_KEPT = timedelta(days=365)
 """How long lines of the audit log and answered questions are kept at least, whatever a server's retention."""
 
 _log = structlog.get_logger(__name__)
+
+
+async def delete_finished(storage: Storage, before_by_guild: Mapping[int, datetime]) -> int:
+    """Delete the jobs that finished before their server's moment, with their recordings. How many there were."""
+    count = 0
+    while deleted := await storage.jobs.delete_finished(before_by_guild):
+        await storage.files.drop_many(deleted)
+        count += len(deleted)
+    return count
 
 
 class Housekeeping:
@@ -50,10 +59,7 @@ class Housekeeping:
             kept = now - max(retention, AUDIT_KEPT)
             await self._storage.audit.prune(guild_id, kept)
             await self._storage.consents.prune_requests(guild_id, kept)
-        deleted = await self._storage.jobs.delete_finished(before)
-        for job_id in deleted:
-            await self._storage.files.drop_result(job_id)
-        if deleted:
-            _log.info("retention_applied", jobs=len(deleted))
+        if deleted := await delete_finished(self._storage, before):
+            _log.info("retention_applied", jobs=deleted)
         await self._storage.finish_deleting()
         await self._storage.empty_trash()

@@ -117,9 +117,7 @@ class PrivacyDesk:
         for voice in voices:
             await remove_voice(self._storage, self._dispatcher, voice)
         jobs = await self._storage.jobs.delete_of_member(guild_id, member_id)
-        for job_id in jobs:
-            await self._storage.files.drop_result(job_id)
-            await self._storage.files.drop_upload(job_id)
+        await self._storage.files.drop_many(jobs)
         return len(voices), len(jobs)
 
     async def _records(self, actor: Actor, voices: list[VoiceRecord]) -> dict[str, Any]:

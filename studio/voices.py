@@ -14,8 +14,8 @@ from cloning.text.splitting import check_language
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
+from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
-from storage.voices import name_key
 from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
@@ -44,11 +44,17 @@ class VoiceLibrary:
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
         """At most `limit` usable voices that fit what was typed so far: the member's default first, then the best."""
-        voices = await self._usable(actor)
-        fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
+        viewer, wanted = policy.viewer_of(actor), fold(typed)
+        records = await self._storage.voices.suggest(actor.guild_id, viewer, wanted, limit)
+        if not records and wanted:
+            records = await self._close(actor.guild_id, viewer, typed, limit)
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
+        if preferred is not None and len(records) == limit:  # the default may be one of those that were left out
+            records += await self._storage.voices.several(actor.guild_id, viewer, _record_ids(preferred))
+        voices = [*map(voice_of, records), *(speakers_of(self._executor) or ())]
+        fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
         fitting.sort(key=lambda voice: voice.key != preferred)
-        return fitting[:limit]
+        return list({voice.key: voice for voice in fitting}.values())[:limit]
 
     async def resolve(self, actor: Actor, typed: str | None) -> Voice:
         """The voice that is meant to speak; without a name, the one that speaks for this member.
@@ -98,8 +104,8 @@ class VoiceLibrary:
         for speaker in speakers_of(self._executor) or ():
             if name_key(speaker.name) == name_key(typed):
                 return speaker
-        names = [] if _RECORD_KEY.fullmatch(typed) else [voice.name for voice in await self._usable(actor)]
-        raise NotFound(_no_such_voice(name_search.near(typed, names)))
+        names = [] if _RECORD_KEY.fullmatch(typed) else await self._names(actor)
+        raise NotFound(_no_such_voice(await asyncio.to_thread(name_search.near, typed, names)))
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:
         """Make a voice the member's default. Without a name nothing changes: what would speak now, None if nothing.
@@ -273,10 +279,16 @@ class VoiceLibrary:
         except (NotFound, NotAllowed):
             raise NotAllowed(_DEFAULT_LOST) from None
 
-    async def _usable(self, actor: Actor) -> list[Voice]:
-        """Every voice that the actor may speak with: the server's by name, then the built-in speakers."""
-        records, _ = await self._storage.voices.list(actor.guild_id, policy.viewer_of(actor), limit=_EVERY_VOICE)
-        return [*map(voice_of, records), *(speakers_of(self._executor) or ())]
+    async def _close(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
+        """Voices whose names are nearly what was typed. Beside the event loop: every name is compared."""
+        names = await self._storage.voices.names(guild_id, viewer)
+        near = await asyncio.to_thread(name_search.rank, typed, [name for _, name in names])
+        return await self._storage.voices.several(guild_id, viewer, [names[index][0] for index in near[:limit]])
+
+    async def _names(self, actor: Actor) -> list[str]:
+        """The names of all that the actor may speak with: the server's voices by name, then the built-in speakers."""
+        named = await self._storage.voices.names(actor.guild_id, policy.viewer_of(actor))
+        return [name for _, name in named] + [speaker.name for speaker in speakers_of(self._executor) or ()]
 
     async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
         """The voice of the library with this key or exact name, in any state; None if the actor may not know of it."""
@@ -296,8 +308,8 @@ class VoiceLibrary:
         return voice
 
     def _speakers_named(self, query: str) -> list[Voice]:
-        wanted = name_search.fold(query)
-        return [voice for voice in speakers_of(self._executor) or () if wanted in name_search.fold(voice.name)]
+        wanted = fold(query)
+        return [voice for voice in speakers_of(self._executor) or () if wanted in fold(voice.name)]
 
     def _prompt_spec(self) -> PromptSpec:
         ready = self._executor.health().ready
@@ -318,6 +330,11 @@ class VoiceLibrary:
 def file_name(name: str) -> str:
     """A voice's name as the name of a file, without anything that a file system minds."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "voice"
+
+
+def _record_ids(key: str) -> list[int]:
+    match = _RECORD_KEY.fullmatch(key)
+    return [int(match[1])] if match else []
 
 
 def _made(record: VoiceRecord) -> Voice:

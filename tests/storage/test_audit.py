@@ -1,3 +1,6 @@
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from errors import Unavailable
@@ -23,6 +26,13 @@ async def test_pages_are_newest_first_and_can_be_of_one_actor(storage: Storage) 
     assert await storage.audit.read(GUILD, actor_id=BORIS) == ([entries[3], entries[1]], 2)
     assert await storage.audit.of_member(GUILD, ANNA) == [entries[0], entries[2], entries[4]]
     assert await storage.audit.of_member(OTHER_GUILD, ANNA) == []
+
+
+def test_a_page_is_found_by_an_index_and_sorts_nothing(sqlite_address: str) -> None:
+    page = "EXPLAIN QUERY PLAN SELECT id FROM audit WHERE guild_id = 1 ORDER BY id DESC LIMIT 10 OFFSET 5000"
+    with closing(sqlite3.connect(sqlite_address.removeprefix("sqlite+aiosqlite:///"))) as database:
+        steps = [row[3] for row in database.execute(page)]
+    assert steps == ["SEARCH audit USING COVERING INDEX ix_audit_guild_id_id (guild_id=?)"]
 
 
 async def test_pruning_is_each_servers_own(storage: Storage, clock: Clock) -> None:

@@ -206,6 +206,17 @@ async def _written(folder: Path) -> Path:
     return path
 
 
+async def test_uploads_and_results_of_many_jobs_go_at_once(files: FileStore, tmp_path: Path) -> None:
+    for job in ("job-1", "job-2", "job-12"):
+        await files.put_upload(job, b"x")
+        await files.keep_result(job, await staged(files, job, speech_ogg=b"x") / "speech.ogg")
+        await files.drop_staging(job)
+    await files.drop_many(["job-1", "job-2", "job-3"])
+    assert found(tmp_path) == ["results/job-12.ogg", "uploads/job-12"]
+    with pytest.raises(ValueError, match="not a key"):
+        await files.drop_many(["../voices"])
+
+
 async def test_a_sweep_removes_what_nothing_claims(files: FileStore, tmp_path: Path) -> None:
     for job in ("kept", "gone"):
         await files.put_upload(job, b"x")

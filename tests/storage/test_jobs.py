@@ -331,6 +331,15 @@ async def test_retention_is_each_servers_own_and_spares_what_is_not_finished(sto
     assert await storage.jobs.delete_finished({GUILD: day_ago, OTHER_GUILD: day_ago}) == [elsewhere.id]
 
 
+async def test_old_jobs_are_deleted_some_at_a_time(storage: Storage, clock: Clock) -> None:
+    old = {(await speech_in(storage, JobState.DELIVERED, guild=guild)).id for guild in 3 * (GUILD, OTHER_GUILD)}
+    clock.advance(minutes=1)
+    moments = {GUILD: clock.now, OTHER_GUILD: clock.now - timedelta(seconds=1)}
+    deleted = [await storage.jobs.delete_finished(moments, limit=4) for _ in range(3)]
+    assert [len(ids) for ids in deleted] == [4, 2, 0]
+    assert {job_id for ids in deleted for job_id in ids} == old
+
+
 async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> None:
     mine = [(await speech_in(storage, state)).id for state in JobState]
     others = await speech_in(storage, JobState.QUEUED, member=BORIS)

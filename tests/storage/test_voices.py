@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from errors import Conflict, InvalidInput, LimitReached, NotFound, Unavailable
 from storage.database import Storage
+from storage.names import name_key
 from storage.records import GuildSettings, JobKind, Viewer, Visibility, VoiceModels, VoiceState
-from storage.voices import name_key, voice_key
+from storage.voices import voice_key
 from tests.storage.build import (
     ANNA,
     BORIS,
@@ -140,6 +141,34 @@ async def test_sharing_replaces_what_was_chosen_before(storage: Storage) -> None
     shared = await storage.voices.share(GUILD, voice.id, Visibility.CHOSEN, frozenset({BORIS}), frozenset({OTHER_ROLE}))
     assert shared == await storage.voices.get(GUILD, voice.id)
     assert (shared.member_ids, shared.role_ids) == (frozenset({BORIS}), frozenset({OTHER_ROLE}))
+
+
+async def test_voices_are_suggested_by_what_their_names_contain(storage: Storage) -> None:
+    everyone, other = Viewer(ANNA, NOBODY), Viewer(BORIS, NOBODY)
+    for name in ("Old Zoë", "Zoë", "zoe_2", "Anna", "100%"):
+        await add_voice(storage, name)
+    await reserve(storage, "Zoella")
+
+    async def suggested(typed: str, viewer: Viewer = everyone, limit: int = 9) -> list[str]:
+        return [voice.name for voice in await storage.voices.suggest(GUILD, viewer, typed, limit)]
+
+    assert await suggested("zoe") == ["zoe_2", "Zoë", "Old Zoë"]
+    assert await suggested("zoe", limit=1) == ["zoe_2"]
+    assert await suggested("zoe", other) == []
+    assert await suggested("%") == []
+    assert len(await suggested("")) == 5
+    names = await storage.voices.names(GUILD, everyone)
+    assert [name for _, name in names] == ["100%", "Anna", "Old Zoë", "zoe_2", "Zoë"]
+    (anna,) = await storage.voices.several(GUILD, everyone, [names[1][0], 99])
+    assert anna.name == "Anna"
+    assert await storage.voices.several(GUILD, other, [names[1][0]]) == []
+
+
+async def test_a_renamed_voice_is_suggested_by_its_new_name(storage: Storage) -> None:
+    voice = await add_voice(storage, "Anna")
+    await storage.voices.rename(GUILD, voice.id, "Çelik")
+    assert [found.id for found in await storage.voices.suggest(GUILD, None, "celik", 9)] == [voice.id]
+    assert await storage.voices.suggest(GUILD, None, "anna", 9) == []
 
 
 async def test_two_menus_at_once_lose_nobody(storage: Storage, twin: Storage) -> None:

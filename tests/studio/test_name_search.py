@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.name_search import fold, near, rank
+from storage.names import fold
+from studio.name_search import near, rank
 
 NAMES = ["Ann", "Anna Lee", "Zoë", "Grandpa Joe", "English speaker 6", "English speaker 7"]
 

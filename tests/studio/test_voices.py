@@ -234,6 +234,23 @@ async def test_search_offers_the_default_first_and_only_what_may_be_used(house: 
     assert await house.studio.library.search(STRANGER, "anna") == []
 
 
+async def test_search_offers_what_is_nearly_typed_only_where_nothing_contains_it(house: House) -> None:
+    for name in ("Wilhelmina", "Wilhelm"):
+        await house.voice(name=name)
+    search = house.studio.library.search
+    assert [voice.name for voice in await search(ANN, "wilhelm")] == ["Wilhelm", "Wilhelmina"]
+    assert "Wilhelmina" in [voice.name for voice in await search(ANN, "Wilhelmyna")]
+    assert await search(STRANGER, "Wilhelmyna") == []
+
+
+async def test_search_offers_the_default_first_also_where_more_voices_fit_than_are_asked_for(house: House) -> None:
+    for name in ("A", "B", "C"):
+        await house.voice(name=name)
+    await house.studio.library.default(ANN, "C")
+    assert [voice.name for voice in await house.studio.library.search(ANN, "", limit=2)] == ["C", "A"]
+    assert [voice.name for voice in await house.studio.library.search(ANN, "b", limit=1)] == ["B"]
+
+
 async def test_pages_run_through_voices_and_then_speakers(house: House) -> None:
     for name in ("C", "A", "B"):
         await house.voice(name=name)

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from errors import Unavailable
+from storage.migrations import upgrade as upgrade_module
 from storage.migrations.upgrade import upgrade
 from storage.models import Base
 from storage.sessions import BUSY, Sessions
@@ -77,6 +81,34 @@ async def test_sqlites_own_words_for_the_schema_are_equal_too(sqlite_address: st
         modelled = {name: words(sql) for name, sql in await connection.execute(text(wanted))}
     await modelled_sessions.close()
     assert migrated == modelled
+
+
+def upgrade_to_before(connection: Connection, migration: str) -> None:
+    """Run the migrations that come before the one in the file `migration`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(upgrade_module.__file__).parent))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    (before,) = [script.down_revision for script in scripts if script.path.endswith(migration)]
+    command.upgrade(config, str(before))
+
+
+async def test_voices_of_an_older_version_can_be_looked_for(tmp_path: Path) -> None:
+    sessions = Sessions(sqlite_url(tmp_path / "older.sqlite3"), busy_timeout=1)
+    async with sessions.writing_engine.begin() as connection:
+        await connection.run_sync(upgrade_to_before, "large_servers.py")
+        await connection.execute(text("INSERT INTO guilds VALUES (1, 1)"))
+        await connection.execute(
+            text(
+                "INSERT INTO voices (guild_id, owner_id, name, name_key, language, description, state, visibility,"
+                " has_clip, created_at)"
+                " VALUES (1, 2, 'Old Zoë', 'old zoë', 'en', '', 'ready', 'everyone', 1, '2026-01-01')"
+            )
+        )
+    await upgrade(sessions)
+    async with sessions.read() as session:
+        assert list(await session.scalars(text("SELECT name_folded FROM voices"))) == ["oldzoe"]
+    await sessions.close()
 
 
 async def test_running_them_again_changes_nothing(address: str) -> None:
