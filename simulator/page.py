@@ -17,6 +17,7 @@ from simcord.preview._markdown import _FIELD_POLICIES
 from simcord.preview._pages import _Page
 
 from simulator.live import LiveEnv
+from simulator.page_server import PageServer
 
 NAMING = ("embed_description", "embed_field_value")
 """Where Discord shows the name of somebody mentioned and simcord would show their number."""
@@ -36,7 +37,9 @@ async def live_page(
     """
     for place in NAMING:
         _FIELD_POLICIES[place]["mentions"] = True
-    async with env.preview(channel, viewers=viewers, layout="channel", port=port or None) as preview:
+    page = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
+    page._server = PageServer(page, port)
+    async with page as preview:
         publishing = asyncio.create_task(_Publisher(env, preview).run())
         try:
             yield preview

@@ -8,15 +8,12 @@ from simcord import SetupError
 from cogs.client import Barkeep
 from errors import Unavailable
 from simulator.demo_cog import SAMPLE, DemoCog
+from simulator.greeting import greet
 from simulator.live import LiveEnv
 from simulator.notice import model_notice
 from simulator.page import live_page
 from simulator.world import World, build
 
-WELCOME = (
-    "Welcome to **The Snug**! Type `/` to see what Barkeep can do. Start with `/clone` and a recording of your own "
-    "voice, then let it speak with `/say`. At the top you choose through whose eyes you look."
-)
 INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone this voice”, on this message."
 
 
@@ -32,7 +29,7 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
     await bot.add_cog(DemoCog(world))
     try:
         await env.start()
-        await _furnish(world)
+        await _furnish(bot, world)
         async with live_page(env, world.channel, world.people, port=port) as page:
             say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
             if notice := model_notice(model):
@@ -48,9 +45,9 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
         await env.shutdown()
 
 
-async def _furnish(world: World) -> None:
+async def _furnish(bot: Barkeep, world: World) -> None:
     """The first messages: how to begin, and a recording that the message menus can be tried on."""
-    await world.moderator.send(world.channel, WELCOME)
+    await greet(bot, world)
     recording = await asyncio.to_thread(SAMPLE.read_bytes)
     await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 WIDTH, HEIGHT = 1280, 900
 PATIENCE = 15_000
@@ -36,8 +38,10 @@ class Tab:
     def shot(self, name: str) -> None:
         """Keep a picture under shots/, outside of git."""
         SHOTS.mkdir(exist_ok=True)
-        with suppress(Error):  # a slow picture is no reason to have none
-            self.page.wait_for_function(PICTURES_ARE_THERE, timeout=PATIENCE)
+        for _ in range(50):  # a slow picture is no reason to have none
+            if self.page.evaluate(PICTURES_ARE_THERE):
+                break
+            self.page.wait_for_timeout(100)
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
     def look_as(self, name: str) -> None:
@@ -107,6 +111,17 @@ class Tab:
         message.locator(f'button:has(.button-label:text-is("{label}"))').click()
         self.ready()
 
+    def playing(self) -> Locator:
+        """The message whose recording plays by itself."""
+        message = self.page.locator("article.channel-message:has(audio)").last
+        sound = message.locator("audio")
+        sound.wait_for(state="attached", timeout=WORK)
+        for _ in range(WORK // 100):
+            if sound.evaluate("it => it.currentTime > 0"):
+                return message
+            self.page.wait_for_timeout(100)
+        raise AssertionError("Nothing plays.")
+
     def play(self, message: Locator) -> float:
         """Play a message's recording and see its time move on. Returns its length in seconds."""
         sound = message.locator("audio")
@@ -125,11 +140,15 @@ class Tab:
 
 
 @contextmanager
-def open_tab(url: str) -> Iterator[Tab]:
-    """A fresh browser on the simulator's address. Fails the test with a sentence if there is no Chromium."""
+def open_tab(url: str, *, microphone: Path | None = None) -> Iterator[Tab]:
+    """A fresh browser on the simulator's address, which hears the WAV file `microphone`, else beeps.
+
+    Fails the test with a sentence if there is no Chromium.
+    """
+    heard = [f"--use-file-for-fake-audio-capture={microphone}%noloop"] if microphone else []
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=list(FLAGS))
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=[*FLAGS, *heard])
         except Error as fault:
             pytest.fail(
                 f"No Chromium could be started ({fault.message.splitlines()[0]}). Run `make test` once: it "

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from playwright.sync_api import expect
 
+from cloning.media import audio
 from simulator.demo_cog import SAMPLE
 from simulator.notice import NOTICE
-from tests.simulator.browser import Tab, open_tab
+from tests.simulator.browser import WORK, Tab, open_tab
 
 ROOT = Path(__file__).parent.parent.parent
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#\S+")
@@ -82,6 +85,64 @@ def test_it_says_one_address(simulator: Simulator) -> None:
     text = "\n".join(simulator.said)
     assert len(ADDRESS.findall(text)) == 1
     assert NOTICE not in text
+
+
+def test_a_newcomer_hears_a_voice_by_one_press(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        assert tab.page.title() == "Barkeep"
+        greeting = tab.last("Welcome to The Snug!")
+        tab.shot("greeting")
+        tab.press(greeting, "Hear a voice")
+        assert "AI-generated" in tab.playing().inner_text()
+
+
+def test_a_newcomer_clones_the_sample_by_one_press(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        tab.look_as("Ben")
+        tab.press(tab.last("Welcome to The Snug!"), "Clone a sample")
+        tab.form().get_by_role("checkbox").check()
+        tab.submit()
+        card = tab.last("Gilbert is ready", work=True)
+        tab.page.wait_for_timeout(1000)
+        card_ends, composer_begins = (
+            box["y"] + (box["height"] if it is card else 0)
+            for it in (card, tab.page.locator("#channel-composer"))
+            if (box := it.bounding_box()) is not None
+        )
+        assert card_ends <= composer_begins, "the page did not follow the card"
+
+
+def test_ten_seconds_from_the_microphone_become_a_voice(simulator: Simulator, tmp_path: Path) -> None:
+    speech = tmp_path / "speech.wav"
+    sound = audio.decode(SAMPLE)
+    soundfile.write(speech, sound.samples, sound.sample_rate, subtype="PCM_16")
+    with open_tab(simulator.url, microphone=speech) as tab:
+        tab.look_as("Mira (moderator)")
+        tab.press(tab.last("Welcome to The Snug!"), "Record my voice")
+        tab.shot("recorder")
+        tab.page.get_by_text("recording.webm").wait_for(timeout=WORK)
+        tab.shot("recorded")
+        expect(tab.page.locator('.command-pill[data-option="name"] input')).to_have_value("Mira")
+        tab.page.locator("#send-message").click()
+        tab.form().get_by_role("checkbox").check()
+        tab.submit()
+        tab.last("Mira is ready", work=True)
+
+
+def test_a_recording_can_be_cancelled(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        tab.page.get_by_role("button", name="Record", exact=False).last.click()
+        tab.page.locator(".recorder").get_by_role("button", name="Cancel").click()
+        expect(tab.page.locator(".recorder")).to_have_count(0)
+        expect(tab.page.locator(".command-pill")).to_have_count(0)
+
+
+def test_voices_are_offered_before_a_letter_is_typed(simulator: Simulator) -> None:
+    with open_tab(simulator.url) as tab:
+        tab.page.get_by_placeholder("Message #the-bar").click()
+        tab.page.keyboard.type("/voices info")
+        tab.page.locator('.command-entry:has(strong:text-is("/voices info"))').click()
+        tab.page.locator(".command-suggestion").first.wait_for()
 
 
 def test_a_voice_from_its_recording_to_its_end(simulator: Simulator, tmp_path: Path) -> None:
