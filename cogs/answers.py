@@ -9,7 +9,8 @@ import discord
 
 from cogs.ui.picture import waveform_png
 from cogs.ui.render import file_stem, render_card, render_fault, render_speech
-from cogs.ui.reply_buttons import Discard, Hear, Repeat
+from cogs.ui.reply_buttons import Discard, Repeat
+from cogs.ui.voice_buttons import buttons_of
 from storage.records import JobKind, JobState
 from studio.values import Outcome
 
@@ -72,4 +73,4 @@ async def _card(outcome: Outcome) -> Answer:
         picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
         embed.set_image(url=f"attachment://{PICTURE}")
         attachments = ((PICTURE, picture),)
-    return Answer("", embed, attachments, (Hear(record.id),) if record.has_clip else ())
+    return Answer("", embed, attachments, buttons_of(record))

@@ -1,8 +1,10 @@
-"""/help: written from the commands themselves, so that it is never out of date."""
+"""/help: what people want to do, and the commands for it, as links that can be pressed."""
 
-from typing import Any
+import re
 
+import aiohttp
 import discord
+import structlog
 from discord import app_commands
 from discord.ext import commands
 
@@ -10,12 +12,45 @@ from cogs.checks import actor_of
 from cogs.client import Barkeep
 from cogs.ui.render import COLOUR
 
-_INTRO = (
-    "I keep the voices of this server. Give me a few seconds of your speech with /clone, then let it speak with /say."
-)
-_DESCRIPTION_LIMIT = 4096
+log = structlog.get_logger(__name__)
 
-Command = app_commands.Command[Any, ..., Any]
+GROUPS = (
+    (
+        "🎤 Make a voice",
+        "</clone> with ten seconds of your speech, or *Apps → Clone this voice* on a message with a recording; "
+        "somebody else's needs their yes. </voices import> brings a voice file of Bark's.",
+    ),
+    (
+        "🔊 Speak",
+        "</say> in any voice that you can use, or *Apps → Say this* on a message. </voices default> is who speaks when "
+        "you name no voice; </jobs> shows what waits, and stops it.",
+    ),
+    (
+        "📚 Look after your voices",
+        "</voices list> to see and hear them, </voices info>, </voices rename>, </voices describe>, </voices delete>",
+    ),
+    (
+        "🤝 Share",
+        "</voices share> with members, roles or everyone. </voices export> gives you a voice as a file.",
+    ),
+    (
+        "🔒 Your data",
+        "</privacy show> what is kept, </privacy export> a copy of it, </privacy forget> all of it at once",
+    ),
+)
+"""What people want -> how. `</name>` becomes a link to that command."""
+FOR_MODERATORS = (
+    "🛠️ For moderators",
+    "</admin settings> with roles, channels and limits; </admin voices>, </admin queue>, </admin stats>, "
+    "</admin audit>; </admin block>, </admin unblock>, </admin purge>",
+)
+EXAMPLES = (
+    "💡 For example",
+    "`/clone name:Ada audio:me.m4a`\n"
+    "`/say text:Good evening! [laughs] voice:Ada`\n"
+    "`/voices share voice:Ada audience:Everyone on this server`",
+)
+_COMMAND = re.compile(r"</([\w -]+)>")
 
 
 class Help(commands.Cog):
@@ -23,38 +58,40 @@ class Help(commands.Cog):
 
     def __init__(self, bot: Barkeep) -> None:
         self.bot = bot
+        self._ids: dict[str, int] = {}
 
     @app_commands.command(name="help", description="What I can do, in short")
     async def help(self, interaction: discord.Interaction[Barkeep]) -> None:
         """Only the commands that the member may see."""
-        embed = render_help(self.bot.tree, is_moderator=actor_of(interaction).is_moderator)
-        await interaction.response.send_message(embed=embed, ephemeral=True)
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        embed = render_help(await self._known_ids(), is_moderator=actor.is_moderator)
+        await interaction.followup.send(embed=embed, ephemeral=True)
+
+    async def _known_ids(self) -> dict[str, int]:
+        """Command name -> Discord's id for it, asked for once; empty while Discord does not say."""
+        if not self._ids:
+            try:
+                self._ids = {command.name: command.id for command in await self.bot.tree.fetch_commands()}
+            except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as fault:
+                log.info("command_ids_unknown", reason=type(fault).__name__)
+        return self._ids
 
 
-def render_help(tree: app_commands.CommandTree[Any], *, is_moderator: bool) -> discord.Embed:
-    """All commands with their descriptions and options, then the message menus."""
-    slash = sorted(tree.walk_commands(), key=lambda command: command.qualified_name)
-    lines = [_INTRO, ""]
-    lines += [
-        _line(command)
-        for command in slash
-        if isinstance(command, app_commands.Command) and _shown(command, is_moderator)
-    ]
-    menus = sorted(menu.name for menu in tree.walk_commands(type=discord.AppCommandType.message))
-    if menus:
-        lines += ["", f"On a message, under Apps: {', '.join(f'**{name}**' for name in menus)}."]
-    return discord.Embed(title="Barkeep", description="\n".join(lines)[:_DESCRIPTION_LIMIT], colour=COLOUR)
+def render_help(ids: dict[str, int], *, is_moderator: bool) -> discord.Embed:
+    """The groups, those for moderators only to them. A command without an id is shown in bold instead of as a link."""
 
+    def link(found: re.Match[str]) -> str:
+        name = found[1]
+        command_id = ids.get(name.split()[0])
+        return f"**/{name}**" if command_id is None else f"</{name}:{command_id}>"
 
-def _line(command: Command) -> str:
-    options = "".join(f" {p.display_name}" if p.required else f" [{p.display_name}]" for p in command.parameters)
-    return f"**/{command.qualified_name}**{options}: {command.description}"
-
-
-def _shown(command: Command, is_moderator: bool) -> bool:
-    """Whether Discord shows it to members, by the default permissions of the command or of its group."""
-    root = command.root_parent or command
-    return is_moderator or root.default_permissions is None
+    embed = discord.Embed(
+        title="Barkeep", description="I keep the voices of this server, and speak with them.", colour=COLOUR
+    )
+    for title, text in (*GROUPS, *([FOR_MODERATORS] if is_moderator else []), EXAMPLES):
+        embed.add_field(name=title, value=_COMMAND.sub(link, text), inline=False)
+    return embed
 
 
 async def setup(bot: Barkeep) -> None:

@@ -55,12 +55,6 @@ class Demo:
         form = await self.world.member.slash(self.world.channel, "clone", name=NAME, audio=sample)
         return await self.world.member.submit_modal(form, {"consent": True})
 
-    async def hear(self, cloned: InteractionResult) -> InteractionResult:
-        """The card's "Hear it" button."""
-        if cloned.response is None:
-            raise Unavailable("The bot did not answer /clone.")
-        return await self.world.member.click(cloned.response, label="Hear it")
-
     async def say(self) -> InteractionResult:
         """/say with the new voice, as autocomplete offers it. Returns at the acknowledgement."""
         choices = await self.world.member.autocomplete(self.world.channel, "say", "voice", NAME)
@@ -102,8 +96,6 @@ async def play(settings: Settings, folder: Path) -> Path:
             cloned = await demo.clone()
         with _step("the voice is made and its card arrives"):
             await demo.save(cloned)
-        with _step("“Hear it”"):
-            await demo.save(await demo.hear(cloned))
         with _step(f"/say voice:{NAME} text:{SENTENCE}"):
             said = await demo.say()
         with _step("the reply arrives"):

@@ -49,7 +49,7 @@ class Studio:
         self.courier = courier
         owner = new_owner()
         self._answers = Answers(
-            storage, lambda: self.courier, lambda seconds: wait(sleep(seconds)), owner=owner, clock=clock
+            storage, executor, lambda: self.courier, lambda seconds: wait(sleep(seconds)), owner=owner, clock=clock
         )
         self.dispatcher = Dispatcher(
             storage, executor, self._answers, News(lambda: self.courier), model=model, owner=owner, clock=clock

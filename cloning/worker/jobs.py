@@ -97,7 +97,8 @@ def _speak(
     voice = _voice(voicebox, request, watch)
     options = SayOptions(request.language, request.temperature, request.seed, takes=takes)
     speech = voicebox.say(request.text, voice, options, watch, hear)
-    _write(request, SPEECH_FILE, speech.samples, speech.sample_rate)
+    tags = {**request.tags, "seed": str(speech.seed)}
+    _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
     spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
     if request.clip is None:
         return spoken

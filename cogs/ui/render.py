@@ -67,10 +67,9 @@ def _line_of(update: Update) -> str:
 
 
 def render_speech(job: JobRecord, voice: Voice | None) -> str:
-    """What stands beside the audio: whose voice, that it is generated, how to get it again, and the words."""
+    """What stands beside the audio: whose voice, that it is generated, and the words."""
     name = safe(voice.name, 100) if voice is not None else "A deleted voice"
-    seed = (job.result or {}).get("seed")
-    head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>" + ("" if seed is None else f" · seed {seed}")
+    head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>"
     words = phrase_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
 
@@ -85,14 +84,12 @@ def render_fault(job: JobRecord) -> str:
 
 
 def render_card(record: VoiceRecord) -> discord.Embed:
-    """A new voice: what was used of the recording, how good it is, and whose it is."""
-    embed = discord.Embed(
-        title=f"🎤 {safe(record.name, 200)} is ready",
-        description=safe(record.description, 1000) or None,
-        colour=COLOUR,
-    )
-    if record.report is not None:
-        _add_report(embed, report_from_json(record.report))
+    """A new voice: whether it is good or what to record better, and whose it is."""
+    description = safe(record.description, 1000)
+    report = None if record.report is None else report_from_json(record.report)
+    if report is not None:
+        description = f"{_verdict(report)}\n{description}".strip()
+    embed = discord.Embed(title=f"🎤 {safe(record.name, 200)} is ready", description=description or None, colour=COLOUR)
     embed.add_field(name="Owner", value=f"<@{record.owner_id}>")
     if record.speaker_id is not None and record.speaker_id != record.owner_id:
         embed.add_field(name="Heard", value=f"<@{record.speaker_id}>")
@@ -101,19 +98,37 @@ def render_card(record: VoiceRecord) -> discord.Embed:
     return embed
 
 
-def _add_report(embed: discord.Embed, report: QualityReport) -> None:
+_VERDICTS = {"good": "✅ **Good**", "usable": "👍 **Usable**", "poor": "🔁 **Record again**"}
+
+
+def _verdict(report: QualityReport) -> str:
+    """What the recording is worth, and why if it is not good."""
+    verdict = _VERDICTS.get(report.verdict, f"**{safe(report.verdict, 200)}**")
+    if report.verdict == "good":
+        return f"{verdict}: the recording was clear."
+    reasons = "\n".join(f"• {safe(line, 200)}" for line in report.advice[:5])
+    return f"{verdict}, because:\n{reasons}" if reasons else verdict
+
+
+def render_figures(record: VoiceRecord) -> discord.Embed:
+    """What was measured on the recording of a voice that has a report."""
+    report = report_from_json(record.report or {})
+    embed = discord.Embed(title=f"📏 {safe(record.name, 200)}: its recording", colour=COLOUR)
     used = report.used_end - report.used_start
     embed.add_field(name="Length used", value=f"{used:.1f} s of {report.total_seconds:.1f} s")
-    embed.add_field(name="Quality", value=safe(report.verdict, 200) or "measured")
-    embed.add_field(
-        name="Measured",
-        value=f"speech {report.speech_seconds:.1f} s · loudness {report.loudness_lufs:.0f} LUFS · "
-        f"noise {report.noise_db:.0f} dB · clipped {report.clipped_fraction:.1%}",
-        inline=False,
-    )
+    embed.add_field(name="Speech", value=f"{report.speech_seconds:.1f} s")
+    embed.add_field(name="Loudness", value=f"{report.loudness_lufs:.0f} LUFS")
+    embed.add_field(name="Noise", value=f"{report.noise_db:.0f} dB")
+    embed.add_field(name="Clipped", value=f"{report.clipped_fraction:.1%}")
     if report.advice:
-        lines = "\n".join(f"• {safe(line, 200)}" for line in report.advice[:5])
-        embed.add_field(name="Advice", value=lines, inline=False)
+        embed.description = "\n".join(f"• {safe(line, 200)}" for line in report.advice[:5])
+    return embed
+
+
+def render_clip(record: VoiceRecord) -> str:
+    """What stands beside the recording that a voice was made from."""
+    speaker = record.owner_id if record.speaker_id is None else record.speaker_id
+    return f"🎙️ The recording that **{safe(record.name, 100)}** was made from: <@{speaker}> speaks, not the AI."
 
 
 def render_jobs(jobs: list[tuple[JobRecord, int | None]]) -> discord.Embed:

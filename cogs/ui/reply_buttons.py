@@ -1,16 +1,13 @@
-"""The buttons that outlive a restart: what they do is written in their ids. They ask the studio; it decides."""
+"""The buttons of a recording: another take, and away. What they do is in their ids, so they outlive a restart."""
 
 import contextlib
-import io
 import re
 from typing import Any, Self
 
 import discord
 
-from cloning.worker.protocol import CLIP_FILE
 from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
 from cogs.ui.base import guarded
-from cogs.ui.render import file_stem
 from studio.values import Update
 
 Interaction = discord.Interaction[Any]
@@ -21,7 +18,7 @@ class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,6
     """Say the same words again with a new seed; the answer goes where the first one went."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(discord.ui.Button(label="Repeat", emoji="🔁", custom_id=f"repeat:{job_id}"))
+        super().__init__(discord.ui.Button(label="Another take", emoji="🔁", custom_id=f"repeat:{job_id}"))
         self.job_id = job_id
 
     @classmethod
@@ -62,26 +59,3 @@ class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1
         await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
         with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand meanwhile
             await interaction.delete_original_response()
-
-
-class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,19})"):
-    """Send the reference clip of a voice to whoever may use it, for their ears only."""
-
-    def __init__(self, voice_id: int) -> None:
-        super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice_id}"))
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(int(match["voice"]))
-
-    @guarded
-    async def callback(self, interaction: Interaction) -> None:
-        """The clip as a file."""
-        actor = actor_of(interaction)
-        require_attachments(interaction)
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        record, sound = await interaction.client.studio.library.clip(actor, f"v:{self.voice_id}")
-        file = discord.File(io.BytesIO(sound), filename=f"{file_stem(record.name)}-{CLIP_FILE}")
-        await interaction.followup.send(file=file, ephemeral=True)

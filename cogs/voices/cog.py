@@ -18,7 +18,7 @@ from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
 from cogs.ui.picture import waveform_png
 from cogs.ui.render import safe
-from cogs.ui.reply_buttons import Hear
+from cogs.ui.voice_buttons import buttons_of
 from cogs.voices import sharing
 from cogs.voices.choices import deletable_choices, exportable_choices, managed_choices, shareable_choices
 from cogs.voices.render_library import (
@@ -91,7 +91,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
             picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
             files.append(discord.File(io.BytesIO(picture), filename=_PICTURE))
             embed.set_image(url=f"attachment://{_PICTURE}")
-        buttons = [Hear(record.id)] if record is not None and record.has_clip and may_use(actor, record) else []
+        buttons = buttons_of(record) if record is not None and may_use(actor, record) else ()
         await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
 
     @app_commands.command(name="default", description="Choose the voice that speaks when you name none")

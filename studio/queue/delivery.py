@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 
+from cloning.worker.protocol import ANY_SPEAKER, Executor
 from errors import Conflict, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.queue.job_payload import SpeechOrder
 from studio.queue.lease import LEASE, is_abandoned
-from studio.speakers import PREFIX, speaker_voice, voice_of
+from studio.speakers import PREFIX, first_speaker, speaker_voice, voice_of
 from studio.values import Courier, Delivery, Outcome, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
@@ -46,6 +47,7 @@ class Answers:
     def __init__(
         self,
         storage: Storage,
+        executor: Executor,
         courier: Callable[[], Courier],
         sleep: Sleep,
         *,
@@ -53,6 +55,7 @@ class Answers:
         clock: Callable[[], datetime],
     ) -> None:
         self._storage = storage
+        self._executor = executor
         self._courier = courier
         self._sleep = sleep
         self._owner = owner
@@ -181,8 +184,13 @@ class Answers:
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:
             key = SpeechOrder.of(job).voice if job.kind is JobKind.SPEECH else ""
-            return speaker_voice(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
+            return self._speaker(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
         try:
             return voice_of(await self._storage.voices.get(job.guild_id, job.voice_id))
         except NotFound:
             return None
+
+    def _speaker(self, name: str) -> Voice:
+        """A built-in speaker by its own name, which a job that was accepted before the models were loaded lacks."""
+        first = first_speaker(self._executor) if name == ANY_SPEAKER else None
+        return first or speaker_voice(name)

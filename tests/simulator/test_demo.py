@@ -14,7 +14,6 @@ from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings
 from simulator import demo
-from simulator.demo_cog import SAMPLE
 from simulator.notice import NOTICE
 
 RATE = 24_000
@@ -31,11 +30,10 @@ def noise(own_process: None, stand_in: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_demo_plays_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main() == 0
     *steps, verdict = capsys.readouterr().out.splitlines()
-    assert len(steps) == 6
+    assert len(steps) == 5
     assert all(" s  " in step and "failed" not in step for step in steps)
     assert verdict.startswith("demo/gilbert.ogg: ")
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"gilbert.ogg", "gilbert-clip.flac", "waveform.png"}
-    assert 1.0 < recordings.read(tmp_path / "demo" / "gilbert-clip.flac").seconds < recordings.read(SAMPLE).seconds
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"gilbert.ogg", "waveform.png"}
 
 
 def test_a_small_model_is_announced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

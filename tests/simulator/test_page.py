@@ -151,7 +151,9 @@ def test_a_voice_from_its_recording_to_its_end(simulator: Simulator, tmp_path: P
         card = tab.last("Ada is ready")
         tab.shot("card")
         tab.press(card, "Hear it")
-        assert tab.play(tab.last("Only you can see this")) > 1.0
+        assert tab.play(tab.last("The recording that Ada was made from")) > 1.0
+        assert tab.play(tab.last("Hello! This is how I sound.", work=True)) > 0.2
+        tab.shot("heard")
 
         tab.command("say", text="Hello there, this is me.", voice="Ada")
         reply = tab.last("AI-generated", work=True)
@@ -187,7 +189,7 @@ def test_somebody_elses_message_is_cloned_after_their_yes(simulator: Simulator) 
 
 
 SEEN = {
-    "help": "/clone name audio",
+    "help": "Make a voice",
     "jobs": "Your jobs",
     "voices list": "Voices of this server",
     "privacy show": "What I keep about you",

@@ -46,6 +46,18 @@ async def test_before_the_models_are_loaded_a_line_without_a_voice_waits_for_the
     assert last(house).tags["artist"] == "Built-in speaker (AI-generated voice)"
 
 
+async def test_a_line_from_before_the_models_were_loaded_is_answered_with_the_speakers_own_name(house: House) -> None:
+    ready, house.executor.ready = house.executor.ready, None
+    release = house.executor.hold()
+    job = (await house.say()).job
+    house.executor.ready = ready
+    release()
+    await house.ended(job.id)
+    voice = house.courier.of(job.id)[0].outcome.voice
+    assert voice is not None
+    assert voice.name == "English speaker 0"
+
+
 @pytest.mark.parametrize(
     "order",
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -65,6 +66,9 @@ def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
     assert engine.asked[0][2].temperature == 0.5
     assert recordings.read(tmp_path / protocol.SPEECH_FILE).seconds == pytest.approx(spoken.seconds, abs=0.05)
     assert not (tmp_path / protocol.PROMPT_FILE).exists()
+    with av.open(tmp_path / protocol.SPEECH_FILE) as container:
+        tags = {name.lower(): text for name, text in container.streams.audio[0].metadata.items()}
+    assert (tags["title"], tags["seed"]) == ("Hello", "9")
 
 
 def test_every_part_is_told_as_soon_as_it_is_there(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from errors import Unavailable
 from storage.records import VoiceState
 from studio.studio import Studio
 from tests.cogs.conftest import Clone
+from tests.cogs.library import followed
+from tests.cogs.library import shown as response_of
 from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor, sound_bytes
 
@@ -59,12 +61,11 @@ async def test_without_a_tick_nothing_is_made(
 async def test_the_card_has_a_picture_and_a_button_to_hear_it(clone: Clone) -> None:
     card = answer(await clone("Ada", language="de", description="calm & low"))
     fields = {field.name: field.value for field in card.embeds[0].fields}
-    assert fields["Length used"] == "9.5 s of 12.0 s"
     assert fields["Language"] == "German"
-    assert card.embeds[0].description == "calm & low"
+    assert card.embeds[0].description == "✅ **Good**: the recording was clear.\ncalm & low"
     (picture,) = card.attachments
     assert Image.open(io.BytesIO(await picture.read())).format == "PNG"
-    assert labels(card) == ["Hear it"]
+    assert labels(card) == ["Say something with it", "Hear it", "Figures"]
 
 
 async def test_the_worker_gets_the_bytes_and_the_language(
@@ -91,7 +92,8 @@ async def test_the_clip_is_heard_by_those_who_may_use_the_voice(
     card = answer(await clone("Ada"))
     heard = await member.click(card, label="Hear it")
     assert heard.ephemeral
-    assert [file.filename for file in answer(heard).attachments] == ["ada-clip.flac"]
+    assert [file.filename for file in response_of(heard).attachments] == ["ada.ogg"]
+    assert [file.filename for file in followed(heard).attachments] == ["ada-clip.flac"]
     for listener in (other, moderator):
         assert not answer(await listener.click(card, label="Hear it")).attachments
 
@@ -102,7 +104,8 @@ async def test_the_button_works_after_a_restart(
     card = answer(await clone("Ada"))
     await restart()
     heard = await member.click(card, label="Hear it")
-    assert answer(heard).attachments
+    assert response_of(heard).attachments
+    assert followed(heard).attachments
 
 
 @pytest.mark.parametrize(

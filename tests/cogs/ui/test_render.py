@@ -15,7 +15,9 @@ from cogs.ui.render import (
     file_stem,
     render_asked,
     render_card,
+    render_clip,
     render_fault,
+    render_figures,
     render_jobs,
     render_question,
     render_refusal,
@@ -158,7 +160,7 @@ def test_news(update: Update, words: str) -> None:
 
 def test_speech_names_the_voice_labels_it_and_quotes_the_words() -> None:
     text = render_speech(job(order={"text": "Hello *there*"}), Voice("v:1", "A_d_a"))
-    assert text == f"🔊 **A\\_d\\_a** · {LABEL} · asked by <@3> · seed 7\n>>> Hello \\*there\\*"
+    assert text == f"🔊 **A\\_d\\_a** · {LABEL} · asked by <@3>\n>>> Hello \\*there\\*"
 
 
 def test_long_speech_fits_a_message_with_a_mention_before_it() -> None:
@@ -178,16 +180,32 @@ def test_faults_say_what_happened() -> None:
     assert render_fault(job(state=JobState.CANCELLED)) == "🛑 The speech was cancelled."
 
 
-def test_the_card_tells_length_quality_advice_owner_and_language() -> None:
+def test_the_card_tells_the_verdict_owner_and_language_without_figures() -> None:
     embed = render_card(voice_record(name="Ada_1"))
-    fields = {field.name: field.value for field in embed.fields}
     assert embed.title == "🎤 Ada\\_1 is ready"
+    assert embed.description == "✅ **Good**: the recording was clear.\ncalm"
+    assert {field.name: field.value for field in embed.fields} == {"Owner": "<@3>", "Language": "German"}
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("usable", "👍 **Usable**"), ("poor", "🔁 **Record again**")])
+def test_the_card_says_what_to_record_better(verdict: str, word: str) -> None:
+    report = {**asdict(REPORT), "verdict": verdict, "advice": ["There is some noise.", "It is very quiet."]}
+    embed = render_card(voice_record(report=report, description=""))
+    assert embed.description == f"{word}, because:\n• There is some noise.\n• It is very quiet."
+
+
+def test_the_figures_of_a_recording() -> None:
+    embed = render_figures(voice_record(name="Ada_1"))
+    fields = {field.name: field.value for field in embed.fields}
+    assert embed.title == "📏 Ada\\_1: its recording"
+    assert embed.description == "• The clearest 9.5 seconds were used."
     assert fields["Length used"] == "9.5 s of 12.0 s"
-    assert fields["Quality"] == "good"
-    assert fields["Advice"] == "• The clearest 9.5 seconds were used."
-    assert fields["Owner"] == "<@3>"
-    assert fields["Language"] == "German"
-    assert "Heard" not in fields
+    assert fields["Loudness"].endswith(" LUFS")
+
+
+def test_a_recording_is_not_taken_for_the_voice() -> None:
+    assert "<@3> speaks, not the AI" in render_clip(voice_record())
+    assert "<@9> speaks, not the AI" in render_clip(voice_record(speaker_id=9))
 
 
 def test_the_card_of_another_persons_voice_names_them() -> None:
@@ -202,9 +220,10 @@ def test_the_card_of_an_imported_voice_has_no_report() -> None:
 
 def test_a_card_with_much_advice_fits_an_embed() -> None:
     report = {**asdict(REPORT), "advice": ["*" * 2000] * 50, "verdict": "_" * 5000}
-    embed = render_card(voice_record(report=report, description="#" * 5000, name="|" * 500))
-    assert len(embed) <= 6000
-    assert all(len(field.value or "") <= 1024 for field in embed.fields)
+    record = voice_record(report=report, description="#" * 5000, name="|" * 500)
+    for embed in (render_card(record), render_figures(record)):
+        assert len(embed) <= 6000
+        assert all(len(field.value or "") <= 1024 for field in embed.fields)
 
 
 def test_jobs_are_numbered_and_placed() -> None:

@@ -28,7 +28,7 @@ async def said(channel: ChannelHandle, member: MemberActor, clone: Clone) -> Sai
 async def test_repeat_says_the_same_words_with_a_new_seed(
     said: Said, member: MemberActor, executor: FakeExecutor
 ) -> None:
-    again = answer(await member.click(said, label="Repeat"))
+    again = answer(await member.click(said, label="Another take"))
     assert again.id != said.id
     assert again.attachments
     first, second = [request for request in executor.requests if isinstance(request, SpeakRequest)]
@@ -39,13 +39,13 @@ async def test_repeat_says_the_same_words_with_a_new_seed(
 async def test_repeat_is_for_those_who_may_use_the_voice(
     said: Said, other: MemberActor, studio: Studio, guild: GuildHandle
 ) -> None:
-    refused = await other.click(said, label="Repeat")
+    refused = await other.click(said, label="Another take")
     assert len(refused.followups) == 1
     assert refused.followups[0].ephemeral
     record = await studio.storage.voices.find(guild.id, "Ada")
     assert record is not None
     await studio.storage.voices.share(guild.id, record.id, Visibility.EVERYONE, frozenset(), frozenset())
-    repeated = answer(await other.click(said, label="Repeat"))
+    repeated = answer(await other.click(said, label="Another take"))
     assert repeated.attachments
     assert f"<@{other.id}>" in repeated.content
 
@@ -55,7 +55,7 @@ async def test_repeating_a_private_recording_stays_private(
 ) -> None:
     await clone("Ada")
     secret = answer(await member.slash(channel, "say", text="Hush.", voice="Ada", private=True))
-    assert answer(await member.click(secret, label="Repeat")).ephemeral
+    assert answer(await member.click(secret, label="Another take")).ephemeral
 
 
 async def test_delete_takes_the_message_away(said: Said, channel: ChannelHandle, member: MemberActor) -> None:
@@ -78,7 +78,7 @@ async def test_the_buttons_work_after_a_restart(
     said: Said, channel: ChannelHandle, member: MemberActor, restart: Callable[[], Awaitable[Barkeep]]
 ) -> None:
     await restart()
-    assert answer(await member.click(said, label="Repeat")).attachments
+    assert answer(await member.click(said, label="Another take")).attachments
     await member.click(said, label="Delete")
     assert said.id not in [message.id for message in channel.history()]
 
@@ -89,7 +89,7 @@ async def test_a_recording_of_a_deleted_voice_cannot_be_repeated(
     record = await studio.storage.voices.find(guild.id, "Ada")
     assert record is not None
     await studio.storage.voices.delete(guild.id, record.id)
-    refused = await member.click(said, label="Repeat")
+    refused = await member.click(said, label="Another take")
     assert refused.followups[0].ephemeral
 
 

@@ -53,22 +53,21 @@ async def test_the_card_of_a_clone_has_report_picture_and_recording(
     card = shown(await member.slash(channel, "voices info", voice="ada"))
     assert card.ephemeral
     text = text_of(card)
-    for words in ("🎤 Ada", "calm", "9.5 s of 12.0 s", "good", "Only the owner", "tiny, tiny-quantizer"):
+    for words in ("🎤 Ada", "calm", "**Good**", "Only the owner", "tiny, tiny-quantizer"):
         assert words in text
     assert [file.filename for file in card.attachments] == ["waveform.png"]
     heard = await member.click(card, label="Hear it")
-    assert followed_or_response(heard).attachments[0].filename == "ada-clip.flac"
-
-
-def followed_or_response(result: simcord.InteractionResult) -> simcord.ResponseMessage:
-    return result.followups[0] if result.followups else shown(result)
+    assert followed(heard).attachments[0].filename == "ada-clip.flac"
 
 
 async def test_the_card_of_an_import_has_neither(studio: Studio, channel: ChannelHandle, member: MemberActor) -> None:
     await add_voice(studio, channel, member, "Ada")
     card = shown(await member.slash(channel, "voices info", voice="Ada"))
     assert card.attachments == []
-    assert labels_of(card) == []
+    assert labels_of(card) == ["Say something with it", "Hear it"]
+    heard = await member.click(card, label="Hear it")
+    assert shown(heard).attachments
+    assert heard.followups == []
 
 
 async def test_the_card_comes_without_a_picture_where_files_are_forbidden(

@@ -1,0 +1,154 @@
+"""The buttons of a voice's card: say something with it, hear it beside its recording, and the figures behind it.
+
+Like all of Barkeep's buttons they outlive a restart. Who may use the voice is the studio's decision.
+"""
+
+import io
+import re
+from typing import Any, Self
+
+import discord
+
+from cloning.worker.protocol import CLIP_FILE
+from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.options import TEXT_LENGTH
+from cogs.ui.base import SafeModal, guarded
+from cogs.ui.render import file_stem, render_clip, render_figures
+from errors import NotFound
+from storage.records import VoiceRecord
+from studio.values import SayOrder, Update
+
+Interaction = discord.Interaction[Any]
+Button = discord.ui.Button[discord.ui.View]
+
+HELLO = {
+    "en": "Hello! This is how I sound.",
+    "de": "Hallo! So klinge ich.",
+    "es": "¡Hola! Así sueno yo.",
+    "fr": "Bonjour ! Voici ma voix.",
+    "hi": "नमस्ते! यह मेरी आवाज़ है।",
+    "it": "Ciao! Ecco la mia voce.",
+    "ja": "こんにちは。これが私の声です。",
+    "ko": "안녕하세요. 이것이 제 목소리입니다.",
+    "pl": "Cześć! Tak brzmi mój głos.",
+    "pt": "Olá! Esta é a minha voz.",
+    "ru": "Привет! Вот так звучит мой голос.",
+    "tr": "Merhaba! Sesim böyle.",
+    "zh": "你好！这是我的声音。",
+}
+"""What a voice says of itself in each of Bark's languages."""
+
+
+def buttons_of(record: VoiceRecord) -> tuple[discord.ui.Item[Any], ...]:
+    """The buttons of this voice's card."""
+    figures = (Figures(record.id),) if record.report is not None else ()
+    return (Speak(record.id), Hear(record.id), *figures)
+
+
+async def speak(interaction: Interaction, order: SayOrder) -> None:
+    """Queue a line of speech as the answer to a press or a form. Raises what the studio raises."""
+    actor = actor_of(interaction)
+    require_attachments(interaction)
+    await interaction.response.defer(ephemeral=order.private, thinking=True)
+    bot = interaction.client
+    receipt = await bot.studio.speech.submit(
+        actor, order, {}, origin_of(interaction), max_bytes=upload_limit(interaction)
+    )
+    await bot.courier.update(receipt.job, Update(position=receipt.position))
+
+
+async def hear(interaction: Interaction, key: str) -> None:
+    """Let the voice introduce itself, with the recording behind it in a message below, for the presser alone.
+
+    Raises what the studio raises.
+    """
+    library = interaction.client.studio.library
+    voice = await library.info(actor_of(interaction), key)
+    language = voice.record.language if voice.record is not None else "en"
+    await speak(interaction, SayOrder(HELLO[language], key, private=True))
+    if voice.record is None or not voice.record.has_clip:
+        return
+    record, sound = await library.clip(actor_of(interaction), key)
+    file = discord.File(io.BytesIO(sound), filename=f"{file_stem(record.name)}-{CLIP_FILE}")
+    await interaction.followup.send(render_clip(record), file=file, ephemeral=True)
+
+
+class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,18})"):
+    """The clone and the recording, to compare."""
+
+    def __init__(self, voice_id: int) -> None:
+        super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice_id}"))
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """See `hear`."""
+        await hear(interaction, f"v:{self.voice_id}")
+
+
+class Speak(discord.ui.DynamicItem[Button], template=r"speak:(?P<voice>\d{1,18})"):
+    """Ask for words, and say them in the voice."""
+
+    def __init__(self, voice_id: int) -> None:
+        label = "Say something with it"
+        super().__init__(
+            discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"speak:{voice_id}")
+        )
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """Open the form, for those who may use the voice."""
+        voice = await interaction.client.studio.library.info(actor_of(interaction), f"v:{self.voice_id}")
+        await interaction.response.send_modal(_WordsModal(voice.key, voice.name))
+
+
+class _WordsModal(SafeModal):
+    """Takes the words."""
+
+    def __init__(self, key: str, name: str) -> None:
+        super().__init__(title=f"Say something as {name}"[:45])
+        self._key = key
+        self._words = discord.ui.TextInput[Any](
+            custom_id="text", style=discord.TextStyle.paragraph, max_length=TEXT_LENGTH
+        )
+        self.add_item(discord.ui.Label[Any](text="What to say", component=self._words))
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """As /say does."""
+        await speak(interaction, SayOrder(self._words.value, self._key))
+
+
+class Figures(discord.ui.DynamicItem[Button], template=r"figures:(?P<voice>\d{1,18})"):
+    """What was measured on the recording."""
+
+    def __init__(self, voice_id: int) -> None:
+        super().__init__(discord.ui.Button(label="Figures", emoji="📏", custom_id=f"figures:{voice_id}"))
+        self.voice_id = voice_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(int(match["voice"]))
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """For those who may use the voice, in private."""
+        voice = await interaction.client.studio.library.info(actor_of(interaction), f"v:{self.voice_id}")
+        if voice.record is None or voice.record.report is None:
+            raise NotFound("Nothing was measured on this voice: it was not made from a recording here.")
+        await interaction.response.send_message(embed=render_figures(voice.record), ephemeral=True)
+
+
+VOICE_ITEMS = (Hear, Speak, Figures)
+"""The dynamic items to register with the bot."""
