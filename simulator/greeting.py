@@ -18,7 +18,7 @@ from simulator.world import World
 from studio.speakers import PREFIX
 
 WELCOME = (
-    "**Welcome to The Snug!** I am Barkeep, and I keep the voices of this server. What would you like to do first?\n"
+    "**Welcome to The Snug!** I am Barkeep: I keep voices, and speak with them. What would you like to do first?\n"
     "🔊 **Hear a voice**: one that comes with the model says a sentence.\n"
     "🎤 **Clone a sample**: a recording that ships with Barkeep becomes a voice.\n"
     "🎙️ **Record my voice**: ten seconds from your microphone become one. They stay on this machine.\n"

@@ -156,7 +156,7 @@ def test_a_voice_from_its_recording_to_its_end(simulator: Simulator, tmp_path: P
         tab.shot("heard")
 
         tab.command("say", text="Hello there, this is me.", voice="Ada")
-        reply = tab.last("AI-generated", work=True)
+        reply = tab.last("Hello there, this is me.", work=True)
         assert tab.play(reply) > 0.5
         tab.shot("reply")
 
