@@ -81,12 +81,15 @@ clean:
 
 # Two steps: torch with the libraries of its build, then exactly the lock, without what packages would pull in besides.
 .venv/.runtime: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	@echo "1 of 2: $(TORCH) (a download of 0.2 GB for a CPU; some GB with CUDA's libraries, which Linux gets without TORCH_INDEX)"
+	@$(BIN)/python -m pip install --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	@echo "2 of 2: $(words $(shell grep '==' requirements.txt)) packages of requirements.txt (0.8 GB once installed); this takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
 
 .venv/.development: requirements-dev.txt .venv/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@echo "The development tools of requirements-dev.txt; this takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
 	@touch $@
 
 # The simulator's tests drive a real browser: one that is there, else Debian's, else Playwright's own.

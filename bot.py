@@ -21,7 +21,7 @@ import structlog
 from pydantic import ValidationError
 
 import logs
-from checkup import Exit, StartFault, check
+from checkup import WRONG_SHAPE, Exit, StartFault, check, looks_like_token
 from cloning.worker.executor import SubprocessExecutor, choice_command
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
@@ -78,6 +78,8 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
     """Be on Discord until told to stop."""
     if settings.discord_token is None:
         raise StartFault(Exit.TOKEN, "DISCORD_TOKEN is not set.")
+    if not looks_like_token(settings.discord_token.get_secret_value()):
+        raise StartFault(Exit.TOKEN, WRONG_SHAPE)
     bot = create_bot(settings)
     async with AsyncExitStack() as stack:
         await _serve_health(settings, bot, stack)

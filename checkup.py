@@ -5,6 +5,8 @@ files without downloading any.
 """
 
 import asyncio
+import base64
+import re
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -36,12 +38,40 @@ class StartFault(BarkeepError):
         self.code = code
 
 
+WRONG_SHAPE = (
+    "DISCORD_TOKEN does not look like a bot's token, which has three parts with dots between them. Copy it from the "
+    "Developer Portal (your application, Bot, Reset Token); the public key and the client secret are something else."
+)
+_TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether `text` has the shape of a Discord bot's token: three parts, the first of which is an id in base64."""
+    parts = _TOKEN.fullmatch(text)
+    if parts is None:
+        return False
+    try:
+        return base64.urlsafe_b64decode(parts[1] + "==").isdigit()
+    except ValueError:
+        return False
+
+
 async def check(settings: Settings, say: Say) -> Exit:
     """Say what was found, a line each. Returns the first fault's code, or FINE."""
     say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
-    say("Token: set." if settings.discord_token else "Token: not set, so the simulator will start.")
-    codes = [await _database(settings, say), await asyncio.to_thread(_models, settings, say)]
+    codes = [_token(settings, say), await _database(settings, say), await asyncio.to_thread(_models, settings, say)]
     return next((code for code in codes if code is not Exit.FINE), Exit.FINE)
+
+
+def _token(settings: Settings, say: Say) -> Exit:
+    if settings.discord_token is None:
+        say("Token: not set, so the simulator will start.")
+        return Exit.FINE
+    if not looks_like_token(settings.discord_token.get_secret_value()):
+        say(f"Token: {WRONG_SHAPE}")
+        return Exit.TOKEN
+    say("Token: set.")
+    return Exit.FINE
 
 
 async def _database(settings: Settings, say: Say) -> Exit:

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     """A hub id or directory; default: the one that belongs to the model."""
     quantizer: str | None = None
     """A file or a published quantizer's name; default: chosen by the voice's language."""
-    device: str = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     """auto, cpu, cuda, cuda:N or mps."""
     dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     """The precision of the Bark model; lower ones change the tokens."""

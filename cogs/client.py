@@ -16,7 +16,7 @@ from cogs.clone.consent import ConsentButton
 from cogs.delivery import DiscordCourier
 from cogs.jobs.buttons import Cancel, Fetch
 from cogs.tree import BarkeepTree, digest_of
-from cogs.ui.reply_buttons import Discard, Repeat
+from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError
 from studio.studio import Studio
@@ -87,7 +87,7 @@ class Barkeep(commands.AutoShardedBot):
         self.studio = await self._open_studio(self.courier)
         if self._claims_data:
             self._absence_counts = await self.studio.storage.claim(self._own_id())
-        self.add_dynamic_items(Repeat, Discard, *VOICE_ITEMS, Cancel, Fetch, ConsentButton)
+        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, Cancel, Fetch, ConsentButton)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()

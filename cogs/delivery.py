@@ -19,6 +19,7 @@ from cogs.progress import Progress
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import token_is_gone
 from cogs.ui.render import CONTENT_LIMIT, render_update
+from cogs.ui.reply_buttons import Stop
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Delivery, Outcome, Update
@@ -146,7 +147,11 @@ class DiscordCourier:
         update, options = await self._with_beginning(job, update)
         try:
             message = await self._webhook(job).edit_message(
-                _ORIGINAL, content=render_update(update), allowed_mentions=_NOBODY, **options
+                _ORIGINAL,
+                content=render_update(update),
+                view=persistent_view(Stop(job.id)),
+                allowed_mentions=_NOBODY,
+                **options,
             )
         except discord.HTTPException as fault:
             log.info("news_not_shown", job_id=job.id, status=fault.status, code=fault.code)

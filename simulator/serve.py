@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import discord
 from simcord import SetupError
 
 from cogs.client import Barkeep
+from cogs.clone.consent import question_view
+from cogs.ui.render import render_question
 from errors import Unavailable
 from simulator.demo_cog import SAMPLE, DemoCog
 from simulator.greeting import greet
@@ -13,6 +16,7 @@ from simulator.live import LiveEnv
 from simulator.notice import model_notice
 from simulator.page import live_page
 from simulator.world import World, build
+from storage.records import ConsentState
 
 INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone this voice”, on this message."
 
@@ -50,6 +54,19 @@ async def _furnish(bot: Barkeep, world: World) -> None:
     await greet(bot, world)
     recording = await asyncio.to_thread(SAMPLE.read_bytes)
     await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
+    await _ask_again(bot, world)
+
+
+async def _ask_again(bot: Barkeep, world: World) -> None:
+    """Put the questions that were open when the simulator stopped: its messages are not kept, the questions are."""
+    channel = bot.get_partial_messageable(world.channel.id, guild_id=world.guild.id)
+    for person in world.people:
+        for request in await bot.studio.storage.consents.requests_of(world.guild.id, person.id):
+            open_still = request.state is ConsentState.PENDING and request.expires_at > discord.utils.utcnow()
+            if request.author_id == person.id and open_still:
+                requester = await bot.fetch_user(request.requester_id)
+                embed = render_question(request, channel.jump_url, requester.display_name, world.guild.name)
+                await channel.send(f"<@{person.id}>", embed=embed, view=question_view(request))
 
 
 async def _first(*awaitables: Awaitable[object]) -> None:

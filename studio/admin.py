@@ -96,7 +96,7 @@ class AdminDesk:
         blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)
         for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
-        await self._audit(actor, "member.block", str(member_id))
+        await self._audit(actor, "member.block", str(member_id), reason)
         return blocked
 
     async def unblock(self, actor: Actor, member_id: int) -> MemberRecord:

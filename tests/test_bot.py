@@ -77,6 +77,23 @@ def test_a_refused_token(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert SECRET not in output.out + output.err
 
 
+@pytest.mark.parametrize(
+    "token", ["0123456789abcdef0123456789abcdef", f"Bot {SECRET}", f"{SECRET}.more", "x.y.z", "é.b.c"]
+)
+def test_what_is_no_token_is_noticed_before_discord_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], token: str
+) -> None:
+    login = AsyncMock(spec=HTTPClient.static_login)
+    monkeypatch.setattr(HTTPClient, "static_login", login)
+    monkeypatch.setenv("DISCORD_TOKEN", token)
+    for arguments in ([], ["--check"]):
+        assert bot.main(arguments) == Exit.TOKEN
+        output = capsys.readouterr()
+        assert "three parts" in output.out
+        assert token not in output.out + output.err
+    login.assert_not_called()
+
+
 def test_no_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
     assert bot.main([]) == Exit.NETWORK
@@ -210,7 +227,6 @@ def test_check_with_a_token_does_not_tell_it(
         ("DATABASE_URL", "carrier-pigeon://coop", Exit.STORAGE),
         ("MODEL", "/no/such/model", Exit.MODELS),
         ("QUANTIZER", "/no/such/quantizer.pth", Exit.MODELS),
-        ("DEVICE", "abacus", Exit.MODELS),
     ],
 )
 def test_check_names_what_is_wrong(
@@ -239,7 +255,7 @@ def test_check_of_a_directory_whose_hubert_is_not_there_yet(
     assert "the first start fetches the rest" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "value"), [("DEVICE", "abacus"), ("QUANTIZER", "/no/such/quantizer.pth")])
+@pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda:99"), ("QUANTIZER", "/no/such/quantizer.pth")])
 def test_check_of_a_model_that_is_not_there_yet_still_names_other_faults(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:

@@ -57,7 +57,10 @@ def test_settings_cannot_be_changed() -> None:
         Settings().model = "suno/bark"  # type: ignore[misc]  # that is the test
 
 
-@pytest.mark.parametrize(("name", "value"), [("DTYPE", "int3"), ("JOB_TIMEOUT", "-1"), ("HEALTH_PORT", "70000")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DTYPE", "int3"), ("DEVICE", "potato"), ("DEVICE", "cuda:x"), ("JOB_TIMEOUT", "-1"), ("HEALTH_PORT", "70000")],
+)
 def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
@@ -66,3 +69,9 @@ def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: 
 
 def test_database_defaults_to_sqlite_in_the_data_folder() -> None:
     assert Settings(data_dir=Path("somewhere")).database == "sqlite+aiosqlite:///somewhere/barkeep.sqlite3"
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:1"])
+def test_devices(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    monkeypatch.setenv("DEVICE", device)
+    assert Settings().device == device

@@ -27,6 +27,7 @@ DEFAULTS_DEED = "default-settings"
 _MAX_CHOSEN = 25
 """Discord's limit for one menu."""
 _DIGITS = 7
+_MINUTES = re.compile(r"[0-9]{1,5}(\.[0-9]{1,2})?")
 _ROLE_MENUS = {
     "clone_role_ids": "Roles that may clone (none: everyone)",
     "speak_role_ids": "Roles that may speak (none: everyone)",
@@ -53,7 +54,7 @@ FORMS = {
         {
             "voices_per_member": "Voices",
             "jobs_per_hour_per_member": "Jobs per hour",
-            "seconds_per_day_per_member": "Seconds of generated audio per day",
+            "seconds_per_day_per_member": "Minutes of generated audio per day",
         },
     ),
     "server": Form(
@@ -61,7 +62,7 @@ FORMS = {
         {
             "voices_per_guild": "Voices",
             "jobs_per_hour_per_guild": "Jobs per hour",
-            "seconds_per_day_per_guild": "Seconds of generated audio per day",
+            "seconds_per_day_per_guild": "Minutes of generated audio per day",
         },
     ),
     "texts": Form(
@@ -183,14 +184,14 @@ class OpenForm(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"settin
 
 
 class NumbersModal(SafeModal):
-    """Takes whole numbers and keeps them together, or none of them."""
+    """Takes numbers and keeps them together, or none of them. Seconds are shown and typed as minutes."""
 
     def __init__(self, form: Form, settings: GuildSettings) -> None:
         super().__init__(title=form.label.rstrip("…"))
         self._labels = form.numbers
         self._inputs = {
             field: discord.ui.TextInput[Any](
-                custom_id=field, default=str(getattr(settings, field)), min_length=1, max_length=_DIGITS
+                custom_id=field, default=_written(field, getattr(settings, field)), min_length=1, max_length=_DIGITS
             )
             for field in form.numbers
         }
@@ -199,8 +200,29 @@ class NumbersModal(SafeModal):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the numbers first, so that a bad one changes nothing."""
-        changes = {field: whole_number(entry.value, self._labels[field]) for field, entry in self._inputs.items()}
+        changes = {field: _read(field, entry.value, self._labels[field]) for field, entry in self._inputs.items()}
         await _change(interaction, **changes)
+
+
+def _written(field: str, value: int) -> str:
+    return minutes_of(value) if field.startswith("seconds_") else str(value)
+
+
+def _read(field: str, typed: str, label: str) -> int:
+    return seconds_in(typed, label) if field.startswith("seconds_") else whole_number(typed, label)
+
+
+def minutes_of(seconds: int) -> str:
+    """Seconds as minutes with at most two decimals, which `seconds_in` reads back exactly: 90 is "1.5"."""
+    return f"{seconds / 60:.2f}".rstrip("0").rstrip(".")
+
+
+def seconds_in(typed: str, label: str) -> int:
+    """The seconds in minutes that were typed. Raises InvalidInput, naming the field."""
+    cleaned = typed.strip().replace(",", ".")
+    if not _MINUTES.fullmatch(cleaned):
+        raise InvalidInput(f"{label}: please type minutes, such as 30 or 1.5. Nothing was changed.")
+    return round(float(cleaned) * 60)
 
 
 def whole_number(typed: str, label: str) -> int:

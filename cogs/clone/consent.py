@@ -51,13 +51,18 @@ class ConsentButton(
                 await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
 
 
+def question_view(request: ConsentRequest) -> discord.ui.View:
+    """The buttons under a question."""
+    return persistent_view(ConsentButton("allow", request.id), ConsentButton("deny", request.id))
+
+
 async def ask_by_message(request: ConsentRequest, message: discord.Message, requester: discord.abc.User) -> None:
     """Ask the author directly, else by a reply to their message that does not ping.
 
     Raises Unavailable if neither is possible.
     """
     embed = render_question(request, message.jump_url, requester.display_name, _server_of(message))
-    view = persistent_view(ConsentButton("allow", request.id), ConsentButton("deny", request.id))
+    view = question_view(request)
     try:
         await message.author.send(embed=embed, view=view, allowed_mentions=_NOBODY)
     except discord.HTTPException as fault:

@@ -40,6 +40,25 @@ class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,6
         await bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
+class Stop(discord.ui.DynamicItem[Button], template=r"stop:(?P<job>[\w-]{1,64})"):
+    """Cancel the job that a message waits for."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job_id}"))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
+        """The button of a message that may be older than this process."""
+        return cls(match["job"])
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """For whoever asked for it, and for moderators. The answer to the job takes the message's place."""
+        await interaction.response.defer()
+        await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
+
+
 class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1,64})"):
     """Delete an answer: the message here, and the recording in the studio."""
 

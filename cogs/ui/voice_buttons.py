@@ -5,6 +5,7 @@ Like all of Barkeep's buttons they outlive a restart. Who may use the voice is t
 
 import io
 import re
+from collections.abc import Sequence
 from typing import Any, Self
 
 import discord
@@ -16,7 +17,7 @@ from cogs.ui.base import SafeModal, guarded
 from cogs.ui.render import file_stem, render_clip, render_figures
 from errors import NotFound
 from storage.records import VoiceRecord
-from studio.values import SayOrder, Update
+from studio.values import SayOrder, Update, Voice
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
@@ -150,5 +151,23 @@ class Figures(discord.ui.DynamicItem[Button], template=r"figures:(?P<voice>\d{1,
         await interaction.response.send_message(embed=render_figures(voice.record), ephemeral=True)
 
 
-VOICE_ITEMS = (Hear, Speak, Figures)
+class Listen(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template="listen"):
+    """A menu of voices; the chosen one introduces itself."""
+
+    def __init__(self, voices: Sequence[Voice] = ()) -> None:
+        options = [discord.SelectOption(label=voice.name[:100], value=voice.key) for voice in voices]
+        super().__init__(discord.ui.Select(custom_id="listen", placeholder="🎧 Listen to a voice…", options=options))
+
+    @classmethod
+    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], _match: re.Match[str], /) -> Self:
+        """The menu of a message that may be older than this process."""
+        return cls()
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """See `hear`."""
+        await hear(interaction, self.item.values[0])
+
+
+VOICE_ITEMS = (Hear, Speak, Figures, Listen)
 """The dynamic items to register with the bot."""

@@ -18,7 +18,7 @@ from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
 from cogs.ui.picture import waveform_png
 from cogs.ui.render import safe
-from cogs.ui.voice_buttons import buttons_of
+from cogs.ui.voice_buttons import Listen, buttons_of
 from cogs.voices import sharing
 from cogs.voices.choices import deletable_choices, exportable_choices, managed_choices, shareable_choices
 from cogs.voices.render_library import (
@@ -53,7 +53,10 @@ _AUDIENCES = [
 
 async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
     page = await studio.library.page(actor, query, number)
-    return pages.Sheet(render_voices(page, query), page.number, page.pages, searchable=True)
+    default = await studio.library.default(actor, None)
+    embed = render_voices(page, query, default)
+    items = (Listen(page.voices),) if page.voices else ()
+    return pages.Sheet(embed, page.number, page.pages, searchable=True, items=items)
 
 
 async def _delete(studio: Studio, actor: Actor, key: str) -> str:

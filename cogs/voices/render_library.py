@@ -29,11 +29,14 @@ def language_name(code: str) -> str:
     return LANGUAGES.get(code, safe(code))
 
 
-def render_voices(page: Page, query: str) -> discord.Embed:
-    """One page of the voices that the member may use."""
+def render_voices(page: Page, query: str, default: Voice | None = None) -> discord.Embed:
+    """One page of voices; the one that speaks where the reader names none is marked."""
     embed = discord.Embed(title="Voices of this server", colour=COLOUR)
-    embed.description = "\n".join(_voice_line(voice) for voice in page.voices) or _nothing_found(query)
-    embed.set_footer(text=place(page.total, "voice", page.number, page.pages, query))
+    marked = None if default is None else default.key
+    lines = [f"{'⭐ ' if voice.key == marked else ''}{_voice_line(voice)}" for voice in page.voices]
+    embed.description = "\n".join(lines) or _nothing_found(query)
+    footer = place(page.total, "voice", page.number, page.pages, query)
+    embed.set_footer(text=f"{footer} · ⭐ speaks when you name no voice" if default is not None else footer)
     return embed
 
 

@@ -261,3 +261,24 @@ def test_ctrl_c_in_the_middle_of_a_job_loses_nothing(stand_in: Path, tmp_path: P
             tab.shot("resumed")
     finally:
         again.process.kill()
+
+
+def test_a_question_that_was_open_is_put_again_after_a_restart(stand_in: Path, tmp_path: Path) -> None:
+    running = start(tmp_path, str(stand_in))
+    try:
+        with open_tab(running.url) as tab:
+            tab.command("demo menu", entry="Clone this voice", message="This is how I sound")
+            tab.form().get_by_label("Name of the voice").fill("Benjamin")
+            tab.submit()
+            tab.last("May your voice be cloned?")
+        running.stop(signal.SIGINT)
+    finally:
+        running.process.kill()
+    again = start(tmp_path, str(stand_in))
+    try:
+        with open_tab(again.url) as tab:
+            tab.look_as("Ben")
+            tab.press(tab.last("May your voice be cloned?"), "Allow")
+            tab.last("Benjamin is ready", work=True)
+    finally:
+        again.process.kill()

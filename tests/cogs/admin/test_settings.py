@@ -2,11 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 import simcord
+from hypothesis import given
+from hypothesis import strategies as st
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
+from cogs.admin.settings import minutes_of, seconds_in
 from cogs.client import Barkeep
+from errors import InvalidInput
 from storage.records import GuildSettings
 from studio.studio import Studio
 from tests.cogs.library import followed, second_server, shown, text_of
@@ -51,11 +56,11 @@ async def test_numbers_are_typed_in_forms(
     form = await moderator.click(panel, label="Limits per member…")
     assert form.modal is not None
     assert form.modal["title"] == "Limits per member"
-    values = {"voices_per_member": "2", "jobs_per_hour_per_member": " 7 ", "seconds_per_day_per_member": "90"}
+    values = {"voices_per_member": "2", "jobs_per_hour_per_member": " 7 ", "seconds_per_day_per_member": "1.5"}
     panel = shown(await moderator.submit_modal(form, values))
     assert "Voices: 2 per member" in text_of(panel)
     form = await moderator.click(panel, label="Limits of the server…")
-    values = {"voices_per_guild": "20", "jobs_per_hour_per_guild": "70", "seconds_per_day_per_guild": "900"}
+    values = {"voices_per_guild": "20", "jobs_per_hour_per_guild": "70", "seconds_per_day_per_guild": "15"}
     panel = shown(await moderator.submit_modal(form, values))
     form = await moderator.click(panel, label="Texts…")
     panel = shown(await moderator.submit_modal(form, {"text_length": "80", "retention_days": "3"}))
@@ -84,6 +89,21 @@ async def test_a_bad_number_changes_nothing(
         assert refused.ephemeral
         assert words in refused.content
     assert await studio.storage.guilds.get(guild.id) == before
+
+
+@given(st.integers(0, 86_400))
+def test_minutes_are_read_back_as_they_are_shown(seconds: int) -> None:
+    assert seconds_in(minutes_of(seconds), "Minutes") == seconds
+
+
+@pytest.mark.parametrize("typed", ["", "many", "-1", "1.234", "1e3", "nan", "٣", "1:30"])
+def test_what_is_no_number_of_minutes(typed: str) -> None:
+    with pytest.raises(InvalidInput, match="Minutes: please type minutes"):
+        seconds_in(typed, "Minutes")
+
+
+def test_minutes_with_a_comma() -> None:
+    assert seconds_in(" 1,5 ", "Minutes") == 90
 
 
 async def test_back_to_defaults_asks_first(

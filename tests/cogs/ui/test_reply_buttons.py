@@ -12,7 +12,8 @@ from cogs.client import Barkeep
 from storage.records import Visibility
 from studio.studio import Studio
 from tests.cogs.conftest import Clone
-from tests.cogs.replies import answer
+from tests.cogs.library import followed, shown
+from tests.cogs.replies import answer, labels
 from tests.fakes import FakeExecutor
 
 Said = simcord.ResponseMessage
@@ -56,6 +57,19 @@ async def test_repeating_a_private_recording_stays_private(
     await clone("Ada")
     secret = answer(await member.slash(channel, "say", text="Hush.", voice="Ada", private=True))
     assert answer(await member.click(secret, label="Another take")).ephemeral
+
+
+async def test_a_message_that_waits_can_be_cancelled_by_its_member(
+    channel: ChannelHandle, member: MemberActor, other: MemberActor, clone: Clone, executor: FakeExecutor
+) -> None:
+    await clone("Ada")
+    executor.hold()
+    waiting = answer(await member.slash(channel, "say", text="Hello.", voice="Ada"))
+    assert labels(waiting) == ["Cancel"]
+    assert "no such job" in followed(await other.click(waiting, label="Cancel")).content
+    stopped = shown(await member.click(waiting, label="Cancel"))
+    assert stopped.content == "🛑 The speech was cancelled."
+    assert not stopped.components
 
 
 async def test_delete_takes_the_message_away(said: Said, channel: ChannelHandle, member: MemberActor) -> None:

@@ -26,6 +26,22 @@ async def test_a_new_server_has_only_the_speakers(channel: ChannelHandle, member
     assert listed.ephemeral
     assert "English speaker 6** · built into the model" in text_of(listed)
     assert "3 voices" in text_of(listed)
+    assert "⭐ **English speaker 0**" in text_of(listed)
+
+
+async def test_a_voice_of_the_list_introduces_itself(
+    studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor, clone: Clone
+) -> None:
+    await clone("Ada", language="de")
+    listed = shown(await member.slash(channel, "voices list"))
+    record = await studio.storage.voices.find(channel.guild.id, "Ada")
+    assert record is not None
+    heard = await member.select(listed, [f"v:{record.id}"], custom_id="listen")
+    assert ">>> Hallo! So klinge ich." in shown(heard).content
+    assert followed(heard).attachments[0].filename == "ada-clip.flac"
+    heard = await member.select(listed, ["s:v2/en_speaker_6"], custom_id="listen")
+    assert "English speaker 6" in shown(heard).content
+    assert heard.followups == []
 
 
 async def test_private_voices_are_listed_for_their_owner_and_in_the_moderators_list(

@@ -81,6 +81,15 @@ def test_a_page_names_voices_owners_languages_and_audiences() -> None:
     assert embed.footer.text == "23 voices · page 1 of 3"
 
 
+def test_the_voice_that_speaks_for_the_reader_is_marked() -> None:
+    other = replace(RECORD, id=RECORD.id + 1, name="Ben")
+    embed = render_voices(Page((voice(RECORD), voice(other)), 1, 1, 2), "", voice(other))
+    first, second = (embed.description or "").splitlines()
+    assert first.startswith("**Anna**")
+    assert second.startswith("⭐ **Ben**")
+    assert "⭐ speaks when you name no voice" in (embed.footer.text or "")
+
+
 def test_an_empty_page_says_what_to_do() -> None:
     assert "/clone" in (render_voices(Page((), 1, 1, 0), "").description or "")
     assert "“zoe”" in (render_voices(Page((), 1, 1, 0), "zoe").description or "")

@@ -1,0 +1,26 @@
+"""The Makefile says what it installs before it does."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_setup_says_what_is_installed_and_how_large_it_is() -> None:
+    """`make -n` prints the recipes of a machine on which nothing is installed, and runs none."""
+    recipe = subprocess.run(
+        ["make", "-n", "-B", "setup"],  # noqa: S607 (the one on the path)
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    first, second = (re.search(rf'echo "{step} of 2: (.*)"', recipe) for step in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert re.search(r"torch==[\d.]+ .*[\d.]+ GB", first[1])
+    packages = (ROOT / "requirements.txt").read_text("utf-8").count("==")
+    assert second[1].startswith(f"{packages} packages")
+    assert "GB" in second[1]
+    assert recipe.index(first[0]) < recipe.index("pip install") < recipe.index(second[0])
