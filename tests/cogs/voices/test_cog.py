@@ -34,7 +34,7 @@ async def test_a_voice_of_the_list_introduces_itself(
 ) -> None:
     await clone("Ada", language="de")
     listed = shown(await member.slash(channel, "voices list"))
-    record = await studio.storage.voices.find(channel.guild.id, "Ada")
+    record = await studio.storage.voices.find(member.guild.id, "Ada")
     assert record is not None
     heard = await member.select(listed, [f"v:{record.id}"], custom_id="listen")
     assert ">>> Hallo! So klinge ich." in shown(heard).content
