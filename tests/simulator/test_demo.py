@@ -9,7 +9,7 @@ import pytest
 from discord import Attachment
 from simcord import InteractionResult
 
-from cloning.media import audio, recordings
+from cloning.media import audio
 from cogs.client import Barkeep
 from errors import Unavailable
 from settings import Settings

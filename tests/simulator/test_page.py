@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from cloning.media import audio
+from cloning.media import recordings
 from simulator.demo_cog import SAMPLE
 from simulator.notice import NOTICE
 from tests.simulator.browser import WORK, Tab, open_tab
@@ -114,7 +114,7 @@ def test_a_newcomer_clones_the_sample_by_one_press(simulator: Simulator) -> None
 
 def test_ten_seconds_from_the_microphone_become_a_voice(simulator: Simulator, tmp_path: Path) -> None:
     speech = tmp_path / "speech.wav"
-    sound = audio.decode(SAMPLE)
+    sound = recordings.read(SAMPLE)
     soundfile.write(speech, sound.samples, sound.sample_rate, subtype="PCM_16")
     with open_tab(simulator.url, microphone=speech) as tab:
         tab.look_as("Mira (moderator)")
