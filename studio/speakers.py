@@ -45,6 +45,12 @@ def first_speaker(executor: Executor) -> Voice | None:
     return speakers[0] if speakers else None
 
 
+def speaker_that_spoke(executor: Executor, speaker: str) -> Voice:
+    """A built-in speaker by its own name, which a line that was accepted before the models were loaded lacks."""
+    first = first_speaker(executor) if speaker == ANY_SPEAKER else None
+    return first or speaker_voice(speaker)
+
+
 def _name(speaker: str) -> str:
     if speaker == ANY_SPEAKER:
         return "Built-in speaker"

@@ -10,14 +10,14 @@ from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import ANY_SPEAKER, Executor
+from cloning.worker.protocol import Executor
 from errors import Conflict, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.queue.job_payload import SpeechOrder
 from studio.queue.lease import LEASE, is_abandoned
-from studio.speakers import PREFIX, first_speaker, speaker_voice, voice_of
+from studio.speakers import PREFIX, speaker_that_spoke, voice_of
 from studio.values import Courier, Delivery, Outcome, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
@@ -184,13 +184,8 @@ class Answers:
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:
             key = SpeechOrder.of(job).voice if job.kind is JobKind.SPEECH else ""
-            return self._speaker(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
+            return speaker_that_spoke(self._executor, key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
         try:
             return voice_of(await self._storage.voices.get(job.guild_id, job.voice_id))
         except NotFound:
             return None
-
-    def _speaker(self, name: str) -> Voice:
-        """A built-in speaker by its own name, which a job that was accepted before the models were loaded lacks."""
-        first = first_speaker(self._executor) if name == ANY_SPEAKER else None
-        return first or speaker_voice(name)
