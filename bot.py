@@ -49,7 +49,7 @@ def create_bot(settings: Settings) -> Barkeep:
         executor = SubprocessExecutor(
             choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
         )
-        return Studio(storage, executor, courier, model=settings.model)
+        return Studio(storage, executor, courier)
 
     if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
         return Barkeep(open_studio)

@@ -42,7 +42,7 @@ async def main() -> None:
         await storage.guilds.change(GUILD, text_length=GuildSettings(GUILD).text_length)
         await asyncio.to_thread(_fill, Path(folder) / "barkeep.sqlite3", options)
         executor = SubprocessExecutor(["false"], job_timeout=1)
-        studio = Studio(storage, executor, cast(Courier, None), model="none", clock=lambda: NOW)
+        studio = Studio(storage, executor, cast(Courier, None), clock=lambda: NOW)
         await _measure(studio, options)
         await storage.close()
 

@@ -13,6 +13,7 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
 from cloning.bark.precision import PRECISIONS
 from cloning.checkpoints import model_choice
+from cloning.checkpoints.identity import digest_of
 from cloning.checkpoints.model_choice import FAST, ModelChoice
 from cloning.checkpoints.published import HUBERT
 from cloning.checkpoints.speakers import Speakers
@@ -73,6 +74,11 @@ class LoadedModels:
             return self.choice.hubert
         own = self._hubert.name == _OWN_HUBERT
         return f"{self.choice.model}/{_OWN_HUBERT}" if own else HUBERT.name
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells Bark's weights from others of the same name."""
+        return digest_of(self._bark, self.choice.cache)
 
     def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
         """The clip's semantic tokens, int64 (S,), by HuBERT and a quantizer, and the name of the quantizer's file."""

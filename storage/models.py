@@ -115,6 +115,7 @@ class VoiceRow(Base):
     has_clip: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     name_folded: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    model_digest: Mapped[str | None] = mapped_column(String(64))
     shares: Mapped[list["ShareRow"]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
 
     def record(self) -> VoiceRecord:
@@ -132,6 +133,7 @@ class VoiceRow(Base):
             member_ids=frozenset(share.subject_id for share in self.shares if not share.is_role),
             role_ids=frozenset(share.subject_id for share in self.shares if share.is_role),
             model=self.model,
+            model_digest=self.model_digest,
             hubert=self.hubert,
             quantizer=self.quantizer,
             report=self.report,

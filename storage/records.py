@@ -81,6 +81,7 @@ class VoiceRecord:
     report: dict[str, Any] | None
     has_clip: bool
     created_at: datetime
+    model_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class VoiceModels:
     model: str
     hubert: str
     quantizer: str
+    digest: str | None = None
+    """Of the Bark that `model` was then; None if nothing kept it."""
 
 
 @dataclass(frozen=True, slots=True)

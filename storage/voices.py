@@ -259,6 +259,7 @@ async def _flush_name(session: AsyncSession, name: str) -> None:
 
 def _set_models(row: VoiceRow, models: VoiceModels) -> None:
     row.model = models.model
+    row.model_digest = models.digest
     row.hubert = models.hubert
     row.quantizer = models.quantizer
 

@@ -28,7 +28,7 @@ def _now() -> datetime:
 class Studio:
     """Everything that members and moderators can ask for, without Discord.
 
-    model: the name of the models that the owner chose. clock: the time, in UTC. sleep: waits some seconds between
+    clock: the time, in UTC. sleep: waits some seconds between
     attempts to deliver. wait: wraps every long await of a background task, so that a test's clock may stand still.
     Owns `storage` and `executor`: `close` closes them.
     """
@@ -39,7 +39,6 @@ class Studio:
         executor: Executor,
         courier: Courier,
         *,
-        model: str,
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
@@ -52,7 +51,7 @@ class Studio:
             storage, executor, lambda: self.courier, lambda seconds: wait(sleep(seconds)), owner=owner, clock=clock
         )
         self.dispatcher = Dispatcher(
-            storage, executor, self._answers, News(lambda: self.courier), model=model, owner=owner, clock=clock
+            storage, executor, self._answers, News(lambda: self.courier), owner=owner, clock=clock
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.clones = CloneDesk(storage, self.dispatcher, clock=clock)

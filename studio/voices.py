@@ -11,7 +11,7 @@ from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.prompt import PromptSpec
 from cloning.text.splitting import check_language
-from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor
+from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.names import fold, name_key
@@ -230,10 +230,11 @@ class VoiceLibrary:
             check_language(language),
             policy.clean_description(description),
         )
-        prompt = await asyncio.to_thread(_read_prompt, data, self._prompt_spec())
+        ready = self._ready()
+        prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
         record = await self._storage.voices.add(
             new,
-            VoiceModels(self._dispatcher.current_model(), "", "imported"),
+            VoiceModels(ready.model, "", "imported", ready.digest),
             has_clip=False,
             member_limit=settings.voices_per_member,
             guild_limit=settings.voices_per_guild,
@@ -311,11 +312,11 @@ class VoiceLibrary:
         wanted = fold(query)
         return [voice for voice in speakers_of(self._executor) or () if wanted in fold(voice.name)]
 
-    def _prompt_spec(self) -> PromptSpec:
+    def _ready(self) -> Ready:
         ready = self._executor.health().ready
         if ready is None:
             raise Unavailable("The speech models are still being loaded. Bring the voice again in a minute.")
-        return ready.prompt_spec
+        return ready
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
         await rights.require(self._storage, actor, policy.may_act)

@@ -93,7 +93,7 @@ class FakeExecutor:
         self.cancelled: list[str] = []
         self.model = model
         self.delay = 0.0
-        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK)
+        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK, f"weights of {model}")
         self.closed = False
         self.sentences = 1
         self._capacity = capacity
@@ -124,6 +124,11 @@ class FakeExecutor:
     @property
     def capacity(self) -> int:
         return self._capacity
+
+    @property
+    def digest(self) -> str:
+        """Of the weights in use: those of `ready`, while there is one."""
+        return f"weights of {self.model}" if self.ready is None else self.ready.digest
 
     async def start(self) -> None:
         if self.ready is not None:
@@ -187,11 +192,15 @@ class FakeExecutor:
                 return Failed(request.job_id, "InvalidInput", "The file is empty.")
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes())
             (request.output_dir / CLIP_FILE).write_bytes(sound_bytes("FLAC"))
-            return Cloned(request.job_id, REPORT, self.model, "tiny-hubert", "tiny-quantizer")
-        if request.clip is not None:
+            return Cloned(request.job_id, REPORT, self.model, "tiny-hubert", "tiny-quantizer", self.digest)
+        is_ours = request.prompt_digest == self.digest if request.prompt is not None else request.clip is None
+        if not is_ours and request.clip is None:
+            return Failed(request.job_id, "InvalidInput", "This voice was imported for other speech models.")
+        if not is_ours:
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
         (request.output_dir / SPEECH_FILE).write_bytes(sound_bytes("OGG"))
-        refreshed = (self.model, f"quantizer-{request.clip_language}") if request.clip is not None else (None, None)
+        made_by = (self.model, f"quantizer-{request.clip_language}", self.digest)
+        refreshed = (None, None, None) if is_ours else made_by
         return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, self.sentences, *refreshed)
 
 

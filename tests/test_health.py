@@ -15,7 +15,7 @@ from errors import Unavailable
 from health import HealthServer
 from storage.database import Storage
 from studio.studio import Studio
-from tests.fakes import MODEL, FakeCourier, FakeExecutor
+from tests.fakes import FakeCourier, FakeExecutor
 
 
 @dataclass
@@ -40,7 +40,7 @@ async def port(tmp_path: Path) -> AsyncIterator[Port]:
     executor = FakeExecutor()
     client = create_autospec(discord.Client, instance=True)
     client.is_ready.return_value = True
-    port = Port(client, executor, storage, Studio(storage, executor, FakeCourier(), model=MODEL))
+    port = Port(client, executor, storage, Studio(storage, executor, FakeCourier()))
     server = HealthServer(client, lambda: port.studio)
     port.url = f"http://127.0.0.1:{await server.start('127.0.0.1', 0)}"
     yield port

@@ -5,12 +5,14 @@ progress bars are huggingface_hub's.
 """
 
 import hashlib
+import json
 import logging
 import re
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download, snapshot_download
 
+from cloning.atomic_files import write_atomically
 from cloning.checkpoints.published import PublishedFile, Repository
 from errors import Unavailable
 
@@ -20,12 +22,24 @@ SWITCHED_OFF = "downloads are switched off"
 """Stands in the message of an Unavailable that a download would mend."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHECKED = ".checked"
+_CHECKED, _WHOLE = ".checked", ".whole"
 _BLOCK = 1 << 20
 
 
 def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
-    """The directory of a repository's files, downloaded if the cache lacks any. Raises Unavailable if it cannot be."""
+    """The directory of a repository's files, downloaded if the cache lacks any. Raises Unavailable if it cannot be.
+
+    The hub is asked once: what has arrived whole is what this revision (or branch) means from then on.
+    """
+    folder = _kept(repository, cache)
+    if folder is None:
+        folder = _downloaded(repository, cache, offline)
+    for name in repository.required:
+        _check(folder / name, repository.sha256.get(name), cache)
+    return folder
+
+
+def _downloaded(repository: Repository, cache: Path, offline: bool) -> Path:
     _announce(repository.name, cache, offline)
     try:
         folder = Path(
@@ -42,24 +56,60 @@ def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path
     for name in repository.required:
         if not (folder / name).is_file():
             raise _not_there(f"{name} of {repository.name}", cache, offline)
-    for name in repository.required:
-        _check(folder / name, repository.sha256.get(name), cache)
+    if not offline:
+        _keep(repository, folder, cache)
     return folder
+
+
+def _kept(repository: Repository, cache: Path) -> Path | None:
+    """The directory of what was once downloaded whole, if all of it is still there."""
+    try:
+        note = json.loads(_note(repository, cache).read_text(encoding="utf-8"))
+        folder = cache / note["folder"]
+        return folder if all((folder / name).is_file() for name in note["files"]) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(repository: Repository, folder: Path, cache: Path) -> None:
+    """Note that a directory is whole: its required files alone do not tell, since others are optional."""
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    note = {"folder": str(folder.relative_to(cache)), "files": files}
+    try:
+        (cache / _WHOLE).mkdir(exist_ok=True)
+        write_atomically(_note(repository, cache), json.dumps(note).encode())
+    except (OSError, ValueError, Unavailable):
+        _log.debug("The cache %s is read-only; the hub will be asked again.", cache)
+
+
+def _note(repository: Repository, cache: Path) -> Path:
+    """The note's file, which belongs to the revision and the files that are wanted of it."""
+    wanted = json.dumps([repository.name, repository.revision, repository.files])
+    return cache / _WHOLE / f"{hashlib.sha256(wanted.encode()).hexdigest()}.json"
 
 
 def fetch_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
     """One file of a repository, downloaded if the cache lacks it. Raises Unavailable if it cannot be."""
-    _announce(file.repository, cache, offline)
     try:
-        path = Path(
-            hf_hub_download(
-                file.repository, file.file, revision=file.revision, cache_dir=cache, local_files_only=offline
-            )
-        )
-    except Exception as fault:  # as above
-        raise _not_there(f"{file.file} of {file.repository}", cache, offline) from fault
+        path = _file(file, cache, local=True)
+    except Exception:  # it is not there yet
+        path = _downloaded_file(file, cache, offline)
     _check(path, None, cache)
     return path
+
+
+def _downloaded_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
+    _announce(file.repository, cache, offline)
+    try:
+        return _file(file, cache, local=offline)
+    except Exception as fault:  # as above
+        raise _not_there(f"{file.file} of {file.repository}", cache, offline) from fault
+
+
+def _file(file: PublishedFile, cache: Path, *, local: bool) -> Path:
+    return Path(
+        hf_hub_download(file.repository, file.file, revision=file.revision, cache_dir=cache, local_files_only=local)
+    )
 
 
 def _announce(repository: str, cache: Path, offline: bool) -> None:

@@ -109,7 +109,7 @@ def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
     """
     path = weight_file(directory)
     part: dict[str, Tensor] = {}
-    for file in _files_of(path, prefix):
+    for file in files_of(path, prefix):
         part.update(load_state(file, prefix))
     return path, {name.removeprefix(prefix): tensor for name, tensor in part.items()}
 
@@ -180,7 +180,7 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
 
 def _weights_for_transformers(kind: type[_Model], directory: Path, source: Path) -> dict[str, Any]:
     """What `from_pretrained` reads: the directory, or what is read here, since it maps compressed files too."""
-    files = _files_of(source)
+    files = files_of(source)
     if not any(_is_compressed(file) for file in files):
         return {"pretrained_model_name_or_path": directory}
     config_class: Any = kind.config_class
@@ -208,7 +208,7 @@ def _too_large(directory: Path) -> Unavailable:
     )
 
 
-def _files_of(weights: Path, prefix: str = "") -> list[Path]:
+def files_of(weights: Path, prefix: str = "") -> list[Path]:
     """What `weight_file` found, or what it lists for weights that begin with `prefix`."""
     return _shards(weights, prefix) if weights.name.endswith(".index.json") else [weights]
 

@@ -37,6 +37,7 @@ from cloning.worker.protocol import (
     Spoken,
     part_file,
 )
+from errors import InvalidInput
 
 _DEFAULT_MEMORY_MB = 1024
 _CPU_FULL = "can't allocate memory"
@@ -63,6 +64,7 @@ def ready(voicebox: Voicebox) -> Ready:
         sample_rate=models.engine.spec.sample_rate,
         speakers=models.speakers.names,
         prompt_spec=models.engine.spec.prompt,
+        digest=models.digest,
     )
 
 
@@ -83,7 +85,8 @@ def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
     models = voicebox.models
-    return Cloned(request.job_id, clone.report, models.choice.model, models.hubert_name, clone.quantizer)
+    names = (models.choice.model, models.hubert_name, clone.quantizer)
+    return Cloned(request.job_id, clone.report, *names, digest=models.digest)
 
 
 def _speak(
@@ -94,30 +97,61 @@ def _speak(
             _write(request, part_file(part.number), part.samples, part.sample_rate)
             emit(PartSpoken(request.job_id, part.number, part.of, part.seconds))
 
-    voice = _voice(voicebox, request, watch)
+    voice = _stored_voice(voicebox.models, request)
+    is_refreshed = voice is None and request.clip is not None
+    if voice is None:
+        voice = _made_voice(voicebox, request, watch)
     options = SayOptions(request.language, request.temperature, request.seed, takes=takes)
     speech = voicebox.say(request.text, voice, options, watch, hear)
     tags = {**request.tags, "seed": str(speech.seed)}
     _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
     spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
-    if request.clip is None:
+    if not is_refreshed:
         return spoken
-    _, quantizer = voicebox.models.quantizer(request.clip_language)
-    return replace(spoken, refreshed_model=voicebox.models.choice.model, refreshed_quantizer=quantizer)
+    models = voicebox.models
+    _, quantizer = models.quantizer(request.clip_language)
+    return replace(
+        spoken,
+        refreshed_model=models.choice.model,
+        refreshed_quantizer=quantizer,
+        refreshed_digest=models.digest,
+    )
 
 
 def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> None:
     audio.write(request.output_dir / name, samples, rate, tags=request.tags, max_bytes=request.max_bytes)
 
 
-def _voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
-    """The prompt to speak with; one that is made anew from its clip is written for the sender."""
+def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | None:
+    """The stored prompt, if it is for these models; None if there is none, or it has to be made from its clip.
+
+    Raises InvalidInput for a prompt without a clip that these models cannot use.
+    """
+    if request.prompt is None:
+        return None
+    is_ours = request.prompt_model in (None, models.choice.model)
+    if request.prompt_digest is not None and (request.clip is not None or not is_ours):
+        is_ours = request.prompt_digest == models.digest
+    if is_ours:
+        try:
+            return load_voice(request.prompt, models.engine.spec.prompt)
+        except InvalidInput:
+            if request.clip is None:
+                raise
+    if request.clip is None:
+        raise InvalidInput(
+            "This voice was imported for other speech models than the ones in use now. "
+            "Import a voice file made for these, or clone it from a recording."
+        )
+    return None
+
+
+def _made_voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
+    """The prompt made from its clip, which is written for the sender; or a speaker's, or None for any voice."""
     if request.clip is not None:
         prompt = voicebox.reclone(audio.read_clip(request.clip), request.clip_language, watch)
         prompt.save(request.output_dir / PROMPT_FILE)
         return prompt
-    if request.prompt is not None:
-        return load_voice(request.prompt, voicebox.models.engine.spec.prompt)
     if request.speaker is not None:
         return voicebox.models.speakers.load(request.speaker)
     return None
@@ -136,7 +170,7 @@ def _one_at_a_time(watch: Watch) -> Iterator[None]:
 
 def _load_all(models: LoadedModels) -> None:
     """The first clone or speech shall not have to load anything but another language's quantizer."""
-    _ = models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
+    _ = models.digest, models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
 
 
 @contextmanager

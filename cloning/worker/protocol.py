@@ -41,14 +41,17 @@ class SpeakRequest:
     """Speak `text`; writes SPEECH_FILE into `output_dir`, and before, of several sentences, each as `part_file`.
 
     The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6",
-    or ANY_SPEAKER), or neither: a random voice. With `clip` the prompt is made anew from that clip first (the models
-    were changed since), for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
+    or ANY_SPEAKER), or neither: a random voice. `prompt_model` and `prompt_digest` say which model the prompt is for
+    (an old one has no digest). Where that is not the loaded one, or there is no prompt, it is made from `clip` first,
+    for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
     """
 
     job_id: str
     text: str
     output_dir: Path
     prompt: Path | None = None
+    prompt_model: str | None = None
+    prompt_digest: str | None = None
     speaker: str | None = None
     clip: Path | None = None
     clip_language: str = "en"
@@ -80,6 +83,8 @@ class Ready:
     speakers: tuple[str, ...]
     prompt_spec: PromptSpec
     """What a voice's tokens have to be for these models."""
+    digest: str = ""
+    """Tells these weights from others under the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Cloned:
     model: str
     hubert: str
     quantizer: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ class PartSpoken:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. If the prompt was made anew, `refreshed_model` and `refreshed_quantizer` name by what."""
+    """A SpeakRequest is done. If the prompt was made again, `refreshed_...` name by what."""
 
     job_id: str
     seconds: float
@@ -122,6 +128,7 @@ class Spoken:
     sentences: int
     refreshed_model: str | None = None
     refreshed_quantizer: str | None = None
+    refreshed_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

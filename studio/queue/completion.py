@@ -5,7 +5,7 @@ The order of steps is the contract: files first, then the row that speaks of the
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import structlog
 
@@ -36,7 +36,7 @@ class Completion:
             job.guild_id, voice_id, await self._storage.files.staging(job.id), (PROMPT_FILE, CLIP_FILE)
         )
         report = asdict(event.report)
-        models = VoiceModels(event.model, event.hubert, event.quantizer)
+        models = VoiceModels(event.model, event.hubert, event.quantizer, event.digest)
         try:
             await self._storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
         except NotFound:
@@ -63,7 +63,8 @@ class Completion:
             return None
         staging = await self._storage.files.staging(job.id)
         if event.refreshed_model is not None and job.voice_id is not None:
-            models = VoiceModels(event.refreshed_model, hubert, event.refreshed_quantizer or "")
+            quantizer = event.refreshed_quantizer or ""
+            models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
             await self._refresh(job, job.voice_id, models)
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
@@ -123,7 +124,7 @@ class Completion:
         try:
             voice = await self._storage.voices.get(job.guild_id, voice_id)
             await self._storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))
-            kept = VoiceModels(models.model, models.hubert or voice.hubert or "", models.quantizer)
+            kept = replace(models, hubert=models.hubert or voice.hubert or "")
             await self._storage.voices.set_models(job.guild_id, voice_id, kept)
         except NotFound:
             await self._storage.files.drop_voice(job.guild_id, voice_id)

@@ -44,11 +44,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Claims, supervises and finishes jobs.
-
-    model: the name of the models that the owner chose; what the worker says it has loaded counts more. owner: the name
-    of this process, in which it holds jobs.
-    """
+    """Claims, supervises and finishes jobs. owner: the name of this process, in which it holds jobs."""
 
     def __init__(
         self,
@@ -57,7 +53,6 @@ class Dispatcher:
         answers: Answers,
         news: News,
         *,
-        model: str,
         owner: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -65,7 +60,6 @@ class Dispatcher:
         self._executor = executor
         self._answers = answers
         self._news = news
-        self._model = model
         self._clock = clock
         self._completion = Completion(storage)
         self._owner = owner
@@ -78,11 +72,6 @@ class Dispatcher:
         self._parked = False
         self._filler: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
-
-    def current_model(self) -> str:
-        """The name of the models in use, as the rows of voices keep it."""
-        ready = self._executor.health().ready
-        return self._model if ready is None else ready.model
 
     def wake(self) -> None:
         """There may be work to take. Returns at once."""
@@ -195,7 +184,7 @@ class Dispatcher:
             if (done := await self._completion.cloned_before(job)) is not None:
                 await self._end(done)
             else:
-                await self._submit(active, await request_for(self._storage, job, model=self.current_model()))
+                await self._submit(active, await request_for(self._storage, job))
         except BarkeepError as fault:
             await self._fail(job, type(fault).__name__, fault.message)
         except Exception:

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
-from errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from errors import NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, VoiceRecord
 from studio import policy
@@ -18,17 +18,17 @@ AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this.
 """Stands in the tags of every generated file."""
 
 
-async def request_for(storage: Storage, job: JobRecord, *, model: str) -> Request:
+async def request_for(storage: Storage, job: JobRecord) -> Request:
     """The request that a claimed job makes to the worker; makes its folder for results.
 
-    model: the name of the models in use. Raises a BarkeepError with the sentence that the job fails with.
+    Raises a BarkeepError with the sentence that the job fails with.
     """
     member = await storage.members.get(job.guild_id, job.member_id)
     if member.blocked_at is not None:
         raise NotAllowed("A moderator has blocked you from using voices on this server.")
     if job.kind is JobKind.CLONE:
         return await _clone_request(storage, job)
-    return await _speak_request(storage, job, model)
+    return await _speak_request(storage, job)
 
 
 async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
@@ -41,34 +41,28 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
     return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
 
 
-async def _speak_request(storage: Storage, job: JobRecord, model: str) -> SpeakRequest:
+async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
     order = SpeechOrder.of(job)
     artist = speaker_voice(order.voice.removeprefix(PREFIX)).name
+    voice: VoiceRecord | None = None
     prompt: Path | None = None
     clip: Path | None = None
-    clip_language = order.language
     if job.voice_id is not None:
         voice = await _voice(storage, job)
-        artist, clip_language = voice.name, voice.language
+        artist = voice.name
         if not policy.may_use(order.actor(job), voice):
             raise NotAllowed("This voice is no longer shared with you.")
-        if voice.model == model:
-            prompt = await _file(storage, voice, PROMPT_FILE)
-        elif voice.has_clip:
-            clip = await _file(storage, voice, CLIP_FILE)
-        else:
-            raise InvalidInput(
-                "This voice was imported for other speech models than the ones in use now. "
-                "Import a voice file made for these, or clone it from a recording."
-            )
+        prompt, clip = await _files(storage, voice)
     return SpeakRequest(
         job.id,
         order.text,
         await storage.files.staging(job.id),
         prompt=prompt,
+        prompt_model=None if voice is None else voice.model,
+        prompt_digest=None if voice is None else voice.model_digest,
         speaker=order.voice.removeprefix(PREFIX) if job.voice_id is None else None,
         clip=clip,
-        clip_language=clip_language,
+        clip_language=order.language if voice is None else voice.language,
         language=order.language,
         temperature=order.temperature,
         seed=order.seed,
@@ -92,11 +86,13 @@ async def _voice(storage: Storage, job: JobRecord) -> VoiceRecord:
         raise NotFound("The voice was deleted before its turn came.") from None
 
 
-async def _file(storage: Storage, voice: VoiceRecord, name: str) -> Path:
-    path = storage.files.voice_file(voice.guild_id, voice.id, name)
-    if not await _exists(path):
+async def _files(storage: Storage, voice: VoiceRecord) -> tuple[Path | None, Path | None]:
+    """A voice's prompt and its clip, as far as they are there: the worker needs one of them."""
+    paths = [storage.files.voice_file(voice.guild_id, voice.id, name) for name in (PROMPT_FILE, CLIP_FILE)]
+    prompt, clip = [path if await _exists(path) else None for path in paths]
+    if prompt is None and clip is None:
         raise Unavailable(f"The files of the voice {voice.name} are missing. Delete it and make it again.")
-    return path
+    return prompt, clip
 
 
 async def _exists(path: Path) -> bool:

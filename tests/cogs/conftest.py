@@ -19,7 +19,7 @@ from cogs.ui.errors import as_barkeep, token_is_gone
 from storage.database import Storage
 from studio.studio import Studio
 from studio.values import Courier
-from tests.fakes import MODEL, FakeExecutor, sound_bytes
+from tests.fakes import FakeExecutor, sound_bytes
 
 NEVER = 3600.0
 """Progress edits after the first come an hour later: a test that wants them moves the clock."""
@@ -73,7 +73,7 @@ class World:
     async def _open_studio(self, courier: Courier) -> Studio:
         url = f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}"
         storage = await Storage.open(url, self.data_dir, clock=self.env.now)
-        return Studio(storage, self.executor, courier, model=MODEL, clock=self.env.now, wait=self._wait)
+        return Studio(storage, self.executor, courier, clock=self.env.now, wait=self._wait)
 
     def _wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         return self.env.external_wait(awaitable, reason="work that others do")

@@ -16,7 +16,7 @@ from storage.database import Storage
 from studio.studio import Studio
 from studio.values import Courier
 from tests.cogs.conftest import Clone, World
-from tests.fakes import MODEL, FakeExecutor
+from tests.fakes import FakeExecutor
 
 
 async def test_only_the_guilds_intent_is_asked_for(bot: Barkeep) -> None:
@@ -52,7 +52,7 @@ async def syncs(data_dir: Path, digest: Path | None) -> int:
 
     async def open_studio(courier: Courier) -> Studio:
         storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
-        return Studio(storage, FakeExecutor(wait=wait), courier, model=MODEL, wait=wait)
+        return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")
@@ -91,7 +91,7 @@ async def known_after_a_start(data_dir: Path, *, claims_data: bool) -> list[int]
     async def open_studio(courier: Courier) -> Studio:
         storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
         await storage.audit.write(77, 1, "voice.clone", "Ada")
-        return Studio(storage, FakeExecutor(wait=wait), courier, model=MODEL, wait=wait)
+        return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")

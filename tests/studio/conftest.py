@@ -82,9 +82,7 @@ class House:
         self.storage = await Storage.open(
             f"sqlite+aiosqlite:///{self.folder / 'barkeep.sqlite3'}", self.folder, clock=self.clock
         )
-        self.studio = Studio(
-            self.storage, self.executor, self.courier, model=self.model, clock=self.clock, sleep=self._sleep
-        )
+        self.studio = Studio(self.storage, self.executor, self.courier, clock=self.clock, sleep=self._sleep)
 
     async def restart(self, *, capacity: int = 1) -> None:
         """Close, and open again with a new worker, a new process's memory, and the same files."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -55,9 +56,12 @@ class FakeHub:
         links = [self.put(repo_id, revision, name) for name in ("config.json", "model.bin") if name in self.content]
         return str(links[0].parent)
 
-    def file(self, repo_id: str, filename: str, *, revision: str, **_: Any) -> str:
+    def file(self, repo_id: str, filename: str, *, revision: str, local_files_only: bool, **_: Any) -> str:
         if self.fault:
             raise self.fault
+        there = self.cache / f"models--{repo_id.replace('/', '--')}" / "snapshots" / revision / filename
+        if local_files_only and not there.exists():
+            raise LocalEntryNotFoundError("raw")
         return str(self.put(repo_id, revision, filename))
 
 
@@ -84,10 +88,39 @@ def test_only_the_files_needed_are_asked_for_at_the_pinned_revision(hub: FakeHub
 
 
 def test_one_file_is_asked_for_at_its_revision(hub: FakeHub, tmp_path: Path) -> None:
-    assert fetch_file(FILE, tmp_path, offline=True).read_bytes() == WEIGHTS
-    downloads.hf_hub_download.assert_called_once_with(  # type: ignore[attr-defined]  # a mock
-        "owner/quantizer", "q.pth", revision=REVISION, cache_dir=tmp_path, local_files_only=True
+    assert fetch_file(FILE, tmp_path, offline=False).read_bytes() == WEIGHTS
+    downloads.hf_hub_download.assert_called_with(  # type: ignore[attr-defined]  # a mock
+        "owner/quantizer", "q.pth", revision=REVISION, cache_dir=tmp_path, local_files_only=False
     )
+
+
+@pytest.mark.parametrize("revision", [REVISION, "main"])
+def test_the_hub_is_asked_for_a_file_once(hub: FakeHub, tmp_path: Path, revision: str) -> None:
+    """A quantizer is fetched at every clone: what `main` was at first stays what it is."""
+    file = PublishedFile("owner/quantizer", "q.pth", revision)
+    paths = {fetch_file(file, tmp_path, offline=False) for _ in range(3)}
+
+    asked = [call.kwargs["local_files_only"] for call in downloads.hf_hub_download.call_args_list]  # type: ignore[attr-defined]  # a mock
+    assert asked == [True, False, True, True]
+    assert len(paths) == 1
+
+
+@pytest.mark.parametrize("revision", [REVISION, "main"])
+def test_the_hub_is_asked_for_a_repository_once(hub: FakeHub, tmp_path: Path, revision: str) -> None:
+    repository = Repository("owner/model", revision, REPOSITORY.files, REPOSITORY.required)
+    folders = {fetch_repository(repository, tmp_path, offline) for offline in (False, False, True)}
+
+    assert downloads.snapshot_download.call_count == 1  # type: ignore[attr-defined]  # a mock
+    assert len(folders) == 1
+    (folders.pop() / "config.json").unlink()
+    assert (fetch_repository(repository, tmp_path, offline=False) / "config.json").is_file()
+
+
+def test_what_is_wanted_besides_is_asked_for(hub: FakeHub, tmp_path: Path) -> None:
+    fetch_repository(REPOSITORY, tmp_path, offline=False)
+    fetch_repository(replace(REPOSITORY, files=(*REPOSITORY.files, "more.json")), tmp_path, offline=False)
+
+    assert downloads.snapshot_download.call_count == 2  # type: ignore[attr-defined]  # a mock
 
 
 def test_a_large_file_is_hashed_once(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +152,11 @@ def test_a_file_that_changed_after_it_was_checked_is_checked_again(hub: FakeHub,
 
 
 def test_a_read_only_cache_works(hub: FakeHub, tmp_path: Path) -> None:
-    (tmp_path / ".checked").write_text("in the way of the folder")
+    for name in (".checked", ".whole"):
+        (tmp_path / name).write_text("in the way of the folder")
 
-    assert fetch_file(FILE, tmp_path, offline=True).is_file()
+    assert fetch_file(FILE, tmp_path, offline=False).is_file()
+    assert fetch_repository(REPOSITORY, tmp_path, offline=False).is_dir()
 
 
 def test_a_file_that_a_partial_snapshot_lacks_is_named(hub: FakeHub, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
+from unittest import mock
 
 import av
 import numpy as np
@@ -14,7 +15,10 @@ import pytest
 import torch
 
 from cloning.bark.engine import Generated
+from cloning.checkpoints.identity import digest_of
 from cloning.media import audio, recordings
+from cloning.media.audio import Recording
+from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
@@ -121,6 +125,77 @@ def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_
         run(SpeakRequest("j", TEXT, tmp_path, prompt=other))
 
 
+class Recloning(Voicebox):
+    """Makes no voice from a clip, but notes that it was asked to."""
+
+    recloned = 0
+
+    def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
+        self.recloned += 1
+        return a_voice()
+
+
+OURS, OTHERS = "0" * 64, "f" * 64
+
+
+@pytest.mark.parametrize(
+    ("model", "digest", "fits", "is_remade"),
+    [
+        ("tones", OURS, True, False),
+        ("elsewhere", OURS, True, False),
+        ("tones", OTHERS, True, True),
+        ("elsewhere", OTHERS, True, True),
+        ("tones", None, True, False),
+        ("elsewhere", None, True, True),
+        ("tones", None, False, True),
+        ("tones", OURS, False, True),
+    ],
+)
+def test_a_prompt_for_other_weights_is_made_again_from_its_clip(
+    tmp_path: Path, model: str, digest: str | None, fits: bool, is_remade: bool
+) -> None:
+    """Old voices have no digest: their model's name counts, and whether the tokens are such as these models know."""
+    prompt, clip, out = tmp_path / "p.npz", tmp_path / "c.wav", tmp_path / "out"
+    voice = a_voice()
+    (voice if fits else VoicePrompt(voice.semantic + 9_990, voice.coarse, voice.fine)).save(prompt)
+    audio.write(clip, np.full(24_000, 0.1, np.float32), 24_000, tags={})
+    out.mkdir()
+    box = Recloning(voicebox(ToneEngine()).models)
+    box.models.digest = OURS
+    request = SpeakRequest("j", TEXT, out, prompt=prompt, prompt_model=model, prompt_digest=digest, clip=clip)
+    with mock.patch.object(LoadedModels, "quantizer", autospec=True, return_value=(None, "q.pth")):
+        spoken = jobs.run(box, request, Watch(), lambda _: None)
+    assert isinstance(spoken, Spoken)
+    assert box.recloned == is_remade
+    assert (out / protocol.PROMPT_FILE).exists() is is_remade
+    made_by = (spoken.refreshed_model, spoken.refreshed_quantizer, spoken.refreshed_digest)
+    assert made_by == (("tones", "q.pth", OURS) if is_remade else (None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("model", "digest", "says"),
+    [
+        ("tones", OTHERS, None),
+        ("elsewhere", OURS, None),
+        ("elsewhere", OTHERS, "imported for other speech models"),
+        ("elsewhere", None, "imported for other speech models"),
+    ],
+)
+def test_a_prompt_without_a_clip_is_used_while_its_model_has_that_name_or_those_weights(
+    tmp_path: Path, model: str, digest: str | None, says: str | None
+) -> None:
+    prompt = tmp_path / "p.npz"
+    a_voice().save(prompt)
+    box = voicebox(ToneEngine())
+    box.models.digest = OURS
+    request = SpeakRequest("j", TEXT, tmp_path, prompt=prompt, prompt_model=model, prompt_digest=digest)
+    if says is None:
+        assert isinstance(jobs.run(box, request, Watch(), lambda _: None), Spoken)
+        return
+    with pytest.raises(InvalidInput, match=says):
+        jobs.run(box, request, Watch(), lambda _: None)
+
+
 @pytest.mark.parametrize(
     ("fault", "becomes"),
     [
@@ -182,6 +257,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         assert cloned.quantizer == "quantizer.pth"
         ready = executor.health().ready
         assert ready is not None
+        assert cloned.digest == ready.digest == digest_of(stand_in / "bark", settings.model_cache)
         assert (ready.sample_rate, ready.device) == (24_000, "cpu")
         assert "v2/en_speaker_0" in ready.speakers
         prompt = folders["clone"] / protocol.PROMPT_FILE
@@ -202,6 +278,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         spoken = await last_event(executor)
         assert isinstance(spoken, Spoken)
         assert (spoken.refreshed_model, spoken.refreshed_quantizer) == (str(stand_in), "quantizer.pth")
+        assert spoken.refreshed_digest == ready.digest
         anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between

@@ -1,5 +1,7 @@
 """Whether an accepted job may still run, and what the worker is asked for."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloning.worker.protocol import SpeakRequest
@@ -59,37 +61,54 @@ async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> 
     assert await house.storage.voices.find(GUILD, "Ann") is None
 
 
-async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House) -> None:
+@pytest.mark.parametrize("change", ["another name", "other weights under the same name"])
+async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House, change: str) -> None:
     await house.studio.clones.attest(ANN)
     receipt = await house.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None)
     await house.ended(receipt.job.id)
     key = f"v:{receipt.job.voice_id}"
-    house.model = "larger"
-    await house.restart()
+    voice_id = int(key[2:])
+    assert (await house.storage.voices.get(GUILD, voice_id)).model_digest == "weights of tiny"
+    if change == "another name":
+        house.model = "larger"
+        await house.restart()
+    else:
+        assert house.executor.ready is not None
+        house.executor.ready = replace(house.executor.ready, digest="other weights")
     english = SayOrder("Good evening.", key, "en")
     job = await house.ended((await house.studio.speech.submit(ANN, english, {}, None, max_bytes=MAX_BYTES)).job.id)
     assert job.state is JobState.DELIVERED
     request = house.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
+    assert (request.prompt_model, request.prompt_digest) == ("tiny", "weights of tiny")
     assert request.clip is not None
-    assert request.prompt is None
     assert (request.language, request.clip_language) == ("en", "de")
-    record = await house.storage.voices.get(GUILD, int(key[2:]))
-    assert (record.model, record.quantizer) == ("larger", "quantizer-de")
+    record = await house.storage.voices.get(GUILD, voice_id)
+    assert (record.model, record.quantizer) == (house.executor.model, "quantizer-de")
+    assert record.model_digest == house.executor.digest
     assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
     await house.ended((await house.say(voice=key)).job.id)
     again = house.executor.requests[-1]
     assert isinstance(again, SpeakRequest)
-    assert again.clip is None
+    assert again.prompt_digest == house.executor.digest
 
 
 async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
     await house.studio.clones.attest(ANN)
     record = await house.studio.library.import_(ANN, "Old", prompt_bytes())
-    await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported"))
+    assert (record.model, record.model_digest) == ("tiny", "weights of tiny")
+    await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
     job = await house.ended((await house.say(voice="Old")).job.id)
     assert job.fault_kind == "InvalidInput"
     assert "imported" in (job.fault_message or "")
+
+
+async def test_a_voice_without_its_prompt_is_made_from_its_clip(house: House) -> None:
+    key = await house.voice()
+    record = await house.storage.voices.get(GUILD, int(key[2:]))
+    house.storage.files.voice_file(GUILD, record.id, "prompt.npz").unlink()
+    assert (await house.ended((await house.say(voice=key)).job.id)).state is JobState.DELIVERED
+    assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
 
 
 async def test_missing_files_of_a_voice_are_a_sentence(house: House) -> None:
