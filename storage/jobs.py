@@ -17,7 +17,7 @@ from errors import Conflict, NotFound
 from storage.audit import add_line
 from storage.columns import Clock
 from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs, prune_spent
-from storage.models import WITHOUT_ANSWER, JobRow, VoiceRow
+from storage.models import WITHOUT_ANSWER, JobRow, SpentRow, VoiceRow
 from storage.records import (
     GuildSettings,
     JobKind,
@@ -84,6 +84,14 @@ class JobRepository:
             if job.voice_id is not None:
                 await _check_voice(session, job.guild_id, job.voice_id)
             return (await _insert(session, job, now)).record()
+
+    async def count_request(self, member_id: int, limits: GuildSettings) -> None:
+        """Count something that is no job, but work for the machine, against the hour. Raises LimitReached."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, limits.guild_id)
+            now = self._clock()
+            await check_jobs(session, limits, member_id, now)
+            session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
 
     async def get(self, job_id: str) -> JobRecord:
         """The job with this id, of any server. Raises NotFound."""

@@ -206,7 +206,7 @@ Index("ix_jobs_without_answer", JobRow.sequence, sqlite_where=_IN_SQL, postgresq
 
 
 class SpentRow(Base):
-    """What a job that was deleted early had used of the limits of its day: nothing of the job but that it was."""
+    """What a job that was deleted early, or an import, had used of the limits of its day: nothing but that it was."""
 
     __tablename__ = "spent"
     __table_args__ = (Index(None, "guild_id", "created_at"),)

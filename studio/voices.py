@@ -7,8 +7,8 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 
-from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.speakers import ANY_SPEAKER
+from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import PromptSpec
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
@@ -41,6 +41,7 @@ class VoiceLibrary:
         self._storage = storage
         self._executor = executor
         self._dispatcher = dispatcher
+        self._reading = asyncio.Lock()
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
         """At most `limit` usable voices that fit what was typed so far: the member's default first, then the best."""
@@ -215,7 +216,8 @@ class VoiceLibrary:
     ) -> VoiceRecord:
         """Make a voice from a prompt file. Needs the same rights and consent as a clone.
 
-        Raises InvalidInput saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
+        Files are read one at a time, and each counts as a request of the hour, a refused one too. Raises InvalidInput
+        saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
         Unavailable while the models are not loaded: they decide what a voice's tokens have to be.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
@@ -231,7 +233,9 @@ class VoiceLibrary:
             policy.clean_description(description),
         )
         ready = self._ready()
-        prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
+        await self._storage.jobs.count_request(actor.member_id, settings)
+        async with self._reading:
+            prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
         record = await self._storage.voices.add(
             new,
             VoiceModels(ready.model, "", "imported", ready.digest),
@@ -373,4 +377,4 @@ def _no_such_voice(near: list[str]) -> str:
 def _read_prompt(data: bytes, spec: PromptSpec) -> bytes:
     if len(data) > MAX_PROMPT_BYTES:
         raise InvalidInput("That file is too large for a voice. A voice file (.npz) has well under a megabyte.")
-    return load_voice(data, spec).to_bytes()
+    return read_voice(data, spec)

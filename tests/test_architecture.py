@@ -35,7 +35,14 @@ ONLY_IN = {
     "alembic": {"storage"},
 }
 LAYERS_OF_CLONING = (
-    ("cloning.prompt", "cloning.progress", "cloning.atomic_files", "cloning.threads", "cloning.text"),
+    (
+        "cloning.prompt",
+        "cloning.progress",
+        "cloning.atomic_files",
+        "cloning.confinement",
+        "cloning.threads",
+        "cloning.text",
+    ),
     ("cloning.media",),
     ("cloning.bark.config",),
     ("cloning.checkpoints",),
@@ -50,6 +57,8 @@ TORCH_FREE = (
     "cloning.worker.protocol",
     "cloning.worker.executor",
     "cloning.prompt",
+    "cloning.checkpoints.voice_reader",
+    "cloning.checkpoints.voice_reading",
     "cloning.text.splitting",
     "cloning.media.audio",
     "cloning.media.decoder",

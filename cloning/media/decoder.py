@@ -10,7 +10,6 @@ import errno
 import json
 import mmap
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from cloning.confinement import confine
 from cloning.media import ogg
 from cloning.media.frames import DAMAGED, MAX_CHANNELS, MAX_RATE, TOO_BIG, Channels, Tally, at_one_rate, blocks
 from errors import BarkeepError, InvalidInput, Unavailable
@@ -90,19 +90,6 @@ class _Bytes:
         if base is None or base + offset < self._start:
             return -errno.EINVAL
         return self._file.seek(base + offset) - self._start
-
-
-def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
-    """Limit this process: memory beyond what its libraries hold by now, processor time, and the size of a file."""
-    limits = [(resource.RLIMIT_CPU, cpu_seconds), (resource.RLIMIT_FSIZE, output_bytes), (resource.RLIMIT_CORE, 0)]
-    occupied = Path("/proc/self/statm")
-    if occupied.exists():
-        pages = int(occupied.read_text().split()[0])
-        limits.append((resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + memory_mb * 2**20))
-    for which, wanted in limits:
-        hard = resource.getrlimit(which)[1]
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(which, (limit, limit))
 
 
 def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> Outcome:

@@ -1,6 +1,8 @@
 """The library: finding, showing, changing, taking away and bringing voices."""
 
+import asyncio
 import io
+import time
 import zipfile
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -385,6 +387,35 @@ async def test_a_bad_voice_file_is_refused_and_leaves_nothing(house: House, data
         await house.studio.library.import_(ANN, "Bad", data)
     assert await house.storage.voices.find(GUILD, "Bad") is None
     assert house.files() == []
+
+
+async def test_refused_imports_count_against_the_hour(house: House) -> None:
+    await house.studio.clones.attest(ANN)
+    await house.studio.admin.change(MOD, jobs_per_hour_per_member=2)
+    for _ in range(2):
+        with pytest.raises(InvalidInput):
+            await house.studio.library.import_(ANN, "Bad", b"not a voice")
+    with pytest.raises(LimitReached, match="2 requests an hour"):
+        await house.studio.library.import_(ANN, "Good", prompt_bytes())
+    await house.studio.clones.attest(BOB)
+    await house.studio.library.import_(BOB, "Good", prompt_bytes())
+
+
+async def test_files_of_several_members_are_read_one_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = []
+
+    def read(data: bytes, spec: PromptSpec) -> bytes:
+        reading.append(data)
+        time.sleep(0.05)  # so long that another would come in between
+        assert reading.pop() is data
+        assert not reading
+        return data
+
+    monkeypatch.setattr("studio.voices.read_voice", read)
+    for actor in (ANN, BOB):
+        await house.studio.clones.attest(actor)
+    library = house.studio.library
+    await asyncio.gather(library.import_(ANN, "One", prompt_bytes()), library.import_(BOB, "Two", prompt_bytes(1)))
 
 
 async def test_an_import_needs_consent_rights_room_and_a_free_name(

@@ -403,7 +403,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_limits_are_the_kernels() -> None:
     child = run(
-        "import resource, json; from cloning.media.decoder import confine; confine(64, 7, 1234)\n"
+        "import resource, json; from cloning.confinement import confine; confine(64, 7, 1234)\n"
         "try: held = bytearray(200 * 2**20)\nexcept MemoryError: held = None\n"
         "print(json.dumps([held is None, resource.getrlimit(resource.RLIMIT_CPU), "
         "resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_CORE)]))"
@@ -415,7 +415,7 @@ def test_the_limits_are_the_kernels() -> None:
 
 def test_limits_of_the_surroundings_are_not_raised() -> None:
     code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (5, 5)); from cloning.media.decoder import confine\n"
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (5, 5)); from cloning.confinement import confine\n"
         "confine(64, 60, 10**9); print(resource.getrlimit(resource.RLIMIT_CPU))"
     )
     assert run(code).stdout.strip() == "(5, 5)"
