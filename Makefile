@@ -1,9 +1,11 @@
 # Every target sets up what it needs; second runs skip what is done.
-# PYTHON=...      the Python 3.11 or 3.12 that makes the virtual environment
+# PYTHON=...      the Python 3.11, 3.12 or 3.13 that makes the virtual environment; else the first that is found
 # TORCH_INDEX=... a package index with another build of torch (CPU only, or another CUDA)
 # DEVICES=...     for `make experiment`: where clips are made, a process for each
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+# Not `command -v`: a name may be there that starts nothing, as the ones of pyenv do.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do if $$name -c "$(SUPPORTED)" 2>/dev/null; then echo $$name; exit; fi; done; echo python3)
 BIN := .venv/bin
 DEVICES ?= cpu,cpu
 TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.txt)
@@ -44,12 +46,14 @@ format: .venv/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The lock is made for Python 3.11; what newer ones need besides has a mark in requirements.in, and is added as it is.
 # CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md). Of
 # resemblyzer only the weights are used: not its webrtcvad, which needs a compiler, nor its backport of typing.
 lock: .venv/.development
 	$(LOCK) --no-emit-package torchaudio requirements.in -o .venv/lock
 	(echo '# The complete lock, made by `make lock` from requirements.in; do not edit by hand.'; \
-	  grep -vE '^(#|nvidia-|cuda-|triton=)' .venv/lock) > requirements.txt
+	  (grep -vE '^(#|nvidia-|cuda-|triton=)' .venv/lock; sed -n 's/ *#.*//; /python_version/p' requirements.in) | LC_ALL=C sort) \
+	  > requirements.txt
 	$(LOCK) requirements-dev.in -o .venv/lock
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
 	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock) > requirements-dev.txt
@@ -76,7 +80,7 @@ clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Barkeep needs Python 3.11 or 3.12; name one with PYTHON=...")'
+	@$(PYTHON) -c "$(SUPPORTED)" || { echo "Barkeep needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
 # Two steps: torch with the libraries of its build, then exactly the lock, without what packages would pull in besides.

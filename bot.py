@@ -21,6 +21,7 @@ import structlog
 from pydantic import ValidationError
 
 import logs
+import systems  # noqa: F401 (a system that is not supported is told before anything else fails)
 from checkup import WRONG_SHAPE, Exit, StartFault, check, looks_like_token
 from cloning.worker.executor import SubprocessExecutor, choice_command
 from cogs.client import Barkeep

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OUTER = ("bot", "checkup", "simulator", "logs", "health", "settings", "environment", "errors")
+OUTER = ("bot", "checkup", "simulator", "logs", "health", "settings", "environment", "systems", "errors")
 ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training")
 
 ALLOWED = {
-    "bot": {"checkup", "simulator", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs", "health"},
+    "bot": set(ROOMS) - {"bot", "environment", "training"},
     "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"bot", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
     "health": {"studio", "errors"},
@@ -22,6 +22,7 @@ ALLOWED = {
     "training": {"cloning", "errors"},
     "settings": set(),
     "environment": set(),
+    "systems": set(),
     "logs": set(),
     "errors": set(),
 }

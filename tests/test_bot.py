@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import AsyncMock
@@ -46,6 +48,19 @@ def test_create_bot_opens_nothing(tmp_path: Path) -> None:
     made = bot.create_bot(Settings(data_dir=tmp_path / "data"))
     assert isinstance(made, Barkeep)
     assert not (tmp_path / "data").exists()
+
+
+def test_windows_is_told_in_a_sentence() -> None:
+    program = (
+        "import sys, asyncio, aiohttp, discord, pydantic, pydantic_settings, structlog;"
+        "sys.platform = 'win32'; sys.modules['fcntl'] = None; import bot"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(bot.__file__).parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Barkeep runs on Linux and macOS")
+    assert "Traceback" not in done.stderr
 
 
 def test_settings_that_cannot_be_used_are_named(
