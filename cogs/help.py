@@ -86,9 +86,7 @@ def render_help(ids: dict[str, int], *, is_moderator: bool) -> discord.Embed:
         command_id = ids.get(name.split()[0])
         return f"**/{name}**" if command_id is None else f"</{name}:{command_id}>"
 
-    embed = discord.Embed(
-        title="Barkeep", description="I keep the voices of this server, and speak with them.", colour=COLOUR
-    )
+    embed = discord.Embed(title="Barkeep", description="I keep voices, and speak with them.", colour=COLOUR)
     for title, text in (*GROUPS, *([FOR_MODERATORS] if is_moderator else []), EXAMPLES):
         embed.add_field(name=title, value=_COMMAND.sub(link, text), inline=False)
     return embed

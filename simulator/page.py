@@ -20,7 +20,7 @@ from simulator.live import LiveEnv
 from simulator.page_server import PageServer
 
 NAMING = ("embed_description", "embed_field_value")
-"""Where Discord shows the name of somebody mentioned and simcord would show their number."""
+"""Where Discord shows the name of a member or command that is mentioned and simcord would show its number."""
 REPUBLISH = 0.2
 """Seconds between two publications at most; an open page asks twice a second."""
 
@@ -36,7 +36,7 @@ async def live_page(
     Raises simcord.SetupError if the port is taken.
     """
     for place in NAMING:
-        _FIELD_POLICIES[place]["mentions"] = True
+        _FIELD_POLICIES[place]["mentions"] = _FIELD_POLICIES[place]["commands"] = True
     page = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
     page._server = PageServer(page, port)
     async with page as preview:

@@ -189,7 +189,7 @@ def test_somebody_elses_message_is_cloned_after_their_yes(simulator: Simulator) 
 
 
 SEEN = {
-    "help": "Make a voice",
+    "help": "/voices import brings",
     "jobs": "Your jobs",
     "voices list": "Voices of this server",
     "privacy show": "What I keep about you",
