@@ -8,12 +8,17 @@ Exit codes: 0 stopped as asked, 1 an unexpected fault (the log has it), 2 settin
 4 models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
 """
 
+import signal
+
+if __name__ == "__main__":  # The imports below take a moment: Ctrl-C ends them without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 
 import aiohttp
 import discord
@@ -50,7 +55,8 @@ def create_bot(settings: Settings) -> Barkeep:
         executor = SubprocessExecutor(
             choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
         )
-        return Studio(storage, executor, courier)
+        patience = timedelta(seconds=settings.worker_patience)
+        return Studio(storage, executor, courier, patience=patience)
 
     if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
         return Barkeep(open_studio)

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
 
     job_timeout: float = Field(default=900.0, gt=0)
     """Seconds without progress after which a job counts as hung and its worker is replaced."""
+    worker_patience: float = Field(default=600.0, gt=0)
+    """Seconds that a job waits for a worker that cannot load its models; then it fails with a sentence."""
     worker_memory_mb: int | None = Field(default=None, gt=0)
     """An upper bound for the worker's address space while it decodes media, in MiB."""
     health_port: int | None = Field(default=None, ge=0, le=65535)

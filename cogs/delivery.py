@@ -58,8 +58,8 @@ class DiscordCourier:
         self._begun: dict[str, int] = {}
         """Job id -> the waiting message that the beginning of its speech is attached to."""
 
-    async def update(self, job: JobRecord, update: Update) -> None:
-        """Show news in the answer to the member's command, at most once in a few seconds. Never raises."""
+    def update(self, job: JobRecord, update: Update) -> None:
+        """Show news in the answer to the member's command, at most once in a few seconds."""
         if _answerable(job):
             self._progress.put(job, update)
 

@@ -74,7 +74,7 @@ class Say(commands.Cog):
         receipt = await self.bot.studio.speech.submit(
             actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction)
         )
-        await self.bot.courier.update(receipt.job, Update(position=receipt.position))
+        self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 async def setup(bot: Barkeep) -> None:

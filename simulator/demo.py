@@ -5,6 +5,11 @@ with its time; the replies are saved under demo/ as files that can be played. Th
 can be decoded and is finite, not silent, and of plausible length.
 """
 
+import signal
+
+if __name__ == "__main__":  # The imports below take a moment: Ctrl-C ends them without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import sys
 import tempfile
@@ -34,6 +39,8 @@ NAME = "Gilbert"
 SENTENCE = "Hello, this is my new voice. What would you like to drink?"
 JOB_SECONDS = 1800.0
 """The longest a job may take: a big model on a slow machine needs many minutes, its first download too."""
+STOPPED = 128 + signal.SIGINT
+"""The exit status after Ctrl-C, as shells count it."""
 SILENCE_DBFS = -50.0
 """Below this root mean square, in decibels of full scale, nobody hears anything."""
 SECONDS_PER_CHARACTER = (0.02, 0.4)
@@ -153,8 +160,12 @@ def main() -> int:
     logs.configure("WARNING", settings.log_format)
     if notice := model_notice(settings.model):
         _say(notice)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _say(examine(asyncio.run(play(settings, FOLDER)), SENTENCE))
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return STOPPED
     except BarkeepError as fault:
         _say(fault.message)
         return 1

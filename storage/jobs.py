@@ -1,7 +1,7 @@
 """The durable jobs: accepted, claimed, finished, answered. It knows nothing of fairness, of files or of the worker.
 
-Every transition compares the state before it sets it. A late event of a job that was cancelled meanwhile changes
-nothing and returns None.
+Every transition compares the state, and who holds the job, before it sets it. A late event of a job that was cancelled
+or taken over meanwhile changes nothing and returns None.
 """
 
 from collections import defaultdict
@@ -28,6 +28,7 @@ from storage.records import (
     Usage,
     VoiceRecord,
     VoiceState,
+    WaitingJob,
 )
 from storage.sessions import Sessions, lock_guild
 from storage.usage import usage
@@ -107,9 +108,16 @@ class JobRepository:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
             return row.record() if row else None
 
-    async def queued(self) -> list[JobRecord]:
-        """The waiting jobs of all servers, in the order in which they were accepted."""
-        return await self._select(JobRow.state == JobState.QUEUED)
+    async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
+        """The waiting jobs of all servers, in the order in which they were accepted, from behind sequence `after`."""
+        fields = [getattr(JobRow, name) for name in WaitingJob.__dataclass_fields__]
+        waiting = select(*fields).where(JobRow.state == JobState.QUEUED, JobRow.sequence > after)
+        async with self._sessions.read() as session:
+            return [WaitingJob(*row) for row in await session.execute(waiting.order_by(JobRow.sequence).limit(limit))]
+
+    async def of_ids(self, job_ids: Collection[str]) -> list[JobRecord]:
+        """Those of these jobs that are still known, of any server."""
+        return await self._select(JobRow.id.in_(job_ids))
 
     async def running(self) -> list[JobRecord]:
         """The jobs of all servers that a worker holds."""
@@ -157,17 +165,16 @@ class JobRepository:
         return await self._select(JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.state.in_(states))
 
     async def claim(self, job_id: str, owner: str, lease: timedelta) -> JobRecord | None:
-        """Take a queued job for `owner` and count the attempt. None if somebody else has it, or it is finished."""
-        now = self._clock()
+        """Take a queued job for `owner`. None if somebody else has it, or it is finished."""
+        until = self._clock() + lease
         return await self._move(
-            job_id,
-            (JobState.QUEUED,),
-            state=JobState.RUNNING,
-            attempts=JobRow.attempts + 1,
-            started_at=now,
-            lease_owner=owner,
-            lease_until=now + lease,
+            job_id, (JobState.QUEUED,), state=JobState.RUNNING, lease_owner=owner, lease_until=until
         )
+
+    async def begun(self, job_id: str, owner: str) -> JobRecord | None:
+        """A worker began a job that `owner` holds: that is an attempt. None if the job is no longer held so."""
+        values = {"attempts": JobRow.attempts + 1, "started_at": self._clock()}
+        return await self._move(job_id, (JobState.RUNNING,), owner, **values)
 
     async def renew(self, job_ids: Collection[str], owner: str, lease: timedelta) -> set[str]:
         """Hold these jobs for `lease` from now. The ids that `owner` still holds; the others are lost to it."""
@@ -176,26 +183,33 @@ class JobRepository:
             renewed = update(JobRow).where(*held).values(lease_until=self._clock() + lease).returning(JobRow.id)
             return set(await session.scalars(renewed))
 
-    async def ready(self, job_id: str, result: dict[str, Any]) -> JobRecord | None:
-        """A running job is done. `result["seconds"]`, if it is there, counts as the audio that was generated."""
-        seconds = float(result.get("seconds", 0.0))
-        return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, result=result, audio_seconds=seconds)
+    async def ready(self, job_id: str, result: dict[str, Any], owner: str) -> JobRecord | None:
+        """A job that `owner` holds is done. `result["seconds"]`, if there, counts as the audio that was generated."""
+        values = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
+        return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, owner, **values)
 
-    async def fail(self, job_id: str, kind: str, message: str) -> JobRecord | None:
-        """A job went wrong. `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member."""
-        return await self._finish(
-            job_id, UNFINISHED, JobState.FAILED, fault_kind=kind, fault_message=message, audio_seconds=0.0
-        )
+    async def fail(self, job_id: str, kind: str, message: str, *, owner: str | None) -> JobRecord | None:
+        """A job went wrong that `owner` holds; None: one that waits.
+
+        `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member.
+        """
+        before = (JobState.QUEUED,) if owner is None else (JobState.RUNNING,)
+        values = {"fault_kind": kind, "fault_message": message, "audio_seconds": 0.0}
+        return await self._finish(job_id, before, JobState.FAILED, owner, **values)
 
     async def cancel(self, job_id: str) -> JobRecord | None:
         """Somebody does not want the job any more."""
         return await self._finish(job_id, UNFINISHED, JobState.CANCELLED, audio_seconds=0.0)
 
-    async def requeue(self, job_id: str, *, refund_attempt: bool = False) -> JobRecord | None:
-        """A running job goes back to its place in the queue. With `refund_attempt` the attempt was not its fault."""
+    async def requeue(self, job_id: str, owner: str | None, *, refund_attempt: bool = False) -> JobRecord | None:
+        """A job that `owner` holds goes back to its place in the queue.
+
+        With `refund_attempt` it was begun, and its worker was stopped on purpose: that does not count as an attempt.
+        """
         return await self._move(
             job_id,
             (JobState.RUNNING,),
+            owner,
             state=JobState.QUEUED,
             attempts=JobRow.attempts - int(refund_attempt),
             started_at=None,
@@ -280,15 +294,23 @@ class JobRepository:
             return [row.record() for row in rows]
 
     async def _finish(
-        self, job_id: str, before: Collection[JobState], after: JobState, **values: Any
+        self,
+        job_id: str,
+        before: Collection[JobState],
+        after: JobState,
+        owner: str | None = None,
+        **values: Any,
     ) -> JobRecord | None:
-        return await self._move(
-            job_id, before, state=after, finished_at=self._clock(), lease_owner=None, lease_until=None, **values
-        )
+        ended = {"state": after, "finished_at": self._clock(), "lease_owner": None, "lease_until": None}
+        return await self._move(job_id, before, owner, **ended, **values)
 
-    async def _move(self, job_id: str, before: Collection[JobState], **values: Any) -> JobRecord | None:
-        """Compare and set, in one statement."""
+    async def _move(
+        self, job_id: str, before: Collection[JobState], owner: str | None = None, **values: Any
+    ) -> JobRecord | None:
+        """Compare and set, in one statement. With `owner`, the job has to be held by it."""
         changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
+        if owner is not None:
+            changed = changed.where(JobRow.lease_owner == owner)
         async with self._sessions.write() as session:
             row = await session.scalar(changed.returning(JobRow))
             return row.record() if row else None

@@ -165,6 +165,18 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """What the queue has to know of a job. `sequence` counts up in the order of acceptance."""
+
+    sequence: int
+    id: str
+    guild_id: int
+    member_id: int
+    created_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class GuildSettings:
     """What a server's moderators decide. Empty sets of roles and channels mean everybody and everywhere."""
 

@@ -117,8 +117,9 @@ class AdminDesk:
         """The server's jobs: those at work, those that wait in order, then those that nobody could be given."""
         policy.must_moderate(actor)
         jobs = await self._storage.jobs.of_guild(actor.guild_id, (*UNFINISHED, JobState.READY))
-        places = await self._dispatcher.positions()
-        entries = [QueueEntry(job, _place(job, places)) for job in jobs]
+        entries = [
+            QueueEntry(job, None if job.state is JobState.READY else self._dispatcher.position(job.id)) for job in jobs
+        ]
         return sorted(entries, key=_queue_order)
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
@@ -206,12 +207,6 @@ def _shown(value: object) -> str:
     if isinstance(value, frozenset):
         return ", ".join(map(str, sorted(value))) or "everybody"
     return str(value)
-
-
-def _place(job: JobRecord, places: dict[str, int]) -> int | None:
-    if job.state is JobState.READY:
-        return None
-    return places.get(job.id, 0)
 
 
 def _queue_order(entry: QueueEntry) -> tuple[int, int]:

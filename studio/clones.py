@@ -124,18 +124,17 @@ class CloneDesk:
         request = await self._storage.consents.get_request(request_id)
         if not allow or request.author_id != member_id or self._is_over(request):
             return await self._refuse(request_id, member_id, allow), None
-        receipt = await self._accept_for(request)
+        accepted = await self._accept_for(request)
         try:
             request = await self._storage.consents.answer(request_id, member_id, ConsentState.ALLOWED)
         except Conflict:
             if (await self._storage.consents.get_request(request_id)).state is not ConsentState.ALLOWED:
-                await self._dispatcher.cancel(receipt.job.id)  # The no came first.
+                await self._dispatcher.cancel(accepted.id)  # The no came first.
             raise
         await self._storage.audit.write(
             request.guild_id, member_id, "consent.allow", str(request.requester_id), clone_of(request.order).name
         )
-        self._dispatcher.wake()
-        return request, receipt
+        return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def _refuse(self, request_id: str, member_id: int, allow: bool) -> ConsentRequest:
         """Record a no; for a yes that cannot count, storage says why."""
@@ -171,15 +170,12 @@ class CloneDesk:
                 await self._storage.files.drop_upload(job.id)
         if accepted.id == job.id:
             await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.clone", order.name)
-        receipt = Receipt(accepted, await self._dispatcher.position(accepted))
-        self._dispatcher.wake()
-        return receipt
+        return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
-    async def _accept_for(self, request: ConsentRequest) -> Receipt:
+    async def _accept_for(self, request: ConsentRequest) -> JobRecord:
         """Accept what an author allowed. The job has the question's id, and with it the recording that waits there."""
         with contextlib.suppress(NotFound):
-            known = await self._storage.jobs.get(request.id)  # A crash came between acceptance and answer.
-            return Receipt(known, await self._dispatcher.position(known))
+            return await self._storage.jobs.get(request.id)  # A crash came between acceptance and answer.
         if (await self._storage.members.get(request.guild_id, request.requester_id)).blocked_at is not None:
             raise NotAllowed("The member who asked may not use voices here any more, so nothing is cloned.")
         await self._storage.consents.give(request.guild_id, request.author_id, POLICY_VERSION)
@@ -193,7 +189,7 @@ class CloneDesk:
         )
         order = clone_of(request.order)
         try:
-            accepted = await self._reserve(job, order)
+            return await self._reserve(job, order)
         except LimitReached as fault:  # Its sentence is for the requester, and it is the author who reads this one.
             raise LimitReached(
                 "The member who asked has no room for another voice at present. You can allow it later."
@@ -202,7 +198,6 @@ class CloneDesk:
             raise Conflict(
                 f"By now another voice here is called {order.name}. They can ask you again with another name."
             ) from fault
-        return Receipt(accepted, await self._dispatcher.position(accepted))
 
     async def _reserve(self, job: NewJob, order: CloneOrder) -> JobRecord:
         settings = await self._storage.guilds.get(job.guild_id)

@@ -25,8 +25,7 @@ class JobDesk:
         jobs = await self._storage.jobs.of_member(
             actor.guild_id, actor.member_id, states=(*UNFINISHED, *UNANSWERED), unanswered=True
         )
-        places = await self._dispatcher.positions()
-        return [(job, places.get(job.id, 0) if job.state in UNFINISHED else None) for job in jobs]
+        return [(job, self._dispatcher.position(job.id) if job.state in UNFINISHED else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Stop a job: one's own, or as a moderator anybody's. Raises Conflict when it has ended."""

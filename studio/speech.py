@@ -121,11 +121,10 @@ class SpeechDesk:
             line=line,
         )
         accepted = await self._storage.jobs.accept_speech(job, settings)
-        receipt = Receipt(accepted, await self._dispatcher.position(accepted))
+        receipt = Receipt(accepted, self._dispatcher.enqueue(accepted))
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.SPEECH.value).inc()
             _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.SPEECH.value)
-        self._dispatcher.wake()
         return receipt
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloning.worker.protocol import Executor
@@ -13,9 +13,8 @@ from studio.housekeeping import Housekeeping
 from studio.jobs import JobDesk
 from studio.privacy import PrivacyDesk
 from studio.queue.delivery import Answers
-from studio.queue.dispatcher import Dispatcher
+from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
-from studio.queue.progress_updates import News
 from studio.speech import SpeechDesk
 from studio.values import Courier
 from studio.voices import VoiceLibrary
@@ -28,8 +27,9 @@ def _now() -> datetime:
 class Studio:
     """Everything that members and moderators can ask for, without Discord.
 
-    clock: the time, in UTC. sleep: waits some seconds between
-    attempts to deliver. wait: wraps every long await of a background task, so that a test's clock may stand still.
+    patience: how long a job waits for a worker that cannot load its models. clock: the time, in UTC. sleep: waits some
+    seconds between attempts to store or to deliver. wait: wraps every long await of a background task, so that a test's
+    clock may stand still.
     Owns `storage` and `executor`: `close` closes them.
     """
 
@@ -39,6 +39,7 @@ class Studio:
         executor: Executor,
         courier: Courier,
         *,
+        patience: timedelta = PATIENCE,
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
@@ -47,11 +48,20 @@ class Studio:
         self.executor = executor
         self.courier = courier
         owner = new_owner()
-        self._answers = Answers(
-            storage, executor, lambda: self.courier, lambda seconds: wait(sleep(seconds)), owner=owner, clock=clock
-        )
+
+        def rest(seconds: float) -> Awaitable[Any]:
+            return wait(sleep(seconds))
+
+        self._answers = Answers(storage, executor, lambda: self.courier, rest, owner=owner, clock=clock)
         self.dispatcher = Dispatcher(
-            storage, executor, self._answers, News(lambda: self.courier), owner=owner, clock=clock
+            storage,
+            executor,
+            self._answers,
+            lambda: self.courier,
+            rest,
+            owner=owner,
+            patience=patience,
+            clock=clock,
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.clones = CloneDesk(storage, self.dispatcher, clock=clock)

@@ -100,6 +100,8 @@ class Update:
     stage: str | None = None
     fraction: float = 0.0
     retrying: bool = False
+    loading: bool = False
+    """The speech models cannot be loaded at present; the job keeps its place."""
     beginning: Path | None = None
 
 
@@ -123,8 +125,8 @@ class Delivery:
 class Courier(Protocol):
     """Brings news and results to members. Discord stands behind it."""
 
-    async def update(self, job: JobRecord, update: Update) -> None:
-        """Show news if the platform's limits allow it now. Never raises; news may be dropped."""
+    def update(self, job: JobRecord, update: Update) -> None:
+        """Show news when the platform's limits allow it. Returns at once; newer news take the place of older."""
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
         """Bring the answer; None if nobody could be reached (then the member fetches it from /jobs).

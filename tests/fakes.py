@@ -96,12 +96,18 @@ class FakeExecutor:
         self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK, f"weights of {model}")
         self.closed = False
         self.sentences = 1
+        self.fault: str | None = None
+        self.silent = False
+        """Whether nothing is told of a job before its end."""
+        self.deadly = ""
+        """A text that kills the worker, and whatever else it holds."""
         self._capacity = capacity
         self._wait = wait
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._faults: deque[tuple[str, str]] = deque()
         self._gate: asyncio.Event | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._dying: set[asyncio.Task[None]] = set()
 
     def fail_next(self, kind: str = "InvalidInput", message: str = "No speech was found in the recording.") -> None:
         """The next attempt ends with Failed(kind, message)."""
@@ -155,7 +161,7 @@ class FakeExecutor:
         self._queue.put_nowait(None)
 
     def health(self) -> Health:
-        return Health(alive=not self.closed, ready=self.ready, fault=None, restarts=0)
+        return Health(alive=not self.closed, ready=self.ready, fault=self.fault, restarts=0)
 
     async def close(self) -> None:
         self.closed = True
@@ -165,13 +171,21 @@ class FakeExecutor:
         self._queue.put_nowait(None)
 
     def _forget(self, job_id: str, ended: asyncio.Task[None]) -> None:
+        if ended in self._dying:
+            self._dying.discard(ended)
+            return
         self._tasks.pop(job_id, None)
         if ended.cancelled() and not self.closed:
             self._queue.put_nowait(Failed(job_id, "Cancelled", "The work was cancelled."))
 
     async def _work(self, request: Request, fault: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
         for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
-            self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
+            if not self.silent:
+                self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
+        if isinstance(request, SpeakRequest) and request.text == self.deadly:
+            await asyncio.sleep(0.05)
+            self._die()
+            return
         if isinstance(request, SpeakRequest) and self.sentences > 1:
             (request.output_dir / part_file(0)).write_bytes(sound_bytes("OGG", 0.5))
             self._queue.put_nowait(PartSpoken(request.job_id, 0, self.sentences, 0.5))
@@ -180,6 +194,15 @@ class FakeExecutor:
         if self.delay:
             await self._wait(asyncio.sleep(self.delay))
         self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
+
+    def _die(self) -> None:
+        """Lose every job in hand."""
+        for job_id, task in list(self._tasks.items()):
+            del self._tasks[job_id]
+            self._queue.put_nowait(Lost(job_id, "The worker was killed by signal 9."))
+            if task is not asyncio.current_task():
+                self._dying.add(task)
+                task.cancel()
 
     @staticmethod
     def _fault(request: Request, fault: tuple[str, str]) -> Event:
@@ -225,7 +248,7 @@ class FakeCourier:
         self.reachable = True
         self.lasts: list[bool] = []
 
-    async def update(self, job: JobRecord, update: Update) -> None:
+    def update(self, job: JobRecord, update: Update) -> None:
         self.updates.append((job.id, update))
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:

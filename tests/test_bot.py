@@ -278,3 +278,26 @@ def test_check_of_a_model_that_is_not_there_yet_still_names_other_faults(
     monkeypatch.setenv(name, value)
     assert bot.main(["--check"]) == Exit.MODELS
     assert value in capsys.readouterr().out
+
+
+_INTERRUPTED = """
+import importlib.abc, os, runpy, signal, sys
+
+class Interrupt(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "structlog":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("program", ["bot.py", "simulator/demo.py"])
+def test_ctrl_c_while_modules_are_imported_prints_nothing(program: str) -> None:
+    root = Path(bot.__file__).parent
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, program], cwd=root, env={"PYTHONPATH": str(root)}, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")

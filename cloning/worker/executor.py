@@ -1,8 +1,9 @@
 """The speech worker behind the executor protocol: a supervised child process that may crash, hang or run out of memory.
 
 The supervisor starts the worker when there is work (or on `start`), hands it as many jobs as it does at once, and
-replaces it when it dies or falls silent: its jobs are Lost, the others wait for the next worker. Whether a lost job is
-tried again is not decided here. Free of torch, since it lives in the bot's process.
+replaces it when it dies or falls silent: its jobs are Lost, the others wait for the next worker. One that cannot load
+its models is started again and again, with longer pauses, and `health` says why. Whether a lost job is tried again, and
+how long a job waits, is not decided here. Free of torch, since it lives in the bot's process.
 """
 
 import asyncio
@@ -39,7 +40,6 @@ _log = logging.getLogger(__name__)
 _worker_log = logging.getLogger("cloning.worker")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_STARTS = 3
 _GRACE = 1.5
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -166,8 +166,6 @@ class SubprocessExecutor:
         self._worker: WorkerProcess | None = None
         self._ready: Ready | None = None
         self._fault: str | None = None
-        self._fault_time = 0.0
-        self._failed_starts = 0
         self._pause = 0.0
         self._restarts = 0
 
@@ -185,10 +183,6 @@ class SubprocessExecutor:
         """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable after close."""
         if self._closed:
             raise Unavailable("The speech worker is shutting down. Try again in a minute.")
-        # New work tries again to start a worker that could not, but not more often than a crashing one.
-        if self._fault is not None and monotonic() < self._fault_time + _LONGEST_PAUSE:
-            self._events.put_nowait(_not_started(request.job_id))
-            return
         self._waiting.append(request)
         self._supervise()
         self._feed()
@@ -228,26 +222,19 @@ class SubprocessExecutor:
         self._events.put_nowait(None)
 
     def _supervise(self) -> None:
-        """Make sure that a supervisor runs; a new one forgets why an earlier one gave up."""
+        """Make sure that a supervisor runs."""
         if self._closed or (self._supervisor is not None and not self._supervisor.done()):
             return
-        if self._fault is not None:
-            self._fault, self._failed_starts, self._pause = None, 0, 0.0
         self._supervisor = asyncio.create_task(self._keep_running())
 
     async def _keep_running(self) -> None:
-        """Run one worker after the other for as long as one is wanted and can be started."""
+        """Run one worker after the other for as long as one is wanted."""
         while self._wanted or self._waiting:
             await self._wait(asyncio.sleep(self._pause))
             reason = await self._run_worker()
             _log.warning("%s", reason)
             self._lose_running(reason)
             self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
-            if self._fault is None and self._failed_starts >= _STARTS:
-                self._fault = "The speech worker does not start; the log above has the reason."
-            if self._fault is not None:
-                self._fail_waiting()
-                return
             self._restarts += 1
 
     async def _run_worker(self) -> str:
@@ -260,7 +247,8 @@ class SubprocessExecutor:
             _log.exception("The speech worker's supervisor failed")
             hung = "The speech worker could not be run."
         finally:
-            self._failed_starts += self._ready is None
+            if self._ready is None and self._fault is None:
+                self._fault = "The speech worker does not start; the log above has the reason."
             if self._worker is not None:
                 status = await self._worker.stop(_GRACE if self._closed else 0.0)
             self._worker = self._ready = None
@@ -289,10 +277,10 @@ class SubprocessExecutor:
         """Note what an event means for the queue and hand it to the listener."""
         match event:
             case Ready():
-                self._ready, self._failed_starts = event, 0
+                self._ready, self._fault = event, None
                 self._events.put_nowait(event)
             case Failed(job_id="", message=message):
-                self._fault, self._fault_time = message, monotonic()
+                self._fault = message
                 _log.error("The speech worker cannot start: %s", message)
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)
@@ -321,22 +309,10 @@ class SubprocessExecutor:
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()
 
-    def _fail_waiting(self) -> None:
-        self._fault_time = monotonic()
-        while self._waiting:
-            self._events.put_nowait(_not_started(self._waiting.popleft().job_id))
-
     def _log_line(self, level: int, line: str) -> None:
         """A line belongs to the job in hand, if there is only one."""
         only = {"job_id": next(iter(self._running))} if len(self._running) == 1 else None
         _worker_log.log(level, "%s", line, extra=only)
-
-
-def _not_started(job_id: str) -> Failed:
-    """For the member, who should not read which file is missing where; `health().fault` says it to the owner."""
-    return Failed(
-        job_id, Unavailable.__name__, "The speech models cannot be loaded. Whoever runs this bot finds why in its log."
-    )
 
 
 def _cancelled(job_id: str) -> Failed:

@@ -7,6 +7,7 @@ ends, whatever it is doing, so that it never outlives the bot.
 Exit status: 1 a fault of the program or the device, 2 wrong usage, 3 the models could not be loaded (told as an event).
 """
 
+import ctypes
 import json
 import logging
 import os
@@ -43,6 +44,11 @@ BEAT_SECONDS = 2.0
 PROGRESS_SECONDS = 0.2
 """At most five reports of progress a second."""
 LOAD_FAILED = 3
+STARTING = "starting"
+"""The stage of a job from the moment in which this process takes it up."""
+
+_PR_SET_PDEATHSIG = 1
+"""From <sys/prctl.h>."""
 
 _log = logging.getLogger("cloning.worker")
 
@@ -151,6 +157,7 @@ def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
 
 
 def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
+    emit(Progress(request.job_id, STARTING, 0.0))  # The bot counts what kills this process from here on.
     try:
         event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as fault:
@@ -199,6 +206,7 @@ def throttled(job_id: str, emit: Emit) -> Callable[[str, float], None]:
 def main(arguments: list[str]) -> NoReturn:
     """Load the models and serve until stdin ends."""
     _log_to_stderr()
+    _die_with_parent()
     try:
         status = _serve_configuration(arguments)
     except Exception:
@@ -228,6 +236,12 @@ def _serve_configuration(arguments: list[str]) -> int:
     except DeviceFailed:
         _log.exception("the device failed; this worker ends so that another can start")
     return 1
+
+
+def _die_with_parent() -> None:
+    """On Linux: let the system kill this process when the bot ends, since a suspended one does not see stdin end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _LevelOnEveryLine(logging.Formatter):

@@ -94,7 +94,7 @@ class Clone(commands.Cog):
             await clones.attest(actor)
         data = await read_recording(audio)
         receipt = await clones.submit(actor, order, data, origin_of(interaction))
-        await self.bot.courier.update(receipt.job, Update(position=receipt.position))
+        self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
     async def _ask(
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder

@@ -56,6 +56,8 @@ def render_update(update: Update) -> str:
 def _line_of(update: Update) -> str:
     if update.retrying:
         return "🔁 The speech worker stumbled. Trying once more…"
+    if update.loading:
+        return "⏳ The speech models cannot be loaded at the moment. Your request keeps its place and is not lost."
     if update.stage is not None:
         filled = round(max(0.0, min(1.0, update.fraction)) * _BAR_CELLS)
         bar = "▰" * filled + "▱" * (_BAR_CELLS - filled)

@@ -22,14 +22,18 @@ _log = structlog.get_logger(__name__)
 
 
 class Completion:
-    """Brings jobs to their end. Every method returns the job as it ended, or None if it had ended already."""
+    """Brings jobs that `owner` holds to their end.
 
-    def __init__(self, storage: Storage) -> None:
+    Every method returns the job as it ended, or None if it had ended already or is held by another process.
+    """
+
+    def __init__(self, storage: Storage, owner: str) -> None:
         self._storage = storage
+        self._owner = owner
 
     async def cloned(self, job: JobRecord, event: Cloned) -> JobRecord | None:
         """The worker made the voice: its files and row become ready, then the job."""
-        if not await self._still_running(job):
+        if not await self._still_held(job):
             return None
         voice_id = _voice_id(job)
         await self._storage.files.adopt_voice(
@@ -59,7 +63,7 @@ class Completion:
 
         hubert: the feature model in use, for the voice's row if its prompt was made anew.
         """
-        if not await self._still_running(job):
+        if not await self._still_held(job):
             return None
         staging = await self._storage.files.staging(job.id)
         if event.refreshed_model is not None and job.voice_id is not None:
@@ -68,10 +72,11 @@ class Completion:
             await self._refresh(job, job.voice_id, models)
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
-        done = await self._storage.jobs.ready(job.id, result)
+        done = await self._storage.jobs.ready(job.id, result, self._owner)
         if done is None:
-            await self._storage.files.drop_staging(job.id)
-            await self._storage.files.drop_result(job.id)
+            if await self._is_unwanted(job):
+                await self._storage.files.drop_staging(job.id)
+                await self._storage.files.drop_result(job.id)
             return None
         with _told(job):
             await self._storage.files.drop_staging(job.id)
@@ -80,10 +85,14 @@ class Completion:
         return done
 
     async def failed(self, job: JobRecord, kind: str, message: str) -> JobRecord | None:
-        """The job cannot be done. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member."""
-        done = await self._storage.jobs.fail(job.id, kind, message)
+        """The job cannot be done. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member.
+
+        `job` names who holds it: this process, one that is gone, or nobody if it still waits.
+        """
+        done = await self._storage.jobs.fail(job.id, kind, message, owner=job.lease_owner)
         if done is None:
-            await self._storage.files.drop_staging(job.id)
+            if await self._is_unwanted(job):
+                await self._storage.files.drop_staging(job.id)
             return None
         with _told(job):
             await self.clear(job)
@@ -107,9 +116,10 @@ class Completion:
         await files.drop_staging(job.id)
 
     async def _clone_ready(self, job: JobRecord) -> JobRecord | None:
-        done = await self._storage.jobs.ready(job.id, {})
+        done = await self._storage.jobs.ready(job.id, {}, self._owner)
         if done is None:
-            await self.clear(job)
+            if await self._is_unwanted(job):
+                await self.clear(job)
             return None
         with _told(job):
             await self._storage.files.drop_staging(job.id)
@@ -129,13 +139,20 @@ class Completion:
         except NotFound:
             await self._storage.files.drop_voice(job.guild_id, voice_id)
 
-    async def _still_running(self, job: JobRecord) -> bool:
-        """Whether nobody cancelled or finished it meanwhile; if so, what the worker left is removed."""
+    async def _still_held(self, job: JobRecord) -> bool:
+        """Whether this process still holds the job. What the worker left of one that is not wanted is removed."""
+        if await self._is_unwanted(job):
+            await self._storage.files.drop_staging(job.id)
+            return False
         current = await self._storage.jobs.get(job.id)
-        if current.state is JobState.RUNNING:
+        return current.state is JobState.RUNNING and current.lease_owner == self._owner
+
+    async def _is_unwanted(self, job: JobRecord) -> bool:
+        """Whether the job was deleted, cancelled or given up. Another process may have done it, or may be at it."""
+        try:
+            return (await self._storage.jobs.get(job.id)).state in (JobState.FAILED, JobState.CANCELLED)
+        except NotFound:
             return True
-        await self._storage.files.drop_staging(job.id)
-        return False
 
 
 @contextlib.contextmanager

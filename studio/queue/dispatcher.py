@@ -5,99 +5,108 @@ there is work, so that an idle bot has nothing parked. Knows nothing of Discord,
 """
 
 import asyncio
-import secrets
-from collections.abc import Callable
-from datetime import datetime
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import (
-    Cloned,
-    Event,
-    Executor,
-    Failed,
-    Heartbeat,
-    Lost,
-    PartSpoken,
-    Progress,
-    Ready,
-    Request,
-    Spoken,
-)
+from cloning.worker.protocol import Event, Executor, Heartbeat, PartSpoken, Progress, Ready, Request
 from errors import BarkeepError, Unavailable
 from storage.database import Storage
-from storage.records import JobRecord
+from storage.records import JobRecord, JobState
 from studio import metrics
-from studio.queue.completion import UNKNOWN, Completion
+from studio.queue.completion import Completion
 from studio.queue.delivery import Answers
+from studio.queue.endings import Endings
+from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
-from studio.queue.positions import WaitingLine
-from studio.queue.progress_updates import News
-from studio.queue.worker_events import Active, Reports
+from studio.queue.waiting_news import WaitingNews, place
+from studio.queue.worker_events import Active
 from studio.queue.worker_requests import request_for
-from studio.values import Update
+from studio.values import Courier, Update
 
-ATTEMPTS = 2
-"""How often a job is begun: once more after its worker was lost."""
+PATIENCE = timedelta(minutes=10)
+"""How long a job waits by default for a worker that cannot load its models."""
+SETBACKS = 10
+"""How often storage may fail a job before the worker is asked; upkeep tries again each time."""
+_PAGE = 500
+_NOT_LOADED = (
+    "The speech models could not be loaded for a long time. Whoever runs this bot finds why in its log. Please try "
+    "again later."
+)
 
 _log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Claims, supervises and finishes jobs. owner: the name of this process, in which it holds jobs."""
+    """Claims, supervises and finishes jobs.
+
+    owner: the name of this process, in which it holds jobs. patience: how long a job waits for a worker that cannot
+    load its models. sleep: waits some seconds before the end of a job is stored again.
+    """
 
     def __init__(
         self,
         storage: Storage,
         executor: Executor,
         answers: Answers,
-        news: News,
+        courier: Callable[[], Courier],
+        sleep: Callable[[float], Awaitable[Any]],
         *,
         owner: str,
+        patience: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._storage = storage
         self._executor = executor
         self._answers = answers
-        self._news = news
-        self._clock = clock
-        self._completion = Completion(storage)
+        self._courier = courier
         self._owner = owner
+        self._patience = patience
+        self._clock = clock
+        self._completion = Completion(storage, owner)
+        self._endings = Endings(storage, executor, self._completion, answers, self._wait_again, sleep)
         self._events = executor.events()
-        self._reports = Reports(storage, news, self._owner, clock=clock)
         self._active: dict[str, Active] = {}
-        self._line = WaitingLine(news)
+        self._queue = FairQueue()
+        self._waiting_news = WaitingNews(storage, courier)
+        self._setbacks: Counter[str] = Counter()
+        self._down_since: datetime | None = None
+        self._claiming: str | None = None
         self._awake = False
         self._closing = False
         self._parked = False
         self._filler: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
 
-    def wake(self) -> None:
-        """There may be work to take. Returns at once."""
-        self._awake = True
-        if self._filler is None and not self._closing:
-            self._filler = asyncio.create_task(self._fill_until_quiet())
+    def enqueue(self, job: JobRecord) -> int:
+        """Take up a job that was accepted; one that does not wait is none of it. Its place, as `position` tells it."""
+        if job.state is JobState.QUEUED:
+            self._queue.add(job)
+            self._wake()
+        return self.position(job.id)
 
-    async def positions(self) -> dict[str, int]:
-        """Job id -> place for every queued job: 0 starts now, 1 is next."""
-        return self._line.places(await self._storage.jobs.queued(), self._running(), self._executor.capacity)
-
-    async def position(self, job: JobRecord) -> int:
-        """The place of one job; 0 when it no longer waits."""
-        return (await self.positions()).get(job.id, 0)
+    def position(self, job_id: str) -> int:
+        """The place of a job: 0 starts now, or no longer waits; 1 is next."""
+        before = self._queue.before(job_id)
+        return 0 if before is None else place(before, self._free())
 
     async def cancel(self, job_id: str) -> JobRecord | None:
         """Stop a job, remove what it made, and let its member know. None if it had ended already."""
         job = await self._storage.jobs.cancel(job_id)
         if job is None:
             return None
+        self._queue.remove(job_id)
+        if self._claiming == job_id:
+            self._claiming = None
         if (active := self._active.get(job_id)) is not None:
             active.cancelled.set()
             if active.folder is not None:
                 await self._executor.cancel(job_id)
         await self._completion.cancelled(job)
-        await self._end(job)
+        self._answers.begin(job.id)
         _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)
         return job
 
@@ -105,24 +114,24 @@ class Dispatcher:
         """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
         for job in await self._storage.jobs.running():
             if is_abandoned(job, self._clock()):
-                await self._recover(job)
+                await self._endings.recover(job)
         await self._answers.resume()
-        if await self._storage.jobs.queued():
-            self.wake()
+        await self._read_queue()
+        if self._queue:
+            self._wake()
 
     async def upkeep(self) -> None:
         """Keep own leases, take over lapsed ones, and start what waits for no reason. Call it every half minute."""
-        now = self._clock()
-        if self._active:
-            await self._storage.jobs.renew(list(self._active), self._owner, LEASE)
-        for job in await self._storage.jobs.expired(now):
+        await self._renew()
+        for job in await self._storage.jobs.expired(self._clock()):
             if job.id not in self._active:
-                await self._recover(job)
+                await self._endings.recover(job)
         await self._answers.resume()
-        waiting = await self._storage.jobs.queued()
-        self._measure(len(waiting))
-        if waiting and len(self._active) < self._executor.capacity:
-            self.wake()
+        await self._read_queue()
+        await self._lose_patience()
+        self._measure()
+        if self._queue or self._active:
+            self._wake()
 
     async def close(self) -> None:
         """Take no more work and give running jobs back to the queue, as if they had not begun.
@@ -134,13 +143,22 @@ class Dispatcher:
             self._listener.cancel()
         tasks = [task for task in (self._filler, self._listener) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._news.close()
+        await self._endings.close()
         await self._answers.close()
         for job in await self._storage.jobs.running():  # One may be claimed in storage and not be known here yet.
             if job.lease_owner == self._owner:
-                await self._storage.jobs.requeue(job.id, refund_attempt=True)
+                await self._storage.jobs.requeue(job.id, self._owner, refund_attempt=job.started_at is not None)
                 await self._storage.files.drop_staging(job.id)
         self._active.clear()
+
+    def _wake(self) -> None:
+        """There may be work to take. Returns at once."""
+        self._awake = True
+        if self._filler is None and not self._closing:
+            self._filler = asyncio.create_task(self._fill_until_quiet())
+
+    def _free(self) -> int:
+        return self._executor.capacity - len(self._active)
 
     async def _fill_until_quiet(self) -> None:
         try:
@@ -154,44 +172,58 @@ class Dispatcher:
 
     async def _fill(self) -> None:
         """Give the worker as many jobs as it takes, then tell those who wait where they are now."""
-        while len(self._active) < self._executor.capacity and not self._closing:
-            queued = await self._storage.jobs.queued()
-            claimed = await self._claim_first(queued)
-            if claimed is None:
-                break
-            self._line.served(claimed)
+        while self._free() > 0 and not self._closing and (job_id := self._queue.next()) is not None:
+            self._queue.begin(job_id)
+            self._claiming = job_id
+            claimed = await self._claim(job_id)
+            if claimed is None or self._claiming is None:  # Somebody else took it, or it was cancelled meanwhile.
+                self._queue.end(job_id)
+                continue
+            waited = (self._clock() - claimed.created_at).total_seconds()
+            metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(max(0.0, waited))
             with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
                 await self._begin(claimed)
-        waiting = await self._storage.jobs.queued()
-        self._line.tell(waiting, self._running(), self._executor.capacity)
-        self._measure(len(waiting))
+        await self._waiting_news.tell(
+            self._queue, self._active.values(), self._free(), loading=self._executor.health().fault is not None
+        )
+        self._measure()
 
-    async def _claim_first(self, queued: list[JobRecord]) -> JobRecord | None:
-        """Claim the job whose turn it is; one that somebody else took or cancelled is passed over."""
-        for job in self._line.order(queued, self._running()):
-            claimed = await self._storage.jobs.claim(job.id, self._owner, LEASE)
-            if claimed is not None:
-                metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(
-                    max(0.0, (self._clock() - claimed.created_at).total_seconds())
-                )
-                return claimed
-        return None
+    async def _claim(self, job_id: str) -> JobRecord | None:
+        try:
+            return await self._storage.jobs.claim(job_id, self._owner, LEASE)
+        except Unavailable:
+            self._queue.end(job_id)  # Upkeep finds it in storage.
+            raise
 
     async def _begin(self, job: JobRecord) -> None:
         """Submit a claimed job, or end it if it may not run any more."""
-        active = self._active[job.id] = Active(job, self._clock())
+        active = self._active[job.id] = Active(job)
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
-                await self._end(done)
+                self._answers.begin(done.id)
             else:
                 await self._submit(active, await request_for(self._storage, job))
-        except BarkeepError as fault:
-            await self._fail(job, type(fault).__name__, fault.message)
+        except Unavailable as error:
+            await self._put_back(job, error)
+        except BarkeepError as error:
+            await self._endings.fail(job, type(error).__name__, error.message)
         except Exception:
-            await self._fail_unknown(job)
+            await self._endings.fail_unknown(job)
         finally:
             if active.folder is None:
-                self._active.pop(job.id, None)
+                self._drop(active)
+
+    async def _put_back(self, job: JobRecord, error: Unavailable) -> None:
+        """Storage cannot be used at this moment: the job waits for upkeep. A job that this meets often is given up."""
+        self._setbacks[job.id] += 1
+        _log.warning("job_put_back", reason=error.message, setbacks=self._setbacks[job.id])
+        if self._setbacks[job.id] >= SETBACKS:
+            await self._endings.fail(job, type(error).__name__, error.message)
+            return
+        try:
+            await self._storage.jobs.requeue(job.id, self._owner)
+        except Unavailable:
+            _log.warning("job_left_to_its_lease")  # Which lapses, since nothing renews it.
 
     async def _submit(self, active: Active, request: Request) -> None:
         """Hand the job to the worker, unless somebody cancelled it in between."""
@@ -202,19 +234,19 @@ class Dispatcher:
         active.folder = request.output_dir
         if active.cancelled.is_set():
             await self._executor.cancel(active.job.id)
-        _log.info("job_begun", kind=active.job.kind.value, attempt=active.job.attempts)
+        _log.info("job_submitted", kind=active.job.kind.value)
         if self._listener is None and not self._closing:
             self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         """Handle events for as long as the worker has jobs."""
         try:
-            while self._active and not self._closing:
+            while any(not active.ending for active in self._active.values()) and not self._closing:
                 self._parked = True
                 try:
                     event = await anext(self._events)
-                except Exception as fault:
-                    await self._lose_all(type(fault).__name__)
+                except Exception as error:
+                    self._lose_all(f"The worker's events ended: {type(error).__name__}.")
                     return
                 finally:
                     self._parked = False
@@ -222,103 +254,109 @@ class Dispatcher:
         finally:
             self._listener = None
 
-    async def _lose_all(self, reason: str) -> None:
+    def _lose_all(self, reason: str) -> None:
         """The events ended although there were jobs."""
         self._events = self._executor.events()
-        jobs = self._running()
-        self._active.clear()
-        for job in jobs:
-            await self._lost(job, f"The worker's events ended: {reason}.")
-        self.wake()
+        for active in self._active.values():
+            if not active.ending:
+                self._end(active, self._endings.lost(active.job, reason))
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, Ready | Heartbeat) or (active := self._active.get(event.job_id)) is None:
             return
-        if isinstance(event, Progress):
-            await self._reports.progress(active, event)
-        elif isinstance(event, PartSpoken):
-            await self._reports.part(active, event)
+        if active.ending:
+            return
+        if isinstance(event, Progress | PartSpoken):
+            if not active.begun:
+                await self._note_begun(active)
+            if (news := active.news_of(event)) is not None:
+                self._courier().update(active.job, news)
         else:
-            with structlog.contextvars.bound_contextvars(job_id=active.job.id, guild_id=active.job.guild_id):
-                try:
-                    await self._finish(active.job, event)
-                finally:
-                    self._active.pop(event.job_id, None)
-                    self.wake()
+            self._end(active, self._endings.conclude(active.job, event))
 
-    async def _finish(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost) -> None:
+    async def _note_begun(self, active: Active) -> None:
+        """The worker is at it: from now on, to lose it is an attempt."""
+        active.begun = True
         try:
-            if isinstance(event, Lost):
-                await self._lost(job, event.reason)
-            elif isinstance(event, Failed):
-                await self._fail(job, event.kind, event.message)
-            elif (done := await self._complete(job, event)) is not None:
-                await self._end(done)
-        except BarkeepError as fault:
-            await self._fail(job, type(fault).__name__, fault.message)
-        except Exception:
-            await self._fail_unknown(job)
-
-    async def _complete(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
-        if isinstance(event, Cloned):
-            return await self._completion.cloned(job, event)
-        ready = self._executor.health().ready
-        return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
-
-    async def _lost(self, job: JobRecord, reason: str) -> None:
-        """The worker is gone: once more from the beginning, or give up."""
-        _log.warning("worker_lost", reason=reason, attempt=job.attempts)
-        if job.attempts < ATTEMPTS:
-            again = await self._storage.jobs.requeue(job.id)
-            if again is not None:
-                metrics.RETRIED.labels(job.kind.value).inc()
-                self._news.tell(again, Update(retrying=True))
+            begun = await self._storage.jobs.begun(active.job.id, self._owner)
+        except Unavailable as error:
+            _log.warning("attempt_not_counted", job_id=active.job.id, reason=error.message)
             return
-        await self._fail(
-            job,
-            Unavailable.__name__,
-            "The speech worker failed twice on this, so it was given up. Try again later, or with something shorter.",
-        )
+        if begun is not None:
+            active.job = begun
+            _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
 
-    async def _recover(self, job: JobRecord) -> None:
-        """A process that held this job is gone."""
-        with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
-            await self._lost(job, "The process that held the job is gone.")
-        self.wake()
+    def _end(self, active: Active, work: Awaitable[None]) -> None:
+        """The worker is done with a job: do `work`, then take the next one."""
+        active.ending = True
+        self._endings.begin(work, lambda: self._free_place(active))
 
-    async def _fail(self, job: JobRecord, kind: str, message: str) -> None:
-        """End a job with a sentence. If even that cannot be stored, its lease lapses and upkeep takes over."""
-        if kind == UNKNOWN:
-            message = _apology(message)
-        try:
-            done = await self._completion.failed(job, kind, message)
-        except BarkeepError as fault:
-            _log.error("job_left_behind", reason=fault.message)
+    def _free_place(self, active: Active) -> None:
+        self._drop(active)
+        self._wake()
+
+    def _drop(self, active: Active) -> None:
+        """The job is not at work here any more, unless it was begun again meanwhile."""
+        if self._active.get(active.job.id) is active:
+            del self._active[active.job.id]
+            self._queue.end(active.job.id)
+
+    async def _renew(self) -> None:
+        """Hold on to the jobs at work. What another process has taken over is let go, and stopped here."""
+        held = [job_id for job_id, active in self._active.items() if not active.ending]
+        if not held:
             return
-        if done is not None:
-            _log.info("job_failed", kind=kind, reason=message)
-            await self._end(done)
+        renewed = await self._storage.jobs.renew(held, self._owner, LEASE)
+        for job_id in held:
+            active = self._active.get(job_id)
+            if job_id not in renewed and active is not None and not (active.ending or active.cancelled.is_set()):
+                _log.warning("lease_lost", job_id=job_id)
+                await self._executor.cancel(job_id)
+                self._drop(active)
 
-    async def _fail_unknown(self, job: JobRecord) -> None:
-        reference = secrets.token_hex(4)
-        _log.exception("job_broke", reference=reference)
-        await self._fail(job, UNKNOWN, reference)
+    def _wait_again(self, job: JobRecord) -> None:
+        """A job of a worker or a process that is gone waits again."""
+        if (active := self._active.get(job.id)) is not None:
+            self._drop(active)
+        self._queue.add(job)
+        if job.attempts:
+            metrics.RETRIED.labels(job.kind.value).inc()
+            self._courier().update(job, Update(retrying=True))
+        self._wake()
 
-    async def _end(self, job: JobRecord) -> None:
-        """The job has ended: no more news, then the answer."""
-        await self._news.stop(job.id)
-        self._answers.begin(job.id)
+    async def _read_queue(self) -> None:
+        """Take up what waits in storage and is not known here, a page at a time; drop what waits there no more."""
+        gone, last = set(self._queue.ids()), 0
+        while page := await self._storage.jobs.queued(after=last, limit=_PAGE):
+            last = page[-1].sequence
+            for job in page:
+                gone.discard(job.id)
+                self._queue.add(job)
+        for job_id in gone:
+            self._queue.remove(job_id)
+        for job_id in self._setbacks.keys() - set(self._queue.ids()):
+            del self._setbacks[job_id]
 
-    def _running(self) -> list[JobRecord]:
-        return [active.job for active in self._active.values()]
+    async def _lose_patience(self) -> None:
+        """Give up what has waited too long for a worker that cannot load its models."""
+        health, now = self._executor.health(), self._clock()
+        if health.ready is not None or health.fault is None:
+            self._down_since = None
+            return
+        self._down_since = self._down_since or now
+        if now - self._down_since < self._patience:
+            return
+        waiting = [*self._queue.ids(), *(job_id for job_id, active in self._active.items() if not active.ending)]
+        for start in range(0, len(waiting), _PAGE):
+            for job in await self._storage.jobs.of_ids(waiting[start : start + _PAGE]):
+                if now - job.created_at >= self._patience:
+                    await self._endings.fail(job, Unavailable.__name__, _NOT_LOADED)
+                    await self._executor.cancel(job.id)
+                    self._queue.remove(job.id)
 
-    def _measure(self, queued: int) -> None:
+    def _measure(self) -> None:
         health = self._executor.health()
-        metrics.QUEUED.set(queued)
+        metrics.QUEUED.set(len(self._queue))
         metrics.RUNNING.set(len(self._active))
         metrics.WORKER_READY.set(health.ready is not None)
         metrics.WORKER_RESTARTS.set(health.restarts)
-
-
-def _apology(reference: str) -> str:
-    return f"Something went wrong that nobody expected. Tell the person who runs Barkeep this reference: {reference}."

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
-from errors import NotAllowed, NotFound, Unavailable
+from errors import NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, VoiceRecord
 from studio import policy
@@ -21,7 +21,8 @@ AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this.
 async def request_for(storage: Storage, job: JobRecord) -> Request:
     """The request that a claimed job makes to the worker; makes its folder for results.
 
-    Raises a BarkeepError with the sentence that the job fails with.
+    Raises Unavailable if storage cannot be used at present, and another BarkeepError with the sentence that the job
+    fails with.
     """
     member = await storage.members.get(job.guild_id, job.member_id)
     if member.blocked_at is not None:
@@ -37,7 +38,7 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
         raise NotAllowed("The consent to clone this voice was withdrawn, so it was not made.")
     source = storage.files.upload(job.id)
     if not await _exists(source):
-        raise Unavailable("The recording got lost before it was cloned. Please upload it again.")
+        raise NotFound("The recording got lost before it was cloned. Please upload it again.")
     return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
 
 
@@ -91,7 +92,7 @@ async def _files(storage: Storage, voice: VoiceRecord) -> tuple[Path | None, Pat
     paths = [storage.files.voice_file(voice.guild_id, voice.id, name) for name in (PROMPT_FILE, CLIP_FILE)]
     prompt, clip = [path if await _exists(path) else None for path in paths]
     if prompt is None and clip is None:
-        raise Unavailable(f"The files of the voice {voice.name} are missing. Delete it and make it again.")
+        raise NotFound(f"The files of the voice {voice.name} are missing. Delete it and make it again.")
     return prompt, clip
 
 

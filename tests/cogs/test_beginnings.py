@@ -7,6 +7,7 @@ import simcord
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
+from cloning.worker.protocol import Progress
 from cogs.client import Barkeep
 from cogs.delivery import BEGINNING
 from cogs.ui.render import LABEL
@@ -85,8 +86,9 @@ async def test_later_news_keeps_the_beginning_without_sending_it_again(
 ) -> None:
     await waiting.begin()
     (active,) = studio.dispatcher._active.values()
-    active.stage, active.fraction = "later", 0.7
-    studio.dispatcher._reports._tell(active)
+    news = active.news_of(Progress(active.job.id, "later", 0.7))
+    assert news is not None
+    studio.courier.update(active.job, news)
     await world.env.settle()
     assert "Later" in waiting.message.content
     assert LABEL in waiting.message.content

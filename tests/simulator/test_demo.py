@@ -1,5 +1,6 @@
 """The demo, with the real worker and the stand-in; and what it does not accept as speech."""
 
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import AsyncMock, create_autospec
@@ -99,3 +100,16 @@ async def test_an_answer_that_comes_while_the_jobs_are_looked_at_is_saved(
     monkeypatch.setattr(demo, "LiveEnv", lambda bot: None)
     (saved,) = await demo.Demo(create_autospec(Barkeep, instance=True), tmp_path).save(result)
     assert saved.read_bytes() == b"sound"
+
+
+def test_ctrl_c_ends_the_demo_with_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "play", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert demo.main() == demo.STOPPED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().out.rstrip().endswith("Stopped.")

@@ -84,12 +84,13 @@ async def speech_in(storage: Storage, state: JobState, job_id: str | None = None
         return job
     if state is JobState.CANCELLED:
         return _there(await storage.jobs.cancel(job.id))
-    job = _there(await storage.jobs.claim(job.id, "bot", timedelta(minutes=1)))
+    _there(await storage.jobs.claim(job.id, "bot", timedelta(minutes=1)))
+    job = _there(await storage.jobs.begun(job.id, "bot"))
     if state is JobState.RUNNING:
         return job
     if state is JobState.FAILED:
-        return _there(await storage.jobs.fail(job.id, "InvalidInput", "That was not audio."))
-    job = _there(await storage.jobs.ready(job.id, {"seconds": 2.5, "seed": 7}))
+        return _there(await storage.jobs.fail(job.id, "InvalidInput", "That was not audio.", owner="bot"))
+    job = _there(await storage.jobs.ready(job.id, {"seconds": 2.5, "seed": 7}, "bot"))
     return job if state is JobState.READY else _there(await storage.jobs.answered(job.id, 555))
 
 

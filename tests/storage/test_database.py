@@ -104,7 +104,7 @@ async def test_opening_makes_what_is_missing(tmp_path: Path) -> None:
         pytest.param(
             """
             await reserve(opened, 'Anna')
-            await opened.jobs.fail((await opened.jobs.queued())[0].id, 'Unavailable', 'x')
+            await opened.jobs.fail((await opened.jobs.queued())[0].id, 'Unavailable', 'x', owner=None)
             """,
             [],
             id="failed-before-the-name-is-free",
@@ -137,7 +137,7 @@ async def test_a_kill_loses_nothing(address: str, data_dir: Path, clock: Clock) 
         said = await speech_in(opened, JobState.RUNNING, 'said')
         (await files.staging('said') / 'speech.ogg').write_bytes(b'speech')
         await files.keep_result('said', await files.staging('said') / 'speech.ogg')
-        await opened.jobs.ready('said', {'seconds': 1.0})
+        await opened.jobs.ready('said', {'seconds': 1.0}, 'bot')
         await speech_in(opened, JobState.QUEUED, 'waiting')
         """,
     )
@@ -176,7 +176,7 @@ async def test_a_kill_between_accept_and_commit_accepts_nothing(address: str, da
 async def test_the_files_of_a_running_storage_are_not_swept(storage: Storage, address: str, data_dir: Path) -> None:
     await storage.files.put_upload("on-its-way", b"the row follows")
     voice, job = await reserve(storage)
-    await storage.jobs.fail(job.id, "Unavailable", "x")
+    await storage.jobs.fail(job.id, "Unavailable", "x", owner=None)
     second = await Storage.open(address, data_dir)
     await second.close()
     third = await Storage.open(address, data_dir)

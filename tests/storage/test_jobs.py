@@ -84,7 +84,7 @@ async def test_a_line_for_a_voice_that_is_gone_reserved_or_elsewhere_is_refused(
     for voice_id in (reserved.id, elsewhere.id, 999):
         with pytest.raises(NotFound, match="deleted"):
             await storage.jobs.accept_speech(new_job(voice_id=voice_id), PLENTY)
-    assert await storage.jobs.queued() == [clone]
+    assert [job.id for job in await storage.jobs.queued()] == [clone.id]
 
 
 async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twin: Storage) -> None:
@@ -93,7 +93,7 @@ async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twi
         new_job("two", interaction_id=7), GuildSettings(GUILD, jobs_per_hour_per_member=0)
     )
     assert again == first
-    assert await storage.jobs.queued() == [first]
+    assert [job.id for job in await storage.jobs.queued()] == [first.id]
 
 
 async def test_a_repeated_id_gets_the_job_it_has(storage: Storage) -> None:
@@ -129,17 +129,47 @@ async def test_the_queue_is_in_order_of_acceptance_even_when_the_clock_stands(st
         await speech_in(storage, JobState.QUEUED, job_id, guild=[GUILD, OTHER_GUILD][n % 2])
     assert [job.id for job in await storage.jobs.queued()] == ids
     await storage.jobs.claim(ids[0], "bot", LEASE)
-    await storage.jobs.requeue(ids[0])
+    await storage.jobs.requeue(ids[0], "bot")
     assert [job.id for job in await storage.jobs.queued()] == ids
 
 
-async def test_a_claim_takes_a_lease_and_counts_the_attempt(storage: Storage, clock: Clock) -> None:
+async def test_a_job_that_another_process_holds_is_not_moved(storage: Storage) -> None:
+    before = await speech_in(storage, JobState.RUNNING, "line")
+    for move in (
+        storage.jobs.begun("line", "other"),
+        storage.jobs.ready("line", {}, "other"),
+        storage.jobs.fail("line", "Unknown", "ref", owner="other"),
+        storage.jobs.requeue("line", "other"),
+    ):
+        assert await move is None
+    assert await storage.jobs.get("line") == before
+
+
+async def test_the_queue_is_read_in_pages(storage: Storage) -> None:
+    ids = [(await speech_in(storage, JobState.QUEUED)).id for _ in range(5)]
+    await storage.jobs.claim(ids[1], "bot", LEASE)
+    first = await storage.jobs.queued(limit=2)
+    rest = await storage.jobs.queued(after=first[-1].sequence, limit=9)
+    assert [job.id for job in (*first, *rest)] == [ids[0], *ids[2:]]
+    assert await storage.jobs.queued(after=rest[-1].sequence) == []
+
+
+async def test_jobs_are_got_by_their_ids(storage: Storage) -> None:
+    ids = [(await speech_in(storage, JobState.QUEUED)).id for _ in range(3)]
+    assert [job.id for job in await storage.jobs.of_ids([ids[2], ids[0], "unknown"])] == [ids[0], ids[2]]
+
+
+async def test_a_claim_takes_a_lease_and_what_a_worker_begins_counts(storage: Storage, clock: Clock) -> None:
     await speech_in(storage, JobState.QUEUED, "line")
     clock.advance(seconds=5)
-    job = await storage.jobs.claim("line", "bot", LEASE)
+    claimed = await storage.jobs.claim("line", "bot", LEASE)
+    assert claimed is not None
+    assert (claimed.attempts, claimed.started_at) == (0, None)
+    clock.advance(seconds=5)
+    job = await storage.jobs.begun("line", "bot")
     assert job is not None
     assert (job.state, job.attempts, job.started_at) == (JobState.RUNNING, 1, clock.now)
-    assert (job.lease_owner, job.lease_until) == ("bot", clock.now + LEASE)
+    assert (job.lease_owner, job.lease_until) == ("bot", clock.now + LEASE - timedelta(seconds=5))
     assert await storage.jobs.running() == [job]
     assert await storage.jobs.queued() == []
 
@@ -168,7 +198,7 @@ async def test_only_the_holder_renews_and_learns_what_it_lost(storage: Storage, 
 @pytest.mark.parametrize(("refund", "attempts"), [(False, 1), (True, 0)])
 async def test_requeueing_lets_go_of_the_lease(storage: Storage, refund: bool, attempts: int) -> None:
     await speech_in(storage, JobState.RUNNING, "line")
-    job = await storage.jobs.requeue("line", refund_attempt=refund)
+    job = await storage.jobs.requeue("line", "bot", refund_attempt=refund)
     assert job is not None
     assert (job.state, job.attempts) == (JobState.QUEUED, attempts)
     assert (job.lease_owner, job.lease_until, job.started_at) == (None, None, None)
@@ -177,12 +207,17 @@ async def test_requeueing_lets_go_of_the_lease(storage: Storage, refund: bool, a
 Move = Callable[[Storage], Awaitable[JobRecord | None]]
 MOVES: dict[str, tuple[Move, dict[JobState, JobState]]] = {
     "claim": (lambda s: s.jobs.claim("line", "bot", LEASE), {JobState.QUEUED: JobState.RUNNING}),
-    "requeue": (lambda s: s.jobs.requeue("line"), {JobState.RUNNING: JobState.QUEUED}),
-    "ready": (lambda s: s.jobs.ready("line", {"seconds": 1.0}), {JobState.RUNNING: JobState.READY}),
+    "requeue": (lambda s: s.jobs.requeue("line", "bot"), {JobState.RUNNING: JobState.QUEUED}),
+    "ready": (lambda s: s.jobs.ready("line", {"seconds": 1.0}, "bot"), {JobState.RUNNING: JobState.READY}),
     "fail": (
-        lambda s: s.jobs.fail("line", "Unavailable", "The worker keeps failing."),
-        {JobState.QUEUED: JobState.FAILED, JobState.RUNNING: JobState.FAILED},
+        lambda s: s.jobs.fail("line", "Unavailable", "The worker keeps failing.", owner="bot"),
+        {JobState.RUNNING: JobState.FAILED},
     ),
+    "fail waiting": (
+        lambda s: s.jobs.fail("line", "Unavailable", "The worker cannot start.", owner=None),
+        {JobState.QUEUED: JobState.FAILED},
+    ),
+    "begun": (lambda s: s.jobs.begun("line", "bot"), {JobState.RUNNING: JobState.RUNNING}),
     "cancel": (
         lambda s: s.jobs.cancel("line"),
         {JobState.QUEUED: JobState.CANCELLED, JobState.RUNNING: JobState.CANCELLED},
@@ -345,7 +380,7 @@ async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> Non
     others = await speech_in(storage, JobState.QUEUED, member=BORIS)
     elsewhere = await speech_in(storage, JobState.QUEUED, guild=OTHER_GUILD)
     assert sorted(await storage.jobs.delete_of_member(GUILD, ANNA)) == sorted(mine)
-    assert await storage.jobs.queued() == [others, elsewhere]
+    assert [job.id for job in await storage.jobs.queued()] == [others.id, elsewhere.id]
 
 
 async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storage) -> None:

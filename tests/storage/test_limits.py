@@ -13,7 +13,7 @@ from tests.storage.build import ANNA, BORIS, GUILD, OTHER_GUILD, PLENTY, Clock, 
 async def spoken(storage: Storage, seconds: float, *, member: int = ANNA, guild: int = GUILD) -> str:
     """A delivered line of this length."""
     job = await speech_in(storage, JobState.RUNNING, member=member, guild=guild)
-    await storage.jobs.ready(job.id, {"seconds": seconds})
+    await storage.jobs.ready(job.id, {"seconds": seconds}, "bot")
     return job.id
 
 
@@ -129,7 +129,7 @@ async def test_waiting_lines_count_with_what_they_will_take(storage: Storage) ->
         await accept(storage, allowed, expected=6)
     waiting = (await storage.jobs.queued())[0]
     await storage.jobs.claim(waiting.id, "bot", timedelta(minutes=1))
-    await storage.jobs.ready(waiting.id, {"seconds": 3.0})
+    await storage.jobs.ready(waiting.id, {"seconds": 3.0}, "bot")
     await accept(storage, allowed, expected=6)
 
 
@@ -138,7 +138,9 @@ async def test_lines_that_came_to_nothing_give_their_seconds_back(storage: Stora
     allowed = limits(seconds_per_day_per_member=10)
     await accept(storage, allowed, expected=10)
     job = (await storage.jobs.queued())[0]
-    await (storage.jobs.cancel(job.id) if ending == "cancel" else storage.jobs.fail(job.id, "Unknown", "ref"))
+    await (
+        storage.jobs.cancel(job.id) if ending == "cancel" else storage.jobs.fail(job.id, "Unknown", "ref", owner=None)
+    )
     await accept(storage, allowed, expected=10)
 
 

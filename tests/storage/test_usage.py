@@ -38,8 +38,9 @@ async def test_medians_of_waiting_and_work(storage: Storage, clock: Clock, waits
         job = await speech_in(storage, JobState.QUEUED)
         clock.advance(seconds=wait)
         await storage.jobs.claim(job.id, "bot", LEASE)
+        await storage.jobs.begun(job.id, "bot")
         clock.advance(seconds=wait * 2)
-        await storage.jobs.ready(job.id, {"seconds": 1.0})
+        await storage.jobs.ready(job.id, {"seconds": 1.0}, "bot")
     used = await storage.jobs.usage(GUILD, NOON)
     assert (used.wait_seconds_median, used.work_seconds_median) == (median, median * 2)
 
@@ -50,5 +51,6 @@ async def test_medians_are_of_the_latest_jobs(storage: Storage, clock: Clock, mo
         job = await speech_in(storage, JobState.QUEUED)
         clock.advance(seconds=wait)
         await storage.jobs.claim(job.id, "bot", LEASE)
+        await storage.jobs.begun(job.id, "bot")
     used = await storage.jobs.usage(GUILD, NOON)
     assert (used.speeches, used.wait_seconds_median) == (3, 2.0)

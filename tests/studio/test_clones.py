@@ -244,7 +244,7 @@ async def test_another_answer_in_the_very_moment_counts(
     with pytest.raises(Conflict):
         await house.studio.clones.answer(request.id, BOB.member_id, True)
     release()
-    house.studio.dispatcher.wake()
+    await house.studio.upkeep()
     assert (await house.ended(request.id)).state is (JobState.DELIVERED if other else JobState.CANCELLED)
 
 

@@ -26,7 +26,11 @@ async def test_a_killed_process_loses_no_job(house: House) -> None:
     """Nothing is closed: the job stays running in the name of a process that is gone."""
     house.executor.hold()
     receipt = await house.clone()
-    await house.reaches(receipt.job.id, JobState.RUNNING)
+
+    async def is_begun() -> bool:
+        return (await house.storage.jobs.get(receipt.job.id)).attempts == 1
+
+    await until(is_begun, "the worker")
     await house.kill()
     await house.open()
     await house.studio.start()

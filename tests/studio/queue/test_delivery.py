@@ -1,4 +1,4 @@
-"""Answers and news: patience, silence after the end, and what is left to fetch."""
+"""Answers: patience, silence after the end, and what is left to fetch."""
 
 import asyncio
 from pathlib import Path
@@ -9,9 +9,7 @@ from errors import Conflict, Unavailable
 from storage.records import JobRecord, JobState
 from studio.queue.delivery import AT_ONCE, FETCHING, FIRST_ROUND, LONGEST_ROUND, PAUSES
 from studio.queue.lease import LEASE
-from studio.queue.progress_updates import News
-from studio.values import Delivery, Outcome, Update
-from tests.fakes import FakeCourier
+from studio.values import Delivery, Outcome
 from tests.studio.conftest import ANN, GUILD, House, person, until
 
 
@@ -260,32 +258,3 @@ async def test_closing_does_not_wait_for_a_slow_delivery(house: House) -> None:
     await held.wait()
     await asyncio.wait_for(house.studio.close(), 2)
     assert house.tasks() == []
-
-
-async def test_news_is_replaced_by_newer_news_and_ends_with_the_job(house: House) -> None:
-    receipt = await house.say()
-    job = await house.ended(receipt.job.id)
-    gate, courier = asyncio.Event(), FakeCourier()
-    show = courier.update
-
-    async def slow(job: JobRecord, update: Update) -> None:
-        await show(job, update)
-        await gate.wait()
-
-    courier.update = slow  # type: ignore[method-assign]  # Discord's limits
-    news = News(lambda: courier)
-    news.tell(job, Update(position=3))
-    await until(lambda: bool(courier.updates), "the first news")
-    for position in (2, 1):
-        news.tell(job, Update(position=position))
-    stopping = asyncio.create_task(news.stop(job.id))
-    await asyncio.sleep(0)
-    assert not stopping.done()
-    gate.set()
-    await stopping
-    assert [shown.position for _, shown in courier.updates] == [3]
-    news.tell(job, Update(position=2))
-    news.tell(job, Update(position=1))
-    await until(lambda: not house.tasks(), "idle")
-    assert [shown.position for _, shown in courier.updates] == [3, 1]
-    await news.close()

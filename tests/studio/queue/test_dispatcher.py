@@ -1,14 +1,18 @@
 """Jobs from acceptance to answer: through faults, crashes, cancellations and restarts, and never two answers."""
 
 import asyncio
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from cloning.worker.protocol import CloneRequest, PartSpoken, SpeakRequest
 from errors import Unavailable
-from storage.records import JobState
-from studio.queue.dispatcher import ATTEMPTS
+from storage.records import JobRecord, JobState, VoiceState
+from storage.sessions import BUSY
+from studio.queue.dispatcher import PATIENCE, SETBACKS
+from studio.queue.endings import ATTEMPTS
+from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT
 from studio.values import SayOrder, Update
 from tests.fakes import FakeExecutor
@@ -32,7 +36,7 @@ async def test_a_lost_worker_costs_one_retry_and_no_second_answer(house: House) 
     assert [update for job_id, update in house.courier.updates if update.retrying and job_id == job.id]
 
 
-async def test_a_job_that_loses_two_workers_is_given_up(house: House) -> None:
+async def test_a_job_that_loses_worker_after_worker_is_given_up(house: House) -> None:
     house.executor.lose_next(times=ATTEMPTS)
     job = await house.ended((await house.clone()).job.id)
     assert (job.state, job.fault_kind) == (JobState.FAILED, Unavailable.__name__)
@@ -47,7 +51,7 @@ async def test_jobs_wait_their_turn_and_are_told_their_places(house: House) -> N
     await house.reaches(first.job.id, JobState.RUNNING)
     second, third = await house.say("two"), await house.say("three", actor=BOB)
     assert (first.position, second.position, third.position) == (0, 1, 1)
-    assert await house.studio.dispatcher.positions() == {third.job.id: 1, second.job.id: 2}
+    assert [house.studio.dispatcher.position(receipt.job.id) for receipt in (first, third, second)] == [0, 1, 2]
     release()
     for receipt in (first, second, third):
         await house.ended(receipt.job.id)
@@ -118,13 +122,162 @@ async def test_a_locked_database_delays_the_queue_until_upkeep(house: House, mon
     assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
 
 
-async def test_a_worker_that_refuses_a_job_fails_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_: object) -> None:
-        raise Unavailable("The speech worker is shutting down.")
+@pytest.mark.parametrize("step", ["executor.submit", "storage.members.get"])
+async def test_what_is_busy_between_claim_and_work_costs_no_job_and_no_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    busy = [Unavailable(BUSY)]
+    *path, name = step.split(".")
+    holder = reduce(getattr, path, house)
+    work = getattr(holder, name)
 
-    monkeypatch.setattr(house.executor, "submit", refuse)
+    async def sometimes(*arguments: object) -> object:
+        if busy:
+            raise busy.pop()
+        return await work(*arguments)
+
+    release = house.executor.hold()
+    first = await house.say("in the way")
+    await until(lambda: bool(house.executor.requests), "the request")
+    receipt = await house.say("put back")
+    monkeypatch.setattr(holder, name, sometimes)
+    release()
+    await house.ended(first.job.id)
+    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    await house.studio.upkeep()
+    job = await house.ended(receipt.job.id)
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
+
+
+async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: str) -> Path:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(house.storage.files, "staging", refuse)
+    receipt = await house.say()
+    for _ in range(SETBACKS):
+        await until(lambda: not house.tasks(), "idle")
+        await house.studio.upkeep()
+    job = await house.ended(receipt.job.id)
+    assert (job.state, job.fault_message) == (JobState.FAILED, "The disk is full.")
+
+
+@pytest.mark.parametrize("act", ["say", "clone"])
+@pytest.mark.parametrize("step", ["jobs.ready", "jobs.get", "voices.make_ready", "files.keep_result"])
+async def test_a_busy_moment_at_completion_throws_nothing_away(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str, act: str
+) -> None:
+    release = house.executor.hold()
+    receipt = await (house.say() if act == "say" else house.clone())
+    await until(lambda: bool(house.executor.requests), "the request")
+    *path, name = step.split(".")
+    holder = reduce(getattr, path, house.storage)
+    work, busy = getattr(holder, name), [Unavailable(BUSY)] * 3
+
+    async def sometimes(*arguments: object, **options: object) -> object:
+        if busy:
+            raise busy.pop()
+        return await work(*arguments, **options)
+
+    monkeypatch.setattr(holder, name, sometimes)
+    release()
+    await until(lambda: not house.tasks(), "idle")
+    job = await house.storage.jobs.get(receipt.job.id)
+    assert job.state is JobState.DELIVERED
+    assert len(house.courier.of(job.id)) == 1
+
+
+async def test_a_worker_that_dies_in_company_costs_only_the_reason(house: House) -> None:
+    """As many wait as the worker holds, and one of those that it holds kills it each time."""
+    await house.restart(capacity=8)
+    house.executor.deadly = "poison"
+    receipts = [await house.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    receipts += [await house.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    jobs = [await house.ended(receipt.job.id) for receipt in receipts]
+    assert [job.state for n, job in enumerate(jobs) if n != 3] == [JobState.DELIVERED] * 15
+    assert (jobs[3].state, jobs[3].attempts) == (JobState.FAILED, ATTEMPTS)
+    assert max(job.attempts for n, job in enumerate(jobs) if n != 3) <= 2
+
+
+async def test_a_job_that_was_not_begun_loses_no_attempt(house: House) -> None:
+    house.executor.silent = True
+    house.executor.lose_next(times=2 * ATTEMPTS)
     job = await house.ended((await house.say()).job.id)
-    assert job.fault_message == "The speech worker is shutting down."
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 0)
+
+
+async def test_two_deaths_that_had_other_reasons_fail_no_job(house: House) -> None:
+    house.executor.lose_next(times=2)
+    assert (await house.ended((await house.say()).job.id)).state is JobState.DELIVERED
+
+
+async def taken_over(house: House, job_id: str) -> JobRecord:
+    """The job, while it is at work here, as it is after another process took it."""
+    await until(lambda: job_id in (request.job_id for request in house.executor.requests), "the request")
+    await until(lambda: house.studio.dispatcher._active[job_id].job.attempts > 0, "the worker")
+    mine = (await house.storage.jobs.get(job_id)).lease_owner
+    assert await house.storage.jobs.requeue(job_id, mine) is not None
+    theirs = await house.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
+    assert theirs is not None
+    return theirs
+
+
+async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(house: House) -> None:
+    release = house.executor.hold()
+    receipt = await house.clone()
+    theirs = await taken_over(house, receipt.job.id)
+    release()
+    await until(lambda: not house.tasks(), "idle")
+    assert await house.storage.jobs.get(receipt.job.id) == theirs
+    assert house.courier.delivered == []
+    assert receipt.job.voice_id is not None
+    assert (await house.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
+
+
+async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(house: House) -> None:
+    house.executor.hold()
+    receipt = await house.say()
+    theirs = await taken_over(house, receipt.job.id)
+    await house.studio.upkeep()
+    await until(lambda: not house.studio.dispatcher._active, "the end")
+    assert house.executor.cancelled == [receipt.job.id]
+    assert await house.storage.jobs.get(receipt.job.id) == theirs
+
+
+async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(house: House) -> None:
+    house.executor.silent = True
+    release = house.executor.hold()
+    ready, house.executor.ready, house.executor.fault = house.executor.ready, None, "The model is not there."
+    receipts = [await house.say("one"), await house.say("two", actor=BOB)]
+    await until(lambda: len(house.courier.updates) >= 2, "news")
+    told = {job_id for job_id, update in house.courier.updates if update.loading}
+    assert told == {receipt.job.id for receipt in receipts}
+    await house.studio.upkeep()
+    house.clock.now += PATIENCE / 2
+    await house.studio.upkeep()
+    assert house.courier.delivered == []
+    house.executor.ready, house.executor.fault = ready, None
+    release()
+    for receipt in receipts:
+        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_patience_with_a_worker_that_cannot_load_ends(house: House) -> None:
+    house.executor.silent = True
+    house.executor.hold()
+    house.executor.ready, house.executor.fault = None, "The model is not there."
+    early = [await house.say("one"), await house.say("two", actor=BOB)]
+    await until(lambda: bool(house.executor.requests), "the request")
+    await house.studio.upkeep()
+    house.clock.now += PATIENCE
+    late = await house.say("three")
+    await house.studio.upkeep()
+    for receipt in early:
+        job = await house.reaches(receipt.job.id, JobState.FAILED)
+        assert "could not be loaded" in (job.fault_message or "")
+    assert (await house.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 
 async def test_events_that_end_lose_the_jobs_but_not_the_queue(house: House) -> None:
@@ -179,19 +332,20 @@ async def test_a_cancelled_job_tells_nothing_more(house: House) -> None:
     release = house.executor.hold()
     receipt = await house.say()
     await until(lambda: bool(house.studio.dispatcher._active), "the job")
-    (active,) = house.studio.dispatcher._active.values()
     await house.studio.dispatcher.cancel(receipt.job.id)
     told = len(house.courier.updates)
-    await house.studio.dispatcher._reports.part(active, PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
+    await house.studio.dispatcher._handle(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
     release()
     await house.ended(receipt.job.id)
     assert len(house.courier.updates) == told
 
 
 async def test_closing_twice_and_waking_after_closing_are_harmless(house: House) -> None:
+    house.executor.hold()
+    receipt = await house.say()
     await house.studio.close()
     await house.studio.close()
-    house.studio.dispatcher.wake()
+    house.studio.dispatcher.enqueue(receipt.job)
     assert house.tasks() == []
     assert isinstance(house.executor, FakeExecutor)
     assert house.executor.closed

@@ -1,5 +1,8 @@
 """Whose turn it is."""
 
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.records import JobKind, JobRecord, JobState
-from studio.queue.fair_order import Served, order, position
+from studio.queue.fair_order import FairQueue
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _BLANK = JobRecord(
@@ -37,84 +40,169 @@ _BLANK = JobRecord(
 )
 
 
-def job(number: int, guild: int, member: int) -> JobRecord:
-    return replace(
-        _BLANK, id=f"{number:04}", guild_id=guild, member_id=member, created_at=_START + timedelta(seconds=number)
-    )
+def job(number: int, guild: int, member: int, *, attempts: int = 0) -> JobRecord:
+    made = _START + timedelta(seconds=number)
+    return replace(_BLANK, id=f"{number:04}", guild_id=guild, member_id=member, created_at=made, attempts=attempts)
 
 
-def ids(jobs: list[JobRecord]) -> str:
-    return " ".join(f"{each.guild_id}.{each.member_id}.{int(each.id)}" for each in jobs)
+def queue_of(jobs: Iterable[JobRecord], running: Iterable[JobRecord] = ()) -> FairQueue:
+    queue = FairQueue()
+    for each in running:
+        queue.add(each)
+        queue.begin(each.id)
+    for each in jobs:
+        queue.add(each)
+    return queue
 
 
-_QUEUES = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), max_size=25).map(
+def numbers(queue: FairQueue) -> list[int]:
+    return [int(job_id) for job_id in queue.first(len(queue))]
+
+
+class Naive:
+    """The rule as it is told, by a look at everything that waits."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, JobRecord] = {}
+        self.at_work: Counter[Hashable] = Counter()
+        self.served: dict[Hashable, int] = {}
+        self.count = 0
+
+    def take(self) -> str:
+        def turn(each: JobRecord) -> tuple[int, int, datetime]:
+            guild = each.guild_id
+            oldest = min(other.created_at for other in self.waiting.values() if other.guild_id == guild)
+            return self.at_work[guild], self.served.get(guild, -1), oldest
+
+        guild = min(self.waiting.values(), key=turn).guild_id
+        mine = [each for each in self.waiting.values() if each.guild_id == guild]
+        taken = min(
+            mine,
+            key=lambda each: (
+                self.at_work[guild, each.member_id],
+                self.served.get((guild, each.member_id), -1),
+                min(other.created_at for other in mine if other.member_id == each.member_id),
+                each.created_at,
+            ),
+        )
+        del self.waiting[taken.id]
+        self.count += 1
+        for party in (taken.guild_id, (taken.guild_id, taken.member_id)):
+            self.at_work[party] += 1
+            self.served[party] = self.count
+        return taken.id
+
+    def end(self, done: JobRecord) -> None:
+        self.at_work.subtract((done.guild_id, (done.guild_id, done.member_id)))
+
+    def order(self) -> list[str]:
+        ahead = deepcopy(self)
+        return [ahead.take() for _ in self.waiting]
+
+
+_PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 3))
+_QUEUES = st.lists(_PAIRS, max_size=25).map(
     lambda pairs: [job(number, guild, guild * 10 + member) for number, (guild, member) in enumerate(pairs)]
 )
+_DEEDS = st.lists(st.one_of(_PAIRS, st.sampled_from(["begin", "end", "remove"])), max_size=40)
 
 
 def test_one_member_is_first_come_first_served() -> None:
-    assert ids(order([job(2, 1, 1), job(0, 1, 1), job(1, 1, 1)], [], Served())) == "1.1.0 1.1.1 1.1.2"
+    assert numbers(queue_of([job(2, 1, 1), job(0, 1, 1), job(1, 1, 1)])) == [0, 1, 2]
 
 
 def test_servers_take_turns_however_long_their_queues_are() -> None:
     queued = [*(job(number, 1, 1) for number in range(4)), job(10, 2, 2), job(11, 3, 3)]
-    assert ids(order(queued, [], Served())) == "1.1.0 2.2.10 3.3.11 1.1.1 1.1.2 1.1.3"
+    assert numbers(queue_of(queued)) == [0, 10, 11, 1, 2, 3]
 
 
 def test_members_of_a_server_take_turns() -> None:
-    queued = [job(0, 1, 1), job(1, 1, 1), job(2, 1, 2), job(3, 1, 2)]
-    assert ids(order(queued, [], Served())) == "1.1.0 1.2.2 1.1.1 1.2.3"
+    assert numbers(queue_of([job(0, 1, 1), job(1, 1, 1), job(2, 1, 2), job(3, 1, 2)])) == [0, 2, 1, 3]
 
 
 def test_who_is_at_work_waits_behind_who_is_not() -> None:
-    assert ids(order([job(1, 1, 1), job(2, 2, 2)], [job(0, 1, 1)], Served())) == "2.2.2 1.1.1"
+    assert numbers(queue_of([job(1, 1, 1), job(2, 2, 2)], [job(0, 1, 1)])) == [2, 1]
 
 
-def test_who_was_served_last_goes_last_among_equals() -> None:
-    served = Served()
-    served.note(job(0, 1, 1))
-    assert ids(order([job(1, 1, 1), job(2, 2, 2)], [], served)) == "2.2.2 1.1.1"
-    served.forget()
-    assert ids(order([job(1, 1, 1), job(2, 2, 2)], [], served)) == "1.1.1 2.2.2"
+def test_who_was_served_last_goes_last_until_all_is_done() -> None:
+    queue = queue_of([job(1, 1, 1), job(2, 2, 2)], [job(0, 1, 1)])
+    queue.end("0000")
+    assert numbers(queue) == [2, 1]
+    for job_id in ("0001", "0002"):
+        queue.remove(job_id)
+    for each in (job(1, 1, 1), job(2, 2, 2)):
+        queue.add(each)
+    assert numbers(queue) == [1, 2]
 
 
-@given(_QUEUES)
-def test_every_job_has_one_place_and_nothing_is_changed(queued: list[JobRecord]) -> None:
-    served = Served()
-    ordered = order(queued, [], served)
-    assert sorted(each.id for each in ordered) == sorted(each.id for each in queued)
-    assert served == Served()
+def test_suspects_go_first_and_each_alone() -> None:
+    queue = queue_of([job(0, 1, 1), job(2, 2, 2, attempts=1), job(1, 3, 3, attempts=2)], [job(9, 4, 4)])
+    assert numbers(queue) == [1, 2, 0]
+    assert [queue.before(job_id) for job_id in ("0001", "0002", "0000")] == [0, 1, 2]
+    assert queue.next() is None
+    queue.end("0009")
+    assert queue.next() == "0001"
+    queue.begin("0001")
+    assert queue.next() is None
+    queue.end("0001")
+    assert queue.next() == "0002"
+    queue.begin("0002")
+    assert queue.next() is None
+    queue.end("0002")
+    assert queue.next() == "0000"
 
 
-@given(_QUEUES, st.integers(0, 3))
-def test_positions_count_up_from_the_free_places(queued: list[JobRecord], free: int) -> None:
-    ordered = order(queued, [], Served())
-    places = [position(each.id, ordered, free) for each in ordered]
-    assert places == [max(0, index - free + 1) for index in range(len(ordered))]
-    assert position("gone", ordered, free) == 0
+def test_what_is_not_there_has_no_place_and_changes_nothing() -> None:
+    queue = queue_of([job(0, 1, 1)])
+    queue.remove("gone")
+    queue.end("gone")
+    queue.add(job(0, 1, 1))
+    assert (len(queue), queue.before("gone"), "gone" in queue, "0000" in queue) == (1, None, False, True)
+    queue.begin("0000")
+    queue.add(job(0, 1, 1))
+    assert (len(queue), queue.next()) == (0, None)
 
 
-@given(_QUEUES)
-def test_with_one_place_the_order_is_what_happens(queued: list[JobRecord]) -> None:
-    served = Served()
-    foretold = [each.id for each in order(queued, [], served)]
-    waiting, happened = list(queued), []
-    while waiting:
-        following = order(waiting, [], served)[0]
-        served.note(following)
-        waiting.remove(following)
-        happened.append(following.id)
-    assert happened == foretold
+@given(_DEEDS)
+def test_it_is_the_rule_whatever_happens(deeds: list[tuple[int, int] | str]) -> None:
+    queue, naive, running = FairQueue(), Naive(), list[JobRecord]()
+    for number, deed in enumerate(deeds):
+        if isinstance(deed, tuple):
+            new = job(number, deed[0], deed[0] * 10 + deed[1])
+            queue.add(new)
+            naive.waiting[new.id] = new
+        elif deed == "begin" and naive.waiting:
+            following = queue.next()
+            assert following is not None
+            running.append(naive.waiting[following])
+            queue.begin(following)
+            assert naive.take() == following
+        elif deed == "end" and running:
+            done = running.pop(number % len(running))
+            queue.end(done.id)
+            naive.end(done)
+        elif deed == "remove" and naive.waiting:
+            gone = sorted(naive.waiting)[number % len(naive.waiting)]
+            queue.remove(gone)
+            del naive.waiting[gone]
+        if not naive.waiting and not running:
+            naive = Naive()
+        expected = naive.order()
+        assert queue.first(len(queue)) == expected
+        assert [queue.before(job_id) for job_id in expected] == list(range(len(expected)))
+        assert queue.first(2) == expected[:2]
 
 
 @given(_QUEUES)
 def test_between_two_turns_of_a_server_every_other_has_one_at_most(queued: list[JobRecord]) -> None:
-    _check_turns([each.guild_id for each in order(queued, [], Served())])
+    jobs = {each.id: each for each in queued}
+    _check_turns([jobs[job_id].guild_id for job_id in queue_of(queued).first(len(queued))])
 
 
 @given(_QUEUES)
 def test_between_two_turns_of_a_member_every_other_of_the_server_has_one_at_most(queued: list[JobRecord]) -> None:
-    ordered = order(queued, [], Served())
+    jobs = {each.id: each for each in queued}
+    ordered = [jobs[job_id] for job_id in queue_of(queued).first(len(queued))]
     for guild_id in {each.guild_id for each in ordered}:
         _check_turns([each.member_id for each in ordered if each.guild_id == guild_id])
 
@@ -130,13 +218,14 @@ def _check_turns(turns: list[int]) -> None:
 @given(_QUEUES, st.lists(st.integers(1, 4), min_size=1, max_size=30))
 def test_a_waiting_server_is_served_though_others_keep_coming(queued: list[JobRecord], arrivals: list[int]) -> None:
     """One job of a new server, then a flood from the others: its turn comes after at most one job of each."""
-    served = Served()
-    waiting = [*queued, job(500, 9, 99)]
+    queue = queue_of([*queued, job(500, 9, 99)])
     for number, guild in enumerate(arrivals):
-        following = order(waiting, [], served)[0]
-        served.note(following)
-        waiting.remove(following)
-        if following.guild_id == 9:
+        following = queue.next()
+        assert following is not None
+        queue.begin(following)
+        queue.end(following)
+        if following == "0500":
             return
-        waiting += [job(1000 + 10 * number + each, guild, guild * 10) for each in range(3)]
+        for each in range(3):
+            queue.add(job(1000 + 10 * number + each, guild, guild * 10))
     assert len(arrivals) <= 4

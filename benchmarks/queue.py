@@ -1,0 +1,156 @@
+"""What the queue costs by its length: `python -m benchmarks.queue`. No model: the worker is a stand-in that is instant.
+
+Measured on an SQLite file, in time of the processor, which other programs do not change: a line of speech accepted, a
+job from its turn to its answer, and the longest stretch for which the event loop did not come round meanwhile.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import process_time, thread_time
+
+import logs
+from cloning.prompt import BARK
+from cloning.worker.protocol import SPEECH_FILE, Event, Health, Progress, Ready, Request, SpeakRequest, Spoken
+from storage.database import Storage
+from storage.records import GuildSettings, JobKind, JobRecord, NewJob
+from studio.queue.job_payload import SpeechOrder
+from studio.studio import Studio
+from studio.values import Actor, Delivery, Outcome, SayOrder, Update
+
+GUILDS = 20
+MEMBERS = 50
+"""Of each server."""
+JOBS = 40
+"""How many are accepted, and how many are worked on."""
+LIMIT = 1_000_000
+VOICE = "s:v2/en_speaker_0"
+_READY = Ready("stand-in", "stand-in", "cpu", 24_000, ("v2/en_speaker_0",), BARK)
+
+
+class InstantWorker:
+    """Implements `cloning.worker.protocol.Executor`: each job is done as soon as it is there. `open`: let it begin."""
+
+    capacity = 8
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """There is nothing to load."""
+
+    async def submit(self, request: Request) -> None:
+        """Do it at once."""
+        await self.open.wait()
+        if isinstance(request, SpeakRequest):
+            await asyncio.to_thread((request.output_dir / SPEECH_FILE).write_bytes, b"OggS")
+            self._events.put_nowait(Progress(request.job_id, "speaking", 0.5))
+            self._events.put_nowait(Spoken(request.job_id, 1.0, 1, 1))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events, for ever."""
+        while True:
+            yield await self._events.get()
+
+    async def cancel(self, job_id: str) -> None:
+        """Nothing lasts long enough."""
+
+    def health(self) -> Health:
+        """Always ready."""
+        return Health(alive=True, ready=_READY, fault=None, restarts=0)
+
+    async def close(self) -> None:
+        """There is nothing to stop."""
+
+
+class Counter:
+    """Implements `studio.values.Courier`: notes each answer that came."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[str] = asyncio.Queue()
+
+    def update(self, job: JobRecord, update: Update) -> None:
+        """News are not shown."""
+
+    async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
+        """Everybody can be reached."""
+        self.answers.put_nowait(outcome.job.id)
+        return Delivery("interaction", 1)
+
+
+async def measure(waiting: int) -> tuple[float, float, float]:
+    """Milliseconds of the processor for a line that is accepted, for a job that is worked on, and in one go."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/queue.sqlite3", Path(folder))
+        await _fill(storage, waiting)
+        worker, courier = InstantWorker(), Counter()
+        studio = Studio(storage, worker, courier)
+        await studio.start()
+        await asyncio.sleep(0.5)
+        async with _longest_block() as block:
+            began = process_time()
+            for number in range(JOBS):
+                await _say(studio, number)
+            accepted = process_time()
+            worker.open.set()
+            for _ in range(JOBS):
+                await courier.answers.get()
+            answered = process_time()
+        await studio.close()
+    return 1000 * (accepted - began) / JOBS, 1000 * (answered - accepted) / JOBS, 1000 * block()
+
+
+async def _fill(storage: Storage, waiting: int) -> None:
+    limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
+    settings = {guild: (await storage.guilds.change(guild, **limits))[1] for guild in range(1, GUILDS + 1)}
+    order = SpeechOrder("Good evening.", VOICE, "en", None, None, 1 << 23, (), moderator=False).to_json()
+    for number in range(waiting):
+        guild = 1 + number % GUILDS
+        member = 1000 * guild + number // GUILDS % MEMBERS
+        job = NewJob(f"job-{number}", JobKind.SPEECH, guild, 1, member, order, expected_seconds=1.0)
+        await storage.jobs.accept_speech(job, settings[guild])
+
+
+async def _say(studio: Studio, number: int) -> None:
+    guild = 1 + number % GUILDS
+    actor = Actor(guild, 1000 * guild + number // GUILDS, 1, frozenset(), is_moderator=False)
+    await studio.speech.submit(actor, SayOrder("Good evening.", VOICE), {}, None, max_bytes=1 << 23)
+
+
+@asynccontextmanager
+async def _longest_block() -> AsyncIterator[Callable[[], float]]:
+    """A function that says how many seconds of the processor the loop used at most before it came round."""
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = thread_time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, thread_time() - before)
+
+    task = asyncio.create_task(tick())
+    try:
+        yield lambda: longest
+    finally:
+        task.cancel()
+
+
+def main() -> None:
+    """Print a row for each length."""
+    parser = argparse.ArgumentParser("python -m benchmarks.queue", description=__doc__)
+    logs.configure("WARNING", "text", secrets=[])
+    parser.add_argument("waiting", type=int, nargs="*", default=[100, 10_000], help="how many jobs wait")
+    print("| waiting | accept a line, ms | work on a job, ms | loop blocked, ms |")
+    print("| ---: | ---: | ---: | ---: |")
+    for waiting in parser.parse_args().waiting:
+        row = asyncio.run(measure(waiting))
+        print(f"| {waiting:,} | " + " | ".join(f"{value:.1f}" for value in row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
