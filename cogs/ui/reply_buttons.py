@@ -37,7 +37,7 @@ class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,6
         receipt = await bot.studio.speech.repeat(
             actor, self.job_id, origin_of(interaction), max_bytes=upload_limit(interaction)
         )
-        await bot.courier.update(receipt.job, Update(position=receipt.position))
+        bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 class Stop(discord.ui.DynamicItem[Button], template=r"stop:(?P<job>[\w-]{1,64})"):

@@ -55,7 +55,7 @@ async def speak(interaction: Interaction, order: SayOrder) -> None:
     receipt = await bot.studio.speech.submit(
         actor, order, {}, origin_of(interaction), max_bytes=upload_limit(interaction)
     )
-    await bot.courier.update(receipt.job, Update(position=receipt.position))
+    bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 async def hear(interaction: Interaction, key: str) -> None:
