@@ -12,13 +12,15 @@ import structlog
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from cogs.clone.consent import ConsentButton
+from cogs.clone.consent import ConsentButton, TakeBack
 from cogs.delivery import DiscordCourier
 from cogs.jobs.buttons import Cancel, Fetch
 from cogs.tree import BarkeepTree, digest_of
+from cogs.ui.base import is_known
+from cogs.ui.errors import answer_fault
 from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
-from errors import BarkeepError
+from errors import BarkeepError, NotFound
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -87,12 +89,27 @@ class Barkeep(commands.AutoShardedBot):
         self.studio = await self._open_studio(self.courier)
         if self._claims_data:
             self._absence_counts = await self.studio.storage.claim(self._own_id())
-        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, Cancel, Fetch, ConsentButton)
+        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, Cancel, Fetch, ConsentButton, TakeBack)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()
         await self.studio.start()
         self._upkeep.start()
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Tell whoever pressed or filled in something that is not remembered: forms are forgotten by a restart."""
+        kind = interaction.type
+        if kind not in (discord.InteractionType.component, discord.InteractionType.modal_submit):
+            return
+        if is_known(interaction) or interaction.response.is_done():
+            return
+        what = "form" if kind is discord.InteractionType.modal_submit else "button"
+        await answer_fault(
+            interaction,
+            NotFound(
+                f"I do not remember this {what}: I was restarted since. Nothing was done. Please use the command again."
+            ),
+        )
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed from a server: nothing of it is kept."""

@@ -1,7 +1,6 @@
 """/privacy: what is kept about a member, all of it as a file, and all of it gone. For the member alone."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -12,6 +11,7 @@ from cogs.client import Barkeep
 from cogs.files import send_privately
 from cogs.ui import confirm
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.ids import FromId
 from cogs.voices.render_library import (
     render_forget_question,
     render_forgotten,
@@ -37,18 +37,11 @@ async def _revoke(studio: Studio, actor: Actor, _target: str) -> str:
     return render_revoked(await studio.privacy.revoke(actor))
 
 
-class AskRevoke(discord.ui.DynamicItem[discord.ui.Button[Any]], template="revoke-consent"):
+class AskRevoke(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="revoke-consent"):
     """Withdraw consent to cloning, after a question. Works after a restart."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Withdraw consent…", custom_id="revoke-consent"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls()
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -70,7 +63,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
         """A summary."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         summary = await self.bot.studio.privacy.show(actor_of(interaction))
-        buttons = [AskRevoke()] if summary.consent is not None else []
+        buttons = [AskRevoke()] if summary.consent is not None or summary.heard_in else []
         view = persistent_view(*buttons)
         await interaction.followup.send(embed=render_privacy(summary), view=view, ephemeral=True)
 

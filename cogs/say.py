@@ -57,9 +57,12 @@ class Say(commands.Cog):
 
     async def say_this(self, interaction: Interaction, message: discord.Message) -> None:
         """Queue a message's words in the member's default voice."""
-        if not message.content.strip():
+        text = message.content
+        if not text.strip() and message.message_snapshots:  # A forward has the words in what it forwards.
+            text = message.message_snapshots[0].content
+        if not text.strip():
             raise InvalidInput("That message has no words to say. Choose one with text.")
-        await self._submit(interaction, SayOrder(message.content), (*message.mentions, *message.role_mentions))
+        await self._submit(interaction, SayOrder(text), (*message.mentions, *message.role_mentions))
 
     async def _submit(
         self,

@@ -26,23 +26,19 @@ class ConsentRepository:
             row = await session.get(ConsentRow, (guild_id, member_id))
             return row.record() if row else None
 
-    async def give(self, guild_id: int, member_id: int, policy_version: int) -> Consent:
-        """Keep the member's consent to this version of the policy, with the time; it replaces an earlier one."""
-        async with self._sessions.write() as session:
-            await lock_guild(session, guild_id)
-            row = await session.merge(
-                ConsentRow(
-                    guild_id=guild_id, member_id=member_id, policy_version=policy_version, given_at=self._clock()
-                )
-            )
-            return row.record()
-
-    async def revoke(self, guild_id: int, member_id: int) -> bool:
-        """Delete the member's consent. Whether there was one."""
+    async def revoke(self, guild_id: int, member_id: int) -> int:
+        """Delete the member's consent to cloning, and take back what they allowed others. How many there were."""
         theirs = (ConsentRow.guild_id == guild_id, ConsentRow.member_id == member_id)
+        allowed = (
+            ConsentRequestRow.guild_id == guild_id,
+            ConsentRequestRow.author_id == member_id,
+            ConsentRequestRow.state == ConsentState.ALLOWED,
+        )
+        taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
         async with self._sessions.write() as session:
-            gone = await session.scalar(delete(ConsentRow).where(*theirs).returning(ConsentRow.member_id))
-            return gone is not None
+            gone = await session.scalars(delete(ConsentRow).where(*theirs).returning(ConsentRow.member_id))
+            back = await session.scalars(taken_back.returning(ConsentRequestRow.id))
+            return len(gone.all()) + len(back.all())
 
     async def request(self, request: ConsentRequest, *, limit: int) -> ConsentRequest:
         """Keep a request until its author answers or it expires.
@@ -56,6 +52,12 @@ class ConsentRepository:
             session.add(ConsentRequestRow(**asdict(request)))
         return request
 
+    async def find_request(self, request_id: str) -> ConsentRequest | None:
+        """The request with this id, of any server, or None."""
+        async with self._sessions.read() as session:
+            row = await session.get(ConsentRequestRow, request_id)
+            return row.record() if row else None
+
     async def get_request(self, request_id: str) -> ConsentRequest:
         """The request with this id, of any server. Raises NotFound."""
         async with self._sessions.read() as session:
@@ -65,27 +67,25 @@ class ConsentRepository:
             return row.record()
 
     async def answer(self, request_id: str, by_author: int, state: ConsentState) -> ConsentRequest:
-        """Answer a pending request, once. EXPIRED is the answer of a request whose time is over.
+        """Answer a pending request with a no, once. EXPIRED is the answer of a request whose time is over.
 
-        Raises NotFound, NotAllowed if `by_author` is not the one who was asked, and Conflict if it was answered
-        before or its time is over.
+        A yes is written together with the job that it allows: JobRepository.accept_clone. Raises NotFound, NotAllowed
+        if `by_author` is not the one who was asked, and Conflict if it was answered before or its time is over.
         """
-        now = self._clock()
-        pending = [ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.PENDING]
-        if state is not ConsentState.EXPIRED:
-            pending.append(ConsentRequestRow.expires_at > now)
         async with self._sessions.write() as session:
-            row = await session.get(ConsentRequestRow, request_id)
-            if row is None:
-                raise NotFound(_UNKNOWN)
-            if row.author_id != by_author:
-                raise NotAllowed("Only the member who is heard in that message can answer this.")
-            answered = update(ConsentRequestRow).where(*pending).values(state=state)
+            return (await answer_once(session, request_id, by_author, state, self._clock())).record()
+
+    async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
+        """Take back what was allowed, once. Raises NotFound, NotAllowed for others, Conflict if it is not allowed."""
+        allowed = (ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.ALLOWED)
+        async with self._sessions.write() as session:
+            row = await _asked(session, request_id, by_author)
+            taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
             changed = await session.scalar(
-                answered.returning(ConsentRequestRow).execution_options(populate_existing=True)
+                taken_back.returning(ConsentRequestRow).execution_options(populate_existing=True)
             )
             if changed is None:
-                raise Conflict(_TOO_LATE if row.state is ConsentState.PENDING else _ANSWERED[row.state])
+                raise Conflict(_ANSWERED.get(row.state, "There is nothing to take back: you have not allowed it."))
             return changed.record()
 
     async def expired(self, now: datetime) -> list[ConsentRequest]:
@@ -115,7 +115,7 @@ class ConsentRepository:
         otherwise it could be asked away.
         """
         here = ConsentRequestRow.guild_id == guild_id
-        refused = (ConsentRequestRow.requester_id == member_id) & (ConsentRequestRow.state == ConsentState.DENIED)
+        refused = (ConsentRequestRow.requester_id == member_id) & ConsentRequestRow.state.in_(REFUSED)
         asked_of_them = ConsentRequestRow.author_id == member_id
         gone = (here, _about(member_id), or_(asked_of_them, ~refused))
         async with self._sessions.write() as session:
@@ -143,7 +143,7 @@ class ConsentRepository:
         same = [row for row in earlier if row.author_id == request.author_id]
         now = self._clock()
         open_ = [row for row in earlier if row.state is ConsentState.PENDING and row.expires_at > now]
-        if any(row.state is ConsentState.DENIED for row in same):
+        if any(row.state in REFUSED for row in same):
             raise NotAllowed("This member has said no to you before. Please don't ask again.")
         if any(row in open_ for row in same):
             raise Conflict("You have asked this member already. Wait for their answer.")
@@ -153,12 +153,48 @@ class ConsentRepository:
             )
 
 
+async def keep_word(session: AsyncSession, guild_id: int, member_id: int, policy_version: int, now: datetime) -> None:
+    """Keep the member's word that a recording is their own, in the transaction that accepts it and holds the lock.
+
+    It replaces an earlier one: when it was given last, and to which version of the policy.
+    """
+    await session.merge(ConsentRow(guild_id=guild_id, member_id=member_id, policy_version=policy_version, given_at=now))
+
+
+async def answer_once(
+    session: AsyncSession, request_id: str, by_author: int, state: ConsentState, now: datetime
+) -> ConsentRequestRow:
+    """Answer a pending request in the transaction of what follows from it. Raises as ConsentRepository.answer."""
+    pending = [ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.PENDING]
+    if state is not ConsentState.EXPIRED:
+        pending.append(ConsentRequestRow.expires_at > now)
+    row = await _asked(session, request_id, by_author)
+    answered = update(ConsentRequestRow).where(*pending).values(state=state)
+    changed = await session.scalar(answered.returning(ConsentRequestRow).execution_options(populate_existing=True))
+    if changed is None:
+        raise Conflict(_TOO_LATE if row.state is ConsentState.PENDING else _ANSWERED[row.state])
+    return changed
+
+
+async def _asked(session: AsyncSession, request_id: str, by_author: int) -> ConsentRequestRow:
+    row = await session.get(ConsentRequestRow, request_id)
+    if row is None:
+        raise NotFound(_UNKNOWN)
+    if row.author_id != by_author:
+        raise NotAllowed("Only the member who is heard in that message can answer this.")
+    return row
+
+
+REFUSED = (ConsentState.DENIED, ConsentState.WITHDRAWN)
+"""What is final: who was answered so does not ask this author again."""
+
 _UNKNOWN = "That request is no longer known. It may have been withdrawn."
 _TOO_LATE = "The time to answer this request is over. Nothing was cloned."
 _ANSWERED = {
     ConsentState.ALLOWED: "This request was already allowed.",
     ConsentState.DENIED: "This request was already denied.",
     ConsentState.EXPIRED: _TOO_LATE,
+    ConsentState.WITHDRAWN: "You have taken this back already. The voice is gone.",
 }
 
 

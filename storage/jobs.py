@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Conflict, NotFound
 from storage.audit import add_line
 from storage.columns import Clock
+from storage.consents import answer_once, keep_word
 from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs, prune_spent
-from storage.models import WITHOUT_ANSWER, JobRow, SpentRow, VoiceRow
+from storage.models import WITHOUT_ANSWER, ConsentRequestRow, JobRow, SpentRow, VoiceRow
 from storage.records import (
+    ConsentState,
     GuildSettings,
     JobKind,
     JobRecord,
@@ -48,18 +50,33 @@ class JobRepository:
         self._sessions = sessions
         self._clock = clock
 
-    async def accept_clone(self, voice: NewVoice, job: NewJob, limits: GuildSettings) -> tuple[VoiceRecord, JobRecord]:
-        """Reserve the voice and accept the job that makes it, both or neither.
+    async def accept_clone(
+        self,
+        voice: NewVoice,
+        job: NewJob,
+        limits: GuildSettings,
+        *,
+        policy_version: int | None = None,
+        allowed_by: int | None = None,
+    ) -> tuple[VoiceRecord, JobRecord]:
+        """Reserve the voice, accept the job that makes it and keep the consent to it, all or nothing.
 
-        An id or an interaction that comes again gets the job that it made the first time. Raises LimitReached for the
-        limits of `limits`, and Conflict for a taken name.
+        policy_version: the owner's own word, under this version of the policy. allowed_by: the author whose yes this
+        is; the job has the id of the question. An id or an interaction that comes again gets the job that it made the
+        first time. Raises LimitReached for the limits of `limits`, Conflict for a taken name, and for a yes as
+        ConsentRepository.answer.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
+            now = self._clock()
+            question: ConsentRequestRow | None = None
+            if allowed_by is not None:
+                question = await answer_once(session, job.id, allowed_by, ConsentState.ALLOWED, now)
             known = await _accepted_before(session, job)
             if known is not None:
                 return await _voice_of(session, known), known.record()
-            now = self._clock()
+            if policy_version is not None:
+                await keep_word(session, voice.guild_id, job.member_id, policy_version, now)
             await check_jobs(session, limits, job.member_id, now)
             await check_voices(
                 session, voice.guild_id, voice.owner_id, limits.voices_per_member, limits.voices_per_guild
@@ -67,6 +84,8 @@ class JobRepository:
             reserved = new_row(voice, VoiceState.CLONING, now)
             await insert_voice(session, reserved)
             accepted = await _insert(session, replace(job, voice_id=reserved.id), now)
+            if question is not None:
+                question.voice_id = reserved.id
             return reserved.record(), accepted.record()
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:

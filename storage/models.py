@@ -269,6 +269,7 @@ class ConsentRequestRow(Base):
     state: Mapped[ConsentState] = mapped_column(word_of(ConsentState))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    voice_id: Mapped[int | None] = mapped_column(BigInteger)
 
     def record(self) -> ConsentRequest:
         """The row as a value."""

@@ -40,12 +40,13 @@ class JobState(StrEnum):
 
 
 class ConsentState(StrEnum):
-    """The answer of a message's author to somebody who wants to clone their voice."""
+    """The answer of a message's author to somebody who wants to clone their voice. WITHDRAWN: a yes, taken back."""
 
     PENDING = "pending"
     ALLOWED = "allowed"
     DENIED = "denied"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """Somebody wants to clone the voice in another member's message; the audio waits in the file store until then."""
+    """Somebody wants to clone the voice in another member's message; the audio waits in the file store until then.
+
+    `voice_id`: the voice that was made of it, if it was allowed.
+    """
 
     id: str
     guild_id: int
@@ -229,6 +233,7 @@ class ConsentRequest:
     state: ConsentState
     created_at: datetime
     expires_at: datetime
+    voice_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, InvalidInput, NotFound
 from storage.columns import Clock
+from storage.consents import keep_word
 from storage.limits import check_voices
 from storage.models import MemberRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
@@ -115,10 +116,12 @@ class VoiceRepository:
         has_clip: bool,
         member_limit: int,
         guild_limit: int,
+        policy_version: int | None = None,
         place: Callable[[VoiceRecord], Awaitable[object]] | None = None,
     ) -> VoiceRecord:
         """Add a voice that is ready at once (an import).
 
+        policy_version: the owner's word that the voice is theirs, kept with it, under this version of the policy.
         `place` puts its files where they belong. It runs before the row is committed, so that no crash can leave a
         voice without its files; if it raises, there is no voice either.
         Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name.
@@ -126,6 +129,8 @@ class VoiceRepository:
         async with self._sessions.write() as session:
             await lock_guild(session, new.guild_id)
             await check_voices(session, new.guild_id, new.owner_id, member_limit, guild_limit)
+            if policy_version is not None:
+                await keep_word(session, new.guild_id, new.owner_id, policy_version, self._clock())
             row = new_row(new, VoiceState.READY, self._clock())
             _set_models(row, models)
             row.has_clip = has_clip

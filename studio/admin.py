@@ -18,6 +18,8 @@ from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
 from studio.voices import VoiceLibrary
 
+MAX_DAYS = 3650
+"""The longest span of days that can be asked for: ten years."""
 RANGES: dict[str, tuple[int, int]] = {
     "voices_per_member": (0, 1000),
     "voices_per_guild": (0, 5000),
@@ -26,7 +28,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "seconds_per_day_per_member": (0, 86_400),
     "seconds_per_day_per_guild": (0, 864_000),
     "text_length": (1, 4000),
-    "retention_days": (0, 3650),
+    "retention_days": (0, MAX_DAYS),
 }
 """Setting -> its least and greatest value. 0 forbids what is counted; a retention of 0 days is an hour at most."""
 REASON_LENGTH = 200
@@ -148,8 +150,8 @@ class AdminDesk:
     async def stats(self, actor: Actor, days: int) -> Stats:
         """Use and latency over the last `days`, and how things are now."""
         policy.must_moderate(actor)
-        if not 1 <= days <= 3650:
-            raise InvalidInput("Choose between 1 and 3650 days.")
+        if not 1 <= days <= MAX_DAYS:
+            raise InvalidInput(f"Choose between 1 and {MAX_DAYS} days.")
         active = await self._storage.jobs.of_guild(actor.guild_id, UNFINISHED)
         _, voices = await self._storage.voices.list(actor.guild_id, None, limit=1)
         running = sum(job.state is JobState.RUNNING for job in active)
@@ -170,6 +172,8 @@ class AdminDesk:
         if member_id is not None:
             return await self._privacy.forget_member(actor.guild_id, member_id, by=actor.member_id)
         days = max(0, older_than_days or 0)
+        if days > MAX_DAYS:
+            raise InvalidInput(f"Choose at most {MAX_DAYS:,} days.")
         jobs = await delete_finished(self._storage, {actor.guild_id: self._clock() - timedelta(days=days)})
         age = f"older than {days} {'day' if days == 1 else 'days'}" if days else "of any age"
         await self._audit(actor, "purge", f"{jobs} {'job' if jobs == 1 else 'jobs'}", age)

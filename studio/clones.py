@@ -14,11 +14,12 @@ import structlog
 from cloning.text.splitting import check_language
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
-from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
-from studio import metrics, policy
+from storage.records import AuditLine, ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
+from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json
 from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
+from studio.voice_deletion import remove_voice
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
 """The largest recording that is taken, whatever Discord allows."""
@@ -38,22 +39,16 @@ class CloneDesk:
         self._dispatcher = dispatcher
         self._clock = clock
 
-    async def needs_consent(self, actor: Actor) -> bool:
-        """Whether the actor has yet to say, under today's policy, that the voices they bring are their own."""
-        return not policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
-
-    async def attest(self, actor: Actor) -> None:
-        """The actor says that the voices they bring are their own, and agrees that they are kept."""
-        await self._storage.consents.give(actor.guild_id, actor.member_id, POLICY_VERSION)
-        await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.give", f"policy {POLICY_VERSION}")
+    async def knows_policy(self, actor: Actor) -> bool:
+        """Whether the actor has agreed to today's policy before. Each recording needs their word all the same."""
+        return policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
 
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
         """Everything that can be known before the recording is read; `size` in bytes.
 
         Raises NotAllowed, InvalidInput (name, description, language, size), Conflict for a taken name, LimitReached.
         """
-        settings = await self._storage.guilds.get(actor.guild_id)
-        policy.may_clone(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
+        settings = await rights.require(self._storage, actor, policy.may_clone)
         order = _cleaned(order)
         _check_size(size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
@@ -64,14 +59,17 @@ class CloneDesk:
         if mine >= settings.voices_per_member:
             raise LimitReached(f"You have {mine} voices, as many as a member may have here. Delete one first.")
 
-    async def submit(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
+    async def submit(
+        self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None, *, attested: bool
+    ) -> Receipt:
         """Accept a clone of the actor's own voice. When this returns, no crash loses it.
 
-        Raises as `check`, and NotAllowed without the actor's consent or for somebody else's voice.
+        attested: the actor has just said that this recording is of their own voice, and that they agree to the copy;
+        that is kept together with the job. Raises as `check`, and NotAllowed without it or for somebody else's voice.
         """
         if order.speaker_id not in (None, actor.member_id):
             raise NotAllowed("This is somebody else's voice. They have to agree first.")
-        if await self.needs_consent(actor):
+        if not attested:
             raise NotAllowed("First confirm that the voice is your own: use /clone and read what it asks.")
         await self.check(actor, order, len(audio))
         own = replace(_cleaned(order), speaker_id=actor.member_id)
@@ -116,37 +114,59 @@ class CloneDesk:
             await self._storage.files.drop_upload(request.id)
 
     async def answer(self, request_id: str, member_id: int, allow: bool) -> tuple[ConsentRequest, Receipt | None]:
-        """The author's answer, once. Allowed: the clone is accepted for the requester, and the author has attested.
+        """The author's answer, once. A yes is for this recording: it is kept together with the clone that it allows.
 
-        Raises NotAllowed for anybody but the author, Conflict when it was answered or its time is over, and whatever
-        keeps the requester from cloning now; then the question stays open until its time is over.
+        Raises NotAllowed for anybody but the author and for the yes of a blocked author, Conflict when it was answered
+        or its time is over, and whatever keeps the requester from cloning now; then the question stays open until its
+        time is over.
         """
+        if not allow:
+            return await self._refuse(request_id, member_id), None
         request = await self._storage.consents.get_request(request_id)
-        if not allow or request.author_id != member_id or self._is_over(request):
-            return await self._refuse(request_id, member_id, allow), None
-        accepted = await self._accept_for(request)
-        try:
-            request = await self._storage.consents.answer(request_id, member_id, ConsentState.ALLOWED)
-        except Conflict:
-            if (await self._storage.consents.get_request(request_id)).state is not ConsentState.ALLOWED:
-                await self._dispatcher.cancel(accepted.id)  # The no came first.
-            raise
+        if request.author_id == member_id:
+            await self._check_parties(request)
+        accepted = await self._accept_for(request, member_id)
+        request = await self._storage.consents.get_request(request_id)
         await self._storage.audit.write(
             request.guild_id, member_id, "consent.allow", str(request.requester_id), clone_of(request.order).name
         )
         return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
 
-    async def _refuse(self, request_id: str, member_id: int, allow: bool) -> ConsentRequest:
-        """Record a no; for a yes that cannot count, storage says why."""
-        state = ConsentState.ALLOWED if allow else ConsentState.DENIED
-        request = await self._storage.consents.answer(request_id, member_id, state)
-        await self._dispatcher.cancel(request_id)  # A crash may have come between the job of a yes and the yes.
+    async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
+        """The author takes their yes back: the voice that was made of it is deleted at once, or not finished.
+
+        Raises NotFound, NotAllowed for anybody but the author, and Conflict if there is nothing to take back.
+        """
+        request = await self._storage.consents.withdraw(request_id, member_id)
+        await self._unmake(request)
+        await self._storage.finish_deleting()
+        await self._storage.audit.write(
+            request.guild_id, member_id, "consent.withdraw", str(request.requester_id), clone_of(request.order).name
+        )
+        return request
+
+    async def _refuse(self, request_id: str, member_id: int) -> ConsentRequest:
+        request = await self._storage.consents.answer(request_id, member_id, ConsentState.DENIED)
+        await self._unmake(request)  # An earlier version wrote the clone first, and the yes after it.
         await self._storage.files.drop_upload(request_id)
         await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
         return request
 
-    def _is_over(self, request: ConsentRequest) -> bool:
-        return request.state is not ConsentState.PENDING or request.expires_at <= self._clock()
+    async def _unmake(self, request: ConsentRequest) -> None:
+        """Stop the clone of a question and delete the voice that it made."""
+        await self._dispatcher.cancel(request.id)
+        job = await self._storage.jobs.find(request.id)
+        voice_id = request.voice_id if job is None else job.voice_id
+        voice = None if voice_id is None else await self._storage.voices.by_id(request.guild_id, voice_id)
+        if voice is not None and voice.speaker_id == request.author_id:
+            await remove_voice(self._storage, self._dispatcher, voice)
+
+    async def _check_parties(self, request: ConsentRequest) -> None:
+        """Raises NotAllowed if the author or the member who asked is blocked. Read by the author."""
+        if (await self._storage.members.get(request.guild_id, request.author_id)).blocked_at is not None:
+            raise NotAllowed("A moderator has blocked you from using voices there, so only a no counts.")
+        if (await self._storage.members.get(request.guild_id, request.requester_id)).blocked_at is not None:
+            raise NotAllowed("The member who asked may not use voices here any more, so nothing is cloned.")
 
     async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
         """The recording first, then voice and job in one transaction."""
@@ -160,25 +180,19 @@ class CloneDesk:
             interaction_id=None if origin is None else origin.interaction_id,
             interaction_token=None if origin is None else origin.token,
             token_expires_at=None if origin is None else origin.expires_at,
+            line=AuditLine("voice.clone", order.name, f"own voice, policy {POLICY_VERSION}"),
         )
         await self._storage.files.put_upload(job.id, audio)
         accepted: JobRecord | None = None
         try:
-            accepted = await self._reserve(job, order)
+            accepted = await self._reserve(job, order, policy_version=POLICY_VERSION)
         finally:
             if accepted is None or accepted.id != job.id:  # Refused, or the interaction came twice.
                 await self._storage.files.drop_upload(job.id)
-        if accepted.id == job.id:
-            await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.clone", order.name)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
-    async def _accept_for(self, request: ConsentRequest) -> JobRecord:
-        """Accept what an author allowed. The job has the question's id, and with it the recording that waits there."""
-        with contextlib.suppress(NotFound):
-            return await self._storage.jobs.get(request.id)  # A crash came between acceptance and answer.
-        if (await self._storage.members.get(request.guild_id, request.requester_id)).blocked_at is not None:
-            raise NotAllowed("The member who asked may not use voices here any more, so nothing is cloned.")
-        await self._storage.consents.give(request.guild_id, request.author_id, POLICY_VERSION)
+    async def _accept_for(self, request: ConsentRequest, member_id: int) -> JobRecord:
+        """Accept what an author allows. The job has the question's id, and with it the recording that waits there."""
         job = NewJob(
             request.id,
             JobKind.CLONE,
@@ -188,21 +202,26 @@ class CloneDesk:
             request.order,
         )
         order = clone_of(request.order)
+        taken = await self._storage.voices.find(request.guild_id, order.name) is not None
+        if taken and request.state is ConsentState.PENDING:
+            raise Conflict(
+                f"By now another voice here is called {order.name}. They can ask you again with another name."
+            )
         try:
-            return await self._reserve(job, order)
+            return await self._reserve(job, order, allowed_by=member_id)
         except LimitReached as fault:  # Its sentence is for the requester, and it is the author who reads this one.
             raise LimitReached(
                 "The member who asked has no room for another voice at present. You can allow it later."
             ) from fault
-        except Conflict as fault:
-            raise Conflict(
-                f"By now another voice here is called {order.name}. They can ask you again with another name."
-            ) from fault
 
-    async def _reserve(self, job: NewJob, order: CloneOrder) -> JobRecord:
+    async def _reserve(
+        self, job: NewJob, order: CloneOrder, *, policy_version: int | None = None, allowed_by: int | None = None
+    ) -> JobRecord:
         settings = await self._storage.guilds.get(job.guild_id)
         voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
-        _, accepted = await self._storage.jobs.accept_clone(voice, job, settings)
+        _, accepted = await self._storage.jobs.accept_clone(
+            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by
+        )
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.CLONE.value).inc()
             _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.CLONE.value)

@@ -15,9 +15,10 @@ import structlog
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE
 from errors import NotFound
+from storage.consents import REFUSED
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import ConsentState, VoiceRecord
+from storage.records import VoiceRecord
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voice_deletion import remove_voice
@@ -40,7 +41,7 @@ class PrivacyDesk:
         voices = await self._storage.voices.of_person(guild_id, member_id)
         member = await self._storage.members.get(guild_id, member_id)
         requests = await self._storage.consents.requests_of(guild_id, member_id)
-        refused = [each for each in requests if each.requester_id == member_id and each.state is ConsentState.DENIED]
+        refused = [each for each in requests if each.requester_id == member_id and each.state in REFUSED]
         _, audit_lines = await self._storage.audit.read(guild_id, limit=1, offset=0, actor_id=member_id)
         return PrivacySummary(
             consent=await self._storage.consents.get(guild_id, member_id),
@@ -84,7 +85,7 @@ class PrivacyDesk:
         for voice in heard:
             await remove_voice(self._storage, self._dispatcher, voice)
         await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.revoke")
-        return Erased(voices=len(heard), jobs=0, consents=int(revoked))
+        return Erased(voices=len(heard), jobs=0, consents=revoked)
 
     async def forget(self, actor: Actor) -> Erased:
         """Delete everything: voices owned and voices in which they are heard, jobs and texts, consents, choices.
@@ -107,7 +108,7 @@ class PrivacyDesk:
         await self._storage.finish_deleting()
         await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
         _log.info("member_forgotten", guild_id=guild_id, voices=voices, jobs=jobs)
-        return Erased(voices, jobs, int(revoked), blocked)
+        return Erased(voices, jobs, revoked, blocked)
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
         """Delete the voices and jobs that are there now. How many of each there were."""

@@ -19,7 +19,7 @@ from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceReco
 from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
-from studio.values import Actor, Page, Voice
+from studio.values import POLICY_VERSION, Actor, Page, Voice
 from studio.voice_deletion import remove_voice
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
@@ -212,18 +212,17 @@ class VoiceLibrary:
         return f"{file_name(record.name)}.npz", data
 
     async def import_(
-        self, actor: Actor, name: str, data: bytes, *, language: str = "en", description: str = ""
+        self, actor: Actor, name: str, data: bytes, *, attested: bool, language: str = "en", description: str = ""
     ) -> VoiceRecord:
-        """Make a voice from a prompt file. Needs the same rights and consent as a clone.
+        """Make a voice from a prompt file. Needs the same rights as a clone, and the actor's word that it is theirs.
 
         Files are read one at a time, and each counts as a request of the hour, a refused one too. Raises InvalidInput
         saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
         Unavailable while the models are not loaded: they decide what a voice's tokens have to be.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
-        consent = await self._storage.consents.get(actor.guild_id, actor.member_id)
-        if not policy.has_consented(consent):
-            raise NotAllowed("First confirm that the voices you bring here are your own: use /clone once.")
+        if not attested:
+            raise NotAllowed("First confirm that the voice is your own: use /voices import and read what it asks.")
         new = NewVoice(
             actor.guild_id,
             actor.member_id,
@@ -242,6 +241,7 @@ class VoiceLibrary:
             has_clip=False,
             member_limit=settings.voices_per_member,
             guild_limit=settings.voices_per_guild,
+            policy_version=POLICY_VERSION,
             place=lambda placed: self._storage.files.put_voice_file(placed.guild_id, placed.id, PROMPT_FILE, prompt),
         )
         await self._audit(actor, "voice.import", record)

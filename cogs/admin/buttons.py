@@ -3,15 +3,15 @@
 The studio checks at each press that a moderator pressed.
 """
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from cogs.checks import actor_of, require_moderator
-from cogs.ui import confirm, pages
+from cogs.ui import confirm, ids, pages
 from cogs.ui.base import guarded
+from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_delete_question
 from cogs.voices.sharing import record_of
 from studio.values import Voice
@@ -26,23 +26,17 @@ _LABEL_LENGTH = 100
 
 
 class CancelJob(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"queue-cancel:(?P<job>[\w-]{1,64}):(?P<page>\d{1,9})",
+    template=f"queue-cancel:{ids.text('job')}:{ids.count('page')}",
 ):
     """Cancels a job of the queue, and shows the queue anew."""
 
-    def __init__(self, job_id: str, page: int, label: str = "Cancel") -> None:
+    def __init__(self, job: str, page: int, label: str = "Cancel") -> None:
         super().__init__(
-            discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"queue-cancel:{job_id}:{page}")
+            discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"queue-cancel:{job}:{page}")
         )
-        self.job_id, self.page = job_id, page
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["job"], int(match["page"]))
+        self.job_id, self.page = job, page
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -53,21 +47,15 @@ class CancelJob(
 
 
 class Unblock(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"unblock:(?P<member>\d{1,20}):(?P<page>\d{1,9})",
+    template=f"unblock:{ids.snowflake('member')}:{ids.count('page')}",
 ):
     """Lifts a block, and shows the list anew."""
 
-    def __init__(self, member_id: int, page: int, label: str = "Unblock") -> None:
-        super().__init__(discord.ui.Button(label=label, custom_id=f"unblock:{member_id}:{page}"))
-        self.member_id, self.page = member_id, page
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(int(match["member"]), int(match["page"]))
+    def __init__(self, member: int, page: int, label: str = "Unblock") -> None:
+        super().__init__(discord.ui.Button(label=label, custom_id=f"unblock:{member}:{page}"))
+        self.member_id, self.page = member, page
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -77,7 +65,7 @@ class Unblock(
         await pages.turn(interaction, BLOCKED_BOOK, number=self.page)
 
 
-class RemoveVoice(discord.ui.DynamicItem[discord.ui.Select[Any]], template="remove-voice"):
+class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], template="remove-voice"):
     """Chooses a voice of the page to remove, after a question."""
 
     def __init__(self, voices: Sequence[Voice] = ()) -> None:
@@ -85,13 +73,6 @@ class RemoveVoice(discord.ui.DynamicItem[discord.ui.Select[Any]], template="remo
         super().__init__(
             discord.ui.Select(custom_id="remove-voice", placeholder="Remove a voice of this page…", options=options)
         )
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The menu of a message that was sent in this run or an earlier one."""
-        return cls()
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:

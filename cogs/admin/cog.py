@@ -21,7 +21,7 @@ from cogs.admin.render_admin import (
 from cogs.admin.render_audit import render_audit
 from cogs.checks import actor_of, moderators
 from cogs.client import Barkeep
-from cogs.ui import confirm, pages
+from cogs.ui import confirm, ids, pages
 from cogs.ui.render import safe
 from cogs.voices.render_library import render_voices
 from errors import InvalidInput
@@ -90,8 +90,9 @@ async def _remove(studio: Studio, actor: Actor, key: str) -> str:
 async def _purge(studio: Studio, actor: Actor, target: str) -> str:
     kind, _, value = target.partition("=")
     if kind == "days":
-        return render_purged(await studio.admin.purge(actor, older_than_days=int(value)), None)
-    return render_purged(await studio.admin.purge(actor, member_id=int(value)), int(value))
+        return render_purged(await studio.admin.purge(actor, older_than_days=ids.whole(value)), None)
+    member_id = ids.whole(value)
+    return render_purged(await studio.admin.purge(actor, member_id=member_id), member_id)
 
 
 @moderators()

@@ -6,7 +6,7 @@ studio's business.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
@@ -14,6 +14,7 @@ from cogs.admin.render_admin import render_defaults_question, render_settings
 from cogs.checks import actor_of
 from cogs.ui import confirm
 from cogs.ui.base import SafeModal, guarded, persistent_view
+from cogs.ui.ids import FromId
 from errors import InvalidInput
 from storage.records import GuildSettings
 from studio.studio import Studio
@@ -99,7 +100,9 @@ async def _change(interaction: "discord.Interaction[Barkeep]", **changes: Any) -
 
 
 class RolesMenu(
-    discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=r"settings:(?P<field>clone_role_ids|speak_role_ids)"
+    FromId,
+    discord.ui.DynamicItem[discord.ui.RoleSelect[Any]],
+    template=r"settings:(?P<field>clone_role_ids|speak_role_ids)",
 ):
     """Who may clone, or who may speak."""
 
@@ -118,20 +121,13 @@ class RolesMenu(
         )
         self.field = field
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The menu of a message that was sent in this run or an earlier one."""
-        return cls(match["field"])
-
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
         """Keep the roles."""
         await _change(interaction, **{self.field: frozenset(role.id for role in self.item.values)})
 
 
-class ChannelsMenu(discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], template="settings:channel_ids"):
+class ChannelsMenu(FromId, discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], template="settings:channel_ids"):
     """Where voices may be used."""
 
     def __init__(self, chosen: frozenset[int] = frozenset()) -> None:
@@ -149,32 +145,22 @@ class ChannelsMenu(discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], templa
             )
         )
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The menu of a message that was sent in this run or an earlier one."""
-        return cls()
-
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
         """Keep the channels."""
         await _change(interaction, channel_ids=frozenset(channel.id for channel in self.item.values))
 
 
-class OpenForm(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"settings-form:(?P<form>member|server|texts)"):
+class OpenForm(
+    FromId,
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"settings-form:(?P<form>member|server|texts)",
+):
     """Opens one of the forms."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(discord.ui.Button(label=FORMS[name].label, custom_id=f"settings-form:{name}", row=3))
-        self.form = FORMS[name]
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["form"])
+    def __init__(self, form: str) -> None:
+        super().__init__(discord.ui.Button(label=FORMS[form].label, custom_id=f"settings-form:{form}", row=3))
+        self.form = FORMS[form]
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -233,18 +219,11 @@ def whole_number(typed: str, label: str) -> int:
     return int(cleaned)
 
 
-class AskDefaults(discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-defaults"):
+class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-defaults"):
     """Back to defaults, after a question."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Back to defaults…", custom_id="settings-defaults", row=3))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls()
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:

@@ -8,10 +8,10 @@ from cogs.checks import actor_of, origin_of, require_attachments
 from cogs.client import Barkeep
 from cogs.clone.consent import ask_by_message
 from cogs.clone.modals import ConsentModal, DetailsModal
-from cogs.clone.recordings import read_recording, recording_in
+from cogs.clone.recordings import read_recording, recording_in, require_still_there
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.ui.render import render_asked
-from errors import InvalidInput, Unavailable
+from errors import InvalidInput
 from studio.policy import clean_name
 from studio.values import CloneOrder, Update
 
@@ -49,51 +49,51 @@ class Clone(commands.Cog):
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check what is cheap, ask for consent once, then take the recording."""
+        """Check what is cheap, ask for the member's word on this recording, then take it."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
         await self.bot.studio.clones.check(actor, order, audio.size)
 
-        async def proceed(answer: Interaction, consented: bool, order: CloneOrder) -> None:
-            await self._take(answer, audio, consented, order)
+        async def proceed(answer: Interaction, order: CloneOrder) -> None:
+            await self._take(answer, audio, order)
 
-        if await self.bot.studio.clones.needs_consent(actor):
-            await interaction.response.send_modal(ConsentModal(order, proceed))
-        else:
-            await proceed(interaction, False, order)
+        known = await self.bot.studio.clones.knows_policy(actor)
+        await interaction.response.send_modal(ConsentModal(order, proceed, known=known))
 
     async def clone_this(self, interaction: Interaction, message: discord.Message) -> None:
         """Ask for a name; then clone one's own message at once, or ask the author of another."""
         actor = actor_of(interaction)
         require_attachments(interaction)
+        if message.message_snapshots and not message.attachments:
+            raise InvalidInput(
+                "That message was forwarded, and a forward does not say whose voice is in it. "
+                "Choose the message that it came from."
+            )
         audio = recording_in(message.attachments)
         author = message.author
         if author.bot or message.webhook_id is not None:
             raise InvalidInput("A bot spoke there, and only people can agree to a copy of their voice.")
         own = author.id == actor.member_id
 
-        async def proceed(answer: Interaction, consented: bool, order: CloneOrder) -> None:
+        async def proceed(answer: Interaction, order: CloneOrder) -> None:
             await self.bot.studio.clones.check(actor_of(answer), order, audio.size)
             if own:
-                await self._take(answer, audio, consented, order)
+                await self._take(answer, audio, order)
             else:
                 await self._ask(answer, message, audio, order)
 
-        ask_consent = own and await self.bot.studio.clones.needs_consent(actor)
-        form = DetailsModal(author.id, proceed, suggestion=_suggestion(author.display_name), ask_consent=ask_consent)
+        suggestion = CloneOrder(_suggestion(author.display_name), speaker_id=author.id)
+        known = await self.bot.studio.clones.knows_policy(actor)
+        form = DetailsModal(suggestion, proceed, own=own, known=known)
         await interaction.response.send_modal(form)
 
-    async def _take(
-        self, interaction: Interaction, audio: discord.Attachment, consented: bool, order: CloneOrder
-    ) -> None:
-        """Read the recording and queue the clone."""
+    async def _take(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
+        """Read the recording and queue the clone; the member has given their word in a form."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(thinking=True)
-        if consented:
-            await clones.attest(actor)
         data = await read_recording(audio)
-        receipt = await clones.submit(actor, order, data, origin_of(interaction))
+        receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True)
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
     async def _ask(
@@ -102,11 +102,12 @@ class Clone(commands.Cog):
         """Keep the recording until its author has answered, and ask them."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await require_still_there(message)
         data = await read_recording(audio)
         request = await clones.ask_author(actor, message.author.id, order, data)
         try:
             await ask_by_message(request, message, interaction.user)
-        except Unavailable:
+        except BaseException:  # Whatever happened, nobody was asked: no recording may wait for an answer.
             await clones.withdraw(request)
             raise
         await interaction.followup.send(render_asked(request), ephemeral=True)

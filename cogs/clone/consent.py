@@ -1,13 +1,18 @@
-"""The question to a message's author whether their voice may be cloned, and its Allow and Deny buttons."""
+"""The question to a message's author whether their voice may be cloned: Allow, Deny, and a way to take a yes back.
+
+The buttons work in direct messages, after a restart, and for an author who has left the server.
+"""
 
 import contextlib
-import re
-from typing import Any, Self
+from typing import Any
 
+import aiohttp
 import discord
 import structlog
 
+from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.ids import FromId
 from cogs.ui.render import render_question, render_refusal, render_verdict
 from errors import Unavailable
 from storage.records import ConsentRequest, ConsentState
@@ -16,25 +21,22 @@ log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Any]
 _NOBODY = discord.AllowedMentions.none()
+_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 _LOOKS = {"allow": ("Allow", discord.ButtonStyle.success), "deny": ("Deny", discord.ButtonStyle.danger)}
 
 
 class ConsentButton(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"consent:(?P<verdict>allow|deny):(?P<request>[\w-]{1,64})",
+    template=f"consent:(?P<verdict>allow|deny):{ids.text('request')}",
 ):
     """Allow or Deny. Only the author's press counts; the studio checks that."""
 
-    def __init__(self, verdict: str, request_id: str) -> None:
+    def __init__(self, verdict: str, request: str) -> None:
         label, style = _LOOKS[verdict]
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"consent:{verdict}:{request_id}"))
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"consent:{verdict}:{request}"))
         self.allow = verdict == "allow"
-        self.request_id = request_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["verdict"], match["request"])
+        self.request_id = request
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -42,13 +44,41 @@ class ConsentButton(
         await interaction.response.defer()
         clones = interaction.client.studio.clones
         request, _ = await clones.answer(self.request_id, interaction.user.id, self.allow)
+        allowed = request.state is ConsentState.ALLOWED
+        await interaction.edit_original_response(
+            content=render_verdict(request),
+            embed=None,
+            view=persistent_view(TakeBack(request.id)) if allowed else None,
+            allowed_mentions=_NOBODY,
+        )
+        if not allowed:
+            with contextlib.suppress(discord.HTTPException, *_NETWORK):
+                requester = await _user(interaction.client, request.requester_id)
+                await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
+
+
+class TakeBack(
+    FromId,
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=f"consent-back:{ids.text('request')}",
+):
+    """Takes one yes back, and nothing else. Only the author's press counts; the studio checks that."""
+
+    def __init__(self, request: str) -> None:
+        button = discord.ui.Button[discord.ui.View](
+            label="Take it back", style=discord.ButtonStyle.danger, custom_id=f"consent-back:{request}"
+        )
+        super().__init__(button)
+        self.request_id = request
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """The voice is gone when the message says so."""
+        await interaction.response.defer()
+        request = await interaction.client.studio.clones.take_back(self.request_id, interaction.user.id)
         await interaction.edit_original_response(
             content=render_verdict(request), embed=None, view=None, allowed_mentions=_NOBODY
         )
-        if request.state is ConsentState.DENIED:
-            with contextlib.suppress(discord.HTTPException):
-                requester = await _user(interaction.client, request.requester_id)
-                await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
 
 
 def question_view(request: ConsentRequest) -> discord.ui.View:
@@ -65,18 +95,27 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     view = question_view(request)
     try:
         await message.author.send(embed=embed, view=view, allowed_mentions=_NOBODY)
+    except _NETWORK as fault:
+        raise Unavailable(_AWAY) from fault
     except discord.HTTPException as fault:
         log.info("author_not_reached_directly", request_id=request.id, status=fault.status, code=fault.code)
     else:
         return
     try:
         await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=_NOBODY)
+    except _NETWORK as fault:
+        raise Unavailable(_AWAY) from fault
     except discord.HTTPException as fault:
         log.info("author_not_reached", request_id=request.id, status=fault.status, code=fault.code)
         raise Unavailable(
             "I could not reach the author: their direct messages are closed, and I may not write here. "
             "Ask them to run /clone themselves."
         ) from fault
+
+
+_AWAY = (
+    "Discord cannot be reached at the moment, so nobody was asked and nothing was kept. Please try again in a minute."
+)
 
 
 async def _user(client: discord.Client, user_id: int) -> discord.User:

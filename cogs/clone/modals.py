@@ -1,4 +1,7 @@
-"""The two forms of cloning: the member's word that the voice is theirs, and the details of a voice from a message."""
+"""The two forms of cloning: the member's word that the voice is theirs, and the details of a voice from a message.
+
+What was filled in is not lost when a form is refused: the member is offered the same form again.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,8 +10,8 @@ import discord
 
 from cloning.text.splitting import LANGUAGES
 from cogs.options import DESCRIPTION_LENGTH, NAME_LENGTH
-from cogs.ui.base import SafeModal
-from errors import NotAllowed
+from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView
+from errors import Conflict, InvalidInput
 from studio.values import CloneOrder
 
 CONSENT = (
@@ -16,61 +19,108 @@ CONSENT = (
     "until you delete it (/voices delete, /privacy forget). Only you can speak with it until "
     "you share it; moderators see its card and can delete it. Whatever it says is labelled as AI-generated."
 )
+AS_BEFORE = "As before: the voice stays here until you delete it, and only you speak with it until you share it."
 _MINE = "This is my own voice, and I agree"
 _MINE_DETAIL = "Cloning another person's voice without their yes is not allowed here."
-_NEEDED = "I need your word that the voice is yours. If it is, do the same again and tick the box; nothing was made."
+_NEEDED = "I need your word that the voice is yours. If it is, go on and tick the box; nothing was made yet."
 
-Continue = Callable[[discord.Interaction[Any], bool, CloneOrder], Awaitable[None]]
-"""What happens after a form: the interaction of the form, whether consent was given in it, and the order."""
+Continue = Callable[[discord.Interaction[Any], CloneOrder], Awaitable[None]]
+"""What happens after a form: the interaction of the form, and the order."""
 
 
-class ConsentModal(SafeModal, title="Your voice, your word"):
-    """Asks for consent to an order that is otherwise complete."""
+class _OpenAgain(SafeView):
+    """One button beside the reason of a refusal: it opens the form once more, with what was filled in."""
 
-    def __init__(self, order: CloneOrder, proceed: Continue) -> None:
+    def __init__(self, form: Callable[[], SafeModal]) -> None:
+        super().__init__(timeout=MODAL_SECONDS)
+        self._form = form
+
+    @discord.ui.button(label="Go on", style=discord.ButtonStyle.primary)
+    async def go_on(self, interaction: discord.Interaction[Any], _: discord.ui.Button[Any]) -> None:
+        """The form again."""
+        await interaction.response.send_modal(self._form())
+
+
+class _Form(SafeModal):
+    """A form that is offered again when what was filled in cannot be taken."""
+
+    def again(self) -> SafeModal:
+        """The same form with what was filled in."""
+        raise NotImplementedError
+
+    async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        """One private sentence, and a way back to the form if it is the form that was at fault."""
+        if not isinstance(error, (InvalidInput, Conflict)) or interaction.response.is_done():
+            await super().on_error(interaction, error)
+            return
+        sentence = discord.utils.escape_mentions(error.message)
+        await interaction.response.send_message(sentence, view=_OpenAgain(self.again), ephemeral=True)
+
+
+class ConsentModal(_Form, title="Your voice, your word"):
+    """Asks for the member's word on one recording, for an order that is otherwise complete."""
+
+    def __init__(self, order: CloneOrder, proceed: Continue, *, known: bool) -> None:
         super().__init__()
-        self._order = order
-        self._proceed = proceed
+        self._order, self._proceed, self._known = order, proceed, known
         self._box = _consent_box()
-        self.add_item(discord.ui.TextDisplay(CONSENT))
+        self.add_item(discord.ui.TextDisplay(AS_BEFORE if known else CONSENT))
         self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
+
+    def again(self) -> SafeModal:
+        """The box, not ticked: that is the member's to do."""
+        return ConsentModal(self._order, self._proceed, known=self._known)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Go on only with a ticked box."""
         _require_tick(self._box)
-        await self._proceed(interaction, True, self._order)
+        await self._proceed(interaction, self._order)
 
 
-class DetailsModal(SafeModal, title="Clone this voice"):
-    """Asks for what /clone takes as options; with `ask_consent` for the member's word too."""
+class DetailsModal(_Form, title="Clone this voice"):
+    """Asks for what /clone takes as options; for one's own voice for the member's word too.
 
-    def __init__(self, speaker_id: int, proceed: Continue, *, suggestion: str, ask_consent: bool) -> None:
+    suggestion: what stands in the fields at first. known: whether the member has agreed to the policy before.
+    """
+
+    def __init__(self, suggestion: CloneOrder, proceed: Continue, *, own: bool, known: bool) -> None:
         super().__init__()
-        self._speaker_id = speaker_id
-        self._proceed = proceed
+        self._suggestion, self._proceed, self._own, self._known = suggestion, proceed, own, known
         self._name = discord.ui.TextInput[DetailsModal](
-            custom_id="name", min_length=1, max_length=NAME_LENGTH, default=suggestion or None
+            custom_id="name", min_length=1, max_length=NAME_LENGTH, default=suggestion.name or None
         )
-        self._language = discord.ui.Select[DetailsModal](custom_id="language", options=_languages(), required=True)
+        self._language = discord.ui.Select[DetailsModal](
+            custom_id="language", options=_languages(suggestion.language), required=True
+        )
         self._description = discord.ui.TextInput[DetailsModal](
-            custom_id="description", max_length=DESCRIPTION_LENGTH, required=False
+            custom_id="description",
+            max_length=DESCRIPTION_LENGTH,
+            required=False,
+            default=suggestion.description or None,
         )
-        self._box = _consent_box() if ask_consent else None
+        self._box = _consent_box() if own else None
         self.add_item(discord.ui.Label(text="Name of the voice", component=self._name))
         self.add_item(discord.ui.Label(text="Language spoken in the recording", component=self._language))
         self.add_item(discord.ui.Label(text="Description", component=self._description))
         if self._box is not None:
-            self.add_item(discord.ui.TextDisplay(CONSENT))
+            self.add_item(discord.ui.TextDisplay(AS_BEFORE if known else CONSENT))
             self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
+
+    def again(self) -> SafeModal:
+        """With what was filled in; the box is not ticked."""
+        return DetailsModal(self._order(), self._proceed, own=self._own, known=self._known)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Make the order from the fields."""
         if self._box is not None:
             _require_tick(self._box)
-        order = CloneOrder(
-            self._name.value, self._language.values[0], self._description.value, speaker_id=self._speaker_id
-        )
-        await self._proceed(interaction, self._box is not None, order)
+        await self._proceed(interaction, self._order())
+
+    def _order(self) -> CloneOrder:
+        language = self._language.values[0] if self._language.values else self._suggestion.language
+        return CloneOrder(self._name.value, language, self._description.value, speaker_id=self._suggestion.speaker_id)
 
 
 def _consent_box() -> discord.ui.Checkbox[Any]:
@@ -79,8 +129,8 @@ def _consent_box() -> discord.ui.Checkbox[Any]:
 
 def _require_tick(box: discord.ui.Checkbox[Any]) -> None:
     if not box.value:
-        raise NotAllowed(_NEEDED)
+        raise InvalidInput(_NEEDED)
 
 
-def _languages() -> list[discord.SelectOption]:
-    return [discord.SelectOption(label=name, value=code, default=code == "en") for code, name in LANGUAGES.items()]
+def _languages(chosen: str) -> list[discord.SelectOption]:
+    return [discord.SelectOption(label=name, value=code, default=code == chosen) for code, name in LANGUAGES.items()]

@@ -3,14 +3,15 @@
 The buttons outlive a restart, and each press shows the list anew.
 """
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from cogs.answers import answer_to
 from cogs.checks import actor_of, require_attachments
+from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.ids import FromId
 from cogs.ui.render import render_jobs
 from storage.records import JobState
 
@@ -32,17 +33,12 @@ async def show_jobs(interaction: Interaction) -> None:
     await interaction.edit_original_response(embed=render_jobs(jobs), view=persistent_view(*buttons))
 
 
-class Cancel(discord.ui.DynamicItem[Button], template=r"cancel:(?P<job>[\w-]{1,64})"):
+class Cancel(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text('job')}"):
     """Cancel a job: one's own, or anybody's for moderators."""
 
-    def __init__(self, job_id: str, label: str = "Cancel") -> None:
-        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"cancel:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["job"])
+    def __init__(self, job: str, label: str = "Cancel") -> None:
+        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"cancel:{job}"))
+        self.job_id = job
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -54,17 +50,12 @@ class Cancel(discord.ui.DynamicItem[Button], template=r"cancel:(?P<job>[\w-]{1,6
             await show_jobs(interaction)
 
 
-class Fetch(discord.ui.DynamicItem[Button], template=r"fetch:(?P<job>[\w-]{1,64})"):
+class Fetch(FromId, discord.ui.DynamicItem[Button], template=f"fetch:{ids.text('job')}"):
     """Bring a result that nobody could be given before, to the presser's eyes and ears only."""
 
-    def __init__(self, job_id: str, label: str = "Fetch") -> None:
-        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"fetch:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["job"])
+    def __init__(self, job: str, label: str = "Fetch") -> None:
+        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"fetch:{job}"))
+        self.job_id = job
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:

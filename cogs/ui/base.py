@@ -21,6 +21,7 @@ def guarded(callback: Press[S]) -> Press[S]:
 
     @wraps(callback)
     async def press(self: S, interaction: discord.Interaction[Any]) -> None:
+        mark_known(interaction)
         try:
             await callback(self, interaction)
         except Exception as fault:
@@ -35,11 +36,41 @@ class SafeModal(discord.ui.Modal):
     def __init__(self, *, title: str = discord.utils.MISSING) -> None:
         super().__init__(title=title, timeout=MODAL_SECONDS)
 
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Called first: the form is known, so nobody has to be told that it is not."""
+        mark_known(interaction)
+        return True
+
     async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
         """One private sentence."""
         await answer_fault(interaction, error)
+
+
+class SafeView(discord.ui.View):
+    """A view that is remembered for a while only. Its faults are told to whoever pressed."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Called first: the button is known, so nobody has to be told that it is not."""
+        mark_known(interaction)
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction[Any], error: Exception, _: discord.ui.Item[Any], /
+    ) -> None:
+        """One private sentence."""
+        await answer_fault(interaction, error)
+
+
+def mark_known(interaction: discord.Interaction[Any]) -> None:
+    """Note that somebody answers this press or form."""
+    interaction.extras["known"] = True
+
+
+def is_known(interaction: discord.Interaction[Any]) -> bool:
+    """Whether somebody answers it. discord.py begins with a press or form before it tells of the interaction."""
+    return "known" in interaction.extras
 
 
 def persistent_view(*items: discord.ui.Item[Any]) -> discord.ui.View:

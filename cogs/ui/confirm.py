@@ -4,15 +4,15 @@ The button names the deed and its object in its id, so it works after a restart;
 answer any more. What a deed does is its cog's business, and the studio checks the rights again when it is done.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import discord
 
 from cogs.checks import actor_of
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.ids import FromId
 from errors import Conflict, NotFound
 from studio.studio import Studio
 from studio.values import Actor
@@ -46,23 +46,17 @@ async def ask(
 
 
 class DoIt(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"do:(?P<deed>[a-z-]{1,20}):(?P<target>[\w:=/.-]{0,70})",
 ):
     """Yes."""
 
-    def __init__(self, deed: str, target: str, label: str) -> None:
+    def __init__(self, deed: str, target: str, label: str = "Yes") -> None:
         super().__init__(
             discord.ui.Button(label=label, custom_id=f"do:{deed}:{target}", style=discord.ButtonStyle.danger)
         )
         self.deed, self.target = deed, target
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["deed"], match["target"], getattr(item, "label", None) or "Yes")
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -81,18 +75,11 @@ class DoIt(
         raise NotFound("This is no longer offered. Please use the command again.")
 
 
-class LeaveIt(discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
+class LeaveIt(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
     """No."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Cancel", custom_id="leave-it"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], _match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls()
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:

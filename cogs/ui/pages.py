@@ -4,15 +4,16 @@ A button carries its book, page and search in its id, so that it works after a r
 is its cog's business; who may see it is decided by the studio each time a page is turned.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import discord
 
 from cogs.checks import actor_of
+from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded, persistent_view
+from cogs.ui.ids import FromId
 from errors import NotFound
 from studio.studio import Studio
 from studio.values import Actor
@@ -87,22 +88,16 @@ def page_view(sheet: Sheet, book: str, query: str) -> discord.ui.View:
 
 
 class TurnPage(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"turn:(?P<book>[a-z-]{1,16}):(?P<number>\d{1,9}):(?P<query>(?s:.{0,40}))",
+    template=rf"turn:(?P<book>[a-z-]{{1,16}}):{ids.count('number')}:(?P<query>(?s:.{{0,40}}))",
 ):
     """Previous or Next."""
 
-    def __init__(self, book: str, number: int, query: str, label: str, *, enabled: bool = True) -> None:
+    def __init__(self, book: str, number: int, query: str, label: str = "Next", *, enabled: bool = True) -> None:
         custom_id = f"turn:{book}:{number}:{query}"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id, disabled=not enabled, row=_NAVIGATION_ROW))
         self.book, self.number, self.query = book, number, query
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["book"], int(match["number"]), match["query"], getattr(item, "label", None) or "Next")
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -111,6 +106,7 @@ class TurnPage(
 
 
 class ShowAll(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"all:(?P<book>[a-z-]{1,16})",
 ):
@@ -120,13 +116,6 @@ class ShowAll(
         super().__init__(discord.ui.Button(label="Show all", custom_id=f"all:{book}", row=_NAVIGATION_ROW))
         self.book = book
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["book"])
-
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
         """Show the first page of everything."""
@@ -134,6 +123,7 @@ class ShowAll(
 
 
 class OpenSearch(
+    FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"search:(?P<book>[a-z-]{1,16}):(?P<query>(?s:.{0,40}))",
 ):
@@ -143,13 +133,6 @@ class OpenSearch(
         custom_id = f"search:{book}:{query}"
         super().__init__(discord.ui.Button(label="Search…", custom_id=custom_id, row=_NAVIGATION_ROW))
         self.book, self.query = book, query
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The button of a message that was sent in this run or an earlier one."""
-        return cls(match["book"], match["query"])
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:

@@ -160,7 +160,7 @@ def render_question(request: ConsentRequest, message_url: str, requester: str, s
         description=f"**{safe(requester, 100)}** (<@{request.requester_id}>) would like to make a voice from "
         f"[your recording]({message_url}) in **{safe(server, 200)}**. It would be kept there, and "
         f"{safe(requester, 100)} could let it say anything, labelled as AI-generated. "
-        "You can delete it at any time with /privacy forget.\n\n"
+        "Your yes is for this recording only, and you can take it back at any time.\n\n"
         "Only you can answer. Without an answer, nothing is made.",
         colour=COLOUR,
     )
@@ -180,7 +180,12 @@ def render_asked(request: ConsentRequest) -> str:
 def render_verdict(request: ConsentRequest) -> str:
     """Left in place of the question, once its author has answered."""
     if request.state is ConsentState.ALLOWED:
-        return "✅ You allowed it. The voice is being made. To take it back: /privacy forget, on the server."
+        return (
+            "✅ You allowed it, for this recording. The voice is being made. You can take it back here at any time: "
+            "then this voice is deleted, and nothing else."
+        )
+    if request.state is ConsentState.WITHDRAWN:
+        return "↩️ You took it back. The voice was deleted, with the recording behind it."
     return "🚫 You said no. Nothing was made, and the recording was deleted."
 
 

@@ -1,30 +1,26 @@
 """The buttons of a recording: another take, and away. What they do is in their ids, so they outlive a restart."""
 
 import contextlib
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.ui import ids
 from cogs.ui.base import guarded
+from cogs.ui.ids import FromId
 from studio.values import Update
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
 
 
-class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,64})"):
+class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text('job')}"):
     """Say the same words again with a new seed; the answer goes where the first one went."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(discord.ui.Button(label="Another take", emoji="🔁", custom_id=f"repeat:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["job"])
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Another take", emoji="🔁", custom_id=f"repeat:{job}"))
+        self.job_id = job
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -40,17 +36,12 @@ class Repeat(discord.ui.DynamicItem[Button], template=r"repeat:(?P<job>[\w-]{1,6
         bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
-class Stop(discord.ui.DynamicItem[Button], template=r"stop:(?P<job>[\w-]{1,64})"):
+class Stop(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
     """Cancel the job that a message waits for."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["job"])
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
+        self.job_id = job
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -59,17 +50,12 @@ class Stop(discord.ui.DynamicItem[Button], template=r"stop:(?P<job>[\w-]{1,64})"
         await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
 
 
-class Discard(discord.ui.DynamicItem[Button], template=r"discard:(?P<job>[\w-]{1,64})"):
+class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.text('job')}"):
     """Delete an answer: the message here, and the recording in the studio."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(discord.ui.Button(label="Delete", emoji="🗑️", custom_id=f"discard:{job_id}"))
-        self.job_id = job_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(match["job"])
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Delete", emoji="🗑️", custom_id=f"discard:{job}"))
+        self.job_id = job
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:

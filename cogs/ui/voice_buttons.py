@@ -4,16 +4,17 @@ Like all of Barkeep's buttons they outlive a restart. Who may use the voice is t
 """
 
 import io
-import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from cloning.worker.protocol import CLIP_FILE
 from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
 from cogs.options import TEXT_LENGTH
+from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded
+from cogs.ui.ids import FromId
 from cogs.ui.render import file_stem, render_clip, render_figures
 from errors import NotFound
 from storage.records import VoiceRecord
@@ -74,17 +75,12 @@ async def hear(interaction: Interaction, key: str) -> None:
     await interaction.followup.send(render_clip(record), file=file, ephemeral=True)
 
 
-class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,18})"):
+class Hear(FromId, discord.ui.DynamicItem[Button], template=f"hear:{ids.snowflake('voice')}"):
     """The clone and the recording, to compare."""
 
-    def __init__(self, voice_id: int) -> None:
-        super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice_id}"))
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(int(match["voice"]))
+    def __init__(self, voice: int) -> None:
+        super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice}"))
+        self.voice_id = voice
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -92,25 +88,18 @@ class Hear(discord.ui.DynamicItem[Button], template=r"hear:(?P<voice>\d{1,18})")
         await hear(interaction, f"v:{self.voice_id}")
 
 
-class Speak(discord.ui.DynamicItem[Button], template=r"speak:(?P<voice>\d{1,18})"):
+class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowflake('voice')}"):
     """Ask for words, and say them in the voice."""
 
-    def __init__(self, voice_id: int) -> None:
+    def __init__(self, voice: int) -> None:
         label = "Say something with it"
-        super().__init__(
-            discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"speak:{voice_id}")
-        )
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(int(match["voice"]))
+        super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"speak:{voice}"))
+        self.voice_id = voice
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """Open the form, for those who may use the voice."""
-        voice = await interaction.client.studio.library.info(actor_of(interaction), f"v:{self.voice_id}")
+        voice = await interaction.client.studio.library.resolve(actor_of(interaction), f"v:{self.voice_id}")
         await interaction.response.send_modal(_WordsModal(voice.key, voice.name))
 
 
@@ -130,17 +119,12 @@ class _WordsModal(SafeModal):
         await speak(interaction, SayOrder(self._words.value, self._key))
 
 
-class Figures(discord.ui.DynamicItem[Button], template=r"figures:(?P<voice>\d{1,18})"):
+class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.snowflake('voice')}"):
     """What was measured on the recording."""
 
-    def __init__(self, voice_id: int) -> None:
-        super().__init__(discord.ui.Button(label="Figures", emoji="📏", custom_id=f"figures:{voice_id}"))
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], match: re.Match[str], /) -> Self:
-        """The button of a message that may be older than this process."""
-        return cls(int(match["voice"]))
+    def __init__(self, voice: int) -> None:
+        super().__init__(discord.ui.Button(label="Figures", emoji="📏", custom_id=f"figures:{voice}"))
+        self.voice_id = voice
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
@@ -151,17 +135,12 @@ class Figures(discord.ui.DynamicItem[Button], template=r"figures:(?P<voice>\d{1,
         await interaction.response.send_message(embed=render_figures(voice.record), ephemeral=True)
 
 
-class Listen(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template="listen"):
+class Listen(FromId, discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template="listen"):
     """A menu of voices; the chosen one introduces itself."""
 
     def __init__(self, voices: Sequence[Voice] = ()) -> None:
         options = [discord.SelectOption(label=voice.name[:100], value=voice.key) for voice in voices]
         super().__init__(discord.ui.Select(custom_id="listen", placeholder="🎧 Listen to a voice…", options=options))
-
-    @classmethod
-    async def from_custom_id(cls, _: Interaction, _item: discord.ui.Item[Any], _match: re.Match[str], /) -> Self:
-        """The menu of a message that may be older than this process."""
-        return cls()
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:

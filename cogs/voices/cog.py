@@ -188,31 +188,25 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check what is cheap, ask for consent once, then read the file."""
+        """Check what is cheap, ask for the member's word on this file, then read it."""
         actor = actor_of(interaction)
         if not 0 < file.size <= MAX_PROMPT_BYTES:
             raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
         await self.bot.studio.clones.check(actor, order, file.size)
 
-        async def proceed(answer: discord.Interaction[Any], consented: bool, order: CloneOrder) -> None:
-            await self._import(answer, file, consented, order)
+        async def proceed(answer: discord.Interaction[Any], order: CloneOrder) -> None:
+            await self._import(answer, file, order)
 
-        if await self.bot.studio.clones.needs_consent(actor):
-            await interaction.response.send_modal(ConsentModal(order, proceed))
-        else:
-            await proceed(interaction, False, order)
+        known = await self.bot.studio.clones.knows_policy(actor)
+        await interaction.response.send_modal(ConsentModal(order, proceed, known=known))
 
-    async def _import(
-        self, interaction: Interaction, file: discord.Attachment, consented: bool, order: CloneOrder
-    ) -> None:
+    async def _import(self, interaction: Interaction, file: discord.Attachment, order: CloneOrder) -> None:
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        if consented:
-            await self.bot.studio.clones.attest(actor)
         data = await read_recording(file)
         record = await self.bot.studio.library.import_(
-            actor, order.name, data, language=order.language, description=order.description
+            actor, order.name, data, attested=True, language=order.language, description=order.description
         )
         await interaction.followup.send(render_imported(record), ephemeral=True)
 

@@ -1,12 +1,13 @@
 """The menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
 
-import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from cogs.checks import actor_of
+from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_sharing
 from errors import InvalidInput
 from storage.records import Visibility, VoiceRecord
@@ -40,14 +41,14 @@ def sharing_view(record: VoiceRecord) -> discord.ui.View:
 
 
 class ShareWithMembers(
-    discord.ui.DynamicItem[discord.ui.UserSelect[Any]], template=r"share-members:(?P<voice>\d{1,18})"
+    FromId, discord.ui.DynamicItem[discord.ui.UserSelect[Any]], template=f"share-members:{ids.snowflake('voice')}"
 ):
     """Which members may use a voice, besides the chosen roles."""
 
-    def __init__(self, voice_id: int, chosen: frozenset[int] = frozenset()) -> None:
+    def __init__(self, voice: int, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
             discord.ui.UserSelect(
-                custom_id=f"share-members:{voice_id}",
+                custom_id=f"share-members:{voice}",
                 placeholder="Members who may use it",
                 min_values=0,
                 max_values=MAX_CHOSEN,
@@ -57,14 +58,7 @@ class ShareWithMembers(
                 ],
             )
         )
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The menu of a message that was sent in this run or an earlier one."""
-        return cls(int(match["voice"]))
+        self.voice_id = voice
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
@@ -73,13 +67,15 @@ class ShareWithMembers(
         await _share(interaction, self.voice_id, members=members)
 
 
-class ShareWithRoles(discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=r"share-roles:(?P<voice>\d{1,18})"):
+class ShareWithRoles(
+    FromId, discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=f"share-roles:{ids.snowflake('voice')}"
+):
     """Which roles may use a voice, besides the chosen members."""
 
-    def __init__(self, voice_id: int, chosen: frozenset[int] = frozenset()) -> None:
+    def __init__(self, voice: int, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
             discord.ui.RoleSelect(
-                custom_id=f"share-roles:{voice_id}",
+                custom_id=f"share-roles:{voice}",
                 placeholder="Roles whose members may use it",
                 min_values=0,
                 max_values=MAX_CHOSEN,
@@ -89,14 +85,7 @@ class ShareWithRoles(discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], templat
                 ],
             )
         )
-        self.voice_id = voice_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """The menu of a message that was sent in this run or an earlier one."""
-        return cls(int(match["voice"]))
+        self.voice_id = voice
 
     @guarded
     async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
 from errors import NotAllowed, NotFound
 from storage.database import Storage
-from storage.records import JobKind, JobRecord, VoiceRecord
+from storage.records import ConsentState, JobKind, JobRecord, VoiceRecord
 from studio import policy
 from studio.queue.job_payload import SpeechOrder
 from studio.speakers import PREFIX, speaker_voice
@@ -34,12 +34,20 @@ async def request_for(storage: Storage, job: JobRecord) -> Request:
 
 async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
     voice = await _voice(storage, job)
-    if voice.speaker_id is not None and await storage.consents.get(job.guild_id, voice.speaker_id) is None:
+    if not await _consented(storage, job, voice):
         raise NotAllowed("The consent to clone this voice was withdrawn, so it was not made.")
     source = storage.files.upload(job.id)
     if not await _exists(source):
         raise NotFound("The recording got lost before it was cloned. Please upload it again.")
     return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
+
+
+async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bool:
+    """Whether who is heard still agrees: the owner by their word, another by the question that the job answers."""
+    if voice.speaker_id in (None, job.member_id):
+        return await storage.consents.get(job.guild_id, job.member_id) is not None
+    question = await storage.consents.find_request(job.id)
+    return question is not None and question.state is ConsentState.ALLOWED
 
 
 async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:

@@ -163,7 +163,7 @@ async def test_withdrawing_consent_takes_every_voice_of_oneself(
     done = shown(await member.click(question, label="Withdraw it"))
     assert "2 voices in which you are heard" in done.content
     assert await names(studio, guild) == ["Otto by Mira"]
-    assert await studio.clones.needs_consent(actor_in(channel, member))
+    assert not await studio.clones.knows_policy(actor_in(channel, member))
 
 
 async def test_another_server_is_not_touched_and_not_shown(

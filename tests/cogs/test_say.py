@@ -299,3 +299,13 @@ async def test_eight_members_at_once_are_answered_together(
     release()
     await world.env.settle()
     assert all(answer(one).attachments for one in shown)
+
+
+async def test_the_words_of_a_forwarded_message_are_spoken(
+    channel: ChannelHandle, member: MemberActor, other: MemberActor, executor: FakeExecutor
+) -> None:
+    forwarded = await member.forward(await other.send(channel, "Pass it on."), channel)
+    await member.context_menu(channel, "Say this", forwarded)
+    request = executor.requests[-1]
+    assert isinstance(request, SpeakRequest)
+    assert request.text == "Pass it on."

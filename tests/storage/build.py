@@ -7,6 +7,7 @@ from typing import Any
 
 from storage.database import Storage
 from storage.records import (
+    Consent,
     GuildSettings,
     JobKind,
     JobRecord,
@@ -98,3 +99,13 @@ def _there(job: JobRecord | None) -> JobRecord:
     if job is None:
         raise LookupError("the job did not move")
     return job
+
+
+async def attest(storage: Storage, guild: int, member: int, policy_version: int = 1) -> Consent | None:
+    """The member's word, kept with a voice; what is kept of it."""
+    name = f"Voice {next(_numbers)}"
+    voice = new_voice(name, owner=member, speaker=member, guild=guild)
+    await storage.voices.add(
+        voice, MODELS, has_clip=False, member_limit=1000, guild_limit=1000, policy_version=policy_version
+    )
+    return await storage.consents.get(guild, member)

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -6,8 +7,21 @@ import pytest
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
-from storage.records import Consent, ConsentRequest, ConsentState
-from tests.storage.build import ANNA, BORIS, CHANNEL, CLARA, GUILD, NOON, OTHER_GUILD, Clock
+from storage.records import Consent, ConsentRequest, ConsentState, JobKind, JobRecord, VoiceRecord
+from tests.storage.build import (
+    ANNA,
+    BORIS,
+    CHANNEL,
+    CLARA,
+    GUILD,
+    NOON,
+    OTHER_GUILD,
+    Clock,
+    attest,
+    limits,
+    new_job,
+    new_voice,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -21,18 +35,18 @@ def a_request(
 
 async def test_consent_is_given_renewed_and_revoked_in_one_server(storage: Storage, clock: Clock) -> None:
     assert await storage.consents.get(GUILD, ANNA) is None
-    assert await storage.consents.give(GUILD, ANNA, 1) == Consent(GUILD, ANNA, 1, NOON)
+    assert await attest(storage, GUILD, ANNA, 1) == Consent(GUILD, ANNA, 1, NOON)
     clock.advance(days=1)
-    renewed = await storage.consents.give(GUILD, ANNA, 2)
+    renewed = await attest(storage, GUILD, ANNA, 2)
     assert renewed == Consent(GUILD, ANNA, 2, clock.now) == await storage.consents.get(GUILD, ANNA)
     assert await storage.consents.get(OTHER_GUILD, ANNA) is None
-    assert await storage.consents.revoke(GUILD, ANNA) is True
+    assert await storage.consents.revoke(GUILD, ANNA) == 1
     assert await storage.consents.get(GUILD, ANNA) is None
-    assert await storage.consents.revoke(GUILD, ANNA) is False
+    assert await storage.consents.revoke(GUILD, ANNA) == 0
 
 
 async def test_consenting_twice_at_once(storage: Storage, twin: Storage) -> None:
-    await asyncio.gather(*(side.consents.give(GUILD, ANNA, 1) for side in [storage, twin] * 5))
+    await asyncio.gather(*(attest(side, GUILD, ANNA, 1) for side in [storage, twin] * 5))
     assert await storage.consents.get(GUILD, ANNA) == Consent(GUILD, ANNA, 1, NOON)
 
 
@@ -46,6 +60,69 @@ async def test_the_author_answers_once(storage: Storage, answer: ConsentState) -
         with pytest.raises(Conflict, match=f"already {answer}"):
             await storage.consents.answer("ask", ANNA, again)
     assert (await storage.consents.get_request("ask")).state is answer
+
+
+def allow(storage: Storage, author: int = ANNA, **limited: int) -> Awaitable[tuple[VoiceRecord, JobRecord]]:
+    """The author's yes to the request "ask" of Boris."""
+    job = new_job("ask", kind=JobKind.CLONE, member=BORIS)
+    return storage.jobs.accept_clone(
+        new_voice("Asked for", owner=BORIS, speaker=ANNA), job, limits(**limited), allowed_by=author
+    )
+
+
+async def test_a_yes_is_kept_with_its_voice_and_job_or_not_at_all(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    with pytest.raises(LimitReached):
+        await allow(storage, voices_per_member=0)
+    assert (await storage.consents.get_request("ask")).state is ConsentState.PENDING
+    with pytest.raises(NotAllowed):
+        await allow(storage, author=CLARA)
+    voice, job = await allow(storage)
+    assert job.voice_id == voice.id
+    allowed = await storage.consents.get_request("ask")
+    assert (allowed.state, allowed.voice_id) == (ConsentState.ALLOWED, voice.id)
+    assert await storage.consents.get(GUILD, ANNA) is None
+    with pytest.raises(Conflict, match="already allowed"):
+        await allow(storage)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["denied", "over"])
+async def test_a_yes_after_a_no_or_too_late_makes_nothing(storage: Storage, clock: Clock, late: bool) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    if late:
+        clock.advance(hours=2)
+    else:
+        await storage.consents.answer("ask", ANNA, ConsentState.DENIED)
+    with pytest.raises(Conflict):
+        await allow(storage)
+    assert await storage.jobs.find("ask") is None
+    assert await storage.voices.of_person(GUILD, ANNA) == []
+
+
+async def test_what_was_allowed_is_taken_back_once_and_only_by_its_author(storage: Storage) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    with pytest.raises(Conflict, match="nothing to take back"):
+        await storage.consents.withdraw("ask", ANNA)
+    await allow(storage)
+    with pytest.raises(NotAllowed):
+        await storage.consents.withdraw("ask", BORIS)
+    with pytest.raises(NotFound):
+        await storage.consents.withdraw("nothing", ANNA)
+    assert (await storage.consents.withdraw("ask", ANNA)).state is ConsentState.WITHDRAWN
+    with pytest.raises(Conflict, match="already"):
+        await storage.consents.withdraw("ask", ANNA)
+    with pytest.raises(NotAllowed, match="said no"):
+        await storage.consents.request(a_request("again"), limit=9)
+
+
+async def test_revoking_takes_back_what_was_allowed_here(storage: Storage) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    await storage.consents.request(a_request("open", requester=CLARA), limit=9)
+    await allow(storage)
+    await attest(storage, GUILD, ANNA)
+    assert await storage.consents.revoke(GUILD, ANNA) == 2
+    states = {request.id: request.state for request in await storage.consents.requests_of(GUILD, ANNA)}
+    assert states == {"ask": ConsentState.WITHDRAWN, "open": ConsentState.PENDING}
 
 
 async def test_nobody_else_answers(storage: Storage) -> None:

@@ -12,12 +12,14 @@ from tests.storage.build import (
     ANNA,
     BORIS,
     CHANNEL,
+    CLARA,
     GUILD,
     NOON,
     OTHER_GUILD,
     OTHER_ROLE,
     ROLE,
     add_voice,
+    attest,
     reserve,
     speech_in,
 )
@@ -67,6 +69,8 @@ async def test_a_server_that_only_has_voices_is_known_too(storage: Storage) -> N
 
 
 async def fill(storage: Storage, guild: int) -> GuildRemains:
+    await attest(storage, guild, CLARA)
+    [attested], _ = await storage.voices.list(guild, None)
     voice = await add_voice(storage, guild=guild)
     reserved, clone = await reserve(storage, "Boris", guild=guild)
     job = await speech_in(storage, JobState.READY, guild=guild)
@@ -82,11 +86,10 @@ async def fill(storage: Storage, guild: int) -> GuildRemains:
         NOON + timedelta(days=1),
     )
     await storage.consents.request(request, limit=9)
-    await storage.consents.give(guild, ANNA, 1)
     await storage.guilds.change(guild, text_length=5)
     await storage.members.block(guild, BORIS, ANNA, "noise")
     await storage.audit.write(guild, ANNA, "member.block")
-    return GuildRemains((voice.id, reserved.id), (clone.id, job.id), (request.id,))
+    return GuildRemains((attested.id, voice.id, reserved.id), (clone.id, job.id), (request.id,))
 
 
 async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_the_others(storage: Storage) -> None:

@@ -131,8 +131,7 @@ class House:
         return [task for task in asyncio.all_tasks() if _is_of_studio(task.get_coro())]
 
     async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
-        await self.studio.clones.attest(actor)
-        return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None)
+        return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None, attested=True)
 
     async def voice(self, actor: Actor = ANN, name: str = "Ann") -> str:
         """A voice that is ready; its key."""

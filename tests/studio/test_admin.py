@@ -175,7 +175,6 @@ async def test_purge_by_age_or_by_member(house: House) -> None:
 async def test_a_server_that_removed_the_bot_leaves_nothing(house: House) -> None:
     await house.voice()
     await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    await house.studio.clones.attest(STRANGER)
     other = await house.voice(STRANGER, "Elsewhere")
     release = house.executor.hold()
     await house.say("running")

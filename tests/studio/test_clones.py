@@ -6,7 +6,7 @@ import pytest
 
 from cloning.worker.protocol import CloneRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
-from storage.records import ConsentRequest, ConsentState, JobState
+from storage.records import ConsentRequest, ConsentState, GuildSettings, JobKind, JobState, NewJob, NewVoice
 from studio.clones import ANSWER_WITHIN, MAX_RECORDING_BYTES
 from studio.values import POLICY_VERSION, CloneOrder
 from tests.fakes import sound_bytes
@@ -18,22 +18,29 @@ async def ask(house: House, name: str = "Bob's voice") -> ConsentRequest:
     return await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder(name), sound_bytes())
 
 
-async def test_consent_is_remembered_per_server_and_policy(house: House) -> None:
+async def test_each_recording_needs_the_members_word(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     clones = house.studio.clones
-    assert await clones.needs_consent(ANN)
-    with pytest.raises(NotAllowed, match="confirm"):
-        await clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None)
-    await clones.attest(ANN)
-    assert not await clones.needs_consent(ANN)
-    assert await clones.needs_consent(STRANGER)
-    await house.storage.consents.give(GUILD, ANN.member_id, POLICY_VERSION - 1)
-    assert await clones.needs_consent(ANN)
+    for name in ("Ann", "Ann too"):
+        with pytest.raises(NotAllowed, match="confirm"):
+            await clones.submit(ANN, CloneOrder(name), sound_bytes(), None, attested=False)
+        await house.ended((await house.clone(ANN, name)).job.id)
+    assert await clones.knows_policy(ANN)
+    assert not await clones.knows_policy(STRANGER)
+    monkeypatch.setattr("studio.policy.POLICY_VERSION", POLICY_VERSION + 1)
+    assert not await clones.knows_policy(ANN)
+
+
+async def test_no_word_is_kept_of_a_clone_that_is_refused(house: House) -> None:
+    await house.studio.admin.change(MOD, jobs_per_hour_per_member=0)
+    with pytest.raises(LimitReached):
+        await house.clone()
+    assert await house.storage.consents.get(GUILD, ANN.member_id) is None
+    assert "voice.clone" not in [entry.action for entry in (await house.studio.admin.audit(MOD, 1)).entries]
 
 
 async def test_what_is_accepted_is_kept_as_ordered(house: House) -> None:
-    await house.studio.clones.attest(ANN)
     order = CloneOrder("  Ann  Lee ", "de", "my voice")
-    receipt = await house.studio.clones.submit(ANN, order, sound_bytes(), origin(1, house.clock))
+    receipt = await house.studio.clones.submit(ANN, order, sound_bytes(), origin(1, house.clock), attested=True)
     job = await house.ended(receipt.job.id)
     assert (job.kind, job.member_id, job.channel_id) == ("clone", ANN.member_id, ANN.channel_id)
     assert (receipt.job.interaction_id, receipt.job.interaction_token) == (1, "token-1")
@@ -65,10 +72,9 @@ async def test_bad_orders_are_refused_before_anything_is_kept(
     with pytest.raises(kind) as refusal:
         await house.studio.clones.check(ANN, order, size)
     assert refusal.value.message.endswith(".")
-    await house.studio.clones.attest(ANN)
     if size <= 10:
         with pytest.raises(kind):
-            await house.studio.clones.submit(ANN, order, b"x" * size, None)
+            await house.studio.clones.submit(ANN, order, b"x" * size, None, attested=True)
     assert house.files() == []
 
 
@@ -81,9 +87,11 @@ async def test_a_taken_name_is_a_conflict_whatever_its_case(house: House) -> Non
 
 async def test_two_at_once_cannot_pass_a_limit_of_one(house: House) -> None:
     await house.studio.admin.change(MOD, voices_per_member=1)
-    await house.studio.clones.attest(ANN)
     outcomes = await asyncio.gather(
-        *(house.studio.clones.submit(ANN, CloneOrder(f"Ann {n}"), sound_bytes(), None) for n in range(5)),
+        *(
+            house.studio.clones.submit(ANN, CloneOrder(f"Ann {n}"), sound_bytes(), None, attested=True)
+            for n in range(5)
+        ),
         return_exceptions=True,
     )
     accepted = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
@@ -96,13 +104,16 @@ async def test_two_at_once_cannot_pass_a_limit_of_one(house: House) -> None:
 
 
 async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
-    await house.studio.clones.attest(ANN)
     release = house.executor.hold()
-    first = await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), origin(5, house.clock))
+    first = await house.studio.clones.submit(
+        ANN, CloneOrder("Ann"), sound_bytes(), origin(5, house.clock), attested=True
+    )
     with pytest.raises(Conflict):
-        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None)
+        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
     accepted = await house.storage.jobs.get(first.job.id)
-    again = await house.studio.clones.submit(ANN, CloneOrder("Other"), sound_bytes(), origin(5, house.clock))
+    again = await house.studio.clones.submit(
+        ANN, CloneOrder("Other"), sound_bytes(), origin(5, house.clock), attested=True
+    )
     assert again.job.id == accepted.id
     assert [name for name in house.files() if name.startswith("uploads")] == [f"uploads/{first.job.id}"]
     release()
@@ -111,13 +122,12 @@ async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
 
 
 async def test_nothing_stays_when_the_row_cannot_be_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def locked(*_: object) -> None:
+    async def locked(*_: object, **__: object) -> None:
         raise Unavailable("The database is locked.")
 
-    await house.studio.clones.attest(ANN)
     monkeypatch.setattr(house.storage.jobs, "accept_clone", locked)
     with pytest.raises(Unavailable):
-        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None)
+        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
     assert house.files() == []
 
 
@@ -132,7 +142,7 @@ async def test_an_author_who_agrees_gives_the_requester_a_voice(house: House) ->
     assert (job.state, job.member_id, job.channel_id) == (JobState.DELIVERED, ANN.member_id, ANN.channel_id)
     record = await house.storage.voices.get(GUILD, int(job.voice_id or 0))
     assert (record.owner_id, record.speaker_id) == (ANN.member_id, BOB.member_id)
-    assert not await house.studio.clones.needs_consent(BOB)
+    assert not await house.studio.clones.knows_policy(BOB)
     with pytest.raises(Conflict):
         await house.studio.clones.answer(request.id, BOB.member_id, True)
     with pytest.raises(Conflict):
@@ -145,7 +155,7 @@ async def test_an_author_who_refuses_is_not_asked_again_and_nothing_stays(house:
     refused, receipt = await house.studio.clones.answer(request.id, BOB.member_id, False)
     assert (refused.state, receipt) == (ConsentState.DENIED, None)
     assert house.files() == []
-    assert await house.studio.clones.needs_consent(BOB)
+    assert await house.storage.consents.get(GUILD, BOB.member_id) is None
     with pytest.raises(NotAllowed, match="said no"):
         await ask(house)
 
@@ -174,43 +184,91 @@ async def test_a_late_answer_counts_for_nothing_and_upkeep_removes_the_recording
     await ask(house)
 
 
-async def test_an_answer_interrupted_by_a_crash_can_be_given_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The clone was accepted, then the process died before the answer was written down."""
+async def test_a_yes_that_cannot_be_written_makes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question and the job are one transaction: whatever fails in it, there is neither a yes nor a voice."""
     request = await ask(house)
 
-    async def dies(*_: object) -> None:
-        raise ConnectionError
+    async def locked(*_: object) -> None:
+        raise Unavailable("The database is locked.")
 
-    monkeypatch.setattr(house.storage.consents, "answer", dies)
-    with pytest.raises(ConnectionError):
+    monkeypatch.setattr("storage.jobs.answer_once", locked)
+    with pytest.raises(Unavailable):
         await house.studio.clones.answer(request.id, BOB.member_id, True)
     monkeypatch.undo()
-    answered, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
-    assert answered.state is ConsentState.ALLOWED
+    assert house.executor.requests == []
+    assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
+    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    assert house.files() == []
+
+
+async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(house: House) -> None:
+    """It wrote the clone first and the yes after it, and could die in between."""
+    request = await ask(house)
+    job = NewJob(request.id, JobKind.CLONE, GUILD, ANN.channel_id, ANN.member_id, request.order)
+    voice = NewVoice(GUILD, ANN.member_id, BOB.member_id, "Bob's voice", "en")
+    made, _ = await house.storage.jobs.accept_clone(voice, job, GuildSettings(GUILD))
+    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    with pytest.raises(NotFound):
+        await house.storage.voices.get(GUILD, made.id)
+    assert (await house.storage.jobs.get(request.id)).state is JobState.CANCELLED
+    assert house.files() == []
+
+
+async def test_a_yes_is_for_one_recording(house: House) -> None:
+    request = await ask(house)
+    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
     assert receipt is not None
-    assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
-    assert len(house.executor.requests) == 1
+    await house.ended(receipt.job.id)
+    assert await house.storage.consents.get(GUILD, BOB.member_id) is None
+    with pytest.raises(NotAllowed, match="confirm"):
+        await house.studio.clones.submit(BOB, CloneOrder("Bob"), sound_bytes(), None, attested=False)
+    again = await ask(house, "Another")
+    assert again.state is ConsentState.PENDING
 
 
-async def test_a_no_after_an_interrupted_yes_stops_what_the_yes_began(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("under_way", [False, True], ids=["made", "under-way"])
+async def test_a_yes_can_be_taken_back_and_takes_its_voice_along(house: House, under_way: bool) -> None:
+    own = await house.voice(BOB, "Bob himself")
     request = await ask(house)
     release = house.executor.hold()
-
-    async def dies(*_: object) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr(house.storage.consents, "answer", dies)
-    with pytest.raises(ConnectionError):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    monkeypatch.undo()
-    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    await house.studio.clones.answer(request.id, BOB.member_id, True)
+    if not under_way:
+        release()
+        await house.ended(request.id)
+        await house.storage.jobs.delete_finished({GUILD: house.clock() + ANSWER_WITHIN})  # The job is not needed.
+    for other in (ANN, MOD):
+        with pytest.raises(NotAllowed):
+            await house.studio.clones.take_back(request.id, other.member_id)
+    taken = await house.studio.clones.take_back(request.id, BOB.member_id)
     release()
-    assert (await house.ended(request.id)).state is JobState.CANCELLED
+    assert taken.state is ConsentState.WITHDRAWN
+    assert [f"v:{voice.id}" for voice in await house.storage.voices.of_person(GUILD, BOB.member_id)] == [own]
+    with pytest.raises(Conflict, match="already"):
+        await house.studio.clones.take_back(request.id, BOB.member_id)
+    with pytest.raises(NotAllowed, match="said no"):
+        await ask(house)
+    await until(lambda: not house.tasks(), "idle")
+
+
+async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(house: House) -> None:
+    request = await ask(house)
+    house.executor.hold()
+    await house.studio.clones.answer(request.id, BOB.member_id, True)
+    await house.storage.consents.withdraw(request.id, BOB.member_id)
+    await house.restart()
+    job = await house.ended(request.id)
+    assert job.state is JobState.FAILED
+    assert "withdrawn" in (job.fault_message or "")
     assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
+
+
+async def test_only_the_no_of_a_blocked_author_counts(house: House) -> None:
+    request = await ask(house)
+    await house.studio.admin.block(MOD, BOB.member_id, "")
+    with pytest.raises(NotAllowed, match="only a no"):
+        await house.studio.clones.answer(request.id, BOB.member_id, True)
+    refused, _ = await house.studio.clones.answer(request.id, BOB.member_id, False)
+    assert refused.state is ConsentState.DENIED
     assert house.files() == []
 
 
@@ -226,33 +284,13 @@ async def test_pressing_allow_twice_at_once_makes_one_voice(house: House) -> Non
     assert len(house.courier.delivered) == 1
 
 
-@pytest.mark.parametrize("other", [True, False], ids=["another-yes", "a-no"])
-async def test_another_answer_in_the_very_moment_counts(
-    house: House, monkeypatch: pytest.MonkeyPatch, other: bool
-) -> None:
-    """The clone was accepted for a yes; before that yes is written down, another press is."""
-    request = await ask(house)
-    release = house.executor.hold()
-    answer = house.storage.consents.answer
-
-    async def overtaken(request_id: str, member_id: int, state: ConsentState) -> ConsentRequest:
-        monkeypatch.undo()
-        await answer(request_id, member_id, ConsentState.ALLOWED if other else ConsentState.DENIED)
-        return await answer(request_id, member_id, state)
-
-    monkeypatch.setattr(house.storage.consents, "answer", overtaken)
-    with pytest.raises(Conflict):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    release()
-    await house.studio.upkeep()
-    assert (await house.ended(request.id)).state is (JobState.DELIVERED if other else JobState.CANCELLED)
-
-
 async def test_who_may_not_be_asked_or_ask(house: House) -> None:
     with pytest.raises(InvalidInput, match="own recording"):
         await house.studio.clones.ask_author(ANN, ANN.member_id, CloneOrder("Ann"), sound_bytes())
     with pytest.raises(NotAllowed, match="somebody else"):
-        await house.studio.clones.submit(ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes(), None)
+        await house.studio.clones.submit(
+            ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes(), None, attested=True
+        )
     await house.studio.admin.block(MOD, BOB.member_id, "")
     with pytest.raises(NotAllowed, match="can't be cloned"):
         await ask(house)
@@ -289,7 +327,6 @@ async def test_every_step_is_audited(house: House) -> None:
     await house.studio.clones.answer(request.id, BOB.member_id, False)
     page = await house.studio.admin.audit(MOD, 1)
     assert [(entry.actor_id, entry.action) for entry in reversed(page.entries)] == [
-        (ANN.member_id, "consent.give"),
         (ANN.member_id, "voice.clone"),
         (ANN.member_id, "consent.ask"),
         (BOB.member_id, "consent.deny"),

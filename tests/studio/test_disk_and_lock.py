@@ -72,7 +72,7 @@ async def say(house: House) -> None:
 
 
 async def bring(house: House) -> None:
-    await house.studio.library.import_(ANN, "New", prompt_bytes())
+    await house.studio.library.import_(ANN, "New", prompt_bytes(), attested=True)
 
 
 async def delete(house: House) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cloning.prompt import VoicePrompt
 from errors import NotAllowed
 from storage.records import ConsentState, JobState, Visibility
-from studio.values import POLICY_VERSION, CloneOrder, Erased
+from studio.values import CloneOrder, Erased
 from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, origin, person, until
 
@@ -34,7 +34,7 @@ async def test_show_counts_everything_of_this_server_only(house: House) -> None:
     assert mine.default_voice.key == key
     assert [voice.name for voice in mine.owned] == ["Ann", "Bobby"]
     assert (mine.heard_in, mine.jobs, mine.requests, mine.blocked, mine.retention_days) == ((), 3, 1, False, 30)
-    assert mine.audit_lines == 4
+    assert mine.audit_lines == 3
     bobs = await house.studio.privacy.show(BOB)
     assert [voice.name for voice in bobs.heard_in] == ["Bobby"]
     assert bobs.owned == ()
@@ -79,7 +79,7 @@ async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(house:
     lost = await house.say("undelivered", actor=BOB)
     await house.left(lost.job.id)
     erased = await house.studio.privacy.forget(BOB)
-    assert erased == Erased(voices=2, jobs=2, consents=1, block_kept=False)
+    assert erased == Erased(voices=2, jobs=2, consents=2, block_kept=False)
     summary = await house.studio.privacy.show(BOB)
     assert (summary.consent, summary.owned, summary.heard_in, summary.jobs, summary.requests) == (None, (), (), 0, 0)
     ann = await house.storage.voices.find(GUILD, "Ann")
@@ -127,7 +127,7 @@ async def bea_was_here(house: House) -> None:
     house.executor.hold()
     await house.reaches((await house.say("being spoken", BEA, "Beatrix")).job.id, JobState.RUNNING)
     await house.say("waiting words", BEA, "Beatrix")
-    await house.studio.clones.submit(BEA, CloneOrder("Unmade"), sound_bytes(), origin(77, house.clock))
+    await house.studio.clones.submit(BEA, CloneOrder("Unmade"), sound_bytes(), origin(77, house.clock), attested=True)
 
 
 THEIRS = (
@@ -171,8 +171,8 @@ async def test_consent_that_is_revoked_while_a_clone_is_being_accepted_counts(
     revoke = house.storage.consents.revoke
     begun: list[str] = []
 
-    async def late(guild_id: int, member_id: int) -> bool:
-        receipt = await house.studio.clones.submit(ANN, CloneOrder("Too late"), sound_bytes(), None)
+    async def late(guild_id: int, member_id: int) -> int:
+        receipt = await house.studio.clones.submit(ANN, CloneOrder("Too late"), sound_bytes(), None, attested=True)
         begun.append(receipt.job.id)
         await until(lambda: house.executor.requests[-1].job_id == receipt.job.id, "the request")
         return await revoke(guild_id, member_id)
@@ -189,12 +189,10 @@ async def test_a_clone_that_is_accepted_while_its_member_is_forgotten_is_forgott
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delete = house.storage.jobs.delete_of_member
-    await house.studio.clones.attest(ANN)
 
     async def interrupted(guild_id: int, member_id: int) -> list[str]:
         monkeypatch.undo()
-        await house.storage.consents.give(GUILD, ANN.member_id, POLICY_VERSION)
-        await house.studio.clones.submit(ANN, CloneOrder("In between"), sound_bytes(), None)
+        await house.studio.clones.submit(ANN, CloneOrder("In between"), sound_bytes(), None, attested=True)
         return await delete(guild_id, member_id)
 
     house.executor.hold()
@@ -217,10 +215,10 @@ async def test_revoking_removes_voices_they_are_heard_in_and_stops_clones(house:
     running = await house.clone(BOB, "Bob himself")
     await until(lambda: house.executor.requests[-1].job_id == running.job.id, "the request")
     erased = await house.studio.privacy.revoke(BOB)
-    assert (erased.voices, erased.consents) == (2, 1)
+    assert (erased.voices, erased.consents) == (2, 2)
     assert (await house.ended(running.job.id)).state is JobState.CANCELLED
     release()
-    assert await house.studio.clones.needs_consent(BOB)
+    assert not await house.studio.clones.knows_policy(BOB)
     assert await house.storage.voices.find(GUILD, "Bobby") is None
     assert await house.storage.voices.find(GUILD, "Ann") is not None
     assert not [name for name in house.files() if key[2:] == name.split("/")[1].rpartition("-")[2]]

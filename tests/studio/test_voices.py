@@ -104,7 +104,7 @@ async def test_a_blocked_member_sees_and_deletes_what_is_theirs_and_nothing_else
         library.export(ANN, key),
         library.clip(ANN, key),
         library.default(ANN, key),
-        library.import_(ANN, "New", prompt_bytes()),
+        library.import_(ANN, "New", prompt_bytes(), attested=True),
         house.say(voice=key),
     ):
         with pytest.raises(NotAllowed, match="blocked"):
@@ -333,7 +333,7 @@ async def test_export_and_import_go_round(house: House) -> None:
     name, data = await library.export(ANN, key)
     assert name == "Ann-Lee.npz"
     assert VoicePrompt.load(data).fine.shape[0] == 8
-    record = await library.import_(ANN, "Again", data, language="de", description="a copy")
+    record = await library.import_(ANN, "Again", data, language="de", description="a copy", attested=True)
     assert (record.model, record.has_clip, record.language, record.speaker_id) == ("tiny", False, "de", ANN.member_id)
     assert VoicePrompt.load((await library.export(ANN, "Again"))[1]) == VoicePrompt.load(data)
     with pytest.raises(NotFound, match="no recording"):
@@ -345,21 +345,19 @@ async def test_an_import_has_to_fit_the_models_that_run(house: House) -> None:
     small = PromptSpec(semantic_vocab=10, codebook_size=64, semantic_rate=50.0, frame_rate=50.0)
     fine = np.ones((8, 50), dtype=np.int64)
     data = VoicePrompt(np.ones(50, dtype=np.int64), fine[:2], fine).to_bytes()
-    await house.studio.clones.attest(ANN)
     assert house.executor.ready is not None
     with pytest.raises(InvalidInput, match="other models"):
-        await house.studio.library.import_(ANN, "Small", data)
+        await house.studio.library.import_(ANN, "Small", data, attested=True)
     house.executor.ready = replace(house.executor.ready, prompt_spec=small)
-    await house.studio.library.import_(ANN, "Small", data)
+    await house.studio.library.import_(ANN, "Small", data, attested=True)
     with pytest.raises(InvalidInput, match="these models know 0 to 9"):
-        await house.studio.library.import_(ANN, "Large", prompt_bytes())
+        await house.studio.library.import_(ANN, "Large", prompt_bytes(), attested=True)
 
 
 async def test_nothing_is_imported_before_the_models_are_known(house: House) -> None:
-    await house.studio.clones.attest(ANN)
     house.executor.ready = None
     with pytest.raises(Unavailable, match="in a minute"):
-        await house.studio.library.import_(ANN, "Early", prompt_bytes())
+        await house.studio.library.import_(ANN, "Early", prompt_bytes(), attested=True)
     assert house.files() == []
 
 
@@ -382,23 +380,20 @@ def _npz(semantic_prompt: NDArray[Any]) -> bytes:
     ids=["empty", "text", "cut", "one-array", "pickle", "large"],
 )
 async def test_a_bad_voice_file_is_refused_and_leaves_nothing(house: House, data: bytes) -> None:
-    await house.studio.clones.attest(ANN)
     with pytest.raises(InvalidInput):
-        await house.studio.library.import_(ANN, "Bad", data)
+        await house.studio.library.import_(ANN, "Bad", data, attested=True)
     assert await house.storage.voices.find(GUILD, "Bad") is None
     assert house.files() == []
 
 
 async def test_refused_imports_count_against_the_hour(house: House) -> None:
-    await house.studio.clones.attest(ANN)
     await house.studio.admin.change(MOD, jobs_per_hour_per_member=2)
     for _ in range(2):
         with pytest.raises(InvalidInput):
-            await house.studio.library.import_(ANN, "Bad", b"not a voice")
+            await house.studio.library.import_(ANN, "Bad", b"not a voice", attested=True)
     with pytest.raises(LimitReached, match="2 requests an hour"):
-        await house.studio.library.import_(ANN, "Good", prompt_bytes())
-    await house.studio.clones.attest(BOB)
-    await house.studio.library.import_(BOB, "Good", prompt_bytes())
+        await house.studio.library.import_(ANN, "Good", prompt_bytes(), attested=True)
+    await house.studio.library.import_(BOB, "Good", prompt_bytes(), attested=True)
 
 
 async def test_files_of_several_members_are_read_one_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,10 +407,11 @@ async def test_files_of_several_members_are_read_one_at_a_time(house: House, mon
         return data
 
     monkeypatch.setattr("studio.voices.read_voice", read)
-    for actor in (ANN, BOB):
-        await house.studio.clones.attest(actor)
     library = house.studio.library
-    await asyncio.gather(library.import_(ANN, "One", prompt_bytes()), library.import_(BOB, "Two", prompt_bytes(1)))
+    await asyncio.gather(
+        library.import_(ANN, "One", prompt_bytes(), attested=True),
+        library.import_(BOB, "Two", prompt_bytes(1), attested=True),
+    )
 
 
 async def test_an_import_needs_consent_rights_room_and_a_free_name(
@@ -423,18 +419,18 @@ async def test_an_import_needs_consent_rights_room_and_a_free_name(
 ) -> None:
     library = house.studio.library
     with pytest.raises(NotAllowed, match="confirm"):
-        await library.import_(ANN, "New", prompt_bytes())
+        await library.import_(ANN, "New", prompt_bytes(), attested=False)
     await house.voice(name="Ann")
     with pytest.raises(Conflict):
-        await library.import_(ANN, "ann", prompt_bytes())
+        await library.import_(ANN, "ann", prompt_bytes(), attested=True)
     with pytest.raises(InvalidInput):
-        await library.import_(ANN, "New", prompt_bytes(), language="xx")
+        await library.import_(ANN, "New", prompt_bytes(), language="xx", attested=True)
     await house.studio.admin.change(MOD, clone_role_ids=[4])
     with pytest.raises(NotAllowed, match="roles"):
-        await library.import_(ANN, "New", prompt_bytes())
+        await library.import_(ANN, "New", prompt_bytes(), attested=True)
     await house.studio.admin.change(MOD, clone_role_ids=[], voices_per_member=1)
     with pytest.raises(LimitReached):
-        await library.import_(ANN, "New", prompt_bytes())
+        await library.import_(ANN, "New", prompt_bytes(), attested=True)
     await house.studio.admin.change(MOD, voices_per_member=5)
 
     async def full(*_: object) -> None:
@@ -442,7 +438,7 @@ async def test_an_import_needs_consent_rights_room_and_a_free_name(
 
     monkeypatch.setattr(house.storage.files, "put_voice_file", full)
     with pytest.raises(Unavailable):
-        await library.import_(ANN, "New", prompt_bytes())
+        await library.import_(ANN, "New", prompt_bytes(), attested=True)
     assert await house.storage.voices.find(GUILD, "New") is None
 
 

@@ -29,7 +29,7 @@ async def voices(studio: Studio, guild: GuildHandle) -> list[str]:
     return [record.name for record in records]
 
 
-async def test_the_first_clone_asks_for_consent_once(
+async def test_each_clone_asks_for_the_members_word_and_the_second_form_is_short(
     channel: ChannelHandle, member: MemberActor, recording: Recording
 ) -> None:
     first = await member.slash(channel, "clone", name="Ada", audio=recording)
@@ -37,8 +37,10 @@ async def test_the_first_clone_asks_for_consent_once(
     done = await member.submit_modal(first, {"consent": True})
     assert answer(done).embeds[0].title == "🎤 Ada is ready"
     second = await member.slash(channel, "clone", name="Bea", audio=recording)
-    assert second.modal is None
-    assert answer(second).embeds[0].title == "🎤 Bea is ready"
+    assert second.modal is not None
+    assert len(str(second.modal["components"])) < len(str(first.modal["components"]))
+    done = await member.submit_modal(second, {"consent": True})
+    assert answer(done).embeds[0].title == "🎤 Bea is ready"
 
 
 async def test_without_a_tick_nothing_is_made(
@@ -54,8 +56,10 @@ async def test_without_a_tick_nothing_is_made(
     assert "your word" in refusal(done)
     assert await voices(studio, guild) == []
     assert executor.requests == []
-    again = await member.slash(channel, "clone", name="Ada", audio=recording)
+    again = await member.click(answer(done), label="Go on")
     assert again.modal is not None
+    made = await member.submit_modal(again, {"consent": True})
+    assert answer(made).embeds[0].title == "🎤 Ada is ready"
 
 
 async def test_the_card_has_a_picture_and_a_button_to_hear_it(clone: Clone) -> None:
@@ -278,14 +282,42 @@ async def test_ones_own_message_is_cloned_after_a_form(
     assert (record.language, record.speaker_id, record.state) == ("fr", member.id, VoiceState.READY)
 
 
-async def test_the_form_does_not_ask_for_consent_twice(
+async def test_what_was_filled_in_is_not_lost_when_the_form_is_refused(
     channel: ChannelHandle, clone: Clone, member: MemberActor
 ) -> None:
     await clone("Ada")
     message = await member.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
     form = await member.context_menu(channel, "Clone this voice", message)
-    done = await member.submit_modal(form, {"name": "Bea", "language": ["en"]})
+    filled = {"name": "Ada", "language": ["de"], "description": "deep", "consent": True}
+    refused = await member.submit_modal(form, filled)
+    assert "called Ada already" in refusal(refused)
+    again = await member.click(answer(refused), label="Go on")
+    assert again.modal is not None
+    assert "deep" in str(again.modal["components"])
+    unticked = await member.submit_modal(again, {**filled, "name": "Bea", "consent": False})
+    assert "your word" in refusal(unticked)
+    last = await member.click(answer(unticked), label="Go on")
+    done = await member.submit_modal(last, {**filled, "name": "Bea"})
     assert answer(done).embeds[0].title == "🎤 Bea is ready"
+
+
+async def test_a_form_from_before_a_restart_is_answered(
+    channel: ChannelHandle, member: MemberActor, recording: Recording, restart: Callable[[], Awaitable[Barkeep]]
+) -> None:
+    shown = await member.slash(channel, "clone", name="Ada", audio=recording)
+    await restart()
+    done = await member.submit_modal(shown, {"consent": True})
+    assert "do not remember this form" in refusal(done)
+    assert "use the command again" in refusal(done)
+
+
+async def test_a_forward_does_not_say_whose_voice_it_is(
+    channel: ChannelHandle, member: MemberActor, other: MemberActor
+) -> None:
+    message = await other.send(channel, attachments=[("voice.ogg", sound_bytes("OGG"))])
+    forwarded = await member.forward(message, channel)
+    told = refusal(await member.context_menu(channel, "Clone this voice", forwarded))
+    assert "forward does not say whose voice" in told
 
 
 @pytest.mark.parametrize("attachments", [[], [("photo.png", b"1")]])

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import aiohttp
+import discord
 import pytest
 import simcord
 from simcord.actors import MemberActor
@@ -12,7 +14,7 @@ from cogs.client import Barkeep
 from studio.clones import ANSWER_WITHIN
 from studio.studio import Studio
 from tests.cogs.clone.test_cog import voices
-from tests.cogs.conftest import World
+from tests.cogs.conftest import Clone, World
 from tests.cogs.replies import answer, refusal
 from tests.fakes import FakeExecutor, sound_bytes
 
@@ -68,7 +70,63 @@ async def test_a_yes_makes_the_voice_for_whoever_asked(
     answered = other.user.dm_channel.last_message
     assert answered is not None
     assert answered.content.startswith("✅")
-    assert not answered.components
+    assert "/privacy forget" not in answered.content
+
+
+async def test_a_yes_is_taken_back_in_the_direct_message_after_a_restart(
+    ask: Ask, other: MemberActor, guild: GuildHandle, clone: Clone, restart: Callable[[], Awaitable[Barkeep]]
+) -> None:
+    await clone("Otto himself", by=other)
+    await ask()
+    question = other.user.dm_channel.last_message
+    assert question is not None
+    await other.user.click(question, label="Allow")
+    bot = await restart()
+    allowed = other.user.dm_channel.last_message
+    assert allowed is not None
+    await other.user.click(allowed, label="Take it back")
+    told = other.user.dm_channel.last_message
+    assert told is not None
+    assert "took it back" in told.content
+    assert not told.components
+    assert await voices(bot.studio, guild) == ["Otto himself"]
+
+
+@pytest.mark.parametrize("fault", [aiohttp.ClientConnectionError(), TimeoutError(), OSError(), RuntimeError()])
+async def test_whatever_keeps_the_question_from_its_author_keeps_no_recording(
+    ask: Ask,
+    env: simcord.Env,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    studio: Studio,
+    other: MemberActor,
+    fault: Exception,
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discord.User, "send", away)
+        patch.setattr(discord.Member, "send", away)
+        told = refusal(await ask())
+    if not isinstance(fault, RuntimeError):
+        assert "nobody was asked" in told
+    assert list((world.data_dir / "uploads").iterdir()) == []
+    assert len(env.errors) <= 1
+    await ask()
+    assert other.user.dm_channel.last_message is not None
+
+
+async def test_a_message_that_was_deleted_while_the_form_was_open_is_not_asked_about(
+    channel: ChannelHandle, member: MemberActor, other: MemberActor, world: World
+) -> None:
+    message = await other.send(channel, "listen to me", attachments=[("otto.ogg", sound_bytes("OGG"))])
+    form = await member.context_menu(channel, "Clone this voice", message)
+    await other.delete(message)
+    told = refusal(await member.submit_modal(form, {"name": "Otto", "language": ["de"]}))
+    assert "deleted meanwhile" in told
+    assert other.user.dm_channel.last_message is None
+    assert list((world.data_dir / "uploads").iterdir()) == []
 
 
 async def test_a_no_is_told_and_leaves_nothing(

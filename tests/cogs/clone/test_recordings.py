@@ -22,11 +22,23 @@ def attachment(name: str, kind: str | None = None, *, voice: bool = False) -> An
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("a.bin", "audio/ogg"), ("a", "video/mp4"), ("A.WAV", None), ("talk.m4a", "application/octet-stream")],
+    [
+        ("a.bin", "audio/ogg"),
+        ("a", "video/mp4"),
+        ("A.WAV", None),
+        *((f"talk{ending}", "application/octet-stream") for ending in (".m4a", ".caf", ".mka", ".m4b", ".3ga")),
+        ("talk", "application/octet-stream"),
+        ("talk", None),
+    ],
 )
 def test_sound_is_recognised_by_type_or_name(name: str, kind: str | None) -> None:
     found = attachment(name, kind)
     assert recording_in([attachment("a.png", "image/png"), found]) is found
+
+
+def test_what_looks_like_sound_comes_before_what_may_be() -> None:
+    found = attachment("a.caf", "application/octet-stream")
+    assert recording_in([attachment("a", "application/octet-stream"), found]) is found
 
 
 def test_a_voice_message_comes_first() -> None:

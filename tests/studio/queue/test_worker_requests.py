@@ -63,8 +63,7 @@ async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> 
 
 @pytest.mark.parametrize("change", ["another name", "other weights under the same name"])
 async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House, change: str) -> None:
-    await house.studio.clones.attest(ANN)
-    receipt = await house.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None)
+    receipt = await house.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None, attested=True)
     await house.ended(receipt.job.id)
     key = f"v:{receipt.job.voice_id}"
     voice_id = int(key[2:])
@@ -94,8 +93,7 @@ async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: Hous
 
 
 async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
-    await house.studio.clones.attest(ANN)
-    record = await house.studio.library.import_(ANN, "Old", prompt_bytes())
+    record = await house.studio.library.import_(ANN, "Old", prompt_bytes(), attested=True)
     assert (record.model, record.model_digest) == ("tiny", "weights of tiny")
     await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
     job = await house.ended((await house.say(voice="Old")).job.id)

@@ -1,0 +1,15 @@
+"""Which voice was made of what an author allowed, so that a yes can be taken back."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Add the column, and fill it from the jobs that are still kept: they have the question's id."""
+    op.add_column("consent_requests", sa.Column("voice_id", sa.BigInteger(), nullable=True))
+    op.execute(
+        "UPDATE consent_requests SET voice_id = (SELECT jobs.voice_id FROM jobs WHERE jobs.id = consent_requests.id)"
+    )
