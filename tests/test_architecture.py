@@ -42,6 +42,7 @@ LAYERS_OF_CLONING = (
         "cloning.atomic_files",
         "cloning.confinement",
         "cloning.threads",
+        "cloning.memory",
         "cloning.text",
     ),
     ("cloning.media",),

@@ -94,12 +94,12 @@ def long(minutes: str) -> Findings:
 
 
 def only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
-    """Of `heard` seconds of speech, the `used` ones between two moments of the recording, all in seconds."""
+    """Of `heard` seconds of speech of which the `used` ones lie between two moments of the recording, in seconds.
+
+    The sentence gives the length between the two, as the voice's card does, and not that of the speech in it.
+    """
     if heard - used > 1:
-        yield (
-            _GOOD,
-            f"Of {heard:.0f} s of speech the best {used:.0f} s were used, from {_clock(start)} to {_clock(end)}.",
-        )
+        yield _GOOD, f"The best {end - start:.1f} s were used, from {_clock(start)} to {_clock(end)}."
 
 
 def _clock(seconds: float) -> str:

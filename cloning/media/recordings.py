@@ -72,6 +72,6 @@ def _with_notes(chosen: Reference, decoded: Decoded, notes: list[str]) -> Refere
     return replace(
         chosen,
         report=replace(
-            report, total_seconds=round(decoded.seconds, 2), verdict=verdict, advice=(*report.advice, *notes)
+            report, total_seconds=round(decoded.seconds, 2), verdict=verdict, advice=(*notes, *report.advice)
         ),
     )

@@ -14,7 +14,7 @@ from cloning.media.audio import Recording
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import splitting
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
@@ -84,13 +84,16 @@ def prompt_of(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
     """Semantic tokens (S,) and codec tokens (books, T) of the same clip, made equally long.
 
     Both begin with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
-    Suno's presets. Raises InvalidInput when almost nothing is left.
+    Suno's presets. Raises InvalidInput when the clip is too short, Unavailable when a model gave almost no tokens.
     """
-    length = min(semantic.size, spec.semantic_tokens_within(codes.shape[1]))
+    of_clip = spec.semantic_tokens_within(codes.shape[1])
+    length = min(semantic.size, of_clip)
     frames = spec.frames(length)
     fine = codes[: spec.fine_books, :frames]
     prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
     if prompt.seconds(spec.prompt) < _MIN_SECONDS:
+        if of_clip > spec.semantic_tokens(_MIN_SECONDS):
+            raise Unavailable("The model made almost no tokens of this clip. Try again, or send another recording.")
         raise InvalidInput("This clip is too short to make a voice of. Record about 10 seconds.")
     prompt.validate(spec.prompt)
     return prompt

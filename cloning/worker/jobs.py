@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from cloning import memory
 from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.media import audio
@@ -165,6 +166,7 @@ def _one_at_a_time(watch: Watch) -> Iterator[None]:
     try:
         yield
     finally:
+        memory.give_back()
         _recordings.release()
 
 
