@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """exact: as Suno's code generates. fast: in larger windows, which changes the speech."""
     takes: int = Field(default=1, ge=1, le=4)
     """How often each sentence is generated; the best is kept."""
+    normalise: bool = True
+    """Numbers, money, dates, units and abbreviations are put into words before they are spoken."""
     model_cache: Path = Path(".cache/models")
     """Where downloaded models are kept, shared by all processes."""
     offline: bool = False

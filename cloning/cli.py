@@ -152,6 +152,9 @@ def say(
     takes: Annotated[
         int, typer.Option(min=1, max=4, help="Generate each sentence so many times, and keep the best.")
     ] = 1,
+    normalise: Annotated[
+        bool, typer.Option("--normalise/--as-written", help="Put numbers, dates and abbreviations into words first.")
+    ] = True,
     save_prompt: Annotated[
         Path | None, typer.Option(help="Write the tokens that were generated as a voice file (.npz).")
     ] = None,
@@ -175,7 +178,9 @@ def say(
         voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
         spec = voicebox.models.engine.spec.prompt
         prompt = load_voice(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
-        speech = voicebox.say(text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes), watch)
+        speech = voicebox.say(
+            text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes, normalise), watch
+        )
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
         if save_prompt is not None:
@@ -186,6 +191,7 @@ def say(
         "sample_rate": speech.sample_rate,
         "sentences": speech.sentences,
         "seed": speech.seed,
+        "left_out": list(speech.left_out),
         "prompt": None if save_prompt is None else str(save_prompt),
     }
     _tell(as_json, facts, f"{output}: {speech.seconds:.1f} seconds, seed {speech.seed}")

@@ -22,6 +22,8 @@ from cloning.prompt import VoicePrompt
 from cloning.sentences import Reader, SayOptions, Sentence
 from cloning.takes import Sketch
 from cloning.text import splitting
+from cloning.text.normalisation import normalise
+from cloning.text.readable import readable
 from errors import InvalidInput
 
 _SEED_LIMIT = 2**31
@@ -48,6 +50,8 @@ class Speech:
     prompt: VoicePrompt
     seed: int
     sentences: int
+    left_out: tuple[str, ...] = ()
+    """Passages of the text that the model does not read."""
 
     @property
     def seconds(self) -> float:
@@ -119,11 +123,13 @@ class Voicebox:
 
         Every sentence is generated from the same prompt, since feeding the last one back would pile up noise, and so
         they are generated together. `hear` is given each, in order, as soon as it and those before it are there. The
-        same seed, text, voice and models make the same speech. Raises InvalidInput for an empty text, Unavailable if
-        the model makes no sound, Cancelled.
+        same seed, text, voice and models make the same speech. Raises InvalidInput for an empty text or one that the
+        model does not read, Unavailable if the model makes no sound, Cancelled.
         """
         rate = self.models.engine.spec.sample_rate
-        pieces = self._pieces(words, options.language)
+        read = readable(words, options.language, self.models.engine.spec.languages)
+        in_words = normalise(read.text, options.language) if options.normalise else read.text
+        pieces = self._pieces(in_words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
         sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
         reader = Reader(self.models.engine, options, self._sketch(voice) if options.takes > 1 else None)
@@ -135,7 +141,7 @@ class Voicebox:
                 sounds.append(joining.polish(generated.samples, rate))
                 hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate))
         samples = joining.join(sounds, [splitting.pause_after(piece) for piece in pieces[:-1]], rate)
-        return Speech(samples, rate, _joined(prompts), seed, len(pieces))
+        return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
     def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:
         """What a voice sounds like, by the end of its own tokens; None without sound."""
@@ -158,7 +164,7 @@ class Voicebox:
         )
         spoken = [piece for piece in pieces if engine.count_text_tokens(piece) > 0]
         if not spoken:
-            raise InvalidInput("There is no text to speak.")
+            raise InvalidInput("The model in use cannot read any letter of this text. Write it in another script.")
         return spoken
 
 

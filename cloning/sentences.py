@@ -31,7 +31,7 @@ class SayOptions:
     """How to say it. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, told in the Speech.
 
     `top_k` and `top_p`: as in GenerationOptions. `takes`: how often each sentence is generated, 1 to 4; the best is
-    kept (`cloning.takes`).
+    kept (`cloning.takes`). `normalise`: whether numbers, signs and abbreviations are put into words first.
     """
 
     language: str = "en"
@@ -40,6 +40,7 @@ class SayOptions:
     top_k: int | None = None
     top_p: float | None = None
     takes: int = 1
+    normalise: bool = True
 
     def __post_init__(self) -> None:
         splitting.check_language(self.language)

@@ -34,6 +34,8 @@ class BarkSpec:
     max_fine_input: int
     width: int
     """Of the widest of the three models' hidden states."""
+    languages: tuple[str, ...] = ()
+    """The languages whose letters it reads, ISO 639-1, by the key `languages`; () where it does not say."""
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
@@ -62,6 +64,7 @@ class BarkSpec:
             max_semantic_tokens=min(semantic.get("max_new_tokens", 768), block - max_text),
             max_fine_history=fine.get("max_fine_history_length", 512),
             max_fine_input=fine.get("max_fine_input_length", 1024),
+            languages=tuple(generation.get("languages") or ()),
             width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in _STAGES),
         )
         spec._check(codec)

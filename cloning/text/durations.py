@@ -83,12 +83,12 @@ def _character_seconds(character: str, language: str) -> float:
     if category[0] not in "LM":
         foreign = character == " " and language in UNSPACED
         return 1 / (_CHARACTERS_PER_SECOND["en"] if foreign else rate)
-    written = _languages_of(character)
+    written = languages_of(character)
     if language in written or (category[0] == "M" and not written):
         return 1 / rate
     return 1 / (_CHARACTERS_PER_SECOND[written[0]] if written else _OTHER_SCRIPT)
 
 
-def _languages_of(letter: str) -> tuple[str, ...]:
+def languages_of(letter: str) -> tuple[str, ...]:
     """The languages that write it, the likeliest first; () for a script that Bark does not know."""
     return _SCRIPTS.get(re.split("[ -]", unicodedata.name(letter, ""), maxsplit=1)[0], ())

@@ -96,6 +96,10 @@ class ModelSettings(Protocol):
         """How often each sentence is generated; the best is kept."""
 
     @property
+    def normalise(self) -> bool:
+        """Whether numbers, signs and abbreviations are put into words before they are spoken."""
+
+    @property
     def model_cache(self) -> Path:
         """Where downloads are kept."""
 
@@ -124,6 +128,7 @@ def choice_command(settings: ModelSettings) -> list[str]:
         },
         "decoder_memory_mb": settings.worker_memory_mb,
         "takes": settings.takes,
+        "normalise": settings.normalise,
     }
     return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
 

@@ -70,13 +70,23 @@ def ready(voicebox: Voicebox) -> Ready:
 
 
 def run(
-    voicebox: Voicebox, request: Request, watch: Watch, emit: Callable[[PartSpoken], None], *, takes: int = 1
+    voicebox: Voicebox,
+    request: Request,
+    watch: Watch,
+    emit: Callable[[PartSpoken], None],
+    *,
+    takes: int = 1,
+    normalise: bool = True,
 ) -> Cloned | Spoken:
-    """Do a job; `emit` is told of parts. `takes`: see SayOptions. Raises BarkeepError, MemoryError, or DeviceFailed."""
+    """Do a job; `emit` is told of parts. `takes` and `normalise`: see SayOptions.
+
+    Raises BarkeepError, MemoryError, or DeviceFailed.
+    """
     with _telling_faults():
         if isinstance(request, CloneRequest):
             return _clone(voicebox, request, watch)
-        return _speak(voicebox, request, watch, emit, takes)
+        options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
+        return _speak(voicebox, request, watch, emit, options)
 
 
 def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
@@ -91,7 +101,7 @@ def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
 
 
 def _speak(
-    voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], takes: int
+    voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], options: SayOptions
 ) -> Spoken:
     def hear(part: Part) -> None:
         if part.of > 1:  # the only one is the whole
@@ -102,11 +112,10 @@ def _speak(
     is_refreshed = voice is None and request.clip is not None
     if voice is None:
         voice = _made_voice(voicebox, request, watch)
-    options = SayOptions(request.language, request.temperature, request.seed, takes=takes)
     speech = voicebox.say(request.text, voice, options, watch, hear)
     tags = {**request.tags, "seed": str(speech.seed)}
     _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
-    spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences)
+    spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, left_out=speech.left_out)
     if not is_refreshed:
         return spoken
     models = voicebox.models

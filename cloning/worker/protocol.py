@@ -120,7 +120,10 @@ class PartSpoken:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. If the prompt was made again, `refreshed_...` name by what."""
+    """A SpeakRequest is done. If the prompt was made again, `refreshed_...` name by what.
+
+    `left_out`: passages of the text that the model does not read.
+    """
 
     job_id: str
     seconds: float
@@ -129,6 +132,7 @@ class Spoken:
     refreshed_model: str | None = None
     refreshed_quantizer: str | None = None
     refreshed_digest: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

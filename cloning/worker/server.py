@@ -271,4 +271,6 @@ def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 
     voicebox = jobs.load(configuration)
-    return jobs.ready(voicebox), partial(jobs.run, voicebox, takes=configuration["takes"])
+    return jobs.ready(voicebox), partial(
+        jobs.run, voicebox, takes=configuration["takes"], normalise=configuration["normalise"]
+    )

@@ -72,6 +72,8 @@ def render_speech(job: JobRecord, voice: Voice | None) -> str:
     """What stands beside the audio: whose voice, that it is generated, and the words."""
     name = safe(voice.name, 100) if voice is not None else "A deleted voice"
     head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>"
+    if left_out := (job.result or {}).get("left_out"):
+        head += f"\n⚠️ The model does not read this, and left it out: {safe(' · '.join(left_out), 500)}"
     words = phrase_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
 

@@ -6,6 +6,7 @@ The order of steps is the contract: files first, then the row that speaks of the
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from typing import Any
 
 import structlog
 
@@ -71,7 +72,9 @@ class Completion:
             models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
             await self._refresh(job, job.voice_id, models)
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
-        result = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
+        result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
+        if event.left_out:
+            result["left_out"] = list(event.left_out)
         done = await self._storage.jobs.ready(job.id, result, self._owner)
         if done is None:
             if await self._is_unwanted(job):

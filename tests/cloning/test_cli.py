@@ -89,6 +89,12 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
     assert VoicePrompt.load(saved).semantic.size == 2 * len("Hello there, my friend.")
 
 
+def test_numbers_are_left_as_written_if_asked(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    arguments = ("say", "Room 101.", "--voice", voice, "-o", tmp_path / "out.wav")
+    assert run(*arguments)[0] == run(*arguments, "--as-written")[0] == 0
+    assert [text for text, _, _ in engine.asked] == ["Room one hundred one.", "Room 101."]
+
+
 def test_draws_can_be_narrowed(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
     arguments = ("say", "Hello there.", "--voice", voice, "-o", tmp_path / "out.wav", "--top-k", 50, "--top-p", 0.9)
     assert run(*arguments)[0] == 0

@@ -69,6 +69,28 @@ def test_a_random_seed_is_told_and_repeats() -> None:
     assert np.array_equal(speech.samples, again.samples)
 
 
+def test_numbers_are_spoken_in_words_unless_they_are_wanted_as_written() -> None:
+    engine = ToneEngine()
+    say(engine, "It was -5 degrees on May 3.", a_voice())
+    say(engine, "It was -5 degrees on May 3.", a_voice(), normalise=False)
+    assert [text for text, _, _ in engine.asked] == [
+        "It was minus five degrees on May third.",
+        "It was -5 degrees on May 3.",
+    ]
+
+
+def test_what_a_model_does_not_read_is_left_out_and_named() -> None:
+    engine = ToneEngine()
+    engine.spec = dataclasses.replace(SPEC, languages=("en",))
+    speech = say(engine, "Good evening, добрый вечер to all of you.", a_voice())
+    assert speech.left_out == ("добрый вечер",)
+    assert "добрый" not in engine.asked[0][0]
+    with pytest.raises(InvalidInput, match="reads English, and cannot speak German"):
+        say(engine, "Guten Abend.", a_voice(), language="de")
+    with pytest.raises(InvalidInput, match="reads English only"):
+        say(engine, "Добрый вечер.", a_voice())
+
+
 def test_length_is_limited_by_the_text() -> None:
     engine = ToneEngine()
     say(engine, "Hi there.", a_voice())

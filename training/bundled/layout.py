@@ -102,6 +102,7 @@ def generation_config() -> dict[str, Any]:
     return {
         "sample_rate": SAMPLE_RATE,
         "codebook_size": CODEBOOK_SIZE,
+        "languages": ["en"],
         "semantic_config": {
             **sampling,
             "max_new_tokens": SEMANTIC_ROOM,

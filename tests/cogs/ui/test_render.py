@@ -163,6 +163,11 @@ def test_speech_names_the_voice_labels_it_and_quotes_the_words() -> None:
     assert text == f"🔊 **A\\_d\\_a** · {LABEL} · asked by <@3>\n>>> Hello \\*there\\*"
 
 
+def test_speech_names_what_the_model_did_not_read() -> None:
+    text = render_speech(job(order={"text": "Hi"}, result={"seed": 7, "left_out": ["привет", "*你好*"]}), None)
+    assert "left it out: привет · \\*你好\\*\n>>> Hi" in text
+
+
 def test_long_speech_fits_a_message_with_a_mention_before_it() -> None:
     text = render_speech(job(order={"text": "*" * 4000}), Voice("v:1", "Ada"))
     assert len(f"<@{2**63}> {text}") <= CONTENT_LIMIT

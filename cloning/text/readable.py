@@ -1,0 +1,77 @@
+"""What of a text a model can read, where a model says which languages it reads: the rest is named to the member.
+
+Free of models: the languages are handed in (`BarkSpec.languages`).
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+from cloning.text.durations import languages_of
+from cloning.text.splitting import LANGUAGES
+from errors import InvalidInput
+
+_MOST_NAMED, _LONGEST_NAMED = 5, 40
+_PLAIN = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+    | {"đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
+)
+"""Letters that are no letter and an accent: a model of English alone does not have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """`text`: what can be read. `left_out`: the first few passages that cannot, each shortened."""
+
+    text: str
+    left_out: tuple[str, ...] = ()
+
+
+def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
+    """The part of `text` in scripts of `languages` (ISO 639-1), () for a model that does not say what it reads.
+
+    Raises InvalidInput if the model does not read `language`, or nothing of the text.
+    """
+    if not languages:
+        return Readable(text)
+    names = ", ".join(LANGUAGES.get(code, code) for code in languages)
+    if language not in languages:
+        raise InvalidInput(
+            f"The model in use reads {names}, and cannot speak {LANGUAGES.get(language, language)}. Choose a "
+            "language that it reads, or ask the bot's owner for another model."
+        )
+    if set(languages) == {"en"}:
+        text = text.translate(_PLAIN)
+    kept, left_out = _sorted(text, languages)
+    if left_out and not any(character.isalnum() for character in kept):
+        raise InvalidInput(f"The model in use reads {names} only, and nothing of this text. Write it in {names}.")
+    return Readable(kept, tuple(_short(passage) for passage in left_out[:_MOST_NAMED]))
+
+
+def _sorted(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:
+    """What is kept, and the passages that are not: letters, and what stands between them."""
+    kept: list[str] = []
+    passages: list[str] = []
+    between = ""
+    inside = False
+    for character in text:
+        if unicodedata.category(character)[0] not in "LM":
+            between += character
+            continue
+        strange = not _reads(character, languages) if unicodedata.category(character)[0] == "L" else inside
+        if strange and inside:
+            passages[-1] += between + character
+        elif strange:
+            kept.append(between)
+            passages.append(character)
+        else:
+            kept.extend((between, character))
+        inside, between = strange, ""
+    return "".join([*kept, between]), passages
+
+
+def _reads(letter: str, languages: tuple[str, ...]) -> bool:
+    return any(language in languages for language in languages_of(letter))
+
+
+def _short(passage: str) -> str:
+    return passage if len(passage) <= _LONGEST_NAMED else passage[: _LONGEST_NAMED - 1] + "…"
