@@ -163,8 +163,10 @@ class Voicebox:
             max_tokens=engine.spec.max_text_tokens,
         )
         spoken = [piece for piece in pieces if engine.count_text_tokens(piece) > 0]
-        if not spoken:
+        if not spoken and any(character.isalnum() for character in words):
             raise InvalidInput("The model in use cannot read any letter of this text. Write it in another script.")
+        if not spoken:
+            raise InvalidInput("There is no text to speak.")
         return spoken
 
 

@@ -79,6 +79,15 @@ def test_numbers_are_spoken_in_words_unless_they_are_wanted_as_written() -> None
     ]
 
 
+def test_a_text_of_which_a_tokenizer_knows_no_letter_is_refused() -> None:
+    class Unlettered(ToneEngine):
+        def count_text_tokens(self, text: str) -> int:
+            return 0
+
+    with pytest.raises(InvalidInput, match="cannot read any letter"):
+        say(Unlettered(), "Привет.", a_voice(), language="ru")
+
+
 def test_what_a_model_does_not_read_is_left_out_and_named() -> None:
     engine = ToneEngine()
     engine.spec = dataclasses.replace(SPEC, languages=("en",))
