@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# unicode-rbnf: a decimal number in words, in languages whose CLDR rules read a fraction as a number of its own.
+# One would guess: what ICU says by the same rules (Polish 3.14: "trzy przecinek czternaście", three point fourteen),
+# or an error.
+# So it is: Polish 3.14 and 3.99 are both "trzy przecinek zero zero" (three point zero zero), another number, without
+# an error; in Russian both are three wholes and "ноль десятых" (no tenths) twice, run into one word. English is right.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check unicode-rbnf==2.4.1
+cd "$folder"
+"$folder/venv/bin/python" - <<'PYTHON'
+import sys
+from importlib.metadata import version
+
+from unicode_rbnf import RbnfEngine
+
+VALUES = ("3.14", "3.99")
+said = {code: [RbnfEngine.for_language(code).format_number(value).text for value in VALUES] for code in ("en", "pl", "ru")}
+print(f"unicode-rbnf {version('unicode-rbnf')}: {', '.join(VALUES)} in words")
+for code, words in said.items():
+    print(f"{code}: {' | '.join(words)}")
+if said["en"][0] != "three point one four" or len(set(said["pl"])) != 1 or "zero" not in said["pl"][0]:
+    sys.exit("unicode-rbnf has changed: this does not hold any more")
+PYTHON
