@@ -73,6 +73,14 @@ class Counter:
     def __init__(self) -> None:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
 
+    async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+        """Everybody is there, without roles."""
+        return Actor(guild_id, member_id, channel_id, frozenset(), is_moderator=False)
+
+    async def has_left(self, guild_id: int, member_id: int) -> bool:
+        """Nobody leaves."""
+        return False
+
     def update(self, job: JobRecord, update: Update) -> None:
         """News are not shown."""
 

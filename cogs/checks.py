@@ -31,7 +31,7 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         guild_id=interaction.guild_id,
         member_id=member.id,
         channel_id=interaction.channel_id,
-        role_ids=frozenset(role.id for role in member.roles),
+        role_ids=role_ids_of(member),
         is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
         parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
     )
@@ -42,6 +42,14 @@ def member_of(interaction: discord.Interaction[Any]) -> discord.Member:
     if not isinstance(interaction.user, discord.Member):
         raise NotAllowed(_NO_SERVER)
     return interaction.user
+
+
+def role_ids_of(member: discord.Member) -> frozenset[int]:
+    """The ids of a member's roles as Discord sent them with the member, and that of the role that everybody has.
+
+    `Member.roles` leaves out what is not in the cache: all of them for a server that is not known yet.
+    """
+    return frozenset(member._roles) | {member.guild.id}
 
 
 def origin_of(interaction: discord.Interaction[Any]) -> Origin:

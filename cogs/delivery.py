@@ -15,6 +15,7 @@ import discord
 import structlog
 
 from cogs.answers import Answer, answer_to
+from cogs.membership import actor_there, has_left
 from cogs.progress import Progress
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import token_is_gone
@@ -22,7 +23,7 @@ from cogs.ui.render import CONTENT_LIMIT, render_update
 from cogs.ui.reply_buttons import Stop
 from errors import Unavailable
 from storage.records import JobRecord
-from studio.values import Delivery, Outcome, Update
+from studio.values import Actor, Delivery, Outcome, Update
 
 if TYPE_CHECKING:
     from cogs.client import Barkeep
@@ -90,6 +91,14 @@ class DiscordCourier:
             raise Unavailable("Discord did not take the answer. It will be tried again.") from passing
         await self._take_back(job, delivery)
         return delivery
+
+    async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+        """Who the member is there now; None if they have left. Raises Unavailable if Discord does not say."""
+        return await actor_there(self._client, guild_id, channel_id, member_id)
+
+    async def has_left(self, guild_id: int, member_id: int) -> bool:
+        """Whether Discord says that the member is not in the server any more."""
+        return await has_left(self._client, guild_id, member_id)
 
     async def close(self) -> None:
         """Stop showing news."""

@@ -18,7 +18,7 @@ from storage.records import AuditLine, ConsentRequest, ConsentState, JobKind, Jo
 from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json
-from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
+from studio.values import POLICY_VERSION, Actor, CloneOrder, Courier, Origin, Receipt
 from studio.voice_deletion import remove_voice
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
@@ -34,8 +34,16 @@ _log = structlog.get_logger(__name__)
 class CloneDesk:
     """Accepts clones."""
 
-    def __init__(self, storage: Storage, dispatcher: Dispatcher, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        dispatcher: Dispatcher,
+        courier: Callable[[], Courier],
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._storage = storage
+        self._courier = courier
         self._dispatcher = dispatcher
         self._clock = clock
 
@@ -162,11 +170,23 @@ class CloneDesk:
             await remove_voice(self._storage, self._dispatcher, voice)
 
     async def _check_parties(self, request: ConsentRequest) -> None:
-        """Raises NotAllowed if the author or the member who asked is blocked. Read by the author."""
+        """A yes counts with the rights of its own moment: those of the author, and of the member who asked.
+
+        Raises NotAllowed and Unavailable in words for the author.
+        """
         if (await self._storage.members.get(request.guild_id, request.author_id)).blocked_at is not None:
             raise NotAllowed("A moderator has blocked you from using voices there, so only a no counts.")
-        if (await self._storage.members.get(request.guild_id, request.requester_id)).blocked_at is not None:
-            raise NotAllowed("The member who asked may not use voices here any more, so nothing is cloned.")
+        try:
+            await rights.require_later(
+                self._storage,
+                self._courier(),
+                policy.may_clone,
+                guild_id=request.guild_id,
+                channel_id=request.channel_id,
+                member_id=request.requester_id,
+            )
+        except NotAllowed as fault:
+            raise NotAllowed("The member who asked may not clone voices there any more: nothing is made.") from fault
 
     async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
         """The recording first, then voice and job in one transaction."""

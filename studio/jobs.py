@@ -1,9 +1,10 @@
 """A member's own jobs: what waits, what runs, and what could not be brought to them."""
 
-from errors import Conflict, NotFound
+from errors import Conflict, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNANSWERED, UNFINISHED
-from storage.records import JobRecord
+from storage.records import JobKind, JobRecord, JobState
+from studio import policy, rights
 from studio.queue.delivery import Answers
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Outcome
@@ -39,19 +40,32 @@ class JobDesk:
     async def fetch(self, actor: Actor, job_id: str) -> Outcome:
         """The answer to one's own job. It can be fetched again until `fetched` notes that it arrived.
 
-        Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job.
+        Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job, and
+        NotAllowed if the actor may not use voices, or not this one, any more.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
             raise NotFound("There is no such job here.")
         if job.state in UNFINISHED:
             raise Conflict("That job is not done yet.")
+        if job.state is JobState.READY:
+            await self._check_use(actor, job)
         return await self._answers.fetch(job)
 
     async def fetched(self, outcome: Outcome) -> None:
         """Note that a fetched answer arrived; its sound is not kept any longer."""
         await self._storage.jobs.answered(outcome.job.id, None)
         await self._storage.files.drop_result(outcome.job.id)
+
+    async def _check_use(self, actor: Actor, job: JobRecord) -> None:
+        """The rights of this moment, not those of the moment when it was asked for."""
+        if job.kind is JobKind.CLONE:
+            await rights.require(self._storage, actor, policy.may_act)
+            return
+        await rights.require(self._storage, actor, policy.may_speak)
+        voice = None if job.voice_id is None else await self._storage.voices.by_id(job.guild_id, job.voice_id)
+        if voice is not None and not policy.may_use(actor, voice):
+            raise NotAllowed("This voice is no longer shared with you.")
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)

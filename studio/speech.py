@@ -1,6 +1,6 @@
 """From words to an accepted line of speech: rights, the voice, the text. Knows nothing of how speech is made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -16,7 +16,7 @@ from studio.clones import new_id
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import SpeechOrder
 from studio.speakers import speaker_language
-from studio.values import Actor, Origin, Receipt, SayOrder, Voice
+from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary
 
 MAX_TEMPERATURE = 1.5
@@ -30,7 +30,10 @@ _log = structlog.get_logger(__name__)
 class SpeechDesk:
     """Accepts lines of speech."""
 
-    def __init__(self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher, courier: Callable[[], Courier]
+    ) -> None:
+        self._courier = courier
         self._storage = storage
         self._library = library
         self._dispatcher = dispatcher
@@ -105,6 +108,8 @@ class SpeechDesk:
         *,
         private: bool,
     ) -> Receipt:
+        if voice.record is not None:
+            await rights.require_present(self._courier(), actor, voice.record)
         job = NewJob(
             new_id(),
             JobKind.SPEECH,

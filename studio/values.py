@@ -123,7 +123,16 @@ class Delivery:
 
 
 class Courier(Protocol):
-    """Brings news and results to members. Discord stands behind it."""
+    """Brings news and results to members, and knows who they are at this moment. Discord stands behind it."""
+
+    async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+        """The member with the roles and rights of this moment; None for somebody who has left the server.
+
+        Raises Unavailable if the platform does not say.
+        """
+
+    async def has_left(self, guild_id: int, member_id: int) -> bool:
+        """Whether the platform says that the member is not in the server any more."""
 
     def update(self, job: JobRecord, update: Update) -> None:
         """Show news when the platform's limits allow it. Returns at once; newer news take the place of older."""

@@ -32,7 +32,7 @@ from cloning.worker.protocol import (
     part_file,
 )
 from storage.records import JobRecord
-from studio.values import Delivery, Outcome, Update
+from studio.values import Actor, Delivery, Outcome, Update
 
 MODEL = "tiny"
 SPEAKERS = ("v2/en_speaker_0", "v2/en_speaker_6", "v2/de_speaker_1")
@@ -238,7 +238,7 @@ class Delivered:
 class FakeCourier:
     """Implements `studio.values.Courier`. `faults` are raised by the next deliveries, one each.
 
-    `reachable = False`: nobody can be reached.
+    `reachable = False`: nobody can be reached. `left`: who is not in the server; `roles`: those of a member.
     """
 
     def __init__(self) -> None:
@@ -247,6 +247,16 @@ class FakeCourier:
         self.faults: deque[Exception] = deque()
         self.reachable = True
         self.lasts: list[bool] = []
+        self.left: set[int] = set()
+        self.roles: dict[int, set[int]] = {}
+
+    async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+        if member_id in self.left:
+            return None
+        return Actor(guild_id, member_id, channel_id, frozenset(self.roles.get(member_id, ())), is_moderator=False)
+
+    async def has_left(self, guild_id: int, member_id: int) -> bool:
+        return member_id in self.left
 
     def update(self, job: JobRecord, update: Update) -> None:
         self.updates.append((job.id, update))

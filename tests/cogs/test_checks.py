@@ -35,7 +35,9 @@ def interaction(**changes: Any) -> Any:
     made.created_at = discord.utils.snowflake_time(1 << 40)
     made.user = create_autospec(discord.Member, instance=True)
     made.user.id = MEMBER_ID
-    made.user.roles = [discord.Object(10), discord.Object(11)]
+    made.user._roles = [11, 12]
+    made.user.guild = create_autospec(discord.Guild, instance=True)
+    made.user.guild.id = 10
     made.permissions = discord.Permissions.none()
     made.app_permissions = discord.Permissions.all()
     made.filesize_limit = 100
@@ -49,7 +51,7 @@ def interaction(**changes: Any) -> Any:
 def test_a_member_is_known_with_roles_and_rights() -> None:
     actor = actor_of(interaction())
     assert (actor.guild_id, actor.channel_id, actor.member_id) == (10, 20, MEMBER_ID)
-    assert actor.role_ids == {10, 11}
+    assert actor.role_ids == {10, 11, 12}
     assert not actor.is_moderator
 
 

@@ -10,7 +10,7 @@ from storage.records import ConsentRequest, ConsentState, GuildSettings, JobKind
 from studio.clones import ANSWER_WITHIN, MAX_RECORDING_BYTES
 from studio.values import POLICY_VERSION, CloneOrder
 from tests.fakes import sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, origin, until
+from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, House, origin, person, until
 
 
 async def ask(house: House, name: str = "Bob's voice") -> ConsentRequest:
@@ -260,6 +260,34 @@ async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(house: Ho
     assert job.state is JobState.FAILED
     assert "withdrawn" in (job.fault_message or "")
     assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
+
+
+@pytest.mark.parametrize("lost", ["role", "member", "channel", "block"])
+async def test_a_yes_counts_with_the_rights_of_its_own_moment(house: House, lost: str) -> None:
+    asker = person(ANN.member_id, roles=(7,))
+    await house.studio.admin.change(MOD, clone_role_ids=[7])
+    request = await house.studio.clones.ask_author(asker, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
+    house.courier.roles[ANN.member_id] = {7}
+    if lost == "role":
+        house.courier.roles.clear()
+    elif lost == "member":
+        house.courier.left.add(ANN.member_id)
+    elif lost == "channel":
+        await house.studio.admin.change(MOD, channel_ids=[CHANNEL + 1])
+    else:
+        await house.studio.admin.block(MOD, ANN.member_id, "")
+    with pytest.raises(NotAllowed, match="may not clone voices there any more"):
+        await house.studio.clones.answer(request.id, BOB.member_id, True)
+    assert house.executor.requests == []
+    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.PENDING
+    house.courier.roles[ANN.member_id] = {7}
+    house.courier.left.clear()
+    await house.studio.admin.change(MOD, channel_ids=[])
+    if lost == "block":
+        await house.studio.admin.unblock(MOD, ANN.member_id)
+    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+    assert receipt is not None
+    await house.ended(receipt.job.id)
 
 
 async def test_only_the_no_of_a_blocked_author_counts(house: House) -> None:

@@ -8,7 +8,8 @@ from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.worker.protocol import SpeakRequest
 from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.records import JobState, Visibility
-from studio.values import Actor, SayOrder
+from studio.values import Actor, CloneOrder, SayOrder
+from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, MAX_BYTES, MOD, STRANGER, House, origin, person
 
 
@@ -108,6 +109,27 @@ async def test_repeat_says_the_same_with_another_seed(house: House) -> None:
     job = await house.ended(again.job.id)
     assert job.member_id == BOB.member_id
     assert (last(house).text, last(house).seed, last(house).max_bytes) == ("hello", None, 5)
+
+
+async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(house: House) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    line = await house.say(actor=BOB, voice=key)
+    await house.ended(line.job.id)
+    house.courier.left.add(ANN.member_id)
+    with pytest.raises(NotAllowed, match="rests"):
+        await house.say(actor=BOB, voice=key)
+    with pytest.raises(NotAllowed, match="rests"):
+        await house.studio.speech.repeat(BOB, line.job.id, None, max_bytes=MAX_BYTES)
+    house.courier.left.clear()
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    request = await house.studio.clones.ask_author(BOB, ANN.member_id, CloneOrder("Of Ann"), sound_bytes())
+    await house.studio.clones.answer(request.id, ANN.member_id, True)
+    await house.ended(request.id)
+    house.courier.left.add(ANN.member_id)
+    with pytest.raises(NotAllowed, match="rests"):
+        await house.say(actor=BOB, voice="Of Ann")
+    await house.studio.admin.remove_voice(MOD, "Of Ann")
 
 
 async def test_repeat_looks_at_the_limit_of_this_moment(house: House) -> None:

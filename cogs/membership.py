@@ -1,0 +1,67 @@
+"""Who somebody is in a server at this moment, asked from Discord: for deeds that were put off, and for who has left."""
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+
+from cogs.checks import role_ids_of
+from errors import Unavailable
+from studio.values import Actor
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+_UNKNOWN_MEMBER = 10007
+_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
+_AWAY = "Discord does not say at the moment who may do what there. Please try again in a minute."
+
+
+async def actor_there(client: "Barkeep", guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+    """The member with today's roles and rights; None for somebody who is not in the server any more.
+
+    Raises Unavailable if Discord cannot be asked, or the server is not known yet.
+    """
+    guild = client.get_guild(guild_id)
+    if guild is None or guild.unavailable:
+        raise Unavailable(_AWAY)
+    try:
+        member = await guild.fetch_member(member_id)
+        channel = guild.get_channel_or_thread(channel_id) or await _channel(guild, channel_id)
+    except discord.HTTPException as fault:
+        if fault.code == _UNKNOWN_MEMBER:
+            return None
+        raise Unavailable(_AWAY) from fault
+    except _NETWORK as fault:
+        raise Unavailable(_AWAY) from fault
+    rights = member.guild_permissions
+    return Actor(
+        guild_id,
+        member_id,
+        channel_id,
+        role_ids_of(member),
+        is_moderator=rights.manage_guild or rights.administrator,
+        parent_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+    )
+
+
+async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildChannel | discord.Thread | None:
+    """A thread that is archived is not in the cache. None for a channel that is gone or closed to the bot."""
+    try:
+        return await guild.fetch_channel(channel_id)
+    except (discord.NotFound, discord.Forbidden, discord.InvalidData):
+        return None
+
+
+async def has_left(client: "Barkeep", guild_id: int, member_id: int) -> bool:
+    """Whether Discord says that this member is not in the server; False where it does not say."""
+    guild = client.get_guild(guild_id)
+    if guild is None or guild.unavailable:
+        return False
+    try:
+        await guild.fetch_member(member_id)
+    except discord.HTTPException as fault:
+        return fault.code == _UNKNOWN_MEMBER
+    except _NETWORK:
+        return False
+    return False

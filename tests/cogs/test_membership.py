@@ -1,0 +1,77 @@
+"""Roles and rights as Discord says them now, not as a cache remembers them."""
+
+import pytest
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle, GuildHandle
+
+from cogs.client import Barkeep
+from cogs.membership import actor_there, has_left
+from errors import Unavailable
+from storage.records import Visibility
+from studio.studio import Studio
+from tests.cogs.library import actor_in, add_voice
+from tests.cogs.replies import answer, refusal
+
+MEMBER = "/guilds/*/members/*"
+
+
+async def test_a_role_counts_while_the_server_is_not_cached(
+    env: simcord.Env, bot: Barkeep, studio: Studio, guild: GuildHandle, channel: ChannelHandle
+) -> None:
+    role = guild.create_role("Bards")
+    bard = guild.add_member(env.create_user("bard"), roles=[role])
+    await studio.storage.guilds.change(guild.id, speak_role_ids=frozenset({role.id}))
+    known = bot._connection._guilds.pop(guild.id)
+    try:
+        shown = await bard.slash(channel, "say", text="Hello.")
+    finally:
+        bot._connection._guilds[guild.id] = known
+    assert answer(shown).attachments
+
+
+async def test_everybody_s_role_counts_too(
+    studio: Studio, guild: GuildHandle, channel: ChannelHandle, member: MemberActor
+) -> None:
+    await studio.storage.guilds.change(guild.id, speak_role_ids=frozenset({guild.id}))
+    assert answer(await member.slash(channel, "say", text="Hello.")).attachments
+
+
+async def test_a_member_is_known_with_todays_roles_and_rights(
+    env: simcord.Env, bot: Barkeep, guild: GuildHandle, channel: ChannelHandle, moderator: MemberActor
+) -> None:
+    role = guild.create_role("Bards")
+    bard = guild.add_member(env.create_user("bard"), roles=[role])
+    actor = await actor_there(bot, guild.id, channel.id, bard.id)
+    assert actor is not None
+    assert (actor.guild_id, actor.channel_id, actor.member_id) == (guild.id, channel.id, bard.id)
+    assert actor.role_ids == {role.id, guild.id}
+    assert not actor.is_moderator
+    ruler = await actor_there(bot, guild.id, channel.id, moderator.id)
+    assert ruler is not None
+    assert ruler.is_moderator
+
+
+async def test_who_left_is_known_and_may_come_back(
+    bot: Barkeep, studio: Studio, guild: GuildHandle, channel: ChannelHandle, member: MemberActor, other: MemberActor
+) -> None:
+    record = await add_voice(studio, channel, other, "Otto", visibility=Visibility.EVERYONE)
+    assert answer(await member.slash(channel, "say", text="Hello.", voice="Otto")).attachments
+    guild.remove_member(other.user)
+    assert await has_left(bot, guild.id, other.id)
+    assert await actor_there(bot, guild.id, channel.id, other.id) is None
+    assert "rests" in refusal(await member.slash(channel, "say", text="Hello.", voice="Otto"))
+    await studio.library.delete(actor_in(channel, member, is_moderator=True), f"v:{record.id}")
+
+
+@pytest.mark.parametrize("status", [500, 403])
+async def test_where_discord_does_not_say_nobody_has_left_and_a_deed_waits(
+    env: simcord.Env, bot: Barkeep, guild: GuildHandle, channel: ChannelHandle, other: MemberActor, status: int
+) -> None:
+    env.inject_error("GET", MEMBER, status=status, times=None)
+    assert not await has_left(bot, guild.id, other.id)
+    with pytest.raises(Unavailable, match="try again"):
+        await actor_there(bot, guild.id, channel.id, other.id)
+    assert not await has_left(bot, 1, other.id)
+    with pytest.raises(Unavailable):
+        await actor_there(bot, 1, channel.id, other.id)
