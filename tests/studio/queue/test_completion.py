@@ -35,7 +35,6 @@ async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(house: H
     request = house.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert request.text == "Good evening."
-    assert request.clip is None
     assert request.prompt is not None
     assert request.tags["ai_generated"] == "true"
     assert request.max_bytes == MAX_BYTES
