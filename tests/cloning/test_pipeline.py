@@ -228,7 +228,7 @@ def test_the_parts_of_a_prompt_are_made_equally_long(semantic: int, frames: int)
     assert np.array_equal(prompt.fine, codes[:, : prompt.fine.shape[1]])
 
 
-@pytest.mark.parametrize(("semantic", "frames"), [(0, 10), (3, 700), (100, 0)])
+@pytest.mark.parametrize(("semantic", "frames"), [(0, 10), (0, 0), (100, 0)])
 def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
     with pytest.raises(InvalidInput, match="too short"):
         subjects.prompt_of(np.arange(semantic), np.zeros((8, frames), np.int64), SPEC)
