@@ -24,7 +24,11 @@ def test_streams_side_by_side_are_one_link() -> None:
     assert ogg.links(two + two) == [Link(0, len(two)), Link(len(two), 2 * len(two))]
 
 
-@pytest.mark.parametrize("data", [b"", b"OggS", encoded("flac", "flac"), bytes(100), OPUS, OPUS[:100]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"OggS", encoded("flac", "flac"), bytes(100), OPUS, OPUS[:100]],
+    ids=["nothing", "a mark alone", "flac", "zeros", "opus", "half a page"],
+)
 def test_what_is_not_chained_is_one_link(data: bytes) -> None:
     assert ogg.links(data) == [Link(0, len(data))]
 
