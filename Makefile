@@ -87,7 +87,7 @@ clean:
 .venv/.runtime: requirements.txt | .venv/bin/python
 	@echo "1 of 2: $(TORCH) (a download of 0.2 GB for a CPU; some GB with CUDA's libraries, which Linux gets without TORCH_INDEX)"
 	@$(BIN)/python -m pip install --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	@echo "2 of 2: $(words $(shell grep '==' requirements.txt)) packages of requirements.txt (0.8 GB once installed); this takes a minute or two"
+	@echo "2 of 2: $(shell grep -c '==' requirements.txt) packages of requirements.txt (0.8 GB once installed); this takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cogs.answers import PICTURE, answer_to
+from cogs.ui.voice_buttons import Figures, Hear, Speak
 from storage.records import JobKind, JobState
 from studio.values import Outcome, Voice
 from tests.cogs.ui.test_render import job, voice_record
@@ -34,13 +35,18 @@ async def test_a_recording_whose_voice_was_deleted_says_so(tmp_path: Path) -> No
     assert "**A deleted voice**" in answer.content
 
 
-async def test_a_card_without_a_clip_has_nothing_to_hear() -> None:
+async def test_a_card_has_a_picture_and_buttons_to_speak_to_listen_and_to_see_figures() -> None:
     clone = job(kind=JobKind.CLONE, state=JobState.READY)
-    with_clip = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record()), None))
-    without = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record(has_clip=False)), None))
-    assert [name for name, _ in with_clip.attachments] == [PICTURE]
-    assert len(with_clip.buttons) == 1
-    assert without.buttons == ()
+    card = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record()), None))
+    assert [name for name, _ in card.attachments] == [PICTURE]
+    assert [type(button) for button in card.buttons] == [Speak, Hear, Figures]
+
+
+async def test_an_imported_voice_is_heard_without_a_clip_and_has_no_figures() -> None:
+    clone = job(kind=JobKind.CLONE, state=JobState.READY)
+    card = await answer_to(Outcome(clone, Voice("v:5", "Ada", voice_record(has_clip=False, report=None)), None))
+    assert card.attachments == ()
+    assert [type(button) for button in card.buttons] == [Speak, Hear]
 
 
 async def test_a_voice_deleted_before_its_card_was_shown_is_a_sentence() -> None:

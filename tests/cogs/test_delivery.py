@@ -190,7 +190,8 @@ async def test_a_lasting_500_gives_place_to_the_channel(
     await env.settle()
     await env.advance_time(sum(PAUSES) + 30)
     (message,) = sent(channel)
-    assert message.content.startswith(f"<@{member.id}> 🔊")
+    assert message.content.startswith("🔊")
+    assert f"asked by <@{member.id}>" in message.content
     assert await state(studio, member) == (JobState.DELIVERED, True)
 
 

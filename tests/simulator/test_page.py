@@ -247,8 +247,8 @@ def test_ctrl_c_in_the_middle_of_a_job_loses_nothing(stand_in: Path, tmp_path: P
     try:
         with open_tab(running.url) as tab:
             clone(tab, "Ada")
-            tab.command("say", text="It was a dark night. " * 8, voice="Ada")
-            tab.last("%", work=True)
+            tab.command("say", text="It was a dark night. " * 40, voice="Ada")
+            tab.last("▱", work=True)  # the bar of a job at work
             status, seconds = running.stop(signal.SIGINT)
     finally:
         running.process.kill()
