@@ -97,12 +97,9 @@ async def test_later_news_keeps_the_beginning_without_sending_it_again(
     await waiting.end()
 
 
-async def test_cancelling_takes_the_beginning_away(
-    waiting: Waiting, studio: Studio, executor: FakeExecutor, world: World
-) -> None:
+async def test_cancelling_takes_the_beginning_away(waiting: Waiting, member: MemberActor, world: World) -> None:
     await waiting.begin()
-    (request,) = executor.requests
-    await studio.dispatcher.cancel(request.job_id)
+    await member.click(waiting.message, label="Cancel")
     await world.env.settle()
     assert waiting.files == []
     assert "cancelled" in waiting.message.content

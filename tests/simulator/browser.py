@@ -113,12 +113,13 @@ class Tab:
 
     def playing(self) -> Locator:
         """The message whose recording plays by itself."""
-        message = self.page.locator("article.channel-message:has(audio)").last
-        sound = message.locator("audio")
-        sound.wait_for(state="attached", timeout=WORK)
+        messages = self.page.locator("article.channel-message:has(audio)")
+        messages.last.wait_for(state="attached", timeout=WORK)
         for _ in range(WORK // 100):
-            if sound.evaluate("it => it.currentTime > 0"):
-                return message
+            # Any of them: earlier tests of the same page have left recordings, above and below.
+            for message in messages.all():
+                if message.locator("audio").first.evaluate("it => it.currentTime > 0"):
+                    return message
             self.page.wait_for_timeout(100)
         raise AssertionError("Nothing plays.")
 
