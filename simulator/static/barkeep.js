@@ -60,13 +60,17 @@ form.addEventListener("focusin", ({ target }) => {
 
 // The voice that somebody asked to hear plays as soon as it is there.
 let before = null; // the ids of the messages that were there when the button was pressed
+let pending = null; // the element that is to play
 const shown = () => [...messages.querySelectorAll("article")];
 new MutationObserver(() => {
   const answer = before && shown().find((it) => !before.has(it.dataset.messageId) && it.querySelector("audio"));
   if (!answer) return;
-  before = null;
   const sound = answer.querySelector("audio");
-  const play = () => sound.play().catch(() => {}); // A browser that forbids it leaves the button beside the waveform.
+  if (sound === pending) return;
+  pending = sound; // A message is drawn again when it changes: then its new element has to play.
+  const done = () => { if (sound === pending) before = pending = null; };
+  // A browser that forbids it leaves the button beside the waveform; an element that was replaced is aborted.
+  const play = () => sound.play().then(done, (error) => { if (error.name !== "AbortError") done(); });
   if (sound.readyState >= 3) play();
   else sound.addEventListener("canplay", play, { once: true });
 }).observe(messages, { childList: true, subtree: true });
