@@ -34,7 +34,15 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         role_ids=role_ids_of(member),
         is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
         parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
+        existing_ids=existing_in(interaction.client.get_guild(interaction.guild_id)),
     )
+
+
+def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
+    """The ids of a server's roles and channels; None while the server is not known, or not reachable."""
+    if guild is None or guild.unavailable:
+        return None
+    return frozenset(role.id for role in guild.roles) | frozenset(channel.id for channel in guild.channels)
 
 
 def member_of(interaction: discord.Interaction[Any]) -> discord.Member:

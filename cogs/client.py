@@ -15,6 +15,7 @@ from discord.ext import commands, tasks
 from cogs.clone.consent import ConsentButton, TakeBack
 from cogs.delivery import DiscordCourier
 from cogs.jobs.buttons import Cancel, Fetch
+from cogs.lost_choices import tell_of_lost_choices
 from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
 from cogs.ui.errors import answer_fault
@@ -115,14 +116,26 @@ class Barkeep(commands.AutoShardedBot):
         """The bot was removed from a server: nothing of it is kept."""
         await self.studio.admin.guild_removed(guild.id)
 
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """It may have been the last one that could clone or speak."""
+        await tell_of_lost_choices(self, role.guild)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """It may have been the last one where voices could be used."""
+        await tell_of_lost_choices(self, channel.guild)
+
     async def on_ready(self) -> None:
-        """Every server that the bot is in is known now, reachable or not: forget those that removed it meanwhile."""
-        if not self._absence_counts:
-            return
+        """Every server that the bot is in is known now, reachable or not: look at what happened meanwhile.
+
+        Servers that removed the bot are forgotten, and moderators are told of roles and channels that were deleted.
+        """
         try:
-            for guild_id in await self.studio.storage.guilds.all_ids():
-                if self.get_guild(guild_id) is None:
-                    await self.studio.admin.guild_removed(guild_id)
+            if self._absence_counts:
+                for guild_id in await self.studio.storage.guilds.all_ids():
+                    if self.get_guild(guild_id) is None:
+                        await self.studio.admin.guild_removed(guild_id)
+            for settings in await self.studio.storage.guilds.all_settings():
+                await tell_of_lost_choices(self, self.get_guild(settings.guild_id))
         except BarkeepError as fault:
             log.warning("absence_not_noticed", reason=fault.message)  # The next start looks again.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from cogs.checks import role_ids_of
+from cogs.checks import existing_in, role_ids_of
 from errors import Unavailable
 from studio.values import Actor
 
@@ -42,6 +42,7 @@ async def actor_there(client: "Barkeep", guild_id: int, channel_id: int, member_
         role_ids_of(member),
         is_moderator=rights.manage_guild or rights.administrator,
         parent_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        existing_ids=existing_in(guild),
     )
 
 

@@ -43,6 +43,24 @@ class GuildRepository:
             changed = await session.merge(SettingsRow(**asdict(replace(before, **changes))))
             return before, changed.record()
 
+    async def told_gone(self, guild_id: int) -> frozenset[int]:
+        """The chosen roles and channels of which moderators were told that they are gone."""
+        async with self._sessions.read() as session:
+            row = await session.get(SettingsRow, guild_id)
+            return row.told_gone_ids or frozenset() if row else frozenset()
+
+    async def note_told_gone(self, guild_id: int, ids: frozenset[int]) -> None:
+        """Moderators were told of these, in place of those that were noted before."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, guild_id)
+            if (row := await session.get(SettingsRow, guild_id)) is not None:
+                row.told_gone_ids = ids
+
+    async def all_settings(self) -> list[GuildSettings]:
+        """What was decided in every server that decided anything."""
+        async with self._sessions.read() as session:
+            return [row.record() for row in await session.scalars(select(SettingsRow).order_by(SettingsRow.guild_id))]
+
     async def all_ids(self) -> list[int]:
         """Every server that has anything here."""
         async with self._sessions.read() as session:

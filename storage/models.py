@@ -65,7 +65,10 @@ class GuildRow(Base):
 
 
 class SettingsRow(Base):
-    """What a server's moderators decided. No row: the defaults of GuildSettings, also after these change."""
+    """What a server's moderators decided. No row: the defaults of GuildSettings, also after these change.
+
+    `told_gone_ids`: the chosen roles and channels of which moderators were told that they are gone.
+    """
 
     __tablename__ = "guild_settings"
 
@@ -81,6 +84,7 @@ class SettingsRow(Base):
     seconds_per_day_per_guild: Mapped[int]
     text_length: Mapped[int]
     retention_days: Mapped[int]
+    told_gone_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
 
     def record(self) -> GuildSettings:
         """The row as a value."""

@@ -77,6 +77,25 @@ class AdminDesk:
                 await self._audit(actor, "settings.change", name, f"{_shown(old)} to {_shown(new)}")
         return after
 
+    async def lost_choices(self, guild_id: int, existing_ids: frozenset[int]) -> tuple[str, ...]:
+        """The settings whose chosen roles or channels are all gone, as far as moderators were not told of it.
+
+        existing_ids: the server's roles and channels. The names are those of GuildSettings.
+        """
+        settings = await self._storage.guilds.get(guild_id)
+        chosen = {name: getattr(settings, name) for name in _ID_SETS}
+        lost = {name: ids for name, ids in chosen.items() if policy.are_gone(ids, existing_ids)}
+        told = await self._storage.guilds.told_gone(guild_id) if lost else frozenset()
+        return tuple(name for name, ids in lost.items() if not ids <= told)
+
+    async def told_of_lost(self, guild_id: int, names: tuple[str, ...]) -> None:
+        """Moderators were told that what these settings name is gone: they are not told again."""
+        settings = await self._storage.guilds.get(guild_id)
+        chosen = frozenset[int]().union(*(getattr(settings, name) for name in _ID_SETS))
+        told = await self._storage.guilds.told_gone(guild_id)
+        now = told.union(*(getattr(settings, name) for name in names))
+        await self._storage.guilds.note_told_gone(guild_id, now & chosen)
+
     async def voices(self, actor: Actor, query: str, number: int) -> Page:
         """A page of every voice of the server, whoever may use it."""
         policy.must_moderate(actor)

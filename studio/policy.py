@@ -34,16 +34,14 @@ def may_clone(actor: Actor, settings: GuildSettings, member: MemberRecord) -> No
     """Raises NotAllowed unless the actor may make voices here."""
     _not_blocked(member)
     _in_channel(actor, settings)
-    if not _has_role(actor, settings.clone_role_ids):
-        raise NotAllowed("Cloning voices is kept for certain roles on this server. Ask a moderator for one of them.")
+    _has_role(actor, settings.clone_role_ids, "Cloning voices")
 
 
 def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
     """Raises NotAllowed unless the actor may have things said here."""
     _not_blocked(member)
     _in_channel(actor, settings)
-    if not _has_role(actor, settings.speak_role_ids):
-        raise NotAllowed("Speaking is kept for certain roles on this server. Ask a moderator for one of them.")
+    _has_role(actor, settings.speak_role_ids, "Speaking")
 
 
 def may_use(actor: Actor, voice: VoiceRecord) -> bool:
@@ -112,6 +110,11 @@ def has_consented(consent: Consent | None) -> bool:
     return consent is not None and consent.policy_version >= POLICY_VERSION
 
 
+def are_gone(chosen_ids: frozenset[int], existing_ids: frozenset[int] | None) -> bool:
+    """Whether roles or channels were chosen and none of them exists. False where it is not known what exists."""
+    return bool(chosen_ids) and existing_ids is not None and chosen_ids.isdisjoint(existing_ids)
+
+
 def viewer_of(actor: Actor) -> Viewer:
     """The eyes that a list of voices is made for."""
     return Viewer(actor.member_id, actor.role_ids)
@@ -169,12 +172,25 @@ def _not_blocked(member: MemberRecord) -> None:
 
 def _in_channel(actor: Actor, settings: GuildSettings) -> None:
     here = {actor.channel_id, actor.parent_id}
-    if settings.channel_ids and settings.channel_ids.isdisjoint(here) and not actor.is_moderator:
-        raise NotAllowed("Voices can't be used in this channel. Try one of the channels the moderators chose for them.")
+    if actor.is_moderator or not settings.channel_ids or not settings.channel_ids.isdisjoint(here):
+        return
+    if are_gone(settings.channel_ids, actor.existing_ids):
+        raise NotAllowed(
+            "Voices can't be used in any channel at present: those that the moderators chose for them were deleted. "
+            "Ask a moderator to choose again with /admin settings."
+        )
+    raise NotAllowed("Voices can't be used in this channel. Try one of the channels the moderators chose for them.")
 
 
-def _has_role(actor: Actor, role_ids: frozenset[int]) -> bool:
-    return actor.is_moderator or not role_ids or not actor.role_ids.isdisjoint(role_ids)
+def _has_role(actor: Actor, role_ids: frozenset[int], what: str) -> None:
+    if actor.is_moderator or not role_ids or not actor.role_ids.isdisjoint(role_ids):
+        return
+    if are_gone(role_ids, actor.existing_ids):
+        raise NotAllowed(
+            f"{what} is kept for roles that were deleted, so only moderators can do it at present. "
+            "Ask a moderator to choose again with /admin settings."
+        )
+    raise NotAllowed(f"{what} is kept for certain roles on this server. Ask a moderator for one of them.")
 
 
 def _check_character(character: str) -> None:

@@ -16,7 +16,8 @@ POLICY_VERSION = 1
 class Actor:
     """Who asks, in which server and channel, with which rights at this moment.
 
-    `parent_id`: the channel that a thread belongs to; rules for channels count in their threads.
+    `parent_id`: the channel that a thread belongs to; rules for channels count in their threads. `existing_ids`: the
+    roles and channels that the server has now; None if the platform does not say.
     """
 
     guild_id: int
@@ -25,6 +26,7 @@ class Actor:
     role_ids: frozenset[int]
     is_moderator: bool
     parent_id: int | None = None
+    existing_ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from cogs.admin.render_admin import (
     render_purge_question,
     render_purged,
     render_queue,
-    render_settings,
     render_stats,
 )
 from cogs.admin.render_audit import render_audit
@@ -117,9 +116,9 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     async def settings(self, interaction: Interaction) -> None:
         """An overview with the menus and forms that change it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        settings = await self.bot.studio.admin.settings(actor_of(interaction))
-        view = admin_settings.settings_view(settings)
-        await interaction.followup.send(embed=render_settings(settings), view=view, ephemeral=True)
+        actor = actor_of(interaction)
+        settings = await self.bot.studio.admin.settings(actor)
+        await interaction.followup.send(**admin_settings.panel(settings, actor.existing_ids), ephemeral=True)
 
     @app_commands.command(name="voices", description="All voices of this server, private ones too; remove any")
     @app_commands.describe(search="A name, or part of one")

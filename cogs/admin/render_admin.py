@@ -1,6 +1,7 @@
 """What moderators see: settings, the queue, blocked members, use. Pure functions of values."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import discord
 
@@ -15,12 +16,38 @@ _TOP_MEMBERS = 5
 _FIELD = 1024
 
 
-def render_settings(settings: GuildSettings) -> discord.Embed:
-    """All that moderators have decided."""
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How roles or channels are named: a mention, one, what none chosen means, and what it means if all are gone."""
+
+    mention: str
+    noun: str
+    all: str
+    nothing: str
+
+
+_ROLE = _Kind("<@&{}>", "role", "everyone", "Only moderators")
+_CHANNEL = _Kind("<#{}>", "channel", "every channel", "Nowhere, but for moderators,")
+_LOST = {
+    "clone_role_ids": "the roles that may clone voices, so only moderators can do it now",
+    "speak_role_ids": "the roles that may speak with voices, so only moderators can do it now",
+    "channel_ids": "the channels for voices, so members cannot use voices anywhere now",
+}
+"""Settings that name roles or channels -> what was deleted, and what follows."""
+
+
+def render_lost_choices(names: Sequence[str], server: str) -> str:
+    """Told to moderators when all roles or channels of these settings were deleted."""
+    lost = "\n".join(f"• {_LOST[name]}" for name in names)
+    return f"⚠️ On **{safe(server, 200)}**, all of these were deleted:\n{lost}.\nChoose again with /admin settings."
+
+
+def render_settings(settings: GuildSettings, existing_ids: frozenset[int] | None = None) -> discord.Embed:
+    """All that moderators have decided. existing_ids: the roles and channels of the server, if they are known."""
     embed = discord.Embed(title="Settings of this server", colour=COLOUR)
-    embed.add_field(name="Who may clone", value=_roles(settings.clone_role_ids))
-    embed.add_field(name="Who may speak", value=_roles(settings.speak_role_ids))
-    embed.add_field(name="Where", value=_channels(settings.channel_ids))
+    embed.add_field(name="Who may clone", value=_chosen(settings.clone_role_ids, existing_ids, _ROLE))
+    embed.add_field(name="Who may speak", value=_chosen(settings.speak_role_ids, existing_ids, _ROLE))
+    embed.add_field(name="Where", value=_chosen(settings.channel_ids, existing_ids, _CHANNEL))
     embed.add_field(name="Voices", value=f"{settings.voices_per_member} per member\n{settings.voices_per_guild} in all")
     embed.add_field(
         name="Jobs per hour",
@@ -37,12 +64,16 @@ def render_settings(settings: GuildSettings) -> discord.Embed:
     return embed
 
 
-def _roles(role_ids: frozenset[int]) -> str:
-    return _mentions([f"<@&{role_id}>" for role_id in sorted(role_ids)]) or "everyone"
-
-
-def _channels(channel_ids: frozenset[int]) -> str:
-    return _mentions([f"<#{channel_id}>" for channel_id in sorted(channel_ids)]) or "every channel"
+def _chosen(ids: frozenset[int], existing_ids: frozenset[int] | None, kind: _Kind) -> str:
+    if not ids:
+        return kind.all
+    there = ids if existing_ids is None else ids & existing_ids
+    lines = [_mentions([kind.mention.format(each) for each in sorted(there)])] if there else []
+    if gone := len(ids) - len(there):
+        lines.append(f"⚠️ {count(gone, kind.noun)} deleted")
+    if not there:
+        lines.append(f"**{kind.nothing} until you choose again below.**")
+    return "\n".join(lines)
 
 
 def _mentions(mentions: Sequence[str]) -> str:

@@ -73,15 +73,20 @@ FORMS = {
 }
 
 
-def settings_view(settings: GuildSettings) -> discord.ui.View:
-    """The menus with what is chosen now, and the buttons."""
-    return persistent_view(
-        RolesMenu("clone_role_ids", settings.clone_role_ids),
-        RolesMenu("speak_role_ids", settings.speak_role_ids),
-        ChannelsMenu(settings.channel_ids),
+def panel(settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[str, Any]:
+    """The embed and the view of a message: menus with what is chosen now and exists, and buttons."""
+
+    def there(ids: frozenset[int]) -> frozenset[int]:
+        return ids if existing_ids is None else ids & existing_ids
+
+    view = persistent_view(
+        RolesMenu("clone_role_ids", there(settings.clone_role_ids)),
+        RolesMenu("speak_role_ids", there(settings.speak_role_ids)),
+        ChannelsMenu(there(settings.channel_ids)),
         *(OpenForm(name) for name in FORMS),
         AskDefaults(),
     )
+    return {"embed": render_settings(settings, existing_ids), "view": view}
 
 
 async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
@@ -95,8 +100,9 @@ async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
 async def _change(interaction: "discord.Interaction[Barkeep]", **changes: Any) -> None:
     """Keep the changes and show the panel anew. Raises what the studio raises."""
     await interaction.response.defer()
-    settings = await interaction.client.studio.admin.change(actor_of(interaction), **changes)
-    await interaction.edit_original_response(embed=render_settings(settings), view=settings_view(settings))
+    actor = actor_of(interaction)
+    settings = await interaction.client.studio.admin.change(actor, **changes)
+    await interaction.edit_original_response(**panel(settings, actor.existing_ids))
 
 
 class RolesMenu(

@@ -155,7 +155,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         visibility = Visibility(audience)
         if visibility is Visibility.CHOSEN:
             record = sharing.shareable(actor, await library.info(actor, voice))
-            view = sharing.sharing_view(record)
+            view = sharing.sharing_view(record, actor.existing_ids)
             await interaction.followup.send(embed=render_sharing(record), view=view, ephemeral=True)
             return
         record = await library.share(actor, voice, visibility, (), ())

@@ -35,9 +35,10 @@ def shareable(actor: Actor, voice: Voice) -> VoiceRecord:
     return record
 
 
-def sharing_view(record: VoiceRecord) -> discord.ui.View:
-    """A menu of members and a menu of roles, with those who are chosen already."""
-    return persistent_view(ShareWithMembers(record.id, record.member_ids), ShareWithRoles(record.id, record.role_ids))
+def sharing_view(record: VoiceRecord, existing_ids: frozenset[int] | None) -> discord.ui.View:
+    """A menu of members and a menu of roles, with those who are chosen already; without roles that were deleted."""
+    roles = record.role_ids if existing_ids is None else record.role_ids & existing_ids
+    return persistent_view(ShareWithMembers(record.id, record.member_ids), ShareWithRoles(record.id, roles))
 
 
 class ShareWithMembers(
@@ -104,7 +105,8 @@ async def _share(
     await interaction.response.defer()
     library, actor, key = interaction.client.studio.library, actor_of(interaction), f"v:{voice_id}"
     shared = await library.share(actor, key, Visibility.CHOSEN, members, roles)
-    await interaction.edit_original_response(embed=render_sharing(shared), view=sharing_view(shared))
+    view = sharing_view(shared, actor.existing_ids)
+    await interaction.edit_original_response(embed=render_sharing(shared), view=view)
 
 
 SHARING_ITEMS = (ShareWithMembers, ShareWithRoles)

@@ -111,3 +111,15 @@ async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_the_othe
 async def test_deleting_an_unknown_server_is_harmless(storage: Storage) -> None:
     assert await storage.guilds.delete(GUILD) == GuildRemains((), (), ())
     assert await storage.guilds.all_ids() == []
+
+
+async def test_what_moderators_were_told_of_is_no_setting_and_outlives_a_change(storage: Storage) -> None:
+    assert await storage.guilds.told_gone(GUILD) == frozenset()
+    await storage.guilds.note_told_gone(GUILD, frozenset({5}))  # Nothing was decided: there is nothing to be told of.
+    assert await storage.guilds.told_gone(GUILD) == frozenset()
+    await storage.guilds.change(GUILD, clone_role_ids=frozenset({5, 6}))
+    await storage.guilds.note_told_gone(GUILD, frozenset({5}))
+    await storage.guilds.change(GUILD, text_length=77)
+    assert await storage.guilds.told_gone(GUILD) == {5}
+    (settings,) = await storage.guilds.all_settings()
+    assert (settings.guild_id, settings.text_length) == (GUILD, 77)

@@ -76,6 +76,26 @@ def test_roles_are_separate_for_cloning_and_speaking() -> None:
         policy.may_speak(cloner, settings, MEMBER)
 
 
+GONE = {
+    "clone_role_ids": (policy.may_clone, "Cloning voices is kept for roles that were deleted"),
+    "speak_role_ids": (policy.may_speak, "Speaking is kept for roles that were deleted"),
+    "channel_ids": (policy.may_speak, "any channel at present"),
+}
+
+
+@pytest.mark.parametrize("field", GONE)
+def test_where_all_that_was_chosen_is_gone_a_moderator_has_to_choose_again(field: str) -> None:
+    rule, words = GONE[field]
+    settings = replace(SETTINGS, **{field: frozenset({77, 78})})  # type: ignore[arg-type]  # the names of fields
+    for existing in (None, frozenset({GUILD, 78})):  # not known, and one that is still there
+        with pytest.raises(NotAllowed, match=r"certain roles|one of the channels"):
+            rule(replace(ANN, existing_ids=existing), settings, MEMBER)
+    with pytest.raises(NotAllowed, match=words) as refusal:
+        rule(replace(ANN, existing_ids=frozenset({GUILD})), settings, MEMBER)
+    assert "choose again with /admin settings" in refusal.value.message
+    rule(replace(MOD, existing_ids=frozenset({GUILD})), settings, MEMBER)
+
+
 @pytest.mark.parametrize(
     ("actor", "record", "allowed"),
     [

@@ -1,0 +1,54 @@
+"""Tells a server's moderators once that all roles or channels which they chose for something were deleted.
+
+In the channel where Discord itself informs moderators, if the server has one and the bot may write there; else the
+server's owner gets a direct message.
+"""
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+import structlog
+
+from cogs.admin.render_admin import render_lost_choices
+from cogs.checks import existing_in
+from errors import BarkeepError
+
+if TYPE_CHECKING:
+    from cogs.client import Barkeep
+
+log = structlog.get_logger(__name__)
+
+_NOBODY = discord.AllowedMentions.none()
+_FAULTS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
+
+
+async def tell_of_lost_choices(client: "Barkeep", guild: discord.Guild | None) -> None:
+    """Tell what is lost and was not told. Never raises an expected error: the next start looks again."""
+    existing_ids = existing_in(guild)
+    if guild is None or existing_ids is None:
+        return
+    try:
+        names = await client.studio.admin.lost_choices(guild.id, existing_ids)
+        if names and await _tell(client, guild, render_lost_choices(names, guild.name)):
+            await client.studio.admin.told_of_lost(guild.id, names)
+    except BarkeepError as error:
+        log.warning("lost_choices_not_told", guild_id=guild.id, reason=error.message)
+
+
+async def _tell(client: "Barkeep", guild: discord.Guild, text: str) -> bool:
+    """Whether one of the two ways was open."""
+    try:
+        if guild.public_updates_channel is not None:
+            await guild.public_updates_channel.send(text, allowed_mentions=_NOBODY)
+            return True
+    except _FAULTS as error:
+        log.info("moderators_channel_closed", guild_id=guild.id, reason=type(error).__name__)
+    try:
+        if guild.owner_id is not None:
+            owner = client.get_user(guild.owner_id) or await client.fetch_user(guild.owner_id)
+            await owner.send(text, allowed_mentions=_NOBODY)
+            return True
+    except _FAULTS as error:
+        log.info("owner_not_reached", guild_id=guild.id, reason=type(error).__name__)
+    return False

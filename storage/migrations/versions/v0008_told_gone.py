@@ -1,0 +1,12 @@
+"""Of which chosen roles and channels moderators were told that they are gone."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Add the column. NULL means none."""
+    op.add_column("guild_settings", sa.Column("told_gone_ids", sa.JSON(), nullable=True))
