@@ -13,14 +13,18 @@ LOCK := $(BIN)/uv pip compile --upgrade --python-version 3.11 --no-header --no-a
 
 DATA := .training/data
 QUANTIZERS := .training/quantizers
+LABELLED := .training/labelled
 VOICES := .training/bundled/kokoro-js-1.2.1.tgz
 
-.PHONY: setup development run demo test lint bench format lock bundled experiment clean
+.PHONY: setup development research run demo test test-research lint bench format lock bundled experiment clean
 
 setup: .venv/.runtime
 
-# What tests, training and evaluation need beside that.
+# What tests and training need beside that.
 development: .venv/.development
+
+# What the bundled model's recipe and the evaluation need beside that.
+research: .venv/.research
 
 run: setup
 	@$(BIN)/python bot.py
@@ -30,7 +34,10 @@ demo: setup
 
 # Two processes side by side: a thread each for torch, or they are in each other's way.
 test: .venv/.development .venv/.browser .venv/.postgres
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/research
+
+test-research: .venv/.research
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests/research
 
 lint: .venv/.development
 	$(BIN)/ruff check .
@@ -56,24 +63,29 @@ lock: .venv/.development
 	  > requirements.txt
 	$(LOCK) requirements-dev.in -o .venv/lock
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
-	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock) > requirements-dev.txt
+	  grep -vE '^#' .venv/lock | grep -vxFf requirements.txt) > requirements-dev.txt
+	$(LOCK) requirements-research.in -o .venv/lock
+	(echo "# The lock of research's packages, made by \`make lock\` from requirements-research.in."; \
+	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock \
+  | grep -vxFf requirements.txt -f requirements-dev.txt) > requirements-research.txt
 
 $(VOICES):
 	mkdir -p $(@D)
 	cd $(@D) && npm pack --silent kokoro-js@1.2.1
 
-# The bundled model from nothing, in some hours; training/README.md has the steps, and how it gets into models/bundled.
-bundled: .venv/.development $(VOICES)
-	$(BIN)/python -m training bundled
+# The bundled model from nothing, in some hours; research/README.md has the steps, and how it gets into models/bundled.
+bundled: .venv/.research $(VOICES)
+	$(BIN)/python -m research bundled
 
 # All of docs/experiment.md but its side questions, in two to three hours; stopped, it goes on where it was.
-experiment: .venv/.development
+experiment: .venv/.research
+	$(BIN)/python -m research labelled --out $(LABELLED)
 	$(BIN)/python -m training data --out $(DATA) --clips 2000 --devices $(DEVICES)
-	$(BIN)/python -m training quantizer --data $(DATA) --network v0 --steps 300
-	$(BIN)/python -m training quantizer --data $(DATA) --network v1 --steps 300
-	$(BIN)/python -m training quantizer --data $(DATA) --network ours --steps 300
-	$(BIN)/python -m training codebook --data $(DATA)
-	$(BIN)/python -m training evaluate --out .training/experiment --seeds 3 \
+	$(BIN)/python -m training quantizer --data $(DATA) --labelled $(LABELLED) --network v0 --steps 300
+	$(BIN)/python -m training quantizer --data $(DATA) --labelled $(LABELLED) --network v1 --steps 300
+	$(BIN)/python -m training quantizer --data $(DATA) --labelled $(LABELLED) --network ours --steps 300
+	$(BIN)/python -m training codebook --data $(DATA) --labelled $(LABELLED)
+	$(BIN)/python -m research evaluate --out .training/experiment --seeds 3 \
 	  --quantizer $(QUANTIZERS)/ours/quantizer.safetensors --codebook $(QUANTIZERS)/codebook/codebook.safetensors
 
 clean:
@@ -94,6 +106,11 @@ clean:
 .venv/.development: requirements-dev.txt .venv/.runtime
 	@echo "The development tools of requirements-dev.txt; this takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@touch $@
+
+.venv/.research: requirements-research.txt .venv/.development
+	@echo "The packages of requirements-research.txt (0.8 GB once installed); this takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-research.txt
 	@touch $@
 
 # The simulator's tests drive a real browser: one that is there, else Debian's, else Playwright's own.

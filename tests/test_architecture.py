@@ -8,10 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OUTER = ("bot", "checkup", "simulator", "logs", "health", "settings", "environment", "systems", "errors")
-ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training")
+ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training", "research")
 
 ALLOWED = {
-    "bot": set(ROOMS) - {"bot", "environment", "training"},
+    "bot": set(ROOMS) - {"bot", "environment", "training", "research"},
     "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"bot", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
     "health": {"studio", "errors"},
@@ -20,18 +20,20 @@ ALLOWED = {
     "cloning": {"environment", "errors"},
     "storage": {"errors"},
     "training": {"cloning", "errors"},
+    "research": {"training", "cloning", "errors"},
     "settings": set(),
     "environment": set(),
     "systems": set(),
     "logs": set(),
     "errors": set(),
 }
+MODELS = {"cloning", "training", "research", "benchmarks"}
 ONLY_IN = {
     "discord": {"bot", "cogs", "simulator", "health"},
     "simcord": {"simulator"},
-    "torch": {"cloning", "training", "benchmarks"},
-    "transformers": {"cloning", "training", "benchmarks"},
-    "encodec": {"cloning", "training", "benchmarks"},
+    "torch": MODELS,
+    "transformers": MODELS,
+    "encodec": MODELS,
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
 }

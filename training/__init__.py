@@ -1,1 +1,1 @@
-"""Recipes that make models: what Barkeep ships, and what an owner may train."""
+"""What an owner trains for Bark: data, quantizers, codebooks."""

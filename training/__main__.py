@@ -1,50 +1,36 @@
-"""Everything that trains or evaluates: `python -m training COMMAND`."""
+"""What an owner trains: data, quantizers and codebooks. `python -m training COMMAND`."""
 
+import runpy
 import sys
 
 import typer
 
-from errors import BarkeepError
-from training.bundled.build import bundled_command
-from training.bundled.codec_steps import codec_command
-from training.bundled.hubert_training import hubert_command
 from training.codebook import codebook_command
+from training.command_line import run
 from training.data import data_command
-from training.evaluate.command import evaluate_command
-from training.evaluate.match import match_command
-from training.evaluate.recordings import recordings_command
 from training.original import export_command, import_command
 from training.quantizer import quantizer_command
+
+RESEARCH = ("bundled", "codec", "hubert", "evaluate", "match", "recordings")
+"""Commands of `python -m research`, which are understood here too: they are in scripts and notes."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
 def _commands() -> None:
-    """Train, or measure, what Barkeep speaks with."""
+    """Train quantizers and codebooks. `python -m research` has the bundled model's recipe and the evaluation."""
 
 
-app.command("bundled")(bundled_command)
-app.command("codec")(codec_command)
-app.command("hubert")(hubert_command)
 app.command("data")(data_command)
 app.command("import")(import_command)
 app.command("export")(export_command)
 app.command("quantizer")(quantizer_command)
 app.command("codebook")(codebook_command)
-app.command("evaluate")(evaluate_command)
-app.command("match")(match_command)
-app.command("recordings")(recordings_command)
-
-
-def main() -> None:
-    """Run a command; what goes wrong is one sentence on stderr, and exit status 1."""
-    try:
-        app()
-    except BarkeepError as fault:
-        print(fault, file=sys.stderr)
-        sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] and sys.argv[1] in RESEARCH:
+        runpy.run_module("research", run_name="__main__", alter_sys=True)
+    else:
+        run(app)

@@ -21,7 +21,7 @@ from cloning.checkpoints.published import BUNDLED
 from cloning.methods.feature_clusters import Codebook
 from errors import InvalidInput
 from training.feature_cache import Example
-from training.quantizer import Corpus, Data, Device, Hubert, Model, load_corpus
+from training.quantizer import Corpus, Data, Device, Hubert, Labelled, Model, load_corpus
 from training.quantizer_report import Guesses, write_report
 
 _FRAMES = 200_000
@@ -44,6 +44,7 @@ def codebook_command(
         ".training/quantizers/codebook"
     ),
     clusters: Annotated[int, typer.Option(min=1, help="How many.")] = 500,
+    labelled: Labelled = None,
     model: Model = BUNDLED,
     hubert: Hubert = None,
     device: Device = "auto",
@@ -51,7 +52,7 @@ def codebook_command(
 ) -> None:
     """Make a codebook, and measure it on clips that were held out."""
     place = model_choice.pick_device(device)
-    corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies=0)
+    corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, 0, labelled)
     make_codebook(corpus, out, clusters, seed)
 
 

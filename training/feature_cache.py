@@ -23,8 +23,8 @@ from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from errors import InvalidInput, Unavailable
-from training.bundled.augment import add_noise
-from training.bundled.hubert_training import disturb
+from training.noise import add_noise
+from training.rooms import disturb
 from training.shards import Clip, Shards
 
 Features = Callable[[NDArray[np.float32]], Tensor]

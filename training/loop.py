@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from errors import BarkeepError, Cancelled
 from training.curves import Curves
 from training.optimizers import Kind, Optimizers
-from training.states import RunningMean, read_state, write_state, write_weights
+from training.run_state import RunningMean, read_state, write_state, write_weights
 
 TOKENS = "tokens"
 """A figure of this name counts what a step has read: it is shown as a rate, and is no curve."""

@@ -28,17 +28,14 @@ from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from cloning.methods.quantizer_network import SEMANTIC_RATE_HZ, FeatureQuantizer
 from cloning.prompt import BARK
 from errors import InvalidInput, Unavailable
-from training.bundled.phones import SEMANTIC_SIZE
-from training.division import divide
-from training.evaluate.frames import recording_of
-from training.evaluate.heldout import labelled_clips
 from training.feature_cache import CLEAN, NOISY, Example, FeatureCache, Features, aligned, fingerprint, rooms
+from training.held_out import divide
 from training.loop import Schedule, train
 from training.networks import NETWORKS, OURS, NetworkChoice, begin
 from training.quantizer_job import QuantizerJob, refuse_unfit
 from training.quantizer_report import guess, write_report
 from training.settings_file import keep_settings
-from training.shards import Clip, Shards
+from training.shards import Clip, Shards, read_shards, recording_of
 
 _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
@@ -74,6 +71,10 @@ class Corpus:
 
 Data = Annotated[Path, typer.Option(help="A folder of clips with sound and tokens, as `data` and `import` make them.")]
 Model = Annotated[str, typer.Option(help="The Bark model that spoke them: bundled, suno/bark or a directory.")]
+Labelled = Annotated[
+    Path | None,
+    typer.Option(help="A folder of recordings with their true tokens: the report measures them beside the clips."),
+]
 Hubert = Annotated[str | None, typer.Option(help="A hub id or a directory. Default: the model's own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 
@@ -96,6 +97,7 @@ def quantizer_command(
         float, typer.Option(min=0.0, max=1.0, help="The share of a frame's target that its two neighbours get.")
     ] = 0.0,
     patience: Annotated[int, typer.Option(min=1, help="Ends after so many validations without progress.")] = 10,
+    labelled: Labelled = None,
     model: Model = BUNDLED,
     hubert: Hubert = None,
     device: Device = "auto",
@@ -105,7 +107,7 @@ def quantizer_command(
     choice = NetworkChoice(network, width)
     folder = out or _RUNS / network
     place = model_choice.pick_device(device)
-    corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies)
+    corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, copies, labelled)
     settings: dict[str, object] = {
         "data": str(data),
         "network": network,
@@ -170,20 +172,23 @@ def train_quantizer(
     print(f"{folder}: quantizer{choice.suffix}, report.md, report.json, confusion.png, log.csv, curves.png")
 
 
-def load_corpus(data: Path, choice: ModelChoice, device: torch.device, copies: int) -> Corpus:
+def load_corpus(
+    data: Path, choice: ModelChoice, device: torch.device, copies: int, labelled: Path | None = None
+) -> Corpus:
     """Features and tokens of all clips in `data`, as the models of `choice` have them. Raises as `corpus_of` does.
 
-    For a model with the tokens of the bundled one's recipe there are recordings as well: speakers of the recipe.
+    labelled: a folder of clips of people, with the tokens that are true of them, for the report only.
     """
     shards = clips_in(data)
     hubert, vocabulary = model_choice.resolve_hubert(choice), vocabulary_of(choice)
     corpus = corpus_of(shards, hubert, vocabulary, device, copies)
-    if vocabulary != SEMANTIC_SIZE:
+    if labelled is None:
         return corpus
-    return replace(corpus, recordings=labelled(HubertFeatures(hubert, device), labelled_clips()))
+    clips_in(labelled)
+    return replace(corpus, recordings=examples_of(HubertFeatures(hubert, device), read_shards(labelled)))
 
 
-def labelled(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> list[Example]:
+def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> list[Example]:
     """Clips with sound and their true tokens as examples."""
     return [
         aligned(hubert(resample(recording_of(clip), SAMPLE_RATE).samples).to(torch.float16).cpu().numpy(), clip)

@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.media.audio import Recording
 from errors import Conflict, InvalidInput, Unavailable
 
 Split = Literal["train", "valid", "test"]
@@ -46,6 +47,12 @@ class Clip:
     audio: NDArray[np.int16] | None
     semantic: NDArray[np.uint16]
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recording_of(clip: Clip) -> Recording:
+    """A clip's sound; empty for one without."""
+    samples = np.zeros(0, np.int16) if clip.audio is None else clip.audio
+    return Recording(samples.astype(np.float32) / np.float32(32768), clip.sample_rate)
 
 
 def split_of(name: str, *, test: float = 0.04, valid: float = 0.04) -> Split:

@@ -13,8 +13,8 @@ from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.sentences import SayOptions
+from research.bundled.package import CHECKSUMS, LARGEST
 from simulator.demo_cog import SAMPLE
-from training.bundled.package import CHECKSUMS, LARGEST
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from cloning.methods.hubert import HubertFeatures
 from cloning.methods.quantizer_network import Quantizer, QuantizerInfo
 from tests.stand_in import wordpieces
 from tests.stand_in.synthetic_voice import synthetic_voice
-from training.bundled.package import write_checksums
 
 SEED = 20_230_420
 
@@ -62,7 +61,6 @@ def write_model(directory: Path) -> None:
         _write_speakers(
             bark_directory, bark.codec_model, HubertFeatures(hubert_directory, torch.device("cpu")), quantizer
         )
-    write_checksums(directory)
 
 
 def make_bark() -> transformers.BarkModel:

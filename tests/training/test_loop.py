@@ -19,7 +19,7 @@ from errors import Cancelled, Unavailable
 from training import loop
 from training.curves import Curves, Line, read_log
 from training.loop import NotLearning, Schedule, is_finished, train
-from training.states import RunningMean
+from training.run_state import RunningMean
 
 CPU = torch.device("cpu")
 SHORT = Schedule(steps=12, warmup=3, learning_rate=0.05, validate_every=4, save_every=4, seed=7)

@@ -12,7 +12,7 @@ from cloning.methods.quantizer_network import QuantizerInfo, load, read_info
 from errors import Conflict, InvalidInput
 from training.codebook import codebook_command
 from training.networks import NETWORKS
-from training.quantizer import Corpus, labelled, quantizer_command, vocabulary_of
+from training.quantizer import Corpus, examples_of, quantizer_command, vocabulary_of
 from training.shards import Clip, ShardWriter
 
 CPU = torch.device("cpu")
@@ -98,7 +98,7 @@ def test_a_damaged_shard_is_named(clips: Path, stand_in: Path, tmp_path: Path) -
 def test_recordings_are_measured_beside_what_was_held_out() -> None:
     clip = Clip("c", "text", "ann", 0, 16_000, np.zeros(1700, np.int16), np.array([3, 4, 5, 6], np.uint16))
 
-    (example,) = labelled(lambda samples: torch.ones(len(samples) // 320, 2), [clip])
+    (example,) = examples_of(lambda samples: torch.ones(len(samples) // 320, 2), [clip])
 
     assert example.features.shape == (4, 2)
     assert example.tokens.tolist() == [3, 4, 5, 6]

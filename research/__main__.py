@@ -1,0 +1,12 @@
+"""`python -m research COMMAND`; says what to install where research's requirements are missing."""
+
+import sys
+
+from training.command_line import run
+
+if __name__ == "__main__":
+    try:
+        from research.commands import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"The package {error.name} is not installed. `make research` installs what this needs.")
+    run(app)

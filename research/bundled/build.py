@@ -1,0 +1,298 @@
+"""The bundled model from nothing: data, codec, features and tokens, text to speech, one folder with all of it.
+
+Each step goes on where it was.
+
+    python -m research bundled [--work DIR] [--profile cpu|cuda] [--device cpu|cuda] [--step NAME]
+
+Knows the order, folders and sizes; what is learned how stands in the modules of the steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from cloning.bark.bark import BarkEngine
+from cloning.bark.precision import PRECISIONS
+from cloning.checkpoints.published import BUNDLED_DIRECTORY
+from cloning.checkpoints.speakers import ANY_SPEAKER, Speakers
+from cloning.checkpoints.weights import load_into, load_state
+from cloning.codec import Codec
+from research.bundled import corpus, package
+from research.bundled.coarse import CoarseJob
+from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
+from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
+from research.bundled.export import assemble, prompt_of, write
+from research.bundled.fine import FineJob
+from research.bundled.gpt import new_coarse, new_fine, new_semantic
+from research.bundled.hubert_training import (
+    EXPORTED,
+    HUBERT,
+    HUBERT_PROFILES,
+    HubertProfile,
+    HubertStep,
+    run_hubert_step,
+)
+from research.bundled.kokoro import BUILT_IN, VOICES
+from research.bundled.layout import Size, Sizes
+from research.bundled.pronunciation import held_out, pronounced
+from research.bundled.quantizer_steps import (
+    QUANTIZER_PROFILES,
+    QuantizerProfile,
+    codebook_file,
+    make_small_codebook,
+    make_small_quantizer,
+    quantizer_file,
+)
+from research.bundled.semantic import SemanticJob
+from research.bundled.sentences import Sentences
+from research.bundled.speech import Speech
+from research.bundled.stretched import write_corpus
+from research.bundled.teacher import load_teacher
+from training.loop import Schedule, is_finished, train
+from training.shards import Split
+
+WORK = Path(".training/bundled")
+SPEECH, TEXT = "speech", "text"
+MODEL = "model"
+"""The folder in the working folder with all that is exported."""
+_SENTENCES_MEASURED = 40
+_BEST = "best.safetensors"
+
+
+class Profile(StrEnum):
+    """What the recipe is sized for."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Step(StrEnum):
+    """In the order in which they are done."""
+
+    SPEECH = "speech"
+    CORPUS = "corpus"
+    TEACHER = "teacher"
+    CODES = "codes"
+    DECODER = "decoder"
+    ADVERSARIAL = "adversarial"
+    ENCODER = "encoder"
+    HUBERT = "hubert"
+    QUANTIZER = "quantizer"
+    CODEBOOK = "codebook"
+    TEXT = "text"
+    COARSE = "coarse"
+    SEMANTIC = "semantic"
+    FINE = "fine"
+    EXPORT = "export"
+    MEASURE = "measure"
+    INSTALL = "install"
+
+
+UNASKED = tuple(step for step in Step if step is not Step.INSTALL)
+"""What is done when no step is named. Only who asks for it gets another model in the repository."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long one transformer is trained, on how many rows at once."""
+
+    schedule: Schedule
+    batch: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a profile decides."""
+
+    plan: corpus.Plan
+    processes: int
+    codec: CodecProfile
+    hubert: HubertProfile
+    quantizer: QuantizerProfile
+    coarse: Course
+    semantic: Course
+    fine: Course
+    sizes: Sizes
+
+
+_SIZES = Sizes(
+    semantic=Size(layers=6, heads=4, width=192),
+    coarse=Size(layers=6, heads=4, width=256),
+    fine=Size(layers=4, heads=4, width=192),
+)
+_SCHEDULE = Schedule(
+    steps=4_200,
+    warmup=200,
+    learning_rate=3e-3,
+    weight_decay=0.02,
+    optimizer="muon",
+    validate_every=500,
+    save_every=100,
+    precision="bfloat16",
+    ema=0.998,
+)
+
+RECIPES = {
+    Profile.CPU: Recipe(
+        plan=corpus.PLANS["cpu"],
+        processes=2,
+        codec=CODEC_PROFILES["cpu"],
+        hubert=HUBERT_PROFILES["cpu"],
+        quantizer=QUANTIZER_PROFILES["cpu"],
+        coarse=Course(_SCHEDULE, batch=16),
+        semantic=Course(replace(_SCHEDULE, steps=2_700), batch=32),
+        fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
+        sizes=_SIZES,
+    ),
+    Profile.CUDA: Recipe(
+        plan=corpus.PLANS["cuda"],
+        processes=16,
+        codec=CODEC_PROFILES["cuda"],
+        hubert=HUBERT_PROFILES["cuda"],
+        quantizer=QUANTIZER_PROFILES["cuda"],
+        coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
+        semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
+        fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
+        sizes=_SIZES,
+    ),
+}
+"""A step of the coarse model reads 8,000 positions on a CPU and 64,000 on CUDA."""
+
+
+def bundled_command(
+    work: Annotated[Path, typer.Option(help="The folder that everything is made in.")] = WORK,
+    profile: Annotated[Profile | None, typer.Option(help="How much is done. Default: what the device can do.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    step: Annotated[Step | None, typer.Option(help="Do only this one. Default: all but install.")] = None,
+) -> None:
+    """Make the bundled model from nothing, or go on making it; stop it whenever you like."""
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    recipe = RECIPES[profile or Profile(torch.device(chosen).type)]
+    build = Build(work, recipe, torch.device(chosen))
+    for one in UNASKED if step is None else [step]:
+        print(f"== {one}", flush=True)
+        build.do(one)
+
+
+class Build:
+    """The steps in one working folder."""
+
+    def __init__(self, work: Path, recipe: Recipe, device: torch.device) -> None:
+        self._work = work
+        self._recipe = recipe
+        self._device = device
+        codec = recipe.codec
+        self._runs: dict[Step, tuple[Schedule, Path]] = {
+            Step.TEACHER: (codec.teacher, work / CODEC / TEACHER),
+            Step.DECODER: (codec.decoder, work / CODEC / DECODER),
+            Step.ADVERSARIAL: (codec.adversarial, work / CODEC / ADVERSARIAL),
+            Step.ENCODER: (codec.encoder, work / CODEC / ENCODER),
+            Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
+            Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
+            Step.FINE: (recipe.fine.schedule, work / Step.FINE),
+        }
+        """The steps that train a network and do nothing else, and where."""
+        self._steps: dict[Step, Callable[[], None]] = {
+            Step.SPEECH: lambda: self._speak("speech"),
+            Step.CORPUS: lambda: write_corpus(work / SPEECH, work / CORPUS),
+            Step.HUBERT: self._make_hubert,
+            Step.QUANTIZER: lambda: make_small_quantizer(work, recipe.quantizer, device),
+            Step.CODEBOOK: lambda: make_small_codebook(work, recipe.quantizer, device),
+            Step.TEXT: lambda: self._speak("text"),
+            Step.COARSE: self._train_coarse,
+            Step.SEMANTIC: self._train_semantic,
+            Step.FINE: self._train_fine,
+            Step.EXPORT: self._export,
+            Step.MEASURE: self._measure,
+            Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
+        }
+        """All that are not the codec's."""
+
+    def do(self, step: Step) -> None:
+        """One step, from where it is; nothing if it is done.
+
+        Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+        """
+        if step in self._runs and is_finished(*self._runs[step]):
+            print("done", flush=True)
+        elif step in self._steps:
+            self._steps[step]()
+        else:
+            run_codec_step(CodecStep(step), self._work, self._recipe.codec, self._device)
+
+    def _speak(self, kind: corpus.Kind) -> None:
+        recipe, work = self._recipe, self._work
+        corpus.make(kind, work / kind, recipe.plan, work / VOICES, processes=recipe.processes)
+
+    def _make_hubert(self) -> None:
+        hubert = self._recipe.hubert
+        if is_finished(hubert.schedule, self._work / HUBERT):
+            print("done", flush=True)
+        else:
+            run_hubert_step(HubertStep.TRAIN, self._work, hubert, self._device)
+        run_hubert_step(HubertStep.EXPORT, self._work, hubert, self._device)
+
+    def _train_coarse(self) -> None:
+        recipe = self._recipe
+        job = self._acoustic(CoarseJob, recipe.sizes.coarse, recipe.coarse)
+        train(job, *self._runs[Step.COARSE], device=self._device)
+
+    def _train_fine(self) -> None:
+        recipe = self._recipe
+        train(self._acoustic(FineJob, recipe.sizes.fine, recipe.fine), *self._runs[Step.FINE], device=self._device)
+
+    def _train_semantic(self) -> None:
+        recipe = self._recipe
+        folders = [self._work / CORPUS, self._work / TEXT]
+        learned, valid = Sentences.load(folders, "train"), Sentences.load(folders, "valid")
+        print(f"{len(learned.all)} sentences, {learned.hours:.1f} hours", flush=True)
+        torch.manual_seed(recipe.semantic.schedule.seed)
+        job = SemanticJob(recipe.sizes.semantic, learned, valid, batch=recipe.semantic.batch, device=self._device)
+        train(job, *self._runs[Step.SEMANTIC], device=self._device)
+
+    def _acoustic(self, kind: type[CoarseJob] | type[FineJob], size: Size, course: Course) -> CoarseJob | FineJob:
+        learned, valid = self._speech("train"), self._speech("valid")
+        print(f"{len(learned)} clips of {len(learned.names)} speakers, {learned.hours:.1f} hours", flush=True)
+        codebooks = load_teacher(self._work / CODEC / TEACHER / _BEST, torch.device("cpu")).quantizer.embed
+        torch.manual_seed(course.schedule.seed)
+        return kind(size, learned, valid, codebooks, batch=course.batch, device=self._device)
+
+    def _export(self) -> None:
+        sizes, work = self._recipe.sizes, self._work
+        parts: dict[str, Any] = {
+            Step.SEMANTIC: new_semantic(sizes.semantic),
+            Step.COARSE: new_coarse(sizes.coarse),
+            Step.FINE: new_fine(sizes.fine),
+        }
+        for step, module in parts.items():
+            load_into(module, load_state(work / step / _BEST), work / step / _BEST)
+        bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
+        with TemporaryDirectory(dir=work) as apart:
+            speech = self._speech("train")
+            write(bark, [prompt_of(speech, speaker) for speaker in BUILT_IN], Path(apart, package.BARK))
+            parts = {
+                package.BARK: Path(apart, package.BARK),
+                package.HUBERT: work / HUBERT / EXPORTED,
+                package.QUANTIZER: quantizer_file(work),
+                package.CODEBOOK: codebook_file(work),
+            }
+            package.gather(parts, work / MODEL)
+
+    def _measure(self) -> None:
+        """How many phones are wrong; what is heard is the matter of `research evaluate`."""
+        cpu = torch.device("cpu")
+        folder = self._work / MODEL / package.BARK
+        codec = Codec(folder, cpu)
+        engine = BarkEngine.load(folder, precision=PRECISIONS["float32"], device=cpu, decode=codec.decode, batch=1)
+        voice = Speakers(folder, engine.spec.prompt).load(ANY_SPEAKER)
+        for result in pronounced(engine, held_out(self._work / TEXT, _SENTENCES_MEASURED), voice):
+            print(result, flush=True)
+
+    def _speech(self, split: Split) -> Speech:
+        return Speech.load(self._work / CORPUS, self._work / CODEC, split)

@@ -1,0 +1,82 @@
+"""Clips of a corpus end to end in memory, from which batches of crops are cut without a loop over clips.
+
+A crop may run from one clip into the next: clips begin and end in silence, and a codec has to bear that. Lies on the
+device that trains, so that cutting costs no transfer. Knows nothing of what the crops are for.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from errors import InvalidInput
+from research.bundled.spectra import HOP, SAMPLE_RATE
+from training.shards import Shards, Split, split_of
+
+_FULL_SCALE = 32_768.0
+
+
+def split_of_clip(speaker: str, text: str) -> Split:
+    """Which split a clip is in: held out when its speaker or its text is."""
+    splits = {split_of(speaker), split_of(text)}
+    if "test" in splits:
+        return "test"
+    return "valid" if "valid" in splits else "train"
+
+
+class ClipBuffer:
+    """Samples int16 (T * HOP,) and semantic tokens int16 (T,) of many clips, frame by frame."""
+
+    def __init__(self, samples: Tensor, semantic: Tensor) -> None:
+        if len(samples) != len(semantic) * HOP or not len(semantic):
+            raise InvalidInput(f"A clip buffer needs {HOP} samples for every semantic token, and some of both.")
+        self.samples, self.semantic = samples, semantic
+
+    def __len__(self) -> int:
+        """Frames."""
+        return len(self.semantic)
+
+    def crops(self, random: np.random.Generator, count: int, frames: int) -> tuple[Tensor, Tensor]:
+        """`count` crops from anywhere: float32 (count, frames * HOP) in -1..1 and int64 tokens (count, frames).
+
+        Raises InvalidInput if the buffer is shorter than a crop.
+        """
+        if frames > len(self):
+            raise InvalidInput("There are not enough clips to train on; let the corpus grow first.")
+        starts = torch.from_numpy(random.integers(0, len(self) - frames + 1, count)).to(self.samples.device)
+        return self.at(starts, frames)
+
+    def at(self, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """The crops that begin at these frames, int64 (B,)."""
+        places = starts[:, None] + torch.arange(frames, device=starts.device)
+        samples = self.samples.view(-1, HOP)[places]  # (B, frames, HOP)
+        return samples.flatten(1).float() / _FULL_SCALE, self.semantic[places].long()
+
+
+def load_buffer(folder: Path, split: Split, hours: float, device: torch.device) -> ClipBuffer:
+    """Read up to `hours` of the clips of `split`, drawn from the whole corpus.
+
+    Raises InvalidInput if there are none, or they are not at the codec's rate.
+    """
+    shards = Shards(folder)
+    chosen = [
+        index
+        for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))
+        if split_of_clip(speaker, text) == split
+    ]
+    order = np.random.default_rng(0).permutation(np.array(chosen, np.int64))
+    within = np.cumsum(shards.lengths[order]) <= hours * 3600 * SAMPLE_RATE / HOP
+    samples, semantic = [], []
+    for index in np.sort(order[within]):
+        clip = shards[int(index)]
+        if clip.sample_rate != SAMPLE_RATE or clip.audio is None:
+            raise InvalidInput(f"The clip {clip.key} has no sound at {SAMPLE_RATE} Hz; make the corpus anew.")
+        frames = min(len(clip.audio) // HOP, len(clip.semantic))
+        samples.append(clip.audio[: frames * HOP])
+        semantic.append(clip.semantic[:frames].astype(np.int16))
+    if not samples:
+        raise InvalidInput(f"There are no clips to use ({split}) in {folder}; make the corpus first.")
+    return ClipBuffer(
+        torch.from_numpy(np.concatenate(samples)).to(device), torch.from_numpy(np.concatenate(semantic)).to(device)
+    )

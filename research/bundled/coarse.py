@@ -1,0 +1,205 @@
+"""The coarse model's training: windows exactly as `cloning.bark.coarse` feeds them.
+
+A window is the semantic tokens around a place in the speech, the infer token, and the first two books of the frames
+before the place, taking turns; behind the place stand, in training, the frames that are to come. What is learned is
+every frame of it. Knows nothing of where clips and codes come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from research.bundled.gpt import Runner, align, cross_entropy, new_coarse, spread_like, to_device
+from research.bundled.layout import (
+    COARSE_BOOKS,
+    COARSE_FRAMES,
+    COARSE_FRAMES_AT_ONCE,
+    COARSE_FRAMES_BEFORE,
+    COARSE_INFER,
+    COARSE_PAD,
+    COARSE_SEMANTIC,
+    CODEBOOK_SIZE,
+    Size,
+)
+from research.bundled.phones import SEMANTIC_SIZE
+from research.bundled.speech import Joined, Numbers, Speech, draw_joined
+from training.loop import TOKENS, NotLearning
+
+LEAST_GAP = 0.2
+"""Nats by which somebody else's semantic tokens must be worse than the true ones, or the model does not listen."""
+GATE_STEP = 500
+
+_ALONE = 0.15
+_WHOLE_PROMPT = 0.7
+_MANY_WRONG, _FEW_WRONG = 0.6, 0.15
+_SHARE_WITH_MANY = 0.3
+_WRONG_SEMANTIC = 0.3
+_VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
+_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
+"""What is added to each book's codes."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """`inputs` (B, semantic + 1 + books * frames - 1) and, for each frame and book, `targets` (B, frames, books).
+
+    `known` (B, frames) tells the frames that exist, `spoken` those of them that are not the prompt's.
+    """
+
+    inputs: Numbers
+    targets: Numbers
+    known: NDArray[np.bool_]
+    spoken: NDArray[np.bool_]
+
+
+def windows(speech: Speech, rows: Joined, done: Numbers) -> Windows:
+    """What the model is given when `done` frames (B,) of each row's clip have been made, and what follows."""
+    past = rows.before - (rows.before > 0)  # the engine leaves the last frame of a voice's coarse tokens out
+    places, exists = rows.places(_from(rows.before + done, COARSE_SEMANTIC))
+    semantic = np.where(exists, speech.semantic[places], COARSE_PAD)
+
+    frames = _from(past + done, COARSE_FRAMES)
+    spoken = frames >= past[:, None]
+    places, exists = rows.places(frames + spoken * (rows.before - past)[:, None])
+    codes = speech.codes[:COARSE_BOOKS, places].transpose(1, 2, 0).astype(np.int64)  # (B, frames, books)
+    tokens = (codes + _OFFSETS).reshape(len(done), -1)
+    infer = np.full((len(done), 1), COARSE_INFER)
+    return Windows(np.concatenate([semantic, infer, tokens[:, :-1]], axis=1), codes, exists, spoken & exists)
+
+
+def _from(place: Numbers, count: int) -> Numbers:
+    """The `count` frames of a window that has come to `place` (B,), (B, count)."""
+    return np.maximum(0, place - COARSE_FRAMES_BEFORE)[:, None] + np.arange(count)
+
+
+def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
+    """Rows, and for each how many frames of it have been made: a multiple of what is made at once."""
+    joined = draw_joined(speech, random, rows, most_before=COARSE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
+    turns = -(-joined.length // COARSE_FRAMES_AT_ONCE)
+    return joined, (random.random(rows) * turns).astype(np.int64) * COARSE_FRAMES_AT_ONCE
+
+
+def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
+    """Inputs with wrong tokens among the coarse ones, few or many in a row, and some among the semantic ones.
+
+    A model that trusts the tokens before blindly learns to continue them and nothing else.
+    """
+    rows = len(inputs)
+    share = np.where(random.random((rows, 1)) < _SHARE_WITH_MANY, _MANY_WRONG, _FEW_WRONG)
+    coarse = inputs[:, COARSE_SEMANTIC + 1 :]
+    offsets = np.resize(_OFFSETS, coarse.shape[1])
+    drawn = random.integers(0, CODEBOOK_SIZE, coarse.shape) + offsets
+    semantic = inputs[:, :COARSE_SEMANTIC]
+    share_of_semantic = _WRONG_SEMANTIC * random.random((rows, 1)) ** 4  # mostly next to none
+    wrong = (random.random(semantic.shape) < share_of_semantic) & (semantic != COARSE_PAD)
+    return np.concatenate(
+        [
+            np.where(wrong, random.integers(0, SEMANTIC_SIZE, semantic.shape), semantic),
+            inputs[:, COARSE_SEMANTIC : COARSE_SEMANTIC + 1],
+            np.where(random.random(coarse.shape) < share, drawn, coarse),
+        ],
+        axis=1,
+    )
+
+
+def window_losses(module: Any, run: Runner, inputs: Numbers, targets: Numbers, device: torch.device) -> Tensor:
+    """What a coarse model makes of `windows`: the cross-entropy of each target in nats, (B, frames, books)."""
+    ids, wanted = to_device(inputs, device), to_device(targets, device)
+    hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
+    hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
+    losses = []
+    for book in range(COARSE_BOOKS):
+        logits = functional.linear(hidden[:, :, book], module.lm_head.weight[_entries(book)])
+        losses.append(cross_entropy(logits, wanted[..., book]))
+    return torch.stack(losses, dim=-1)
+
+
+class CoarseJob:
+    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): what the codes stand for."""
+
+    def __init__(
+        self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
+    ) -> None:
+        self.module: Any = new_coarse(size)
+        align(self.module, _times())
+        for book in range(COARSE_BOOKS):
+            spread_like(self.module.input_embeds_layer.weight[_entries(book)], codebooks[book])
+        self._train = train
+        self._batch = batch
+        self._device = device
+        self._run = Runner(device)
+        self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The mean of both books' losses, on spoiled inputs."""
+        batch = windows(self._train, *draw_windows(self._train, random, self._batch))
+        first, second = self._means(self._losses(spoil(batch.inputs, random), batch.targets), batch.known)
+        loss = (first + second) / 2
+        return loss, {"book 1": first.detach(), "book 2": second.detach(), TOKENS: float(batch.inputs.size)}
+
+    def validate(self) -> dict[str, float]:
+        """Losses on held-out speakers, and by how much wrong semantic tokens and a wrong prompt make book 1 worse.
+
+        The second is measured on the frames behind the prompt.
+        """
+        figures = [self._validate(true, other) for true, other in self._validation]
+        return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """Raises NotLearning if the model does not listen to its semantic tokens by step 500."""
+        if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
+            raise NotLearning(
+                f"After {step} steps the coarse model does not listen to its semantic tokens: wrong ones cost it "
+                f"{figures['gap']:.2f} nats, and {LEAST_GAP} are the least. Check the data and the initialisation."
+            )
+
+    def _validate(self, true: Windows, other: Windows) -> dict[str, float]:
+        semantic = np.roll(true.inputs[:, :COARSE_SEMANTIC], 1, axis=0)
+        deaf = np.concatenate([semantic, true.inputs[:, COARSE_SEMANTIC:]], axis=1)
+        losses = self._losses(true.inputs, true.targets)
+        first, second = self._means(losses, true.known)
+        wrong, _ = self._means(self._losses(deaf, true.targets), true.known)
+        own, _ = self._means(losses, true.spoken)
+        others, _ = self._means(self._losses(other.inputs, true.targets), true.spoken)
+        return {
+            "loss": float(first + second) / 2,
+            "book 1": float(first),
+            "book 2": float(second),
+            "gap": float(wrong - first),
+            "voice gap": float(others - own),
+        }
+
+    def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
+        return window_losses(self.module, self._run, inputs, targets, self._device)
+
+    def _means(self, losses: Tensor, where: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        """Losses (B, frames, books) over frames (B, frames) -> each book's mean."""
+        weights = to_device(where, self._device)[..., None] / where.sum()
+        first, second = (losses * weights).sum((0, 1))
+        return first, second
+
+
+def _entries(book: int) -> slice:
+    """The ids of a book's tokens."""
+    begin = SEMANTIC_SIZE + book * CODEBOOK_SIZE
+    return slice(begin, begin + CODEBOOK_SIZE)
+
+
+def _times() -> Tensor:
+    """The frame that each position of the block is about: a coarse token about the frame of the token behind it."""
+    behind = torch.arange(COARSE_BOOKS * COARSE_FRAMES) // COARSE_BOOKS
+    last = behind[-1:] + 1  # is in the block, and is never read
+    return torch.cat([torch.arange(COARSE_SEMANTIC), behind, last]).float()
+
+
+def _validation_batch(speech: Speech, seed: int) -> tuple[Windows, Windows]:
+    """The same windows with their own prompts and with the prompts of other rows."""
+    rows, done = draw_windows(speech, np.random.default_rng(seed), _VALIDATION_ROWS)
+    ends = np.roll(rows.past + rows.before, 1)
+    return windows(speech, rows, done), windows(speech, replace(rows, past=np.maximum(0, ends - rows.before)), done)

@@ -1,0 +1,125 @@
+"""The bundled EnCodec: its shape, how its weights begin, and the whole model out of its three trained parts.
+
+It is transformers' EncodecModel, so that it is exported and loaded as `suno/bark`'s codec is; the codebooks are the
+teacher's. Knows nothing of losses.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cloning.checkpoints.libraries import transformers
+from cloning.checkpoints.weights import load_into, load_state
+from research.bundled.adversarial import decoder_of
+from research.bundled.spectra import HOP, SAMPLE_RATE
+from research.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
+
+TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "encoder"
+"""The runs' folders in the codec's folder; each has its best.safetensors."""
+
+RATIOS = (2, 4, 5, 8)
+"""Upsampling, from frames to samples. The wide layers run at low rates, which is what makes it fast on a CPU."""
+
+_BEST = "best.safetensors"
+_BITS = CODEBOOK_SIZE.bit_length() - 1
+OUTPUT_LEVEL = 0.1
+"""Standard deviation of speech, full scale 1, for an untrained decoder."""
+
+
+def codec_config() -> transformers.EncodecConfig:
+    """16 kHz mono, 50 frames/s, 8 books of 512, not causal: nothing is streamed into it."""
+    frame_rate = SAMPLE_RATE / HOP
+    return transformers.EncodecConfig(
+        sampling_rate=SAMPLE_RATE,
+        audio_channels=1,
+        normalize=False,
+        target_bandwidths=[books * _BITS * frame_rate / 1000 for books in (2, BOOKS)],
+        upsampling_ratios=list(RATIOS),
+        num_filters=24,
+        num_residual_layers=2,
+        dilation_growth_rate=3,
+        num_lstm_layers=1,
+        hidden_size=LATENT,
+        codebook_size=CODEBOOK_SIZE,
+        use_causal_conv=False,
+        use_conv_shortcut=False,
+    )
+
+
+def new_encoder() -> nn.Module:
+    """An untrained SEANet encoder: float (B, 1, T * HOP) -> (B, LATENT, T)."""
+    encoder: nn.Module = transformers.EncodecModel(codec_config()).encoder
+    return encoder
+
+
+def new_decoder() -> nn.Module:
+    """An untrained SEANet decoder: float (B, LATENT, T) -> (B, 1, T * HOP)."""
+    decoder: nn.Module = transformers.EncodecModel(codec_config()).decoder
+    return decoder
+
+
+@torch.no_grad()
+def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> None:
+    """Scale the convolutions, in the order of the data's way, so that each gives unit variance on `example`.
+
+    Without it the latents of a SEANet collapse, or its output stays silent for thousands of steps. `level` is the last
+    convolution's deviation.
+    """
+
+    def scale(convolution: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        deviation = output.std().clamp(min=1e-6)
+        _gain(convolution).div_(deviation)
+        if isinstance(convolution.bias, Tensor):
+            convolution.bias.zero_()
+        return output / deviation
+
+    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv1d | nn.ConvTranspose1d)]
+    hooks = [convolution.register_forward_hook(scale) for convolution in convolutions]
+    module(example)
+    for hook in hooks:
+        hook.remove()
+    _gain(convolutions[-1]).mul_(level)
+
+
+def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transformers.EncodecModel:
+    """The whole codec, on the CPU, ready to use. Parts are copied."""
+    codec = transformers.EncodecModel(codec_config())
+    codec.encoder.load_state_dict(encoder.state_dict())
+    codec.decoder.load_state_dict(decoder.state_dict())
+    for book, embed in enumerate(teacher.quantizer.embed):
+        codebook = codec.quantizer.get_submodule(f"layers.{book}.codebook")
+        codebook.get_buffer("embed").copy_(embed)
+        codebook.get_buffer("embed_avg").copy_(embed)
+        codebook.get_buffer("cluster_size").fill_(1.0)
+    nn.Module.eval(codec)
+    return codec
+
+
+def load_codec(folder: Path) -> transformers.EncodecModel:
+    """The codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
+    teacher = load_teacher(folder / TEACHER / _BEST, torch.device("cpu"))
+    codec = transformers.EncodecModel(codec_config())
+    weights = folder / ENCODER / _BEST
+    load_into(codec.encoder, load_state(weights), weights)
+    load_decoder(codec.decoder, folder)
+    return assemble(teacher, codec.encoder, codec.decoder)
+
+
+def load_decoder(decoder: nn.Module, folder: Path) -> None:
+    """Give `decoder` the weights of the adversarial phase in `folder`, or of the phase before if there is no other.
+
+    Raises Unavailable if there are none, or they are damaged.
+    """
+    weights = folder / ADVERSARIAL / _BEST
+    if weights.is_file():
+        load_into(decoder, decoder_of(load_state(weights)), weights)
+    else:
+        weights = folder / DECODER / _BEST
+        load_into(decoder, load_state(weights), weights)
+
+
+def _gain(convolution: nn.Module) -> Tensor:
+    """What weight norm multiplies each channel's direction by."""
+    gain = convolution.get_parameter("parametrizations.weight.original0")
+    return gain.data

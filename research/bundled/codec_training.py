@@ -1,0 +1,157 @@
+"""How the EnCodec learns from its teacher: the decoder from frozen codes, the encoder from latents.
+
+Knows nothing of where clips come from, nor how long training takes.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from research.bundled.clip_buffer import ClipBuffer
+from research.bundled.quantise import ResidualQuantizer
+from research.bundled.spectra import HOP, SpectralLoss
+from research.bundled.teacher import BOOKS, MARGIN, Teacher, varied
+from training.loop import NotLearning
+from training.noise import add_noise
+
+_VALID_CROPS = 32
+
+
+class DecoderJob:
+    """Trains a SEANet decoder to sound like what the teacher's codes were made from, for training/loop.py."""
+
+    _FRAMES = 32
+    _BOOK_SHARES = (0.0, 0.2, 0.04, 0.04, 0.04, 0.04, 0.04, 0.6)
+    """How often an item has only its first 1, 2, ... books: few, so that speech without the fine model is heard too."""
+
+    def __init__(self, decoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
+        self.module = decoder
+        self._teacher, self._train, self._batch = teacher, train, batch
+        self.spectral = SpectralLoss().to(train.samples.device)
+        self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
+
+    def example(self) -> Tensor:
+        """Latents (B, LATENT, T) as the decoder gets them."""
+        return self._latents(self._valid, torch.full((len(self._valid),), BOOKS, device=self._valid.device))
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The spectral loss of one batch of crops."""
+        return self.spectral(*self.restored(random)), {}
+
+    def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """One batch of crops, decoded and as they were, (B, N) each."""
+        samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
+        samples = varied(samples, random)
+        used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
+        decoded: Tensor = self.module(self._latents(samples, used.to(samples.device)))
+        return decoded[:, 0], _inner(samples)
+
+    def validate(self) -> dict[str, float]:
+        """Spectral loss with 8 and with 2 books; "loss" is weighted as training is."""
+        figures = {}
+        for books in (BOOKS, 2):
+            used = torch.full((len(self._valid),), books, device=self._valid.device)
+            restored = self.module(self._latents(self._valid, used))
+            figures[f"books_{books}"] = float(self.spectral(restored[:, 0], _inner(self._valid)))
+        return {"loss": 0.75 * figures["books_8"] + 0.25 * figures["books_2"], **figures}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """By step 2000 the spectra must have come close: silence has about 3, the first words are heard below 1.6."""
+        if step >= 2_000 and figures["loss"] > 1.8:
+            raise NotLearning(f"The decoder's spectral loss is {figures['loss']:.2f} after {step} steps; begin anew.")
+
+    def _latents(self, samples: Tensor, used: Tensor) -> Tensor:
+        with torch.no_grad():
+            codes = self._teacher.encode(samples)[:, :, MARGIN:-MARGIN]
+            return self._teacher.quantizer.decode(codes, used).transpose(1, 2)
+
+
+class EncoderJob:
+    """Trains a SEANet encoder to give the teacher's latents, and by them its codes, from noisier sound.
+
+    The target is what the teacher makes of the clean sound, so that noise is left out of the codes.
+    """
+
+    _FRAMES = 64
+    _CODES = 0.3
+    """Weight of the cross-entropy of the codes beside the latents' error, which is relative to their variance."""
+    _NOISE = (8.0, 45.0)
+    _NOISY = 0.6
+
+    def __init__(self, encoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
+        self.module = encoder
+        self._teacher, self._train, self._batch = teacher, train, batch
+        self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
+        latents = teacher.latents(self._valid)
+        self._variance = latents.var()
+        self._spread = residual_spread(teacher.quantizer, latents)
+        self.level = float(latents.std())
+        """Standard deviation of what the encoder is to give."""
+
+    def example(self) -> Tensor:
+        """Samples (B, 1, N) as the encoder gets them."""
+        return self._valid[:, None]
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The latents' error and the codes' cross-entropy of one batch of crops."""
+        samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
+        samples = varied(samples, random)
+        wanted = self._teacher.latents(samples)
+        latents = self._encode(add_noise(samples, random, *self._NOISE, self._NOISY))
+        error, codes = self._errors(latents, wanted)
+        return error + self._CODES * codes, {"latents": error.detach(), "codes": codes.detach()}
+
+    def validate(self) -> dict[str, float]:
+        """Errors on clean sound, and the share of frames with the teacher's code in books 1, 2 and 8."""
+        wanted = self._teacher.latents(self._valid)
+        latents = self._encode(self._valid)
+        error, codes = self._errors(latents, wanted)
+        same = self._teacher.quantizer.encode(latents) == self._teacher.quantizer.encode(wanted)
+        agreement = same[:, :, MARGIN:-MARGIN].float().mean(dim=(0, 2))
+        return {
+            "loss": float(error + self._CODES * codes),
+            "latents": float(error),
+            **{f"same_{book}": float(agreement[book - 1]) for book in (1, 2, BOOKS)},
+        }
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """By step 2000 most of the latents' variance must be explained."""
+        if step >= 2_000 and figures["latents"] > 0.6:
+            raise NotLearning(
+                f"The encoder misses {figures['latents']:.0%} of the latents' variance after {step} steps; begin anew."
+            )
+
+    def _encode(self, samples: Tensor) -> Tensor:
+        latents: Tensor = self.module(samples[:, None])
+        return latents.transpose(1, 2).float()
+
+    def _errors(self, latents: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean square error relative to the variance, and the codes' cross-entropy, without the margins.
+
+        Each book's entries are scored by their distance from what the teacher's earlier entries leave over, as if they
+        were Gaussians as wide as the book's own error and the encoder's together.
+        """
+        latents, wanted = latents[:, MARGIN:-MARGIN].flatten(0, 1), wanted[:, MARGIN:-MARGIN].flatten(0, 1)
+        square = (latents - wanted).square().mean()
+        quantizer, entropies = self._teacher.quantizer, []
+        codes = quantizer.encode(wanted[None])[0]
+        for book, (code, spread) in enumerate(zip(codes, self._spread, strict=True)):
+            entries = quantizer.embed[book]
+            distances = entries.square().sum(dim=1) - 2 * latents @ entries.T
+            entropies.append(functional.cross_entropy(-distances / (spread + 2 * square.detach()), code))
+            latents = latents - entries[code]
+        return square / self._variance, torch.stack(entropies).mean()
+
+
+def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
+    """(books,): twice the mean square distance per number of latents (B, T, D) from their entries up to each book's."""
+    codes = quantizer.encode(latents)
+    left = [latents - quantizer.decode(codes[:, : book + 1]) for book in range(quantizer.books)]
+    return torch.stack([2 * residual.square().mean() for residual in left])
+
+
+def _inner(samples: Tensor) -> Tensor:
+    return samples[:, MARGIN * HOP : -MARGIN * HOP]

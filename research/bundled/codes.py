@@ -1,0 +1,98 @@
+"""The corpus as the codec's codes, in a few files, and a reader by the clips' keys.
+
+Knows nothing of who predicts the codes.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from errors import InvalidInput, NotFound
+from research.bundled.spectra import HOP
+from research.bundled.teacher import Teacher
+from training.shards import Clip, Shards
+
+_PREFIX = "codes-"
+_CLIPS_A_FILE = 500
+_FULL_SCALE = 32_768.0
+
+
+class Codes:
+    """The codes of a folder's clips: `codes[key]` is uint16 (books, T). All are in memory, at 16 bytes a frame.
+
+    Raises InvalidInput if a file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._codes: dict[str, NDArray[np.uint16]] = {}
+        for path in sorted(folder.glob(f"{_PREFIX}*.npz")):
+            self._codes.update(_read(path))
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._codes
+
+    def __getitem__(self, key: str) -> NDArray[np.uint16]:
+        """Raises NotFound for a clip that has no codes."""
+        if key not in self._codes:
+            raise NotFound(f"There are no codes of the clip {key}; make the corpus' codes first.")
+        return self._codes[key]
+
+
+def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.device) -> None:
+    """Encode every clip of `corpus` that has no codes in `folder` yet. What is there stays; prints its progress.
+
+    A clip gets as many frames as it has semantic tokens, or as its audio fills if that is fewer. Raises InvalidInput
+    for clips without sound.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards, known = Shards(corpus), Codes(folder)
+    left = [index for index, key in enumerate(shards.keys) if key not in known]
+    number = 1 + max((int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.npz")), default=-1)
+    for start in range(0, len(left), _CLIPS_A_FILE):
+        clips = [shards[index] for index in left[start : start + _CLIPS_A_FILE]]
+        codes = [encode_clip(clip, teacher, device) for clip in clips]
+        _write(folder / f"{_PREFIX}{number:05}.npz", [clip.key for clip in clips], codes)
+        number += 1
+        print(f"codes of {start + len(clips)}/{len(left)} clips", flush=True)
+
+
+def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
+    """A clip's codes, (books, T), T at most as many as its semantic tokens. Raises InvalidInput if it has no sound."""
+    if clip.audio is None:
+        raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus anew.")
+    frames = min(len(clip.audio) // HOP, len(clip.semantic))
+    samples = torch.from_numpy(clip.audio[: frames * HOP].astype(np.float32) / _FULL_SCALE).to(device)
+    codes: NDArray[np.uint16] = teacher.encode(samples[None])[0].cpu().numpy().astype(np.uint16)
+    return codes
+
+
+def _write(path: Path, keys: list[str], codes: list[NDArray[np.uint16]]) -> None:
+    """Codes end to end, (books, all frames), and what tells them apart; to a temporary name, then renamed."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        lengths = np.array([code.shape[1] for code in codes], np.int64)
+        np.savez(file, keys=np.array(keys), lengths=lengths, codes=np.concatenate(codes, axis=1), allow_pickle=False)
+    temporary.replace(path)
+
+
+def _read(path: Path) -> dict[str, NDArray[np.uint16]]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            keys, lengths, codes = arrays["keys"].tolist(), arrays["lengths"], arrays["codes"]
+        whole = codes.ndim == 2 and len(keys) == len(lengths) and lengths.sum() == codes.shape[1]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+        raise _damaged(path) from fault
+    if not whole:
+        raise _damaged(path)
+    ends = np.cumsum(lengths)
+    return {key: codes[:, end - length : end] for key, length, end in zip(keys, lengths, ends, strict=True)}
+
+
+def _damaged(path: Path) -> InvalidInput:
+    return InvalidInput(f"The codes in {path} are damaged; delete the file, then make the codes again.")

@@ -1,0 +1,113 @@
+"""The trained parts as one Bark checkpoint in the hub's layout, which `cloning` loads like `suno/bark`.
+
+Knows nothing of training, nor of the features and the quantizer that belong to the model.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+
+from cloning.checkpoints.libraries import transformers
+from cloning.prompt import PromptSpec, VoicePrompt
+from research.bundled import spelling
+from research.bundled.layout import (
+    BOOKS,
+    COARSE_BOOKS,
+    CODEBOOK_SIZE,
+    Sizes,
+    coarse_config,
+    fine_config,
+    generation_config,
+    semantic_config,
+)
+from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
+from research.bundled.speech import Speech
+
+SPEC = PromptSpec(
+    semantic_vocab=SEMANTIC_SIZE,
+    coarse_books=COARSE_BOOKS,
+    fine_books=BOOKS,
+    codebook_size=CODEBOOK_SIZE,
+    semantic_rate=TOKEN_RATE,
+    frame_rate=TOKEN_RATE,
+)
+"""What the model's voice prompts look like."""
+
+_SPEAKER = "v2/en_speaker_{}"
+_LONGEST_PROMPT = 500
+"""Frames: more than any stage looks back."""
+
+
+def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) -> transformers.BarkModel:
+    """transformers' BarkModel out of its four parts, which are copied."""
+    config = transformers.BarkConfig(
+        semantic_config=semantic_config(sizes.semantic),
+        coarse_acoustics_config=coarse_config(sizes.coarse),
+        fine_acoustics_config=fine_config(sizes.fine),
+        codec_config=codec.config.to_dict(),
+    )
+    bark: Any = transformers.BarkModel(config)
+    bark.semantic.load_state_dict(semantic.state_dict())
+    bark.coarse_acoustics.load_state_dict(coarse.state_dict())
+    bark.fine_acoustics.load_state_dict(fine.state_dict())
+    bark.codec_model.load_state_dict(codec.state_dict())
+    whole: transformers.BarkModel = bark.eval()
+    return whole
+
+
+def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
+    """Write configuration, weights in half precision, tokenizer, and the built-in speakers.
+
+    Raises InvalidInput if a speaker is no prompt for this model.
+    """
+    for speaker in speakers:
+        speaker.validate(SPEC)
+    directory.mkdir(parents=True, exist_ok=True)
+    bark.config.save_pretrained(directory)
+    _write_json(directory / "generation_config.json", generation_config())
+    spelling.write(directory)
+    _write_speakers(speakers, directory)
+    weights = {
+        _hub_name(name): tensor.half().contiguous()
+        for name, tensor in bark.state_dict().items()
+        if not name.endswith(".attn.bias") and ".lm_heads." not in name  # made, and tied
+    }
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+
+
+def prompt_of(speech: Speech, name: str) -> VoicePrompt:
+    """A speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
+    clips = np.flatnonzero(speech.speakers == speech.names.index(name))
+    clip = clips[speech.lengths[clips].argmax()]
+    end = int(speech.starts[clip] + speech.lengths[clip])
+    stretch = slice(max(int(speech.starts[clip]), end - _LONGEST_PROMPT), end)
+    fine = speech.codes[:, stretch].astype(np.int64)
+    return VoicePrompt(speech.semantic[stretch].astype(np.int64), fine[:COARSE_BOOKS], fine)
+
+
+def _hub_name(name: str) -> str:
+    """With weight norm spelled as on the hub."""
+    return name.replace("parametrizations.weight.original0", "weight_g").replace(
+        "parametrizations.weight.original1", "weight_v"
+    )
+
+
+def _write_speakers(speakers: Sequence[VoicePrompt], directory: Path) -> None:
+    listed: dict[str, Any] = {"repo_or_path": "bundled"}
+    for number, speaker in enumerate(speakers):
+        name = _SPEAKER.format(number)
+        parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
+        listed[name] = {part: f"speaker_embeddings/{name}_{part}.npy" for part in parts}
+        for part, tokens in parts.items():
+            path = directory / listed[name][part]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, tokens)
+    _write_json(directory / "speaker_embeddings_path.json", listed)
+
+
+def _write_json(path: Path, body: dict[str, Any]) -> None:
+    path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,155 @@
+"""The fine model's training: windows exactly as `cloning.bark.fine` feeds them.
+
+A window sees all frames at once: of those before the place it has come to every book, of the others the books that are
+there already. What is learned is the next book of every frame; of frames that have it, to say it again, because the
+engine may ask for some of them a second time. Knows nothing of where clips and codes come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from research.bundled.gpt import TIED_SPREAD, Runner, align, cross_entropy, new_fine, spread_like, to_device
+from research.bundled.layout import (
+    BOOKS,
+    COARSE_BOOKS,
+    CODEBOOK_SIZE,
+    FINE_FRAMES,
+    FINE_FRAMES_BEFORE,
+    FINE_PAD,
+    Size,
+)
+from research.bundled.speech import Joined, Numbers, Speech, draw_joined
+from training.loop import TOKENS, NotLearning
+
+GATE_STEP = 1000
+LEAST_GAIN = 0.5
+"""Nats by which the model must be better than a guess at book 3."""
+
+_ALONE = 0.2
+_WHOLE_PROMPT = 0.8
+_WRONG = 0.05
+_VALIDATION_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Windows:
+    """`inputs` (B, frames, book + 1), the last book's being those that are known; `targets` (B, frames) of that book.
+
+    `known` (B, frames) tells the frames that exist, `asked` those of them whose token is not among the inputs.
+    """
+
+    inputs: Numbers
+    targets: Numbers
+    known: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
+
+
+def windows_of(rows: Joined) -> Numbers:
+    """How many windows each row takes, (B,)."""
+    beyond = rows.before + rows.length - FINE_FRAMES
+    count: Numbers = 1 + np.maximum(0, -(-beyond // FINE_FRAMES_BEFORE))
+    return count
+
+
+def windows(speech: Speech, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> Windows:
+    """What the model is given when it comes to `book` in window number `window` (B,) of each row.
+
+    Where there is no frame, the books that the model has filled by then hold drawn tokens.
+    """
+    length = np.maximum(FINE_FRAMES, rows.before + rows.length)
+    start = np.minimum(window * FINE_FRAMES_BEFORE, length - FINE_FRAMES)
+    begin = np.minimum(rows.before + window * FINE_FRAMES_BEFORE, length - FINE_FRAMES_BEFORE)
+    filled_before = np.where(window > 0, (window - 1) * FINE_FRAMES_BEFORE + FINE_FRAMES, 0)
+    frames = start[:, None] + np.arange(FINE_FRAMES)
+    places, exists = rows.places(frames)
+    codes = speech.codes[: book + 1, places].transpose(1, 2, 0).astype(np.int64)
+    inputs = np.where(exists[..., None], codes, FINE_PAD)
+    inputs[..., COARSE_BOOKS:book] = np.where(
+        exists[..., None],
+        inputs[..., COARSE_BOOKS:book],
+        random.integers(0, CODEBOOK_SIZE, (*exists.shape, book - COARSE_BOOKS)),
+    )
+    asked = frames >= np.maximum(begin, filled_before)[:, None]
+    inputs[..., book] = np.where(asked, FINE_PAD, inputs[..., book])
+    return Windows(inputs, codes[..., book], exists, asked & exists)
+
+
+def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
+    """Rows, and a window of each."""
+    joined = draw_joined(speech, random, rows, most_before=FINE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
+    return joined, (random.random(rows) * windows_of(joined)).astype(np.int64)
+
+
+def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
+    """Inputs with some wrong tokens in the books before the last: those books are predictions too."""
+    drawn = random.integers(0, CODEBOOK_SIZE, inputs.shape)
+    wrong = (random.random(inputs.shape) < _WRONG) & (inputs != FINE_PAD)
+    wrong[..., -1] = False
+    return np.where(wrong, drawn, inputs)
+
+
+class FineJob:
+    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): what the codes stand for."""
+
+    def __init__(
+        self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
+    ) -> None:
+        self.module: Any = new_fine(size)
+        align(self.module, torch.arange(FINE_FRAMES))
+        for table, codebook in zip(self.module.input_embeds_layers, codebooks, strict=True):
+            spread_like(table.weight[:CODEBOOK_SIZE], codebook, TIED_SPREAD)
+        self._train = train
+        self._batch = batch
+        self._device = device
+        self._run = Runner(device)
+        random = np.random.default_rng(0)
+        self._validation = [
+            windows(valid, *draw_windows(valid, random, _VALIDATION_ROWS), book, random)
+            for book in range(COARSE_BOOKS, BOOKS)
+        ]
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The mean loss of one book, drawn for the whole batch."""
+        book = int(random.integers(COARSE_BOOKS, BOOKS))
+        batch = windows(self._train, *draw_windows(self._train, random, self._batch), book, random)
+        losses = self._losses(spoil(batch.inputs, random), batch.targets)
+        asked = self._mean(losses, batch.asked).detach()
+        return self._mean(losses, batch.known), {"asked": asked, TOKENS: float(batch.targets.size)}
+
+    def validate(self) -> dict[str, float]:
+        """Losses of every book on held-out speakers, where the model is asked."""
+        losses = [
+            float(self._mean(self._losses(batch.inputs, batch.targets), batch.asked)) for batch in self._validation
+        ]
+        books = {f"book {book + 1}": loss for book, loss in enumerate(losses, COARSE_BOOKS)}
+        return {"loss": float(np.mean(losses)), **books}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """Raises NotLearning if book 3 is little better than a guess by step 1000."""
+        first = figures[f"book {COARSE_BOOKS + 1}"]
+        most = float(np.log(CODEBOOK_SIZE)) - LEAST_GAIN
+        if step >= GATE_STEP and first > most:
+            raise NotLearning(
+                f"After {step} steps the fine model's loss of book 3 is {first:.2f} nats, and {most:.2f} are the most. "
+                "Check the codes and the initialisation."
+            )
+
+    def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
+        """(B, frames)"""
+        ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
+        book = inputs.shape[-1] - 1
+        x = self.module.input_embeds_layers[0](ids[..., 0])
+        for other in range(1, book + 1):
+            x = x + self.module.input_embeds_layers[other](ids[..., other])
+        head = self.module.lm_heads[book - self.module.config.n_codes_given].weight[:CODEBOOK_SIZE]
+        return cross_entropy(self._run(self.module, x, causal=False) @ head.T, wanted)
+
+    def _mean(self, losses: Tensor, where: NDArray[np.bool_]) -> Tensor:
+        mean: Tensor = (losses * to_device(where, self._device)).sum() / where.sum()
+        return mean

@@ -1,0 +1,209 @@
+"""Bark's three transformers, as transformers defines them, with a forward that is made for training.
+
+transformers computes attention and every logit of every position in float32 arithmetic of its own; here attention is
+what is fastest on the device, and the caller takes the positions and the logits that it has targets for. The modules
+stay transformers', so that their state is what a checkpoint holds. Knows nothing of tokens' meaning.
+
+The initialisation is what makes a small model listen to the sequence that it is to follow: both sequences get the same
+sinusoids where they are at the same time, tokens and times weigh about the same, and half of the heads of the first two
+layers begin by looking at what resembles them, which is what is at the same time.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cloning.checkpoints.libraries import transformers
+from research.bundled.layout import Size, coarse_config, fine_config, semantic_config
+
+TOKEN_SPREAD = 0.3
+"""Standard deviation of a token's vector to begin with; a sinusoid of a time has this amplitude."""
+
+_MATCHING_LAYERS = 2
+_SHARPNESS = 2.0
+"""Standard deviation of what queries and keys have to begin with, in heads that look for what resembles them."""
+_SLOWEST_FRAMES = 200.0
+"""The slowest sinusoid turns by one radian in so many frames."""
+_SPREAD = 0.02
+TIED_SPREAD = 0.1
+"""The same for vectors that are the head's too: logits must begin small."""
+_TIED_GAIN = 0.5
+
+
+def new_semantic(size: Size) -> Any:
+    """A BarkSemanticModel to be trained."""
+    return _new(transformers.BarkSemanticModel, transformers.BarkSemanticConfig(**semantic_config(size)))
+
+
+def new_coarse(size: Size) -> Any:
+    """A BarkCoarseModel to be trained."""
+    return _new(transformers.BarkCoarseModel, transformers.BarkCoarseConfig(**coarse_config(size)))
+
+
+def new_fine(size: Size) -> Any:
+    """A BarkFineModel to be trained."""
+    return _new(transformers.BarkFineModel, transformers.BarkFineConfig(**fine_config(size)))
+
+
+_Run = Callable[[nn.Module, Tensor, bool, int, tuple[int, ...]], tuple[Tensor, list[Tensor]]]
+
+
+class Runner:
+    """Runs transformers on `device`. On CUDA compiled: a small model's time there goes into launching kernels."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._run: _Run = torch.compile(_run, dynamic=False) if device.type == "cuda" else _run
+
+    def __call__(self, module: nn.Module, x: Tensor, *, causal: bool, since: int = 0) -> Tensor:
+        """Vectors without positions (B, T, width) -> what the positions say, (B, T - since, width), for the heads.
+
+        Differentiable. causal: no position sees what comes after it. since: the first position that is asked.
+        """
+        return self._run(module, x, causal, since, ())[0]
+
+    def looking(
+        self, module: nn.Module, x: Tensor, layers: tuple[int, ...], *, since: int = 0
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The same, causal, and where the last head of some layers looks: scores before the softmax, (B, T, T) each.
+
+        What is hidden from a position has a score of -10,000.
+        """
+        return self._run(module, x, True, since, layers)
+
+
+def _run(
+    module: nn.Module, x: Tensor, causal: bool, since: int, looking: tuple[int, ...]
+) -> tuple[Tensor, list[Tensor]]:
+    stage: Any = module
+    length = x.shape[1]
+    x = x + stage.position_embeds_layer.weight[:length]
+    attend = _attend_on_gpu if x.is_cuda else _attend_on_cpu
+    hidden = _after(length, x.device) if causal else None
+    looks = []
+    for number, layer in enumerate(stage.layers):
+        projected = layer.attn.att_proj(layer.layernorm_1(x))
+        queries, keys, values = _split(projected, layer.attn.num_heads)
+        if number in looking:
+            looks.append(_scores(queries[:, -1], keys[:, -1], hidden))
+        if number == len(stage.layers) - 1:  # nobody reads what the positions before say
+            queries, x = queries[:, :, since:], x[:, since:]
+        attended = attend(queries, keys, values, hidden)
+        x = x + layer.attn.out_proj(attended.transpose(1, 2).flatten(2))
+        x = x + layer.mlp.out_proj(functional.gelu(layer.mlp.in_proj(layer.layernorm_2(x))))
+    return stage.layernorm_final(x), looks
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Logits (..., entries) and int64 targets (...) -> losses (...), in float32."""
+    losses = functional.cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="none")
+    return losses.view(targets.shape)
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """An array as a tensor on `device`; on CUDA without waiting for it."""
+    tensor = torch.from_numpy(array)
+    if device.type != "cuda":
+        return tensor
+    there: Tensor = tensor.pin_memory().to(device, non_blocking=True)
+    return there
+
+
+def align(module: nn.Module, times: Tensor) -> None:
+    """Begin with positions that tell time: `times` float (block,), in frames, for each position of the block."""
+    stage: Any = module
+    width = stage.position_embeds_layer.weight.shape[1]
+    with torch.no_grad():
+        stage.position_embeds_layer.weight.copy_(TOKEN_SPREAD * sinusoids(times, width))
+
+
+def sinusoids(times: Tensor, width: int) -> Tensor:
+    """Times in frames (N,) -> (N, width): sines and cosines from one radian a frame to one in 200 frames."""
+    speeds = torch.exp(torch.arange(0, width, 2) * (-math.log(_SLOWEST_FRAMES) / width))
+    angles = times.float()[:, None] * speeds
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def spread_like(table: Tensor, codebook: Tensor, spread: float = TOKEN_SPREAD) -> None:
+    """Begin with vectors (entries, width) that lie to each other as a codebook's (entries, latent) do."""
+    entries = codebook - codebook.mean(0)
+    turned = entries @ torch.randn(entries.shape[1], table.shape[1], device=entries.device)
+    with torch.no_grad():
+        table.copy_(spread * turned / turned.std())
+
+
+def _new(kind: Any, config: Any) -> Any:
+    module = kind(config)
+    tied = config.model_type == "fine_acoustics"
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if "input_embeds" in name:
+                nn.init.normal_(parameter, std=TIED_SPREAD if tied else TOKEN_SPREAD)
+            elif name.endswith("out_proj.weight"):
+                nn.init.normal_(parameter, std=_SPREAD / math.sqrt(2 * config.num_layers))
+            elif parameter.ndim == 2:
+                nn.init.normal_(parameter, std=_SPREAD)
+        for layer in module.layers[:_MATCHING_LAYERS]:
+            _match(layer.attn)
+        if tied:  # the heads are as wide as the embeddings, and logits must begin small
+            module.layernorm_final.weight.fill_(_TIED_GAIN)
+    return module
+
+
+def _match(attention: Any) -> None:
+    """Let queries be keys in half of the heads."""
+    width, heads = attention.embed_dim, attention.num_heads // 2
+    rows = heads * attention.head_dim
+    drawn = torch.randn(rows, width) * (_SHARPNESS / math.sqrt(width))
+    attention.att_proj.weight[:rows] = drawn
+    attention.att_proj.weight[width : width + rows] = drawn
+
+
+def _split(projected: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, T, 3 * width) -> queries, keys and values, each (B, H, T, D)."""
+    batch, length, _ = projected.shape
+    queries, keys, values = projected.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    return queries, keys, values
+
+
+def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
+    """Queries (B, H, Q, D) are those of the last positions of keys and values (B, H, T, D) -> (B, H, Q, D)."""
+    before = keys.shape[2] - queries.shape[2]
+    whole = hidden is not None and not before
+    mask = None if hidden is None or whole else hidden[before:].to(queries.dtype)
+    attended: Tensor = functional.scaled_dot_product_attention(queries, keys, values, mask, is_causal=whole)
+    return attended
+
+
+def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
+    """The same, spelled out: for a few hundred positions that is twice as fast as torch's fused attention on a CPU.
+
+    Causal queries are taken in two halves, so that the first ones need not be compared with keys they cannot see.
+    """
+    if hidden is None:
+        return _mixture(_scores(queries, keys, None), values)
+    before, middle = keys.shape[2] - queries.shape[2], queries.shape[2] // 2
+    seen = before + middle
+    first = _scores(queries[:, :, :middle], keys[:, :, :seen], hidden[before:seen, :seen])
+    second = _scores(queries[:, :, middle:], keys, hidden[seen:])
+    return torch.cat([_mixture(first, values[:, :, :seen]), _mixture(second, values)], dim=2)
+
+
+def _mixture(scores: Tensor, values: Tensor) -> Tensor:
+    mixed: Tensor = scores.softmax(-1).to(values.dtype) @ values
+    return mixed
+
+
+def _scores(queries: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
+    """(..., T, D) -> (..., T, T)"""
+    scores: Tensor = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    return scores if hidden is None else scores + hidden.to(scores.dtype)
+
+
+def _after(length: int, device: torch.device) -> Tensor:
+    """What is added to scores (T, T) so that no position sees a later one."""
+    return torch.full((length, length), -1e4, device=device).triu(1)

@@ -1,0 +1,97 @@
+"""A small HuBERT: from sound to features that tell which semantic token is being said, in any voice, in any room.
+
+The network is transformers' HubertModel with short convolutions of its own; the published one is 80 times as large. It
+is trained to name the semantic tokens, frame by frame, through a head that is dropped at the export: what is left
+loads like the published model, and a quantizer reads its features. Knows nothing of training.
+"""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cloning.checkpoints.libraries import transformers
+from cloning.checkpoints.weights import load_into, load_state
+from research.bundled.phones import SEMANTIC_SIZE
+
+WIDTH = 160
+LAYERS = 4
+
+_CHANNELS = 128
+_KERNELS, _STRIDES = (120, 2, 2, 2), (40, 2, 2, 2)
+"""Frames of 400 samples every 320, as the published convolutions have them."""
+
+_SAMPLE_RATE = 16_000
+_LOWEST_BAND, _HIGHEST_BAND = 80.0, 7600.0
+_LOUDEST_HEARD = 6.0
+"""Where relu6 ends: each band is heard up to its own standard deviation, so that soft sounds count beside loud ones."""
+
+
+class Listener(nn.Module):
+    """HuBERT, and the head that names semantic tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hubert: Any = transformers.HubertModel(_config())
+        self.head = nn.Linear(WIDTH, SEMANTIC_SIZE)
+        with torch.no_grad():
+            _begin_as_filter_bank(self.hubert.feature_extractor)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Float (B, N) at 16 kHz -> logits (B, (N - 400) // 320 + 1, SEMANTIC_SIZE). Frame i belongs to token i."""
+        logits: Tensor = self.head(self.hubert(samples).last_hidden_state)
+        return logits
+
+
+def load_listener(path: Path, device: torch.device) -> Listener:
+    """A trained Listener, ready to use. Raises Unavailable if the file is missing or damaged."""
+    listener = Listener()
+    load_into(listener, load_state(path), path)
+    return listener.to(device).eval()
+
+
+def export(listener: Listener, directory: Path) -> None:
+    """Write HuBERT without the head, in half precision, in the hub's layout: config.json and model.safetensors."""
+    deepcopy(listener.hubert).half().save_pretrained(directory)
+
+
+def _config() -> transformers.HubertConfig:
+    return transformers.HubertConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=4,
+        intermediate_size=3 * WIDTH,
+        conv_dim=(_CHANNELS,) * len(_KERNELS),
+        conv_kernel=_KERNELS,
+        conv_stride=_STRIDES,
+        conv_bias=True,
+        feat_extract_norm="group",
+        feat_extract_activation="relu6",
+        num_conv_pos_embeddings=48,
+        num_conv_pos_embedding_groups=8,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        layerdrop=0.0,
+        apply_spec_augment=False,
+    )
+
+
+def _begin_as_filter_bank(extractor: nn.Module) -> None:
+    """Start from bands of sound, in sine and cosine, and their means over time: learning goes on from there."""
+    layers: Any = extractor.conv_layers
+    first, *others = [layer.conv for layer in layers]
+    low, high = (2595 * torch.log10(torch.tensor(1 + hertz / 700)) for hertz in (_LOWEST_BAND, _HIGHEST_BAND))
+    mels = torch.linspace(float(low), float(high), _CHANNELS // 2)
+    bands = 700 * (10 ** (mels / 2595) - 1)
+    angle = 2 * torch.pi * bands[:, None] * torch.arange(_KERNELS[0]) / _SAMPLE_RATE
+    window = torch.hann_window(_KERNELS[0])
+    first.weight.copy_(torch.cat([angle.cos() * window, angle.sin() * window])[:, None])
+    nn.init.zeros_(first.bias)
+    nn.init.constant_(layers[0].layer_norm.weight, _LOUDEST_HEARD)
+    for layer in others:
+        nn.init.normal_(layer.weight, std=0.03)
+        layer.weight += 0.5 * torch.eye(_CHANNELS)[:, :, None]

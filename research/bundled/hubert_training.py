@@ -1,0 +1,188 @@
+"""How the small HuBERT learns: from clips, in every room and through every microphone, to name the semantic tokens.
+
+    python -m research hubert STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
+
+Knows sizes and folders; the network stands in `hubert`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from research.bundled.clip_buffer import ClipBuffer, load_buffer
+from research.bundled.hubert import Listener, export, load_listener
+from research.bundled.phones import PAUSE_BASE, THIRDS, phone_error
+from training.loop import TOKENS, NotLearning, Schedule, train
+from training.noise import add_noise
+from training.rooms import disturb, reverberate
+
+CORPUS, HUBERT = "corpus", "hubert"
+"""Folders in the recipe's working folder."""
+EXPORTED = "model"
+"""In the folder HUBERT: what cloning loads."""
+
+_FRAMES = 150
+"""Of a crop: 3 s."""
+_VALID_CROPS, _TEST_CROPS = 40, 200
+_HELD_OUT_HOURS = 0.5
+_BEST = "best.safetensors"
+
+
+_CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
+    "clean": lambda samples, random: samples,
+    "20 dB": lambda samples, random: add_noise(samples, random, low=20.0, high=20.0, share=1.0),
+    "10 dB": lambda samples, random: add_noise(samples, random, low=10.0, high=10.0, share=1.0),
+    "room": lambda samples, random: reverberate(samples, random, share=1.0),
+    "disturbed": disturb,
+}
+"""What is measured: name -> what happens to the sound."""
+
+
+class ListenerJob:
+    """Trains a Listener, for training/loop.py."""
+
+    _SMOOTHING = 0.05  # where a phone ends is a matter of opinion
+
+    def __init__(self, listener: Listener, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int) -> None:
+        self.module = listener
+        self._buffer, self._batch = train_buffer, batch
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            random = np.random.default_rng(0)
+            clean, self._wanted = valid_buffer.crops(random, _VALID_CROPS, _FRAMES)
+            self._valid = {"clean": clean, "noisy": disturb(clean, random)}
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The cross-entropy of one batch of disturbed crops."""
+        samples, wanted = self._buffer.crops(random, self._batch, _FRAMES)
+        logits = self.module(disturb(samples, random)).float()
+        wanted = wanted[:, : logits.shape[1]]
+        right = (logits.argmax(dim=-1) == wanted).float().mean()
+        loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=self._SMOOTHING)
+        return loss, {"right": right.detach(), TOKENS: wanted.numel()}
+
+    def validate(self) -> dict[str, float]:
+        """Cross-entropy, and how many frames have the right token and the right unit, for clean and disturbed sound."""
+        figures = {
+            f"{name}_{figure}": value
+            for name, samples in self._valid.items()
+            for figure, value in heard(self.module, samples, self._wanted).items()
+        }
+        return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """By step 1000 a third of the frames must be right; always the likeliest token is right in about 8 of 100."""
+        if step >= 1_000 and figures["clean_token"] < 0.33:
+            raise NotLearning(
+                f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; begin anew."
+            )
+
+
+def heard(listener: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
+    """How a listener fares on float (B, N) with the tokens int64 (B, N / 320).
+
+    "loss" is the cross-entropy, "token" and "unit" the shares of frames with the right one, "phones" the phone error.
+    """
+    logits = listener(samples).float()
+    wanted = wanted[:, : logits.shape[1]]
+    guess = logits.argmax(dim=-1)
+    return {
+        "loss": float(functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())),
+        "token": float((guess == wanted).float().mean()),
+        "unit": float((_units(guess) == _units(wanted)).float().mean()),
+        "phones": phone_error(zip(wanted.cpu().numpy(), guess.cpu().numpy(), strict=True)),
+    }
+
+
+@dataclass(frozen=True)
+class HubertProfile:
+    """How long it is trained, on how much at once."""
+
+    hours: float
+    """Of audio to hold in memory, 115 MB each."""
+    batch: int
+    schedule: Schedule
+
+
+_SCHEDULE = Schedule(
+    steps=3_000,
+    warmup=200,
+    learning_rate=2e-3,
+    weight_decay=0.02,
+    betas=(0.9, 0.98),
+    optimizer="muon",
+    validate_every=250,
+    save_every=250,
+    precision="bfloat16",
+    ema=0.998,
+)
+
+HUBERT_PROFILES = {
+    "cpu": HubertProfile(hours=8.0, batch=8, schedule=_SCHEDULE),
+    "cuda": HubertProfile(hours=60.0, batch=96, schedule=replace(_SCHEDULE, steps=10_000)),
+}
+
+
+class HubertStep(StrEnum):
+    """In the order in which they are done."""
+
+    TRAIN = "train"
+    EXPORT = "export"
+    MEASURE = "measure"
+
+
+def hubert_command(
+    step: HubertStep,
+    work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
+    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="How much is done.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
+) -> None:
+    """Make the bundled model's feature network, go on making it, export it, or measure how well it hears."""
+    run_hubert_step(step, work, HUBERT_PROFILES[profile], torch.device(device))
+
+
+def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device: torch.device) -> None:
+    """Do one step in the folder `work`, from where it is.
+
+    Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+    """
+    folder = work / HUBERT
+    if step is HubertStep.EXPORT:
+        export(load_listener(folder / _BEST, torch.device("cpu")), folder / EXPORTED)
+    elif step is HubertStep.MEASURE:
+        _measure(load_listener(folder / _BEST, device), load_buffer(work / CORPUS, "test", _HELD_OUT_HOURS, device))
+    else:
+        _train(work, profile, device)
+
+
+def _train(work: Path, profile: HubertProfile, device: torch.device) -> None:
+    buffers = (
+        load_buffer(work / CORPUS, "train", profile.hours, device),
+        load_buffer(work / CORPUS, "valid", _HELD_OUT_HOURS, device),
+    )
+    torch.manual_seed(profile.schedule.seed)
+    job = ListenerJob(Listener().to(device), *buffers, profile.batch)
+    train(job, profile.schedule, work / HUBERT, device=device)
+
+
+@torch.inference_mode()
+def _measure(listener: Listener, buffer: ClipBuffer) -> None:
+    """Print the figures on speakers and sentences that were kept out, as they are, in noise, in rooms, and in all."""
+    samples, wanted = buffer.crops(np.random.default_rng(0), _TEST_CROPS, _FRAMES)
+    torch.manual_seed(0)
+    for name, change in _CONDITIONS.items():
+        figures = heard(listener, change(samples, np.random.default_rng(0)), wanted)
+        print(name.ljust(9), " ".join(f"{figure} {value:.3f}" for figure, value in figures.items()), flush=True)
+
+
+def _units(tokens: Tensor) -> Tensor:
+    """The three thirds of a unit alike; silences are their own."""
+    return torch.where(tokens < PAUSE_BASE, tokens // THIRDS, tokens)

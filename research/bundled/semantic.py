@@ -1,0 +1,200 @@
+"""The semantic model's training: text and a voice's last semantic tokens in, semantic tokens out.
+
+What it is given is what `cloning.bark.semantic` gives it. Beside the next token, two heads are taught where to look:
+at the characters of the word that is being said, which the synthesiser's durations tell. That is what such a model
+otherwise finds out last. Nothing is left of it in the checkpoint but what the heads have learned. Knows nothing of
+where sentences come from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from research.bundled.gpt import Runner, align, cross_entropy, new_semantic, to_device
+from research.bundled.layout import (
+    SEMANTIC_END,
+    SEMANTIC_INFER,
+    SEMANTIC_OUTPUTS,
+    SEMANTIC_ROOM,
+    TEXT_OFFSET,
+    TEXT_PAD,
+    TEXT_ROOM,
+    Size,
+)
+from research.bundled.phones import PAUSE_BASE, THIRDS
+from research.bundled.sentences import Sentence, Sentences
+from research.bundled.speech import Numbers
+from training.loop import TOKENS, NotLearning
+
+LEAST_GAP = 0.2
+"""Nats by which somebody else's text must be worse than the true one, or the model does not read."""
+GATE_STEP = 1000
+
+_GUIDED_LAYERS = (2, 3)
+_GUIDANCE = 0.2
+"""How much the heads that are told where to look weigh in the loss."""
+_FIRST_CHARACTER, _EVERY_CHARACTER = 17.0, 3.2
+"""When the first character is said and how long any lasts, in frames, on average over the corpus."""
+_ENDS, _PAIRS = 0.2, 0.25
+_WITH_HISTORY = 0.5
+_WRONG = 0.05
+_NONE = -100
+"""What is no target."""
+_VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`text` and `history` (B, room) lie on top of each other; `spoken` (B, S) are the tokens behind the infer token.
+
+    `targets` (B, S + 1), -100 where there is none, and `spans` (B, S + 1, 2), the characters of the target's word.
+    """
+
+    text: Numbers
+    history: Numbers
+    spoken: Numbers
+    targets: Numbers
+    spans: Numbers
+
+
+def batch_of(rows: Sequence[Sentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> Batch:
+    """Rows, and for each the semantic tokens of a voice, none for no voice; S is a multiple of `multiple`, less one."""
+    longest = max(len(row.tokens) for row in rows) + 1
+    length = min(SEMANTIC_ROOM, -(-longest // multiple) * multiple)
+    text = np.full((len(rows), TEXT_ROOM), TEXT_PAD, np.int64)
+    history = np.full((len(rows), TEXT_ROOM), SEMANTIC_END, np.int64)
+    targets = np.full((len(rows), length), _NONE, np.int64)
+    spans = np.zeros((len(rows), length, 2), np.int64)
+    for number, (row, voice) in enumerate(zip(rows, histories, strict=True)):
+        text[number, : len(row.characters)] = row.characters + TEXT_OFFSET
+        history[number, : len(voice[-TEXT_ROOM:])] = voice[-TEXT_ROOM:]
+        targets[number, : len(row.tokens)] = row.tokens
+        targets[number, len(row.tokens)] = SEMANTIC_END
+        spans[number, : len(row.tokens) + 1] = row.spans()
+    spoken = np.where(targets == _NONE, SEMANTIC_END, targets)[:, :-1]
+    return Batch(text, history, spoken, targets, spans)
+
+
+class SemanticJob:
+    """Implements `training.loop.Job`."""
+
+    def __init__(self, size: Size, train: Sentences, valid: Sentences, *, batch: int, device: torch.device) -> None:
+        self.module: Any = new_semantic(size)
+        align(self.module, _times())
+        self._train = train
+        self._batch = batch
+        self._device = device
+        self._run = Runner(device)
+        self._multiple = 160 if device.type == "cuda" else 32  # CUDA compiles every length
+        self._validation = [
+            self._drawn(valid, np.random.default_rng(seed), _VALIDATION_ROWS) for seed in range(_VALIDATION_BATCHES)
+        ]
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """The loss of the next token, and what it costs the guided heads to look elsewhere."""
+        batch = self._drawn(self._train, random, self._batch)
+        logits, looks = self._says(batch, _spoilt(batch.spoken, random))
+        targets = to_device(batch.targets, self._device)
+        loss = _mean(cross_entropy(logits, targets.clamp(min=0)), targets != _NONE)
+        astray = self._astray(looks, batch)
+        tokens = float(batch.text.size + batch.targets.size)
+        return loss + _GUIDANCE * astray, {"next": loss.detach(), "astray": astray.detach(), TOKENS: tokens}
+
+    def validate(self) -> dict[str, float]:
+        """The loss of the next token on held-out sentences, by how much another text makes it worse, and more.
+
+        "phones" is the share of wrong phones where a new one begins, all tokens before being right; "astray" is what it
+        costs the guided heads to look elsewhere.
+        """
+        figures = [self._validate(batch) for batch in self._validation]
+        return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
+
+    def check(self, step: int, figures: dict[str, float]) -> None:
+        """Raises NotLearning if the model does not read its text by step 1000."""
+        if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
+            raise NotLearning(
+                f"After {step} steps the semantic model does not read its text: another one costs it "
+                f"{figures['gap']:.2f} nats, and {LEAST_GAP} are the least. Check the data and the initialisation."
+            )
+
+    def _drawn(self, sentences: Sentences, random: np.random.Generator, rows: int) -> Batch:
+        drawn = sentences.draw(random, rows, ends=_ENDS, pairs=_PAIRS)
+        voices = random.integers(0, len(sentences.all), rows)
+        silent = random.random(rows) >= _WITH_HISTORY
+        histories = [
+            sentences.all[voice].tokens[: 0 if none else None] for voice, none in zip(voices, silent, strict=True)
+        ]
+        return batch_of(drawn, histories, self._multiple)
+
+    def _validate(self, batch: Batch) -> dict[str, float]:
+        targets = to_device(batch.targets, self._device)
+        known = targets != _NONE
+        logits, looks = self._says(batch, batch.spoken)
+        loss = _mean(cross_entropy(logits, targets.clamp(min=0)), known)
+        deaf, _ = self._says(Batch(np.roll(batch.text, 1, 0), *_rest(batch)), batch.spoken)
+        return {
+            "loss": float(loss),
+            "gap": float(_mean(cross_entropy(deaf, targets.clamp(min=0)), known) - loss),
+            "phones": _wrong_phones(logits.float().cpu().numpy(), batch),
+            "astray": float(self._astray(looks, batch)),
+        }
+
+    def _says(self, batch: Batch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
+        """Logits (B, S + 1, outputs), and where the guided heads look."""
+        table = self.module.input_embeds_layer
+        text, history, ids = (to_device(part, self._device) for part in (batch.text, batch.history, spoken))
+        infer = torch.full((len(ids), 1), SEMANTIC_INFER, device=self._device)
+        x = torch.cat([table(text) + table(history), table(torch.cat([infer, ids], dim=1))], dim=1)
+        hidden, looks = self._run.looking(self.module, x, _GUIDED_LAYERS, since=TEXT_ROOM)
+        return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
+
+    def _astray(self, looks: list[Tensor], batch: Batch) -> Tensor:
+        """Nats that it takes the guided heads to look at the word that is being said."""
+        spans, targets = to_device(batch.spans, self._device), to_device(batch.targets, self._device)
+        place = torch.arange(TEXT_ROOM, device=self._device)
+        inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, S + 1, room)
+        costs = []
+        for look in looks:
+            scores = look[:, TEXT_ROOM:].float()
+            there = scores[..., :TEXT_ROOM].masked_fill(~inside, -1e4)
+            costs.append(_mean(scores.logsumexp(-1) - there.logsumexp(-1), targets != _NONE))
+        return torch.stack(costs).mean()
+
+
+def _rest(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    return batch.history, batch.spoken, batch.targets, batch.spans
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    mean: Tensor = (values * where).sum() / where.sum()
+    return mean
+
+
+def _spoilt(spoken: Numbers, random: np.random.Generator) -> Numbers:
+    """Some tokens before are wrong, so that the text is believed more."""
+    drawn = random.integers(0, SEMANTIC_END, spoken.shape)
+    return np.where((random.random(spoken.shape) < _WRONG) & (spoken != SEMANTIC_END), drawn, spoken)
+
+
+def _wrong_phones(logits: NDArray[np.float32], batch: Batch) -> float:
+    """Where a new phone begins: the share in which the likeliest one that is not the old one is another."""
+    before, after = batch.spoken, batch.targets[:, 1:]
+    new = (after < PAUSE_BASE) & (after >= 0) & (after // THIRDS != before // THIRDS)
+    rows, places = np.nonzero(new)
+    likely = logits[rows, places + 1, :PAUSE_BASE].reshape(len(rows), -1, THIRDS).max(-1)
+    old = before[rows, places] // THIRDS
+    spoken = old < likely.shape[1]
+    likely[spoken, old[spoken]] = -np.inf
+    return float((likely.argmax(-1) != after[rows, places] // THIRDS).mean())
+
+
+def _times() -> Tensor:
+    """The frame that each position of the block is about, if the text is said at the usual speed."""
+    characters = _FIRST_CHARACTER + torch.arange(TEXT_ROOM) * _EVERY_CHARACTER
+    return torch.cat([characters, torch.arange(SEMANTIC_ROOM).float()])

@@ -1,0 +1,1 @@
+"""How well a model speaks and follows a voice, and the tables and pictures of it."""

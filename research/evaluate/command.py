@@ -1,0 +1,80 @@
+"""`python -m research evaluate`: how well the ways to clone a voice work, and whether the model reaches its goals.
+
+Reads options and writes the report; the work is done in `experiment`. The same folder again goes on where it was.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.published import BUNDLED
+from cloning.methods.converters import CONVERTERS
+from cloning.methods.registry import METHODS
+from cloning.text.splitting import check_language
+from errors import InvalidInput
+from research.evaluate.plan import read_texts
+from research.evaluate.references import read_references
+
+
+def evaluate_command(
+    model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = BUNDLED,
+    references: Annotated[
+        Path | None, typer.Option(help="A folder with recordings and a manifest.csv (file,speaker,transcript).")
+    ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Another such folder, of real people, for the goals that ask for them.")
+    ] = None,
+    texts: Annotated[Path | None, typer.Option(help="A file with a sentence on each line.")] = None,
+    methods: Annotated[str, typer.Option(help="Ways to clone, with commas between.")] = ",".join(METHODS),
+    voices: Annotated[int, typer.Option(min=2, help="Held-out voices, where --references is not given.")] = 20,
+    sentences: Annotated[int, typer.Option(min=1, help="Texts that each voice says.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="How often it says each, drawn anew.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder for results. The same again: go on.")] = Path(
+        ".training/evaluate"
+    ),
+    quantizer: Annotated[str | None, typer.Option(help="A quantizer's file or published name.")] = None,
+    codebook: Annotated[str | None, typer.Option(help="A codebook's file, for the method codebook.")] = None,
+    converter: Annotated[str, typer.Option(help=f"For the method conversion: {', '.join(CONVERTERS)}.")] = "world",
+    language: Annotated[str, typer.Option(help="Of the recordings and texts; en, de, ...")] = "en",
+    recogniser: Annotated[str, typer.Option(help="A Whisper of faster-whisper's: a name or a directory.")] = "tiny.en",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
+    # Whisper and the other listeners are installed where something is evaluated, and not wherever something is trained
+    from research.evaluate import heldout
+    from research.evaluate.experiment import Settings, evaluate
+    from research.evaluate.report import PICTURE, TABLE, write_report
+    from research.metrics.measurement import ModelMeter
+
+    if converter not in CONVERTERS:
+        raise InvalidInput(f"There is no converter {converter!r}. Choose one of: {', '.join(CONVERTERS)}.")
+    if check_language(language) != "en" and (texts is None or references is None):
+        raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
+    settings = Settings(
+        ModelChoice(model=model, quantizer=quantizer, device=device, codebook=codebook),
+        _methods(methods),
+        tuple(read_texts(texts) if texts else heldout.held_out_sentences()),
+        sentences,
+        seeds,
+        language,
+        converter,
+    )
+    if references is None:
+        references = out / f"references-{voices}"
+        heldout.write_references(references, voices)
+    meter = ModelMeter(recogniser, language)
+    people = read_references(recordings) if recordings else None
+    results = evaluate(settings, read_references(references), people, meter, out)
+    write_report(out, results)
+    print((out / TABLE).read_text(encoding="utf-8"))
+    print(f"{out}: {TABLE}, {PICTURE}, samples/")
+
+
+def _methods(names: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    unknown = [name for name in chosen if name not in METHODS]
+    if unknown or not chosen:
+        raise InvalidInput(f"There is no method {', '.join(unknown) or 'given'}. Choose of: {', '.join(METHODS)}.")
+    return chosen

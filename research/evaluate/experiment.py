@@ -1,0 +1,141 @@
+"""The whole evaluation: every line is made and measured, and brought together. What is in the folder is not made again.
+
+Knows which parts there are; what is measured how stands in `trial`, `figures` and `goals`.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.model_set import LoadedModels
+from errors import Unavailable
+from research.bundled.phones import SEMANTIC_SIZE
+from research.evaluate import heldout
+from research.evaluate.frames import frame_accuracy
+from research.evaluate.goals import Voices, goals
+from research.evaluate.plan import Line, Progress, lines
+from research.evaluate.references import Reference, digest
+from research.evaluate.report import Results
+from research.evaluate.store import Store
+from research.evaluate.trial import BUILT_IN, CODEC, Cell, Trial
+from research.metrics.measurement import Meter
+from research.metrics.statistics import Estimate
+from training.shards import recording_of
+
+_MAIN = "quantizer"
+"""The method that the goals are about."""
+_RECORDINGS = "recordings"
+_BUILT_IN_SEED = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is evaluated: `sentences` of `texts` in each voice, with `seeds` seeds. `language`: of all recordings."""
+
+    choice: ModelChoice
+    methods: tuple[str, ...]
+    texts: tuple[str, ...]
+    sentences: int
+    seeds: int
+    language: str = "en"
+    converter: str = "world"
+
+
+def evaluate(
+    settings: Settings, references: Sequence[Reference], people: Sequence[Reference] | None, meter: Meter, out: Path
+) -> Results:
+    """Make and measure every line, and what else the goals ask for; what is in `out` already is not made again.
+
+    Raises InvalidInput for references that cannot be used, Unavailable for models that are missing or a full disk.
+    """
+    loaded = LoadedModels(settings.choice)
+    trial = _trial(settings, loaded, references, meter, out)
+    clones = {method: _clones(trial, method, settings) for method in settings.methods}
+    main = settings.methods[0] if _MAIN not in clones else _MAIN
+    real = None
+    if people:
+        real_trial = _trial(settings, loaded, people, meter, out / _RECORDINGS)
+        real = Voices(_clones(real_trial, main, settings), real_trial.speakers)
+    built_in, codec = _without_clones(trial, settings)
+    return Results(
+        _facts(settings, main, trial),
+        {**clones, **({BUILT_IN: built_in} if built_in else {}), **({CODEC: codec} if codec else {})},
+        goals(built_in, codec, Voices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
+        main,
+    )
+
+
+def _trial(
+    settings: Settings, loaded: LoadedModels, references: Sequence[Reference], meter: Meter, folder: Path
+) -> Trial:
+    run = f"{_models_digest(settings.choice, settings.language)}-{digest(list(references))}-{settings.converter}"
+    store = Store(folder / "cells.jsonl", run)
+    return Trial(loaded, references, meter, store, folder, language=settings.language, converter=settings.converter)
+
+
+def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
+    planned: list[Line] = list(lines(list(trial.speakers), settings.texts, settings.sentences, settings.seeds))
+    progress = Progress(method, len(planned))
+    cells = []
+    for line in planned:
+        cells.append(trial.cloned(method, line.speaker, line.text, line.seed))
+        progress.step()
+    return cells
+
+
+def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[Cell]]:
+    """The built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
+    texts = settings.texts[: heldout.SENTENCES]
+    if not trial.models.speakers.names:
+        return [], []
+    progress = Progress(BUILT_IN, len(texts))
+    built_in, codec = [], []
+    for text in texts:
+        built_in.append(trial.built_in(text, _BUILT_IN_SEED))
+        clip = heldout.built_in_clip(text) if settings.language == "en" else None
+        if clip is not None:
+            codec.append(trial.through_codec(text, recording_of(clip)))
+        progress.step()
+    return built_in, codec
+
+
+def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
+    """The frame accuracy, if the model's semantic tokens are the recipe's."""
+    if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
+        return None
+    return frame_accuracy(loaded, heldout.labelled_clips(voices))
+
+
+def _models_digest(choice: ModelChoice, language: str) -> str:
+    """Changes with what is in the files of the models, and not when the same is written again."""
+    made = hashlib.blake2b(digest_size=8)
+    for path in _model_files(choice, language):
+        with path.open("rb") as file:
+            made.update(hashlib.file_digest(file, "blake2b").digest())
+    return made.hexdigest()
+
+
+def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
+    yield from sorted(path for path in model_choice.resolve_bark(choice).rglob("*") if path.is_file())
+    try:
+        yield from sorted(path for path in model_choice.resolve_hubert(choice).iterdir() if path.is_file())
+        yield model_choice.resolve_quantizer(choice, language)
+        yield model_choice.resolve_codebook(choice)
+    except Unavailable:
+        return  # not every method needs them; the one that does will say so
+
+
+def _facts(settings: Settings, main: str, trial: Trial) -> dict[str, str]:
+    return {
+        "date": datetime.now(UTC).strftime("%d %B %Y"),
+        "model": settings.choice.model,
+        "voices": f"{len(trial.speakers)}, {settings.sentences} of {len(settings.texts)} sentences each, "
+        f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}",
+        "language": settings.language,
+        "converter": settings.converter,
+        "goals are measured with": main,
+    }

@@ -1,0 +1,42 @@
+"""How many frames of speech get the semantic token that is true of them. Knows clips with labels, not their makers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cloning.model_set import LoadedModels
+from research.metrics.statistics import Estimate, estimate
+from training.shards import Clip, recording_of
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Of one clip: how many frames were right, of how many."""
+
+    speaker: str
+    right: int
+    count: int
+
+
+def frame_accuracy(models: LoadedModels, clips: Iterable[Clip], language: str = "en") -> Estimate | None:
+    """The quantizer's share of right tokens over all frames, with an interval over speakers.
+
+    Tokens and labels begin together; the longer one loses its tail. Clips without sound are left out.
+    """
+    return estimate(
+        [_frames(models, clip, language) for clip in clips if clip.audio is not None],
+        _accuracy,
+        lambda frames: frames.speaker,
+    )
+
+
+def _frames(models: LoadedModels, clip: Clip, language: str) -> Frames:
+    found, _ = models.semantic_tokens(recording_of(clip), language)
+    length = min(found.size, clip.semantic.size)
+    return Frames(clip.speaker, int(np.count_nonzero(found[:length] == clip.semantic[:length])), length)
+
+
+def _accuracy(items: Sequence[Frames]) -> float | None:
+    count = sum(item.count for item in items)
+    return sum(item.right for item in items) / count if count else None

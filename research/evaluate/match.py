@@ -1,0 +1,178 @@
+"""`python -m research match`: whether it matters that the two halves of a voice prompt belong together.
+
+The coarse stage is shown prompts of the same sound with semantic tokens from several sources, and then the speaker's
+next sentence with the tokens that are true of it. How little that surprises it (nats for each coarse token of what was
+really said) tells what the prompt was worth. The true tokens are known of speakers of the bundled model's recipe only,
+and what was really said is coded by the recipe's teacher, as what the stage has learned from: the shipped encoder only
+comes near that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+
+from cloning.checkpoints import model_choice
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.published import BUNDLED
+from cloning.checkpoints.weights import load_bark
+from cloning.media import audio
+from cloning.methods.registry import METHODS
+from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
+from cloning.progress import Watch
+from cloning.prompt import Tokens
+from errors import InvalidInput
+from research.bundled.coarse import window_losses, windows
+from research.bundled.codec import TEACHER
+from research.bundled.codec_steps import CODEC
+from research.bundled.codes import encode_clip
+from research.bundled.gpt import Runner
+from research.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
+from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
+from research.bundled.speech import Joined, Numbers, Speech
+from research.bundled.teacher import load_teacher
+from research.evaluate.heldout import labelled_pairs
+from research.metrics.statistics import estimate, mean
+from training.shards import Clip, recording_of
+
+TRUE, ANOTHERS, NONE = "the true ones", "(another speaker's prompt)", "(no prompt)"
+_KEEP_THE_SOUND = ("quantizer", "codebook", "transcript")
+"""The methods whose prompts have the clip's own sound; those of `conversion` sound otherwise."""
+_LATE_SECONDS = (0.06, 0.2, 0.5)
+_WINDOWS = COARSE_FRAMES_BEFORE // COARSE_FRAMES_AT_ONCE
+"""As many as hear something of the prompt."""
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer loses its tail."""
+
+    semantic: NDArray[np.integer[Any]]
+    codes: Tokens
+
+
+Prompts = Sequence[Shown | None]
+"""One for each speaker; None: no prompt."""
+
+
+def match_command(
+    model: Annotated[str, typer.Option(help="bundled, or a directory that its recipe made.")] = BUNDLED,
+    voices: Annotated[int, typer.Option(min=2, help="Held-out voices.")] = 40,
+    quantizer: Annotated[str | None, typer.Option(help="A quantizer's file.")] = None,
+    codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,
+    teacher: Annotated[
+        Path, typer.Option(help="The teacher of the recipe's codec, which `bundled --step teacher` makes.")
+    ] = Path(".training/bundled", CODEC, TEACHER, "best.safetensors"),
+) -> None:
+    """Measure what prompts are worth to the coarse stage, by where their semantic tokens come from."""
+    loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
+    if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
+        raise InvalidInput(
+            "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
+            "directory that its recipe made."
+        )
+    listener = load_teacher(teacher, _CPU)
+    pairs = list(labelled_pairs(voices))
+    coarse = load_bark(model_choice.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
+    said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
+    prompts = _prompts(loaded, [first for first, _ in pairs])
+    surprises = {name: surprise(coarse, shown, said) for name, shown in prompts.items()}
+    print("\n".join(table(prompts, surprises)))
+
+
+def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
+    """Semantic tokens (S,) that come so many frames too late, behind more of the first one."""
+    return np.concatenate([np.repeat(semantic[:1], frames), semantic])[: len(semantic)]
+
+
+@torch.inference_mode()
+def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np.float64]:
+    """Nats for each coarse token of what each speaker `said` behind its prompt, (speakers,).
+
+    Measured in the first windows that the engine would make, in which the prompt is heard. coarse: the coarse model of
+    transformers, on the CPU.
+    """
+    speech, rows = _joined(prompts, said)
+    nats, frames = np.zeros(len(said)), np.zeros(len(said))
+    for number in range(_WINDOWS):
+        window = windows(speech, rows, np.full(len(said), number * COARSE_FRAMES_AT_ONCE))
+        losses = window_losses(coarse, Runner(_CPU), window.inputs, window.targets, _CPU).double().mean(dim=-1).numpy()
+        nats += (losses * window.spoken).sum(axis=1)
+        frames += window.spoken.sum(axis=1)
+    means: NDArray[np.float64] = nats / frames
+    return means
+
+
+def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    """Lines of Markdown: each source's share of right tokens, its surprise, and by how much that is more than with the
+    true tokens.
+    """
+    lines = [
+        "| semantic tokens of the prompt | right | nats a coarse token | more than with the true ones |",
+        "| --- " * 4 + "|",
+    ]
+    for name, measured in surprises.items():
+        more = estimate((measured - surprises[TRUE]).tolist(), mean)
+        told = f"{more.value:+.3f} ({more.low:+.3f} to {more.high:+.3f})" if more and name != TRUE else ""
+        right = "–" if name in (ANOTHERS, NONE) else f"{_right(prompts[name], prompts[TRUE]) * 100:.0f} %"
+        lines.append(f"| {name} | {right} | {measured.mean():.3f} | {told} |")
+    return lines
+
+
+def _right(prompts: Prompts, true: Prompts) -> float:
+    """The share of all frames that have their true token."""
+    right, frames = 0, 0
+    for one, other in zip(prompts, true, strict=True):
+        if one is not None and other is not None:
+            length = min(one.semantic.size, other.semantic.size)
+            right += int(np.count_nonzero(one.semantic[:length] == other.semantic[:length]))
+            frames += length
+    return right / frames
+
+
+def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Shown | None]]:
+    """By the source of their semantic tokens, one prompt for each clip."""
+    true = [Shown(clip.semantic, _codes(loaded, clip)) for clip in clips]
+    found: dict[str, list[Shown | None]] = {TRUE: [*true]}
+    for method in _KEEP_THE_SOUND:
+        found[method] = []
+        for seed, clip in enumerate(clips):
+            subject = Subject(recording_of(clip), "en", clip.text, seed)
+            made = METHODS[method](loaded, subject, Watch()).prompt
+            found[method].append(Shown(made.semantic, made.fine))
+    for seconds in _LATE_SECONDS:
+        frames = round(seconds * TOKEN_RATE)
+        found[f"the true ones, {seconds:g} s late"] = [Shown(late(one.semantic, frames), one.codes) for one in true]
+    others = [*true[1:], true[0]]
+    found["another sentence's"] = [
+        Shown(np.resize(other.semantic, one.codes.shape[1]), one.codes) for one, other in zip(true, others, strict=True)
+    ]
+    found[ANOTHERS] = [*others]
+    found[NONE] = [None] * len(true)
+    return found
+
+
+def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
+    codes: Tokens = loaded.codec.encode(audio.resample(recording_of(clip), loaded.codec.sample_rate).samples)
+    return codes
+
+
+def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[Speech, Joined]:
+    """Prompts and what is said behind them, end to end, and where each row lies in it."""
+    clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
+    speech = Speech.of(
+        [clip.semantic for clip in clips], [clip.codes for clip in clips], [""] * len(clips), [""] * len(clips)
+    )
+    has_prompt = np.array([prompt is not None for prompt in prompts])
+    places: Numbers = np.cumsum(1 + has_prompt) - 1
+    lengths = np.where(has_prompt, speech.lengths[places - has_prompt], 0)
+    before = np.minimum(lengths, COARSE_FRAMES_BEFORE)
+    start = speech.starts[places]
+    return speech, Joined(start - before, before, start, speech.lengths[places])

