@@ -39,7 +39,7 @@ from research.bundled.pronunciation import held_out
 from research.bundled.sentences import Sentences
 from research.bundled.speech import Speech
 from research.bundled.teacher import Teacher
-from training.__main__ import app
+from research.commands import app
 from training.curves import read_log
 from training.loop import Schedule
 from training.run_state import write_state, write_weights

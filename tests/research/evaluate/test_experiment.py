@@ -12,6 +12,7 @@ from cloning.checkpoints.model_choice import ModelChoice
 from cloning.media.audio import read_clip, write
 from cloning.methods import registry
 from errors import BarkeepError
+from research.commands import app
 from research.evaluate import experiment, heldout
 from research.evaluate.experiment import Settings, evaluate
 from research.evaluate.references import Reference, Take
@@ -19,7 +20,6 @@ from tests.cloning.tones import ToneEngine, voicebox
 from tests.research.evaluate.cells import FakeMeter
 from tests.research.evaluate.test_trial import CountingMethod
 from tests.test_architecture import ROOT
-from training.__main__ import app
 from training.shards import Clip
 
 TEXTS = ("hello there", "Something else.")

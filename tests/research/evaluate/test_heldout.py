@@ -12,12 +12,13 @@ from research.evaluate.heldout import (
     held_out_sentences,
     held_out_speakers,
     labelled_clips,
+    labelled_command,
     labelled_pairs,
     write_references,
 )
 from research.evaluate.references import read_references
 from research.metrics.pitch import log_f0
-from training.shards import recording_of, split_of
+from training.shards import read_shards, recording_of, split_of
 
 
 def test_nothing_of_it_is_trained_on() -> None:
@@ -59,3 +60,13 @@ def test_pairs_are_two_sentences_of_one_speaker() -> None:
     for first, second in labelled_pairs(3):
         assert first.speaker == second.speaker
         assert first.text != second.text
+
+
+def test_labelled_clips_are_written_once(tmp_path: Path) -> None:
+    labelled_command(tmp_path, 1)
+    first = [clip.key for clip in read_shards(tmp_path)]
+
+    labelled_command(tmp_path, 1)
+
+    assert first == [clip.key for clip in labelled_clips(1)]
+    assert [clip.key for clip in read_shards(tmp_path)] == first
