@@ -1,1 +1,1 @@
-"""Written text as Bark needs it."""
+"""Normalise, check and split the text that Bark speaks."""

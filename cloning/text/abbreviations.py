@@ -1,11 +1,11 @@
-"""Abbreviations with a full stop, in the languages that have them: what they stand for, and where they stand.
+"""Abbreviations that end in a full stop, per language: what they stand for and where they occur.
 
-A full stop behind one of them ends no sentence by itself. Data only, and one pattern a language.
+The full stop of an abbreviation does not end a sentence.
 """
 
 import re
 
-# Before a name. The full stop may be left out.
+# Before a name. The full stop is optional.
 TITLES: dict[str, dict[str, str]] = {
     "en": {"Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "Dr": "Doctor", "Prof": "Professor", "Capt": "Captain",
            "Gen": "General", "Sgt": "Sergeant", "Lt": "Lieutenant", "Col": "Colonel", "Rev": "Reverend", "Mt": "Mount"},
@@ -80,7 +80,7 @@ INNER: dict[str, dict[str, str]] = {
     "hi": {"ई.": "ईस्वी", "रु.": "रुपये", "कि.मी.": "किलोमीटर", "उदा.": "उदाहरण"},
 }  # fmt: skip
 
-# Often the last words of a sentence: before a capital letter the full stop stays.
+# Often the last words of a sentence: the full stop stays before a capital letter.
 CLOSING: dict[str, dict[str, str]] = {
     "en": {
         "etc.": "et cetera",
@@ -103,7 +103,7 @@ CLOSING: dict[str, dict[str, str]] = {
     "hi": {},
 }
 
-# A number and a full stop in front of one of these is an ordinal ("17. Jahrhundert"); months are added from CLDR.
+# A number and a full stop before one of these is an ordinal ("17. Jahrhundert"); months are added from CLDR.
 ORDINAL_NOUNS: dict[str, str] = {
     "de": "Jahrhunderts?|Geburtstag|Mal|Platz|Klasse|Stock|Etage|Kapitel|Tag|Jahrestag|Runde|Auflage|Woche|Lebensjahr"
     "|Bezirk|Weltkrieg|Armee|Versuch|Teil|Runden|Minute|Spieltag",
@@ -113,5 +113,5 @@ ORDINAL_NOUNS: dict[str, str] = {
 
 
 def flexible(written: str) -> str:
-    """The pattern of an abbreviation, or of its end: a space behind a full stop may be missing."""
+    """Return the pattern of an abbreviation; the space after a full stop is optional."""
     return re.escape(written).replace(r"\.\ ", r"\.[ \u00a0\u202f]?")

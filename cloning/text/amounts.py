@@ -1,4 +1,4 @@
-"""Money, units, percents and ordinals in words. Units and plurals come from CLDR by way of Babel."""
+"""Money, units, percentages and ordinals in words. Units and plurals come from CLDR through Babel."""
 
 import re
 from decimal import Decimal
@@ -28,7 +28,7 @@ _HINDI_ENDS = "वां|वाँ|वीं|वें|ला|ली|रा|र�
 
 
 def rules(language: str) -> list[Rule]:
-    """The rules of a language, in the order of their use."""
+    """Return the rules of a language in the order in which they apply."""
     signs = "|".join(sorted((re.escape(sign) for sign in CURRENCIES), key=len, reverse=True))
     units = "|".join(sorted((re.escape(unit) for unit in UNITS), key=len, reverse=True))
     number, begin, stop = number_pattern(language), start(language), end(language)
@@ -75,7 +75,10 @@ def _money(language: str, match: re.Match[str]) -> str:
 
 
 def _plural(names: list[str], whole: str, fraction: str, language: str) -> str:
-    """The form that goes with a number. Slavic languages: one, two to four, more; behind a fraction, two to four."""
+    """Return the noun form that agrees with a number.
+
+    Slavic languages have three: one, two to four, more; after a fraction, the form of two to four.
+    """
     form = str(Locale.parse(language).plural_form(_value(whole, fraction)))
     if len(names) == 3:
         return names[{"one": 0, "few": 1, "other": 1}.get(form, 2)]
@@ -87,7 +90,7 @@ def _value(whole: str, fraction: str) -> Decimal:
 
 
 def gender_of(noun: str, language: str) -> str:
-    """masculine or feminine, by the end of the singular, where numbers have a gender."""
+    """Return masculine or feminine, by the ending of the singular, in languages whose numbers have a gender."""
     return "feminine" if noun.lower().endswith(FEMININE.get(language, ("\n",))) else "masculine"
 
 
@@ -98,7 +101,7 @@ def _unit(language: str, match: re.Match[str]) -> str:
 def _with_unit(written: str, sign: str, language: str) -> str:
     whole, fraction = parts(written, language)
     if len(whole) > numbers.LONGEST:
-        whole, fraction = whole[-numbers.LONGEST :], ""  # Only for the form of the unit: the number is read whole.
+        whole, fraction = whole[-numbers.LONGEST :], ""  # Only picks the form of the unit.
     value = _value(whole, fraction)
     gender = "masculine" if sign == "%" else gender_of(_unit_name(sign, language), language)
     spoken = said(written, language, gender)
@@ -112,7 +115,7 @@ def _with_unit(written: str, sign: str, language: str) -> str:
 
 @cache
 def _unit_name(sign: str, language: str) -> str:
-    """The name of one, without the number."""
+    """Return the name of one unit, without the number."""
     return re.sub(r"[\d\s]+", "", format_unit(1, UNITS[sign], length="long", locale=language).partition("/")[0])
 
 

@@ -1,8 +1,7 @@
-"""Whether a sentence surely ends where a splitter says so, in each of Bark's languages.
+"""Decide whether a sentence certainly ends where a splitter says so, in each of Bark's languages.
 
-A cut inside a sentence is heard as a falling end and a pause; a cut that was left out is not heard at all. So what is
-doubtful is no end: abbreviations, initials, ordinals, what goes on in lower case, and what is inside quotes or
-brackets.
+A wrong cut is heard as a falling tone and a pause; a missing cut is not heard. So doubtful places are not sentence
+ends: abbreviations, initials, ordinals, text that continues in lower case, and text inside quotes or brackets.
 """
 
 import re
@@ -17,24 +16,24 @@ _PAIRS = (("「", "」"), ("『", "』"), ("（", "）"), ("(", ")"), ("《", "�
 _QUOTES = {"de": ("„", "“"), "ru": ("„", "“"), "pl": ("„", "”")}
 _ORDINALS = {language: re.compile(r"(?:^|[\s(])\d{1,3}\.$") for language in ("de", "pl", "tr")}
 _ORDINALS["ko"] = re.compile(r"(?:^|[\s(])\d{1,4}\.$")
-"""Number and full stop are an ordinal, or part of a Korean date; a longer number may well end a sentence."""
+"""Number and full stop: an ordinal, or part of a Korean date. A longer number may end a sentence."""
 _CASELESS = frozenset({"hi", "ja", "ko", "zh"})
 _ONE_LETTER_WORDS = frozenset("яЯ")
-"""May well end a Russian sentence."""
+"""Words of one letter that may end a Russian sentence."""
 _INITIAL = re.compile(r"(?:^|[\s(.\"'«“„‚-])([^\W\d_])\.$")
 _DOTTED = re.compile(r"(?:^|\s)(?:[^\W\d_]{1,2}\.){2,}$")
 _NO_VOWEL = re.compile(r"(?:^|[\s(])[bcdfghjklmnpqrstvwxzłśźżćńçşğбвгджзйклмнпрстфхцчшщ]{1,5}\.$", re.IGNORECASE)
 
 
 def is_sure(before: str, after: str, language: str) -> bool:
-    """Whether a sentence ends behind `before`, where `after` is the rest of the line."""
+    """Return whether a sentence ends after `before`, where `after` is the rest of the line."""
     before, rest = before.rstrip(), after.lstrip().lstrip(_OPENERS + " \u00a0\u202f")
     pairs = (*_PAIRS, _QUOTES.get(language, ("“", "”")))
     if rest[:1].islower() or any(before.count(left) > before.count(right) for left, right in pairs):
         return False
     spaced = after[:1].isspace() and language != "hi"
     if before[-1:] in _CLOSERS and not spaced and language in _CASELESS:
-        return False  # Nothing but the space tells whether "…!" she said goes on.
+        return False  # Only the space tells whether "…!" she said continues.
     if not before.endswith(".") or before.endswith(".."):
         return True
     if rest[:1].isupper() and _closing(language).search(before):
@@ -49,7 +48,7 @@ def is_sure(before: str, after: str, language: str) -> bool:
 
 @cache
 def _inner(language: str) -> re.Pattern[str]:
-    """Ends with an abbreviation that is followed by more of its sentence."""
+    """Match a text that ends with an abbreviation which does not end a sentence."""
     return _ending([*(f"{title}." for title in TITLES.get(language, ())), *INNER.get(language, ())])
 
 
@@ -60,7 +59,7 @@ def _counters(language: str) -> re.Pattern[str]:
 
 @cache
 def _closing(language: str) -> re.Pattern[str]:
-    """Ends with an abbreviation that is often the last word."""
+    """Match a text that ends with an abbreviation which often ends a sentence."""
     return _ending(CLOSING.get(language, ()))
 
 

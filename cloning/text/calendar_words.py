@@ -1,4 +1,4 @@
-"""Dates and times of day in words. Months come from CLDR."""
+"""Dates and times of day in words. Month names come from CLDR."""
 
 import re
 from functools import cache, partial
@@ -19,7 +19,7 @@ _RUSSIAN_YEAR = {"году": "locative", "года": "genitive", "годом": "
 
 
 def rules(language: str) -> list[Rule]:
-    """The rules of a language, in the order of their use."""
+    """Return the rules of a language in the order in which they apply."""
     names = "|".join(sorted((re.escape(name) for name in _months(language).values()), key=len, reverse=True))
     first, second = ("m", "d") if language == "en" else ("d", "m")
     word = letters(language)
@@ -66,7 +66,7 @@ def rules(language: str) -> list[Rule]:
 
 @cache
 def _months(language: str) -> dict[int, str]:
-    """Number -> name as in a date."""
+    """Return month number -> name as used in a date."""
     return dict(Locale.parse(language).months["format"]["wide"])
 
 
@@ -87,7 +87,7 @@ def _date(language: str, match: re.Match[str]) -> str:
 
 
 def _day(language: str, day: int, before: str) -> str:
-    """The day of a month, as it stands in a date behind what was written before it."""
+    """Return the day of a month in the form that agrees with the text before it."""
     if language == "en":
         return numbers.ordinal(day, "en")
     if language == "de":
@@ -102,7 +102,7 @@ def _day(language: str, day: int, before: str) -> str:
 
 
 def german_ordinal(value: int, before: str) -> str:
-    """With the ending that the word before it asks for: "der erste", "am ersten", else "erster"."""
+    """Return a German ordinal that agrees with the word before it: "der erste", "am ersten", else "erster"."""
     if re.search(r"(?i)\b(?:am|im|dem|den|zum|vom|beim|des|seit|bis)\s$", before):
         return numbers.ordinal(value, "de", "n")
     return numbers.ordinal(value, "de", "" if re.search(r"(?i)\b(?:der|die|das)\s$", before) else "r")

@@ -1,5 +1,7 @@
-"""How long a text takes to say: by the words that are spoken (numbers, signs and abbreviations written out), and by
-the script that each letter is written in, whatever language was declared.
+"""Estimate how long a text takes to say.
+
+The estimate counts the words as they are spoken (numbers, signs and abbreviations written out) and the script of each
+letter, whatever language was declared.
 """
 
 import re
@@ -9,9 +11,9 @@ from functools import lru_cache
 from cloning.text.normalisation import normalise
 from cloning.text.numbers import UNSPACED
 
-# Characters a second of read speech, spaces included. Alphabets: 150-160 words a minute times the language's mean word
-# length. Hindi, Japanese, Korean, Chinese: the syllables a second of Coupe et al. 2019 (Science Advances 5:eaaw2594),
-# divided by the syllables that one written character stands for (kanji and kana mixed: 1.4).
+# Characters per second of read speech, spaces included. Alphabets: 150-160 words per minute times the language's mean
+# word length. Hindi, Japanese, Korean, Chinese: the syllables per second of Coupe et al. 2019 (Science Advances
+# 5:eaaw2594), divided by the syllables per written character (kanji and kana mixed: 1.4).
 _CHARACTERS_PER_SECOND = {
     "en": 15.0,
     "de": 14.5,
@@ -36,30 +38,31 @@ _SCRIPTS = {
     "KATAKANA": ("ja",),
     "CJK": ("zh", "ja"),
 }
-"""First word of a letter's name in Unicode -> the languages written so; a letter takes the time of one of them."""
+"""First word of a letter's Unicode name -> the languages of that script. A foreign letter takes the rate of the first.
+"""
 _OTHER_SCRIPT = 10.0
-"""Characters a second of other alphabets: slower than any of Bark's, since the vowels may not be written."""
+"""Characters per second of other alphabets: slower than all of Bark's, since they may not write vowels."""
 _TAG_SECONDS = 1.0
 
 _TAG = re.compile(r"\[[^\[\]\n]{1,40}\]")
 _ACRONYM = re.compile(r"(?<![^\W\d_])[^\W\d_a-z]{2,5}(?![^\W\d_])")
 _LETTER_NAME = 4
-"""The letters, and the space, of the name of a letter ("bee ", "ess ")."""
+"""Characters in the name of a letter, with its space ("bee ", "ess ")."""
 _SIGN_NAME = 13
-"""The same of a sign that has no words here: "greater than" is a long one."""
+"""Characters in the name of a sign without words here, such as "greater than"."""
 
 
 def expected_seconds(text: str, language: str) -> float:
-    """How long `text` takes to say at an ordinary speed; a `[laughs]`-style tag counts as one second."""
+    """Return the seconds that `text` takes at normal speed; a `[laughs]`-style tag counts as one second."""
     tags = len(_TAG.findall(text))
     return _spoken_seconds(" ".join(_TAG.sub("", text).split()), language) + tags * _TAG_SECONDS
 
 
 def longest_seconds(text: str, language: str) -> float:
-    """A generous upper bound for the speech of `text`: half the usual speed and two seconds of pauses.
+    """Return an upper bound for the seconds of speech of `text`: half the normal speed and two seconds of pauses.
 
-    It only stops a model that never ends by itself. Slow readers stay above 100 words a minute, two thirds of the
-    rates above, so that a limit of half of them cuts nobody's last word.
+    It stops a model that does not end by itself. Slow readers stay above 100 words per minute, two thirds of the rates
+    above, so the limit does not cut off their last word.
     """
     return 2.0 + 2.0 * expected_seconds(text, language)
 
@@ -68,7 +71,7 @@ def longest_seconds(text: str, language: str) -> float:
 def _spoken_seconds(text: str, language: str) -> float:
     spoken = normalise(text, language)
     seconds = sum(_character_seconds(character, language) for character in spoken)
-    if spoken != spoken.upper():  # Capitals throughout are shouted, not spelled.
+    if spoken != spoken.upper():  # Text in capitals throughout is shouted, not spelled.
         letters = sum(len(acronym) for acronym in _ACRONYM.findall(spoken) if acronym.isupper())
         seconds += letters * (_LETTER_NAME - 1) / _CHARACTERS_PER_SECOND[language]
     return seconds
@@ -90,5 +93,5 @@ def _character_seconds(character: str, language: str) -> float:
 
 
 def languages_of(letter: str) -> tuple[str, ...]:
-    """The languages that write it, the likeliest first; () for a script that Bark does not know."""
+    """Return the languages that use the letter, most likely first; () for a script that no language of Bark uses."""
     return _SCRIPTS.get(re.split("[ -]", unicodedata.name(letter, ""), maxsplit=1)[0], ())

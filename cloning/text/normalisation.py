@@ -1,7 +1,7 @@
-"""Written text as it is read aloud: numbers, money, dates, times, units, ordinals, abbreviations and signs in words.
+"""Turn written text into spoken words: numbers, money, dates, times, units, ordinals, abbreviations and signs.
 
-A small grammar over CLDR's numbers, units, months and plurals (unicode-rbnf, Babel), and tables of words. What it does
-not know stays as it is; `[laughs]`, ♪ and capitals always do. Knows no model.
+A small grammar over CLDR's numbers, units, months and plurals (unicode-rbnf, Babel) and word tables. Everything else
+stays as it is, including `[laughs]`, ♪ and capitals.
 """
 
 import re
@@ -21,7 +21,7 @@ _SIMPLE_FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾", "1/3": "⅓", "2/3":
 
 
 def normalise(text: str, language: str) -> str:
-    """`text` as it is read aloud in `language`, one of Bark's. Line breaks stay. Doing it again changes nothing."""
+    """Return `text` as it is read aloud in `language`. Line breaks stay. The function is idempotent."""
     rules = _rules(language)
     return "".join(part if _TAG.fullmatch(part) else _read(part, rules) for part in _TAG.split(text))
 
@@ -35,13 +35,13 @@ def _read(text: str, rules: list[tuple[re.Pattern[str], Callable[[re.Match[str]]
 
 @cache
 def _rules(language: str) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
-    """In the order of their use: what one put into words, the next ones leave."""
+    """Return the compiled rules in the order in which they apply; words made by one rule match no later rule."""
     written = [*_shortened(language), *calendar_words.rules(language), *amounts.rules(language), *_plain(language)]
     return [(re.compile(pattern), partial(_spaced, language, read)) for pattern, read in written]
 
 
 def _spaced(language: str, read: Callable[[re.Match[str]], str], match: re.Match[str]) -> str:
-    """What is read, with a space where it would touch a letter or digit that the sign did not belong to."""
+    """Return the replacement, separated by a space from letters or digits that do not belong to the sign."""
     words = read(match)
     if words == match[0] or not words or language in numbers.UNSPACED:
         return words
@@ -52,7 +52,7 @@ def _spaced(language: str, read: Callable[[re.Match[str]], str], match: re.Match
 
 
 def _shortened(language: str) -> list[Rule]:
-    """Abbreviations."""
+    """Return the rules for abbreviations."""
     found: list[Rule] = []
     for table, follows in (
         (abbreviations.CLOSING, ""),
@@ -71,21 +71,21 @@ def _shortened(language: str) -> list[Rule]:
 
 
 def _any_case(short: str) -> str:
-    """Its pattern: the first letter may be a capital."""
+    """Return the pattern of an abbreviation whose first letter may be a capital."""
     rest = abbreviations.flexible(short[1:])
     first = short[0]
     return (f"[{first}{first.upper()}]" if first.islower() and len(first.upper()) == 1 else re.escape(first)) + rest
 
 
 def _expanded(short: str, long: str, closing: bool, match: re.Match[str]) -> str:
-    """The words; a full stop that ended the sentence too stays."""
+    """Return the words; the full stop stays if it also ended the sentence."""
     rest = match.string[match.end() :].lstrip(" \"'»”)")
     ends = short.endswith(".") and (not rest or rest[0] == "\n" or (closing and rest[0].isupper()))
     return _as_capital(match[0], short, long) + ("." if ends else "")
 
 
 def _title(short: str, long: str, language: str, match: re.Match[str]) -> str:
-    """A title stands before a name, which has a capital where the script has any."""
+    """Return the title in words if a name follows; names have a capital in scripts with case."""
     name = match.string[match.end() :].lstrip()[:1]
     return match[0] if name.islower() else _as_capital(match[0], short, long)
 
@@ -95,7 +95,7 @@ def _as_capital(written: str, short: str, long: str) -> str:
 
 
 def _plain(language: str) -> list[Rule]:
-    """Numbers that are nothing else, and signs."""
+    """Return the rules for signs, and for numbers that no other rule matches."""
     words, number = WORDS[language], number_pattern(language)
     blank = "" if language in numbers.UNSPACED else " "
     begin, word = start(language), letters(language)
@@ -143,7 +143,7 @@ def _telephone(language: str, match: re.Match[str]) -> str:
 
 
 def _dotted(language: str, match: re.Match[str]) -> str:
-    """Versions and addresses; thousands are left."""
+    """Read versions and addresses; leave numbers with thousands separators unchanged."""
     if GROUPED.fullmatch(match[0]):
         return match[0]
     blank = "" if language in numbers.UNSPACED else " "
@@ -163,6 +163,6 @@ def _year(language: str, match: re.Match[str]) -> str:
 
 
 def _korean_count(match: re.Match[str]) -> str:
-    """Things are counted with Korea's own numbers."""
+    """Return a native Korean number, as used for counting things."""
     value = int(match["value"])
     return numbers.ruled(value, "ko", "spellout-cardinal-native-attributive") if value else match[0]

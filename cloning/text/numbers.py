@@ -1,6 +1,6 @@
-"""Numbers in words, in each of Bark's languages, by CLDR's rules (unicode-rbnf) and what they leave out.
+"""Numbers in words, in each of Bark's languages, by CLDR's rules (unicode-rbnf).
 
-CLDR's rules are used for whole numbers only: fractions, and Polish ordinals, are put together here.
+CLDR's rules cover whole numbers; fractions and Polish ordinals are composed here.
 """
 
 from functools import cache
@@ -8,14 +8,14 @@ from functools import cache
 from unicode_rbnf import RbnfEngine
 
 LONGEST = 15
-"""Numbers of more digits are read digit by digit."""
+"""Numbers with more digits than this are read digit by digit."""
 
 UNSPACED = frozenset({"ja", "zh"})
-"""Languages that write no spaces between words."""
+"""Languages without spaces between words."""
 
 _ZERO = {"ja": "ゼロ", "zh": "零", "ko": "영"}
 _BY_PAIRS = frozenset({"es", "fr", "it", "pl", "pt", "ru", "tr"})
-"""Two decimals are one number there: "trois virgule quatorze"."""
+"""Languages that read two decimals as one number: "trois virgule quatorze"."""
 
 _POLISH_TEENS = [
     *("pierwszego", "drugiego", "trzeciego", "czwartego", "piątego", "szóstego", "siódmego", "ósmego", "dziewiątego"),
@@ -35,13 +35,13 @@ def _engine(language: str) -> RbnfEngine:
 
 @cache
 def ruled(value: int, language: str, rules: str) -> str:
-    """`value` by one of CLDR's rule sets, such as spellout-ordinal."""
+    """Return `value` by one of CLDR's rule sets, such as spellout-ordinal."""
     text: str = _engine(language).format_number(value, ruleset_names=[rules]).text
     return text.replace("〇", "零") if language in UNSPACED else text
 
 
 def cardinal(value: int, language: str, gender: str | None = None) -> str:
-    """`value` as a count; `gender` is masculine or feminine, for a noun that follows."""
+    """Return `value` as a cardinal; `gender` is masculine or feminine, to agree with a noun."""
     if value == 0 and language in _ZERO:
         return _ZERO[language]
     if gender is not None and f"spellout-cardinal-{gender}" in _engine(language).rulesets:
@@ -50,12 +50,15 @@ def cardinal(value: int, language: str, gender: str | None = None) -> str:
 
 
 def digits(written: str, language: str) -> str:
-    """Each digit by itself."""
+    """Return each digit as a word."""
     return ("" if language in UNSPACED else " ").join(cardinal(int(digit), language) for digit in written)
 
 
 def number(whole: str, fraction: str, language: str, point: str, gender: str | None = None) -> str:
-    """Digits before and behind a decimal point in words; with leading zeros, or too many, one by one."""
+    """Return a number, given as the digits before and after the decimal point, in words.
+
+    Digits are read one by one if there are leading zeros or more than LONGEST digits.
+    """
     if len(whole) > LONGEST or (len(whole) > 1 and whole.startswith("0")):
         spoken = digits(whole, language)
     else:
@@ -68,7 +71,7 @@ def number(whole: str, fraction: str, language: str, point: str, gender: str | N
 
 
 def year(value: int, language: str) -> str:
-    """A year: English and German count hundreds, Chinese reads digits."""
+    """Return a year in words: English and German count hundreds, Chinese reads digits."""
     if language == "zh":
         return digits(str(value), language)
     pairs = language == "en" and value % 1000 > 9 and 1100 <= value < 2100
@@ -78,14 +81,18 @@ def year(value: int, language: str) -> str:
 
 
 def ordinal(value: int, language: str, form: str = "") -> str:
-    """`value` as an ordinal. `form` is the end of a rule set's name: masculine, feminine, n, neuter-genitive, ..."""
+    """Return `value` as an ordinal. `form` is the end of a rule set's name: masculine, feminine, n, neuter-genitive,
+    ..."""
     if language == "pl":
         return _polish_ordinal(value, form)
     return ruled(value, language, "spellout-ordinal" + (f"-{form}" if form else ""))
 
 
 def _polish_ordinal(value: int, form: str) -> str:
-    """The last two digits are ordinals. form: genitive ("piątego"), locative (-ym), feminine (-a), at (-ej)."""
+    """Return a Polish ordinal, whose last two digits are ordinals.
+
+    `form`: genitive ("piątego"), locative (-ym), feminine (-a) or at (-ej).
+    """
     last = value % 100
     if last == 0:
         return cardinal(value, "pl")

@@ -1,6 +1,6 @@
-"""A few sentences in each of Bark's languages that hold most of its sounds, for when only the voice matters.
+"""A short passage in each of Bark's languages that holds most of its sounds.
 
-Written for this purpose; about ten seconds each. Knows nothing of voices.
+About ten seconds each, written for this purpose; spoken when only the voice matters.
 """
 
 PASSAGES: dict[str, str] = {
@@ -54,4 +54,4 @@ PASSAGES: dict[str, str] = {
     ),
     "zh": "年轻的歌手们还不知道自己走了多远，港口的浓雾就已经散去了。请选一个平静的声音，给每个词都加上一点快乐。",
 }
-"""ISO 639-1 code -> the sentences. The same languages as `text.LANGUAGES`."""
+"""ISO 639-1 code -> the passage, for all of `splitting.LANGUAGES`."""

@@ -1,6 +1,6 @@
-"""What of a text a model can read, where a model says which languages it reads: the rest is named to the member.
+"""Keep the part of a text that the model can read, and report the rest.
 
-Free of models: the languages are handed in (`BarkSpec.languages`).
+The caller passes in the model's languages (`BarkSpec.languages`).
 """
 
 import unicodedata
@@ -15,21 +15,21 @@ _PLAIN = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
     | {"đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
 )
-"""Letters that are no letter and an accent: a model of English alone does not have them."""
+"""Letters that do not decompose into a letter and an accent: an English model does not have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """`text`: what can be read. `left_out`: the first few passages that cannot, each shortened."""
+    """`text`: the readable part. `left_out`: the first unreadable passages, shortened."""
 
     text: str
     left_out: tuple[str, ...] = ()
 
 
 def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
-    """The part of `text` in scripts of `languages` (ISO 639-1), () for a model that does not say what it reads.
+    """Return the part of `text` in scripts of `languages` (ISO 639-1); all of it if the model names no languages.
 
-    Raises InvalidInput if the model does not read `language`, or nothing of the text.
+    Raises InvalidInput if the model does not read `language` or any of the text.
     """
     if not languages:
         return Readable(text)
@@ -41,14 +41,16 @@ def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
         )
     if set(languages) == {"en"}:
         text = text.translate(_PLAIN)
-    kept, left_out = _sorted(text, languages)
+    kept, left_out = _divided(text, languages)
     if left_out and not any(character.isalnum() for character in kept):
-        raise InvalidInput(f"The model in use reads {names} only, and nothing of this text. Write it in {names}.")
+        raise InvalidInput(
+            f"The model in use reads {names} only, and this text is in another script. Write it in {names}."
+        )
     return Readable(kept, tuple(_short(passage) for passage in left_out[:_MOST_NAMED]))
 
 
-def _sorted(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:
-    """What is kept, and the passages that are not: letters, and what stands between them."""
+def _divided(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Return the text that is kept, and the passages that are not: letters and the characters between them."""
     kept: list[str] = []
     passages: list[str] = []
     between = ""

@@ -1,7 +1,6 @@
-"""Written text as Bark needs it: pieces that fit one window, and the pauses between them.
+"""Split text into pieces that each fit one Bark window, and choose the pauses between them.
 
-Knows Bark's languages. Does not know any model: the number of text tokens of a piece is
-asked from whoever owns a tokenizer.
+Callers pass in a function that counts a piece's text tokens, so no tokenizer is needed here.
 """
 
 import re
@@ -28,10 +27,11 @@ LANGUAGES: dict[str, str] = {
     "tr": "Turkish",
     "zh": "Chinese",
 }
-"""The languages that Suno trained Bark for: ISO 639-1 code -> English name."""
+"""The languages that Suno trained Bark on: ISO 639-1 code -> English name."""
 
 WINDOW_SECONDS = 13.0
-"""How much speech fits one Bark window: Suno's advice. 768 semantic tokens are 15.4 s; the rest is room for pauses."""
+"""Seconds of speech per Bark window, as Suno recommends. 768 semantic tokens are 15.4 s; the rest is room for pauses.
+"""
 
 _SHORT_SECONDS = 2.0
 
@@ -53,16 +53,16 @@ _CLOSERS = "\"'”’»)]」』】♪ "
 
 
 def check_language(language: str) -> str:
-    """`language` itself if Bark speaks it. Raises InvalidInput that lists the languages."""
+    """Return `language` if Bark speaks it. Raises InvalidInput with the list of languages otherwise."""
     if language not in LANGUAGES:
         raise InvalidInput(f"Bark does not speak {language!r}. It speaks: {', '.join(LANGUAGES)}.")
     return language
 
 
 def pause_after(piece: str) -> float:
-    """Seconds of silence between `piece` and the next one, from the punctuation that ends it.
+    """Return the seconds of silence after `piece`, from the punctuation that ends it.
 
-    The steps follow the two kinds of pauses in read speech: brief ones below 0.2 s inside a sentence, medium ones of
+    The values follow the two kinds of pauses in read speech: brief ones below 0.2 s inside a sentence, medium ones of
     0.2-1 s between sentences (Campione and Veronis 2002).
     """
     ending = piece.rstrip().rstrip(_CLOSERS)
@@ -79,12 +79,13 @@ def sentences(
     count_tokens: Callable[[str], int] | None = None,
     max_tokens: int = 256,
 ) -> list[str]:
-    """`text` in pieces that each fit one Bark window, in order, with nothing lost but extra white space.
+    """Split `text` into pieces that each fit one Bark window, in order; only extra white space is lost.
 
-    Pieces end at sentences, where they surely end; one that is too long is divided where it may end, then at clauses,
-    at words, and anywhere. Very short ones join a neighbour. A line that goes on in lower case is part of its sentence.
-    `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits
-    when it takes at most `max_seconds` at an ordinary speed and `count_tokens` (if given) is at most `max_tokens`.
+    Pieces end at certain sentence ends. A piece that is too long is divided at possible sentence ends, then at clauses,
+    at words, and anywhere. Very short pieces join a neighbour. A line break before a lower-case letter does not end a
+    sentence. `[laughs]`-style tags and passages between two ♪ stay whole while they fit. A piece fits when it takes at
+    most `max_seconds` at normal speed and at most `max_tokens` by `count_tokens`, if that is given.
+
     Raises InvalidInput for an empty text or an unknown language.
     """
     check_language(language)
@@ -105,15 +106,15 @@ def sentences(
 
 
 def _joined(match: re.Match[str]) -> str:
-    """A line break that was only made to fit the page."""
+    """Replace a line break inside a sentence by a space."""
     return " " if match["next"].islower() else match[0]
 
 
 def _sentences_of(line: str, language: str) -> list[str]:
-    """The sentences of one line; together they are the line.
+    """Return the sentences of one line; joined, they equal the line.
 
-    A boundary counts only behind white space or an ideographic full stop (not in "what?!really"), not inside a tag or
-    a ♪ passage, and where it is sure.
+    A boundary counts only after white space or an ideographic full stop (not in "what?!really"), outside tags and ♪
+    passages, and where `is_sure` accepts it.
     """
     atoms = [match.span() for match in _ATOM.finditer(line)]
     pieces: list[str] = []
@@ -128,13 +129,13 @@ def _sentences_of(line: str, language: str) -> list[str]:
 
 
 def _fitting(piece: str, fits: Callable[[str], bool], seconds: Callable[[str], float], max_seconds: float) -> list[str]:
-    """`piece` divided as gently as possible into parts that fit."""
+    """Divide `piece` at the best boundaries into parts that fit."""
     if fits(piece):
         return [piece]
     for boundary in (_DOUBTFUL_END, _CLAUSE_END, _WORD_END, _CHARACTER_END):
         parts = _cut(piece, boundary, whole_atoms=boundary is not _CHARACTER_END)
         if len(parts) > 1:
-            # Equal shares: a window followed by a leftover word would make Bark invent what surrounds the word.
+            # Equal shares: Bark invents speech around a single word that is left for the last window.
             share = seconds(piece) / -(-seconds(piece) // max_seconds)
             return [
                 fitting
@@ -145,7 +146,7 @@ def _fitting(piece: str, fits: Callable[[str], bool], seconds: Callable[[str], f
 
 
 def _cut(piece: str, boundary: re.Pattern[str], *, whole_atoms: bool) -> list[str]:
-    """`piece` cut behind each match of `boundary`, outside tags and ♪ passages if `whole_atoms`."""
+    """Cut `piece` after each match of `boundary`, outside tags and ♪ passages if `whole_atoms`."""
     atoms = [match.span() for match in _ATOM.finditer(piece)] if whole_atoms else []
     cuts = [match.end() for match in boundary.finditer(piece)]
     cuts = [cut for cut in cuts if 0 < cut < len(piece) and not any(first < cut < last for first, last in atoms)]
@@ -155,7 +156,7 @@ def _cut(piece: str, boundary: re.Pattern[str], *, whole_atoms: bool) -> list[st
 def _pack(
     parts: Iterable[str], fits: Callable[[str], bool], seconds: Callable[[str], float], share: float
 ) -> list[str]:
-    """Neighbouring parts joined while they fit and come closer to `share` seconds."""
+    """Join neighbouring parts while they fit and come closer to `share` seconds."""
     packed: list[str] = []
     for part in parts:
         if packed and seconds(packed[-1]) + seconds(part) / 2 <= share and fits(packed[-1] + part):
@@ -166,7 +167,7 @@ def _pack(
 
 
 def _join_short(pieces: Iterable[str], fits: Callable[[str], bool], seconds: Callable[[str], float]) -> list[str]:
-    """Pieces under two seconds joined to a neighbour: alone they make Bark ramble or fall silent."""
+    """Join pieces under two seconds to a neighbour: alone they make Bark ramble or stay silent."""
     joined: list[str] = []
     for piece in pieces:
         short = joined and min(seconds(joined[-1]), seconds(piece)) < _SHORT_SECONDS

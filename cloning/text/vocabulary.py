@@ -1,6 +1,6 @@
-"""The words that stand for signs when a text is read aloud, in each of Bark's languages. Data only.
+"""The words for signs that are read aloud, in each of Bark's languages. Data only.
 
-Names of units and months, and the forms of a plural, come from Unicode's CLDR by way of Babel.
+Names of units and months, and plural forms, come from Unicode's CLDR through Babel.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How one language reads signs. `to` joins the ends of a range, with its own spaces; so does `cents` money."""
+    """How one language reads signs. `to` joins the ends of a range, `cents` amounts of money, with their spaces."""
 
     point: str
     minus: str
@@ -21,7 +21,7 @@ class Words:
     at: str
     number: str
     cents: str | None
-    """Between the whole and the hundredths of money; None: such amounts are read as decimals."""
+    """Joins the whole and the hundredths of money; None: such amounts are read as decimals."""
 
 
 WORDS: dict[str, Words] = {
@@ -40,7 +40,7 @@ WORDS: dict[str, Words] = {
     "zh": Words("点", "负", "加", "等于", "乘", "除以", "到", "和", "艾特", "号", None),
 }
 
-# Singular | plural, or the singular | two to four | more of Slavic languages; one form alone serves all numbers.
+# singular|plural, or singular|two to four|more in Slavic languages; a single form serves all numbers.
 CURRENCIES: dict[str, dict[str, str]] = {
     "$": {
         "en": "dollar|dollars", "de": "Dollar", "es": "dólar|dólares", "fr": "dollar|dollars", "hi": "डॉलर",
@@ -92,7 +92,7 @@ CURRENCIES: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 CENTS = {"$": ("cent", "cents"), "€": ("cent", "cents"), "£": ("penny", "pence")}
-"""English names the hundredths: "two dollars and five cents"."""
+"""English names of the hundredths: "two dollars and five cents"."""
 
 UNITS = {
     "km/h": "speed-kilometer-per-hour",
@@ -147,10 +147,10 @@ UNITS = {
     "ч": "duration-hour",
     "сек": "duration-second",
 }
-"""A sign behind a number -> CLDR's name of the unit."""
+"""Sign after a number -> CLDR's name of the unit."""
 
 PERCENT = {"ko": "{} 퍼센트", "zh": "百分之{}", "pt": "{} por cento", "it": "{} per cento"}
-"""Where CLDR's long form is the sign itself, or is not what is said."""
+"""Languages where CLDR's long form is the sign itself or differs from speech."""
 
 DATES = {
     "en": "{month} {day}, {year}",
@@ -168,7 +168,7 @@ DATES = {
     "zh": "{year}年{month}月{day}日",
 }
 
-# The hour alone, and hour with minutes.
+# The hour alone; the hour with minutes.
 TIMES = {
     "en": ("{h} o'clock", "{h} {m}"),
     "de": ("{h} Uhr", "{h} Uhr {m}"),
@@ -210,4 +210,4 @@ FEMININE = {
     "pt": ("a", "as"),
     "ru": ("а", "я"),
 }  # fmt: skip
-"""How the singular of feminine units ends, where numbers have a gender."""
+"""Endings of the singular of feminine units, where numbers have a gender."""
