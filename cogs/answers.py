@@ -19,12 +19,16 @@ PICTURE = "waveform.png"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Text, at most one embed, and files as (name, bytes): each attempt to send needs fresh file objects."""
+    """Text, at most one embed, and files as (name, bytes): each attempt to send needs fresh file objects.
+
+    `alone`: it is for the member's eyes only, whatever their command was: nobody else has a use for it.
+    """
 
     content: str
     embed: discord.Embed | None = None
     attachments: tuple[tuple[str, bytes], ...] = ()
     buttons: tuple[discord.ui.Item[Any], ...] = ()
+    alone: bool = False
 
     def files(self) -> list[discord.File]:
         """New file objects."""
@@ -42,7 +46,7 @@ async def answer_to(outcome: Outcome) -> Answer:
     """What the member gets for a job that is ready, failed or cancelled."""
     job = outcome.job
     if job.state in (JobState.FAILED, JobState.CANCELLED):
-        return Answer(render_fault(job))
+        return Answer(render_fault(job), alone=True)
     if job.kind is JobKind.SPEECH:
         return await _speech(outcome)
     return await _card(outcome)

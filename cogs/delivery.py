@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 BEGINNING = "beginning.ogg"
 """The name of the file with the first sentence."""
 
+_UNKNOWN_MESSAGE = 10008
 _NOBODY = discord.AllowedMentions.none()
 _CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -56,8 +57,10 @@ class DiscordCourier:
     def __init__(self, client: "Barkeep", *, edit_seconds: float) -> None:
         self._client = client
         self._progress = Progress(self._show, every=edit_seconds)
-        self._begun: dict[str, int] = {}
-        """Job id -> the waiting message that the beginning of its speech is attached to."""
+        self._waiting: dict[str, int] = {}
+        """Job id -> the message that shows its news."""
+        self._begun: set[str] = set()
+        """Jobs whose waiting message has the beginning of their speech attached."""
 
     def update(self, job: JobRecord, update: Update) -> None:
         """Show news in the answer to the member's command, at most once in a few seconds."""
@@ -67,7 +70,7 @@ class DiscordCourier:
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
         """Bring the answer by the first way that works; None if none does.
 
-        A private answer never goes to the channel. Raises Unavailable if Discord or the network failed in a
+        What is for the member alone never goes to the channel. Raises Unavailable if Discord or the network failed in a
         way that may pass: at once, or with `last` only after the other ways were tried as well. Doing it again is
         harmless: the interaction's answer is edited in place, and other messages carry a nonce made of the job's id.
         """
@@ -107,6 +110,8 @@ class DiscordCourier:
     async def _by_interaction(self, job: JobRecord, answer: Answer) -> Delivery | None:
         if not _answerable(job):
             return None
+        if answer.alone and not job.private:
+            return await self._by_private_follow_up(job, answer)
         message = await self._webhook(job).edit_message(
             _ORIGINAL,
             content=answer.content or None,
@@ -117,8 +122,32 @@ class DiscordCourier:
         )
         return Delivery("interaction", message.id)
 
+    async def _by_private_follow_up(self, job: JobRecord, answer: Answer) -> Delivery:
+        """For the member alone where their command was answered publicly: the waiting message goes.
+
+        It is a sign without words first: Discord shows the first thing that follows a "thinking" message to all.
+        """
+        webhook = self._webhook(job)
+        try:
+            sign = await webhook.edit_message(
+                _ORIGINAL, content="⚠️", embeds=[], attachments=[], view=None, allowed_mentions=_NOBODY
+            )
+        except discord.NotFound as fault:
+            if fault.code != _UNKNOWN_MESSAGE:
+                raise
+        else:
+            if sign.flags.ephemeral:
+                await sign.edit(content=answer.content, allowed_mentions=_NOBODY)
+                return Delivery("interaction", sign.id)
+        message = await webhook.send(answer.content, ephemeral=True, wait=True, allowed_mentions=_NOBODY)
+        try:
+            await webhook.delete_message(_ORIGINAL)
+        except (discord.HTTPException, *_CONNECTION) as fault:
+            log.info("waiting_message_left", job_id=job.id, reason=_reason(fault))
+        return Delivery("interaction", message.id)
+
     async def _by_channel(self, job: JobRecord, answer: Answer) -> Delivery | None:
-        if job.private:
+        if job.private or answer.alone:
             return None
         channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
         message = await self._send(channel, job, answer, answer.buttons)
@@ -168,8 +197,9 @@ class DiscordCourier:
         except _CONNECTION as fault:
             log.info("news_not_shown", job_id=job.id, reason=type(fault).__name__)
         else:
+            self._waiting[job.id] = message.id
             if update.beginning is not None:
-                self._begun[job.id] = message.id
+                self._begun.add(job.id)
         return True
 
     async def _with_beginning(self, job: JobRecord, update: Update) -> tuple[Update, dict[str, Any]]:
@@ -179,30 +209,33 @@ class DiscordCourier:
         """
         if update.beginning is not None and job.id in self._begun:
             return update, {}
-        self._begun.pop(job.id, None)
+        self._begun.discard(job.id)
         sound = None if update.beginning is None else await asyncio.to_thread(_content_of, update.beginning)
         if sound is None:
             return replace(update, beginning=None), {"attachments": []}
         return update, {"attachments": [discord.File(io.BytesIO(sound), filename=BEGINNING)]}
 
     async def _take_back(self, job: JobRecord, delivery: Delivery | None) -> None:
-        """The answer did not take the waiting message's place: a beginning that stands there goes, if that is possible.
+        """The answer did not take the waiting message's place: its news are no longer true, so it goes if possible.
 
         A private one can only be reached by the interaction, and is seen by nobody but the member.
         """
-        message_id = self._begun.pop(job.id, None)
+        self._begun.discard(job.id)
+        message_id = self._waiting.pop(job.id, None)
         if message_id is None or job.private or (delivery is not None and delivery.message_id == message_id):
             return
         channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
         try:
             await channel.get_partial_message(message_id).delete()
         except (discord.HTTPException, *_CONNECTION) as fault:
-            log.info("beginning_left", job_id=job.id, reason=type(fault).__name__)
+            log.info("waiting_message_left", job_id=job.id, reason=_reason(fault))
 
     def _webhook(self, job: JobRecord) -> discord.Webhook:
         if self._client.application_id is None or job.interaction_token is None:
             raise RuntimeError("answers are brought after login, for jobs that came by an interaction")
-        return discord.Webhook.partial(self._client.application_id, job.interaction_token, client=self._client)
+        webhook = discord.Webhook.partial(self._client.application_id, job.interaction_token, client=self._client)
+        webhook.type = discord.WebhookType.application  # discord.py lets no other kind send in private.
+        return webhook
 
 
 def _answerable(job: JobRecord) -> bool:

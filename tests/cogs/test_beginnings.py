@@ -152,7 +152,7 @@ async def test_an_answer_in_the_channel_takes_the_waiting_message_along(
     (message,) = [message for message in channel.history() if message.attachments]
     assert message.content.startswith("🔊")
     assert message.attachments[0].filename != BEGINNING
-    assert world.bot.courier._begun == {}
+    assert world.bot.courier._begun == set()
 
 
 async def test_a_private_beginning_is_left_to_its_member(

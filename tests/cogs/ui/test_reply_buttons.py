@@ -12,8 +12,8 @@ from cogs.client import Barkeep
 from storage.records import Visibility
 from studio.studio import Studio
 from tests.cogs.conftest import Clone
-from tests.cogs.library import followed, shown
-from tests.cogs.replies import answer, labels
+from tests.cogs.library import followed
+from tests.cogs.replies import answer, labels, refusal
 from tests.fakes import FakeExecutor
 
 Said = simcord.ResponseMessage
@@ -64,12 +64,13 @@ async def test_a_message_that_waits_can_be_cancelled_by_its_member(
 ) -> None:
     await clone("Ada")
     executor.hold()
-    waiting = answer(await member.slash(channel, "say", text="Hello.", voice="Ada"))
+    asked = await member.slash(channel, "say", text="Hello.", voice="Ada")
+    waiting = answer(asked)
     assert labels(waiting) == ["Cancel"]
     assert "no such job" in followed(await other.click(waiting, label="Cancel")).content
-    stopped = shown(await member.click(waiting, label="Cancel"))
-    assert stopped.content == "🛑 The speech was cancelled."
-    assert not stopped.components
+    await member.click(waiting, label="Cancel")
+    assert refusal(asked) == "🛑 The speech was cancelled."
+    assert waiting.id not in [message.id for message in channel.history()]
 
 
 async def test_delete_takes_the_message_away(said: Said, channel: ChannelHandle, member: MemberActor) -> None:
