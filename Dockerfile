@@ -20,7 +20,7 @@ COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 \
     DATA_DIR=/data MODEL_CACHE=/models HEALTH_PORT=8080 LOG_FORMAT=json
 WORKDIR /app
-COPY bot.py checkup.py settings.py environment.py systems.py errors.py logs.py health.py ./
+COPY bot.py assembly.py checkup.py settings.py environment.py systems.py errors.py logs.py health.py ./
 COPY cogs cogs
 COPY studio studio
 COPY cloning cloning

@@ -1,4 +1,4 @@
-"""Barkeep's front door: makes every object, hands them to each other, runs, and closes. No logic of its own.
+"""Starts and stops Barkeep: reads the settings, connects to Discord or opens the simulator, and closes.
 
     python bot.py               Discord if DISCORD_TOKEN is set, else the simulator
     python bot.py --simulate    the simulator, whatever is set
@@ -18,7 +18,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
 
 import aiohttp
 import discord
@@ -27,40 +26,18 @@ from pydantic import ValidationError
 
 import logs
 import systems  # noqa: F401 (a system that is not supported is told before anything else fails)
+from assembly import create_bot
 from checkup import WRONG_SHAPE, Exit, StartFault, check, looks_like_token
-from cloning.worker.executor import SubprocessExecutor, choice_command
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from health import HealthServer
 from settings import Settings
-from storage.database import Storage
 from storage.modes import private_folder
-from studio.studio import Studio
-from studio.values import Courier
 
 CLOSE_SECONDS = 4.5
 """How long closing may take, in the middle of a job too."""
 
 log = structlog.get_logger(__name__)
-
-
-def create_bot(settings: Settings) -> Barkeep:
-    """The bot with everything behind it. Nothing is opened or connected before it logs in."""
-
-    async def open_studio(courier: Courier) -> Studio:
-        try:
-            storage = await Storage.open(settings.database, settings.data_dir)
-        except BarkeepError as fault:
-            raise StartFault(Exit.STORAGE, fault.message) from fault
-        executor = SubprocessExecutor(
-            choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
-        )
-        patience = timedelta(seconds=settings.worker_patience)
-        return Studio(storage, executor, courier, patience=patience)
-
-    if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
-        return Barkeep(open_studio)
-    return Barkeep(open_studio, command_digest=settings.data_dir / "commands.sha256", claims_data=True)
 
 
 async def run(settings: Settings, *, simulate: bool) -> None:

@@ -1,8 +1,10 @@
-"""Writes a file so that a reader sees all of it or nothing. Knows nothing of what is inside."""
+"""Writes files so that a reader sees all of a file or nothing."""
 
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from errors import Unavailable
@@ -10,20 +12,29 @@ from errors import Unavailable
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, sync it, and rename it to `path`. Raises Unavailable; leaves nothing half-written."""
-    temporary: Path | None = None
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what was written to it is synced and renamed to `path` at the end.
+
+    If the block or the disk fails, `path` stays as it was. Raises Unavailable for an OSError.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as fault:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise write_fault(path, fault) from fault
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path`. Raises Unavailable; leaves nothing half-written."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_fault(path: Path, fault: OSError) -> Unavailable:

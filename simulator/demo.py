@@ -23,7 +23,7 @@ from discord import Attachment
 from simcord import InteractionResult
 
 import logs
-from bot import create_bot
+from assembly import create_bot
 from cloning.media import recordings
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable

@@ -3,8 +3,9 @@
 What is near is never taken for what was meant: voices are found by their exact names (storage.voices.name_key).
 """
 
-import difflib
 from collections.abc import Sequence
+
+from rapidfuzz import fuzz
 
 from storage.names import fold
 
@@ -31,17 +32,9 @@ def near(typed: str, names: Sequence[str], count: int = 3) -> list[str]:
 
 
 def _distance(wanted: str, name: str) -> float:
-    """0: starts like this; 1: contains it; 2 to 3: how unlike it is."""
+    """0: starts like this; 1: contains it; 2 to 3: how unlike it is, by the longest common subsequence."""
     if name.startswith(wanted):
         return 0.0
     if wanted in name:
         return 1.0
-    return 3.0 - _likeness(wanted, name)
-
-
-def _likeness(one: str, other: str) -> float:
-    """0 for what is less alike than anybody asks for: the upper bounds take a tenth of the time."""
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
-    if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
-        return 0.0
-    return matcher.ratio()
+    return 3.0 - fuzz.ratio(wanted, name, score_cutoff=100 * _NEAR) / 100

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OUTER = ("bot", "checkup", "simulator", "logs", "health", "settings", "environment", "systems", "errors")
+OUTER = ("bot", "assembly", "checkup", "simulator", "logs", "health", "settings", "environment", "systems", "errors")
 ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training", "research")
 
 ALLOWED = {
     "bot": set(ROOMS) - {"bot", "environment", "training", "research"},
+    "assembly": {"checkup", "cogs", "studio", "cloning", "storage", "errors", "settings"},
     "checkup": {"cloning", "storage", "errors", "settings"},
-    "simulator": {"bot", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
+    "simulator": {"assembly", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
     "health": {"studio", "errors"},
     "cogs": {"studio", "cloning", "storage", "errors"},
     "studio": {"cloning", "storage", "errors"},

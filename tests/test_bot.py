@@ -17,6 +17,7 @@ import pytest
 from discord.http import HTTPClient
 
 import bot
+from assembly import create_bot
 from checkup import Exit
 from cogs.client import Barkeep
 from errors import Conflict, Unavailable
@@ -45,7 +46,7 @@ def with_token(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
 
 
 def test_create_bot_opens_nothing(tmp_path: Path) -> None:
-    made = bot.create_bot(Settings(data_dir=tmp_path / "data"))
+    made = create_bot(Settings(data_dir=tmp_path / "data"))
     assert isinstance(made, Barkeep)
     assert not (tmp_path / "data").exists()
 

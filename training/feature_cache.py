@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cloning.atomic_files import write_fault
+from cloning.atomic_files import replacing
 from cloning.checkpoints.weights import weight_file
 from cloning.media import audio
 from cloning.media.audio import Recording
@@ -160,14 +160,8 @@ def _map(path: Path) -> NDArray[Any]:
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-        temporary.replace(path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise write_fault(path, fault) from fault
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def _damaged(path: Path) -> InvalidInput:

@@ -3,7 +3,6 @@
 Files are written beside their names and renamed, and read without running code. Knows nothing of steps or losses.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from cloning.atomic_files import write_fault
+from cloning.atomic_files import replacing
 from cloning.checkpoints.weights import read_file
 from errors import Unavailable
 
@@ -23,7 +22,7 @@ _SOON = 10
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write tensors, numbers and containers of them to a torch file, all or nothing. Raises Unavailable."""
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         torch.save(dict(state), temporary)
 
 
@@ -38,7 +37,7 @@ def read_state(path: Path) -> dict[str, Any]:
 def write_weights(path: Path, module: nn.Module) -> None:
     """Write a module's state to a safetensors file, all or nothing; tied weights under each name. Unavailable."""
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         save_file(weights, temporary)
 
 
@@ -76,16 +75,3 @@ class RunningMean:
             yield
         finally:
             module.load_state_dict(own)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` if all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as fault:
-        raise write_fault(path, fault) from fault
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ own prefix. Knows nothing of who made the clips, nor of what is trained on them.
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cloning.atomic_files import replacing, write_atomically
 from cloning.media.audio import Recording
-from errors import Conflict, InvalidInput, Unavailable
+from errors import Conflict, InvalidInput
 
 Split = Literal["train", "valid", "test"]
 
@@ -117,13 +117,9 @@ class ShardWriter:
             "semantic": np.concatenate([clip.semantic for clip in self._waiting]).astype(np.uint16),
         }
         lines = "".join(json.dumps(_record(clip), ensure_ascii=False) + "\n" for clip in self._waiting)
-        try:
-            _replace(path.with_suffix(".jsonl"), lines)
-            _replace(path, arrays)
-        except OSError as fault:
-            raise Unavailable(
-                f"{path.name} cannot be written; see that {self._folder} has space, then go on."
-            ) from fault
+        write_atomically(path.with_suffix(".jsonl"), lines.encode("utf-8"))
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
         self._number += 1
         self._waiting.clear()
 
@@ -269,16 +265,3 @@ def _map_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any]:
 
 def _damaged(path: Path) -> InvalidInput:
     return InvalidInput(f"The shard {path.name} is damaged; remove it and its .jsonl, then make it anew.")
-
-
-def _replace(path: Path, content: str | dict[str, NDArray[Any]]) -> None:
-    """Write text or arrays to a temporary name, then rename, so that `path` is whole or not there."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        if isinstance(content, str):
-            file.write(content.encode("utf-8"))
-        else:
-            np.savez(file, allow_pickle=False, **content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

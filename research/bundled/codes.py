@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cloning.atomic_files import replacing
 from errors import InvalidInput, NotFound
 from research.bundled.spectra import HOP
 from research.bundled.teacher import Teacher
@@ -73,12 +74,10 @@ def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[n
 
 
 def _write(path: Path, keys: list[str], codes: list[NDArray[np.uint16]]) -> None:
-    """Codes end to end, (books, all frames), and what tells them apart; to a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    """Codes end to end, (books, all frames), and what tells them apart; all or nothing."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
         lengths = np.array([code.shape[1] for code in codes], np.int64)
         np.savez(file, keys=np.array(keys), lengths=lengths, codes=np.concatenate(codes, axis=1), allow_pickle=False)
-    temporary.replace(path)
 
 
 def _read(path: Path) -> dict[str, NDArray[np.uint16]]:

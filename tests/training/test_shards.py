@@ -201,7 +201,7 @@ def test_a_disk_that_refuses_is_a_plain_sentence(tmp_path: Path) -> None:
     writer = ShardWriter(tmp_path / "folder", 1)
     (tmp_path / "folder").rmdir()
 
-    with pytest.raises(Unavailable, match="has space"):
+    with pytest.raises(Unavailable, match="could not be saved"):
         writer.add(make_clip("a"))
 
 

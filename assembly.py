@@ -1,0 +1,31 @@
+"""Puts the bot together from its parts."""
+
+from datetime import timedelta
+
+from checkup import Exit, StartFault
+from cloning.worker.executor import SubprocessExecutor, choice_command
+from cogs.client import Barkeep
+from errors import BarkeepError
+from settings import Settings
+from storage.database import Storage
+from studio.studio import Studio
+from studio.values import Courier
+
+
+def create_bot(settings: Settings) -> Barkeep:
+    """The bot with everything behind it. Nothing is opened or connected before it logs in."""
+
+    async def open_studio(courier: Courier) -> Studio:
+        try:
+            storage = await Storage.open(settings.database, settings.data_dir)
+        except BarkeepError as fault:
+            raise StartFault(Exit.STORAGE, fault.message) from fault
+        executor = SubprocessExecutor(
+            choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
+        )
+        patience = timedelta(seconds=settings.worker_patience)
+        return Studio(storage, executor, courier, patience=patience)
+
+    if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
+        return Barkeep(open_studio)
+    return Barkeep(open_studio, command_digest=settings.data_dir / "commands.sha256", claims_data=True)
