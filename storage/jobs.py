@@ -146,6 +146,11 @@ class JobRepository:
         """The running jobs of all servers whose holder has not renewed its lease in time."""
         return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now)
 
+    async def done_last(self, limit: int) -> list[JobRecord]:
+        """The jobs of all servers that were accepted last and succeeded, the oldest of them first."""
+        succeeded = JobRow.state.in_((JobState.READY, JobState.DELIVERED))
+        return (await self._select(succeeded, newest_first=True, limit=limit))[::-1]
+
     async def unanswered(self) -> list[str]:
         """The ids of the finished jobs of all servers whose answer has not reached anybody, oldest first."""
         waiting = select(JobRow.id).where(*WITHOUT_ANSWER).order_by(JobRow.sequence)

@@ -95,6 +95,7 @@ class Receipt:
 class Update:
     """News of a job, for the member who waits: a place in the queue, or a stage and how much of it is done.
 
+    `seconds_left`: an estimate until it begins, or once it has, until it is done; None if there is none.
     `beginning`: the first sentence of a long text, once it can be heard; the file may be gone by the time it is read.
     """
 
@@ -105,6 +106,7 @@ class Update:
     loading: bool = False
     """The speech models cannot be loaded at present; the job keeps its place."""
     beginning: Path | None = None
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

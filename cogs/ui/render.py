@@ -1,5 +1,6 @@
 """Replies as text and embeds. Pure functions of values: nothing is sent, asked or stored here."""
 
+import math
 import re
 import unicodedata
 from datetime import datetime
@@ -16,6 +17,8 @@ CONTENT_LIMIT = 2000
 LABEL = "AI-generated voice"
 _BAR_CELLS = 10
 _PHRASE = 60
+_STEP = 5
+"""Estimates are told in steps of so many seconds, from a minute on in minutes."""
 _STATES = {
     JobState.QUEUED: "waiting",
     JobState.RUNNING: "at work",
@@ -61,11 +64,20 @@ def _line_of(update: Update) -> str:
     if update.stage is not None:
         filled = round(max(0.0, min(1.0, update.fraction)) * _BAR_CELLS)
         bar = "▰" * filled + "▱" * (_BAR_CELLS - filled)
-        return f"🎙️ {safe(update.stage, 80).capitalize()} {bar}"
+        return f"🎙️ {safe(update.stage, 80).capitalize()} {bar}{_about(update.seconds_left, 'left')}"
     if update.position:
         before = "You are next." if update.position == 1 else f"{update.position - 1} before you."
-        return f"⏳ In the queue. {before}"
+        return f"⏳ In the queue. {before}{_about(update.seconds_left, 'until it begins')}"
     return "🎙️ Starting…"
+
+
+def _about(seconds: float | None, what: str) -> str:
+    """An estimate as people say one; nothing where there is none."""
+    if seconds is None:
+        return ""
+    rounded = math.ceil(seconds / _STEP) * _STEP
+    span = f"{rounded} s" if rounded < 60 else f"{round(rounded / 60)} min"
+    return f" · about {span} {what}"
 
 
 def render_speech(job: JobRecord, voice: Voice | None) -> str:

@@ -22,6 +22,7 @@ from studio.queue.delivery import Answers
 from studio.queue.endings import Endings
 from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
+from studio.queue.pace import REMEMBERED, Pace
 from studio.queue.waiting_news import WaitingNews, place
 from studio.queue.worker_events import Active
 from studio.queue.worker_requests import request_for
@@ -67,11 +68,12 @@ class Dispatcher:
         self._patience = patience
         self._clock = clock
         self._completion = Completion(storage, owner)
-        self._endings = Endings(storage, executor, self._completion, answers, self._wait_again, sleep)
+        self._pace = Pace()
+        self._endings = Endings(storage, executor, self._completion, answers, self._wait_again, sleep, self._pace)
         self._events = executor.events()
         self._active: dict[str, Active] = {}
         self._queue = FairQueue()
-        self._waiting_news = WaitingNews(storage, courier)
+        self._waiting_news = WaitingNews(storage, courier, self._pace)
         self._setbacks: Counter[str] = Counter()
         self._down_since: datetime | None = None
         self._claiming: str | None = None
@@ -116,6 +118,7 @@ class Dispatcher:
             if is_abandoned(job, self._clock()):
                 await self._endings.recover(job)
         await self._answers.resume()
+        self._pace.learn(await self._storage.jobs.done_last(2 * REMEMBERED))
         await self._read_queue()
         if self._queue:
             self._wake()
@@ -184,7 +187,11 @@ class Dispatcher:
             with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
                 await self._begin(claimed)
         await self._waiting_news.tell(
-            self._queue, self._active.values(), self._free(), loading=self._executor.health().fault is not None
+            self._queue,
+            self._active.values(),
+            self._free(),
+            capacity=self._executor.capacity,
+            loading=self._executor.health().fault is not None,
         )
         self._measure()
 
@@ -269,7 +276,7 @@ class Dispatcher:
         if isinstance(event, Progress | PartSpoken):
             if not active.begun:
                 await self._note_begun(active)
-            if (news := active.news_of(event)) is not None:
+            if (news := active.news_of(event, self._clock())) is not None:
                 self._courier().update(active.job, news)
         else:
             self._end(active, self._endings.conclude(active.job, event))
@@ -284,6 +291,7 @@ class Dispatcher:
             return
         if begun is not None:
             active.job = begun
+            active.expected = self._pace.of(begun)
             _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
 
     def _end(self, active: Active, work: Awaitable[None]) -> None:

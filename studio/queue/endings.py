@@ -13,6 +13,7 @@ from storage.database import Storage
 from storage.records import JobRecord
 from studio.queue.completion import UNKNOWN, Completion
 from studio.queue.delivery import PAUSES, Answers
+from studio.queue.pace import Pace
 
 ATTEMPTS = 3
 """How often a worker begins a job at most. From the second time on the job is alone with its worker, so that two
@@ -27,6 +28,7 @@ class Endings:
     """Ends jobs, each in a task of its own.
 
     wait_again: called with a job that was lost and goes back to the queue. sleep: called between attempts to store.
+    pace: learns from the jobs that end well.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Endings:
         answers: Answers,
         wait_again: Callable[[JobRecord], None],
         sleep: Callable[[float], Awaitable[Any]],
+        pace: Pace,
     ) -> None:
         self._storage = storage
         self._executor = executor
@@ -44,6 +47,7 @@ class Endings:
         self._answers = answers
         self._wait_again = wait_again
         self._sleep = sleep
+        self._pace = pace
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -118,6 +122,7 @@ class Endings:
             await self.fail_unknown(job)
         else:
             if done is not None:
+                self._pace.learn([done])
                 self._answers.begin(done.id)
 
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cloning.worker.protocol import PartSpoken, Progress, part_file
 from storage.records import JobRecord
+from studio.queue.pace import left
 from studio.values import Update
 
 LONG_TEXT = 3
@@ -27,8 +29,10 @@ class Active:
     fraction: float = 0.0
     beginning: Path | None = None
     """The first sentence of a long text, once it can be heard."""
+    expected: float | None = None
+    """Seconds of work by the pace of other jobs; None if there is no estimate."""
 
-    def news_of(self, event: Progress | PartSpoken) -> Update | None:
+    def news_of(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
         """Note how far the job is. The news for its member, if there are any.
 
         Of the sentences, the first of a long text goes along with the news from then on.
@@ -41,4 +45,9 @@ class Active:
             return None
         if self.cancelled.is_set():
             return None
-        return Update(stage=self.stage, fraction=self.fraction, beginning=self.beginning)
+        return Update(
+            stage=self.stage,
+            fraction=self.fraction,
+            beginning=self.beginning,
+            seconds_left=left(self.expected, self.job.started_at, now),
+        )

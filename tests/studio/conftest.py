@@ -130,6 +130,14 @@ class House:
         """The studio's own tasks at this moment."""
         return [task for task in asyncio.all_tasks() if _is_of_studio(task.get_coro())]
 
+    async def begun(self, job_id: str) -> None:
+        """Wait until the worker has told of the job."""
+
+        async def is_begun() -> bool:
+            return (await self.storage.jobs.get(job_id)).started_at is not None
+
+        await until(is_begun, f"{job_id} to begin")
+
     async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
         return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None, attested=True)
 

@@ -152,6 +152,10 @@ def test_a_file_is_named_after_its_voice() -> None:
         (Update(stage="semantic tokens", fraction=0.5), "Semantic tokens ▰▰▰▰▰▱▱▱▱▱"),
         (Update(stage="codec", fraction=7.0), "▰" * 10),
         (Update(retrying=True), "once more"),
+        (Update(position=3, seconds_left=41.0), "2 before you. · about 45 s until it begins"),
+        (Update(stage="codec", fraction=0.5, seconds_left=0.2), "▱ · about 5 s left"),
+        (Update(stage="codec", fraction=0.5, seconds_left=55.1), "▱ · about 1 min left"),
+        (Update(stage="codec", fraction=0.5, seconds_left=200.0), "▱ · about 3 min left"),
     ],
 )
 def test_news(update: Update, words: str) -> None:
