@@ -16,6 +16,7 @@ from cogs.clone.consent import ConsentButton, TakeBack
 from cogs.delivery import DiscordCourier
 from cogs.jobs.buttons import Cancel, Fetch
 from cogs.lost_choices import tell_of_lost_choices
+from cogs.studio_bot import StudioBot
 from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
 from cogs.ui.errors import answer_fault
@@ -43,7 +44,7 @@ EDIT_SECONDS = 3.0
 OpenStudio = Callable[[Courier], Awaitable[Studio]]
 
 
-class Barkeep(commands.AutoShardedBot):
+class Barkeep(StudioBot):
     """A Discord client with a studio behind it.
 
     `open_studio` is awaited once, after login and before the gateway opens, with the courier that brings answers.
@@ -52,7 +53,6 @@ class Barkeep(commands.AutoShardedBot):
     was away are forgotten. Not in the simulator, whose application is a made-up one.
     """
 
-    studio: Studio
     courier: DiscordCourier
 
     def __init__(

@@ -8,7 +8,7 @@ import hashlib
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import discord
@@ -17,6 +17,7 @@ import structlog
 from cogs.answers import Answer, answer_to
 from cogs.membership import actor_there, has_left
 from cogs.progress import Progress
+from cogs.studio_bot import StudioBot
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import token_is_gone
 from cogs.ui.render import CONTENT_LIMIT, render_update
@@ -24,9 +25,6 @@ from cogs.ui.reply_buttons import Stop
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Actor, Delivery, Outcome, Update
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +52,7 @@ _ORIGINAL = _Original()
 class DiscordCourier:
     """Implements `studio.values.Courier`. `edit_seconds` is the least time between two progress edits of a job."""
 
-    def __init__(self, client: "Barkeep", *, edit_seconds: float) -> None:
+    def __init__(self, client: StudioBot, *, edit_seconds: float) -> None:
         self._client = client
         self._progress = Progress(self._show, every=edit_seconds)
         self._waiting: dict[str, int] = {}

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of
-from cogs.client import Barkeep
+from cogs.studio_bot import StudioBot
 from cogs.ui.render import COLOUR
 
 log = structlog.get_logger(__name__)
@@ -56,12 +56,12 @@ _COMMAND = re.compile(r"</([\w -]+)>")
 class Help(commands.Cog):
     """One command."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self._ids: dict[str, int] = {}
 
     @app_commands.command(name="help", description="What I can do, in short")
-    async def help(self, interaction: discord.Interaction[Barkeep]) -> None:
+    async def help(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Only the commands that the member may see."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -92,6 +92,6 @@ def render_help(ids: dict[str, int], *, is_moderator: bool) -> discord.Embed:
     return embed
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     await bot.add_cog(Help(bot))

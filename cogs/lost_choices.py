@@ -4,18 +4,14 @@ In the channel where Discord itself informs moderators, if the server has one an
 server's owner gets a direct message.
 """
 
-from typing import TYPE_CHECKING
-
 import aiohttp
 import discord
 import structlog
 
 from cogs.admin.render_admin import render_lost_choices
 from cogs.checks import existing_in
+from cogs.studio_bot import StudioBot
 from errors import BarkeepError
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +19,7 @@ _NOBODY = discord.AllowedMentions.none()
 _FAULTS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
 
 
-async def tell_of_lost_choices(client: "Barkeep", guild: discord.Guild | None) -> None:
+async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:
     """Tell what is lost and was not told. Never raises an expected error: the next start looks again."""
     existing_ids = existing_in(guild)
     if guild is None or existing_ids is None:
@@ -36,7 +32,7 @@ async def tell_of_lost_choices(client: "Barkeep", guild: discord.Guild | None) -
         log.warning("lost_choices_not_told", guild_id=guild.id, reason=error.message)
 
 
-async def _tell(client: "Barkeep", guild: discord.Guild, text: str) -> bool:
+async def _tell(client: StudioBot, guild: discord.Guild, text: str) -> bool:
     """Whether one of the two ways was open."""
     try:
         if guild.public_updates_channel is not None:

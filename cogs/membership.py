@@ -1,23 +1,19 @@
 """Who somebody is in a server at this moment, asked from Discord: for deeds that were put off, and for who has left."""
 
-from typing import TYPE_CHECKING
-
 import aiohttp
 import discord
 
 from cogs.checks import existing_in, role_ids_of
+from cogs.studio_bot import StudioBot
 from errors import Unavailable
 from studio.values import Actor
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 _UNKNOWN_MEMBER = 10007
 _NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 _AWAY = "Discord does not say at the moment who may do what there. Please try again in a minute."
 
 
-async def actor_there(client: "Barkeep", guild_id: int, channel_id: int, member_id: int) -> Actor | None:
+async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
     """The member with today's roles and rights; None for somebody who is not in the server any more.
 
     Raises Unavailable if Discord cannot be asked, or the server is not known yet.
@@ -54,7 +50,7 @@ async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildCh
         return None
 
 
-async def has_left(client: "Barkeep", guild_id: int, member_id: int) -> bool:
+async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool:
     """Whether Discord says that this member is not in the server; False where it does not say."""
     guild = client.get_guild(guild_id)
     if guild is None or guild.unavailable:

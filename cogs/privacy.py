@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, require_attachments
-from cogs.client import Barkeep
 from cogs.files import send_privately
+from cogs.studio_bot import StudioBot
 from cogs.ui import confirm
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -22,7 +22,7 @@ from cogs.voices.render_library import (
 from studio.studio import Studio
 from studio.values import Actor
 
-Interaction = discord.Interaction[Barkeep]
+Interaction = discord.Interaction[StudioBot]
 
 _FORGET = "forget"
 _REVOKE = "revoke"
@@ -54,7 +54,7 @@ class AskRevoke(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template
 class Privacy(commands.GroupCog, group_name="privacy", group_description="What is kept about you on this server"):
     """Members see, take and delete what is theirs."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self.deeds = {_FORGET: _forget, _REVOKE: _revoke}
 
@@ -84,7 +84,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
         await confirm.ask(interaction, render_forget_question(summary), "Delete everything", _FORGET)
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     bot.add_dynamic_items(*confirm.CONFIRM_ITEMS, AskRevoke)
     await bot.add_cog(Privacy(bot))

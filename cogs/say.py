@@ -7,18 +7,18 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, member_of, origin_of, require_attachments, upload_limit
-from cogs.client import Barkeep
 from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, names_in, voice_choices
+from cogs.studio_bot import StudioBot
 from errors import InvalidInput
 from studio.values import SayOrder, Update
 
-Interaction = discord.Interaction[Barkeep]
+Interaction = discord.Interaction[StudioBot]
 
 
 class Say(commands.Cog):
     """Speech by command and from messages."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self._menu = app_commands.ContextMenu(name="Say this", callback=self.say_this)
 
@@ -80,6 +80,6 @@ class Say(commands.Cog):
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     await bot.add_cog(Say(bot))

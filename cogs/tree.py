@@ -2,22 +2,20 @@
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
+from cogs.studio_bot import StudioBot
 from cogs.ui.errors import answer_fault
 
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
-
-class BarkeepTree(app_commands.CommandTree["Barkeep"]):
+class BarkeepTree(app_commands.CommandTree[StudioBot]):
     """Answers faults."""
 
     async def on_error(
-        self, interaction: "discord.Interaction[Barkeep]", error: app_commands.AppCommandError, /
+        self, interaction: discord.Interaction[StudioBot], error: app_commands.AppCommandError, /
     ) -> None:
         """One private sentence for an expected fault; an apology with a reference id for any other."""
         await answer_fault(interaction, error)

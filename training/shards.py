@@ -119,7 +119,7 @@ class ShardWriter:
         lines = "".join(json.dumps(_record(clip), ensure_ascii=False) + "\n" for clip in self._waiting)
         write_atomically(path.with_suffix(".jsonl"), lines.encode("utf-8"))
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
         self._number += 1
         self._waiting.clear()
 

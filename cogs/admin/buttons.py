@@ -4,20 +4,18 @@ The studio checks at each press that a moderator pressed.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
 from cogs.checks import actor_of, require_moderator
+from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_delete_question
 from cogs.voices.sharing import record_of
 from studio.values import Voice
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 QUEUE_BOOK = "queue"
 BLOCKED_BOOK = "blocked"
@@ -39,7 +37,7 @@ class CancelJob(
         self.job_id, self.page = job, page
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """The member gets told by the job's own answer."""
         await interaction.response.defer()
         await interaction.client.studio.admin.cancel(actor_of(interaction), self.job_id)
@@ -58,7 +56,7 @@ class Unblock(
         self.member_id, self.page = member, page
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """The member may use voices again."""
         await interaction.response.defer()
         await interaction.client.studio.admin.unblock(actor_of(interaction), self.member_id)
@@ -75,7 +73,7 @@ class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], templa
         )
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Ask moderators only."""
         await require_moderator(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -19,7 +19,7 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.render_audit import render_audit
 from cogs.checks import actor_of, moderators
-from cogs.client import Barkeep
+from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.render import safe
 from cogs.voices.render_library import render_voices
@@ -30,7 +30,7 @@ from studio.values import Actor
 
 T = TypeVar("T")
 
-Interaction = discord.Interaction[Barkeep]
+Interaction = discord.Interaction[StudioBot]
 
 REASON_LENGTH = 200
 MAX_DAYS = 3650
@@ -98,7 +98,7 @@ async def _purge(studio: Studio, actor: Actor, target: str) -> str:
 class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
     """One command for each thing a moderator does. All replies are for the moderator alone."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self.books = {
             _VOICES_BOOK: _voices_sheet,
@@ -192,7 +192,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await confirm.ask(interaction, question, "Delete for good", _PURGE, target)
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     bot.add_dynamic_items(
         *pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *admin_buttons.ADMIN_ITEMS, *admin_settings.SETTINGS_ITEMS

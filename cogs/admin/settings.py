@@ -6,12 +6,13 @@ studio's business.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
 from cogs.admin.render_admin import render_defaults_question, render_settings
 from cogs.checks import actor_of
+from cogs.studio_bot import StudioBot
 from cogs.ui import confirm
 from cogs.ui.base import SafeModal, guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -19,9 +20,6 @@ from errors import InvalidInput
 from storage.records import GuildSettings
 from studio.studio import Studio
 from studio.values import Actor
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 DEFAULTS_DEED = "default-settings"
 
@@ -97,7 +95,7 @@ async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
     return "All settings are back to their defaults. See them with /admin settings."
 
 
-async def _change(interaction: "discord.Interaction[Barkeep]", **changes: Any) -> None:
+async def _change(interaction: discord.Interaction[StudioBot], **changes: Any) -> None:
     """Keep the changes and show the panel anew. Raises what the studio raises."""
     await interaction.response.defer()
     actor = actor_of(interaction)
@@ -128,7 +126,7 @@ class RolesMenu(
         self.field = field
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Keep the roles."""
         await _change(interaction, **{self.field: frozenset(role.id for role in self.item.values)})
 
@@ -152,7 +150,7 @@ class ChannelsMenu(FromId, discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]]
         )
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Keep the channels."""
         await _change(interaction, channel_ids=frozenset(channel.id for channel in self.item.values))
 
@@ -169,7 +167,7 @@ class OpenForm(
         self.form = FORMS[form]
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show the numbers as they are now."""
         settings = await interaction.client.studio.admin.settings(actor_of(interaction))
         await interaction.response.send_modal(NumbersModal(self.form, settings))
@@ -232,7 +230,7 @@ class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templa
         super().__init__(discord.ui.Button(label="Back to defaults…", custom_id="settings-defaults", row=3))
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Ask moderators only."""
         fresh = GuildSettings(actor_of(interaction).guild_id)
         await interaction.client.studio.admin.settings(actor_of(interaction))

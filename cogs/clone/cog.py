@@ -5,23 +5,23 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, origin_of, require_attachments
-from cogs.client import Barkeep
 from cogs.clone.consent import ask_by_message
 from cogs.clone.modals import ConsentModal, DetailsModal
 from cogs.clone.recordings import read_recording, recording_in, require_still_there
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
+from cogs.studio_bot import StudioBot
 from cogs.ui.render import render_asked
 from errors import InvalidInput
 from studio.policy import clean_name
 from studio.values import CloneOrder, Update
 
-Interaction = discord.Interaction[Barkeep]
+Interaction = discord.Interaction[StudioBot]
 
 
 class Clone(commands.Cog):
     """Voices from attachments and from messages."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self._menu = app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this)
 
@@ -121,6 +121,6 @@ def _suggestion(display_name: str) -> str:
         return ""
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     await bot.add_cog(Clone(bot))

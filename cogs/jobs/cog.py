@@ -4,23 +4,23 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.client import Barkeep
 from cogs.jobs.buttons import show_jobs
+from cogs.studio_bot import StudioBot
 
 
 class Jobs(commands.Cog):
     """One command."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
 
     @app_commands.command(name="jobs", description="Your queued and running jobs: see, cancel, fetch")
-    async def jobs(self, interaction: discord.Interaction[Barkeep]) -> None:
+    async def jobs(self, interaction: discord.Interaction[StudioBot]) -> None:
         """The list, to the member's eyes only."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await show_jobs(interaction)
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     await bot.add_cog(Jobs(bot))

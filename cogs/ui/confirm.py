@@ -6,19 +6,17 @@ answer any more. What a deed does is its cog's business, and the studio checks t
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import discord
 
 from cogs.checks import actor_of
+from cogs.studio_bot import StudioBot
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from errors import Conflict, NotFound
 from studio.studio import Studio
 from studio.values import Actor
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 ANSWER_WITHIN = timedelta(minutes=15)
 """After this a question may no longer describe what would be lost."""
@@ -35,7 +33,7 @@ class Doer(Protocol):
 
 
 async def ask(
-    interaction: "discord.Interaction[Barkeep]", question: discord.Embed, label: str, deed: str, target: str = ""
+    interaction: discord.Interaction[StudioBot], question: discord.Embed, label: str, deed: str, target: str = ""
 ) -> None:
     """Put the question to the member alone, as the answer to the interaction or after its deferral."""
     view = persistent_view(DoIt(deed, target, label), LeaveIt())
@@ -59,7 +57,7 @@ class DoIt(
         self.deed, self.target = deed, target
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Do it, and put what was done in the place of the question."""
         message = interaction.message
         if message is None or interaction.created_at - message.created_at > ANSWER_WITHIN:
@@ -68,7 +66,7 @@ class DoIt(
         sentence = await self._deed(interaction)(interaction.client.studio, actor_of(interaction), self.target)
         await interaction.edit_original_response(content=sentence, embed=None, view=None)
 
-    def _deed(self, interaction: "discord.Interaction[Barkeep]") -> Deed:
+    def _deed(self, interaction: discord.Interaction[StudioBot]) -> Deed:
         for cog in interaction.client.cogs.values():
             if isinstance(cog, Doer) and self.deed in cog.deeds:
                 return cog.deeds[self.deed]
@@ -82,7 +80,7 @@ class LeaveIt(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="
         super().__init__(discord.ui.Button(label="Cancel", custom_id="leave-it"))
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Say that nothing happened in the place of the question."""
         await interaction.response.edit_message(content="Nothing was changed.", embed=None, view=None)
 

@@ -6,20 +6,18 @@ is its cog's business; who may see it is decided by the studio each time a page 
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import discord
 
 from cogs.checks import actor_of
+from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded, persistent_view
 from cogs.ui.ids import FromId
 from errors import NotFound
 from studio.studio import Studio
 from studio.values import Actor
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 QUERY_LENGTH = 40
 """Characters of a search. It travels in ids of at most 100 characters, together with the book and the page."""
@@ -52,20 +50,20 @@ class Bookcase(Protocol):
     books: Mapping[str, Book]
 
 
-async def open_book(interaction: "discord.Interaction[Barkeep]", book: str, query: str = "") -> None:
+async def open_book(interaction: discord.Interaction[StudioBot], book: str, query: str = "") -> None:
     """Answer a command with the first page, for the member's eyes only. Raises what the studio raises."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     await _show(interaction, book, query, 1)
 
 
-async def turn(interaction: "discord.Interaction[Barkeep]", book: str, query: str = "", number: int = 1) -> None:
+async def turn(interaction: discord.Interaction[StudioBot], book: str, query: str = "", number: int = 1) -> None:
     """Show another page, or the same one anew, in the message that the interaction belongs to."""
     if not interaction.response.is_done():
         await interaction.response.defer()
     await _show(interaction, book, query, number)
 
 
-async def _show(interaction: "discord.Interaction[Barkeep]", book: str, query: str, number: int) -> None:
+async def _show(interaction: discord.Interaction[StudioBot], book: str, query: str, number: int) -> None:
     for cog in interaction.client.cogs.values():
         if isinstance(cog, Bookcase) and book in cog.books:
             sheet = await cog.books[book](interaction.client.studio, actor_of(interaction), query, number)
@@ -100,7 +98,7 @@ class TurnPage(
         self.book, self.number, self.query = book, number, query
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show the page that the button names."""
         await turn(interaction, self.book, self.query, self.number)
 
@@ -117,7 +115,7 @@ class ShowAll(
         self.book = book
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show the first page of everything."""
         await turn(interaction, self.book)
 
@@ -135,7 +133,7 @@ class OpenSearch(
         self.book, self.query = book, query
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Open the search, with what was looked for last."""
         await interaction.response.send_modal(_SearchModal(self.book, self.query))
 

@@ -9,11 +9,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, require_attachments
-from cogs.client import Barkeep
 from cogs.clone.modals import ConsentModal
 from cogs.clone.recordings import read_recording
 from cogs.files import send_privately
 from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
+from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
 from cogs.ui.picture import waveform_png
@@ -38,7 +38,7 @@ from studio.studio import Studio
 from studio.values import Actor, CloneOrder
 from studio.voices import MAX_PROMPT_BYTES
 
-Interaction = discord.Interaction[Barkeep]
+Interaction = discord.Interaction[StudioBot]
 VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
 
 _BOOK = "voices"
@@ -67,7 +67,7 @@ async def _delete(studio: Studio, actor: Actor, key: str) -> str:
 class Voices(commands.GroupCog, group_name="voices", group_description="The voices of this server"):
     """Looking at voices, managing one's own, and files in and out. All replies are for the member alone."""
 
-    def __init__(self, bot: Barkeep) -> None:
+    def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self.books = {_BOOK: _sheet}
         self.deeds = {_DELETE: _delete}
@@ -211,7 +211,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await interaction.followup.send(render_imported(record), ephemeral=True)
 
 
-async def setup(bot: Barkeep) -> None:
+async def setup(bot: StudioBot) -> None:
     """Called by discord.py."""
     bot.add_dynamic_items(*pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *sharing.SHARING_ITEMS)
     await bot.add_cog(Voices(bot))

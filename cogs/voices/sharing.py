@@ -1,10 +1,11 @@
 """The menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
 from cogs.checks import actor_of
+from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -13,9 +14,6 @@ from errors import InvalidInput
 from storage.records import Visibility, VoiceRecord
 from studio import policy
 from studio.values import Actor, Voice
-
-if TYPE_CHECKING:
-    from cogs.client import Barkeep
 
 MAX_CHOSEN = 25
 """Discord's limit for one menu."""
@@ -62,7 +60,7 @@ class ShareWithMembers(
         self.voice_id = voice
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Keep the members, and the roles as they were. Bots do not speak."""
         members = frozenset(user.id for user in self.item.values if not user.bot)
         await _share(interaction, self.voice_id, members=members)
@@ -89,13 +87,13 @@ class ShareWithRoles(
         self.voice_id = voice
 
     @guarded
-    async def callback(self, interaction: "discord.Interaction[Barkeep]") -> None:
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Keep the roles, and the members as they were."""
         await _share(interaction, self.voice_id, roles=frozenset(role.id for role in self.item.values))
 
 
 async def _share(
-    interaction: "discord.Interaction[Barkeep]",
+    interaction: discord.Interaction[StudioBot],
     voice_id: int,
     *,
     members: frozenset[int] | None = None,
