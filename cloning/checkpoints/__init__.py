@@ -1,1 +1,1 @@
-"""Which model files are used, where they come from, and how their weights are loaded."""
+"""Choose, download and load model files."""

@@ -1,7 +1,6 @@
-"""Files from the Hugging Face hub into a cache that all processes share: resumed, locked and checked.
+"""Download files from the Hugging Face hub into a cache shared by all processes: resumed, locked and checked.
 
-Knows repositories, not models: what a file means is the matter of `models`. Downloads, locks, partial files and
-progress bars are huggingface_hub's.
+Downloads, locks, partial files and progress bars are huggingface_hub's.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from errors import Unavailable
 _log = logging.getLogger(__name__)
 
 SWITCHED_OFF = "downloads are switched off"
-"""Stands in the message of an Unavailable that a download would mend."""
+"""Part of the message of an Unavailable that a download would resolve."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKED, _WHOLE = ".checked", ".whole"
@@ -27,9 +26,9 @@ _BLOCK = 1 << 20
 
 
 def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
-    """The directory of a repository's files, downloaded if the cache lacks any. Raises Unavailable if it cannot be.
+    """Return the directory of a repository's files; download what the cache lacks. Raises Unavailable if that fails.
 
-    The hub is asked once: what has arrived whole is what this revision (or branch) means from then on.
+    The hub is asked once: a complete download stands for its revision or branch from then on.
     """
     folder = _kept(repository, cache)
     if folder is None:
@@ -51,7 +50,7 @@ def _downloaded(repository: Repository, cache: Path, offline: bool) -> Path:
                 local_files_only=offline,
             )
         )
-    except Exception as fault:  # the hub's client raises its own, its network library's, and the system's
+    except Exception as fault:  # the hub's client raises its own errors, its network library's, and the system's
         raise _not_there(repository.name, cache, offline) from fault
     for name in repository.required:
         if not (folder / name).is_file():
@@ -62,7 +61,7 @@ def _downloaded(repository: Repository, cache: Path, offline: bool) -> Path:
 
 
 def _kept(repository: Repository, cache: Path) -> Path | None:
-    """The directory of what was once downloaded whole, if all of it is still there."""
+    """Return the directory of an earlier complete download if all of its files still exist."""
     try:
         note = json.loads(_note(repository, cache).read_text(encoding="utf-8"))
         folder = cache / note["folder"]
@@ -72,7 +71,7 @@ def _kept(repository: Repository, cache: Path) -> Path | None:
 
 
 def _keep(repository: Repository, folder: Path, cache: Path) -> None:
-    """Note that a directory is whole: its required files alone do not tell, since others are optional."""
+    """Note that a directory is complete: the required files alone do not show it, since others are optional."""
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     note = {"folder": str(folder.relative_to(cache)), "files": files}
     try:
@@ -83,16 +82,16 @@ def _keep(repository: Repository, folder: Path, cache: Path) -> None:
 
 
 def _note(repository: Repository, cache: Path) -> Path:
-    """The note's file, which belongs to the revision and the files that are wanted of it."""
+    """Return the path of the note for a repository's revision and requested files."""
     wanted = json.dumps([repository.name, repository.revision, repository.files])
     return cache / _WHOLE / f"{hashlib.sha256(wanted.encode()).hexdigest()}.json"
 
 
 def fetch_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
-    """One file of a repository, downloaded if the cache lacks it. Raises Unavailable if it cannot be."""
+    """Return one file of a repository; download it if the cache lacks it. Raises Unavailable if that fails."""
     try:
         path = _file(file, cache, local=True)
-    except Exception:  # it is not there yet
+    except Exception:  # not downloaded yet
         path = _downloaded_file(file, cache, offline)
     _check(path, None, cache)
     return path
@@ -130,7 +129,7 @@ def _not_there(what: str, cache: Path, offline: bool) -> Unavailable:
 
 
 def _check(path: Path, expected: str | None, cache: Path) -> None:
-    """Compare a file with a known checksum, or the hub's: in its cache, large files are named after theirs."""
+    """Compare a file with a known checksum or the hub's: its cache names large files after theirs."""
     blob = path.resolve()
     digest = expected or (blob.name if _SHA256.fullmatch(blob.name) else None)
     if digest is None or _checked_before(blob, digest, cache):
@@ -148,7 +147,7 @@ def _checked_before(blob: Path, digest: str, cache: Path) -> bool:
 
 
 def _remember(blob: Path, digest: str, cache: Path) -> None:
-    """Note that this very file was checked: hashing gigabytes at every start takes long."""
+    """Note that this file was checked: hashing gigabytes at every start takes long."""
     try:
         (cache / _CHECKED).mkdir(exist_ok=True)
         (cache / _CHECKED / digest).write_text(_state(blob), encoding="ascii")

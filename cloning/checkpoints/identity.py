@@ -1,4 +1,4 @@
-"""Which weights a checkpoint has: a digest of its files, since other weights may lie under the same name one day."""
+"""Identify the weights of a checkpoint by a digest of its files, since a name may later stand for other weights."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ _log = logging.getLogger(__name__)
 _NOTES = ".digests"
 _CONFIGURATIONS = ("config.json", "generation_config.json")
 _OF_THE_HUB = re.compile(r"[0-9a-f]{64}")
-"""In the hub's cache a large file is named after its SHA-256, which `downloads` compares."""
+"""The hub's cache names a large file after its SHA-256, which `downloads` checks."""
 
 
 def digest_of(directory: Path, cache: Path) -> str:
-    """SHA-256, as hexadecimal digits, of the configuration and the weights of a directory in the hub's layout.
+    """Return the SHA-256 in hexadecimal of the configuration and weights of a directory in the hub's layout.
 
-    Large files are hashed once, as long as nobody writes them again; `cache` keeps the notes of that. Raises
-    Unavailable if a file is missing.
+    Large files are hashed once and again after they change; `cache` keeps the digests. Raises Unavailable if a file is
+    missing.
     """
     paths = [directory / name for name in _CONFIGURATIONS if (directory / name).is_file()]
     facts = [(path.name, _digest(path, cache)) for path in [*paths, *files_of(weight_file(directory))]]

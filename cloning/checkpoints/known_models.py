@@ -1,6 +1,6 @@
-"""The models that have names, and what their voices look like, so that a refusal names the model that a voice is for.
+"""The named models and the shape of their voices, so that an error can name the model that a voice is for.
 
-Free of torch.
+Does not import torch.
 """
 
 from functools import cache
@@ -15,18 +15,18 @@ from errors import InvalidInput
 
 @cache
 def prompt_specs() -> dict[str, PromptSpec]:
-    """Name of a model -> what its voices look like; no download is needed. Raises Unavailable if a file is damaged."""
+    """Return model name -> the shape of its voices; no download is needed. Raises Unavailable if a file is damaged."""
     bundled = BarkSpec.from_directory(BUNDLED_DIRECTORY / "bark").prompt
     return {BUNDLED: bundled, **dict.fromkeys(PUBLISHED, BARK)}
 
 
 def models_of(prompt: VoicePrompt) -> list[str]:
-    """The names of the models that could speak with `prompt`."""
+    """Return the names of the models that can speak with `prompt`."""
     return [name for name, spec in prompt_specs().items() if reason_against(prompt, spec) is None]
 
 
 def reason_against(prompt: VoicePrompt, spec: PromptSpec) -> str | None:
-    """Why models of `spec` cannot speak with `prompt`, as a sentence; None if they can."""
+    """Return why models of `spec` cannot speak with `prompt`, as a sentence; None if they can."""
     try:
         prompt.validate(spec)
     except InvalidInput as refusal:
@@ -35,7 +35,7 @@ def reason_against(prompt: VoicePrompt, spec: PromptSpec) -> str | None:
 
 
 def load_voice(source: Path | bytes, spec: PromptSpec) -> VoicePrompt:
-    """As `VoicePrompt.load`; a sentence that refuses a voice of another model names that model."""
+    """Load a voice as `VoicePrompt.load` does; the error for a voice of another model names that model."""
     prompt = VoicePrompt.read(source)
     reason = reason_against(prompt, spec)
     if reason is None:

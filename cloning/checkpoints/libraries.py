@@ -1,8 +1,7 @@
-"""transformers and encodec, imported safely whatever state torchaudio is in. Import both from here, never directly.
+"""Import transformers and encodec safely whatever state torchaudio is in. Import both from here only.
 
-encodec imports torchaudio for its command line only; Barkeep never calls that. A torchaudio wheel that does not match
-the torch build cannot be imported, and transformers uses whatever is installed, so that both would break. This module
-knows nothing of models or audio.
+encodec imports torchaudio for its command line, which Barkeep does not use. A torchaudio wheel that does not match the
+torch build cannot be imported, and transformers uses whatever is installed, so both would fail.
 """
 
 import importlib
@@ -20,12 +19,12 @@ _TORCHAUDIO = "torchaudio"
 
 
 def _hide_broken_torchaudio() -> None:
-    """Make an installed torchaudio that cannot be imported look absent, to transformers as well."""
+    """Make an installed torchaudio that cannot be imported look absent, also to transformers."""
     if _TORCHAUDIO in sys.modules or importlib.util.find_spec(_TORCHAUDIO) is None:
         return
     try:
         importlib.import_module(_TORCHAUDIO)
-    except Exception as fault:  # a mismatched wheel fails with OSError, ImportError, RuntimeError or AttributeError
+    except Exception as fault:  # a mismatched wheel raises OSError, ImportError, RuntimeError or AttributeError
         _log.warning(
             "The installed torchaudio does not fit this build of torch (%s); going on without it. "
             "`pip uninstall torchaudio` removes this warning.",
@@ -33,12 +32,12 @@ def _hide_broken_torchaudio() -> None:
         )
         for name in [name for name in sys.modules if name.partition(".")[0] == _TORCHAUDIO]:
             del sys.modules[name]
-        # None is Python's own mark for "not importable": `import` and `find_spec` both respect it.
+        # None is Python's own mark for "not importable"; `import` and `find_spec` respect it.
         sys.modules[_TORCHAUDIO] = None  # type: ignore[assignment]  # the typeshed knows modules only
 
 
 def _import_encodec() -> ModuleType:
-    """Import encodec, with an empty stand-in for torchaudio during the import where there is no usable one."""
+    """Import encodec, with an empty stand-in for torchaudio during the import if there is no usable one."""
     if sys.modules.get(_TORCHAUDIO) is not None or importlib.util.find_spec(_TORCHAUDIO) is not None:
         return importlib.import_module("encodec")
     missing = object()
@@ -59,11 +58,11 @@ encodec: Any = _import_encodec()  # Any: it exports its classes in a way that ty
 
 import transformers  # noqa: E402  # only now: it looks for torchaudio as it is imported
 
-# What it prints about weights, cloning.checkpoints.weights raises; the rest is advice for people who train.
+# cloning.checkpoints.weights raises what transformers prints about weights; the rest is advice for training.
 transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no annotations here
 _hub_bars_were_off = are_progress_bars_disabled()
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor here
 if not _hub_bars_were_off:
-    enable_progress_bars()  # the line above switches downloads' bars off too
+    enable_progress_bars()  # the line above also switches off the bars of downloads
 
 __all__ = ["encodec", "transformers"]

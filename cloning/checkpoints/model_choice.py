@@ -1,7 +1,7 @@
-"""Which files a choice of models stands for. Finds or fetches them; loading is the matter of the modules that use them.
+"""Find or download the files of a choice of models. Other modules load them.
 
 A model is the bundled one, one of Suno's by name, or a directory: in the hub's layout, with Suno's own checkpoints, or
-laid out like `models/bundled` (bark/, hubert/ and quantizer.pth that belong together).
+laid out like `models/bundled` (bark/, hubert/ and a quantizer.pth that match).
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MODEL_NAMES = (BUNDLED, *BARK)
 
 EXACT, FAST = "exact", "fast"
 PRESETS = (EXACT, FAST)
-"""How the coarse model is given its context: as the reference does it, or in larger windows (`Recipe.fast`)."""
+"""How the coarse model gets its context: as in the reference, or in larger windows (`Recipe.fast`)."""
 
 _BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
@@ -37,17 +37,17 @@ _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What the owner chose; the fields are those of `settings.Settings`."""
+    """The owner's choice; the fields are those of `settings.Settings`."""
 
     model: str = BUNDLED
     hubert: str | None = None
-    """A hub id (`owner/name`, optionally `@revision`) or a directory; None: the one that belongs to the model."""
+    """A hub id (`owner/name`, optionally `@revision`) or a directory; None: the model's own."""
     quantizer: str | None = None
     """A file, or the name of a published one; None: the model's own, or the published one for the language."""
     device: str = "auto"
     dtype: str = "float32"
     batch: int = 8
-    """How many windows of speech are generated at once."""
+    """The number of windows of speech that are generated at once."""
     preset: str = EXACT
     cache: Path = Path(".cache/models")
     offline: bool = False
@@ -56,7 +56,7 @@ class ModelChoice:
 
 
 def resolve_bark(choice: ModelChoice) -> Path:
-    """The directory of the Bark checkpoint, in the hub's layout. Downloads or converts it on the first call.
+    """Return the directory of the Bark checkpoint, in the hub's layout. Downloads or converts it on the first call.
 
     Raises Unavailable if the model is unknown, missing or damaged.
     """
@@ -76,7 +76,8 @@ def resolve_bark(choice: ModelChoice) -> Path:
 
 
 def resolve_hubert(choice: ModelChoice) -> Path:
-    """The directory of the HuBERT checkpoint, in the hub's layout. Raises Unavailable if it is missing or damaged."""
+    """Return the directory of the HuBERT checkpoint, in the hub's layout. Raises Unavailable if it is missing or
+    damaged."""
     if choice.hubert is None:
         family = _family(choice)
         if family is not None:
@@ -95,9 +96,9 @@ def resolve_hubert(choice: ModelChoice) -> Path:
 
 
 def resolve_quantizer(choice: ModelChoice, language: str) -> Path:
-    """The quantizer's file for speech in `language` (`en`, `de`, ...). Raises Unavailable if it is missing or damaged.
+    """Return the quantizer's file for speech in `language` (`en`, `de`, ...). Raises Unavailable if missing or damaged.
 
-    A model's own quantizer belongs to its own HuBERT: with another HuBERT, a published one is taken.
+    A model's own quantizer needs its own HuBERT: with another HuBERT, a published one is used.
     """
     if choice.quantizer is None:
         family = _family(choice)
@@ -114,7 +115,7 @@ def resolve_quantizer(choice: ModelChoice, language: str) -> Path:
 
 
 def resolve_codebook(choice: ModelChoice) -> Path:
-    """The codebook's file. Raises Unavailable if it is missing, or none was chosen and the model has none."""
+    """Return the codebook's file. Raises Unavailable if it is missing, or if none was chosen and the model has none."""
     if choice.codebook is not None:
         return _existing(Path(choice.codebook).expanduser())
     family = _family(choice)
@@ -126,7 +127,7 @@ def resolve_codebook(choice: ModelChoice) -> Path:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises Unavailable if this machine does not have it.
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises Unavailable if the machine lacks it.
 
     `auto` takes the first CUDA device, else Apple's GPU, else the CPU.
     """
@@ -142,14 +143,14 @@ def pick_device(name: str) -> torch.device:
         and (not index or (index.isdecimal() and int(index) < torch.cuda.device_count())),
     }
     if kind not in present or name.endswith(":"):
-        raise Unavailable(f"There is no kind of device {name}. Choose auto, cpu, cuda, cuda:N or mps.")
+        raise Unavailable(f"The device {name} is not supported. Choose auto, cpu, cuda, cuda:N or mps.")
     if not present[kind]:
         raise Unavailable(f"This machine, or its build of torch, has no device {name}. Choose auto or cpu.")
     return torch.device(name)
 
 
 def _family(choice: ModelChoice) -> Path | None:
-    """The directory with a model, its HuBERT and its quantizer, if the choice is one."""
+    """Return the directory that holds a model with its HuBERT and quantizer, if the choice is one."""
     if choice.model == BUNDLED:
         return BUNDLED_DIRECTORY
     directory = Path(choice.model).expanduser()
@@ -157,7 +158,7 @@ def _family(choice: ModelChoice) -> Path | None:
 
 
 def _complete(directory: Path) -> Path:
-    """`directory`, which must hold a configuration and weights in the hub's layout."""
+    """Return `directory`, which must hold a configuration and weights in the hub's layout."""
     _existing(directory / "config.json")
     weight_file(directory)
     return directory

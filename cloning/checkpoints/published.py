@@ -1,7 +1,7 @@
-"""The published models that Barkeep knows: where they are, which revision, which files, and their checksums. Data only.
+"""The published models that Barkeep supports: repository, revision, files and checksums. Data only.
 
-Revisions and checksums were collected from public documents that name them. Where none was found the revision is `main`
-and the checksum is the one that the hub itself gives for the file.
+Revisions and checksums come from public documents that name them. Where none was found, the revision is `main` and the
+checksum is the hub's own.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ BUNDLED_DIRECTORY = Path(__file__).resolve().parents[2] / "models" / "bundled"
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of the Hugging Face hub and what is needed of it."""
+    """A repository of the Hugging Face hub, and the files needed from it."""
 
     name: str
     revision: str
     files: tuple[str, ...]
-    """Names, or patterns for files that may be there."""
+    """Names, or patterns of optional files."""
     required: tuple[str, ...]
-    """Names without which the model cannot be loaded."""
+    """The files without which the model cannot be loaded."""
     sha256: dict[str, str] = field(default_factory=dict)
 
 
@@ -105,4 +105,4 @@ QUANTIZER_OF_LANGUAGE = {
     "pt": "portuguese-HuBERT-quantizer_24_epoch",
     "tr": "turkish_model_epoch_14",
 }
-"""Languages with a quantizer of their own; all others take DEFAULT_QUANTIZER."""
+"""Languages with their own quantizer; all others use DEFAULT_QUANTIZER."""

@@ -1,6 +1,6 @@
 """The speakers that come with a Bark checkpoint: prompts of three `.npy` files each, listed in one JSON file.
 
-Free of torch. Knows the hub's layout (`speaker_embeddings_path.json`) and nothing of voices that members made.
+Reads the hub's layout (`speaker_embeddings_path.json`). Does not import torch.
 """
 
 import json
@@ -13,7 +13,7 @@ from cloning.prompt import PromptSpec, Tokens, VoicePrompt
 from errors import InvalidInput, NotFound, Unavailable
 
 ANY_SPEAKER = ""
-"""As the name of a speaker: the first that the checkpoint has. For a sender that does not know yet which there are."""
+"""As the name of a speaker: the checkpoint's first one. For callers that do not know the names yet."""
 
 _LIST = "speaker_embeddings_path.json"
 _NAMES_TOLD = 12
@@ -29,13 +29,13 @@ class Speakers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those whose files are there, such as `v2/en_speaker_6`."""
+        """The names of the speakers whose files exist, such as `v2/en_speaker_6`."""
         return tuple(sorted(self._files))
 
     def load(self, name: str) -> VoicePrompt:
-        """One speaker's prompt; ANY_SPEAKER: the first one's.
+        """Load one speaker's prompt; ANY_SPEAKER: the first one's.
 
-        Raises NotFound for an unknown name or where there are none, Unavailable for damaged files.
+        Raises NotFound for an unknown name or a model without speakers, Unavailable for damaged files.
         """
         if name == ANY_SPEAKER:
             name = self._first()
@@ -68,13 +68,13 @@ def _listed(directory: Path) -> dict[str, tuple[Path, ...]]:
     except (OSError, ValueError) as fault:
         raise Unavailable(f"The list of speakers {path} cannot be read; download the model again.") from fault
     if not isinstance(entries, dict):
-        raise Unavailable(f"The list of speakers {path} is not a list of speakers; download the model again.")
+        raise Unavailable(f"The file {path} is not a list of speakers; download the model again.")
     found = {name: _paths(directory, entry) for name, entry in entries.items() if isinstance(entry, dict)}
     return {name: paths for name, paths in found.items() if paths}
 
 
 def _paths(directory: Path, entry: Mapping[str, object]) -> tuple[Path, ...]:
-    """The three files of a speaker, or nothing if one is missing or named outside the directory."""
+    """Return the three files of a speaker, or () if one is missing or outside the directory."""
     # Not resolved: in the hub's cache the files are links to a folder beside the directory.
     names = [entry.get(part) for part in _PARTS]
     paths = tuple(directory / name for name in names if isinstance(name, str) and ".." not in Path(name).parts)

@@ -1,7 +1,7 @@
-"""Suno's own checkpoints (text, coarse and fine `.pt` files) converted once to the hub's layout, which all else reads.
+"""Convert Suno's own checkpoints (text, coarse and fine `.pt` files) once to the hub's layout.
 
-A directory needs `text_2.pt` or `text.pt`, `coarse_2.pt` or `coarse.pt`, `fine_2.pt` or `fine.pt` (large before small,
-and mixed as one likes), EnCodec's `encodec_24khz-*.th`, and the files of the text's tokenizer.
+A directory needs `text_2.pt` or `text.pt`, `coarse_2.pt` or `coarse.pt`, `fine_2.pt` or `fine.pt` (large preferred to
+small, in any mix), EnCodec's `encodec_24khz-*.th`, and the files of the text tokenizer.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _ARGUMENTS = {
     "n_codes_total": "n_codes_total",
     "n_codes_given": "n_codes_given",
 }
-"""Suno's `model_args` -> transformers' configuration. The oldest files have one `vocab_size` for both ends."""
+"""Suno's `model_args` -> transformers' configuration. The oldest files have one `vocab_size` for input and output."""
 
 _NAMES = (
     (r"^_orig_mod\.", ""),
@@ -55,7 +55,7 @@ _NAMES = (
     (r"^wte\.", "input_embeds_layer."),
     (r"^wtes\.", "input_embeds_layers."),
 )
-"""Suno's names -> transformers', one after the other (facts of transformers' conversion script)."""
+"""Suno's names -> transformers', applied in order (facts of transformers' conversion script)."""
 
 _CODEC_NAMES = (
     (r"^quantizer\.vq\.layers\.(\d+)\._codebook\.", r"quantizer.layers.\1.codebook."),
@@ -70,7 +70,7 @@ _GENERATION = {
     "coarse_acoustics_config": {"do_sample": True, "temperature": 0.7},
     "fine_acoustics_config": {"temperature": 0.5},
 }
-"""Suno's temperatures; the rest is transformers' defaults, which are Bark's numbers."""
+"""Suno's temperatures; the rest is transformers' defaults, which match Bark."""
 
 _scalar: Any = np.float64(0).__reduce__()[0]
 _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
@@ -80,17 +80,17 @@ _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_scalar, "numpy.core.multiarray.scalar"),
     (_scalar, "numpy._core.multiarray.scalar"),
 ]
-"""What the NumPy scalar `best_val_loss` is pickled with; torch refuses it otherwise."""
+"""The types that the pickled NumPy scalar `best_val_loss` needs; torch refuses it otherwise."""
 
 
 def is_layout(directory: Path) -> bool:
-    """Whether a directory holds Suno's checkpoints rather than the hub's layout."""
+    """Return whether a directory holds Suno's checkpoints rather than the hub's layout."""
     names = {path.name for path in directory.iterdir()}
     return "config.json" not in names and any(names.intersection(files) for files in _STAGES.values())
 
 
 def converted(directory: Path, cache: Path) -> Path:
-    """The same model in the hub's layout, below `cache`; made on the first call and again when a file has changed.
+    """Return the same model in the hub's layout, below `cache`; converted on the first call and after changes.
 
     Raises Unavailable if a file is missing, damaged, or of another kind.
     """
@@ -107,24 +107,24 @@ def converted(directory: Path, cache: Path) -> Path:
 
 
 def stage_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of one of Suno's three models under transformers' names, without masks."""
+    """Return the weights of one of Suno's three models under transformers' names, without masks."""
     return {_renamed(name, _NAMES): tensor for name, tensor in state.items() if not name.endswith(".attn.bias")}
 
 
 def stage_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The transformers configuration of one of Suno's models."""
+    """Return the transformers configuration of one of Suno's models."""
     both = arguments.get("vocab_size")
     arguments = {"input_vocab_size": both, "output_vocab_size": both, **arguments}
     return {new: arguments[old] for old, new in _ARGUMENTS.items() if arguments.get(old) is not None}
 
 
 def codec_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """EnCodec's weights in the encodec package's names -> under transformers' names."""
+    """Rename EnCodec's weights from the encodec package's names to transformers' names."""
     return {_renamed(name, _CODEC_NAMES): tensor for name, tensor in state.items()}
 
 
 def _convert(sources: list[Path], tokenizer: list[Path], target: Path) -> None:
-    """Write the hub's files beside `target` and move them there, so that nobody sees half of them."""
+    """Write the hub's files beside `target` and move them there, so that no process sees a partial model."""
     config: dict[str, Any] = {"model_type": "bark", "codec_config": {"model_type": "encodec"}}
     weights = {f"codec_model.{name}": tensor for name, tensor in codec_weights(load_state(sources[-1])).items()}
     for stage, source in zip(_STAGES, sources[:-1], strict=True):
@@ -161,7 +161,7 @@ def _read_stage(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _untied(weights: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
-    """Leave out the fine heads: head i is embedding i + 1. Raises Unavailable if one is not."""
+    """Remove the fine heads: head i is embedding i + 1. Raises Unavailable if one differs."""
     heads = {name: tensor for name, tensor in weights.items() if name.startswith("lm_heads.")}
     different = []
     for name, head in heads.items():
@@ -193,6 +193,6 @@ def _codec_file(directory: Path) -> Path:
 
 
 def _key(files: list[Path]) -> str:
-    """A name that changes with any of the files."""
+    """Return a name that changes with any of the files."""
     facts = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

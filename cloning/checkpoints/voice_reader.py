@@ -1,7 +1,7 @@
-"""Reads a stranger's voice file in a process of its own: `python -m cloning.checkpoints.voice_reader SPEC`.
+"""Read an untrusted voice file in a separate process: `python -m cloning.checkpoints.voice_reader SPEC`.
 
-SPEC is a PromptSpec as JSON; the file comes on standard input. Prints one line of JSON, null or a kind of `errors` and
-a sentence, and behind it the voice as Barkeep writes it. Called by `cloning.checkpoints.voice_reading`.
+SPEC is a PromptSpec as JSON; the file comes on standard input. Prints one line of JSON, null or a kind of `errors` with
+a sentence, followed by the voice as Barkeep writes it. Called by `cloning.checkpoints.voice_reading`.
 """
 
 import json
@@ -14,12 +14,12 @@ from cloning.prompt import MAX_FILE_BYTES, PromptSpec
 from errors import BarkeepError, InvalidInput
 
 _MEMORY_MB = 192
-"""The largest prompt that is read takes 30 MB as numbers, and half of that once more for a moment."""
+"""The largest accepted prompt takes 30 MB as numbers, and briefly half of that again."""
 _CPU_SECONDS = 20
 
 
 def main(arguments: list[str]) -> None:
-    """Read, check, and answer."""
+    """Read and check the file, and print the answer."""
     spec = PromptSpec(**json.loads(arguments[0]))
     confine(_MEMORY_MB, _CPU_SECONDS, output_bytes=0)
     fault: BarkeepError | None = None
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
         voice = load_voice(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), spec).to_bytes()
     except BarkeepError as refusal:
         fault = refusal
-    except Exception:  # whatever else a hostile file brings about, the file is at fault; the log gets the traceback
+    except Exception:  # any other exception is an error in a hostile file; the log gets the traceback
         traceback.print_exc()
         fault = InvalidInput("This voice file is damaged. Export the voice again.")
     answer = None if fault is None else {"kind": type(fault).__name__, "message": fault.message}

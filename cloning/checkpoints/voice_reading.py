@@ -1,4 +1,4 @@
-"""Has a stranger's voice file read in a separate process (`voice_reader`), which the kernel confines."""
+"""Read an untrusted voice file in a separate process (`voice_reader`) with limits set by the kernel."""
 
 import dataclasses
 import json
@@ -18,9 +18,9 @@ _SECONDS = 60.0
 
 
 def read_voice(data: bytes, spec: PromptSpec) -> bytes:
-    """The voice of an `.npz` file, as Barkeep writes it, for models of `spec`.
+    """Return the voice of an `.npz` file, as Barkeep writes it, for models of `spec`.
 
-    Raises InvalidInput, which names the model that the voice is for where it is another's, and Unavailable if no
+    Raises InvalidInput, which names the model that the voice is for if it is for another one, and Unavailable if no
     process can be started.
     """
     try:

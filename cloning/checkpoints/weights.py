@@ -1,7 +1,7 @@
-"""Weights from files, strictly: a missing, unexpected or misshapen weight is an error that names it and the file.
+"""Load weights from files strictly: a missing, unexpected or misshapen weight is an error that names it and the file.
 
-Reads safetensors and torch files (`weights_only`, so that no code in them runs). Knows the two spellings of weight norm
-and the buffers that carry no information; knows nothing of downloads.
+Reads safetensors and torch files (`weights_only`, so no code in them runs). Handles both spellings of weight norm and
+buffers that carry no information.
 """
 
 import json
@@ -25,7 +25,7 @@ _WEIGHT_NORM = (
 """The two spellings of weight norm: torch.nn.utils.weight_norm, and torch.nn.utils.parametrizations.weight_norm."""
 
 _NO_INFORMATION = (".attn.bias",)
-"""Endings of buffers that are made, not learned: Bark's causal mask."""
+"""Endings of buffers that are computed, not learned: Bark's causal mask."""
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -33,7 +33,7 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""What the weights of a directory in the hub's layout may be called, whole or in shards; the first one found counts."""
+"""Possible names of the weights of a directory in the hub's layout, whole or in shards; the first one found is used."""
 
 _READ_FAULTS = (
     OSError,
@@ -45,7 +45,7 @@ _READ_FAULTS = (
     SafetensorError,
     zipfile.BadZipFile,
 )
-"""What torch and safetensors raise for a damaged or foreign file."""
+"""The exceptions of torch and safetensors for a damaged or foreign file."""
 
 _SHOWN_KEYS = 5
 
@@ -53,7 +53,7 @@ _Model = TypeVar("_Model", bound=transformers.PreTrainedModel)
 
 
 def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """Read a state dict from `.safetensors`, or from a torch file by any other ending; of it, what `prefix` begins.
+    """Read a state dict from `.safetensors`, or from a torch file with any other ending; only names with `prefix`.
 
     Tensors stay on the CPU. Other parts of a large file are not read into memory.
 
@@ -63,15 +63,15 @@ def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not isinstance(body, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in body.items()
     ):
-        raise Unavailable(f"The file {path} does not hold a model's weights; take the published file.")
+        raise Unavailable(f"The file {path} does not hold a model's weights; use the published file.")
     return {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
 
 
 def read_file(path: Path, prefix: str = "") -> Any:
-    """What a weight file holds; of safetensors, what `prefix` begins. Torch's zip files are mapped, not read, unless
-    they are compressed: torch (2.13) maps the compressed bytes and takes them for the values.
+    """Return the content of a weight file; of safetensors, the names with `prefix`.
 
-    Raises Unavailable if the file is missing, damaged, or would run code.
+    Torch's zip files are mapped, not read, unless they are compressed: torch (2.13) maps the compressed bytes and takes
+    them for the values. Raises Unavailable if the file is missing, damaged, or would run code.
     """
     if not path.is_file():
         raise Unavailable(f"The model file {path} is missing; download the model again.")
@@ -86,7 +86,7 @@ def read_file(path: Path, prefix: str = "") -> Any:
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
-    """Copy `state` into `module`. Every weight must have its place and every place its weight, of the same shape.
+    """Copy `state` into `module`. Names and shapes must match exactly.
 
     Weight norm is accepted in either spelling. Raises Unavailable that names the weights and `source`.
     """
@@ -99,13 +99,13 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> N
         unexpected=given.keys() - wanted.keys(),
         misshapen=[name for name in wanted.keys() & given.keys() if wanted[name].shape != given[name].shape],
     )
-    module.load_state_dict(given, strict=False)  # strict but for the buffers without information, as checked above
+    module.load_state_dict(given, strict=False)  # strict except for the buffers without information, as checked above
 
 
 def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
-    """The weights of one part of a checkpoint in the hub's layout, with `prefix` cut off, and the file to name.
+    """Return a file to name in errors, and the weights of one part of a checkpoint, with `prefix` removed.
 
-    Raises Unavailable if there is none, or it is damaged.
+    `directory` is in the hub's layout. Raises Unavailable if there is no weight file, or it is damaged.
     """
     path = weight_file(directory)
     part: dict[str, Tensor] = {}
@@ -115,7 +115,8 @@ def load_part(directory: Path, prefix: str) -> tuple[Path, dict[str, Tensor]]:
 
 
 def weight_file(directory: Path) -> Path:
-    """The file of a directory in the hub's layout that holds, or lists, its weights. Unavailable if there is none."""
+    """Return the file of a directory in the hub's layout that holds or lists its weights. Raises Unavailable if none
+    does."""
     for name in WEIGHT_FILES:
         if (directory / name).is_file():
             return directory / name
@@ -123,7 +124,7 @@ def weight_file(directory: Path) -> Path:
 
 
 def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> transformers.BarkModel:
-    """Bark from a directory in the hub's layout, ready to generate. Raises Unavailable if it is not complete."""
+    """Load Bark from a directory in the hub's layout, ready to generate. Raises Unavailable if it is not complete."""
     bark = _load_pretrained(transformers.BarkModel, directory, dtype)
     try:
         nn.Module.to(bark, device)
@@ -133,12 +134,12 @@ def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> tran
 
 
 def load_hubert(directory: Path) -> transformers.HubertModel:
-    """HuBERT in float32 on the CPU, from a directory in the hub's layout. Raises Unavailable if it is not complete."""
+    """Load HuBERT in float32 on the CPU from a directory in the hub's layout. Raises Unavailable if incomplete."""
     return _load_pretrained(transformers.HubertModel, directory, torch.float32)
 
 
 def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
-    """Raise Unavailable if any weight is named; say which, and that they are of `source`."""
+    """Raise Unavailable that names the weights and `source` if any weight is given."""
     faults = [
         f"{word}: {_listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
@@ -152,7 +153,7 @@ def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str],
 
 def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) -> _Model:
     source = weight_file(directory)
-    from_pretrained: Any = kind.from_pretrained  # its annotation does not know output_loading_info
+    from_pretrained: Any = kind.from_pretrained  # its annotation lacks output_loading_info
     try:
         model, info = from_pretrained(
             **_weights_for_transformers(kind, directory, source),
@@ -164,7 +165,7 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
         )
     except (MemoryError, torch.OutOfMemoryError) as fault:
         raise _too_large(directory) from fault
-    except Exception as fault:  # whatever transformers meets in a damaged configuration or file
+    except Exception as fault:  # transformers raises errors of any type for a damaged configuration or file
         raise Unavailable(
             f"The model file {source} or the configuration beside it is damaged or of another kind; download it again."
         ) from fault
@@ -179,7 +180,7 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
 
 
 def _weights_for_transformers(kind: type[_Model], directory: Path, source: Path) -> dict[str, Any]:
-    """What `from_pretrained` reads: the directory, or what is read here, since it maps compressed files too."""
+    """Return the arguments of `from_pretrained`: the directory, or weights loaded here if a file is compressed."""
     files = files_of(source)
     if not any(_is_compressed(file) for file in files):
         return {"pretrained_model_name_or_path": directory}
@@ -195,7 +196,7 @@ def _weights_for_transformers(kind: type[_Model], directory: Path, source: Path)
 
 
 def _is_compressed(path: Path) -> bool:
-    """Whether a torch file was packed again by something that compresses."""
+    """Return whether a torch file was repacked with compression."""
     if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -209,12 +210,12 @@ def _too_large(directory: Path) -> Unavailable:
 
 
 def files_of(weights: Path, prefix: str = "") -> list[Path]:
-    """What `weight_file` found, or what it lists for weights that begin with `prefix`."""
+    """Return `weights` itself, or the files that an index lists for weights with `prefix`."""
     return _shards(weights, prefix) if weights.name.endswith(".index.json") else [weights]
 
 
 def _shards(index: Path, prefix: str) -> list[Path]:
-    """The files that an index names for weights that begin with `prefix`, all beside it."""
+    """Return the files that an index names for weights with `prefix`, all in its directory."""
     try:
         listed: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         names = {file for name, file in listed.items() if name.startswith(prefix)}
@@ -228,7 +229,7 @@ def _is_learned(name: str) -> bool:
 
 
 def _spelled_as(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`given` with weight norm in the spelling that `wanted` uses."""
+    """Return `given` with weight norm in the spelling that `wanted` uses."""
     return {name if name in wanted else _other_spelling(name): tensor for name, tensor in given.items()}
 
 

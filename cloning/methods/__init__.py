@@ -1,1 +1,1 @@
-"""The ways to make a voice prompt from a clip, and the models they need."""
+"""The methods that make a voice prompt from a clip, and the networks that they use."""

@@ -1,7 +1,6 @@
-"""Networks that read features in both directions: recurrent, convolutional, or attentive, from states to states.
+"""Network bodies that read features in both directions: recurrent, convolutional or attentive.
 
-Every one takes padded batches and the true lengths, and a clip's result does not depend on what it is padded with.
-Knows nothing of tokens, files or audio.
+Each takes padded batches and the true lengths; the result of a clip does not depend on its padding.
 """
 
 from typing import Protocol
@@ -13,22 +12,22 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 _KERNEL = 7
 """Frames under one depthwise convolution: 140 ms, about a phone and its neighbours."""
 _DILATIONS = 4
-"""Convolutions look 1, 2, 4, 8 frames apart, then begin anew."""
+"""Convolutions have dilations of 1, 2, 4 and 8 frames, then start again at 1."""
 _HEADS = 4
 _DROPOUT = 0.1
 
 
 class Body(Protocol):
-    """(B, T, H), lengths int64 (B,) on the CPU -> (B, T, H)."""
+    """States (B, T, H) and lengths int64 (B,) on the CPU -> (B, T, H)."""
 
     def __init__(self, width: int, layers: int) -> None: ...
 
     def __call__(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """States of each frame, from those of all frames of its clip."""
+        """Return the state of each frame, computed from all frames of its clip."""
 
 
 class Recurrent(nn.Module):
-    """A bidirectional GRU: half of the width for each direction."""
+    """A bidirectional GRU; each direction has half of the width."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
@@ -42,7 +41,7 @@ class Recurrent(nn.Module):
         )
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """See `Body`. Packed, so that the backward direction begins at the clip's own end."""
+        """See `Body`. The batch is packed, so the backward direction starts at the end of each clip."""
         packed = pack_padded_sequence(states, lengths, batch_first=True, enforce_sorted=False)
         hidden, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=states.shape[1])
         return states + hidden
@@ -64,7 +63,7 @@ class Convolutional(nn.Module):
 
 
 class Attentive(nn.Module):
-    """Blocks of self-attention over the clip; a depthwise convolution in front tells them of places."""
+    """Blocks of self-attention over the clip; a depthwise convolution before them encodes positions."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
@@ -111,5 +110,5 @@ class _ConvolutionBlock(nn.Module):
 
 
 def _inside(states: Tensor, lengths: Tensor) -> Tensor:
-    """Bool (B, T): which frames are the clips' own."""
+    """Return a bool mask (B, T) of the frames that are not padding."""
     return torch.arange(states.shape[1], device=states.device) < lengths.to(states.device)[:, None]

@@ -1,4 +1,4 @@
-"""Clone by a codebook: each frame of HuBERT features becomes the semantic token of the cluster it lies in."""
+"""Clone by a codebook: each frame of HuBERT features becomes the semantic token of its cluster."""
 
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def by_codebook(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
-    """Semantic tokens by the clusters that the clip's HuBERT features fall into, frame by frame.
+    """Make semantic tokens from the clusters of the clip's HuBERT features, frame by frame.
 
-    The lengths are right, but sounds alike share a cluster and a token, so that less is understood.
+    The lengths match, but similar sounds share a cluster and a token, so the speech is less intelligible.
     """
     watch.report(SEMANTIC, 0.0)
     semantic, name = models.clustered_tokens(subject.clip)

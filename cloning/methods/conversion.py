@@ -1,4 +1,4 @@
-"""Clone by conversion: Bark speaks in a random voice, and a converter gives that speech the clip's voice."""
+"""Clone by conversion: Bark speaks in a random voice, and a converter changes that speech to the clip's voice."""
 
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 CONVERTED = "converting the voice"
-"""The stage, as members see it."""
+"""The name of the stage, as members see it."""
 
 _ENOUGH_SECONDS = 1.0
-"""A first window shorter than this is no voice for the others to keep to."""
+"""A shorter first window is not used as the voice of the next ones."""
 
 
 def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
-    """Bark speaks in a random voice, which is then converted into the clip's: the tokens match, the voice nearly.
+    """Make a prompt from Bark's own speech, converted to the clip's voice: the tokens match, the voice is close.
 
-    It says the clip's words if they are known, or else a passage in its language. The result is as good as the
-    converter, and neither HuBERT nor a quantizer is needed.
+    Bark says the clip's words if they are known, else a passage in its language. The result is as good as the
+    converter; neither HuBERT nor a quantizer is needed.
     """
-    converter = load_converter(subject.converter)  # before anything is spoken, since it may be missing
+    converter = load_converter(subject.converter)  # Before generation, since it may be missing.
     semantic, speech = _spoken(models, subject, watch)
     watch.report(CONVERTED, 0.0)
     converted = convert(speech, subject.clip, converter)
@@ -40,7 +40,7 @@ def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
 
 
 def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:
-    """What Bark says in a voice that it happens on: semantic tokens, int64 (S,), and the sound that belongs to them."""
+    """Generate speech in a random voice: return its semantic tokens, int64 (S,), and its sound."""
     spec = models.engine.spec
     pieces = pieces_of(models, subject.transcript or PASSAGES[subject.language], subject.language)
     voice: VoicePrompt | None = None

@@ -1,8 +1,8 @@
 """Voice conversion: the words of one recording in the voice of another.
 
-`WorldConverter` is always there: it moves pitch and spectral envelope to the target's statistics, which changes who
-seems to speak but leaves the source's manner. Better ones come from coqui-tts where that is installed
-(`cloning.methods.coqui`). Knows nothing of Bark or prompts.
+`WorldConverter` is always available: it moves pitch and spectral envelope to the target's statistics, which changes the
+apparent speaker but keeps the manner of speaking. Better converters come from coqui-tts where it is installed
+(`cloning.methods.coqui`).
 """
 
 import dataclasses
@@ -19,35 +19,35 @@ from cloning.methods import coqui
 from errors import InvalidInput
 
 _CEPSTRUM = 40
-"""Mel-cepstral coefficients in which envelopes are compared: enough for formants, too few for harmonics."""
+"""Mel-cepstral coefficients used to compare envelopes: enough for formants, too few for harmonics."""
 _SHAPE = slice(1, 20)
-"""The coefficients that tell vocal tracts apart: without the level, and without fine detail."""
+"""The coefficients that distinguish vocal tracts: without the level and without fine detail."""
 _WARPS = np.exp(np.linspace(np.log(0.8), np.log(1.25), 31))
-"""Ratios of formant frequencies that are tried: from a child to a large man, seen from a middling voice."""
+"""Ratios of formant frequencies that are tried: from a child to a large man, relative to an average voice."""
 _PITCH_SPREAD = (0.5, 2.0)
 _CEPSTRUM_SPREAD = (0.7, 1.4)
-"""How far the liveliness of pitch and of the envelope may be scaled: short clips give unsteady estimates."""
+"""Limits for scaling the spread of pitch and envelope: estimates from short clips are unreliable."""
 _SPEECH_DB = 35.0
-"""Frames this far below the loudest are silence, and in no statistic."""
+"""Frames this far below the loudest count as silence and are in no statistic."""
 _LEAST_FRAMES = 40
-"""0.2 s: a kind of sound that is shorter has no statistics of its own."""
+"""0.2 s: fewer frames of a kind of sound give no statistics."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 class Converter(Protocol):
-    """Makes speech sound as if the target had said it."""
+    """Convert speech to the voice of a target."""
 
     def __call__(self, speech: Recording, target: Recording) -> Recording:
-        """The same words at the same time: as many samples as `speech`, at its rate."""
+        """Return the same words with the same timing: as many samples as `speech`, at its rate."""
 
 
 class WorldConverter:
-    """A Converter on WORLD.
+    """A Converter based on WORLD.
 
-    Pitch: the logarithm is moved to the target's median and spread. Envelope: frequencies are stretched by the ratio of
-    the formants, then each mel-cepstral coefficient is moved to the target's mean and spread, for voiced and unvoiced
-    sounds apart.
+    Pitch: its logarithm is moved to the target's median and spread. Envelope: frequencies are stretched by the ratio of
+    the formants, then each mel-cepstral coefficient is moved to the target's mean and spread, separately for voiced and
+    unvoiced sounds.
     """
 
     def __call__(self, speech: Recording, target: Recording) -> Recording:
@@ -62,27 +62,28 @@ CONVERTERS: dict[str, Callable[[], Converter]] = {
     "freevc": lambda: coqui.CoquiConverter(coqui.FREEVC),
     "knnvc": lambda: coqui.CoquiConverter(coqui.KNNVC),
 }
-"""Name on the command line -> makes the converter."""
+"""Name on the command line -> factory of the converter."""
 
 
 def load_converter(name: str) -> Converter:
-    """The converter of that name. Raises InvalidInput for another, Unavailable if its package or model is missing."""
+    """Return the converter `name`. Raises InvalidInput for an unknown one, Unavailable if its package or model is
+    missing."""
     if name not in CONVERTERS:
         raise InvalidInput(f"There is no converter {name!r}. Choose one of: {', '.join(CONVERTERS)}.")
     return CONVERTERS[name]()
 
 
 def convert(speech: Recording, target: Recording, converter: Converter) -> Recording:
-    """`speech` in the voice of `target`, as loud as that is, or as peaks allow. Raises InvalidInput for silence."""
+    """Return `speech` in the voice of `target`, as loud as `target` if peaks allow. Raises InvalidInput for silence."""
     if not (np.any(speech.samples) and np.any(target.samples)):
-        raise InvalidInput("A silent recording has no voice that could be converted. Record it again.")
+        raise InvalidInput("This recording is silent, so its voice cannot be converted. Record it again.")
     made = converter(speech, target)
     level = loudness(target.samples, target.sample_rate)
     return Recording(normalise(made.samples, made.sample_rate, level), made.sample_rate)
 
 
 def moved_pitch(f0: Floats, aim: Floats) -> Floats:
-    """`f0` (F,) with the median and the spread of `aim` (G,), both in hertz and 0 where unvoiced."""
+    """Return `f0` (F,) with the median and spread of `aim` (G,), both in hertz and 0 where unvoiced."""
     voiced, wanted = np.log(f0[f0 > 0]), np.log(aim[aim > 0])
     if min(voiced.size, wanted.size) < _LEAST_FRAMES:
         return f0
@@ -93,7 +94,7 @@ def moved_pitch(f0: Floats, aim: Floats) -> Floats:
 
 
 def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
-    """The envelope of `source` (F, B), stretched by the ratio of formants and given the statistics of `aim`."""
+    """Return the envelope of `source` (F, B), stretched by the formant ratio and moved to the statistics of `aim`."""
     wanted = _cepstrum(aim.envelope, aim.sample_rate)
     ratio = formant_ratio(source, aim)
     warped = _warped(source.envelope, ratio)
@@ -102,7 +103,7 @@ def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
     for kind in _kinds(source, aim):
         mean, spread = before[kind.here].mean(axis=0), before[kind.here].std(axis=0)
         scale = np.clip(wanted[kind.there].std(axis=0) / np.maximum(spread, 1e-6), *_CEPSTRUM_SPREAD)
-        scale[0] = 1.0  # the course of the level is the sentence's
+        scale[0] = 1.0  # The level's contour belongs to the sentence.
         after[kind.frames] = (before[kind.frames] - mean) * scale + wanted[kind.there].mean(axis=0)
     change = _decoded(after, source) / _decoded(before, source)
     moved: Floats = warped * change
@@ -110,7 +111,8 @@ def moved_envelope(source: Analysis, aim: Analysis) -> Floats:
 
 
 def formant_ratio(source: Analysis, aim: Analysis) -> float:
-    """By how much formants of `aim` lie above those of `source`: where their mean voiced spectra fit best."""
+    """Return how much higher the formants of `aim` are than those of `source`: the ratio at which mean voiced spectra
+    fit best."""
     kind = _kinds(source, aim)[0]
     wanted = _cepstrum(aim.envelope[kind.there], aim.sample_rate).mean(axis=0)
     mean = np.exp(np.log(source.envelope[kind.here]).mean(axis=0))[None]  # (1, B)
@@ -123,7 +125,7 @@ def formant_ratio(source: Analysis, aim: Analysis) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class _Kind:
-    """A kind of sound: the `frames` of the source that belong to it, those `here` and `there` that are compared."""
+    """One kind of sound: the source's `frames` of that kind, and the frames that are compared, `here` and `there`."""
 
     frames: Mask
     here: Mask
@@ -131,7 +133,7 @@ class _Kind:
 
 
 def _kinds(source: Analysis, aim: Analysis) -> list[_Kind]:
-    """Voiced sounds and the others, or all together if one kind is rare. Silence is moved, but never compared."""
+    """Return voiced and unvoiced sounds, or one kind if either is rare. Silence is converted but not compared."""
     ours, theirs = _is_speech(source), _is_speech(aim)
     voiced, aim_voiced = source.f0 > 0, aim.f0 > 0
     kinds = [_Kind(voiced, voiced & ours, aim_voiced & theirs), _Kind(~voiced, ~voiced & ours, ~aim_voiced & theirs)]
@@ -147,7 +149,7 @@ def _is_speech(analysis: Analysis) -> Mask:
 
 
 def _warped(envelope: Floats, ratio: float) -> Floats:
-    """(F, B) with every frequency multiplied by `ratio`; what is stretched in from above repeats the last band."""
+    """Return (F, B) with every frequency multiplied by `ratio`; bands beyond the top repeat the last one."""
     bands = envelope.shape[1]
     places = np.minimum(np.arange(bands) / ratio, bands - 1)
     below = np.minimum(places.astype(int), bands - 2)

@@ -1,6 +1,6 @@
-"""Neural voice conversion by coqui-tts, which is no part of Barkeep: it is loaded when it is wanted, and may be absent.
+"""Neural voice conversion by coqui-tts, an optional package that is imported on first use.
 
-coqui-tts (MPL-2.0) downloads a model when it is first used. Written against its API of version 0.27.
+coqui-tts (MPL-2.0) downloads a model on its first use. Written for its API of version 0.27.
 """
 
 import importlib
@@ -20,7 +20,7 @@ KNNVC = "voice_conversion_models/multilingual/multi-dataset/knnvc"
 
 
 _PACKAGE = "TTS"
-"""What coqui-tts is imported as."""
+"""The import name of coqui-tts."""
 _NEEDS = (
     "It needs torchaudio and torchcodec that were built for the torch in use; those of PyPI need CUDA, and do not load "
     "beside a torch for CPUs. There, use the converter world."
@@ -28,9 +28,10 @@ _NEEDS = (
 
 
 class CoquiConverter:
-    """A `conversion.Converter` by one of coqui-tts's models.
+    """A `converters.Converter` that runs one of coqui-tts's models.
 
-    Raises Unavailable with the reason if coqui-tts is missing or does not load, or its model cannot be loaded or fails.
+    Raises Unavailable with the reason if coqui-tts is missing or cannot be imported, or if its model cannot be loaded
+    or fails.
     """
 
     def __init__(self, model: str) -> None:
@@ -38,13 +39,13 @@ class CoquiConverter:
             self._tts = _api().TTS(model, progress_bar=False)
         except Unavailable:
             raise
-        except Exception as fault:  # a missing network, a full disk or a changed catalogue fail with errors of any kind
+        except Exception as fault:  # a missing network, a full disk or a changed catalogue raise errors of any type
             raise Unavailable(
                 f"coqui-tts could not load {model}. It needs a network the first time; or use the converter world."
             ) from fault
 
     def __call__(self, speech: Recording, target: Recording) -> Recording:
-        """See `conversion.Converter`. coqui-tts takes files only, so these lie in a temporary folder for a moment."""
+        """See `converters.Converter`. coqui-tts accepts files only, so the audio passes through a temporary folder."""
         with tempfile.TemporaryDirectory(prefix="barkeep-") as folder:
             source_path, target_path, made_path = (
                 Path(folder) / name for name in ("source.wav", "target.wav", "made.wav")
@@ -53,7 +54,7 @@ class CoquiConverter:
             write(target_path, target.samples, target.sample_rate, tags={})
             try:
                 self._tts.voice_conversion_to_file(str(source_path), str(target_path), file_path=str(made_path))
-            except Exception as fault:  # it reads files by libraries that fail in ways of their own
+            except Exception as fault:  # its file libraries raise errors of their own
                 raise Unavailable(
                     f"coqui-tts could not convert the voice: {_first_line(fault)}. Use the converter world."
                 ) from fault
@@ -64,14 +65,14 @@ class CoquiConverter:
 
 
 def _api() -> Any:
-    """coqui-tts's module `TTS.api`. Raises Unavailable with the reason why it cannot be had."""
+    """Import coqui-tts's module `TTS.api`. Raises Unavailable with the reason if that fails."""
     try:
         return importlib.import_module(f"{_PACKAGE}.api")
     except ModuleNotFoundError as fault:
         if fault.name in {_PACKAGE, f"{_PACKAGE}.api"}:
             raise Unavailable(f"This converter needs coqui-tts, which is not installed. {_NEEDS}") from fault
         raise _unloadable(f"the package {fault.name}, which it needs, is missing") from fault
-    except Exception as fault:  # its libraries fail with OSError and others where they were built for another torch
+    except Exception as fault:  # libraries built for another torch raise OSError and others
         raise _unloadable(_first_line(fault)) from fault
 
 

@@ -1,7 +1,6 @@
-"""A codebook: the space of HuBERT's features cut into clusters, each with the semantic token it meets most often.
+"""A codebook: clusters of HuBERT features, each with the semantic token that occurs most often with it.
 
-The simplest way from features to tokens, for comparison with the learned quantizer: a frame knows nothing of its
-neighbours. Knows nothing of audio, HuBERT or Bark.
+The simplest way from features to tokens, for comparison with the trained quantizer: each frame is classified alone.
 """
 
 from dataclasses import dataclass
@@ -25,21 +24,21 @@ class Codebook:
     codes: Tensor
 
     def clusters(self, features: Tensor) -> Tensor:
-        """The nearest cluster of each frame: float (T, D) -> int64 (T,). Raises Unavailable for another width."""
+        """Return each frame's nearest cluster: float (T, D) -> int64 (T,). Raises Unavailable for another width."""
         if features.ndim != 2 or features.shape[1] != self.centroids.shape[1]:
             raise Unavailable(
-                f"The codebook wants features of width {self.centroids.shape[1]}, but HuBERT gives "
-                f"{features.shape[-1]}; choose a HuBERT and a codebook that belong together."
+                f"The codebook needs features of width {self.centroids.shape[1]}, but HuBERT gives "
+                f"{features.shape[-1]}; use the HuBERT that the codebook was made for."
             )
         return torch.cdist(features.to(self.centroids), self.centroids).argmin(dim=1)
 
     def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
-        """Features (T, D) at 50 Hz -> semantic tokens int64 (S,), with the tail cut as the quantizer does."""
+        """Convert features (T, D) at 50 Hz to semantic tokens int64 (S,), with the tail cut as the quantizer does."""
         tokens = self.codes[self.clusters(features)]
         return tokens[: token_count(len(tokens), semantic_rate)]
 
     def save(self, path: Path) -> None:
-        """Write safetensors. Raises Unavailable if it cannot be written."""
+        """Write the codebook as safetensors. Raises Unavailable if it cannot be written."""
         tensors = {"centroids": self.centroids.float(), "tokens": self.codes.long()}
         write_atomically(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
 

@@ -1,4 +1,4 @@
-"""HuBERT features of speech, the input of the quantizer. Knows nothing of tokens or files other than HuBERT's own."""
+"""Compute HuBERT features of speech, the input of the quantizer."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from cloning.checkpoints.weights import load_hubert
 
 SAMPLE_RATE = 16_000
-"""Samples per second that HuBERT was trained on."""
+"""Samples per second of HuBERT's input."""
 
 LAYER = 9
-"""The layer whose output the published quantizers read (fairseq's `output_layer=9`). A shallower HuBERT, as the bundled
-one is, gives its last layer."""
+"""The layer whose output the published quantizers read (fairseq's `output_layer=9`). A shallower HuBERT, such as the
+bundled one, gives its last layer."""
 
 _WINDOW = 400
-"""Samples under one frame (25 ms): less than this makes no frame at all."""
+"""Samples under one frame (25 ms). Shorter input gives no frame."""
 
 _CHUNK = 30 * SAMPLE_RATE
-"""Attention grows with the square of the length: longer audio is taken in pieces, far above any reference clip."""
+"""Samples per chunk: attention grows with the square of the length. Reference clips are far shorter."""
 
 
 class HubertFeatures:
@@ -33,17 +33,18 @@ class HubertFeatures:
         """D, the width of a frame."""
         depth: int = self._model.config.num_hidden_layers
         self._layer = min(LAYER, depth)
-        # Nobody reads what the layers above say. With a stable layer norm, one norm more follows whichever is the last.
+        # The output of the layers above is not read. With a stable layer norm, a final norm follows the last layer, so
+        # they stay.
         if not self._model.config.do_stable_layer_norm:
             del self._model.encoder.layers[self._layer :]
 
     @torch.inference_mode()
     def __call__(self, samples: np.ndarray) -> Tensor:
-        """The features of one clip. Fewer than 400 samples are padded with silence to one frame."""
+        """Return the features of one clip. Fewer than 400 samples are padded with silence to one frame."""
         padded = np.pad(samples, (0, max(0, _WINDOW - len(samples)))).astype(np.float32, copy=False)
         hop = self._model.config.inputs_to_logits_ratio
         starts = range(0, len(padded) - _WINDOW + 1, _CHUNK // hop * hop)
-        # neighbours overlap by the part of a window that exceeds the hop, so that no frame is lost between them
+        # chunks overlap by the window minus the hop, so that no frame is lost between them
         chunks = [padded[start : start + _CHUNK // hop * hop + _WINDOW - hop] for start in starts]
         return torch.cat([self._features(torch.from_numpy(chunk).to(self._device)) for chunk in chunks])
 

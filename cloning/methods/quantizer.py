@@ -1,4 +1,4 @@
-"""Clone by the learned quantizer: HuBERT features of the clip become semantic tokens."""
+"""Clone by the trained quantizer: HuBERT features of the clip become semantic tokens."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def by_quantizer(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
-    """Semantic tokens from the clip's HuBERT features by a trained quantizer. The others serve comparison."""
+    """Make semantic tokens from the clip's HuBERT features with a trained quantizer. This is the default method."""
     watch.report(SEMANTIC, 0.0)
     semantic, name = models.semantic_tokens(subject.clip, subject.language)
     watch.report(SEMANTIC, 1.0)

@@ -1,8 +1,8 @@
 """The quantizer: a small network from HuBERT features to Bark's semantic tokens.
 
-Published ones: architecture and file format follow the public checkpoints of bark-voice-cloning (`quantifier_*.pth`), a
-torch zip with one extra member, `*/.info`, that holds the sizes as JSON. Our own looks both ways and is kept as
-safetensors, with its sizes in the metadata. This module knows nothing of audio, HuBERT or Bark.
+Published quantizers follow the public checkpoints of bark-voice-cloning (`quantifier_*.pth`): a torch zip with one
+extra member, `*/.info`, that holds the sizes as JSON. Barkeep's own network is bidirectional and is saved as
+safetensors, with its sizes in the metadata.
 """
 
 import json
@@ -26,18 +26,18 @@ FEATURE_RATE_HZ = 50.0
 """HuBERT's frames per second: 16 kHz through strides 5*2*2*2*2*2*2 = 320."""
 
 SEMANTIC_RATE_HZ = 49.9
-"""Bark's semantic tokens per second: HuBERT makes 499 frames of 10 s, as the window of a 500th does not fit."""
+"""Bark's semantic tokens per second: HuBERT makes 499 frames of 10 s, since the window of a 500th does not fit."""
 
 _LAYERS = 2
 _MAX_INFO_BYTES = 4096
 _MAX_SIZE = 1 << 17
 _WIDTH_STEP = 4
-"""The bodies divide their width by two directions or four heads."""
+"""The network bodies divide their width by two directions or four heads."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizerInfo:
-    """The sizes of a quantizer, as in a checkpoint's `.info`. The defaults are those of the published files.
+    """The sizes of a published quantizer, as in its `.info`. The defaults are those of the published files.
 
     Version 1 has a second linear layer of 4096, without an activation, before the vocabulary.
     """
@@ -50,7 +50,7 @@ class QuantizerInfo:
     def __post_init__(self) -> None:
         _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size)
         if type(self.version) is not int or self.version not in (0, 1):
-            raise Unavailable("The quantizer is of a version that Barkeep does not know; it reads versions 0 and 1.")
+            raise Unavailable("This version of quantizer is not supported; Barkeep reads versions 0 and 1.")
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -63,25 +63,26 @@ class QuantizerInfo:
 
     @classmethod
     def of_weights(cls, state: Mapping[str, Tensor], source: Path) -> Self:
-        """The sizes that the weights have. Raises Unavailable, naming `source`, if they are not such a network's."""
+        """Return the sizes that the weights have. Raises Unavailable that names `source` if they are not such a
+        network's."""
         try:
             (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
             output_size, _ = state["fc.weight"].shape
         except (KeyError, ValueError) as fault:
             raise Unavailable(
-                f"The file {source} does not say which network its weights belong to, and they are not those of a "
-                "published quantizer; take another file, or train it again."
+                f"The file {source} does not name the sizes of its network, and its weights are not those of a "
+                "published quantizer; use another file, or train it again."
             ) from fault
         return cls(input_size, hidden_size, output_size, version=int("intermediate.weight" in state))
 
     def to_json(self) -> str:
-        """The text of an `.info` member."""
+        """Return the text of an `.info` member."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnInfo:
-    """The sizes of our own network, as in a file's metadata. `body`: one of `both_ways.BODIES`."""
+    """The sizes of Barkeep's own network, as in a file's metadata. `body`: one of `bidirectional.BODIES`."""
 
     input_size: int
     hidden_size: int
@@ -92,36 +93,36 @@ class OwnInfo:
     def __post_init__(self) -> None:
         _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size, self.layers)
         if self.body not in BODIES:
-            raise Unavailable(f"The quantizer is of a kind that Barkeep does not know; it reads {', '.join(BODIES)}.")
+            raise Unavailable(f"This kind of quantizer is not supported; Barkeep reads {', '.join(BODIES)}.")
         if self.hidden_size % _WIDTH_STEP:
-            raise Unavailable(f"The width of a quantizer of our own must be a multiple of {_WIDTH_STEP}.")
+            raise Unavailable(f"The width of Barkeep's own quantizer must be a multiple of {_WIDTH_STEP}.")
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read a file's metadata. Raises Unavailable for anything but all of the sizes."""
+        """Read a file's metadata. Raises Unavailable if a size is missing or invalid."""
         body = _json_object(text)
         if not cls.__dataclass_fields__.keys() <= body.keys():
             raise Unavailable("The quantizer's file does not name all of its sizes; train or download it again.")
         return cls(**{key: body[key] for key in cls.__dataclass_fields__})
 
     def to_json(self) -> str:
-        """The text of the metadata."""
+        """Return the text of the metadata."""
         return json.dumps(asdict(self))
 
 
 class FeatureQuantizer(nn.Module):
-    """What all quantizers have in common: logits for each frame, and the likeliest tokens."""
+    """Base of all quantizers: logits per frame, and the most likely tokens."""
 
     info: QuantizerInfo | OwnInfo
     fc: nn.Linear
     """The last layer, from hidden states to the vocabulary."""
 
     def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """What `fc` reads: (B, T, D), and how many frames of each are true, int64 (B,) on the CPU -> (B, T, H)."""
-        raise TypeError("A kind of quantizer says how it reads features.")
+        """Return the input of `fc`: (B, T, D), and the true lengths int64 (B,) on the CPU -> (B, T, H)."""
+        raise TypeError("FeatureQuantizer is abstract; use a subclass.")
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits over the vocabulary. (T, D) -> (T, V), or (B, T, D) -> (B, T, V)."""
+        """Return logits over the vocabulary. (T, D) -> (T, V), or (B, T, D) -> (B, T, V)."""
         batch = features if features.ndim == 3 else features[None]
         lengths = torch.full((len(batch),), batch.shape[1])
         logits: Tensor = self.fc(self.hidden(batch, lengths))
@@ -129,15 +130,15 @@ class FeatureQuantizer(nn.Module):
 
     @torch.inference_mode()
     def tokens(self, features: Tensor, semantic_rate: float = SEMANTIC_RATE_HZ) -> Tensor:
-        """The likeliest semantic token of each frame: features (T, D) float at 50 Hz -> (S,) int64 on the same device.
+        """Return the most likely token of each frame: features float (T, D) at 50 Hz -> int64 (S,) on the same device.
 
-        Token i belongs to frame i. What a long clip has too many (one after 10 s) goes from the end: cutting the
+        Token i belongs to frame i. Surplus tokens of a long clip (one after 10 s) are cut from the end: cutting the
         beginning would shift every token by one. Raises Unavailable for features of another width.
         """
         if features.ndim != 2 or features.shape[-1] != self.info.input_size:
             raise Unavailable(
-                f"The quantizer wants features of width {self.info.input_size}, but HuBERT gives "
-                f"{features.shape[-1]}; choose a HuBERT and a quantizer that belong together."
+                f"The quantizer needs features of width {self.info.input_size}, but HuBERT gives "
+                f"{features.shape[-1]}; use the HuBERT that the quantizer was trained on."
             )
         tokens: Tensor = self(features.to(self.fc.weight)).argmax(dim=-1)
         return tokens[: token_count(len(tokens), semantic_rate)]
@@ -145,24 +146,24 @@ class FeatureQuantizer(nn.Module):
     def save(self, path: Path) -> None:
         """Write `.safetensors`, or the published zip format for any other ending.
 
-        Raises InvalidInput for a network of our own in the published format, which has no place for it.
+        Raises InvalidInput for Barkeep's own network in the published format, which cannot hold it.
         """
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         if path.suffix == ".safetensors":
             save_file(state, path, metadata={"info": self.info.to_json()})
             return
         if isinstance(self.info, OwnInfo):
-            raise InvalidInput("The published format has no place for this network; save it as .safetensors.")
+            raise InvalidInput("The published format cannot hold this network; save it as .safetensors.")
         torch.save(state, path)
         with zipfile.ZipFile(path, "a") as archive:
             # torch reads every member below the folder that torch.save named after the file
             folder = archive.namelist()[0].partition("/")[0]
-            # a ZipInfo has a fixed date, so that the same weights make the same file
+            # a ZipInfo has a fixed date, so the same weights make the same file
             archive.writestr(zipfile.ZipInfo(f"{folder}/.info"), self.info.to_json())
 
 
 class Quantizer(FeatureQuantizer):
-    """LSTM (2 layers, one direction) and a linear layer (version 0) or two (version 1), names as published."""
+    """LSTM (2 layers, one direction) and a linear layer (version 0) or two (version 1), named as published."""
 
     info: QuantizerInfo
 
@@ -177,7 +178,7 @@ class Quantizer(FeatureQuantizer):
             self.fc = nn.Linear(4096, info.output_size)
 
     def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """See `FeatureQuantizer`. What comes after a clip's end cannot change what it has read."""
+        """See `FeatureQuantizer`. One direction, so padding after a clip's end does not change its states."""
         hidden, _ = self.lstm(features)
         if self.info.version == 1:
             hidden = self.intermediate(hidden)
@@ -186,7 +187,7 @@ class Quantizer(FeatureQuantizer):
 
 
 class OwnQuantizer(FeatureQuantizer):
-    """Reads in both directions, with far fewer weights than the published ones."""
+    """Barkeep's own network: bidirectional, with far fewer weights than the published ones."""
 
     info: OwnInfo
 
@@ -205,7 +206,7 @@ class OwnQuantizer(FeatureQuantizer):
 
 
 def token_count(frames: int, semantic_rate: float = SEMANTIC_RATE_HZ) -> int:
-    """How many semantic tokens a clip of so many HuBERT frames has; never more than frames.
+    """Return the number of semantic tokens of a clip of `frames` HuBERT frames, at most `frames`.
 
     A clip is one frame longer than its frames, since the window of the last one must fit.
     """
@@ -221,17 +222,17 @@ def load(path: Path, device: torch.device) -> FeatureQuantizer:
 
 
 def build(info: QuantizerInfo | OwnInfo) -> FeatureQuantizer:
-    """A quantizer of these sizes that has learned nothing."""
+    """Build an untrained quantizer of these sizes."""
     return Quantizer(info) if isinstance(info, QuantizerInfo) else OwnQuantizer(info)
 
 
 def read_info(path: Path) -> QuantizerInfo | OwnInfo:
-    """The sizes that a quantizer's file names, or that its weights have if it names none. Raises Unavailable."""
+    """Return the sizes named in a quantizer's file, else those of its weights. Raises Unavailable."""
     return _info_of(path, load_state(path))
 
 
 def _info_of(path: Path, state: Mapping[str, Tensor]) -> QuantizerInfo | OwnInfo:
-    """The same, of the file's weights `state`."""
+    """Return the sizes of a file whose weights are `state`."""
     try:
         text = _info_text(path)
     except (OSError, zipfile.BadZipFile, SafetensorError) as fault:
@@ -253,7 +254,7 @@ def _info_text(path: Path) -> str | bytes | None:
         if not members:
             return None
         if members[0].file_size > _MAX_INFO_BYTES:
-            raise Unavailable(f"The .info inside {path} is too long; take a published quantizer file.")
+            raise Unavailable(f"The .info inside {path} is too long; use a published quantizer file.")
         return archive.read(members[0])
 
 
@@ -261,12 +262,12 @@ def _json_object(text: str | bytes) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as fault:
-        raise Unavailable("The quantizer's .info is not JSON; take a published quantizer file.") from fault
+        raise Unavailable("The quantizer's .info is not JSON; use a published quantizer file.") from fault
     if not isinstance(body, dict):
-        raise Unavailable("The quantizer's .info is not a JSON object; take a published quantizer file.")
+        raise Unavailable("The quantizer's .info is not a JSON object; use a published quantizer file.")
     return body
 
 
 def _refuse_odd_sizes(*sizes: object) -> None:
     if any(type(size) is not int or not 1 <= size <= _MAX_SIZE for size in sizes):
-        raise Unavailable("The quantizer names sizes that no quantizer has; take a published quantizer file.")
+        raise Unavailable("The quantizer's sizes are out of range; use a published quantizer file.")

@@ -1,4 +1,4 @@
-"""The ways to make a voice prompt from a clip, by name."""
+"""The methods that make a voice prompt from a clip, by name."""
 
 from cloning.methods.codebook import by_codebook
 from cloning.methods.conversion import by_conversion

@@ -1,6 +1,6 @@
-"""What the ways to clone have in common: the clip and its words, and a prompt whose parts are equally long.
+"""Types and steps shared by the methods: the clip and its words, and a prompt with parts of equal length.
 
-The codec's tokens of a prompt are always the clip's own; the ways differ in the semantic tokens.
+All methods take the codec tokens from the clip; they differ in the semantic tokens.
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 SEMANTIC, CODES = "semantic tokens", "codec tokens"
-"""The stages, as members see them."""
+"""The names of the stages, as members see them."""
 
 _MIN_SECONDS = 0.5
-"""Far below what makes a voice; under a quarter of a second the ratio of the lengths cannot even be right."""
+"""Far below what makes a voice; below a quarter of a second the ratio of the lengths cannot be right."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a voice is made from: the chosen clip, its language, and its words if they are known.
+    """The input of a method: the chosen clip, its language, and its words if they are known.
 
-    `seed` decides what a method draws. `converter`: one of `conversion.CONVERTERS`, for the method conversion.
+    `seed` seeds the method's sampling. `converter`: one of `converters.CONVERTERS`, for the method conversion.
     """
 
     clip: Recording
@@ -49,14 +49,14 @@ class Made:
 
 
 class Method(Protocol):
-    """Makes a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model does."""
+    """Make a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model is missing."""
 
     def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> Made:
-        """The prompt of `subject`."""
+        """Return the prompt of `subject`."""
 
 
 def pieces_of(models: "LoadedModels", words: str, language: str) -> list[str]:
-    """`words` in pieces that each fit one window of Bark."""
+    """Split `words` into pieces that each fit one window of Bark."""
     spec = models.engine.spec
     return splitting.sentences(
         words,
@@ -68,12 +68,12 @@ def pieces_of(models: "LoadedModels", words: str, language: str) -> list[str]:
 
 
 def seed_of(subject: Subject, number: int) -> int:
-    """For piece `number` of what is said."""
+    """Return the seed for piece `number` of the text."""
     return int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
 
 
 def codes_of(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:
-    """The codec's tokens of a clip, int64 (books, T)."""
+    """Return the codec tokens of a clip, int64 (books, T)."""
     watch.report(CODES, 0.0)
     codes: Tokens = models.codec.encode(audio.resample(clip, models.codec.sample_rate).samples)
     watch.report(CODES, 1.0)
@@ -81,10 +81,10 @@ def codes_of(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:
 
 
 def prompt_of(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
-    """Semantic tokens (S,) and codec tokens (books, T) of the same clip, made equally long.
+    """Build a prompt of semantic tokens (S,) and codec tokens (books, T) of the same clip, cut to equal length.
 
-    Both begin with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
-    Suno's presets. Raises InvalidInput when the clip is too short, Unavailable when a model gave almost no tokens.
+    Both start with the clip, so the longer one loses its tail, until T == floor(S * frame rate / semantic rate) as in
+    Suno's presets. Raises InvalidInput if the clip is too short, Unavailable if a model made almost no tokens.
     """
     of_clip = spec.semantic_tokens_within(codes.shape[1])
     length = min(semantic.size, of_clip)
@@ -93,7 +93,7 @@ def prompt_of(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
     prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
     if prompt.seconds(spec.prompt) < _MIN_SECONDS:
         if of_clip > spec.semantic_tokens(_MIN_SECONDS):
-            raise Unavailable("The model made almost no tokens of this clip. Try again, or send another recording.")
-        raise InvalidInput("This clip is too short to make a voice of. Record about 10 seconds.")
+            raise Unavailable("The model made almost no tokens from this clip. Try again, or send another recording.")
+        raise InvalidInput("This clip is too short to make a voice from. Record about 10 seconds.")
     prompt.validate(spec.prompt)
     return prompt

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
-    """Semantic tokens generated from the clip's words, at most as long as the clip.
+    """Generate semantic tokens from the clip's words, at most as long as the clip.
 
-    They are a random speaker's and not aligned with the codec's, so the result resembles the clip less; it needs
-    neither HuBERT nor a quantizer.
+    They are a random speaker's and not aligned with the codec tokens, so the result resembles the clip less. Neither
+    HuBERT nor a quantizer is needed.
     """
     if not subject.transcript or not subject.transcript.strip():
         raise InvalidInput("The method transcript needs the words of the clip. Give them with --transcript.")

@@ -107,7 +107,7 @@ def test_the_published_sizes_are_found_without_info(tmp_path: Path) -> None:
 def test_our_own_network_without_its_sizes_is_refused_in_a_sentence(tmp_path: Path) -> None:
     save_file(build(OwnInfo(6, 8, 20, 1, "recurrent")).state_dict(), tmp_path / "q.safetensors")
 
-    with pytest.raises(Unavailable, match=r"q\.safetensors does not say which network"):
+    with pytest.raises(Unavailable, match=r"q\.safetensors does not name the sizes"):
         load(tmp_path / "q.safetensors", CPU)
 
 
