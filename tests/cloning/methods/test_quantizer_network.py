@@ -137,7 +137,7 @@ def test_tokens_of_a_lower_precision_are_accepted() -> None:
 
 @pytest.mark.parametrize("shape", [(40, 5), (1, 40, 6)])
 def test_features_of_another_hubert_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(Unavailable, match="belong together"):
+    with pytest.raises(Unavailable, match="the HuBERT that the quantizer was trained on"):
         quantizer().tokens(torch.randn(*shape))
 
 
