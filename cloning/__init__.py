@@ -1,1 +1,1 @@
-"""Speech and nothing else: references, voice prompts, models and the worker that runs them."""
+"""Speech processing: recordings, voice prompts, models, and the worker process that runs them."""

@@ -1,4 +1,4 @@
-"""`python -m cloning`: see `cloning.cli`."""
+"""Run `cloning.cli`: `python -m cloning`."""
 
 from cloning.cli import app
 

@@ -1,4 +1,4 @@
-"""Writes files so that a reader sees all of a file or nothing."""
+"""Write files atomically: a reader sees the whole file or none."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what was written to it is synced and renamed to `path` at the end.
+    """Yield a temporary path beside `path`; at the end its file is synced and renamed to `path`.
 
     If the block or the disk fails, `path` stays as it was. Raises Unavailable for an OSError.
     """
@@ -32,13 +32,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`. Raises Unavailable; leaves nothing half-written."""
+    """Write `data` to `path` atomically. Raises Unavailable and leaves no partial file."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_fault(path: Path, fault: OSError) -> Unavailable:
-    """What to say when `path` could not be written."""
+    """Return the error for an OSError raised while writing `path`."""
     if fault.errno in _FULL:
         return Unavailable(f"The disk is full, so {path.name} could not be saved. Free some space and try again.")
     return Unavailable(f"{path.name} could not be saved. Check that its folder exists and can be written.")

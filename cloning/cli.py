@@ -1,9 +1,9 @@
-"""The command line: `python -m cloning clone | say | inspect`. Knows nothing of Discord, members or jobs.
+"""The command line: `python -m cloning clone | say | inspect`.
 
-Exit codes: 0 done, 2 wrong usage, 3 the input cannot be used, 4 a model is missing or something else is unavailable,
-5 an unknown fault (the message names a reference, and standard error has the traceback), 130 interrupted.
-With --json, exactly one JSON object is written to standard output, for faults too: {"error": kind, "message": text}.
-Progress and log lines go to standard error.
+Exit codes: 0 done, 2 wrong usage, 3 the input cannot be used, 4 a model is missing or something else is unavailable, 5
+an unknown error (the message names a reference, and standard error has the traceback), 130 interrupted. With --json,
+exactly one JSON object is written to standard output, for errors too: {"error": kind, "message": text}. Progress and
+log lines go to standard error.
 """
 
 import dataclasses
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from cloning.pipeline import Voicebox
 
 AI_TAGS = {"comment": "AI-generated speech, made with Bark by Barkeep. No person said this.", "ai_generated": "true"}
-"""What every generated file says of itself."""
+"""The tags of every generated file."""
 
 BAD_INPUT, UNAVAILABLE, UNKNOWN, INTERRUPTED = 3, 4, 5, 130
 _SUFFIXES = (".ogg", ".wav", ".flac")
 _EPILOGUE = (
-    "Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 a model is missing or unavailable, 5 unknown fault, "
+    "Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 a model is missing or unavailable, 5 unknown error, "
     "130 interrupted."
 )
 
@@ -54,7 +54,7 @@ app = typer.Typer(
 
 
 def _one_of(names: Collection[str]) -> Callable[[str], str]:
-    """Refuses, as wrong usage, a value that is not one of `names`."""
+    """Return a check that rejects values outside `names` as wrong usage."""
 
     def check(value: str) -> str:
         if value not in names:
@@ -65,7 +65,7 @@ def _one_of(names: Collection[str]) -> Callable[[str], str]:
 
 
 def _probability(value: float | None) -> float | None:
-    """Refuses, as wrong usage, what is no probability above 0."""
+    """Reject a value that is not a probability above 0 as wrong usage."""
     if value is not None and not 0 < value <= 1:
         raise typer.BadParameter(f"{value} is not above 0 and at most 1.")
     return value
@@ -85,7 +85,7 @@ Dtype = Annotated[
     ),
 ]
 Preset = Annotated[
-    str, typer.Option(callback=_one_of(("exact", "fast")), help="exact, as Suno's code, or fast: in larger windows.")
+    str, typer.Option(callback=_one_of(("exact", "fast")), help="exact: as in Suno's code; fast: larger windows.")
 ]
 Language = Annotated[str, typer.Option(callback=_one_of(LANGUAGES), metavar="CODE", help=f"{', '.join(LANGUAGES)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output.")]
@@ -141,23 +141,21 @@ def say(
     text: Annotated[str, typer.Argument(help="What to say; of any length.")],
     voice: Annotated[str, typer.Option(help="A voice file (.npz), or a speaker of the model such as v2/en_speaker_6.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The sound file to write: .ogg, .wav or .flac.")],
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed says it the same way again.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same speech.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.0, max=2.0, help="0: always the likeliest. Default: Suno's 0.7, 0.7, 0.5.")
+        float | None, typer.Option(min=0.0, max=2.0, help="0: most likely tokens only. Default: Suno's 0.7, 0.7, 0.5.")
     ] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from so many of the likeliest tokens only.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the K most likely tokens.")] = None,
     top_p: Annotated[
-        float | None, typer.Option(callback=_probability, help="Draw from the likeliest that reach this probability.")
+        float | None, typer.Option(callback=_probability, help="Sample from the tokens that reach this probability.")
     ] = None,
     takes: Annotated[
-        int, typer.Option(min=1, max=4, help="Generate each sentence so many times, and keep the best.")
+        int, typer.Option(min=1, max=4, help="Generate each sentence this many times and keep the best.")
     ] = 1,
     normalise: Annotated[
-        bool, typer.Option("--normalise/--as-written", help="Put numbers, dates and abbreviations into words first.")
+        bool, typer.Option("--normalise/--as-written", help="Write numbers, dates and abbreviations as words first.")
     ] = True,
-    save_prompt: Annotated[
-        Path | None, typer.Option(help="Write the tokens that were generated as a voice file (.npz).")
-    ] = None,
+    save_prompt: Annotated[Path | None, typer.Option(help="Write the generated tokens to a voice file (.npz).")] = None,
     language: Language = "en",
     model: Model = "bundled",
     hubert: Hubert = None,
@@ -218,7 +216,7 @@ def inspect(
 
 
 def _prompt_spec(model: str) -> PromptSpec:
-    """What voices for a model look like. Those with a name are known without a download."""
+    """Return the shape of a model's voices. Named models need no download."""
     if model in prompt_specs():
         return prompt_specs()[model]
     from cloning.bark.config import BarkSpec
@@ -245,13 +243,13 @@ def _voicebox(
 
 
 def _is_file(voice: str) -> bool:
-    """Whether a voice is meant as a file: a speaker of a model has no ending."""
+    """Return whether a voice is a file; the names of speakers have no suffix."""
     return Path(voice).suffix == ".npz" or Path(voice).is_file()
 
 
 @contextmanager
 def _watch() -> Iterator[Watch]:
-    """A progress bar on standard error, if that is a terminal; one line a stage."""
+    """Show a progress bar on standard error if it is a terminal; one line per stage."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -271,7 +269,7 @@ def _watch() -> Iterator[Watch]:
 
 @contextmanager
 def _exit_codes(as_json: bool) -> Iterator[None]:
-    """Turn faults into one sentence and an exit code."""
+    """Turn errors into one sentence and an exit code."""
     share_with_others()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:

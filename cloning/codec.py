@@ -1,7 +1,6 @@
-"""EnCodec, by the `encodec` package, with the codec's weights out of a Bark checkpoint in transformers' names.
+"""Encode and decode audio with EnCodec (package `encodec`), with the codec weights of a Bark checkpoint.
 
-The shape (rate, hop, widths, codebooks) comes from the checkpoint's `codec_config`. Knows nothing of semantic tokens,
-of voices, or of what the samples are.
+Rate, hop, widths and codebooks come from the checkpoint's `codec_config`, whose names are transformers'.
 """
 
 import json
@@ -31,18 +30,18 @@ _FIXED = {
     "norm_type": "weight_norm",
     "pad_mode": "reflect",
 }
-"""What Bark's codec is and the code below relies on: mono, whole clips, unscaled."""
+"""Properties of Bark's codec that this module relies on: mono, whole clips, unscaled."""
 
 
 _TOGETHER_FROM = 16
-"""Frames from which on clips are decoded in one batch: a shorter one than the first kernel (7) is padded otherwise."""
+"""The fewest frames for decoding in a batch: padding changes shorter clips at the first kernel (7)."""
 
 
 class Codec:
-    """Samples <-> tokens of a Bark checkpoint's EnCodec, float32, on `device`.
+    """Samples <-> tokens with a Bark checkpoint's EnCodec, float32, on `device`.
 
-    batched: whether `decode_together` gains by a batch; by default everywhere but on a CPU, which one clip keeps busy.
-    Raises Unavailable if `directory` lacks the codec's configuration or any of its weights, or has some too many.
+    batched: whether `decode_together` uses batches; by default on everything but a CPU, which one clip keeps busy.
+    Raises Unavailable if `directory` lacks the codec's configuration or any of its weights, or has unknown ones.
     """
 
     def __init__(self, directory: Path, device: torch.device, *, batched: bool | None = None) -> None:
@@ -57,17 +56,18 @@ class Codec:
         self._batched = causal and (device.type != "cpu" if batched is None else batched)
         fine = config.get("fine_acoustics_config") or {}
         self.books: int = min(fine.get("n_codes_total") or 8, shape.num_quantizers)
-        """How many codebooks Bark uses of those that the codec has."""
+        """The number of the codec's codebooks that Bark uses."""
         self.sample_rate: int = shape.sampling_rate
         """Samples per second."""
         self.frame_rate: float = shape.sampling_rate / shape.hop_length
         """Frames per second; each frame is one token of every book."""
         self.codebook_size: int = shape.codebook_size
-        """Tokens are below this."""
+        """Tokens are below this number."""
 
     @torch.inference_mode()
     def encode(self, samples: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Float32 (N,) at `sample_rate` -> int64 (books, T), T = ceil(N / hop). Raises InvalidInput for no samples."""
+        """Encode float32 (N,) at `sample_rate` to int64 (books, T), T = ceil(N / hop). Raises InvalidInput for no
+        samples."""
         if samples.ndim != 1 or not samples.size:
             raise InvalidInput("There is no sound to encode; record a few seconds of speech.")
         audio = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(self._device)
@@ -77,7 +77,7 @@ class Codec:
 
     @torch.inference_mode()
     def decode(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Integers (books, T) -> float32 (T * hop,). The first books alone can be decoded too.
+        """Decode integers (books, T) to float32 (T * hop,). The first books alone can be decoded too.
 
         Raises InvalidInput for tokens out of range and for no frames.
         """
@@ -86,9 +86,9 @@ class Codec:
 
     @torch.inference_mode()
     def decode_together(self, clips: Sequence[NDArray[np.integer[Any]]]) -> list[NDArray[np.float32]]:
-        """What `decode` makes of each of `clips`, in one batch where that is worth it and changes nothing.
+        """Decode several clips, in one batch where that is faster and gives the same samples. Raises as `decode`.
 
-        A causal decoder has finished a clip before it comes to what it is filled up with. Raises as `decode`.
+        A causal decoder finishes a clip before it reaches the padding.
         """
         for codes in clips:
             self._check(codes)
@@ -103,7 +103,7 @@ class Codec:
             raise InvalidInput(f"A codec token is out of range: they go from 0 to {self.codebook_size - 1}.")
 
     def _decode(self, clips: Sequence[NDArray[np.integer[Any]]]) -> list[NDArray[np.float32]]:
-        """Clips of as many books, filled up with zeros to the longest."""
+        """Decode clips with equally many books, padded with zeros to the longest."""
         lengths = [codes.shape[1] for codes in clips]
         tokens = torch.zeros(clips[0].shape[0], len(clips), max(lengths), dtype=torch.int64)
         for number, codes in enumerate(clips):
@@ -115,9 +115,9 @@ class Codec:
 
 
 def rename(state: Mapping[str, Tensor], wanted: Mapping[str, object]) -> dict[str, Tensor]:
-    """Give weights with transformers' EnCodec names the names of the encodec package.
+    """Rename EnCodec weights from transformers' names to those of the encodec package.
 
-    `wanted` (that package's names) tells a transposed convolution from a plain one, which transformers does not.
+    `wanted` (the package's names) distinguishes transposed from plain convolutions, which transformers' names do not.
     """
     return {_package_name(name, wanted): tensor for name, tensor in state.items()}
 
@@ -144,7 +144,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 
 def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.EncodecConfig:
-    """The codec's configuration, with transformers' defaults for what it does not say."""
+    """Return the codec's configuration, with transformers' defaults for missing keys."""
     given = config.get("codec_config") or {}
     try:
         shape = transformers.EncodecConfig(**{key: value for key, value in given.items() if value is not None})
@@ -161,7 +161,7 @@ def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.Enc
 
 
 def _build(shape: transformers.EncodecConfig) -> Any:
-    """An encodec.EncodecModel of this shape, not yet with its weights."""
+    """Build an encodec.EncodecModel of this shape, without loaded weights."""
     common: dict[str, Any] = {
         "channels": shape.audio_channels,
         "dimension": shape.hidden_size,

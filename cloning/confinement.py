@@ -1,4 +1,4 @@
-"""What a process that reads a stranger's bytes may use: limits of the kernel, for itself and for good."""
+"""Limit the resources of a process that reads untrusted bytes."""
 
 import os
 import resource
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def confine(memory_mb: int, cpu_seconds: int, output_bytes: int) -> None:
-    """Limit this process: memory beyond what its libraries hold by now, processor time, and the size of a file."""
+    """Limit this process: memory beyond its current size, CPU time in seconds, and the size of files that it writes."""
     limits = [(resource.RLIMIT_CPU, cpu_seconds), (resource.RLIMIT_FSIZE, output_bytes), (resource.RLIMIT_CORE, 0)]
     occupied = Path("/proc/self/statm")
     if occupied.exists():

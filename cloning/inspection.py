@@ -1,4 +1,4 @@
-"""What is in a voice file, for a person: its tokens, how long it sounds, and which models could speak with it."""
+"""Describe a voice file: its tokens, its length, and the models that can speak with it."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ _PARTS = ("semantic", "coarse", "fine")
 
 
 def inspection(prompt: VoicePrompt, model: str, spec: PromptSpec) -> dict[str, Any]:
-    """The facts, ready for JSON. `spec`: what voices of `model`, the one in use, look like.
+    """Return the facts as a JSON-compatible dict. `spec`: the shape of voices of `model`, the one in use.
 
-    Seconds and rates (a second) are those of that model, or else of one that the voice fits; None if it fits none.
+    Seconds and rates (per second) are those of that model, or else of one that the voice fits; None if it fits none.
     """
     reason, fits = reason_against(prompt, spec), models_of(prompt)
     its = spec if reason is None else prompt_specs()[fits[0]] if fits else None
@@ -43,7 +43,7 @@ def _part(prompt: VoicePrompt, part: str, spec: PromptSpec | None) -> dict[str, 
 
 
 def show(facts: dict[str, Any], title: str) -> None:
-    """Print what `inspection` found to standard output."""
+    """Print the result of `inspection` to standard output."""
     table = Table(title=title)
     for heading in ("tokens", "shape", "seconds", "lowest", "highest"):
         table.add_column(heading)

@@ -1,7 +1,6 @@
-"""The models of one choice, each found, downloaded and loaded when it is first needed, and then kept.
+"""The models of one choice. Each is found, downloaded and loaded on first use, and then kept.
 
-Speaking alone needs no HuBERT; a quantizer belongs to a language. Knows which files make which model; what is done with
-them is the matter of `methods` and `voicebox`.
+Speaking needs no HuBERT; a quantizer belongs to a language. `methods` and `pipeline` use the models.
 """
 
 from functools import cached_property
@@ -29,12 +28,12 @@ from cloning.prompt import Tokens
 _OWN_HUBERT = "hubert"
 """The folder of a HuBERT that comes with its model."""
 _WORTH_TWO_THREADS = 384
-"""The least width of hidden states at which threads gain more than they lose by waiting for each other. For the bundled
-model's 256, on two busy cores, two threads took 2.7 s for a sentence and one took 2.2 s (23 November 2026)."""
+"""The smallest hidden width at which two threads are faster than one. For the bundled model's 256, on two busy cores,
+two threads took 2.7 s for a sentence and one took 2.2 s (23 November 2026)."""
 
 
 class LoadedModels:
-    """What a ModelChoice stands for. Every property raises Unavailable if its files are missing or damaged."""
+    """The models of a ModelChoice. Every property raises Unavailable if its files are missing or damaged."""
 
     def __init__(self, choice: ModelChoice) -> None:
         self.choice = choice
@@ -69,7 +68,7 @@ class LoadedModels:
 
     @cached_property
     def hubert_name(self) -> str:
-        """What a voice's record calls this HuBERT."""
+        """The name of this HuBERT in a voice's record."""
         if self.choice.hubert is not None:
             return self.choice.hubert
         own = self._hubert.name == _OWN_HUBERT
@@ -77,18 +76,18 @@ class LoadedModels:
 
     @cached_property
     def digest(self) -> str:
-        """What tells Bark's weights from others of the same name."""
+        """Identifies Bark's weights among others of the same name."""
         return digest_of(self._bark, self.choice.cache)
 
     def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
-        """The clip's semantic tokens, int64 (S,), by HuBERT and a quantizer, and the name of the quantizer's file."""
+        """Return the clip's semantic tokens by HuBERT and a quantizer, int64 (S,), and the quantizer's file name."""
         quantizer_network, name = self.quantizer(language)
         features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
         tokens: Tokens = quantizer_network.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
         return tokens, name
 
     def clustered_tokens(self, clip: Recording) -> tuple[Tokens, str]:
-        """The clip's semantic tokens, int64 (S,), by HuBERT and a codebook, and the name of the codebook's file."""
+        """Return the clip's semantic tokens by HuBERT and a codebook, int64 (S,), and the codebook's file name."""
         codebook, name = self.codebook
         features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
         tokens: Tokens = codebook.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
@@ -106,7 +105,7 @@ class LoadedModels:
         return Speakers(self._bark, self.engine.spec.prompt)
 
     def quantizer(self, language: str) -> tuple[FeatureQuantizer, str]:
-        """The quantizer for a language: features -> semantic tokens. And the name of its file."""
+        """Return the quantizer for a language (features -> semantic tokens) and the name of its file."""
         path = model_choice.resolve_quantizer(self.choice, language)
         if path not in self._quantizers:
             self._quantizers[path] = quantizer_network.load(path, self.device)

@@ -1,6 +1,6 @@
-"""Clones voices and speaks with them: the whole way from a recording to a prompt, and from a text to speech.
+"""Clone voices and speak with them: from a recording to a prompt, and from a text to speech.
 
-Uses one set of loaded models. Knows nothing of jobs, members or storage.
+Uses one set of loaded models.
 """
 
 import secrets
@@ -28,12 +28,12 @@ from errors import InvalidInput
 
 _SEED_LIMIT = 2**31
 _SKETCHED_SECONDS = 10.0
-"""How much of a voice is enough to compare takes with."""
+"""Seconds of a voice that are compared with takes."""
 
 
 @dataclass(frozen=True)
 class Clone:
-    """A new voice: its prompt, the clip that it was made from, what was measured, and what made its tokens."""
+    """A new voice: its prompt, the clip it was made from, the quality report, and what made its semantic tokens."""
 
     prompt: VoicePrompt
     clip: Recording
@@ -43,7 +43,7 @@ class Clone:
 
 @dataclass(frozen=True)
 class Speech:
-    """`samples` float32 (N,) at `sample_rate`; the tokens of all sentences as one prompt; the seed that was used."""
+    """`samples` float32 (N,) at `sample_rate`; the tokens of all sentences as one prompt; the seed."""
 
     samples: Samples
     sample_rate: int
@@ -55,13 +55,13 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """The length."""
+        """The length in seconds."""
         return self.samples.size / self.sample_rate
 
 
 @dataclass(frozen=True)
 class Part:
-    """Sentence `number` (from 0) of `of`, as it is going to be in the Speech: `samples` float32 (N,)."""
+    """Sentence `number` (from 0) of `of`, as it sounds in the Speech: `samples` float32 (N,)."""
 
     number: int
     of: int
@@ -70,12 +70,12 @@ class Part:
 
     @property
     def seconds(self) -> float:
-        """The length."""
+        """The length in seconds."""
         return self.samples.size / self.sample_rate
 
 
 def _unheard(part: Part) -> None:
-    """A part that nobody waits for."""
+    """Ignore a part."""
 
 
 class Voicebox:
@@ -96,10 +96,10 @@ class Voicebox:
         converter: str = "world",
         scratch: Path | None = None,
     ) -> Clone:
-        """Make a voice from a media file of any common format. `scratch`: where temporary files may lie.
+        """Make a voice from a media file of any common format. `scratch`: the folder for temporary files.
 
-        `method`: one of METHODS; `transcript` and `converter` are explained at `methods.Subject`.
-        Raises InvalidInput for what is no usable speech, Unavailable for missing models, Cancelled.
+        `method`: one of METHODS; `transcript` and `converter`: see `methods.subject.Subject`. Raises InvalidInput for a
+        file without usable speech, Unavailable for missing models, Cancelled.
         """
         rate = self.models.engine.spec.sample_rate
         chosen = recordings.choose(source, watch, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
@@ -108,7 +108,7 @@ class Voicebox:
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
 
     def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
-        """The prompt of a clip that an earlier clone chose, for the models that are loaded now."""
+        """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""
         return METHODS["quantizer"](self.models, Subject(clip, splitting.check_language(language)), watch).prompt
 
     def say(
@@ -119,12 +119,12 @@ class Voicebox:
         watch: Watch,
         hear: Callable[[Part], None] = _unheard,
     ) -> Speech:
-        """Speak a text of any length in a voice; without one, in the voice that the first sentence happens to get.
+        """Speak a text of any length in a voice; without one, in the random voice of the first sentence.
 
-        Every sentence is generated from the same prompt, since feeding the last one back would pile up noise, and so
-        they are generated together. `hear` is given each, in order, as soon as it and those before it are there. The
-        same seed, text, voice and models make the same speech. Raises InvalidInput for an empty text or one that the
-        model does not read, Unavailable if the model makes no sound, Cancelled.
+        Every sentence uses the same prompt, since feeding back the previous one accumulates noise; so all are generated
+        together. `hear` gets each sentence, in order, as soon as it and the earlier ones are done. The same seed, text,
+        voice and models make the same speech. Raises InvalidInput for an empty text or one that the model does not
+        read, Unavailable if the model makes no sound, Cancelled.
         """
         rate = self.models.engine.spec.sample_rate
         read = readable(words, options.language, self.models.engine.spec.languages)
@@ -144,7 +144,7 @@ class Voicebox:
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
     def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:
-        """What a voice sounds like, by the end of its own tokens; None without sound."""
+        """Return the sound of a voice, from the end of its own tokens; None without usable sound."""
         if voice is None:
             return None
         spec = self.models.engine.spec
@@ -152,7 +152,7 @@ class Voicebox:
         return Sketch.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
 
     def _pieces(self, words: str, language: str) -> list[str]:
-        """The text in windows; what the tokenizer drops entirely (control characters) is no piece."""
+        """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""
         engine = self.models.engine
         window = min(splitting.WINDOW_SECONDS, engine.spec.window_seconds)
         pieces = splitting.sentences(

@@ -1,4 +1,4 @@
-"""How long work tells of its progress and learns that nobody wants it any more."""
+"""Report the progress of long work, and cancel it."""
 
 import threading
 from collections.abc import Callable
@@ -7,34 +7,34 @@ from functools import partial
 from errors import Cancelled
 
 Progress = Callable[[str, float], None]
-"""Takes a stage, as a word for people, and the fraction of it that is done, 0..1."""
+"""Takes the name of a stage, for people, and the fraction of it that is done, 0..1."""
 
 
 def _ignore(stage: str, fraction: float) -> None:
-    """Progress that nobody looks at."""
+    """Ignore progress."""
 
 
 class Watch:
-    """Handed down into everything that takes more than a moment."""
+    """Passed to every function that takes long: reports progress and raises Cancelled."""
 
     def __init__(self, progress: Progress = _ignore, cancelled: threading.Event | None = None) -> None:
         self._progress = progress
         self._cancelled = cancelled or threading.Event()
 
     def report(self, stage: str, fraction: float) -> None:
-        """Say how far `stage` is. Raises Cancelled if somebody has cancelled the work."""
+        """Report the fraction of `stage` that is done. Raises Cancelled if the work was cancelled."""
         if self._cancelled.is_set():
             raise Cancelled("The job was cancelled.")
         self._progress(stage, fraction)
 
     def within(self, prefix: str) -> "Watch":
-        """The same watch for one part of the work: its stages are reported with `prefix` in front."""
+        """Return a watch for one part of the work, which puts `prefix` before the names of its stages."""
         return Watch(lambda stage, fraction: self._progress(prefix + stage, fraction), self._cancelled)
 
     def together(self, parts: int) -> list["Watch"]:
-        """One watch for each of `parts` pieces of work of the same stages that are done at once.
+        """Return one watch for each of `parts` parts that run at once and have the same stages.
 
-        They are reported as one: the stage of the piece that is furthest behind, and how far all are with it.
+        They report the stage of the part that is furthest behind, and the mean fraction of that stage over all parts.
         """
         stages: list[str] = []
         reached = [(0, 0.0)] * parts

@@ -1,7 +1,7 @@
-"""The voice prompt: the tokens that make Bark speak in a voice, kept as an `.npz` that Suno's own code can read.
+"""The voice prompt: tokens that make Bark speak in a voice, stored as an `.npz` that Suno's own code can read.
 
-Files come from strangers, so nothing in one is believed before it is checked: the zip directory before anything is
-inflated, each array's header before its data, and pickles never. Knows nothing of models or audio.
+Files are untrusted: the zip directory is checked before anything is inflated, and each array's header before its data.
+Pickles are never loaded.
 """
 
 import io
@@ -19,12 +19,12 @@ from cloning.atomic_files import write_atomically
 from errors import InvalidInput, NotFound, Unavailable
 
 MAX_FILE_BYTES = 8 * 2**20
-"""Suno's presets are about 0.1 MiB; the limit bounds the zip directory, which has to be read whole."""
+"""Suno's presets are about 0.1 MiB; the limit bounds the zip directory, which is read whole."""
 _MAX_HEADER_BYTES = 1024
 _MAX_LENGTH = 100_000
-"""Tokens or frames in a row: 22 minutes of the published models' frames. What conditions speech is the last 10 s."""
+"""Tokens or frames per row: 22 minutes of the published models' frames. Bark uses the last 10 s."""
 _MAX_BOOKS = 16
-"""Twice what the published models have."""
+"""Twice as many as the published models have."""
 _ARRAYS = ("semantic_prompt", "coarse_prompt", "fine_prompt")
 _MEMBERS = {f"{name}.npy": name for name in _ARRAYS}
 _ENCRYPTED = 0x1
@@ -34,7 +34,7 @@ Tokens = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PromptSpec:
-    """The vocabularies and rates of a family of models. Rates are in tokens (semantic) and frames (codec) a second."""
+    """The vocabularies and rates of a family of models. Rates are tokens (semantic) and frames (codec) per second."""
 
     semantic_vocab: int = 10_000
     coarse_books: int = 2
@@ -50,7 +50,7 @@ BARK = PromptSpec()
 
 @dataclass(frozen=True, eq=False)
 class VoicePrompt:
-    """`semantic` (S,), `coarse` (coarse books, T) and `fine` (fine books, T), all int64. Equal when all tokens are."""
+    """`semantic` (S,), `coarse` (coarse books, T), `fine` (fine books, T), all int64. Equal if all tokens are."""
 
     semantic: Tokens
     coarse: Tokens
@@ -58,16 +58,16 @@ class VoicePrompt:
 
     @classmethod
     def load(cls, source: Path | bytes, spec: PromptSpec = BARK) -> Self:
-        """Read an `.npz` file or its bytes, and validate it for the models of `spec`. Raises as `read`."""
+        """Read an `.npz` file or its bytes and validate it for the models of `spec`. Raises as `read`, `validate`."""
         prompt = cls.read(source)
         prompt.validate(spec)
         return prompt
 
     @classmethod
     def read(cls, source: Path | bytes) -> Self:
-        """Read an `.npz` file or its bytes, whichever Bark it is for. Other arrays in it are left unread.
+        """Read an `.npz` file or its bytes, for any Bark model. Other arrays in it are not read.
 
-        Raises InvalidInput for what no Bark could use, NotFound or Unavailable when a path cannot be read.
+        Raises InvalidInput for a prompt that no Bark model can use, NotFound or Unavailable if a path cannot be read.
         """
         data = source if isinstance(source, bytes) else _read_file(source)
         arrays = _read_arrays(data)
@@ -80,17 +80,17 @@ class VoicePrompt:
         return cls(arrays["semantic_prompt"], arrays["coarse_prompt"], arrays["fine_prompt"])
 
     def to_bytes(self) -> bytes:
-        """The `.npz`; the same tokens always make the same bytes."""
+        """Return the `.npz`; the same tokens make the same bytes."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, semantic_prompt=self.semantic, coarse_prompt=self.coarse, fine_prompt=self.fine)
         return buffer.getvalue()
 
     def save(self, path: Path) -> None:
-        """Write the `.npz` to `path`, all or nothing. Raises Unavailable."""
+        """Write the `.npz` to `path` atomically. Raises Unavailable."""
         write_atomically(path, self.to_bytes())
 
     def seconds(self, spec: PromptSpec = BARK) -> float:
-        """How much speech the codec tokens hold."""
+        """Return the length of the codec tokens in seconds."""
         return float(self.fine.shape[-1] / spec.frame_rate)
 
     @property
@@ -99,7 +99,7 @@ class VoicePrompt:
         return np.array_equal(self.coarse, self.fine[: self.coarse.shape[0]])
 
     def validate(self, spec: PromptSpec = BARK) -> None:
-        """Raise InvalidInput with the first thing that the models of `spec` could not use.
+        """Raise InvalidInput with the first reason why the models of `spec` cannot use this prompt.
 
         The rules are those of `suno-ai/bark` (`bark/generation.py`): shapes, ranges, and the ratio of frames to
         semantic tokens, rounded to one decimal.
@@ -114,7 +114,7 @@ class VoicePrompt:
         expected = round(spec.frame_rate / spec.semantic_rate, 1)
         if ratio != expected:
             raise InvalidInput(
-                f"In this voice file there are {ratio} frames for each semantic token; these models need {expected}. "
+                f"In this voice file there are {ratio} frames per semantic token; these models need {expected}. "
                 "The voice was made for other models, or its file was changed."
             )
 
@@ -127,16 +127,16 @@ class VoicePrompt:
             and np.array_equal(self.fine, other.fine)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # arrays can change, so a prompt is no key
+    __hash__ = None  # arrays are mutable, so a prompt has no hash
 
 
 def _kind(array: str) -> str:
-    """The kind of tokens that an array of a file holds."""
+    """Return the kind of tokens of an array in a file."""
     return array.removesuffix("_prompt")
 
 
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Raise InvalidInput for tokens `name` that are in no shape which any Bark's could have."""
+    """Raise InvalidInput if tokens `name` have a shape that no Bark model uses."""
     *books, length = shape or (0,)
     if name == "semantic" and len(shape) != 1:
         raise InvalidInput(f"In this voice file the semantic tokens have the shape {shape}; they must be one row.")
@@ -149,7 +149,7 @@ def _check_shape(name: str, shape: tuple[int, ...]) -> None:
         raise InvalidInput("This voice file is empty: it holds no tokens. Clone the voice again.")
     if length > _MAX_LENGTH:
         raise InvalidInput(
-            f"In this voice file {length} {name} tokens are in a row, and a voice has at most {_MAX_LENGTH}. Some "
+            f"In this voice file a row has {length} {name} tokens, and a voice has at most {_MAX_LENGTH}. A few "
             "seconds of speech are enough: clone the voice from less."
         )
 
@@ -166,7 +166,7 @@ def _check_range(name: str, tokens: Tokens, vocabulary: int) -> None:
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:
         raise InvalidInput(
-            f"In this voice file the {name} tokens go from {low} to {high}; these models know 0 to {vocabulary - 1}."
+            f"In this voice file the {name} tokens go from {low} to {high}; these models use 0 to {vocabulary - 1}."
         )
 
 
@@ -195,24 +195,24 @@ def _read_arrays(data: bytes) -> dict[str, Tokens]:
             return {name: _read_member(archive, archive.getinfo(member)) for member, name in _MEMBERS.items()}
     except InvalidInput:
         raise
-    # zipfile and numpy answer hostile bytes with nearly every built-in exception; all mean the same here.
+    # zipfile and numpy raise nearly every built-in exception for hostile bytes; all mean the same here.
     except Exception as fault:
         raise InvalidInput("This voice file is damaged. Export the voice again.") from fault
 
 
 def _check_directory(archive: zipfile.ZipFile) -> None:
-    """Look at the three arrays' entries. Others may be there: Suno's own code does not read them either."""
+    """Check the entries of the three arrays. Other entries are ignored, as in Suno's own code."""
     members = [member for member in archive.infolist() if member.filename in _MEMBERS]
     if sorted(member.filename for member in members) != sorted(_MEMBERS):
         raise InvalidInput(f"A voice file holds each of these arrays once: {', '.join(_ARRAYS)}. This one does not.")
     if any(member.flag_bits & _ENCRYPTED for member in members):
         raise InvalidInput("This voice file is protected by a password. Save it without one.")
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-        raise InvalidInput("This voice file is packed in a way that NumPy does not use. Export the voice again.")
+        raise InvalidInput("This voice file uses a compression that NumPy does not write. Export the voice again.")
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
-    """One array. Its header is checked before its data are inflated: they take no more than a prompt's shape does."""
+    """Read one array. Its header is checked before its data are inflated, so the size is bounded."""
     name = _MEMBERS[member.filename]
     with archive.open(member) as file:
         prefix = file.read(_MAX_HEADER_BYTES)
@@ -229,7 +229,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
 
 
 def _read_header(name: str, prefix: bytes) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
-    """Shape, order, dtype, and where the data begin."""
+    """Return shape, order, dtype, and the offset of the data."""
     stream = io.BytesIO(prefix)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,

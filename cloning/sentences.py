@@ -1,7 +1,4 @@
-"""The sentences of a text on their way through the engine: together, several takes of each if asked, told in order.
-
-Knows nothing of joining, of files or of jobs.
-"""
+"""Generate the sentences of a text together, with several takes of each if asked, and return them in order."""
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
@@ -20,7 +17,7 @@ from cloning.text import durations, splitting
 from errors import InvalidInput, Unavailable
 
 _ROUNDS = 2
-"""A sentence without any sound is tried once more."""
+"""A sentence without sound is tried once more."""
 _ENOUGH_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -28,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SayOptions:
-    """How to say it. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, told in the Speech.
+    """The options of `say`. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, returned in the Speech.
 
     `top_k` and `top_p`: as in GenerationOptions. `takes`: how often each sentence is generated, 1 to 4; the best is
     kept (`cloning.takes`). `normalise`: whether numbers, signs and abbreviations are put into words first.
@@ -44,21 +41,21 @@ class SayOptions:
 
     def __post_init__(self) -> None:
         splitting.check_language(self.language)
-        GenerationOptions(self.temperature, seed=self.seed or 0, top_k=self.top_k, top_p=self.top_p)  # knows the ranges
+        GenerationOptions(self.temperature, seed=self.seed or 0, top_k=self.top_k, top_p=self.top_p)  # checks ranges
         if not 1 <= self.takes <= takes.MOST:
             raise InvalidInput(f"Choose 1 to {takes.MOST} takes of each sentence.")
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A piece of a text, its place in it, and the seed of the whole."""
+    """A piece of a text, its index, and the seed of the whole text."""
 
     text: str
     number: int
     seed: int
 
     def options(self, options: SayOptions, take: int, spec: BarkSpec) -> GenerationOptions:
-        """How to generate it. Every sentence and every take draws from a seed of its own."""
+        """Return the options for generating one take. Every sentence and take has its own seed."""
         drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
         limit = spec.semantic_tokens(durations.longest_seconds(self.text, options.language))
         return GenerationOptions(
@@ -67,7 +64,7 @@ class Sentence:
 
 
 class Reader:
-    """Reads with one engine, as the options say. sketch: what the voice sounds like, if takes are to be compared."""
+    """Generate sentences with one engine. sketch: the sound of the voice, to compare takes with."""
 
     def __init__(self, engine: SpeechEngine, options: SayOptions, sketch: Sketch | None) -> None:
         self._engine = engine
@@ -77,9 +74,10 @@ class Reader:
     def read(
         self, sentences: Sequence[Sentence], voice: VoicePrompt | None, watch: Watch
     ) -> Generator[Generated, None, None]:
-        """The sentences in order, each as soon as it and those before it are there.
+        """Yield the sentences in order, each as soon as it and the earlier ones are done.
 
-        Without a voice, the first one's is the voice of the others. Raises Unavailable if the model makes no sound.
+        Without a voice, the first sentence's voice is used for the others. Raises Unavailable if the model makes no
+        sound.
         """
         if voice is None and len(sentences) > 1:
             (first,) = self._together(sentences[:1], None, watch.within(f"sentence 1 of {len(sentences)}: "))
@@ -93,7 +91,7 @@ class Reader:
     def _together(
         self, sentences: Sequence[Sentence], voice: VoicePrompt | None, watch: Watch
     ) -> Generator[Generated, None, None]:
-        """The same for sentences in a given voice. A sentence without sound is repeated once with other seeds."""
+        """Yield the sentences for a given voice. A sentence without sound is repeated once with other seeds."""
         kept: dict[int, Generated] = {}
         told = 0
         for number in range(_ROUNDS):
@@ -112,7 +110,7 @@ class Reader:
     def _best(
         self, sentences: Sequence[Sentence], number: int, voice: VoicePrompt | None, watch: Watch
     ) -> Generator[tuple[Sentence, Generated], None, None]:
-        """A round of takes: of each sentence the best, as soon as all of its takes are there; none without sound."""
+        """Run one round of takes: yield each sentence's best take once all are done; none without sound."""
         count = self._options.takes
         asked = [(sentence, number * count + take) for sentence in sentences for take in range(count)]
         utterances = [

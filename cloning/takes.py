@@ -1,16 +1,15 @@
-"""Which of several takes of a sentence is kept: the cheapest, by what can be measured without listening.
+"""Choose the best of several takes of a sentence: the one with the lowest cost, by measurements of its audio.
 
-    cost = 3   if the model was stopped at its limit, where it had not come to an end by itself
+    cost = 3   if the model was stopped at its limit instead of ending by itself
          + 4 * (|log2(seconds / expected seconds)| - 0.6), if that is positive: too short or too long for the text
          + 2   if the peak is below -30 dBFS, and 2 if more than a thousandth of the samples are clipped
          + (timbre's distance to the voice, in dB) / 6
-         + (pitch's distance to the voice, in semitones) / 4, 12 semitones where no pitch is heard at all
+         + (pitch's distance to the voice, in semitones) / 4, 12 semitones if no pitch is found
 
-Without a voice there is nothing to be distant from. Timbre is the mean spectrum of the loud frames in mel bands, less
-its own mean, so that loudness does not count; its distance is the root of the mean square over the bands. Between
-texts of one speaker it is 2 to 3 dB, between speakers 4 and more. The weights make one clear fault (a tail as long as
-the sentence, another's voice) count more than the chance differences of good takes. Nothing of a sketch is kept. Knows
-nothing of models.
+Without a voice the distances are 0. Timbre is the mean spectrum of the loud frames in mel bands, minus its own mean, so
+that loudness does not count; its distance is the root mean square over the bands. Between texts of one speaker it is 2
+to 3 dB, between speakers 4 and more. The weights make one clear error (a tail as long as the sentence, the wrong voice)
+cost more than the random differences between good takes. Sketches are not stored.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from cloning.media.audio import Recording, Samples
 from cloning.text import durations
 
 MOST = 4
-"""The most takes of a sentence: each costs as much as the first."""
+"""The maximum number of takes of a sentence: each costs as much as the first."""
 
 _STOPPED, _LENGTH, _LEVEL = 3.0, 4.0, 2.0
 _TIMBRE_DB, _SEMITONES = 6.0, 4.0
@@ -39,25 +38,25 @@ _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 24, 60.0, 7600.0
 _FRAME_SECONDS = 0.04
 _LOUD_WITHIN_DB = 30.0
 _VOICED_FRAMES = 10
-"""Fewer are chance: 50 ms."""
+"""50 ms: fewer voiced frames are noise."""
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is compared of a voice: `timbre` float64 (bands,) in dB around 0, the median `pitch` in hertz if any."""
+    """The features of a voice that are compared: `timbre` float64 (bands,) in dB around 0, median `pitch` in Hz."""
 
     timbre: NDArray[np.float64]
     pitch: float | None
 
     @classmethod
     def of(cls, samples: Samples, rate: int) -> "Sketch":
-        """Of usable sound."""
+        """Return the sketch of usable sound."""
         voiced = np.sort(world_vocoder.pitch(Recording(samples, rate)))
         voiced = voiced[voiced > 0]
         return cls(_timbre(samples, rate), float(np.median(voiced)) if voiced.size >= _VOICED_FRAMES else None)
 
     def distance(self, other: "Sketch") -> tuple[float, float]:
-        """Of the timbres in dB, and of the pitches in semitones."""
+        """Return the distance of the timbres in dB and of the pitches in semitones."""
         timbre = float(np.sqrt(np.square(self.timbre - other.timbre).mean()))
         if self.pitch is None or other.pitch is None:
             return timbre, 0.0 if self.pitch is other.pitch else _UNVOICED
@@ -66,7 +65,7 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a take should be: the sentence, its language, and the voice, if one was asked for."""
+    """What a take should be: the sentence, its language, and the voice if one was given."""
 
     text: str
     language: str
@@ -75,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Take:
-    """`samples` float32 (N,) at `rate`. `ended`: whether the model came to an end before its limit."""
+    """`samples` float32 (N,) at `rate`. `ended`: whether the model ended before its limit."""
 
     samples: Samples
     rate: int
@@ -83,12 +82,15 @@ class Take:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is sound at all."""
+        """Whether the take has sound."""
         return joining.is_usable(self.samples)
 
 
 def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
-    """The place of the one to keep, the first of equals; None if none is sound at all. One alone is not measured."""
+    """Return the index of the best take, the first among equals; None if none has sound.
+
+    A single take is not measured.
+    """
     usable = [index for index, take in enumerate(takes) if take.is_usable]
     if len(usable) < 2:
         return usable[0] if usable else None
@@ -96,7 +98,7 @@ def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
 
 
 def cost(take: Take, wanted: Wanted) -> float:
-    """The formula above, of a usable take."""
+    """Return the cost of a usable take, by the formula above."""
     spoken = joining.trim(take.samples, take.rate)
     octaves = abs(float(np.log2(spoken.size / take.rate / durations.expected_seconds(wanted.text, wanted.language))))
     levels = np.abs(take.samples)
@@ -113,7 +115,7 @@ def cost(take: Take, wanted: Wanted) -> float:
 
 
 def _timbre(samples: Samples, rate: int) -> NDArray[np.float64]:
-    """The mean spectrum of the frames within 30 dB of the loudest, in mel bands, in dB less its mean."""
+    """Return the mean spectrum of the frames within 30 dB of the loudest, in mel bands, in dB minus its mean."""
     size = round(_FRAME_SECONDS * rate)
     padded = np.pad(samples.astype(np.float64), (0, max(0, size - samples.size)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]
@@ -127,7 +129,7 @@ def _timbre(samples: Samples, rate: int) -> NDArray[np.float64]:
 
 
 def _band_edges(highest: float) -> NDArray[np.float64]:
-    """In hertz, equally far apart on O'Shaughnessy's mel scale, 2595 log10(1 + f / 700)."""
+    """Return band edges in hertz, equally spaced on O'Shaughnessy's mel scale, 2595 log10(1 + f / 700)."""
     lowest, highest = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (_LOWEST_HZ, highest))
     mels = np.linspace(lowest, highest, _BANDS + 1)
     return np.asarray(700 * (10 ** (mels / 2595) - 1), np.float64)

@@ -1,1 +1,1 @@
-"""The speech worker: a supervised child process, and the protocol that the bot speaks with it."""
+"""The speech worker, a supervised child process, and the protocol between it and the bot."""

@@ -1,4 +1,4 @@
-"""`python -m cloning.worker`: see `cloning.worker.server`."""
+"""Run `cloning.worker.server`: `python -m cloning.worker`."""
 
 import sys
 

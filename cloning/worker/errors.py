@@ -1,5 +1,5 @@
-"""What can go wrong inside the speech process that is nobody's input. Free of torch, like everything that names it."""
+"""Errors of the speech process that no input causes. Does not import torch."""
 
 
 class DeviceFailed(Exception):
-    """The process cannot use its device any more; only a new process can."""
+    """The process cannot use its device any more; a new process can."""

@@ -1,9 +1,9 @@
-"""The speech worker behind the executor protocol: a supervised child process that may crash, hang or run out of memory.
+"""Run jobs in the speech worker: a supervised child process that may crash, hang or run out of memory.
 
-The supervisor starts the worker when there is work (or on `start`), hands it as many jobs as it does at once, and
-replaces it when it dies or falls silent: its jobs are Lost, the others wait for the next worker. One that cannot load
-its models is started again and again, with longer pauses, and `health` says why. Whether a lost job is tried again, and
-how long a job waits, is not decided here. Free of torch, since it lives in the bot's process.
+The supervisor starts the worker when there is work (or on `start`), sends it up to `capacity` jobs at once, and
+replaces it when it dies or stops answering: its running jobs are Lost, the others wait for the next worker. A worker
+that cannot load its models is restarted with growing pauses, and `health` gives the reason. The caller decides about
+retries and the time that a job may wait. Does not import torch: it runs in the bot's process.
 """
 
 import asyncio
@@ -43,37 +43,38 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _GRACE = 1.5
 
 _ROOT = Path(__file__).resolve().parents[2]
-# `-m cloning.worker` would be found only where the bot happens to be started in the repository's folder.
+# `-m cloning.worker` works only if the bot is started in the repository's folder.
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.server import main; main(sys.argv[1:])"
 
 T = TypeVar("T")
 
 
 class Wait(Protocol):
-    """Wraps an await that may last: production passes it through, a simulated Discord lets its clock stand still."""
+    """Wraps an await that may take long: production returns it unchanged, a simulated Discord stops its clock
+    meanwhile."""
 
     def __call__(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
-        """Something to await in place of `awaitable`, with the same result."""
+        """Return an awaitable with the same result as `awaitable`."""
 
 
-def _plainly(awaitable: Awaitable[T], /) -> Awaitable[T]:
+def _unchanged(awaitable: Awaitable[T], /) -> Awaitable[T]:
     return awaitable
 
 
 class ModelSettings(Protocol):
-    """What the worker has to know of the owner's settings; the fields are those of `settings.Settings`."""
+    """The settings that the worker needs; the fields are those of `settings.Settings`."""
 
     @property
     def model(self) -> str:
-        """A model's name or directory."""
+        """The name or directory of a model."""
 
     @property
     def hubert(self) -> str | None:
-        """A HuBERT's id or directory; None: the model's own."""
+        """A HuBERT's hub id or directory; None: the model's own."""
 
     @property
     def quantizer(self) -> str | None:
-        """A quantizer's file or name; None: by language."""
+        """A quantizer's file or name; None: chosen by language."""
 
     @property
     def device(self) -> str:
@@ -85,7 +86,7 @@ class ModelSettings(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many windows of speech are generated at once."""
+        """The number of windows of speech that are generated at once."""
 
     @property
     def preset(self) -> str:
@@ -93,7 +94,7 @@ class ModelSettings(Protocol):
 
     @property
     def takes(self) -> int:
-        """How often each sentence is generated; the best is kept."""
+        """How often each sentence is generated; the best take is kept."""
 
     @property
     def normalise(self) -> bool:
@@ -101,11 +102,11 @@ class ModelSettings(Protocol):
 
     @property
     def model_cache(self) -> Path:
-        """Where downloads are kept."""
+        """The folder of downloads."""
 
     @property
     def offline(self) -> bool:
-        """Never download."""
+        """Whether downloads are off."""
 
     @property
     def worker_memory_mb(self) -> int | None:
@@ -113,7 +114,8 @@ class ModelSettings(Protocol):
 
 
 def choice_command(settings: ModelSettings) -> list[str]:
-    """The command of a worker with these models, for SubprocessExecutor. Paths stay relative to the bot's folder."""
+    """Return the command of a worker with these models, for SubprocessExecutor. Paths stay relative to the bot's
+    folder."""
     configuration = {
         "choice": {
             "model": settings.model,
@@ -137,15 +139,15 @@ def choice_command(settings: ModelSettings) -> list[str]:
 class _Running:
     request: Request
     heard: float
-    """When it began, or last told of progress."""
+    """When the job began or last reported progress."""
     cancelled: bool = False
 
 
 class SubprocessExecutor:
-    """Runs speech jobs in a child process started by `command`. Implements `cloning.worker.protocol.Executor`.
+    """Run speech jobs in a child process started by `command`. Implements `cloning.worker.protocol.Executor`.
 
     job_timeout: seconds without progress after which a job counts as hung. heartbeat_timeout: seconds of silence after
-    which the worker does. capacity: how many jobs the worker does at once. All methods belong to one event loop.
+    which the worker does. capacity: how many jobs the worker runs at once. All methods belong to one event loop.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class SubprocessExecutor:
         job_timeout: float,
         heartbeat_timeout: float = 30.0,
         capacity: int = 1,
-        wait: Wait = _plainly,
+        wait: Wait = _unchanged,
     ) -> None:
         self._command = tuple(command)
         self._capacity = capacity
@@ -176,16 +178,17 @@ class SubprocessExecutor:
 
     @property
     def capacity(self) -> int:
-        """As many as are generated together."""
+        """The number of jobs that run at once."""
         return self._capacity
 
     async def start(self) -> None:
-        """Start to load the models; returns at once."""
+        """Start loading the models; return at once."""
         self._wanted = True
         self._supervise()
 
     async def submit(self, request: Request) -> None:
-        """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable after close."""
+        """Queue a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable
+        after close."""
         if self._closed:
             raise Unavailable("The speech worker is shutting down. Try again in a minute.")
         self._waiting.append(request)
@@ -193,7 +196,7 @@ class SubprocessExecutor:
         self._feed()
 
     async def events(self) -> AsyncIterator[Event]:
-        """All events, in order, to one listener. Ends after close()."""
+        """Yield all events in order, to one listener. Ends after close()."""
         while not (self._closed and self._events.empty()):
             event = await self._wait(self._events.get())
             if event is None:
@@ -210,11 +213,11 @@ class SubprocessExecutor:
             self._events.put_nowait(_cancelled(job_id))
 
     def health(self) -> Health:
-        """How the worker is."""
+        """Return the state of the worker."""
         return Health(self._worker is not None, self._ready, self._fault, self._restarts)
 
     async def close(self) -> None:
-        """Stop the worker within three seconds, in the middle of a job too. Jobs that it held are Lost."""
+        """Stop the worker within three seconds, even during a job. Its jobs are Lost."""
         if self._closed:
             return
         self._closed = True
@@ -227,13 +230,13 @@ class SubprocessExecutor:
         self._events.put_nowait(None)
 
     def _supervise(self) -> None:
-        """Make sure that a supervisor runs."""
+        """Start the supervisor if it does not run."""
         if self._closed or (self._supervisor is not None and not self._supervisor.done()):
             return
         self._supervisor = asyncio.create_task(self._keep_running())
 
     async def _keep_running(self) -> None:
-        """Run one worker after the other for as long as one is wanted."""
+        """Run one worker after the other while one is needed."""
         while self._wanted or self._waiting:
             await self._wait(asyncio.sleep(self._pause))
             reason = await self._run_worker()
@@ -243,12 +246,12 @@ class SubprocessExecutor:
             self._restarts += 1
 
     async def _run_worker(self) -> str:
-        """Start a worker and attend to it until its end. Returns a sentence that says how it ended."""
+        """Start a worker and handle its events until it ends. Return a sentence that says how it ended."""
         hung, status = None, 0
         try:
             self._worker = await WorkerProcess.start(self._command, self._log_line)
             hung = await self._attend(self._worker)
-        except Exception:  # a lost job must be told of, whatever went wrong here
+        except Exception:  # a lost job must be reported whatever failed here
             _log.exception("The speech worker's supervisor failed")
             hung = "The speech worker could not be run."
         finally:
@@ -257,10 +260,10 @@ class SubprocessExecutor:
             if self._worker is not None:
                 status = await self._worker.stop(_GRACE if self._closed else 0.0)
             self._worker = self._ready = None
-        return hung or _obituary(status)
+        return hung or _ending(status)
 
     async def _attend(self, worker: WorkerProcess) -> str | None:
-        """Pass on what the worker says. Returns None when it has ended by itself, or a sentence when it hangs."""
+        """Forward the worker's events. Return None when it ends by itself, or a sentence when it hangs."""
         heard = monotonic()
         while True:
             silent_at = heard + self._heartbeat_timeout
@@ -279,7 +282,7 @@ class SubprocessExecutor:
             self._feed()
 
     def _take(self, event: Event) -> None:
-        """Note what an event means for the queue and hand it to the listener."""
+        """Update the queue for an event and forward the event to the listener."""
         match event:
             case Ready():
                 self._ready, self._fault = event, None
@@ -300,7 +303,7 @@ class SubprocessExecutor:
                 _log.debug("Ignored: %s", type(event).__name__)
 
     def _feed(self) -> None:
-        """Give a worker that is ready as many jobs as it takes."""
+        """Send jobs to a ready worker up to its capacity."""
         if self._worker is None or self._ready is None:
             return
         while self._waiting and len(self._running) < self._capacity:
@@ -309,13 +312,13 @@ class SubprocessExecutor:
             self._worker.send(request)
 
     def _lose_running(self, reason: str) -> None:
-        """Tell the listener that the jobs in hand are gone; one that was being cancelled has got what was asked."""
+        """Report running jobs as Lost; a job that was being cancelled ends as cancelled."""
         for job_id, running in self._running.items():
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()
 
     def _log_line(self, level: int, line: str) -> None:
-        """A line belongs to the job in hand, if there is only one."""
+        """Log a line of the worker, with the id of the running job if there is only one."""
         only = {"job_id": next(iter(self._running))} if len(self._running) == 1 else None
         _worker_log.log(level, "%s", line, extra=only)
 
@@ -324,8 +327,8 @@ def _cancelled(job_id: str) -> Failed:
     return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
 
 
-def _obituary(status: int) -> str:
-    """How a worker died. A negative status is a signal; the system sends SIGKILL when memory runs out."""
+def _ending(status: int) -> str:
+    """Describe how a worker ended. A negative status is a signal; the system sends SIGKILL when memory runs out."""
     if status == -signal.SIGKILL:
         return "The speech worker was killed, perhaps because the machine ran out of memory."
     return f"The speech worker ended unexpectedly (status {status})."

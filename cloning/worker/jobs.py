@@ -1,6 +1,6 @@
-"""The jobs of the speech worker: a request in, files in its folder, parts as they come, and a last event out.
+"""Run the jobs of the speech worker: a request in, files in its folder, parts as they are done, and a last event.
 
-Runs in the worker's process, next to the models, for several threads at once. Knows nothing of pipes.
+Runs in the worker's process, in several threads at once.
 """
 
 import threading
@@ -42,13 +42,13 @@ from errors import InvalidInput
 
 _DEFAULT_MEMORY_MB = 1024
 _CPU_FULL = "can't allocate memory"
-"""How torch's allocator for the CPU says it, in a plain RuntimeError."""
+"""How torch's CPU allocator reports full memory, in a plain RuntimeError."""
 _WAITING_SECONDS = 0.2
 _recordings = threading.Lock()
 
 
 def load(configuration: dict[str, Any]) -> Voicebox:
-    """Everything that `executor.choice_command` wrote, with every model loaded. Raises Unavailable."""
+    """Load all models of the configuration written by `executor.choice_command`. Raises Unavailable."""
     choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
@@ -56,7 +56,7 @@ def load(configuration: dict[str, Any]) -> Voicebox:
 
 
 def ready(voicebox: Voicebox) -> Ready:
-    """What is loaded."""
+    """Return the event that describes the loaded models."""
     models = voicebox.models
     return Ready(
         model=models.choice.model,
@@ -78,11 +78,11 @@ def run(
     takes: int = 1,
     normalise: bool = True,
 ) -> Cloned | Spoken:
-    """Do a job; `emit` is told of parts. `takes` and `normalise`: see SayOptions.
+    """Run a job; `emit` gets its parts. `takes` and `normalise`: see SayOptions.
 
     Raises BarkeepError, MemoryError, or DeviceFailed.
     """
-    with _telling_faults():
+    with _translated_errors():
         if isinstance(request, CloneRequest):
             return _clone(voicebox, request, watch)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
@@ -91,7 +91,7 @@ def run(
 
 def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
     with _one_at_a_time(watch):
-        # A worker that is killed leaves temporary files in a folder that the bot removes.
+        # A killed worker leaves temporary files, so they go into a folder that the bot removes.
         clone = voicebox.clone(request.source, request.language, watch, scratch=request.output_dir)
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
@@ -104,7 +104,7 @@ def _speak(
     voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], options: SayOptions
 ) -> Spoken:
     def hear(part: Part) -> None:
-        if part.of > 1:  # the only one is the whole
+        if part.of > 1:  # the only part is the whole speech
             _write(request, part_file(part.number), part.samples, part.sample_rate)
             emit(PartSpoken(request.job_id, part.number, part.of, part.seconds))
 
@@ -133,7 +133,7 @@ def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> Non
 
 
 def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | None:
-    """The stored prompt, if it is for these models; None if there is none, or it has to be made from its clip.
+    """Load the stored prompt if it is for these models; None if there is none, or it must be made from its clip.
 
     Raises InvalidInput for a prompt without a clip that these models cannot use.
     """
@@ -150,14 +150,14 @@ def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | 
                 raise
     if request.clip is None:
         raise InvalidInput(
-            "This voice was imported for other speech models than the ones in use now. "
+            "This voice was imported for other speech models than those in use now. "
             "Import a voice file made for these, or clone it from a recording."
         )
     return None
 
 
 def _made_voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
-    """The prompt made from its clip, which is written for the sender; or a speaker's, or None for any voice."""
+    """Make the prompt from its clip and save it for the sender; or load a speaker's; None for a random voice."""
     if request.clip is not None:
         prompt = voicebox.reclone(audio.read_clip(request.clip), request.clip_language, watch)
         prompt.save(request.output_dir / PROMPT_FILE)
@@ -169,7 +169,7 @@ def _made_voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> Voic
 
 @contextmanager
 def _one_at_a_time(watch: Watch) -> Iterator[None]:
-    """Recordings are read one after the other, since each may fill hundreds of MB. Raises Cancelled while it waits."""
+    """Process one recording at a time, since each may take hundreds of MB. Raises Cancelled while it waits."""
     while not _recordings.acquire(timeout=_WAITING_SECONDS):
         watch.report(READING, 0.0)
     try:
@@ -180,13 +180,13 @@ def _one_at_a_time(watch: Watch) -> Iterator[None]:
 
 
 def _load_all(models: LoadedModels) -> None:
-    """The first clone or speech shall not have to load anything but another language's quantizer."""
+    """Load everything that the first job needs, except quantizers of other languages."""
     _ = models.digest, models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
 
 
 @contextmanager
-def _telling_faults() -> Iterator[None]:
-    """Tell torch's faults apart: no memory left, and a device that only a new process can use again."""
+def _translated_errors() -> Iterator[None]:
+    """Translate torch's errors: MemoryError for full memory, DeviceFailed for a device that needs a new process."""
     try:
         yield
     except RuntimeError as fault:

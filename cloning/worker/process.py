@@ -1,7 +1,7 @@
-"""One speech worker as a child process: its pipes, its process group, the end of it.
+"""One speech worker as a child process: its pipes, its process group and its end.
 
-Requests go to its stdin and events come from its stdout, one JSON object a line; what it writes to stderr is handed on
-as log lines. Knows nothing of jobs, time limits or restarts: that is the executor's part.
+Requests go to its stdin and events come from its stdout, one JSON object per line; its stderr is forwarded as log
+lines. The executor handles jobs, time limits and restarts.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ LogLine = Callable[[int, str], None]
 
 
 class WorkerProcess:
-    """A running worker. Made by `start`; must be ended by `stop`, also when it has died by itself."""
+    """A running worker. Created by `start`; `stop` must be called even if it has ended by itself."""
 
     def __init__(self, process: Process, log_line: LogLine) -> None:
         if process.stdin is None or process.stdout is None or process.stderr is None:
@@ -39,10 +39,10 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str], log_line: LogLine) -> "WorkerProcess":
-        """Start `command` in a session of its own, so that a Ctrl-C meant for the parent does not reach it.
+        """Start `command` in its own session, so that a Ctrl-C for the parent does not reach it.
 
-        It gets nothing secret of the environment: it reads what members upload.
-        Raises OSError when the process cannot be started.
+        Its environment holds no secrets, since it reads members' uploads. Raises OSError if the process cannot be
+        started.
         """
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -61,11 +61,11 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, message: Request | Cancel) -> None:
-        """Write one line. A dead worker swallows it; `receive` tells of the death."""
+        """Write one line. A line to a dead worker is dropped; `receive` reports the end."""
         self._requests.write(protocol.encode(message).encode() + b"\n")
 
     async def receive(self) -> Event | None:
-        """The next event, or None when the worker has closed its end. Lines that are no event are logged."""
+        """Return the next event, or None when the worker has closed its stdout. Other lines are logged."""
         while True:
             try:
                 line = await self._events.readline()
@@ -79,9 +79,9 @@ class WorkerProcess:
             _log.warning("The speech worker wrote something that is no event: %.100r", line)
 
     async def stop(self, grace: float = 0.0) -> int:
-        """End the whole process group: SIGTERM, `grace` seconds, SIGKILL. Returns the exit status."""
-        # asyncio calls a process ended only when its pipes are: what it wrote has to be read meanwhile, and a stray
-        # grandchild may hold a pipe open.
+        """End the whole process group: SIGTERM, `grace` seconds, SIGKILL. Return the exit status."""
+        # asyncio reports the end of a process only after its pipes close: its output must be read meanwhile, and a
+        # stray grandchild may keep a pipe open.
         drained = asyncio.create_task(self._drain())
         if grace > 0:
             self._signal(signal.SIGTERM)
@@ -95,7 +95,7 @@ class WorkerProcess:
         return -signal.SIGKILL if status is None else status
 
     async def _drain(self) -> None:
-        """Read what is left, and forget it."""
+        """Read and discard the remaining output."""
         while await self._events.read(_LINE_LIMIT):
             pass
 
@@ -105,8 +105,8 @@ class WorkerProcess:
 
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:
-    """Wait for `work`, and drop it after `seconds`."""
-    # wait_for of Python 3.11 loses a cancellation that comes in the moment in which the work is done
+    """Await `work`, and cancel it after `seconds`."""
+    # wait_for of Python 3.11 loses a cancellation that arrives in the moment in which the work is done
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await work
@@ -121,7 +121,7 @@ def _event(line: bytes) -> Event | None:
 
 
 async def _relay(stderr: asyncio.StreamReader, log_line: LogLine) -> None:
-    """Hand on each line; the first word may be a level, as the worker's own logging writes it."""
+    """Forward each line; its first word may be a level, as the worker's own logging writes it."""
     rest = ""
     while chunk := await stderr.read(1 << 16):
         *lines, rest = (rest + chunk.decode(errors="replace")).replace("\r", "\n").split("\n")

@@ -1,7 +1,7 @@
-"""What the bot and the speech worker say to each other. Plain values: no torch, no Discord, no SQL.
+"""The messages between the bot and the speech worker. Plain values: no torch, no Discord, no SQL.
 
-Requests and events are frozen dataclasses that travel as one JSON object a line. Files travel by path: the worker reads
-its input and writes its results into `output_dir`, which the sender made and owns.
+Requests and events are frozen dataclasses, sent as one JSON object per line. Files are passed by path: the worker reads
+its input and writes its results into `output_dir`, which the sender creates and owns.
 """
 
 import json
@@ -22,7 +22,7 @@ SPEECH_FILE = "speech.ogg"
 
 
 def part_file(number: int) -> str:
-    """The file of sentence `number` (from 0) of a speech of several."""
+    """Return the file name of sentence `number` (from 0) of a speech of several."""
     return f"part-{number}.ogg"
 
 
@@ -38,12 +38,12 @@ class CloneRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpeakRequest:
-    """Speak `text`; writes SPEECH_FILE into `output_dir`, and before, of several sentences, each as `part_file`.
+    """Speak `text`; writes SPEECH_FILE into `output_dir` and, for several sentences, first each as `part_file`.
 
-    The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6",
-    or ANY_SPEAKER), or neither: a random voice. `prompt_model` and `prompt_digest` say which model the prompt is for
-    (an old one has no digest). Where that is not the loaded one, or there is no prompt, it is made from `clip` first,
-    for the language that is spoken in it, and PROMPT_FILE is written into `output_dir` as well.
+    The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6", or
+    ANY_SPEAKER), or neither: a random voice. `prompt_model` and `prompt_digest` name the model that the prompt is for
+    (old prompts have no digest). If that is not the loaded one, or there is no prompt, the prompt is first made from
+    `clip`, whose language is `clip_language`, and also written to PROMPT_FILE in `output_dir`.
     """
 
     job_id: str
@@ -82,14 +82,14 @@ class Ready:
     sample_rate: int
     speakers: tuple[str, ...]
     prompt_spec: PromptSpec
-    """What a voice's tokens have to be for these models."""
+    """The shape of voices for these models."""
     digest: str = ""
-    """Tells these weights from others under the same name."""
+    """Identifies these weights among others of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A job is in `stage` (a word for the member, e.g. "semantic tokens"); `fraction` of that stage is done, 0..1."""
+    """A job is in `stage` (a name for members, e.g. "semantic tokens"); `fraction` of that stage is done, 0..1."""
 
     job_id: str
     stage: str
@@ -110,7 +110,7 @@ class Cloned:
 
 @dataclass(frozen=True, slots=True)
 class PartSpoken:
-    """Sentence `number` (from 0) of the `of` of a SpeakRequest can be heard, in order: `part_file(number)` is there."""
+    """Sentence `number` (from 0) of `of` of a SpeakRequest is ready, in order, in the file `part_file(number)`."""
 
     job_id: str
     number: int
@@ -120,7 +120,7 @@ class PartSpoken:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. If the prompt was made again, `refreshed_...` name by what.
+    """A SpeakRequest is done. If the prompt was made again, the `refreshed_...` fields say by which models.
 
     `left_out`: passages of the text that the model does not read.
     """
@@ -139,7 +139,7 @@ class Spoken:
 class Failed:
     """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log.
 
-    From the worker to its executor, an empty `job_id` means that the worker could not start, and why.
+    From the worker to its executor, an empty `job_id` means that the worker could not start; `message` says why.
     """
 
     job_id: str
@@ -157,7 +157,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The worker is alive; sent every few seconds, from a thread of its own."""
+    """The worker is alive; sent every few seconds, from a separate thread."""
 
 
 Event = Ready | Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Heartbeat
@@ -174,29 +174,29 @@ class Health:
 
 
 class Executor(Protocol):
-    """Something that runs speech jobs elsewhere. Narrow, so that other machines can stand behind it."""
+    """Runs speech jobs in another process. Narrow, so that it can also run them on other machines."""
 
     @property
     def capacity(self) -> int:
-        """How many jobs it wants at once."""
+        """The number of jobs that run at once."""
 
     async def start(self) -> None:
-        """Start to load the models; returns at once."""
+        """Start loading the models; return at once."""
 
     async def submit(self, request: Request) -> None:
-        """Take a job. Its events follow; the last is Cloned, Spoken, Failed or Lost."""
+        """Queue a job. Its events follow; the last is Cloned, Spoken, Failed or Lost."""
 
     def events(self) -> AsyncIterator[Event]:
-        """All events, in order, to one listener. Ends after close()."""
+        """Yield all events in order, to one listener. Ends after close()."""
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
 
     def health(self) -> Health:
-        """How it is."""
+        """Return the state of the worker."""
 
     async def close(self) -> None:
-        """Stop the worker within a few seconds, in the middle of a job too."""
+        """Stop the worker within a few seconds, even during a job."""
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -218,13 +218,13 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 
 
 def encode(message: Request | Cancel | Event) -> str:
-    """One line of JSON, without the line break."""
+    """Return one line of JSON, without the line break."""
     kind = type(message).__name__
     return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
 def decode(line: str) -> Request | Cancel | Event:
-    """The message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
+    """Return the message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
         message: Request | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)

@@ -1,10 +1,11 @@
 """The speech worker: `python -m cloning.worker CONFIGURATION`, a child process of the bot.
 
-Reads requests as lines on stdin and writes events as lines on what was stdout (`cloning.worker.protocol`); everything
-else that this process prints goes to stderr. Beats from a thread of its own from the first moment. Ends when stdin
-ends, whatever it is doing, so that it never outlives the bot.
+Reads requests as lines from stdin and writes events as lines to the original stdout (`cloning.worker.protocol`); all
+other output goes to stderr. Sends heartbeats from a separate thread, from the start. Ends when stdin ends, even during
+a job, so that it does not outlive the bot.
 
-Exit status: 1 a fault of the program or the device, 2 wrong usage, 3 the models could not be loaded (told as an event).
+Exit status: 1 an error of the program or the device, 2 wrong usage, 3 the models could not be loaded (sent as an
+event).
 """
 
 import ctypes
@@ -42,10 +43,10 @@ from errors import KINDS, BarkeepError, InvalidInput, Unavailable
 
 BEAT_SECONDS = 2.0
 PROGRESS_SECONDS = 0.2
-"""At most five reports of progress a second."""
+"""At most five progress events per second."""
 LOAD_FAILED = 3
 STARTING = "starting"
-"""The stage of a job from the moment in which this process takes it up."""
+"""The stage of a job when this process starts it."""
 
 _PR_SET_PDEATHSIG = 1
 """From <sys/prctl.h>."""
@@ -56,14 +57,14 @@ Emit = Callable[[Event], None]
 
 
 class Runner(Protocol):
-    """Does one job and returns the event that ends it. Called by several threads at once."""
+    """Runs one job and returns its last event. Called by several threads at once."""
 
     def __call__(self, request: Request, watch: Watch, emit: Emit, /) -> Cloned | Spoken:
-        """`emit` takes the events before. Raises BarkeepError for what a member should read."""
+        """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
 
 class Outlet:
-    """Writes events as lines, from any thread. The reader's end is the process's end."""
+    """Writes events as lines, from any thread. The process ends when the reader has closed the stream."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -81,7 +82,7 @@ class Outlet:
 
 
 class Inbox:
-    """Requests and cancellations from a stream, read by a thread of its own."""
+    """Requests and cancellations from a stream, read by a separate thread."""
 
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
         self._stream = stream
@@ -118,7 +119,7 @@ class Inbox:
         return request
 
     def fail(self, fault: DeviceFailed) -> None:
-        """Let whoever waits for requests know that there is no use in any more."""
+        """Make `next` raise `fault`."""
         self._requests.put(fault)
 
     def done(self, job_id: str) -> None:
@@ -135,7 +136,7 @@ def end_process_group() -> None:
 
 
 def beat(emit: Emit) -> None:
-    """Emit heartbeats for ever, in a thread."""
+    """Emit heartbeats forever, in a thread."""
 
     def run() -> None:
         pause = threading.Event()
@@ -146,7 +147,7 @@ def beat(emit: Emit) -> None:
 
 
 def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
-    """Do jobs for ever, each in a thread of its own: the bot sends no more than can be done together.
+    """Run jobs forever, each in its own thread: the bot sends no more than can run at once.
 
     Raises DeviceFailed.
     """
@@ -157,7 +158,7 @@ def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
 
 
 def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
-    emit(Progress(request.job_id, STARTING, 0.0))  # The bot counts what kills this process from here on.
+    emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
         event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as fault:
@@ -168,7 +169,7 @@ def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: thre
 
 
 def finish(request: Request, watch: Watch, emit: Emit, run: Runner) -> Cloned | Spoken | Failed:
-    """Run a job and turn whatever happens into its last event. Raises DeviceFailed."""
+    """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:
         return run(request, watch, emit)
     except DeviceFailed:
@@ -191,7 +192,7 @@ def finish(request: Request, watch: Watch, emit: Emit, run: Runner) -> Cloned | 
 
 
 def throttled(job_id: str, emit: Emit) -> Callable[[str, float], None]:
-    """Progress that is emitted when its stage changes, and otherwise not too often."""
+    """Return a progress callback that emits every change of stage, and otherwise at most five events per second."""
     last_stage, last_time = "", -PROGRESS_SECONDS
 
     def report(stage: str, fraction: float) -> None:
@@ -213,7 +214,7 @@ def main(arguments: list[str]) -> NoReturn:
         _log.exception("the worker failed")
         status = 1
     logging.shutdown()
-    os._exit(status)  # an ordinary exit would abort: a thread is still reading stdin
+    os._exit(status)  # a normal exit would abort: a thread is still reading stdin
 
 
 def _serve_configuration(arguments: list[str]) -> int:
@@ -245,7 +246,7 @@ def _die_with_parent() -> None:
 
 
 class _LevelOnEveryLine(logging.Formatter):
-    """The reader takes each line's level from its first word; a traceback has many lines."""
+    """Starts every line of a record, such as a traceback, with its level, as the reader expects."""
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", f"\n{record.levelname} ")
@@ -258,15 +259,15 @@ def _log_to_stderr() -> None:
 
 
 def _private_stdout() -> BinaryIO:
-    """The stream of events. From here on whatever prints to stdout, C libraries too, writes to stderr."""
+    """Return a private copy of stdout for events. Later output to stdout, also of C libraries, goes to stderr."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sys.stdout = sys.stderr  # which is not held back until a buffer is full
+    sys.stdout = sys.stderr  # which is not block-buffered
     return events
 
 
 def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
-    """Load every model, so that the first job is as quick as the next ones."""
+    """Load every model, so that the first job is as fast as the later ones."""
     share_with_others()
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 

@@ -220,7 +220,7 @@ def test_inspect_tells_whose_voice_it_is_and_why_the_chosen_model_cannot_use_it(
     assert facts["semantic"] == {"shape": [346], "seconds": 6.93, "lowest": 0, "highest": 9660}
     assert facts["fine"] == {"shape": [8, 519], "seconds": 6.92, "lowest": 1023, "highest": 1023}
     assert facts["model"] == "bundled"
-    assert "these models know 0 to" in facts["reason"]
+    assert "these models use 0 to" in facts["reason"]
     assert json.loads(run("inspect", path, "--model", "suno/bark", "--json")[1])["reason"] is None
     code, out, _ = run("inspect", path)
     assert code == 0
@@ -237,7 +237,7 @@ def test_inspect_tells_what_is_in_a_voice_of_no_known_model(stand_in: Path, tmp_
         assert code == 0
         assert facts["fits"] == []
         assert facts["rates"] is facts["fine"]["seconds"] is None
-        assert "0.9 frames for each semantic token" in facts["reason"]
+        assert "0.9 frames per semantic token" in facts["reason"]
     assert "none that Barkeep knows" in run("inspect", path, "--model", stand_in)[1]
 
 

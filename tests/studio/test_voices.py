@@ -350,7 +350,7 @@ async def test_an_import_has_to_fit_the_models_that_run(house: House) -> None:
         await house.studio.library.import_(ANN, "Small", data, attested=True)
     house.executor.ready = replace(house.executor.ready, prompt_spec=small)
     await house.studio.library.import_(ANN, "Small", data, attested=True)
-    with pytest.raises(InvalidInput, match="these models know 0 to 9"):
+    with pytest.raises(InvalidInput, match="these models use 0 to 9"):
         await house.studio.library.import_(ANN, "Large", prompt_bytes(), attested=True)
 
 
