@@ -41,8 +41,8 @@ GROUPS = (
 """What people want -> how. `</name>` becomes a link to that command."""
 FOR_MODERATORS = (
     "🛠️ For moderators",
-    "</admin settings> with roles, channels and limits; </admin voices>, </admin queue>, </admin stats>, "
-    "</admin audit>; </admin block>, </admin unblock>, </admin purge>",
+    "</admin settings> with roles, channels and limits; </admin default> voice; </admin voices>, </admin queue>, "
+    "</admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>",
 )
 EXAMPLES = (
     "💡 For example",

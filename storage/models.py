@@ -85,6 +85,7 @@ class SettingsRow(Base):
     text_length: Mapped[int]
     retention_days: Mapped[int]
     told_gone_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
+    default_voice: Mapped[str | None] = mapped_column(Text)
 
     def record(self) -> GuildSettings:
         """The row as a value."""

@@ -179,7 +179,10 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """What a server's moderators decide. Empty sets of roles and channels mean everybody and everywhere."""
+    """What a server's moderators decide. Empty sets of roles and channels mean everybody and everywhere.
+
+    `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
+    """
 
     guild_id: int
     clone_role_ids: frozenset[int] = frozenset()
@@ -193,6 +196,7 @@ class GuildSettings:
     seconds_per_day_per_guild: int = 14400
     text_length: int = 1000
     retention_days: int = 30
+    default_voice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

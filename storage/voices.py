@@ -12,7 +12,7 @@ from errors import Conflict, InvalidInput, NotFound
 from storage.columns import Clock
 from storage.consents import keep_word
 from storage.limits import check_voices
-from storage.models import MemberRow, ShareRow, VoiceRow
+from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
@@ -210,6 +210,11 @@ class VoiceRepository:
             await session.execute(
                 update(MemberRow)
                 .where(MemberRow.guild_id == guild_id, MemberRow.default_voice == voice_key(voice_id))
+                .values(default_voice=None)
+            )
+            await session.execute(
+                update(SettingsRow)
+                .where(SettingsRow.guild_id == guild_id, SettingsRow.default_voice == voice_key(voice_id))
                 .values(default_voice=None)
             )
             return record

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from cloning.worker.protocol import Executor
-from errors import Conflict, InvalidInput, NotFound
+from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import AuditEntry, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
@@ -15,7 +15,7 @@ from studio import policy
 from studio.housekeeping import delete_finished
 from studio.privacy import PrivacyDesk
 from studio.queue.dispatcher import Dispatcher
-from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats
+from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats, Voice
 from studio.voices import VoiceLibrary
 
 MAX_DAYS = 3650
@@ -31,6 +31,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "retention_days": (0, MAX_DAYS),
 }
 """Setting -> its least and greatest value. 0 forbids what is counted; a retention of 0 days is an hour at most."""
+NO_VOICE = "-"
+"""Typed in place of a voice: none. No voice can be called that."""
 REASON_LENGTH = 200
 """The longest reason for a block, in characters."""
 
@@ -76,6 +78,21 @@ class AdminDesk:
             if old != new:
                 await self._audit(actor, "settings.change", name, f"{_shown(old)} to {_shown(new)}")
         return after
+
+    async def default_voice(self, actor: Actor, typed: str | None) -> Voice | None:
+        """Choose the voice that speaks for members who have none; NO_VOICE: none. Without a name nothing changes.
+
+        Returns what is chosen then. Raises as VoiceLibrary.info, and NotAllowed for a voice that is not everybody's.
+        """
+        policy.must_moderate(actor)
+        if typed is None:
+            return await self._library.of_server(actor.guild_id)
+        voice = None if typed == NO_VOICE else await self._library.info(actor, typed)
+        if voice is not None and voice.record is not None and not policy.is_for_everyone(voice.record):
+            raise NotAllowed("Not everybody can use this voice. Its owner has to share it with everyone first.")
+        await self._storage.guilds.change(actor.guild_id, default_voice=None if voice is None else voice.key)
+        await self._audit(actor, "settings.voice", "" if voice is None else voice.name)
+        return voice
 
     async def lost_choices(self, guild_id: int, existing_ids: frozenset[int]) -> tuple[str, ...]:
         """The settings whose chosen roles or channels are all gone, as far as moderators were not told of it.
@@ -216,6 +233,8 @@ class AdminDesk:
 
 
 def _checked(name: str, value: Any) -> Any:
+    if name == "default_voice" and value is None:  # A voice is chosen by default_voice().
+        return None
     if name in _ID_SETS:
         return frozenset(int(each) for each in value)
     if name not in RANGES:
@@ -229,7 +248,7 @@ def _checked(name: str, value: Any) -> Any:
 def _shown(value: object) -> str:
     if isinstance(value, frozenset):
         return ", ".join(map(str, sorted(value))) or "everybody"
-    return str(value)
+    return "none" if value is None else str(value)
 
 
 def _queue_order(entry: QueueEntry) -> tuple[int, int]:

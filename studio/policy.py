@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 from errors import InvalidInput, NotAllowed
-from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord
+from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord, VoiceState
 from studio.invisible_characters import is_invisible
 from studio.values import POLICY_VERSION, Actor
 
@@ -56,6 +56,11 @@ def may_use(actor: Actor, voice: VoiceRecord) -> bool:
     if voice.visibility is Visibility.CHOSEN:
         return actor.member_id in voice.member_ids or not actor.role_ids.isdisjoint(voice.role_ids)
     return voice.visibility is Visibility.EVERYONE
+
+
+def is_for_everyone(voice: VoiceRecord) -> bool:
+    """Whether every member may speak with the voice now."""
+    return voice.visibility is Visibility.EVERYONE and voice.state is VoiceState.READY
 
 
 def may_know(actor: Actor, voice: VoiceRecord) -> bool:

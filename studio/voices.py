@@ -131,6 +131,19 @@ class VoiceLibrary:
         except NotAllowed:
             return None
 
+    async def of_server(self, guild_id: int) -> Voice | None:
+        """The voice that moderators chose for members without one; None if there is none that everybody can use."""
+        key = (await self._storage.guilds.get(guild_id)).default_voice
+        if key is None:
+            return None
+        if not (ids := _record_ids(key)):
+            try:
+                return self._speaker(key)
+            except NotFound:
+                return None
+        record = await self._storage.voices.by_id(guild_id, ids[0])
+        return voice_of(record) if record is not None and policy.is_for_everyone(record) else None
+
     async def rename(self, actor: Actor, typed: str, new: str) -> VoiceRecord:
         """Give a voice another name. Raises InvalidInput for the name, Conflict if it is taken."""
         record = await self._managed(actor, typed)
@@ -259,24 +272,30 @@ class VoiceLibrary:
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
-        """The member's choice; else the only voice of their own, or the only one there is; else a built-in speaker.
+        """The member's choice; else the only voice of their own, the server's, the only one there is, or a speaker.
 
         A choice that cannot speak any more is told: another voice in its place would be a surprise.
         """
         member = await self._storage.members.get(actor.guild_id, actor.member_id)
         if member.default_voice is not None:
             return await self._default(actor, member.default_voice)
-        viewer, total = policy.viewer_of(actor), 0
-        for owner_id in (actor.member_id, None):
-            records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
-            if total == 1:
-                return voice_of(records[0])
-        speaker = first_speaker(self._executor)
-        if speaker is not None:
-            return speaker
+        own, _ = await self._only_one(actor, actor.member_id)
+        voice = own or await self.of_server(actor.guild_id)
+        if voice is not None:
+            return voice
+        shared, total = await self._only_one(actor, None)
+        voice = shared or first_speaker(self._executor)
+        if voice is not None:
+            return voice
         if total:
             raise NotFound("Say which voice should speak, or choose your own with /voices default.")
         raise NotFound("There is no voice here yet. Make one with /clone.")
+
+    async def _only_one(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
+        """The voice that the actor may use if there is one only (of that owner), and how many there are."""
+        viewer = policy.viewer_of(actor)
+        records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
+        return (voice_of(records[0]) if total == 1 else None), total
 
     async def _default(self, actor: Actor, key: str) -> Voice:
         try:

@@ -12,6 +12,7 @@ from cogs.admin import settings as admin_settings
 from cogs.admin.buttons import BLOCKED_BOOK, QUEUE_BOOK, REMOVE_DEED
 from cogs.admin.render_admin import (
     render_blocked,
+    render_default_voice,
     render_purge_question,
     render_purged,
     render_queue,
@@ -19,12 +20,14 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.render_audit import render_audit
 from cogs.checks import actor_of, moderators
+from cogs.options import MAX_CHOICES, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.render import safe
 from cogs.voices.render_library import render_voices
 from errors import InvalidInput
 from storage.records import JobState
+from studio.admin import NO_VOICE
 from studio.studio import Studio
 from studio.values import Actor
 
@@ -45,7 +48,10 @@ _LINES = 5
 async def _voices_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
     page = await studio.admin.voices(actor, query, number)
     items = (admin_buttons.RemoveVoice(page.voices),) if page.voices else ()
-    return pages.Sheet(render_voices(page, query), page.number, page.pages, searchable=True, items=items)
+    server_voice = await studio.library.of_server(actor.guild_id)
+    return pages.Sheet(
+        render_voices(page, query, server_voice=server_voice), page.number, page.pages, searchable=True, items=items
+    )
 
 
 async def _queue_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
@@ -94,6 +100,12 @@ async def _purge(studio: Studio, actor: Actor, target: str) -> str:
     return render_purged(await studio.admin.purge(actor, member_id=member_id), member_id)
 
 
+async def default_choices(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
+    """No voice, then those that the moderator may use. Never raises."""
+    none = [app_commands.Choice(name="No default voice", value=NO_VOICE)]
+    return [*none, *await voice_choices(interaction, current)][:MAX_CHOICES]
+
+
 @moderators()
 class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
     """One command for each thing a moderator does. All replies are for the moderator alone."""
@@ -118,7 +130,18 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor = actor_of(interaction)
         settings = await self.bot.studio.admin.settings(actor)
-        await interaction.followup.send(**admin_settings.panel(settings, actor.existing_ids), ephemeral=True)
+        panel = await admin_settings.panel(self.bot.studio, settings, actor.existing_ids)
+        await interaction.followup.send(**panel, ephemeral=True)
+
+    @app_commands.command(name="default", description="The voice that speaks for members who have none of their own")
+    @app_commands.describe(voice="A voice that everyone can use; leave it out to see which it is")
+    @app_commands.autocomplete(voice=default_choices)
+    async def default(self, interaction: Interaction, voice: app_commands.Range[str, 1, 100] | None = None) -> None:
+        """Choose, take back, or only look."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        chosen = await self.bot.studio.admin.default_voice(actor, voice)
+        await interaction.followup.send(render_default_voice(chosen), ephemeral=True)
 
     @app_commands.command(name="voices", description="All voices of this server, private ones too; remove any")
     @app_commands.describe(search="A name, or part of one")

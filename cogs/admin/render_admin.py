@@ -8,7 +8,7 @@ import discord
 from cogs.ui.render import COLOUR, phrase_of, safe, when
 from cogs.voices.render_library import count, place
 from storage.records import GuildSettings, JobKind, JobRecord, MemberRecord
-from studio.values import Erased, QueueEntry, Stats
+from studio.values import Erased, QueueEntry, Stats, Voice
 
 _MENTIONS_LISTED = 25
 _PHRASE = 60
@@ -42,8 +42,13 @@ def render_lost_choices(names: Sequence[str], server: str) -> str:
     return f"⚠️ On **{safe(server, 200)}**, all of these were deleted:\n{lost}.\nChoose again with /admin settings."
 
 
-def render_settings(settings: GuildSettings, existing_ids: frozenset[int] | None = None) -> discord.Embed:
-    """All that moderators have decided. existing_ids: the roles and channels of the server, if they are known."""
+def render_settings(
+    settings: GuildSettings, existing_ids: frozenset[int] | None = None, voice: Voice | None = None
+) -> discord.Embed:
+    """All that moderators have decided.
+
+    existing_ids: the roles and channels of the server, if they are known. voice: the default one, if it can be used.
+    """
     embed = discord.Embed(title="Settings of this server", colour=COLOUR)
     embed.add_field(name="Who may clone", value=_chosen(settings.clone_role_ids, existing_ids, _ROLE))
     embed.add_field(name="Who may speak", value=_chosen(settings.speak_role_ids, existing_ids, _ROLE))
@@ -60,8 +65,22 @@ def render_settings(settings: GuildSettings, existing_ids: frozenset[int] | None
     )
     embed.add_field(name="Longest text", value=f"{settings.text_length} characters")
     embed.add_field(name="Texts and jobs are kept", value=f"{settings.retention_days} days")
+    embed.add_field(name="Default voice", value=_default_voice(settings, voice))
     embed.set_footer(text="Each choice below is kept at once. Moderators are not bound to roles and channels.")
     return embed
+
+
+def _default_voice(settings: GuildSettings, voice: Voice | None) -> str:
+    if voice is not None:
+        return safe(voice.name, 100)
+    return "none" if settings.default_voice is None else "⚠️ not everybody's any more: choose with /admin default"
+
+
+def render_default_voice(voice: Voice | None) -> str:
+    """Which voice speaks for members who have none of their own."""
+    if voice is None:
+        return "This server has no default voice. Members without a voice of their own hear a built-in speaker, if any."
+    return f"**{safe(voice.name, 100)}** speaks for members who have chosen no voice and have none of their own."
 
 
 def _chosen(ids: frozenset[int], existing_ids: frozenset[int] | None, kind: _Kind) -> str:

@@ -30,6 +30,7 @@ SETTINGS = {
     "seconds_per_day_per_guild": "seconds of audio per day in all",
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
+    "default_voice": "the default voice",
 }
 """The fields of GuildSettings, as a moderator calls them."""
 _MENTIONS = {
@@ -106,6 +107,12 @@ def _shared(entry: AuditEntry) -> str:
     return f"let {audience} use the voice **{safe(entry.target, _WORDS)}**"
 
 
+def _server_voice(entry: AuditEntry) -> str:
+    if not entry.target:
+        return "took back the server's default voice"
+    return f"made **{safe(entry.target, _WORDS)}** the server's default voice"
+
+
 def _cancelled(entry: AuditEntry) -> str:
     owner = _OF_MEMBER.fullmatch(entry.detail)
     if owner is None or int(owner[1]) == entry.actor_id:
@@ -124,6 +131,7 @@ def _plain(words: str) -> Callable[[AuditEntry], str]:
 
 SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "settings.change": _setting,
+    "settings.voice": _server_voice,
     "member.block": _with_member("blocked"),
     "member.unblock": _with_member("unblocked"),
     "purge": _purged,

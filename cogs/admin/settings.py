@@ -71,7 +71,7 @@ FORMS = {
 }
 
 
-def panel(settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[str, Any]:
+async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[str, Any]:
     """The embed and the view of a message: menus with what is chosen now and exists, and buttons."""
 
     def there(ids: frozenset[int]) -> frozenset[int]:
@@ -84,13 +84,14 @@ def panel(settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[
         *(OpenForm(name) for name in FORMS),
         AskDefaults(),
     )
-    return {"embed": render_settings(settings, existing_ids), "view": view}
+    voice = await studio.library.of_server(settings.guild_id)
+    return {"embed": render_settings(settings, existing_ids, voice), "view": view}
 
 
 async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
     """The deed behind "Back to defaults"."""
     fresh = GuildSettings(actor.guild_id)
-    names = (*_ROLE_MENUS, "channel_ids", *(name for form in FORMS.values() for name in form.numbers))
+    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *(name for form in FORMS.values() for name in form.numbers))
     await studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
     return "All settings are back to their defaults. See them with /admin settings."
 
@@ -98,9 +99,9 @@ async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
 async def _change(interaction: discord.Interaction[StudioBot], **changes: Any) -> None:
     """Keep the changes and show the panel anew. Raises what the studio raises."""
     await interaction.response.defer()
-    actor = actor_of(interaction)
-    settings = await interaction.client.studio.admin.change(actor, **changes)
-    await interaction.edit_original_response(**panel(settings, actor.existing_ids))
+    actor, studio = actor_of(interaction), interaction.client.studio
+    settings = await studio.admin.change(actor, **changes)
+    await interaction.edit_original_response(**await panel(studio, settings, actor.existing_ids))
 
 
 class RolesMenu(

@@ -31,7 +31,7 @@ from cogs.voices.render_library import (
     render_voice,
     render_voices,
 )
-from errors import InvalidInput
+from errors import InvalidInput, NotAllowed
 from storage.records import Visibility
 from studio.policy import may_use
 from studio.studio import Studio
@@ -53,8 +53,11 @@ _AUDIENCES = [
 
 async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
     page = await studio.library.page(actor, query, number)
-    default = await studio.library.default(actor, None)
-    embed = render_voices(page, query, default)
+    try:
+        default = await studio.library.default(actor, None)
+    except NotAllowed:  # It was chosen, and is not shared any more: nothing is marked.
+        default = None
+    embed = render_voices(page, query, default, await studio.library.of_server(actor.guild_id))
     items = (Listen(page.voices),) if page.voices else ()
     return pages.Sheet(embed, page.number, page.pages, searchable=True, items=items)
 

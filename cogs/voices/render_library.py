@@ -29,14 +29,22 @@ def language_name(code: str) -> str:
     return LANGUAGES.get(code, safe(code))
 
 
-def render_voices(page: Page, query: str, default: Voice | None = None) -> discord.Embed:
-    """One page of voices; the one that speaks where the reader names none is marked."""
+def render_voices(
+    page: Page, query: str, default: Voice | None = None, server_voice: Voice | None = None
+) -> discord.Embed:
+    """One page of voices. Marked are the one that speaks where the reader names none, and the server's default."""
     embed = discord.Embed(title="Voices of this server", colour=COLOUR)
-    marked = None if default is None else default.key
-    lines = [f"{'⭐ ' if voice.key == marked else ''}{_voice_line(voice)}" for voice in page.voices]
+    marks: dict[str, str] = {}
+    footer = [place(page.total, "voice", page.number, page.pages, query)]
+    if server_voice is not None:
+        marks[server_voice.key] = "📌 "
+        footer.append("📌 the server's default")
+    if default is not None:
+        marks[default.key] = "⭐ " + marks.get(default.key, "")
+        footer.append("⭐ speaks when you name no voice")
+    lines = [f"{marks.get(voice.key, '')}{_voice_line(voice)}" for voice in page.voices]
     embed.description = "\n".join(lines) or _nothing_found(query)
-    footer = place(page.total, "voice", page.number, page.pages, query)
-    embed.set_footer(text=f"{footer} · ⭐ speaks when you name no voice" if default is not None else footer)
+    embed.set_footer(text=" · ".join(footer))
     return embed
 
 

@@ -44,6 +44,7 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         seconds_per_day_per_guild=7,
         text_length=8,
         retention_days=9,
+        default_voice="v:10",
     )
     assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(0)).values())
     chosen = {name: value for name, value in asdict(settings).items() if name != "guild_id"}

@@ -18,6 +18,7 @@ from cloning.worker.protocol import SpeakRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.records import JobState, Visibility, VoiceState
 from studio import policy
+from studio.admin import NO_VOICE
 from studio.values import Actor, CloneOrder
 from studio.voices import MAX_PROMPT_BYTES, file_name
 from tests.fakes import SPEAKERS, FakeExecutor, prompt_bytes, sound_bytes
@@ -164,6 +165,50 @@ async def test_the_default_voice_is_the_choice_then_the_only_one_then_a_speaker(
     assert (await library.resolve(BOB, None)).speaker == SPEAKERS[0]
     await library.delete(ANN, second)
     assert (await library.resolve(ANN, None)).key == first
+
+
+async def test_the_servers_voice_speaks_for_who_has_none(house: House) -> None:
+    library, admin = house.studio.library, house.studio.admin
+    shared_by_bob = await shared(house, "Barker", BOB)
+    await shared(house, "Second", BOB)
+    chosen = await admin.default_voice(MOD, "barker")
+    assert chosen is not None
+    assert chosen.key == (await library.resolve(ANN, None)).key == shared_by_bob
+    own = await house.voice(name="Ann")
+    assert (await library.resolve(ANN, None)).key == own
+    await library.default(ANN, "Second")
+    assert (await library.resolve(ANN, None)).name == "Second"
+    assert (await library.resolve(MOD, None)).key == shared_by_bob
+    await library.share(BOB, shared_by_bob, Visibility.OWNER, (), ())
+    assert await library.of_server(GUILD) is None
+    assert (await library.resolve(MOD, None)).name == "Second"
+    await library.share(BOB, shared_by_bob, Visibility.EVERYONE, (), ())
+    assert (await library.resolve(MOD, None)).key == shared_by_bob
+    await library.delete(BOB, shared_by_bob)
+    assert (await house.storage.guilds.get(GUILD)).default_voice is None
+
+
+async def test_a_built_in_speaker_as_the_servers_voice(house: House) -> None:
+    await house.studio.admin.default_voice(MOD, "English speaker 6")
+    assert (await house.studio.library.resolve(ANN, None)).name == "English speaker 6"
+    assert house.executor.ready is not None
+    house.executor.ready = replace(house.executor.ready, speakers=SPEAKERS[:1])
+    assert await house.studio.library.of_server(GUILD) is None
+    assert (await house.studio.library.resolve(ANN, None)).speaker == SPEAKERS[0]
+
+
+async def test_the_servers_voice_is_chosen_by_moderators_among_those_for_everyone(house: House) -> None:
+    private = await house.voice(ANN, "Ann")
+    for actor, typed, error in ((ANN, "Ann", "moderators"), (MOD, private, "share it"), (MOD, "Nobody", "no such")):
+        with pytest.raises(BarkeepError, match=error):
+            await house.studio.admin.default_voice(actor, typed)
+    assert await house.studio.admin.default_voice(MOD, None) is None
+    await shared(house, "Barker", BOB)
+    await house.studio.admin.default_voice(MOD, "Barker")
+    assert await house.studio.admin.default_voice(MOD, NO_VOICE) is None
+    assert await house.studio.library.of_server(GUILD) is None
+    lines = (await house.studio.admin.audit(MOD, 1)).entries
+    assert [line.target for line in lines if line.action == "settings.voice"] == ["", "Barker"]
 
 
 async def test_a_members_only_voice_speaks_for_them_among_many(house: House) -> None:

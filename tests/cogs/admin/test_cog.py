@@ -7,7 +7,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
-from storage.records import JobState
+from storage.records import JobState, Visibility
 from studio.studio import Studio
 from tests.cogs.conftest import Clone, World
 from tests.cogs.library import add_voice, followed, labels_of, names, say, shown, text_of
@@ -231,3 +231,19 @@ async def test_a_purge_needs_one_of_the_two(
         refused = shown(await moderator.slash(channel, "admin purge", **options))
         assert refused.ephemeral
         assert "one of the two" in refused.content
+
+
+async def test_the_servers_default_voice_is_chosen_shown_and_taken_back(
+    studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor, moderator: MemberActor
+) -> None:
+    await add_voice(studio, channel, other, "Otto", visibility=Visibility.EVERYONE)
+    assert "no default voice" in shown(await moderator.slash(channel, "admin default")).content
+    choices = await moderator.autocomplete(channel, "admin default", "voice", "ot")
+    assert [choice["name"] for choice in choices] == ["No default voice", "Otto"]
+    assert "**Otto** speaks" in shown(await moderator.slash(channel, "admin default", voice="Otto")).content
+    assert "Default voice: Otto" in text_of(shown(await moderator.slash(channel, "admin settings")))
+    assert "⭐ 📌 **Otto**" in text_of(shown(await member.slash(channel, "voices list")))
+    assert shown(await member.slash(channel, "say", text="Hello.")).content.startswith("🔊 **Otto**")
+    assert "**Otto** the server's default" in text_of(shown(await moderator.slash(channel, "admin audit")))
+    gone = shown(await moderator.slash(channel, "admin default", voice=choices[0]["value"]))
+    assert "no default voice" in gone.content

@@ -72,13 +72,15 @@ def test_settings_name_roles_channels_and_numbers() -> None:
 
 
 def test_every_setting_is_shown_and_can_be_changed() -> None:
-    changeable = {"clone_role_ids", "speak_role_ids", "channel_ids"} | {
+    changeable = {"clone_role_ids", "speak_role_ids", "channel_ids", "default_voice"} | {
         name for form in FORMS.values() for name in form.numbers
     }
     assert changeable == set(GuildSettings.__dataclass_fields__) - {"guild_id"}
     plain = render_settings(GuildSettings(1)).to_dict()
     for name in changeable:
         changed: Any = {name: frozenset({987}) if name.endswith("_ids") else 987}
+        if name == "default_voice":
+            changed = {name: "v:987"}
         assert render_settings(replace(GuildSettings(1), **changed)).to_dict() != plain, name
 
 

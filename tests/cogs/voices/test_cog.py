@@ -13,7 +13,18 @@ from storage.records import NewVoice, VoiceModels
 from storage.records import Visibility as Sharing
 from studio.studio import Studio
 from tests.cogs.conftest import Clone, World
-from tests.cogs.library import ROOMY, add_voice, followed, labels_of, names, offered, second_server, shown, text_of
+from tests.cogs.library import (
+    ROOMY,
+    actor_in,
+    add_voice,
+    followed,
+    labels_of,
+    names,
+    offered,
+    second_server,
+    shown,
+    text_of,
+)
 
 Restart = Callable[[], Awaitable[Barkeep]]
 
@@ -129,6 +140,15 @@ async def test_the_default_voice_is_chosen_shown_and_used(
     assert shown(await member.slash(channel, "voices default")).content == "**Ada** speaks when you name no voice."
     spoken = await member.slash(channel, "say", text="Hello.")
     assert "**Ada**" in shown(spoken).content
+
+
+async def test_the_list_is_shown_to_who_lost_their_default(
+    studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor
+) -> None:
+    record = await add_voice(studio, channel, other, "Otto", visibility=Sharing.EVERYONE)
+    await member.slash(channel, "voices default", voice="Otto")
+    await studio.library.share(actor_in(channel, other), f"v:{record.id}", Sharing.OWNER, (), ())
+    assert "English speaker 0" in text_of(shown(await member.slash(channel, "voices list")))
 
 
 async def test_without_any_voice_there_is_no_default(world: World, channel: ChannelHandle, member: MemberActor) -> None:

@@ -144,6 +144,18 @@ def test_sharing_explains_the_menus_only_where_they_matter() -> None:
     assert render_shared(replace(RECORD, visibility=Visibility.EVERYONE)).startswith("Everyone")
 
 
+def test_the_servers_voice_and_ones_own_default_are_marked() -> None:
+    other = replace(RECORD, id=RECORD.id + 1, name="Otto")
+    page = Page((voice(RECORD), voice(other)), 1, 1, 2)
+    embed = render_voices(page, "", voice(RECORD), voice(other))
+    assert embed.description is not None
+    assert [line[:1] for line in embed.description.splitlines() if "**" in line] == ["⭐", "📌"]
+    assert embed.footer.text == "2 voices · 📌 the server's default · ⭐ speaks when you name no voice"
+    both = render_voices(page, "", voice(other), voice(other)).description
+    assert both is not None
+    assert "⭐ 📌 **Otto**" in both
+
+
 def test_the_default_voice_in_words() -> None:
     assert render_default(None, changed=False).startswith("No voice")
     assert render_default(voice(RECORD), changed=False) == "**Anna** speaks when you name no voice."
