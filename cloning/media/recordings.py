@@ -6,7 +6,8 @@ from pathlib import Path
 from cloning.media import channels, reference
 from cloning.media.audio import Recording
 from cloning.media.decoding import Decoded, decode
-from cloning.media.reference import LISTENED_SECONDS, Reference
+from cloning.media.reference import Reference
+from cloning.media.report import LISTENED_SECONDS
 from cloning.progress import Watch
 from errors import InvalidInput
 

@@ -14,7 +14,7 @@ import numpy as np
 from cloning.media import advice, quality
 from cloning.media.audio import Recording, Samples, loudness, normalise, peaks, resample
 from cloning.media.quality import without_clicks
-from cloning.media.report import QualityReport
+from cloning.media.report import LISTENED_SECONDS, QualityReport
 from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse, without_offset
 from cloning.media.world_vocoder import pitch
 from errors import InvalidInput
@@ -22,8 +22,6 @@ from errors import InvalidInput
 LEAD_SECONDS = 0.1
 TRAIL_SECONDS = 0.25
 """Silence kept before and after the speech."""
-LISTENED_SECONDS = 180.0
-"""So much of a long recording is listened to: the detector needs about 3 s for a minute, and nobody waits for ten."""
 MAX_PAUSE_SECONDS = 0.6
 """A longer silence between two words is shortened to this, or the voice would learn to hesitate."""
 _MAX_PAUSE = round(MAX_PAUSE_SECONDS / FRAME_SECONDS)
@@ -232,8 +230,8 @@ def _report(
     recording: Recording, heard: Recording, activity: Activity, window: _Window, cut: Recording, clip: Recording
 ) -> QualityReport:
     level = loudness(cut.samples, cut.sample_rate)
-    used_start = window.start * FRAME_SECONDS - window.lead
-    used_end = min(window.end * FRAME_SECONDS + window.trail, heard.seconds)
+    used_start = round(window.start * FRAME_SECONDS - window.lead, 2)
+    used_end = round(min(window.end * FRAME_SECONDS + window.trail, heard.seconds), 2)
     # As it came in: without its offset, a hole is not digital silence any more.
     used = Recording(recording.samples[_at(heard, used_start) : _at(heard, used_end)], heard.sample_rate)
     is_whole = heard.samples.size == recording.samples.size
@@ -255,8 +253,8 @@ def _report(
     return QualityReport(
         total_seconds=round(recording.seconds, 2),
         speech_seconds=round(activity.speech_seconds, 2),
-        used_start=round(used_start, 2),
-        used_end=round(used_end, 2),
+        used_start=used_start,
+        used_end=used_end,
         loudness_lufs=round(level, 1),
         clipped_fraction=round(window.clipped(activity), 5),
         noise_db=round(noise_db, 1),

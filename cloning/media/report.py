@@ -5,10 +5,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+LISTENED_SECONDS = 180.0
+"""So much of a long recording is listened to: the detector needs about 3 s for a minute, and nobody waits for ten."""
+
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What was measured on a reference recording. Seconds, LUFS, and decibels."""
+    """What was measured on a reference recording. Seconds, LUFS, and decibels.
+
+    `total_seconds` is the recording's length; `speech_seconds` were heard in it, or in its first LISTENED_SECONDS. All
+    else is about the stretch from `used_start` to `used_end`, which was used.
+    """
 
     total_seconds: float
     speech_seconds: float

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import discord
 
-from cloning.media.report import QualityReport, report_from_json
+from cloning.media.report import LISTENED_SECONDS, QualityReport, report_from_json
 from cloning.text.splitting import LANGUAGES
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
 from studio.values import Update, Voice
@@ -130,12 +130,15 @@ def render_figures(record: VoiceRecord) -> discord.Embed:
     """What was measured on the recording of a voice that has a report."""
     report = report_from_json(record.report or {})
     embed = discord.Embed(title=f"📏 {safe(record.name, 200)}: its recording", colour=COLOUR)
-    used = report.used_end - report.used_start
-    embed.add_field(name="Length used", value=f"{used:.1f} s of {report.total_seconds:.1f} s")
-    embed.add_field(name="Speech", value=f"{report.speech_seconds:.1f} s")
-    embed.add_field(name="Loudness", value=f"{report.loudness_lufs:.0f} LUFS")
-    embed.add_field(name="Noise", value=f"{report.noise_db:.0f} dB")
-    embed.add_field(name="Clipped", value=f"{report.clipped_fraction:.1%}")
+    listened = "" if report.total_seconds <= LISTENED_SECONDS else f" in the first {LISTENED_SECONDS / 60:g} minutes"
+    heard = f"{report.speech_seconds:.1f} s of speech{listened}"
+    embed.add_field(name="The recording", value=f"{report.total_seconds:.1f} s, with {heard}")
+    embed.add_field(name="Used of it", value=f"{report.used_end - report.used_start:.1f} s")
+    embed.add_field(
+        name="In what was used",
+        value=f"loudness {report.loudness_lufs:.0f} LUFS\nnoise {report.noise_db:.0f} dB\n"
+        f"clipped {report.clipped_fraction:.1%}",
+    )
     if report.advice:
         embed.description = "\n".join(f"• {safe(line, 200)}" for line in report.advice[:5])
     return embed

@@ -208,8 +208,15 @@ def test_the_figures_of_a_recording() -> None:
     fields = {field.name: field.value for field in embed.fields}
     assert embed.title == "📏 Ada\\_1: its recording"
     assert embed.description == "• The clearest 9.5 seconds were used."
-    assert fields["Length used"] == "9.5 s of 12.0 s"
-    assert " LUFS" in str(fields["Loudness"])
+    assert fields["The recording"] == "12.0 s, with 9.5 s of speech"
+    assert fields["Used of it"] == "9.5 s"
+    assert fields["In what was used"] == "loudness -22 LUFS\nnoise -48 dB\nclipped 0.0%"
+
+
+def test_of_a_long_recording_the_speech_is_that_of_its_beginning() -> None:
+    report = {**asdict(REPORT), "total_seconds": 600.0, "speech_seconds": 140.0}
+    fields = {field.name: field.value for field in render_figures(voice_record(report=report)).fields}
+    assert fields["The recording"] == "600.0 s, with 140.0 s of speech in the first 3 minutes"
 
 
 def test_a_recording_is_not_taken_for_the_voice() -> None:
