@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
+from cloning.worker.protocol import Executor
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import AuditLine, ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
 from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json
+from studio.speakers import languages_read
 from studio.values import POLICY_VERSION, Actor, CloneOrder, Courier, Origin, Receipt
 from studio.voice_deletion import remove_voice
 
@@ -37,12 +40,14 @@ class CloneDesk:
     def __init__(
         self,
         storage: Storage,
+        executor: Executor,
         dispatcher: Dispatcher,
         courier: Callable[[], Courier],
         *,
         clock: Callable[[], datetime],
     ) -> None:
         self._storage = storage
+        self._executor = executor
         self._courier = courier
         self._dispatcher = dispatcher
         self._clock = clock
@@ -54,10 +59,12 @@ class CloneDesk:
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
         """Everything that can be known before the recording is read; `size` in bytes.
 
-        Raises NotAllowed, InvalidInput (name, description, language, size), Conflict for a taken name, LimitReached.
+        Raises NotAllowed, InvalidInput (name, description, size, a language that the model in use does not read),
+        Conflict for a taken name, LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
         order = _cleaned(order)
+        check_model_reads(order.language, languages_read(self._executor))
         _check_size(size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
             raise Conflict(f"There is a voice called {order.name} already. Choose another name.")

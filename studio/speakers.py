@@ -28,10 +28,21 @@ def speaker_language(speaker: str) -> str:
     return match["language"] if match and match["language"] in LANGUAGES else "en"
 
 
+def language_of(voice: Voice) -> str:
+    """The language that a voice speaks where none is chosen."""
+    return voice.record.language if voice.record is not None else speaker_language(voice.speaker or "")
+
+
 def speakers_of(executor: Executor) -> tuple[Voice, ...] | None:
     """The speakers of the loaded models; None while they are not known yet."""
     ready = executor.health().ready
     return None if ready is None else tuple(speaker_voice(speaker) for speaker in ready.speakers)
+
+
+def languages_read(executor: Executor) -> tuple[str, ...]:
+    """The languages that the loaded models read; () while that is not known, or where they do not say."""
+    ready = executor.health().ready
+    return () if ready is None else ready.languages
 
 
 def first_speaker(executor: Executor) -> Voice | None:

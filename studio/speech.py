@@ -6,7 +6,9 @@ from dataclasses import replace
 import structlog
 
 from cloning.text.durations import expected_seconds
+from cloning.text.readable import readable
 from cloning.text.splitting import check_language
+from cloning.worker.protocol import Executor
 from errors import InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
@@ -15,7 +17,7 @@ from studio import metrics, policy, rights, speech_text
 from studio.clones import new_id
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import SpeechOrder
-from studio.speakers import speaker_language
+from studio.speakers import language_of, languages_read
 from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary
 
@@ -31,9 +33,15 @@ class SpeechDesk:
     """Accepts lines of speech."""
 
     def __init__(
-        self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher, courier: Callable[[], Courier]
+        self,
+        storage: Storage,
+        executor: Executor,
+        library: VoiceLibrary,
+        dispatcher: Dispatcher,
+        courier: Callable[[], Courier],
     ) -> None:
         self._courier = courier
+        self._executor = executor
         self._storage = storage
         self._library = library
         self._dispatcher = dispatcher
@@ -44,7 +52,8 @@ class SpeechDesk:
         """Accept a line of speech. When this returns, no crash loses it.
 
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
-        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text), LimitReached.
+        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text or language, also if the
+        model in use does not read it), LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
         _check_numbers(order)
@@ -53,7 +62,7 @@ class SpeechDesk:
         speech = SpeechOrder(
             text=text,
             voice=voice.key,
-            language=check_language(order.language or _language_of(voice)),
+            language=check_language(order.language or language_of(voice)),
             temperature=order.temperature,
             seed=order.seed,
             max_bytes=max_bytes,
@@ -108,6 +117,7 @@ class SpeechDesk:
         *,
         private: bool,
     ) -> Receipt:
+        readable(order.text, order.language, languages_read(self._executor))
         if voice.record is not None:
             await rights.require_present(self._courier(), actor, voice.record)
         job = NewJob(
@@ -138,9 +148,3 @@ def _check_numbers(order: SayOrder) -> None:
         raise InvalidInput(f"Choose a temperature from 0 to {MAX_TEMPERATURE}.")
     if order.seed is not None and not 0 <= order.seed <= MAX_SEED:
         raise InvalidInput(f"Choose a seed from 0 to {MAX_SEED}.")
-
-
-def _language_of(voice: Voice) -> str:
-    if voice.record is not None:
-        return voice.record.language
-    return speaker_language(voice.speaker or "")

@@ -64,8 +64,8 @@ class Studio:
             clock=clock,
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
-        self.clones = CloneDesk(storage, self.dispatcher, lambda: self.courier, clock=clock)
-        self.speech = SpeechDesk(storage, self.library, self.dispatcher, lambda: self.courier)
+        self.clones = CloneDesk(storage, executor, self.dispatcher, lambda: self.courier, clock=clock)
+        self.speech = SpeechDesk(storage, executor, self.library, self.dispatcher, lambda: self.courier)
         self.jobs = JobDesk(storage, self.dispatcher, self._answers)
         self.privacy = PrivacyDesk(storage, self.library, self.dispatcher)
         self.admin = AdminDesk(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import PromptSpec
+from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
@@ -18,7 +19,7 @@ from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
-from studio.speakers import PREFIX, first_speaker, speaker_voice, speakers_of, voice_of
+from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
 from studio.values import POLICY_VERSION, Actor, Page, Voice
 from studio.voice_deletion import remove_voice
 
@@ -130,6 +131,12 @@ class VoiceLibrary:
             return None if key is None else await self._default(actor, key)
         except NotAllowed:
             return None
+
+    def hello_language(self, voice: Voice) -> str:
+        """The language in which a voice introduces itself: its own, or one that the loaded model reads."""
+        read = languages_read(self._executor)
+        own = language_of(voice)
+        return own if own in read or not read else read[0]
 
     async def of_server(self, guild_id: int) -> Voice | None:
         """The voice that moderators chose for members without one; None if there is none that everybody can use."""
@@ -245,6 +252,7 @@ class VoiceLibrary:
             policy.clean_description(description),
         )
         ready = self._ready()
+        check_model_reads(language, ready.languages)
         await self._storage.jobs.count_request(actor.member_id, settings)
         async with self._reading:
             prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)

@@ -33,12 +33,8 @@ def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
     """
     if not languages:
         return Readable(text)
-    names = ", ".join(LANGUAGES.get(code, code) for code in languages)
-    if language not in languages:
-        raise InvalidInput(
-            f"The model in use reads {names}, and cannot speak {LANGUAGES.get(language, language)}. Choose a "
-            "language that it reads, or ask the bot's owner for another model."
-        )
+    check_model_reads(language, languages)
+    names = _names(languages)
     if set(languages) == {"en"}:
         text = text.translate(_PLAIN)
     kept, left_out = _divided(text, languages)
@@ -47,6 +43,19 @@ def readable(text: str, language: str, languages: tuple[str, ...]) -> Readable:
             f"The model in use reads {names} only, and this text is in another script. Write it in {names}."
         )
     return Readable(kept, tuple(_short(passage) for passage in left_out[:_MOST_NAMED]))
+
+
+def check_model_reads(language: str, languages: tuple[str, ...]) -> None:
+    """Raise InvalidInput if `language` is none of `languages`, those that the model reads; () passes everything."""
+    if languages and language not in languages:
+        raise InvalidInput(
+            f"The model in use reads {_names(languages)}, and cannot speak {LANGUAGES.get(language, language)}. Choose "
+            "a language that it reads, or ask the bot's owner for another model."
+        )
+
+
+def _names(languages: tuple[str, ...]) -> str:
+    return ", ".join(LANGUAGES.get(code, code) for code in languages)
 
 
 def _divided(text: str, languages: tuple[str, ...]) -> tuple[str, list[str]]:

@@ -66,6 +66,7 @@ def ready(voicebox: Voicebox) -> Ready:
         speakers=models.speakers.names,
         prompt_spec=models.engine.spec.prompt,
         digest=models.digest,
+        languages=models.engine.spec.languages,
     )
 
 

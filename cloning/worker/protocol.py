@@ -85,6 +85,8 @@ class Ready:
     """The shape of voices for these models."""
     digest: str = ""
     """Identifies these weights among others of the same name."""
+    languages: tuple[str, ...] = ()
+    """The languages that the model reads, ISO 639-1; () where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,8 @@ async def hear(interaction: Interaction, key: str) -> None:
     """
     library = interaction.client.studio.library
     voice = await library.info(actor_of(interaction), key)
-    language = voice.record.language if voice.record is not None else "en"
-    await speak(interaction, SayOrder(HELLO[language], key, private=True))
+    language = library.hello_language(voice)
+    await speak(interaction, SayOrder(HELLO[language], key, language, private=True))
     if voice.record is None or not voice.record.has_clip:
         return
     record, sound = await library.clip(actor_of(interaction), key)

@@ -1,6 +1,7 @@
 """The buttons of a voice's card: words for it, the clone beside its recording, the figures."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import simcord
@@ -38,6 +39,22 @@ async def test_hear_it_plays_the_clone_and_the_recording_both_labelled(
     request = executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert request.text == HELLO["de"]
+
+
+async def test_a_voice_introduces_itself_in_a_language_that_the_model_reads(
+    card: simcord.ResponseMessage, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
+) -> None:
+    listed = shown(await member.slash(channel, "voices list"))
+    await member.select(listed, ["s:v2/de_speaker_1"], custom_id="listen")
+    german = executor.requests[-1]
+    assert isinstance(german, SpeakRequest)
+    assert (german.text, german.language) == (HELLO["de"], "de")
+    assert executor.ready is not None
+    executor.ready = replace(executor.ready, languages=("en",))
+    await member.click(card, label="Hear it")
+    english = executor.requests[-1]
+    assert isinstance(english, SpeakRequest)
+    assert (english.text, english.language) == (HELLO["en"], "en")
 
 
 async def test_words_are_said_in_the_voice_of_the_card(
