@@ -1,1 +1,1 @@
-"""What Barkeep keeps: rows through SQLAlchemy, files beside them. It knows nothing of Discord or of speech."""
+"""Persistence: rows through SQLAlchemy, files beside them, and migrations."""

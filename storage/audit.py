@@ -1,4 +1,4 @@
-"""The audit log of each server: who did what, when. It knows no actions; the studio names them."""
+"""The audit log of each server: who did what, and when. The studio names the actions."""
 
 from datetime import datetime
 
@@ -25,9 +25,10 @@ class AuditRepository:
     async def write(
         self, guild_id: int, actor_id: int, action: str, target: str = "", detail: str = ""
     ) -> AuditEntry | None:
-        """Add a line. None if the database refuses: what the line tells of has happened all the same.
+        """Add a line and return it, or None if the database refuses.
 
-        Then it is only in the process's log, without names: a member who was told of a fault would do it again.
+        The action has already happened, so a failure is only logged, without names: a member who sees an error would
+        try again.
         """
         try:
             async with self._sessions.write() as session:
@@ -42,7 +43,7 @@ class AuditRepository:
     async def read(
         self, guild_id: int, *, limit: int = 25, offset: int = 0, actor_id: int | None = None
     ) -> tuple[list[AuditEntry], int]:
-        """A page of a server's lines (of one actor), newest first, and how many there are on all pages."""
+        """Return a page of a server's lines (of one actor), newest first, and how many there are on all pages."""
         wanted = [AuditRow.guild_id == guild_id]
         if actor_id is not None:
             wanted.append(AuditRow.actor_id == actor_id)
@@ -54,7 +55,7 @@ class AuditRepository:
             return [row.record() for row in rows], total or 0
 
     async def of_member(self, guild_id: int, member_id: int) -> list[AuditEntry]:
-        """Everything that a member did here, oldest first."""
+        """Return everything that a member did here, oldest first."""
         async with self._sessions.read() as session:
             rows = await session.scalars(
                 select(AuditRow)
@@ -73,7 +74,7 @@ class AuditRepository:
 
 
 def add_line(session: AsyncSession, guild_id: int, actor_id: int, line: AuditLine, now: datetime) -> AuditRow:
-    """Add a line in the transaction of the deed itself: both are kept, or neither."""
+    """Add a line in the transaction of the action itself, so that both are stored or neither."""
     row = AuditRow(
         guild_id=guild_id, actor_id=actor_id, action=line.action, target=line.target, detail=line.detail, at=now
     )

@@ -1,4 +1,4 @@
-"""Column types that behave alike on SQLite and PostgreSQL. It knows no table."""
+"""Column types that behave alike on SQLite and PostgreSQL."""
 
 import enum
 from collections.abc import Callable, Iterable
@@ -16,56 +16,56 @@ DOCUMENT = JSON(none_as_null=True)
 
 
 Clock = Callable[[], datetime]
-"""What tells the time; tests bring their own."""
+"""Returns the current time, in UTC with a zone. Tests pass a fake."""
 
 
 def utc_now() -> datetime:
-    """The present moment, in UTC with a zone."""
+    """Return the current time, in UTC with a zone."""
     return datetime.now(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with a zone. SQLite keeps no zone, so moments go in as naive UTC there and come out with UTC again.
+    """A time with a zone. SQLite stores no zone, so it holds naive UTC, and the zone is restored when a row is read.
 
-    Raises ValueError for a moment without a zone: nobody could say which one was meant.
+    Raises ValueError for a time without a zone, which is ambiguous.
     """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What the driver gets."""
+        """Convert a Python value for the driver."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a moment without a time zone cannot be stored")
+            raise ValueError("a time without a time zone cannot be stored")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What the repositories get."""
+        """Convert a value from the driver."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class IdSet(TypeDecorator[frozenset[int]]):
-    """A small set of Discord ids, as a sorted JSON list. For sets that no query looks into."""
+    """A small set of Discord ids, stored as a sorted JSON list. Queries cannot search in it."""
 
     impl = JSON
     cache_ok = True
 
     def process_bind_param(self, value: Iterable[int] | None, dialect: Dialect) -> list[int]:
-        """What the driver gets."""
+        """Convert a Python value for the driver."""
         return sorted(value or ())
 
     def process_result_value(self, value: list[int] | None, dialect: Dialect) -> frozenset[int]:
-        """What the repositories get."""
+        """Convert a value from the driver."""
         return frozenset(value or ())
 
 
-def word_of(kind: type[enum.StrEnum]) -> Enum:
-    """A column that holds one of `kind`'s words as plain text, so that a new word needs no change of the schema."""
+def enum_column(kind: type[enum.StrEnum]) -> Enum:
+    """Return a column that stores the values of `kind` as plain text, so that a new value needs no schema change."""
     return Enum(
         kind, native_enum=False, length=16, values_callable=lambda members: [member.value for member in members]
     )

@@ -1,4 +1,4 @@
-"""The members' consents, and the requests for somebody else's. It knows no texts and no Discord messages."""
+"""Members' consents, and requests to clone somebody else's voice."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -21,13 +21,13 @@ class ConsentRepository:
         self._clock = clock
 
     async def get(self, guild_id: int, member_id: int) -> Consent | None:
-        """What the member agreed to, or None."""
+        """Return what the member agreed to, or None."""
         async with self._sessions.read() as session:
             row = await session.get(ConsentRow, (guild_id, member_id))
             return row.record() if row else None
 
     async def revoke(self, guild_id: int, member_id: int) -> int:
-        """Delete the member's consent to cloning, and take back what they allowed others. How many there were."""
+        """Delete the member's consent to cloning and withdraw what they allowed others. Return how many there were."""
         theirs = (ConsentRow.guild_id == guild_id, ConsentRow.member_id == member_id)
         allowed = (
             ConsentRequestRow.guild_id == guild_id,
@@ -41,10 +41,10 @@ class ConsentRepository:
             return len(gone.all()) + len(back.all())
 
     async def request(self, request: ConsentRequest, *, limit: int) -> ConsentRequest:
-        """Keep a request until its author answers or it expires.
+        """Store a request until its author answers or it expires.
 
-        Raises NotAllowed if this author said no to this requester before, Conflict while they think about an earlier
-        request, and LimitReached if `limit` requests of this requester wait already.
+        Raises NotAllowed if this author refused this requester before, Conflict if an earlier request to this author is
+        still open, and LimitReached if `limit` requests of this requester are open.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, request.guild_id)
@@ -53,13 +53,13 @@ class ConsentRepository:
         return request
 
     async def find_request(self, request_id: str) -> ConsentRequest | None:
-        """The request with this id, of any server, or None."""
+        """Return the request with this id, of any server, or None."""
         async with self._sessions.read() as session:
             row = await session.get(ConsentRequestRow, request_id)
             return row.record() if row else None
 
     async def get_request(self, request_id: str) -> ConsentRequest:
-        """The request with this id, of any server. Raises NotFound."""
+        """Return the request with this id, of any server. Raises NotFound."""
         async with self._sessions.read() as session:
             row = await session.get(ConsentRequestRow, request_id)
             if row is None:
@@ -67,16 +67,19 @@ class ConsentRepository:
             return row.record()
 
     async def answer(self, request_id: str, by_author: int, state: ConsentState) -> ConsentRequest:
-        """Answer a pending request with a no, once. EXPIRED is the answer of a request whose time is over.
+        """Refuse a pending request, once; EXPIRED closes a request whose time is over.
 
-        A yes is written together with the job that it allows: JobRepository.accept_clone. Raises NotFound, NotAllowed
-        if `by_author` is not the one who was asked, and Conflict if it was answered before or its time is over.
+        JobRepository.accept_clone writes a yes, together with the job that it allows. Raises NotFound, NotAllowed if
+        `by_author` is not the member who was asked, and Conflict if the request was answered before or its time is
+        over.
         """
         async with self._sessions.write() as session:
             return (await answer_once(session, request_id, by_author, state, self._clock())).record()
 
     async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
-        """Take back what was allowed, once. Raises NotFound, NotAllowed for others, Conflict if it is not allowed."""
+        """Withdraw a permission, once. Raises NotFound, NotAllowed for other members, and Conflict if nothing was
+        allowed.
+        """
         allowed = (ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.ALLOWED)
         async with self._sessions.write() as session:
             row = await _asked(session, request_id, by_author)
@@ -85,11 +88,11 @@ class ConsentRepository:
                 taken_back.returning(ConsentRequestRow).execution_options(populate_existing=True)
             )
             if changed is None:
-                raise Conflict(_ANSWERED.get(row.state, "There is nothing to take back: you have not allowed it."))
+                raise Conflict(_ANSWERED.get(row.state, "You have not allowed this, so there is nothing to take back."))
             return changed.record()
 
     async def expired(self, now: datetime) -> list[ConsentRequest]:
-        """The pending requests of all servers whose time is over."""
+        """Return the pending requests of all servers whose time is over."""
         async with self._sessions.read() as session:
             rows = await session.scalars(
                 select(ConsentRequestRow)
@@ -99,7 +102,7 @@ class ConsentRepository:
             return [row.record() for row in rows]
 
     async def requests_of(self, guild_id: int, member_id: int) -> list[ConsentRequest]:
-        """The requests that a member made or was asked to answer, in any state, oldest first."""
+        """Return the requests that a member made or was asked to answer, in any state, oldest first."""
         async with self._sessions.read() as session:
             rows = await session.scalars(
                 select(ConsentRequestRow)
@@ -109,10 +112,10 @@ class ConsentRepository:
             return [row.record() for row in rows]
 
     async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
-        """Delete the requests that a member made or was asked to answer. Their ids: drop their uploads next.
+        """Delete the requests that a member made or was asked to answer. Return their ids; delete their uploads next.
 
-        What stays is that somebody said no to them, without what they had ordered: it is the other one's word, and
-        otherwise it could be asked away.
+        Refusals of the member's own requests stay, without the payload: otherwise deleting their data would let them
+        ask an author again who had refused.
         """
         here = ConsentRequestRow.guild_id == guild_id
         refused = (ConsentRequestRow.requester_id == member_id) & ConsentRequestRow.state.in_(REFUSED)
@@ -123,7 +126,7 @@ class ConsentRepository:
             return list(await session.scalars(delete(ConsentRequestRow).where(*gone).returning(ConsentRequestRow.id)))
 
     async def prune_requests(self, guild_id: int, before: datetime) -> int:
-        """Delete the answered and expired requests made before then. How many there were."""
+        """Delete the answered and expired requests made before `before`. Return how many there were."""
         old = (
             ConsentRequestRow.guild_id == guild_id,
             ConsentRequestRow.state != ConsentState.PENDING,
@@ -134,7 +137,7 @@ class ConsentRepository:
             return len(gone.all())
 
     async def _check_earlier(self, session: AsyncSession, request: ConsentRequest, limit: int) -> None:
-        """Right only while the transaction holds the server's lock."""
+        """Check earlier requests of the same member. Call it while holding the server's lock."""
         here, theirs = (
             ConsentRequestRow.guild_id == request.guild_id,
             ConsentRequestRow.requester_id == request.requester_id,
@@ -144,19 +147,21 @@ class ConsentRepository:
         now = self._clock()
         open_ = [row for row in earlier if row.state is ConsentState.PENDING and row.expires_at > now]
         if any(row.state in REFUSED for row in same):
-            raise NotAllowed("This member has said no to you before. Please don't ask again.")
+            raise NotAllowed("This member has already said no to you, so you can't ask them again.")
         if any(row in open_ for row in same):
-            raise Conflict("You have asked this member already. Wait for their answer.")
+            raise Conflict("You have already asked this member. Please wait for their answer.")
         if len(open_) >= limit:
             raise LimitReached(
-                f"{limit} of your questions still wait for an answer. Wait for one before you ask again."
+                f"{limit} of your requests are still waiting for an answer. Please wait for one before you ask again."
             )
 
 
-async def keep_word(session: AsyncSession, guild_id: int, member_id: int, policy_version: int, now: datetime) -> None:
-    """Keep the member's word that a recording is their own, in the transaction that accepts it and holds the lock.
+async def store_confirmation(
+    session: AsyncSession, guild_id: int, member_id: int, policy_version: int, now: datetime
+) -> None:
+    """Store the member's confirmation that a recording is their own. Call it while holding the server's lock.
 
-    It replaces an earlier one: when it was given last, and to which version of the policy.
+    It replaces an earlier confirmation and its policy version.
     """
     await session.merge(ConsentRow(guild_id=guild_id, member_id=member_id, policy_version=policy_version, given_at=now))
 
@@ -164,7 +169,7 @@ async def keep_word(session: AsyncSession, guild_id: int, member_id: int, policy
 async def answer_once(
     session: AsyncSession, request_id: str, by_author: int, state: ConsentState, now: datetime
 ) -> ConsentRequestRow:
-    """Answer a pending request in the transaction of what follows from it. Raises as ConsentRepository.answer."""
+    """Answer a pending request inside the caller's transaction. Raises as ConsentRepository.answer does."""
     pending = [ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.PENDING]
     if state is not ConsentState.EXPIRED:
         pending.append(ConsentRequestRow.expires_at > now)
@@ -181,20 +186,20 @@ async def _asked(session: AsyncSession, request_id: str, by_author: int) -> Cons
     if row is None:
         raise NotFound(_UNKNOWN)
     if row.author_id != by_author:
-        raise NotAllowed("Only the member who is heard in that message can answer this.")
+        raise NotAllowed("Only the member whose voice is in that message can answer this.")
     return row
 
 
 REFUSED = (ConsentState.DENIED, ConsentState.WITHDRAWN)
-"""What is final: who was answered so does not ask this author again."""
+"""Final answers: the requester cannot ask this author again."""
 
-_UNKNOWN = "That request is no longer known. It may have been withdrawn."
-_TOO_LATE = "The time to answer this request is over. Nothing was cloned."
+_UNKNOWN = "That request no longer exists. It may have been withdrawn."
+_TOO_LATE = "This request has expired. Nothing was cloned."
 _ANSWERED = {
     ConsentState.ALLOWED: "This request was already allowed.",
     ConsentState.DENIED: "This request was already denied.",
     ConsentState.EXPIRED: _TOO_LATE,
-    ConsentState.WITHDRAWN: "You have taken this back already. The voice is gone.",
+    ConsentState.WITHDRAWN: "You have already taken this back, and the voice was deleted.",
 }
 
 

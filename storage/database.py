@@ -1,4 +1,4 @@
-"""The way into storage: opens the database and the file store, brings both up to date, and tidies up after a crash."""
+"""Opens the database and the file store, upgrades both, and cleans up after a crash."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,17 +27,17 @@ from storage.sessions import AWAY, Sessions
 from storage.voices import VoiceRepository
 
 TRASH_KEPT = timedelta(days=7)
-"""How long swept files can still be taken back."""
+"""How long files in the trash can be restored."""
 FEW_VOICES = 3
-"""A crash leaves the folder of one voice without a row, or of a few that were deleted at once."""
+"""How many voice folders without a row a crash explains, in any database."""
 SWEPT_SHARE = 0.1
-"""The share of a database's voice folders that may lack a row, if they are not few."""
+"""The share of voice folders that may lack a row in a larger database."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Storage:
-    """Everything Barkeep keeps. Make one with `open`."""
+    """All repositories and files. Create one with `open`."""
 
     def __init__(self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse) -> None:
         self.voices = VoiceRepository(sessions, clock)
@@ -55,12 +55,12 @@ class Storage:
     async def open(cls, url: str, data_dir: Path, *, clock: Clock = utc_now, busy_timeout: float = 10.0) -> Self:
         """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
 
-        Makes what is missing, brings an older database up to date, and, unless another process uses the same folder,
-        removes what a crash left behind: files without a row, which rest in the trash for TRASH_KEPT, and reserved
+        Creates what is missing and upgrades an older database. Unless another process uses the same folder, it also
+        removes what a crash left behind: files without a row, which stay in the trash for TRASH_KEPT, and reserved
         names whose job is over. `busy_timeout`: seconds to wait for a lock. Raises Unavailable with a sentence for the
-        owner, also if the database and the folder do not belong together, or too many voices are without a row.
+        owner, also if the database and the folder do not belong together or too many voices lack a row.
         """
-        with _told_to_the_owner(data_dir):
+        with _errors_for_the_owner(data_dir):
             files = FileStore(data_dir)
             await files.prepare()
             sessions = Sessions(url, busy_timeout=busy_timeout)
@@ -68,12 +68,12 @@ class Storage:
             try:
                 await upgrade(sessions)
                 if in_use.alone():
-                    await installation.introduce(sessions, files)
+                    await installation.check_pair(sessions, files)
                     await _tidy(sessions, files, clock)
                     await in_use.share()
                 else:
                     await in_use.share()
-                    await installation.introduce(sessions, files)
+                    await installation.check_pair(sessions, files)
             except BaseException:
                 in_use.close()
                 await sessions.close()
@@ -81,20 +81,21 @@ class Storage:
         return cls(sessions, files, clock, in_use)
 
     async def claim(self, application_id: int) -> bool:
-        """Whether the data belong to this Discord application since an earlier start; the first start notes it.
+        """Return whether an earlier start tied the data to this Discord application; the first start ties them.
 
         Raises Conflict, with a sentence for the owner, if they belong to another application.
         """
         return await installation.claim(self._sessions, application_id)
 
     async def empty_trash(self) -> None:
-        """Delete swept files that have rested long enough."""
+        """Delete files that have been in the trash for TRASH_KEPT."""
         await self.files.empty_trash(self._clock() - TRASH_KEPT)
 
     async def finish_deleting(self) -> None:
-        """Take what was deleted off the disk, too, where the database keeps it for a while.
+        """Remove deleted rows from SQLite's write-ahead log as well.
 
-        Where that cannot be done now (a full disk, somebody reads), the deletion stands, and the next call does it.
+        If that is not possible now (the disk is full, or another connection reads), the deletion stands and the next
+        call retries.
         """
         try:
             await self._sessions.empty_log()
@@ -102,14 +103,14 @@ class Storage:
             _log.warning("log_not_emptied", reason=fault.message)
 
     async def close(self) -> None:
-        """Close the connections. Nothing may be asked afterwards."""
+        """Close the connections. The object cannot be used afterwards."""
         await self._sessions.close()
         self._in_use.close()
 
 
 @contextmanager
-def _told_to_the_owner(data_dir: Path) -> Iterator[None]:
-    """What storage says to members when something is out of order, said to the one who can put it in order."""
+def _errors_for_the_owner(data_dir: Path) -> Iterator[None]:
+    """Replace storage errors that are written for members with sentences for the owner."""
     folder = (
         f"The data folder {data_dir.absolute()} cannot be used. Let the user who runs Barkeep write there, or set "
         "DATA_DIR to another folder."
@@ -128,7 +129,7 @@ def _told_to_the_owner(data_dir: Path) -> Iterator[None]:
 
 
 async def _tidy(sessions: Sessions, files: FileStore, clock: Clock) -> None:
-    """Remove what a crash left between two steps of the studio. Raises Unavailable if that are too many voices."""
+    """Remove what a crash left between two steps. Raises Unavailable if that concerns too many voices."""
     wanted = (*UNFINISHED, JobState.READY)
     in_work = exists().where(JobRow.voice_id == VoiceRow.id, JobRow.kind == JobKind.CLONE, JobRow.state.in_(UNFINISHED))
     async with sessions.write() as session:
@@ -148,9 +149,9 @@ async def _tidy(sessions: Sessions, files: FileStore, clock: Clock) -> None:
 
 
 async def _check_sweep(session: AsyncSession, files: FileStore, voices: set[tuple[int, int]]) -> None:
-    """Raise Unavailable if more voices lack a row than a crash explains: the database may be an older copy.
+    """Raise Unavailable if more voices lack a row than a crash explains, as with an older copy of the database.
 
-    Of a server without a row all may: it was removed, and a crash came before its files were.
+    Servers without a row do not count: they were removed, and a crash came before their files were deleted.
     """
     guilds = set(await session.scalars(select(GuildRow.guild_id)))
     folders = {folder for folder in await files.voice_folders() if folder[0] in guilds}

@@ -1,9 +1,9 @@
-"""The files beside the rows: uploads, work in progress, voices, results. It knows ids and names, but no row.
+"""The files beside the rows: uploads, work in progress, voices and results, named by ids and keys.
 
-A file or folder becomes visible under its name only when it is complete and on the disk: it is written under `tmp`,
-synced, renamed, and the folder that now holds it is synced. What a crash leaves under `tmp`, and what no row claims, is
-moved to the trash by `sweep`, and deleted days later. What is dropped is deleted at once. Keys and file names are made
-by Barkeep, never by users; a key with a path in it raises ValueError.
+A file or folder appears under its final name only when it is complete and on disk: it is written under `tmp`, synced
+and renamed, and the folder that now holds it is synced. `sweep` moves what a crash left behind, and what no row refers
+to, to the trash, where it is deleted days later. Dropped files are deleted immediately. Keys and file names come from
+Barkeep, never from users; a key that contains a path raises ValueError.
 
     tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX  trash/SECONDS-NUMBER-FOLDER-NAME
     installation-id
@@ -28,8 +28,8 @@ from errors import NotFound, Unavailable
 from storage import modes
 from storage.sessions import FULL
 
-GONE = "That file is no longer here. It may just have been deleted."
-REFUSED = "Barkeep cannot use its data folder at the moment. Please tell the person who runs Barkeep."
+GONE = "That file no longer exists. It may just have been deleted."
+REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -40,8 +40,8 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn the disk's faults into sentences; the log gets the reason."""
+def readable_errors() -> Iterator[None]:
+    """Turn OSErrors into sentences for members and log the reason."""
     try:
         yield
     except FileNotFoundError as fault:
@@ -56,7 +56,7 @@ def told() -> Iterator[None]:
 class FileStore:
     """Files under one data folder. Methods that touch the disk are async; paths are computed without touching it.
 
-    Raises Unavailable when the disk is full or refuses, NotFound when a file that was asked for is gone.
+    Raises Unavailable when the disk is full or refuses access, and NotFound when a requested file does not exist.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -70,111 +70,112 @@ class FileStore:
         self._results = data_dir / "results"
 
     async def prepare(self) -> None:
-        """Make the folders. Only the user who runs Barkeep may look into them, also where they were there before."""
+        """Create the folders and close them, new or existing, to every other user of the machine."""
         await _in_thread(self._prepare)
 
     async def installation_id(self) -> str | None:
-        """The id that this folder shares with its database; None in a new folder."""
+        """Return the id that this folder shares with its database, or None in a new folder."""
         try:
             return (await _read(self._installation_id)).decode(errors="replace").strip() or None
         except NotFound:
             return None
 
     async def put_installation_id(self, installation_id: str) -> None:
-        """Note which database this folder belongs to."""
+        """Store the id of the database that this folder belongs to."""
         await self._put(self._installation_id, f"{installation_id}\n".encode())
 
     def upload(self, key: str) -> Path:
-        """Where the upload `key` is kept."""
+        """Return the path of the upload `key`."""
         return self._uploads / _checked(_KEY, key)
 
     async def put_upload(self, key: str, data: bytes) -> Path:
-        """Keep what a member uploaded; what was there before under this key is replaced."""
+        """Store an upload; it replaces an earlier one with the same key."""
         return await self._put(self.upload(key), data)
 
     async def drop_upload(self, key: str) -> None:
-        """Remove an upload, if it is there."""
+        """Delete an upload, if it exists."""
         await _in_thread(self.upload(key).unlink, True)
 
     async def staging(self, job_id: str) -> Path:
-        """A folder of its own for a job's work in progress; made if it is not there."""
+        """Return a job's own folder for work in progress, and create it if needed."""
         folder = self._staging / _checked(_KEY, job_id)
         await _in_thread(modes.private_folder, folder)
         return folder
 
     async def drop_staging(self, job_id: str) -> None:
-        """Remove a job's work in progress, if there is any."""
+        """Delete a job's work in progress, if there is any."""
         await self._remove(self._staging / _checked(_KEY, job_id))
 
     def voice_dir(self, guild_id: int, voice_id: int) -> Path:
-        """The folder of a voice."""
+        """Return the folder of a voice."""
         return self._voices / f"{guild_id:d}-{voice_id:d}"
 
     async def voice_folders(self) -> set[tuple[int, int]]:
-        """The (guild, voice) of every voice folder there is, with or without a row."""
+        """Return the (guild, voice) of every voice folder, with or without a row."""
         names = await _in_thread(_names, self._voices)
         return {(int(match[1]), int(match[2])) for match in map(_VOICE.fullmatch, names) if match}
 
     def voice_file(self, guild_id: int, voice_id: int, name: str) -> Path:
-        """Where a voice keeps the file `name`."""
+        """Return the path of a voice's file `name`."""
         return self.voice_dir(guild_id, voice_id) / _checked(_NAME, name)
 
     async def adopt_voice(self, guild_id: int, voice_id: int, staging: Path, names: Iterable[str]) -> None:
         """Move the files `names` from a staging folder into the voice's folder; other files there stay.
 
-        A new voice appears at once, with all its files. Doing it again after a crash is harmless.
+        A new voice's folder appears with all its files at once. The call can be repeated after a crash.
         Raises Unavailable if a file is in neither folder.
         """
         checked = [_checked(_NAME, name) for name in names]
         await _in_thread(self._adopt, staging, self.voice_dir(guild_id, voice_id), checked)
 
     async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> Path:
-        """Write one file of a voice, new or not; the one that was there is replaced."""
+        """Write one file of a voice; it replaces an earlier one."""
         target = self.voice_file(guild_id, voice_id, name)
         await _in_thread(_make_folder, target.parent)
         try:
             return await self._put(target, data)
         except Unavailable:
-            with suppress(OSError):  # A voice that was there before keeps its folder: it is not empty.
+            with suppress(OSError):  # The folder of an existing voice is not empty, so it stays.
                 await asyncio.to_thread(target.parent.rmdir)
             raise
 
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
-        """One file of a voice."""
+        """Return the bytes of one file of a voice."""
         return await _read(self.voice_file(guild_id, voice_id, name))
 
     async def drop_voice(self, guild_id: int, voice_id: int) -> None:
-        """Remove a voice's folder, if it is there. It disappears at once, then its files are deleted."""
+        """Delete a voice's folder, if it exists. The folder is renamed away first, then its files are deleted."""
         await self._remove(self.voice_dir(guild_id, voice_id))
 
     async def keep_result(self, job_id: str, file: Path) -> Path:
-        """Move a finished file out of staging to where it waits for delivery. Harmless to do again."""
+        """Move a finished file out of staging until it is delivered. The call can be repeated."""
         kept = self._results / (_checked(_KEY, job_id) + file.suffix)
         await _in_thread(self._move, file, kept)
         return kept
 
     async def result(self, job_id: str) -> Path | None:
-        """The file that waits for delivery, or None."""
+        """Return the file that waits for delivery, or None."""
         kept = await _in_thread(self._kept, job_id)
         return kept[0] if kept else None
 
     async def drop_result(self, job_id: str) -> None:
-        """Remove the file that waited for delivery, if it is there."""
+        """Delete the file that waited for delivery, if it exists."""
         for kept in await _in_thread(self._kept, job_id):
             await _in_thread(kept.unlink, True)
 
     async def drop_many(self, keys: Collection[str]) -> None:
-        """Remove the uploads and results with these keys, as far as they are there."""
+        """Delete the uploads and results with these keys, if they exist."""
         wanted = {_checked(_KEY, key) for key in keys}
         await _in_thread(self._drop_many, wanted)
 
     async def sweep(
         self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str], *, now: datetime
     ) -> int:
-        """Move every file and folder that is not claimed to the trash; how many that were. Half-written files go.
+        """Move every unclaimed file and folder to the trash and delete half-written files. Return how many there were.
 
-        `voice_ids`: (guild, voice) of all voices. `job_ids`: jobs whose staging folder or result is still wanted.
-        Only for the start, when nobody else uses the folder: a file may be older than the row that will claim it.
+        `voice_ids`: (guild, voice) of all voices. `job_ids`: jobs whose staging folder or result is still needed.
+        Call it at start-up only, while no other process uses the folder: a file can be older than the row that refers
+        to it.
         """
         voices = {self.voice_dir(guild_id, voice_id).name for guild_id, voice_id in voice_ids}
         claims: list[tuple[Path, Callable[[Path], bool]]] = [
@@ -187,7 +188,7 @@ class FileStore:
         return half_written + await _in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:
-        """Delete what was moved to the trash before then."""
+        """Delete what was moved to the trash before `before`."""
         await _in_thread(self._empty_trash, before.timestamp())
 
     def _prepare(self) -> None:
@@ -221,7 +222,7 @@ class FileStore:
 
     async def _put(self, target: Path, data: bytes) -> Path:
         temporary = self._temporary()
-        with told():
+        with readable_errors():
             try:
                 async with aiofiles.open(temporary, "wb", opener=modes.private_opener) as file:
                     await file.write(data)
@@ -235,7 +236,7 @@ class FileStore:
 
     def _adopt(self, staging: Path, folder: Path, names: list[str]) -> None:
         if any(not (staging / name).is_file() and not (folder / name).is_file() for name in names):
-            raise Unavailable("The files of this voice got lost before they were stored. Please clone it again.")
+            raise Unavailable("The files of this voice were lost before they could be stored. Please clone it again.")
         moving = [name for name in names if (staging / name).is_file()]
         if folder.is_dir():
             for name in moving:
@@ -272,24 +273,24 @@ def _checked(pattern: re.Pattern[str], word: str) -> str:
 
 
 async def _read(path: Path) -> bytes:
-    with told():
+    with readable_errors():
         async with aiofiles.open(path, "rb") as file:
             return await file.read()
 
 
 async def _in_thread(work: Callable[..., _T], *arguments: object) -> _T:
-    with told():
+    with readable_errors():
         return await asyncio.to_thread(work, *arguments)
 
 
 def _rename(source: Path, target: Path) -> None:
-    """Atomically replace `target`, and make that last."""
+    """Replace `target` atomically and durably."""
     source.replace(target)
     _sync(target.parent)
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    """Wait until a file's bytes, or a folder's entries, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The servers: what their moderators decided, and the end of everything when the bot is removed."""
+"""Server settings, and the deletion of all data of a server."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from storage.sessions import Sessions, lock_guild
 
 @dataclass(frozen=True, slots=True)
 class GuildRemains:
-    """What a deleted server leaves in the file store: numbers of voices, ids of jobs, and of consent requests."""
+    """What a deleted server leaves in the file store: voice ids, job ids and consent request ids."""
 
     voice_ids: tuple[int, ...]
     job_ids: tuple[str, ...]
@@ -26,15 +26,16 @@ class GuildRepository:
         self._sessions = sessions
 
     async def get(self, guild_id: int) -> GuildSettings:
-        """What the server's moderators decided; the defaults where they never did."""
+        """Return the server's settings, or the defaults if moderators never changed them."""
         async with self._sessions.read() as session:
             row = await session.get(SettingsRow, guild_id)
             return row.record() if row else GuildSettings(guild_id)
 
     async def change(self, guild_id: int, **changes: Any) -> tuple[GuildSettings, GuildSettings]:
-        """Change these settings and leave the others as they are, also while somebody changes those. Before and after.
+        """Change these settings and keep the others. Return the settings before and after.
 
-        Jobs that were accepted before stay accepted.
+        The change is atomic: a concurrent change of other settings is kept. Jobs that were accepted before stay
+        accepted.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
@@ -44,30 +45,30 @@ class GuildRepository:
             return before, changed.record()
 
     async def told_gone(self, guild_id: int) -> frozenset[int]:
-        """The chosen roles and channels of which moderators were told that they are gone."""
+        """Return the deleted roles and channels, out of the chosen ones, that moderators have been told about."""
         async with self._sessions.read() as session:
             row = await session.get(SettingsRow, guild_id)
             return row.told_gone_ids or frozenset() if row else frozenset()
 
     async def note_told_gone(self, guild_id: int, ids: frozenset[int]) -> None:
-        """Moderators were told of these, in place of those that were noted before."""
+        """Store the ids that moderators have been told about; they replace the earlier ones."""
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
             if (row := await session.get(SettingsRow, guild_id)) is not None:
                 row.told_gone_ids = ids
 
     async def all_settings(self) -> list[GuildSettings]:
-        """What was decided in every server that decided anything."""
+        """Return the settings of every server that changed any."""
         async with self._sessions.read() as session:
             return [row.record() for row in await session.scalars(select(SettingsRow).order_by(SettingsRow.guild_id))]
 
     async def all_ids(self) -> list[int]:
-        """Every server that has anything here."""
+        """Return the id of every server that has rows."""
         async with self._sessions.read() as session:
             return list(await session.scalars(select(GuildRow.guild_id).order_by(GuildRow.guild_id)))
 
     async def delete(self, guild_id: int) -> GuildRemains:
-        """Delete every row of the server. Remove the files of what is returned next; a sweep does it otherwise."""
+        """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them."""
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)
         requests = select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id)

@@ -1,8 +1,8 @@
-"""Which database and which data folder belong together, and which Discord application they belong to.
+"""Ties a database to its data folder and to one Discord application.
 
-Both hold the same id. A folder that is opened with another database would lose every voice to the sweep, since that
-database claims none of them; a database that is opened by another application would lose the rows of every server that
-this application is not in.
+Database and folder hold the same id. Without this check, a folder opened with another database would lose every voice
+to the sweep, and a database opened by another application would lose the rows of every server that this application has
+not joined.
 """
 
 import uuid
@@ -19,14 +19,14 @@ from storage.records import VoiceState
 from storage.sessions import Sessions
 
 _ONLY = 1
-"""The number of the only row."""
+"""The primary key of the only row."""
 
 
-async def introduce(sessions: Sessions, files: FileStore) -> None:
-    """Check that the database and the data folder belong together; at their first start, note it in both.
+async def check_pair(sessions: Sessions, files: FileStore) -> None:
+    """Check that the database and the data folder belong together; at their first start, store the shared id in both.
 
-    Where one of the two has no id yet (it is new, or it was restored without it), they belong together if both are
-    without voices, or have one in common. Raises Unavailable, with a sentence for the owner, if they do not.
+    If one of them has no id yet (it is new, or was restored without it), they belong together if neither has voices or
+    if they have a voice in common. Raises Unavailable, with a sentence for the owner, if they do not belong together.
     """
     folder_id = await files.installation_id()
     folders = await files.voice_folders()
@@ -44,7 +44,7 @@ async def introduce(sessions: Sessions, files: FileStore) -> None:
 
 
 async def claim(sessions: Sessions, application_id: int) -> bool:
-    """Whether the data belong to this Discord application since an earlier start; the first start notes it.
+    """Return whether an earlier start tied the data to this Discord application; the first start ties them.
 
     Raises Conflict, with a sentence for the owner, if they belong to another application.
     """
@@ -62,7 +62,7 @@ async def claim(sessions: Sessions, application_id: int) -> bool:
 
 
 async def _database_id(session: AsyncSession, proposed: str) -> tuple[str, bool]:
-    """The database's id, and whether it is `proposed` because there was none."""
+    """Return the database's id, and whether it is `proposed` because there was none."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     row = insert(InstallationRow).values(number=_ONLY, id=proposed).on_conflict_do_nothing()
     is_new = (await session.scalars(row.returning(InstallationRow.id))).first() is not None

@@ -1,7 +1,7 @@
-"""The durable jobs: accepted, claimed, finished, answered. It knows nothing of fairness, of files or of the worker.
+"""Durable jobs: accept, claim, finish, answer.
 
-Every transition compares the state, and who holds the job, before it sets it. A late event of a job that was cancelled
-or taken over meanwhile changes nothing and returns None.
+Every transition is a compare-and-set of the state and the lease owner. A late event of a job that was cancelled or
+taken over changes nothing and returns None.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Conflict, NotFound
 from storage.audit import add_line
 from storage.columns import Clock
-from storage.consents import answer_once, keep_word
+from storage.consents import answer_once, store_confirmation
 from storage.limits import check_jobs, check_seconds, check_voices, delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, ConsentRequestRow, JobRow, SpentRow, VoiceRow
 from storage.records import (
@@ -59,12 +59,12 @@ class JobRepository:
         policy_version: int | None = None,
         allowed_by: int | None = None,
     ) -> tuple[VoiceRecord, JobRecord]:
-        """Reserve the voice, accept the job that makes it and keep the consent to it, all or nothing.
+        """Reserve the voice, accept the job that makes it and store the consent, all or nothing.
 
-        policy_version: the owner's own word, under this version of the policy. allowed_by: the author whose yes this
-        is; the job has the id of the question. An id or an interaction that comes again gets the job that it made the
-        first time. Raises LimitReached for the limits of `limits`, Conflict for a taken name, and for a yes as
-        ConsentRepository.answer.
+        policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
+        allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
+        request. A repeated id or interaction returns the job that it created the first time. Raises LimitReached for
+        the limits of `limits`, Conflict for a taken name, and for a yes as ConsentRepository.answer does.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
@@ -76,7 +76,7 @@ class JobRepository:
             if known is not None:
                 return await _voice_of(session, known), known.record()
             if policy_version is not None:
-                await keep_word(session, voice.guild_id, job.member_id, policy_version, now)
+                await store_confirmation(session, voice.guild_id, job.member_id, policy_version, now)
             await check_jobs(session, limits, job.member_id, now)
             await check_voices(
                 session, voice.guild_id, voice.owner_id, limits.voices_per_member, limits.voices_per_guild
@@ -89,9 +89,9 @@ class JobRepository:
             return reserved.record(), accepted.record()
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
-        """Accept a line of speech. An id or an interaction that comes again gets the job that it made the first time.
+        """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
 
-        Raises LimitReached for the limits of `limits`, and NotFound if the job's voice was deleted meanwhile.
+        Raises LimitReached for the limits of `limits`, and NotFound if the job's voice has been deleted.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)
@@ -106,7 +106,7 @@ class JobRepository:
             return (await _insert(session, job, now)).record()
 
     async def count_request(self, member_id: int, limits: GuildSettings) -> None:
-        """Count something that is no job, but work for the machine, against the hour. Raises LimitReached."""
+        """Count work that is not a job (an import) against the hourly limit. Raises LimitReached."""
         async with self._sessions.write() as session:
             await lock_guild(session, limits.guild_id)
             now = self._clock()
@@ -114,45 +114,45 @@ class JobRepository:
             session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
 
     async def get(self, job_id: str) -> JobRecord:
-        """The job with this id, of any server. Raises NotFound."""
+        """Return the job with this id, of any server. Raises NotFound."""
         async with self._sessions.read() as session:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
             if row is None:
-                raise NotFound("That job is no longer known. It was finished and tidied away, or deleted.")
+                raise NotFound("That job no longer exists. It may have been deleted.")
             return row.record()
 
     async def find(self, job_id: str) -> JobRecord | None:
-        """The same, or None."""
+        """Return the job with this id, of any server, or None."""
         async with self._sessions.read() as session:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
             return row.record() if row else None
 
     async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
-        """The waiting jobs of all servers, in the order in which they were accepted, from behind sequence `after`."""
+        """Return the queued jobs of all servers in order of acceptance, from behind sequence `after`."""
         fields = [getattr(JobRow, name) for name in WaitingJob.__dataclass_fields__]
         waiting = select(*fields).where(JobRow.state == JobState.QUEUED, JobRow.sequence > after)
         async with self._sessions.read() as session:
             return [WaitingJob(*row) for row in await session.execute(waiting.order_by(JobRow.sequence).limit(limit))]
 
     async def of_ids(self, job_ids: Collection[str]) -> list[JobRecord]:
-        """Those of these jobs that are still known, of any server."""
+        """Return those of these jobs that still exist, of any server."""
         return await self._select(JobRow.id.in_(job_ids))
 
     async def running(self) -> list[JobRecord]:
-        """The jobs of all servers that a worker holds."""
+        """Return the running jobs of all servers."""
         return await self._select(JobRow.state == JobState.RUNNING)
 
     async def expired(self, now: datetime) -> list[JobRecord]:
-        """The running jobs of all servers whose holder has not renewed its lease in time."""
+        """Return the running jobs of all servers whose lease has run out."""
         return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now)
 
     async def done_last(self, limit: int) -> list[JobRecord]:
-        """The jobs of all servers that were accepted last and succeeded, the oldest of them first."""
+        """Return the latest successful jobs of all servers, oldest first."""
         succeeded = JobRow.state.in_((JobState.READY, JobState.DELIVERED))
         return (await self._select(succeeded, newest_first=True, limit=limit))[::-1]
 
     async def unanswered(self) -> list[str]:
-        """The ids of the finished jobs of all servers whose answer has not reached anybody, oldest first."""
+        """Return the ids of finished jobs, of all servers, whose answer has not been delivered, oldest first."""
         waiting = select(JobRow.id).where(*WITHOUT_ANSWER).order_by(JobRow.sequence)
         async with self._sessions.read() as session:
             return list(await session.scalars(waiting))
@@ -166,14 +166,14 @@ class JobRepository:
         unanswered: bool = False,
         limit: int | None = 25,
     ) -> list[JobRecord]:
-        """A member's jobs in these states, newest first; with `unanswered`, those without an answer only."""
+        """Return a member's jobs in these states, newest first. `unanswered`: only those without a delivered answer."""
         theirs = [JobRow.guild_id == guild_id, JobRow.member_id == member_id, JobRow.state.in_(states)]
         if unanswered:
             theirs.append(JobRow.answered_at.is_(None))
         return await self._select(*theirs, newest_first=True, limit=limit)
 
     async def count_of_member(self, guild_id: int, member_id: int) -> int:
-        """How many jobs of a member are kept, in any state."""
+        """Return how many jobs of a member are stored, in any state."""
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
         async with self._sessions.read() as session:
             return await session.scalar(select(func.count()).select_from(JobRow).where(*theirs)) or 0
@@ -181,39 +181,39 @@ class JobRepository:
     async def of_guild(
         self, guild_id: int, states: Collection[JobState], *, limit: int | None = None
     ) -> list[JobRecord]:
-        """A server's jobs in these states, in the order in which they were accepted."""
+        """Return a server's jobs in these states, in order of acceptance."""
         return await self._select(JobRow.guild_id == guild_id, JobRow.state.in_(states), limit=limit)
 
     async def of_voice(self, guild_id: int, voice_id: int, states: Collection[JobState]) -> list[JobRecord]:
-        """The jobs that make a voice or speak with it, in these states, in the order in which they were accepted."""
+        """Return the jobs that make or use a voice, in these states, in order of acceptance."""
         return await self._select(JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.state.in_(states))
 
     async def claim(self, job_id: str, owner: str, lease: timedelta) -> JobRecord | None:
-        """Take a queued job for `owner`. None if somebody else has it, or it is finished."""
+        """Lease a queued job to `owner`. Return None if another process has it or it is finished."""
         until = self._clock() + lease
         return await self._move(
             job_id, (JobState.QUEUED,), state=JobState.RUNNING, lease_owner=owner, lease_until=until
         )
 
     async def begun(self, job_id: str, owner: str) -> JobRecord | None:
-        """A worker began a job that `owner` holds: that is an attempt. None if the job is no longer held so."""
+        """Count an attempt: a worker began a job that `owner` holds. Return None if `owner` no longer holds it."""
         values = {"attempts": JobRow.attempts + 1, "started_at": self._clock()}
         return await self._move(job_id, (JobState.RUNNING,), owner, **values)
 
     async def renew(self, job_ids: Collection[str], owner: str, lease: timedelta) -> set[str]:
-        """Hold these jobs for `lease` from now. The ids that `owner` still holds; the others are lost to it."""
+        """Renew the lease of these jobs. Return the ids that `owner` still holds."""
         held = (JobRow.id.in_(job_ids), JobRow.state == JobState.RUNNING, JobRow.lease_owner == owner)
         async with self._sessions.write() as session:
             renewed = update(JobRow).where(*held).values(lease_until=self._clock() + lease).returning(JobRow.id)
             return set(await session.scalars(renewed))
 
     async def ready(self, job_id: str, result: dict[str, Any], owner: str) -> JobRecord | None:
-        """A job that `owner` holds is done. `result["seconds"]`, if there, counts as the audio that was generated."""
+        """Mark a job that `owner` holds as done. `result["seconds"]`, if present, counts as generated audio."""
         values = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
         return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, owner, **values)
 
     async def fail(self, job_id: str, kind: str, message: str, *, owner: str | None) -> JobRecord | None:
-        """A job went wrong that `owner` holds; None: one that waits.
+        """Mark a job as failed: a running one that `owner` holds or, with None, a queued one.
 
         `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member.
         """
@@ -222,13 +222,13 @@ class JobRepository:
         return await self._finish(job_id, before, JobState.FAILED, owner, **values)
 
     async def cancel(self, job_id: str) -> JobRecord | None:
-        """Somebody does not want the job any more."""
+        """Cancel a queued or running job. Return None if it has finished."""
         return await self._finish(job_id, UNFINISHED, JobState.CANCELLED, audio_seconds=0.0)
 
     async def requeue(self, job_id: str, owner: str | None, *, refund_attempt: bool = False) -> JobRecord | None:
-        """A job that `owner` holds goes back to its place in the queue.
+        """Put a job that `owner` holds back to its place in the queue.
 
-        With `refund_attempt` it was begun, and its worker was stopped on purpose: that does not count as an attempt.
+        refund_attempt: the job had begun and its worker was stopped on purpose, which does not count as an attempt.
         """
         return await self._move(
             job_id,
@@ -242,9 +242,9 @@ class JobRepository:
         )
 
     async def claim_answer(self, job_id: str, owner: str, lease: timedelta, *, held_by: str | None) -> JobRecord | None:
-        """Take the answer of a finished job to send it, from `held_by`, or from nobody if that is None.
+        """Lease the answer of a finished job, to send it. `held_by`: the expected lease owner; None for no owner.
 
-        None if the job is gone or was answered, or if another process has taken the answer meanwhile.
+        Returns None if the job is deleted or answered, or if another process has leased the answer.
         """
         held = JobRow.lease_owner.is_(None) if held_by is None else JobRow.lease_owner == held_by
         claimed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(UNANSWERED), *WITHOUT_ANSWER, held)
@@ -254,9 +254,10 @@ class JobRepository:
             return row.record() if row else None
 
     async def answered(self, job_id: str, message_id: int | None) -> JobRecord | None:
-        """The answer has arrived: a ready job is delivered, a failed or cancelled one stays what it is.
+        """Record that the answer was delivered.
 
-        The interaction's token is forgotten: nothing needs it any more. None if it was answered before.
+        A ready job becomes delivered; a failed or cancelled one keeps its state. The interaction token is deleted, as
+        it is not needed any more. Returns None if it was answered before.
         """
         async with self._sessions.write() as session:
             row = await session.scalar(
@@ -274,14 +275,14 @@ class JobRepository:
             return row.record()
 
     async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:
-        """What a server, or one member of it, has had since then. See storage.usage."""
+        """Return what a server, or one of its members, has used since `since`. See storage.usage."""
         async with self._sessions.read() as session:
             return await usage(session, guild_id, since, member_id)
 
     async def delete_finished(self, before_by_guild: Mapping[int, datetime], *, limit: int = BATCH) -> list[str]:
-        """Delete jobs that finished before their server's moment, delivered or not. The ids of these jobs.
+        """Delete jobs that finished before the given time of their server, delivered or not. Return their ids.
 
-        At most `limit` in one transaction, so that others have their turn: ask again until none is left.
+        Deletes at most `limit` in one transaction, so that other writers get their turn; call it until it returns none.
         """
         guilds_by_moment: defaultdict[datetime, list[int]] = defaultdict(list)
         for guild_id, before in before_by_guild.items():
@@ -297,13 +298,13 @@ class JobRepository:
         return deleted
 
     async def forget_voice(self, guild_id: int, voice_id: int) -> None:
-        """A voice was deleted: blank the orders of the clones that made it, which name it and who is heard in it."""
+        """Blank the payloads of the clone jobs of a deleted voice, which hold its name and its speaker."""
         clones = (JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.kind == JobKind.CLONE)
         async with self._sessions.write() as session:
             await session.execute(update(JobRow).where(*clones, JobRow.state.in_(FINISHED)).values(order={}))
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
-        """Delete all jobs of a member, finished or not; what they used counts on. The ids of these jobs."""
+        """Delete all jobs of a member, finished or not; their usage still counts. Return their ids."""
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
         async with self._sessions.write() as session:
             await prune_spent(session, self._clock())
@@ -331,7 +332,7 @@ class JobRepository:
     async def _move(
         self, job_id: str, before: Collection[JobState], owner: str | None = None, **values: Any
     ) -> JobRecord | None:
-        """Compare and set, in one statement. With `owner`, the job has to be held by it."""
+        """Compare and set in one statement. With `owner`, only if `owner` holds the job."""
         changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
         if owner is not None:
             changed = changed.where(JobRow.lease_owner == owner)
@@ -350,7 +351,7 @@ async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
 async def _voice_of(session: AsyncSession, job: JobRow) -> VoiceRecord:
     row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == job.guild_id, VoiceRow.id == job.voice_id))
     if row is None:
-        raise Conflict("This was asked for before, and the voice has been deleted since. Please start again.")
+        raise Conflict("The voice from this request has since been deleted. Please start again.")
     return row.record()
 
 

@@ -1,4 +1,4 @@
-"""What is remembered of the members of each server: their default voice, and whether they are blocked."""
+"""What is stored about the members of each server: their default voice, and whether they are blocked."""
 
 from sqlalchemy import delete, false, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,20 +17,20 @@ class MemberRepository:
         self._clock = clock
 
     async def get(self, guild_id: int, member_id: int) -> MemberRecord:
-        """What is remembered of the member; a blank record for somebody unknown."""
+        """Return the member's record; a blank one for an unknown member."""
         async with self._sessions.read() as session:
             row = await session.get(MemberRow, (guild_id, member_id))
             return row.record() if row else MemberRecord(guild_id, member_id)
 
     async def set_default_voice(self, guild_id: int, member_id: int, key: str | None) -> MemberRecord:
-        """Remember the voice that the member speaks with when none is named. `key`: a studio voice key."""
+        """Store the voice that the member speaks with when none is named. `key`: a studio voice key."""
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.default_voice = key
             return row.record()
 
     async def block(self, guild_id: int, member_id: int, by: int, reason: str = "") -> MemberRecord:
-        """Keep the member from using Barkeep in this server. A second block replaces the reason."""
+        """Block the member from using Barkeep in this server. A second block replaces the reason."""
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.blocked_at = self._clock()
@@ -39,7 +39,7 @@ class MemberRepository:
             return row.record()
 
     async def unblock(self, guild_id: int, member_id: int) -> MemberRecord:
-        """Let the member use Barkeep again."""
+        """Unblock the member."""
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.blocked_at = None
@@ -48,7 +48,7 @@ class MemberRepository:
             return row.record()
 
     async def blocked(self, guild_id: int) -> list[MemberRecord]:
-        """Who is blocked in the server, the latest first."""
+        """Return the blocked members of the server, the latest first."""
         async with self._sessions.read() as session:
             rows = await session.scalars(
                 select(MemberRow)
@@ -58,10 +58,9 @@ class MemberRepository:
             return [row.record() for row in rows]
 
     async def forget(self, guild_id: int, member_id: int) -> None:
-        """Forget the member, also where others shared a voice with them.
+        """Delete the member's data, and the shares of other members' voices with them.
 
-        A block stays: it is the server's decision and not the member's data to delete, and otherwise a blocked member
-        could lift it by asking to be forgotten.
+        A block stays: it is the server's decision, and otherwise a blocked member could lift it by deleting their data.
         """
         shared_with_them = (
             ShareRow.is_role == false(),
@@ -77,7 +76,9 @@ class MemberRepository:
 
 
 async def _row(session: AsyncSession, guild_id: int, member_id: int) -> MemberRow:
-    """The member's row, made if there is none. Holds the server's lock, so that two commands cannot both make it."""
+    """Return the member's row, and create it if needed. Holds the server's lock, so that two commands cannot both
+    create it.
+    """
     await lock_guild(session, guild_id)
     row = await session.get(MemberRow, (guild_id, member_id))
     if row is None:

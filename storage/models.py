@@ -1,8 +1,8 @@
-"""The tables, and how a row becomes the value that repositories hand out. It knows no query.
+"""The tables, and the conversion of rows to the values that repositories return.
 
-Deleting a server's row in `guilds` deletes everything of that server, through foreign keys. Jobs point at their voice
-without a foreign key, on purpose: a job whose voice was deleted must still know that it had one, and row numbers are
-never used twice (AUTOINCREMENT), so the number can never come to mean another voice.
+Deleting a server's row in `guilds` deletes everything of that server, through foreign keys. Jobs refer to their voice
+without a foreign key on purpose: the job of a deleted voice must still show that it had one, and row ids are never
+reused (AUTOINCREMENT), so that the id cannot come to mean another voice.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, word_of
+from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
 from storage.records import (
     AuditEntry,
     Consent,
@@ -46,7 +46,7 @@ def _of_guild(*, primary_key: bool = False) -> Mapped[int]:
 
 
 class InstallationRow(Base):
-    """The only row says which data folder the database belongs to, and which Discord application."""
+    """The only row: the data folder and the Discord application that the database belongs to."""
 
     __tablename__ = "installation"
 
@@ -56,7 +56,7 @@ class InstallationRow(Base):
 
 
 class GuildRow(Base):
-    """A server that has something here. Raising `revision` takes the server's write lock (see storage.sessions)."""
+    """A server that has data. Raising `revision` takes the server's write lock (see storage.sessions)."""
 
     __tablename__ = "guilds"
 
@@ -65,9 +65,9 @@ class GuildRow(Base):
 
 
 class SettingsRow(Base):
-    """What a server's moderators decided. No row: the defaults of GuildSettings, also after these change.
+    """A server's settings. Without a row the defaults of GuildSettings apply, also after they change.
 
-    `told_gone_ids`: the chosen roles and channels of which moderators were told that they are gone.
+    `told_gone_ids`: deleted roles and channels, out of the chosen ones, that moderators have been told about.
     """
 
     __tablename__ = "guild_settings"
@@ -88,12 +88,12 @@ class SettingsRow(Base):
     default_voice: Mapped[str | None] = mapped_column(Text)
 
     def record(self) -> GuildSettings:
-        """The row as a value."""
+        """Return the row as a value."""
         return GuildSettings(**{name: getattr(self, name) for name in GuildSettings.__dataclass_fields__})
 
 
 class VoiceRow(Base):
-    """A voice of a server's library. `name_key` decides whether two names are the same, `name_folded` is looked in."""
+    """A voice of a server's library. `name_key` decides whether two names are the same; searches use `name_folded`."""
 
     __tablename__ = "voices"
     __table_args__ = (
@@ -111,8 +111,8 @@ class VoiceRow(Base):
     name_key: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(String(16))
     description: Mapped[str] = mapped_column(Text)
-    state: Mapped[VoiceState] = mapped_column(word_of(VoiceState))
-    visibility: Mapped[Visibility] = mapped_column(word_of(Visibility))
+    state: Mapped[VoiceState] = mapped_column(enum_column(VoiceState))
+    visibility: Mapped[Visibility] = mapped_column(enum_column(Visibility))
     model: Mapped[str | None] = mapped_column(Text)
     hubert: Mapped[str | None] = mapped_column(Text)
     quantizer: Mapped[str | None] = mapped_column(Text)
@@ -124,7 +124,7 @@ class VoiceRow(Base):
     shares: Mapped[list["ShareRow"]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
 
     def record(self) -> VoiceRecord:
-        """The row as a value."""
+        """Return the row as a value."""
         return VoiceRecord(
             id=self.id,
             guild_id=self.guild_id,
@@ -158,9 +158,9 @@ class ShareRow(Base):
 
 
 class JobRow(Base):
-    """A job, from acceptance to answer. `sequence` is the order of acceptance, which clocks cannot blur.
+    """A job, from acceptance to answer. `sequence` is the order of acceptance, independent of clocks.
 
-    `audio_seconds` counts against the daily limits: what the order will take until the job ends, then what it took.
+    `audio_seconds` counts against the daily limits: an estimate until the job ends, then the generated length.
     """
 
     __tablename__ = "jobs"
@@ -175,8 +175,8 @@ class JobRow(Base):
 
     sequence: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
-    kind: Mapped[JobKind] = mapped_column(word_of(JobKind))
-    state: Mapped[JobState] = mapped_column(word_of(JobState))
+    kind: Mapped[JobKind] = mapped_column(enum_column(JobKind))
+    state: Mapped[JobState] = mapped_column(enum_column(JobState))
     guild_id: Mapped[int] = _of_guild()
     channel_id: Mapped[int] = mapped_column(BigInteger)
     member_id: Mapped[int] = mapped_column(BigInteger)
@@ -200,18 +200,18 @@ class JobRow(Base):
     message_id: Mapped[int | None] = mapped_column(BigInteger)
 
     def record(self) -> JobRecord:
-        """The row as a value."""
+        """Return the row as a value."""
         return JobRecord(**{name: getattr(self, name) for name in JobRecord.__dataclass_fields__})
 
 
 WITHOUT_ANSWER = (JobRow.finished_at.is_not(None), JobRow.answered_at.is_(None))
-"""Which jobs have ended, and their answer has not reached anybody."""
+"""Finished jobs whose answer has not been delivered."""
 _IN_SQL = text("finished_at IS NOT NULL AND answered_at IS NULL")
 Index("ix_jobs_without_answer", JobRow.sequence, sqlite_where=_IN_SQL, postgresql_where=_IN_SQL)
 
 
 class SpentRow(Base):
-    """What a job that was deleted early, or an import, had used of the limits of its day: nothing but that it was."""
+    """What a job that was deleted early, or an import, used of the limits. It says nothing about the content."""
 
     __tablename__ = "spent"
     __table_args__ = (Index(None, "guild_id", "created_at"),)
@@ -224,7 +224,7 @@ class SpentRow(Base):
 
 
 class MemberRow(Base):
-    """What is remembered of a member of a server."""
+    """What is stored about a member of a server."""
 
     __tablename__ = "members"
 
@@ -236,12 +236,12 @@ class MemberRow(Base):
     block_reason: Mapped[str] = mapped_column(Text)
 
     def record(self) -> MemberRecord:
-        """The row as a value."""
+        """Return the row as a value."""
         return MemberRecord(**{name: getattr(self, name) for name in MemberRecord.__dataclass_fields__})
 
 
 class ConsentRow(Base):
-    """A member's word that the voices they upload are their own."""
+    """A member's confirmation that the voices they upload are their own."""
 
     __tablename__ = "consents"
 
@@ -251,12 +251,12 @@ class ConsentRow(Base):
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     def record(self) -> Consent:
-        """The row as a value."""
+        """Return the row as a value."""
         return Consent(**{name: getattr(self, name) for name in Consent.__dataclass_fields__})
 
 
 class ConsentRequestRow(Base):
-    """Somebody wants to clone the voice in another member's message."""
+    """A request to clone the voice in another member's message."""
 
     __tablename__ = "consent_requests"
     __table_args__ = (
@@ -271,13 +271,13 @@ class ConsentRequestRow(Base):
     requester_id: Mapped[int] = mapped_column(BigInteger)
     author_id: Mapped[int] = mapped_column(BigInteger)
     order: Mapped[dict[str, Any]] = mapped_column(DOCUMENT)
-    state: Mapped[ConsentState] = mapped_column(word_of(ConsentState))
+    state: Mapped[ConsentState] = mapped_column(enum_column(ConsentState))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     voice_id: Mapped[int | None] = mapped_column(BigInteger)
 
     def record(self) -> ConsentRequest:
-        """The row as a value."""
+        """Return the row as a value."""
         return ConsentRequest(**{name: getattr(self, name) for name in ConsentRequest.__dataclass_fields__})
 
 
@@ -301,5 +301,5 @@ class AuditRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     def record(self) -> AuditEntry:
-        """The row as a value."""
+        """Return the row as a value."""
         return AuditEntry(**{name: getattr(self, name) for name in AuditEntry.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""Who may look at what Barkeep keeps: the user who runs it, and no other user of the machine."""
+"""File modes: only the user who runs Barkeep can read its data."""
 
 import os
 import stat
@@ -13,18 +13,18 @@ _log = structlog.get_logger(__name__)
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder if it is missing, and close it to others. Raises OSError if it cannot be made."""
+    """Create the folder if it is missing, and close it to others. Raises OSError if it cannot be created."""
     folder.mkdir(FOLDER, parents=True, exist_ok=True)
     close_to_others(folder)
 
 
 def private_opener(path: str, flags: int) -> int:
-    """For `open`: a new file is closed to others from its first moment, whatever the umask."""
+    """Open a file for `open`; a new file is closed to others from the start, whatever the umask."""
     return os.open(path, flags, FILE)
 
 
 def close_to_others(path: Path) -> None:
-    """Let only the owner read a file or enter a folder that exists. Where that is refused, the log says so."""
+    """Let only the owner read a file or enter a folder. If the system refuses, log a warning."""
     try:
         mode = path.stat().st_mode
         wanted = FOLDER if stat.S_ISDIR(mode) else FILE
@@ -32,12 +32,12 @@ def close_to_others(path: Path) -> None:
             path.chmod(wanted)
     except FileNotFoundError:
         return
-    except OSError as fault:  # the folder of another user, or a file system without modes: no reason not to start
+    except OSError as fault:  # another user's folder, or a file system without modes: start all the same
         _log.warning("open_to_others", path=str(path), reason=fault.strerror)
 
 
 def close_all_to_others(folder: Path) -> None:
-    """Do so with everything in a folder; links are not followed."""
+    """Close everything in a folder to others, without following links."""
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent, name) for name in (*folders, *files)):
             if not path.is_symlink():

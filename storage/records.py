@@ -22,14 +22,16 @@ class VoiceState(StrEnum):
 
 
 class JobKind(StrEnum):
-    """What the worker is asked for."""
+    """What the worker does for a job."""
 
     CLONE = "clone"
     SPEECH = "speech"
 
 
 class JobState(StrEnum):
-    """queued -> running -> ready -> delivered, or failed, or cancelled. The last three may still await their answer."""
+    """queued -> running -> ready -> delivered, or failed, or cancelled. The last three can still lack a delivered
+    answer.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -40,7 +42,7 @@ class JobState(StrEnum):
 
 
 class ConsentState(StrEnum):
-    """The answer of a message's author to somebody who wants to clone their voice. WITHDRAWN: a yes, taken back."""
+    """The answer of a message's author to a request to clone their voice. WITHDRAWN: allowed, then taken back."""
 
     PENDING = "pending"
     ALLOWED = "allowed"
@@ -51,7 +53,10 @@ class ConsentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewVoice:
-    """A voice to reserve. `speaker_id` is the person who is heard; `owner_id` keeps the voice. Often the same."""
+    """A voice to reserve. `speaker_id`: the person whose voice it is; `owner_id`: the member who keeps it.
+
+    Often the same.
+    """
 
     guild_id: int
     owner_id: int
@@ -87,7 +92,7 @@ class VoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose eyes a list of voices is made for."""
+    """The member for whom a list of voices is made."""
 
     member_id: int
     role_ids: frozenset[int]
@@ -101,12 +106,12 @@ class VoiceModels:
     hubert: str
     quantizer: str
     digest: str | None = None
-    """Of the Bark that `model` was then; None if nothing kept it."""
+    """Digest of the Bark weights; None if it was not stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """What a line of the audit log will say of a deed that is written in the same transaction."""
+    """A line for the audit log, written in the transaction of the action."""
 
     action: str
     target: str = ""
@@ -118,7 +123,7 @@ class NewJob:
     """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None.
 
     `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
-    `line` is written into the audit log in the same transaction, with the member as who did it.
+    `line` goes into the audit log in the same transaction, with the member as the actor.
     """
 
     id: str
@@ -138,7 +143,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A clone or a line of speech, from acceptance to answer."""
+    """A clone or speech job, from acceptance to answer."""
 
     id: str
     kind: JobKind
@@ -167,7 +172,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """What the queue has to know of a job. `sequence` counts up in the order of acceptance."""
+    """What the queue needs of a job. `sequence` counts up in order of acceptance."""
 
     sequence: int
     id: str
@@ -179,7 +184,7 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """What a server's moderators decide. Empty sets of roles and channels mean everybody and everywhere.
+    """A server's settings. Empty sets of roles and channels mean everybody and everywhere.
 
     `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
     """
@@ -201,7 +206,7 @@ class GuildSettings:
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """What is remembered of a member of a server. `default_voice` is a studio voice key."""
+    """What is stored about a member of a server. `default_voice` is a studio voice key."""
 
     guild_id: int
     member_id: int
@@ -213,7 +218,7 @@ class MemberRecord:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A member's word that the voices they upload are their own, under one version of the policy."""
+    """A member's confirmation that the voices they upload are their own, under one version of the policy."""
 
     guild_id: int
     member_id: int
@@ -223,7 +228,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """Somebody wants to clone the voice in another member's message; the audio waits in the file store until then.
+    """A request to clone the voice in another member's message. The audio stays in the file store until it is answered.
 
     `voice_id`: the voice that was made of it, if it was allowed.
     """

@@ -1,4 +1,4 @@
-"""Connections and transactions, and the one place where a database's faults become sentences. It knows no query."""
+"""Connections and transactions, and the translation of database errors into sentences."""
 
 import asyncio
 import os
@@ -33,13 +33,13 @@ from errors import Unavailable
 from storage.models import GuildRow
 from storage.modes import close_to_others, private_opener
 
-BUSY = "Something else is using Barkeep's database right now. Please try again in a moment."
+BUSY = "Barkeep's database is busy right now. Please try again in a moment."
 FULL = (
     "The disk of the machine that Barkeep runs on is full, so nothing can be stored. "
     "Please tell the person who runs Barkeep."
 )
 AWAY = (
-    "Barkeep's database cannot be used at the moment. Please try again in a few minutes; "
+    "Barkeep cannot use its database right now. Please try again in a few minutes; "
     "if that does not help, tell the person who runs Barkeep."
 )
 
@@ -51,9 +51,10 @@ _log = structlog.get_logger(__name__)
 class Sessions:
     """Transactions on one database.
 
-    On SQLite a write transaction takes the write lock when it begins (BEGIN IMMEDIATE): two writers wait for each other
-    instead of failing half-way. The writers of one process queue up in front of it, because SQLite's own waiting is a
-    poll that is slow and unfair. `busy_timeout` is how many seconds a transaction waits for a lock on either database.
+    On SQLite a write transaction takes the write lock when it begins (BEGIN IMMEDIATE), so that two writers wait for
+    each other instead of failing half-way. The writers of one process queue for a lock of their own first, because
+    SQLite waits by polling, which is slow and unfair. `busy_timeout`: how many seconds a transaction waits for a lock
+    on either database.
     """
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
@@ -66,15 +67,15 @@ class Sessions:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A consistent view. Raises Unavailable if the database is locked, full or away."""
-        with told():
+        """A transaction with a consistent view. Raises Unavailable if the database is locked, full or unreachable."""
+        with readable_errors():
             async with self._readers.begin() as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A transaction, committed at the end and rolled back by any exception. Raises Unavailable as `read` does."""
-        with told():
+        with readable_errors():
             async with self._turn(), self._writers.begin() as session:
                 yield session
 
@@ -94,13 +95,14 @@ class Sessions:
             self._one_writer.release()
 
     async def empty_log(self) -> None:
-        """On SQLite: bring the write-ahead log into the database and cut it off.
+        """Write SQLite's write-ahead log into the database and truncate it.
 
-        Until then what was deleted can still be read there. While others read it stays, and the next call does it.
+        Until then deleted data can still be read from it. While another connection reads, the log stays; the next call
+        retries.
         """
         if self.engine.dialect.name != "sqlite":
             return
-        with told():
+        with readable_errors():
             async with self._turn(), self.engine.connect() as connection:
                 raw = await connection.get_raw_connection()
                 if raw.driver_connection is not None:
@@ -112,9 +114,9 @@ class Sessions:
 
 
 async def lock_guild(session: AsyncSession, guild_id: int) -> None:
-    """Take the server's write lock until the transaction ends, and make its row if this is its first.
+    """Take the server's write lock until the transaction ends, and create the server's row if needed.
 
-    Whoever counts before inserting takes this lock first: two commands at once cannot both see the last free place.
+    Code that counts before it inserts takes this lock first, so that two commands cannot both take the last free place.
     """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     row = insert(GuildRow).values(guild_id=guild_id, revision=1)
@@ -124,8 +126,8 @@ async def lock_guild(session: AsyncSession, guild_id: int) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn a database's faults into Unavailable; the log gets the reason. A broken constraint passes: that is news."""
+def readable_errors() -> Iterator[None]:
+    """Turn database errors into Unavailable and log the reason. IntegrityError passes: callers handle it."""
     try:
         yield
     except IntegrityError:
@@ -148,19 +150,19 @@ def _sentence(fault: BaseException) -> str:
 
 
 def _reason(fault: BaseException) -> str:
-    """For the log. A value that a column cannot hold stays out of it: that is what a member wrote."""
+    """Return the reason for the log. A value that does not fit a column stays out, because a member wrote it."""
     causes = list(_causes(fault))
     refused = any(isinstance(cause, PostgresDataError | DataError) for cause in causes)
     return "a value that does not fit its column" if refused else str(causes[-1])
 
 
 def _has_code(fault: sqlite3.Error) -> bool:
-    """Faults that Python itself raises, such as "Cannot operate on a closed database", have no code."""
+    """Return whether SQLite gave an error code. Python's own errors, such as for a closed database, have none."""
     return hasattr(fault, "sqlite_errorcode")
 
 
 def _causes(fault: BaseException | None) -> Iterator[BaseException]:
-    """The fault, what the driver raised, and what that was raised from."""
+    """Yield the error, what the driver raised, and what that was raised from."""
     while fault is not None:
         yield fault
         fault = getattr(fault, "orig", None) or fault.__cause__
@@ -186,8 +188,8 @@ _BAD_URL = (
 
 
 def _make_private(database: Path) -> None:
-    """Make the file, or close one that is there: SQLite gives its log and its index of it the same mode."""
-    with suppress(OSError):  # SQLite says what is wrong with the path
+    """Create the file, or close an existing one to others. SQLite gives its log and index files the same mode."""
+    with suppress(OSError):  # SQLite reports what is wrong with the path
         os.close(private_opener(str(database), os.O_RDWR | os.O_CREAT))
     for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm", "-journal"))):
         close_to_others(path)
@@ -202,12 +204,12 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: object) -> None:  # an adapter of SQLAlchemy without a public type
-        connection.isolation_level = None  # the driver would begin transactions by itself, and too late
+        connection.isolation_level = None  # otherwise the driver begins transactions itself, and too late
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
         _log_ahead(cursor, time.monotonic() + busy_timeout)
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA secure_delete = ON")  # what a member had deleted is overwritten, not only unlinked
+        cursor.execute("PRAGMA secure_delete = ON")  # overwrites deleted data instead of only unlinking it
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -218,7 +220,9 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> AsyncEngine:
 
 
 def _log_ahead(cursor: Any, deadline: float) -> None:
-    """Switch a new file to write-ahead logging. While somebody else does, SQLite refuses at once and does not wait."""
+    """Switch a new file to write-ahead logging. If another connection does so now, SQLite fails at once, so this
+    retries.
+    """
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -230,7 +234,7 @@ def _log_ahead(cursor: Any, deadline: float) -> None:
 
 
 def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
-    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}  # as asyncpg calls it
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}  # asyncpg's name for it
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
         connect_args={

@@ -1,4 +1,4 @@
-"""How much a server or a member has used, and how long they waited. It knows no limits."""
+"""How much a server or a member has used, and how long their jobs took."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,17 +12,17 @@ from storage.models import JobRow
 from storage.records import JobKind, JobState, Usage
 
 TIMED_JOBS = 1000
-"""The medians are taken over this many of the latest jobs: more would not change them, only take longer."""
+"""The medians use the latest jobs, at most this many: more would take longer and change little."""
 
 _SUCCEEDED = (JobState.READY, JobState.DELIVERED)
 
 
 async def usage(session: AsyncSession, guild_id: int, since: datetime, member_id: int | None) -> Usage:
-    """The jobs accepted since then.
+    """Return the usage by jobs accepted since `since`.
 
-    `clones` and `speeches` are the accepted jobs of each kind, the failed and cancelled ones too; `by_member` is how
-    many each member had accepted. Waiting is the time from acceptance to the (last) start, work that from there to
-    success; both are medians in seconds, None where there is nothing to measure.
+    `clones` and `speeches` count the accepted jobs of each kind, including failed and cancelled ones; `by_member`
+    counts each member's accepted jobs. Waiting time runs from acceptance to the (last) start, work from there to
+    success; both are medians in seconds, or None without data.
     """
     wanted = [JobRow.guild_id == guild_id, JobRow.created_at >= since]
     if member_id is not None:

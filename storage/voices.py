@@ -1,4 +1,4 @@
-"""The voices of each server: rows only. It knows nothing of their files, nor who may manage them."""
+"""The voices of each server: the rows only, without their files and without checks of rights."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, InvalidInput, NotFound
 from storage.columns import Clock
-from storage.consents import keep_word
+from storage.consents import store_confirmation
 from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
@@ -21,7 +21,7 @@ Voices = list[VoiceRecord]  # the repository's method `list` hides the type insi
 
 
 def voice_key(voice_id: int) -> str:
-    """The key under which members' default voices name a voice of the library."""
+    """Return the key that stands for a library voice as a member's default voice."""
     return f"v:{voice_id}"
 
 
@@ -33,18 +33,18 @@ class VoiceRepository:
         self._clock = clock
 
     async def get(self, guild_id: int, voice_id: int) -> VoiceRecord:
-        """The voice with this number."""
+        """Return the voice with this id."""
         async with self._sessions.read() as session:
             return _found(await session.scalar(_one(guild_id, voice_id))).record()
 
     async def by_id(self, guild_id: int, voice_id: int) -> VoiceRecord | None:
-        """The same, or None."""
+        """Return the voice with this id, or None."""
         async with self._sessions.read() as session:
             row = await session.scalar(_one(guild_id, voice_id))
             return row.record() if row else None
 
     async def find(self, guild_id: int, name: str) -> VoiceRecord | None:
-        """The voice with this name, in any state, or None."""
+        """Return the voice with this name, in any state, or None."""
         async with self._sessions.read() as session:
             row = await session.scalar(
                 select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.name_key == name_key(name))
@@ -62,9 +62,9 @@ class VoiceRepository:
         limit: int = 25,
         offset: int = 0,
     ) -> tuple[Voices, int]:
-        """A page of the voices that `viewer` may speak with, by name, and how many there are on all pages.
+        """Return a page of the voices that `viewer` may speak with, by name, and how many there are on all pages.
 
-        `query` is looked for anywhere in the names. A viewer of None sees everything (for moderation).
+        `query` matches anywhere in the name. A viewer of None sees everything (for moderation).
         """
         wanted = [VoiceRow.guild_id == guild_id, _visible(viewer)]
         if query:
@@ -79,7 +79,7 @@ class VoiceRepository:
             return [row.record() for row in await session.scalars(page)], total or 0
 
     async def suggest(self, guild_id: int, viewer: Viewer | None, typed: str, limit: int) -> Voices:
-        """At most `limit` voices that speak and whose folded names contain `typed`; those that begin so come first."""
+        """Return at most `limit` ready voices whose folded names contain `typed`; prefix matches come first."""
         wanted = [*_speaking(guild_id, viewer), VoiceRow.name_folded.contains(typed, autoescape=True)]
         begins = case((VoiceRow.name_folded.startswith(typed, autoescape=True), 0), else_=1)
         async with self._sessions.read() as session:
@@ -87,20 +87,20 @@ class VoiceRepository:
             return [row.record() for row in await session.scalars(page)]
 
     async def names(self, guild_id: int, viewer: Viewer | None) -> Sequence[tuple[int, str]]:
-        """The numbers and names of the voices that speak, in the order of names."""
+        """Return the ids and names of the ready voices, sorted by name."""
         async with self._sessions.read() as session:
             named = select(VoiceRow.id, VoiceRow.name).where(*_speaking(guild_id, viewer)).order_by(VoiceRow.name_key)
             return [(row.id, row.name) for row in await session.execute(named)]
 
     async def several(self, guild_id: int, viewer: Viewer | None, voice_ids: Collection[int]) -> Voices:
-        """Those of these voices that speak, by name."""
+        """Return those of these voices that are ready, sorted by name."""
         wanted = [*_speaking(guild_id, viewer), VoiceRow.id.in_(voice_ids)]
         async with self._sessions.read() as session:
             rows = await session.scalars(select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
             return [row.record() for row in rows]
 
     async def of_person(self, guild_id: int, member_id: int) -> Voices:
-        """The voices that a member owns, and those in which the member is heard, in any state, oldest first."""
+        """Return the voices that a member owns or speaks in, in any state, oldest first."""
         about_them = or_(VoiceRow.owner_id == member_id, VoiceRow.speaker_id == member_id)
         async with self._sessions.read() as session:
             rows = await session.scalars(
@@ -119,18 +119,18 @@ class VoiceRepository:
         policy_version: int | None = None,
         place: Callable[[VoiceRecord], Awaitable[object]] | None = None,
     ) -> VoiceRecord:
-        """Add a voice that is ready at once (an import).
+        """Add a ready voice (an import).
 
-        policy_version: the owner's word that the voice is theirs, kept with it, under this version of the policy.
-        `place` puts its files where they belong. It runs before the row is committed, so that no crash can leave a
-        voice without its files; if it raises, there is no voice either.
+        policy_version: stores the owner's confirmation that the voice is theirs, under this version of the policy.
+        place: puts the files where they belong. It runs before the commit, so that no crash leaves a voice without
+        files; if it raises, the voice is not added.
         Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, new.guild_id)
             await check_voices(session, new.guild_id, new.owner_id, member_limit, guild_limit)
             if policy_version is not None:
-                await keep_word(session, new.guild_id, new.owner_id, policy_version, self._clock())
+                await store_confirmation(session, new.guild_id, new.owner_id, policy_version, self._clock())
             row = new_row(new, VoiceState.READY, self._clock())
             _set_models(row, models)
             row.has_clip = has_clip
@@ -143,7 +143,7 @@ class VoiceRepository:
     async def make_ready(
         self, guild_id: int, voice_id: int, models: VoiceModels, report: dict[str, Any] | None, *, has_clip: bool
     ) -> VoiceRecord:
-        """The voice's files are in place: it can speak from now on. Harmless to do again."""
+        """Mark a voice as ready once its files are in place. The call can be repeated."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.state = VoiceState.READY
@@ -153,14 +153,14 @@ class VoiceRepository:
             return row.record()
 
     async def set_models(self, guild_id: int, voice_id: int, models: VoiceModels) -> VoiceRecord:
-        """The voice's prompt was made anew by other models."""
+        """Store which models made the voice's new prompt."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             _set_models(row, models)
             return row.record()
 
     async def rename(self, guild_id: int, voice_id: int, name: str) -> VoiceRecord:
-        """Give the voice another name. Raises Conflict if it is taken."""
+        """Rename the voice. Raises Conflict if the name is taken."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.name = name
@@ -169,7 +169,7 @@ class VoiceRepository:
             return row.record()
 
     async def describe(self, guild_id: int, voice_id: int, description: str) -> VoiceRecord:
-        """Give the voice another description."""
+        """Change the voice's description."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.description = description
@@ -183,9 +183,9 @@ class VoiceRepository:
         member_ids: frozenset[int] | None,
         role_ids: frozenset[int] | None,
     ) -> VoiceRecord:
-        """Decide who may speak with the voice. The members and roles replace those chosen before; None keeps them.
+        """Set who may speak with the voice. Members and roles replace the earlier choice; None keeps it.
 
-        Raises InvalidInput if nobody would be chosen and the visibility is CHOSEN.
+        Raises InvalidInput if the visibility is CHOSEN and no member or role is chosen.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
@@ -202,7 +202,7 @@ class VoiceRepository:
             return row.record()
 
     async def delete(self, guild_id: int, voice_id: int) -> VoiceRecord:
-        """Delete the voice, wherever it was somebody's default too; remove its files next. The voice as it was."""
+        """Delete the voice and every default that names it. Return it as it was; delete its files next."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             record = row.record()
@@ -221,7 +221,7 @@ class VoiceRepository:
 
 
 def new_row(new: NewVoice, state: VoiceState, now: datetime) -> VoiceRow:
-    """A row for a voice that only its owner may use."""
+    """Return a row for a voice that only its owner may use."""
     return VoiceRow(
         guild_id=new.guild_id,
         owner_id=new.owner_id,
@@ -240,7 +240,7 @@ def new_row(new: NewVoice, state: VoiceState, now: datetime) -> VoiceRow:
 
 
 async def insert_voice(session: AsyncSession, row: VoiceRow) -> None:
-    """Insert the row, which gives it its number. Raises Conflict if the name is taken."""
+    """Insert the row, which assigns its id. Raises Conflict if the name is taken."""
     session.add(row)
     await _flush_name(session, row.name)
 
@@ -250,13 +250,13 @@ def _one(guild_id: int, voice_id: int) -> Select[VoiceRow]:
 
 
 async def _locked_row(session: AsyncSession, guild_id: int, voice_id: int) -> VoiceRow:
-    """The row, which nobody else can change or delete until the transaction ends."""
+    """Return the row, locked until the transaction ends."""
     return _found(await session.scalar(_one(guild_id, voice_id).with_for_update()))
 
 
 def _found(row: VoiceRow | None) -> VoiceRow:
     if row is None:
-        raise NotFound("That voice does not exist here. It may just have been deleted.")
+        raise NotFound("There is no such voice here. It may just have been deleted.")
     return row
 
 
@@ -277,7 +277,7 @@ def _set_models(row: VoiceRow, models: VoiceModels) -> None:
 def _chosen(
     kept: Collection[tuple[bool, int]], is_role: bool, subject_ids: frozenset[int] | None
 ) -> set[tuple[bool, int]]:
-    """The shares with roles, or with members: these, or for None those that were there."""
+    """Return the shares with roles, or with members: these or, for None, the existing ones."""
     if subject_ids is None:
         return {share for share in kept if share[0] == is_role}
     return {(is_role, subject_id) for subject_id in subject_ids}
@@ -288,7 +288,7 @@ def _speaking(guild_id: int, viewer: Viewer | None) -> list[ColumnElement[bool]]
 
 
 def _visible(viewer: Viewer | None) -> ColumnElement[bool]:
-    """The rule of Visibility, as SQL."""
+    """Return the rule of Visibility as SQL."""
     if viewer is None:
         return true()
     for_them = VoiceRow.shares.any(

@@ -1,1 +1,1 @@
-"""The schema's history, and how a database is brought up to date."""
+"""The migrations of the schema, and the upgrade that runs them."""

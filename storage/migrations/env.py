@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations go over the connection that storage.migrations.upgrade hands in."""
+"""The script that Alembic runs, over the connection that storage.migrations.upgrade passes."""
 
 from alembic import context
 

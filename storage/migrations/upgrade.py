@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, over the connections that Barkeep uses anyway."""
+"""Upgrades a database to the newest schema, over Barkeep's own connections."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from errors import Unavailable
-from storage.sessions import Sessions, told
+from storage.sessions import Sessions, readable_errors
 
-_LOCK = 0x6261726B6565  # "barkee": any number will do, if every Barkeep takes the same
+_LOCK = 0x6261726B6565  # an arbitrary number, the same in every version
 _log = structlog.get_logger(__name__)
 
 
 async def upgrade(sessions: Sessions) -> None:
-    """Run the missing migrations, all or none. Two processes that start together wait for each other.
+    """Run the missing migrations in one transaction. Processes that start together wait for each other.
 
     Raises Unavailable if the database cannot be reached, or was made by a newer Barkeep.
     """
     try:
-        with told():
+        with readable_errors():
             async with sessions.writing_engine.begin() as connection:
                 await connection.run_sync(_upgrade)
     except CommandError as fault:

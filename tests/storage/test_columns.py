@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from storage.columns import IdSet, UtcDateTime, utc_now, word_of
+from storage.columns import IdSet, UtcDateTime, utc_now, enum_column
 from storage.records import JobState
 
 SQLITE: Dialect = sqlite.dialect()
@@ -51,7 +51,7 @@ def test_no_moment_and_no_set() -> None:
 
 
 def test_words_are_stored_by_value_and_fit() -> None:
-    column = word_of(JobState)
+    column = enum_column(JobState)
     assert column.enums == [state.value for state in JobState]
     assert max(map(len, column.enums)) <= 16
 

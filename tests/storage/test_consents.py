@@ -146,11 +146,11 @@ async def test_a_request_whose_time_is_over_can_only_expire(storage: Storage, cl
     assert await storage.consents.expired(clock.now) == []
     clock.advance(hours=1)
     assert await storage.consents.expired(clock.now) == [a_request()]
-    with pytest.raises(Conflict, match="time to answer"):
+    with pytest.raises(Conflict, match="expired"):
         await storage.consents.answer("ask", ANNA, ConsentState.ALLOWED)
     assert (await storage.consents.answer("ask", ANNA, ConsentState.EXPIRED)).state is ConsentState.EXPIRED
     assert await storage.consents.expired(clock.now) == []
-    with pytest.raises(Conflict, match="time to answer"):
+    with pytest.raises(Conflict, match="expired"):
         await storage.consents.answer("ask", ANNA, ConsentState.DENIED)
 
 

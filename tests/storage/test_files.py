@@ -108,7 +108,7 @@ async def test_a_voice_is_dropped_whole_and_alone(files: FileStore, tmp_path: Pa
     for _ in range(2):
         await files.drop_voice(GUILD, 1)
     assert found(tmp_path) == [f"voices/{GUILD}-12/prompt.npz"]
-    with pytest.raises(NotFound, match="no longer here"):
+    with pytest.raises(NotFound, match="no longer exists"):
         await files.read_voice_file(GUILD, 1, "prompt.npz")
 
 

@@ -27,7 +27,9 @@ async def test_an_hour_is_a_span_that_ends_now(storage: Storage, clock: Clock) -
     clock.advance(minutes=20)
     await accept(storage, allowed)
     clock.advance(minutes=15, seconds=1)
-    with pytest.raises(LimitReached, match=r"2 requests an hour here, and you have\. Please try again in 25 minutes\."):
+    with pytest.raises(
+        LimitReached, match=r"used all 2 of your requests for this hour\. Please try again in 25 minutes\."
+    ):
         await accept(storage, allowed)
     await accept(storage, allowed, member=BORIS)
     clock.advance(minutes=24, seconds=58)
@@ -59,7 +61,7 @@ async def test_a_lowered_limit_waits_for_more_than_the_oldest(storage: Storage, 
     for _ in range(3):
         await accept(storage, PLENTY)
         clock.advance(minutes=10)
-    with pytest.raises(LimitReached, match=r"1 request an hour here, and you have\. Please try again in 50 minutes"):
+    with pytest.raises(LimitReached, match=r"used your one request for this hour\. Please try again in 50 minutes"):
         await accept(storage, limits(jobs_per_hour_per_member=1))
 
 
@@ -67,7 +69,7 @@ async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage
     allowed = limits(jobs_per_hour_per_guild=2)
     await storage.jobs.accept_clone(new_voice("a"), new_job(kind=JobKind.CLONE), allowed)
     await accept(storage, allowed, member=BORIS)
-    with pytest.raises(LimitReached, match="This server may make 2 requests an hour, and it has"):
+    with pytest.raises(LimitReached, match="This server has used all 2 of its requests for this hour"):
         await accept(storage, allowed)
     with pytest.raises(LimitReached, match="This server"):
         await storage.jobs.accept_clone(new_voice("b"), new_job(kind=JobKind.CLONE), allowed)
@@ -96,7 +98,7 @@ async def test_seconds_free_when_enough_of_them_are_a_day_old(storage: Storage, 
     clock.advance(hours=1)
     await spoken(storage, 35)
     clock.advance(hours=1)
-    with pytest.raises(LimitReached, match=r"60 seconds of speech a day here, .* in about 22 hours\."):
+    with pytest.raises(LimitReached, match=r"60 seconds of speech a day.* in about 22 hours\."):
         await accept(storage, allowed, expected=20)
     with pytest.raises(LimitReached, match="in about 23 hours"):
         await accept(storage, allowed, expected=30)
@@ -108,7 +110,7 @@ async def test_seconds_free_when_enough_of_them_are_a_day_old(storage: Storage, 
 
 
 async def test_more_than_a_whole_day_is_said_at_once(storage: Storage) -> None:
-    with pytest.raises(LimitReached, match=r"You may have 30 minutes of speech a day here, .* moderator"):
+    with pytest.raises(LimitReached, match=r"over your limit of 30 minutes of speech a day.* moderator"):
         await accept(storage, limits(seconds_per_day_per_member=1800), expected=1801)
 
 
@@ -117,7 +119,7 @@ async def test_the_servers_seconds_count_everybody(storage: Storage) -> None:
     await spoken(storage, 40)
     await spoken(storage, 19, member=BORIS)
     await spoken(storage, 60, guild=OTHER_GUILD)
-    with pytest.raises(LimitReached, match="This server may have 60 seconds of speech a day"):
+    with pytest.raises(LimitReached, match="over the server's limit of 60 seconds of speech a day"):
         await accept(storage, allowed, expected=2)
     await accept(storage, allowed, expected=1)
 
@@ -148,7 +150,7 @@ async def test_forgetting_makes_no_room_in_an_hour(storage: Storage, clock: Cloc
     allowed = limits(jobs_per_hour_per_member=1)
     await accept(storage, allowed)
     await storage.jobs.delete_of_member(GUILD, ANNA)
-    with pytest.raises(LimitReached, match="1 request an hour"):
+    with pytest.raises(LimitReached, match="your one request for this hour"):
         await accept(storage, allowed)
     clock.advance(hours=1, seconds=1)
     await accept(storage, allowed)

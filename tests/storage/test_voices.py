@@ -269,9 +269,9 @@ async def test_the_limits_of_voices_count_reserved_ones_too(storage: Storage) ->
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=1, guild_limit=9)
     with pytest.raises(LimitReached, match="This server already has 1 voice,"):
         await storage.voices.add(new_voice("two", owner=BORIS), MODELS, has_clip=False, member_limit=9, guild_limit=1)
-    with pytest.raises(LimitReached, match="at present"):
+    with pytest.raises(LimitReached, match="cannot have their own voices"):
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=0, guild_limit=9)
-    with pytest.raises(LimitReached, match="keeps no voices"):
+    with pytest.raises(LimitReached, match="does not allow voices"):
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=9, guild_limit=0)
 
 

@@ -495,7 +495,7 @@ async def test_the_clip_is_for_those_who_may_use_the_voice(house: House) -> None
     with pytest.raises(NotFound):
         await house.studio.library.clip(BOB, key)
     await house.storage.files.drop_voice(GUILD, int(key[2:]))
-    with pytest.raises(NotFound, match="no longer here"):
+    with pytest.raises(NotFound, match="no longer exists"):
         await house.studio.library.clip(ANN, key)
 
 

@@ -13,7 +13,7 @@ WORD = sa.String(16)
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Create the tables."""
     op.create_table(
         "guilds",
         sa.Column("guild_id", ID, autoincrement=False, nullable=False),

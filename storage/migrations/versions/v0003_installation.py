@@ -1,4 +1,4 @@
-"""Which data folder a database belongs to, and which Discord application."""
+"""Stores the data folder and the Discord application that a database belongs to."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "installation",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),

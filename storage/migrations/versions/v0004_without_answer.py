@@ -1,4 +1,4 @@
-"""An index of the finished jobs whose answer has not reached anybody: they are looked for every half minute."""
+"""Adds an index of finished jobs without a delivered answer, which are looked up every half minute."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ _WHICH = sa.text("finished_at IS NOT NULL AND answered_at IS NULL")
 
 
 def upgrade() -> None:
-    """Make the index."""
+    """Create the index."""
     op.create_index("ix_jobs_without_answer", "jobs", ["sequence"], sqlite_where=_WHICH, postgresql_where=_WHICH)

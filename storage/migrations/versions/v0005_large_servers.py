@@ -1,4 +1,4 @@
-"""What large servers need: pages of the audit log in order, and names as people type them."""
+"""Speeds up large servers: pages of the audit log in order, and a folded name for searches."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the index and the column, and fill it."""
+    """Create the index and the column, and fill it."""
     op.create_index("ix_audit_guild_id_id", "audit", ["guild_id", "id"])
     op.add_column("voices", sa.Column("name_folded", sa.Text(), server_default=sa.text("''"), nullable=False))
     voices = sa.table("voices", sa.column("id"), sa.column("name"), sa.column("name_folded"))

@@ -1,4 +1,4 @@
-"""Which weights a voice's prompt is for. Voices from before have only the name of their model."""
+"""Stores which weights a voice's prompt is for. Older voices have only the name of their model."""
 
 import sqlalchemy as sa
 from alembic import op

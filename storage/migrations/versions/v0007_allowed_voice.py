@@ -1,4 +1,4 @@
-"""Which voice was made of what an author allowed, so that a yes can be taken back."""
+"""Stores which voice was made of a consent request, so that a yes can be withdrawn."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the column, and fill it from the jobs that are still kept: they have the question's id."""
+    """Add the column and fill it from the stored jobs, which have the id of the request."""
     op.add_column("consent_requests", sa.Column("voice_id", sa.BigInteger(), nullable=True))
     op.execute(
         "UPDATE consent_requests SET voice_id = (SELECT jobs.voice_id FROM jobs WHERE jobs.id = consent_requests.id)"

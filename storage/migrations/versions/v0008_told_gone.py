@@ -1,4 +1,4 @@
-"""Of which chosen roles and channels moderators were told that they are gone."""
+"""Stores which deleted roles and channels moderators have been told about."""
 
 import sqlalchemy as sa
 from alembic import op
