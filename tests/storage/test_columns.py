@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from storage.columns import IdSet, UtcDateTime, utc_now, enum_column
+from storage.columns import IdSet, UtcDateTime, enum_column, utc_now
 from storage.records import JobState
 
 SQLITE: Dialect = sqlite.dialect()
