@@ -1,4 +1,4 @@
-"""Puts the bot together from its parts."""
+"""Builds the bot from its parts."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from studio.values import Courier
 
 
 def create_bot(settings: Settings) -> Barkeep:
-    """The bot with everything behind it. Nothing is opened or connected before it logs in."""
+    """Return the bot with everything behind it. Nothing is opened or connected before it logs in."""
 
     async def open_studio(courier: Courier) -> Studio:
         try:
@@ -26,6 +26,6 @@ def create_bot(settings: Settings) -> Barkeep:
         patience = timedelta(seconds=settings.worker_patience)
         return Studio(storage, executor, courier, patience=patience)
 
-    if settings.discord_token is None:  # There is no Discord that could remember commands, or remove the bot.
+    if settings.discord_token is None:  # The simulator does not store commands and cannot remove the bot.
         return Barkeep(open_studio)
     return Barkeep(open_studio, command_digest=settings.data_dir / "commands.sha256", claims_data=True)

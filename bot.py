@@ -1,16 +1,16 @@
 """Starts and stops Barkeep: reads the settings, connects to Discord or opens the simulator, and closes.
 
-    python bot.py               Discord if DISCORD_TOKEN is set, else the simulator
-    python bot.py --simulate    the simulator, whatever is set
-    python bot.py --check       look at settings, database and models, and connect to nothing
+    python bot.py             Discord if DISCORD_TOKEN is set, else the simulator
+    python bot.py --simulate  the simulator, whatever is set
+    python bot.py --check     checks settings, database and models, and connects to nothing
 
-Exit codes: 0 stopped as asked, 1 an unexpected fault (the log has it), 2 settings or arguments, 3 database or disk,
-4 models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
+Exit codes: 0 stopped on request, 1 an unexpected error (see the log), 2 settings or arguments, 3 database or disk, 4
+models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
 """
 
 import signal
 
-if __name__ == "__main__":  # The imports below take a moment: Ctrl-C ends them without a traceback.
+if __name__ == "__main__":  # The imports below take a moment; Ctrl-C ends them without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
@@ -25,7 +25,7 @@ import structlog
 from pydantic import ValidationError
 
 import logs
-import systems  # noqa: F401 (a system that is not supported is told before anything else fails)
+import systems  # noqa: F401 (an unsupported system is reported before anything else fails)
 from assembly import create_bot
 from checkup import WRONG_SHAPE, Exit, StartFault, check, looks_like_token
 from cogs.client import Barkeep
@@ -35,14 +35,14 @@ from settings import Settings
 from storage.modes import private_folder
 
 CLOSE_SECONDS = 4.5
-"""How long closing may take, in the middle of a job too."""
+"""How many seconds closing may take, even in the middle of a job."""
 
 log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings, *, simulate: bool) -> None:
     """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartFault."""
-    # Barkeep joins no voice channel: discord.py need not warn that the libraries for it are missing.
+    # Barkeep joins no voice channel, so discord.py need not warn that the libraries for it are missing.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     stop = asyncio.Event()
     _stop_on_signals(stop)
@@ -59,7 +59,7 @@ async def run(settings: Settings, *, simulate: bool) -> None:
 
 
 async def _connect(settings: Settings, stop: asyncio.Event) -> None:
-    """Be on Discord until told to stop."""
+    """Stay connected to Discord until `stop` is set."""
     if settings.discord_token is None:
         raise StartFault(Exit.TOKEN, "DISCORD_TOKEN is not set.")
     if not looks_like_token(settings.discord_token.get_secret_value()):
@@ -74,7 +74,7 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
         stopped.cancel()
         if not connection.done():
             log.info("stopping")
-            # Also in the middle of a login or of opening the studio, which would otherwise go on behind the closing.
+            # Cancels a login or the opening of the studio, too, which would otherwise continue behind the closing.
             connection.cancel()
             await asyncio.wait({connection})
             await bot.close()
@@ -83,7 +83,7 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
-    """Wait for the end of the connection, and put what Discord or storage refused into words."""
+    """Wait for the end of the connection, and turn errors of Discord and storage into StartFault."""
     try:
         await connection
     except StartFault:
@@ -103,10 +103,10 @@ async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
 
 
 async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
-    """Be in the simulated server until told to stop. Its voices are kept apart from those of real servers."""
-    from simulator.serve import serve  # simcord is of no use to a bot on Discord
+    """Run in the simulated server until `stop` is set. Its data are kept apart from those of real servers."""
+    from simulator.serve import serve  # a bot on Discord does not need simcord
 
-    with suppress(OSError):  # opening storage below it says what is wrong
+    with suppress(OSError):  # opening storage below reports what is wrong
         await asyncio.to_thread(private_folder, settings.data_dir)
     apart = {"discord_token": None, "database_url": None, "data_dir": settings.data_dir / "simulator"}
     bot = create_bot(settings.model_copy(update=apart))
@@ -119,7 +119,7 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _serve_health(settings: Settings, bot: Barkeep, stack: AsyncExitStack) -> None:
-    """Open the health port, if one is wanted, until `stack` closes."""
+    """Serve health on the configured port, if any, until `stack` closes."""
     if settings.health_port is None:
         return
     server = HealthServer(bot, lambda: getattr(bot, "studio", None))
@@ -132,7 +132,7 @@ async def _serve_health(settings: Settings, bot: Barkeep, stack: AsyncExitStack)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
-    """The first SIGINT or SIGTERM asks; the next one ends the process at once."""
+    """Set `stop` on the first SIGINT or SIGTERM; the next one ends the process immediately."""
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings()
     except ValidationError as fault:
         names = ", ".join(sorted({str(error["loc"][0]).upper() for error in fault.errors()}))
-        _say(f"These settings cannot be used: {names}. See .env.example for what each may be.")
+        _say(f"These settings are not valid: {names}. See .env.example for the allowed values.")
         return Exit.SETTINGS
     except (UnicodeDecodeError, OSError):
         _say("The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read.")
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.UNEXPECTED
     except Exception:
         log.exception("unexpected")
-        _say("Barkeep stopped because of a fault that nobody expected; the log above has it.")
+        _say("Barkeep stopped because of an unexpected error. See the log above.")
         return Exit.UNEXPECTED
     return Exit.FINE
 

@@ -1,7 +1,7 @@
-"""What can keep Barkeep from starting: the exit codes, and the check that looks without connecting to anything.
+"""Exit codes, and the check behind `bot.py --check`.
 
-`bot.py --check` opens the database as a start would (which brings an older one up to date) and looks for the models'
-files without downloading any.
+The check opens the database as a start would (which upgrades an older one) and looks for the models' files, without
+downloading any.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 class Exit(IntEnum):
-    """What the process tells its caller; `bot.py` describes them."""
+    """The exit codes of the process; `bot.py` describes them."""
 
     FINE = 0
     UNEXPECTED = 1
@@ -31,7 +31,7 @@ class Exit(IntEnum):
 
 
 class StartFault(BarkeepError):
-    """Something that keeps the bot from starting, with the exit code that names it."""
+    """An error that keeps the bot from starting, with its exit code."""
 
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether `text` has the shape of a Discord bot's token: three parts, the first of which is an id in base64."""
+    """Return whether `text` has the shape of a Discord bot's token: three parts, the first of which is an id in base64."""
     parts = _TOKEN.fullmatch(text)
     if parts is None:
         return False
@@ -57,7 +57,7 @@ def looks_like_token(text: str) -> bool:
 
 
 async def check(settings: Settings, say: Say) -> Exit:
-    """Say what was found, a line each. Returns the first fault's code, or FINE."""
+    """Report each finding in a line. Returns the code of the first problem, or FINE."""
     say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
     codes = [_token(settings, say), await _database(settings, say), await asyncio.to_thread(_models, settings, say)]
     return next((code for code in codes if code is not Exit.FINE), Exit.FINE)
@@ -90,7 +90,7 @@ async def _database(settings: Settings, say: Say) -> Exit:
 def _models(settings: Settings, say: Say) -> Exit:
     from cloning.checkpoints import (
         downloads,
-        model_choice,  # they bring torch, which the bot itself does without
+        model_choice,  # these import torch, which the running bot does not
     )
 
     choice = model_choice.ModelChoice(

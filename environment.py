@@ -1,7 +1,7 @@
-"""What child processes are given of the environment: what they need to run, and no secret.
+"""Selects the environment variables that child processes get: what they need to run, and no secrets.
 
-The speech worker and the decoder read what members upload. Neither the bot's token nor the database's password belongs
-within their reach, nor whatever else the owner's shell or container holds: names are allowed one by one.
+The speech worker and the decoder read members' uploads, so the bot's token, the database password and other secrets of
+the owner's shell must stay out of their reach. Variables are allowed one by one.
 """
 
 import os
@@ -33,12 +33,12 @@ _FOR_MODELS_PREFIXES = (
 
 
 def to_run() -> dict[str, str]:
-    """What any program needs: where things are, which language, how Python and libraries are found."""
+    """Return what any program needs: paths, the language, and where Python and libraries are."""
     return _allowed(os.environ, _TO_RUN, _TO_RUN_PREFIXES)
 
 
 def to_run_models() -> dict[str, str]:
-    """What a program with models needs besides: threads, devices, and the way to the hub."""
+    """Return what a program with models needs as well: threads, devices, and access to the hub."""
     return to_run() | _allowed(os.environ, _FOR_MODELS, _FOR_MODELS_PREFIXES)
 
 

@@ -1,12 +1,12 @@
-"""The faults Barkeep expects. The message of each is a sentence that a member of a server may read.
+"""The errors that Barkeep expects. Each message is a sentence that a member may read.
 
-Anything that is not a BarkeepError is unknown: it is logged with a traceback, and the member gets an apology
-with a reference id instead of the text.
+Any other exception is unexpected: it is logged with a traceback, and the member gets an apology with a reference id
+instead of the text.
 """
 
 
 class BarkeepError(Exception):
-    """An expected fault. `message` says what is wrong and what to do next, without markup or secrets."""
+    """An expected error. `message` says what is wrong and what to do next, without markup or secrets."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -14,7 +14,7 @@ class BarkeepError(Exception):
 
 
 class InvalidInput(BarkeepError):
-    """What was given cannot be used: not audio, an empty text, a bad name, a broken voice file."""
+    """The input cannot be used: not audio, an empty text, a bad name, a broken voice file."""
 
 
 class NotAllowed(BarkeepError):
@@ -22,11 +22,11 @@ class NotAllowed(BarkeepError):
 
 
 class NotFound(BarkeepError):
-    """The thing named does not exist here, or its existence is none of the member's business."""
+    """The thing named does not exist here, or the member must not learn that it does."""
 
 
 class Conflict(BarkeepError):
-    """It exists already, or changed in between."""
+    """It exists already, or was changed in the meantime."""
 
 
 class LimitReached(BarkeepError):
@@ -34,15 +34,15 @@ class LimitReached(BarkeepError):
 
 
 class Unavailable(BarkeepError):
-    """It cannot be done at present: a missing model, a full disk, a locked database, a worker that keeps failing."""
+    """It is not possible now: a missing model, a full disk, a locked database, a worker that keeps failing."""
 
 
 class Cancelled(BarkeepError):
-    """Somebody cancelled the work."""
+    """The work was cancelled."""
 
 
 KINDS: dict[str, type[BarkeepError]] = {
     kind.__name__: kind
     for kind in (BarkeepError, InvalidInput, NotAllowed, NotFound, Conflict, LimitReached, Unavailable, Cancelled)
 }
-"""Name -> class, so that a fault can cross a process or be stored with a job."""
+"""Name -> class, so that an error can cross a process boundary or be stored with a job."""

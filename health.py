@@ -1,7 +1,7 @@
-"""The health port: `/livez`, `/readyz` and `/metrics` for whoever keeps the bot running. Knows no commands.
+"""The health port: `/livez`, `/readyz` and `/metrics`, for monitoring.
 
-`/livez` answers as long as the event loop turns. `/readyz` answers 200 when members can be served, else 503, and says
-which part is missing: the connection to Discord, the database, or the speech worker. `/metrics` is Prometheus's format.
+`/livez` answers as long as the event loop runs. `/readyz` answers 200 when members can be served, else 503, and names
+the missing part: the connection to Discord, the database, or the speech worker. `/metrics` has the Prometheus format.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from errors import BarkeepError, Unavailable
 from studio.studio import Studio
 
 DATABASE_SECONDS = 3.0
-"""A database that needs longer for the smallest question counts as away."""
+"""A database that needs more seconds for a minimal query counts as unreachable."""
 FINE = "ok"
 
 
 class HealthServer:
-    """Serves a bot's health. `studio` gives None until the bot has opened one."""
+    """Serves a bot's health. `studio` returns None until the bot has opened one."""
 
     def __init__(self, bot: discord.Client, studio: Callable[[], Studio | None]) -> None:
         self._bot = bot
@@ -82,5 +82,5 @@ class HealthServer:
             return "not started"
         health = studio.executor.health()
         if health.fault is not None:
-            return "cannot start; the log says why"  # the fault itself names folders, and this port asks no password
+            return "cannot start; the log says why"  # the error itself names folders, and this port has no password
         return FINE if health.ready is not None else "loading its models"

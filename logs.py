@@ -1,7 +1,7 @@
 """Logging for the whole process: structlog and the standard library write the same lines, as text or as JSON.
 
-Context such as job_id is bound by whoever knows it. Secrets do not reach the output: the ones named at the start and
-the tokens in Discord's webhook addresses are blotted out of every line, whoever wrote it.
+Secrets are removed from every line: the ones passed to `configure`, and the tokens in Discord's webhook and interaction
+addresses.
 """
 
 import logging
@@ -15,9 +15,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 BLOT = "[hidden]"
 TOKENS_IN_PATHS = r"(?<=/webhooks/)(\d+)/[\w-]+|(?<=/interactions/)(\d+)/[\w-]+"
-"""An interaction's token, or a webhook's, stands behind an id in the addresses that discord.py logs."""
+"""An interaction or webhook token: it follows an id in the addresses that discord.py logs."""
 LEAST = {"discord": logging.INFO, "asyncio": logging.INFO, "aiosqlite": logging.INFO, "alembic": logging.WARNING}
-"""Libraries whose lines below this level show payloads, or are noise."""
+"""Libraries whose lines below this level contain payloads or are noise."""
 
 
 def configure(
@@ -69,18 +69,18 @@ def configure(
 def _renderer(style: Literal["text", "json"], *, colours: bool) -> list[Processor]:
     if style == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    # The plain traceback: structlog's pretty ones print local variables, and with them what members wrote.
+    # Plain tracebacks: structlog's pretty ones print local variables, which contain what members wrote.
     return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)]
 
 
 class _Blotter:
-    """The last processor: takes the finished line."""
+    """The last processor: replaces secrets in the finished line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._named = re.compile("|".join(re.escape(secret) for secret in secrets if secret) or r"(?!)")
         self._paths = re.compile(TOKENS_IN_PATHS)
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: str | EventDict) -> Any:
-        """The line without secrets."""
+        """Return the line without secrets."""
         line = self._named.sub(BLOT, str(line))
         return self._paths.sub(lambda found: f"{found[1] or found[2]}/{BLOT}", line)

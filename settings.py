@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What an owner can set. Each field is an environment variable of the same name in capitals."""
+    """The settings of the owner. Each field is an environment variable of the same name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     """The bot's token. Without it the simulator starts."""
 
     data_dir: Path = Path("data")
-    """Where voices, jobs and the SQLite file live."""
+    """The folder of voices, jobs and the SQLite file."""
     database_url: str | None = None
     """An SQLAlchemy URL; default: SQLite in data_dir. `postgresql+asyncpg://...` works with the same models."""
 
@@ -31,24 +31,24 @@ class Settings(BaseSettings):
     dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
     """The precision of the Bark model; lower ones change the tokens."""
     batch: int = Field(default=8, ge=1, le=64)
-    """How many windows of speech are generated at once, and how many jobs are worked on."""
+    """How many windows of speech are generated together, and how many jobs run at once."""
     preset: Literal["exact", "fast"] = "exact"
-    """exact: as Suno's code generates. fast: in larger windows, which changes the speech."""
+    """exact: generates as Suno's code does. fast: uses larger windows, which changes the speech."""
     takes: int = Field(default=1, ge=1, le=4)
-    """How often each sentence is generated; the best is kept."""
+    """How many times each sentence is generated; the best take is kept."""
     normalise: bool = True
-    """Numbers, money, dates, units and abbreviations are put into words before they are spoken."""
+    """Turns numbers, money, dates, units and abbreviations into words before they are spoken."""
     model_cache: Path = Path(".cache/models")
-    """Where downloaded models are kept, shared by all processes."""
+    """The folder of downloaded models, shared by all processes."""
     offline: bool = False
-    """Never download; use what the cache holds."""
+    """Never download; use only the cache."""
 
     job_timeout: float = Field(default=900.0, gt=0)
     """Seconds without progress after which a job counts as hung and its worker is replaced."""
     worker_patience: float = Field(default=600.0, gt=0)
-    """Seconds that a job waits for a worker that cannot load its models; then it fails with a sentence."""
+    """Seconds that a job waits for a worker that cannot load its models; then it fails."""
     worker_memory_mb: int | None = Field(default=None, gt=0)
-    """An upper bound for the worker's address space while it decodes media, in MiB."""
+    """Upper bound of the worker's address space while it decodes media, in MiB."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
     """Serves /livez, /readyz and /metrics on this port; default: off."""
     health_host: str = "127.0.0.1"
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
-        """`NAME=` in the environment or in .env means the default; in the environment it hides what .env says."""
+        """Treat `NAME=` in the environment or in .env as the default; in the environment it hides the value in .env."""
         return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
     @property

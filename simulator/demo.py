@@ -1,13 +1,13 @@
-"""`make demo`: the story of one voice without a browser. Real cogs, real studio, real speech worker, simulated Discord.
+"""`make demo`: clones a voice and speaks with it, without a browser, through the real bot and the real speech worker.
 
 A member clones the recording that ships with the repository and has the new voice say a sentence. Each step is printed
-with its time; the replies are saved under demo/ as files that can be played. The exit status is 0 only if what was said
-can be decoded and is finite, not silent, and of plausible length.
+with its time; the replies are saved under demo/. The exit status is 0 only if the spoken reply can be decoded and is
+finite, not silent, and of plausible length.
 """
 
 import signal
 
-if __name__ == "__main__":  # The imports below take a moment: Ctrl-C ends them without a traceback.
+if __name__ == "__main__":  # The imports below take a moment; Ctrl-C ends them without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
@@ -38,18 +38,18 @@ FOLDER = Path("demo")
 NAME = "Gilbert"
 SENTENCE = "Hello, this is my new voice. What would you like to drink?"
 JOB_SECONDS = 1800.0
-"""The longest a job may take: a big model on a slow machine needs many minutes, its first download too."""
+"""How long a job may take: a big model needs many minutes on a slow machine, and so does its first download."""
 STOPPED = 128 + signal.SIGINT
-"""The exit status after Ctrl-C, as shells count it."""
+"""The exit status after Ctrl-C, by the convention of shells."""
 SILENCE_DBFS = -50.0
-"""Below this root mean square, in decibels of full scale, nobody hears anything."""
+"""A recording with a root mean square below this, in decibels of full scale, counts as silent."""
 SECONDS_PER_CHARACTER = (0.02, 0.4)
-"""Very fast and very slow speech; ordinary English takes about 0.07."""
+"""The range from very fast to very slow speech; ordinary English takes about 0.07."""
 OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
 
 
 class Demo:
-    """One member's evening in a new world with an empty library. Replies are saved in `folder`."""
+    """One member in a new world with an empty library. Replies are saved in `folder`."""
 
     def __init__(self, bot: Barkeep, folder: Path) -> None:
         self.bot = bot
@@ -57,13 +57,13 @@ class Demo:
         self.folder = folder
 
     async def clone(self) -> InteractionResult:
-        """/clone with the recording that ships, and the consent form. Returns at the acknowledgement."""
+        """Use /clone with the bundled recording and submit the consent form. Returns at the acknowledgement."""
         sample = (SAMPLE.name, await asyncio.to_thread(SAMPLE.read_bytes))
         form = await self.world.member.slash(self.world.channel, "clone", name=NAME, audio=sample)
         return await self.world.member.submit_modal(form, {"consent": True})
 
     async def say(self) -> InteractionResult:
-        """/say with the new voice, as autocomplete offers it. Returns at the acknowledgement."""
+        """Use /say with the new voice, as autocomplete offers it. Returns at the acknowledgement."""
         choices = await self.world.member.autocomplete(self.world.channel, "say", "voice", NAME)
         if not choices:
             raise Unavailable("/say does not offer the new voice.")
@@ -75,7 +75,7 @@ class Demo:
         give_up = time.monotonic() + JOB_SECONDS
         while not (attachments := _attachments(result)):
             over = time.monotonic() > give_up or (not result.deferred and await self._idle())
-            if over and not _attachments(result):  # the answer may have come while the jobs were looked at
+            if over and not _attachments(result):  # the answer may have arrived while the jobs were read
                 raise Unavailable(result.response.content if result.response else "The bot did not answer.")
             await asyncio.sleep(0.1)
         paths = []
@@ -86,7 +86,7 @@ class Demo:
         return paths
 
     async def _idle(self) -> bool:
-        """Whether every job is over and answered, so that nothing more will come."""
+        """Return whether every job is over and answered."""
         jobs = await self.bot.studio.storage.jobs.of_member(self.world.guild.id, self.world.member.id)
         return all(job.state in OVER and job.answered_at is not None for job in jobs)
 
@@ -96,7 +96,7 @@ def _attachments(result: InteractionResult) -> list[Attachment]:
 
 
 async def play(settings: Settings, folder: Path) -> Path:
-    """Clone, hear, say; save the replies in `folder` and return the recording of what was said. Prints each step."""
+    """Clone a voice, speak with it, save the replies in `folder` and return the spoken recording. Prints each step."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with _opened(settings, folder) as demo:
         with _step(f"/clone name:{NAME} audio:{SAMPLE.name}, with consent"):
@@ -124,10 +124,13 @@ async def _opened(settings: Settings, folder: Path) -> AsyncIterator[Demo]:
 
 
 def examine(recording: Path, text: str) -> str:
-    """A line about a recording of `text`. Raises Unavailable if it is no plausible speech, InvalidInput if no audio."""
+    """Describe a recording of `text` in one line.
+
+    Raises Unavailable if it is not plausible speech, and InvalidInput if it is not audio.
+    """
     sound = recordings.read(recording)
     if not np.isfinite(sound.samples).all():
-        raise Unavailable(f"{recording} holds values that are no sound.")
+        raise Unavailable(f"{recording} contains values that are not finite.")
     level = 10 * np.log10(max(float(np.mean(np.square(sound.samples, dtype=np.float64))), 1e-12))
     if level < SILENCE_DBFS:
         raise Unavailable(f"{recording} is silent ({level:.0f} dBFS).")
@@ -139,7 +142,7 @@ def examine(recording: Path, text: str) -> str:
 
 @contextmanager
 def _step(name: str) -> Iterator[None]:
-    """Print how long a step took, or that it is the one that failed."""
+    """Print how long a step took, or that it failed."""
     started = time.perf_counter()
     try:
         yield
@@ -155,7 +158,7 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Play with the settings of the environment. Returns the exit status."""
+    """Run the demo with the settings of the environment. Returns the exit status."""
     settings = Settings()
     logs.configure("WARNING", settings.log_format)
     if notice := model_notice(settings.model):

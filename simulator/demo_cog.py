@@ -1,7 +1,7 @@
-"""`/demo`: what a person does in Discord's own menus and the simulator's page has no place for.
+"""`/demo`: stands in for the menus of Discord's client that the simulator's page does not have.
 
 The page has no menus on messages and takes no files in its composer. These two commands let the simulated people do
-both; the interactions that follow are the real ones, and Barkeep's own cogs answer them.
+both. The interactions that follow are real, and Barkeep's own cogs answer them.
 """
 
 from pathlib import Path
@@ -16,18 +16,18 @@ from simulator.page import show_modal
 from simulator.world import World
 
 SAMPLE = Path(__file__).parent / "media" / "guest.flac"
-"""A recording that ships with the repository."""
+"""The recording that ships with the repository."""
 CHOICES = 25
-"""Discord shows at most so many."""
+"""The most choices that Discord shows."""
 LABEL = 100
-"""Characters that a choice may have."""
+"""The length limit of a choice, in characters."""
 
 Interaction = discord.Interaction[commands.AutoShardedBot]
 
 
 @app_commands.guild_only()
 class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator: what Discord's own menus do"):
-    """Lets the people of a world post recordings and open the menus of messages."""
+    """Lets the simulated people post recordings and open the menus of messages."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -54,19 +54,19 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
         person = self._person(interaction.user)
         target = next((sent for sent in self._messages(person) if str(sent.id) == message), None)
         if target is None:
-            raise NotFound("That message is not here any more. Choose one of those offered.")
+            raise NotFound("That message no longer exists. Choose one of those offered.")
         await interaction.response.send_message(f"Opening “{entry}” on a message.", ephemeral=True)
         show_modal(self.world.env, await person.context_menu(self.world.channel, entry, target))
 
     @menu.autocomplete("entry")
     async def offer_entries(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """The message menus that the bot has."""
+        """Return the bot's message menus."""
         found = [entry for entry in _entries(interaction.client) if typed.casefold() in entry.casefold()]
         return [app_commands.Choice(name=entry, value=entry) for entry in found]
 
     @menu.autocomplete("message")
     async def offer_messages(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """The latest messages of the channel, newest first."""
+        """Return the latest messages of the channel, newest first."""
         sent = reversed(self._messages(self._person(interaction.user)))
         choices = [app_commands.Choice(name=_label(message), value=str(message.id)) for message in sent]
         return [choice for choice in choices if typed.casefold() in choice.name.casefold()][:CHOICES]
@@ -78,7 +78,7 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
             raise NotFound("Only Ada, Ben and Mira can do that here.") from None
 
     def _messages(self, person: MemberActor) -> list[discord.Message]:
-        """What this person sees in the channel and could open a menu on, oldest first."""
+        """Return the messages that this person sees in the channel, ephemeral ones excluded, oldest first."""
         return [sent for sent in self.world.channel.history(viewer=person) if not sent.flags.ephemeral]
 
 

@@ -1,6 +1,6 @@
-"""The first message of the simulated server: buttons that let a newcomer hear something within seconds.
+"""The first message of the simulated server, whose buttons let a newcomer hear something within seconds.
 
-Barkeep's own commands do the work: a button uses one as the person who pressed it. The page itself records
+Each button uses one of Barkeep's own commands as the person who pressed it. The page does the recording
 (static/barkeep.js), because a bot cannot.
 """
 
@@ -18,11 +18,11 @@ from simulator.world import World
 from studio.speakers import PREFIX
 
 WELCOME = (
-    "**Welcome to The Snug!** I am Barkeep: I keep voices, and speak with them. What would you like to do first?\n"
-    "🔊 **Hear a voice**: one that comes with the model says a sentence.\n"
-    "🎤 **Clone a sample**: a recording that ships with Barkeep becomes a voice.\n"
-    "🎙️ **Record my voice**: ten seconds from your microphone become one. They stay on this machine.\n"
-    "Then `/say` speaks with any of them, and `/help` shows the rest. At the top you can look as somebody else."
+    "**Welcome to The Snug!** I am Barkeep. I clone voices and speak with them. What would you like to do first?\n"
+    "🔊 **Hear a voice**: a built-in voice says a sentence.\n"
+    "🎤 **Clone a sample**: make a voice from a recording that comes with Barkeep.\n"
+    "🎙️ **Record my voice**: make a voice from ten seconds of your microphone. The recording stays on this machine.\n"
+    "Then `/say` speaks with any of them, and `/help` shows the rest. Switch to another member at the top."
 )
 SENTENCE = "Hello, and welcome to the bar."
 SAMPLE_NAME = "Gilbert"
@@ -31,7 +31,7 @@ Interaction = discord.Interaction[Any]
 
 
 class Greeting(discord.ui.View):
-    """The buttons under WELCOME. The page replaces what the third one does, and knows the labels."""
+    """The buttons under WELCOME. The page's script recognises them by label and replaces the third one."""
 
     def __init__(self, bot: Barkeep, world: World) -> None:
         super().__init__(timeout=None)
@@ -40,14 +40,14 @@ class Greeting(discord.ui.View):
 
     @discord.ui.button(label="Hear a voice", emoji="🔊", style=discord.ButtonStyle.primary)
     async def hear(self, interaction: Interaction, _: discord.ui.Button[Any]) -> None:
-        """/say in the model's built-in voice."""
+        """Use /say with the model's built-in voice."""
         await interaction.response.defer()
         person = self._world.actor(interaction.user.id)
         await person.slash(self._world.channel, "say", text=SENTENCE, voice=PREFIX)
 
     @discord.ui.button(label="Clone a sample", emoji="🎤")
     async def clone(self, interaction: Interaction, _: discord.ui.Button[Any]) -> None:
-        """/clone with the recording that ships; the form that it asks with opens on the page."""
+        """Use /clone with the bundled recording; its form opens on the page."""
         await interaction.response.defer()
         person = self._world.actor(interaction.user.id)
         sample = (SAMPLE.name, await asyncio.to_thread(SAMPLE.read_bytes))
@@ -56,15 +56,15 @@ class Greeting(discord.ui.View):
 
     @discord.ui.button(label="Record my voice", emoji="🎙️")
     async def record(self, interaction: Interaction, _: discord.ui.Button[Any]) -> None:
-        """Only reached where the page's script does not run."""
+        """Refuse to record. Reached only where the page's script does not run."""
         raise Unavailable("Only the page can record. Reload it, or attach a recording to /clone.")
 
     async def on_error(self, interaction: Interaction, error: Exception, _: discord.ui.Item[Any], /) -> None:
-        """One private sentence."""
+        """Answer with one private sentence."""
         await answer_fault(interaction, error)
 
     async def _free_name(self) -> str:
-        """SAMPLE_NAME, with a number if there is a voice of that name already."""
+        """Return SAMPLE_NAME, with a number if a voice of that name exists."""
         voices, number, name = self._bot.studio.storage.voices, 1, SAMPLE_NAME
         while await voices.find(self._world.guild.id, name) is not None:
             number += 1

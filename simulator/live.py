@@ -1,11 +1,11 @@
-"""An in-memory Discord that runs in real time, so that people can use the bot in it.
+"""An in-memory Discord that runs in real time, so that people can use a bot in it.
 
-simcord's own environment is made for tests: its clock stands still, and every action waits until the bot has nothing
-left to do. Here the clock is real, an action waits for the acknowledgement of its interaction and no longer, and people
-act at the same time. Knows nothing of Barkeep's work: any bot will do.
+simcord's own environment is made for tests: its clock stands still, and every action waits until the bot is idle. Here
+the clock is real, an action waits only for the acknowledgement of its interaction, and people act at the same time. It
+works with any bot.
 
-Names with a leading underscore are simcord's private ones. Its version is pinned, and tests/simulator/test_page.py
-drives the whole in a browser.
+Names with a leading underscore are private to simcord. Its version is pinned, and tests/simulator/test_page.py drives
+the whole in a browser.
 """
 
 import asyncio
@@ -26,29 +26,29 @@ from errors import BarkeepError
 ACKNOWLEDGE = 3.0
 """Seconds that Discord gives a bot to acknowledge an interaction."""
 BREATH = 0.05
-"""Seconds an action waits for what follows at once, so that the page shows it together with the action."""
+"""How many seconds an action waits for immediate effects, so that the page shows them together with the action."""
 
 
 class LiveClock(Clock):
-    """The time of day, where simcord's own clock moves by hand."""
+    """The real time, in place of simcord's clock that tests move by hand."""
 
     def now(self) -> datetime:
-        """The present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Time passes by itself."""
+        """Do nothing: time passes by itself."""
 
 
 class Journal(list[Any]):
-    """A log that keeps nothing and tells somebody that there is news."""
+    """A log that stores nothing and calls `told` for each entry."""
 
     def __init__(self, told: Callable[[], None]) -> None:
         super().__init__()
         self._told = told
 
     def append(self, entry: Any, /) -> None:
-        """Tell, and forget the entry: a page may be open for days."""
+        """Call `told` and drop the entry: a page may be open for days."""
         self._told()
 
 
@@ -64,14 +64,14 @@ class LiveEnv(Env):
         self._dispatched: Interaction | None = None
 
     async def start(self) -> None:
-        """Let time run, attach the bot, and wait until it is ready."""
+        """Start the clock, attach the bot, and wait until it is ready."""
         self.backend.clock = LiveClock()
         await super().start()
-        # Work that was started by another thread does not inherit the context in which simcord put its adapter.
+        # Tasks started from another thread do not inherit the context in which simcord put its adapter.
         _default_adapter().request = self._webhook_adapter.request
 
     async def shutdown(self) -> None:
-        """Close the pages and the bot. The bot's own close() ends its work."""
+        """Close the pages and the bot, which ends its own work."""
         await self._run_pre_shutdown()
         await self.bot.close()
         _default_adapter().__dict__.pop("request", None)
@@ -79,14 +79,14 @@ class LiveEnv(Env):
 
     @contextmanager
     def _bot_scope(self) -> Iterator[None]:
-        """Track nothing: tracked work would run on the clock that stands still."""
+        """Track nothing: tracked work would run on the stopped clock."""
         yield
 
     def _begin_operation(self, label: str) -> None:
-        """People act at the same time; only a page's own actions follow one another, and the page sees to that."""
+        """Do nothing: people act at the same time. A page queues its own actions."""
 
     def _end_operation(self) -> None:
-        """See `_begin_operation`."""
+        """Do nothing, as in `_begin_operation`."""
 
     def _mark_mutation(self) -> None:
         if self._preview is not None:
@@ -97,7 +97,7 @@ class LiveEnv(Env):
         super()._notify_dispatch_observers(interaction)
 
     async def _settle_internal(self, *, dispatch: str | None = None, **_: Any) -> None:
-        """Wait for the acknowledgement of the interaction just sent, not for the work that it starts."""
+        """Wait until the interaction just sent is acknowledged, but not for the work that it starts."""
         interaction, self._dispatched = self._dispatched, None
         if dispatch == "INTERACTION_CREATE" and interaction is not None:
             with suppress(TimeoutError):
@@ -107,11 +107,11 @@ class LiveEnv(Env):
         await asyncio.sleep(BREATH)
 
     def _record_error(self, error: BaseException) -> None:
-        """Expected faults were answered with their sentence: they are not errors of the bot."""
+        """Record an error of the bot. A BarkeepError is none: it was answered with its sentence."""
         if not isinstance(getattr(error, "original", error), BarkeepError):
             super()._record_error(error)
 
 
 def _default_adapter() -> Any:
-    """What discord.py answers interactions through where no context variable says otherwise."""
+    """Return the adapter through which discord.py answers interactions if no context variable sets another."""
     return contextvars.Context().run(async_context.get)

@@ -1,7 +1,7 @@
-"""The page on which people use a live environment: it shows by itself what the bot does in its own time.
+"""The web page of a live environment, which updates by itself when the bot does something.
 
-simcord's preview publishes after an action that was made on it. Here every change is published, and a form may open
-that answers an action made elsewhere. Names with a leading underscore are simcord's private ones, as in live.py.
+simcord's preview updates only after an action on the page. Here every change is published, and a form can open that
+answers an action made elsewhere. Names with a leading underscore are private to simcord, as in live.py.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from simulator.live import LiveEnv
 from simulator.page_server import PageServer
 
 NAMING = ("embed_description", "embed_field_value")
-"""Where Discord shows the name of a member or command that is mentioned and simcord would show its number."""
+"""Places where Discord shows the name of a mentioned member or command and simcord would show its id."""
 REPUBLISH = 0.2
-"""Seconds between two publications at most; an open page asks twice a second."""
+"""The minimum time between two publications, in seconds; an open page polls twice a second."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ async def live_page(
 
 
 def show_modal(env: LiveEnv, result: simcord.InteractionResult) -> None:
-    """Open the modal that answered an action which was not made on the page, on the pages of whoever acted."""
+    """Open the modal that answers an action made outside the page, on the pages of the member who acted."""
     if env._preview is None or result.modal is None:
         return
     for page in env._preview._pages.values():
@@ -59,7 +59,7 @@ def show_modal(env: LiveEnv, result: simcord.InteractionResult) -> None:
 
 
 class _Publisher:
-    """Shows what changed on all open pages, and turns each to what its viewer's own commands brought."""
+    """Publishes changes to all open pages and scrolls each page to the replies to its viewer's commands."""
 
     def __init__(self, env: LiveEnv, preview: Preview) -> None:
         self._env = env
@@ -67,7 +67,7 @@ class _Publisher:
         self._newest: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Publish after every change, for ever."""
+        """Publish after every change, until cancelled."""
         while True:
             await self._env.changed.wait()
             await asyncio.sleep(REPUBLISH)
@@ -78,7 +78,7 @@ class _Publisher:
                 logger.exception("A page could not be brought up to date")
 
     def _publish(self) -> None:
-        """The revision of a page stays: an action that its viewer prepares remains valid."""
+        """Publish without changing a page's revision, so that an action that its viewer prepares stays valid."""
         self._preview._advance_presentation_time()
         for page in tuple(self._preview._pages.values()):
             self._turn(page)
@@ -102,6 +102,6 @@ def _id_of(message: Message) -> int:
 
 
 def _asked_by(message: Message) -> int | None:
-    """Whose interaction a message answers."""
+    """Return the id of the member whose interaction a message answers, or None."""
     user = (message.interaction_metadata or {}).get("user") or {}
     return int(user["id"]) if "id" in user else None

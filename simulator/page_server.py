@@ -1,6 +1,6 @@
-"""simcord's page under Barkeep's name, with what Barkeep adds to it: a recorder, and a few corrections (static/).
+"""Serves simcord's page under Barkeep's name, with a recorder and a few corrections (static/).
 
-`PreviewServer` and its `_static` are simcord's private names, as in live.py.
+`PreviewServer` and its `_static` are private to simcord, as in live.py.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ REPLACED = (
     ("<strong>SimCord</strong><small>Preview</small>", "<strong>Barkeep</strong><small>Simulator</small>"),
     ('<span class="brand-mark" aria-hidden="true">S</span>', '<span class="brand-mark" aria-hidden="true">B</span>'),
 )
-"""What stands in simcord's index.html -> what stands there instead; {} is what stood there."""
+"""Text in simcord's index.html -> its replacement; {} stands for the original text."""
 
 
 class PageServer(PreviewServer):
@@ -41,7 +41,10 @@ class PageServer(PreviewServer):
 
 
 def with_additions(html: str) -> str:
-    """simcord's index.html as Barkeep serves it. Raises RuntimeError if it is not the one of the pinned version."""
+    """Return simcord's index.html with Barkeep's changes.
+
+    Raises RuntimeError if simcord's version is not the pinned one.
+    """
     for old, new in REPLACED:
         if old not in html:
             raise RuntimeError(f"simcord's page has no {old} any more: adapt simulator/page_server.py to its version")

@@ -1,4 +1,4 @@
-"""Runs the bot in the simulated server until it is told to stop, with one page for a person's browser."""
+"""Runs the bot in the simulated server, with one page for a person's browser."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,11 +22,10 @@ INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone th
 
 
 async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say: Callable[[str], None]) -> None:
-    """Open the page, tell its address through `say`, and close everything once `stop` is set or the page is ended.
+    """Serve the page, pass its address to `say`, and close everything once `stop` is set or the page is ended.
 
-    `model` is the name of the one that speaks, for a word about what to expect.
-
-    Raises Unavailable if the port is taken, and whatever keeps the bot from starting.
+    `model` is the name of the speaking model, for a notice about its quality.
+    Raises Unavailable if the port is taken, and every error that keeps the bot from starting.
     """
     env = LiveEnv(bot)
     world = build(env)
@@ -50,7 +49,7 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
 
 
 async def _furnish(bot: Barkeep, world: World) -> None:
-    """The first messages: how to begin, and a recording that the message menus can be tried on."""
+    """Send the first messages: a greeting, and a recording for trying the message menus."""
     await greet(bot, world)
     recording = await asyncio.to_thread(SAMPLE.read_bytes)
     await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
@@ -58,7 +57,7 @@ async def _furnish(bot: Barkeep, world: World) -> None:
 
 
 async def _ask_again(bot: Barkeep, world: World) -> None:
-    """Put the questions that were open when the simulator stopped: its messages are not kept, the questions are."""
+    """Send the open consent requests again: the simulator keeps requests across restarts, but not messages."""
     channel = bot.get_partial_messageable(world.channel.id, guild_id=world.guild.id)
     for person in world.people:
         for request in await bot.studio.storage.consents.requests_of(world.guild.id, person.id):
@@ -70,7 +69,7 @@ async def _ask_again(bot: Barkeep, world: World) -> None:
 
 
 async def _first(*awaitables: Awaitable[object]) -> None:
-    """Wait until one of them is done, and drop the others."""
+    """Wait until one of them is done, and cancel the others."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
-"""The server that the simulator shows: The Snug, its channels, and three people who can be looked through.
+"""The simulated server: The Snug, its channels, and three people whose view the page can show.
 
-Everything is made before the bot starts, with the clock at a fixed instant: the ids are then the same in every run,
-and a voice that was cloned yesterday is still there today.
+Everything is created before the bot starts, with the clock at a fixed instant, so that ids are the same in every run
+and stored voices stay valid.
 """
 
 import io
@@ -21,7 +21,7 @@ PORTRAIT = 128
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The server and the people in it. `channel` is the one the page shows."""
+    """The server and its people. `channel` is the one that the page shows."""
 
     env: LiveEnv
     guild: GuildHandle
@@ -32,19 +32,19 @@ class World:
 
     @property
     def people(self) -> tuple[MemberActor, MemberActor, MemberActor]:
-        """Whom a person at the page can be."""
+        """Everybody whom a person at the page can be."""
         return self.member, self.other, self.moderator
 
     def actor(self, member_id: int) -> MemberActor:
-        """The person with this id. Raises KeyError for the bot and the server's owner."""
+        """Return the person with this id. Raises KeyError for the bot and the server's owner."""
         return {person.id: person for person in self.people}[member_id]
 
 
 def build(env: LiveEnv) -> World:
-    """Furnish an environment that has not started yet."""
+    """Create the server in an environment that has not started yet."""
     env.backend.bot_user.name = BOT_NAME
     _portray(env, env.backend.bot_user.id, "B", "#5865f2")
-    guild = env.create_guild("The Snug", description="A small server with a bot that keeps voices.")
+    guild = env.create_guild("The Snug", description="A small server with a bot that clones voices.")
     moderators = guild.create_role(
         "Moderators", permissions=discord.Permissions(manage_guild=True, manage_messages=True, manage_roles=True)
     )
@@ -67,7 +67,7 @@ def build(env: LiveEnv) -> World:
 def _join(env: LiveEnv, guild: GuildHandle, name: str, colour: str, roles: list[RoleHandle]) -> MemberActor:
     user = env.create_user(name.split()[0].lower(), global_name=name)
     _portray(env, user.id, name[0], colour)
-    # The page shows one channel and no direct messages. People here accept none, so Barkeep turns to the channel.
+    # The page shows one channel and no direct messages, so everybody refuses them and Barkeep uses the channel.
     env.inject_error(
         "POST",
         f"/channels/{user.dm_channel.id}/messages",

@@ -176,7 +176,7 @@ async def test_a_late_answer_counts_for_nothing_and_upkeep_removes_the_recording
     with pytest.raises(Conflict, match="already asked this member"):
         await ask(house, "Another")
     house.clock.move(hours=49)
-    with pytest.raises(Conflict, match="over"):
+    with pytest.raises(Conflict, match="expired"):
         await house.studio.clones.answer(request.id, BOB.member_id, True)
     await house.studio.upkeep()
     assert (await house.storage.consents.get_request(request.id)).state is ConsentState.EXPIRED
