@@ -46,7 +46,7 @@ _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 def looks_like_token(text: str) -> bool:
-    """Return whether `text` has the shape of a Discord bot's token: three parts, the first of which is an id in base64."""
+    """Return whether `text` has the shape of a Discord bot's token: three parts, the first an id in base64."""
     parts = _TOKEN.fullmatch(text)
     if parts is None:
         return False
