@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 EXTENSIONS = (
     "cogs.clone.cog",
     "cogs.say",
+    "cogs.pronounce",
     "cogs.jobs.cog",
     "cogs.voices.cog",
     "cogs.privacy",

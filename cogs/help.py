@@ -23,7 +23,8 @@ GROUPS = (
     (
         "🔊 Speak",
         "</say> in any voice that you can use, or *Apps → Say this* on a message. </voices default> is who speaks when "
-        "you name no voice; </jobs> shows what waits, and stops it.",
+        "you name no voice; </jobs> shows what waits, and stops it. </pronounce list> has the words that are said in a "
+        "way of their own; </pronounce export> is the list as a file.",
     ),
     (
         "📚 Look after your voices",
@@ -42,7 +43,8 @@ GROUPS = (
 FOR_MODERATORS = (
     "🛠️ For moderators",
     "</admin settings> with roles, channels and limits; </admin default> voice; </admin voices>, </admin queue>, "
-    "</admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>",
+    "</admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>; </pronounce add>, "
+    "</pronounce remove>, </pronounce import> decide how words are said",
 )
 EXAMPLES = (
     "💡 For example",

@@ -22,6 +22,7 @@ from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
+from storage.pronunciations import PronunciationRepository
 from storage.records import ConsentState, JobKind, JobState, VoiceState
 from storage.sessions import AWAY, Sessions
 from storage.voices import VoiceRepository
@@ -45,6 +46,7 @@ class Storage:
         self.guilds = GuildRepository(sessions)
         self.members = MemberRepository(sessions, clock)
         self.consents = ConsentRepository(sessions, clock)
+        self.pronunciations = PronunciationRepository(sessions, clock)
         self.audit = AuditRepository(sessions, clock)
         self.files = files
         self._clock = clock

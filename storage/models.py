@@ -22,6 +22,7 @@ from storage.records import (
     JobRecord,
     JobState,
     MemberRecord,
+    Pronunciation,
     Visibility,
     VoiceRecord,
     VoiceState,
@@ -221,6 +222,22 @@ class SpentRow(Base):
     member_id: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     audio_seconds: Mapped[float]
+
+
+class PronunciationRow(Base):
+    """How a word is said on a server."""
+
+    __tablename__ = "pronunciations"
+
+    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    word: Mapped[str] = mapped_column(Text)
+    say: Mapped[str] = mapped_column(Text)
+    match_case: Mapped[bool]
+
+    def record(self) -> Pronunciation:
+        """The row as a value."""
+        return Pronunciation(**{name: getattr(self, name) for name in Pronunciation.__dataclass_fields__})
 
 
 class MemberRow(Base):

@@ -205,6 +205,19 @@ class GuildSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Pronunciation:
+    """How a word is said on a server. `key`: what a text is compared with, made by the studio.
+
+    `match_case`: only with the capitals of `word`.
+    """
+
+    key: str
+    word: str
+    say: str
+    match_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MemberRecord:
     """What is stored about a member of a server. `default_voice` is a studio voice key."""
 

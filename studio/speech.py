@@ -15,6 +15,7 @@ from storage.jobs import UNFINISHED
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob
 from studio import metrics, policy, rights, speech_text
 from studio.clones import new_id
+from studio.pronunciations import PronunciationDesk
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import SpeechOrder
 from studio.speakers import language_of, languages_read
@@ -37,6 +38,7 @@ class SpeechDesk:
         storage: Storage,
         executor: Executor,
         library: VoiceLibrary,
+        pronunciations: PronunciationDesk,
         dispatcher: Dispatcher,
         courier: Callable[[], Courier],
     ) -> None:
@@ -44,6 +46,7 @@ class SpeechDesk:
         self._executor = executor
         self._storage = storage
         self._library = library
+        self._pronunciations = pronunciations
         self._dispatcher = dispatcher
 
     async def submit(
@@ -57,7 +60,8 @@ class SpeechDesk:
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
         _check_numbers(order)
-        text = speech_text.clean(order.text, names, limit=settings.text_length)
+        words = speech_text.in_words(order.text, names, limit=settings.text_length)
+        text = await self._pronounced(words, settings)
         voice = await self._library.resolve(actor, order.voice)
         speech = SpeechOrder(
             text=text,
@@ -67,21 +71,27 @@ class SpeechDesk:
             seed=order.seed,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
+            words="" if words == text else words,
         )
         line = AuditLine("speech.say", voice.name)
         return await self._accept(actor, speech, voice, settings, origin, line, private=order.private)
 
     async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
-        """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`."""
+        """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`.
+
+        Words are pronounced as the server's dictionary has them now.
+        """
         settings = await rights.require(self._storage, actor, policy.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
             raise NotFound("There is no such recording here.")
         earlier = SpeechOrder.of(job)
-        speech_text.check_length(earlier.text, settings.text_length)
+        text = await self._pronounced(earlier.words or earlier.text, settings)
         voice = await self._library.resolve(actor, earlier.voice)
         again = replace(
             earlier,
+            text=text,
+            words=earlier.words or ("" if text == earlier.text else earlier.text),
             seed=None,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
@@ -99,6 +109,11 @@ class SpeechDesk:
         await self._storage.files.drop_result(job.id)
         await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
+
+    async def _pronounced(self, words: str, settings: GuildSettings) -> str:
+        """A text whose markup is in words, as it is spoken here."""
+        dictionary = await self._pronunciations.dictionary(settings.guild_id)
+        return speech_text.spoken(dictionary.applied(words), limit=settings.text_length)
 
     async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)

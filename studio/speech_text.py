@@ -1,6 +1,8 @@
 """Chat text made fit to be spoken: markup goes, what stands for something else gets its name, `[laughs]` stays.
 
-Knows Discord's markup as text, and nothing of Discord itself: the names behind ids are handed in.
+First what stands for something else is put in words (`in_words`), then the rest of the markup goes (`spoken`). Between
+the two a server's dictionary is applied (see dictionary). Discord's markup is text here; the names behind ids are
+handed in.
 """
 
 import re
@@ -87,28 +89,40 @@ def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
     names: the display name for each mentioned id (of a member, role or channel), the id as a string of digits.
     Raises InvalidInput when nothing is left to say, or when it is too long: nothing is ever cut off silently.
     """
+    return spoken(in_words(text, names, limit=limit), limit=limit)
+
+
+def in_words(text: str, names: Mapping[str, str], *, limit: int = RAW_LENGTH) -> str:
+    """The text with words in place of what is not read as it is written: mentions, links, code, spoilers, emoji names.
+
+    Other markup and pictures stay. Raises InvalidInput for more than RAW_LENGTH characters; `limit` is what it says.
+    """
+    _check_raw(text, limit)
+    return _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
+
+
+def spoken(text: str, *, limit: int) -> str:
+    """What `in_words` gives, as it will be spoken. Raises InvalidInput as `clean`."""
+    _check_raw(text, limit)
+    line = _without_markup(_unwrapped(_without_pictures(text)))
+    line = _SPACES.sub(" ", _UNFINISHED_LINE.sub(". ", line.strip())).strip()
+    line = _LOOSE_MARK.sub("", line)
+    if not any(unicodedata.category(character)[0] in "LN" for character in line):
+        raise InvalidInput("There is nothing to say in that text once emoji and markup are left out. Write some words.")
+    if len(line) > limit:
+        raise InvalidInput(_too_long(len(line), limit))
+    return line
+
+
+def _check_raw(text: str, limit: int) -> None:
     if len(text) > RAW_LENGTH:
         raise InvalidInput(_too_long(len(text), limit))
-    spoken = _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
-    spoken = _without_markup(_unwrapped(_without_pictures(spoken)))
-    spoken = _SPACES.sub(" ", _UNFINISHED_LINE.sub(". ", spoken.strip())).strip()
-    spoken = _LOOSE_MARK.sub("", spoken)
-    if not any(unicodedata.category(character)[0] in "LN" for character in spoken):
-        raise InvalidInput("There is nothing to say in that text once emoji and markup are left out. Write some words.")
-    check_length(spoken, limit)
-    return spoken
-
-
-def check_length(spoken: str, limit: int) -> None:
-    """Raises InvalidInput if a cleaned text has more than `limit` characters."""
-    if len(spoken) > limit:
-        raise InvalidInput(_too_long(len(spoken), limit))
 
 
 def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
     """What is said in place of each piece of markup."""
 
-    def spoken(match: re.Match[str]) -> str:
+    def words(match: re.Match[str]) -> str:
         kind = match.lastgroup or ""
         value = match[kind]
         if kind in _FIXED:
@@ -123,7 +137,7 @@ def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
             return f" {_SPOILER.sub(' spoiler ', value)} " if value.strip() else " link "
         return value.strip("`") if kind == "code" else value
 
-    return spoken
+    return words
 
 
 def _plain(name: str) -> str:
@@ -185,4 +199,7 @@ def _stripped_once(text: str) -> str:
 
 
 def _too_long(length: int, limit: int) -> str:
-    return f"That text has {length:,} characters; this server allows {limit:,}. Shorten it, or say it in parts."
+    return (
+        f"That text has {length:,} characters as it is spoken; this server allows {limit:,}. "
+        "Shorten it, or say it in parts."
+    )

@@ -12,6 +12,7 @@ from studio.clones import CloneDesk
 from studio.housekeeping import Housekeeping
 from studio.jobs import JobDesk
 from studio.privacy import PrivacyDesk
+from studio.pronunciations import PronunciationDesk
 from studio.queue.delivery import Answers
 from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
@@ -65,7 +66,10 @@ class Studio:
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.clones = CloneDesk(storage, executor, self.dispatcher, lambda: self.courier, clock=clock)
-        self.speech = SpeechDesk(storage, executor, self.library, self.dispatcher, lambda: self.courier)
+        self.pronunciations = PronunciationDesk(storage)
+        self.speech = SpeechDesk(
+            storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier
+        )
         self.jobs = JobDesk(storage, self.dispatcher, self._answers)
         self.privacy = PrivacyDesk(storage, self.library, self.dispatcher)
         self.admin = AdminDesk(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cloning.worker.protocol import Health
-from storage.records import AuditEntry, Consent, JobRecord, Usage, VoiceRecord
+from storage.records import AuditEntry, Consent, JobRecord, Pronunciation, Usage, VoiceRecord
 
 POLICY_VERSION = 1
 """Raised when the consent text changes in substance: everybody is asked again."""
@@ -163,6 +163,16 @@ class AuditPage:
     """One page of a server's audit log, newest first. `number` counts from 1."""
 
     entries: tuple[AuditEntry, ...]
+    number: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PronunciationPage:
+    """One page of a server's dictionary. `number` counts from 1."""
+
+    entries: tuple[Pronunciation, ...]
     number: int
     pages: int
     total: int

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import discord
 
-from cogs.ui.render import COLOUR, phrase_of, safe, when
+from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import count, place
 from storage.records import GuildSettings, JobKind, JobRecord, MemberRecord
+from studio.queue.job_payload import words_of
 from studio.values import Erased, QueueEntry, Stats, Voice
 
 _MENTIONS_LISTED = 25
@@ -119,7 +120,7 @@ def _queue_line(entry: QueueEntry) -> str:
 
 def _subject(job: JobRecord) -> str:
     """A clone's name, or the words; the words of a private line are between its member and the voice."""
-    subject = str(job.order.get("name", "")) if job.kind is JobKind.CLONE else phrase_of(job)
+    subject = str(job.order.get("name", "")) if job.kind is JobKind.CLONE else words_of(job)
     if job.private:
         return " (private)"
     return f" “{safe(subject, _PHRASE)}”" if subject else ""

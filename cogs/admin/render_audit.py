@@ -113,6 +113,10 @@ def _server_voice(entry: AuditEntry) -> str:
     return f"made **{safe(entry.target, _WORDS)}** the server's default voice"
 
 
+def _pronounced(entry: AuditEntry) -> str:
+    return f"decided that **{safe(entry.target, _WORDS)}** is said “{safe(entry.detail, _DETAIL)}”"
+
+
 def _cancelled(entry: AuditEntry) -> str:
     owner = _OF_MEMBER.fullmatch(entry.detail)
     if owner is None or int(owner[1]) == entry.actor_id:
@@ -139,6 +143,9 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "speech.say": _with_target("spoke as"),
     "speech.repeat": _with_target("had something said again as"),
     "speech.discard": _plain("deleted a recording of speech"),
+    "pronunciation.add": _pronounced,
+    "pronunciation.remove": _with_target("took a word out of the dictionary:"),
+    "pronunciation.import": _with_target("brought a dictionary; words:"),
     "voice.clone": _with_target("began to clone the voice"),
     "voice.import": _with_target("imported the voice"),
     "voice.export": _with_target("exported the voice"),

@@ -10,6 +10,7 @@ import discord
 from cloning.media.report import LISTENED_SECONDS, QualityReport, report_from_json
 from cloning.text.splitting import LANGUAGES
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
+from studio.queue.job_payload import words_of
 from studio.values import Update, Voice
 
 COLOUR = discord.Colour(0xE0A458)
@@ -86,7 +87,7 @@ def render_speech(job: JobRecord, voice: Voice | None) -> str:
     head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>"
     if left_out := (job.result or {}).get("left_out"):
         head += f"\n⚠️ The model does not read this, and left it out: {safe(' · '.join(left_out), 500)}"
-    words = phrase_of(job)
+    words = words_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
 
 
@@ -164,7 +165,7 @@ def render_jobs(jobs: list[tuple[JobRecord, int | None]]) -> discord.Embed:
 
 def _job_line(job: JobRecord, position: int | None) -> str:
     what = "Clone" if job.kind is JobKind.CLONE else "Speech"
-    subject = phrase_of(job) or str(job.order.get("name", ""))
+    subject = words_of(job) or str(job.order.get("name", ""))
     place = f", {position} in the queue" if position and job.state is JobState.QUEUED else ""
     quote = f" “{safe(subject, _PHRASE)}”" if subject else ""
     return f"{what}{quote} · {_STATES[job.state]}{place} · {when(job.created_at)}"
@@ -209,11 +210,6 @@ def render_verdict(request: ConsentRequest) -> str:
 def render_refusal(request: ConsentRequest) -> str:
     """Told to whoever wanted the voice."""
     return f"🚫 <@{request.author_id}> would rather not have their voice cloned. Nothing was made."
-
-
-def phrase_of(job: JobRecord) -> str:
-    """The words of a line of speech, as they were sent to the voice; empty for other jobs and after retention."""
-    return str(job.order.get("text", ""))
 
 
 def when(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from errors import InvalidInput
 from storage.records import JobRecord
+from studio import speech_text
 from studio.values import Actor, CloneOrder
 
 
@@ -17,7 +18,8 @@ class SpeechOrder:
     """A line of speech as it was accepted: text already clean, voice already found, kept by its key and not by name.
 
     `roles` are the member's at that moment: what the voice is checked against again when its turn comes. `max_bytes`
-    is the upload limit where the answer goes; the default is Discord's least.
+    is the upload limit where the answer goes; the default is Discord's least. `words`: the text before the server's
+    dictionary and before markup was taken away, where that makes a difference: what "Another take" pronounces.
     """
 
     text: str
@@ -27,6 +29,7 @@ class SpeechOrder:
     seed: int | None = None
     max_bytes: int = 10 * 1024 * 1024
     roles: tuple[int, ...] = ()
+    words: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The order for storage."""
@@ -43,6 +46,17 @@ class SpeechOrder:
     def actor(self, job: JobRecord) -> Actor:
         """Who asked, with the roles of then; moderators have no rights of their own to a voice."""
         return Actor(job.guild_id, job.member_id, job.channel_id, frozenset(self.roles), is_moderator=False)
+
+
+def words_of(job: JobRecord) -> str:
+    """A line of speech as its member wrote it, without markup; "" for other jobs and after retention."""
+    text = str(job.order.get("text", ""))
+    if not (words := job.order.get("words")):
+        return text
+    try:
+        return speech_text.spoken(str(words), limit=speech_text.RAW_LENGTH)
+    except InvalidInput:  # There was nothing but an emoji, for which the dictionary has words.
+        return text
 
 
 def clone_to_json(order: CloneOrder) -> dict[str, Any]:

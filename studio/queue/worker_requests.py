@@ -11,7 +11,7 @@ from errors import NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import ConsentState, JobKind, JobRecord, VoiceRecord
 from studio import policy
-from studio.queue.job_payload import SpeechOrder
+from studio.queue.job_payload import SpeechOrder, words_of
 from studio.speakers import PREFIX, speaker_voice
 
 AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this."
@@ -77,7 +77,7 @@ async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
         seed=order.seed,
         max_bytes=order.max_bytes,
         tags={
-            "title": order.text[:100],
+            "title": words_of(job)[:100],
             "artist": f"{artist} (AI-generated voice)",
             "comment": AI_LABEL,
             "ai_generated": "true",

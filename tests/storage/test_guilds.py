@@ -7,7 +7,7 @@ import pytest
 from errors import NotFound
 from storage.database import Storage
 from storage.guilds import GuildRemains
-from storage.records import ConsentRequest, ConsentState, GuildSettings, JobState
+from storage.records import AuditLine, ConsentRequest, ConsentState, GuildSettings, JobState, Pronunciation
 from tests.storage.build import (
     ANNA,
     BORIS,
@@ -89,6 +89,8 @@ async def fill(storage: Storage, guild: int) -> GuildRemains:
     await storage.consents.request(request, limit=9)
     await storage.guilds.change(guild, text_length=5)
     await storage.members.block(guild, BORIS, ANNA, "noise")
+    word = Pronunciation("sql", "SQL", "sequel")
+    await storage.pronunciations.put(guild, [word], limit=9, by=ANNA, line=AuditLine("pronunciation.add", "SQL"))
     await storage.audit.write(guild, ANNA, "member.block")
     return GuildRemains((attested.id, voice.id, reserved.id), (clone.id, job.id), (request.id,))
 
@@ -102,6 +104,8 @@ async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_the_othe
     assert await storage.voices.list(GUILD, None, ready_only=False) == ([], 0)
     assert await storage.jobs.of_guild(GUILD, list(JobState)) == []
     assert await storage.members.blocked(GUILD) == []
+    assert await storage.pronunciations.of_guild(GUILD) == []
+    assert len(await storage.pronunciations.of_guild(OTHER_GUILD)) == 1
     assert await storage.consents.get(GUILD, ANNA) is None
     assert await storage.audit.read(GUILD) == ([], 0)
     with pytest.raises(NotFound):

@@ -15,7 +15,7 @@ from studio.values import AuditPage
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 STUDIO = Path(__file__).parents[3] / "studio"
-WRITTEN = re.compile(r'"((?:settings|member|job|speech|voice|consent|privacy)\.[a-z]+|purge)"')
+WRITTEN = re.compile(r'"((?:settings|member|pronunciation|job|speech|voice|consent|privacy)\.[a-z]+|purge)"')
 
 
 def line(action: str, target: str = "", detail: str = "") -> str:
@@ -40,6 +40,9 @@ def line(action: str, target: str = "", detail: str = "") -> str:
         (("member.block", "10", "shouting"), "blocked <@10>: shouting"),
         (("job.cancel", "a1b2", "of 10"), "cancelled a job of <@10>"),
         (("job.cancel", "a1b2", "of 99"), "cancelled a job of their own"),
+        (("pronunciation.add", "SQL", "sequel"), "decided that **SQL** is said “sequel”"),
+        (("pronunciation.remove", "SQL"), "took a word out of the dictionary: **SQL**"),
+        (("pronunciation.import", "12"), "brought a dictionary; words: **12**"),
         (("voice.rename", "Old", "now New"), "renamed the voice **Old**, now New"),
         (("voice.share", "Ann", "chosen"), "let chosen members and roles use the voice **Ann**"),
         (("consent.allow", "10", "Ann"), "allowed <@10> to clone their voice: Ann"),

@@ -1,0 +1,144 @@
+"""/pronounce: a server's dictionary. Everybody reads it, moderators change it, and it travels as a file."""
+
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.checks import actor_of, require_attachments, require_moderator
+from cogs.clone.recordings import read_recording
+from cogs.files import send_privately
+from cogs.options import CHOICE_LENGTH, MAX_CHOICES
+from cogs.studio_bot import StudioBot
+from cogs.ui import pages
+from cogs.ui.render import COLOUR, safe
+from cogs.voices.render_library import count, place
+from errors import BarkeepError, InvalidInput
+from storage.records import Pronunciation
+from studio.pronunciations import MAX_FILE_BYTES
+from studio.studio import Studio
+from studio.values import Actor, PronunciationPage
+
+log = structlog.get_logger(__name__)
+
+Interaction = discord.Interaction[StudioBot]
+
+WORD_LENGTH = 50
+SAY_LENGTH = 100
+
+_BOOK = "pronunciations"
+_FILE = "pronunciations.json"
+
+
+async def word_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
+    """Words of the dictionary that contain what is typed. Never raises: then there are no choices."""
+    try:
+        entries = await interaction.client.studio.pronunciations.search(actor_of(interaction), current)
+    except BarkeepError as fault:
+        log.info("no_choices", reason=fault.message)
+        return []
+    except Exception:
+        log.exception("no_choices")
+        return []
+    return [
+        app_commands.Choice(name=f"{entry.word}: {entry.say}"[:CHOICE_LENGTH], value=entry.word)
+        for entry in entries[:MAX_CHOICES]
+    ]
+
+
+async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+    page = await studio.pronunciations.page(actor, query, number)
+    return pages.Sheet(render_dictionary(page, query), page.number, page.pages, searchable=True)
+
+
+def render_dictionary(page: PronunciationPage, query: str) -> discord.Embed:
+    """One page of the dictionary."""
+    embed = discord.Embed(title="How words are said here", colour=COLOUR)
+    embed.description = "\n".join(map(_line, page.entries)) or (
+        f"No word matches “{safe(query)}”." if query else "Nothing yet. Moderators add words with /pronounce add."
+    )
+    embed.set_footer(text=place(page.total, "word", page.number, page.pages, query))
+    return embed
+
+
+def _line(entry: Pronunciation) -> str:
+    case = " (only with these capitals)" if entry.match_case else ""
+    return f"**{safe(entry.word)}**{case}: {safe(entry.say)}"
+
+
+class Pronounce(commands.GroupCog, group_name="pronounce", group_description="How words are said on this server"):
+    """One command for each thing that is done with the dictionary. All replies are for the member alone."""
+
+    def __init__(self, bot: StudioBot) -> None:
+        self.bot = bot
+        self.books = {_BOOK: _sheet}
+
+    @app_commands.command(name="add", description="For moderators: decide how a word is said here")
+    @app_commands.describe(
+        word="The word, or a few, as people write it: SQL",
+        say="How it is said, as it would be written: sequel",
+        match_case="Only with the capitals that you typed; otherwise with any",
+    )
+    @app_commands.check(require_moderator)
+    async def add(
+        self,
+        interaction: Interaction,
+        word: app_commands.Range[str, 1, WORD_LENGTH],
+        say: app_commands.Range[str, 1, SAY_LENGTH],
+        match_case: bool = False,
+    ) -> None:
+        """A word that is there already is changed."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        desk = self.bot.studio.pronunciations
+        entry, known = await desk.add(actor_of(interaction), word, say, match_case=match_case)
+        done = "changed" if known else "added"
+        await interaction.followup.send(f"The word was {done}. {_line(entry)}", ephemeral=True)
+
+    @app_commands.command(name="remove", description="For moderators: say a word as it is written again")
+    @app_commands.describe(word="A word of the dictionary")
+    @app_commands.autocomplete(word=word_choices)
+    @app_commands.check(require_moderator)
+    async def remove(self, interaction: Interaction, word: app_commands.Range[str, 1, CHOICE_LENGTH]) -> None:
+        """From the dictionary."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        entry = await self.bot.studio.pronunciations.remove(actor_of(interaction), word)
+        await interaction.followup.send(f"**{safe(entry.word)}** was removed.", ephemeral=True)
+
+    @app_commands.command(name="list", description="The words that this server says in its own way")
+    @app_commands.describe(search="A word, or part of one")
+    async def list_(
+        self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
+    ) -> None:
+        """The first page."""
+        await pages.open_book(interaction, _BOOK, (search or "").strip())
+
+    @app_commands.command(name="export", description="The whole dictionary as a file, for another server")
+    async def export(self, interaction: Interaction) -> None:
+        """As JSON."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        data = await self.bot.studio.pronunciations.export(actor)
+        await send_privately(interaction, "Another server takes it with /pronounce import.", _FILE, data)
+
+    @app_commands.command(name="import", description="For moderators: add the words of a file to the dictionary")
+    @app_commands.describe(file="A dictionary, as /pronounce export writes it")
+    @app_commands.check(require_moderator)
+    async def import_(self, interaction: Interaction, file: discord.Attachment) -> None:
+        """All of them, or none."""
+        actor = actor_of(interaction)
+        if not 0 < file.size <= MAX_FILE_BYTES:
+            raise InvalidInput(
+                f"That file is empty or too large. A dictionary has at most {MAX_FILE_BYTES // 1024} KiB."
+            )
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        new, known = await self.bot.studio.pronunciations.import_(actor, await read_recording(file))
+        await interaction.followup.send(f"{count(new, 'word')} added, {known} changed.", ephemeral=True)
+
+
+async def setup(bot: StudioBot) -> None:
+    """Called by discord.py."""
+    bot.add_dynamic_items(*pages.PAGE_ITEMS)
+    await bot.add_cog(Pronounce(bot))
