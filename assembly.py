@@ -17,7 +17,7 @@ def create_bot(settings: Settings) -> Barkeep:
 
     async def open_studio(courier: Courier) -> Studio:
         try:
-            storage = await Storage.open(settings.database, settings.data_dir)
+            storage = await Storage.open(settings.database, settings.data_dir, reserves=True)
         except BarkeepError as fault:
             raise StartFault(Exit.STORAGE, fault.message) from fault
         executor = SubprocessExecutor(

@@ -67,7 +67,7 @@ class AuditRepository:
     async def prune(self, guild_id: int, before: datetime) -> int:
         """Delete the lines written before then. How many there were."""
         old = (AuditRow.guild_id == guild_id, AuditRow.at < before)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             gone = await session.scalar(select(func.count()).select_from(AuditRow).where(*old))
             await session.execute(delete(AuditRow).where(*old))
             return gone or 0

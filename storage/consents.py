@@ -35,7 +35,7 @@ class ConsentRepository:
             ConsentRequestRow.state == ConsentState.ALLOWED,
         )
         taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             gone = await session.scalars(delete(ConsentRow).where(*theirs).returning(ConsentRow.member_id))
             back = await session.scalars(taken_back.returning(ConsentRequestRow.id))
             return len(gone.all()) + len(back.all())
@@ -73,7 +73,7 @@ class ConsentRepository:
         `by_author` is not the member who was asked, and Conflict if the request was answered before or its time is
         over.
         """
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             return (await answer_once(session, request_id, by_author, state, self._clock())).record()
 
     async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
@@ -81,7 +81,7 @@ class ConsentRepository:
         allowed.
         """
         allowed = (ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.ALLOWED)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             row = await _asked(session, request_id, by_author)
             taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
             changed = await session.scalar(
@@ -121,7 +121,7 @@ class ConsentRepository:
         refused = (ConsentRequestRow.requester_id == member_id) & ConsentRequestRow.state.in_(REFUSED)
         asked_of_them = ConsentRequestRow.author_id == member_id
         gone = (here, _about(member_id), or_(asked_of_them, ~refused))
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             await session.execute(update(ConsentRequestRow).where(here, refused).values(order={}))
             return list(await session.scalars(delete(ConsentRequestRow).where(*gone).returning(ConsentRequestRow.id)))
 
@@ -132,7 +132,7 @@ class ConsentRepository:
             ConsentRequestRow.state != ConsentState.PENDING,
             ConsentRequestRow.created_at < before,
         )
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             gone = await session.scalars(delete(ConsentRequestRow).where(*old).returning(ConsentRequestRow.id))
             return len(gone.all())
 

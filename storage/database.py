@@ -1,5 +1,6 @@
 """Opens the database and the file store, upgrades both, and cleans up after a crash."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,6 +25,7 @@ from storage.migrations.upgrade import upgrade
 from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
 from storage.pronunciations import PronunciationRepository
 from storage.records import ConsentState, JobKind, JobState, VoiceState
+from storage.reserve import Reserve
 from storage.sessions import AWAY, Sessions
 from storage.voices import VoiceRepository
 
@@ -34,13 +36,18 @@ FEW_VOICES = 3
 SWEPT_SHARE = 0.1
 """The share of voice folders that may lack a row in a larger database."""
 
+RESERVE = "reserve"
+"""The name of the file that keeps room for deletions."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Storage:
     """All repositories and files. Create one with `open`."""
 
-    def __init__(self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse) -> None:
+    def __init__(
+        self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse, reserve: Reserve | None
+    ) -> None:
         self.voices = VoiceRepository(sessions, clock)
         self.jobs = JobRepository(sessions, clock)
         self.guilds = GuildRepository(sessions)
@@ -52,20 +59,31 @@ class Storage:
         self._clock = clock
         self._sessions = sessions
         self._in_use = in_use
+        self._reserve = reserve
 
     @classmethod
-    async def open(cls, url: str, data_dir: Path, *, clock: Clock = utc_now, busy_timeout: float = 10.0) -> Self:
+    async def open(
+        cls,
+        url: str,
+        data_dir: Path,
+        *,
+        clock: Clock = utc_now,
+        busy_timeout: float = 10.0,
+        reserves: bool = False,
+    ) -> Self:
         """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
 
         Creates what is missing and upgrades an older database. Unless another process uses the same folder, it also
         removes what a crash left behind: files without a row, which stay in the trash for TRASH_KEPT, and reserved
-        names whose job is over. `busy_timeout`: seconds to wait for a lock. Raises Unavailable with a sentence for the
-        owner, also if the database and the folder do not belong together or too many voices lack a row.
+        names whose job is over. `busy_timeout`: seconds to wait for a lock. `reserves`: some room on the disk is kept
+        for deletions. Raises Unavailable with a sentence for the owner, also if the database and the folder do not
+        belong together or too many voices lack a row.
         """
         with _errors_for_the_owner(data_dir):
             files = FileStore(data_dir)
             await files.prepare()
-            sessions = Sessions(url, busy_timeout=busy_timeout)
+            reserve = Reserve(data_dir / RESERVE) if reserves else None
+            sessions = Sessions(url, busy_timeout=busy_timeout, reserve=reserve)
             in_use = InUse(data_dir)
             try:
                 await upgrade(sessions)
@@ -80,7 +98,9 @@ class Storage:
                 in_use.close()
                 await sessions.close()
                 raise
-        return cls(sessions, files, clock, in_use)
+        storage = cls(sessions, files, clock, in_use, reserve)
+        await storage.keep_room()
+        return storage
 
     async def claim(self, application_id: int) -> bool:
         """Return whether an earlier start tied the data to this Discord application; the first start ties them.
@@ -103,6 +123,11 @@ class Storage:
             await self._sessions.empty_log()
         except Unavailable as fault:
             _log.warning("log_not_emptied", reason=fault.message)
+
+    async def keep_room(self) -> None:
+        """Keep some room on the disk for deletions again, once there is enough. Call it now and then."""
+        if self._reserve is not None:
+            await asyncio.to_thread(self._reserve.take)
 
     async def close(self) -> None:
         """Close the connections. The object cannot be used afterwards."""

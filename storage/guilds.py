@@ -72,7 +72,7 @@ class GuildRepository:
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)
         requests = select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             await lock_guild(session, guild_id)
             remains = GuildRemains(
                 voice_ids=tuple(await session.scalars(voices)),

@@ -288,7 +288,7 @@ class JobRepository:
         for guild_id, before in before_by_guild.items():
             guilds_by_moment[before].append(guild_id)
         deleted: list[str] = []
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             await prune_spent(session, self._clock())
             for before, guild_ids in guilds_by_moment.items():
                 old = (JobRow.guild_id.in_(guild_ids), JobRow.state.in_(FINISHED), JobRow.finished_at < before)
@@ -300,13 +300,13 @@ class JobRepository:
     async def forget_voice(self, guild_id: int, voice_id: int) -> None:
         """Blank the payloads of the clone jobs of a deleted voice, which hold its name and its speaker."""
         clones = (JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.kind == JobKind.CLONE)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             await session.execute(update(JobRow).where(*clones, JobRow.state.in_(FINISHED)).values(order={}))
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
         """Delete all jobs of a member, finished or not; their usage still counts. Return their ids."""
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             await prune_spent(session, self._clock())
             return await delete_jobs(session, self._clock(), *theirs)
 
@@ -336,7 +336,7 @@ class JobRepository:
         changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
         if owner is not None:
             changed = changed.where(JobRow.lease_owner == owner)
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=values.get("state") is JobState.CANCELLED) as session:
             row = await session.scalar(changed.returning(JobRow))
             return row.record() if row else None
 

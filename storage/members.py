@@ -67,7 +67,7 @@ class MemberRepository:
             ShareRow.subject_id == member_id,
             ShareRow.voice_id.in_(select(VoiceRow.id).where(VoiceRow.guild_id == guild_id)),
         )
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             row = await _row(session, guild_id, member_id)
             await session.execute(delete(ShareRow).where(*shared_with_them))
             row.default_voice = None

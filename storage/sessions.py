@@ -32,6 +32,7 @@ from sqlalchemy.util import await_only
 from errors import Unavailable
 from storage.models import GuildRow
 from storage.modes import close_to_others, private_opener
+from storage.reserve import Reserve
 
 BUSY = "Barkeep's database is busy right now. Please try again in a moment."
 FULL = (
@@ -54,10 +55,11 @@ class Sessions:
     On SQLite a write transaction takes the write lock when it begins (BEGIN IMMEDIATE), so that two writers wait for
     each other instead of failing half-way. The writers of one process queue for a lock of their own first, because
     SQLite waits by polling, which is slow and unfair. `busy_timeout`: how many seconds a transaction waits for a lock
-    on either database.
+    on either database. `reserve`: given up for transactions that delete.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float) -> None:
+    def __init__(self, url: str, *, busy_timeout: float, reserve: Reserve | None = None) -> None:
+        self._reserve = reserve
         self.engine = _engine(url, busy_timeout)
         self.writing_engine = self.engine.execution_options(writes=True)
         self._readers = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -73,8 +75,13 @@ class Sessions:
                 yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction, committed at the end and rolled back by any exception. Raises Unavailable as `read` does."""
+    async def write(self, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
+        """A transaction, committed at the end and rolled back by any exception. Raises Unavailable as `read` does.
+
+        deletes: it removes what somebody wants gone, and may use the room that is kept for that on a full disk.
+        """
+        if deletes and self._reserve is not None:
+            await asyncio.to_thread(self._reserve.give_up_if_full)
         with readable_errors():
             async with self._turn(), self._writers.begin() as session:
                 yield session

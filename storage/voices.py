@@ -203,7 +203,7 @@ class VoiceRepository:
 
     async def delete(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """Delete the voice and every default that names it. Return it as it was; delete its files next."""
-        async with self._sessions.write() as session:
+        async with self._sessions.write(deletes=True) as session:
             row = await _locked_row(session, guild_id, voice_id)
             record = row.record()
             await session.execute(delete(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))

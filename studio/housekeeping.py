@@ -37,6 +37,7 @@ class Housekeeping:
     async def run(self) -> None:
         """Expire questions; once an hour delete what is older than its server's retention, and all traces of it."""
         now = self._clock()
+        await self._storage.keep_room()
         await self._expire_questions(now)
         if self._last_retention is None or abs(now - self._last_retention) >= RETENTION_EVERY:  # a clock may go back
             self._last_retention = now

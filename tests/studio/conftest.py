@@ -11,7 +11,7 @@ from types import CoroutineType
 import pytest
 
 import studio
-from storage.database import Storage
+from storage.database import RESERVE, Storage
 from storage.records import JobRecord, JobState
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
@@ -77,10 +77,14 @@ class House:
         self.executor = FakeExecutor()
         self.courier = FakeCourier()
         self.model = MODEL
+        self.reserves = False
 
     async def open(self) -> None:
         self.storage = await Storage.open(
-            f"sqlite+aiosqlite:///{self.folder / 'barkeep.sqlite3'}", self.folder, clock=self.clock
+            f"sqlite+aiosqlite:///{self.folder / 'barkeep.sqlite3'}",
+            self.folder,
+            clock=self.clock,
+            reserves=self.reserves,
         )
         self.studio = Studio(self.storage, self.executor, self.courier, clock=self.clock, sleep=self._sleep)
 
@@ -155,7 +159,9 @@ class House:
         return sorted(
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")
-            if path.is_file() and "sqlite3" not in path.name and path.name not in ("in-use.lock", "installation-id")
+            if path.is_file()
+            and "sqlite3" not in path.name
+            and path.name not in ("in-use.lock", "installation-id", RESERVE)
         )
 
     async def traces(self, *words: str) -> set[str]:

@@ -1,6 +1,7 @@
 """The disk is full, or the database locked, at each write of a command in turn: a sentence, and nothing half-done."""
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import BarkeepError, Unavailable
 from storage import files
+from storage.database import RESERVE
 from storage.records import JobState, VoiceState
 from storage.sessions import BUSY, FULL, Sessions
 from studio.queue.lease import LEASE
 from tests.fakes import prompt_bytes
-from tests.studio.conftest import ANN, GUILD, House, until
+from tests.studio.conftest import ANN, GUILD, MOD, House, until
 
 OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
 
@@ -28,9 +30,9 @@ class Trouble:
         write, put, in_thread = Sessions.write, files.FileStore._put, files._in_thread
 
         @asynccontextmanager
-        async def writing(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+        async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
             self._pass(BUSY)
-            async with write(sessions) as session:
+            async with write(sessions, deletes=deletes) as session:
                 yield session
 
         async def putting(store: files.FileStore, *arguments: Any) -> Any:
@@ -118,3 +120,54 @@ async def test_each_write_may_fail(
         if "Ann" not in names:
             await house.voice()
     assert number > 2
+
+
+DELETIONS: list[Callable[[House], Awaitable[object]]] = [
+    delete,
+    lambda house: house.studio.privacy.forget(ANN),
+    lambda house: house.studio.privacy.revoke(ANN),
+    lambda house: house.studio.admin.purge(MOD, older_than_days=0),
+    lambda house: house.studio.admin.purge(MOD, member_id=ANN.member_id),
+    lambda house: house.studio.admin.guild_removed(GUILD),
+]
+
+
+@pytest.mark.parametrize("act", DELETIONS)
+async def test_whoever_deletes_is_not_stopped_by_a_full_disk(
+    house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[House], Awaitable[object]]
+) -> None:
+    house.reserves = True
+    await house.restart()
+    await house.voice()
+    write, reserve = Sessions.write, house.folder / RESERVE
+
+    @asynccontextmanager
+    async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
+        async with write(sessions, deletes=deletes) as session:
+            if reserve.exists():
+                raise Unavailable(FULL)  # Not a byte is free.
+            yield session
+
+    monkeypatch.setattr(Sessions, "write", writing)
+    monkeypatch.setattr("storage.reserve.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    with pytest.raises(Unavailable, match="full"):
+        await house.clone(name="New")
+    assert reserve.exists()
+    await act(house)
+    assert not reserve.exists()
+    monkeypatch.undo()
+    await house.studio.upkeep()
+    assert reserve.exists()
+
+
+async def test_a_clone_under_way_is_deleted_on_a_full_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.reserves = True
+    await house.restart()
+    house.executor.hold()
+    receipt = await house.clone(name="Ann")
+    await house.begun(receipt.job.id)
+    monkeypatch.setattr("storage.reserve.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    await delete(house)
+    await until(lambda: not house.tasks(), "idle")
+    assert not (house.folder / RESERVE).exists()
+    assert house.files() == []
