@@ -13,7 +13,7 @@ from storage.jobs import UNFINISHED
 from storage.records import AuditEntry, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
 from studio import policy
 from studio.housekeeping import delete_finished
-from studio.privacy import PrivacyDesk
+from studio.privacy import PrivacyService
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats, Voice
 from studio.voices import VoiceLibrary
@@ -43,7 +43,7 @@ _ID_SETS = ("clone_role_ids", "speak_role_ids", "channel_ids")
 _log = structlog.get_logger(__name__)
 
 
-class AdminDesk:
+class AdminService:
     """A server's moderation."""
 
     def __init__(
@@ -51,7 +51,7 @@ class AdminDesk:
         storage: Storage,
         executor: Executor,
         library: VoiceLibrary,
-        privacy: PrivacyDesk,
+        privacy: PrivacyService,
         dispatcher: Dispatcher,
         *,
         clock: Callable[[], datetime],

@@ -34,7 +34,7 @@ OPEN_QUESTIONS = 3
 _log = structlog.get_logger(__name__)
 
 
-class CloneDesk:
+class CloneService:
     """Accepts clones."""
 
     def __init__(

@@ -5,15 +5,15 @@ from storage.database import Storage
 from storage.jobs import UNANSWERED, UNFINISHED
 from storage.records import JobKind, JobRecord, JobState
 from studio import policy, rights
-from studio.queue.delivery import Answers
+from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Outcome
 
 
-class JobDesk:
+class JobService:
     """Shows, cancels and fetches jobs."""
 
-    def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: Answers) -> None:
+    def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery) -> None:
         self._storage = storage
         self._dispatcher = dispatcher
         self._answers = answers

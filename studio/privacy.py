@@ -27,7 +27,7 @@ from studio.voices import VoiceLibrary, file_name
 _log = structlog.get_logger(__name__)
 
 
-class PrivacyDesk:
+class PrivacyService:
     """Acts for the actor about the actor, in the actor's server."""
 
     def __init__(self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher) -> None:

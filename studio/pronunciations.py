@@ -37,7 +37,7 @@ class _File(BaseModel):
     pronunciations: list[_Entry] = Field(max_length=ENTRIES)
 
 
-class PronunciationDesk:
+class PronunciationService:
     """Every change checks that the actor is a moderator, and is written in the audit log."""
 
     def __init__(self, storage: Storage) -> None:

@@ -15,7 +15,7 @@ from storage.jobs import UNFINISHED
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob
 from studio import metrics, policy, rights, speech_text
 from studio.clones import new_id
-from studio.pronunciations import PronunciationDesk
+from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import SpeechOrder
 from studio.speakers import language_of, languages_read
@@ -30,7 +30,7 @@ MAX_SEED = 2**31 - 1
 _log = structlog.get_logger(__name__)
 
 
-class SpeechDesk:
+class SpeechService:
     """Accepts lines of speech."""
 
     def __init__(
@@ -38,7 +38,7 @@ class SpeechDesk:
         storage: Storage,
         executor: Executor,
         library: VoiceLibrary,
-        pronunciations: PronunciationDesk,
+        pronunciations: PronunciationService,
         dispatcher: Dispatcher,
         courier: Callable[[], Courier],
     ) -> None:

@@ -1,4 +1,4 @@
-"""The studio: one object that holds the desks, the library and the dispatcher, and starts and closes them together."""
+"""The studio: one object that holds the services, the library and the dispatcher, and starts and closes them together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,16 +7,16 @@ from typing import Any
 
 from cloning.worker.protocol import Executor
 from storage.database import Storage
-from studio.admin import AdminDesk
-from studio.clones import CloneDesk
+from studio.admin import AdminService
+from studio.clones import CloneService
 from studio.housekeeping import Housekeeping
-from studio.jobs import JobDesk
-from studio.privacy import PrivacyDesk
-from studio.pronunciations import PronunciationDesk
-from studio.queue.delivery import Answers
+from studio.jobs import JobService
+from studio.privacy import PrivacyService
+from studio.pronunciations import PronunciationService
+from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
-from studio.speech import SpeechDesk
+from studio.speech import SpeechService
 from studio.values import Courier
 from studio.voices import VoiceLibrary
 
@@ -53,7 +53,7 @@ class Studio:
         def rest(seconds: float) -> Awaitable[Any]:
             return wait(sleep(seconds))
 
-        self._answers = Answers(storage, executor, lambda: self.courier, rest, owner=owner, clock=clock)
+        self._answers = AnswerDelivery(storage, executor, lambda: self.courier, rest, owner=owner, clock=clock)
         self.dispatcher = Dispatcher(
             storage,
             executor,
@@ -65,14 +65,14 @@ class Studio:
             clock=clock,
         )
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
-        self.clones = CloneDesk(storage, executor, self.dispatcher, lambda: self.courier, clock=clock)
-        self.pronunciations = PronunciationDesk(storage)
-        self.speech = SpeechDesk(
+        self.clones = CloneService(storage, executor, self.dispatcher, lambda: self.courier, clock=clock)
+        self.pronunciations = PronunciationService(storage)
+        self.speech = SpeechService(
             storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier
         )
-        self.jobs = JobDesk(storage, self.dispatcher, self._answers)
-        self.privacy = PrivacyDesk(storage, self.library, self.dispatcher)
-        self.admin = AdminDesk(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
+        self.jobs = JobService(storage, self.dispatcher, self._answers)
+        self.privacy = PrivacyService(storage, self.library, self.dispatcher)
+        self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
         self._housekeeping = Housekeeping(storage, clock=clock)
         self._closed = False
 

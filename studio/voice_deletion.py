@@ -1,6 +1,6 @@
 """How a voice goes: its clone is stopped, its row disappears, its files follow, and so does what still speaks with it.
 
-Asked for by several desks.
+Shared by several services.
 """
 
 import contextlib

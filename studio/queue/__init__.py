@@ -1,1 +1,1 @@
-"""The life of a job: accepted, ordered, worked on, completed, delivered."""
+"""The life of a job: queued in fair order, run by the worker, completed, delivered."""

@@ -1,6 +1,6 @@
-"""What the end of a job does to rows and files. Each step may be repeated after a crash; nothing here answers anybody.
+"""Updates files and rows when a job ends. Each step can be repeated after a crash; answers are sent elsewhere.
 
-The order of steps is the contract: files first, then the row that speaks of them, then the job, then what is left over.
+The order of steps matters: files first, then the row that refers to them, then the job, then the clean-up.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceStat
 from studio import metrics
 
 UNKNOWN = "Unknown"
-"""The kind of a fault that nobody expected."""
+"""The kind of an unexpected error."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Completion:
-    """Brings jobs that `owner` holds to their end.
+    """Ends jobs that `owner` holds.
 
-    Every method returns the job as it ended, or None if it had ended already or is held by another process.
+    Every method returns the job as it ended, or None if it had ended before or another process holds it.
     """
 
     def __init__(self, storage: Storage, owner: str) -> None:
@@ -33,7 +33,7 @@ class Completion:
         self._owner = owner
 
     async def cloned(self, job: JobRecord, event: Cloned) -> JobRecord | None:
-        """The worker made the voice: its files and row become ready, then the job."""
+        """Store the voice that the worker made: first its files and row, then the job."""
         if not await self._still_held(job):
             return None
         voice_id = _voice_id(job)
@@ -50,7 +50,7 @@ class Completion:
         return await self._clone_ready(job)
 
     async def cloned_before(self, job: JobRecord) -> JobRecord | None:
-        """Finish a clone whose voice was ready when a crash came between. None if there is still work to do."""
+        """Finish a clone whose voice was ready when a crash came. Return None if there is still work to do."""
         if job.kind is not JobKind.CLONE or job.voice_id is None:
             return None
         try:
@@ -60,9 +60,9 @@ class Completion:
         return await self._clone_ready(job) if voice.state is VoiceState.READY else None
 
     async def spoken(self, job: JobRecord, event: Spoken, *, hubert: str) -> JobRecord | None:
-        """The worker spoke: the sound waits for delivery. A prompt that was made anew replaces the voice's.
+        """Store the generated speech, and the voice's new prompt if it was made again.
 
-        hubert: the feature model in use, for the voice's row if its prompt was made anew.
+        hubert: the feature model in use, for the voice's row if its prompt was made again.
         """
         if not await self._still_held(job):
             return None
@@ -81,38 +81,38 @@ class Completion:
                 await self._storage.files.drop_staging(job.id)
                 await self._storage.files.drop_result(job.id)
             return None
-        with _told(job):
+        with _logged_errors(job):
             await self._storage.files.drop_staging(job.id)
         metrics.AUDIO_SECONDS.inc(event.seconds)
         _count(done)
         return done
 
     async def failed(self, job: JobRecord, kind: str, message: str) -> JobRecord | None:
-        """The job cannot be done. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member.
+        """Mark the job as failed. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member.
 
-        `job` names who holds it: this process, one that is gone, or nobody if it still waits.
+        `job` names the process that holds it: this one, one that has ended, or none if it is queued.
         """
         done = await self._storage.jobs.fail(job.id, kind, message, owner=job.lease_owner)
         if done is None:
             if await self._is_unwanted(job):
                 await self._storage.files.drop_staging(job.id)
             return None
-        with _told(job):
+        with _logged_errors(job):
             await self.clear(job)
         _count(done)
         return done
 
     async def cancelled(self, job: JobRecord) -> None:
-        """Somebody cancelled the job: it leaves nothing behind."""
+        """Clean up after a cancelled job."""
         _count(job)
-        with _told(job):
+        with _logged_errors(job):
             await self.clear(job)
 
     async def clear(self, job: JobRecord) -> None:
         """Remove what an unsuccessful job holds: a reserved voice, its upload, its work in progress."""
         files = self._storage.files
         if job.kind is JobKind.CLONE and job.voice_id is not None:
-            with contextlib.suppress(NotFound):  # Whoever deleted the voice was faster.
+            with contextlib.suppress(NotFound):  # Somebody else deleted the voice first.
                 await self._storage.voices.delete(job.guild_id, job.voice_id)
             await files.drop_voice(job.guild_id, job.voice_id)
         await files.drop_upload(job.id)
@@ -124,15 +124,15 @@ class Completion:
             if await self._is_unwanted(job):
                 await self.clear(job)
             return None
-        with _told(job):
+        with _logged_errors(job):
             await self._storage.files.drop_staging(job.id)
-        with _told(job):
+        with _logged_errors(job):
             await self._storage.files.drop_upload(job.id)
         _count(done)
         return done
 
     async def _refresh(self, job: JobRecord, voice_id: int, models: VoiceModels) -> None:
-        """Replace a voice's prompt by the one made for today's models. Not worth failing for if the voice is gone."""
+        """Replace a voice's prompt by the one made for the models in use. Does nothing if the voice is deleted."""
         staging = await self._storage.files.staging(job.id)
         try:
             voice = await self._storage.voices.get(job.guild_id, voice_id)
@@ -143,7 +143,7 @@ class Completion:
             await self._storage.files.drop_voice(job.guild_id, voice_id)
 
     async def _still_held(self, job: JobRecord) -> bool:
-        """Whether this process still holds the job. What the worker left of one that is not wanted is removed."""
+        """Return whether this process still holds the job. Files of a job that is no longer wanted are removed."""
         if await self._is_unwanted(job):
             await self._storage.files.drop_staging(job.id)
             return False
@@ -151,7 +151,7 @@ class Completion:
         return current.state is JobState.RUNNING and current.lease_owner == self._owner
 
     async def _is_unwanted(self, job: JobRecord) -> bool:
-        """Whether the job was deleted, cancelled or given up. Another process may have done it, or may be at it."""
+        """Return whether the job was deleted, cancelled or given up, possibly by another process."""
         try:
             return (await self._storage.jobs.get(job.id)).state in (JobState.FAILED, JobState.CANCELLED)
         except NotFound:
@@ -159,8 +159,8 @@ class Completion:
 
 
 @contextlib.contextmanager
-def _told(job: JobRecord) -> Iterator[None]:
-    """Tidying after a job that has ended: a fault keeps nobody from the answer, and the next start tidies again."""
+def _logged_errors(job: JobRecord) -> Iterator[None]:
+    """Log errors while cleaning up after a job: they must not block the answer, and the next start cleans up again."""
     try:
         yield
     except Unavailable as fault:

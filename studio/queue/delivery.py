@@ -1,6 +1,6 @@
-"""Brings each finished job's answer to its member, once: with patience where the platform fails for a moment.
+"""Delivers each finished job's answer to its member, once, and retries when the platform fails.
 
-What cannot be brought stays to be fetched. Does not know Discord: a courier carries.
+AnswerDelivery that cannot be delivered stay for the member to fetch. A Courier does the sending.
 """
 
 import asyncio
@@ -23,24 +23,24 @@ from studio.values import Courier, Delivery, Outcome, Voice
 PAUSES = (5.0, 20.0, 60.0, 180.0)
 """Seconds between the attempts of one round."""
 FIRST_ROUND, LONGEST_ROUND = timedelta(minutes=5), timedelta(hours=2)
-"""Time between two rounds of attempts: it doubles each time."""
+"""Time between two rounds of attempts; it doubles each time."""
 FETCHING = timedelta(minutes=2)
-"""How long a member who fetches an answer has for it: nothing else brings it meanwhile."""
+"""How long a fetching member has for an answer; meanwhile it is not delivered another way."""
 AT_ONCE = 16
 """How many answers are sent at the same time."""
 GRACE = 1.0
-"""Seconds that answers under way have when the studio closes."""
+"""Seconds that answers under way have to arrive when the studio closes."""
 
 _log = structlog.get_logger(__name__)
 
 Sleep = Callable[[float], Awaitable[Any]]
 
 
-class Answers:
-    """Delivers outcomes in tasks of their own. `sleep` is called between attempts; `owner` names this process.
+class AnswerDelivery:
+    """Delivers answers in tasks of their own. `sleep` is called between attempts; `owner` names this process.
 
-    The row is looked at again before every attempt, and is claimed for it: whatever was deleted, fetched or taken over
-    by another process meanwhile is not sent. A crash between sending and noting sends an answer twice; an edit of the
+    Before every attempt the job is read again and its answer leased, so that nothing is sent that was deleted, fetched
+    or taken over by another process. A crash between sending and recording sends an answer twice; the edit of the
     waiting message then changes nothing, and Discord drops a message with the same nonce for some minutes.
     """
 
@@ -63,23 +63,23 @@ class Answers:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._busy: set[str] = set()
-        """Jobs with an attempt under way, which must not be broken off."""
+        """Jobs with an attempt under way, which must not be interrupted."""
         self._sent: dict[str, Delivery] = {}
-        """Answers that arrived, and that storage could not note yet."""
+        """Delivered answers that storage could not record yet."""
         self._due: dict[str, datetime] = {}
         self._round: dict[str, timedelta] = {}
         self._unreachable: set[str] = set()
 
     def begin(self, job_id: str) -> None:
-        """Start to deliver the answer to a finished job, unless that is under way."""
+        """Start delivering the answer of a finished job, unless that is under way."""
         if job_id not in self._tasks:
             self._tasks[job_id] = asyncio.create_task(self._answer(job_id))
             self._tasks[job_id].add_done_callback(lambda _: self._tasks.pop(job_id, None))
 
     async def resume(self) -> None:
-        """Deliver what an earlier process, or an outage, left behind. Call it at the start and every half minute.
+        """Deliver what an earlier process or an outage left behind. Call it at the start and every half minute.
 
-        Where nobody could be reached, only the next process tries again.
+        If a member could not be reached in any way, only the next process tries again.
         """
         waiting = await self._storage.jobs.unanswered()
         for memory in (self._due, self._round):
@@ -92,9 +92,9 @@ class Answers:
                 self.begin(job_id)
 
     async def close(self) -> None:
-        """Stop. What is not delivered yet is delivered after the next start.
+        """Stop. Undelivered answers are delivered after the next start.
 
-        What is on its way has a moment to arrive and to be noted, so that it is not sent again.
+        AnswerDelivery under way get GRACE seconds to arrive and to be recorded, so that they are not sent again.
         """
         for job_id, task in self._tasks.items():
             if job_id not in self._busy:
@@ -107,16 +107,16 @@ class Answers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def fetch(self, job: JobRecord) -> Outcome:
-        """What a finished job is answered with, for a member who fetches it. Raises Conflict while it is being sent."""
+        """Return the answer of a finished job for a member who fetches it. Raises Conflict while it is being sent."""
         if job.id in self._busy:
-            raise Conflict("This answer is being sent to you at this moment. If it does not come, fetch it again.")
+            raise Conflict("This answer is on its way to you. If it does not arrive, fetch it again.")
         self._due[job.id] = self._clock() + FETCHING
         if (task := self._tasks.get(job.id)) is not None:
             task.cancel()
         return await self._outcome(job)
 
     async def _answer(self, job_id: str) -> None:
-        """One round of attempts."""
+        """Run one round of attempts."""
         with structlog.contextvars.bound_contextvars(job_id=job_id):
             for pause in (*PAUSES, None):
                 try:
@@ -134,7 +134,7 @@ class Answers:
             self._due[job_id] = self._clock() + wait
 
     async def _attempt(self, job_id: str, *, last: bool) -> None:
-        """Bring the answer and note it, if it is still wanted. Raises Unavailable for what may pass."""
+        """Deliver and record the answer, if it is still wanted. Raises Unavailable for temporary failures."""
         async with self._room:
             self._busy.add(job_id)
             try:
@@ -144,7 +144,7 @@ class Answers:
                 self._busy.discard(job_id)
 
     async def _send(self, job_id: str, *, last: bool) -> bool:
-        """Whether the answer arrived. False if it is not to be brought: gone, answered, or nobody can be reached."""
+        """Return whether the answer arrived. False: it is deleted or answered, or the member cannot be reached."""
         job = await self._claim(job_id)
         if job is None:
             return False
@@ -159,7 +159,10 @@ class Answers:
         return True
 
     async def _claim(self, job_id: str) -> JobRecord | None:
-        """The job as it is now. None if it was deleted or answered, or if another process sends it."""
+        """Lease the answer and return the job.
+
+        None if it was deleted or answered, or if another process sends the answer.
+        """
         try:
             job = await self._storage.jobs.get(job_id)
         except NotFound:

@@ -1,7 +1,7 @@
-"""Brings accepted jobs to the worker in fair order, and what becomes of them to storage and to the member.
+"""Sends queued jobs to the worker in fair order and handles their events.
 
-The truth is in storage: this object may vanish at any moment, and the next one goes on. Its tasks exist only while
-there is work, so that an idle bot has nothing parked. Knows nothing of Discord, and not how jobs are accepted.
+Storage holds the truth: after a crash the next process continues from there. Tasks exist only while there is work, so
+that an idle bot has none.
 """
 
 import asyncio
@@ -18,25 +18,22 @@ from storage.database import Storage
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.queue.completion import Completion
-from studio.queue.delivery import Answers
-from studio.queue.endings import Endings
+from studio.queue.delivery import AnswerDelivery
+from studio.queue.endings import JobEndings
+from studio.queue.estimates import REMEMBERED, JobEstimates
 from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
-from studio.queue.pace import REMEMBERED, Pace
-from studio.queue.waiting_news import WaitingNews, place
-from studio.queue.worker_events import Active
+from studio.queue.queue_updates import QueueUpdates, place
+from studio.queue.worker_events import ActiveJob
 from studio.queue.worker_requests import request_for
 from studio.values import Courier, Update
 
 PATIENCE = timedelta(minutes=10)
-"""How long a job waits by default for a worker that cannot load its models."""
-SETBACKS = 10
-"""How often storage may fail a job before the worker is asked; upkeep tries again each time."""
+"""The default time that a job waits for a worker that cannot load its models."""
+MAX_STORAGE_ERRORS = 10
+"""How often storage errors may keep a job from the worker before it fails; upkeep retries each time."""
 _PAGE = 500
-_NOT_LOADED = (
-    "The speech models could not be loaded for a long time. Whoever runs this bot finds why in its log. Please try "
-    "again later."
-)
+_NOT_LOADED = "The speech models could not be loaded. The log of the bot says why. Please try again later."
 
 _log = structlog.get_logger(__name__)
 
@@ -44,15 +41,15 @@ _log = structlog.get_logger(__name__)
 class Dispatcher:
     """Claims, supervises and finishes jobs.
 
-    owner: the name of this process, in which it holds jobs. patience: how long a job waits for a worker that cannot
-    load its models. sleep: waits some seconds before the end of a job is stored again.
+    owner: the name of this process as the holder of leases. patience: how long a job waits for a worker that cannot
+    load its models. sleep: waits some seconds between attempts to store the end of a job.
     """
 
     def __init__(
         self,
         storage: Storage,
         executor: Executor,
-        answers: Answers,
+        answers: AnswerDelivery,
         courier: Callable[[], Courier],
         sleep: Callable[[float], Awaitable[Any]],
         *,
@@ -68,13 +65,15 @@ class Dispatcher:
         self._patience = patience
         self._clock = clock
         self._completion = Completion(storage, owner)
-        self._pace = Pace()
-        self._endings = Endings(storage, executor, self._completion, answers, self._wait_again, sleep, self._pace)
+        self._estimates = JobEstimates()
+        self._endings = JobEndings(
+            storage, executor, self._completion, answers, self._wait_again, sleep, self._estimates
+        )
         self._events = executor.events()
-        self._active: dict[str, Active] = {}
+        self._active: dict[str, ActiveJob] = {}
         self._queue = FairQueue()
-        self._waiting_news = WaitingNews(storage, courier, self._pace)
-        self._setbacks: Counter[str] = Counter()
+        self._queue_updates = QueueUpdates(storage, courier, self._estimates)
+        self._storage_errors: Counter[str] = Counter()
         self._down_since: datetime | None = None
         self._claiming: str | None = None
         self._awake = False
@@ -84,19 +83,19 @@ class Dispatcher:
         self._listener: asyncio.Task[None] | None = None
 
     def enqueue(self, job: JobRecord) -> int:
-        """Take up a job that was accepted; one that does not wait is none of it. Its place, as `position` tells it."""
+        """Add an accepted job to the queue, if it is queued. Return its `position`."""
         if job.state is JobState.QUEUED:
             self._queue.add(job)
             self._wake()
         return self.position(job.id)
 
     def position(self, job_id: str) -> int:
-        """The place of a job: 0 starts now, or no longer waits; 1 is next."""
+        """Return the position of a job: 0 starts now or is not queued; 1 is next."""
         before = self._queue.before(job_id)
         return 0 if before is None else place(before, self._free())
 
     async def cancel(self, job_id: str) -> JobRecord | None:
-        """Stop a job, remove what it made, and let its member know. None if it had ended already."""
+        """Cancel a job, remove what it made, and tell its member. Return None if it had ended."""
         job = await self._storage.jobs.cancel(job_id)
         if job is None:
             return None
@@ -118,28 +117,31 @@ class Dispatcher:
             if is_abandoned(job, self._clock()):
                 await self._endings.recover(job)
         await self._answers.resume()
-        self._pace.learn(await self._storage.jobs.done_last(2 * REMEMBERED))
+        self._estimates.learn(await self._storage.jobs.done_last(2 * REMEMBERED))
         await self._read_queue()
         if self._queue:
             self._wake()
 
     async def upkeep(self) -> None:
-        """Keep own leases, take over lapsed ones, and start what waits for no reason. Call it every half minute."""
+        """Renew own leases, take over expired ones, and start jobs that wait for no reason.
+
+        Call it every half minute.
+        """
         await self._renew()
         for job in await self._storage.jobs.expired(self._clock()):
             if job.id not in self._active:
                 await self._endings.recover(job)
         await self._answers.resume()
         await self._read_queue()
-        await self._lose_patience()
+        await self._fail_overdue()
         self._measure()
         if self._queue or self._active:
             self._wake()
 
     async def close(self) -> None:
-        """Take no more work and give running jobs back to the queue, as if they had not begun.
+        """Stop taking work and put running jobs back into the queue, as if they had not begun.
 
-        What is just being written is finished first: to break off a transaction may leave the database locked.
+        Waits for writes under way: an interrupted transaction can leave the database locked.
         """
         self._closing = True
         if self._listener is not None and self._parked:
@@ -148,14 +150,14 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
-        for job in await self._storage.jobs.running():  # One may be claimed in storage and not be known here yet.
+        for job in await self._storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
             if job.lease_owner == self._owner:
                 await self._storage.jobs.requeue(job.id, self._owner, refund_attempt=job.started_at is not None)
                 await self._storage.files.drop_staging(job.id)
         self._active.clear()
 
     def _wake(self) -> None:
-        """There may be work to take. Returns at once."""
+        """Start filling the worker, in a task."""
         self._awake = True
         if self._filler is None and not self._closing:
             self._filler = asyncio.create_task(self._fill_until_quiet())
@@ -169,24 +171,24 @@ class Dispatcher:
                 self._awake = False
                 await self._fill()
         except Exception:
-            _log.exception("queue_stopped")  # Upkeep tries again.
+            _log.exception("queue_stopped")  # upkeep tries again
         finally:
             self._filler = None
 
     async def _fill(self) -> None:
-        """Give the worker as many jobs as it takes, then tell those who wait where they are now."""
+        """Give the worker as many jobs as it takes, then tell waiting members their new place."""
         while self._free() > 0 and not self._closing and (job_id := self._queue.next()) is not None:
             self._queue.begin(job_id)
             self._claiming = job_id
             claimed = await self._claim(job_id)
-            if claimed is None or self._claiming is None:  # Somebody else took it, or it was cancelled meanwhile.
+            if claimed is None or self._claiming is None:  # another process took it, or it was cancelled
                 self._queue.end(job_id)
                 continue
             waited = (self._clock() - claimed.created_at).total_seconds()
             metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(max(0.0, waited))
             with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
                 await self._begin(claimed)
-        await self._waiting_news.tell(
+        await self._queue_updates.send(
             self._queue,
             self._active.values(),
             self._free(),
@@ -199,12 +201,12 @@ class Dispatcher:
         try:
             return await self._storage.jobs.claim(job_id, self._owner, LEASE)
         except Unavailable:
-            self._queue.end(job_id)  # Upkeep finds it in storage.
+            self._queue.end(job_id)  # upkeep finds it in storage
             raise
 
     async def _begin(self, job: JobRecord) -> None:
-        """Submit a claimed job, or end it if it may not run any more."""
-        active = self._active[job.id] = Active(job)
+        """Submit a claimed job, or end it if it must not run any more."""
+        active = self._active[job.id] = ActiveJob(job)
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
                 self._answers.begin(done.id)
@@ -221,19 +223,19 @@ class Dispatcher:
                 self._drop(active)
 
     async def _put_back(self, job: JobRecord, error: Unavailable) -> None:
-        """Storage cannot be used at this moment: the job waits for upkeep. A job that this meets often is given up."""
-        self._setbacks[job.id] += 1
-        _log.warning("job_put_back", reason=error.message, setbacks=self._setbacks[job.id])
-        if self._setbacks[job.id] >= SETBACKS:
+        """Put a job back after a storage error, until upkeep. After MAX_STORAGE_ERRORS errors the job fails."""
+        self._storage_errors[job.id] += 1
+        _log.warning("job_put_back", reason=error.message, setbacks=self._storage_errors[job.id])
+        if self._storage_errors[job.id] >= MAX_STORAGE_ERRORS:
             await self._endings.fail(job, type(error).__name__, error.message)
             return
         try:
             await self._storage.jobs.requeue(job.id, self._owner)
         except Unavailable:
-            _log.warning("job_left_to_its_lease")  # Which lapses, since nothing renews it.
+            _log.warning("job_left_to_its_lease")  # the lease expires, since it is not renewed
 
-    async def _submit(self, active: Active, request: Request) -> None:
-        """Hand the job to the worker, unless somebody cancelled it in between."""
+    async def _submit(self, active: ActiveJob, request: Request) -> None:
+        """Submit the job to the worker, unless it was cancelled in the meantime."""
         if active.cancelled.is_set():
             await self._storage.files.drop_staging(active.job.id)
             return
@@ -246,7 +248,7 @@ class Dispatcher:
             self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        """Handle events for as long as the worker has jobs."""
+        """Handle events as long as the worker has jobs."""
         try:
             while any(not active.ending for active in self._active.values()) and not self._closing:
                 self._parked = True
@@ -262,7 +264,7 @@ class Dispatcher:
             self._listener = None
 
     def _lose_all(self, reason: str) -> None:
-        """The events ended although there were jobs."""
+        """Treat every active job as lost: the worker's events ended."""
         self._events = self._executor.events()
         for active in self._active.values():
             if not active.ending:
@@ -276,13 +278,13 @@ class Dispatcher:
         if isinstance(event, Progress | PartSpoken):
             if not active.begun:
                 await self._note_begun(active)
-            if (news := active.news_of(event, self._clock())) is not None:
+            if (news := active.update_for(event, self._clock())) is not None:
                 self._courier().update(active.job, news)
         else:
             self._end(active, self._endings.conclude(active.job, event))
 
-    async def _note_begun(self, active: Active) -> None:
-        """The worker is at it: from now on, to lose it is an attempt."""
+    async def _note_begun(self, active: ActiveJob) -> None:
+        """Count the attempt: the worker has begun the job."""
         active.begun = True
         try:
             begun = await self._storage.jobs.begun(active.job.id, self._owner)
@@ -291,26 +293,26 @@ class Dispatcher:
             return
         if begun is not None:
             active.job = begun
-            active.expected = self._pace.of(begun)
+            active.expected = self._estimates.of(begun)
             _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
 
-    def _end(self, active: Active, work: Awaitable[None]) -> None:
-        """The worker is done with a job: do `work`, then take the next one."""
+    def _end(self, active: ActiveJob, work: Awaitable[None]) -> None:
+        """Run `work` for a job that the worker has finished with, then take the next job."""
         active.ending = True
         self._endings.begin(work, lambda: self._free_place(active))
 
-    def _free_place(self, active: Active) -> None:
+    def _free_place(self, active: ActiveJob) -> None:
         self._drop(active)
         self._wake()
 
-    def _drop(self, active: Active) -> None:
-        """The job is not at work here any more, unless it was begun again meanwhile."""
+    def _drop(self, active: ActiveJob) -> None:
+        """Remove the job from the active ones, unless it has been started again."""
         if self._active.get(active.job.id) is active:
             del self._active[active.job.id]
             self._queue.end(active.job.id)
 
     async def _renew(self) -> None:
-        """Hold on to the jobs at work. What another process has taken over is let go, and stopped here."""
+        """Renew the leases of active jobs. Jobs that another process has taken over are cancelled here."""
         held = [job_id for job_id, active in self._active.items() if not active.ending]
         if not held:
             return
@@ -323,7 +325,7 @@ class Dispatcher:
                 self._drop(active)
 
     def _wait_again(self, job: JobRecord) -> None:
-        """A job of a worker or a process that is gone waits again."""
+        """Queue a job again after its worker or process was lost."""
         if (active := self._active.get(job.id)) is not None:
             self._drop(active)
         self._queue.add(job)
@@ -333,7 +335,7 @@ class Dispatcher:
         self._wake()
 
     async def _read_queue(self) -> None:
-        """Take up what waits in storage and is not known here, a page at a time; drop what waits there no more."""
+        """Read the queue from storage in pages: add unknown jobs and drop those that are no longer queued."""
         gone, last = set(self._queue.ids()), 0
         while page := await self._storage.jobs.queued(after=last, limit=_PAGE):
             last = page[-1].sequence
@@ -342,11 +344,11 @@ class Dispatcher:
                 self._queue.add(job)
         for job_id in gone:
             self._queue.remove(job_id)
-        for job_id in self._setbacks.keys() - set(self._queue.ids()):
-            del self._setbacks[job_id]
+        for job_id in self._storage_errors.keys() - set(self._queue.ids()):
+            del self._storage_errors[job_id]
 
-    async def _lose_patience(self) -> None:
-        """Give up what has waited too long for a worker that cannot load its models."""
+    async def _fail_overdue(self) -> None:
+        """Fail jobs that have waited too long for a worker that cannot load its models."""
         health, now = self._executor.health(), self._clock()
         if health.ready is not None or health.fault is None:
             self._down_since = None

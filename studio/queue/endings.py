@@ -1,4 +1,4 @@
-"""How a job at work ends: done, failed, or lost with its worker. Each end is stored with patience, then answered."""
+"""Ends active jobs: done, failed, or lost with their worker. Each end is stored, with retries, and then answered."""
 
 import asyncio
 import secrets
@@ -12,23 +12,26 @@ from errors import BarkeepError, Unavailable
 from storage.database import Storage
 from storage.records import JobRecord
 from studio.queue.completion import UNKNOWN, Completion
-from studio.queue.delivery import PAUSES, Answers
-from studio.queue.pace import Pace
+from studio.queue.delivery import PAUSES, AnswerDelivery
+from studio.queue.estimates import JobEstimates
 
 ATTEMPTS = 3
-"""How often a worker begins a job at most. From the second time on the job is alone with its worker, so that two
-deaths that had other reasons do not count against it, and a third one, after two alone, does."""
+"""How many times a worker may begin a job.
+
+From the second time on the job runs alone, so that two deaths with other causes do not count against it, and a third
+one, after two alone, does.
+"""
 
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class Endings:
+class JobEndings:
     """Ends jobs, each in a task of its own.
 
-    wait_again: called with a job that was lost and goes back to the queue. sleep: called between attempts to store.
-    pace: learns from the jobs that end well.
+    wait_again: called with a lost job that goes back to the queue. sleep: called between attempts to store.
+    estimates: learns from successful jobs.
     """
 
     def __init__(
@@ -36,10 +39,10 @@ class Endings:
         storage: Storage,
         executor: Executor,
         completion: Completion,
-        answers: Answers,
+        answers: AnswerDelivery,
         wait_again: Callable[[JobRecord], None],
         sleep: Callable[[float], Awaitable[Any]],
-        pace: Pace,
+        estimates: JobEstimates,
     ) -> None:
         self._storage = storage
         self._executor = executor
@@ -47,26 +50,26 @@ class Endings:
         self._answers = answers
         self._wait_again = wait_again
         self._sleep = sleep
-        self._pace = pace
+        self._estimates = estimates
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     def begin(self, work: Awaitable[None], then: Callable[[], None]) -> None:
-        """Do `work` in a task, then call `then`."""
+        """Run `work` in a task, then call `then`."""
         task = asyncio.create_task(self._run(work, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Let what is being stored be stored, and leave what rests to the next process."""
+        """Wait for writes under way and leave the rest to the next process."""
         self._closing = True
         for task in self._resting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def conclude(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost) -> None:
-        """The worker's last word on a job."""
+        """Handle the final event of a job."""
         with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
             if isinstance(event, Lost):
                 await self.lost(job, event.reason)
@@ -76,24 +79,24 @@ class Endings:
                 await self._complete(job, event)
 
     async def lost(self, job: JobRecord, reason: str) -> None:
-        """The worker is gone: once more from the beginning, or give up."""
+        """Handle the loss of the worker: try the job again, or give up."""
         _log.warning("worker_lost", job_id=job.id, reason=reason, attempt=job.attempts)
         try:
-            await self._patiently(lambda: self._try_again(job))
+            await self._with_retries(lambda: self._try_again(job))
         except BarkeepError as error:
-            _log.error("job_left_behind", job_id=job.id, reason=error.message)  # Its lease lapses.
+            _log.error("job_left_behind", job_id=job.id, reason=error.message)  # its lease expires
 
     async def recover(self, job: JobRecord) -> None:
-        """The process that held this job is gone. Raises Unavailable."""
+        """Handle the loss of the process that held this job. Raises Unavailable."""
         _log.warning("process_lost", job_id=job.id, guild_id=job.guild_id, attempt=job.attempts)
         await self._try_again(job)
 
     async def fail(self, job: JobRecord, kind: str, message: str) -> None:
-        """End a job with a sentence. If even that cannot be stored, its lease lapses and upkeep takes over."""
+        """End a job with a sentence. If storing it fails, the lease expires and upkeep takes over."""
         if kind == UNKNOWN:
             message = _apology(message)
         try:
-            done = await self._patiently(lambda: self._completion.failed(job, kind, message))
+            done = await self._with_retries(lambda: self._completion.failed(job, kind, message))
         except BarkeepError as error:
             _log.error("job_left_behind", job_id=job.id, reason=error.message)
             return
@@ -102,7 +105,7 @@ class Endings:
             self._answers.begin(job.id)
 
     async def fail_unknown(self, job: JobRecord) -> None:
-        """End a job for the exception that is being handled: the log has it, the member a reference to it."""
+        """End a job because of the exception being handled: log it, and give the member a reference to the log."""
         reference = secrets.token_hex(4)
         _log.exception("job_broke", job_id=job.id, reference=reference)
         await self.fail(job, UNKNOWN, reference)
@@ -115,14 +118,14 @@ class Endings:
 
     async def _complete(self, job: JobRecord, event: Cloned | Spoken) -> None:
         try:
-            done = await self._patiently(lambda: self._completed(job, event))
+            done = await self._with_retries(lambda: self._completed(job, event))
         except BarkeepError as error:
             await self.fail(job, type(error).__name__, error.message)
         except Exception:
             await self.fail_unknown(job)
         else:
             if done is not None:
-                self._pace.learn([done])
+                self._estimates.learn([done])
                 self._answers.begin(done.id)
 
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
@@ -139,16 +142,16 @@ class Endings:
         done = await self._completion.failed(
             job,
             Unavailable.__name__,
-            f"The speech worker broke down {ATTEMPTS} times over this, so it was given up. Try something shorter, or "
+            f"The speech worker broke down {ATTEMPTS} times on this, so it was given up. Try something shorter, or "
             "another recording.",
         )
         if done is not None:
             self._answers.begin(job.id)
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The result of the first attempt that works. Raises the last Unavailable when patience is at its end.
+    async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of the first successful attempt. Raises the last Unavailable when all retries fail.
 
-        There is one attempt outside of an ending's own task: neither the queue nor upkeep is held up.
+        Outside of an ending's own task there is one attempt, so that neither the queue nor upkeep is delayed.
         """
         patient = asyncio.current_task() in self._tasks and not self._closing
         for pause in PAUSES if patient else ():
@@ -156,13 +159,13 @@ class Endings:
                 return await attempt()
             except Unavailable as error:
                 _log.warning("end_delayed", reason=error.message, pause=pause)
-                await self._rest(pause)
+                await self._pause(pause)
         return await attempt()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("endings rest in tasks")
+            raise RuntimeError("an ending pauses only in a task")
         self._resting.add(task)
         try:
             await self._sleep(seconds)
@@ -171,4 +174,4 @@ class Endings:
 
 
 def _apology(reference: str) -> str:
-    return f"Something went wrong that nobody expected. Tell the person who runs Barkeep this reference: {reference}."
+    return f"Something went wrong. Please give the person who runs Barkeep this reference: {reference}."

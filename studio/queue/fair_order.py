@@ -1,8 +1,9 @@
-"""Whose turn it is: fair between servers, then between the members of a server, then by age.
+"""The fair queue: turns between servers, then between the members of a server, then by age.
 
-Whoever has the fewest jobs at work goes first; among equals, whoever was served longest ago; then the oldest job. With
-one place at the worker this is a round robin: between two jobs of a waiting server, every other one gets one at most.
-The order is kept up to date at every change, so that neither a new job nor a free place costs a look at all that wait.
+First comes the party with the fewest active jobs, then the one that was served longest ago, then the oldest job. With
+one place at the worker this is a round robin: between two jobs of a waiting server, every other server gets at most
+one. The order is updated at every change, so that neither a new job nor a free place needs a pass over all waiting
+jobs.
 """
 
 from bisect import bisect_left, insort
@@ -13,38 +14,38 @@ from typing import Protocol
 _NEVER = -1
 
 Age = tuple[float, str]
-"""When a job was accepted, in seconds, and its id."""
+"""The time when a job was accepted, in seconds, and its id."""
 
 
 class Waiting(Protocol):
-    """What the order has to know of a job."""
+    """What the queue needs of a job."""
 
     @property
     def id(self) -> str:
-        """Of the job."""
+        """The id of the job."""
 
     @property
     def guild_id(self) -> int:
-        """Of the server."""
+        """The id of the server."""
 
     @property
     def member_id(self) -> int:
-        """Of who waits."""
+        """The id of the member who waits."""
 
     @property
     def created_at(self) -> datetime:
-        """When it was accepted."""
+        """When the job was accepted."""
 
     @property
     def attempts(self) -> int:
-        """How often a worker has begun it: if it did before, that worker was lost."""
+        """How often a worker has begun the job; above 0, an earlier worker was lost."""
 
 
 class FairQueue:
-    """The jobs that wait and those at work, in fair turn.
+    """Queued and active jobs, in fair order.
 
-    A job that was at work when its worker died is a suspect. Suspects go first, one at a time and each alone: whatever
-    dies with them is no other's doing, and who ends well was not the reason.
+    A job that was active when its worker died is a suspect. Suspects run first, one at a time and alone, so that the
+    next death has one possible cause, and a job that succeeds is cleared.
     """
 
     def __init__(self) -> None:
@@ -62,11 +63,11 @@ class FairQueue:
         return job_id in self._jobs
 
     def ids(self) -> list[str]:
-        """The ids of the jobs that wait, in no order."""
+        """Return the ids of the queued jobs, in no order."""
         return list(self._jobs)
 
     def add(self, job: Waiting) -> None:
-        """A job waits. Harmless to do again."""
+        """Queue a job. Adding it twice is harmless."""
         if job.id in self._jobs or job.id in self._at_work:
             return
         self._jobs[job.id] = job
@@ -77,7 +78,7 @@ class FairQueue:
         self._members.setdefault(job.guild_id, _Turns()).add(job.member_id, _age(job))
 
     def remove(self, job_id: str) -> None:
-        """A job waits no more. Unknown ids are ignored."""
+        """Remove a queued job. Unknown ids are ignored."""
         job = self._jobs.pop(job_id, None)
         if job is None:
             return
@@ -89,7 +90,7 @@ class FairQueue:
         self._forget_turns()
 
     def next(self) -> str | None:
-        """The job whose turn it is; None if there is none, or if a suspect has to be alone with the worker."""
+        """Return the next job; None if there is none, or if a suspect has to wait until it is alone."""
         if self._suspects:
             return None if self._at_work else self._suspects[0][1]
         if any(job.attempts for job in self._at_work.values()) or not self._jobs:
@@ -97,7 +98,7 @@ class FairQueue:
         return self._first()
 
     def begin(self, job_id: str) -> None:
-        """A job that waits goes to the worker."""
+        """Move a queued job to the active ones."""
         job = self._jobs[job_id]
         self._at_work[job_id] = job
         self.remove(job_id)
@@ -106,7 +107,7 @@ class FairQueue:
         self._members.setdefault(job.guild_id, _Turns()).begin(job.member_id, self._count)
 
     def end(self, job_id: str) -> None:
-        """A job is at work no more. When all is done, turns are forgotten. Unknown ids are ignored."""
+        """Remove an active job. When none is left, turns start afresh. Unknown ids are ignored."""
         job = self._at_work.pop(job_id, None)
         if job is None:
             return
@@ -115,7 +116,7 @@ class FairQueue:
         self._forget_turns()
 
     def before(self, job_id: str) -> int | None:
-        """How many jobs go before a waiting one, if nothing else comes or ends. None if it does not wait."""
+        """Return how many jobs go before a queued one, if no job is added or ends. None if it is not queued."""
         job = self._jobs.get(job_id)
         if job is None:
             return None
@@ -126,7 +127,7 @@ class FairQueue:
         return len(self._suspects) + self._guilds.before(job.guild_id, in_guild)
 
     def first(self, count: int) -> list[str]:
-        """The ids of the jobs whose turn comes first, in order, if nothing else comes or ends."""
+        """Return the ids of the first `count` jobs, in order, if no job is added or ends."""
         ids = [job_id for _, job_id in self._suspects[:count]]
         ahead = [self._take_ahead() for _ in range(min(count, len(self._jobs)) - len(ids))]
         for job, guild_served, member_served in reversed(ahead):
@@ -141,7 +142,7 @@ class FairQueue:
         return members.oldest(members.first())
 
     def _take_ahead(self) -> tuple[Waiting, int, int]:
-        """Take the next job in thought. The job, and when its server and its member were served before."""
+        """Take the next job provisionally. Return it, and when its server and its member were last served."""
         job = self._jobs[self._first()]
         self._count += 1
         guild_served = self._guilds.take(job.guild_id, _age(job), self._count)
@@ -160,7 +161,7 @@ class _Turns:
         self._served: dict[int, int] = {}
         self._ages: dict[int, list[Age]] = {}
         self._order: list[tuple[int, int, Age, int]] = []
-        """The parties that wait, whose turn it is first, as (at work, last served, oldest job, party)."""
+        """The waiting parties in order, as (active jobs, last served, oldest job, party)."""
 
     def add(self, party: int, age: Age) -> None:
         self._leave(party)
@@ -188,7 +189,7 @@ class _Turns:
         self._line_up(party)
 
     def take(self, party: int, age: Age, count: int) -> int:
-        """Remove a job and begin it. When the party was served before, for `give_back`."""
+        """Remove a job and begin it. Return when the party was last served, for `give_back`."""
         served = self._served.get(party, _NEVER)
         self.remove(party, age)
         self.begin(party, count)
@@ -203,19 +204,19 @@ class _Turns:
         self.add(party, age)
 
     def first(self) -> int:
-        """The party whose turn it is."""
+        """Return the party whose turn it is."""
         return self._order[0][-1]
 
     def oldest(self, party: int) -> str:
-        """The id of a party's oldest job."""
+        """Return the id of a party's oldest job."""
         return self._ages[party][0][1]
 
     def index(self, party: int, age: Age) -> int:
-        """How many jobs of the party are older."""
+        """Return how many jobs of the party are older."""
         return bisect_left(self._ages[party], age)
 
     def before(self, party: int, index: int) -> int:
-        """How many jobs, of all parties, go before the party's job with this index (0 is its first)."""
+        """Return how many jobs, of all parties, go before the party's job with this index (0 is its first)."""
         turn = self._at_work[party] + index
         if turn == 0:
             return bisect_left(self._order, self._key(party))
@@ -229,14 +230,14 @@ class _Turns:
         return count
 
     def _precedence(self, party: int) -> tuple[int, int, Age]:
-        """Who goes first among those with equally many jobs at work: who joins them just now, then as in `_order`."""
+        """Return the sort key among equals: the party that just reached their number of active jobs, then `_order`."""
         return -self._at_work[party], self._served.get(party, _NEVER), self._ages[party][0]
 
     def _key(self, party: int) -> tuple[int, int, Age, int]:
         return self._at_work[party], self._served.get(party, _NEVER), self._ages[party][0], party
 
     def _leave(self, party: int) -> None:
-        """Take a party out of the order before anything about it changes."""
+        """Take a party out of the order before it changes."""
         if party in self._ages:
             del self._order[bisect_left(self._order, self._key(party))]
 

@@ -1,7 +1,7 @@
-"""What a job's `order` holds in storage, written and read in one place.
+"""The payload of a job: what its `order` column holds, written and read in one place.
 
-Jobs outlive an upgrade, and the way back: what another version kept besides is passed over, and what it did not keep
-has a default. A field that is added here needs one.
+Stored payloads survive upgrades and downgrades: unknown fields are ignored, and missing fields take their default.
+Every field that is added needs a default.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -15,11 +15,11 @@ from studio.values import Actor, CloneOrder
 
 @dataclass(frozen=True, slots=True)
 class SpeechOrder:
-    """A line of speech as it was accepted: text already clean, voice already found, kept by its key and not by name.
+    """The payload of a speech job: the text is already clean, and the voice is stored by its key.
 
-    `roles` are the member's at that moment: what the voice is checked against again when its turn comes. `max_bytes`
-    is the upload limit where the answer goes; the default is Discord's least. `words`: the text before the server's
-    dictionary and before markup was taken away, where that makes a difference: what "Another take" pronounces.
+    `roles`: the member's roles at acceptance, for checking the voice again when the job starts. `max_bytes`: the upload
+    limit at the destination; the default is Discord's lowest. `words`: the text before
+    the server's dictionary and markup removal, where that differs: "Another take" pronounces it again.
     """
 
     text: str
@@ -32,19 +32,19 @@ class SpeechOrder:
     words: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The order for storage."""
+        """Return the payload as JSON."""
         return {**asdict(self), "roles": list(self.roles)}
 
     @classmethod
     def of(cls, job: JobRecord) -> "SpeechOrder":
-        """The order of a speech job. Raises InvalidInput if its text or voice is not there."""
+        """Return the payload of a speech job. Raises InvalidInput if its text or voice is missing."""
         known = _known(cls, job.order)
         if not known.keys() >= {"text", "voice"}:
-            raise InvalidInput("This request was kept by another version of Barkeep. Please make it again.")
+            raise InvalidInput("This request was stored by another version of Barkeep. Please try again.")
         return cls(**{**known, "roles": tuple(known.get("roles", ()))})
 
     def actor(self, job: JobRecord) -> Actor:
-        """Who asked, with the roles of then; moderators have no rights of their own to a voice."""
+        """Return the member who asked, with the roles of that time. Moderators have no special right to use a voice."""
         return Actor(job.guild_id, job.member_id, job.channel_id, frozenset(self.roles), is_moderator=False)
 
 
@@ -60,15 +60,15 @@ def words_of(job: JobRecord) -> str:
 
 
 def clone_to_json(order: CloneOrder) -> dict[str, Any]:
-    """The order of a clone for storage."""
+    """Return the payload of a clone job as JSON."""
     return asdict(order)
 
 
 def clone_of(order: dict[str, Any]) -> CloneOrder:
-    """The order of a clone from storage. Raises InvalidInput if its name is not there."""
+    """Return the clone order from a payload. Raises InvalidInput if its name is missing."""
     known = _known(CloneOrder, order)
     if "name" not in known:
-        raise InvalidInput("This request was kept by another version of Barkeep. Please make it again.")
+        raise InvalidInput("This request was stored by another version of Barkeep. Please try again.")
     return CloneOrder(**known)
 
 

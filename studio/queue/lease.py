@@ -1,4 +1,4 @@
-"""Which process holds a job, and whether that process is known to be gone before its lease lapses."""
+"""Leases: which process holds a job, and whether that process has ended."""
 
 import os
 import secrets
@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 from storage.records import JobRecord
 
 LEASE = timedelta(seconds=90)
-"""How long a job, or its answer, belongs to a process that says nothing. Upkeep renews jobs every 30 s."""
+"""How long a lease lasts without renewal. Upkeep renews jobs every 30 s."""
 _HOST_LENGTH = 40
 
 
 def new_owner() -> str:
-    """A name for this process, unique for each call: "host/process id/random"."""
+    """Return a name for this process, unique for each call: "host/process id/random"."""
     return f"{_host()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
 def is_abandoned(job: JobRecord, now: datetime) -> bool:
-    """Whether nobody works at a claimed job, or sends its answer, any more.
+    """Return whether the process that holds a job or its answer has ended.
 
-    So it is when its lease has lapsed, and also when its process ran on this machine and has ended. This process
-    asks before it takes any job of its own: a job in the name of its process id belongs to an earlier one.
+    True when the lease has expired, and when the process ran on this machine and has ended. Call it before this process
+    claims jobs: a job held under its own process id belongs to an earlier process.
     """
     if job.lease_until is None or job.lease_until <= now:
         return True

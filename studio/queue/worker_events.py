@@ -1,4 +1,4 @@
-"""A job at work: what the worker tells of it, as news for its member."""
+"""An active job, and the updates for its member that follow from the worker's events."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,35 +7,35 @@ from pathlib import Path
 
 from cloning.worker.protocol import PartSpoken, Progress, part_file
 from storage.records import JobRecord
-from studio.queue.pace import left
+from studio.queue.estimates import seconds_left
 from studio.values import Update
 
 LONG_TEXT = 3
-"""Sentences from which on a text's beginning is sent ahead: of two, the whole follows too soon."""
+"""From this many sentences on, the first is sent ahead; in shorter texts the rest follows too soon."""
 
 
 @dataclass(slots=True)
-class Active:
-    """A job that this process holds. `folder`: where the worker writes, once it was asked."""
+class ActiveJob:
+    """A job that this process holds. `folder`: where the worker writes, once the job is submitted."""
 
     job: JobRecord
     folder: Path | None = None
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     begun: bool = False
-    """The worker has told of it."""
+    """The worker has begun the job."""
     ending: bool = False
-    """The worker is done with it; what follows is for this process to do."""
+    """The worker has finished with the job; this process stores the result."""
     stage: str | None = None
     fraction: float = 0.0
     beginning: Path | None = None
-    """The first sentence of a long text, once it can be heard."""
+    """The first sentence of a long text, once its file exists."""
     expected: float | None = None
-    """Seconds of work by the pace of other jobs; None if there is no estimate."""
+    """Estimated seconds of work; None without an estimate."""
 
-    def news_of(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
-        """Note how far the job is. The news for its member, if there are any.
+    def update_for(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
+        """Record how far the job is. Return the update for its member, if there is one.
 
-        Of the sentences, the first of a long text goes along with the news from then on.
+        Every update after the first sentence of a long text carries that sentence.
         """
         if isinstance(event, Progress):
             self.stage, self.fraction = event.stage, event.fraction
@@ -49,5 +49,5 @@ class Active:
             stage=self.stage,
             fraction=self.fraction,
             beginning=self.beginning,
-            seconds_left=left(self.expected, self.job.started_at, now),
+            seconds_left=seconds_left(self.expected, self.job.started_at, now),
         )

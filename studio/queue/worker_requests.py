@@ -1,6 +1,6 @@
-"""A stored job as a request to the speech worker, if it may still run. What changed since it was accepted counts.
+"""Turns a stored job into a request to the speech worker, after checking that it may still run.
 
-Knows what storage knows: blocks, consents, who may use a voice. Roles are those of the moment of acceptance.
+Checks blocks, consents and sharing as they are now. Roles are those at acceptance.
 """
 
 import asyncio
@@ -15,14 +15,13 @@ from studio.queue.job_payload import SpeechOrder, words_of
 from studio.speakers import PREFIX, speaker_voice
 
 AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this."
-"""Stands in the tags of every generated file."""
+"""A tag of every generated file."""
 
 
 async def request_for(storage: Storage, job: JobRecord) -> Request:
-    """The request that a claimed job makes to the worker; makes its folder for results.
+    """Return the worker request for a claimed job, and create its folder for results.
 
-    Raises Unavailable if storage cannot be used at present, and another BarkeepError with the sentence that the job
-    fails with.
+    Raises Unavailable if storage cannot be used, and another BarkeepError with the sentence that the job fails with.
     """
     member = await storage.members.get(job.guild_id, job.member_id)
     if member.blocked_at is not None:
@@ -38,12 +37,12 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
         raise NotAllowed("The consent to clone this voice was withdrawn, so it was not made.")
     source = storage.files.upload(job.id)
     if not await _exists(source):
-        raise NotFound("The recording got lost before it was cloned. Please upload it again.")
+        raise NotFound("The recording was lost before it could be cloned. Please upload it again.")
     return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
 
 
 async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bool:
-    """Whether who is heard still agrees: the owner by their word, another by the question that the job answers."""
+    """Return whether the speaker still agrees: by the owner's confirmation, or by the answered consent request."""
     if voice.speaker_id in (None, job.member_id):
         return await storage.consents.get(job.guild_id, job.member_id) is not None
     question = await storage.consents.find_request(job.id)
@@ -92,15 +91,15 @@ async def _voice(storage: Storage, job: JobRecord) -> VoiceRecord:
             raise NotFound("No voice.")
         return await storage.voices.get(job.guild_id, job.voice_id)
     except NotFound:
-        raise NotFound("The voice was deleted before its turn came.") from None
+        raise NotFound("The voice was deleted before your request started.") from None
 
 
 async def _files(storage: Storage, voice: VoiceRecord) -> tuple[Path | None, Path | None]:
-    """A voice's prompt and its clip, as far as they are there: the worker needs one of them."""
+    """Return a voice's prompt and clip, None for a missing one. The worker needs one of them."""
     paths = [storage.files.voice_file(voice.guild_id, voice.id, name) for name in (PROMPT_FILE, CLIP_FILE)]
     prompt, clip = [path if await _exists(path) else None for path in paths]
     if prompt is None and clip is None:
-        raise NotFound(f"The files of the voice {voice.name} are missing. Delete it and make it again.")
+        raise NotFound(f"The files of the voice {voice.name} are missing. Please delete it and clone it again.")
     return prompt, clip
 
 

@@ -86,7 +86,7 @@ async def test_later_news_keeps_the_beginning_without_sending_it_again(
 ) -> None:
     await waiting.begin()
     (active,) = studio.dispatcher._active.values()
-    news = active.news_of(Progress(active.job.id, "later", 0.7), world.env.now())
+    news = active.update_for(Progress(active.job.id, "later", 0.7), world.env.now())
     assert news is not None
     studio.courier.update(active.job, news)
     await world.env.settle()

@@ -1,4 +1,4 @@
-"""Answers find their way: the interaction, the channel, a direct message, or /jobs; once, whatever Discord does."""
+"""Delivery of answers: by the interaction, the channel, a direct message or /jobs; once, whatever Discord does."""
 
 from collections.abc import Awaitable, Callable
 

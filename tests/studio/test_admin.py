@@ -6,7 +6,7 @@ import pytest
 
 from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.records import JobState
-from studio.admin import RANGES, AdminDesk
+from studio.admin import RANGES, AdminService
 from studio.values import CloneOrder
 from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, person
@@ -34,7 +34,7 @@ async def test_every_method_refuses_members(house: House) -> None:
             await method(ANN, **given)
         tried.append(name)
     assert len(tried) == 12
-    assert isinstance(house.studio.admin, AdminDesk)
+    assert isinstance(house.studio.admin, AdminService)
 
 
 async def test_settings_are_kept_checked_and_audited(house: House) -> None:

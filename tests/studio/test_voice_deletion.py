@@ -27,7 +27,7 @@ async def test_a_line_that_is_being_spoken_with_a_deleted_voice_is_stopped(house
     refused = await house.ended(waiting.job.id)
     assert (refused.state, refused.fault_message) == (
         JobState.FAILED,
-        "The voice was deleted before its turn came.",
+        "The voice was deleted before your request started.",
     )
     assert all(answer.audio is None for job in (speaking, waiting) for answer in house.courier.of(job.job.id))
     assert house.files() == []

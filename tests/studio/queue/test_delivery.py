@@ -1,4 +1,4 @@
-"""Answers: patience, silence after the end, and what is left to fetch."""
+"""Delivery of answers: retries, silence after the end, and what stays to be fetched."""
 
 import asyncio
 from pathlib import Path

@@ -10,7 +10,7 @@ from cloning.worker.protocol import CloneRequest, PartSpoken, SpeakRequest
 from errors import Unavailable
 from storage.records import JobRecord, JobState, VoiceState
 from storage.sessions import BUSY
-from studio.queue.dispatcher import PATIENCE, SETBACKS
+from studio.queue.dispatcher import MAX_STORAGE_ERRORS, PATIENCE
 from studio.queue.endings import ATTEMPTS
 from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT
@@ -157,7 +157,7 @@ async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
 
     monkeypatch.setattr(house.storage.files, "staging", refuse)
     receipt = await house.say()
-    for _ in range(SETBACKS):
+    for _ in range(MAX_STORAGE_ERRORS):
         await until(lambda: not house.tasks(), "idle")
         await house.studio.upkeep()
     job = await house.ended(receipt.job.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloning.worker.protocol import PartSpoken, Progress
-from studio.queue.worker_events import LONG_TEXT, Active
+from studio.queue.worker_events import LONG_TEXT, ActiveJob
 from studio.values import Update
 from tests.studio.queue.test_fair_order import job
 
@@ -16,21 +16,21 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("part", [PartSpoken("", 0, LONG_TEXT - 1, 1.0), PartSpoken("", 1, LONG_TEXT, 1.0)])
 def test_only_the_first_of_many_sentences_is_told(part: PartSpoken) -> None:
-    active = Active(job(1, 1, 1), FOLDER)
-    assert active.news_of(part, NOW) is None
+    active = ActiveJob(job(1, 1, 1), FOLDER)
+    assert active.update_for(part, NOW) is None
     assert active.beginning is None
 
 
 def test_a_beginning_stays_with_the_news() -> None:
-    active = Active(job(1, 1, 1), FOLDER)
+    active = ActiveJob(job(1, 1, 1), FOLDER)
     beginning = FOLDER / "part-0.ogg"
-    assert active.news_of(PartSpoken("", 0, LONG_TEXT, 1.0), NOW) == Update(beginning=beginning)
-    later = active.news_of(Progress("", "the rest", 0.5), NOW)
+    assert active.update_for(PartSpoken("", 0, LONG_TEXT, 1.0), NOW) == Update(beginning=beginning)
+    later = active.update_for(Progress("", "the rest", 0.5), NOW)
     assert later == Update(stage="the rest", fraction=0.5, beginning=beginning)
 
 
 @pytest.mark.parametrize("event", [Progress("", "speaking", 0.1), PartSpoken("", 0, LONG_TEXT, 1.0)])
 def test_a_cancelled_job_has_no_news(event: Progress | PartSpoken) -> None:
-    active = Active(job(1, 1, 1), FOLDER)
+    active = ActiveJob(job(1, 1, 1), FOLDER)
     active.cancelled.set()
-    assert active.news_of(event, NOW) is None
+    assert active.update_for(event, NOW) is None

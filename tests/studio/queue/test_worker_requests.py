@@ -30,7 +30,7 @@ async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(ho
     await house.studio.library.delete(ANN, key)
     release()
     job = await house.ended(waiting.job.id)
-    assert job.fault_message == "The voice was deleted before its turn came."
+    assert job.fault_message == "The voice was deleted before your request started."
 
 
 @pytest.mark.parametrize(("change", "sentence"), [("unshare", "no longer shared"), ("block", "blocked you")])

@@ -1,4 +1,4 @@
-"""How long a job takes here, judged by those that ended: an estimate for members who wait, and nothing else."""
+"""Estimates how long a job takes here, from the latest successful jobs. Only for messages to waiting members."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from storage.records import JobKind, JobRecord
 from studio.queue.job_payload import SpeechOrder
 
 REMEMBERED = 10
-"""So many of the latest jobs of a kind count."""
+"""How many of the latest jobs of a kind count."""
 LEAST_SECONDS = 5.0
-"""Below this an estimate is of no use: the answer is faster than reading it."""
+"""Shorter estimates are not shown: the answer comes sooner than they can be read."""
 
 
-class Pace:
-    """Learns from jobs that ended well. Clones take alike long; speech, as long as there is to say."""
+class JobEstimates:
+    """Learns from successful jobs. Clones are assumed to take the same time; speech, in proportion to its length."""
 
     def __init__(self) -> None:
         self._clones = deque[float](maxlen=REMEMBERED)
@@ -26,7 +26,7 @@ class Pace:
         """Seconds of work for one second of speech."""
 
     def learn(self, jobs: Iterable[JobRecord]) -> None:
-        """Take in jobs that ended well, the oldest first."""
+        """Learn from successful jobs, oldest first."""
         for job in jobs:
             if job.started_at is None or job.finished_at is None:
                 continue
@@ -39,7 +39,7 @@ class Pace:
                 self._per_second.append(work / seconds)
 
     def of(self, job: JobRecord) -> float | None:
-        """The seconds that the worker will need for a job; None if nothing like it ended yet."""
+        """Return the seconds that the worker will need for a job; None without a similar job so far."""
         if job.kind is JobKind.CLONE:
             return median(self._clones) if self._clones else None
         if not self._per_second:
@@ -50,15 +50,15 @@ class Pace:
             return None
         return median(self._per_second) * expected_seconds(order.text, order.language)
 
-    def until_begun(self, place: int, capacity: int) -> float | None:
-        """The seconds until a job begins that is number `place` (from 1) of those that wait for `capacity` places."""
+    def until_start(self, place: int, capacity: int) -> float | None:
+        """Return the seconds until the queued job at `place` (from 1) begins, with `capacity` places at the worker."""
         works = [*self._clones, *self._speeches]
         seconds = median(works) * -(-place // max(1, capacity)) if works and place else 0.0
         return seconds if seconds >= LEAST_SECONDS else None
 
 
-def left(expected: float | None, begun_at: datetime | None, now: datetime) -> float | None:
-    """The seconds until a job is done that was begun then; None if there is no estimate, or it was wrong."""
+def seconds_left(expected: float | None, begun_at: datetime | None, now: datetime) -> float | None:
+    """Return the seconds until a job is done that began at `begun_at`; None without an estimate, or if it was wrong."""
     if expected is None or begun_at is None or expected < LEAST_SECONDS:
         return None
     seconds = expected - (now - begun_at).total_seconds()

@@ -7,7 +7,7 @@ import pytest
 
 from cloning.text.durations import expected_seconds
 from storage.records import JobKind, JobRecord, JobState
-from studio.queue.pace import LEAST_SECONDS, REMEMBERED, Pace, left
+from studio.queue.estimates import LEAST_SECONDS, REMEMBERED, JobEstimates, seconds_left
 from tests.studio.conftest import BOB, House
 from tests.studio.queue.test_fair_order import job
 
@@ -27,42 +27,42 @@ def waiting(text: str = TEXT) -> JobRecord:
 
 
 def test_without_experience_there_is_no_estimate() -> None:
-    pace = Pace()
-    pace.learn([job(1, 1, 1)])  # One that never began.
-    assert pace.of(waiting()) is None
-    assert pace.of(replace(waiting(), kind=JobKind.CLONE)) is None
-    assert pace.until_begun(3, 1) is None
-    assert left(None, NOON, NOON) is None
+    estimates = JobEstimates()
+    estimates.learn([job(1, 1, 1)])  # One that never began.
+    assert estimates.of(waiting()) is None
+    assert estimates.of(replace(waiting(), kind=JobKind.CLONE)) is None
+    assert estimates.until_start(3, 1) is None
+    assert seconds_left(None, NOON, NOON) is None
 
 
 def test_speech_takes_as_long_as_there_is_to_say() -> None:
-    pace = Pace()
-    pace.learn([done(20.0, spoken=4.0), done(24.0, spoken=4.0), done(4000.0, spoken=4.0), done(2.0)])
-    assert pace.of(waiting()) == pytest.approx(6.0 * expected_seconds(TEXT, "en"))
-    assert pace.of(replace(waiting(), kind=JobKind.CLONE)) == 2.0
-    assert pace.of(replace(waiting(), order={})) is None  # Kept by another version.
+    estimates = JobEstimates()
+    estimates.learn([done(20.0, spoken=4.0), done(24.0, spoken=4.0), done(4000.0, spoken=4.0), done(2.0)])
+    assert estimates.of(waiting()) == pytest.approx(6.0 * expected_seconds(TEXT, "en"))
+    assert estimates.of(replace(waiting(), kind=JobKind.CLONE)) == 2.0
+    assert estimates.of(replace(waiting(), order={})) is None  # Kept by another version.
 
 
 def test_only_the_latest_count() -> None:
-    pace = Pace()
-    pace.learn([done(900.0)] * REMEMBERED + [done(2.0)] * REMEMBERED)
-    assert pace.of(replace(waiting(), kind=JobKind.CLONE)) == 2.0
+    estimates = JobEstimates()
+    estimates.learn([done(900.0)] * REMEMBERED + [done(2.0)] * REMEMBERED)
+    assert estimates.of(replace(waiting(), kind=JobKind.CLONE)) == 2.0
 
 
 def test_the_time_in_the_queue_goes_by_place_and_capacity() -> None:
-    pace = Pace()
-    pace.learn([done(10.0), done(30.0, spoken=3.0)])
-    assert [pace.until_begun(place, 1) for place in (0, 1, 3)] == [None, 20.0, 60.0]
-    assert [pace.until_begun(place, 2) for place in (1, 2, 3)] == [20.0, 20.0, 40.0]
-    pace.learn([done(1.0)] * REMEMBERED)
-    assert pace.until_begun(1, 1) is None
+    estimates = JobEstimates()
+    estimates.learn([done(10.0), done(30.0, spoken=3.0)])
+    assert [estimates.until_start(place, 1) for place in (0, 1, 3)] == [None, 20.0, 60.0]
+    assert [estimates.until_start(place, 2) for place in (1, 2, 3)] == [20.0, 20.0, 40.0]
+    estimates.learn([done(1.0)] * REMEMBERED)
+    assert estimates.until_start(1, 1) is None
 
 
 def test_what_is_left_shrinks_and_is_not_told_when_the_estimate_was_wrong() -> None:
-    assert left(40.0, NOON, NOON + timedelta(seconds=30)) == 10.0
-    assert left(40.0, NOON, NOON + timedelta(seconds=40)) is None
-    assert left(40.0, None, NOON) is None
-    assert left(LEAST_SECONDS - 1, NOON, NOON) is None
+    assert seconds_left(40.0, NOON, NOON + timedelta(seconds=30)) == 10.0
+    assert seconds_left(40.0, NOON, NOON + timedelta(seconds=40)) is None
+    assert seconds_left(40.0, None, NOON) is None
+    assert seconds_left(LEAST_SECONDS - 1, NOON, NOON) is None
 
 
 async def test_members_are_told_after_the_first_job_and_after_a_restart(house: House) -> None:
