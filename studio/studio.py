@@ -1,4 +1,4 @@
-"""The studio: one object that holds the services, the library and the dispatcher, and starts and closes them together."""
+"""Builds the services, the library and the dispatcher, and starts and closes them together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
