@@ -141,7 +141,7 @@ async def test_an_answer_that_is_being_sent_cannot_be_fetched(house: House) -> N
     house.courier.deliver = slow  # type: ignore[method-assign]  # Discord takes its time
     receipt = await house.say()
     await sending.wait()
-    with pytest.raises(Conflict, match="at this moment"):
+    with pytest.raises(Conflict, match="on its way"):
         await house.studio.jobs.fetch(ANN, receipt.job.id)
     go_on.set()
     await house.ended(receipt.job.id)

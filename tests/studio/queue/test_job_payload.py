@@ -57,12 +57,12 @@ def test_no_field_of_a_line_of_speech_but_text_and_voice_must_be_there(field: st
     del kept[field]
     record = replace(job(1, 900, 7), order=kept)
     if field in ("text", "voice"):
-        with pytest.raises(InvalidInput, match="make it again"):
+        with pytest.raises(InvalidInput, match="try again"):
             SpeechOrder.of(record)
     else:
         assert SpeechOrder.of(record).text == "hello"
 
 
 def test_a_clone_without_a_name_is_said() -> None:
-    with pytest.raises(InvalidInput, match="make it again"):
+    with pytest.raises(InvalidInput, match="try again"):
         clone_of({})
