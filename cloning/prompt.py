@@ -127,7 +127,7 @@ class VoicePrompt:
             and np.array_equal(self.fine, other.fine)
         )
 
-    __hash__ = None  # arrays are mutable, so a prompt has no hash
+    __hash__ = None  # type: ignore[assignment]  # arrays are mutable, so a prompt has no hash
 
 
 def _kind(array: str) -> str:

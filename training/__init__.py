@@ -1,1 +1,1 @@
-"""What an owner trains for Bark: data, quantizers, codebooks."""
+"""Training for owners: data, quantizers and codebooks."""

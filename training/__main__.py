@@ -1,4 +1,4 @@
-"""What an owner trains: data, quantizers and codebooks. `python -m training COMMAND`."""
+"""Make training data, quantizers and codebooks: `python -m training COMMAND`."""
 
 import runpy
 import sys
@@ -8,11 +8,11 @@ import typer
 from training.codebook import codebook_command
 from training.command_line import run
 from training.data import data_command
-from training.original import export_command, import_command
+from training.published_sets import export_command, import_command
 from training.quantizer import quantizer_command
 
 RESEARCH = ("bundled", "codec", "hubert", "evaluate", "match", "recordings")
-"""Commands of `python -m research`, which are understood here too: they are in scripts and notes."""
+"""Commands of `python -m research` that also work here, since scripts and notes use them."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -1,7 +1,6 @@
-"""`python -m training codebook`: clusters of HuBERT's features, each with the semantic token it meets most often.
+"""`python -m training codebook`: cluster HuBERT features, and give each cluster its most frequent semantic token.
 
-The first of the original's ideas, as AudioLM has it; it is there to be compared with the quantizer, on the same clips.
-Knows nothing of how clips are made.
+AudioLM's and the original's first method; a baseline for the quantizer on the same clips.
 """
 
 from collections.abc import Sequence
@@ -25,14 +24,14 @@ from training.quantizer import Corpus, Data, Device, Hubert, Labelled, Model, lo
 from training.quantizer_report import Guesses, write_report
 
 _FRAMES = 200_000
-"""What clusters are looked for in: 600 MB at HuBERT's width."""
+"""The number of frames that are clustered: 600 MB at HuBERT's width."""
 _AT_ONCE = 4096
 _TOP = 5
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A codebook, and the commonest tokens of each cluster, int64 (K, 5), the commonest first."""
+    """A codebook, and the most frequent tokens of each cluster, int64 (K, 5), in descending order."""
 
     codebook: Codebook
     commonest: NDArray[np.int64]
@@ -50,7 +49,7 @@ def codebook_command(
     device: Device = "auto",
     seed: int = 0,
 ) -> None:
-    """Make a codebook, and measure it on clips that were held out."""
+    """Make a codebook, and measure it on held-out clips."""
     place = model_choice.pick_device(device)
     corpus = load_corpus(data, ModelChoice(model=model, hubert=hubert), place, 0, labelled)
     make_codebook(corpus, out, clusters, seed)
@@ -68,24 +67,26 @@ def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
 
 
 def fit(corpus: Corpus, clusters: int, seed: int) -> Fitted:
-    """Look for clusters in some frames, then count every frame's token. Raises InvalidInput for too few frames."""
+    """Cluster a sample of frames, then count the tokens of every frame. Raises InvalidInput for too few frames."""
     examples = corpus.train[0]
     frames = _drawn(examples, np.random.default_rng(seed))
     if len(frames) < clusters:
-        raise InvalidInput(f"{len(frames)} frames cannot make {clusters} clusters. Ask for fewer, or make more clips.")
+        raise InvalidInput(
+            f"{len(frames)} frames cannot make {clusters} clusters. Give fewer --clusters, or make more clips."
+        )
     means = MiniBatchKMeans(clusters, random_state=seed, batch_size=_AT_ONCE, n_init=3).fit(frames)
     centroids = torch.from_numpy(np.asarray(means.cluster_centers_, np.float32))
     unnamed = Codebook(centroids, torch.zeros(clusters, dtype=torch.int64))
     met = np.zeros((clusters, corpus.vocabulary), np.int32)
     for example in examples:
         np.add.at(met, (unnamed.clusters(_features(example)).numpy(), example.tokens), 1)
-    met[met.sum(axis=1) == 0] = met.sum(axis=0)  # a cluster that no frame is in has the commonest tokens of all
+    met[met.sum(axis=1) == 0] = met.sum(axis=0)  # an empty cluster gets the most frequent tokens of all
     commonest = np.argsort(-met, axis=1, kind="stable")[:, :_TOP].astype(np.int64)
     return Fitted(Codebook(centroids, torch.from_numpy(commonest[:, 0].copy())), commonest)
 
 
 def guess(fitted: Fitted, examples: Sequence[Example]) -> Guesses:
-    """What the codebook says of clips; the other four of a cluster's commonest tokens count for the top five."""
+    """Return the codebook's tokens for clips; the cluster's five most frequent tokens are the top five."""
     true, guessed, among = [], [], []
     for example in examples:
         if len(example.tokens):
@@ -97,7 +98,7 @@ def guess(fitted: Fitted, examples: Sequence[Example]) -> Guesses:
 
 
 def _drawn(examples: Sequence[Example], random: np.random.Generator) -> NDArray[np.float32]:
-    """Frames of all clips alike, (N, D)."""
+    """Return a random sample of the frames of all clips, (N, D)."""
     share = min(1.0, _FRAMES / sum(len(example.tokens) for example in examples))
     return np.concatenate(
         [example.features[random.random(len(example.tokens)) < share].astype(np.float32) for example in examples]

@@ -1,4 +1,4 @@
-"""Runs the commands of a program; expected errors are printed as one sentence."""
+"""Run the commands of a program, and print expected errors as one sentence."""
 
 import sys
 
@@ -8,7 +8,7 @@ from errors import BarkeepError
 
 
 def run(app: typer.Typer) -> None:
-    """Run the command that was typed. A BarkeepError is one sentence on stderr, and exit status 1."""
+    """Run the command that was given. A BarkeepError is one sentence on stderr, with exit status 1."""
     try:
         app()
     except BarkeepError as error:

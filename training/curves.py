@@ -1,7 +1,7 @@
-"""A run's figures: a table that grows (`log.csv`) and the picture of it (`curves.png`). Knows nothing of training.
+"""Record the figures of a run in a table (`log.csv`) and plot them (`curves.png`).
 
-The table has one line a figure: step, part ("train" or "valid"), name, value. A run that goes on from an earlier step
-cuts off what came after it.
+The table has one line per figure: step, part ("train" or "valid"), name, value. A resumed run drops the lines after its
+step.
 """
 
 import csv
@@ -17,7 +17,7 @@ _PANEL_INCHES = (5.0, 3.0)
 _COLUMNS = 2
 
 
-class Line(NamedTuple):
+class CurvePoint(NamedTuple):
     """One figure of one step."""
 
     step: int
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 class Curves:
-    """The figures of the run in `folder` up to and with `step`; later ones in an existing table are dropped."""
+    """The figures of the run in `folder` up to and including `step`; later lines of an existing table are dropped."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self._table = folder / "log.csv"
@@ -38,17 +38,17 @@ class Curves:
 
     def add(self, step: int, part: str, figures: Mapping[str, float]) -> None:
         """Append the figures of one step."""
-        lines = [Line(step, part, name, value) for name, value in figures.items()]
+        lines = [CurvePoint(step, part, name, value) for name, value in figures.items()]
         self._lines += lines
         self._write("a", lines)
 
     def draw_if_old(self) -> None:
-        """Write the picture unless that was done in the last minute."""
+        """Draw the plot if the last one is older than a minute."""
         if time.monotonic() - self._drawn > _REDRAWN_AFTER_SECONDS:
             self.draw()
 
     def draw(self) -> None:
-        """Write the picture: a panel for every figure, training and validation in one. Nothing if there are none."""
+        """Draw one panel per figure, training and validation together. Nothing if there are no figures."""
         if not self._lines:
             return
         from matplotlib.figure import Figure  # takes a second, which commands that draw nothing need not wait
@@ -81,8 +81,8 @@ class Curves:
             csv.writer(file).writerows(lines)
 
 
-def read_log(table: Path) -> list[Line]:
-    """The lines of a `log.csv`, none if there is none; a last line that was cut off is left out."""
+def read_log(table: Path) -> list[CurvePoint]:
+    """Read the lines of a `log.csv`, none if it does not exist; a truncated last line is skipped."""
     if not table.is_file():
         return []
     lines = []
@@ -90,7 +90,7 @@ def read_log(table: Path) -> list[Line]:
         for fields in csv.reader(file):
             try:
                 step, part, figure, value = fields
-                lines.append(Line(int(step), part, figure, float(value)))
+                lines.append(CurvePoint(int(step), part, figure, float(value)))
             except ValueError:
-                continue  # the heading, or a line that was being written when the machine went down
+                continue  # the heading, or a line that was being written when the machine stopped
     return lines

@@ -1,7 +1,7 @@
-"""`python -m training data`: Bark speaks prompts, and its semantic tokens and sound are kept in shards.
+"""`python -m training data`: Bark speaks prompts, and the semantic tokens and sound are stored in shards.
 
-A process for each device takes every so-manieth clip. Every clip follows from its number and the settings, so that
-neither the devices nor an interruption changes the data. Knows nothing of what is learned from it.
+One process per device generates every n-th clip. A clip depends only on its number and the settings, so neither the
+devices nor an interruption changes the data.
 """
 
 import multiprocessing
@@ -18,37 +18,37 @@ import typer
 
 from cloning.checkpoints.published import BUNDLED
 from errors import Cancelled, InvalidInput, Unavailable
+from training.clip_generation import DataPlan, finished_count, generate_share, left_out, spec_of
 from training.prompts import PromptPlan, Prompts, Source
 from training.settings_file import keep_settings
 from training.shards import Shards
-from training.speaking import DataPlan, left_out, made_before, speak, spec_of
 
 _SETTINGS = "settings.json"
 _PROGRESS_SECONDS = 15.0
 
 
 def data_command(
-    out: Annotated[Path, typer.Option(help="The folder of the clips. The same again goes on.")],
-    clips: Annotated[int, typer.Option(min=1, help="How many prompts are spoken. More later go on.")] = 3000,
+    out: Annotated[Path, typer.Option(help="The folder of the clips. An existing one is continued.")],
+    clips: Annotated[int, typer.Option(min=1, help="The number of prompts; a larger one continues the run.")] = 3000,
     prompts: Annotated[
         Source, typer.Option(help="Drawn sentences, passages of files, or lines of files.")
     ] = Source.MARKOV,
     text: Annotated[list[Path] | None, typer.Option(help="UTF-8 files. Default: the English text of Barkeep.")] = None,
-    language: Annotated[str, typer.Option(help="Of the text: one of Bark's, such as en or de.")] = "en",
-    order: Annotated[int, typer.Option(help="How many words decide on the next one, for markov.")] = 2,
-    longest: Annotated[int, typer.Option(help="The most words of a sentence, for markov.")] = 25,
+    language: Annotated[str, typer.Option(help="The language of the text, such as en or de.")] = "en",
+    order: Annotated[int, typer.Option(help="The words of context, for markov.")] = 2,
+    longest: Annotated[int, typer.Option(help="The maximum of words in a sentence, for markov.")] = 25,
     voice: Annotated[
         list[str] | None, typer.Option(help="Speakers of the model or .npz files. Default: random.")
     ] = None,
-    coolest: Annotated[float, typer.Option(min=0.0, max=2.0, help="The least temperature that is drawn.")] = 0.6,
-    hottest: Annotated[float, typer.Option(min=0.0, max=2.0, help="The greatest temperature that is drawn.")] = 0.8,
+    coolest: Annotated[float, typer.Option(min=0.0, max=2.0, help="The lowest temperature.")] = 0.6,
+    hottest: Annotated[float, typer.Option(min=0.0, max=2.0, help="The highest temperature.")] = 0.8,
     model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = BUNDLED,
-    devices: Annotated[str, typer.Option(help="A process for each: auto, or such as cuda:0,cuda:1,cpu.")] = "auto",
+    devices: Annotated[str, typer.Option(help="One process each: auto, or a list such as cuda:0,cuda:1,cpu.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 or int8, of Bark.")] = "float32",
-    batch: Annotated[int, typer.Option(min=1, help="Clips that a device speaks at once.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Another one makes other data.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="The clips that a device generates at once.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of prompts, voices and temperatures.")] = 0,
 ) -> None:
-    """Have Bark make training data, or go on making it; stop it whenever you like."""
+    """Generate training data with Bark, or continue an earlier run. It can be stopped at any time."""
     plan = DataPlan(
         PromptPlan(prompts, language, tuple(text or ()), order, longest, seed),
         tuple(voice or ()),
@@ -62,22 +62,24 @@ def data_command(
 
 
 def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
-    """Fill `folder` with the first so many clips of `plan`, check them, and print how far it is.
+    """Fill `folder` with the first `clips` clips of `plan`, verify them, and print the progress.
 
-    Raises InvalidInput for prompts that cannot be made or shards that are damaged, Conflict for a folder with other
-    settings, Unavailable when a process ends early, Cancelled after Ctrl-C or `kill`; what was made stays.
+    Raises InvalidInput for impossible prompts or damaged shards, Conflict for a folder with other settings, Unavailable
+    when a process ends early, Cancelled after Ctrl-C or `kill`; finished clips stay.
     """
     if not devices:
         raise InvalidInput("At least one device is needed. Give --devices cpu, for example.")
-    Prompts(plan.prompts, spec_of(plan.model).window_seconds)[0]  # a wrong text is told before models are loaded
+    Prompts(plan.prompts, spec_of(plan.model).window_seconds)[0]  # report a wrong text before models are loaded
     keep_settings(folder / _SETTINGS, plan.settings())
     context = multiprocessing.get_context("spawn")
     done: Synchronized[int] = context.Value("q", 0)
     workers = [
-        context.Process(target=speak, args=(plan, clips, folder, device, number, len(devices), done), daemon=True)
+        context.Process(
+            target=generate_share, args=(plan, clips, folder, device, number, len(devices), done), daemon=True
+        )
         for number, device in enumerate(devices)
     ]
-    before = made_before(folder, clips)
+    before = finished_count(folder, clips)
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for worker in workers:
@@ -87,11 +89,11 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         for worker in workers:
             worker.terminate()
             worker.join()
-        raise Cancelled("Stopped. What was made stays, and the same command goes on.") from stop
+        raise Cancelled("Stopped. The finished clips stay, and the same command continues.") from stop
     finally:
         signal.signal(signal.SIGTERM, handler)
     if any(worker.exitcode for worker in workers):
-        raise Unavailable("Making data stopped before its end; the reason stands above. The same command goes on.")
+        raise Unavailable("A process stopped early; the reason is above. The same command continues.")
     shards = Shards(folder)
     shards.verify()
     print(f"{folder}: {len(shards)} clips, all of them whole")
@@ -100,7 +102,7 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
 
 
 def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", before: int, clips: int) -> None:
-    """Tell how far they are, until all have ended. before: clips that were there when they started."""
+    """Print the progress until all workers have ended. before: the clips that existed at the start."""
     started = time.monotonic()
     while running := [worker.sentinel for worker in workers if worker.is_alive()]:
         if not connection.wait(running, _PROGRESS_SECONDS):
@@ -108,7 +110,7 @@ def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", before: i
 
 
 def report(done: int, before: int, total: int, seconds: float) -> str:
-    """How far it is when `done` clips took so many seconds, beside those that were there before."""
+    """Return the progress when `done` clips took `seconds`, in addition to `before` earlier ones."""
     left = total - before - done
     time_left = f"{seconds * left / done / 60:.0f} min left" if done else "loading the model"
     return f"{before + done} of {total} clips, {time_left}"

@@ -1,8 +1,8 @@
-"""HuBERT's features of a corpus, made once and then mapped from the disk, plain and in disturbed copies.
+"""Compute the HuBERT features of a corpus once, plain and in distorted copies, and map them from the disk.
 
-Each shard of clips has a file of features for each copy, and beside it the numbers of frames; the names tell which
-HuBERT and which shard they belong to, so that neither another HuBERT nor a shard that was made anew finds wrong ones.
-Killed at any point, only the shard in hand is lost. Knows nothing of what is learned from the features.
+Each shard of clips has a file of features for each copy, and beside it a file of frame counts. The names identify the
+HuBERT and the content of the shard, so features are never used for another HuBERT or a changed shard. A kill loses only
+the current shard.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from cloning.media.audio import Recording
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from errors import InvalidInput, Unavailable
 from training.noise import add_noise
-from training.rooms import disturb
+from training.room_acoustics import disturb
 from training.shards import Clip, Shards
 
 Features = Callable[[NDArray[np.float32]], Tensor]
@@ -32,7 +32,7 @@ Features = Callable[[NDArray[np.float32]], Tensor]
 
 CLEAN, NOISY = "clean", "noisy"
 _NOISE_DECIBELS = 10.0
-"""What `NOISY` has below speech: a busy street, or a cheap microphone."""
+"""The signal-to-noise ratio of `NOISY` in dB: a busy street, or a cheap microphone."""
 _FULL_SCALE = np.float32(2**15)
 _PROGRESS_SECONDS = 15.0
 
@@ -46,20 +46,20 @@ class Example:
 
 
 def rooms(number: int) -> str:
-    """The name of a copy of the sound in rooms, through microphones and in noise; each number draws others."""
+    """Return the name of a copy with room, microphone and noise effects; each number draws other effects."""
     return f"rooms{number}"
 
 
 def fingerprint(model: Path) -> str:
-    """A short name for the model in a folder, from its weights."""
+    """Return a short name for the model in a folder, from its weights."""
     with weight_file(model).open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:12]
 
 
 class FeatureCache:
-    """The features of `shards` by one HuBERT, kept in `folder`.
+    """The features of `shards` by one HuBERT, stored in `folder`.
 
-    name: the HuBERT's, see `fingerprint`. hubert: makes features of what is not there yet.
+    name: the HuBERT's, see `fingerprint`. hubert: computes the features that are missing.
     """
 
     def __init__(self, folder: Path, shards: Shards, name: str, hubert: Features | HubertFeatures) -> None:
@@ -67,10 +67,10 @@ class FeatureCache:
         self._folder, self._shards, self._name, self._hubert = folder, shards, name, hubert
 
     def examples(self, copy: str, places: Sequence[int]) -> list[Example]:
-        """The clips at `places` as `copy` has them. What is missing is made, with a line of progress now and then.
+        """Return the clips at `places` in the version `copy`. Missing features are computed, and progress is printed.
 
-        Features and tokens lose their tails to the shorter of the two. Raises InvalidInput for clips without sound,
-        Unavailable when the disk or the memory is full.
+        Features and tokens are cut to the shorter of the two. Raises InvalidInput for clips without sound, Unavailable
+        when the disk or the memory is full.
         """
         wanted = set(places)
         found: dict[int, Example] = {}
@@ -90,7 +90,7 @@ class FeatureCache:
         return [found[place] for place in places]
 
     def _members(self) -> dict[Path, list[int]]:
-        """Shard -> the places of its clips."""
+        """Return shard -> the positions of its clips."""
         members: dict[Path, list[int]] = {}
         for place in range(len(self._shards)):
             members.setdefault(self._shards.path_of(place), []).append(place)
@@ -122,14 +122,14 @@ class FeatureCache:
             features = self._hubert(_copied(samples, copy, clip.key))
         except torch.OutOfMemoryError as fault:
             raise Unavailable(
-                f"There is no memory left for the features of clip {clip.key}. Stop what else uses the device, or take "
-                "--device cpu; the features that are made stay."
+                f"There is not enough memory for the features of clip {clip.key}. Stop other programs on it, or use "
+                "--device cpu; finished features stay."
             ) from fault
         return features.to(torch.float16).cpu().numpy()
 
 
 def _copied(samples: NDArray[np.float32], copy: str, key: str) -> NDArray[np.float32]:
-    """The samples as a copy has them, always the same for the same clip."""
+    """Return the samples in the version `copy`; the same clip always gives the same result."""
     if copy == CLEAN:
         return samples
     seed = int.from_bytes(hashlib.blake2b(f"{copy} {key}".encode(), digest_size=6).digest(), "big")
@@ -146,7 +146,8 @@ def _copied(samples: NDArray[np.float32], copy: str, key: str) -> NDArray[np.flo
 
 
 def aligned(features: NDArray[np.float16], clip: Clip) -> Example:
-    """HuBERT has 50 frames a second and Bark 49.9 tokens, and both begin together: the tails go, not the heads."""
+    """Cut features and tokens to equal length: HuBERT has 50 frames per second and Bark 49.9 tokens, with the same
+    start."""
     length = min(len(features), len(clip.semantic))
     return Example(features[:length], clip.semantic[:length].astype(np.int64))
 
@@ -165,4 +166,4 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 
 
 def _damaged(path: Path) -> InvalidInput:
-    return InvalidInput(f"The features in {path} are damaged; remove the file, and they are made again.")
+    return InvalidInput(f"The features in {path} are damaged; remove the file to compute them again.")

@@ -1,7 +1,4 @@
-"""Which clips are learned from and which are held out: neither a speaker nor a text is on both sides.
-
-Knows names only, not what is in a clip.
-"""
+"""Divide clips into training and held-out sets that share neither speakers nor texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ _HELD_OUT = 0.08
 class Division:
     """Positions of clips, in their order.
 
-    `by_speaker` says whether the speakers are held out too: where a few voices say everything, only texts can be.
+    `by_speaker` says whether speakers are held out too: with few voices, only texts are.
     """
 
     train: tuple[int, ...]
@@ -28,8 +25,8 @@ class Division:
 def divide(speakers: Sequence[str], texts: Sequence[str]) -> Division:
     """Divide clips by the names of their speakers and by their texts.
 
-    A name never changes its side when more clips are made. A clip of a held-out text by a speaker who is learned from
-    is left out altogether, and so is the reverse. Raises InvalidInput when there are too few clips to hold any out.
+    A name stays on its side when more clips are added. A clip with a held-out text and a training speaker, or the
+    reverse, is in neither set. Raises InvalidInput when there are too few clips to hold any out.
     """
     kept = [_is_learned(speaker) for speaker in speakers]
     for by_speaker in (True, False):
@@ -44,9 +41,7 @@ def divide(speakers: Sequence[str], texts: Sequence[str]) -> Division:
         train = tuple(place for place, used in enumerate(learned) if used)
         if train and valid:
             return Division(train, valid, by_speaker)
-    raise InvalidInput(
-        f"Of {len(texts)} clips none can be held out to measure on. Make more clips; about fifty are the least."
-    )
+    raise InvalidInput(f"{len(texts)} clips are too few to hold some out. Make more clips, at least about fifty.")
 
 
 def _is_learned(name: str) -> bool:

@@ -1,8 +1,7 @@
-"""The training loop of every network here: warm-up and decay, checkpoints, resuming, gates, figures, curves.
+"""The training loop of all networks: warm-up and decay, checkpoints, resuming, gates, figures, curves.
 
-A run is a folder. `last.pt` holds everything that the next step depends on, so that a run which was stopped and
-continued ends with the same bits as one that was not; `best.safetensors` holds the weights with the lowest validation
-loss. Knows nothing of what is trained: that is the job's business.
+A run is a folder. `last.pt` holds everything that the next step depends on, so a run that was stopped and continued
+ends with the same bits as an uninterrupted one; `best.safetensors` holds the weights with the lowest validation loss.
 """
 
 import math
@@ -25,53 +24,53 @@ from training.optimizers import Kind, Optimizers
 from training.run_state import RunningMean, read_state, write_state, write_weights
 
 TOKENS = "tokens"
-"""A figure of this name counts what a step has read: it is shown as a rate, and is no curve."""
+"""A figure of this name counts the tokens of a step; it is shown as a rate, and not as a curve."""
 
 LOSS = "loss"
-"""The validation figure that decides which weights are the best."""
+"""The validation figure that selects the best weights."""
 
 _LINE_EVERY = 50
 """Steps between two lines of progress, and between two points of the training curves."""
 
 
 class NotLearning(BarkeepError):
-    """A run is not learning what it must, so that it is not worth its time."""
+    """A run does not reach a required figure."""
 
 
 class Job(Protocol):
-    """One thing that is trained."""
+    """A network with its data and loss."""
 
     @property
     def module(self) -> nn.Module:
-        """Everything that has parameters or buffers to keep. Parameters that need no gradient stay as they are."""
+        """The module whose parameters and buffers are saved. Parameters without gradients are not trained."""
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """One batch's loss, and figures for the log (floats, or tensors of one number, which cost no waiting).
+        """Return one batch's loss and figures for the log (floats, or tensors of one number, which need no sync).
 
-        Everything random comes from `random` or from torch's default generators. Runs under autocast if the schedule's
+        All randomness comes from `random` or from torch's default generators. Runs under autocast if the schedule's
         precision is "bfloat16" and the device computes in it.
         """
 
     def validate(self) -> dict[str, float]:
-        """Figures on data that are not trained on; the module is in evaluation mode. "loss" is one of them."""
+        """Return figures on validation data, among them "loss"; the module is in evaluation mode."""
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """A gate, after every validation. Raises NotLearning with one sentence; nothing is saved then."""
+        """Check the figures of a validation. Raises NotLearning with one sentence; nothing is saved then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast. The rate climbs to `learning_rate` over `warmup` steps, then falls along a cosine.
+    """Length and learning rate of a run: linear warm-up to `learning_rate` over `warmup` steps, then a cosine.
 
-    The rate is a function of the step and of `steps` alone. A run is extended by giving it more `steps`: it goes on
-    from its last checkpoint with the rate that the longer schedule has there, which is higher than where it stopped.
+    The rate depends on the step and on `steps` alone. A run is extended with more `steps`: it continues from its last
+    checkpoint with the rate of the longer schedule, which is higher than where it stopped.
     """
 
     steps: int
     warmup: int
     learning_rate: float
     final_rate: float = 0.05
-    """What is left of `learning_rate` at the end, as a share of it."""
+    """The final share of `learning_rate`."""
     weight_decay: float = 0.01
     """On everything with two dimensions or more."""
     betas: tuple[float, float] = (0.9, 0.95)
@@ -80,15 +79,15 @@ class Schedule:
     validate_every: int = 500
     save_every: int = 500
     patience: int | None = None
-    """The run ends after so many validations without a better loss."""
+    """The run ends after this many validations without a better loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: with autocast, where the processor has it; float32 elsewhere."""
+    """bfloat16: with autocast if the processor supports it; float32 otherwise."""
     seed: int = 0
     ema: float | None = None
-    """If given, a running mean of the weights with this decay is kept; it is what is validated, and the best kept."""
+    """The decay of a running mean of the weights, which is then validated and saved as the best; None: no mean."""
 
     def rate(self, step: int) -> float:
-        """The learning rate of step 0, 1, 2, ..."""
+        """Return the learning rate of step 0, 1, 2, ..."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         along = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
@@ -96,10 +95,10 @@ class Schedule:
 
 
 def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -> Path:
-    """Train, or go on training, until the schedule ends; returns the file with the best weights.
+    """Train, or continue, until the schedule ends; return the file with the best weights.
 
-    Raises NotLearning when a gate closes or a loss is not a number, Cancelled after SIGINT or SIGTERM (what was done is
-    saved, and the same call goes on from there), Unavailable if `last.pt` is damaged.
+    Raises NotLearning when a gate fails or a loss is not finite, Cancelled after SIGINT or SIGTERM (the state is saved,
+    and the same call continues), Unavailable if `last.pt` is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _Stop() as stop:
@@ -107,12 +106,12 @@ def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16. Others imitate it, which takes twice as long as float32."""
+    """Return whether this processor supports bfloat16. Others emulate it, at twice the time of float32."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def is_finished(schedule: Schedule, folder: Path) -> bool:
-    """Whether `train` would do nothing more in `folder`. Raises Unavailable if `last.pt` is damaged."""
+    """Return whether the run in `folder` is complete. Raises Unavailable if `last.pt` is damaged."""
     last = folder / "last.pt"
     if not last.is_file():
         return False
@@ -122,7 +121,7 @@ def is_finished(schedule: Schedule, folder: Path) -> bool:
 
 
 class _Run:
-    """One run from where its folder says it is."""
+    """One run, resumed from the state in its folder."""
 
     def __init__(self, job: Job, schedule: Schedule, folder: Path, device: torch.device) -> None:
         self._job = job
@@ -155,7 +154,7 @@ class _Run:
             if save or stop.asked or self._patience_is_over:
                 self._save()
             if stop.asked:
-                raise Cancelled(f"Stopped and saved at step {self._step}. The same command goes on from here.")
+                raise Cancelled(f"Stopped and saved at step {self._step}. The same command continues from here.")
         self._curves.draw()
         return self._best
 
@@ -167,7 +166,7 @@ class _Run:
         return self._step % every == 0 or self._step == self._schedule.steps
 
     def _advance(self) -> None:
-        random = np.random.default_rng((self._schedule.seed, self._step))  # a resumed step draws what it would have
+        random = np.random.default_rng((self._schedule.seed, self._step))  # a resumed step draws the same numbers
         self._job.module.train()
         with self._autocast():
             loss, figures = self._job.loss(random)
@@ -183,8 +182,8 @@ class _Run:
         figures, tokens_per_second, steps_per_second = self._meter.read()
         if not math.isfinite(figures[LOSS]):
             raise NotLearning(
-                f"The loss is not a number any more near step {self._step}. Lower the learning rate; nothing of the "
-                "steps since the last checkpoint was saved."
+                f"The loss became infinite or NaN near step {self._step}. Lower the learning rate; the "
+                "steps since the last checkpoint were not saved."
             )
         self._curves.add(self._step, "train", figures)
         left = (self._schedule.steps - self._step) / steps_per_second
@@ -250,7 +249,7 @@ class _Run:
 
 
 class _Meter:
-    """The means of the figures since they were last read, and how fast it went."""
+    """Mean figures since they were last read, and the speed."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float | Tensor] = {}
@@ -263,11 +262,11 @@ class _Meter:
         self._steps += 1
 
     def pause(self, seconds: float) -> None:
-        """Leave these seconds out."""
+        """Exclude these seconds from the speed."""
         self._since += seconds
 
     def read(self) -> tuple[dict[str, float], float, float]:
-        """The means, tokens per second (0 if they are not counted), steps per second; then it begins anew."""
+        """Return the means, tokens per second (0 if not counted) and steps per second, and reset them."""
         sums = {name: float(value) for name, value in self._sums.items()}
         seconds = max(time.monotonic() - self._since, 1e-9)
         tokens = sums.pop(TOKENS, 0.0)
@@ -278,7 +277,7 @@ class _Meter:
 
 
 class _Stop:
-    """Whether somebody asked the process to end (Ctrl-C, SIGTERM), noticed only inside `with`."""
+    """Notices Ctrl-C and SIGTERM inside `with`."""
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

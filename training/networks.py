@@ -1,4 +1,4 @@
-"""The quantizers that can be trained, by name, and how each is trained. Knows nothing of data."""
+"""The quantizers that can be trained, by name, with their sizes and learning rates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from errors import InvalidInput
 OURS = "ours"
 _PUBLISHED = {"v0": 0, "v1": 1}
 _OURS_IS = "recurrent"
-"""The body that `ours` stands for."""
+"""The body of the network `ours`."""
 
 NETWORKS = (*_PUBLISHED, OURS, *BODIES)
 
@@ -22,16 +22,16 @@ _OWN_WIDTH, _PUBLISHED_WIDTH = 512, 1024
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or our 512."""
+    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or Barkeep's 512."""
 
     name: str
     width: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in NETWORKS:
-            raise InvalidInput(f"There is no network {self.name}. Choose of: {', '.join(NETWORKS)}.")
+            raise InvalidInput(f"There is no network {self.name}. Choose one of: {', '.join(NETWORKS)}.")
         if self.width is not None and (self.width < 1 or (not self.is_published and self.width % 4)):
-            raise InvalidInput("The width of a network is at least 1; that of one of ours is a multiple of 4.")
+            raise InvalidInput("The width of a network is at least 1, and a multiple of 4 for Barkeep's own.")
 
     @property
     def is_published(self) -> bool:
@@ -40,16 +40,16 @@ class NetworkChoice:
 
     @property
     def learning_rate(self) -> float:
-        """The highest one: the original's 1e-3 for its own networks."""
+        """The peak learning rate: the original's 1e-3 for its own networks."""
         return 1e-3 if self.is_published else 2e-3
 
     @property
     def suffix(self) -> str:
-        """The ending of the file that others read."""
+        """The suffix of the file for other programs."""
         return ".pth" if self.is_published else ".safetensors"
 
     def info(self, features: int, vocabulary: int) -> QuantizerInfo | OwnInfo:
-        """The sizes for features of this width and so many tokens."""
+        """Return the sizes for features of this width and `vocabulary` tokens."""
         if self.is_published:
             return QuantizerInfo(features, self.width or _PUBLISHED_WIDTH, vocabulary, _PUBLISHED[self.name])
         body = _OURS_IS if self.name == OURS else self.name
@@ -57,7 +57,7 @@ class NetworkChoice:
 
 
 def begin(choice: NetworkChoice, features: int, vocabulary: int, start: Path | None, seed: int) -> FeatureQuantizer:
-    """A network to train: a new one, or the one in the file `start`.
+    """Return a network to train: a new one, or the one in the file `start`.
 
     Raises InvalidInput when the file holds another network or other sizes, Unavailable when it cannot be read.
     """
@@ -68,8 +68,8 @@ def begin(choice: NetworkChoice, features: int, vocabulary: int, start: Path | N
     held = read_info(start)
     if held != wanted:
         raise InvalidInput(
-            f"{start.name} holds {_described(held)}, but {_described(wanted)} is to be trained. Choose --network, "
-            "--width and --hubert that belong to the file."
+            f"{start.name} holds {_described(held)}, but the options describe {_described(wanted)}. Choose --network, "
+            "--width and --hubert that match the file."
         )
     return load(start, torch.device("cpu"))
 

@@ -1,6 +1,6 @@
-"""What rooms, microphones and levels do to speech, for batches of crops on any device.
+"""Augment speech with equalisers, levels and noise, in batches of crops on any device.
 
-Every function draws its parameters from the generator it is given. Knows nothing of what is trained.
+Every function draws its parameters from the given generator.
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _BANDS = 6
-"""Cosines over a warped frequency axis that make an equaliser's curve."""
+"""The number of cosines over a warped frequency axis in an equaliser's curve."""
 
 _SLOPES = (0.0, 2.0)
-"""Noise falls by f^-slope in power: white to brown, as rooms and fans do."""
+"""Noise falls by f^-slope in power: white to brown, as in rooms and fans."""
 
 
 def gain(samples: Tensor, random: np.random.Generator, low: float, high: float) -> Tensor:
-    """(B, N) -> (B, N), each item louder by its own low..high dB."""
+    """(B, N) -> (B, N), each item amplified by a random low..high dB."""
     factors = 10 ** (random.uniform(low, high, (len(samples), 1)) / 20)
     return samples * _tensor(factors, samples)
 

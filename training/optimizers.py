@@ -1,7 +1,7 @@
-"""What moves the weights: AdamW for everything, or Muon for the matrices of a transformer's layers.
+"""Optimizers: AdamW for all parameters, or Muon for the matrices of a transformer's layers.
 
-Muon (Keller Jordan, 2024) turns each step of a matrix into the nearest orthogonal one, so that directions which are
-seldom needed are learned as fast as common ones. Knows nothing of schedules.
+Muon (Keller Jordan, 2024) orthogonalises the update of each matrix, so that rare directions are learned as fast as
+common ones.
 """
 
 from typing import Any, Literal
@@ -16,8 +16,8 @@ Kind = Literal["adamw", "muon"]
 class Optimizers:
     """The optimizers of one module, as one. Gains, biases and other vectors are not decayed.
 
-    kind "muon": Muon has the weights of linear layers that stand in a list of layers; embeddings, heads and vectors
-    stay AdamW's. Its steps are as large as AdamW's usually are, so that both take the same learning rate.
+    kind "muon": Muon updates the weights of linear layers inside a ModuleList; AdamW updates embeddings, heads and
+    vectors. Muon's updates are scaled to AdamW's usual size, so both take the same learning rate.
     """
 
     def __init__(self, module: nn.Module, kind: Kind, *, weight_decay: float, betas: tuple[float, float]) -> None:
@@ -33,7 +33,7 @@ class Optimizers:
             self._all.append(Muon(turned, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
 
     def step(self, learning_rate: float) -> None:
-        """One step along the gradients, which are forgotten then."""
+        """Make one step along the gradients, and clear them."""
         for optimizer in self._all:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
@@ -41,11 +41,11 @@ class Optimizers:
             optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> list[dict[str, Any]]:
-        """What the next step depends on."""
+        """Return the state that the next step depends on."""
         return [optimizer.state_dict() for optimizer in self._all]
 
     def load(self, state: list[dict[str, Any]]) -> None:
-        """Go on from what `state` gave. Raises ValueError if it is of another module or kind."""
+        """Load the result of `state`. Raises ValueError if it is of another module or kind."""
         for optimizer, part in zip(self._all, state, strict=True):
             optimizer.load_state_dict(part)
 

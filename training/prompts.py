@@ -1,7 +1,6 @@
-"""What Bark is asked to say when it makes training data: drawn sentences, passages of files, or lines of files.
+"""The prompts for training data: generated sentences, passages of files, or lines of files.
 
-Every prompt is a pure function of its number and the options, so that several processes, or a second start, make the
-same ones. Knows languages and scripts, nothing of models.
+A prompt depends only on its number and the options, so several processes, or a second start, make the same ones.
 """
 
 import unicodedata
@@ -19,11 +18,11 @@ from cloning.text import durations, splitting
 from errors import InvalidInput
 
 CORPORA = Path(__file__).parent / "corpora"
-"""Texts that come with Barkeep: `LANGUAGE.txt`; `README.md` says where they are from."""
+"""Texts that come with Barkeep: `LANGUAGE.txt`; `README.md` names their sources."""
 
 
 class Source(StrEnum):
-    """Where prompts come from."""
+    """The source of the prompts."""
 
     MARKOV = "markov"
     CHUNKS = "chunks"
@@ -37,26 +36,27 @@ _SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "ru": ("CYRILLIC",),
     "zh": ("CJK",),
 }
-"""Beginnings of Unicode names of the letters of a language; of all others: Latin."""
+"""Beginnings of the Unicode names of a language's letters; all others use Latin."""
 _LATIN = ("LATIN",)
 _IN_SCRIPT = 0.7
-"""The share of the letters that must be of the language's script; names and borrowed words are not."""
+"""The minimum share of letters in the language's script; names and loanwords may be in others."""
 
 _WITHOUT_SPACES = ("ja", "zh")
 _FEWEST_SENTENCES = 10
-"""A chain on fewer only repeats them."""
+"""The minimum for a Markov chain, which otherwise only repeats them."""
 _FEWEST_WORDS = 3
 _TRIES = 200
 _PAIRED = str.maketrans("", "", '"“”„«»()[]「」『』')
-"""What a chain would open without closing it."""
+"""Paired marks, which a chain would leave open."""
 
 
 @dataclass(frozen=True)
 class PromptPlan:
-    """Which prompts. files: none for the text that comes with Barkeep.
+    """The options of the prompts. files: empty for the text that comes with Barkeep.
 
-    order: how many words (characters, in Japanese and Chinese) decide on the next one. longest: the most of them in a
-    drawn sentence. Both and `seed` count for `Source.MARKOV`; chunks and lines are shuffled by `seed`.
+    order: the number of words (characters, in Japanese and Chinese) that a chain's next word depends on. longest: the
+    maximum of words in a generated sentence. Both and `seed` apply to `Source.MARKOV`; chunks and lines are shuffled by
+    `seed`.
     """
 
     source: Source
@@ -73,10 +73,10 @@ class PromptPlan:
 
 
 class Prompts:
-    """Prompt 0, 1, 2, ... of a plan; of files there are as many as they have, and then they begin anew.
+    """Prompt 0, 1, 2, ... of a plan; prompts from files repeat, in another order, after the last one.
 
-    max_seconds: what the model can say at once. Raises InvalidInput for files that are missing, empty, too small for a
-    chain, or not in the script of the language.
+    max_seconds: the length of the model's window. Raises InvalidInput for files that are missing, empty, too small for
+    a chain, or not in the script of the language.
     """
 
     def __init__(self, plan: PromptPlan, max_seconds: float) -> None:
@@ -92,7 +92,7 @@ class Prompts:
             self._joint = "" if plan.language in _WITHOUT_SPACES else " "
 
     def __getitem__(self, number: int) -> str:
-        """The prompt of that number. Raises InvalidInput if the chain makes no sentence that is short enough."""
+        """Return the prompt of that number. Raises InvalidInput if the chain makes no sentence that is short enough."""
         if self._plan.source is Source.MARKOV:
             return self._drawn(np.random.default_rng((self._plan.seed, number)))
         around, place = divmod(number, len(self._ready))
@@ -103,7 +103,10 @@ class Prompts:
         return splitting.sentences(passage, self._plan.language, max_seconds=self._max_seconds)
 
     def _sentences(self, passage: str) -> list[list[str]]:
-        """The words of what a chain learns from. A model's shorter window must not cut sentences in two here."""
+        """Return the words of the sentences that a chain learns from.
+
+        They are not cut to the model's window: a short one would divide sentences.
+        """
         pieces = splitting.sentences(passage.translate(_PAIRED), self._plan.language)
         return [self._words(piece) for piece in pieces]
 
@@ -123,7 +126,7 @@ class Prompts:
 
 
 def refuse_other_script(passage: str, language: str, name: str) -> None:
-    """Raise InvalidInput unless most letters of `passage` are of the script that `language` is written in."""
+    """Raise InvalidInput unless most letters of `passage` are in the script of `language`."""
     wanted = _SCRIPTS.get(language, _LATIN)
     letters = Counter(letter for letter in passage if letter.isalpha())
     fitting = sum(count for letter, count in letters.items() if unicodedata.name(letter, "").startswith(wanted))
@@ -136,7 +139,7 @@ def refuse_other_script(passage: str, language: str, name: str) -> None:
 
 
 def _lines(plan: PromptPlan) -> list[str]:
-    """The lines of all files that have letters."""
+    """Return the lines with letters of all files."""
     files = plan.files or (CORPORA / f"{plan.language}.txt",)
     if not plan.files and not files[0].is_file():
         raise InvalidInput(f"No {splitting.LANGUAGES[plan.language]} text comes with Barkeep. Give files with --text.")
@@ -161,11 +164,11 @@ def _read(file: Path) -> str:
 
 
 def _fitted(sentences: Sequence[Sequence[str]], order: int) -> Mapping[tuple[str, ...], Mapping[str, int]]:
-    """State -> how often each word followed it."""
+    """Return state -> how often each word followed it."""
     if len(sentences) < _FEWEST_SENTENCES:
         raise InvalidInput(
-            f"The text has {len(sentences)} sentences; a chain needs {_FEWEST_SENTENCES}. Give a longer text, or take "
-            "its sentences as they are with --prompts chunks."
+            f"The text has {len(sentences)} sentences; a chain needs {_FEWEST_SENTENCES}. Give a longer text, or use "
+            "its sentences directly with --prompts chunks."
         )
     chain: Any = markovify.Chain  # without annotations
     model: Mapping[tuple[str, ...], Mapping[str, int]] = chain(sentences, order).model
@@ -175,9 +178,9 @@ def _fitted(sentences: Sequence[Sequence[str]], order: int) -> Mapping[tuple[str
 def _walked(
     chain: Mapping[tuple[str, ...], Mapping[str, int]], order: int, longest: int, random: np.random.Generator
 ) -> list[str]:
-    """The words of one walk from the beginning to the end of a sentence; none if it is too long.
+    """Return the words of one walk from the start to the end of a sentence; none if it is too long.
 
-    markovify's own walks draw from Python's one global generator, which other code uses too.
+    markovify's own walks use Python's global generator, which is shared with other code.
     """
     state: tuple[Any, ...] = (markovify.chain.BEGIN,) * order
     words: list[str] = []

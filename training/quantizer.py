@@ -1,7 +1,6 @@
-"""`python -m training quantizer`: a network that reads HuBERT's features and names Bark's semantic tokens.
+"""`python -m training quantizer`: train a network that predicts Bark's semantic tokens from HuBERT features.
 
-Knows options, folders and order; the networks stand in `networks`, how they learn in `quantizer_job`, what is measured
-in `quantizer_report`.
+The networks are in `networks`, the loss in `quantizer_job`, the measurements in `quantizer_report`.
 """
 
 import math
@@ -41,16 +40,16 @@ _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
 _RECORDINGS = "recordings"
 _HELD_OUT = 0.1
-"""Where the hours are limited: how much is measured on, as a share of what is learned from."""
+"""With limited hours: the amount of held-out clips, as a share of the training clips."""
 _VALIDATED = 200
-"""Clips that are looked at during training; the report looks at all that are held out."""
+"""The number of clips for validation during training; the report measures all that are held out."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Features and tokens. train: one list a copy of the sound; valid: all that is held out, by the copy's name.
+    """Features and tokens. train: one list per copy of the sound; valid: the held-out clips, by the copy's name.
 
-    recordings: speech that Bark did not make, with its true tokens, if there is any; it is looked at in reports only.
+    recordings: speech that Bark did not make, with its true tokens, if there is any; only used in reports.
     """
 
     train: Sequence[Sequence[Example]]
@@ -61,19 +60,19 @@ class Corpus:
 
     @property
     def measured(self) -> dict[str, Sequence[Example]]:
-        """What reports look at, by its name."""
+        """The sets of clips in reports, by name."""
         return {**self.valid, **({_RECORDINGS: self.recordings} if self.recordings else {})}
 
     def counts(self) -> np.ndarray:
-        """How often each token is in what is learned from, int64 (V,)."""
+        """Return how often each token occurs in the training clips, int64 (V,)."""
         return np.bincount(np.concatenate([one.tokens for one in self.train[0]]), minlength=self.vocabulary)
 
 
-Data = Annotated[Path, typer.Option(help="A folder of clips with sound and tokens, as `data` and `import` make them.")]
-Model = Annotated[str, typer.Option(help="The Bark model that spoke them: bundled, suno/bark or a directory.")]
+Data = Annotated[Path, typer.Option(help="A folder of clips with sound and tokens, made by `data` or `import`.")]
+Model = Annotated[str, typer.Option(help="The Bark model of the clips: bundled, suno/bark or a directory.")]
 Labelled = Annotated[
     Path | None,
-    typer.Option(help="A folder of recordings with their true tokens: the report measures them beside the clips."),
+    typer.Option(help="A folder of recordings with their true tokens, which the report also measures."),
 ]
 Hubert = Annotated[str | None, typer.Option(help="A hub id or a directory. Default: the model's own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
@@ -84,26 +83,27 @@ def quantizer_command(
     network: Annotated[str, typer.Option(help=f"{', '.join(NETWORKS)}.")] = OURS,
     out: Annotated[Path | None, typer.Option(help="The run's folder. Default: .training/quantizers/NETWORK.")] = None,
     start: Annotated[
-        Path | None, typer.Option(help="A quantizer's file to go on from, such as a published .pth.")
+        Path | None, typer.Option(help="A quantizer's file to start from, such as a published .pth.")
     ] = None,
     width: Annotated[
-        int | None, typer.Option(help="Of the hidden states. Default: 1024 as published, 512 of ours.")
+        int | None,
+        typer.Option(help="The width of the hidden states. Default: 1024 as published, 512 for Barkeep's own."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How long. More steps later go on from the last one.")] = 10_000,
-    batch: Annotated[int, typer.Option(min=1, help="Clips to a step.")] = 16,
+    steps: Annotated[int, typer.Option(min=1, help="The number of steps; a larger one continues the run.")] = 10_000,
+    batch: Annotated[int, typer.Option(min=1, help="Clips per step.")] = 16,
     rate: Annotated[float | None, typer.Option(min=0.0, help="The learning rate. Default: by network.")] = None,
-    copies: Annotated[int, typer.Option(min=0, help="Disturbed copies of the sound that are learned from too.")] = 2,
+    copies: Annotated[int, typer.Option(min=0, help="Distorted copies of the sound for training.")] = 2,
     smoothing: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The share of a frame's target that its two neighbours get.")
     ] = 0.0,
-    patience: Annotated[int, typer.Option(min=1, help="Ends after so many validations without progress.")] = 10,
+    patience: Annotated[int, typer.Option(min=1, help="Stop after this many validations without progress.")] = 10,
     labelled: Labelled = None,
     model: Model = BUNDLED,
     hubert: Hubert = None,
     device: Device = "auto",
     seed: int = 0,
 ) -> None:
-    """Train a quantizer, or go on training it; then measure it on clips that were held out."""
+    """Train a quantizer, or continue; then measure it on held-out clips."""
     choice = NetworkChoice(network, width)
     folder = out or _RUNS / network
     place = model_choice.pick_device(device)
@@ -133,8 +133,8 @@ def quantizer_command(
         train_quantizer(choice, module, corpus, folder, schedule, batch=batch, smoothing=smoothing, device=place)
     except torch.OutOfMemoryError as fault:
         raise Unavailable(
-            f"There is no memory left on {place} for {batch} clips at once. Give a smaller --batch: the command goes "
-            "on from its last checkpoint."
+            f"There is not enough memory on {place} for {batch} clips at once. Give a smaller --batch: the command "
+            "continues from its last checkpoint."
         ) from fault
 
 
@@ -149,7 +149,7 @@ def train_quantizer(
     smoothing: float,
     device: torch.device,
 ) -> None:
-    """Train a network of `choice`, or go on training it; then write `quantizer.*` and the report into `folder`.
+    """Train a network of `choice`, or continue; then write `quantizer.*` and the report into `folder`.
 
     batch, smoothing: see `QuantizerJob`.
 
@@ -165,7 +165,7 @@ def train_quantizer(
     guesses = {name: guess(module, examples, device) for name, examples in corpus.measured.items()}
     weights = sum(parameter.numel() for parameter in module.parameters())
     print(write_report(folder, choice.name, weights, guesses, corpus.counts()))
-    with TemporaryDirectory(dir=folder) as apart:  # whoever finds a file finds all of it
+    with TemporaryDirectory(dir=folder) as apart:  # so that no reader sees a partial file
         for name in dict.fromkeys((f"quantizer{choice.suffix}", "quantizer.safetensors")):
             module.save(Path(apart, name))
             Path(apart, name).replace(folder / name)
@@ -175,9 +175,9 @@ def train_quantizer(
 def load_corpus(
     data: Path, choice: ModelChoice, device: torch.device, copies: int, labelled: Path | None = None
 ) -> Corpus:
-    """Features and tokens of all clips in `data`, as the models of `choice` have them. Raises as `corpus_of` does.
+    """Load features and tokens of all clips in `data`, by the models of `choice`. Raises as `corpus_of` does.
 
-    labelled: a folder of clips of people, with the tokens that are true of them, for the report only.
+    labelled: a folder of recordings of people with their true tokens, for the report only.
     """
     shards = clips_in(data)
     hubert, vocabulary = model_choice.resolve_hubert(choice), vocabulary_of(choice)
@@ -189,7 +189,7 @@ def load_corpus(
 
 
 def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> list[Example]:
-    """Clips with sound and their true tokens as examples."""
+    """Return clips with sound and their true tokens as examples."""
     return [
         aligned(hubert(resample(recording_of(clip), SAMPLE_RATE).samples).to(torch.float16).cpu().numpy(), clip)
         for clip in clips
@@ -197,26 +197,26 @@ def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> lis
 
 
 def clips_in(data: Path) -> Shards:
-    """The clips in a folder. Raises InvalidInput if there are none, or they are damaged."""
+    """Return the clips in a folder. Raises InvalidInput if there are none, or they are damaged."""
     shards = Shards(data)
     if not len(shards):
-        raise InvalidInput(f"There are no clips in {data}. Make some with `data`, or take them over with `import`.")
+        raise InvalidInput(f"There are no clips in {data}. Make some with `data`, or import them with `import`.")
     return shards
 
 
 def corpus_of(
     shards: Shards, hubert: Path, vocabulary: int, device: torch.device, copies: int, hours: float = math.inf
 ) -> Corpus:
-    """Features and tokens of clips; features are made beside the shards if they are not there yet.
+    """Return features and tokens of clips; missing features are computed and stored beside the shards.
 
-    hubert: its directory. vocabulary: how many tokens there are. hours: of sound to learn from at most, a draw from all
-    of it; a tenth as much is held out.
+    hubert: its directory. vocabulary: the number of tokens. hours: the maximum of training sound, sampled from all of
+    it; a tenth as much is held out.
 
-    Raises InvalidInput for clips that cannot be learned from, Unavailable if a model is missing or the disk is full.
+    Raises InvalidInput for unusable clips, Unavailable if a model is missing or the disk is full.
     """
     division = divide(shards.speakers, shards.texts)
     if not division.by_speaker:
-        print("Too few speakers to hold any out: only the texts that are measured on are new.", flush=True)
+        print("There are too few speakers to hold any out; only the texts of the held-out clips are new.", flush=True)
     learned = _drawn(division.train, shards.lengths, hours)
     held_out = _drawn(division.valid, shards.lengths, _HELD_OUT * hours)
     reader = HubertFeatures(hubert, device)
@@ -234,7 +234,7 @@ def corpus_of(
 
 
 def _drawn(places: Sequence[int], lengths: NDArray[np.int64], hours: float) -> list[int]:
-    """As many of the clips at `places` as last `hours`, at least one. lengths: of all clips, in tokens."""
+    """Return a sample of the clips at `places` that lasts `hours`, at least one. lengths: of all clips, in tokens."""
     order = np.random.default_rng(0).permutation(np.array(places))
     fitting = np.cumsum(lengths[order]) <= hours * 3600 * SEMANTIC_RATE_HZ
     chosen: list[int] = np.sort(order[: max(1, int(fitting.sum()))]).tolist()
@@ -242,13 +242,13 @@ def _drawn(places: Sequence[int], lengths: NDArray[np.int64], hours: float) -> l
 
 
 def vocabulary_of(choice: ModelChoice) -> int:
-    """How many semantic tokens a model has. Suno's are known without a download."""
+    """Return a model's number of semantic tokens. Suno's are known without a download."""
     if choice.model in PUBLISHED:
         return BARK.semantic_vocab
     return BarkSpec.from_directory(model_choice.resolve_bark(choice)).semantic_vocab
 
 
 def _some(examples: Sequence[Example]) -> list[Example]:
-    """A fixed draw of the clips that are held out."""
+    """Return a fixed sample of the held-out clips."""
     chosen = np.random.default_rng(0).permutation(len(examples))[:_VALIDATED]
     return [examples[place] for place in sorted(chosen)]

@@ -1,7 +1,4 @@
-"""How a quantizer learns from features and tokens: batches, loss and validation, for training/loop.py.
-
-Knows nothing of files, HuBERT or sound.
-"""
+"""Train a quantizer from features and tokens: batches, loss and validation, for training/loop.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +14,14 @@ from training.feature_cache import Example
 from training.loop import LOSS, TOKENS
 
 _POOL = 4
-"""Batches are cut from a drawn pool of so many batches, sorted by length, so that little of them is padding."""
+"""Batches are cut from a random pool of this many batches, sorted by length, to reduce padding."""
 _BY_LENGTH = 16
-"""Clips to a batch where nothing is learned."""
+"""Clips per batch outside training."""
 _TOP = 5
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedClips:
     """Clips padded to one length. features: float32 (B, T, D); tokens: int64 (B, T); inside: bool (B, T).
 
     lengths: int64 (B,), on the CPU.
@@ -36,8 +33,8 @@ class Batch:
     lengths: Tensor
 
 
-def padded(examples: Sequence[Example], device: torch.device) -> Batch:
-    """Examples as one batch; behind a clip's end are zeros."""
+def padded(examples: Sequence[Example], device: torch.device) -> PaddedClips:
+    """Return examples as one batch, padded with zeros."""
     lengths = [len(example.tokens) for example in examples]
     features = np.zeros((len(examples), max(lengths), examples[0].features.shape[1]), np.float32)
     tokens = np.zeros(features.shape[:2], np.int64)
@@ -46,13 +43,13 @@ def padded(examples: Sequence[Example], device: torch.device) -> Batch:
         tokens[row, : lengths[row]] = example.tokens
     counts = torch.tensor(lengths)
     inside = torch.arange(features.shape[1]) < counts[:, None]
-    return Batch(
+    return PaddedClips(
         _on(torch.from_numpy(features), device), _on(torch.from_numpy(tokens), device), _on(inside, device), counts
     )
 
 
-def batches(examples: Sequence[Example], device: torch.device) -> list[Batch]:
-    """All examples, the longest together."""
+def batches(examples: Sequence[Example], device: torch.device) -> list[PaddedClips]:
+    """Return all examples in batches, sorted by length."""
     ordered = sorted(examples, key=lambda example: len(example.tokens))
     return [padded(ordered[start : start + _BY_LENGTH], device) for start in range(0, len(ordered), _BY_LENGTH)]
 
@@ -60,11 +57,11 @@ def batches(examples: Sequence[Example], device: torch.device) -> list[Batch]:
 def refuse_unfit(examples: Sequence[Example], vocabulary: int) -> None:
     """Raise InvalidInput if features differ in width, or tokens are outside 0 to `vocabulary` - 1."""
     if len({example.features.shape[1] for example in examples}) != 1:
-        raise InvalidInput("The features are of several widths; remove the folder with features and begin anew.")
+        raise InvalidInput("The features have different widths; remove the folder with features and start again.")
     largest = max(int(example.tokens.max(initial=0)) for example in examples)
     if largest >= vocabulary:
         raise InvalidInput(
-            f"The clips hold the token {largest}, but the model has only 0 to {vocabulary - 1}. Give the --model that "
+            f"The clips hold the token {largest}, but the model has 0 to {vocabulary - 1}. Give the --model that "
             "spoke them."
         )
 
@@ -72,8 +69,8 @@ def refuse_unfit(examples: Sequence[Example], vocabulary: int) -> None:
 class QuantizerJob:
     """Trains a quantizer, for training/loop.py.
 
-    copies: the clips that are learned from, several times if there are disturbed copies. valid: those held out, by the
-    name of the copy. batch: clips to a step. smoothing: the share of a frame's target that its two neighbours get.
+    copies: the training clips, once per copy of the sound. valid: the held-out clips, by the name of the copy. batch:
+    clips per step. smoothing: the share of a frame's target that its two neighbours get.
     """
 
     def __init__(
@@ -92,7 +89,7 @@ class QuantizerJob:
         self._batch, self._smoothing, self._device = batch, smoothing, device
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The cross-entropy of one batch of clips, each from a drawn copy, of about the same length."""
+        """Return the cross-entropy of one batch of clips of similar length, each in a random copy."""
         batch = padded(self._drawn(random), self._device)
         logits = self._logits(batch)
         wanted = batch.tokens[batch.inside]
@@ -104,7 +101,7 @@ class QuantizerJob:
         return loss, {"accuracy": right.detach(), TOKENS: wanted.numel()}
 
     def validate(self) -> dict[str, float]:
-        """Cross-entropy, and the shares of the frames whose token is the likeliest or among the likeliest five."""
+        """Return the cross-entropy, and the shares of frames whose token is the most likely or among the top five."""
         figures: dict[str, float] = {}
         for name, examples in self._valid.items():
             sums, frames = torch.zeros(3), 0
@@ -121,7 +118,7 @@ class QuantizerJob:
         return {LOSS: sum(losses) / len(losses), **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """No gate: how well a corpus can be learned is what is to be found out."""
+        """Do nothing: there is no required accuracy."""
 
     def _drawn(self, random: np.random.Generator) -> list[Example]:
         count = len(self._copies[0])
@@ -133,15 +130,15 @@ class QuantizerJob:
         copies = random.integers(len(self._copies), size=size)
         return [self._copies[copy][place] for copy, place in zip(copies, chosen, strict=True)]
 
-    def _logits(self, batch: Batch) -> Tensor:
-        """(true frames, V) float32: padding never meets the vocabulary."""
+    def _logits(self, batch: PaddedClips) -> Tensor:
+        """Return logits (true frames, V) float32, without padding."""
         hidden = self.module.hidden(batch.features, batch.lengths)
         logits: Tensor = self.module.fc(hidden[batch.inside])
         return logits.float()
 
 
-def _neighbours(batch: Batch) -> tuple[Tensor, Tensor]:
-    """The tokens of the frames before and behind; at a clip's ends its own."""
+def _neighbours(batch: PaddedClips) -> tuple[Tensor, Tensor]:
+    """Return the tokens of the previous and next frames; at the ends of a clip, its own."""
     place = torch.arange(batch.tokens.shape[1])
     behind = torch.minimum(place + 1, batch.lengths[:, None] - 1).clamp(min=0).to(batch.tokens.device)
     before = batch.tokens[:, (place - 1).clamp(min=0).to(batch.tokens.device)]

@@ -1,7 +1,4 @@
-"""How good a quantizer is on clips that it has not learned from: figures, a table, and a picture of what it confuses.
-
-Knows nothing of training.
-"""
+"""Measure a quantizer on held-out clips: figures, a table, and a picture of its confusions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,21 +18,21 @@ from training.quantizer_job import batches
 FIGURES, TABLE, CONFUSION = "report.json", "report.md", "confusion.png"
 
 BANDS = ("commonest quarter", "second quarter", "third quarter", "rarest quarter", "never learned")
-"""Tokens by how often they are in the clips learned from; each quarter has a fourth of all their frames."""
+"""Classes of tokens by their frequency in the training clips; each quarter has a fourth of all frames."""
 
 _TOP = 5
 _SHOWN = 24
-"""Tokens in the picture."""
+"""The number of tokens in the picture."""
 _PICTURE_INCHES = (8.0, 7.0)
 
 
 @dataclass(frozen=True)
-class Measured:
+class QuantizerFigures:
     """Figures on one copy of the held-out clips.
 
-    accuracy, top5: shares of the frames. edit_distance: of whole clips' tokens, insertions, deletions and substitutions
-    by the number of true tokens. runs_distance: the same, where repetitions of a token count once. bands: accuracy by
-    frequency, without those that do not occur.
+    accuracy, top5: shares of the frames. edit_distance: insertions, deletions and substitutions in the tokens of whole
+    clips, divided by the number of true tokens. runs_distance: the same with repeated tokens merged. bands: accuracy by
+    frequency, for the bands that occur.
     """
 
     frames: int
@@ -48,7 +45,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Guesses:
-    """What a quantizer says: for every clip the true tokens, the likeliest, and whether the top five have the true."""
+    """Predictions for clips: the true tokens, the most likely ones, and whether the top five hold the true one."""
 
     true: Sequence[NDArray[np.int64]]
     guessed: Sequence[NDArray[np.int64]]
@@ -57,7 +54,7 @@ class Guesses:
 
 @torch.inference_mode()
 def guess(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torch.device) -> Guesses:
-    """Let a quantizer read clips, in the order of their lengths; those without tokens are left out."""
+    """Predict the tokens of clips, in the order of their lengths; clips without tokens are left out."""
     true, guessed, among = [], [], []
     for batch in batches([example for example in examples if len(example.tokens)], device):
         hidden = quantizer.hidden(batch.features, batch.lengths)
@@ -71,12 +68,12 @@ def guess(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torc
     return Guesses(true, guessed, among)
 
 
-def measure(guesses: Guesses, counts: NDArray[np.int64]) -> Measured:
-    """Figures of guesses. counts: how often each token is in the clips learned from, (V,)."""
+def measure(guesses: Guesses, counts: NDArray[np.int64]) -> QuantizerFigures:
+    """Compute the figures of predictions. counts: how often each token occurs in the training clips, (V,)."""
     true, guessed = np.concatenate(guesses.true), np.concatenate(guesses.guessed)
     right = true == guessed
     band = bands(counts)[true]
-    return Measured(
+    return QuantizerFigures(
         frames=len(true),
         accuracy=float(right.mean()),
         top5=float(np.concatenate(guesses.among).mean()),
@@ -89,7 +86,7 @@ def measure(guesses: Guesses, counts: NDArray[np.int64]) -> Measured:
 
 
 def bands(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(V,): the place in `BANDS` of each token."""
+    """Return the index in `BANDS` of each token, (V,)."""
     order = np.argsort(-counts, kind="stable")
     before = np.cumsum(counts[order]) - counts[order]
     places = np.empty(len(counts), np.int64)
@@ -99,7 +96,7 @@ def bands(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def confusion(guesses: Guesses) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The commonest true tokens, and (N, N + 1): which share of each is taken for which; the last column: others."""
+    """Return the most frequent true tokens, and (N, N + 1): their shares predicted as each; last column: others."""
     true, guessed = np.concatenate(guesses.true), np.concatenate(guesses.guessed)
     tokens, counts = np.unique(true, return_counts=True)
     shown = tokens[np.argsort(-counts, kind="stable")[:_SHOWN]]
@@ -114,7 +111,7 @@ def confusion(guesses: Guesses) -> tuple[NDArray[np.int64], NDArray[np.float64]]
 def write_report(
     folder: Path, name: str, weights: int, copies: Mapping[str, Guesses], counts: NDArray[np.int64]
 ) -> str:
-    """Write the figures, the table and the picture into `folder`; returns the table. Raises Unavailable."""
+    """Write the figures, the table and the picture into `folder`; return the table. Raises Unavailable."""
     measured = {copy: measure(guesses, counts) for copy, guesses in copies.items()}
     figures = {"network": name, "weights": weights, **{copy: asdict(one) for copy, one in measured.items()}}
     write_atomically(folder / FIGURES, json.dumps(figures, indent=1).encode())
@@ -124,10 +121,10 @@ def write_report(
     return table
 
 
-def _table(name: str, weights: int, measured: Mapping[str, Measured]) -> str:
+def _table(name: str, weights: int, measured: Mapping[str, QuantizerFigures]) -> str:
     frames = next(iter(measured.values())).frames
     lines = [
-        f"{name}: {weights:,} weights, measured on {frames:,} frames that were held out.",
+        f"{name}: {weights:,} weights, measured on {frames:,} held-out frames.",
         "",
         "| sound | accuracy | top 5 | edit distance | of runs | " + " | ".join(BANDS) + " |",
         "|---" * (5 + len(BANDS)) + "|",
@@ -149,7 +146,7 @@ def _draw(path: Path, guesses: Guesses) -> None:
     names = [str(token) for token in shown]
     axes.set_yticks(range(len(names)), names)
     axes.set_xticks(range(len(names) + 1), [*names, "other"], rotation=90)
-    axes.set(xlabel="taken for", ylabel="true token, the commonest first")
+    axes.set(xlabel="taken for", ylabel="true token, most frequent first")
     picture.colorbar(image, label="share of the true token's frames")
     picture.savefig(path, dpi=100)
 

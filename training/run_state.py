@@ -1,6 +1,6 @@
-"""What a training run keeps on disk and beside its weights: checkpoints, weight files, the running mean of weights.
+"""Files and weights of a training run: checkpoints, weight files, and the running mean of weights.
 
-Files are written beside their names and renamed, and read without running code. Knows nothing of steps or losses.
+Files are written atomically, and read without running code.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,34 +17,34 @@ from cloning.checkpoints.weights import read_file
 from errors import Unavailable
 
 _SOON = 10
-"""The mean begins as one over the last tenth of the steps, about."""
+"""Early on, the mean covers about the last tenth of the steps."""
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors, numbers and containers of them to a torch file, all or nothing. Raises Unavailable."""
+    """Write tensors, numbers and containers of them to a torch file atomically. Raises Unavailable."""
     with replacing(path) as temporary:
         torch.save(dict(state), temporary)
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `write_state` wrote, on the CPU. Raises Unavailable if it is damaged or holds anything else."""
+    """Read the result of `write_state`, on the CPU. Raises Unavailable if it is damaged or holds anything else."""
     state = read_file(path)
     if not isinstance(state, dict):
-        raise Unavailable(f"The checkpoint {path} is not one of a training run; delete it to begin anew.")
+        raise Unavailable(f"The checkpoint {path} is not from a training run; delete it to start again.")
     return state
 
 
 def write_weights(path: Path, module: nn.Module) -> None:
-    """Write a module's state to a safetensors file, all or nothing; tied weights under each name. Unavailable."""
+    """Write a module's state to a safetensors file atomically; tied weights under each name. Raises Unavailable."""
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     with replacing(path) as temporary:
         save_file(weights, temporary)
 
 
 class RunningMean:
-    """An exponential mean of a module's state. Only floating numbers are averaged; others are those of the moment.
+    """An exponential mean of a module's state. Only floating-point tensors are averaged; others are copied.
 
-    While there are few steps to average, the mean is shorter, so that the first weights are soon forgotten.
+    With few steps the mean is shorter, so that the initial weights are forgotten quickly.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -53,7 +53,7 @@ class RunningMean:
 
     @torch.no_grad()
     def follow(self, module: nn.Module, step: int) -> None:
-        """Take in the weights after step 1, 2, 3, ..."""
+        """Update the mean with the weights after step 1, 2, 3, ..."""
         decay = min(self._decay, step / (step + _SOON))
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point():
@@ -62,13 +62,13 @@ class RunningMean:
                 self.weights[name].copy_(tensor)
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Go on from weights that were kept."""
+        """Load saved weights."""
         for name, tensor in weights.items():
             self.weights[name].copy_(tensor)
 
     @contextmanager
     def lent_to(self, module: nn.Module) -> Iterator[None]:
-        """Inside, the module has the mean; afterwards its own weights again, to the bit."""
+        """Load the mean into the module for a block, and restore its own weights exactly afterwards."""
         own = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
         module.load_state_dict(self.weights)
         try:

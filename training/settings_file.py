@@ -1,4 +1,4 @@
-"""A folder's settings, written when its work begins, so that going on with others is refused in one sentence."""
+"""Store the settings of a folder, so that continuing it with other settings is an error."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,10 @@ from errors import Conflict, InvalidInput
 
 
 def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write `settings` (what JSON can hold) to `path`, or compare them with those that are there.
+    """Write `settings` (JSON values) to `path`, or compare them with the existing ones.
 
-    Raises Conflict that names what differs, InvalidInput if the file is damaged, Unavailable if it cannot be written.
+    Raises Conflict that names the differences, InvalidInput if the file is damaged, Unavailable if it cannot be
+    written.
     """
     wanted = json.loads(json.dumps(settings))
     if not path.is_file():
@@ -22,10 +23,10 @@ def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise InvalidInput(f"The settings in {path} are damaged; begin anew in another folder.") from fault
+        raise InvalidInput(f"The settings in {path} are damaged; start again in another folder.") from fault
     if not isinstance(kept, dict):
-        raise InvalidInput(f"The settings in {path} are damaged; begin anew in another folder.")
+        raise InvalidInput(f"The settings in {path} are damaged; start again in another folder.")
     differing = sorted(name for name in wanted.keys() | kept.keys() if wanted.get(name) != kept.get(name))
     if differing:
         told = ", ".join(f"{name} was {kept.get(name)}, now {wanted.get(name)}" for name in differing)
-        raise Conflict(f"{path.parent} was begun with other settings ({told}). Give the same, or another --out.")
+        raise Conflict(f"{path.parent} has other settings ({told}). Give the same ones, or another --out.")

@@ -1,9 +1,9 @@
-"""A store of clips for training: numbered shards that survive a kill, damage that is named, random access.
+"""A store of clips for training: numbered shards with checksums and random access.
 
-A shard is two files: `PREFIX-00000.npz`, uncompressed, with the audio and the semantic tokens of its clips end to
-end, and `PREFIX-00000.jsonl`, a line a clip with everything else and a checksum. Both are written to a temporary name
-and renamed, the .npz last: a shard exists when its .npz does. Several processes may fill one folder, each under its
-own prefix. Knows nothing of who made the clips, nor of what is trained on them.
+A shard is two files: `PREFIX-00000.npz`, uncompressed, with the concatenated audio and semantic tokens of its clips,
+and `PREFIX-00000.jsonl`, one line per clip with everything else and a checksum. Both are written to a temporary name
+and renamed, the .npz last: a shard exists when its .npz does. Several processes may write to one folder, each with its
+own prefix.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class Clip:
     """One utterance.
 
     `key` is unique in its folder. `audio` is int16 (N,), or None in corpora of tokens only. `semantic` is uint16 (S,).
-    `facts` is anything JSON can hold: temperatures, durations, the parameters of a voice.
+    `facts` holds JSON values: temperatures, durations, the parameters of a voice.
     """
 
     key: str
@@ -50,13 +50,13 @@ class Clip:
 
 
 def recording_of(clip: Clip) -> Recording:
-    """A clip's sound; empty for one without."""
+    """Return a clip's sound; empty if it has none."""
     samples = np.zeros(0, np.int16) if clip.audio is None else clip.audio
     return Recording(samples.astype(np.float32) / np.float32(32768), clip.sample_rate)
 
 
 def split_of(name: str, *, test: float = 0.04, valid: float = 0.04) -> Split:
-    """The split of a speaker or of a text: a pure function of its name, so that it never moves.
+    """Return the split of a speaker or a text, which depends only on its name.
 
     `test` and `valid` are shares of 1. A clip is held out when its speaker or its text is.
     """
@@ -67,10 +67,10 @@ def split_of(name: str, *, test: float = 0.04, valid: float = 0.04) -> Split:
 
 
 class ShardWriter:
-    """Writes clips into `folder` under `prefix`; goes on behind the shards that are there.
+    """Writes clips into `folder` under `prefix`, after the existing shards.
 
-    Killed at any point, only the clips of the unfinished shard are lost. `keys` names the clips that are on the disk or
-    wait for their shard to be full.
+    A kill loses only the clips of the unfinished shard. `keys` are those of all clips, written or waiting for a full
+    shard.
     """
 
     def __init__(self, folder: Path, clips_per_shard: int, prefix: str = "clips") -> None:
@@ -90,22 +90,22 @@ class ShardWriter:
         self.close()
 
     def add(self, clip: Clip) -> None:
-        """Keep `clip`; it is on the disk once its shard is full, or after `close`.
+        """Add `clip`; it is written when its shard is full, or by `close`.
 
-        Raises Conflict for a key that is there, InvalidInput for tokens that do not fit 16 bits, Unavailable when the
-        disk refuses.
+        Raises Conflict for an existing key, InvalidInput for tokens that do not fit 16 bits, Unavailable when the disk
+        is full or not writable.
         """
         if clip.key in self.keys:
-            raise Conflict(f"There is a clip {clip.key} already; give every clip a key of its own.")
+            raise Conflict(f"There is already a clip {clip.key}; give every clip its own key.")
         if clip.semantic.size and not 0 <= int(clip.semantic.min()) <= int(clip.semantic.max()) <= _LARGEST_TOKEN:
-            raise InvalidInput(f"Clip {clip.key} has semantic tokens outside 0..{_LARGEST_TOKEN}; it cannot be kept.")
+            raise InvalidInput(f"Clip {clip.key} has semantic tokens outside 0..{_LARGEST_TOKEN}; it cannot be stored.")
         self.keys.add(clip.key)
         self._waiting.append(clip)
         if len(self._waiting) == self._size:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left as a smaller shard. More clips may follow, in a new shard."""
+        """Write the remaining clips as a smaller shard. More clips may follow, in a new shard."""
         if self._waiting:
             self._flush()
 
@@ -125,10 +125,10 @@ class ShardWriter:
 
 
 class Shards:
-    """The clips of a folder, by position; audio and tokens are read from the disk when they are asked for.
+    """The clips of a folder, by position; audio and tokens are read on access.
 
-    Positions go by the names of the shards, then by their lines. `keys`, `texts` and `speakers` are theirs, `lengths`
-    the numbers of semantic tokens. Raises InvalidInput when a manifest cannot be read.
+    Positions follow the names of the shards, then their lines. `keys`, `texts` and `speakers` are those of the clips,
+    `lengths` their numbers of semantic tokens. Raises InvalidInput when a manifest cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -159,21 +159,21 @@ class Shards:
         return Clip(audio=audio, semantic=semantic, **fields)
 
     def path_of(self, index: int) -> Path:
-        """The .npz of the shard that holds a clip."""
+        """Return the .npz of the shard that holds a clip."""
         return self._places[index][0]
 
     def semantic(self, index: int) -> NDArray[np.uint16]:
-        """The tokens of a clip, without reading its sound."""
+        """Return the tokens of a clip without reading its sound."""
         path, record, _, tokens = self._places[index]
         return np.array(_map(path)["semantic"][tokens : tokens + record["tokens"]])
 
     def facts(self, index: int) -> Mapping[str, Any]:
-        """The facts of a clip, without reading the clip."""
+        """Return the facts of a clip without reading the clip."""
         facts: Mapping[str, Any] = self._places[index][1]["facts"]
         return facts
 
     def verify(self) -> None:
-        """Read everything and compare the checksums. Raises InvalidInput naming the first damaged shard."""
+        """Read everything and compare the checksums. Raises InvalidInput that names the first damaged shard."""
         sizes: dict[Path, tuple[int, int]] = {}
         for index, (path, record, samples, tokens) in enumerate(self._places):
             clip = self[index]
@@ -187,7 +187,7 @@ class Shards:
 
 
 def read_shards(folder: Path) -> Iterator[Clip]:
-    """The clips of `folder` in order. Raises InvalidInput naming a shard that cannot be read."""
+    """Yield the clips of `folder` in order. Raises InvalidInput that names a shard that cannot be read."""
     shards = Shards(folder)
     for index in range(len(shards)):
         yield shards[index]
@@ -198,7 +198,7 @@ def _shard_files(folder: Path) -> list[Path]:
 
 
 def _description(clip: Clip) -> dict[str, Any]:
-    """What the manifest says of a clip, beside its checksum."""
+    """Return a clip's line in the manifest, without the checksum."""
     return {
         "key": clip.key,
         "text": clip.text,
@@ -225,7 +225,7 @@ def _checksum(description: dict[str, Any], clip: Clip) -> str:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    """The lines of the manifest of the shard at `path`."""
+    """Read the manifest of the shard at `path`."""
     names = {"key", "text", "speaker", "seed", "sample_rate", "samples", "tokens", "facts", "checksum"}
     try:
         lines = path.with_suffix(".jsonl").read_text(encoding="utf-8").split("\n")
@@ -240,7 +240,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 @lru_cache(_MAPPED_SHARDS)
 def _map(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an uncompressed .npz, mapped: nothing is read before it is looked at."""
+    """Map the arrays of an uncompressed .npz into memory."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {info.filename.removesuffix(".npy"): _map_member(path, info) for info in archive.infolist()}
@@ -264,4 +264,4 @@ def _map_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any]:
 
 
 def _damaged(path: Path) -> InvalidInput:
-    return InvalidInput(f"The shard {path.name} is damaged; remove it and its .jsonl, then make it anew.")
+    return InvalidInput(f"The shard {path.name} is damaged; remove it and its .jsonl, then make it again.")

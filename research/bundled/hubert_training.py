@@ -22,7 +22,7 @@ from research.bundled.hubert import Listener, export, load_listener
 from research.bundled.phones import PAUSE_BASE, THIRDS, phone_error
 from training.loop import TOKENS, NotLearning, Schedule, train
 from training.noise import add_noise
-from training.rooms import disturb, reverberate
+from training.room_acoustics import disturb, reverberate
 
 CORPUS, HUBERT = "corpus", "hubert"
 """Folders in the recipe's working folder."""

@@ -88,7 +88,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     cache.examples(CLEAN, [0])
     next(path for path in (tmp_path / "cache").iterdir() if "frames" not in path.name).write_bytes(b"no array")
 
-    with pytest.raises(InvalidInput, match="made again"):
+    with pytest.raises(InvalidInput, match="compute them again"):
         cache.examples(CLEAN, [0])
 
 
@@ -108,7 +108,7 @@ def test_no_memory_on_the_device_is_said(tmp_path: Path) -> None:
     def hungry(samples: NDArray[np.float32]) -> Tensor:
         raise torch.OutOfMemoryError
 
-    with pytest.raises(Unavailable, match="no memory left"):
+    with pytest.raises(Unavailable, match="not enough memory"):
         FeatureCache(tmp_path / "cache", corpus(tmp_path / "clips"), "h", hungry).examples(CLEAN, [0])
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cloning.checkpoints.weights import load_state
 from errors import Cancelled, Unavailable
 from training import loop
-from training.curves import Curves, Line, read_log
+from training.curves import CurvePoint, Curves, read_log
 from training.loop import NotLearning, Schedule, is_finished, train
 from training.run_state import RunningMean
 
@@ -146,7 +146,7 @@ def test_a_gate_stops_the_run_and_saves_nothing_more(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(NotLearning, match="not a number any more near step 8"):
+    with pytest.raises(NotLearning, match="infinite or NaN near step 8"):
         train(Fit(broken_at=6), SHORT, tmp_path, device=CPU)
 
     job = Fit()
@@ -241,7 +241,7 @@ def test_a_line_of_the_table_that_was_cut_off_is_left_out(tmp_path: Path) -> Non
     with (tmp_path / "log.csv").open("a") as file:
         file.write("6,train,lo")
 
-    assert read_log(tmp_path / "log.csv") == [Line(5, "train", "loss", 1.5)]
+    assert read_log(tmp_path / "log.csv") == [CurvePoint(5, "train", "loss", 1.5)]
     Curves(tmp_path, 5).add(6, "valid", {"loss": 1.0})
     assert [line.step for line in read_log(tmp_path / "log.csv")] == [5, 6]
 

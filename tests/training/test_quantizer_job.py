@@ -137,14 +137,14 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_tokens_outside_the_vocabulary_are_named() -> None:
-    with pytest.raises(InvalidInput, match="token 5, but the model has only 0 to 3"):
+    with pytest.raises(InvalidInput, match="token 5, but the model has 0 to 3"):
         refuse_unfit([Example(np.zeros((2, 3), np.float16), np.array([0, 5]))], 4)
 
 
 def test_features_of_several_widths_are_refused() -> None:
     two = [Example(np.zeros((1, width), np.float16), np.array([0])) for width in (3, 4)]
 
-    with pytest.raises(InvalidInput, match="several widths"):
+    with pytest.raises(InvalidInput, match="different widths"):
         refuse_unfit(two, 10)
 
 

@@ -18,7 +18,7 @@ from research.bundled.hubert import Listener, export, load_listener
 from research.bundled.hubert_training import HubertStep, ListenerJob, run_hubert_step
 from research.bundled.phones import SEMANTIC_SIZE
 from training.loop import NotLearning
-from training.rooms import disturb
+from training.room_acoustics import disturb
 
 CPU = torch.device("cpu")
 HOP = 320

@@ -1,12 +1,11 @@
-"""The layouts of the published training sets: tokens below `semantic/`, sound below `wav/`, in folders or zips.
+"""Import and export the layout of the published training sets: `semantic/` and `wav/`, in folders or zips.
 
     python -m training import FOLDER --out CLIPS
     python -m training export CLIPS --out FOLDER
 
 As published, `semantic/X.zip` has STEM.npy, and `wav/X.zip` has STEM.wav; the original's own preparation makes
 `N_semantic.npy` and `N_wav.wav` of them, and so does `export`. The files have neither texts nor speakers: every pair
-counts as somebody new who says something new, as in the original, where Bark spoke without a prompt. Knows nothing of
-what is learned from the clips.
+counts as a new speaker with a new text, as in the original, where Bark spoke without a prompt.
 """
 
 import io
@@ -30,10 +29,10 @@ from errors import InvalidInput
 from training.shards import Clip, Shards, ShardWriter
 
 _SAMPLE_RATE = 24_000
-"""Bark's; of another rate, the sound cannot be Bark's own."""
+"""Bark's rate; sound of another rate is not Bark's own."""
 _CLIPS_PER_SHARD = 100
 _NAME = re.compile(r"(?:^|/)([^/.][^/]*?)(?:_semantic(?=\.npy)|_wav(?=\.wav))?\.(npy|wav)$")
-"""Stem and kind of a file; what begins with a dot is a Mac's."""
+"""Stem and kind of a file; macOS's files begin with a dot."""
 _SIDES = ("semantic", "wav")
 _LARGEST_MEMBER = 64 << 20
 """Bytes; 15 s of sound are less than 3 MB."""
@@ -42,7 +41,7 @@ _FAULTS_TOLD = 5
 
 @dataclass(frozen=True)
 class Pair:
-    """One clip of the published layout: its name, and how to read its two files."""
+    """One clip of the published layout: its name, and functions that read its two files."""
 
     name: str
     semantic: Callable[[], bytes]
@@ -50,10 +49,10 @@ class Pair:
 
 
 def import_command(
-    source: Annotated[Path, typer.Argument(help="A folder with semantic/ and wav/, with files or zips of them.")],
-    out: Annotated[Path, typer.Option(help="The folder of the clips. The same again goes on.")],
+    source: Annotated[Path, typer.Argument(help="A folder with semantic/ and wav/, which hold files or zips.")],
+    out: Annotated[Path, typer.Option(help="The folder of the clips. An existing one is continued.")],
 ) -> None:
-    """Take over a training set in the original layout."""
+    """Import a training set in the original layout."""
     faults = import_original(source, out)
     print(f"{out}: {len(Shards(out))} clips")
     for fault, count in faults.items():
@@ -64,15 +63,15 @@ def export_command(
     data: Annotated[Path, typer.Argument(help="A folder of clips.")],
     out: Annotated[Path, typer.Option(help="The folder to write semantic/ and wav/ into.")],
 ) -> None:
-    """Write clips in the original layout, so that other programs can learn from them."""
+    """Export clips in the original layout, for other programs."""
     print(f"{out}: {export_original(data, out)} clips")
 
 
 def import_original(source: Path, folder: Path) -> Counter[str]:
-    """Take the pairs of `source` into shards in `folder`; what is there already is not read again.
+    """Import the pairs of `source` into shards in `folder`; pairs that were imported before are skipped.
 
-    Returns why files were left out, and how often. Raises InvalidInput when there is no usable pair at all, Unavailable
-    when the disk is full; what was taken over stays.
+    Returns the reasons for which files were left out, with counts. Raises InvalidInput when there is no usable pair,
+    Unavailable when the disk is full; imported pairs stay.
     """
     pairs, faults = find_pairs(source)
     with ShardWriter(folder, _CLIPS_PER_SHARD, "original") as writer:
@@ -94,7 +93,7 @@ def import_original(source: Path, folder: Path) -> Counter[str]:
 
 
 def export_original(data: Path, folder: Path) -> int:
-    """Write the clips in `data` that have sound; returns how many. Raises InvalidInput if none has, Unavailable."""
+    """Write the clips in `data` that have sound; return their number. Raises InvalidInput if none has, Unavailable."""
     shards = Shards(data)
     for part in ("semantic", "wav"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -115,10 +114,10 @@ def export_original(data: Path, folder: Path) -> int:
 
 
 def find_pairs(source: Path) -> tuple[list[Pair], Counter[str]]:
-    """The pairs below `source`, by name, and why files or zips were left out.
+    """Return the pairs below `source`, by name, and the reasons for which files or zips were left out.
 
-    A pair is known by its stem; where several zips or folders have the same stem, by their name too. Raises
-    InvalidInput if there is no such folder.
+    A pair is identified by its stem, and by the zip or folder if several have the same stem. Raises InvalidInput if
+    there is no such folder.
     """
     if not source.is_dir():
         raise InvalidInput(f"There is no folder {source}. Give the one that has semantic/ and wav/.")
@@ -140,11 +139,11 @@ def find_pairs(source: Path) -> tuple[list[Pair], Counter[str]]:
 
 
 class _Fault(Exception):
-    """Why one pair cannot be used, as it is counted."""
+    """The reason why a pair cannot be used, as it is counted."""
 
 
 def _files(source: Path, faults: Counter[str]) -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
-    """(Kind, stem, name of the zip or folder or "", how to read it) of every file, in folders and in zips."""
+    """Yield (kind, stem, name of the zip or folder or "", function that reads it) of each file, also in zips."""
     for path in sorted(source.rglob("*")):
         if match := _NAME.search(path.name):
             folders = path.relative_to(source).parts[:-1]

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from errors import InvalidInput
-from training.original import export_original, find_pairs, import_original
+from training.published_sets import export_original, find_pairs, import_original
 from training.shards import Shards
 
 RATE = 24_000

@@ -14,10 +14,10 @@ from cloning.bark.engine import Generated, Utterance
 from cloning.model_set import LoadedModels
 from cloning.prompt import VoicePrompt
 from errors import Conflict, InvalidInput, Unavailable
-from training import data, speaking
+from training import clip_generation, data
+from training.clip_generation import ClipGenerator, DataPlan, finished_count, left_out, planned_clip, spec_of
 from training.prompts import PromptPlan, Prompts, Source
 from training.shards import Shards
-from training.speaking import DataPlan, Speaking, left_out, made_before, order, spec_of
 
 SPEC = BarkSpec.from_configs({}, {})
 
@@ -91,15 +91,15 @@ def test_the_time_left_counts_what_was_made_since_the_start(tmp_path: Path) -> N
     assert data.report(0, 500, 2000, 9.0) == "500 of 2000 clips, loading the model"
     assert data.report(100, 500, 2000, 60.0) == "600 of 2000 clips, 14 min left"
     run(tmp_path, 30)
-    assert (made_before(tmp_path, 20), made_before(tmp_path, 40)) == (20, 30)
+    assert (finished_count(tmp_path, 20), finished_count(tmp_path, 40)) == (20, 30)
 
 
 def run(folder: Path, clips: int = 60, engine: Engine | None = None, processes: int = 1, **changed: Any) -> Engine:
     engine = engine or Engine()
-    before, done = made_before(folder, clips), multiprocessing.get_context("spawn").Value("q", 0)
+    before, done = finished_count(folder, clips), multiprocessing.get_context("spawn").Value("q", 0)
     for number in range(processes):
         loaded = cast(LoadedModels, Loaded(engine))
-        Speaking(plan(**changed), loaded, folder, number).go(clips, processes, done)
+        ClipGenerator(plan(**changed), loaded, folder, number).go(clips, processes, done)
     assert done.value == clips - before
     return engine
 
@@ -129,7 +129,7 @@ def test_a_clip_knows_how_it_was_made(tmp_path: Path) -> None:
     run(tmp_path, 12)
     clip = Shards(tmp_path)[0]
 
-    wanted = order(plan(), Prompts(plan().prompts, SPEC.window_seconds), int(clip.key))
+    wanted = planned_clip(plan(), Prompts(plan().prompts, SPEC.window_seconds), int(clip.key))
     assert (clip.text, clip.seed, clip.facts["temperature"]) == (wanted.text, wanted.seed, wanted.temperature)
     assert clip.speaker == clip.key
     assert clip.sample_rate == 24_000
@@ -192,7 +192,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     run(tmp_path, 10)
     (tmp_path / "left-out-0.jsonl").unlink(missing_ok=True)
     (tmp_path / "left-out-0.jsonl").mkdir()
-    monkeypatch.setattr(speaking, "_left_out_records", lambda _: [])
+    monkeypatch.setattr(clip_generation, "_left_out_records", lambda _: [])
 
     with pytest.raises(Unavailable, match="could not be saved"):
         run(tmp_path, 60)

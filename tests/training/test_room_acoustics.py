@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.rooms import narrow, reverberate
+from training.room_acoustics import narrow, reverberate
 
 CLICK = torch.zeros(4, 16_000)
 CLICK[:, 4_000] = 1.0

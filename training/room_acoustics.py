@@ -1,6 +1,6 @@
-"""More of what happens to speech before it is heard: rooms that ring, and lines that carry no treble.
+"""Augment speech with room reverberation and narrow-band lines, in batches of crops on any device.
 
-For batches of crops on any device; parameters are drawn from the generator that is given.
+Parameters are drawn from the given generator.
 """
 
 import numpy as np
@@ -11,16 +11,16 @@ from training.noise import add_noise, equalise, gain
 
 _SAMPLE_RATE = 16_000
 _REVERBERATION = (0.08, 0.6)
-"""Seconds until a room's sound has fallen by 60 dB: a car to a hall."""
+"""Reverberation times in seconds (60 dB decay): a car to a hall."""
 _DIRECT = (-2.0, 14.0)
-"""dB by which the direct sound is above the room's."""
+"""The level of the direct sound above the room's, in dB."""
 _FIRST_ECHO = 0.003
 _CUTOFF = (2500.0, 7000.0)
 _STEEPNESS = 0.04
 
 
 def reverberate(samples: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """(B, N) -> (B, N); a `share` of the items in rooms of noise that dies away. The direct sound stays where it is."""
+    """(B, N) -> (B, N); a `share` of the items get reverberation of decaying noise. The direct sound is not delayed."""
     batch, count = samples.shape
     time = torch.arange(int(_REVERBERATION[1] * _SAMPLE_RATE), device=samples.device) / _SAMPLE_RATE
     decay = _column(np.log(1000) / random.uniform(*_REVERBERATION, batch), samples)
@@ -34,7 +34,7 @@ def reverberate(samples: Tensor, random: np.random.Generator, share: float) -> T
 
 
 def narrow(samples: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """(B, N) -> (B, N); a `share` of the items without what is above a frequency of their own."""
+    """(B, N) -> (B, N); a `share` of the items are low-pass filtered, each at its own frequency."""
     batch, count = samples.shape
     frequency = torch.linspace(0, _SAMPLE_RATE / 2, count // 2 + 1, device=samples.device)
     cutoff = np.where(random.random(batch) < share, random.uniform(*_CUTOFF, batch), 2 * _SAMPLE_RATE)
@@ -45,7 +45,7 @@ def narrow(samples: Tensor, random: np.random.Generator, share: float) -> Tensor
 
 
 def disturb(samples: Tensor, random: np.random.Generator) -> Tensor:
-    """(B, N) -> (B, N): some rooms, microphones, noises, narrow lines and levels that speech may come with."""
+    """(B, N) -> (B, N) with random rooms, microphones, noise, narrow lines and levels."""
     samples = reverberate(samples, random, share=0.4)
     samples = equalise(samples, random, decibels=4.0)
     samples = add_noise(samples, random, low=5.0, high=45.0, share=0.7)

@@ -1,7 +1,4 @@
-"""One process of `python -m training data`: speaks its share of the clips and writes them down as they are done.
-
-Knows how a clip follows from its number; nothing of the other processes.
-"""
+"""One process of `python -m training data`: generate its share of the clips and store them."""
 
 import json
 import multiprocessing
@@ -34,18 +31,18 @@ from training.prompts import PromptPlan, Prompts
 from training.shards import Clip, Shards, ShardWriter
 
 CLIPS_PER_SHARD = 32
-"""What a kill may cost, at most, in each process."""
+"""Clips per shard: the most that a kill loses in each process."""
 _GROUP = 8
-"""Batches that are handed to the engine at once: their results wait in memory."""
+"""Batches that are passed to the engine at once: their results wait in memory."""
 _LEFT_OUT = "left-out-*.jsonl"
 
 
 @dataclass(frozen=True)
 class DataPlan:
-    """Everything that decides what clip N is.
+    """The settings that determine every clip.
 
-    voices: speakers of the model or .npz files, one of them drawn for each clip; none: Bark happens on a speaker.
-    temperatures: the least and the greatest, between which a clip's is drawn.
+    voices: speakers of the model or .npz files, one of them drawn for each clip; none: Bark chooses a random voice.
+    temperatures: the lowest and the highest, between which a clip's is drawn.
     """
 
     prompts: PromptPlan
@@ -61,15 +58,15 @@ class DataPlan:
             raise InvalidInput("Temperatures go from 0 to 2, and --coolest is not above --hottest.")
 
     def settings(self) -> dict[str, Any]:
-        """What must stay the same when the work goes on: all but the size of a batch."""
+        """Return the settings that must not change when the work continues: all but the batch size."""
         settings = {name: value for name, value in asdict(self).items() if name != "batch"}
         settings["prompts"]["files"] = [str(file) for file in self.prompts.files]
         return settings
 
 
 @dataclass(frozen=True)
-class Order:
-    """One clip to make."""
+class PlannedClip:
+    """One clip to generate."""
 
     key: str
     text: str
@@ -79,52 +76,52 @@ class Order:
 
 
 def spec_of(model: str) -> BarkSpec:
-    """A model's rates and lengths. Suno's are known without a download. Raises Unavailable for an unknown model."""
+    """Return a model's spec. Suno's are known without a download. Raises Unavailable for an unknown model."""
     if model in PUBLISHED:
         return BarkSpec.from_configs({}, {})
     return BarkSpec.from_directory(model_choice.resolve_bark(ModelChoice(model=model)))
 
 
-def order(plan: DataPlan, prompts: Prompts, number: int) -> Order:
-    """Clip `number` of a plan."""
+def planned_clip(plan: DataPlan, prompts: Prompts, number: int) -> PlannedClip:
+    """Return clip `number` of a plan."""
     random = np.random.default_rng((plan.seed, number, 1))
     voice = plan.voices[random.integers(len(plan.voices))] if plan.voices else None
     temperature = round(float(random.uniform(*plan.temperatures)), 4)
-    return Order(f"{number:07d}", prompts[number], voice, int(random.integers(2**48)), temperature)
+    return PlannedClip(f"{number:07d}", prompts[number], voice, int(random.integers(2**48)), temperature)
 
 
-def made_before(folder: Path, clips: int) -> int:
-    """How many of the first so many clips are made, or left out, already. Raises InvalidInput for damaged shards."""
+def finished_count(folder: Path, clips: int) -> int:
+    """Return how many of the first `clips` clips exist or were left out. Raises InvalidInput for damaged shards."""
     return sum(int(key) < clips for key in _keys(folder))
 
 
 def left_out(folder: Path) -> Counter[str]:
-    """Reason -> how many clips of `folder` were left out for it."""
+    """Return reason -> the number of clips of `folder` that were left out for it."""
     return Counter(record["reason"] for record in _left_out_records(folder))
 
 
-def speak(
+def generate_share(
     plan: DataPlan, clips: int, folder: Path, device: str, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
-    """Process `number` of so many: its clips, those that are there excepted, counted in `done`.
+    """Run process `number` of `processes`: generate its missing clips and count them in `done`.
 
-    Ends with status 1 and a sentence.
+    Ends with status 1 and a sentence on an error.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, lambda *_: sys.exit(1))  # what was made is written on the way out
+        signal.signal(stop, lambda *_: sys.exit(1))  # finished clips are written on the way out
     try:
         loaded = LoadedModels(ModelChoice(model=plan.model, device=device, dtype=plan.dtype, batch=plan.batch))
-        Speaking(plan, loaded, folder, number).go(clips, processes, done)
+        ClipGenerator(plan, loaded, folder, number).go(clips, processes, done)
     except torch.OutOfMemoryError:
-        print(f"There is no memory left on {device}. Give a smaller --batch; what was made stays.", file=sys.stderr)
+        print(f"There is not enough memory on {device}. Give a smaller --batch; finished clips stay.", file=sys.stderr)
         sys.exit(1)
     except BarkeepError as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
 
 
-class Speaking:
-    """The share of one process."""
+class ClipGenerator:
+    """Generates the clips of one process."""
 
     def __init__(self, plan: DataPlan, loaded: LoadedModels, folder: Path, number: int) -> None:
         self._plan, self._loaded, self._folder, self._number = plan, loaded, folder, number
@@ -134,12 +131,12 @@ class Speaking:
         self._revision = _revision(plan.model)
 
     def go(self, clips: int, processes: int, done: "Synchronized[int]") -> None:
-        """Speak what is missing among the first `clips`. Raises Unavailable when the disk is full."""
+        """Generate the missing ones of the first `clips`. Raises Unavailable when the disk is full."""
         with ShardWriter(self._folder, CLIPS_PER_SHARD, f"data-{self._number}") as writer:
             made = _keys(self._folder)
             numbers = (place for place in range(self._number, clips, processes) if f"{place:07d}" not in made)
             while group := list(islice(numbers, _GROUP * self._plan.batch)):
-                for one, generated in self._spoken([order(self._plan, self._prompts, place) for place in group]):
+                for one, generated in self._spoken([planned_clip(self._plan, self._prompts, place) for place in group]):
                     _end_if_alone()
                     reason = self._fault(generated)
                     if reason is None and generated is not None:
@@ -149,30 +146,30 @@ class Speaking:
                     with done.get_lock():
                         done.value += 1
 
-    def _spoken(self, orders: list[Order]) -> Iterator[tuple[Order, Generated | None]]:
-        """Orders as they are done; nothing for a text that the model cannot read at once."""
+    def _spoken(self, clips: list[PlannedClip]) -> Iterator[tuple[PlannedClip, Generated | None]]:
+        """Yield the clips as they are done; None for a text that is too long for the model."""
         limit = self._engine.spec.max_text_tokens
-        fitting = [one for one in orders if self._engine.count_text_tokens(one.text) <= limit]
-        yield from ((one, None) for one in orders if one not in fitting)
+        fitting = [one for one in clips if self._engine.count_text_tokens(one.text) <= limit]
+        yield from ((one, None) for one in clips if one not in fitting)
         utterances = [self._utterance(one) for one in fitting]
         with closing(self._engine.generate_each(utterances)) as results:
             for place, generated in results:
                 yield fitting[place], generated
 
-    def _utterance(self, one: Order) -> Utterance:
+    def _utterance(self, one: PlannedClip) -> Utterance:
         options = GenerationOptions(temperature=one.temperature, seed=one.seed)
         return Utterance(one.text, self._voices[one.voice] if one.voice else None, options)
 
     def _fault(self, generated: Generated | None) -> str | None:
-        """Why a clip is of no use, or None."""
+        """Return why a clip is unusable, or None."""
         if generated is None:
             return "the text has too many tokens"
         if len(generated.prompt.semantic) >= self._engine.spec.max_semantic_tokens:
             return "it ran into the length limit"
         return None if joining.is_usable(generated.samples) else "it is silent"
 
-    def _clip(self, one: Order, generated: Generated) -> Clip:
-        """A random speaker is known by the clip's key, as nobody else has that voice."""
+    def _clip(self, one: PlannedClip, generated: Generated) -> Clip:
+        """Return the clip; a random speaker is named after the clip's key, since no other clip has that voice."""
         spec = self._engine.spec
         audio = np.round(np.clip(generated.samples, -1, 1) * np.iinfo(np.int16).max).astype(np.int16)
         facts = {
@@ -186,7 +183,7 @@ class Speaking:
         semantic = generated.prompt.semantic.astype(np.uint16)
         return Clip(one.key, one.text, one.voice or one.key, one.seed, spec.sample_rate, audio, semantic, facts)
 
-    def _leave_out(self, one: Order, reason: str) -> None:
+    def _leave_out(self, one: PlannedClip, reason: str) -> None:
         path = self._folder / _LEFT_OUT.replace("*", str(self._number))
         try:
             with path.open("a", encoding="utf-8") as file:
@@ -201,26 +198,26 @@ class Speaking:
 
 
 def _end_if_alone() -> None:
-    """End, and write what was made, when the command that started this process was killed: another may be started."""
+    """Exit, after writing finished clips, when the parent process was killed: another may be started."""
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         sys.exit(1)
 
 
 def _revision(model: str) -> str:
-    """Which version of a model it is: the hub's name for it, or a digest of its weights."""
+    """Return the version of a model: the hub's revision, or a digest of its weights."""
     if model in PUBLISHED:
         return PUBLISHED[model].revision
     return fingerprint(model_choice.resolve_bark(ModelChoice(model=model)))
 
 
 def _keys(folder: Path) -> set[str]:
-    """All clips that have been made or left out, by whichever process."""
+    """Return the keys of all clips that exist or were left out, by any process."""
     return {*Shards(folder).keys, *(record["key"] for record in _left_out_records(folder))}
 
 
 def _left_out_records(folder: Path) -> list[dict[str, str]]:
-    """What the files say, each clip once; a line that a kill cut off is passed over."""
+    """Read the files of left-out clips, each clip once; truncated lines are skipped."""
     records: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob(_LEFT_OUT)):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
