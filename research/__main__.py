@@ -1,4 +1,4 @@
-"""`python -m research COMMAND`; says what to install where research's requirements are missing."""
+"""Run `python -m research COMMAND`; name the command that installs missing requirements."""
 
 import sys
 

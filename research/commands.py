@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def _commands() -> None:
-    """Make the model that comes with Barkeep, or measure what a model speaks."""
+    """Make the model that comes with Barkeep, or evaluate a model's speech."""
 
 
 app.command("bundled")(bundled_command)

@@ -1,7 +1,7 @@
-"""The adversarial phase of the decoder: trained from where the spectral loss left it, against critics that learn too.
+"""The adversarial phase of the decoder: it continues from the spectral phase, with discriminators that train beside it.
 
-Both learn in the same step: the critics from sounds that the decoder does not feel, the decoder from critics that do
-not feel it. What is kept is what listeners like best, by words and quality, since no loss tells.
+Both learn in the same step: the discriminators from detached output, the decoder through frozen discriminators. The
+best checkpoint is chosen by word errors and quality, since no loss measures them.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,21 +16,21 @@ from research.bundled.critics import Critics, Judged, critics_loss, fooling_loss
 from training.loop import NotLearning
 
 Listen = Callable[[nn.Module], tuple[float, float]]
-"""A decoder -> the share of words that are wrong, and DNSMOS, of clips that are not trained on."""
+"""A decoder -> the share of wrong words, and DNSMOS, of held-out clips."""
 
 _SPECTRAL = 4.0
 _LIKENESS = 2.0
-"""Weights beside the critics' opinion."""
+"""Weights of the spectral and the feature-matching loss beside the adversarial loss."""
 _HEARD_ALONE = 300
-"""Steps in which only the critics learn from each other's sounds, before the decoder begins to heed them."""
+"""Steps in which only the discriminators learn, before their loss counts for the decoder."""
 _HEEDED = 700
-"""Steps from then on until it heeds them wholly."""
+"""Steps over which that loss grows to its full weight."""
 _WORDS = 4.0
-"""What a wrong word weighs beside DNSMOS: 5 % of the words are as much as 0.2."""
+"""The weight of word errors beside DNSMOS: 5 % of the words count as much as 0.2."""
 
 
 class Duel(nn.Module):
-    """A decoder, its critics, and how often they were trained on a batch."""
+    """A decoder, its discriminators, and the number of trained batches."""
 
     steps: Tensor
 
@@ -42,20 +42,20 @@ class Duel(nn.Module):
 
 
 def decoder_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The decoder's weights among those of a duel."""
+    """Return the decoder's weights from the state of a whole module."""
     prefix = "decoder."
     return {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
 
 
 class AdversarialJob:
-    """Trains a duel on the crops of a decoder's job, for training/loop.py."""
+    """Trains a decoder against discriminators on the crops of a decoder's job, for training/loop.py."""
 
     def __init__(self, decoding: DecoderJob, listen: Listen) -> None:
         self._decoding, self._listen = decoding, listen
         self.module = Duel(decoding.module)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The critics' loss and the decoder's, of one batch of crops."""
+        """Return the discriminators' and the decoder's loss on one batch of crops."""
         duel = self.module
         heeded = float(((duel.steps - _HEARD_ALONE) / _HEEDED).clamp(0, 1))
         duel.steps += 1
@@ -71,13 +71,13 @@ class AdversarialJob:
         return total, {name: figure.detach() for name, figure in figures.items()}
 
     def validate(self) -> dict[str, float]:
-        """The spectral loss, and what listeners hear, which is what "loss" is made of."""
+        """Return the spectral loss, word errors and quality; "loss" combines the last two."""
         words, quality = self._listen(self.module.decoder)
         spectral = self._decoding.validate()["loss"]
         return {"loss": _WORDS * words - quality, "words_wrong": words, "quality": quality, "spectral": spectral}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Words must not be lost for the sake of the sound."""
+        """Raise NotLearning if too many words are lost."""
         if figures["words_wrong"] > 0.5:
             raise NotLearning(
                 f"The decoder loses {figures['words_wrong']:.0%} of the words after {step} steps; lower the rate."
@@ -85,7 +85,7 @@ class AdversarialJob:
 
 
 def _both(critics: nn.Module, recorded: Tensor, made: Tensor) -> tuple[list[Judged], list[Judged]]:
-    """What the critics make of both, judged in one batch."""
+    """Run the discriminators on both in one batch."""
     judged: list[Judged] = critics(torch.cat([recorded, made]))
     count = len(recorded)
     return [[part[:count] for part in one] for one in judged], [[part[count:] for part in one] for one in judged]

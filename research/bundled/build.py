@@ -1,10 +1,10 @@
-"""The bundled model from nothing: data, codec, features and tokens, text to speech, one folder with all of it.
+"""Build the bundled model: data, codec, features and tokens, the three stages, and one folder with the result.
 
-Each step goes on where it was.
+Each step resumes where it stopped.
 
     python -m research bundled [--work DIR] [--profile cpu|cuda] [--device cpu|cuda] [--step NAME]
 
-Knows the order, folders and sizes; what is learned how stands in the modules of the steps.
+This module has the order, folders and sizes; the modules of the steps have the training.
 """
 
 from collections.abc import Callable
@@ -60,20 +60,20 @@ from training.shards import Split
 WORK = Path(".training/bundled")
 SPEECH, TEXT = "speech", "text"
 MODEL = "model"
-"""The folder in the working folder with all that is exported."""
+"""The folder in the working folder with everything that is exported."""
 _SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
 
 class Profile(StrEnum):
-    """What the recipe is sized for."""
+    """The hardware that the recipe is sized for."""
 
     CPU = "cpu"
     CUDA = "cuda"
 
 
 class Step(StrEnum):
-    """In the order in which they are done."""
+    """The steps, in their order."""
 
     SPEECH = "speech"
     CORPUS = "corpus"
@@ -95,12 +95,12 @@ class Step(StrEnum):
 
 
 UNASKED = tuple(step for step in Step if step is not Step.INSTALL)
-"""What is done when no step is named. Only who asks for it gets another model in the repository."""
+"""The steps that run when none is named. Only an explicit `install` replaces the model in the repository."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How long one transformer is trained, on how many rows at once."""
+    """Schedule and batch size of one transformer."""
 
     schedule: Schedule
     batch: int
@@ -108,7 +108,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a profile decides."""
+    """All settings of a profile."""
 
     plan: corpus.Plan
     processes: int
@@ -166,12 +166,12 @@ RECIPES = {
 
 
 def bundled_command(
-    work: Annotated[Path, typer.Option(help="The folder that everything is made in.")] = WORK,
-    profile: Annotated[Profile | None, typer.Option(help="How much is done. Default: what the device can do.")] = None,
+    work: Annotated[Path, typer.Option(help="The working folder.")] = WORK,
+    profile: Annotated[Profile | None, typer.Option(help="The size of the recipe. Default: by device.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    step: Annotated[Step | None, typer.Option(help="Do only this one. Default: all but install.")] = None,
+    step: Annotated[Step | None, typer.Option(help="Run only this step. Default: all but install.")] = None,
 ) -> None:
-    """Make the bundled model from nothing, or go on making it; stop it whenever you like."""
+    """Build the bundled model, or continue; it can be stopped at any time."""
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     recipe = RECIPES[profile or Profile(torch.device(chosen).type)]
     build = Build(work, recipe, torch.device(chosen))
@@ -197,7 +197,7 @@ class Build:
             Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
             Step.FINE: (recipe.fine.schedule, work / Step.FINE),
         }
-        """The steps that train a network and do nothing else, and where."""
+        """The steps that only train a network, with their schedules and folders."""
         self._steps: dict[Step, Callable[[], None]] = {
             Step.SPEECH: lambda: self._speak("speech"),
             Step.CORPUS: lambda: write_corpus(work / SPEECH, work / CORPUS),
@@ -212,12 +212,12 @@ class Build:
             Step.MEASURE: self._measure,
             Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
-        """All that are not the codec's."""
+        """All steps that are not the codec's."""
 
     def do(self, step: Step) -> None:
-        """One step, from where it is; nothing if it is done.
+        """Run or resume one step; nothing if it is done.
 
-        Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+        Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
         """
         if step in self._runs and is_finished(*self._runs[step]):
             print("done", flush=True)
@@ -285,7 +285,7 @@ class Build:
             package.gather(parts, work / MODEL)
 
     def _measure(self) -> None:
-        """How many phones are wrong; what is heard is the matter of `research evaluate`."""
+        """Print the phone errors; `research evaluate` measures the sound."""
         cpu = torch.device("cpu")
         folder = self._work / MODEL / package.BARK
         codec = Codec(folder, cpu)

@@ -1,7 +1,7 @@
-"""Clips of a corpus end to end in memory, from which batches of crops are cut without a loop over clips.
+"""Clips of a corpus, concatenated in memory, from which batches of crops are cut without a loop.
 
-A crop may run from one clip into the next: clips begin and end in silence, and a codec has to bear that. Lies on the
-device that trains, so that cutting costs no transfer. Knows nothing of what the crops are for.
+A crop may cross from one clip into the next: clips begin and end in silence, and a codec must handle that. The buffer
+is on the training device, so cutting needs no transfer.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ _FULL_SCALE = 32_768.0
 
 
 def split_of_clip(speaker: str, text: str) -> Split:
-    """Which split a clip is in: held out when its speaker or its text is."""
+    """Return the split of a clip: held out when its speaker or its text is."""
     splits = {split_of(speaker), split_of(text)}
     if "test" in splits:
         return "test"
@@ -34,28 +34,28 @@ class ClipBuffer:
         self.samples, self.semantic = samples, semantic
 
     def __len__(self) -> int:
-        """Frames."""
+        """Return the number of frames."""
         return len(self.semantic)
 
     def crops(self, random: np.random.Generator, count: int, frames: int) -> tuple[Tensor, Tensor]:
-        """`count` crops from anywhere: float32 (count, frames * HOP) in -1..1 and int64 tokens (count, frames).
+        """Return `count` random crops: float32 (count, frames * HOP) in -1..1 and int64 tokens (count, frames).
 
         Raises InvalidInput if the buffer is shorter than a crop.
         """
         if frames > len(self):
-            raise InvalidInput("There are not enough clips to train on; let the corpus grow first.")
+            raise InvalidInput("There are not enough clips to train on; make more of the corpus first.")
         starts = torch.from_numpy(random.integers(0, len(self) - frames + 1, count)).to(self.samples.device)
         return self.at(starts, frames)
 
     def at(self, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """The crops that begin at these frames, int64 (B,)."""
+        """Return the crops that begin at these frames, int64 (B,)."""
         places = starts[:, None] + torch.arange(frames, device=starts.device)
         samples = self.samples.view(-1, HOP)[places]  # (B, frames, HOP)
         return samples.flatten(1).float() / _FULL_SCALE, self.semantic[places].long()
 
 
 def load_buffer(folder: Path, split: Split, hours: float, device: torch.device) -> ClipBuffer:
-    """Read up to `hours` of the clips of `split`, drawn from the whole corpus.
+    """Read up to `hours` of the clips of `split`, sampled from the whole corpus.
 
     Raises InvalidInput if there are none, or they are not at the codec's rate.
     """
@@ -71,7 +71,7 @@ def load_buffer(folder: Path, split: Split, hours: float, device: torch.device) 
     for index in np.sort(order[within]):
         clip = shards[int(index)]
         if clip.sample_rate != SAMPLE_RATE or clip.audio is None:
-            raise InvalidInput(f"The clip {clip.key} has no sound at {SAMPLE_RATE} Hz; make the corpus anew.")
+            raise InvalidInput(f"The clip {clip.key} has no sound at {SAMPLE_RATE} Hz; make the corpus again.")
         frames = min(len(clip.audio) // HOP, len(clip.semantic))
         samples.append(clip.audio[: frames * HOP])
         semantic.append(clip.semantic[:frames].astype(np.int16))

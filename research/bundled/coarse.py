@@ -1,8 +1,8 @@
-"""The coarse model's training: windows exactly as `cloning.bark.coarse` feeds them.
+"""Train the coarse model on windows exactly as `cloning.bark.coarse` builds them.
 
-A window is the semantic tokens around a place in the speech, the infer token, and the first two books of the frames
-before the place, taking turns; behind the place stand, in training, the frames that are to come. What is learned is
-every frame of it. Knows nothing of where clips and codes come from.
+A window holds the semantic tokens around a position in the speech, the infer token, and the first two books of the
+frames before the position, interleaved; in training, the frames after the position follow. The loss covers all frames
+of a window.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ from research.bundled.speech import Joined, Numbers, Speech, draw_joined
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""Nats by which somebody else's semantic tokens must be worse than the true ones, or the model does not listen."""
+"""The least difference in nats between wrong and true semantic tokens of a model that uses them."""
 GATE_STEP = 500
 
 _ALONE = 0.15
@@ -42,14 +42,14 @@ _SHARE_WITH_MANY = 0.3
 _WRONG_SEMANTIC = 0.3
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 _OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
-"""What is added to each book's codes."""
+"""The offset of each book's codes."""
 
 
 @dataclass(frozen=True)
 class Windows:
     """`inputs` (B, semantic + 1 + books * frames - 1) and, for each frame and book, `targets` (B, frames, books).
 
-    `known` (B, frames) tells the frames that exist, `spoken` those of them that are not the prompt's.
+    `known` (B, frames) marks the frames that exist, `spoken` those of them after the prompt.
     """
 
     inputs: Numbers
@@ -59,8 +59,8 @@ class Windows:
 
 
 def windows(speech: Speech, rows: Joined, done: Numbers) -> Windows:
-    """What the model is given when `done` frames (B,) of each row's clip have been made, and what follows."""
-    past = rows.before - (rows.before > 0)  # the engine leaves the last frame of a voice's coarse tokens out
+    """Return the windows after `done` frames (B,) of each row's clip, and their targets."""
+    past = rows.before - (rows.before > 0)  # the engine drops the last frame of a voice's coarse tokens
     places, exists = rows.places(_from(rows.before + done, COARSE_SEMANTIC))
     semantic = np.where(exists, speech.semantic[places], COARSE_PAD)
 
@@ -74,21 +74,21 @@ def windows(speech: Speech, rows: Joined, done: Numbers) -> Windows:
 
 
 def _from(place: Numbers, count: int) -> Numbers:
-    """The `count` frames of a window that has come to `place` (B,), (B, count)."""
+    """Return the `count` frames of a window at position `place` (B,), (B, count)."""
     return np.maximum(0, place - COARSE_FRAMES_BEFORE)[:, None] + np.arange(count)
 
 
 def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
-    """Rows, and for each how many frames of it have been made: a multiple of what is made at once."""
+    """Draw rows, and for each the number of frames made so far: a multiple of the frames per step."""
     joined = draw_joined(speech, random, rows, most_before=COARSE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     turns = -(-joined.length // COARSE_FRAMES_AT_ONCE)
     return joined, (random.random(rows) * turns).astype(np.int64) * COARSE_FRAMES_AT_ONCE
 
 
 def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Inputs with wrong tokens among the coarse ones, few or many in a row, and some among the semantic ones.
+    """Replace some coarse tokens, few or many in a row, and some semantic tokens of the inputs by wrong ones.
 
-    A model that trusts the tokens before blindly learns to continue them and nothing else.
+    A model that always trusts the previous tokens learns only to continue them.
     """
     rows = len(inputs)
     share = np.where(random.random((rows, 1)) < _SHARE_WITH_MANY, _MANY_WRONG, _FEW_WRONG)
@@ -96,7 +96,7 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
     offsets = np.resize(_OFFSETS, coarse.shape[1])
     drawn = random.integers(0, CODEBOOK_SIZE, coarse.shape) + offsets
     semantic = inputs[:, :COARSE_SEMANTIC]
-    share_of_semantic = _WRONG_SEMANTIC * random.random((rows, 1)) ** 4  # mostly next to none
+    share_of_semantic = _WRONG_SEMANTIC * random.random((rows, 1)) ** 4  # mostly near zero
     wrong = (random.random(semantic.shape) < share_of_semantic) & (semantic != COARSE_PAD)
     return np.concatenate(
         [
@@ -109,7 +109,7 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
 
 
 def window_losses(module: Any, run: Runner, inputs: Numbers, targets: Numbers, device: torch.device) -> Tensor:
-    """What a coarse model makes of `windows`: the cross-entropy of each target in nats, (B, frames, books)."""
+    """Return a coarse model's cross-entropy of each target of `windows` in nats, (B, frames, books)."""
     ids, wanted = to_device(inputs, device), to_device(targets, device)
     hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
     hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
@@ -121,7 +121,7 @@ def window_losses(module: Any, run: Runner, inputs: Numbers, targets: Numbers, d
 
 
 class CoarseJob:
-    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): what the codes stand for."""
+    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
         self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
@@ -137,26 +137,26 @@ class CoarseJob:
         self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The mean of both books' losses, on spoiled inputs."""
+        """Return the mean of both books' losses, on inputs with wrong tokens."""
         batch = windows(self._train, *draw_windows(self._train, random, self._batch))
         first, second = self._means(self._losses(spoil(batch.inputs, random), batch.targets), batch.known)
         loss = (first + second) / 2
         return loss, {"book 1": first.detach(), "book 2": second.detach(), TOKENS: float(batch.inputs.size)}
 
     def validate(self) -> dict[str, float]:
-        """Losses on held-out speakers, and by how much wrong semantic tokens and a wrong prompt make book 1 worse.
+        """Return losses on held-out speakers, and how much wrong semantic tokens and a wrong prompt worsen book 1.
 
-        The second is measured on the frames behind the prompt.
+        The latter is measured on the frames after the prompt.
         """
         figures = [self._validate(true, other) for true, other in self._validation]
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raises NotLearning if the model does not listen to its semantic tokens by step 500."""
+        """Raise NotLearning if the model does not use its semantic tokens by step 500."""
         if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
             raise NotLearning(
-                f"After {step} steps the coarse model does not listen to its semantic tokens: wrong ones cost it "
-                f"{figures['gap']:.2f} nats, and {LEAST_GAP} are the least. Check the data and the initialisation."
+                f"After {step} steps the coarse model ignores its semantic tokens: wrong ones cost "
+                f"{figures['gap']:.2f} nats, but must cost {LEAST_GAP}. Check the data and the initialisation."
             )
 
     def _validate(self, true: Windows, other: Windows) -> dict[str, float]:
@@ -179,27 +179,27 @@ class CoarseJob:
         return window_losses(self.module, self._run, inputs, targets, self._device)
 
     def _means(self, losses: Tensor, where: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-        """Losses (B, frames, books) over frames (B, frames) -> each book's mean."""
+        """Average losses (B, frames, books) over frames (B, frames) for each book."""
         weights = to_device(where, self._device)[..., None] / where.sum()
         first, second = (losses * weights).sum((0, 1))
         return first, second
 
 
 def _entries(book: int) -> slice:
-    """The ids of a book's tokens."""
+    """Return the ids of a book's tokens."""
     begin = SEMANTIC_SIZE + book * CODEBOOK_SIZE
     return slice(begin, begin + CODEBOOK_SIZE)
 
 
 def _times() -> Tensor:
-    """The frame that each position of the block is about: a coarse token about the frame of the token behind it."""
+    """Return the frame of each position of the block: a coarse token has the frame of the next token."""
     behind = torch.arange(COARSE_BOOKS * COARSE_FRAMES) // COARSE_BOOKS
     last = behind[-1:] + 1  # is in the block, and is never read
     return torch.cat([torch.arange(COARSE_SEMANTIC), behind, last]).float()
 
 
 def _validation_batch(speech: Speech, seed: int) -> tuple[Windows, Windows]:
-    """The same windows with their own prompts and with the prompts of other rows."""
+    """Return the same windows with their own prompts and with the prompts of other rows."""
     rows, done = draw_windows(speech, np.random.default_rng(seed), _VALIDATION_ROWS)
     ends = np.roll(rows.past + rows.before, 1)
     return windows(speech, rows, done), windows(speech, replace(rows, past=np.maximum(0, ends - rows.before)), done)

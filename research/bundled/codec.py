@@ -1,7 +1,7 @@
-"""The bundled EnCodec: its shape, how its weights begin, and the whole model out of its three trained parts.
+"""The bundled EnCodec: its configuration, its initialisation, and its assembly from three trained parts.
 
-It is transformers' EncodecModel, so that it is exported and loaded as `suno/bark`'s codec is; the codebooks are the
-teacher's. Knows nothing of losses.
+It is transformers' EncodecModel, so it is exported and loaded like `suno/bark`'s codec; the codebooks are the
+teacher's.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "e
 """The runs' folders in the codec's folder; each has its best.safetensors."""
 
 RATIOS = (2, 4, 5, 8)
-"""Upsampling, from frames to samples. The wide layers run at low rates, which is what makes it fast on a CPU."""
+"""Upsampling, from frames to samples. The wide layers run at low rates, which makes it fast on a CPU."""
 
 _BEST = "best.safetensors"
 _BITS = CODEBOOK_SIZE.bit_length() - 1
@@ -28,7 +28,7 @@ OUTPUT_LEVEL = 0.1
 
 
 def codec_config() -> transformers.EncodecConfig:
-    """16 kHz mono, 50 frames/s, 8 books of 512, not causal: nothing is streamed into it."""
+    """Return the configuration: 16 kHz mono, 50 frames/s, 8 books of 512, not causal since nothing is streamed."""
     frame_rate = SAMPLE_RATE / HOP
     return transformers.EncodecConfig(
         sampling_rate=SAMPLE_RATE,
@@ -48,23 +48,23 @@ def codec_config() -> transformers.EncodecConfig:
 
 
 def new_encoder() -> nn.Module:
-    """An untrained SEANet encoder: float (B, 1, T * HOP) -> (B, LATENT, T)."""
+    """Return an untrained SEANet encoder: float (B, 1, T * HOP) -> (B, LATENT, T)."""
     encoder: nn.Module = transformers.EncodecModel(codec_config()).encoder
     return encoder
 
 
 def new_decoder() -> nn.Module:
-    """An untrained SEANet decoder: float (B, LATENT, T) -> (B, 1, T * HOP)."""
+    """Return an untrained SEANet decoder: float (B, LATENT, T) -> (B, 1, T * HOP)."""
     decoder: nn.Module = transformers.EncodecModel(codec_config()).decoder
     return decoder
 
 
 @torch.no_grad()
 def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> None:
-    """Scale the convolutions, in the order of the data's way, so that each gives unit variance on `example`.
+    """Scale the convolutions in data order so that each has unit variance on `example`.
 
-    Without it the latents of a SEANet collapse, or its output stays silent for thousands of steps. `level` is the last
-    convolution's deviation.
+    Otherwise the latents of a SEANet collapse, or its output stays silent for thousands of steps. `level` is the
+    standard deviation of the last convolution's output.
     """
 
     def scale(convolution: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> Non
 
 
 def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transformers.EncodecModel:
-    """The whole codec, on the CPU, ready to use. Parts are copied."""
+    """Return the whole codec, on the CPU, ready to use. Parts are copied."""
     codec = transformers.EncodecModel(codec_config())
     codec.encoder.load_state_dict(encoder.state_dict())
     codec.decoder.load_state_dict(decoder.state_dict())
@@ -97,7 +97,7 @@ def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transf
 
 
 def load_codec(folder: Path) -> transformers.EncodecModel:
-    """The codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
+    """Load the codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
     teacher = load_teacher(folder / TEACHER / _BEST, torch.device("cpu"))
     codec = transformers.EncodecModel(codec_config())
     weights = folder / ENCODER / _BEST
@@ -107,7 +107,7 @@ def load_codec(folder: Path) -> transformers.EncodecModel:
 
 
 def load_decoder(decoder: nn.Module, folder: Path) -> None:
-    """Give `decoder` the weights of the adversarial phase in `folder`, or of the phase before if there is no other.
+    """Load the weights of the adversarial phase in `folder` into `decoder`, or else those of the spectral phase.
 
     Raises Unavailable if there are none, or they are damaged.
     """
@@ -120,6 +120,6 @@ def load_decoder(decoder: nn.Module, folder: Path) -> None:
 
 
 def _gain(convolution: nn.Module) -> Tensor:
-    """What weight norm multiplies each channel's direction by."""
+    """Return weight norm's gain of each channel."""
     gain = convolution.get_parameter("parametrizations.weight.original0")
     return gain.data

@@ -1,7 +1,6 @@
-"""How the codec sounds on clips that are kept out of training: words, voice, and what people would say of it.
+"""Measure the codec's sound on held-out clips: word errors, speaker similarity and DNSMOS.
 
-Measures with the teacher's codes (what the decoder alone can do) and, once there is an encoder, with the codec's own.
-Knows nothing of Bark.
+Uses the teacher's codes (the decoder alone) and, once there is an encoder, the codec's own.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,13 +26,13 @@ _BOOKS_HEARD = (BOOKS, 2)
 
 
 class Quality(NamedTuple):
-    """Of one way to code the same clips."""
+    """Figures of one way to code the same clips."""
 
     way: str
     words_wrong: float
     """Whisper tiny's word error rate."""
     similarity: float
-    """Of the voice to that of the uncoded clip; 1 for the clip itself."""
+    """The similarity of the voice to that of the uncoded clip; 1 for the clip itself."""
     overall: float
     """DNSMOS, 1 to 5."""
 
@@ -45,7 +44,7 @@ class Quality(NamedTuple):
 
 
 def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
-    """`count` clips of a split, drawn from the whole corpus. Raises InvalidInput if there are none."""
+    """Return `count` clips of a split, sampled from the whole corpus. Raises InvalidInput if there are none."""
     shards = Shards(corpus)
     places = [
         index
@@ -59,7 +58,10 @@ def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
 
 
 def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn.Module | None) -> Iterator[Quality]:
-    """The clips as they are, then through 8 and 2 books of the teacher's codes, then of the encoder's. On the CPU."""
+    """Yield the quality of the clips uncoded, then by 8 and 2 books of the teacher's codes, then of the encoder's.
+
+    Runs on the CPU.
+    """
     originals = [_samples(clip) for clip in clips]
     yield _quality("uncoded", clips, originals, originals)
     sources: dict[str, Callable[[Tensor], Tensor]] = {"teacher's codes": teacher.latents}
@@ -72,7 +74,10 @@ def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn
 
 
 def decoded(clips: list[Clip], teacher: Teacher, decoder: nn.Module) -> Quality:
-    """The clips through all books of the teacher's codes, on the CPU, where `teacher` is; `decoder` comes back."""
+    """Return the quality with all books of the teacher's codes, on the CPU, where `teacher` is.
+
+    `decoder` is moved to the CPU and back.
+    """
     originals = [_samples(clip) for clip in clips]
     place = next(decoder.parameters()).device
     decoder.cpu()
@@ -101,6 +106,6 @@ def _quality(
 
 def _samples(clip: Clip) -> NDArray[np.float32]:
     if clip.audio is None:
-        raise InvalidInput(f"The clip {clip.key} has no sound to measure; make the corpus anew.")
+        raise InvalidInput(f"The clip {clip.key} has no sound to measure; make the corpus again.")
     samples: NDArray[np.float32] = (clip.audio / np.float32(_FULL_SCALE)).astype(np.float32)
     return samples

@@ -1,8 +1,8 @@
-"""The codec from a corpus, step by step: teacher, codes, decoder, its adversarial phase, encoder; and how it sounds.
+"""Train and measure the codec step by step: teacher, codes, decoder, adversarial phase, encoder.
 
     python -m research codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-Each step can be resumed. What is learned how stands in `teacher`, `codec_training` and `adversarial`.
+Each step can be resumed. The training is in `teacher`, `codec_training` and `adversarial`.
 """
 
 from dataclasses import dataclass, replace
@@ -46,10 +46,10 @@ _CLIPS_HEARD_ON_THE_WAY = 12
 
 @dataclass(frozen=True)
 class CodecProfile:
-    """How long everything is trained, on how much at once."""
+    """Schedules, batch sizes and hours of audio."""
 
     hours: float
-    """Of audio to hold in memory, 115 MB each."""
+    """Hours of audio in memory, 115 MB each."""
     teacher_batch: int
     teacher: Schedule
     decoder_batch: int
@@ -107,7 +107,7 @@ CODEC_PROFILES = {
 
 
 class CodecStep(StrEnum):
-    """In the order in which they are done."""
+    """The steps, in their order."""
 
     TEACHER = "teacher"
     CODES = "codes"
@@ -120,17 +120,17 @@ class CodecStep(StrEnum):
 def codec_command(
     step: CodecStep,
     work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
-    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="How much is done.")] = "cpu",
-    device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
+    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="The size of the recipe.")] = "cpu",
+    device: Annotated[str, typer.Option(help="The torch device.")] = "cpu",
 ) -> None:
-    """Make one part of the bundled model's codec, go on making it, or measure how it sounds."""
+    """Train one part of the bundled model's codec, resume it, or measure the codec's sound."""
     run_codec_step(step, work, CODEC_PROFILES[profile], torch.device(device))
 
 
 def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: torch.device) -> None:
-    """Do one step in the folder `work`, from where it is. What is complete is left as it is.
+    """Run or resume one step in the folder `work`; a finished step does nothing.
 
-    Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
     """
     if step is CodecStep.TEACHER:
         _train_teacher(work, profile, device)
@@ -186,7 +186,7 @@ def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> N
 
 
 def _measure(work: Path) -> None:
-    """Print how clips sound through what has been trained so far."""
+    """Print the quality of clips through the parts that are trained so far."""
     folder = work / CODEC
     teacher = _teacher(work, torch.device("cpu"))
     decoder, encoder = new_decoder(), new_encoder() if (folder / ENCODER / _BEST).is_file() else None
@@ -202,6 +202,6 @@ def _teacher(work: Path, device: torch.device) -> Teacher:
 
 
 def _buffers(work: Path, profile: CodecProfile, device: torch.device) -> tuple[ClipBuffer, ClipBuffer]:
-    """What is trained on, and what is validated on."""
+    """Return the training and the validation clips."""
     corpus = work / CORPUS
     return load_buffer(corpus, "train", profile.hours, device), load_buffer(corpus, "valid", _VALID_HOURS, device)

@@ -1,7 +1,4 @@
-"""How the EnCodec learns from its teacher: the decoder from frozen codes, the encoder from latents.
-
-Knows nothing of where clips come from, nor how long training takes.
-"""
+"""Train the EnCodec from its teacher: the decoder from frozen codes, the encoder from latents."""
 
 from collections.abc import Mapping
 
@@ -21,11 +18,11 @@ _VALID_CROPS = 32
 
 
 class DecoderJob:
-    """Trains a SEANet decoder to sound like what the teacher's codes were made from, for training/loop.py."""
+    """Trains a SEANet decoder to restore sound from the teacher's codes, for training/loop.py."""
 
     _FRAMES = 32
     _BOOK_SHARES = (0.0, 0.2, 0.04, 0.04, 0.04, 0.04, 0.04, 0.6)
-    """How often an item has only its first 1, 2, ... books: few, so that speech without the fine model is heard too."""
+    """How often an item has only its first 1, 2, ... books: few, so that speech without the fine model works too."""
 
     def __init__(self, decoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
         self.module = decoder
@@ -34,15 +31,15 @@ class DecoderJob:
         self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
 
     def example(self) -> Tensor:
-        """Latents (B, LATENT, T) as the decoder gets them."""
+        """Return latents (B, LATENT, T) as the decoder gets them."""
         return self._latents(self._valid, torch.full((len(self._valid),), BOOKS, device=self._valid.device))
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The spectral loss of one batch of crops."""
+        """Return the spectral loss of one batch of crops."""
         return self.spectral(*self.restored(random)), {}
 
     def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """One batch of crops, decoded and as they were, (B, N) each."""
+        """Return one batch of crops, decoded and original, (B, N) each."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
@@ -50,7 +47,7 @@ class DecoderJob:
         return decoded[:, 0], _inner(samples)
 
     def validate(self) -> dict[str, float]:
-        """Spectral loss with 8 and with 2 books; "loss" is weighted as training is."""
+        """Return the spectral loss with 8 and with 2 books; "loss" is weighted as in training."""
         figures = {}
         for books in (BOOKS, 2):
             used = torch.full((len(self._valid),), books, device=self._valid.device)
@@ -59,9 +56,9 @@ class DecoderJob:
         return {"loss": 0.75 * figures["books_8"] + 0.25 * figures["books_2"], **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """By step 2000 the spectra must have come close: silence has about 3, the first words are heard below 1.6."""
+        """Raise NotLearning if the spectra are far off at step 2000: silence has about 3, first words are below 1.6."""
         if step >= 2_000 and figures["loss"] > 1.8:
-            raise NotLearning(f"The decoder's spectral loss is {figures['loss']:.2f} after {step} steps; begin anew.")
+            raise NotLearning(f"The decoder's spectral loss is {figures['loss']:.2f} after {step} steps; start again.")
 
     def _latents(self, samples: Tensor, used: Tensor) -> Tensor:
         with torch.no_grad():
@@ -70,14 +67,14 @@ class DecoderJob:
 
 
 class EncoderJob:
-    """Trains a SEANet encoder to give the teacher's latents, and by them its codes, from noisier sound.
+    """Trains a SEANet encoder to predict the teacher's latents and codes from noisier sound.
 
-    The target is what the teacher makes of the clean sound, so that noise is left out of the codes.
+    The target is the teacher's output for the clean sound, so the codes carry no noise.
     """
 
     _FRAMES = 64
     _CODES = 0.3
-    """Weight of the cross-entropy of the codes beside the latents' error, which is relative to their variance."""
+    """The weight of the codes' cross-entropy beside the latents' error, which is relative to their variance."""
     _NOISE = (8.0, 45.0)
     _NOISY = 0.6
 
@@ -89,14 +86,14 @@ class EncoderJob:
         self._variance = latents.var()
         self._spread = residual_spread(teacher.quantizer, latents)
         self.level = float(latents.std())
-        """Standard deviation of what the encoder is to give."""
+        """Standard deviation of the target latents."""
 
     def example(self) -> Tensor:
-        """Samples (B, 1, N) as the encoder gets them."""
+        """Return samples (B, 1, N) as the encoder gets them."""
         return self._valid[:, None]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The latents' error and the codes' cross-entropy of one batch of crops."""
+        """Return the latents' error and the codes' cross-entropy of one batch of crops."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         wanted = self._teacher.latents(samples)
@@ -105,7 +102,7 @@ class EncoderJob:
         return error + self._CODES * codes, {"latents": error.detach(), "codes": codes.detach()}
 
     def validate(self) -> dict[str, float]:
-        """Errors on clean sound, and the share of frames with the teacher's code in books 1, 2 and 8."""
+        """Return errors on clean sound, and the share of frames with the teacher's code in books 1, 2 and 8."""
         wanted = self._teacher.latents(self._valid)
         latents = self._encode(self._valid)
         error, codes = self._errors(latents, wanted)
@@ -118,10 +115,10 @@ class EncoderJob:
         }
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """By step 2000 most of the latents' variance must be explained."""
+        """Raise NotLearning if most of the latents' variance is unexplained at step 2000."""
         if step >= 2_000 and figures["latents"] > 0.6:
             raise NotLearning(
-                f"The encoder misses {figures['latents']:.0%} of the latents' variance after {step} steps; begin anew."
+                f"The encoder misses {figures['latents']:.0%} of the latents' variance after {step} steps; start again."
             )
 
     def _encode(self, samples: Tensor) -> Tensor:
@@ -129,10 +126,10 @@ class EncoderJob:
         return latents.transpose(1, 2).float()
 
     def _errors(self, latents: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean square error relative to the variance, and the codes' cross-entropy, without the margins.
+        """Return the mean square error relative to the variance, and the codes' cross-entropy, without the margins.
 
-        Each book's entries are scored by their distance from what the teacher's earlier entries leave over, as if they
-        were Gaussians as wide as the book's own error and the encoder's together.
+        Each book's entries are scored by their distance from the residual of the teacher's earlier entries, as
+        Gaussians with the combined variance of the book's own error and the encoder's.
         """
         latents, wanted = latents[:, MARGIN:-MARGIN].flatten(0, 1), wanted[:, MARGIN:-MARGIN].flatten(0, 1)
         square = (latents - wanted).square().mean()
@@ -147,7 +144,7 @@ class EncoderJob:
 
 
 def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
-    """(books,): twice the mean square distance per number of latents (B, T, D) from their entries up to each book's."""
+    """Return (books,): twice the mean square error per dimension of latents (B, T, D) with the books up to each."""
     codes = quantizer.encode(latents)
     left = [latents - quantizer.decode(codes[:, : book + 1]) for book in range(quantizer.books)]
     return torch.stack([2 * residual.square().mean() for residual in left])

@@ -1,7 +1,4 @@
-"""The corpus as the codec's codes, in a few files, and a reader by the clips' keys.
-
-Knows nothing of who predicts the codes.
-"""
+"""Store the codec's codes of a corpus in a few files, and read them by the clips' keys."""
 
 import zipfile
 from pathlib import Path
@@ -22,7 +19,7 @@ _FULL_SCALE = 32_768.0
 
 
 class Codes:
-    """The codes of a folder's clips: `codes[key]` is uint16 (books, T). All are in memory, at 16 bytes a frame.
+    """The codes of a folder's clips: `codes[key]` is uint16 (books, T). All are in memory, at 16 bytes per frame.
 
     Raises InvalidInput if a file is damaged.
     """
@@ -39,14 +36,14 @@ class Codes:
         return key in self._codes
 
     def __getitem__(self, key: str) -> NDArray[np.uint16]:
-        """Raises NotFound for a clip that has no codes."""
+        """Return a clip's codes. Raises NotFound if it has none."""
         if key not in self._codes:
             raise NotFound(f"There are no codes of the clip {key}; make the corpus' codes first.")
         return self._codes[key]
 
 
 def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.device) -> None:
-    """Encode every clip of `corpus` that has no codes in `folder` yet. What is there stays; prints its progress.
+    """Encode every clip of `corpus` without codes in `folder`, and print the progress.
 
     A clip gets as many frames as it has semantic tokens, or as its audio fills if that is fewer. Raises InvalidInput
     for clips without sound.
@@ -64,9 +61,9 @@ def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.devi
 
 
 def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
-    """A clip's codes, (books, T), T at most as many as its semantic tokens. Raises InvalidInput if it has no sound."""
+    """Return a clip's codes (books, T), T at most its number of semantic tokens. Raises InvalidInput without sound."""
     if clip.audio is None:
-        raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus anew.")
+        raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus again.")
     frames = min(len(clip.audio) // HOP, len(clip.semantic))
     samples = torch.from_numpy(clip.audio[: frames * HOP].astype(np.float32) / _FULL_SCALE).to(device)
     codes: NDArray[np.uint16] = teacher.encode(samples[None])[0].cpu().numpy().astype(np.uint16)
@@ -74,7 +71,7 @@ def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[n
 
 
 def _write(path: Path, keys: list[str], codes: list[NDArray[np.uint16]]) -> None:
-    """Codes end to end, (books, all frames), and what tells them apart; all or nothing."""
+    """Write the concatenated codes (books, all frames) with keys and lengths, atomically."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         lengths = np.array([code.shape[1] for code in codes], np.int64)
         np.savez(file, keys=np.array(keys), lengths=lengths, codes=np.concatenate(codes, axis=1), allow_pickle=False)

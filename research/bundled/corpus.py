@@ -1,7 +1,7 @@
-"""What Kokoro says for the bundled model: drawn speakers who read sentences, and sentences with their timing alone.
+"""Generate Kokoro's speech for the bundled model: random speakers reading sentences, and sentences with timing only.
 
-Every clip follows from its key, so that neither the number of processes nor an interruption changes the data. Speakers
-that are held out read the sentences that are held out; the built-in voices read all kinds.
+Every clip depends only on its key, so neither the number of processes nor an interruption changes the data. Held-out
+speakers read held-out sentences; the built-in voices read all kinds.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from training.shards import Clip, Shards, ShardWriter, Split, split_of
 Kind = Literal["speech", "text"]
 
 _CLIPS_PER_SHARD = {"speech": 25, "text": 2000}
-"""Two minutes' work each."""
+"""Two minutes of work each."""
 _SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 _SPEED_OF_A_CLIP = 0.05  # standard deviation of its logarithm
 _PROGRESS_SECONDS = 15.0
@@ -36,13 +36,13 @@ _PROGRESS_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is made. A clip lasts about 3.4 s."""
+    """The amount of data. A clip lasts about 3.4 s."""
 
     speakers: int
     clips_per_speaker: int
     built_in_clips: int
     texts: int
-    """Sentences of the text corpus, at most."""
+    """The maximum number of sentences in the text corpus."""
 
 
 PLANS = {
@@ -54,7 +54,7 @@ PLANS = {
 
 @dataclass(frozen=True)
 class Order:
-    """One clip to make: who says what."""
+    """One clip to make: its speaker and its text."""
 
     key: str
     speaker: str
@@ -62,9 +62,9 @@ class Order:
 
 
 def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int = 1) -> None:
-    """Fill `folder` with the speech or the text of `plan`, in the voices of an archive, and print how far it is.
+    """Fill `folder` with the speech or the text of `plan`, with voices from an archive, and print the progress.
 
-    What is there already is not made again. Raises Unavailable when a process of it ends early.
+    Existing clips are kept. Raises Unavailable when a process ends early.
     """
     context = multiprocessing.get_context("spawn")
     done: Synchronized[int] = context.Value("q", 0)
@@ -79,13 +79,11 @@ def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int =
         connection.wait(running, _PROGRESS_SECONDS)
         _report(kind, done.value, total, time.monotonic() - started)
     if any(worker.exitcode for worker in workers):
-        raise Unavailable(
-            f"Making the {kind} stopped before its end; the reason stands above. Start it again to go on."
-        )
+        raise Unavailable(f"Making the {kind} stopped early; the reason is above. Start it again to continue.")
 
 
 def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
-    """The clips of a plan, each speaker's together, the built-in voices' spread among them."""
+    """Yield the clips of a plan, each speaker's together, with the built-in voices' spread among them."""
     by_split = {split: [text for text in _shuffled(texts) if split_of(text) == split] for split in _SPLITS}
     if kind == "text":
         for number, text in enumerate(islice(_shuffled(texts), plan.texts)):
@@ -105,18 +103,18 @@ def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
 
 
 class Studio:
-    """Makes the clip of an order."""
+    """Makes clips."""
 
     def __init__(self, voices: Path) -> None:
         self._pronounce = Pronouncer()
         self._synthesiser = Synthesiser(voices)
 
     def record(self, order: Order) -> Clip | None:
-        """The clip with its sound, or None if the sentence has a word that cannot be pronounced for sure."""
+        """Return the clip with its sound, or None if the sentence has a word of uncertain pronunciation."""
         return self._make(order, self._say)
 
     def time(self, order: Order) -> Clip | None:
-        """The clip without sound: what is said when; None as for `record`."""
+        """Return the clip without sound, with its timing; None as for `record`."""
         return self._make(order, self._time)
 
     def _make(
@@ -156,7 +154,7 @@ class Studio:
 def _work(
     kind: Kind, folder: Path, plan: Plan, voices: Path, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
-    """One process: every so-manieth order, those that are done excepted."""
+    """Run one process: make every n-th clip that is missing."""
     studio = Studio(voices)
     make_clip = studio.record if kind == "speech" else studio.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:

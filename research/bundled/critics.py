@@ -1,7 +1,7 @@
-"""Critics of speech for the adversarial phase: they tell what the decoder makes from what was recorded.
+"""Discriminators for the adversarial phase: they distinguish the decoder's output from recordings.
 
-Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): samples folded at a period, in
-which phase is heard, and complex spectra of several windows, in which noise and harmonics are seen. Narrow, for a CPU.
+Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): samples folded at a period,
+sensitive to phase, and complex spectra of several windows, sensitive to noise and harmonics. Narrow, for a CPU.
 """
 
 import torch
@@ -19,11 +19,11 @@ _SPECTRUM_WIDTH = 16
 _DILATIONS = (1, 2, 4)
 
 Judged = list[Tensor]
-"""What each layer of a critic makes of samples; the last one is its opinion: over 0 for recorded."""
+"""The outputs of a discriminator's layers; the last one is its score: above 0 for recordings."""
 
 
 class Critics(nn.Module):
-    """All critics: float (B, N) -> what each makes of it."""
+    """All discriminators: float (B, N) -> the layer outputs of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Critics(nn.Module):
 
 
 class _Layers(nn.Module):
-    """Convolutions with leaks between them, whose outputs are all given."""
+    """Convolutions with leaky ReLUs between them; all outputs are returned."""
 
     def __init__(self, convolutions: list[nn.Conv2d]) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class _SpectrumCritic(nn.Module):
 
 
 def critics_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
-    """The hinge loss of the critics: over 1 is right for what was recorded, under -1 for what was made."""
+    """Return the hinge loss of the discriminators: above 1 is right for recordings, below -1 for generated sound."""
     return torch.stack(
         [
             functional.relu(1 - real[-1]).mean() + functional.relu(1 + fake[-1]).mean()
@@ -109,12 +109,12 @@ def critics_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
 
 
 def fooling_loss(made: list[Judged]) -> Tensor:
-    """What the decoder is to lower: the critics' opinion against it."""
+    """Return the decoder's adversarial loss: the negative scores of its output."""
     return torch.stack([-judged[-1].mean() for judged in made]).mean()
 
 
 def likeness_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
-    """How far the critics' layers are from what they make of the recorded sound, relative to that."""
+    """Return the feature-matching loss: the difference between the layers' outputs, relative to the recording's."""
     return torch.stack(
         [
             (ours - theirs.detach()).abs().mean() / theirs.detach().abs().mean().clamp(min=1e-5)

@@ -1,7 +1,4 @@
-"""The trained parts as one Bark checkpoint in the hub's layout, which `cloning` loads like `suno/bark`.
-
-Knows nothing of training, nor of the features and the quantizer that belong to the model.
-"""
+"""Write the trained parts as one Bark checkpoint in the hub's layout, which `cloning` loads like `suno/bark`."""
 
 import json
 from collections.abc import Sequence
@@ -35,15 +32,15 @@ SPEC = PromptSpec(
     semantic_rate=TOKEN_RATE,
     frame_rate=TOKEN_RATE,
 )
-"""What the model's voice prompts look like."""
+"""The shape of the model's voice prompts."""
 
 _SPEAKER = "v2/en_speaker_{}"
 _LONGEST_PROMPT = 500
-"""Frames: more than any stage looks back."""
+"""Frames: more than any stage uses."""
 
 
 def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) -> transformers.BarkModel:
-    """transformers' BarkModel out of its four parts, which are copied."""
+    """Build transformers' BarkModel from copies of its four parts."""
     config = transformers.BarkConfig(
         semantic_config=semantic_config(sizes.semantic),
         coarse_acoustics_config=coarse_config(sizes.coarse),
@@ -62,7 +59,7 @@ def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) ->
 def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
     """Write configuration, weights in half precision, tokenizer, and the built-in speakers.
 
-    Raises InvalidInput if a speaker is no prompt for this model.
+    Raises InvalidInput if a speaker is not a prompt for this model.
     """
     for speaker in speakers:
         speaker.validate(SPEC)
@@ -74,13 +71,13 @@ def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
     weights = {
         _hub_name(name): tensor.half().contiguous()
         for name, tensor in bark.state_dict().items()
-        if not name.endswith(".attn.bias") and ".lm_heads." not in name  # made, and tied
+        if not name.endswith(".attn.bias") and ".lm_heads." not in name  # computed, or tied
     }
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
 
 def prompt_of(speech: Speech, name: str) -> VoicePrompt:
-    """A speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
+    """Return a speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
     clips = np.flatnonzero(speech.speakers == speech.names.index(name))
     clip = clips[speech.lengths[clips].argmax()]
     end = int(speech.starts[clip] + speech.lengths[clip])
@@ -90,7 +87,7 @@ def prompt_of(speech: Speech, name: str) -> VoicePrompt:
 
 
 def _hub_name(name: str) -> str:
-    """With weight norm spelled as on the hub."""
+    """Return the name with weight norm spelled as on the hub."""
     return name.replace("parametrizations.weight.original0", "weight_g").replace(
         "parametrizations.weight.original1", "weight_v"
     )

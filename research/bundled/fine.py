@@ -1,8 +1,8 @@
-"""The fine model's training: windows exactly as `cloning.bark.fine` feeds them.
+"""Train the fine model on windows exactly as `cloning.bark.fine` builds them.
 
-A window sees all frames at once: of those before the place it has come to every book, of the others the books that are
-there already. What is learned is the next book of every frame; of frames that have it, to say it again, because the
-engine may ask for some of them a second time. Knows nothing of where clips and codes come from.
+A window holds all frames at once: every book of the frames before its position, and the finished books of the others.
+The target is the next book of every frame. Frames that already have it are targets too, since the engine may ask for
+some of them twice.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from training.loop import TOKENS, NotLearning
 
 GATE_STEP = 1000
 LEAST_GAIN = 0.5
-"""Nats by which the model must be better than a guess at book 3."""
+"""The least difference in nats between the model and a guess at book 3."""
 
 _ALONE = 0.2
 _WHOLE_PROMPT = 0.8
@@ -39,9 +39,9 @@ _VALIDATION_ROWS = 16
 
 @dataclass(frozen=True)
 class Windows:
-    """`inputs` (B, frames, book + 1), the last book's being those that are known; `targets` (B, frames) of that book.
+    """`inputs` (B, frames, book + 1), whose last book is the known one; `targets` (B, frames) of that book.
 
-    `known` (B, frames) tells the frames that exist, `asked` those of them whose token is not among the inputs.
+    `known` (B, frames) marks the frames that exist, `asked` those of them whose token is not among the inputs.
     """
 
     inputs: Numbers
@@ -51,16 +51,16 @@ class Windows:
 
 
 def windows_of(rows: Joined) -> Numbers:
-    """How many windows each row takes, (B,)."""
+    """Return the number of windows of each row, (B,)."""
     beyond = rows.before + rows.length - FINE_FRAMES
     count: Numbers = 1 + np.maximum(0, -(-beyond // FINE_FRAMES_BEFORE))
     return count
 
 
 def windows(speech: Speech, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> Windows:
-    """What the model is given when it comes to `book` in window number `window` (B,) of each row.
+    """Return the inputs for `book` in window number `window` (B,) of each row, and the targets.
 
-    Where there is no frame, the books that the model has filled by then hold drawn tokens.
+    Where there is no frame, the books that the model has filled by then hold random tokens.
     """
     length = np.maximum(FINE_FRAMES, rows.before + rows.length)
     start = np.minimum(window * FINE_FRAMES_BEFORE, length - FINE_FRAMES)
@@ -81,13 +81,13 @@ def windows(speech: Speech, rows: Joined, window: Numbers, book: int, random: np
 
 
 def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
-    """Rows, and a window of each."""
+    """Draw rows, and a window of each."""
     joined = draw_joined(speech, random, rows, most_before=FINE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     return joined, (random.random(rows) * windows_of(joined)).astype(np.int64)
 
 
 def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Inputs with some wrong tokens in the books before the last: those books are predictions too."""
+    """Replace some tokens in the books before the last by wrong ones: those books are predictions too."""
     drawn = random.integers(0, CODEBOOK_SIZE, inputs.shape)
     wrong = (random.random(inputs.shape) < _WRONG) & (inputs != FINE_PAD)
     wrong[..., -1] = False
@@ -95,7 +95,7 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
 
 
 class FineJob:
-    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): what the codes stand for."""
+    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
         self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
@@ -115,7 +115,7 @@ class FineJob:
         ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The mean loss of one book, drawn for the whole batch."""
+        """Return the mean loss of one book, drawn for the whole batch."""
         book = int(random.integers(COARSE_BOOKS, BOOKS))
         batch = windows(self._train, *draw_windows(self._train, random, self._batch), book, random)
         losses = self._losses(spoil(batch.inputs, random), batch.targets)
@@ -123,7 +123,7 @@ class FineJob:
         return self._mean(losses, batch.known), {"asked": asked, TOKENS: float(batch.targets.size)}
 
     def validate(self) -> dict[str, float]:
-        """Losses of every book on held-out speakers, where the model is asked."""
+        """Return the losses of every book on held-out speakers, for the frames that the model is asked for."""
         losses = [
             float(self._mean(self._losses(batch.inputs, batch.targets), batch.asked)) for batch in self._validation
         ]
@@ -131,17 +131,17 @@ class FineJob:
         return {"loss": float(np.mean(losses)), **books}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raises NotLearning if book 3 is little better than a guess by step 1000."""
+        """Raise NotLearning if book 3 is little better than a guess at step 1000."""
         first = figures[f"book {COARSE_BOOKS + 1}"]
         most = float(np.log(CODEBOOK_SIZE)) - LEAST_GAIN
         if step >= GATE_STEP and first > most:
             raise NotLearning(
-                f"After {step} steps the fine model's loss of book 3 is {first:.2f} nats, and {most:.2f} are the most. "
+                f"After {step} steps the fine model's loss of book 3 is {first:.2f} nats, more than {most:.2f}. "
                 "Check the codes and the initialisation."
             )
 
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
-        """(B, frames)"""
+        """Return losses (B, frames)."""
         ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
         book = inputs.shape[-1] - 1
         x = self.module.input_embeds_layers[0](ids[..., 0])

@@ -1,12 +1,12 @@
-"""Bark's three transformers, as transformers defines them, with a forward that is made for training.
+"""Bark's three transformers, as transformers defines them, with a forward pass for training.
 
-transformers computes attention and every logit of every position in float32 arithmetic of its own; here attention is
-what is fastest on the device, and the caller takes the positions and the logits that it has targets for. The modules
-stay transformers', so that their state is what a checkpoint holds. Knows nothing of tokens' meaning.
+transformers computes attention and all logits in its own float32 arithmetic; here attention uses the fastest method of
+the device, and the caller takes only the positions and logits that have targets. The modules stay transformers', so
+their state is the checkpoint's.
 
-The initialisation is what makes a small model listen to the sequence that it is to follow: both sequences get the same
-sinusoids where they are at the same time, tokens and times weigh about the same, and half of the heads of the first two
-layers begin by looking at what resembles them, which is what is at the same time.
+The initialisation makes a small model follow its input sequence: both sequences get the same sinusoids at the same
+time, tokens and times have about equal weight, and half of the heads of the first two layers start by attending to
+similar vectors, which are those of the same time.
 """
 
 import math
@@ -22,31 +22,31 @@ from cloning.checkpoints.libraries import transformers
 from research.bundled.layout import Size, coarse_config, fine_config, semantic_config
 
 TOKEN_SPREAD = 0.3
-"""Standard deviation of a token's vector to begin with; a sinusoid of a time has this amplitude."""
+"""Initial standard deviation of a token's vector; the amplitude of a sinusoid of time."""
 
 _MATCHING_LAYERS = 2
 _SHARPNESS = 2.0
-"""Standard deviation of what queries and keys have to begin with, in heads that look for what resembles them."""
+"""Initial standard deviation of queries and keys in heads that match similar vectors."""
 _SLOWEST_FRAMES = 200.0
-"""The slowest sinusoid turns by one radian in so many frames."""
+"""Frames in which the slowest sinusoid turns by one radian."""
 _SPREAD = 0.02
 TIED_SPREAD = 0.1
-"""The same for vectors that are the head's too: logits must begin small."""
+"""The same for vectors shared with the output head: logits must start small."""
 _TIED_GAIN = 0.5
 
 
 def new_semantic(size: Size) -> Any:
-    """A BarkSemanticModel to be trained."""
+    """Return an untrained BarkSemanticModel."""
     return _new(transformers.BarkSemanticModel, transformers.BarkSemanticConfig(**semantic_config(size)))
 
 
 def new_coarse(size: Size) -> Any:
-    """A BarkCoarseModel to be trained."""
+    """Return an untrained BarkCoarseModel."""
     return _new(transformers.BarkCoarseModel, transformers.BarkCoarseConfig(**coarse_config(size)))
 
 
 def new_fine(size: Size) -> Any:
-    """A BarkFineModel to be trained."""
+    """Return an untrained BarkFineModel."""
     return _new(transformers.BarkFineModel, transformers.BarkFineConfig(**fine_config(size)))
 
 
@@ -54,24 +54,24 @@ _Run = Callable[[nn.Module, Tensor, bool, int, tuple[int, ...]], tuple[Tensor, l
 
 
 class Runner:
-    """Runs transformers on `device`. On CUDA compiled: a small model's time there goes into launching kernels."""
+    """Runs transformers on `device`, compiled on CUDA, where launching kernels dominates the time of a small model."""
 
     def __init__(self, device: torch.device) -> None:
         self._run: _Run = torch.compile(_run, dynamic=False) if device.type == "cuda" else _run
 
     def __call__(self, module: nn.Module, x: Tensor, *, causal: bool, since: int = 0) -> Tensor:
-        """Vectors without positions (B, T, width) -> what the positions say, (B, T - since, width), for the heads.
+        """Run vectors without positions (B, T, width) -> hidden states (B, T - since, width), for the heads.
 
-        Differentiable. causal: no position sees what comes after it. since: the first position that is asked.
+        Differentiable. causal: no position attends to a later one. since: the first position that is returned.
         """
         return self._run(module, x, causal, since, ())[0]
 
     def looking(
         self, module: nn.Module, x: Tensor, layers: tuple[int, ...], *, since: int = 0
     ) -> tuple[Tensor, list[Tensor]]:
-        """The same, causal, and where the last head of some layers looks: scores before the softmax, (B, T, T) each.
+        """Run causally, and also return the scores of the last head of some layers before the softmax, (B, T, T) each.
 
-        What is hidden from a position has a score of -10,000.
+        Masked positions have a score of -10,000.
         """
         return self._run(module, x, True, since, layers)
 
@@ -90,7 +90,7 @@ def _run(
         queries, keys, values = _split(projected, layer.attn.num_heads)
         if number in looking:
             looks.append(_scores(queries[:, -1], keys[:, -1], hidden))
-        if number == len(stage.layers) - 1:  # nobody reads what the positions before say
+        if number == len(stage.layers) - 1:  # earlier positions of the last layer are not read
             queries, x = queries[:, :, since:], x[:, since:]
         attended = attend(queries, keys, values, hidden)
         x = x + layer.attn.out_proj(attended.transpose(1, 2).flatten(2))
@@ -99,13 +99,13 @@ def _run(
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Logits (..., entries) and int64 targets (...) -> losses (...), in float32."""
+    """Compute losses (...) in float32 from logits (..., entries) and int64 targets (...)."""
     losses = functional.cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="none")
     return losses.view(targets.shape)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """An array as a tensor on `device`; on CUDA without waiting for it."""
+    """Return an array as a tensor on `device`; on CUDA without waiting for the transfer."""
     tensor = torch.from_numpy(array)
     if device.type != "cuda":
         return tensor
@@ -114,7 +114,7 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
 
 
 def align(module: nn.Module, times: Tensor) -> None:
-    """Begin with positions that tell time: `times` float (block,), in frames, for each position of the block."""
+    """Initialise positions by time: `times` float (block,), in frames, for each position of the block."""
     stage: Any = module
     width = stage.position_embeds_layer.weight.shape[1]
     with torch.no_grad():
@@ -122,14 +122,14 @@ def align(module: nn.Module, times: Tensor) -> None:
 
 
 def sinusoids(times: Tensor, width: int) -> Tensor:
-    """Times in frames (N,) -> (N, width): sines and cosines from one radian a frame to one in 200 frames."""
+    """Times in frames (N,) -> (N, width): sines and cosines from one radian per frame to one in 200 frames."""
     speeds = torch.exp(torch.arange(0, width, 2) * (-math.log(_SLOWEST_FRAMES) / width))
     angles = times.float()[:, None] * speeds
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def spread_like(table: Tensor, codebook: Tensor, spread: float = TOKEN_SPREAD) -> None:
-    """Begin with vectors (entries, width) that lie to each other as a codebook's (entries, latent) do."""
+    """Initialise vectors (entries, width) with the geometry of a codebook (entries, latent)."""
     entries = codebook - codebook.mean(0)
     turned = entries @ torch.randn(entries.shape[1], table.shape[1], device=entries.device)
     with torch.no_grad():
@@ -149,13 +149,13 @@ def _new(kind: Any, config: Any) -> Any:
                 nn.init.normal_(parameter, std=_SPREAD)
         for layer in module.layers[:_MATCHING_LAYERS]:
             _match(layer.attn)
-        if tied:  # the heads are as wide as the embeddings, and logits must begin small
+        if tied:  # the heads are as wide as the embeddings, and logits must start small
             module.layernorm_final.weight.fill_(_TIED_GAIN)
     return module
 
 
 def _match(attention: Any) -> None:
-    """Let queries be keys in half of the heads."""
+    """Set queries equal to keys in half of the heads."""
     width, heads = attention.embed_dim, attention.num_heads // 2
     rows = heads * attention.head_dim
     drawn = torch.randn(rows, width) * (_SHARPNESS / math.sqrt(width))
@@ -171,7 +171,7 @@ def _split(projected: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
-    """Queries (B, H, Q, D) are those of the last positions of keys and values (B, H, T, D) -> (B, H, Q, D)."""
+    """Attend from queries (B, H, Q, D), the last positions of keys and values (B, H, T, D) -> (B, H, Q, D)."""
     before = keys.shape[2] - queries.shape[2]
     whole = hidden is not None and not before
     mask = None if hidden is None or whole else hidden[before:].to(queries.dtype)
@@ -180,9 +180,9 @@ def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor
 
 
 def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
-    """The same, spelled out: for a few hundred positions that is twice as fast as torch's fused attention on a CPU.
+    """Attend with separate operations: twice as fast as torch's fused attention for a few hundred positions on a CPU.
 
-    Causal queries are taken in two halves, so that the first ones need not be compared with keys they cannot see.
+    Causal queries are split into two halves, so that the first ones are not compared with keys they cannot see.
     """
     if hidden is None:
         return _mixture(_scores(queries, keys, None), values)
@@ -205,5 +205,5 @@ def _scores(queries: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
 
 
 def _after(length: int, device: torch.device) -> Tensor:
-    """What is added to scores (T, T) so that no position sees a later one."""
+    """Return the causal mask (T, T) to add to scores."""
     return torch.full((length, length), -1e4, device=device).triu(1)

@@ -1,8 +1,8 @@
-"""A small HuBERT: from sound to features that tell which semantic token is being said, in any voice, in any room.
+"""A small HuBERT: from sound to features that identify the semantic token, for any voice and room.
 
-The network is transformers' HubertModel with short convolutions of its own; the published one is 80 times as large. It
-is trained to name the semantic tokens, frame by frame, through a head that is dropped at the export: what is left
-loads like the published model, and a quantizer reads its features. Knows nothing of training.
+The network is transformers' HubertModel with shorter convolutions; the published one is 80 times as large. It is
+trained to classify the semantic tokens, frame by frame, through a head that the export drops: the rest loads like the
+published model, and a quantizer reads its features.
 """
 
 from copy import deepcopy
@@ -21,16 +21,16 @@ LAYERS = 4
 
 _CHANNELS = 128
 _KERNELS, _STRIDES = (120, 2, 2, 2), (40, 2, 2, 2)
-"""Frames of 400 samples every 320, as the published convolutions have them."""
+"""Frames of 400 samples every 320, like the published convolutions."""
 
 _SAMPLE_RATE = 16_000
 _LOWEST_BAND, _HIGHEST_BAND = 80.0, 7600.0
 _LOUDEST_HEARD = 6.0
-"""Where relu6 ends: each band is heard up to its own standard deviation, so that soft sounds count beside loud ones."""
+"""The clip value of relu6, in standard deviations of a band, so that soft sounds count beside loud ones."""
 
 
 class Listener(nn.Module):
-    """HuBERT, and the head that names semantic tokens."""
+    """HuBERT, and the head that classifies semantic tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Listener(nn.Module):
 
 
 def load_listener(path: Path, device: torch.device) -> Listener:
-    """A trained Listener, ready to use. Raises Unavailable if the file is missing or damaged."""
+    """Load a trained network, ready to use. Raises Unavailable if the file is missing or damaged."""
     listener = Listener()
     load_into(listener, load_state(path), path)
     return listener.to(device).eval()
@@ -81,7 +81,7 @@ def _config() -> transformers.HubertConfig:
 
 
 def _begin_as_filter_bank(extractor: nn.Module) -> None:
-    """Start from bands of sound, in sine and cosine, and their means over time: learning goes on from there."""
+    """Initialise the convolutions as band filters, in sine and cosine, and their means over time."""
     layers: Any = extractor.conv_layers
     first, *others = [layer.conv for layer in layers]
     low, high = (2595 * torch.log10(torch.tensor(1 + hertz / 700)) for hertz in (_LOWEST_BAND, _HIGHEST_BAND))

@@ -1,8 +1,8 @@
-"""How the small HuBERT learns: from clips, in every room and through every microphone, to name the semantic tokens.
+"""Train the small HuBERT to classify the semantic tokens of clips with random rooms and microphones.
 
     python -m research hubert STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-Knows sizes and folders; the network stands in `hubert`.
+The network is in `hubert`.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,10 +27,10 @@ from training.room_acoustics import disturb, reverberate
 CORPUS, HUBERT = "corpus", "hubert"
 """Folders in the recipe's working folder."""
 EXPORTED = "model"
-"""In the folder HUBERT: what cloning loads."""
+"""The folder in HUBERT that cloning loads."""
 
 _FRAMES = 150
-"""Of a crop: 3 s."""
+"""Frames of a crop: 3 s."""
 _VALID_CROPS, _TEST_CROPS = 40, 200
 _HELD_OUT_HOURS = 0.5
 _BEST = "best.safetensors"
@@ -43,13 +43,13 @@ _CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
     "room": lambda samples, random: reverberate(samples, random, share=1.0),
     "disturbed": disturb,
 }
-"""What is measured: name -> what happens to the sound."""
+"""The measured conditions: name -> the change of the sound."""
 
 
 class ListenerJob:
-    """Trains a Listener, for training/loop.py."""
+    """Trains the network, for training/loop.py."""
 
-    _SMOOTHING = 0.05  # where a phone ends is a matter of opinion
+    _SMOOTHING = 0.05  # the end of a phone is not exact
 
     def __init__(self, listener: Listener, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int) -> None:
         self.module = listener
@@ -61,7 +61,7 @@ class ListenerJob:
             self._valid = {"clean": clean, "noisy": disturb(clean, random)}
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The cross-entropy of one batch of disturbed crops."""
+        """Return the cross-entropy of one batch of distorted crops."""
         samples, wanted = self._buffer.crops(random, self._batch, _FRAMES)
         logits = self.module(disturb(samples, random)).float()
         wanted = wanted[:, : logits.shape[1]]
@@ -70,7 +70,7 @@ class ListenerJob:
         return loss, {"right": right.detach(), TOKENS: wanted.numel()}
 
     def validate(self) -> dict[str, float]:
-        """Cross-entropy, and how many frames have the right token and the right unit, for clean and disturbed sound."""
+        """Return the cross-entropy, and the shares of right tokens and right units, for clean and distorted sound."""
         figures = {
             f"{name}_{figure}": value
             for name, samples in self._valid.items()
@@ -79,15 +79,15 @@ class ListenerJob:
         return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """By step 1000 a third of the frames must be right; always the likeliest token is right in about 8 of 100."""
+        """Raise NotLearning if less than a third of the frames are right at step 1000; the commonest token has 8 %."""
         if step >= 1_000 and figures["clean_token"] < 0.33:
             raise NotLearning(
-                f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; begin anew."
+                f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; start again."
             )
 
 
 def heard(listener: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
-    """How a listener fares on float (B, N) with the tokens int64 (B, N / 320).
+    """Measure a network on float (B, N) with the tokens int64 (B, N / 320).
 
     "loss" is the cross-entropy, "token" and "unit" the shares of frames with the right one, "phones" the phone error.
     """
@@ -104,10 +104,10 @@ def heard(listener: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, flo
 
 @dataclass(frozen=True)
 class HubertProfile:
-    """How long it is trained, on how much at once."""
+    """Schedule, batch size and hours of audio."""
 
     hours: float
-    """Of audio to hold in memory, 115 MB each."""
+    """Hours of audio in memory, 115 MB each."""
     batch: int
     schedule: Schedule
 
@@ -132,7 +132,7 @@ HUBERT_PROFILES = {
 
 
 class HubertStep(StrEnum):
-    """In the order in which they are done."""
+    """The steps, in their order."""
 
     TRAIN = "train"
     EXPORT = "export"
@@ -142,17 +142,17 @@ class HubertStep(StrEnum):
 def hubert_command(
     step: HubertStep,
     work: Annotated[Path, typer.Option(help="The recipe's working folder.")] = Path(".training/bundled"),
-    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="How much is done.")] = "cpu",
-    device: Annotated[str, typer.Option(help="Where it is done.")] = "cpu",
+    profile: Annotated[Literal["cpu", "cuda"], typer.Option(help="The size of the recipe.")] = "cpu",
+    device: Annotated[str, typer.Option(help="The torch device.")] = "cpu",
 ) -> None:
-    """Make the bundled model's feature network, go on making it, export it, or measure how well it hears."""
+    """Train the bundled model's feature network, resume it, export it, or measure it."""
     run_hubert_step(step, work, HUBERT_PROFILES[profile], torch.device(device))
 
 
 def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device: torch.device) -> None:
-    """Do one step in the folder `work`, from where it is.
+    """Run or resume one step in the folder `work`.
 
-    Raises InvalidInput or Unavailable if what it builds on is missing, NotLearning, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
     """
     folder = work / HUBERT
     if step is HubertStep.EXPORT:
@@ -175,7 +175,7 @@ def _train(work: Path, profile: HubertProfile, device: torch.device) -> None:
 
 @torch.inference_mode()
 def _measure(listener: Listener, buffer: ClipBuffer) -> None:
-    """Print the figures on speakers and sentences that were kept out, as they are, in noise, in rooms, and in all."""
+    """Print the figures on held-out speakers and sentences: clean, in noise, in rooms, and with all effects."""
     samples, wanted = buffer.crops(np.random.default_rng(0), _TEST_CROPS, _FRAMES)
     torch.manual_seed(0)
     for name, change in _CONDITIONS.items():
@@ -184,5 +184,5 @@ def _measure(listener: Listener, buffer: ClipBuffer) -> None:
 
 
 def _units(tokens: Tensor) -> Tensor:
-    """The three thirds of a unit alike; silences are their own."""
+    """Map the three thirds of a unit to one number; silences are their own."""
     return torch.where(tokens < PAUSE_BASE, tokens // THIRDS, tokens)

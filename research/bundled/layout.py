@@ -1,6 +1,6 @@
-"""The numbers that the bundled model's stages share: vocabularies, special tokens, windows, sizes.
+"""Numbers shared by the bundled model's stages: vocabularies, special tokens, windows, sizes.
 
-They are what `config.json` and `generation_config.json` say, and what training examples look like. Free of torch.
+They are written to `config.json` and `generation_config.json`, and shape the training examples. Does not import torch.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ COARSE_BOOKS = 2
 CODEBOOK_SIZE = 512
 
 SEMANTIC_END = SEMANTIC_SIZE
-"""Ends the speech, and fills up semantic tokens that are missing."""
+"""Ends the speech, and fills missing semantic tokens."""
 TEXT_OFFSET = SEMANTIC_END + 1
 TEXT_PAD = TEXT_OFFSET
 """The tokenizer's padding is its first piece."""
@@ -23,19 +23,19 @@ SEMANTIC_INFER = TEXT_OFFSET + len(PIECES)
 SEMANTIC_INPUTS = SEMANTIC_INFER + 1
 SEMANTIC_OUTPUTS = SEMANTIC_END + 1
 TEXT_ROOM = 128
-"""Text tokens, which are characters, of one window; also the semantic tokens of a voice that lie on top of them."""
+"""Text tokens (characters) per window; also the semantic tokens of a voice, which are added to them."""
 SEMANTIC_ROOM = 480
-"""Semantic tokens of one window: 9.6 s."""
+"""Semantic tokens per window: 9.6 s."""
 
 COARSE_PAD = SEMANTIC_SIZE + COARSE_BOOKS * CODEBOOK_SIZE
 COARSE_INFER = COARSE_PAD + 1
 COARSE_VOCABULARY = COARSE_INFER + 1
 COARSE_FRAMES_BEFORE = 128
-"""Frames that the coarse model hears of what came before: 2.56 s."""
+"""Earlier frames in the coarse model's input: 2.56 s."""
 COARSE_FRAMES_AT_ONCE = 32
-"""Frames that it makes before it is given everything anew."""
+"""Frames that it generates between two updates of its input."""
 COARSE_SEMANTIC = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE + 16
-"""Semantic tokens that it is given: what those frames say, and a third of a second more."""
+"""Semantic tokens in its input: those of these frames, and a third of a second more."""
 COARSE_FRAMES = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE
 
 FINE_PAD = CODEBOOK_SIZE
@@ -43,12 +43,12 @@ FINE_VOCABULARY = CODEBOOK_SIZE + 1
 FINE_FRAMES = 256
 """Frames of a fine window: 5.1 s."""
 FINE_FRAMES_BEFORE = 128
-"""Of them, those that the window before has made."""
+"""The frames of a window that the one before has made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of one stage's transformer."""
+    """The size of one stage's transformer."""
 
     layers: int
     heads: int
@@ -57,7 +57,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Of the three stages."""
+    """The sizes of the three stages."""
 
     semantic: Size
     coarse: Size
@@ -65,7 +65,7 @@ class Sizes:
 
 
 def semantic_config(size: Size) -> dict[str, Any]:
-    """For transformers' BarkSemanticConfig."""
+    """Return the arguments of transformers' BarkSemanticConfig."""
     return {
         **_common(size),
         "block_size": TEXT_ROOM + SEMANTIC_ROOM,
@@ -75,7 +75,7 @@ def semantic_config(size: Size) -> dict[str, Any]:
 
 
 def coarse_config(size: Size) -> dict[str, Any]:
-    """For transformers' BarkCoarseConfig."""
+    """Return the arguments of transformers' BarkCoarseConfig."""
     return {
         **_common(size),
         "block_size": COARSE_SEMANTIC + 1 + COARSE_BOOKS * COARSE_FRAMES,
@@ -85,7 +85,7 @@ def coarse_config(size: Size) -> dict[str, Any]:
 
 
 def fine_config(size: Size) -> dict[str, Any]:
-    """For transformers' BarkFineConfig. As in Bark, the head of a book is the embedding of that book."""
+    """Return the arguments of transformers' BarkFineConfig. As in Bark, the head of a book is the book's embedding."""
     return {
         **_common(size),
         "block_size": FINE_FRAMES,
@@ -97,7 +97,7 @@ def fine_config(size: Size) -> dict[str, Any]:
 
 
 def generation_config() -> dict[str, Any]:
-    """The `generation_config.json` of a Bark checkpoint."""
+    """Return the `generation_config.json` of a Bark checkpoint."""
     sampling = {"do_sample": True, "temperature": 0.7, "renormalize_logits": True}
     return {
         "sample_rate": SAMPLE_RATE,

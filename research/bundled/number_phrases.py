@@ -1,6 +1,6 @@
-"""Numbers as people read them, in sentences: counts, ordinals, years, dates, times, money, decimals, digits one by one.
+"""Sentences with spoken numbers: counts, ordinals, years, dates, times, money, decimals and single digits.
 
-What is written in digits is turned into these words before a model sees it; so the model has to know them all.
+Digits in a text are turned into these words before the model reads it, so the model must learn all of them.
 """
 
 import random
@@ -14,8 +14,8 @@ from research.bundled.texts import is_clean
 
 _NUMBERS: Any = numbers  # without annotations
 _EACH = 250
-_DRAWS = 4  # for each sentence wanted, before a pattern counts as used up
-_LARGEST = 7  # digits of a count, at most
+_DRAWS = 4  # per requested sentence, before a pattern counts as exhausted
+_LARGEST = 7  # maximum digits of a count
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -49,7 +49,7 @@ _PATTERNS = (
 
 
 def number_sentences() -> list[str]:
-    """Distinct sentences in the order of their patterns, as long as `texts` takes them; the same every time."""
+    """Return distinct sentences in the order of their patterns, of the lengths in `texts`. Deterministic."""
     draw = random.Random(2)
     made = (sentence for pattern in _PATTERNS for sentence in _filled(pattern, draw))
     return [sentence for sentence in dict.fromkeys(made) if is_clean(sentence)]
@@ -66,7 +66,7 @@ def _filled(pattern: str, draw: random.Random) -> Iterator[str]:
 
 
 def _count(draw: random.Random) -> str:
-    """Short numbers as often as long ones; round ones too."""
+    """Draw short and long numbers equally often, some of them round."""
     digits = draw.randint(1, _LARGEST)
     number = draw.randint(10 ** (digits - 1), 10**digits - 1)
     return _cardinal(round(number, -draw.randint(0, digits - 1)))

@@ -1,7 +1,4 @@
-"""The finished model as one folder, laid out like `models/bundled`: gathered, weighed, listed, put in its place.
-
-Knows nothing of what is in the files.
-"""
+"""Package the finished model as one folder laid out like `models/bundled`, with checksums, and install it."""
 
 import hashlib
 import shutil
@@ -13,22 +10,22 @@ from cloning.atomic_files import write_fault
 from errors import LimitReached, Unavailable
 
 BARK, HUBERT, QUANTIZER, CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
-"""What the parts are called, as `cloning.checkpoints.model_choice` finds a model with all that belongs to it."""
+"""The names of the parts, as `cloning.checkpoints.model_choice` finds them."""
 CHECKSUMS = "SHA256SUMS"
 
 LARGEST = 40_000_000
-"""Bytes: what the repository has room for."""
+"""Bytes that the repository has room for."""
 
 
 def gather(parts: Mapping[str, Path], folder: Path) -> None:
-    """Copy files and folders to these names in `folder`, list their checksums, print what they weigh. All or nothing.
+    """Copy files and folders to these names in `folder`, write their checksums, print their sizes. Atomic.
 
-    Raises LimitReached if they are more than LARGEST together, Unavailable if one is missing or the disk refuses.
+    Raises LimitReached if they are larger than LARGEST together, Unavailable if one is missing or cannot be written.
     """
     with _replacing(folder) as made:
         for name, source in parts.items():
             if not source.exists():
-                raise Unavailable(f"{source} is missing; do the step that makes it first.")
+                raise Unavailable(f"{source} is missing; run the step that makes it first.")
             _copy(source, made / name)
         sizes = {name: _weight(made / name) for name in parts}
         told = f"{', '.join(f'{name} {_megabytes(size)}' for name, size in sizes.items())}"
@@ -43,16 +40,16 @@ def gather(parts: Mapping[str, Path], folder: Path) -> None:
 
 
 def install(model: Path, place: Path) -> None:
-    """Put a copy of a gathered model in the place of another, all or nothing.
+    """Replace the model in `place` by a copy of a packaged one, atomically.
 
-    Raises Unavailable if there is none, it is not what its checksums say, or the disk refuses.
+    Raises Unavailable if there is none, its checksums differ, or it cannot be written.
     """
     if not (model / CHECKSUMS).is_file():
-        raise Unavailable(f"There is no finished model in {model} yet; do the step export first.")
+        raise Unavailable(f"There is no finished model in {model} yet; run the step export first.")
     with _replacing(place) as made:
         _copy(model, made)
         if _checksums(made) != (made / CHECKSUMS).read_text(encoding="utf-8"):
-            raise Unavailable(f"The files in {model} are not those of its {CHECKSUMS}; do the step export again.")
+            raise Unavailable(f"The files in {model} are not those of its {CHECKSUMS}; run the step export again.")
     print(f"{place}: {_megabytes(_weight(place))}", flush=True)
 
 
@@ -69,7 +66,7 @@ def _checksums(folder: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A file or a folder, without the rights of the files: a model is for everybody to read."""
+    """Copy a file or a folder without file permissions, so that everyone can read it."""
     if source.is_dir():
         shutil.copytree(source, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
     else:
@@ -87,7 +84,7 @@ def _megabytes(size: int) -> str:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """A new folder, which takes the place of `folder` if all goes well; if not, `folder` is as it was."""
+    """Yield a new folder that replaces `folder` on success; otherwise `folder` stays as it was."""
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     try:
         _put_back(old, folder)
@@ -106,7 +103,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def _put_back(old: Path, folder: Path) -> None:
-    """What was there before, if the process was stopped after it had been put aside."""
+    """Restore the old folder if an earlier process stopped between the two renames."""
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
     elif old.exists():

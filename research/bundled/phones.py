@@ -1,8 +1,8 @@
-"""Semantic tokens of the bundled model: which phone is being said, how strongly, and how far it has come.
+"""Semantic tokens of the bundled model: the phone, its stress, and the position within it.
 
 A token is one of three thirds of a unit, a kind of pause, or the silence at either end. A unit is a phone of hibari's
-alphabet (misaki's, for American English); vowels are stressed or not. Tokens say nothing of the voice, and since the
-synthesiser's durations are known exactly, they are exact too. Knows nothing of audio.
+alphabet (misaki's, for American English); vowels are stressed or unstressed. Tokens carry nothing of the voice. They
+are exact, since the synthesiser's durations are known exactly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,30 +24,30 @@ _VOWELS = "ɪiæʌɛɔɑAIOuɜWʊY"
 _REDUCED = "ə"
 _CONSONANTS = "ɹntlskdmðzpvfbwŋhTʃjɡʤʧθʒ"
 _ALIKE = str.maketrans({"ɐ": "ə", "ᵊ": "ə", "ᵻ": "ɪ", ";": ",", ":": ",", "—": ",", "…": ","})
-"""Symbols that sound so much like another that a listener on small data cannot learn to tell them apart."""
+"""Symbols that sound too similar to another one for a network to learn the difference from little data."""
 _PAUSES = ",.?!"
 
 UNITS: tuple[str, ...] = (*_REDUCED, *_VOWELS, *(f"ˈ{vowel}" for vowel in _VOWELS), *_CONSONANTS)
-"""What is counted as a phone. Primary and secondary stress are one."""
+"""The phones. Primary and secondary stress are one."""
 THIRDS = 3
 PAUSE_BASE = len(UNITS) * THIRDS
 """The first token that is silence: the pauses at , . ? and !, then the silences before and after the sentence."""
 START, END = PAUSE_BASE + len(_PAUSES), PAUSE_BASE + len(_PAUSES) + 1
 SEMANTIC_SIZE = END + 1
-"""How many different tokens there are."""
+"""The number of different tokens."""
 
 _UNIT_CODE = {unit: code for code, unit in enumerate(UNITS)}
 _UNKNOWN = "□"
 
 
 class Pronouncer:
-    """English text -> phonemes by hibari's dictionary and rules; refuses words that the dictionary lacks."""
+    """English text -> phonemes by hibari's dictionary and rules; rejects words that the dictionary lacks."""
 
     def __init__(self) -> None:
         self._g2p: Any = G2P(oov=False, unk=_UNKNOWN)
 
     def __call__(self, text: str) -> str | None:
-        """Phonemes with as many spaces as `text` has, or None if a word is unknown or a phone is not English."""
+        """Return phonemes with as many spaces as `text`, or None if a word is unknown or a phone is not English."""
         phonemes = str(self._g2p(text))
         known = all(symbol in _KNOWN for symbol in phonemes.translate(_ALIKE))
         return phonemes if known and phonemes.count(" ") == text.count(" ") else None
@@ -58,9 +58,9 @@ _KNOWN = frozenset(f"{_STRESS} {_VOWELS}{_REDUCED}{_CONSONANTS}{_PAUSES}")
 
 @dataclass(frozen=True)
 class Segments:
-    """The stretches that phonemes fall into, with the silences at both ends.
+    """The segments of phonemes, with the silences at both ends.
 
-    `codes` (G,) is the code of each: a unit's, or PAUSE_BASE and above. `of_symbol` (P + 2,) is the stretch that each
+    `codes` (G,) is the code of each: a unit's, or PAUSE_BASE and above. `of_symbol` (P + 2,) is the segment that each
     symbol's time belongs to, `word` (G,) the number of spaces before it.
     """
 
@@ -70,7 +70,8 @@ class Segments:
 
 
 def segment(phonemes: str) -> Segments:
-    """Cut phonemes into stretches: a stress mark's time goes to what comes next, a space's to what was before it."""
+    """Divide phonemes into segments: the time of a stress mark counts to the next symbol, that of a space to the
+    previous."""
     codes, words, of_symbol = [START], [0], [0]
     word, stressed = 0, False
     for symbol in phonemes.translate(_ALIKE):
@@ -99,14 +100,14 @@ def _code(symbol: str, stressed: bool) -> int:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is said in each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before it."""
+    """The tokens of each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before it."""
 
     tokens: NDArray[np.uint16]
     word: NDArray[np.int64]
 
 
 def spoken(phonemes: str, durations: NDArray[np.integer | np.floating]) -> Spoken:
-    """Semantic tokens of phonemes whose symbols last `durations` (P + 2,) in 1/40 s, silences at the ends included."""
+    """Return the tokens of phonemes whose symbols last `durations` (P + 2,) in 1/40 s, with silences at the ends."""
     segments = segment(phonemes)
     lengths = np.bincount(segments.of_symbol, durations, len(segments.codes))
     ends = np.cumsum(lengths) * TOKEN_RATE / DURATION_RATE  # in tokens
@@ -121,7 +122,7 @@ def spoken(phonemes: str, durations: NDArray[np.integer | np.floating]) -> Spoke
 
 
 def collapse(tokens: NDArray[np.integer]) -> list[int]:
-    """The codes of the units and silences that tokens run through; a unit begins anew where the thirds go back."""
+    """Return the codes of units and silences in `tokens`; a new unit starts where the thirds decrease."""
     values = np.asarray(tokens, np.int64)
     codes = codes_of(values)
     thirds = np.where(values < PAUSE_BASE, values % THIRDS, 0)
@@ -132,18 +133,18 @@ def collapse(tokens: NDArray[np.integer]) -> list[int]:
 
 
 def codes_of(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Token -> code of its unit, the three thirds of a unit alike; silences are their own codes."""
+    """Return the code of each token's unit, equal for its three thirds; silences are their own codes."""
     values = np.asarray(tokens, np.int64)
     return np.where(values < PAUSE_BASE, values // THIRDS, values)
 
 
 def phones(tokens: NDArray[np.integer]) -> list[int]:
-    """The units that are said, without silences."""
+    """Return the spoken units, without silences."""
     return [code for code in collapse(tokens) if code < len(UNITS)]
 
 
 def phone_error(pairs: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]]) -> float:
-    """Edits that turn the phones of the second of each pair into those of the first, per phone of the first."""
+    """Return the phone error rate: edits between the phones of each pair (true, predicted), per true phone."""
     edits = total = 0
     for truth, guess in pairs:
         wanted = phones(truth)
@@ -153,5 +154,5 @@ def phone_error(pairs: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]]
 
 
 def spelled(codes: Sequence[int]) -> str:
-    """Codes to look at: units as they are written, pauses as punctuation, `_` for the silences at the ends."""
+    """Format codes: units as they are written, pauses as punctuation, `_` for the silences at the ends."""
     return " ".join(UNITS[code] if code < len(UNITS) else [*_PAUSES, "_", "_"][code - PAUSE_BASE] for code in codes)

@@ -1,6 +1,6 @@
-"""Everyday phrases: what people say to each other in a chat, from a small grammar of our own.
+"""Everyday phrases of a chat, from a small grammar written for this model.
 
-A pattern is text with names of word lists in braces. Every pattern gives the same share of phrases, drawn with a fixed
+A pattern is text with names of word lists in braces. Every pattern gives the same number of phrases, drawn with a fixed
 seed.
 """
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 _EACH = 220
-_DRAWS = 6  # for each phrase wanted, before a pattern counts as used up
+_DRAWS = 6  # per requested phrase, before a pattern counts as exhausted
 
 _WORDS = {
     name: tuple(words.split("|"))
@@ -135,7 +135,7 @@ _PATTERNS = (
 
 
 def phrases() -> Iterator[str]:
-    """Phrases in the order of their patterns; the same every time. Some may come twice."""
+    """Yield phrases in the order of their patterns. Deterministic; some may occur twice."""
     draw = random.Random(1)
     for pattern in _PATTERNS:
         found: dict[str, None] = {}

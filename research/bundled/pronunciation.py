@@ -1,6 +1,6 @@
-"""How many phones the semantic model gets wrong when it speaks on its own, in sentences that it never saw.
+"""Measure the phone errors of the semantic model's own speech on held-out sentences.
 
-Knows the exported checkpoint through the engine, as everybody does, and nothing of its training.
+Uses the exported checkpoint through the engine.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from training.shards import Shards, split_of
 
 @dataclass(frozen=True)
 class Pronunciation:
-    """`error`: edits per phone. `length`: how long it speaks, as a share of what the synthesiser takes."""
+    """`error`: edits per phone. `length`: the length of the speech, as a share of the synthesiser's."""
 
     way: str
     error: float
@@ -30,7 +30,7 @@ class Pronunciation:
 
 
 def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
-    """Sentences of the test split with their semantic tokens. Raises InvalidInput if there are none."""
+    """Return sentences of the test split with their semantic tokens. Raises InvalidInput if there are none."""
     shards = Shards(text)
     chosen = [index for index, spelled in enumerate(shards.texts) if split_of(spelled) == "test"][:count]
     if not chosen:
@@ -41,7 +41,7 @@ def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
 def pronounced(
     engine: SpeechEngine, sentences: Sequence[tuple[str, Tokens]], voice: VoicePrompt
 ) -> Iterator[Pronunciation]:
-    """Measure greedy and drawn speech, without a voice and with one."""
+    """Measure greedy and sampled speech, without a voice and with one."""
     for way, temperature, history in (
         ("greedy", 0.0, None),
         ("drawn", 0.7, None),

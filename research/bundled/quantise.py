@@ -1,8 +1,8 @@
-"""Residual vector quantization whose codebooks follow running means of what they stand for.
+"""Residual vector quantization with codebooks that follow running means of their inputs.
 
-Each book quantizes what the books before it left over (Zeghidour et al. 2021, SoundStream, section III.C). Books begin
-by k-means, move by exponential means instead of gradients (van den Oord et al. 2017, appendix A.1), and entries that
-nothing chooses are drawn anew from the data. Knows nothing of sound.
+Each book quantizes the residual of the books before it (Zeghidour et al. 2021, SoundStream, section III.C). Books are
+initialised by k-means and updated by exponential means instead of gradients (van den Oord et al. 2017, appendix A.1);
+unused entries are drawn again from the data.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _CLUSTER_FLOOR = 1e-5
 
 
 class Quantized(NamedTuple):
-    """What `ResidualQuantizer.forward` gives."""
+    """The result of `ResidualQuantizer.forward`."""
 
     latents: Tensor
     """(B, T, D): the chosen entries' sum, with the gradient of the input."""
@@ -25,14 +25,14 @@ class Quantized(NamedTuple):
     second: Tensor
     """(B, T, D): the sum of the first two books' entries, with the gradient of the input."""
     commitment: Tensor
-    """One number: how far the inputs are from their entries, over the books in use."""
+    """Scalar: the distance of the inputs from their entries, over the books in use."""
 
 
 class ResidualQuantizer(nn.Module):
     """`books` codebooks of `size` entries with `width` numbers each."""
 
     embed: Tensor  # (books, size, width)
-    counts: Tensor  # (books, size): running number of inputs a batch that chose the entry
+    counts: Tensor  # (books, size): running number of inputs per batch that chose the entry
     sums: Tensor  # (books, size, width): running sum of those inputs
     ready: Tensor
 
@@ -46,7 +46,7 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def begin(self, latents: Tensor, random: np.random.Generator) -> None:
-        """Set every book by k-means over `latents` (N, D), N at least `size`, each over what the last one left."""
+        """Initialise every book by k-means over `latents` (N, D), N at least `size`, on the residual of the last."""
         residual = latents.float()
         for book in range(self.books):
             start = torch.from_numpy(random.choice(len(residual), self.size, replace=False)).to(residual.device)
@@ -74,7 +74,7 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, dim=1)
 
     def decode(self, codes: Tensor, used: Tensor | None = None) -> Tensor:
-        """Codes (B, books or fewer, T) -> (B, T, D). Of item b only the first `used[b]` books count, if given."""
+        """Codes (B, books or fewer, T) -> (B, T, D). Only the first `used[b]` books of item b count, if given."""
         entries = torch.stack([self.embed[book][codes[:, book]] for book in range(codes.shape[1])], dim=1)
         if used is not None:
             kept = torch.arange(codes.shape[1], device=codes.device) < used[:, None]  # (B, books)
@@ -82,7 +82,7 @@ class ResidualQuantizer(nn.Module):
         return entries.sum(dim=1)
 
     def forward(self, latents: Tensor, used: Tensor, random: np.random.Generator) -> Quantized:
-        """Quantize float32 (B, T, D), item b with its first `used[b]` books; the books learn from all they see.
+        """Quantize float32 (B, T, D), item b with its first `used[b]` books, and update the books.
 
         Books not in use for an item neither count for it nor learn from it.
         """
@@ -106,14 +106,14 @@ class ResidualQuantizer(nn.Module):
         return Quantized(whole, first, second, commitment)
 
     def perplexity(self) -> list[float]:
-        """How many entries of each book are in use: the exponential of the entropy of their running counts."""
+        """Return the number of entries of each book in use: the exponential of the entropy of their running counts."""
         share = self.counts / self.counts.sum(dim=1, keepdim=True)
         entropy: list[float] = (-(share * (share + 1e-9).log()).sum(dim=1)).exp().tolist()
         return entropy
 
     @torch.no_grad()
     def _follow(self, book: int, residual: Tensor, choice: Tensor, active: Tensor, random: np.random.Generator) -> None:
-        """Move a book's entries towards the inputs that chose them; draw the unused ones anew from the inputs."""
+        """Move a book's entries towards the inputs that chose them; draw unused ones again from the inputs."""
         counts, sums = self._totals(residual * active[:, None], choice, active.to(residual.dtype))
         self.counts[book].lerp_(counts, 1 - self._decay)
         self.sums[book].lerp_(sums, 1 - self._decay)
@@ -125,7 +125,7 @@ class ResidualQuantizer(nn.Module):
         self.embed[book] = self.sums[book] / self.counts[book].clamp(min=_CLUSTER_FLOOR)[:, None]
 
     def _totals(self, inputs: Tensor, choice: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Of each entry: how many inputs chose it, (size,), and their sum, (size, D)."""
+        """Return for each entry the number of inputs that chose it, (size,), and their sum, (size, D)."""
         ones = torch.ones(len(inputs), device=inputs.device) if weights is None else weights
         counts = torch.zeros(self.size, device=inputs.device).index_add_(0, choice, ones)
         sums = torch.zeros(self.size, inputs.shape[1], device=inputs.device).index_add_(0, choice, inputs)

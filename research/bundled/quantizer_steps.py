@@ -1,7 +1,7 @@
-"""The two ways from the small HuBERT's features to semantic tokens: a quantizer as published, and a codebook.
+"""Make the quantizer, as published, and the codebook for the small HuBERT's features.
 
-Each is made in a folder that is named after the HuBERT, so that another HuBERT gets its own. Knows sizes and folders;
-what is learned how stands in `training.quantizer` and `training.codebook`.
+Each is made in a folder that is named after the HuBERT's fingerprint. The training is in `training.quantizer` and
+`training.codebook`.
 """
 
 from dataclasses import dataclass, replace
@@ -24,18 +24,18 @@ QUANTIZER, CODEBOOK = "quantizer", "codebook"
 
 @dataclass(frozen=True)
 class QuantizerProfile:
-    """How much is learned from, and how large the results are."""
+    """The amount of training data, and the sizes of the results."""
 
     hours: float
-    """Of clips; the features of an hour are 58 MB."""
+    """Hours of clips; the features of an hour are 58 MB."""
     copies: int
-    """Of the sound, disturbed; the quantizer learns from them too."""
+    """The number of distorted copies of the sound for training."""
     width: int
-    """Of the quantizer's hidden states: with 160 its file has 1.8 MB."""
+    """The width of the quantizer's hidden states: with 160 its file has 1.8 MB."""
     batch: int
     schedule: Schedule
     clusters: int
-    """Of the codebook: with 500 its file has 0.3 MB."""
+    """The number of clusters of the codebook: with 500 its file has 0.3 MB."""
 
 
 _CPU = QuantizerProfile(
@@ -54,19 +54,19 @@ QUANTIZER_PROFILES = {
 
 
 def quantizer_file(work: Path) -> Path:
-    """Where the quantizer for the exported HuBERT is, once it is made. Raises Unavailable if there is no HuBERT."""
+    """Return the path of the quantizer for the exported HuBERT. Raises Unavailable if there is no HuBERT."""
     return _folder(work, QUANTIZER) / "quantizer.pth"
 
 
 def codebook_file(work: Path) -> Path:
-    """Where the codebook for the exported HuBERT is, once it is made. Raises Unavailable if there is no HuBERT."""
+    """Return the path of the codebook for the exported HuBERT. Raises Unavailable if there is no HuBERT."""
     return _folder(work, CODEBOOK) / "codebook.safetensors"
 
 
 def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
-    """Train the quantizer, or go on training it, and measure it on clips that are held out; nothing if that is done.
+    """Train the quantizer, or resume, and measure it on held-out clips; nothing if that is done.
 
-    Raises InvalidInput or Unavailable if what it builds on is missing, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, Cancelled.
     """
     file = quantizer_file(work)
     if file.is_file() and is_finished(profile.schedule, file.parent):
@@ -81,9 +81,9 @@ def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.de
 
 
 def make_small_codebook(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
-    """Make the codebook, and measure it on clips that are held out; nothing if that is done.
+    """Make the codebook, and measure it on held-out clips; nothing if that is done.
 
-    Raises InvalidInput or Unavailable if what it builds on is missing.
+    Raises InvalidInput or Unavailable if its input is missing.
     """
     file = codebook_file(work)
     if file.is_file():
@@ -103,5 +103,5 @@ def _folder(work: Path, kind: str) -> Path:
 def _hubert(work: Path) -> Path:
     folder = work / HUBERT / EXPORTED
     if not folder.is_dir():
-        raise Unavailable(f"There is no feature network in {folder} yet; do the step hubert first.")
+        raise Unavailable(f"There is no feature network in {folder} yet; run the step hubert first.")
     return folder

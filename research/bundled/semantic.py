@@ -1,9 +1,8 @@
-"""The semantic model's training: text and a voice's last semantic tokens in, semantic tokens out.
+"""Train the semantic model: text and a voice's last semantic tokens in, semantic tokens out.
 
-What it is given is what `cloning.bark.semantic` gives it. Beside the next token, two heads are taught where to look:
-at the characters of the word that is being said, which the synthesiser's durations tell. That is what such a model
-otherwise finds out last. Nothing is left of it in the checkpoint but what the heads have learned. Knows nothing of
-where sentences come from.
+The input matches that of `cloning.bark.semantic`. Besides the next token, two heads are trained to attend to the
+characters of the current word, which the synthesiser's durations tell, since a small model learns this last. The
+checkpoint holds only the heads' weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,25 +32,25 @@ from research.bundled.speech import Numbers
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""Nats by which somebody else's text must be worse than the true one, or the model does not read."""
+"""The least difference in nats between a wrong text and the true one for a model that reads its text."""
 GATE_STEP = 1000
 
 _GUIDED_LAYERS = (2, 3)
 _GUIDANCE = 0.2
-"""How much the heads that are told where to look weigh in the loss."""
+"""The weight of the guided heads' loss."""
 _FIRST_CHARACTER, _EVERY_CHARACTER = 17.0, 3.2
-"""When the first character is said and how long any lasts, in frames, on average over the corpus."""
+"""The mean time of the first character and the mean duration of a character in the corpus, in frames."""
 _ENDS, _PAIRS = 0.2, 0.25
 _WITH_HISTORY = 0.5
 _WRONG = 0.05
 _NONE = -100
-"""What is no target."""
+"""The target of positions without one."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`text` and `history` (B, room) lie on top of each other; `spoken` (B, S) are the tokens behind the infer token.
+    """`text` and `history` (B, room) are added; `spoken` (B, S) are the tokens after the infer token.
 
     `targets` (B, S + 1), -100 where there is none, and `spans` (B, S + 1, 2), the characters of the target's word.
     """
@@ -64,7 +63,8 @@ class Batch:
 
 
 def batch_of(rows: Sequence[Sentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> Batch:
-    """Rows, and for each the semantic tokens of a voice, none for no voice; S is a multiple of `multiple`, less one."""
+    """Return a batch of rows, each with the semantic tokens of a voice (empty for none); S is a multiple of `multiple`,
+    less 1."""
     longest = max(len(row.tokens) for row in rows) + 1
     length = min(SEMANTIC_ROOM, -(-longest // multiple) * multiple)
     text = np.full((len(rows), TEXT_ROOM), TEXT_PAD, np.int64)
@@ -97,7 +97,7 @@ class SemanticJob:
         ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The loss of the next token, and what it costs the guided heads to look elsewhere."""
+        """Return the loss of the next token plus the loss of the guided heads."""
         batch = self._drawn(self._train, random, self._batch)
         logits, looks = self._says(batch, _spoilt(batch.spoken, random))
         targets = to_device(batch.targets, self._device)
@@ -107,20 +107,20 @@ class SemanticJob:
         return loss + _GUIDANCE * astray, {"next": loss.detach(), "astray": astray.detach(), TOKENS: tokens}
 
     def validate(self) -> dict[str, float]:
-        """The loss of the next token on held-out sentences, by how much another text makes it worse, and more.
+        """Return the loss on held-out sentences, its increase with another text, and more.
 
-        "phones" is the share of wrong phones where a new one begins, all tokens before being right; "astray" is what it
-        costs the guided heads to look elsewhere.
+        "phones" is the share of wrong phones at starts of new phones after right tokens; "astray" is the guided heads'
+        loss.
         """
         figures = [self._validate(batch) for batch in self._validation]
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raises NotLearning if the model does not read its text by step 1000."""
+        """Raise NotLearning if the model does not read its text by step 1000."""
         if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
             raise NotLearning(
-                f"After {step} steps the semantic model does not read its text: another one costs it "
-                f"{figures['gap']:.2f} nats, and {LEAST_GAP} are the least. Check the data and the initialisation."
+                f"After {step} steps the semantic model does not read its text: another one costs "
+                f"{figures['gap']:.2f} nats, but must cost {LEAST_GAP}. Check the data and the initialisation."
             )
 
     def _drawn(self, sentences: Sentences, random: np.random.Generator, rows: int) -> Batch:
@@ -146,7 +146,7 @@ class SemanticJob:
         }
 
     def _says(self, batch: Batch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, S + 1, outputs), and where the guided heads look."""
+        """Return logits (B, S + 1, outputs), and the scores of the guided heads."""
         table = self.module.input_embeds_layer
         text, history, ids = (to_device(part, self._device) for part in (batch.text, batch.history, spoken))
         infer = torch.full((len(ids), 1), SEMANTIC_INFER, device=self._device)
@@ -155,7 +155,7 @@ class SemanticJob:
         return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
 
     def _astray(self, looks: list[Tensor], batch: Batch) -> Tensor:
-        """Nats that it takes the guided heads to look at the word that is being said."""
+        """Return the loss of the guided heads in nats: how little they attend to the current word."""
         spans, targets = to_device(batch.spans, self._device), to_device(batch.targets, self._device)
         place = torch.arange(TEXT_ROOM, device=self._device)
         inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, S + 1, room)
@@ -177,13 +177,13 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
 
 
 def _spoilt(spoken: Numbers, random: np.random.Generator) -> Numbers:
-    """Some tokens before are wrong, so that the text is believed more."""
+    """Replace some previous tokens by wrong ones, so that the model relies more on the text."""
     drawn = random.integers(0, SEMANTIC_END, spoken.shape)
     return np.where((random.random(spoken.shape) < _WRONG) & (spoken != SEMANTIC_END), drawn, spoken)
 
 
 def _wrong_phones(logits: NDArray[np.float32], batch: Batch) -> float:
-    """Where a new phone begins: the share in which the likeliest one that is not the old one is another."""
+    """Return the phone error at starts of new phones: the most likely phone other than the old one is wrong."""
     before, after = batch.spoken, batch.targets[:, 1:]
     new = (after < PAUSE_BASE) & (after >= 0) & (after // THIRDS != before // THIRDS)
     rows, places = np.nonzero(new)
@@ -195,6 +195,6 @@ def _wrong_phones(logits: NDArray[np.float32], batch: Batch) -> float:
 
 
 def _times() -> Tensor:
-    """The frame that each position of the block is about, if the text is said at the usual speed."""
+    """Return the frame of each position of the block, for text at normal speed."""
     characters = _FIRST_CHARACTER + torch.arange(TEXT_ROOM) * _EVERY_CHARACTER
     return torch.cat([characters, torch.arange(SEMANTIC_ROOM).float()])

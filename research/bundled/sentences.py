@@ -1,7 +1,7 @@
-"""Sentences as characters and semantic tokens, and the rows of a batch that are made of them.
+"""Sentences as characters and aligned semantic tokens, and the rows of training batches.
 
-A row is a sentence, the end of one, or two in a row: with the sentences alone the model would know neither short texts
-nor long ones. For every token it is known which characters' word is being said. Knows nothing of models.
+A row is a sentence, the end of one, or two in a row, so that the model also learns short and long texts. The characters
+of the current word are known for every token.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from training.shards import Shards, Split, split_of
 _SPACE = PIECES.index(" ")
 _READ_AT_ONCE = 5000
 _NEAR = 0.02
-"""Sentences that differ this much in their rank of length, as a share of all, are about as long as each other."""
+"""Sentences whose ranks by length differ by at most this share of all count as equally long."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sentence:
-    """`characters` (C,) ids of the tokenizer, `tokens` (S,); of each word, where it begins in the one and the other."""
+    """`characters` (C,) ids of the tokenizer, `tokens` (S,), and the start of each word in both."""
 
     characters: NDArray[np.int16]
     tokens: NDArray[np.int16]
@@ -36,7 +36,7 @@ class Sentence:
 
     @classmethod
     def of(cls, characters: list[int], phonemes: str, durations: NDArray[np.integer | np.floating]) -> Self | None:
-        """From phonemes and their durations in 1/40 s. None if characters and phonemes have not the same words."""
+        """Align characters with phonemes and their durations in 1/40 s. None if they do not have the same words."""
         said = spoken(phonemes, durations)
         ids = np.array(characters, np.int16)
         words = np.arange(int((ids == _SPACE).sum()) + 1)
@@ -52,11 +52,11 @@ class Sentence:
 
     @property
     def words(self) -> int:
-        """How many there are."""
+        """The number of words."""
         return len(self.token_of_word)
 
     def since(self, word: int) -> "Sentence":
-        """What follows from a word on, with the silence of the beginning before it."""
+        """Return the part from a word on, after the silence of the beginning."""
         if word == 0:
             return self
         character, token = int(self.character_of_word[word]), int(self.token_of_word[word])
@@ -69,7 +69,7 @@ class Sentence:
         )
 
     def then(self, other: "Sentence") -> "Sentence":
-        """This one, a space, and the other."""
+        """Return this sentence, a space, and the other one."""
         return Sentence(
             np.concatenate([self.characters, np.array([_SPACE], np.int16), other.characters]),
             np.concatenate([self.tokens, other.tokens]),
@@ -81,27 +81,27 @@ class Sentence:
 
     @property
     def fits(self) -> bool:
-        """Whether it has room in one window, its end included."""
+        """Whether it fits one window, with its end token."""
         return len(self.characters) <= TEXT_ROOM and len(self.tokens) < SEMANTIC_ROOM
 
     def spans(self) -> Numbers:
-        """Of each token and of the end: where the characters of its word begin and end, (S + 1, 2)."""
+        """Return the start and end of the word's characters for each token and for the end, (S + 1, 2)."""
         ends = np.append(self.character_of_word[1:], len(self.characters))
         word = np.searchsorted(self.token_of_word, np.arange(len(self.tokens) + 1), side="right") - 1
         return np.stack([self.character_of_word, ends], axis=1).astype(np.int64)[word]
 
 
 class Sentences:
-    """Those of a split, from which rows of about the same length are drawn."""
+    """The sentences of a split, from which rows of similar length are drawn."""
 
     def __init__(self, sentences: list[Sentence]) -> None:
         if not sentences:
-            raise InvalidInput("There are no sentences to learn to speak; make the text corpus first.")
+            raise InvalidInput("There are no sentences to train on; make the text corpus first.")
         self.all = sorted(sentences, key=lambda sentence: len(sentence.tokens))
 
     @classmethod
     def load(cls, folders: Iterable[Path], split: Split) -> Self:
-        """From the shards in `folders`. Raises InvalidInput if there are none of this split."""
+        """Load the sentences in the shards of `folders`. Raises InvalidInput if there are none of this split."""
         found: list[Sentence] = []
         for folder in folders:
             shards = Shards(folder)
@@ -112,13 +112,13 @@ class Sentences:
 
     @property
     def hours(self) -> float:
-        """At 50 tokens a second."""
+        """The hours of speech, at 50 tokens per second."""
         return sum(len(sentence.tokens) for sentence in self.all) / 50 / 3600
 
     def draw(self, random: np.random.Generator, rows: int, *, ends: float, pairs: float) -> list[Sentence]:
-        """Rows of about the same length: in the share `pairs` of batches two sentences each, as far as they fit.
+        """Draw rows of similar length; a share `pairs` of the batches has two sentences per row, as far as they fit.
 
-        ends: the share of the rows of other batches that begin somewhere in a sentence.
+        ends: the share of rows in other batches that start inside a sentence.
         """
         near = max(1, round(_NEAR * len(self.all)))
         ranks = random.integers(0, len(self.all)) + random.integers(-near, near + 1, (rows, 2))

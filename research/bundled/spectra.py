@@ -1,7 +1,6 @@
-"""What speech looks like to the codec's teacher and to the losses: mel spectra of 16 kHz samples.
+"""Mel spectra of 16 kHz samples, for the codec's teacher and for the losses.
 
-Everything here is float32, whatever autocast says: logarithms of small sums of squares need it. Knows nothing of codes
-or of training.
+All computation is in float32 regardless of autocast: logarithms of small sums of squares need it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from cloning.checkpoints.libraries import transformers
 SAMPLE_RATE = 16_000
 """Samples per second of the bundled codec."""
 HOP = 320
-"""Samples per frame: 50 frames a second."""
+"""Samples per frame: 50 frames per second."""
 
 FLOOR = 5e-4
 """Added to amplitudes before the logarithm; about the noise of a quiet room at speech level 0.1."""
@@ -24,7 +23,7 @@ _TINY_POWER = 1e-9
 
 
 def mel_filters(window: int, bands: int) -> Tensor:
-    """Float32 (bands, window // 2 + 1): triangular filters on Slaney's mel scale, each of unit area in Hz."""
+    """Return float32 (bands, window // 2 + 1): triangular filters on Slaney's mel scale, each of unit area in Hz."""
     filters = transformers.audio_utils.mel_filter_bank(
         num_frequency_bins=window // 2 + 1,
         num_mel_filters=bands,
@@ -38,7 +37,7 @@ def mel_filters(window: int, bands: int) -> Tensor:
 
 
 class FrameMel(nn.Module):
-    """Log mel amplitudes, `PER_FRAME` spectra to a codec frame, scaled to about -2..2 for speech."""
+    """Log mel amplitudes, `PER_FRAME` spectra per codec frame, scaled to about -2..2 for speech."""
 
     BANDS = 100
     PER_FRAME = 2
@@ -47,10 +46,10 @@ class FrameMel(nn.Module):
 
     _CENTRE, _SCALE = -4.0, 2.0
     _REACH = (WINDOW - HOP // PER_FRAME) // 2
-    """Samples that the first window begins before its own hop, and the last one ends behind."""
+    """Samples that the first and last windows extend beyond their own hops."""
 
     MARGIN = -(-_REACH // HOP)
-    """Frames at either end that know of samples outside."""
+    """Frames at either end that depend on samples outside."""
 
     filters: Tensor
     window: Tensor
@@ -80,15 +79,15 @@ class FrameMel(nn.Module):
 
     @classmethod
     def decibels(cls, difference: Tensor) -> float:
-        """A mean difference of two such spectra, in dB."""
+        """Convert a mean difference of two such spectra to dB."""
         return float(difference) * cls._SCALE * 20 / torch.log(torch.tensor(10.0)).item()
 
 
 class SpectralLoss(nn.Module):
-    """How far samples sound from others: log mel and linear amplitude differences over several window lengths.
+    """Multi-resolution spectral distance: log mel and linear amplitude differences over several window lengths.
 
-    The sum of the two terms of Yamamoto et al. 2020 (Parallel WaveGAN, eq. 4-6), with mel bands in place of bins, and
-    the mean over the windows. Blind to phase, as the teacher's codes are.
+    The sum of the two terms of Yamamoto et al. 2020 (Parallel WaveGAN, eq. 4-6), with mel bands in place of bins,
+    averaged over the windows. Independent of phase, as the teacher's codes are.
     """
 
     RESOLUTIONS = ((1024, 80), (512, 64), (256, 32), (128, 16))

@@ -1,7 +1,4 @@
-"""Clips as tokens in memory, end to end, from which batches are gathered by arithmetic on positions.
-
-Knows nothing of models: a batch says which stretches of which clips it wants, and gets them in one operation.
-"""
+"""Clips as concatenated tokens in memory, from which batches are gathered by index arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +21,8 @@ Numbers = NDArray[np.int64]
 class Speech:
     """Clips of speakers, ordered by speaker.
 
-    `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; clip i lies from `starts[i]` for `lengths[i]`
-    frames and is spoken by number `speakers[i]`. `texts` is what the clips say, `names` the speakers' names.
+    `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; clip i starts at `starts[i]`, has `lengths[i]`
+    frames, and speaker number `speakers[i]`. `texts` are the clips' texts, `names` the speakers' names.
     """
 
     semantic: NDArray[np.int16]
@@ -38,7 +35,7 @@ class Speech:
 
     @classmethod
     def load(cls, corpus: Path, codes: Path, split: Split) -> Self:
-        """The clips of a split that have codes. Raises InvalidInput if there are none."""
+        """Load the clips of a split that have codes. Raises InvalidInput if there are none."""
         shards, known = Shards(corpus), Codes(codes)
         chosen = [
             index
@@ -60,7 +57,7 @@ class Speech:
         speakers: Sequence[str],
         texts: Sequence[str],
     ) -> Self:
-        """From the tokens of each clip, (S,) and (books, T); what one is longer than the other is left out."""
+        """Build from the tokens of each clip, (S,) and (books, T), cut to the shorter of the two."""
         if not semantic:
             raise InvalidInput("There are no clips with codes to train on; make the corpus and its codes first.")
         names = sorted(set(speakers))
@@ -84,16 +81,16 @@ class Speech:
         )
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """Return the number of clips."""
         return len(self.lengths)
 
     @property
     def hours(self) -> float:
-        """At 50 frames a second."""
+        """The hours of speech, at 50 frames per second."""
         return len(self.semantic) / 50 / 3600
 
     def of_same_speaker(self, random: np.random.Generator, clips: Numbers) -> Numbers:
-        """For each clip one of its speaker's, another one where there is another one."""
+        """Return for each clip one of its speaker's clips, a different one if there is any."""
         first = np.searchsorted(self.speakers, self.speakers[clips])
         count = np.searchsorted(self.speakers, self.speakers[clips], side="right") - first
         step = 1 + (random.random(len(clips)) * np.maximum(count - 1, 1)).astype(np.int64)
@@ -103,9 +100,9 @@ class Speech:
 
 @dataclass(frozen=True)
 class Joined:
-    """For each row: `before` frames of a clip that begin at `past`, then a clip of `length` frames at `start`.
+    """For each row: `before` frames of a clip that start at `past`, then a clip of `length` frames at `start`.
 
-    All (B,), positions in the `Speech` that they belong to.
+    All (B,), positions in the concatenated clips.
     """
 
     past: Numbers
@@ -114,7 +111,7 @@ class Joined:
     length: Numbers
 
     def places(self, frames: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Where frames of each row, (B, N) and not negative, lie in the `Speech`, (B, N), and which exist."""
+        """Return the positions (B, N) of frames (B, N) >= 0 of each row, and which of them exist."""
         behind = frames - self.before[:, None]
         places = np.where(behind < 0, self.past[:, None] + frames, self.start[:, None] + behind)
         exists = behind < self.length[:, None]
@@ -124,10 +121,10 @@ class Joined:
 def draw_joined(
     speech: Speech, random: np.random.Generator, rows: int, *, most_before: int, alone: float, whole: float
 ) -> Joined:
-    """Draw rows: a clip behind the end of another clip of its speaker, as a voice prompt stands before what it says.
+    """Draw rows: a clip after the end of another clip of its speaker, like speech after a voice prompt.
 
-    `alone`: the share of rows without anything before. `whole`: the share of the others whose prompt is as long as can
-    be; the rest have a prompt of any length. Half of the prompts end where their clip ends.
+    `alone`: the share of rows without a prompt. `whole`: the share of the others with a prompt of full length; the rest
+    have prompts of random length. Half of the prompts end where their clip ends.
     """
     clips = random.integers(0, len(speech), rows)
     prompts = speech.of_same_speaker(random, clips)

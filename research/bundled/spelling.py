@@ -1,8 +1,8 @@
-"""The bundled model's tokenizer: English in small letters, a token a character.
+"""The bundled model's tokenizer: lower-case English, one token per character.
 
-Characters, not pieces of words: the pronunciation of a word that was never seen can be put together from its letters,
-and a character lasts about as long as any other, so that the model finds its place in the text early. What has no
-letters is written out (digits, `%`, `&`), a pause is one of four marks, and everything else is left out.
+With characters instead of word pieces, unknown words can be pronounced from their letters, and all tokens last about
+equally long, so the model learns the alignment early. Symbols without letters are written out (digits, `%`, `&`),
+pauses become one of four marks, and everything else is dropped.
 """
 
 from pathlib import Path
@@ -52,7 +52,7 @@ _REPLACED: tuple[tuple[str, str], ...] = (
     (r"^[ ,.?!'-]+|\s+$", ""),
     (r"(?<=[a-z])[ ',-]*$", "."),
 )
-"""What the text is changed to, in this order: patterns of the Oniguruma library and what takes their place."""
+"""Replacements, applied in order: patterns of the Oniguruma library and their replacements."""
 
 
 def write(directory: Path) -> None:
@@ -64,7 +64,7 @@ def write(directory: Path) -> None:
 
 
 def make() -> Tokenizer:
-    """The tokenizer. Text without a word that it can say has no tokens; other text ends with one of `.?!`."""
+    """Return the tokenizer. Text without a readable word has no tokens; other text ends with one of `.?!`."""
     tokenizer = Tokenizer(models.WordLevel({piece: number for number, piece in enumerate(PIECES)}, _UNKNOWN))
     tokenizer.normalizer = normalizers.Sequence(
         [

@@ -1,7 +1,7 @@
-"""The corpus at the codec's rate: every clip that Kokoro said, and once more as if a smaller or larger person said it.
+"""The corpus at the codec's rate: every clip of Kokoro's, and a stretched copy, as of a smaller or larger speaker.
 
-A stretched clip is the same samples played faster or slower: formants, pitch and pace move together, which costs
-nothing and adds no noise, and the times of the phonemes stay exact. Its speaker has a name of its own.
+A stretched clip is the same samples at another rate: formants, pitch and speed change together, without cost or noise,
+and the times of the phonemes stay exact. The copy counts as another speaker.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ from training.shards import Clip, Shards, ShardWriter, split_of
 _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
-"""Natural logarithms of how much higher or lower a stretched speaker is."""
+"""Natural logarithms of the ratio of a stretched speaker's pitch."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
-"""dB below full scale, root mean square of a speaker's clip."""
+"""RMS level of a speaker's clip, in dB below full scale."""
 _PEAK = 0.95
 
 
 def write_corpus(speech: Path, folder: Path) -> None:
-    """Make the clips of `speech` that `folder` lacks; prints how many. Raises InvalidInput for clips without sound."""
+    """Add the clips of `speech` that `folder` lacks, and print their number. Raises InvalidInput without sound."""
     said = Shards(speech)
     made = 0
     with ShardWriter(folder, _CLIPS_PER_SHARD, "corpus") as writer:
@@ -41,7 +41,7 @@ def write_corpus(speech: Path, folder: Path) -> None:
 
 
 def speakers_of(speaker: str) -> Iterator[str]:
-    """The names under which a speaker's clips are in the corpus: its own, and one more for a drawn one that trains.
+    """Yield a speaker's names in the corpus: its own, and one for a copy if it is a random training speaker.
 
     Held-out speakers are not stretched, and neither is one whose second name would be held out.
     """
@@ -52,12 +52,12 @@ def speakers_of(speaker: str) -> Iterator[str]:
 
 
 def as_said_by(clip: Clip, name: str) -> Clip:
-    """A clip at the codec's rate and the speaker's level, stretched if `name` is not its speaker's.
+    """Return a clip at the codec's rate and the speaker's level, stretched if `name` is not its speaker's.
 
     Raises InvalidInput if it has no sound.
     """
     if clip.audio is None:
-        raise InvalidInput(f"The clip {clip.key} has no sound; make the speech anew.")
+        raise InvalidInput(f"The clip {clip.key} has no sound; make the speech again.")
     random = np.random.default_rng(list(name.encode()))
     level = random.uniform(_SOFTEST, _LOUDEST)
     higher = 1.0 if name == clip.speaker else float(np.exp(random.choice([-1, 1]) * random.uniform(_LEAST, _MOST)))
@@ -84,7 +84,7 @@ def _key(key: str, name: str, speaker: str) -> str:
 
 
 def _levelled(samples: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """The same sound at `level` dB, softer if its peaks would not fit."""
+    """Return the sound at `level` dB, or lower if its peaks would clip."""
     power = max(float(np.sqrt(np.mean(samples**2))), 1e-6)
     gain = min(10 ** (level / 20) / power, _PEAK / max(float(np.abs(samples).max()), 1e-6))
     return (gain * samples).astype(np.float32)

@@ -1,9 +1,9 @@
-"""The codec's teacher: a log-mel autoencoder with residual codebooks, which decides what the codes of a sound are.
+"""The codec's teacher: a log-mel autoencoder with residual codebooks, which defines the codes of a sound.
 
-The EnCodec that is shipped is trained from the teacher's frozen codes and has its codebooks. The teacher is made so
-that a transformer finds the codes easy to predict: its first two books must carry the phones (an auxiliary loss reads
-the semantic tokens from them alone), few books must be enough to be understood (quantizer dropout), and it sees little
-beyond the frame. Knows nothing of samples' phase, which mel spectra lack.
+The shipped EnCodec is trained on the teacher's frozen codes and has its codebooks. The teacher is designed for codes
+that a transformer predicts easily: its first two books must carry the phones (an auxiliary loss reads the semantic
+tokens from them alone), few books must be intelligible (quantizer dropout), and its context is little more than the
+frame. Mel spectra have no phase, so the codes have none.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _CONTEXT = 2
 """Frames to either side that the encoder's convolutions see."""
 
 MARGIN = _CONTEXT + FrameMel.MARGIN
-"""Frames at either end of a crop whose latents differ from those that the whole sound would give."""
+"""Frames at either end of a crop whose latents differ from those of the whole sound."""
 
 
 class Teacher(nn.Module):
@@ -45,7 +45,7 @@ class Teacher(nn.Module):
     `symbols` is the number of semantic tokens.
     """
 
-    steps: Tensor  # how often it was trained on a batch
+    steps: Tensor  # the number of trained batches
 
     def __init__(self, symbols: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Teacher(nn.Module):
 
 
 class _Residual(nn.Module):
-    """x + convolutions of x, with every frame normalised by itself, so that no frame depends on the clip's length."""
+    """x + convolutions of x, with each frame normalised alone, so that no frame depends on the clip's length."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class _Residual(nn.Module):
 
 
 def load_teacher(weights: Path, device: torch.device) -> Teacher:
-    """The teacher of a finished run, frozen. Raises Unavailable if the file is missing or damaged."""
+    """Load the frozen teacher of a finished run. Raises Unavailable if the file is missing or damaged."""
     state = load_state(weights)
     teacher = Teacher(symbols=len(state.get("phones.0.bias", ())))
     load_into(teacher, state, weights)
@@ -106,7 +106,7 @@ def load_teacher(weights: Path, device: torch.device) -> Teacher:
 class TeacherJob:
     """Trains a teacher on crops of a buffer, for training/loop.py.
 
-    For `warmup` steps latents are not quantized; then the codebooks begin by k-means over fresh crops.
+    For `warmup` steps latents are not quantized; then the codebooks are initialised by k-means over new crops.
     """
 
     _FRAMES = 75
@@ -115,7 +115,7 @@ class TeacherJob:
     _PHONES = 0.05
     _CLUSTER_BATCHES = 12
     _BOOK_SHARES = (0.1, 0.35, 0.05, 0.05, 0.05, 0.05, 0.05, 0.3)
-    """How often an item has only its first 1, 2, ... books: two are what the coarse model gives."""
+    """How often an item has only its first 1, 2, ... books: two are the output of the coarse model."""
 
     def __init__(self, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int, warmup: int) -> None:
         self.module = teacher
@@ -123,7 +123,7 @@ class TeacherJob:
         self._valid = valid.crops(np.random.default_rng(0), self._VALID_CROPS, self._FRAMES)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """The spectra's error, the commitment, and the phones' cross-entropy, of one batch."""
+        """Return the spectral error, the commitment loss and the phones' cross-entropy of one batch."""
         teacher = self.module
         if not teacher.quantizer.ready and teacher.steps >= self._warmup:
             batches = [teacher.latents(self._crops(random)[0]) for _ in range(self._CLUSTER_BATCHES)]
@@ -152,7 +152,8 @@ class TeacherJob:
         }
 
     def validate(self) -> dict[str, float]:
-        """Spectral error with 8, 2 and 1 books in dB, phones right by one and two books, entries in use."""
+        """Return the spectral error with 8, 2 and 1 books in dB, phone accuracy with one and two books, and entries in
+        use."""
         teacher = self.module
         samples, semantic = self._valid
         spectra = teacher.mel(samples)
@@ -168,7 +169,7 @@ class TeacherJob:
         return {"loss": figures["dB_8"] + figures["dB_2"], **figures, "entries_1": use[0], "entries_8": use[-1]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """After the first 1000 steps the codebooks must be in use."""
+        """Raise NotLearning if the first codebook is barely used 1000 steps after the warm-up."""
         if step >= self._warmup + 1_000 and figures["entries_1"] < CODEBOOK_SIZE / 8:
             raise NotLearning(
                 f"The first codebook uses only {figures['entries_1']:.0f} of {CODEBOOK_SIZE} entries; lower the rate."
@@ -180,11 +181,11 @@ class TeacherJob:
 
 
 def varied(samples: Tensor, random: np.random.Generator) -> Tensor:
-    """Crops (B, N) at the levels and with the colours of recordings."""
+    """Vary the level and equalisation of crops (B, N) as in recordings."""
     return equalise(gain(samples, random, *_GAIN), random, _EQUALISER)
 
 
 def _error(restored: Tensor, spectra: Tensor) -> Tensor:
-    """Mean absolute error and half the mean square error of scaled spectra."""
+    """Return the mean absolute error plus half the mean square error of scaled spectra."""
     difference = restored.float() - spectra
     return difference.abs().mean() + 0.5 * difference.square().mean()

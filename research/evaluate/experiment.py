@@ -1,6 +1,6 @@
-"""The whole evaluation: every line is made and measured, and brought together. What is in the folder is not made again.
+"""Run the whole evaluation: generate and measure every line, and collect the results. Existing results are reused.
 
-Knows which parts there are; what is measured how stands in `trial`, `figures` and `goals`.
+The measurements are in `trial`, `figures` and `goals`.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ class Settings:
 def evaluate(
     settings: Settings, references: Sequence[Reference], people: Sequence[Reference] | None, meter: Meter, out: Path
 ) -> Results:
-    """Make and measure every line, and what else the goals ask for; what is in `out` already is not made again.
+    """Generate and measure every line and everything else in the goals; results in `out` are reused.
 
-    Raises InvalidInput for references that cannot be used, Unavailable for models that are missing or a full disk.
+    Raises InvalidInput for unusable references, Unavailable for missing models or a full disk.
     """
     loaded = LoadedModels(settings.choice)
     trial = _trial(settings, loaded, references, meter, out)
@@ -88,7 +88,7 @@ def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
 
 
 def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[Cell]]:
-    """The built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
+    """Measure the built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
     texts = settings.texts[: heldout.SENTENCES]
     if not trial.models.speakers.names:
         return [], []
@@ -104,14 +104,14 @@ def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[
 
 
 def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
-    """The frame accuracy, if the model's semantic tokens are the recipe's."""
+    """Return the frame accuracy, if the model's semantic tokens are the recipe's."""
     if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
         return None
     return frame_accuracy(loaded, heldout.labelled_clips(voices))
 
 
 def _models_digest(choice: ModelChoice, language: str) -> str:
-    """Changes with what is in the files of the models, and not when the same is written again."""
+    """Return a digest of the content of the models' files."""
     made = hashlib.blake2b(digest_size=8)
     for path in _model_files(choice, language):
         with path.open("rb") as file:
@@ -126,7 +126,7 @@ def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
         yield model_choice.resolve_quantizer(choice, language)
         yield model_choice.resolve_codebook(choice)
     except Unavailable:
-        return  # not every method needs them; the one that does will say so
+        return  # not every method needs them; one that does raises the error
 
 
 def _facts(settings: Settings, main: str, trial: Trial) -> dict[str, str]:

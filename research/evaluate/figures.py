@@ -1,6 +1,6 @@
-"""What the cells of one method come to: word error, similarity, who is picked, quality and time, with intervals.
+"""The figures of one method's cells: word error, similarity, identification, quality and time, with intervals.
 
-Knows cells, not how they are made or shown. A line that could not be made counts as all words wrong and nobody picked.
+A line that failed counts as all words wrong and not identified.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ Cells = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Figure:
-    """A column: its heading, how it is computed, whether it is shown in percent, and whether less is better."""
+    """A column: its heading, its statistic, whether it is shown in percent, and whether less is better."""
 
     heading: str
     statistic: Callable[[Cells], float | None]
@@ -23,11 +23,11 @@ class Figure:
     less_is_better: bool = False
 
     def of(self, cells: Cells) -> Estimate | None:
-        """The figure, with an interval over speakers, or over texts where nobody is cloned."""
+        """Return the figure, with an interval over speakers, or over texts for the built-in voice."""
         return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
     def between(self, one: Cells, other: Cells) -> Estimate | None:
-        """By how much `one` method's figure is above that of an `other`, with an interval over the same speakers."""
+        """Return the difference of one method's figure to another's, with an interval over the same speakers."""
         methods = [{cell.method for cell in cells} for cells in (one, other)]
 
         def difference(cells: Cells) -> float | None:
@@ -37,11 +37,11 @@ class Figure:
         return estimate([*one, *other], difference, lambda cell: cell.speaker)
 
     def text(self, found: Estimate | None) -> str:
-        """A cell of a table."""
+        """Format a cell of a table."""
         return "–" if found is None else with_interval(found, percent=self.percent)
 
     def difference_text(self, found: Estimate | None) -> str:
-        """A difference as a cell of a table: `-3.1 points (-8.0 to +1.9)`; without percent there are no points."""
+        """Format a difference: `-3.1 points (-8.0 to +1.9)`; figures without percent have no points."""
         if found is None:
             return "–"
         scale, digits = (100, 1) if self.percent else (1, 2)
@@ -50,38 +50,38 @@ class Figure:
 
 
 def with_interval(found: Estimate, *, percent: bool) -> str:
-    """`12.3 % (10.1–14.9)`, or without percent `0.81 (0.78–0.84)`."""
+    """Format as `12.3 % (10.1–14.9)`, or without percent `0.81 (0.78–0.84)`."""
     scale, digits = (100, 1) if percent else (1, 2)
     value, low, high = (f"{number * scale:.{digits}f}" for number in (found.value, found.low, found.high))
     return f"{value}{' %' if percent else ''} ({low}–{high})"
 
 
 def word_error(cells: Cells) -> float | None:
-    """Of all lines together, 0..; None of no words."""
+    """Return the word error rate of all lines together, 0..; None without words."""
     errors = sum((cell.errors for cell in cells), WordErrors(0, 0))
     return errors.rate if errors.words else None
 
 
 def own_similarity(cells: Cells) -> float | None:
-    """To the reference that was cloned."""
+    """Return the mean similarity to the cloned reference."""
     return mean([cell.similarities[cell.speaker] for cell in cells if cell.similarities and cell.speaker])
 
 
 def other_similarity(cells: Cells) -> float | None:
-    """To the other references."""
+    """Return the mean similarity to the other references."""
     clones = [cell for cell in cells if cell.speaker]
     return mean([like for cell in clones for name, like in (cell.similarities or {}).items() if name != cell.speaker])
 
 
 def picked(cells: Cells) -> float | None:
-    """How often the right speaker is the most similar of all. None for the model's own voice."""
+    """Return how often the right speaker is the most similar of all. None for the model's own voice."""
     return share([is_picked(cell, tuple(cell.similarities or ())) for cell in cells if cell.speaker])
 
 
 def right_words_in_the_right_voice(cells: Cells) -> float | None:
-    """The share of all words that are said, and in lines whose right speaker is picked: words and voice in one figure.
+    """Return the share of all words that are right in lines whose right speaker is picked.
 
-    None for the model's own voice, and of no words.
+    Combines words and voice in one figure. None for the model's own voice, and without words.
     """
     clones = [cell for cell in cells if cell.speaker]
     words = sum(cell.words for cell in clones)
@@ -90,7 +90,7 @@ def right_words_in_the_right_voice(cells: Cells) -> float | None:
 
 
 def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
-    """Whether the right speaker is the most similar of the candidates."""
+    """Return whether the right speaker is the most similar of the candidates."""
     known: Mapping[str, float] = cell.similarities or {}
     return bool(known) and max(candidates, key=lambda name: known[name]) == cell.speaker
 

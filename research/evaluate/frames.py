@@ -1,4 +1,4 @@
-"""How many frames of speech get the semantic token that is true of them. Knows clips with labels, not their makers."""
+"""Measure the share of frames whose predicted semantic token is right, on labelled clips."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.shards import Clip, recording_of
 
 @dataclass(frozen=True)
 class Frames:
-    """Of one clip: how many frames were right, of how many."""
+    """The numbers of right and of all frames of one clip."""
 
     speaker: str
     right: int
@@ -20,9 +20,9 @@ class Frames:
 
 
 def frame_accuracy(models: LoadedModels, clips: Iterable[Clip], language: str = "en") -> Estimate | None:
-    """The quantizer's share of right tokens over all frames, with an interval over speakers.
+    """Return the quantizer's share of right tokens over all frames, with an interval over speakers.
 
-    Tokens and labels begin together; the longer one loses its tail. Clips without sound are left out.
+    Tokens and labels start together; the longer one is cut. Clips without sound are left out.
     """
     return estimate(
         [_frames(models, clip, language) for clip in clips if clip.audio is not None],

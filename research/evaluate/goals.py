@@ -1,7 +1,4 @@
-"""The goals of the bundled model: what is required of it, what is aimed at, and what was measured.
-
-Knows cells and what the numbers mean; nothing of models.
-"""
+"""The goals of the bundled model: what is required, what is aimed at, and what was measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +11,9 @@ from research.metrics.speakers import similarity
 from research.metrics.statistics import Estimate, estimate, mean, share
 
 CHOICE = 10
-"""From so many voices the right one is to be picked."""
+"""The number of voices from which the right one is to be picked."""
 _PITCHES, _SENTENCES = 20, 30
-"""So many voices and sentences belong to the goals; a run with fewer cannot meet them."""
+"""The numbers of voices and sentences of the goals; a run with fewer cannot meet them."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +24,11 @@ class Bar:
     at_most: bool = False
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` reaches it."""
+        """Return whether `value` reaches it."""
         return value <= self.value if self.at_most else value >= self.value
 
     def text(self, *, percent: bool) -> str:
-        """`<= 30 %`."""
+        """Format as `<= 30 %`."""
         return f"{'<=' if self.at_most else '>='} {f'{self.value * 100:g} %' if percent else f'{self.value:g}'}"
 
 
@@ -39,7 +36,7 @@ class Bar:
 class Goal:
     """A row: what is measured, the bars, and the result.
 
-    `beside` explains the result and is no part of it. `lacks`: what the run had too little of, or nothing.
+    `beside` explains the result. `lacks`: what the run had too little of, or "".
     """
 
     name: str
@@ -52,7 +49,7 @@ class Goal:
 
     @property
     def met(self) -> str:
-        """`aim`, `required` or `no`; `reported` where nothing is required; `not measured`; `needs ...`."""
+        """`aim`, `required` or `no`; `reported` if nothing is required; `not measured`; `needs ...`."""
         if self.measured is None:
             return "not measured"
         if self.lacks:
@@ -82,7 +79,7 @@ class Voices:
 def goals(
     built_in: Cells, codec: Cells, clones: Voices, recordings: Voices | None, frames: Estimate | None
 ) -> list[Goal]:
-    """The rows, in order. `recordings`: clones of real people. `frames`: the quantizer's frame accuracy."""
+    """Return the rows, in order. `recordings`: clones of real people. `frames`: the quantizer's frame accuracy."""
     alone = WORD_ERROR.of(codec)
     ceiling = share([right for _, right in _ceiling(clones.speakers)])
     choice = min(CHOICE, len(clones.speakers))
@@ -125,7 +122,7 @@ def goals(
 
 
 def pitch_correlation(voices: Voices) -> Estimate | None:
-    """Of the mean log F0 of a voice's lines with its reference's, over voices."""
+    """Return the correlation over voices of the mean log F0 of the clone's lines with the reference's."""
     pairs = []
     for name, speaker in voices.speakers.items():
         spoken = mean([cell.log_f0 for cell in voices.cells if cell.speaker == name and cell.log_f0 is not None])
@@ -135,9 +132,9 @@ def pitch_correlation(voices: Voices) -> Estimate | None:
 
 
 def exchanged(voices: Voices) -> Estimate | None:
-    """How often, of two voices that say the same with the same seed, each is more like its own reference.
+    """Return how often two voices with the same text and seed are each more similar to their own reference.
 
-    Voices are paired as they are listed: the first with the second, the third with the fourth.
+    Voices are paired in order: the first with the second, the third with the fourth.
     """
     names = list(voices.speakers)
     found: list[tuple[str, bool]] = []
@@ -161,12 +158,12 @@ def _picked(voices: Voices, choice: int) -> Estimate | None:
 
 
 def _candidates(names: Sequence[str], choice: int) -> dict[str, list[str]]:
-    """For each voice, itself and those that are listed behind it, from the last to the first again."""
+    """Return the candidates of each voice: itself and the next ones, cyclically."""
     return {name: [names[(place + step) % len(names)] for step in range(choice)] for place, name in enumerate(names)}
 
 
 def _ceiling(speakers: Mapping[str, Speaker]) -> list[tuple[str, bool]]:
-    """Whether a speaker is picked from another recording of the same speaker."""
+    """Return whether each speaker is picked from another recording of the same speaker."""
     candidates = _candidates(list(speakers), min(CHOICE, len(speakers)))
     found = []
     for name, speaker in speakers.items():

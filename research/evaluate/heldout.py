@@ -1,4 +1,4 @@
-"""Speakers and sentences that the bundled model was not trained on, by its first edition's synthesiser."""
+"""Held-out speakers and sentences for the bundled model, spoken by the synthesiser of its first edition."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from training.shards import Clip, ShardWriter, recording_of, split_of
 
 VOICES, SENTENCES = 20, 30
 REFERENCE_SECONDS = 8.0
-"""At least; a good upload, see the README."""
+"""The minimum length, that of a good upload (see the README)."""
 _PAUSE_SECONDS = 0.3
 _SPEED_OF_A_CLIP = 0.05
 """Standard deviation of its logarithm."""
@@ -28,18 +28,18 @@ _LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said 
 
 
 def held_out_sentences(number: int = SENTENCES) -> list[str]:
-    """English sentences of the recipe's test split; the first ones of a fixed order."""
+    """Return English sentences of the recipe's test split, the first ones of a fixed order."""
     return _held_out()[:number]
 
 
 def held_out_speakers(number: int = VOICES) -> list[str]:
-    """The names of speakers of the recipe's test split."""
+    """Return the names of speakers of the recipe's test split."""
     names = (f"speaker-{place:05d}" for place in count())
     return list(islice((name for name in names if split_of(name) == "test"), number))
 
 
 def write_references(folder: Path, voices: int = VOICES) -> None:
-    """Two recordings each of so many speakers, and their list. What is complete already stays as it is."""
+    """Write two recordings for each of `voices` speakers, and their manifest, unless the manifest exists."""
     if (folder / MANIFEST).is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,14 +47,14 @@ def write_references(folder: Path, voices: int = VOICES) -> None:
 
 
 def labelled_clips(voices: int = VOICES) -> Iterator[Clip]:
-    """Clips with the semantic tokens that are true of them: what `write_references` strings together for cloning."""
+    """Yield the clips behind `write_references`, with their true semantic tokens."""
     for speaker in held_out_speakers(voices):
         yield from _said(speaker, "")
 
 
 def labelled_command(
     out: Annotated[Path, typer.Option(help="The folder of clips to make.")] = Path(".training/labelled"),
-    voices: Annotated[int, typer.Option(min=1, help="How many held-out speakers.")] = VOICES,
+    voices: Annotated[int, typer.Option(min=1, help="The number of held-out speakers.")] = VOICES,
 ) -> None:
     """Write the held-out speakers' recordings with their true tokens, for `training quantizer --labelled`."""
     with ShardWriter(out, clips_per_shard=100) as writer:
@@ -65,7 +65,7 @@ def labelled_command(
 
 
 def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
-    """Two such clips of each speaker that has said two."""
+    """Yield two such clips of each speaker that has two."""
     for speaker in held_out_speakers(voices):
         said = _said(speaker, "")
         if len(said) > 1:
@@ -73,7 +73,7 @@ def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
 
 
 def built_in_clip(text: str) -> Clip | None:
-    """A sentence in the recipe's own voice, as in the training data; None if a word of it cannot be pronounced."""
+    """Return a sentence in the recipe's own voice; None if a word cannot be pronounced."""
     return _recorded(f"evaluation-{text}", BUILT_IN, text)
 
 
@@ -92,7 +92,7 @@ def _take(folder: Path, speaker: str, kind: str) -> Take:
 
 
 def _said(speaker: str, kind: str) -> list[Clip]:
-    """Sentences in a voice, until they are long enough; others for another kind."""
+    """Generate sentences in a voice up to the minimum length; another `kind` gives other sentences."""
     texts = _held_out()[SENTENCES:]
     random = np.random.default_rng([ord(letter) for letter in f"{speaker} {kind}"])
     clips: list[Clip] = []
@@ -113,7 +113,7 @@ def _held_out() -> list[str]:
 
 
 def _recorded(key: str, speaker: str, text: str) -> Clip | None:
-    """The clip that follows from these, or None if a word cannot be pronounced for sure."""
+    """Return the clip of these arguments, or None if a word has no certain pronunciation."""
     phonemes = _pronouncer()(text)
     if not phonemes or not _synthesiser().fits(phonemes):
         return None

@@ -1,10 +1,9 @@
-"""`python -m research match`: whether it matters that the two halves of a voice prompt belong together.
+"""`python -m research match`: measure how much it matters that the two halves of a voice prompt match.
 
-The coarse stage is shown prompts of the same sound with semantic tokens from several sources, and then the speaker's
-next sentence with the tokens that are true of it. How little that surprises it (nats for each coarse token of what was
-really said) tells what the prompt was worth. The true tokens are known of speakers of the bundled model's recipe only,
-and what was really said is coded by the recipe's teacher, as what the stage has learned from: the shipped encoder only
-comes near that.
+The coarse stage gets prompts with the same sound and semantic tokens from several sources, followed by the speaker's
+next sentence with its true tokens. Its loss (nats per coarse token of the actual sound) shows the value of the prompt.
+True tokens are known only for speakers of the bundled model's recipe. The actual sound is encoded by the recipe's
+teacher, as in the stage's training data; the shipped encoder only approximates it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,16 +42,16 @@ from training.shards import Clip, recording_of
 
 TRUE, ANOTHERS, NONE = "the true ones", "(another speaker's prompt)", "(no prompt)"
 _KEEP_THE_SOUND = ("quantizer", "codebook", "transcript")
-"""The methods whose prompts have the clip's own sound; those of `conversion` sound otherwise."""
+"""The methods whose prompts have the clip's own sound; `conversion` changes the sound."""
 _LATE_SECONDS = (0.06, 0.2, 0.5)
 _WINDOWS = COARSE_FRAMES_BEFORE // COARSE_FRAMES_AT_ONCE
-"""As many as hear something of the prompt."""
+"""The number of windows that contain part of the prompt."""
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer loses its tail."""
+    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer is cut."""
 
     semantic: NDArray[np.integer[Any]]
     codes: Tokens
@@ -71,7 +70,7 @@ def match_command(
         Path, typer.Option(help="The teacher of the recipe's codec, which `bundled --step teacher` makes.")
     ] = Path(".training/bundled", CODEC, TEACHER, "best.safetensors"),
 ) -> None:
-    """Measure what prompts are worth to the coarse stage, by where their semantic tokens come from."""
+    """Measure the value of prompts for the coarse stage, by the source of their semantic tokens."""
     loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
     if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
         raise InvalidInput(
@@ -88,15 +87,15 @@ def match_command(
 
 
 def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
-    """Semantic tokens (S,) that come so many frames too late, behind more of the first one."""
+    """Delay semantic tokens (S,) by `frames`; the first one fills the gap."""
     return np.concatenate([np.repeat(semantic[:1], frames), semantic])[: len(semantic)]
 
 
 @torch.inference_mode()
 def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np.float64]:
-    """Nats for each coarse token of what each speaker `said` behind its prompt, (speakers,).
+    """Return nats per coarse token of each speaker's `said` after its prompt, (speakers,).
 
-    Measured in the first windows that the engine would make, in which the prompt is heard. coarse: the coarse model of
+    Measured in the first windows that the engine would make, which contain the prompt. coarse: the coarse model of
     transformers, on the CPU.
     """
     speech, rows = _joined(prompts, said)
@@ -111,9 +110,7 @@ def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np
 
 
 def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    """Lines of Markdown: each source's share of right tokens, its surprise, and by how much that is more than with the
-    true tokens.
-    """
+    """Return lines of Markdown: each source's share of right tokens, its loss, and the difference to true tokens."""
     lines = [
         "| semantic tokens of the prompt | right | nats a coarse token | more than with the true ones |",
         "| --- " * 4 + "|",
@@ -127,7 +124,7 @@ def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.flo
 
 
 def _right(prompts: Prompts, true: Prompts) -> float:
-    """The share of all frames that have their true token."""
+    """Return the share of all frames that have their true token."""
     right, frames = 0, 0
     for one, other in zip(prompts, true, strict=True):
         if one is not None and other is not None:
@@ -138,7 +135,7 @@ def _right(prompts: Prompts, true: Prompts) -> float:
 
 
 def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Shown | None]]:
-    """By the source of their semantic tokens, one prompt for each clip."""
+    """Return one prompt for each clip, by the source of their semantic tokens."""
     true = [Shown(clip.semantic, _codes(loaded, clip)) for clip in clips]
     found: dict[str, list[Shown | None]] = {TRUE: [*true]}
     for method in _KEEP_THE_SOUND:
@@ -165,7 +162,7 @@ def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
 
 
 def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[Speech, Joined]:
-    """Prompts and what is said behind them, end to end, and where each row lies in it."""
+    """Concatenate prompts and the speech after them, and return the positions of each row."""
     clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
     speech = Speech.of(
         [clip.semantic for clip in clips], [clip.codes for clip in clips], [""] * len(clips), [""] * len(clips)

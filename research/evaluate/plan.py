@@ -1,4 +1,4 @@
-"""Which lines are spoken: every voice says some of the texts, and two neighbours the same ones. Knows names only."""
+"""Plan the lines of an evaluation: every voice says some of the texts, and pairs of voices the same ones."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ _REPORT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Line:
-    """Who says what with which seed."""
+    """The speaker, the text and the seed of a line."""
 
     speaker: str
     text: str
@@ -20,10 +20,10 @@ class Line:
 
 
 def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) -> Iterator[Line]:
-    """`each` of the texts for every speaker, with every seed.
+    """Yield `each` of the texts for every speaker, with every seed.
 
-    The first two speakers say the first texts, the next two the following ones, and so on: so all texts are heard, and
-    in each pair two voices can be compared on the same words.
+    The first two speakers say the first texts, the next two the following ones, and so on: all texts are used, and the
+    two voices of each pair can be compared on the same words.
     """
     each = min(each, len(texts))
     for place, speaker in enumerate(speakers):
@@ -34,21 +34,21 @@ def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) 
 
 
 def read_texts(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8, empty ones left out. Raises NotFound, or InvalidInput if there is no text."""
+    """Read the non-empty lines of a UTF-8 text file. Raises NotFound, or InvalidInput if there is no text."""
     try:
         texts = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except FileNotFoundError as fault:
-        raise NotFound(f"There is no file {path}. Give one with a sentence on each line.") from fault
+        raise NotFound(f"There is no file {path}. Give one with one sentence per line.") from fault
     except (OSError, UnicodeDecodeError) as fault:
         raise InvalidInput(f"{path} cannot be read. Save it as text in UTF-8.") from fault
     texts = [text for text in texts if text]
     if not texts:
-        raise InvalidInput(f"{path} has no text. Write a sentence on each line.")
+        raise InvalidInput(f"{path} has no text. Write one sentence per line.")
     return texts
 
 
 class Progress:
-    """Prints how far something is, at most every ten seconds, and at its end."""
+    """Prints the progress, at most every ten seconds, and at the end."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total
@@ -56,7 +56,7 @@ class Progress:
         self._started = self._told = time.monotonic()
 
     def step(self) -> None:
-        """One more is done."""
+        """Count one finished item."""
         self._done += 1
         now = time.monotonic()
         if self._done < self._total and now - self._told < _REPORT_SECONDS:

@@ -1,4 +1,4 @@
-"""`python -m research recordings SOURCE FOLDER`: makes references of real people out of short prompts they recorded.
+"""`python -m research recordings SOURCE FOLDER`: make references of real people from short recorded prompts.
 
 SOURCE has a folder for each speaker, at any depth, such as Debian's voice prompts for telephone exchanges:
 
@@ -7,8 +7,8 @@ SOURCE has a folder for each speaker, at any depth, such as Debian's voice promp
     python -m research recordings prompts people
     python -m research evaluate --recordings people
 
-Their licences (CC-BY-SA 3.0, CC-BY 3.0, GPL-2, BSD) allow this; no recording is part of Barkeep. What is said is
-not known, and need not be.
+Their licences (CC-BY-SA 3.0, CC-BY 3.0, GPL-2, BSD) allow this; no recording is part of Barkeep. The words are unknown
+and not needed.
 """
 
 from pathlib import Path
@@ -24,12 +24,12 @@ from errors import InvalidInput
 from research.evaluate.references import Reference, Take, write_manifest
 
 _FORMATS = {".g722": "g722", ".gsm": "gsm", ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg"}
-"""Ending -> FFmpeg's name; the first two have no header that would tell."""
+"""Suffix -> FFmpeg's name; the first two have no header."""
 _RATE = 16_000
 _SECONDS = 9.0
-"""Of each recording that is made."""
+"""The length of each recording that is made."""
 _SHORTEST, _LONGEST = 1.5, 8.0
-"""Seconds of a prompt that is used: less is no sentence, more may be music."""
+"""The lengths of usable prompts in seconds: shorter ones are no sentences, longer ones may be music."""
 _PAUSE = np.zeros(round(0.3 * _RATE), np.float32)
 
 
@@ -37,13 +37,13 @@ def recordings_command(
     source: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each speaker.")],
     folder: Annotated[Path, typer.Argument(help="The folder of references to make.")],
 ) -> None:
-    """String together what each speaker of a folder recorded, two recordings of each, for `evaluate --recordings`."""
+    """Join the prompts of each speaker of a folder into two recordings, for `evaluate --recordings`."""
     references = make_references(source, folder)
     print(f"{folder}: {len(references)} speakers")
 
 
 def make_references(source: Path, folder: Path) -> list[Reference]:
-    """Two FLAC files of each speaker, and their list. Raises InvalidInput unless there are two speakers."""
+    """Write two FLAC files for each speaker, and their manifest. Raises InvalidInput unless there are two speakers."""
     folder.mkdir(parents=True, exist_ok=True)
     found = (_reference(folder, name, files) for name, files in _speakers(source).items())
     references = [reference for reference in found if reference is not None]
@@ -54,7 +54,7 @@ def make_references(source: Path, folder: Path) -> list[Reference]:
 
 
 def read_prompt(path: Path) -> Recording:
-    """A recording of any of the known endings, mono at 16 kHz. Raises InvalidInput for a damaged one."""
+    """Read a recording with one of the known suffixes, mono at 16 kHz. Raises InvalidInput for a damaged one."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE)
     try:
         with av.open(str(path), format=_FORMATS[path.suffix]) as container:
@@ -69,9 +69,9 @@ def read_prompt(path: Path) -> Recording:
 
 
 def _speakers(source: Path) -> dict[str, list[Path]]:
-    """Name -> recordings. The outermost folders count: what lies deeper, such as spoken digits, is the same speaker's.
+    """Return name -> recordings of the outermost folders; deeper ones, such as spoken digits, are the same speaker's.
 
-    So are folders of the same name.
+    Folders of the same name are also one speaker.
     """
     folders: list[Path] = []
     speakers: dict[str, list[Path]] = {}
@@ -87,7 +87,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _reference(folder: Path, name: str, files: list[Path]) -> Reference | None:
-    """Every other prompt goes into the first recording; None if they are not enough for two."""
+    """Put every other prompt into the first recording; None if there are too few for two."""
     first, other = (_strung(files[start::2]) for start in (0, 1))
     if first is None or other is None:
         return None

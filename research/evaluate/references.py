@@ -1,7 +1,6 @@
 """Recordings of speakers in a folder, listed in its `manifest.csv`: file, speaker, transcript.
 
-A speaker's first recording is cloned; further ones tell how well speakers can be told apart at all. Any folder with
-such a list will do. Knows nothing of models.
+A speaker's first recording is cloned; further ones show how well speakers can be told apart.
 """
 
 import csv
@@ -17,7 +16,7 @@ COLUMNS = ("file", "speaker", "transcript")
 
 @dataclass(frozen=True)
 class Take:
-    """One recording: any common audio format, and its words, or nothing if they are not known."""
+    """One recording in any common audio format, and its words, or "" if they are not known."""
 
     path: Path
     transcript: str
@@ -25,7 +24,7 @@ class Take:
 
 @dataclass(frozen=True)
 class Reference:
-    """A speaker: the take that is cloned, and others."""
+    """A speaker: the recording that is cloned, and others."""
 
     speaker: str
     take: Take
@@ -33,9 +32,9 @@ class Reference:
 
 
 def read_references(folder: Path) -> list[Reference]:
-    """The speakers of a folder, in the order of its list.
+    """Read the speakers of a folder, in the order of its manifest.
 
-    Raises NotFound without a list, InvalidInput for one that cannot be used or names a file that is not there.
+    Raises NotFound without a manifest, InvalidInput for one that is unusable or names a missing file.
     """
     path = folder / MANIFEST
     try:
@@ -57,7 +56,7 @@ def read_references(folder: Path) -> list[Reference]:
 
 
 def write_manifest(folder: Path, references: list[Reference]) -> None:
-    """Write the list of a folder that holds the files already."""
+    """Write the manifest of a folder that already holds the files."""
     with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(COLUMNS)
@@ -67,7 +66,7 @@ def write_manifest(folder: Path, references: list[Reference]) -> None:
 
 
 def digest(references: list[Reference]) -> str:
-    """Changes with the speakers, their order and their files."""
+    """Return a digest of the speakers, their order and their files."""
     made = hashlib.blake2b(digest_size=8)
     for reference in references:
         for take in (reference.take, *reference.others):

@@ -1,4 +1,4 @@
-"""The results as people read them: a table in Markdown, a picture of bars with intervals, and raw figures in JSON."""
+"""Write the results: a table in Markdown, a plot of bars with intervals, and raw figures in JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from research.evaluate.goals import Goal
 
 TABLE, PICTURE, RAW = "table.md", "methods.png", "results.json"
 _PICTURED = FIGURES[:6]
-"""Those that tell how good a method is, rather than how fast."""
+"""The figures of quality, without those of time."""
 _PICTURE_COLUMNS = 3
 _COMPARED = [figure for figure in _PICTURED if figure.percent]
-"""Those in which methods are compared speaker by speaker."""
+"""The figures by which methods are compared speaker by speaker."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything of one evaluation. `facts`: what was measured with what, for the reader.
+    """The results of one evaluation. `facts`: the models and settings, for the reader.
 
-    `methods`: the ways to clone, and what else was measured. `main`: the one that the others are compared with.
+    `methods`: the cloning methods, and what else was measured. `main`: the one that the others are compared with.
     """
 
     facts: Mapping[str, str]
@@ -42,7 +42,7 @@ def write_report(folder: Path, results: Results) -> None:
 
 
 def markdown(results: Results) -> str:
-    """The page: facts, the table of methods, the table of goals."""
+    """Return the page: facts, the table of methods, the table of goals."""
     headings = ["method", *(figure.heading for figure in FIGURES), "lines", "failed"]
     rows = [
         [
@@ -60,8 +60,8 @@ def markdown(results: Results) -> str:
             "",
             *(f"- {name}: {value}" for name, value in results.facts.items()),
             "",
-            "In brackets: the interval that holds 95 % of bootstrap draws over speakers, or over sentences where",
-            "nobody is cloned. Lines that failed count as all words wrong and nobody picked.",
+            "In brackets: the 95 % bootstrap interval over speakers, or over sentences for the built-in voice.",
+            "Failed lines count as all words wrong and as not identified.",
             "",
             "## Methods",
             "",
@@ -79,7 +79,7 @@ def markdown(results: Results) -> str:
 
 
 def _compared(results: Results) -> list[str]:
-    """The table of differences, if there is something to compare."""
+    """Return the table of differences, if there are methods to compare."""
     own = results.methods[results.main]
     others = {
         method: cells
@@ -103,7 +103,7 @@ def _compared(results: Results) -> list[str]:
 
 
 def draw(path: Path, methods: Mapping[str, Cells]) -> None:
-    """Bars with intervals: one panel for each figure, one bar for each method."""
+    """Draw bars with intervals: one panel for each figure, one bar for each method."""
     lines = len(_PICTURED) // _PICTURE_COLUMNS
     canvas = Canvas(figsize=(4 * _PICTURE_COLUMNS, 3.4 * lines), layout="constrained")
     panels = canvas.subplots(lines, _PICTURE_COLUMNS)

@@ -1,7 +1,4 @@
-"""Results on disk, one line of JSON each, kept as soon as they exist, so that a run goes on where it was stopped.
-
-Knows nothing of what they mean.
-"""
+"""Store results on disk, one line of JSON each, as soon as they exist, so that a stopped run can continue."""
 
 import json
 import os
@@ -15,10 +12,10 @@ Value = dict[str, Any]
 
 
 class Store:
-    """`store.once(key, make)`: the value that was made for a key, now or in an earlier run of the same `run`.
+    """`store.once(key, make)`: the value of a key, made now or in an earlier run of the same `run`.
 
-    `run` names all that results depend on but their keys (models, recordings); other runs' lines stay in the file and
-    are not looked at. A last line that was cut off is dropped. Raises InvalidInput for a file of something else.
+    `run` identifies everything else that results depend on (models, recordings); lines of other runs stay in the file
+    and are ignored. A truncated last line is dropped. Raises InvalidInput for a file of another kind.
     """
 
     def __init__(self, path: Path, run: str) -> None:
@@ -32,7 +29,7 @@ class Store:
         return key in self._values
 
     def once(self, key: str, make: Callable[[], Value]) -> Value:
-        """The value of `key`. Raises what `make` raises, and Unavailable when the disk refuses."""
+        """Return the value of `key`. Raises what `make` raises, and Unavailable when the disk cannot be written."""
         if key not in self._values:
             value = make()
             self._append({"run": self._run, "key": key, "value": value})
@@ -62,8 +59,8 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as fault:
-            raise Unavailable(f"{self._path} cannot be written. Make room on the disk, then start again.") from fault
+            raise Unavailable(f"{self._path} cannot be written. Free some disk space, then start again.") from fault
 
 
 def _damaged(path: Path) -> InvalidInput:
-    return InvalidInput(f"{path} holds something else than results. Remove it, or choose another folder.")
+    return InvalidInput(f"{path} is not a file of results. Remove it, or choose another folder.")

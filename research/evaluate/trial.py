@@ -1,7 +1,6 @@
-"""One line of speech in one cloned voice, made and measured: the cells that every table comes from.
+"""Generate and measure one line of speech in one cloned voice: the cells of every table.
 
-Knows models and methods through `cloning`, and what is measured through `meter`. Everything that was made is kept, so
-that nothing is made twice.
+All results are stored, so that nothing is made twice.
 """
 
 import time
@@ -31,15 +30,15 @@ from research.metrics.recogniser import WordErrors, word_errors
 from research.metrics.speakers import Embedding, similarity
 
 BUILT_IN, CODEC = "built-in", "codec"
-"""What is measured beside the methods: the model's own voice, and the codec alone."""
+"""Measured beside the methods: the model's own voice, and the codec alone."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What was measured on one line. `failed`: the sentence that says why there is none; then all else is empty.
+    """The measurements of one line. `failed`: the error message if there is no speech; then all else is empty.
 
-    `similarities`: to each reference speaker, 0..1. `log_f0`: None if it is not voiced. `clone_seconds` and
-    `say_seconds`: how long they took; `seconds`: of speech.
+    `similarities`: to each reference speaker, 0..1. `log_f0`: None if nothing is voiced. `clone_seconds` and
+    `say_seconds`: processing time; `seconds`: of speech.
     """
 
     method: str
@@ -60,18 +59,18 @@ class Cell:
 
     @property
     def errors(self) -> WordErrors:
-        """The word errors; a line that failed has only words that are missing."""
+        """The word errors; in a failed line all words are missing."""
         return WordErrors(self.wrong, self.words)
 
     @classmethod
     def of(cls, value: Value) -> Self:
-        """A stored cell."""
+        """Return a stored cell."""
         return cls(**value)
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A reference as it is used: what is cloned, its voice, and the voice of another recording, if there is one."""
+    """A measured reference: the recording that is cloned, its voice, and the voice of another recording, if any."""
 
     name: str
     take: Take
@@ -106,16 +105,16 @@ class Trial:
 
     @cached_property
     def speakers(self) -> dict[str, Speaker]:
-        """The references, listened to. Raises InvalidInput, with the file's name, for one that cannot be used."""
+        """The measured references. Raises InvalidInput, with the file's name, for an unusable one."""
         return {one.speaker: self._speaker(one) for one in self._references}
 
     def cloned(self, method: str, speaker: str, text: str, seed: int) -> Cell:
-        """`text` in a voice that `method` makes of the speaker's clip."""
+        """Measure `text` in a voice that `method` makes from the speaker's clip."""
         key = f"{method}|{speaker}|{seed}|{text}"
         return Cell.of(self._store.once(key, lambda: self._measured(method, self.speakers[speaker], text, seed)))
 
     def built_in(self, text: str, seed: int) -> Cell:
-        """`text` in the model's first own voice."""
+        """Measure `text` in the model's first built-in voice."""
 
         def measured() -> Value:
             return self._said(Cell(BUILT_IN, "", text, seed), self.models.speakers.load(self.models.speakers.names[0]))
@@ -123,7 +122,7 @@ class Trial:
         return Cell.of(self._store.once(f"{BUILT_IN}||{seed}|{text}", measured))
 
     def through_codec(self, text: str, spoken: Recording) -> Cell:
-        """A recording of `text` that is coded and decoded, and no more."""
+        """Measure a recording of `text` that is only encoded and decoded."""
 
         def measured() -> Value:
             codec = self.models.codec
@@ -144,7 +143,7 @@ class Trial:
         )
 
     def _clip(self, take: Take) -> Recording:
-        """The seconds that Barkeep would choose of a recording."""
+        """Return the seconds that Barkeep would choose from a recording."""
         if take.path not in self._clips:
             try:
                 recording = recordings.read(take.path)
@@ -172,7 +171,7 @@ class Trial:
         return self._said(cell, prompt, clone_seconds=seconds)
 
     def _clone(self, method: str, speaker: Speaker, seed: int) -> tuple[VoicePrompt, float]:
-        """The voice, and how long it took to make; made once for all texts."""
+        """Return the voice and the seconds that cloning took; it is made once for all texts."""
         path = self._folder / "voices" / method / f"{speaker.name}-{seed}.npz"
         spec = self.models.engine.spec.prompt
 
@@ -202,7 +201,7 @@ class Trial:
         return {**value, "clone_seconds": clone_seconds, "say_seconds": said}
 
     def _heard(self, cell: Cell, recording: Recording) -> Value:
-        """Listen to what was made for a cell, and keep it as a sample."""
+        """Measure the speech of a cell, and save it as a sample."""
         try:
             heard = self._meter.all(recording)
         except InvalidInput as fault:
@@ -235,6 +234,6 @@ def _embedding(value: Value) -> Embedding:
 
 
 def _failure(cell: Cell, fault: BarkeepError, language: str) -> Value:
-    """A cell without speech: all its words are missing."""
+    """Return a cell without speech: all its words are missing."""
     missing = word_errors(cell.text, "", language)
     return {**asdict(cell), "failed": fault.message, "wrong": missing.wrong, "words": missing.words}

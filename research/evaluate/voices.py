@@ -1,9 +1,8 @@
-"""The voices of the first edition of the bundled model: hibari-tts, and speakers made inside its synthesis.
+"""The voices of the bundled model's first edition: hibari-tts, and speakers made inside its synthesis.
 
-hibari's network says, every 1/80 s, how loud the harmonics, the noise and the rest are at 601 frequencies. A drawn
-speaker bends the frequency axis (another vocal tract), moves and stretches the pitch, and changes speed, colour,
-breath and jitter before the sound is made, so that no vocoder is needed and the durations stay exact. Knows nothing of
-texts or shards.
+Every 1/80 s, hibari's network predicts the levels of harmonics, noise and the rest at 601 frequencies. A random speaker
+warps the frequency axis (another vocal tract), moves and scales the pitch, and changes speed, equalisation, breath and
+jitter before the synthesis, so no vocoder is needed and the durations stay exact.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from research.bundled.phones import DURATION_RATE
 
 SAMPLE_RATE = 16_000
 FRAME = 200
-"""Samples from one frame of the network to the next: 12.5 ms."""
+"""Samples per frame of the network: 12.5 ms."""
 FRAMES_PER_DURATION = SAMPLE_RATE // FRAME // DURATION_RATE
 
 BUILT_IN = "built-in"
@@ -33,11 +32,11 @@ BUILT_IN_PITCH = 190.7
 _WINDOW = 4 * FRAME
 _BINS = _WINDOW // 2 + 1
 _FREQUENCIES = np.arange(_BINS) * SAMPLE_RATE / _WINDOW
-_BIN_WIDTH = 20.0  # Hz, the network's and, by the choice of the window, ours
-_LAST_SOURCE_BIN = 599.0  # so that there is one more to interpolate with
+_BIN_WIDTH = 20.0  # Hz, the network's and, by the choice of the window, this module's
+_LAST_SOURCE_BIN = 599.0  # leaves one more bin to interpolate with
 _NYQUIST = SAMPLE_RATE / 2
 _HIGHEST_HARMONIC = 7900.0
-_VOICED = 40.0  # Hz; less means that there is no pitch
+_VOICED = 40.0  # Hz; below this there is no pitch
 _LOWEST_PITCH, _HIGHEST_PITCH = 55.0, 480.0
 _LOUDEST = 7.0  # natural logarithm of a magnitude, as in hibari
 _NEPER = 20 / np.log(10)  # decibels
@@ -48,42 +47,42 @@ _DURATIONS = "/Clip_output_0"
 
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
 _ANALYSIS = _HANN / (_WINDOW / 4)  # a unit cosine gets magnitude 1
-_RATE_GAIN = np.float32(_WINDOW / 1200)  # hibari's own window is of 1200 samples
+_RATE_GAIN = np.float32(_WINDOW / 1200)  # hibari's own window has 1200 samples
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """What makes a voice. The defaults are hibari's own."""
+    """The parameters of a voice. The defaults are hibari's own."""
 
     name: str
     tract: float = 1.0
     """Factor of the formants; over 1 is a shorter vocal tract."""
     knots: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """How far each of the first three formants goes its own way, as a share."""
+    """The relative deviation of each of the first three formants."""
     pitch: float = BUILT_IN_PITCH
-    """Hz, the middle of the voice."""
+    """The median pitch in Hz."""
     pitch_range: float = 1.0
     speed: float = 1.0
     equaliser: tuple[float, ...] = ()
-    """dB of cosines over the (bent) frequency axis, half a period, a whole one and so on."""
+    """dB of cosines over the (warped) frequency axis: half a period, a whole one and so on."""
     breath: float = 0.0
-    """dB of noise more than hibari's."""
+    """dB of noise above hibari's."""
     tilt: float = 0.0
-    """dB that the harmonics are softer above 4500 Hz; a third of it at 2500 Hz."""
+    """dB by which the harmonics are softer above 4500 Hz; a third of it at 2500 Hz."""
     jitter: float = 0.0
     """Relative deviation of the pitch in 2.5 ms."""
     level: float = -23.0
-    """dB below full scale, root mean square of a clip."""
+    """RMS level of a clip, in dB below full scale."""
 
     @classmethod
     def drawn(cls, name: str) -> Self:
-        """The speaker that this name always means; `built-in` is hibari's own voice."""
+        """Return the speaker of a name; `built-in` is hibari's own voice."""
         if name == BUILT_IN:
             return cls(name)
         seed = hashlib.blake2b(f"speaker {name}".encode(), digest_size=8).digest()
         random = np.random.default_rng(int.from_bytes(seed, "big"))
         tract = random.uniform(0.80, 1.18)
-        # longer tracts come with lower voices, but not always: the two must be heard apart
+        # longer vocal tracts have lower pitch, but not always, so that both can be distinguished
         pitch = np.exp(np.log(185.0) + 1.9 * np.log(tract) + random.normal(0, 0.22))
         return cls(
             name,
@@ -110,7 +109,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class _Frames:
-    """What the network says of F frames: natural logarithms of magnitudes and phases (601, F), and pitch (F,) in Hz."""
+    """The network's output for F frames: log magnitudes and phases (601, F), and pitch (F,) in Hz."""
 
     harmonics: NDArray[np.float32]
     phase: NDArray[np.float32]
@@ -129,17 +128,17 @@ class Synthesiser:
 
     @cached_property
     def _network(self) -> Any:
-        """hibari's network, which also tells its durations."""
+        """hibari's network, with its durations as an output."""
         model = onnx.load(self._hibari.model_path)
         model.graph.output.append(onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None))
         return _session(model)
 
     def fits(self, phonemes: str) -> bool:
-        """Whether a sentence is short enough for the network."""
+        """Return whether a sentence is short enough for the network."""
         return len(self._hibari.ids(phonemes)) <= _MOST_SYMBOLS and len(phonemes) + 2 == len(self._hibari.ids(phonemes))
 
     def speak(self, phonemes: str, speaker: Speaker, random: np.random.Generator, *, speed: float = 1.0) -> Utterance:
-        """Say it in a voice, `speed` times as fast as the speaker usually does. `random` is for noise and jitter."""
+        """Speak in a voice, at `speed` times the speaker's usual speed. `random` draws noise and jitter."""
         frames = self._run(phonemes, speaker.speed * speed)
         own = speaker.name == BUILT_IN
         count = len(frames.pitch)
@@ -154,7 +153,7 @@ class Synthesiser:
         )
         noise = random.standard_normal((count, 2 * _BINS), dtype=np.float32).view(np.complex64)
         spectrum += _magnitude(warp(frames.noise), colour + speaker.breath / _NEPER) * noise
-        # bent phases would ring, so that a drawn speaker's rest is noise
+        # warped phases would ring, so the rest of a random speaker is noise
         rest = _turn(warp(frames.rest_phase)) if own else 0.8 * noise[::-1]
         spectrum += _magnitude(warp(frames.rest), colour) * rest
         samples = _overlap_add(_RATE_GAIN * spectrum)
@@ -171,7 +170,7 @@ class Synthesiser:
 
 
 class _Warp:
-    """Reads spectra (601, F) at the frequencies that a speaker's vocal tract moves to ours: (F, bins)."""
+    """Resamples spectra (601, F) to the frequencies of a speaker's vocal tract: (F, bins)."""
 
     def __init__(self, speaker: Speaker) -> None:
         source = _TRACT_KNOTS / speaker.tract
@@ -197,7 +196,7 @@ def _session(model: onnx.ModelProto) -> Any:
 
 
 def _colour(speaker: Speaker) -> NDArray[np.float64]:
-    """Nepers at each frequency."""
+    """Return the equaliser's gain in nepers at each frequency."""
     axis = np.pi * np.sqrt(_FREQUENCIES / _NYQUIST)
     waves = [gain * np.cos(number * axis) for number, gain in enumerate(speaker.equaliser, start=1)]
     return np.sum(waves, axis=0) / _NEPER if waves else np.zeros(_BINS)
@@ -210,7 +209,7 @@ def _moved_pitch(pitch: NDArray[np.float32], speaker: Speaker) -> NDArray[np.flo
 
 
 def _pulses(pitch: NDArray[np.float32], jitter: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """All harmonics of the pitch below 7900 Hz, each of amplitude 1: Dirichlet's kernel, as hibari computes it."""
+    """Return all harmonics of the pitch below 7900 Hz with amplitude 1: Dirichlet's kernel, as hibari computes it."""
     length = len(pitch) * FRAME
     frequency = np.interp((np.arange(length) + 0.5) / FRAME - 0.5, np.arange(len(pitch)), pitch).astype(np.float32)
     voiced = frequency > _VOICED
@@ -230,7 +229,7 @@ def _pulses(pitch: NDArray[np.float32], jitter: float, random: np.random.Generat
 
 
 def _spectrum(samples: NDArray[np.float32], count: int) -> NDArray[np.complex64]:
-    """The short-time spectrum (F, bins), frame f around sample 200 f."""
+    """Return the short-time spectrum (F, bins), frame f around sample 200 f."""
     padded = np.pad(samples, _WINDOW // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::FRAME][:count] * _ANALYSIS
     spectrum: NDArray[np.complex64] = scipy.fft.rfft(frames, axis=1)
@@ -238,7 +237,7 @@ def _spectrum(samples: NDArray[np.float32], count: int) -> NDArray[np.complex64]
 
 
 def _overlap_add(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """The samples (F * 200,) whose windowed spectra come closest to `spectrum`."""
+    """Return the samples (F * 200,) whose windowed spectra are closest to `spectrum`."""
     count, parts = len(spectrum), _WINDOW // FRAME
     frames = scipy.fft.irfft(spectrum, n=_WINDOW, axis=1, overwrite_x=True) * _HANN
     frames = frames.reshape(count, parts, FRAME)
@@ -264,7 +263,7 @@ def _turn(angle: NDArray[np.float32]) -> NDArray[np.complex64]:
 
 
 def _levelled(samples: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """The same sound at `level` dB, softer if its peaks would not fit."""
+    """Return the sound at `level` dB, or lower if its peaks would clip."""
     power = max(float(np.sqrt(np.mean(samples**2))), 1e-6)
     gain = min(10 ** (level / 20) / power, 0.95 / max(float(np.abs(samples).max()), 1e-6))
     return (gain * samples).astype(np.float32)

@@ -1,7 +1,7 @@
-"""How clean speech sounds to people, as DNSMOS estimates it. Knows nothing of words or speakers.
+"""Estimate speech quality with DNSMOS.
 
-C. Reddy, V. Gopal, R. Cutler: "DNSMOS P.835", 2022; weights and code from the package speechmos. Its scale goes from
-1 to 5. It was trained on noisy calls, so it is a hint about synthetic speech and no verdict.
+C. Reddy, V. Gopal, R. Cutler: "DNSMOS P.835", 2022; weights and code from the package speechmos. Its scale goes from 1
+to 5. It was trained on noisy calls, so for synthetic speech it is only a hint.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Opinion:
 
 
 def opinion(samples: Samples, sample_rate: int = SAMPLE_RATE) -> Opinion:
-    """What people would say of float32 (N,). A clip under 9 s is repeated up to that. Raises InvalidInput if empty."""
+    """Estimate the opinion of float32 (N,). A clip under 9 s is repeated up to that. Raises InvalidInput if empty."""
     if samples.size == 0:
-        raise InvalidInput("A clip is empty, so its quality cannot be judged. Leave it out.")
+        raise InvalidInput("A clip is empty, so its quality cannot be measured. Leave it out.")
     heard = np.clip(resample(Recording(samples, sample_rate), SAMPLE_RATE).samples, -1.0, 1.0)
     scores = dnsmos.run(heard.astype(np.float32), sr=SAMPLE_RATE)
     return Opinion(float(scores["ovrl_mos"]), float(scores["sig_mos"]), float(scores["bak_mos"]))

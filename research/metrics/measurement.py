@@ -1,4 +1,4 @@
-"""Everything that is measured on one recording, together: words, voice, pitch, quality."""
+"""Measure a recording: words, voice, pitch and quality."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from research.metrics.speakers import Embedding, embed
 
 @dataclass(frozen=True)
 class Measured:
-    """What is heard in a recording. `log_f0`: see `pitch.log_f0`."""
+    """The measurements of a recording. `log_f0`: see `pitch.log_f0`."""
 
     words: str
     voice: Embedding
@@ -21,33 +21,33 @@ class Measured:
 
 
 class Meter(Protocol):
-    """Somebody who listens to recordings of any rate. Raises InvalidInput for one that is silent or empty."""
+    """Measures recordings of any rate. Raises InvalidInput for a silent or empty one."""
 
     def words(self, recording: Recording) -> str:
-        """What is said."""
+        """Return the words."""
 
     def voice(self, recording: Recording) -> Embedding:
-        """Who speaks."""
+        """Return the embedding of the speaker."""
 
     def all(self, recording: Recording) -> Measured:
-        """Everything."""
+        """Return all measurements."""
 
 
 class ModelMeter:
-    """Meter made of Whisper, the speaker encoder, WORLD and DNSMOS. `recogniser`: see `recogniser.Whisper`."""
+    """A Meter with Whisper, the speaker encoder, WORLD and DNSMOS. `recogniser`: see `recogniser.Whisper`."""
 
     def __init__(self, recogniser: str = TINY, language: str = "en") -> None:
         self._listener = Whisper(recogniser, language)
 
     def words(self, recording: Recording) -> str:
-        """What is said."""
+        """Return the words."""
         return self._listener(recording)
 
     def voice(self, recording: Recording) -> Embedding:
-        """Who speaks."""
+        """Return the embedding of the speaker."""
         return embed(recording.samples, recording.sample_rate)
 
     def all(self, recording: Recording) -> Measured:
-        """Everything."""
+        """Return all measurements."""
         samples, rate = recording.samples, recording.sample_rate
         return Measured(self.words(recording), self.voice(recording), log_f0(samples, rate), opinion(samples, rate))

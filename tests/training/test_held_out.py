@@ -55,5 +55,5 @@ def test_one_voice_leaves_texts_to_hold_out() -> None:
 def test_too_few_clips_are_refused() -> None:
     with pytest.raises(InvalidInput, match="Make more clips"):
         divide(["a"], ["b"])
-    with pytest.raises(InvalidInput, match="Of 0 clips"):
+    with pytest.raises(InvalidInput, match="0 clips are too few"):
         divide([], [])

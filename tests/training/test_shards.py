@@ -97,7 +97,7 @@ def test_writing_goes_on_behind_what_is_there(tmp_path: Path) -> None:
     write(tmp_path, *map(make_clip, "abc"))
     with ShardWriter(tmp_path, 2) as writer:
         assert writer.keys == {"a", "b", "c"}
-        with pytest.raises(Conflict, match="a clip b already"):
+        with pytest.raises(Conflict, match="already a clip b"):
             writer.add(make_clip("b"))
         writer.add(make_clip("d"))
 

@@ -177,7 +177,7 @@ def test_a_step_without_what_it_builds_on_says_so(tmp_path: Path) -> None:
         Build(tmp_path, RECIPE, CPU).do(Step.SEMANTIC)
     with pytest.raises(InvalidInput, match="make the corpus"):
         Build(tmp_path, RECIPE, CPU).do(Step.COARSE)
-    with pytest.raises(Unavailable, match="do the step export first"):
+    with pytest.raises(Unavailable, match="run the step export first"):
         Build(tmp_path, RECIPE, CPU).do(Step.INSTALL)
 
 

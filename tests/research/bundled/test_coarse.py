@@ -139,5 +139,5 @@ def test_the_gate_closes_from_step_500_on() -> None:
     job = small_job()
     job.check(499, {"gap": 0.0})
     job.check(500, {"gap": 0.3})
-    with pytest.raises(NotLearning, match="does not listen"):
+    with pytest.raises(NotLearning, match="ignores its semantic tokens"):
         job.check(500, {"gap": 0.1})

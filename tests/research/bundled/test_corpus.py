@@ -117,6 +117,6 @@ def test_another_number_of_processes_makes_the_same_and_goes_on(tmp_path: Path, 
 def test_a_process_that_ends_early_is_told_of(tmp_path: Path, archive: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("no folder")
 
-    with pytest.raises(Unavailable, match="stopped before its end"):
+    with pytest.raises(Unavailable, match="stopped early"):
         corpus.make("text", tmp_path / "file", PLAN, archive)
     assert "0 of about 900 clips" in capfd.readouterr().out

@@ -69,7 +69,7 @@ def test_what_is_missing_or_damaged_is_not_installed(parts: dict[str, Path], tmp
     place.mkdir()
     (place / "old.txt").touch()
 
-    with pytest.raises(Unavailable, match="do the step export first"):
+    with pytest.raises(Unavailable, match="run the step export first"):
         install(tmp_path / "model", place)
     gather(parts, tmp_path / "model")
     (tmp_path / "model" / "quantizer.pth").write_bytes(b"x")

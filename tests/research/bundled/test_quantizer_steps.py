@@ -93,7 +93,7 @@ def test_another_hubert_has_its_own(work: Path, tmp_path: Path) -> None:
 
 
 def test_what_they_build_on_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="do the step hubert first"):
+    with pytest.raises(Unavailable, match="run the step hubert first"):
         make_small_quantizer(tmp_path, PROFILE, CPU)
     hubert(tmp_path)
     with pytest.raises(InvalidInput, match="no clips"):
