@@ -65,7 +65,7 @@ def test_what_fails_is_not_kept(path: Path) -> None:
 def test_another_file_is_refused(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(InvalidInput, match="something else"):
+    with pytest.raises(InvalidInput, match="is not a file of results"):
         Store(path, "run")
 
 

@@ -49,7 +49,7 @@ def test_whisper_hears_what_is_said() -> None:
 
 
 def test_the_english_model_refuses_other_languages() -> None:
-    with pytest.raises(Unavailable, match="only English"):
+    with pytest.raises(Unavailable, match="only supports English"):
         Whisper(language="de")
 
 
