@@ -1,8 +1,7 @@
-"""Bark, the engine that speaks.
+"""Bark, the speech engine.
 
-Exact: in float32 and at temperature 0 its tokens are those of transformers' BarkModel and of `suno-ai/bark`. On a CPU
-an utterance's tokens do not depend on what is generated beside it; on a GPU the last bit of a sum may. Knows nothing of
-sentences.
+In float32 and at temperature 0 its tokens equal those of transformers' BarkModel and of `suno-ai/bark`. On a CPU the
+tokens of an utterance do not depend on what is generated beside it; on a GPU the last bit of a sum may.
 """
 
 import logging
@@ -30,11 +29,11 @@ _log = logging.getLogger(__name__)
 
 
 class BarkEngine:
-    """Implements `cloning.bark.engine.SpeechEngine`. Takes the matrices of `model`, which is of no use afterwards.
+    """Implements `cloning.bark.engine.SpeechEngine`. Takes over the matrices of `model`, which becomes unusable.
 
-    batch: how many windows are generated at once. fast: see `Recipe.fast`; its tokens are others than the reference's.
-    decode_together: the codec for several at once, if it gains by that. refined_together: how many windows share a pass
-    of the fine stage; by default one on a CPU, which one saturates, so that together would only mean later.
+    batch: the number of windows that are generated at once. fast: see `Recipe.fast`; its tokens differ from the
+    reference's. decode_together: the codec for several windows at once, if that is faster. refined_together: the number
+    of windows that share a pass of the fine stage; by default one on a CPU, where sharing only adds latency.
     """
 
     def __init__(
@@ -67,7 +66,8 @@ class BarkEngine:
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout.
 
-        Raises Unavailable that names what is missing or damaged, or what to set if this machine cannot do it.
+        Raises Unavailable that names what is missing or damaged, or the setting to change if this machine cannot run
+        it.
         """
         refuse_unsupported(precision, device)
         plan = precision.plan(read_json(directory / "config.json"), batch)
@@ -95,17 +95,17 @@ class BarkEngine:
         return self._stages.spec
 
     def count_text_tokens(self, text: str) -> int:
-        """How many text tokens `text` has; `spec.max_text_tokens` fit one window."""
+        """Return the number of text tokens of `text`; `spec.max_text_tokens` fit one window."""
         return len(self._text_tokens(text))
 
     def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
-        """The first stage alone: semantic tokens, int64 (S,), S may be 0. Raises InvalidInput for a text too long."""
+        """Run the first stage alone: semantic tokens, int64 (S,), S >= 0. Raises InvalidInput for a text too long."""
         order = Order(Utterance(text, history, options, watch), object(), semantic_only=True)
         with self._ordered([order]):
             return order.result.result().prompt.semantic
 
     def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
-        """Speak `text` in the voice of `history`, or in any voice. See `SpeechEngine.generate`."""
+        """Speak `text` in the voice of `history`, or in a random voice. See `SpeechEngine.generate`."""
         return self.generate_many([Utterance(text, history, options, watch)])[0]
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
@@ -114,7 +114,7 @@ class BarkEngine:
         return [done[index] for index in range(len(utterances))]
 
     def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
-        """Speak several windows together, and tell of each as it is done. See `SpeechEngine.generate_each`."""
+        """Speak several windows together, and yield each as it is done. See `SpeechEngine.generate_each`."""
         party = object()
         orders = [Order(utterance, party) for utterance in utterances]
         places = {order.result: index for index, order in enumerate(orders)}
@@ -124,8 +124,7 @@ class BarkEngine:
 
     @contextmanager
     def _ordered(self, orders: list[Order]) -> Iterator[Iterator[Future[Generated]]]:
-        """Have the orders done: gives their results as they come. At the end, all that are not done are dropped, and
-        have ended then."""
+        """Submit the orders and yield their results as they are done. On exit, unfinished orders are dropped."""
         results = [order.result for order in orders]
         try:
             for order in orders:

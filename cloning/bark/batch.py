@@ -1,6 +1,6 @@
-"""What a batch of rows keeps on the device, and one step of it: the cache, the tokens taken last, how to draw.
+"""The device state of a batch of rows and one step of it: the cache, the last tokens, and the samplers.
 
-The tokens stay where they are drawn; whoever wants to see them waits for the device. Knows nothing of who the rows are.
+Tokens stay on the device; reading them waits for it.
 """
 
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from cloning.bark.sampling import Draws, Sampler
 
 
 class CausalModel(Protocol):
-    """A causal model with what surrounds it."""
+    """A causal model with its embeddings and heads."""
 
     transformer: Transformer
     heads: Sequence[Linear]
-    """Each says its own tokens; all say equally many."""
+    """Each predicts its own tokens; all have the same number."""
     embeddings: Tensor
     """(input vocabulary, width)"""
     offsets: Sequence[int]
-    """For each head, what makes a place in `embeddings` of its tokens."""
+    """For each head, the offset of its tokens in `embeddings`."""
     vocabulary: int
-    """How many tokens a head says."""
+    """The number of tokens of a head."""
     end: int | None
     """The token that ends the speech, which is never read; None: nothing ends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands before a step: its slot, how many positions of it are held, which head's turn it is."""
+    """The state of a row before a step: its slot, the number of cached positions, and the head that is next."""
 
     slot: int
     length: int
@@ -42,7 +42,7 @@ class Place:
 
 
 class Batch:
-    """Room for `slots` rows, which step together in any composition. For a CPU: reads no more than it must."""
+    """State of `slots` rows, any of which may step together. For a CPU: reads no more than necessary."""
 
     def __init__(self, model: CausalModel, slots: int) -> None:
         transformer = model.transformer
@@ -62,7 +62,7 @@ class Batch:
         return tokens
 
     def step(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Tensor:
-        """Read every row's last token, and draw its next one -> int64 (rows,), or END."""
+        """Read every row's last token and draw its next one -> int64 (rows,), or END."""
         for place, sampler in zip(places, samplers, strict=True):
             self.draws.shake(place.slot, sampler)
         slots, lengths = [place.slot for place in places], [place.length for place in places]
@@ -75,7 +75,10 @@ class Batch:
         return tokens
 
     def _logits(self, hidden: Tensor, turns: Tensor, heads: Sequence[int]) -> Tensor:
-        """What each row's own head says, if all are among `heads`. A head sees all rows: its cost is its weight."""
+        """Return the logits of each row's own head, if all are among `heads`.
+
+        A head computes all rows: its cost is reading its weight.
+        """
         logits = self.model.heads[heads[0]](hidden)
         for head in heads[1:]:
             logits = torch.where((turns == head)[:, None], self.model.heads[head](hidden), logits)

@@ -1,4 +1,4 @@
-"""The keys and values that a causal model has computed: preallocated, one slot for each row of a batch."""
+"""The keys and values that a causal model has computed: preallocated, one slot per row of a batch."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from cloning.bark.shape import Shape
 
 
 class KeyValueCache:
-    """`keys` and `values`, each (layers, slots, heads, block, head width). Nothing in it ever grows or moves.
+    """`keys` and `values`, each (layers, slots, heads, block, head width). Nothing in it grows or moves.
 
-    On a CPU half precision saves memory; attention is computed in float32, which is quicker there, from a copy of one
-    row at a time that stays within the processor's caches.
+    On a CPU half precision saves memory; attention is computed in float32, which is faster there, from a copy of one
+    row at a time that fits the processor's caches.
     """
 
     def __init__(self, shape: Shape, slots: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -26,20 +26,20 @@ class KeyValueCache:
             self._widened = _zeros((2, *size[2:]), torch.float32, device)
 
     def write(self, layer: int, slot: int, keys: Tensor, values: Tensor) -> None:
-        """Put (heads, T, head width) at the beginning of a slot."""
+        """Write (heads, T, head width) at the beginning of a slot."""
         length = keys.shape[1]
         self.keys[layer, slot, :, :length] = keys
         self.values[layer, slot, :, :length] = values
 
     def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], pairs: Tensor) -> None:
-        """Put row i of (rows, 2, heads, head width), keys and values, at `positions[i]` of `slots[i]`."""
+        """Write row i of (rows, 2, heads, head width), keys and values, at `positions[i]` of `slots[i]`."""
         for row, (slot, position) in enumerate(zip(slots, positions, strict=True)):
             self._both[:, layer, slot, :, position] = pairs[row]
 
     def row(self, layer: int, slot: int, length: int) -> tuple[Tensor, Tensor]:
-        """The keys and the values of a slot's first positions, each (heads, length, head width).
+        """Return the keys and values of a slot's first positions, each (heads, length, head width).
 
-        On a CPU in float32, and in half precision they hold until the next call.
+        On a CPU they are float32; in half precision they are valid until the next call.
         """
         pair = self._both[:, layer, slot, :, :length]
         if self._widened is not None:
@@ -47,18 +47,18 @@ class KeyValueCache:
         return pair[0], pair[1]
 
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor) -> None:
-        """Put row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""
+        """Write row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""
         slots = torch.arange(positions.shape[0], device=positions.device)
         self.keys[layer][slots, :, positions] = keys
         self.values[layer][slots, :, positions] = values
 
     def first(self, layer: int, slots: int, length: int) -> tuple[Tensor, Tensor]:
-        """The keys and the values of the first slots, each (slots, heads, length, head width); nothing is copied."""
+        """Return the keys and values of the first slots, each (slots, heads, length, head width), without a copy."""
         return self.keys[layer, :slots, :, :length], self.values[layer, :slots, :, :length]
 
 
 def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """On a CPU, memory that the system gives when it is first written: slots that nobody needs cost nothing."""
+    """Allocate zeros; on a CPU lazily, so that unused slots take no memory."""
     if device.type != "cpu":
         return torch.zeros(size, dtype=dtype, device=device)
     return torch.from_numpy(np.zeros(math.prod(size) * dtype.itemsize, np.uint8)).view(dtype).view(size)

@@ -1,8 +1,7 @@
-"""The second stage: semantic tokens in, the first codebooks' tokens out, the books taking turns.
+"""The second stage: semantic tokens in, the first codebooks' tokens out, interleaved.
 
-As `generate_coarse` of `suno-ai/bark`: after every window the model is given the semantic tokens around the place it
-has come to and the last coarse tokens. While neither has moved, that is what the cache holds, and nothing is read
-again. Knows nothing of batches.
+As `generate_coarse` of `suno-ai/bark`: after every window the model gets the semantic tokens around the current
+position and the last coarse tokens. While neither has moved, the cache still holds them, and nothing is read again.
 """
 
 from collections.abc import Sequence
@@ -21,11 +20,11 @@ from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
 
 STAGE = "coarse tokens"
-"""As members see it."""
+"""The name of the stage, as members see it."""
 
 
 class CoarseModel:
-    """The model and what it takes to ask it. Implements `cloning.bark.batch.CausalModel`."""
+    """The model with its embeddings and heads. Implements `cloning.bark.batch.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
         self.spec = spec
@@ -34,7 +33,7 @@ class CoarseModel:
         """(input vocabulary, width)"""
         said = module.lm_head.weight.detach()[spec.semantic_vocab :]
         self.heads: Sequence[Linear] = [Linear(book) for book in said.split(spec.codebook_size)[: spec.coarse_books]]
-        """One for each book, which says its tokens only."""
+        """One for each book, with only its tokens."""
         self.offsets: Sequence[int] = [
             spec.semantic_vocab + book * spec.codebook_size for book in range(spec.coarse_books)
         ]
@@ -44,7 +43,7 @@ class CoarseModel:
         self.transformer = Transformer(module)
 
     def flat(self, codes: Tokens) -> list[int]:
-        """Codes (books, T) as ids of this model's vocabulary, the books taking turns."""
+        """Convert codes (books, T) to ids of this model's vocabulary, interleaved."""
         ids: list[int] = (codes + np.array(self.offsets)[:, None]).T.ravel().tolist()
         return ids
 
@@ -60,7 +59,7 @@ class CoarseRow:
         self.min_eos_p = 0.0
         self._model = model
         self._watch = watch
-        self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens for a semantic one
+        self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens per semantic token
         self._most_semantic = int(model.recipe.coarse_history / self._ratio)
         past_semantic, self._coarse = self._histories(history)
         self._semantic = past_semantic + semantic
@@ -68,16 +67,16 @@ class CoarseRow:
         self._total = spec.frames(len(semantic)) * spec.coarse_books
         self._done = 0
         self._held: tuple[int, int] | None = None
-        """Where the semantic and the coarse tokens begin that the cache holds."""
+        """Where the cached semantic and coarse tokens begin."""
 
     @property
     def missing(self) -> int:
-        """How many tokens there are yet to come; the semantic ones say it."""
+        """The number of tokens still to generate, from the number of semantic tokens."""
         return self._total - self._done
 
     @property
     def codes(self) -> Tokens:
-        """What has been generated, (books, T)."""
+        """The generated codes, (books, T)."""
         spec = self._model.spec
         ids = np.array(self._coarse[self._before_coarse :], np.int64).reshape(-1, spec.coarse_books).T
         codes: Tokens = (ids - spec.semantic_vocab) % spec.codebook_size
@@ -88,37 +87,37 @@ class CoarseRow:
         self._watch.report(STAGE, self._done / self._total)
 
     def turn(self, ahead: int) -> int:
-        """The book whose turn it is."""
+        """Return the book that is next."""
         return (self._done + ahead) % self._model.spec.coarse_books
 
     def reads(self, ahead: int) -> bool:
-        """At the beginning of a window, unless the cache still holds what it is given."""
+        """Return whether a window begins whose context differs from the cache."""
         if (self._done + ahead) % self._model.recipe.coarse_window:
             return False
         return self._begin(ahead) != self._held
 
     def context(self) -> Tensor:
-        """The semantic tokens around the place it has come to, and the last coarse ones."""
+        """Return the semantic tokens around the current position and the last coarse tokens."""
         self._held = self._begin(0)
         return self._given(*self._held)
 
     def take(self, token: int) -> bool:
-        """Of the book whose turn it was."""
+        """Append a token of the current book."""
         self._coarse.append(self._model.offsets[self.turn(0)] + token)
         self._done += 1
         return not self.missing
 
     def _histories(self, voice: VoicePrompt | None) -> tuple[list[int], list[int]]:
-        """The voice's semantic and coarse tokens that are used, equally long in time."""
+        """Return the voice's semantic and coarse tokens that are used, equally long in time."""
         if voice is None:
             return [], []
         semantic, coarse = voice.semantic.tolist(), self._model.flat(voice.coarse)
         used = min(self._most_semantic, len(semantic) - len(semantic) % 2, int(len(coarse) / self._ratio))
-        # Suno leaves the last frame out, "for time alignment (sounds better)".
+        # Suno drops the last frame, "for time alignment (sounds better)".
         return semantic[-used:], coarse[-round(used * self._ratio) :][: -self._model.spec.coarse_books]
 
     def _begin(self, ahead: int) -> tuple[int, int]:
-        """Where what the model is given begins, in the semantic and in the coarse tokens."""
+        """Return where the context begins in the semantic and in the coarse tokens."""
         place = self._before_semantic + round((self._done + ahead) / self._ratio)
         coarse = len(self._coarse) + ahead
         return max(0, place - self._most_semantic), max(0, coarse - self._model.recipe.coarse_history)

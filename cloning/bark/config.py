@@ -1,6 +1,6 @@
-"""What a Bark checkpoint's two JSON files say about it. Nothing about a particular size of model is assumed.
+"""Read the configuration of a Bark checkpoint from its two JSON files, for any size of model.
 
-Free of torch. The defaults are those of `suno/bark`, which transformers uses too where a key is missing.
+Does not import torch. The defaults are those of `suno/bark`, which transformers also uses for missing keys.
 """
 
 import json
@@ -29,13 +29,13 @@ class BarkSpec:
     fine_books: int
     max_text_tokens: int
     max_semantic_tokens: int
-    """The most semantic tokens of one window of speech."""
+    """The maximum number of semantic tokens of one window of speech."""
     max_fine_history: int
     max_fine_input: int
     width: int
-    """Of the widest of the three models' hidden states."""
+    """The largest hidden width of the three models."""
     languages: tuple[str, ...] = ()
-    """The languages whose letters it reads, ISO 639-1, by the key `languages`; () where it does not say."""
+    """The languages whose letters the model reads, ISO 639-1, from the key `languages`; () if it is missing."""
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
@@ -44,7 +44,7 @@ class BarkSpec:
 
     @classmethod
     def from_configs(cls, config: Mapping[str, Any], generation: Mapping[str, Any]) -> Self:
-        """The spec of a checkpoint with this configuration. Raises Unavailable if its parts do not fit each other."""
+        """Build the spec from a checkpoint's configuration. Raises Unavailable if it is contradictory."""
         semantic = generation.get("semantic_config") or {}
         coarse = generation.get("coarse_acoustics_config") or {}
         fine = generation.get("fine_acoustics_config") or {}
@@ -60,7 +60,7 @@ class BarkSpec:
             coarse_books=coarse.get("n_coarse_codebooks", 2),
             fine_books=fine.get("n_fine_codebooks", 8),
             max_text_tokens=max_text,
-            # The text and one infer token stand in front; the last token is drawn but never read again.
+            # The text and one infer token come first; the last token is drawn but never read again.
             max_semantic_tokens=min(semantic.get("max_new_tokens", 768), block - max_text),
             max_fine_history=fine.get("max_fine_history_length", 512),
             max_fine_input=fine.get("max_fine_input_length", 1024),
@@ -72,7 +72,7 @@ class BarkSpec:
 
     @property
     def prompt(self) -> PromptSpec:
-        """What a voice prompt for this checkpoint looks like."""
+        """The shape of a voice prompt for this checkpoint."""
         return PromptSpec(
             semantic_vocab=self.semantic_vocab,
             coarse_books=self.coarse_books,
@@ -83,20 +83,20 @@ class BarkSpec:
         )
 
     def frames(self, semantic_tokens: int) -> int:
-        """How many codec frames belong to so many semantic tokens: floor, as in Suno's generation and presets."""
+        """Return the number of codec frames of `semantic_tokens`, rounded down as in Suno's generation and presets."""
         return math.floor(round(semantic_tokens * self.frame_rate / self.semantic_rate, 6))
 
     def semantic_tokens_within(self, frames: int) -> int:
-        """The most semantic tokens whose `frames` are at most so many."""
+        """Return the maximum number of semantic tokens with at most `frames` frames."""
         return math.ceil(round((frames + 1) * self.semantic_rate / self.frame_rate, 6)) - 1
 
     @property
     def window_seconds(self) -> float:
-        """The longest speech of one generation, less a seventh for pauses: 13.2 s where Suno advises 13."""
+        """The longest speech of one generation, less a seventh for pauses: 13.2 s where Suno recommends 13."""
         return self.max_semantic_tokens / self.semantic_rate * 6 / 7
 
     def semantic_tokens(self, seconds: float) -> int:
-        """How many semantic tokens `seconds` of speech have, at least one and at most a window."""
+        """Return the number of semantic tokens in `seconds` of speech, at least one and at most a window."""
         return max(1, min(self.max_semantic_tokens, math.floor(seconds * self.semantic_rate)))
 
     def _check(self, codec: Mapping[str, Any]) -> None:
@@ -111,7 +111,7 @@ class BarkSpec:
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """A configuration file. Raises Unavailable if it is missing or none."""
+    """Read a configuration file. Raises Unavailable if it is missing or not a configuration."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as fault:

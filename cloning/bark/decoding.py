@@ -1,9 +1,9 @@
-"""A causal model that generates for many rows at once, each with its own context, length and draws.
+"""Generate many rows at once with a causal model, each with its own context, length and samples.
 
-Continuous batching: a row that is done leaves, a new one enters between two steps, and nobody starts anew. On a GPU the
-host does not wait for every token: it looks at them every few steps, and rows that had ended by then have gone too far;
-what they drew too much is cut off and given back to their generators, so that the result is the same. What a row reads
-is its own affair (`semantic`, `coarse`); who may enter is the scheduler's.
+Continuous batching: finished rows leave and new ones enter between two steps, without restarting others. On a GPU the
+host does not wait for every token: it reads them every few steps, and rows that had ended by then have gone too far;
+surplus tokens are dropped and their generators restored, so the result is the same. `semantic` and `coarse` define the
+contexts; the scheduler admits rows.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from cloning.bark.cuda_graphs import CapturedBatch
 from cloning.bark.sampling import Sampler
 
 STRIDE = 8
-"""How many steps the host lets a GPU make before it looks. A cancelled row leaves at the next step all the same."""
+"""Steps of a GPU between two reads by the host. A cancelled row still leaves at the next step."""
 
 
 class Row(Protocol):
-    """One sequence that is generated. `ahead` counts tokens that are drawn, but have not been taken yet."""
+    """One generated sequence. `ahead` counts tokens that are drawn, but not taken yet."""
 
     sampler: Sampler
     min_eos_p: float
@@ -30,22 +30,22 @@ class Row(Protocol):
 
     @property
     def missing(self) -> int:
-        """How many more tokens it takes at most."""
+        """The maximum number of tokens still to take."""
 
     def check(self) -> None:
-        """Called at least once a step. Raises Cancelled if nobody wants the row any more."""
+        """Check the row; called at least once per step. Raises Cancelled if the row was cancelled."""
 
     def turn(self, ahead: int) -> int:
-        """Which of the model's heads says the token after those."""
+        """Return the index of the head for the token after those."""
 
     def reads(self, ahead: int) -> bool:
-        """Whether a context is to be read before that token; otherwise it goes on from the last one."""
+        """Return whether a context must be read before that token; otherwise the last token is read."""
 
     def context(self) -> Tensor:
-        """Vectors (T, width) to read; asked for when all tokens have been taken."""
+        """Return vectors (T, width) to read; called when all tokens have been taken."""
 
     def take(self, token: int) -> bool:
-        """The next token, or END. Returns whether the row is done."""
+        """Take the next token, or END. Return whether the row is done."""
 
 
 R = TypeVar("R", bound=Row)
@@ -56,14 +56,14 @@ class _Seat(Generic[R]):
     row: R
     slot: int
     length: int = 0
-    """How many positions the cache holds."""
+    """The number of cached positions."""
     ahead: int = 0
     undo: list[Tensor] = field(default_factory=list)
-    """What state the generator was in before each of the tokens ahead was drawn, where some may be drawn in vain."""
+    """Generator states before each token ahead, where some of them may be dropped."""
 
 
 class Decoder(Generic[R]):
-    """A causal model and room for `slots` rows. `stride` None: STRIDE on a GPU; a CPU is looked at after every step."""
+    """Runs a causal model with up to `slots` rows. `stride` None: STRIDE on a GPU; 1 on a CPU."""
 
     def __init__(
         self, model: CausalModel, slots: int, *, stride: int | None = None, kind: type[Batch] | None = None
@@ -74,26 +74,26 @@ class Decoder(Generic[R]):
         self._free = list(range(slots))
         self._seats: list[_Seat[R]] = []
         self._flight: list[tuple[list[_Seat[R]], Tensor]] = []
-        """The tokens ahead, in the order in which they were drawn, and whose they are."""
+        """The tokens ahead in drawing order, with their seats."""
 
     def add(self, row: R) -> None:
-        """Let a row in. There must be a free slot."""
+        """Add a row. There must be a free slot."""
         slot = min(self._free)
         self._free.remove(slot)
         self._batch.draws.enter(slot, row.sampler, row.min_eos_p)
         self._seats.append(_Seat(row, slot))
 
     def step(self) -> list[tuple[R, Exception | None]]:
-        """One more token for every row, but for those that wait to read: one reads at a time, for that takes long.
+        """Draw one token for every row, except rows that wait to read a context: one of them reads per step.
 
-        Returns the rows that have left: done, or with the exception that ended them.
+        Reading takes long. Returns the rows that have left: done, or with the exception that ended them.
         """
         left = self._leave_with_faults()
         if any(seat.ahead and seat.row.reads(seat.ahead) for seat in self._seats):
             left += self._look()
         reading = [seat for seat in self._seats if seat.row.reads(seat.ahead)]
         going = [seat for seat in self._seats if seat not in reading]
-        if going:  # before anything is read, for a step may spoil the slots of those that wait (`captured`)
+        if going:  # before anything is read: a step may overwrite the slots of waiting rows (`cuda_graphs`)
             self._step(going)
         if reading:
             self._read(reading[0])
@@ -102,7 +102,7 @@ class Decoder(Generic[R]):
         return left
 
     def clear(self) -> None:
-        """Put everybody out."""
+        """Remove all rows."""
         self._flight.clear()
         for seat in list(self._seats):
             self._leave(seat)
@@ -130,19 +130,19 @@ class Decoder(Generic[R]):
             seat.length += 1
 
     def _draw_ahead(self, seats: Sequence[_Seat[R]]) -> None:
-        """Note that each is about to draw."""
+        """Record that each seat is about to draw."""
         for seat in seats:
             seat.ahead += 1
             if self._stride > 1 and seat.row.sampler.temperature > 0:
                 seat.undo.append(seat.row.sampler.generator.get_state())
 
     def _look(self) -> list[tuple[R, Exception | None]]:
-        """Wait for the tokens ahead and hand them out. Returns the rows that are done."""
+        """Wait for the tokens ahead and hand them out. Return the rows that are done."""
         flight, self._flight = self._flight, []
         tokens = iter(torch.cat([drawn for _, drawn in flight]).tolist())
         left: list[tuple[R, Exception | None]] = []
         for seats, _ in flight:
-            for seat, token in zip(seats, tokens, strict=False):  # the next seats' follow
+            for seat, token in zip(seats, tokens, strict=False):  # the next seats' tokens follow
                 if seat not in self._seats:
                     continue
                 seat.ahead -= 1

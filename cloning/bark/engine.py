@@ -1,4 +1,4 @@
-"""What a Bark engine does, whatever it is made of."""
+"""The interface of a Bark engine."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ Samples = npt.NDArray[np.float32]
 class GenerationOptions:
     """How to draw tokens. `temperature` None: Suno's 0.7 / 0.7 / 0.5; otherwise one value for all three stages.
 
-    Temperature 0 is greedy in all three. `min_eos_p`: speech ends as soon as the end is at least this likely
-    (Suno's 0.2; 0.05 helps long texts; 0 switches it off). `seed` decides all that is drawn.
-    `max_semantic_tokens`: the speech ends there at the latest; None means the checkpoint's window. `top_k` and `top_p`:
-    the semantic and coarse stages draw from the k likeliest tokens only, or from the likeliest that together reach the
-    probability p before the temperature, if both are given from what both keep. They change nothing at temperature 0.
+    Temperature 0 is greedy in all three. `min_eos_p`: speech ends as soon as the end is at least this likely (Suno's
+    0.2; 0.05 helps long texts; 0 switches it off). `seed` seeds all sampling. `max_semantic_tokens`: the maximum
+    length; None means the checkpoint's window. `top_k` and `top_p`: the semantic and coarse stages draw only from the k
+    most likely tokens, or from the most likely ones that together reach the probability p before the temperature; if
+    both are given, from those that both keep. They change nothing at temperature 0.
     """
 
     temperature: float | None = None
@@ -49,13 +49,14 @@ class GenerationOptions:
 
     @property
     def stage_temperatures(self) -> tuple[float, float, float]:
-        """For the semantic, coarse and fine stage. The defaults are those of `suno-ai/bark`'s `generate_audio`."""
+        """The temperatures of the semantic, coarse and fine stage. The defaults are those of `suno-ai/bark`'s
+        `generate_audio`."""
         return (0.7, 0.7, 0.5) if self.temperature is None else (self.temperature,) * 3
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The tokens that were generated, without the history, and their sound: float32 (N,) at the spec's sample rate."""
+    """The generated tokens, without the history, and their sound: float32 (N,) at the spec's sample rate."""
 
     prompt: VoicePrompt
     samples: Samples
@@ -63,7 +64,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class Utterance:
-    """One window of speech that somebody wants: `text` in the voice of `history`, or in any voice."""
+    """One window of speech to generate: `text` in the voice of `history`, or in a random voice."""
 
     text: str
     history: VoicePrompt | None
@@ -72,33 +73,34 @@ class Utterance:
 
 
 class SpeechEngine(Protocol):
-    """Generates windows of speech. May be used by several threads at once; then it works for all of them together."""
+    """Generates windows of speech. Several threads may use it at once; their windows are generated together."""
 
     @property
     def spec(self) -> BarkSpec:
         """The checkpoint's rates, vocabularies and lengths."""
 
     def count_text_tokens(self, text: str) -> int:
-        """How many text tokens `text` has; `spec.max_text_tokens` fit one window."""
+        """Return the number of text tokens of `text`; `spec.max_text_tokens` fit one window."""
 
     def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
-        """The first stage alone: semantic tokens, int64 (S,), S may be 0. Raises InvalidInput for a text too long."""
+        """Run the first stage alone: semantic tokens, int64 (S,), S >= 0. Raises InvalidInput for a text too long."""
 
     def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
-        """Speak `text` in the voice of `history`, or in any voice.
+        """Speak `text` in the voice of `history`, or in a random voice.
 
         The model may end at once: then the result is empty. Raises InvalidInput for a text that is too long, and
-        Cancelled within one decode step of the cancellation; a GPU may have a few more of them before it (`decoding`).
+        Cancelled within one decode step of the cancellation; a GPU may have a few queued steps before it (`decoding`).
         """
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
-        """Speak several windows, together as far as there is room; the results are in the order of `utterances`.
+        """Speak several windows together as far as there is room; the results are in the order of `utterances`.
 
-        Each is what `generate` makes of it alone. Raises what the first one that fails raises, and drops the others.
+        Each equals the result of `generate` for it alone. Raises the error of the first one that fails, and drops the
+        others.
         """
 
     def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
-        """As `generate_many`, but tells of each as soon as it is done: its place in `utterances`, and the result.
+        """Yield the results of `generate_many` as they are done: the index in `utterances`, and the result.
 
-        Whoever stops listening, by closing the iterator too, drops those that are not done.
+        Closing the iterator drops unfinished utterances.
         """

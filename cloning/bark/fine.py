@@ -1,8 +1,8 @@
-"""The third stage: the first codebooks in, the other ones out, a book at a time over windows that see themselves whole.
+"""The third stage: the first codebooks in, the others out, one book at a time over windows with full attention.
 
-As `generate_fine` of `suno-ai/bark`. Windows overlap by what they have of history; a text shorter than a window is
-filled up, and the filling is predicted too, because later books look at it. Windows are equally long, whoever's they
-are, so that those of several utterances can share a pass, each at a book of its own.
+As `generate_fine` of `suno-ai/bark`. Windows overlap by the length of their history; a text shorter than a window is
+padded, and the padding is predicted too, because later books attend to it. All windows have the same length, so windows
+of several utterances can share a pass, each at its own book.
 """
 
 import math
@@ -19,11 +19,11 @@ from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
 
 STAGE = "fine tokens"
-"""As members see it."""
+"""The name of the stage, as members see it."""
 
 
 class FineModel:
-    """The model and what it takes to ask it."""
+    """The model with its embeddings and heads."""
 
     def __init__(self, module: Any, spec: BarkSpec) -> None:
         self.spec = spec
@@ -32,13 +32,14 @@ class FineModel:
         given = module.config.n_codes_given
         heads = [head.weight.detach()[: spec.codebook_size] for head in module.lm_heads]
         self.heads = {given + index: Linear(head) for index, head in enumerate(heads)}
-        """Book -> what says its tokens only."""
+        """Book -> head with only its tokens."""
         for head in module.lm_heads:
             head.weight = None
         self.transformer = Transformer(module)
 
     def embed(self, codes: Tensor, book: int) -> Tensor:
-        """Codes (T, books) -> vectors (T, width) of the books up to and with `book`, whose own tokens are old ones."""
+        """Convert codes (T, books) to vectors (T, width) of the books up to and including `book`, whose tokens are old
+        ones."""
         x = self.embeddings[0][codes[:, 0]]
         for other in range(1, book + 1):
             x = x + self.embeddings[other][codes[:, other]]
@@ -70,7 +71,7 @@ class FineWork:
 
     @property
     def codes(self) -> Tokens:
-        """What has been generated, (fine books, T)."""
+        """The generated codes, (fine books, T)."""
         codes: Tokens = self._codes[self._past : self._past + self._frames].T.contiguous().cpu().numpy()
         return codes
 
@@ -90,19 +91,19 @@ class FineWork:
         self._watch.report(STAGE, (self._done + share) / self._passes)
 
     def given(self) -> tuple[Tensor, int]:
-        """What the next pass sees, vectors (window, width), and from which of its positions on tokens are drawn."""
+        """Return the input of the next pass, vectors (window, width), and its first position whose token is drawn."""
         window, first = self._window()
         return self._model.embed(window, self.book), first
 
     def take(self, hidden: Tensor) -> None:
-        """Draw the book's tokens from what the transformer says of the positions (window - first, width)."""
+        """Draw the book's tokens from the transformer's output at the positions (window - first, width)."""
         window, first = self._window()
         logits = self._model.heads[self.book](hidden)  # (window - first, codebook)
         window[first:, self.book] = self._sampler.draw(self._sampler.probabilities(logits))
         self._done += 1
 
     def _window(self) -> tuple[Tensor, int]:
-        """The codes that the next pass sees, (window, books), and the first position that it fills."""
+        """Return the codes in the next pass, (window, books), and the first position that it fills."""
         spec, length = self._model.spec, self._codes.shape[0]
         reached = self._done // self._books * spec.max_fine_history
         start = min(reached, length - spec.max_fine_input)
@@ -111,7 +112,7 @@ class FineWork:
 
 
 class Refiner:
-    """The works of any number of utterances. The `together` oldest share each pass."""
+    """Runs any number of utterances. The `together` oldest share each pass."""
 
     def __init__(self, model: FineModel, together: int) -> None:
         self._model = model
@@ -119,11 +120,11 @@ class Refiner:
         self._works: list[FineWork] = []
 
     def add(self, work: FineWork) -> None:
-        """Let a work in."""
+        """Add an utterance."""
         self._works.append(work)
 
     def step(self) -> list[tuple[FineWork, Exception | None]]:
-        """One book of one window for those whose turn it is.
+        """Fill one book of one window for the oldest utterances.
 
         Returns the works that have left: done, or with the exception that ended them.
         """
@@ -137,11 +138,11 @@ class Refiner:
         return left
 
     def clear(self) -> None:
-        """Put everybody out."""
+        """Remove all works."""
         self._works.clear()
 
     def _fill(self, works: list[FineWork]) -> dict[FineWork, Exception]:
-        """A pass for all of `works`, less those that somebody cancels meanwhile: these with their exceptions."""
+        """Run a pass for all of `works`; return those that are cancelled meanwhile, with their exceptions."""
         given = [work.given() for work in works]
         vectors = torch.stack([seen for seen, _ in given])  # (works, window, width)
         ticker = _Ticker(works)
@@ -156,11 +157,11 @@ class Refiner:
 
 
 class _NobodyWaits(Exception):
-    """Everybody in a pass was cancelled."""
+    """All works of a pass were cancelled."""
 
 
 class _Ticker:
-    """Reports every work's progress layer by layer, and notes who is not wanted any more."""
+    """Reports every work's progress layer by layer, and records cancelled works."""
 
     def __init__(self, works: list[FineWork]) -> None:
         self._works = works

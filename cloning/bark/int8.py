@@ -1,8 +1,8 @@
-"""Matrices in whole numbers of 8 bits, for a CPU: a quarter of float32's memory, and of what a step reads of it.
+"""Matrices in 8-bit integers, for a CPU: a quarter of float32's memory, and of what a step reads of it.
 
-A weight has a scale for each output. What it is multiplied with is rounded too, in 256 steps between the least and the
-greatest number of its row. Their sums are sums of whole numbers, so that a row's values cannot depend on other rows.
-Norms, attention, embeddings and heads stay as they are. What the rounding costs is written in benchmarks/RESULTS.md.
+A weight has one scale per output. Its input is rounded too, in 256 steps between the minimum and the maximum of its
+row. Sums are sums of integers, so the values of a row do not depend on other rows. Norms, attention, embeddings and
+heads are not rounded. benchmarks/RESULTS.md has the loss of quality.
 """
 
 from typing import Any
@@ -18,16 +18,18 @@ _PACKED_FOR = 900
 
 _LARGEST, _STEPS = 127, 255
 _LEAST_WIDTH = 64
-"""Of a product that shows how sums are added up."""
+"""The width of a product that shows how sums are added up."""
 _AT_ONCE = 64
-"""Outputs that are rounded at a time."""
+"""The number of outputs that are rounded at a time."""
 _TINY = 1e-12
-"""Keeps rows of equal numbers and outputs of zeros from dividing by zero."""
+"""Avoids division by zero for rows of equal numbers and outputs of zeros."""
 
 
 def is_supported() -> bool:
-    """Whether this processor multiplies such numbers (AVX-512 VNNI), and oneDNN uses that: the older way is slow, and
-    adds up pairs in 16 bits, which overflow (as ONEDNN_MAX_CPU_ISA=AVX512_CORE makes it do on a newer processor).
+    """Return whether this processor multiplies such numbers (AVX-512 VNNI) and oneDNN uses that.
+
+    The older way is slow, and adds up pairs in 16 bits, which overflow (as with ONEDNN_MAX_CPU_ISA=AVX512_CORE on a
+    newer processor).
     """
     if not (torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported()):  # type: ignore[no-untyped-call]  # torch has no annotations here
         return False
@@ -38,11 +40,11 @@ def is_supported() -> bool:
 
 
 def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """(out, in) -> int8 (out, in) and float32 scales (out,): weight is about their product."""
+    """Round (out, in) to int8 (out, in) and float32 scales (out,), whose product approximates the weight."""
     least, greatest = weight.aminmax(dim=1)
     scales = (torch.maximum(-least, greatest).float() / _LARGEST).clamp_(min=_TINY)
     numbers = torch.empty_like(weight, dtype=torch.int8)
-    # A few at a time: whole matrices between the small ones would leave the heap full of holes.
+    # A few at a time: whole matrices between the small ones would fragment the heap.
     for begin in range(0, weight.shape[0], _AT_ONCE):
         some = slice(begin, begin + _AT_ONCE)
         numbers[some] = (weight[some] / scales[some, None]).round_()
@@ -50,9 +52,9 @@ def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def quantise(model: Any) -> None:
-    """Round the matrices of the blocks of transformers' BarkModel where they are, one after the other.
+    """Round the matrices of the blocks of transformers' BarkModel in place, one after the other.
 
-    The three models speak as before only through `cloning.bark.model.Transformer`.
+    Afterwards the three models only work through `cloning.bark.model.Transformer`.
     """
     for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
         for block in part.layers:
@@ -62,7 +64,7 @@ def quantise(model: Any) -> None:
 
 
 class Int8Linear:
-    """y = x W^T + b for a rounded W, for float32 x (rows, in) -> (rows, out), and exact GELU behind it if `gelu`."""
+    """y = x W^T + b for a rounded W, for float32 x (rows, in) -> (rows, out), followed by exact GELU if `gelu`."""
 
     packed = True
 
@@ -70,14 +72,14 @@ class Int8Linear:
         self.nbytes: int = weight.numel()
         self._weight: Tensor = torch.ops.onednn.qlinear_prepack(weight, [_PACKED_FOR, weight.shape[1]])
         self._scales = scales
-        self._sums = weight.sum(1, dtype=torch.float32) * scales  # what a row of ones gives
+        self._sums = weight.sum(1, dtype=torch.float32) * scales  # the output of a row of ones
         self._no_offsets = torch.zeros(weight.shape[0], dtype=torch.int64)
         self._bias = bias
         self._gelu = gelu
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it. With x = step * steps + least, xW is step * (steps W) + least * (ones W)."""
-        least, greatest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # an eighth of what torch's aminmax takes
+        least, greatest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # an eighth of the time of torch's aminmax
         step = (greatest - least).div_(_STEPS).clamp_(min=_TINY)
         steps = (x - least).div_(step).round_().to(torch.uint8)
         y = self._multiplied(filled_up(steps))[: x.shape[0]].mul_(step).addcmul_(least, self._sums)

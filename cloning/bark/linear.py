@@ -1,7 +1,7 @@
-"""A linear layer that only ever computes, with its weight laid out for the processor's matrix kernels.
+"""A linear layer for inference, with its weight in the layout of the processor's matrix kernels.
 
-On a CPU the weight is packed once for oneDNN. Against `torch.nn.functional.linear` in float32 (MKL), on two cores with
-AVX-512, that reads 887 rows in 40 % of the time, and 8 rows cost little more than 1 (benchmarks/RESULTS.md).
+On a CPU the weight is packed once for oneDNN. Compared with `torch.nn.functional.linear` in float32 (MKL), on two cores
+with AVX-512, that reads 887 rows in 40 % of the time, and 8 rows cost little more than 1 (benchmarks/RESULTS.md).
 """
 
 from typing import Protocol
@@ -11,39 +11,39 @@ from torch import Tensor
 from torch.nn import functional
 
 _PACKED_FOR = 900
-"""The number of rows that the layout is made for: a coarse window. It serves a single row as well as any other."""
+"""The number of rows that the layout is optimised for: a coarse window. It suits a single row equally well."""
 
 FEWEST_ROWS = 4
-"""As many rows as a packed weight is multiplied with at least. oneDNN has a kernel of its own for a single row, which
-adds up in another order; and 4 to 6 rows are read a third more quickly than 1 or 2 (Zen 4, both precisions)."""
+"""The minimum number of rows for a packed weight. oneDNN has a separate kernel for a single row, which adds up in
+another order; and 4 to 6 rows are a third faster than 1 or 2 (Zen 4, both precisions)."""
 
 MOST_ROWS = 64
-"""As many rows as a step has at most, which is the largest `BATCH`. More rows at once are the context of one utterance
-(or a window of one), which has the same rows whether the utterance is generated alone or with others."""
+"""The maximum number of rows of a step, which is the largest `BATCH`. More rows at once are the context of one
+utterance (or a window of one), which has the same rows whether the utterance is generated alone or with others."""
 
 _TILE_ROWS = 16
 """The rows of a tile of Intel's matrix extensions (AMX)."""
 
 
 class Matrix(Protocol):
-    """What a layer needs to know of a weight, however it is kept."""
+    """The interface of a weight, in any format."""
 
     packed: bool
-    """Whether the values of a row do not depend, to the last bit, on the other rows of a step (MOST_ROWS at most), on
-    how many there are, or on the row's place among them."""
+    """Whether the values of a row are bit-identical for any other rows of a step (MOST_ROWS at most), any number of
+    rows, and any position of the row among them."""
     nbytes: int
-    """What a step reads of it."""
+    """The bytes that a step reads of it."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it: (rows, in) -> (rows, out)."""
 
 
 class Linear:
-    """y = x W^T + b, for x (rows, in) -> (rows, out), and GELU (the exact one) behind it if `gelu`.
+    """y = x W^T + b, for x (rows, in) -> (rows, out), followed by exact GELU if `gelu`.
 
-    Packed, the values of a row do not depend, to the last bit, on the other rows of a step or on how many there are. In
-    half precision on a processor with AMX, oneDNN plans a product by its number of rows, and the plans add up in other
-    orders: there, a step is always computed in whole tiles.
+    Packed, the values of a row are bit-identical for any other rows of a step and any number of them. In half precision
+    on a processor with AMX, oneDNN plans a product by its number of rows, and the plans add up in different orders:
+    there, a step is always computed in whole tiles.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
@@ -73,13 +73,13 @@ class Linear:
 
 
 def filled_up(x: Tensor, fewest: int = FEWEST_ROWS) -> Tensor:
-    """(rows, width), with rows of zeros at the end if there are fewer than a packed weight wants."""
+    """Pad (rows, width) with rows of zeros to the minimum number of rows of a packed weight."""
     missing = fewest - x.shape[0]
     return x if missing <= 0 else functional.pad(x, (0, 0, 0, missing))
 
 
 def _can_be_packed(weight: Tensor) -> bool:
-    """Whether oneDNN has fast kernels for this weight: float32 anywhere, half precision where the processor has it."""
+    """Return whether oneDNN has fast kernels for this weight: float32 always, half precision on some processors."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch has no annotation here
     if weight.device.type != "cpu" or not available:
         return False

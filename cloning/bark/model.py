@@ -1,8 +1,7 @@
-"""The transformer of Bark's three models: layer norms in front, exact GELU, learned positions, heads apart.
+"""The transformer of Bark's three models: pre-norm, exact GELU, learned positions, separate heads.
 
-Three ways through it: `read` takes a row's whole context, `step` one more token of each row of a batch (for a GPU:
-`step_within`), and `see` a window in which every position sees every other. Knows nothing of tokens, which the stages
-turn into vectors.
+Three ways to run it: `read` takes a row's whole context, `step` one more token of each row of a batch (for a GPU:
+`step_within`), and `see` a window with full attention. The stages convert tokens to vectors.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from cloning.bark.linear import Linear, Matrix
 from cloning.bark.shape import Shape
 
 _EPSILON = 1e-5
-"""Of torch's and of Suno's layer norms."""
+"""The epsilon of torch's and Suno's layer norms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One block. `projection` makes queries, keys and values at once."""
+    """One block. `projection` computes queries, keys and values at once."""
 
     norm_1: Norm
     projection: Matrix
@@ -47,17 +46,18 @@ class Layer:
 
     @property
     def linears(self) -> tuple[Matrix, ...]:
-        """Its matrices."""
+        """The block's matrices."""
         return self.projection, self.attention_out, self.widen, self.narrow
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
-        """What follows attention: x and attended (rows, width) -> (rows, width)."""
+        """Compute the part after attention: x and attended (rows, width) -> (rows, width)."""
         x = x + self.attention_out(attended)
         return x + self.narrow(self.widen(self.norm_2(x)))
 
 
 class Transformer:
-    """Made from one of transformers' sub-models, whose matrices it takes over; that one cannot be used any more."""
+    """Built from one of transformers' sub-models, whose matrices it takes over; the sub-model cannot be used
+    afterwards."""
 
     def __init__(self, module: Any) -> None:
         self.shape = Shape.from_config(module.config.to_dict())
@@ -68,12 +68,12 @@ class Transformer:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the weights."""
         return self.positions.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """In what precision."""
+        """The dtype of everything but rounded matrices."""
         return self.positions.dtype
 
     @property
@@ -82,12 +82,12 @@ class Transformer:
         return sum(linear.nbytes for layer in self._layers for linear in layer.linears)
 
     def read(self, x: Tensor, cache: KeyValueCache, slot: int) -> Tensor:
-        """The context of one row, (T, width) without positions -> what its last position says, (1, width)."""
+        """Read the context of one row, (T, width) without positions -> the output of its last position, (1, width)."""
         x = x + self.positions[: x.shape[0]]
         for number, layer in enumerate(self._layers):
             queries, keys, values = self._project(layer, x)  # each (H, T, D)
             cache.write(number, slot, keys, values)
-            if number == len(self._layers) - 1:  # nobody reads the other positions any more
+            if number == len(self._layers) - 1:  # the other positions are not read any more
                 x, queries = x[-1:], queries[:, -1:]
             attended = functional.scaled_dot_product_attention(
                 queries[None], keys[None], values[None], is_causal=queries.shape[1] > 1
@@ -96,7 +96,7 @@ class Transformer:
         return self._last(x)
 
     def step(self, x: Tensor, cache: KeyValueCache, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
-        """One token for each row, (rows, width) without positions -> (rows, width).
+        """Read one token for each row, (rows, width) without positions -> (rows, width).
 
         The cache holds `lengths[i]` positions of row i in `slots[i]`, and one more afterwards.
         """
@@ -110,9 +110,9 @@ class Transformer:
         return self._last(x)
 
     def step_within(self, x: Tensor, cache: KeyValueCache, lengths: Tensor, span: int) -> Tensor:
-        """The same for the rows in the first slots, where nothing but the numbers in tensors may change (CUDA graphs).
+        """Do the same for the rows in the first slots, where only values in tensors change (for CUDA graphs).
 
-        `lengths` int64 (rows,) on the device, all below `span`: so many positions are looked at, or passed over.
+        `lengths` int64 (rows,) on the device, all below `span`, the number of positions that are read or masked.
         """
         rows, heads = x.shape[0], self.shape.heads
         theirs = torch.arange(span, device=self.device) <= lengths[:, None]  # (rows, T)
@@ -128,14 +128,14 @@ class Transformer:
         return self._last(x)
 
     def see(self, x: Tensor, first: int, tick: Callable[[], None]) -> Tensor:
-        """A window, (T, width) without positions -> what its positions from `first` on say, (T - first, width).
+        """Run a window (T, width) without positions -> its output from position `first` on, (T - first, width).
 
-        `tick` is called before every layer, since one pass of a large model lasts seconds on a CPU.
+        `tick` is called before every layer, since one pass of a large model takes seconds on a CPU.
         """
         return self.see_together(x[None], [first], tick)[0]
 
     def see_together(self, x: Tensor, firsts: Sequence[int], tick: Callable[[], None]) -> list[Tensor]:
-        """Windows of the same length, (windows, T, width), each as `see` alone; they share the weights."""
+        """Run windows of the same length, (windows, T, width), each as `see` alone; they share the weights."""
         windows, length, width = x.shape
         x = (x + self.positions[:length]).view(windows * length, width)
         for number, layer in enumerate(self._layers):
@@ -168,9 +168,9 @@ class Transformer:
 def _attend_row_by_row(
     queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
 ) -> Tensor:
-    """Queries (rows, H, D) over each row's own positions -> (rows, H, D), computed in float32.
+    """Attend from queries (rows, H, D) to each row's own positions -> (rows, H, D), in float32.
 
-    On a CPU this reads no more of the cache than it must, and a row's sums do not depend on the others' lengths.
+    On a CPU this reads no more of the cache than necessary, and a row's sums do not depend on the others' lengths.
     """
     attended = torch.empty_like(queries)
     for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
@@ -187,7 +187,7 @@ def _merged(x: Tensor) -> Tensor:
 
 
 def take_linear(module: Any, *, gelu: bool = False) -> Matrix:
-    """A layer from a module, which loses its weight, so that it is not in memory twice."""
+    """Return a layer from a module and remove the module's weight, so that it is not in memory twice."""
     weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
     module.weight = None
     if weight.dtype == torch.int8:

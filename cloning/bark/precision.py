@@ -1,4 +1,4 @@
-"""In what precision Bark computes: what can be chosen, where it works, and whether a machine has room for it."""
+"""The precisions that Bark can use, which devices support them, and whether a machine has enough memory."""
 
 import os
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from cloning.bark.shape import MemoryPlan
 from errors import Unavailable
 
 _LIMITS_OF_THE_GROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""What a container is allowed, in both versions of Linux's control groups; absent, or no number, elsewhere."""
+"""The memory limit of a container, in both versions of Linux's control groups; elsewhere absent or not a number."""
 _MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """`dtype`: of everything but the matrices of the blocks, which take `matrix_bytes` a number."""
+    """`dtype`: of everything but the matrices of the blocks, which take `matrix_bytes` per number."""
 
     name: str
     dtype: torch.dtype
@@ -27,11 +27,11 @@ class Precision:
 
     @property
     def is_int8(self) -> bool:
-        """Whether the matrices are rounded to whole numbers."""
+        """Whether the matrices are rounded to 8-bit integers."""
         return self.matrix_bytes == 1
 
     def plan(self, config: Mapping[str, Any], batch: int) -> MemoryPlan:
-        """What a checkpoint with this `config.json` is going to need."""
+        """Return the memory that a checkpoint with this `config.json` needs."""
         return MemoryPlan.for_bark(config, batch=batch, itemsize=self.dtype.itemsize, matrix_itemsize=self.matrix_bytes)
 
 
@@ -41,11 +41,11 @@ PRECISIONS = {
     "float16": Precision("float16", torch.float16, 2),
     "int8": Precision("int8", torch.float32, 1),
 }
-"""By their names in the settings."""
+"""Name in the settings -> precision."""
 
 
 def refuse_unsupported(precision: Precision, device: torch.device) -> None:
-    """Raise Unavailable, with what to choose instead, if `device` cannot compute so, or only many times more slowly."""
+    """Raise Unavailable that names an alternative if `device` does not support `precision`, or only very slowly."""
     if precision.is_int8 and device.type != "cpu":
         raise Unavailable(f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu.")
     if precision.is_int8 and not int8.is_supported():
@@ -61,7 +61,8 @@ def refuse_unsupported(precision: Precision, device: torch.device) -> None:
 
 
 def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precision: Precision) -> None:
-    """Raise Unavailable, with the numbers and what to set, if `plan` needs more than `room` bytes. None: unknown."""
+    """Raise Unavailable with the numbers and the settings to change if `plan` needs more than `room` bytes. None:
+    unknown."""
     if room is None or plan.weights + plan.caches <= room:
         return
     raise Unavailable(
@@ -72,7 +73,7 @@ def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precisio
 
 
 def memory_of(device: torch.device) -> int | None:
-    """Bytes that the machine has, or its container, or that are free on a GPU. None where nothing tells."""
+    """Return the bytes of the machine, of its container, or free ones of a GPU. None if unknown."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free
@@ -83,14 +84,14 @@ def memory_of(device: torch.device) -> int | None:
 def _physical_memory() -> int | None:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # no such function or name here (Windows)
+    except (AttributeError, ValueError, OSError):  # no such function or name on Windows
         return None
 
 
 def _number_in(path: Path) -> int | None:
     try:
         return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # not there, or "max"
+    except (OSError, ValueError):  # missing, or "max"
         return None
 
 

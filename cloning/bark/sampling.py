@@ -1,7 +1,7 @@
-"""How tokens are drawn, as in `suno-ai/bark` (`bark/generation.py`): the likeliest ones kept, then a temperature.
+"""Token sampling as in `suno-ai/bark` (`bark/generation.py`): the most likely tokens are kept, then a temperature.
 
 Nothing here waits for the device. `torch.multinomial` of one draw divides the probabilities by exponential noise and
-takes the largest (the exponential race); done by hand, rows that draw from generators of their own draw at once.
+takes the largest (the exponential race); the same done explicitly lets rows with their own generators draw together.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 END = -1
-"""What a row gets in place of a token when its speech ends."""
+"""Replaces a row's token when its speech ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One stage's draws for one utterance, from a generator of its own. Temperature 0 takes the likeliest.
+    """Samples one stage of one utterance, with its own generator. Temperature 0 takes the most likely token.
 
-    top_p: of the tokens, the likeliest are kept until their probabilities before the temperature reach it. top_k: of
-    those, so many at most. None keeps all.
+    top_p: the most likely tokens are kept until their probabilities before the temperature reach it. top_k: the maximum
+    number of those. None keeps all.
     """
 
     temperature: float
@@ -28,11 +28,11 @@ class Sampler:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether every token may be drawn. The likeliest is never among those that are left out."""
+        """Whether every token may be drawn. The most likely one is never removed."""
         return self.temperature == 0 or (self.top_k is None and self.top_p is None)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of (..., vocabulary) logits, all tokens kept, in float32; at temperature 0 those of temperature 1."""
+        """Return probabilities in float32 from logits (..., vocabulary), with all tokens; temperature 0 counts as 1."""
         return (logits.float() / (self.temperature or 1.0)).softmax(-1)
 
     def draw(self, probabilities: Tensor) -> Tensor:
@@ -43,9 +43,9 @@ class Sampler:
 
 
 class Draws:
-    """How the rows in the slots of a batch draw: one sampler each, on `device`.
+    """Samples the rows in the slots of a batch, each with its own sampler, on `device`.
 
-    vocabulary: how many tokens a head says. end: the token that ends the speech; None: nothing does.
+    vocabulary: the number of tokens of a head. end: the token that ends the speech; None: there is none.
     """
 
     def __init__(self, slots: int, vocabulary: int, end: int | None, device: torch.device) -> None:
@@ -60,7 +60,7 @@ class Draws:
         self._likely_end = torch.ones(slots, device=device)
 
     def enter(self, slot: int, sampler: Sampler, min_eos_p: float) -> None:
-        """A row takes a slot. Its speech ends when its end is at least `min_eos_p` likely; 0 switches that off."""
+        """Assign a row to a slot. Its speech ends when its end is at least `min_eos_p` likely; 0 switches that off."""
         self._warm[slot] = sampler.temperature > 0
         self._divisor[slot] = sampler.temperature or 1.0
         self._top_k[slot] = min(sampler.top_k or self._vocabulary, self._vocabulary)
@@ -68,14 +68,14 @@ class Draws:
         self._likely_end[slot] = min_eos_p or torch.inf
 
     def shake(self, slot: int, sampler: Sampler) -> None:
-        """Fresh noise for one draw."""
+        """Draw noise for one token."""
         if sampler.temperature > 0:
             self._noise[slot].exponential_(generator=sampler.generator)
 
     def choose(self, logits: Tensor, rows: slice | Tensor, *, keep_all: bool) -> Tensor:
-        """One token for each of `rows` (slots) from logits (rows, vocabulary) -> int64 (rows,), or END.
+        """Draw one token for each of `rows` (slots) from logits (rows, vocabulary) -> int64 (rows,), or END.
 
-        keep_all: no row leaves tokens out; that spares sorting them.
+        keep_all: no row removes tokens, which avoids sorting them.
         """
         logits, warm = logits.float(), self._warm[rows]
         kept = logits if keep_all else torch.where(warm, self._likeliest(logits, rows), logits)
@@ -87,7 +87,7 @@ class Draws:
         return tokens.masked_fill(ends, END)
 
     def _likeliest(self, logits: Tensor, rows: slice | Tensor) -> Tensor:
-        """The logits with -inf for what is left out: first by top_p, then by top_k of what remains, as Suno's code."""
+        """Set the logits of removed tokens to -inf: first by top_p, then by top_k of the rest, as in Suno's code."""
         ordered, order = logits.sort(-1, descending=True)
         reached = ordered.softmax(-1).cumsum(-1) > self._top_p[rows]
         left_out = torch.zeros_like(reached)

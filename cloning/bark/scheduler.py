@@ -1,8 +1,7 @@
-"""Who is generated when: the orders of any number of threads, together through the three stages.
+"""Schedule the orders of any number of threads together through the three stages.
 
-A thread of its own works while there is work. Each of its rounds gives every row of the two causal stages one token,
-and makes one pass of the oldest utterances in the fine stage, so that the first to be done is heard first. Knows
-nothing of what the stages compute.
+A separate thread works while there is work. Each round gives every row of the two causal stages one token, and makes
+one pass of the oldest utterances in the fine stage, so that the first result comes early.
 """
 
 import threading
@@ -21,9 +20,9 @@ from cloning.prompt import Tokens
 
 
 class Scheduler:
-    """At most `size` orders are in the causal stages at once; parties take turns for the places that become free.
+    """Runs at most `size` orders in the causal stages at once; parties take turns for free places.
 
-    windows: how many share a pass of the fine stage, and then the codec.
+    windows: the number that share a pass of the fine stage, and then the codec.
     """
 
     def __init__(self, stages: Stages, size: int, windows: int) -> None:
@@ -39,7 +38,7 @@ class Scheduler:
         self._thread: threading.Thread | None = None
 
     def submit(self, order: Order) -> None:
-        """Take an order; its result follows."""
+        """Queue an order; its result follows."""
         with self._lock:
             self._waiting.append(order)
             if self._thread is None:
@@ -55,7 +54,7 @@ class Scheduler:
                     self._fail_everybody(fault)
 
     def _admit(self) -> bool:
-        """Let in who fits. Returns whether there is anything to do; if not, this thread is no more the working one."""
+        """Admit waiting orders. Return whether there is work; if not, this thread ends."""
         while len(self._orders) < self._size and (order := self._next()) is not None:
             self._for(order, self._begin)
         with self._lock:
@@ -65,7 +64,7 @@ class Scheduler:
             return busy
 
     def _next(self) -> Order | None:
-        """Of those who wait, the first of a party that has the fewest places."""
+        """Return the first waiting order of the party that has the fewest places."""
         with self._lock:
             if not self._waiting:
                 return None
@@ -108,7 +107,7 @@ class Scheduler:
         codes[order] = self._stages.codes(order, work)
 
     def _sound(self, codes: dict[Order, Tokens]) -> None:
-        """Decode what is done, together; what the codec raises ends them all."""
+        """Decode finished codes together; an error of the codec ends all of them."""
         try:
             sounds = self._stages.decode(list(codes.values()))
         except Exception as fault:
@@ -119,7 +118,7 @@ class Scheduler:
             self._for(order, partial(self._stages.finish, codes=tokens, samples=samples))
 
     def _for(self, order: Order, deed: Callable[[Order], None], fault: Exception | None = None) -> None:
-        """Do what concerns one order only; a fault, also one from before, ends that order and nobody else's."""
+        """Run a step of one order; an error, also an earlier one, ends only that order."""
         try:
             if fault is not None:
                 raise fault
@@ -128,7 +127,7 @@ class Scheduler:
             order.result.set_exception(reason)
 
     def _fail_everybody(self, fault: Exception) -> None:
-        """A step for all has failed: no memory is left, or the device is gone."""
+        """End all orders: a shared step has failed, since memory is full or the device is gone."""
         self._semantic.clear()
         self._coarse.clear()
         self._fine.clear()

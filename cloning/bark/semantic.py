@@ -1,6 +1,6 @@
 """The first stage: text tokens and the voice's last semantic tokens in, semantic tokens out, one at a time.
 
-As `generate_text_semantic` of `suno-ai/bark`. Knows nothing of batches.
+As `generate_text_semantic` of `suno-ai/bark`.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from cloning.progress import Watch
 from cloning.prompt import Tokens
 
 STAGE = "semantic tokens"
-"""As members see it."""
+"""The name of the stage, as members see it."""
 
 
 class SemanticModel:
-    """The model and what it takes to ask it. Implements `cloning.bark.batch.CausalModel`."""
+    """The model with its embeddings and head. Implements `cloning.bark.batch.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
         self.spec = spec
@@ -31,7 +31,7 @@ class SemanticModel:
         """(input vocabulary, width)"""
         rows = [*range(spec.semantic_vocab), recipe.semantic_end]
         self.heads: Sequence[Linear] = [Linear(module.lm_head.weight.detach()[rows])]
-        """One, which says only what can win: every semantic token, then the end."""
+        """One head with only the tokens that can be drawn: every semantic token, then the end."""
         self.offsets: Sequence[int] = [0]
         self.vocabulary = len(rows)
         self.end: int | None = spec.semantic_vocab
@@ -39,9 +39,10 @@ class SemanticModel:
         self.transformer = Transformer(module)
 
     def context(self, text: Sequence[int], history: Tokens | None) -> Tensor:
-        """The tokenizer's ids, at most `max_text_tokens`, and semantic tokens -> vectors (max_text_tokens + 1, width).
+        """Return the input vectors (max_text_tokens + 1, width) of a text's ids and of semantic tokens.
 
-        Text and history lie on top of each other, each filled up at its end; behind them stands the infer token.
+        At most `max_text_tokens` ids. The vectors of text and history are added, each padded at its end; the infer
+        token follows.
         """
         room, recipe = self.spec.max_text_tokens, self.recipe
         spoken = [] if history is None else history[-room:].tolist()
@@ -55,7 +56,8 @@ class SemanticModel:
 class SemanticRow:
     """One utterance in the first stage. Implements `cloning.bark.decoding.Row`.
 
-    limit: the most tokens. min_eos_p: the speech ends when its end is at least this likely; 0 switches that off.
+    limit: the maximum number of tokens. min_eos_p: the speech ends when its end is at least this likely; 0 switches
+    that off.
     """
 
     def __init__(self, context: Tensor, *, limit: int, min_eos_p: float, sampler: Sampler, watch: Watch) -> None:
@@ -65,11 +67,11 @@ class SemanticRow:
         self._limit = limit
         self._watch = watch
         self.tokens: list[int] = []
-        """What has been generated, without the end."""
+        """The generated tokens, without the end."""
 
     @property
     def missing(self) -> int:
-        """How many tokens there are up to the limit."""
+        """The number of tokens up to the limit."""
         return self._limit - len(self.tokens)
 
     def check(self) -> None:
@@ -77,19 +79,19 @@ class SemanticRow:
         self._watch.report(STAGE, min(1.0, len(self.tokens) / self._limit))
 
     def turn(self, ahead: int) -> int:
-        """There is one head."""
+        """Return 0, the only head."""
         return 0
 
     def reads(self, ahead: int) -> bool:
-        """Before the first token."""
+        """Return whether no token has been drawn yet."""
         return not self.tokens and not ahead
 
     def context(self) -> Tensor:
-        """Text, history and the infer token."""
+        """Return text, history and the infer token."""
         return self._context
 
     def take(self, token: int) -> bool:
-        """The speech goes on until its end or its limit."""
+        """Take a token. The speech goes on until its end or its limit."""
         if token == END:
             return True
         self.tokens.append(token)

@@ -1,4 +1,4 @@
-"""The size of a transformer, and the memory that a batch of it needs. Free of torch."""
+"""The size of a transformer, and the memory of a batch. Does not import torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One of Bark's three models. `block` is the most positions it knows."""
+    """The size of one of Bark's three models. `block` is the maximum number of positions."""
 
     layers: int
     heads: int
@@ -16,7 +16,7 @@ class Shape:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Of a sub-model's configuration. The defaults are transformers'."""
+        """Read a sub-model's configuration. The defaults are transformers'."""
         return cls(
             layers=config.get("num_layers", 12),
             heads=config.get("num_heads", 12),
@@ -31,18 +31,18 @@ class Shape:
 
     @property
     def matrices(self) -> int:
-        """How many numbers the matrices of its blocks have."""
+        """The number of values in the matrices of its blocks."""
         return 12 * self.layers * self.width**2
 
     @property
     def cache(self) -> int:
-        """How many numbers the keys and values of one row have."""
+        """The number of values in the keys and values of one row."""
         return 2 * self.layers * self.block * self.width
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What an engine is going to need, in bytes: its weights, and the caches of a full batch."""
+    """The memory of an engine in bytes: its weights, and the caches of a full batch."""
 
     weights: int
     caches: int
@@ -51,9 +51,9 @@ class MemoryPlan:
     def for_bark(
         cls, config: Mapping[str, Any], *, batch: int, itemsize: int, matrix_itemsize: int | None = None
     ) -> Self:
-        """Of a checkpoint's `config.json`, with `itemsize` bytes a number, if matrices are not of another size.
+        """Compute the plan of a checkpoint's `config.json` with `itemsize` bytes per number.
 
-        Activations and the codec come on top.
+        `matrix_itemsize`: the bytes per number of matrices, if they differ. Activations and the codec are not included.
         """
         weights = caches = 0
         for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config"):

@@ -1,6 +1,6 @@
-"""How Bark's causal models are fed: the special tokens and the windows of `generation_config.json`.
+"""The input format of Bark's causal models: the special tokens and windows of `generation_config.json`.
 
-Free of torch. The defaults are those of `suno-ai/bark`, which transformers uses too where a key is missing.
+Does not import torch. The defaults are those of `suno-ai/bark`, which transformers also uses for missing keys.
 """
 
 from collections.abc import Mapping
@@ -12,28 +12,28 @@ from cloning.bark.config import BarkSpec
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Special tokens are ids of the vocabulary of the model that they are named for; lengths are in its tokens."""
+    """Special tokens are ids in the vocabulary of the model that they are named for; lengths are in its tokens."""
 
     text_offset: int
-    """What is added to the tokenizer's ids."""
+    """The offset of the tokenizer's ids."""
     text_pad: int
     semantic_end: int
-    """Ends the speech; it also fills up a short semantic history."""
+    """Ends the speech; also pads a short semantic history."""
     semantic_infer: int
-    """Stands between what the semantic model is given and what it generates."""
+    """Separates the semantic model's input from its output."""
     coarse_pad: int
-    """Fills up the semantic tokens that the coarse model is given."""
+    """Pads the coarse model's semantic tokens."""
     coarse_infer: int
     coarse_input: int
-    """How many semantic tokens the coarse model is given."""
+    """The number of semantic tokens in the coarse model's input."""
     coarse_history: int
-    """The most coarse tokens that it is given."""
+    """The maximum number of coarse tokens in its input."""
     coarse_window: int
-    """How many coarse tokens it generates before it is given everything anew."""
+    """The number of coarse tokens that it generates before its input is rebuilt."""
 
     @classmethod
     def from_config(cls, generation: Mapping[str, Any]) -> Self:
-        """The recipe in a checkpoint's generation configuration."""
+        """Read the recipe from a checkpoint's generation configuration."""
         semantic = generation.get("semantic_config") or {}
         coarse = generation.get("coarse_acoustics_config") or {}
         return cls(
@@ -49,10 +49,10 @@ class Recipe:
         )
 
     def fast(self, spec: BarkSpec, block: int) -> Self:
-        """The same with the largest windows that fit `block` positions, and a history as long as a window.
+        """Return a recipe with the largest windows that fit `block` positions, and a history as long as a window.
 
-        Published: 384 and 384 instead of 630 and 60, which `generate_coarse` of `suno-ai/bark` accepts as well. The
-        model is given everything anew a sixth as often, and hears 2.6 s of what came before instead of 4.2 s.
+        Published models: 384 and 384 instead of 630 and 60, which `generate_coarse` of `suno-ai/bark` also accepts. The
+        model's input is rebuilt a sixth as often, and has 2.6 s of history instead of 4.2 s.
         """
         ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books
         room = min(block - self.coarse_input, int(self.coarse_input * ratio))

@@ -1,4 +1,4 @@
-"""An utterance's way through Bark: what each stage hands to the next, and what comes out. Knows nothing of batches."""
+"""The stages of one utterance: the input and output of each."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from cloning.prompt import Tokens, VoicePrompt
 from errors import Cancelled, InvalidInput
 
 AUDIO = "audio"
-"""The last stage, as members see it."""
+"""The name of the last stage, as members see it."""
 
 Decode = Callable[[Tokens], Samples]
 """The codec: fine tokens int64 (books, T) -> float32 (N,) at the codec's sample rate."""
@@ -32,20 +32,20 @@ Tokenize = Callable[[str], list[int]]
 
 @dataclass(eq=False)
 class Order:
-    """An utterance, what becomes of it, and whom it belongs to: `party` is the same for all ordered together."""
+    """An utterance with its state and its owner: `party` is the same for all that were ordered together."""
 
     utterance: Utterance
     party: object
     semantic_only: bool = False
     result: Future[Generated] = field(default_factory=Future)
     dropped: threading.Event = field(default_factory=threading.Event)
-    """Set by whoever does not wait for the result any more."""
+    """Set when the result is no longer needed."""
     semantic: list[int] = field(default_factory=list)
     generator: torch.Generator | None = None
 
     @property
     def watch(self) -> Watch:
-        """The utterance's, which also raises Cancelled once the order is dropped."""
+        """The utterance's watch, which also raises Cancelled once the order is dropped."""
 
         def report(stage: str, fraction: float) -> None:
             if self.dropped.is_set():
@@ -56,7 +56,7 @@ class Order:
 
 
 class Stages:
-    """The three models of `model`, whose matrices they take over, between a tokenizer and the codec.
+    """The three models of `model`, whose matrices they take over, with a tokenizer and the codec.
 
     fast: with larger coarse windows than the reference's (`Recipe.fast`).
     """
@@ -74,7 +74,7 @@ class Stages:
         self.fine = FineModel(model.fine_acoustics, self.spec)
 
     def begin(self, order: Order) -> SemanticRow:
-        """The first stage. Raises InvalidInput for a text or a voice that does not fit the models."""
+        """Start the first stage. Raises InvalidInput for a text or a voice that does not fit the models."""
         text, history, options = order.utterance.text, order.utterance.history, order.utterance.options
         tokens = self._tokens(text)
         if history is not None:
@@ -89,7 +89,7 @@ class Stages:
         )
 
     def go_on(self, order: Order, row: SemanticRow) -> CoarseRow | None:
-        """The second stage; None if the utterance ends here, and then its result is set."""
+        """Start the second stage; None if the utterance ends here, with its result set."""
         row.check()
         order.semantic = row.tokens
         if order.semantic_only or self.spec.frames(len(row.tokens)) == 0:
@@ -98,17 +98,17 @@ class Stages:
         return CoarseRow(self.coarse, row.tokens, order.utterance.history, self._sampler(order, 1), order.watch)
 
     def refine(self, order: Order, row: CoarseRow) -> FineWork:
-        """The third stage."""
+        """Start the third stage."""
         row.check()
         return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.watch)
 
     def codes(self, order: Order, work: FineWork) -> Tokens:
-        """What the last stage is given: fine tokens (books, T). Raises Cancelled."""
+        """Return the input of the codec: fine tokens (books, T). Raises Cancelled."""
         order.watch.report(AUDIO, 0.0)
         return work.codes
 
     def finish(self, order: Order, codes: Tokens, samples: Samples) -> None:
-        """The result is there."""
+        """Set the result."""
         order.watch.report(AUDIO, 1.0)
         prompt = VoicePrompt(np.array(order.semantic, np.int64), codes[: self.spec.coarse_books], codes)
         order.result.set_result(Generated(prompt, samples))
@@ -126,7 +126,7 @@ class Stages:
             raise ValueError("An order begins with its first stage.")
         options = order.utterance.options
         temperature = options.stage_temperatures[stage]
-        if stage == 2:  # whose tokens Suno's code draws from all
+        if stage == 2:  # Suno's code draws fine tokens from all
             return Sampler(temperature, order.generator)
         return Sampler(temperature, order.generator, options.top_k, options.top_p)
 

@@ -1,1 +1,1 @@
-"""Recordings: decoded in a separate process, measured, cut, joined and written."""
+"""Decode, measure, cut, join and write recordings."""

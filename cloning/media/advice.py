@@ -1,4 +1,4 @@
-"""What the speaker of a recording is told: each finding is a severity and a sentence that says what to do."""
+"""Advice for the speaker of a recording: each finding has a severity and a sentence that says what to do."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,16 +11,16 @@ _GOOD, _USABLE, _POOR = range(3)
 
 _QUIET_BACKGROUND_DB = -35.0
 _DROPOUT_SECONDS = 2.0
-"""More than one dropout in this time is told."""
+"""More than one dropout in this time is reported."""
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """The worst severity in one of the words of VERDICTS."""
+    """Return the word of VERDICTS for the worst severity."""
     return VERDICTS[max((severity for severity, _ in findings), default=_GOOD)]
 
 
 def too_short(seconds: float) -> Findings:
-    """Of `seconds` of speech in the clip."""
+    """Check the `seconds` of speech in the clip."""
     if seconds < 6:
         yield (
             _POOR if seconds < 3 else _USABLE,
@@ -29,7 +29,7 @@ def too_short(seconds: float) -> Findings:
 
 
 def noisy(noise_db: float) -> Findings:
-    """Of the background's level against the speech, in decibels."""
+    """Check the level of the background relative to the speech, in decibels."""
     if noise_db > -15:
         yield _POOR, "There is much noise or music behind the voice: record in a quiet room, near the microphone."
     elif noise_db > -28:
@@ -37,7 +37,7 @@ def noisy(noise_db: float) -> Findings:
 
 
 def clipping(share: float) -> Findings:
-    """Of the share of samples in cut-off peaks, 0..1."""
+    """Check the share of samples in clipped peaks, 0..1."""
     if share > 0.001:
         yield (
             _POOR if share > 0.01 else _USABLE,
@@ -46,7 +46,7 @@ def clipping(share: float) -> Findings:
 
 
 def too_quiet(level: float) -> Findings:
-    """Of the clip's loudness in LUFS."""
+    """Check the clip's loudness in LUFS."""
     if level < -35:
         yield (
             _POOR if level < -45 else _USABLE,
@@ -55,7 +55,7 @@ def too_quiet(level: float) -> Findings:
 
 
 def telephone(is_telephone: bool) -> Findings:
-    """Of a recording without sound above 4 kHz."""
+    """Report a recording without sound above 4 kHz."""
     if is_telephone:
         yield (
             _USABLE,
@@ -65,36 +65,36 @@ def telephone(is_telephone: bool) -> Findings:
 
 
 def dropouts(count: int, seconds: float) -> Findings:
-    """Of `count` short holes in `seconds` of sound."""
+    """Check the number of short holes in `seconds` of sound."""
     if count > seconds / _DROPOUT_SECONDS:
         yield _USABLE, "The sound is interrupted again and again: record it on the device itself, not over a call."
 
 
 def reverberant(noise_db: float, is_reverberant: bool) -> Findings:
-    """Of a room that echoes; noise hides whether it does."""
+    """Report a reverberant room, unless noise makes the measurement unreliable."""
     if is_reverberant and noise_db < _QUIET_BACKGROUND_DB:
         yield _USABLE, "The room echoes: move nearer to the microphone, or record in a room with curtains or carpets."
 
 
 def speakers(differ: bool) -> Findings:
-    """Of phrases in two clearly different voices."""
+    """Report phrases in two clearly different voices."""
     if differ:
         yield _POOR, "Two people seem to speak: send a recording of one person alone."
 
 
 def broken_off(is_cut_off: bool) -> Findings:
-    """Of a recording that ends in speech."""
+    """Report a recording that ends in speech."""
     if is_cut_off:
         yield _USABLE, "The recording breaks off in speech: wait a second after the last word before you stop it."
 
 
 def long(minutes: str) -> Findings:
-    """Of a recording of which only the first `minutes` were listened to."""
+    """Report a recording of which only the first `minutes` were analysed."""
     yield _GOOD, f"The recording is long, so only its first {minutes} were listened to."
 
 
 def only_a_part(heard: float, used: float, start: float, end: float) -> Findings:
-    """Of `heard` seconds of speech of which the `used` ones lie between two moments of the recording, in seconds.
+    """Report that only `used` of `heard` seconds of speech were used, between two times of the recording in seconds.
 
     The sentence gives the length between the two, as the voice's card does, and not that of the speech in it.
     """

@@ -1,4 +1,4 @@
-"""Recordings: resampled, measured, normalised, and written as Ogg Opus, WAV or FLAC. Knows nothing of speech."""
+"""Resample, measure, normalise and write recordings as Ogg Opus, WAV or FLAC."""
 
 import io
 import warnings
@@ -18,9 +18,9 @@ from cloning.atomic_files import write_atomically
 from errors import InvalidInput, LimitReached, NotFound
 
 SILENCE_LUFS = -70.0
-"""The absolute gate of ITU-R BS.1770: what is quieter counts as silent."""
+"""The absolute gate of ITU-R BS.1770: quieter sound counts as silence."""
 SPEECH_LUFS = -20.0
-"""Where speech is normalised to. EBU R128 asks for -23 in broadcasting; chat clips are commonly louder."""
+"""The target level of speech. EBU R128 asks for -23 in broadcasting; chat clips are commonly louder."""
 _PEAK_CEILING = 10 ** (-1 / 20)
 """-1 dBTP, the maximum true peak of EBU R128."""
 _LOUDNESS_BLOCK = 0.4
@@ -29,9 +29,9 @@ _LOUDNESS_BLOCK = 0.4
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _OPUS_BIT_RATE = 64_000
 _OPUS_MIN_BIT_RATE = 8_000
-"""Bits a second: speech is transparent at the first and barely pleasant at the second."""
+"""Bits per second: speech is transparent at the first and barely acceptable at the second."""
 _WAV_TAGS = {"title", "artist", "comment", "copyright", "date", "genre", "language", "album", "track"}
-"""The tags that have a field in a WAV file; others are folded into the comment."""
+"""The tags that have a field in a WAV file; others are added to the comment."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -45,12 +45,12 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """The length."""
+        """The length in seconds."""
         return self.samples.size / self.sample_rate
 
 
 def resample(recording: Recording, rate: int) -> Recording:
-    """The same sound at `rate` hertz."""
+    """Return the same sound at `rate` hertz."""
     if rate == recording.sample_rate:
         return recording
     samples = soxr.resample(recording.samples, recording.sample_rate, rate, quality="VHQ")
@@ -58,7 +58,7 @@ def resample(recording: Recording, rate: int) -> Recording:
 
 
 def read_clip(path: Path) -> Recording:
-    """A FLAC or WAV file that Barkeep wrote itself. Raises NotFound or InvalidInput."""
+    """Read a FLAC or WAV file that Barkeep wrote itself. Raises NotFound or InvalidInput."""
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except FileNotFoundError as fault:
@@ -71,7 +71,7 @@ def read_clip(path: Path) -> Recording:
 
 
 def write(path: Path, samples: Samples, rate: int, *, tags: dict[str, str], max_bytes: int | None = None) -> None:
-    """Write finite mono samples by the suffix of `path`: `.ogg` (Opus), `.wav` or `.flac` (16 bit), all or nothing.
+    """Write finite mono samples atomically in the format of the suffix: `.ogg` (Opus), `.wav` or `.flac` (16 bit).
 
     `tags` become Vorbis comments, or INFO fields in a WAV file. Opus lowers its bit rate to fit `max_bytes`. Raises
     LimitReached if the file cannot fit, InvalidInput for another suffix or no samples, Unavailable if it cannot be
@@ -90,7 +90,7 @@ def write(path: Path, samples: Samples, rate: int, *, tags: dict[str, str], max_
 
 @dataclass(frozen=True)
 class _Encoder:
-    """How FFmpeg calls a container, its codec and sample format. `bit_rate` in bits a second; None: lossless."""
+    """FFmpeg's names of a container, its codec and sample format. `bit_rate` in bits per second; None: lossless."""
 
     container: str
     codec: str
@@ -106,7 +106,7 @@ _ENCODERS = {
 
 
 def _fit(encoder: _Encoder, recording: Recording, tags: dict[str, str], max_bytes: int) -> bytes:
-    """The best that fits: the rate that would do exactly, then lower ones, since the coder's rate is only an aim."""
+    """Encode with the highest bit rate that fits: first the exact one, then lower ones, as codecs may exceed it."""
     if encoder.bit_rate is not None:
         bit_rate = min(encoder.bit_rate, int(max_bytes * 8 / recording.seconds))
         while bit_rate >= _OPUS_MIN_BIT_RATE:
@@ -129,7 +129,8 @@ def _encode(encoder: _Encoder, recording: Recording, tags: dict[str, str], bit_r
     else:
         frame = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], "flt", "mono")
     frame.sample_rate = recording.sample_rate
-    # Without a time, the muxer takes Opus' lead-in for sound: all begins 6.5 ms late, and a short file ends late too.
+    # Without a time, the muxer takes Opus' lead-in for sound: everything starts 6.5 ms late, and a short file ends
+    # late.
     frame.pts, frame.time_base = 0, Fraction(1, recording.sample_rate)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=encoder.container) as container:
@@ -154,7 +155,7 @@ def _wav_tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def peaks(samples: Samples, n: int = 64) -> tuple[float, ...]:
-    """`n` peak levels, 0..1, of equal parts from start to end, for a picture."""
+    """Return `n` peak levels, 0..1, of equal parts from start to end, for a picture."""
     if samples.size == 0:
         return (0.0,) * n
     levels = np.clip(np.abs(np.nan_to_num(samples)), 0.0, 1.0)
@@ -164,7 +165,7 @@ def peaks(samples: Samples, n: int = 64) -> tuple[float, ...]:
 
 
 def loudness(samples: Samples, rate: int) -> float:
-    """Integrated loudness by EBU R128 (ITU-R BS.1770-4) in LUFS, never below SILENCE_LUFS.
+    """Return the integrated loudness by EBU R128 (ITU-R BS.1770-4) in LUFS, at least SILENCE_LUFS.
 
     A clip shorter than one block of 0.4 s is measured as one block of its own length.
     """
@@ -172,14 +173,14 @@ def loudness(samples: Samples, rate: int) -> float:
         return SILENCE_LUFS
     block = min(_LOUDNESS_BLOCK, samples.size / rate)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, about clips in which every block is gated away
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, about clips in which every block is below the gate
         meter = Meter(rate, block_size=block)  # type: ignore[no-untyped-call]  # pyloudnorm has no annotations
         measured = float(meter.integrated_loudness(samples.astype(np.float64)))  # type: ignore[no-untyped-call]  # same
     return max(measured, SILENCE_LUFS) if np.isfinite(measured) else SILENCE_LUFS
 
 
 def normalise(samples: Samples, rate: int, target: float = SPEECH_LUFS) -> Samples:
-    """The samples at `target` LUFS, or as near as true peaks of at most -1 dBTP allow. Silence stays silence."""
+    """Return the samples at `target` LUFS, or as near as true peaks of at most -1 dBTP allow. Silence is unchanged."""
     level = loudness(samples, rate)
     if level <= SILENCE_LUFS:
         return samples
@@ -189,6 +190,6 @@ def normalise(samples: Samples, rate: int, target: float = SPEECH_LUFS) -> Sampl
 
 
 def _true_peak(samples: Samples, rate: int) -> float:
-    """The peak at four times the rate, as BS.1770-4 (annex 2) measures it."""
+    """Return the peak at four times the rate, as BS.1770-4 (annex 2) measures it."""
     oversampled = soxr.resample(samples, rate, 4 * rate)
     return float(max(np.abs(oversampled).max(), np.abs(samples).max()))

@@ -1,7 +1,7 @@
-"""Makes one channel of several: the best one, or the sum of those that lose nothing by it.
+"""Reduce several channels to one: the best one, or a sum where nothing is lost.
 
-A mean of all channels is silence where one is inverted, hollow where two microphones stood apart, and noise where only
-one was plugged in. So each is listened to, and another is added only if the voice keeps its sound and noise falls.
+The mean of all channels is silent if one is inverted, hollow if two microphones stood apart, and noisy if only one was
+plugged in. So each is analysed, and another is added only if the voice keeps its sound and noise decreases.
 """
 
 from collections.abc import Sequence
@@ -14,34 +14,35 @@ from cloning.media.audio import Recording, Samples
 from cloning.media.voice_activity import FRAME_SECONDS, Activity, analyse
 
 _TRIED_PARTS, _TRIED_SECONDS = 5, 4.0
-"""Channels are compared in the loudest seconds of so many equal parts, since the detector takes its time."""
+"""Channels are compared in the loudest seconds of this many equal parts, since the detector is slow."""
 _NEAR_SILENCE_DB = -50.0
-"""A channel so far under the loudest holds nothing but what leaked into it."""
+"""A channel this far below the loudest holds only crosstalk."""
 _SAME_DB = -40.0
-"""What remains of a channel after another was subtracted, when the two are the same but for level and sign."""
+"""The residual of a channel after subtracting another, if the two are the same but for level and sign."""
 _BEST_NOISE_DB = -40.0
-"""A quieter background is no better."""
+"""A quieter background counts as this level."""
 _ENOUGH_SECONDS = 10.0
 _DB_FOR_HALF_THE_SPEECH = 3.0
-"""What it costs a channel to have half as much speech as another, or as is enough."""
+"""The cost of half as much speech as in another channel, or as is enough."""
 _GAIN_DB = 1.0
-"""By so much must the sum lower the noise."""
+"""The least reduction of noise by a sum."""
 _LOSS_DB = -3.5
-"""No third of an octave of the voice may lose more in the sum. Unrelated noise loses 3; two microphones apart, all."""
+"""The greatest loss of a third of an octave of the voice in the sum. Unrelated noise loses 3; two microphones apart,
+all."""
 _LOWEST_BAND, _BANDS = 100.0, 20
-"""Hertz of the lowest third of an octave, and how many are compared: up to 8 kHz."""
+"""The lowest third of an octave in hertz, and the number compared: up to 8 kHz."""
 _WINDOW = 4096
 _SAME_LEVELS, _SAME_WAVES = 0.6, 0.25
-"""Correlations above which two channels hear the same voice: of their levels, and of their waves at the best shift."""
+"""Correlations above which two channels have the same voice: of their levels, and of their waves at the best shift."""
 _FARTHEST_SECONDS = 0.02
-"""The greatest shift that is looked at: sound goes 7 m."""
+"""The maximum shift that is tried: sound travels 7 m."""
 _OTHER_SECONDS = 1.0
-"""Less speech than this is no other voice."""
+"""Less speech than this is not another voice."""
 
 _LOUD_SHARE, _CREST = 0.999, 4.0
-"""What is beyond four times the level that a thousandth of the samples pass is no speech."""
+"""Samples above four times the level of the loudest thousandth are not speech."""
 _PEAK = 0.9
-"""Where the peak of such a recording comes to lie: below full scale, so that nothing takes it for cut off."""
+"""The peak of a scaled recording: below full scale, so that it does not count as clipped."""
 
 Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
@@ -49,9 +50,9 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mix:
-    """`samples` float32 (N,). `channel`: from 0, the one they are, or the first of those summed.
+    """`samples` float32 (N,). `channel`: from 0, the selected one, or the first of those summed.
 
-    `has_other_voices`: whether somebody else speaks in a channel that was left out.
+    `has_other_voices`: whether an unused channel has another speaker.
     """
 
     samples: Samples
@@ -60,7 +61,7 @@ class Mix:
 
 
 def choose(channels: Matrix, rate: int) -> Mix:
-    """The best single channel of `channels` (N, C), N > 0, or a sum of some. They may be at any level."""
+    """Return the best channel of `channels` (N, C), N > 0, or a sum of some. They may be at any level."""
     tried = _loudest_parts(channels, rate)
     candidates = _different(tried)
     if len(candidates) < 2:
@@ -95,7 +96,7 @@ def _weighted(channels: Matrix, gains: dict[int, float]) -> Samples:
 
 
 def _loudest_parts(channels: Matrix, rate: int) -> Matrix:
-    """(M, C) what the channels are compared by, without a constant offset. Each channel counts alike, however loud."""
+    """Return the samples that channels are compared by, (M, C), without offset. Each channel has equal weight."""
     length = round(_TRIED_SECONDS * rate)
     if channels.shape[0] <= _TRIED_PARTS * length:
         found = np.array(channels, np.float32)
@@ -118,7 +119,7 @@ def _loudest_run(loudness: Floats, count: int) -> int:
 
 
 def _different(tried: Matrix) -> list[int]:
-    """The channels that are neither silent nor a louder one again, from loud to quiet."""
+    """Return the channels that are neither silent nor a copy of a louder one, from loud to quiet."""
     power = np.square(tried, dtype=np.float64).mean(axis=0)
     found: list[int] = []
     for channel in np.argsort(-power, kind="stable").tolist():
@@ -130,13 +131,13 @@ def _different(tried: Matrix) -> list[int]:
 
 
 def _is_the_same(known: Samples, other: Samples, power: float) -> bool:
-    """Whether `other`, of that power, is `known` at another level or upside down."""
+    """Return whether `other`, of that power, is `known` at another level or inverted."""
     rest = other - np.dot(known, other) / np.dot(known, known) * known
     return bool(np.square(rest, dtype=np.float64).mean() < power * 10 ** (_SAME_DB / 10))
 
 
 def _worth(activity: Activity, samples: Samples) -> tuple[float, float]:
-    """Decibels of the voice over what is behind it, less what too little speech costs; then the level."""
+    """Return the signal-to-noise ratio in dB, less the cost of too little speech; then the level."""
     level = float(np.square(samples, dtype=np.float64).mean())
     if not activity.segments:
         return -np.inf, level
@@ -146,12 +147,12 @@ def _worth(activity: Activity, samples: Samples) -> tuple[float, float]:
 
 
 def _matching_gain(one: Floats, other: Samples) -> float:
-    """What `other` has to be multiplied by to lie on `one` as far as they agree; negative if it is upside down."""
+    """Return the factor for `other` that matches it to `one`; negative if it is inverted."""
     return float(np.dot(one, other) / np.dot(other.astype(np.float64), other))
 
 
 def _is_better(both: Floats, one: Floats, activity: Activity, rate: int) -> bool:
-    """Whether a sum has less noise than what it is made of, and all of the voice."""
+    """Return whether a sum has less noise than its best part, and all of the voice."""
     if _noise_db(both, activity, rate) > _noise_db(one, activity, rate) - _GAIN_DB:
         return False
     speech = _speech(activity, one.size, rate)
@@ -161,7 +162,7 @@ def _is_better(both: Floats, one: Floats, activity: Activity, rate: int) -> bool
 
 
 def _noise_db(samples: Floats, activity: Activity, rate: int) -> float:
-    """Of the samples, in the frames where speech was found in the best channel."""
+    """Return the noise of the samples, with the speech frames of the best channel."""
     size = FRAME_SECONDS * rate
     edges = np.rint(np.arange(activity.levels.size) * size).astype(int)
     power = np.add.reduceat(np.square(samples), edges) / size
@@ -177,7 +178,7 @@ def _speech(activity: Activity, size: int, rate: int) -> npt.NDArray[np.bool_]:
 
 
 def _bands(samples: Floats, rate: int) -> Floats:
-    """The power in each third of an octave below half the rate."""
+    """Return the power in each third of an octave below half the rate."""
     padded = np.pad(samples, (0, -samples.size % _WINDOW)).reshape(-1, _WINDOW)
     spectrum = np.square(np.abs(np.fft.rfft(padded * np.hanning(_WINDOW), axis=1))).sum(axis=0)
     hertz = np.fft.rfftfreq(_WINDOW, 1 / rate)
@@ -188,7 +189,7 @@ def _bands(samples: Floats, rate: int) -> Floats:
 
 
 def _is_another_voice(best: Activity, other: Activity, one: Samples, two: Samples, rate: int) -> bool:
-    """Whether a voice is in the channel `two` that is not the one of `one`, later or earlier by a little."""
+    """Return whether channel `two` has another voice than `one`, rather than the same one shifted."""
     if min(best.speech_seconds, other.speech_seconds) < _OTHER_SECONDS:
         return False
     rise_and_fall_together = np.corrcoef(best.levels, other.levels)[0, 1] > _SAME_LEVELS
@@ -196,7 +197,7 @@ def _is_another_voice(best: Activity, other: Activity, one: Samples, two: Sample
 
 
 def _likeness(one: Samples, two: Samples, lag: int) -> float:
-    """The greatest correlation of the two, 0..1, when one is shifted by up to `lag` samples."""
+    """Return the maximum correlation of the two, 0..1, for shifts by up to `lag` samples."""
     size = 2 ** int(np.ceil(np.log2(one.size + lag)))
     shifted = np.abs(np.fft.irfft(np.fft.rfft(one, size) * np.conj(np.fft.rfft(two, size)), size))
     highest = max(shifted[: lag + 1].max(), shifted[-lag:].max())
@@ -204,16 +205,16 @@ def _likeness(one: Samples, two: Samples, lag: int) -> float:
 
 
 def in_range(pieces: Sequence[Samples]) -> Samples:
-    """The pieces as one recording within [-1, 1]: turned down as a whole if any is beyond, and not cut off."""
+    """Return the pieces as one recording within [-1, 1]: scaled as a whole if any is beyond, without clipping."""
     whole = np.concatenate(pieces)
     scaled: Samples = np.clip(whole * np.float32(_scale(whole)), -1.0, 1.0)
     return scaled
 
 
 def _scale(samples: npt.NDArray[np.float32]) -> float:
-    """What brings samples of any scale to full scale or a little below.
+    """Return the factor that brings samples of any scale to full scale or slightly below.
 
-    A few samples that tower above all others are damage and no sound: they do not decide.
+    A few samples far above all others are damage and not sound: they are ignored.
     """
     levels = np.abs(samples)
     peak = float(levels.max(initial=0.0))

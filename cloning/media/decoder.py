@@ -1,7 +1,7 @@
-"""Turns a stranger's media file into raw samples, in a process of its own: `python -m cloning.media.decoder`.
+"""Decode an untrusted media file to raw samples, in a separate process: `python -m cloning.media.decoder`.
 
-FFmpeg parses hostile bytes here and nowhere else, with its memory, processor time and output limited by the kernel and
-its formats and codecs by lists. It is handed a file object, so it can open no other file and no address. Called by
+FFmpeg parses hostile bytes only here, with its memory, CPU time and output limited by the kernel and its formats and
+codecs by lists. It gets a file object, so it can open no other file or address. Called by
 `cloning.media.decoding.decode`; prints one line of JSON: an Outcome, or a kind of `errors` and a sentence.
 """
 
@@ -40,22 +40,23 @@ _CODECS = ",".join(
     )
 )
 _MEDIA_MARKS = {0: (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR"), 4: (b"ftyp",), 8: (b"WAVE", b"AIF")}
-"""Offset -> what the files of the known formats begin with, to tell a damaged recording from something else."""
+"""Offset -> the first bytes of files of the known formats, to tell a damaged recording from other files."""
 
 _NOT_AUDIO = "This is not a recording I can read. Send a WAV, FLAC, MP3, Ogg, M4A, MP4 or WebM file."
 _MAX_PIECES = 64
-"""A file may change its number of channels so often before it counts as damaged."""
+"""A file that changes its number of channels more often counts as damaged."""
 _PAUSE_SECONDS = 60
-"""What is written beyond the seconds to keep: the pause and the frame with which they are passed."""
+"""The seconds that may be written beyond those to keep: a pause and the frame after it."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What lies in the file of samples, and where it is from.
+    """The content of the file of samples, and its source.
 
     `pieces`: (channels C, samples N) of each stretch with the same channels, float32 little-endian, (N, C) in C order,
-    one after the other. `seconds`: the length of the whole recording, of which the first were kept. `tracks`: how many
-    soundtracks can be read; `track` was, counted from 1 as the file has them. `has_holes`: parts could not be read.
+    one after the other. `seconds`: the length of the whole recording, of which the first were kept. `tracks`: the
+    number of readable soundtracks; `track` was decoded, counted from 1 in file order. `has_holes`: parts could not be
+    read.
     """
 
     sample_rate: int
@@ -67,7 +68,7 @@ class Outcome:
 
 
 class _Bytes:
-    """A part of a file without a name, so that the format is told by the content and not by the name's ending."""
+    """A part of a file without a name, so that the format is detected by content and not by suffix."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file = file
@@ -76,16 +77,16 @@ class _Bytes:
         self.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, none behind the end."""
+        """Read at most `size` bytes, none beyond the end."""
         left = max(0, self._end - self._file.tell())
         return self._file.read(left if size < 0 else min(size, left))
 
     def tell(self) -> int:
-        """The position within the part."""
+        """Return the position within the part."""
         return self._file.tell() - self._start
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """The new position, or a negative error number, as FFmpeg wants it, where a broken file points nowhere."""
+        """Return the new position, or a negative error number, as FFmpeg expects, for an invalid one."""
         base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}.get(whence)
         if base is None or base + offset < self._start:
             return -errno.EINVAL
@@ -93,11 +94,10 @@ class _Bytes:
 
 
 def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> Outcome:
-    """Write the first seconds of a soundtrack of `source` to `out`, all channels as they are; see Outcome.
+    """Write the first seconds of a soundtrack of `source` to `out`, with all channels unchanged; see Outcome.
 
-    `track` 0 is the one that players choose, the others follow as the file has them. Samples of floating-point files
-    may be beyond 1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out`
-    cannot be written.
+    `track` 0 is the default of players, the others follow in file order. Samples of floating-point files may be beyond
+    1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out` cannot be written.
     """
     part = out.with_name(f"{out.name}.part")
     with _open(source) as file:
@@ -107,7 +107,7 @@ def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seco
                 rate, pieces = _write(at_one_rate(reading.blocks(file)), target)
             part.replace(out)
         except OSError as fault:
-            # FFmpeg's own faults are OSErrors too, but `frames` has caught those.
+            # FFmpeg's own errors are OSErrors too, but `frames` has caught those.
             raise Unavailable(
                 "The recording could not be decoded: the machine has no room for its samples. Try again later, or "
                 "tell the person who runs Barkeep."
@@ -126,7 +126,7 @@ def _open(source: Path) -> BinaryIO:
 
 
 def _write(incoming: Iterator[tuple[int, Channels]], target: BinaryIO) -> tuple[int, list[tuple[int, int]]]:
-    """The sample rate, and the pieces as Outcome has them."""
+    """Write blocks; return the sample rate, and the pieces of Outcome."""
     rate = 0
     pieces: list[tuple[int, int]] = []
     for block_rate, block in incoming:
@@ -155,7 +155,7 @@ class _Reading:
         self._wanted = track
 
     def blocks(self, file: BinaryIO) -> Iterator[tuple[int, Channels]]:
-        """(rate, samples) of all links. Raises InvalidInput if it is too long or none is readable."""
+        """Yield (rate, samples) of all links. Raises InvalidInput if it is too long or none is readable."""
         links = _links(file)
         failures: list[InvalidInput] = []
         for link in links:
@@ -204,9 +204,9 @@ def _container(file: _Bytes) -> InputContainer:
 
 
 def _readable(container: InputContainer) -> list[AudioStream]:
-    """The soundtracks that can be decoded: first what is marked as default, if not all are; then as the file has them.
+    """Return the decodable soundtracks: first those marked as default, unless all are; then in file order.
 
-    Players choose so. A Matroska file that says nothing marks all.
+    Players choose the same way. A Matroska file without marks marks all.
     """
     streams = list(container.streams.audio)
     if not streams:
@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> None:
         outcome = {"kind": type(fault).__name__, "message": fault.message}
     except MemoryError:
         outcome = {"kind": InvalidInput.__name__, "message": TOO_BIG}
-    # Whatever else a hostile file makes FFmpeg or PyAV do, the member's file is at fault; the log gets the traceback.
+    # Any other error of FFmpeg or PyAV is an error in the member's file; the log gets the traceback.
     except Exception:
         traceback.print_exc()
         outcome = {"kind": InvalidInput.__name__, "message": DAMAGED}

@@ -1,4 +1,4 @@
-"""Has a media file decoded in a separate process, and hands over what was in it: every channel, as it is."""
+"""Decode a media file in a separate process, with every channel unchanged."""
 
 import json
 import logging
@@ -21,15 +21,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 _DECODER = (sys.executable, "-m", "cloning.media.decoder")
 
 MAX_SECONDS = 600.0
-"""A longer recording is refused."""
+"""A longer recording is rejected."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A soundtrack. `pieces`: float32 (N, C), one for each stretch of it that has the same channels.
+    """A soundtrack. `pieces`: float32 (N, C), one for each stretch with the same channels.
 
-    Full scale is 1; a file of floating-point numbers may go far beyond. `seconds`: the whole length, of which the
-    first were decoded. `track`: which it is of the file's `tracks`, from 1. `has_holes`: parts could not be read.
+    Full scale is 1; floating-point files may go far beyond. `seconds`: the whole length, of which the first were
+    decoded. `track`: its number among the file's `tracks`, from 1. `has_holes`: parts could not be read.
     """
 
     pieces: tuple[Samples, ...]
@@ -50,12 +50,12 @@ def decode(
     memory_mb: int = 1024,
     scratch: Path | None = None,
 ) -> Decoded:
-    """The first seconds of a soundtrack of any common format, told by its content, at 48 kHz at most.
+    """Decode the first seconds of a soundtrack of any common format, detected by content, at 48 kHz at most.
 
-    A child process does it (`cloning.media.decoder`): whatever the file does to FFmpeg, the caller gets InvalidInput
-    with a sentence. `track` 0 is the one that players choose; the others follow. `timeout` bounds seconds of both
-    clock and processor. `scratch`: the folder for temporary files, else the system's. The samples lie in a file
-    without a name until they are let go. Raises Unavailable if no child can run or that folder is full.
+    A child process does the work (`cloning.media.decoder`): whatever a file does to FFmpeg, the caller gets
+    InvalidInput with a sentence. `track` 0 is the default of players; the others follow. `timeout` limits both
+    wall-clock and CPU seconds. `scratch`: the folder for temporary files, else the system's. The samples are in an
+    unlinked file until they are released. Raises Unavailable if no child can run or that folder is full.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="barkeep-", dir=scratch) as folder:
@@ -72,7 +72,7 @@ def decode(
 
 
 def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
-    """Views (N, C) of the file for each (C, N)."""
+    """Return views (N, C) of the file for each (C, N)."""
     samples = np.memmap(path, "<f4", "r")
     ends = np.cumsum([channels * length for channels, length in sizes])
     parts = np.split(samples, ends[:-1])
@@ -80,7 +80,7 @@ def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
 
 
 def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
-    """What the child answered, as `decoder.Outcome` has it. Raises what it answered, or what its end means."""
+    """Return the child's answer, as `decoder.Outcome`. Raises the error that it answered or that its exit means."""
     try:
         child = subprocess.run(
             [*_DECODER, *arguments],

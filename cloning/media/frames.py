@@ -1,7 +1,7 @@
-"""The sound of one stream of a media file: blocks of samples in order, its pauses kept, its holes counted.
+"""Read the sound of one stream of a media file: blocks of samples in order, with pauses kept and holes counted.
 
-Runs in the decoder's process. A container is believed about the time between two frames, and about nothing else: a
-clock may begin anywhere, and the length that a header gives is often a guess.
+Runs in the decoder's process. Only the time between two frames is taken from the container: a clock may start anywhere,
+and the length in a header is often a guess.
 """
 
 from collections.abc import Iterator
@@ -19,35 +19,35 @@ from av.packet import Packet
 from errors import InvalidInput
 
 MAX_RATE = 48_000
-"""Higher rates are brought down to this one in hertz: speech has nothing above, and memory stays bounded."""
+"""Hertz; higher rates are reduced to this one: speech has nothing above, and memory stays bounded."""
 MAX_CHANNELS = 8
-"""7.1 has so many. Of a file with more, the first ones are read."""
+"""7.1 has eight channels. Of a file with more, the first ones are read."""
 _KNOWN_RATES = range(4_000, 384_001)
 _TOLERATED_FAULTS = 0.1
-"""The share of packets that may fail to decode before a file counts as damaged; one may always, at a cut-off end."""
+"""The share of packets that may fail to decode before a file counts as damaged; one always may, at a cut-off end."""
 _SHORTEST_PAUSE = 0.05
-"""Seconds between two frames that are a pause. Less is rounding: Matroska counts milliseconds, Vorbis errs by 9."""
+"""Seconds between two frames that count as a pause. Less is rounding: Matroska counts ms, Vorbis errs by 9."""
 _LONGEST_PAUSE = 30.0
-"""Seconds that a pause is kept with. After a longer one, the clock was set or the recorder rested."""
+"""The longest pause in seconds that is kept. In a longer one, the clock was set or the recorder was suspended."""
 _GAPLESS = {"wav", "w64", "flac", "mp3", "ogg", "aac", "aiff", "caf", "amr", "au"}
-"""Formats in which a gap in time means that something was lost. The others store pauses as gaps."""
+"""Formats in which a gap in time means a loss. The others store pauses as gaps."""
 _LOST_BYTES = 1_000
-"""More than the headers between two frames of Matroska take; a hole there makes FFmpeg skip to the next cluster."""
+"""More than the headers between two frames of Matroska; at a hole, FFmpeg skips to the next cluster."""
 _ABSURD = 2.0**32
-"""No format's full scale is greater: what is above is no sound."""
+"""No format's full scale is greater: larger values are not sound."""
 
 DAMAGED = "This recording is damaged or was cut off. Save or upload it again, or save it as a 16-bit WAV or an MP3."
 TOO_BIG = "This recording needs too much memory to decode. Cut out a part of about 10 seconds and send that."
 
 Channels = npt.NDArray[np.float32]
-"""(N, C) samples of C channels. Full scale is 1, but files of floating-point numbers may go beyond."""
+"""(N, C) samples of C channels. Full scale is 1, but floating-point files may go beyond."""
 _SCALES = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
-"""What a sample of full scale is in FFmpeg's whole-number formats; the others are floating point already."""
+"""The full scale of FFmpeg's integer formats; the others are floating point already."""
 
 
 @dataclass
 class Tally:
-    """What was met so far. `seconds`: of sound and pauses, decoded or passed over. `holes`: parts lost in between."""
+    """The progress of reading. `seconds`: of sound and pauses, decoded or skipped. `holes`: parts lost in between."""
 
     keep_seconds: float
     max_seconds: float
@@ -61,11 +61,11 @@ class Tally:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether it is more than may be sent."""
+        """Whether it exceeds the limit."""
         return self.seconds > self.max_seconds
 
     def add(self, seconds: float) -> None:
-        """Count. Raises InvalidInput when it is too much."""
+        """Count. Raises InvalidInput beyond the limit."""
         self.seconds += seconds
         if self.is_too_long:
             raise _too_long(self.max_seconds)
@@ -77,7 +77,7 @@ def _too_long(max_seconds: float) -> InvalidInput:
 
 
 def blocks(container: InputContainer, stream: AudioStream, tally: Tally) -> Iterator[tuple[int, Channels]]:
-    """(sample rate, samples) of each frame and of each pause between two, until the tally is full.
+    """Yield (sample rate, samples) of each frame and of each pause between two, until the tally is full.
 
     Stops where the file ends or can be read no further. Raises InvalidInput if it is too long or too damaged.
     """
@@ -103,7 +103,7 @@ def blocks(container: InputContainer, stream: AudioStream, tally: Tally) -> Iter
 
 
 class _Clock:
-    """Tells pauses by the time stamps of what follows each other."""
+    """Detects pauses by the time stamps of consecutive frames."""
 
     def __init__(self, container: InputContainer) -> None:
         self._is_gapless = container.format.name in _GAPLESS
@@ -114,7 +114,7 @@ class _Clock:
         """Whether the last pause is a part that cannot be read."""
 
     def pause_before(self, packet: Packet, start: float | None, seconds: float) -> float:
-        """Seconds of silence before a frame of `packet` that begins at `start` by the container's clock."""
+        """Return the seconds of silence before a frame of `packet` that starts at `start` by the container's clock."""
         gap = start - self._end if start is not None and self._end is not None else 0.0
         skipped = packet.pos - self._position if packet.pos is not None and self._position is not None else 0
         self._position = packet.pos + packet.size if packet.pos is not None else None
@@ -128,7 +128,8 @@ class _Clock:
 
 
 def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> Iterator[tuple[Packet, list[AudioFrame]]]:
-    """Every packet with its frames; with none when it is only counted. Raises InvalidInput if too many are damaged."""
+    """Yield every packet with its frames; without them when it is only counted. Raises InvalidInput if too many are
+    damaged."""
     packets = 0
     faults = 0
     is_broken = False
@@ -143,7 +144,7 @@ def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> It
         except av.error.MemoryError as fault:
             raise InvalidInput(TOO_BIG) from fault
         except av.error.FFmpegError:
-            # A generator that has raised is over, so a fault of the demuxer ends the loop at the next packet.
+            # A generator that has raised is finished, so an error of the demuxer ends the loop at the next packet.
             faults += 1
             is_broken = True
             continue
@@ -156,7 +157,7 @@ def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> It
 
 
 def _channels(frame: AudioFrame) -> Channels:
-    """(N, C) what a frame holds, of MAX_CHANNELS at most; what is no number is silence."""
+    """Return the samples of a frame (N, C), at most MAX_CHANNELS; NaN becomes silence."""
     array = frame.to_ndarray()
     array = array.T if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels)
     array = array[:, :MAX_CHANNELS]
@@ -170,7 +171,7 @@ def _channels(frame: AudioFrame) -> Channels:
 
 
 def at_one_rate(incoming: Iterator[tuple[int, Channels]]) -> Iterator[tuple[int, Channels]]:
-    """(rate, block) with the rate of the first block, at most MAX_RATE. Rates and channels can change on the way."""
+    """Yield (rate, block) at the rate of the first block, at most MAX_RATE. Rates and channels may change."""
     target = 0
     current = (0, 0)
     resampler: soxr.ResampleStream | None = None
@@ -187,7 +188,7 @@ def at_one_rate(incoming: Iterator[tuple[int, Channels]]) -> Iterator[tuple[int,
 
 
 def _resampled(resampler: soxr.ResampleStream, block: Channels, *, last: bool = False) -> Channels:
-    """soxr takes and gives one dimension where there is one channel."""
+    """Resample a block; soxr uses one dimension for one channel."""
     flat = block[:, 0] if block.shape[1] == 1 else np.ascontiguousarray(block)
     samples = resampler.resample_chunk(flat, last=last)
     return samples.reshape(-1, block.shape[1])

@@ -1,10 +1,10 @@
-"""The links of a chained Ogg file. FFmpeg goes on into the next link only where that is coded like the first."""
+"""Find the links of a chained Ogg file. FFmpeg reads the next link only if it is coded like the first."""
 
 from dataclasses import dataclass
 from mmap import mmap
 
 _PAGE = b"OggS\x00"
-"""How every page begins: the capture pattern and version 0 (RFC 3533, section 6)."""
+"""The first bytes of every page: the capture pattern and version 0 (RFC 3533, section 6)."""
 _FLAGS, _SEGMENTS, _TABLE = 5, 26, 27
 """Offsets in a page's header: its flags, the number of its segments, and their lengths, a byte each."""
 _FIRST_OF_STREAM = 2
@@ -15,14 +15,14 @@ Buffer = bytes | mmap
 
 @dataclass(frozen=True)
 class Link:
-    """The bytes `start` to `end` of a file, which are a file of their own."""
+    """The bytes `start` to `end` of a file, which form a file of their own."""
 
     start: int
     end: int
 
 
 def links(data: Buffer) -> list[Link]:
-    """The links of an Ogg file, in order; of any other file the whole. Never raises."""
+    """Return the links of an Ogg file, in order; of any other file the whole. Never raises."""
     starts = [0]
     was_first = True
     page = 0
@@ -36,7 +36,7 @@ def links(data: Buffer) -> list[Link]:
 
 
 def _next_page(data: Buffer, page: int) -> int:
-    """Where the next page begins, or the end. After damage, the next that looks like one."""
+    """Return the start of the next page, or the end; after damage, of the next bytes that look like a page."""
     table = page + _TABLE
     after = table + data[page + _SEGMENTS] + sum(data[table : table + data[page + _SEGMENTS]])
     if data[after : after + len(_PAGE)] == _PAGE:

@@ -1,7 +1,7 @@
-"""What is wrong with a recording: clicks, cut-off peaks, telephone bandwidth, dropouts, reverberation, two speakers.
+"""Detect defects of a recording: clicks, clipping, telephone bandwidth, dropouts, reverberation, two speakers.
 
-Each function measures one thing on samples; the thresholds were chosen on speech of eight speakers, clean and spoilt
-on purpose (`tests/cloning/media/test_quality.py` spoils it in the same ways).
+Each function measures one property; the thresholds were chosen on speech of eight speakers, clean and degraded on
+purpose (`tests/cloning/media/test_quality.py` degrades it in the same ways).
 """
 
 import numpy as np
@@ -22,23 +22,22 @@ _CLICK_SECONDS = 0.002
 _LONGEST_CLICK_SECONDS = 0.01
 
 _PEAK_QUANTILE = 0.9998
-"""The level below which 99.98 % of the samples lie stands for the peak: single samples do not move it."""
+"""The level below which 99.98 % of the samples lie counts as the peak: single samples do not change it."""
 _FLAT_STEP = 1e-4
 _FLAT_RUN = 3
 """This many samples in a row near the peak that differ by less than this share of it are a flat top. The top of a tone
 of 200 Hz changes three times as much from sample to sample at 48 kHz."""
 _DENSE_LEVEL, _DENSE_SHARE = 0.8, 0.01
-"""Speech has up to 0.4 % of its samples above 0.8 of its peak; when peaks were cut off and the file was then coded as
-MP3, 1.5 % and more."""
+"""Speech has up to 0.4 % of its samples above 0.8 of its peak; after clipping and MP3 coding, 1.5 % and more."""
 
 _TELEPHONE_RATE = 16_000
 _TELEPHONE_DB = -40.0
-"""The loudest tenth of speech frames, which holds the hissing sounds, has 4.5-7.5 kHz at -1 dB against 0.3-3.4 kHz or
+"""The loudest tenth of speech frames, which holds the sibilants, has 4.5-7.5 kHz at -1 dB relative to 0.3-3.4 kHz or
 higher; after a telephone channel it is at -90 dB, and a lossy codec adds noise of up to -45 dB."""
 
 _DROPOUT_SECONDS = (0.005, 0.06)
 _DROPOUT_EDGE_DB = -40.0
-"""A dropout is digital silence of this length between samples that are louder than this, against the peak."""
+"""A dropout is digital silence of this length between samples that are louder than this, relative to the peak."""
 
 _FALL_FRAMES = 3
 _SLOW_FALL_DB = 11.0
@@ -46,14 +45,13 @@ _SLOW_FALL_DB = 11.0
 reverberation time of 0.5 s, and 9 dB with one of 1 s."""
 
 _OTHER_VOICE_SEMITONES = 5.0
-"""The medians of one speaker's phrases lie up to 3 semitones apart from their neighbours; a man's and a woman's voice
-lie about 12 apart."""
+"""The medians of one speaker's phrases differ by up to 3 semitones; a man's and a woman's voice by about 12."""
 _OTHER_VOICE_SECONDS = 0.75
-"""Less voiced sound than this may be a cough or a misread pitch."""
+"""Less voiced sound than this may be a cough or a pitch error."""
 
 
 def without_clicks(samples: Samples, rate: int) -> Samples:
-    """The samples (N,) with single clicks replaced by straight lines. Long or frequent peaks are left alone."""
+    """Return the samples (N,) with single clicks replaced by straight lines. Long or frequent peaks are kept."""
     level = np.abs(samples)
     usual = float(np.quantile(level, 0.995)) if samples.size else 0.0
     around = 2 * round(_CLICK_SECONDS * rate) + 1
@@ -70,14 +68,14 @@ def without_clicks(samples: Samples, rate: int) -> Samples:
 
 
 def cut_off(samples: Samples) -> Mask:
-    """Which samples (N,) belong to peaks that were cut off, whatever level the recording has now.
+    """Return which samples (N,) belong to clipped peaks, at any level of the recording.
 
-    Flat tops are seen at once. A lossy codec bends them; then all samples near the peak count, if there are far more of
-    them than speech has.
+    Flat tops are found directly. A lossy codec bends them; then all samples near the peak count, if there are far more
+    of them than in speech.
     """
     if not samples.size:
         return np.zeros(0, bool)
-    # Each side by itself: where there is an offset, tops and bottoms are cut off at different levels.
+    # Each side separately: with an offset, tops and bottoms are clipped at different levels.
     sides = [np.maximum(samples, 0.0), np.maximum(-samples, 0.0)]
     relative = [side.astype(np.float64) / max(float(np.quantile(side, _PEAK_QUANTILE)), 1e-9) for side in sides]
     dense: Mask = np.logical_or(*(ndimage.binary_opening(side > _DENSE_LEVEL, np.ones(2)) for side in relative))
@@ -86,14 +84,14 @@ def cut_off(samples: Samples) -> Mask:
 
 
 def _flat(relative: Floats) -> Mask:
-    """Where (N,) samples near the peak do not change. `relative` (N,): against the peak."""
+    """Return where (N,) samples near the peak do not change. `relative` (N,): relative to the peak."""
     level = np.abs(np.diff(relative, prepend=relative[0])) < _FLAT_STEP
     mask: Mask = ndimage.binary_opening(level & (relative > _DENSE_LEVEL), np.ones(_FLAT_RUN - 1))
     return mask
 
 
 def is_telephone(recording: Recording, speech: Mask, frame_seconds: float) -> bool:
-    """Whether the speech has no sound above 4 kHz, as after a telephone. `speech` (F,): the frames with speech."""
+    """Return whether the speech has no sound above 4 kHz, as on a telephone. `speech` (F,): the frames with speech."""
     if recording.sample_rate < _TELEPHONE_RATE:
         return True
     size = round(frame_seconds * recording.sample_rate)
@@ -108,7 +106,7 @@ def is_telephone(recording: Recording, speech: Mask, frame_seconds: float) -> bo
 
 
 def dropouts(recording: Recording) -> int:
-    """How many short holes of digital silence interrupt the sound."""
+    """Return the number of short holes of digital silence in the sound."""
     level = np.abs(recording.samples)
     if not level.size:
         return 0
@@ -125,19 +123,19 @@ def dropouts(recording: Recording) -> int:
 
 
 def is_reverberant(levels: Floats, speech: Mask) -> bool:
-    """Whether sound dies away as slowly as in a bare room. `levels` (F,) in decibels; `speech` (F,): where it is.
+    """Return whether sound decays as slowly as in a bare room. `levels` (F,) in decibels; `speech` (F,): where it is.
 
-    It is true of recordings with little noise only: noise hides how sound dies away.
+    Only valid for recordings with little noise: noise hides the decay.
     """
     falls = (levels[:-_FALL_FRAMES] - levels[_FALL_FRAMES:])[speech[:-_FALL_FRAMES]]
     return bool(falls.size and np.quantile(falls, 0.95) < _SLOW_FALL_DB)
 
 
 def speakers_differ(pitches: list[Floats]) -> bool:
-    """Whether phrases fall into two groups of a clearly different pitch: two people who speak in turn.
+    """Return whether phrases fall into two groups of clearly different pitch: two people who take turns.
 
-    `pitches`: for each phrase its pitch in hertz at each frame of `world_vocoder.FRAME_SECONDS`, 0 where there is none.
-    Two people of like pitch are not told apart.
+    `pitches`: for each phrase its pitch in hertz at each frame of `world_vocoder.FRAME_SECONDS`, 0 if unvoiced. Two
+    people of similar pitch are not distinguished.
     """
     voiced = sorted((heard for heard in (phrase[phrase > 0] for phrase in pitches) if heard.size), key=np.median)
     notes = [12 * np.log2(np.median(heard)) for heard in voiced]
@@ -150,7 +148,7 @@ def speakers_differ(pitches: list[Floats]) -> bool:
 
 
 def without_rumble(recording: Recording) -> Recording:
-    """The recording without what lies below a voice: a high pass of second order at 60 Hz, forwards and backwards."""
+    """Return the recording without sound below a voice: a second-order high pass at 60 Hz, forwards and backwards."""
     if recording.samples.size < recording.sample_rate // 10:
         return recording
     filtered = signal.sosfiltfilt(

@@ -1,4 +1,4 @@
-"""From a media file to the seconds that a voice is made from: which soundtrack, which channel, which part."""
+"""Choose the seconds of a media file that a voice is made from: the soundtrack, the channel, the part."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,23 +12,23 @@ from cloning.progress import Watch
 from errors import InvalidInput
 
 READING, CHOOSING = "reading the recording", "choosing the best seconds"
-"""The first stages of a clone."""
+"""The names of the first stages of a clone."""
 
 _KEPT_SECONDS = LISTENED_SECONDS + 1.0
-"""A little more than is listened to is decoded, so that the choice knows that there was more."""
+"""A little more than is analysed is decoded, so that the choice knows that there was more."""
 _TRACKS = 4
-"""So many soundtracks are listened to in search of speech."""
+"""The maximum number of soundtracks that are searched for speech."""
 
 
 def read(source: Path) -> Recording:
-    """The whole soundtrack that players choose, as one channel within [-1, 1]. Raises what `decode` does."""
+    """Read the default soundtrack of players as one channel within [-1, 1]. Raises as `decode`."""
     return _mixed(decode(source))[0]
 
 
 def choose(source: Path, watch: Watch, *, rate: int, memory_mb: int, scratch: Path | None = None) -> Reference:
-    """The best seconds of a media file, at `rate` hertz; the report says what of the file was used.
+    """Return the best seconds of a media file, at `rate` hertz; the report says what was used.
 
-    `memory_mb` and `scratch`: see `decode`. Raises what that does, InvalidInput if no soundtrack has enough speech, and
+    `memory_mb` and `scratch`: see `decode`. Raises as `decode`, InvalidInput if no soundtrack has enough speech, and
     Cancelled.
     """
     failures: list[InvalidInput] = []
@@ -47,7 +47,7 @@ def choose(source: Path, watch: Watch, *, rate: int, memory_mb: int, scratch: Pa
 
 
 def _mixed(decoded: Decoded) -> tuple[Recording, list[str]]:
-    """One channel, and what has to be said about the others."""
+    """Return one channel, and notes about the others."""
     mixes = [channels.choose(piece, decoded.sample_rate) for piece in decoded.pieces]
     notes = [
         f"The channels hold different voices; only the {_name(mix.channel, piece.shape[1])} was used."

