@@ -42,8 +42,6 @@ log = structlog.get_logger(__name__)
 
 async def run(settings: Settings, *, simulate: bool) -> None:
     """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartFault."""
-    # Barkeep joins no voice channel, so discord.py need not warn that the libraries for it are missing.
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     stop = asyncio.Event()
     _stop_on_signals(stop)
     work = asyncio.create_task(_simulate(settings, stop) if simulate else _connect(settings, stop))

@@ -61,12 +61,16 @@ class Speech:
 
 @dataclass(frozen=True)
 class Part:
-    """Sentence `number` (from 0) of `of`, as it sounds in the Speech: `samples` float32 (N,)."""
+    """Sentence `number` (from 0) of `of`, as it sounds in the Speech: `samples` float32 (N,).
+
+    `pause`: seconds of silence between it and the next one.
+    """
 
     number: int
     of: int
     samples: Samples
     sample_rate: int
+    pause: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -135,12 +139,13 @@ class Voicebox:
         reader = Reader(self.models.engine, options, self._sketch(voice) if options.takes > 1 else None)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
+        gaps = [joining.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
         with closing(reader.read(sentences, voice, watch)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
                 sounds.append(joining.polish(generated.samples, rate))
-                hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate))
-        samples = joining.join(sounds, [splitting.pause_after(piece) for piece in pieces[:-1]], rate)
+                hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate, [*gaps, 0.0][len(sounds) - 1]))
+        samples = joining.join(sounds, gaps, rate)
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
     def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:

@@ -53,6 +53,10 @@ async def answer_to(outcome: Outcome) -> Answer:
 
 
 async def _speech(outcome: Outcome) -> Answer:
+    words = render_speech(outcome.job, outcome.voice)
+    buttons = Repeat(outcome.job.id), Discard(outcome.job.id)
+    if outcome.heard:
+        return Answer(words, buttons=buttons)
     if outcome.audio is None:
         return _GONE
     try:
@@ -60,11 +64,7 @@ async def _speech(outcome: Outcome) -> Answer:
     except FileNotFoundError:  # somebody discarded it in this very moment
         return _GONE
     stem = file_stem(outcome.voice.name if outcome.voice is not None else "voice")
-    return Answer(
-        render_speech(outcome.job, outcome.voice),
-        attachments=((f"{stem}.ogg", sound),),
-        buttons=(Repeat(outcome.job.id), Discard(outcome.job.id)),
-    )
+    return Answer(words, attachments=((f"{stem}.ogg", sound),), buttons=buttons)
 
 
 async def _card(outcome: Outcome) -> Answer:

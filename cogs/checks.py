@@ -35,6 +35,7 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
         parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
         existing_ids=existing_in(interaction.client.get_guild(interaction.guild_id)),
+        voice_channel_id=voice_channel_of(member),
     )
 
 
@@ -50,6 +51,11 @@ def member_of(interaction: discord.Interaction[Any]) -> discord.Member:
     if not isinstance(interaction.user, discord.Member):
         raise NotAllowed(_NO_SERVER)
     return interaction.user
+
+
+def voice_channel_of(member: discord.Member) -> int | None:
+    """The voice channel that a member sits in at this moment."""
+    return None if member.voice is None or member.voice.channel is None else member.voice.channel.id
 
 
 def role_ids_of(member: discord.Member) -> frozenset[int]:

@@ -27,6 +27,11 @@ GROUPS = (
         "way of their own; </pronounce export> is the list as a file.",
     ),
     (
+        "🎧 In voice channels",
+        "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> silence your lines, </leave> "
+        "sends me away.",
+    ),
+    (
         "📚 Look after your voices",
         "</voices list> to see and hear them, </voices info>, </voices rename>, </voices describe>, </voices delete>",
     ),

@@ -26,6 +26,7 @@ from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
 from storage.pronunciations import PronunciationRepository
 from storage.records import ConsentState, JobKind, JobState, VoiceState
 from storage.reserve import Reserve
+from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
 from storage.voices import VoiceRepository
 
@@ -55,6 +56,7 @@ class Storage:
         self.consents = ConsentRepository(sessions, clock)
         self.pronunciations = PronunciationRepository(sessions, clock)
         self.audit = AuditRepository(sessions, clock)
+        self.seats = SeatRepository(sessions)
         self.files = files
         self._clock = clock
         self._sessions = sessions

@@ -5,8 +5,8 @@ and renamed, and the folder that now holds it is synced. `sweep` moves what a cr
 to, to the trash, where it is deleted days later. Dropped files are deleted immediately. Keys and file names come from
 Barkeep, never from users; a key that contains a path raises ValueError.
 
-    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX  trash/SECONDS-NUMBER-FOLDER-NAME
-    installation-id
+    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX  aloud/JOB/NAME
+    trash/SECONDS-NUMBER-FOLDER-NAME  installation-id
 """
 
 import asyncio
@@ -68,6 +68,7 @@ class FileStore:
         self._staging = data_dir / "staging"
         self._voices = data_dir / "voices"
         self._results = data_dir / "results"
+        self._aloud = data_dir / "aloud"
 
     async def prepare(self) -> None:
         """Create the folders and close them, new or existing, to every other user of the machine."""
@@ -163,6 +164,16 @@ class FileStore:
         for kept in await _in_thread(self._kept, job_id):
             await _in_thread(kept.unlink, True)
 
+    async def keep_aloud(self, job_id: str, file: Path) -> Path:
+        """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
+        kept = self._aloud / _checked(_KEY, job_id) / _checked(_NAME, file.name)
+        await _in_thread(_link, file, kept)
+        return kept
+
+    async def drop_aloud(self, job_id: str) -> None:
+        """Remove what was kept to be heard, if there is any."""
+        await self._remove(self._aloud / _checked(_KEY, job_id))
+
     async def drop_many(self, keys: Collection[str]) -> None:
         """Delete the uploads and results with these keys, if they exist."""
         wanted = {_checked(_KEY, key) for key in keys}
@@ -185,6 +196,7 @@ class FileStore:
             (self._results, lambda path: path.stem in job_ids),
         ]
         half_written = await _in_thread(_remove_all, self._tmp)
+        await _in_thread(_remove_all, self._aloud)  # What was in the air is silent since.
         return half_written + await _in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:
@@ -193,7 +205,15 @@ class FileStore:
 
     def _prepare(self) -> None:
         modes.private_folder(self.data_dir)
-        for folder in (self._tmp, self._uploads, self._staging, self._voices, self._results, self._trash):
+        for folder in (
+            self._tmp,
+            self._uploads,
+            self._staging,
+            self._voices,
+            self._results,
+            self._aloud,
+            self._trash,
+        ):
             modes.private_folder(folder)
             modes.close_all_to_others(folder)
         for path in self.data_dir.iterdir():
@@ -301,6 +321,17 @@ def _sync(path: Path) -> None:
 def _make_folder(folder: Path) -> None:
     folder.mkdir(0o700, exist_ok=True)
     _sync(folder.parent)
+
+
+def _link(file: Path, kept: Path) -> None:
+    kept.parent.mkdir(modes.FOLDER, exist_ok=True)
+    kept.unlink(missing_ok=True)
+    try:
+        kept.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:  # Some file systems have no second names.
+        shutil.copyfile(file, kept)
 
 
 def _remove_folder(folder: Path, temporary: Path) -> None:

@@ -8,12 +8,13 @@ reused (AUTOINCREMENT), so that the id cannot come to mean another voice.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
 from storage.records import (
     AuditEntry,
+    ChannelOutput,
     Consent,
     ConsentRequest,
     ConsentState,
@@ -87,10 +88,22 @@ class SettingsRow(Base):
     retention_days: Mapped[int]
     told_gone_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
     default_voice: Mapped[str | None] = mapped_column(Text)
+    channel_output: Mapped[ChannelOutput] = mapped_column(enum_column(ChannelOutput), server_default="both")
+    channel_idle_minutes: Mapped[int] = mapped_column(server_default="10")
+    channel_notice: Mapped[bool] = mapped_column(server_default=false())
 
     def record(self) -> GuildSettings:
         """Return the row as a value."""
         return GuildSettings(**{name: getattr(self, name) for name in GuildSettings.__dataclass_fields__})
+
+
+class SeatRow(Base):
+    """The voice channel of a server that the bot sits in."""
+
+    __tablename__ = "seats"
+
+    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class VoiceRow(Base):

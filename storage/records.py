@@ -182,11 +182,29 @@ class WaitingJob:
     attempts: int
 
 
+class ChannelOutput(StrEnum):
+    """What becomes of a line that is asked for in the bot's voice channel: heard there, posted as a file, or both."""
+
+    BOTH = "both"
+    CHANNEL = "channel"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The voice channel of a server that the bot sits in, also while it is not running."""
+
+    guild_id: int
+    channel_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
     """A server's settings. Empty sets of roles and channels mean everybody and everywhere.
 
     `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
+    `channel_idle_minutes`: how long the bot sits in a voice channel alone, or without anything to say.
+    `channel_notice`: whether it begins there by saying that its voices are generated.
     """
 
     guild_id: int
@@ -202,6 +220,9 @@ class GuildSettings:
     text_length: int = 1000
     retention_days: int = 30
     default_voice: str | None = None
+    channel_output: ChannelOutput = ChannelOutput.BOTH
+    channel_idle_minutes: int = 10
+    channel_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

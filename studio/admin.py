@@ -10,7 +10,7 @@ from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import AuditEntry, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
+from storage.records import AuditEntry, ChannelOutput, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
 from studio import policy
 from studio.housekeeping import delete_finished
 from studio.privacy import PrivacyService
@@ -29,6 +29,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "seconds_per_day_per_guild": (0, 864_000),
     "text_length": (1, 4000),
     "retention_days": (0, MAX_DAYS),
+    "channel_idle_minutes": (1, 1440),
 }
 """Setting -> its least and greatest value. 0 forbids what is counted; a retention of 0 days is an hour at most."""
 NO_VOICE = "-"
@@ -134,6 +135,7 @@ class AdminService:
         blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)
         for job in await self._storage.jobs.of_member(actor.guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
+        self._dispatcher.rooms.drop_member(actor.guild_id, member_id)
         await self._audit(actor, "member.block", str(member_id), reason)
         return blocked
 
@@ -217,6 +219,7 @@ class AdminService:
 
     async def guild_removed(self, guild_id: int) -> None:
         """The bot was removed from a server: stop its jobs and delete everything of it, files included."""
+        await self._dispatcher.rooms.close(guild_id)
         for job in await self._storage.jobs.of_guild(guild_id, UNFINISHED):
             await self._dispatcher.cancel(job.id)
         remains = await self._storage.guilds.delete(guild_id)
@@ -237,6 +240,10 @@ def _checked(name: str, value: Any) -> Any:
         return None
     if name in _ID_SETS:
         return frozenset(int(each) for each in value)
+    if name == "channel_output":
+        return ChannelOutput(value)
+    if name == "channel_notice":
+        return bool(value)
     if name not in RANGES:
         raise InvalidInput(f"There is no setting called {name}.")
     least, greatest = RANGES[name]

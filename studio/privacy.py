@@ -114,6 +114,7 @@ class PrivacyService:
         """Delete the voices and jobs that are there now. How many of each there were."""
         for job in await self._storage.jobs.of_member(guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
+        self._dispatcher.rooms.drop_member(guild_id, member_id)
         voices = await self._storage.voices.of_person(guild_id, member_id)
         for voice in voices:
             await remove_voice(self._storage, self._dispatcher, voice)

@@ -9,15 +9,17 @@ from cloning.text.durations import expected_seconds
 from cloning.text.readable import readable
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import Executor
-from errors import InvalidInput, NotAllowed, NotFound
+from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob
+from storage.records import AuditLine, ChannelOutput, GuildSettings, JobKind, JobRecord, NewJob
 from studio import metrics, policy, rights, speech_text
+from studio.channel.lines import Line
+from studio.channel.rooms import Room
 from studio.clones import new_id
 from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
-from studio.queue.job_payload import SpeechOrder
+from studio.queue.job_payload import Reply, SpeechOrder, words_of
 from studio.speakers import language_of, languages_read
 from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary
@@ -26,6 +28,9 @@ MAX_TEMPERATURE = 1.5
 """The liveliest sampling that is offered; above it Bark mumbles."""
 MAX_SEED = 2**31 - 1
 """The largest seed: a signed 32-bit number, as people paste them."""
+
+_ANY_SIZE = 2**31
+"""Bytes: no file is sent."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,17 +53,42 @@ class SpeechService:
         self._library = library
         self._pronunciations = pronunciations
         self._dispatcher = dispatcher
+        self._rooms = dispatcher.rooms
 
     async def submit(
         self, actor: Actor, order: SayOrder, names: Mapping[str, str], origin: Origin | None, *, max_bytes: int
     ) -> Receipt:
-        """Accept a line of speech. When this returns, no crash loses it.
+        """Accept a line of speech. When this returns, no crash loses it. It is heard in the voice channel too in which
+        the actor sits with the bot, if the server wants that.
 
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
         can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text or language, also if the
         model in use does not read it), LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
+        speech, voice = await self._ordered(actor, order, names, settings, max_bytes=max_bytes)
+        line = AuditLine("speech.say", voice.name)
+        room = None if order.private else self._room_for(actor, settings)
+        return await self._accept(actor, speech, voice, settings, origin, line, private=order.private, room=room)
+
+    async def read_aloud(self, actor: Actor, order: SayOrder, names: Mapping[str, str]) -> Receipt:
+        """Say a line in the server's voice channel and nowhere else: nobody is answered, and a crash loses it.
+
+        The actor need not sit there. Raises as `submit`, and Conflict where the bot sits in no voice channel.
+        """
+        room = self._rooms.get(actor.guild_id)
+        if room is None:
+            raise Conflict("I am in no voice channel of this server.")
+        settings = await rights.require(self._storage, actor, policy.may_speak)
+        speech, voice = await self._ordered(actor, order, names, settings, max_bytes=_ANY_SIZE)
+        speech = replace(speech, reply=Reply.NOTHING)
+        line = AuditLine("speech.read", voice.name)
+        return await self._accept(actor, speech, voice, settings, None, line, private=order.private, room=room)
+
+    async def _ordered(
+        self, actor: Actor, order: SayOrder, names: Mapping[str, str], settings: GuildSettings, *, max_bytes: int
+    ) -> tuple[SpeechOrder, Voice]:
+        """What is to be said in which voice, as it is kept."""
         _check_numbers(order)
         words = speech_text.in_words(order.text, names, limit=settings.text_length)
         text = await self._pronounced(words, settings)
@@ -73,8 +103,7 @@ class SpeechService:
             roles=tuple(sorted(actor.role_ids)),
             words="" if words == text else words,
         )
-        line = AuditLine("speech.say", voice.name)
-        return await self._accept(actor, speech, voice, settings, origin, line, private=order.private)
+        return speech, voice
 
     async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
         """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`.
@@ -95,9 +124,11 @@ class SpeechService:
             seed=None,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
+            reply=Reply.FILE,
         )
         line = AuditLine("speech.repeat", voice.name)
-        return await self._accept(actor, again, voice, settings, origin, line, private=job.private)
+        room = None if job.private else self._room_for(actor, settings)
+        return await self._accept(actor, again, voice, settings, origin, line, private=job.private, room=room)
 
     async def discard(self, actor: Actor, job_id: str) -> None:
         """Remove a recording that was made. Raises NotAllowed for anybody but its member and moderators."""
@@ -106,6 +137,7 @@ class SpeechService:
             raise NotAllowed("Only the member who asked for this recording, or a moderator, can delete it.")
         if job.state in UNFINISHED:
             await self._dispatcher.cancel(job.id)
+        self._rooms.drop(job.id)
         await self._storage.files.drop_result(job.id)
         await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
@@ -114,6 +146,10 @@ class SpeechService:
         """A text whose markup is in words, as it is spoken here."""
         dictionary = await self._pronunciations.dictionary(settings.guild_id)
         return speech_text.spoken(dictionary.applied(words), limit=settings.text_length)
+
+    def _room_for(self, actor: Actor, settings: GuildSettings) -> Room | None:
+        """Where the actor hears what they ask for, besides the file."""
+        return None if settings.channel_output is ChannelOutput.FILE else self._rooms.near(actor)
 
     async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)
@@ -131,8 +167,12 @@ class SpeechService:
         line: AuditLine,
         *,
         private: bool,
+        room: Room | None,
     ) -> Receipt:
+        """`room`: where the line is heard."""
         readable(order.text, order.language, languages_read(self._executor))
+        if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
+            order = replace(order, reply=Reply.WORDS)
         if voice.record is not None:
             await rights.require_present(self._courier(), actor, voice.record)
         job = NewJob(
@@ -151,6 +191,8 @@ class SpeechService:
             line=line,
         )
         accepted = await self._storage.jobs.accept_speech(job, settings)
+        if room is not None and accepted.id == job.id:
+            self._rooms.add(room, Line(job.id, voice.name, words_of(accepted), job=accepted, reply=order.reply))
         receipt = Receipt(accepted, self._dispatcher.enqueue(accepted))
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.SPEECH.value).inc()

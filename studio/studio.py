@@ -8,6 +8,8 @@ from typing import Any
 from cloning.worker.protocol import Executor
 from storage.database import Storage
 from studio.admin import AdminService
+from studio.channel.rooms import Rooms
+from studio.channel.service import ChannelService
 from studio.clones import CloneService
 from studio.housekeeping import Housekeeping
 from studio.jobs import JobService
@@ -53,12 +55,14 @@ class Studio:
         def rest(seconds: float) -> Awaitable[Any]:
             return wait(sleep(seconds))
 
-        self._answers = AnswerDelivery(storage, executor, lambda: self.courier, rest, owner=owner, clock=clock)
+        rooms = Rooms(storage.files, clock)
+        self._answers = AnswerDelivery(storage, executor, lambda: self.courier, rooms, rest, owner=owner, clock=clock)
         self.dispatcher = Dispatcher(
             storage,
             executor,
             self._answers,
             lambda: self.courier,
+            rooms,
             rest,
             owner=owner,
             patience=patience,
@@ -70,6 +74,7 @@ class Studio:
         self.speech = SpeechService(
             storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier
         )
+        self.channels = ChannelService(storage, self.dispatcher, clock=clock)
         self.jobs = JobService(storage, self.dispatcher, self._answers)
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
@@ -84,6 +89,7 @@ class Studio:
     async def upkeep(self) -> None:
         """What has to happen now and then: leases, expired questions, retention. Call it every half minute."""
         await self.dispatcher.upkeep()
+        await self.channels.upkeep()
         await self._housekeeping.run()
 
     async def close(self) -> None:
@@ -92,6 +98,7 @@ class Studio:
             return
         self._closed = True
         try:
+            await self.channels.close()
             await self.dispatcher.close()
         finally:
             await self.executor.close()

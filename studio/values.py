@@ -18,6 +18,7 @@ class Actor:
 
     `parent_id`: the channel that a thread belongs to; rules for channels count in their threads. `existing_ids`: the
     roles and channels that the server has now; None if the platform does not say.
+    `voice_channel_id`: the voice channel that they sit in.
     """
 
     guild_id: int
@@ -27,6 +28,7 @@ class Actor:
     is_moderator: bool
     parent_id: int | None = None
     existing_ids: frozenset[int] | None = None
+    voice_channel_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +109,29 @@ class Update:
     """The speech models cannot be loaded at present; the job keeps its place."""
     beginning: Path | None = None
     seconds_left: float | None = None
+    channel_id: int | None = None
+    """The voice channel in which it is heard now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished job is answered with. `job.state`: READY, FAILED or CANCELLED; `audio`: only ready speech."""
+    """What a finished job is answered with. `job.state`: READY, FAILED or CANCELLED; `audio`: only ready speech.
+
+    `heard`: it was said in a voice channel, so that the answer needs no sound.
+    """
 
     job: JobRecord
     voice: Voice | None
     audio: Path | None
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer went out: "interaction", "channel" or "direct"; `message_id` where it can be found."""
+    """How an answer went out: "interaction", "channel" or "direct", or "voice" if it was only heard in a voice channel.
+
+    `message_id`: where it can be found.
+    """
 
     way: str
     message_id: int | None

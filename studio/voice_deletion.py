@@ -15,8 +15,8 @@ from studio.queue.dispatcher import Dispatcher
 async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRecord) -> None:
     """Delete a voice at once. A voice that is gone already is no fault.
 
-    Lines of speech at work with it are stopped, and those that were not delivered yet are thrown away; the ones that
-    still wait fail with a sentence when their turn comes.
+    Lines of speech at work with it are stopped, also those that are being heard, and those that were not delivered yet
+    are thrown away; the ones that still wait fail with a sentence when their turn comes.
     """
     for job in await storage.jobs.of_voice(voice.guild_id, voice.id, UNFINISHED):
         if job.kind is JobKind.CLONE:
@@ -28,5 +28,6 @@ async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRec
         if job.state is JobState.RUNNING:
             await dispatcher.cancel(job.id)
         await storage.files.drop_result(job.id)
+    dispatcher.rooms.drop_voice(voice.guild_id, voice.id)
     await storage.jobs.forget_voice(voice.guild_id, voice.id)
     await storage.files.drop_voice(voice.guild_id, voice.id)

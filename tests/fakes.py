@@ -78,7 +78,8 @@ class FakeExecutor:
     """Implements `cloning.worker.protocol.Executor` in the test's own event loop; its files are small and real.
 
     `fail_next`, `lose_next` and `hold` script the jobs to come; `requests` are all that were submitted. Speech has
-    `sentences`, the first of which is told of before the rest.
+    `sentences`, the first of which is told of before the rest. `sounds`: Ogg Opus files, one for each sentence of a
+    text, which are told of one by one; `pause` is the silence between them, and `breath` is awaited there.
     """
 
     def __init__(
@@ -96,6 +97,9 @@ class FakeExecutor:
         self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK, f"weights of {model}")
         self.closed = False
         self.sentences = 1
+        self.sounds: dict[str, list[bytes]] = {}
+        self.pause = 0.0
+        self.breath: Callable[[], Awaitable[Any]] = lambda: asyncio.sleep(0)
         self.fault: str | None = None
         self.silent = False
         """Whether nothing is told of a job before its end."""
@@ -186,7 +190,9 @@ class FakeExecutor:
             await asyncio.sleep(0.05)
             self._die()
             return
-        if isinstance(request, SpeakRequest) and self.sentences > 1:
+        if isinstance(request, SpeakRequest) and request.text in self.sounds:
+            await self._speak(request, self.sounds[request.text])
+        elif isinstance(request, SpeakRequest) and self.sentences > 1:
             (request.output_dir / part_file(0)).write_bytes(sound_bytes("OGG", 0.5))
             self._queue.put_nowait(PartSpoken(request.job_id, 0, self.sentences, 0.5))
         if gate is not None:
@@ -194,6 +200,15 @@ class FakeExecutor:
         if self.delay:
             await self._wait(asyncio.sleep(self.delay))
         self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
+
+    async def _speak(self, request: SpeakRequest, sounds: list[bytes]) -> None:
+        """Tell of each sentence; the only one of a text is the whole."""
+        for number, sound in enumerate(sounds if len(sounds) > 1 else ()):
+            if number:
+                await self._wait(self.breath())
+            (request.output_dir / part_file(number)).write_bytes(sound)
+            pause = self.pause if number + 1 < len(sounds) else 0.0
+            self._queue.put_nowait(PartSpoken(request.job_id, number, len(sounds), 0.5, pause))
 
     def _die(self) -> None:
         """Lose every job in hand."""
@@ -221,7 +236,8 @@ class FakeExecutor:
             return Failed(request.job_id, "InvalidInput", "This voice was imported for other speech models.")
         if not is_ours:
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
-        (request.output_dir / SPEECH_FILE).write_bytes(sound_bytes("OGG"))
+        sounds = self.sounds.get(request.text, [sound_bytes("OGG")])
+        (request.output_dir / SPEECH_FILE).write_bytes(sounds[-1])
         made_by = (self.model, f"quantizer-{request.clip_language}", self.digest)
         refreshed = (None, None, None) if is_ours else made_by
         return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, self.sentences, *refreshed)

@@ -38,6 +38,20 @@ ONLY_IN = {
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
 }
+VOICE_NAMES = {
+    "VoiceClient",
+    "VoiceProtocol",
+    "AudioSource",
+    "AudioPlayer",
+    "oggparse",
+    "opus",
+    "player",
+    "voice_client",
+    "voice_state",
+}
+"""What discord.py has for sound."""
+VOICE_FILES = {"cogs/channel/connection.py", "cogs/channel/source.py"}
+
 LAYERS_OF_CLONING = (
     (
         "cloning.prompt",
@@ -105,6 +119,19 @@ def test_imports_point_one_way(room: str, path: Path) -> None:
 def test_heavy_libraries_stay_in_their_rooms(room: str, path: Path) -> None:
     wrong = {library for library, rooms in ONLY_IN.items() if library in _imports(path) and room not in rooms}
     assert not wrong, f"{path.relative_to(ROOT)} must not import {sorted(wrong)}"
+
+
+@pytest.mark.parametrize(("room", "path"), CASES)
+def test_only_the_voice_connection_knows_discords_sound(room: str, path: Path) -> None:
+    if str(path.relative_to(ROOT)) in VOICE_FILES or room not in ONLY_IN["discord"]:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "discord"
+        used = {node.attr} if named and isinstance(node, ast.Attribute) else set()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("discord"):
+            used = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+        wrong = used & VOICE_NAMES
+        assert not wrong, f"{path.relative_to(ROOT)} must not use {sorted(wrong)} of discord"
 
 
 def _file_of(module: str) -> Path | None:

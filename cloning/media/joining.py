@@ -41,13 +41,17 @@ def polish(take: Samples, rate: int) -> Samples:
     return audio.normalise(trim(take, rate), rate)
 
 
-def join(takes: Sequence[Samples], pauses: Sequence[float], rate: int) -> Samples:
-    """Polished takes, with `pauses[i]` seconds between take i and the next."""
-    margins = 2 * _MARGIN_SECONDS
+def gap(pause: float) -> float:
+    """Seconds of silence between two polished takes that make a pause of `pause` seconds: both have a margin."""
+    return max(0.0, pause - 2 * _MARGIN_SECONDS)
+
+
+def join(takes: Sequence[Samples], gaps: Sequence[float], rate: int) -> Samples:
+    """Polished takes, with `gaps[i]` seconds of silence between take i and the next."""
     pieces: list[Samples] = []
-    for take, pause in zip(takes, [*pauses, 0.0], strict=True):
+    for take, silence in zip(takes, [*gaps, 0.0], strict=True):
         pieces.append(take)
-        pieces.append(np.zeros(round(max(0.0, pause - margins) * rate), np.float32))
+        pieces.append(np.zeros(round(silence * rate), np.float32))
     return np.concatenate(pieces[:-1])
 
 

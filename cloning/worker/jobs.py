@@ -107,7 +107,7 @@ def _speak(
     def hear(part: Part) -> None:
         if part.of > 1:  # the only part is the whole speech
             _write(request, part_file(part.number), part.samples, part.sample_rate)
-            emit(PartSpoken(request.job_id, part.number, part.of, part.seconds))
+            emit(PartSpoken(request.job_id, part.number, part.of, part.seconds, part.pause))
 
     voice = _stored_voice(voicebox.models, request)
     is_refreshed = voice is None and request.clip is not None

@@ -112,12 +112,16 @@ class Cloned:
 
 @dataclass(frozen=True, slots=True)
 class PartSpoken:
-    """Sentence `number` (from 0) of `of` of a SpeakRequest is ready, in order, in the file `part_file(number)`."""
+    """Sentence `number` (from 0) of `of` of a SpeakRequest is ready, in order, in the file `part_file(number)`.
+
+    `pause`: seconds of silence between it and the next one.
+    """
 
     job_id: str
     number: int
     of: int
     seconds: float
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,16 @@ import discord
 
 from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import count, place
-from storage.records import GuildSettings, JobKind, JobRecord, MemberRecord
+from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, MemberRecord
 from studio.queue.job_payload import words_of
 from studio.values import Erased, QueueEntry, Stats, Voice
+
+OUTPUTS = {
+    ChannelOutput.BOTH: "heard there, and posted as a file",
+    ChannelOutput.CHANNEL: "only heard there",
+    ChannelOutput.FILE: "only posted as a file",
+}
+"""What becomes of a line -> its words."""
 
 _MENTIONS_LISTED = 25
 _PHRASE = 60
@@ -67,6 +74,15 @@ def render_settings(
     embed.add_field(name="Longest text", value=f"{settings.text_length} characters")
     embed.add_field(name="Texts and jobs are kept", value=f"{settings.retention_days} days")
     embed.add_field(name="Default voice", value=_default_voice(settings, voice))
+    embed.add_field(name="Lines asked for in my voice channel", value=f"are {OUTPUTS[settings.channel_output]}")
+    embed.add_field(
+        name="I leave a voice channel",
+        value=f"after {count(settings.channel_idle_minutes, 'minute')} alone or without a word",
+    )
+    embed.add_field(
+        name="When I join a voice channel",
+        value="I say that my voices are generated" if settings.channel_notice else "I say nothing",
+    )
     embed.set_footer(text="Each choice below is kept at once. Moderators are not bound to roles and channels.")
     return embed
 

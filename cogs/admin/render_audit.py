@@ -31,6 +31,9 @@ SETTINGS = {
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
     "default_voice": "the default voice",
+    "channel_output": "what becomes of lines in a voice channel",
+    "channel_idle_minutes": "minutes in a voice channel without anything to say",
+    "channel_notice": "the spoken notice in voice channels",
 }
 """The fields of GuildSettings, as a moderator calls them."""
 _MENTIONS = {
@@ -93,6 +96,15 @@ def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[Aud
     return words
 
 
+def _with_channel(verb: str) -> Callable[[AuditEntry], str]:
+    """A deed to a voice channel."""
+    return lambda entry: f"{verb} {_channel(entry.target)}"
+
+
+def _channel(written: str) -> str:
+    return f"<#{written}>" if written.isdecimal() else safe(written, _WORDS)
+
+
 def _member(written: str) -> str:
     return f"<@{written}>" if written.isdecimal() else safe(written, _WORDS)
 
@@ -142,10 +154,13 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "job.cancel": _cancelled,
     "speech.say": _with_target("spoke as"),
     "speech.repeat": _with_target("had something said again as"),
+    "speech.read": _with_target("had a message read aloud as"),
     "speech.discard": _plain("deleted a recording of speech"),
     "pronunciation.add": _pronounced,
     "pronunciation.remove": _with_target("took a word out of the dictionary:"),
     "pronunciation.import": _with_target("brought a dictionary; words:"),
+    "channel.join": _with_channel("asked me into"),
+    "channel.leave": _with_channel("sent me away from"),
     "voice.clone": _with_target("began to clone the voice"),
     "voice.import": _with_target("imported the voice"),
     "voice.export": _with_target("exported the voice"),

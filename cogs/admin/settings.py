@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 
+from cogs.admin.channels_form import CHANNEL_FIELDS, ChannelsModal, whole_number
 from cogs.admin.render_admin import render_defaults_question, render_settings
 from cogs.checks import actor_of
 from cogs.studio_bot import StudioBot
@@ -82,6 +83,7 @@ async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset
         RolesMenu("speak_role_ids", there(settings.speak_role_ids)),
         ChannelsMenu(there(settings.channel_ids)),
         *(OpenForm(name) for name in FORMS),
+        OpenChannels(),
         AskDefaults(),
     )
     voice = await studio.library.of_server(settings.guild_id)
@@ -91,7 +93,8 @@ async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset
 async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
     """The deed behind "Back to defaults"."""
     fresh = GuildSettings(actor.guild_id)
-    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *(name for form in FORMS.values() for name in form.numbers))
+    numbers = (name for form in FORMS.values() for name in form.numbers)
+    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS)
     await studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
     return "All settings are back to their defaults. See them with /admin settings."
 
@@ -174,6 +177,19 @@ class OpenForm(
         await interaction.response.send_modal(NumbersModal(self.form, settings))
 
 
+class OpenChannels(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-channels"):
+    """Opens the form about voice channels."""
+
+    def __init__(self) -> None:
+        super().__init__(discord.ui.Button(label="Voice channels…", custom_id="settings-channels", row=3))
+
+    @guarded
+    async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
+        """Show what is chosen now."""
+        settings = await interaction.client.studio.admin.settings(actor_of(interaction))
+        await interaction.response.send_modal(ChannelsModal(settings, _change))
+
+
 class NumbersModal(SafeModal):
     """Takes numbers and keeps them together, or none of them. Seconds are shown and typed as minutes."""
 
@@ -216,14 +232,6 @@ def seconds_in(typed: str, label: str) -> int:
     return round(float(cleaned) * 60)
 
 
-def whole_number(typed: str, label: str) -> int:
-    """What was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
-    cleaned = typed.strip()
-    if not (cleaned.isascii() and cleaned.isdigit()):
-        raise InvalidInput(f"{label}: please type a whole number, such as 10. Nothing was changed.")
-    return int(cleaned)
-
-
 class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-defaults"):
     """Back to defaults, after a question."""
 
@@ -238,5 +246,5 @@ class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templa
         await confirm.ask(interaction, render_defaults_question(fresh), "Back to defaults", DEFAULTS_DEED)
 
 
-SETTINGS_ITEMS = (RolesMenu, ChannelsMenu, OpenForm, AskDefaults)
+SETTINGS_ITEMS = (RolesMenu, ChannelsMenu, OpenForm, OpenChannels, AskDefaults)
 """The dynamic items to register with the bot."""

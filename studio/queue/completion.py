@@ -6,15 +6,18 @@ The order of steps matters: files first, then the row that refers to them, then 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, SPEECH_FILE, Cloned, Spoken
-from errors import NotFound, Unavailable
+from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
+from studio.channel.lines import Fate
+from studio.channel.rooms import Rooms
 
 UNKNOWN = "Unknown"
 """The kind of an unexpected error."""
@@ -28,8 +31,9 @@ class Completion:
     Every method returns the job as it ended, or None if it had ended before or another process holds it.
     """
 
-    def __init__(self, storage: Storage, owner: str) -> None:
+    def __init__(self, storage: Storage, rooms: Rooms, owner: str) -> None:
         self._storage = storage
+        self._rooms = rooms
         self._owner = owner
 
     async def cloned(self, job: JobRecord, event: Cloned) -> JobRecord | None:
@@ -71,6 +75,7 @@ class Completion:
             quantizer = event.refreshed_quantizer or ""
             models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
             await self._refresh(job, job.voice_id, models)
+        await self._hear(job, staging / SPEECH_FILE)
         await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         if event.left_out:
@@ -97,6 +102,7 @@ class Completion:
             if await self._is_unwanted(job):
                 await self._storage.files.drop_staging(job.id)
             return None
+        self._rooms.drop(job.id, Fate.LOST)
         with _logged_errors(job):
             await self.clear(job)
         _count(done)
@@ -105,6 +111,7 @@ class Completion:
     async def cancelled(self, job: JobRecord) -> None:
         """Clean up after a cancelled job."""
         _count(job)
+        self._rooms.drop(job.id)
         with _logged_errors(job):
             await self.clear(job)
 
@@ -130,6 +137,14 @@ class Completion:
             await self._storage.files.drop_upload(job.id)
         _count(done)
         return done
+
+    async def _hear(self, job: JobRecord, file: Path) -> None:
+        """All of a line is there. That it cannot be heard in its channel is no fault of the job."""
+        try:
+            await self._rooms.whole(job.id, file)
+        except BarkeepError as error:
+            _log.warning("line_not_kept", job_id=job.id, reason=error.message)
+            self._rooms.drop(job.id, Fate.LOST)
 
     async def _refresh(self, job: JobRecord, voice_id: int, models: VoiceModels) -> None:
         """Replace a voice's prompt by the one made for the models in use. Does nothing if the voice is deleted."""

@@ -15,7 +15,9 @@ from errors import Conflict, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
-from studio.queue.job_payload import SpeechOrder
+from studio.channel.lines import Fate
+from studio.channel.rooms import Rooms
+from studio.queue.job_payload import Reply, SpeechOrder, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_that_spoke, voice_of
 from studio.values import Courier, Delivery, Outcome, Voice
@@ -49,6 +51,7 @@ class AnswerDelivery:
         storage: Storage,
         executor: Executor,
         courier: Callable[[], Courier],
+        rooms: Rooms,
         sleep: Sleep,
         *,
         owner: str,
@@ -57,6 +60,7 @@ class AnswerDelivery:
         self._storage = storage
         self._executor = executor
         self._courier = courier
+        self._rooms = rooms
         self._sleep = sleep
         self._owner = owner
         self._clock = clock
@@ -116,8 +120,9 @@ class AnswerDelivery:
         return await self._outcome(job)
 
     async def _answer(self, job_id: str) -> None:
-        """Run one round of attempts."""
+        """Run one round of attempts. An answer without a file first waits until its line was heard."""
         with structlog.contextvars.bound_contextvars(job_id=job_id):
+            await self._rooms.over(job_id)
             for pause in (*PAUSES, None):
                 try:
                     await self._attempt(job_id, last=pause is None)
@@ -148,7 +153,7 @@ class AnswerDelivery:
         job = await self._claim(job_id)
         if job is None:
             return False
-        delivery = await self._courier().deliver(await self._outcome(job), last=last)
+        delivery = await self._deliver(job, last=last)
         if delivery is None:
             self._unreachable.add(job_id)
             metrics.ANSWERED.labels("none").inc()
@@ -157,6 +162,11 @@ class AnswerDelivery:
         self._sent[job_id] = delivery
         _log.info("answered", guild_id=job.guild_id, way=delivery.way, state=job.state.value)
         return True
+
+    async def _deliver(self, job: JobRecord, *, last: bool) -> Delivery | None:
+        if reply_of(job) is Reply.NOTHING:
+            return Delivery("voice", None)
+        return await self._courier().deliver(await self._outcome(job), last=last)
 
     async def _claim(self, job_id: str) -> JobRecord | None:
         """Lease the answer and return the job.
@@ -182,7 +192,8 @@ class AnswerDelivery:
         audio = None
         if job.kind is JobKind.SPEECH and job.state in (JobState.READY, JobState.DELIVERED):
             audio = await self._storage.files.result(job.id)
-        return Outcome(job, await self._voice(job), audio)
+        heard = reply_of(job) is Reply.WORDS and self._rooms.fate(job.id) in (Fate.HEARD, Fate.SKIPPED)
+        return Outcome(job, await self._voice(job), None if heard else audio, heard)
 
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:

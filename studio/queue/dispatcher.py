@@ -8,20 +8,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import Event, Executor, Heartbeat, PartSpoken, Progress, Ready, Request
-from errors import BarkeepError, Unavailable
+from cloning.worker.protocol import Event, Executor, Heartbeat, PartSpoken, Progress, Ready, Request, part_file
+from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobRecord, JobState
 from studio import metrics
+from studio.channel.lines import Fate
+from studio.channel.rooms import Rooms
 from studio.queue.completion import Completion
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
 from studio.queue.estimates import REMEMBERED, JobEstimates
 from studio.queue.fair_order import FairQueue
+from studio.queue.job_payload import Reply, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
 from studio.queue.worker_events import ActiveJob
@@ -42,7 +46,8 @@ class Dispatcher:
     """Claims, supervises and finishes jobs.
 
     owner: the name of this process as the holder of leases. patience: how long a job waits for a worker that cannot
-    load its models. sleep: waits some seconds between attempts to store the end of a job.
+    load its models. rooms: the voice channels in which lines are heard. sleep: waits some seconds between attempts to
+    store the end of a job.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Dispatcher:
         executor: Executor,
         answers: AnswerDelivery,
         courier: Callable[[], Courier],
+        rooms: Rooms,
         sleep: Callable[[float], Awaitable[Any]],
         *,
         owner: str,
@@ -61,10 +67,11 @@ class Dispatcher:
         self._executor = executor
         self._answers = answers
         self._courier = courier
+        self.rooms = rooms
         self._owner = owner
         self._patience = patience
         self._clock = clock
-        self._completion = Completion(storage, owner)
+        self._completion = Completion(storage, rooms, owner)
         self._estimates = JobEstimates()
         self._endings = JobEndings(
             storage, executor, self._completion, answers, self._wait_again, sleep, self._estimates
@@ -210,6 +217,8 @@ class Dispatcher:
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
                 self._answers.begin(done.id)
+            elif reply_of(job) is Reply.NOTHING and not self.rooms.waits(job.id):
+                raise NotFound("The voice channel in which this was to be heard was left.")
             else:
                 await self._submit(active, await request_for(self._storage, job))
         except Unavailable as error:
@@ -278,10 +287,20 @@ class Dispatcher:
         if isinstance(event, Progress | PartSpoken):
             if not active.begun:
                 await self._note_begun(active)
+            if isinstance(event, PartSpoken) and active.folder is not None:
+                await self._hear(active.folder, event)
             if (news := active.update_for(event, self._clock())) is not None:
                 self._courier().update(active.job, news)
         else:
             self._end(active, self._endings.conclude(active.job, event))
+
+    async def _hear(self, folder: Path, event: PartSpoken) -> None:
+        """A sentence can be heard where its line waits for it."""
+        try:
+            await self.rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
+        except BarkeepError as error:
+            _log.warning("part_not_heard", job_id=event.job_id, reason=error.message)
+            self.rooms.drop(event.job_id, Fate.LOST)
 
     async def _note_begun(self, active: ActiveJob) -> None:
         """Count the attempt: the worker has begun the job."""

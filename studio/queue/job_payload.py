@@ -5,12 +5,28 @@ Every field that is added needs a default.
 """
 
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from errors import InvalidInput
 from storage.records import JobRecord
 from studio import speech_text
 from studio.values import Actor, CloneOrder
+
+
+class Reply(StrEnum):
+    """What a line of speech is answered with. FILE: its sound. WORDS: words, if it was heard in a voice channel, else
+    its sound. NOTHING: it is only heard."""
+
+    FILE = "file"
+    WORDS = "words"
+    NOTHING = "nothing"
+
+
+def reply_of(job: JobRecord) -> Reply:
+    """How a job is answered, also one whose order was forgotten."""
+    known = job.order.get("reply")
+    return Reply(known) if known in tuple(Reply) else Reply.FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,7 @@ class SpeechOrder:
     max_bytes: int = 10 * 1024 * 1024
     roles: tuple[int, ...] = ()
     words: str = ""
+    reply: Reply = Reply.FILE
 
     def to_json(self) -> dict[str, Any]:
         """Return the payload as JSON."""
@@ -41,7 +58,7 @@ class SpeechOrder:
         known = _known(cls, job.order)
         if not known.keys() >= {"text", "voice"}:
             raise InvalidInput("This request was stored by another version of Barkeep. Please try again.")
-        return cls(**{**known, "roles": tuple(known.get("roles", ()))})
+        return cls(**{**known, "roles": tuple(known.get("roles", ())), "reply": reply_of(job)})
 
     def actor(self, job: JobRecord) -> Actor:
         """Return the member who asked, with the roles of that time. Moderators have no special right to use a voice."""

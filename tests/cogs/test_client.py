@@ -19,8 +19,8 @@ from tests.cogs.conftest import Clone, World
 from tests.fakes import FakeExecutor
 
 
-async def test_only_the_guilds_intent_is_asked_for(bot: Barkeep) -> None:
-    assert bot.intents == discord.Intents(guilds=True)
+async def test_no_privileged_intent_is_asked_for(bot: Barkeep) -> None:
+    assert bot.intents == discord.Intents(guilds=True, voice_states=True)
 
 
 async def test_every_command_is_for_servers_only(bot: Barkeep) -> None:

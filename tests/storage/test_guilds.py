@@ -7,7 +7,15 @@ import pytest
 from errors import NotFound
 from storage.database import Storage
 from storage.guilds import GuildRemains
-from storage.records import AuditLine, ConsentRequest, ConsentState, GuildSettings, JobState, Pronunciation
+from storage.records import (
+    AuditLine,
+    ChannelOutput,
+    ConsentRequest,
+    ConsentState,
+    GuildSettings,
+    JobState,
+    Pronunciation,
+)
 from tests.storage.build import (
     ANNA,
     BORIS,
@@ -36,7 +44,7 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         clone_role_ids=frozenset({ROLE, OTHER_ROLE}),
         speak_role_ids=frozenset({ROLE}),
         channel_ids=frozenset({CHANNEL}),
-        voices_per_member=1,
+        voices_per_member=10_001,
         voices_per_guild=2,
         jobs_per_hour_per_member=3,
         jobs_per_hour_per_guild=4,
@@ -45,8 +53,11 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         text_length=8,
         retention_days=9,
         default_voice="v:10",
+        channel_output=ChannelOutput.CHANNEL,
+        channel_idle_minutes=11,
+        channel_notice=True,
     )
-    assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(0)).values())
+    assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(99)).values())
     chosen = {name: value for name, value in asdict(settings).items() if name != "guild_id"}
     assert await storage.guilds.change(GUILD, **chosen) == (GuildSettings(GUILD), settings)
     assert await storage.guilds.get(GUILD) == settings

@@ -46,7 +46,7 @@ def test_a_take_without_silence_keeps_its_length() -> None:
 
 def test_takes_are_joined_at_one_loudness_with_the_pauses_asked_for() -> None:
     loud, quiet = tone(1.0, 0.5), tone(1.0, 0.02)
-    joined = joining.join([joining.polish(take, RATE) for take in (loud, quiet)], [0.5], RATE)
+    joined = joining.join([joining.polish(take, RATE) for take in (loud, quiet)], [joining.gap(0.5)], RATE)
     assert joined.dtype == np.float32
     assert joined.size / RATE == pytest.approx(2.0 + 0.5 - 0.12, abs=0.01)
     first, second = joined[2400:21_600], joined[-21_600:-2400]

@@ -11,6 +11,7 @@ from simcord.components import validate_embeds
 
 from cloning.prompt import BARK
 from cloning.worker.protocol import Health, Ready
+from cogs.admin.channels_form import CHANNEL_FIELDS, whole_number
 from cogs.admin.render_admin import (
     render_blocked,
     render_defaults_question,
@@ -20,9 +21,9 @@ from cogs.admin.render_admin import (
     render_settings,
     render_stats,
 )
-from cogs.admin.settings import FORMS, whole_number
+from cogs.admin.settings import FORMS
 from errors import InvalidInput
-from storage.records import GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
+from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
 from studio.values import Erased, QueueEntry, Stats
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -75,12 +76,14 @@ def test_every_setting_is_shown_and_can_be_changed() -> None:
     changeable = {"clone_role_ids", "speak_role_ids", "channel_ids", "default_voice"} | {
         name for form in FORMS.values() for name in form.numbers
     }
+    changeable |= set(CHANNEL_FIELDS)
     assert changeable == set(GuildSettings.__dataclass_fields__) - {"guild_id"}
     plain = render_settings(GuildSettings(1)).to_dict()
     for name in changeable:
         changed: Any = {name: frozenset({987}) if name.endswith("_ids") else 987}
         if name == "default_voice":
             changed = {name: "v:987"}
+        changed |= {"channel_output": ChannelOutput.CHANNEL} if name == "channel_output" else {}
         assert render_settings(replace(GuildSettings(1), **changed)).to_dict() != plain, name
 
 

@@ -15,7 +15,7 @@ from studio.values import AuditPage
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 STUDIO = Path(__file__).parents[3] / "studio"
-WRITTEN = re.compile(r'"((?:settings|member|pronunciation|job|speech|voice|consent|privacy)\.[a-z]+|purge)"')
+WRITTEN = re.compile(r'"((?:settings|member|pronunciation|job|speech|channel|voice|consent|privacy)\.[a-z]+|purge)"')
 
 
 def line(action: str, target: str = "", detail: str = "") -> str:
@@ -43,6 +43,7 @@ def line(action: str, target: str = "", detail: str = "") -> str:
         (("pronunciation.add", "SQL", "sequel"), "decided that **SQL** is said “sequel”"),
         (("pronunciation.remove", "SQL"), "took a word out of the dictionary: **SQL**"),
         (("pronunciation.import", "12"), "brought a dictionary; words: **12**"),
+        (("channel.join", "5"), "asked me into <#5>"),
         (("voice.rename", "Old", "now New"), "renamed the voice **Old**, now New"),
         (("voice.share", "Ann", "chosen"), "let chosen members and roles use the voice **Ann**"),
         (("consent.allow", "10", "Ann"), "allowed <@10> to clone their voice: Ann"),
@@ -57,7 +58,7 @@ def test_each_line_is_a_sentence(entry: tuple[str, ...], words: str) -> None:
 
 
 def test_every_action_that_the_studio_writes_and_every_setting_has_words() -> None:
-    written = {found for path in STUDIO.glob("*.py") for found in WRITTEN.findall(path.read_text("utf-8"))}
+    written = {found for path in STUDIO.rglob("*.py") for found in WRITTEN.findall(path.read_text("utf-8"))}
     assert written == set(SENTENCES)
     assert set(SETTINGS) == set(GuildSettings.__dataclass_fields__) - {"guild_id"}
 

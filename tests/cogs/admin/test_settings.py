@@ -12,7 +12,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 from cogs.admin.settings import minutes_of, seconds_in
 from cogs.client import Barkeep
 from errors import InvalidInput
-from storage.records import GuildSettings
+from storage.records import ChannelOutput, GuildSettings
 from studio.studio import Studio
 from tests.cogs.library import followed, second_server, shown, text_of
 
@@ -70,6 +70,24 @@ async def test_numbers_are_typed_in_forms(
     assert (settings.seconds_per_day_per_member, settings.seconds_per_day_per_guild) == (90, 900)
     assert (settings.voices_per_guild, settings.jobs_per_hour_per_guild) == (20, 70)
     assert (settings.text_length, settings.retention_days) == (80, 3)
+
+
+async def test_voice_channels_have_a_form_of_their_own(
+    studio: Studio, channel: ChannelHandle, moderator: MemberActor, guild: GuildHandle
+) -> None:
+    panel = shown(await moderator.slash(channel, "admin settings"))
+    form = await moderator.click(panel, label="Voice channels…")
+    values = {"channel_output": ["channel"], "channel_idle_minutes": "0", "channel_notice": True}
+    result = await moderator.submit_modal(form, values)
+    refused = result.followups[0] if result.followups else shown(result)
+    assert "from 1 to 1,440" in refused.content
+    assert await studio.storage.guilds.get(guild.id) == GuildSettings(guild.id)
+    form = await moderator.click(panel, label="Voice channels…")
+    panel = shown(await moderator.submit_modal(form, {**values, "channel_idle_minutes": "3"}))
+    assert "Lines asked for in my voice channel: are only heard there" in text_of(panel)
+    settings = await studio.storage.guilds.get(guild.id)
+    assert (settings.channel_output, settings.channel_idle_minutes) == (ChannelOutput.CHANNEL, 3)
+    assert settings.channel_notice
 
 
 async def test_a_bad_number_changes_nothing(

@@ -1,0 +1,84 @@
+"""/join, /leave, /skip, /stop: the bot in voice channels. Also tells the studio who comes and goes there."""
+
+from pathlib import Path
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.channel.connection import DiscordVoice
+from cogs.channel.render_channel import render_scene
+from cogs.checks import actor_of
+from cogs.studio_bot import StudioBot
+from studio.channel.lines import Piece
+
+NOTICE = Path(__file__).parent / "notice.ogg"
+"""Says that the voices are generated. Made with `python -m cloning say "The voices you hear from me are generated."
+--voice v2/en_speaker_0 --seed 3`."""
+
+Interaction = discord.Interaction[StudioBot]
+
+
+@app_commands.guild_only()
+class Channel(commands.Cog):
+    """Voice channels by command."""
+
+    def __init__(self, bot: StudioBot) -> None:
+        self.bot = bot
+        bot.studio.channels.attend(DiscordVoice(bot), Piece(NOTICE))
+
+    @app_commands.command(name="join", description="Let me come to your voice channel, and speak there")
+    async def join(self, interaction: Interaction) -> None:
+        """Come, or say why that is not possible."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(thinking=True)
+        scene = await self.bot.studio.channels.join(actor)
+        await interaction.followup.send(
+            f"👋 I am in <#{scene.channel_id}>. What you ask for with /say is heard there. /leave sends me away."
+        )
+
+    @app_commands.command(name="leave", description="Send me away from the voice channel")
+    async def leave(self, interaction: Interaction) -> None:
+        """Go."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(thinking=True)
+        channel_id = await self.bot.studio.channels.leave(actor)
+        await interaction.followup.send(f"👋 I left <#{channel_id}>.")
+
+    @app_commands.command(name="skip", description="Skip your line that is being said; moderators skip any")
+    async def skip(self, interaction: Interaction) -> None:
+        """Silence, and the next line."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(thinking=True)
+        scene = await self.bot.studio.channels.skip(actor)
+        await interaction.followup.send(f"⏭️ Skipped.\n{render_scene(scene)}")
+
+    @app_commands.command(name="stop", description="Stop all your lines in the voice channel; moderators stop all")
+    async def stop(self, interaction: Interaction) -> None:
+        """Silence."""
+        actor = actor_of(interaction)
+        await interaction.response.defer(thinking=True)
+        stopped = await self.bot.studio.channels.stop(actor)
+        await interaction.followup.send(f"🤫 {stopped} {'line' if stopped == 1 else 'lines'} stopped.")
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Every server is known now, and who sits where."""
+        await self.bot.studio.channels.resume()
+
+    @commands.Cog.listener()
+    async def on_voice_state_update(
+        self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
+    ) -> None:
+        """Somebody came, went or was moved; perhaps the bot itself."""
+        if before.channel == after.channel:
+            return
+        is_me = self.bot.user is not None and member.id == self.bot.user.id
+        if is_me and before.channel is not None and after.channel is not None:
+            await self.bot.studio.channels.moved(member.guild.id, after.channel.id)
+        self.bot.studio.channels.look(member.guild.id)
+
+
+async def setup(bot: StudioBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(Channel(bot))

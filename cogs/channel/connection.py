@@ -1,0 +1,252 @@
+"""The bot's connections to voice channels: implements `studio.channel.gateway` with discord.py's voice client.
+
+Names with a leading underscore are discord.py's private ones, and what is read of `voice_state` too. Its version is
+pinned, and tests/cogs/channel speaks with all of it to a voice server.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import discord
+import structlog
+from discord import voice_client, voice_state
+from discord.voice_state import SocketReader, VoiceConnectionState
+
+from cogs.channel.source import LineSource
+from errors import Conflict, LimitReached, NotAllowed, NotFound, Unavailable
+from studio.channel.lines import Line
+
+CONNECT_SECONDS = 15.0
+"""How long entering a channel may take."""
+BACK_SECONDS = 45.0
+"""How long a line waits for a connection that broke. discord.py tries again after 0 to 2 s, 0 to 4 s, and so on."""
+LEAVE_SECONDS = 2.0
+"""How long the platform may take to note that the bot left."""
+LOOK_SECONDS = 0.02
+
+LIBRARIES = (
+    "I cannot speak in voice channels: two libraries are missing. Whoever runs this bot installs them with "
+    '`pip install "discord.py[voice]"`, and starts it again. Everything else works.'
+)
+NO_SOUND_PASSES = (
+    "I reached Discord's voice server, but no sound passes: the network of the machine that I run on blocks UDP. "
+    "Whoever runs this bot has to allow outgoing UDP."
+)
+NO_SERVER = "Discord's voice server did not answer. Please try again in a minute."
+
+log = structlog.get_logger(__name__)
+
+
+class _State(VoiceConnectionState):
+    """discord.py's state machine, with two stalls of up to half a minute taken out."""
+
+    def _create_socket(self) -> None:
+        """A socket with a reader of its own.
+
+        discord.py keeps one reader, which may still be waiting for the socket before: closing that does not wake it,
+        and for up to 30 s it would not see the answer that a new connection begins with.
+        """
+        self._socket_reader.stop()
+        self._socket_reader = SocketReader(self)
+        self._socket_reader.start()
+        super()._create_socket()
+
+    async def _connect(
+        self,
+        reconnect: bool,
+        timeout: float,  # noqa: ASYNC109 (as discord.py has it)
+        self_deaf: bool,
+        self_mute: bool,
+        resume: bool,
+    ) -> None:
+        """Connect, from the beginning.
+
+        For a resume, discord.py waits until the timeout for events that belong to a beginning, and then leaves.
+        """
+        if resume:
+            await self.disconnect(cleanup=False)
+        await super()._connect(reconnect, timeout, self_deaf, self_mute, resume=False)
+
+
+class _VoiceClient(discord.VoiceClient):
+    """discord.py's client, which tells when it is at its end."""
+
+    gone: Callable[[], None] | None = None
+
+    def create_connection_state(self) -> VoiceConnectionState:
+        return _State(self)
+
+    def cleanup(self) -> None:
+        super().cleanup()
+        gone, self.gone = self.gone, None
+        if gone is not None:
+            gone()
+
+
+class DiscordConnection:
+    """Implements `studio.channel.gateway.Connection`."""
+
+    def __init__(self, client: _VoiceClient) -> None:
+        self._client = client
+
+    @property
+    def channel_id(self) -> int:
+        """Where it is at this moment."""
+        return self._client.channel.id
+
+    @property
+    def ready(self) -> bool:
+        """Whether sound arrives: connected, and encrypted from end to end if the server wants that."""
+        state = self._client._connection
+        if not state.is_connected() or not state.ws or state.ws.ws.closed:
+            return False
+        return state.dave_protocol_version == 0 or state.can_encrypt
+
+    async def play(self, line: Line) -> None:
+        """Say a line to its end."""
+        source = LineSource(line, lambda: self.ready)
+        try:
+            while not source.ended:
+                if source.idle:
+                    await line.more(source.taken)
+                    continue
+                self._require_voice()
+                await self._wait_until_ready()
+                line.begun = True
+                await self._play(source)
+        finally:
+            source.close()
+
+    async def close(self) -> None:
+        """Leave the channel."""
+        self._client.gone = None
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._client.disconnect(force=True)
+        except (TimeoutError, aiohttp.ClientError, OSError, discord.DiscordException) as fault:
+            log.info("leaving_not_noted", reason=type(fault).__name__)
+
+    async def _play(self, source: LineSource) -> None:
+        """Play until the source breaks off. When this ends, the player has sent its last packet."""
+        loop = asyncio.get_running_loop()
+        played: asyncio.Future[Exception | None] = loop.create_future()
+
+        def after(fault: Exception | None) -> None:
+            loop.call_soon_threadsafe(_resolve, played, fault)
+
+        try:
+            self._client.play(source, after=after)
+        except discord.ClientException:  # The connection broke in this very moment.
+            await asyncio.sleep(LOOK_SECONDS)
+            return
+        try:
+            fault = await asyncio.shield(played)
+        finally:
+            self._client.stop()
+            await asyncio.wait({played}, timeout=1.0)
+        if fault is not None:
+            raise fault
+
+    async def _wait_until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(BACK_SECONDS):
+                while not self.ready:  # noqa: ASYNC110 (discord.py tells nobody when it changes)
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            raise Unavailable("The connection to the voice channel broke and did not come back.") from None
+
+    def _require_voice(self) -> None:
+        """Raises NotAllowed if nobody would hear the bot."""
+        channel, me = self._client.channel, self._client.guild.me
+        if not channel.permissions_for(me).speak:
+            raise NotAllowed(f"I may not speak in <#{channel.id}> any more.")
+        if me.voice is not None and (me.voice.mute or me.voice.suppress):
+            raise NotAllowed(f"A moderator has muted me in <#{channel.id}>.")
+
+
+class DiscordVoice:
+    """Implements `studio.channel.gateway.VoiceGateway`."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    async def connect(self, guild_id: int, channel_id: int, gone: Callable[[], None]) -> DiscordConnection:
+        """Enter a voice channel."""
+        channel = self._channel(guild_id, channel_id)
+        _require_entry(channel)
+        client = await self._connected(channel)
+        if isinstance(channel, discord.StageChannel):
+            await _become_speaker(channel, client)
+        client.gone = gone
+        return DiscordConnection(client)
+
+    def audience(self, guild_id: int, channel_id: int) -> int:
+        """How many people are in the channel. Somebody whom Discord did not describe is taken for one."""
+        guild = self._client.get_guild(guild_id)
+        channel = None if guild is None else guild.get_channel(channel_id)
+        if guild is None or not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+            return 0
+        members = [guild.get_member(member_id) for member_id in channel.voice_states]
+        return sum(member is None or not member.bot for member in members)
+
+    def _channel(self, guild_id: int, channel_id: int) -> discord.VoiceChannel | discord.StageChannel:
+        guild = self._client.get_guild(guild_id)
+        if guild is None or guild.unavailable:
+            raise Unavailable("Discord does not show me this server at the moment. Please try again in a minute.")
+        channel = guild.get_channel(channel_id)
+        if not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+            raise NotFound("I cannot see that voice channel. Please ask a moderator to let me see it.")
+        return channel
+
+    async def _connected(self, channel: discord.VoiceChannel | discord.StageChannel) -> _VoiceClient:
+        clients: list[_VoiceClient] = []
+
+        def make(client: discord.Client, where: discord.abc.Connectable) -> _VoiceClient:
+            clients.append(_VoiceClient(client, where))
+            return clients[0]
+
+        try:
+            return await channel.connect(timeout=CONNECT_SECONDS, cls=make, self_deaf=True)
+        except TimeoutError as fault:
+            reached = bool(clients and clients[0].ws)
+            log.warning("voice_not_connected", channel_id=channel.id, reason="no UDP" if reached else "no answer")
+            raise Unavailable(NO_SOUND_PASSES if reached else NO_SERVER) from fault
+        except (aiohttp.ClientError, OSError, discord.ConnectionClosed) as fault:
+            log.warning("voice_not_connected", channel_id=channel.id, reason=type(fault).__name__)
+            raise Unavailable(NO_SERVER) from fault
+        except discord.ClientException as fault:  # It sits there already: a connection that has not ended yet.
+            raise Conflict("I am just leaving a voice channel here. Please try again in a moment.") from fault
+
+
+def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None:
+    """Raises what keeps the bot from a channel."""
+    if not (voice_client.has_nacl and voice_state.has_dave):
+        raise Unavailable(LIBRARIES)
+    rights = channel.permissions_for(channel.guild.me)
+    for allowed, name in ((rights.view_channel, "View Channel"), (rights.connect, "Connect"), (rights.speak, "Speak")):
+        if not allowed and not (name == "Speak" and isinstance(channel, discord.StageChannel)):
+            raise NotAllowed(f"I lack the permission {name} in <#{channel.id}>. Please ask a moderator for it.")
+    full = channel.user_limit and len(channel.voice_states) >= channel.user_limit
+    if full and not rights.move_members:
+        raise LimitReached(f"<#{channel.id}> is full: it takes {channel.user_limit} people.")
+
+
+async def _become_speaker(channel: discord.StageChannel, client: _VoiceClient) -> None:
+    """On a stage, only speakers are heard. Raises NotAllowed if the bot cannot make itself one."""
+    try:
+        await channel.guild.me.edit(suppress=False)
+    except discord.HTTPException as fault:
+        with suppress(discord.DiscordException, TimeoutError):
+            await client.disconnect(force=True)
+        raise NotAllowed(
+            f"<#{channel.id}> is a stage, and I may not speak there. Make me a stage moderator (the permissions Mute "
+            "Members, Move Members and Manage Channels), or ask me into a voice channel."
+        ) from fault
+
+
+def _resolve(future: "asyncio.Future[Any]", value: object) -> None:
+    if not future.done():
+        future.set_result(value)

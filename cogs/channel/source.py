@@ -1,0 +1,116 @@
+"""A line as discord.py plays sound: one Opus packet every 20 ms, straight from the files that the worker wrote.
+
+A player's thread reads; nothing is decoded, and of a file only one page is in memory.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import discord
+import structlog
+from discord.oggparse import OggError, OggStream
+
+from studio.channel.lines import Line
+
+PACKET_SECONDS = 0.02
+"""The sound in one packet: what our encoder writes, and what discord.py takes every packet for."""
+SILENCE = b"\xf8\xff\xfe"
+"""An Opus packet of silence, as Discord wants it where a speaker pauses."""
+PATIENCE = 150
+"""Packets of silence, 3 s, after which the sound is broken off until there is more of it."""
+
+_HEADERS = 2
+"""The first packets of an Ogg Opus stream, OpusHead and OpusTags, hold no sound."""
+
+log = structlog.get_logger(__name__)
+
+
+class LineSource(discord.AudioSource):
+    """The packets of a line, in order, each once. It can be played several times: each goes on where the last stopped.
+
+    While there is no sound, or `ready` says that none would arrive, it gives silence, for a while.
+    """
+
+    def __init__(self, line: Line, ready: Callable[[], bool]) -> None:
+        self.taken = 0
+        """How many of the line's pieces were begun."""
+        self._line = line
+        self._ready = ready
+        self._packets: Iterator[bytes] = iter(())
+        self._file = ExitStack()
+        self._pause = 0
+        self._idle = True
+        self._waited = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds no more sound, until the line has another piece."""
+        return self._idle and self.taken == len(self._line.pieces)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the line was given."""
+        complete = self._line.complete  # Before the pieces: see Line.
+        return complete and self.idle
+
+    def is_opus(self) -> bool:
+        """No encoder is needed."""
+        return True
+
+    def read(self) -> bytes:
+        """The next packet; empty to break off, after patience or at the end."""
+        if not self._ready():
+            return self._wait()
+        packet = self._next()
+        if packet is not None:
+            self._waited = 0
+            return packet
+        return b"" if self.ended else self._wait()
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def _wait(self) -> bytes:
+        self._waited += 1
+        if self._waited > PATIENCE:
+            self._waited = 0
+            return b""
+        return SILENCE
+
+    def _next(self) -> bytes | None:
+        """The next packet of sound, or of a pause between two pieces; None if there is none yet."""
+        while True:
+            if not self._idle:
+                packet = self._packet()
+                if packet is not None:
+                    return packet
+                self._idle = True
+            if self.taken == len(self._line.pieces):
+                return None
+            if self._pause:
+                self._pause -= 1
+                return SILENCE
+            self._begin()
+
+    def _packet(self) -> bytes | None:
+        try:
+            return next(self._packets, None)
+        except (OSError, OggError) as fault:
+            log.warning("sound_cannot_be_read", line=self._line.key, kind=type(fault).__name__)
+            return None
+
+    def _begin(self) -> None:
+        """Open the next piece."""
+        piece = self._line.pieces[self.taken]
+        self.taken += 1
+        self._pause = round(piece.pause / PACKET_SECONDS)
+        self._file.close()
+        self._packets = self._opened(piece.path)
+        self._idle = False
+
+    def _opened(self, path: Path) -> Iterator[bytes]:
+        file = self._file.enter_context(path.open("rb"))
+        yield from islice(OggStream(file).iter_packets(), _HEADERS, None)

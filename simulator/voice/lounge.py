@@ -1,0 +1,79 @@
+"""Gives a live environment its voice channels: the bot's request to enter one is answered, and what it says is heard.
+
+Names with a leading underscore are simcord's and discord.py's private ones, as in live.py.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from simulator.live import LiveEnv
+from simulator.voice.server import Hear, VoiceServer
+
+ANSWER_SECONDS = 0.02
+"""Discord answers on its gateway a moment later, and discord.py waits for the answer only from then on."""
+
+
+class Lounge:
+    """The voice side of one server's simulated Discord. `hear` is told what arrives, with the channel's id.
+
+    `servers`: the voice servers that were opened, one for each channel; `move` puts a channel on a new one.
+    """
+
+    def __init__(self, env: LiveEnv, hear: Callable[[int], Hear]) -> None:
+        self.servers: dict[int, VoiceServer] = {}
+        self._env = env
+        self._hear = hear
+        self._retired: list[VoiceServer] = []
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, guild_id: int) -> None:
+        """Let the bot in. Call it after the environment has started."""
+        self._session = aiohttp.ClientSession()
+        bot: Any = self._env.bot
+        bot.http.ws_connect = self._connect
+        bot._connection._get_websocket(guild_id).voice_state = self._voice_state
+
+    async def close(self) -> None:
+        """Close every port."""
+        for task in self._tasks:
+            task.cancel()
+        for server in (*self.servers.values(), *self._retired):
+            await server.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def move(self, guild_id: int, channel_id: int) -> None:
+        """Discord moves the channel to another voice server, as after a change of its region."""
+        self._retired.append(self.servers.pop(channel_id))
+        await self._tell_server(guild_id, channel_id)
+
+    async def _connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        """discord.py always asks for TLS; here nothing leaves the machine."""
+        if self._session is None:
+            raise RuntimeError("the lounge is not open")
+        return await self._session.ws_connect(url.replace("wss://", "ws://", 1), compress=compress)
+
+    async def _voice_state(
+        self, guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False
+    ) -> None:
+        """Opcode 4 of the main gateway."""
+        task = asyncio.create_task(self._answer(guild_id, channel_id, self_mute=self_mute, self_deaf=self_deaf))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, guild_id: int, channel_id: int | None, **flags: bool) -> None:
+        await asyncio.sleep(ANSWER_SECONDS)
+        self._env.backend.set_voice_state(guild_id, self._env.backend.bot_user.id, channel_id, **flags)
+        if channel_id is not None:
+            await self._tell_server(guild_id, channel_id)
+
+    async def _tell_server(self, guild_id: int, channel_id: int) -> None:
+        if channel_id not in self.servers:
+            server = self.servers[channel_id] = VoiceServer(channel_id, self._hear(channel_id))
+            await server.start()
+        payload = {"token": "token", "guild_id": str(guild_id), "endpoint": self.servers[channel_id].endpoint}
+        self._env.backend.emit("VOICE_SERVER_UPDATE", payload)

@@ -1,0 +1,214 @@
+"""The voice channels that the bot sits in, one for each server, and the lines that are said there, one after the other.
+
+All of it is in memory: a crash loses sound that was in the air. What was accepted is a job, and stays one.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from errors import BarkeepError
+from storage.files import FileStore
+from storage.records import JobRecord
+from studio.channel.gateway import Connection
+from studio.channel.lines import Fate, Line, Piece
+from studio.queue.job_payload import Reply
+from studio.values import Actor
+
+_REMEMBERED = 1000
+"""How many fates are remembered, for answers that go out after their line was heard."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Room:
+    """One voice channel with its lines in the order in which they were asked for. `told`: called when a line ends."""
+
+    def __init__(self, connection: Connection, told: Callable[[Line], None], clock: Callable[[], datetime]) -> None:
+        self.connection = connection
+        self.alone_since: datetime | None = None
+        self.broken_since: datetime | None = None
+        self.quiet_since = clock()
+        self._told = told
+        self._clock = clock
+        self._lines: list[Line] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._saying: tuple[Line, asyncio.Task[None]] | None = None
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The line that is said or made now, and those that wait behind it."""
+        return tuple(self._lines)
+
+    def add(self, line: Line) -> None:
+        """Say this after all that was asked for before."""
+        self._lines.append(line)
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
+
+    def end(self, line: Line, fate: Fate) -> None:
+        """A line is over, heard or not. One that is being said falls silent."""
+        if line not in self._lines:
+            return
+        self._lines.remove(line)
+        line.end(fate)
+        if self._saying is not None and self._saying[0] is line:
+            self._saying[1].cancel()
+        self.quiet_since = self._clock()
+        self._told(line)
+
+    async def close(self) -> None:
+        """Say nothing more, and leave."""
+        for line in self.lines:
+            self.end(line, Fate.LOST)
+        if self._runner is not None:
+            await self._runner
+        await self.connection.close()
+
+    async def _run(self) -> None:
+        try:
+            while self._lines:
+                await self._say(self._lines[0])
+        finally:
+            self._runner = None
+
+    async def _say(self, line: Line) -> None:
+        task = asyncio.create_task(self.connection.play(line))
+        self._saying = line, task
+        await asyncio.wait({task})
+        self._saying = None
+        if task.cancelled():
+            self.end(line, Fate.LOST)
+            return
+        fault = task.exception()
+        if isinstance(fault, BarkeepError):
+            _log.warning("line_not_heard", line=line.key, reason=fault.message)
+        elif fault is not None:
+            _log.error("line_broke", line=line.key, exc_info=fault)
+        self.end(line, Fate.HEARD if fault is None else Fate.LOST)
+
+
+class Rooms:
+    """All rooms by server, and their lines by job. The queue of jobs tells it what was made."""
+
+    def __init__(self, files: FileStore, clock: Callable[[], datetime]) -> None:
+        self._files = files
+        self._clock = clock
+        self._rooms: dict[int, Room] = {}
+        self._lines: dict[str, tuple[Room, Line]] = {}
+        self._fates: OrderedDict[str, Fate] = OrderedDict()
+        self._tidying: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[tuple[int, Room]]:
+        return iter(tuple(self._rooms.items()))
+
+    def get(self, guild_id: int) -> Room | None:
+        """The room of a server."""
+        return self._rooms.get(guild_id)
+
+    def near(self, actor: Actor) -> Room | None:
+        """The room that the actor sits in."""
+        room = self._rooms.get(actor.guild_id)
+        return room if room is not None and room.connection.channel_id == actor.voice_channel_id else None
+
+    def open(self, guild_id: int, connection: Connection) -> Room:
+        """The bot has entered a channel."""
+        room = self._rooms[guild_id] = Room(connection, self._ended, self._clock)
+        return room
+
+    async def close(self, guild_id: int) -> None:
+        """The bot leaves a server's channel, or is not there any more."""
+        room = self._rooms.pop(guild_id, None)
+        if room is not None:
+            await room.close()
+
+    async def close_all(self) -> None:
+        """Leave everywhere."""
+        await asyncio.gather(*(self.close(guild_id) for guild_id in list(self._rooms)))
+        await asyncio.gather(*self._tidying)
+
+    def add(self, room: Room, line: Line) -> None:
+        """Say a line in a room, once its sound comes."""
+        if line.job is not None:
+            self._lines[line.key] = room, line
+        room.add(line)
+
+    def waits(self, job_id: str) -> bool:
+        """Whether the job's line is still to be said to its end."""
+        return job_id in self._lines
+
+    def fate(self, job_id: str) -> Fate | None:
+        """How the job's line ended; None if it goes on, or was never to be heard in a channel."""
+        return self._fates.get(job_id)
+
+    async def over(self, job_id: str) -> None:
+        """Wait for the end of a line whose answer depends on it."""
+        found = self._lines.get(job_id)
+        if found is not None and found[1].reply is Reply.WORDS:
+            await found[1].over()
+
+    async def part(self, job_id: str, file: Path, number: int, pause: float) -> None:
+        """Sentence `number` of a job was made. An attempt that was lost had made the first ones: they stay."""
+        found = self._lines.get(job_id)
+        if found is not None and number == len(found[1].pieces) and not found[1].complete:
+            found[1].add(Piece(await self._files.keep_aloud(job_id, file), pause))
+            self._forget_if_over(found[1])
+
+    async def whole(self, job_id: str, file: Path) -> None:
+        """All of a job was made. `file` is all of it; it is heard where no parts were told of."""
+        found = self._lines.get(job_id)
+        if found is None:
+            return
+        line = found[1]
+        if not line.pieces:
+            line.add(Piece(await self._files.keep_aloud(job_id, file)))
+            self._forget_if_over(line)
+        line.close()
+
+    def drop(self, job_id: str, fate: Fate = Fate.SKIPPED) -> None:
+        """Nothing more of the job is to be heard: it failed, was cancelled or deleted."""
+        if (found := self._lines.get(job_id)) is not None:
+            found[0].end(found[1], fate)
+
+    def drop_member(self, guild_id: int, member_id: int) -> None:
+        """Nothing more of what a member asked for is to be heard."""
+        self._drop_jobs(guild_id, lambda job: job.member_id == member_id)
+
+    def drop_voice(self, guild_id: int, voice_id: int) -> None:
+        """Nothing more is to be heard in a voice."""
+        self._drop_jobs(guild_id, lambda job: job.voice_id == voice_id)
+
+    def _drop_jobs(self, guild_id: int, unwanted: Callable[[JobRecord], bool]) -> None:
+        room = self._rooms.get(guild_id)
+        for line in () if room is None else room.lines:
+            if line.job is not None and unwanted(line.job):
+                self.drop(line.key)
+
+    def _ended(self, line: Line) -> None:
+        if line.job is None:
+            return
+        del self._lines[line.key]
+        self._fates[line.key] = line.fate or Fate.LOST
+        if len(self._fates) > _REMEMBERED:
+            self._fates.popitem(last=False)
+        self._tidy(line)
+
+    def _forget_if_over(self, line: Line) -> None:
+        """A line may end while a file of it is being kept."""
+        if line.fate is not None:
+            self._tidy(line)
+
+    def _tidy(self, line: Line) -> None:
+        task = asyncio.create_task(self._drop_files(line.key))
+        self._tidying.add(task)
+        task.add_done_callback(self._tidying.discard)
+
+    async def _drop_files(self, job_id: str) -> None:
+        try:
+            await self._files.drop_aloud(job_id)
+        except BarkeepError as fault:
+            _log.warning("sound_left_behind", job_id=job_id, reason=fault.message)  # The next start removes it.

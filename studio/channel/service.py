@@ -1,0 +1,258 @@
+"""What members ask of the bot in voice channels: come, go, skip, be silent. It also leaves and comes back by itself."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
+from storage.database import Storage
+from storage.records import Seat
+from studio import policy, rights
+from studio.channel.gateway import VoiceGateway
+from studio.channel.lines import Fate, Line, Piece
+from studio.channel.rooms import Room
+from studio.queue.dispatcher import Dispatcher
+from studio.queue.job_payload import Reply
+from studio.values import Actor
+
+BROKEN = timedelta(seconds=50)
+"""How long a connection may be down before it is given up and made again: two looks of upkeep."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What goes on in a voice channel: the line that is said or made now, and those that wait, in order."""
+
+    channel_id: int
+    now: Line | None
+    waiting: tuple[Line, ...]
+
+
+class ChannelService:
+    """Voice channels, for members and for the platform that tells who moves in them.
+
+    `attend` gives it the platform; before that, nobody can be joined. `notice`: the sound that says that the bot's
+    voices are generated, if there is one.
+    """
+
+    def __init__(self, storage: Storage, dispatcher: Dispatcher, *, clock: Callable[[], datetime]) -> None:
+        self._storage = storage
+        self._dispatcher = dispatcher
+        self._rooms = dispatcher.rooms
+        self._clock = clock
+        self._gateway: VoiceGateway | None = None
+        self._notice: Piece | None = None
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def attend(self, gateway: VoiceGateway, notice: Piece) -> None:
+        """The platform is there."""
+        self._gateway, self._notice = gateway, notice
+
+    def scene(self, guild_id: int) -> Scene | None:
+        """What goes on in the server's voice channel; None where the bot sits in none."""
+        room = self._rooms.get(guild_id)
+        if room is None:
+            return None
+        now, *waiting = room.lines or (None,)
+        return Scene(room.connection.channel_id, now, tuple(line for line in waiting if line is not None))
+
+    async def join(self, actor: Actor) -> Scene:
+        """Come to the voice channel that the actor sits in.
+
+        Raises NotAllowed, InvalidInput (they sit in none), Conflict (others listen elsewhere), and what
+        `VoiceGateway.connect` raises.
+        """
+        settings = await rights.require(self._storage, actor, policy.may_speak)
+        channel_id = actor.voice_channel_id
+        if channel_id is None:
+            raise InvalidInput("Join a voice channel first, then ask me to come with /join.")
+        async with self._locks[actor.guild_id]:
+            room = self._rooms.get(actor.guild_id)
+            if room is None or room.connection.channel_id != channel_id:
+                if room is not None:
+                    await self._give_up(actor, room)
+                room = await self._enter(actor.guild_id, channel_id)
+                await self._storage.audit.write(actor.guild_id, actor.member_id, "channel.join", str(channel_id))
+                if settings.channel_notice:
+                    self._say_notice(room)
+        return self._scene(actor.guild_id)
+
+    async def leave(self, actor: Actor) -> int:
+        """Leave the voice channel; which it was. For who sits there, for moderators, and for all if nobody does."""
+        await rights.require(self._storage, actor, policy.may_act)
+        async with self._locks[actor.guild_id]:
+            room = self._require_room(actor)
+            channel_id = room.connection.channel_id
+            if not (actor.is_moderator or actor.voice_channel_id == channel_id or self._audience(actor, room) == 0):
+                raise NotAllowed(f"Others are listening in <#{channel_id}>. Join them, and send me away from there.")
+            await self._exit(actor.guild_id)
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "channel.leave", str(channel_id))
+        return channel_id
+
+    async def skip(self, actor: Actor) -> Scene:
+        """Let the line end that is being said: one's own, or as a moderator anybody's. What goes on then."""
+        await rights.require(self._storage, actor, policy.may_act)
+        room = self._require_room(actor)
+        if not room.lines:
+            raise Conflict("I am not saying anything at the moment.")
+        line = room.lines[0]
+        if not actor.is_moderator and line.member_id != actor.member_id:
+            whose = "mine" if line.member_id is None else f"<@{line.member_id}>'s"
+            raise NotAllowed(f"This line is {whose}. Only who asked for a line, or a moderator, can skip it.")
+        await self._silence(room, line)
+        return self._scene(actor.guild_id)
+
+    async def stop(self, actor: Actor) -> int:
+        """End all of one's own lines, or as a moderator all that there are. How many they were."""
+        await rights.require(self._storage, actor, policy.may_act)
+        room = self._require_room(actor)
+        lines = [line for line in room.lines if actor.is_moderator or line.member_id == actor.member_id]
+        if not lines:
+            raise Conflict("Nothing of yours is being said or waits here.")
+        for line in reversed(lines):  # The one that is being said last: none of the others begins.
+            await self._silence(room, line)
+        return len(lines)
+
+    async def moved(self, guild_id: int, channel_id: int) -> None:
+        """A moderator moved the bot to another channel."""
+        if self._rooms.get(guild_id) is not None:
+            await self._storage.seats.take(Seat(guild_id, channel_id))
+            self.look(guild_id)
+
+    def look(self, guild_id: int) -> None:
+        """Somebody came or went. To nobody, nothing is said."""
+        room = self._rooms.get(guild_id)
+        if room is None or self._gateway is None:
+            return
+        if self._gateway.audience(guild_id, room.connection.channel_id):
+            room.alone_since = None
+            return
+        room.alone_since = room.alone_since or self._clock()
+        for line in reversed(room.lines):
+            room.end(line, Fate.LOST)
+
+    async def resume(self) -> None:
+        """Come back to where an earlier process sat, if somebody is still there. Call it when the platform is ready."""
+        for seat in await self._storage.seats.all():
+            async with self._locks[seat.guild_id]:
+                if self._rooms.get(seat.guild_id) is None:
+                    await self._sit_again(seat)
+
+    async def upkeep(self) -> None:
+        """Leave where the bot has been alone or idle for too long; come again where its connection broke for good."""
+        for guild_id, room in self._rooms:
+            self.look(guild_id)
+            done, broken = await self._is_done(guild_id, room), self._is_broken(room)
+            if not done and not broken:
+                continue
+            async with self._locks[guild_id]:
+                if self._rooms.get(guild_id) is not room:
+                    continue
+                _log.info("channel_left", guild_id=guild_id, alone=room.alone_since is not None, broken=broken)
+                channel_id = room.connection.channel_id
+                await self._exit(guild_id)
+                if broken and not done:
+                    await self._sit_again(Seat(guild_id, channel_id))
+
+    async def close(self) -> None:
+        """Leave everywhere, and remember where that was."""
+        self._closing = True
+        await self._rooms.close_all()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _enter(self, guild_id: int, channel_id: int) -> Room:
+        if self._gateway is None:
+            raise Unavailable("I cannot come to voice channels at the moment. Please try again in a minute.")
+        connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
+        room = self._rooms.open(guild_id, connection)
+        await self._storage.seats.take(Seat(guild_id, channel_id))
+        self.look(guild_id)
+        _log.info("channel_joined", guild_id=guild_id, channel_id=channel_id)
+        return room
+
+    async def _exit(self, guild_id: int) -> None:
+        await self._rooms.close(guild_id)
+        await self._storage.seats.leave(guild_id)
+
+    async def _give_up(self, actor: Actor, room: Room) -> None:
+        """Leave a channel for another one, unless that would take it from somebody."""
+        if self._audience(actor, room):
+            raise Conflict(
+                f"I am with others in <#{room.connection.channel_id}>. Ask there to send me away with /leave."
+            )
+        await self._exit(actor.guild_id)
+
+    def _gone(self, guild_id: int) -> None:
+        """The platform ended the connection: somebody threw the bot out, or the channel was deleted."""
+        if self._closing or self._rooms.get(guild_id) is None:
+            return
+        _log.info("channel_lost", guild_id=guild_id)
+        task = asyncio.create_task(self._after(guild_id))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _after(self, guild_id: int) -> None:
+        try:
+            await self._exit(guild_id)
+        except BarkeepError as fault:
+            _log.warning("seat_not_left", guild_id=guild_id, reason=fault.message)
+
+    async def _sit_again(self, seat: Seat) -> None:
+        try:
+            if self._gateway is None or not self._gateway.audience(seat.guild_id, seat.channel_id):
+                await self._storage.seats.leave(seat.guild_id)
+                return
+            await self._enter(seat.guild_id, seat.channel_id)
+        except BarkeepError as fault:
+            _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=fault.message)
+            await self._storage.seats.leave(seat.guild_id)
+
+    async def _is_done(self, guild_id: int, room: Room) -> bool:
+        if room.lines:
+            return False
+        since = min(room.quiet_since, room.alone_since) if room.alone_since is not None else room.quiet_since
+        settings = await self._storage.guilds.get(guild_id)
+        return self._clock() - since >= timedelta(minutes=settings.channel_idle_minutes)
+
+    def _is_broken(self, room: Room) -> bool:
+        """Whether people sit there who could not have heard the bot for a long time."""
+        if room.connection.ready or room.alone_since is not None:
+            room.broken_since = None
+            return False
+        room.broken_since = room.broken_since or self._clock()
+        return self._clock() - room.broken_since >= BROKEN
+
+    async def _silence(self, room: Room, line: Line) -> None:
+        room.end(line, Fate.SKIPPED)
+        if line.job is not None and line.reply is Reply.NOTHING:  # Made for nothing else.
+            await self._dispatcher.cancel(line.job.id)
+
+    def _say_notice(self, room: Room) -> None:
+        if self._notice is not None:
+            line = Line("notice", "Barkeep", "The voices you hear from me are generated.")
+            line.add(self._notice)
+            line.close()
+            self._rooms.add(room, line)
+
+    def _require_room(self, actor: Actor) -> Room:
+        room = self._rooms.get(actor.guild_id)
+        if room is None:
+            raise Conflict("I am in no voice channel of this server. Join one, and ask me to come with /join.")
+        return room
+
+    def _audience(self, actor: Actor, room: Room) -> int:
+        return 0 if self._gateway is None else self._gateway.audience(actor.guild_id, room.connection.channel_id)
+
+    def _scene(self, guild_id: int) -> Scene:
+        scene = self.scene(guild_id)
+        if scene is None:
+            raise Unavailable("I have just lost the voice channel. Please try again.")
+        return scene
