@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """How many times each sentence is generated; the best take is kept."""
     normalise: bool = True
     """Turns numbers, money, dates, units and abbreviations into words before they are spoken."""
+    watermark: Literal["on", "off"] = "on"
+    """Whether generated speech gets an inaudible mark, which /check finds."""
     model_cache: Path = Path(".cache/models")
     """The folder of downloaded models, shared by all processes."""
     offline: bool = False

@@ -1,4 +1,4 @@
-"""The command line: `python -m cloning clone | say | inspect`.
+"""The command line: `python -m cloning clone | say | inspect | check`.
 
 Exit codes: 0 done, 2 wrong usage, 3 the input cannot be used, 4 a model is missing or something else is unavailable, 5
 an unknown error (the message names a reference, and standard error has the traceback), 130 interrupted. With --json,
@@ -29,6 +29,7 @@ from cloning.progress import Watch
 from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.text.splitting import LANGUAGES
 from cloning.threads import share_with_others
+from cloning.watermark.finding import explained
 from errors import BarkeepError, Cancelled, Unavailable
 
 if TYPE_CHECKING:
@@ -155,6 +156,9 @@ def say(
     normalise: Annotated[
         bool, typer.Option("--normalise/--as-written", help="Write numbers, dates and abbreviations as words first.")
     ] = True,
+    watermark: Annotated[
+        bool, typer.Option("--watermark/--no-watermark", help="Put in the inaudible mark that `check` finds.")
+    ] = True,
     save_prompt: Annotated[Path | None, typer.Option(help="Write the generated tokens to a voice file (.npz).")] = None,
     language: Language = "en",
     model: Model = "bundled",
@@ -173,7 +177,7 @@ def say(
     with _exit_codes(as_json), _watch() as watch:
         from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
 
-        voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset)
+        voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset, watermark=watermark)
         spec = voicebox.models.engine.spec.prompt
         prompt = load_voice(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
         speech = voicebox.say(
@@ -215,6 +219,19 @@ def inspect(
     show(report, str(voice))
 
 
+@app.command(epilog=_EPILOGUE)
+def check(
+    recording: Annotated[Path, typer.Argument(help="A recording, in any common audio format.")],
+    as_json: AsJson = False,
+) -> None:
+    """Look for the inaudible mark of generated speech in a recording."""
+    with _exit_codes(as_json):
+        from cloning.watermark.checking import check_file  # torch, as above
+
+        finding = check_file(recording)
+    _tell(as_json, {"recording": str(recording), **dataclasses.asdict(finding)}, f"{recording}: {explained(finding)}")
+
+
 def _prompt_spec(model: str) -> PromptSpec:
     """Return the shape of a model's voices. Named models need no download."""
     if model in prompt_specs():
@@ -233,13 +250,15 @@ def _voicebox(
     dtype: str,
     preset: str = "exact",
     codebook: str | None = None,
+    *,
+    watermark: bool = False,
 ) -> "Voicebox":
     from cloning.checkpoints.model_choice import ModelChoice
     from cloning.model_set import LoadedModels  # torch, as above
     from cloning.pipeline import Voicebox
 
     choice = ModelChoice(model, hubert, quantizer, device, dtype, preset=preset, codebook=codebook)
-    return Voicebox(LoadedModels(choice))
+    return Voicebox(LoadedModels(choice), watermark=watermark)
 
 
 def _is_file(voice: str) -> bool:

@@ -24,6 +24,9 @@ from cloning.takes import Sketch
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
 from cloning.text.readable import readable
+from cloning.watermark.checking import check_file
+from cloning.watermark.finding import Finding
+from cloning.watermark.marking import mark
 from errors import InvalidInput
 
 _SEED_LIMIT = 2**31
@@ -83,11 +86,15 @@ def _unheard(part: Part) -> None:
 
 
 class Voicebox:
-    """`clone` and `say` with one set of models. `decoder_memory_mb` bounds the process that decodes recordings."""
+    """`clone` and `say` with one set of models.
 
-    def __init__(self, models: LoadedModels, *, decoder_memory_mb: int = 1024) -> None:
+    `decoder_memory_mb` bounds the process that decodes recordings. `watermark`: whether speech gets the inaudible mark.
+    """
+
+    def __init__(self, models: LoadedModels, *, decoder_memory_mb: int = 1024, watermark: bool = False) -> None:
         self.models = models
         self._decoder_memory_mb = decoder_memory_mb
+        self._change = mark if watermark else None
 
     def clone(
         self,
@@ -110,6 +117,10 @@ class Voicebox:
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
         made = METHODS[method](self.models, subject, watch)
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
+
+    def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
+        """Look for the inaudible mark in a media file. `scratch`: as for `clone`. Raises what `check_file` does."""
+        return check_file(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
 
     def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
         """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""
@@ -143,7 +154,7 @@ class Voicebox:
         with closing(reader.read(sentences, voice, watch)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
-                sounds.append(joining.polish(generated.samples, rate))
+                sounds.append(joining.polish(generated.samples, rate, self._change))
                 hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate, [*gaps, 0.0][len(sounds) - 1]))
         samples = joining.join(sounds, gaps, rate)
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)

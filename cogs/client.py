@@ -33,6 +33,7 @@ EXTENSIONS = (
     "cogs.say",
     "cogs.pronounce",
     "cogs.channel.cog",
+    "cogs.check",
     "cogs.jobs.cog",
     "cogs.voices.cog",
     "cogs.privacy",

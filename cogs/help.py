@@ -43,6 +43,10 @@ GROUPS = (
         "🔒 Your data",
         "</privacy show> what is kept, </privacy export> a copy of it, </privacy forget> all of it at once",
     ),
+    (
+        "🔎 Was it generated?",
+        "</check> looks for my mark in a recording, and so does *Apps → Was this made by Barkeep?* on a message.",
+    ),
 )
 """What people want -> how. `</name>` becomes a link to that command."""
 FOR_MODERATORS = (

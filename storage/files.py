@@ -15,8 +15,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -106,6 +106,15 @@ class FileStore:
     async def drop_staging(self, job_id: str) -> None:
         """Delete a job's work in progress, if there is any."""
         await self._remove(self._staging / _checked(_KEY, job_id))
+
+    @asynccontextmanager
+    async def briefly(self, data: bytes) -> AsyncIterator[Path]:
+        """A file that is there inside the `with` only. What a crash leaves of it is deleted by the next `sweep`."""
+        path = await self._put(self._temporary(), data)
+        try:
+            yield path
+        finally:
+            await _in_thread(path.unlink, True)
 
     def voice_dir(self, guild_id: int, voice_id: int) -> Path:
         """Return the folder of a voice."""

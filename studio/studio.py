@@ -10,6 +10,7 @@ from storage.database import Storage
 from studio.admin import AdminService
 from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService
+from studio.checks import CheckService
 from studio.clones import CloneService
 from studio.housekeeping import Housekeeping
 from studio.jobs import JobService
@@ -78,6 +79,7 @@ class Studio:
         self.jobs = JobService(storage, self.dispatcher, self._answers)
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
+        self.checks = CheckService(storage.files, executor, clock=clock)
         self._housekeeping = Housekeeping(storage, clock=clock)
         self._closed = False
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import soundfile
 
 from cloning.media.report import QualityReport
 from cloning.prompt import BARK
+from cloning.watermark.finding import Finding
 from cloning.worker.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
@@ -31,6 +33,7 @@ from cloning.worker.protocol import (
     Spoken,
     part_file,
 )
+from errors import KINDS
 from storage.records import JobRecord
 from studio.values import Actor, Delivery, Outcome, Update
 
@@ -103,6 +106,8 @@ class FakeExecutor:
         self.fault: str | None = None
         self.silent = False
         """Whether nothing is told of a job before its end."""
+        self.checked: list[bytes] = []
+        self.finding = Finding("marked", 0.99, ((0.0, 4.0),), 4.0, 4.0)
         self.deadly = ""
         """A text that kills the worker, and whatever else it holds."""
         self._capacity = capacity
@@ -154,6 +159,15 @@ class FakeExecutor:
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._wait(self._queue.get())) is not None:
             yield event
+
+    async def check(self, source: Path) -> Finding:
+        self.checked.append(await asyncio.to_thread(source.read_bytes))
+        if (gate := self._gate) is not None:
+            await self._wait(gate.wait())
+        if self._faults:
+            kind, message = self._faults.popleft()
+            raise KINDS[kind](message)
+        return self.finding
 
     async def cancel(self, job_id: str) -> None:
         self.cancelled.append(job_id)

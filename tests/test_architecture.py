@@ -68,6 +68,7 @@ LAYERS_OF_CLONING = (
     ("cloning.bark", "cloning.codec"),
     ("cloning.methods",),
     ("cloning.model_set",),
+    ("cloning.watermark",),
     ("cloning.takes", "cloning.sentences", "cloning.pipeline", "cloning.inspection"),
     ("cloning.worker", "cloning.cli"),
 )

@@ -3,7 +3,7 @@
 Knows samples and seconds, nothing of text or models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,9 @@ _QUIET_BELOW = 10 ** (-40 / 20)
 _MARGIN_SECONDS = 0.06
 """What trimming leaves on both sides, so that soft beginnings and ends of words stay."""
 _FADE_SECONDS = 0.01
+
+Change = Callable[[Samples, int], Samples]
+"""Samples and their rate -> as many samples."""
 
 
 def is_usable(samples: Samples) -> bool:
@@ -36,9 +39,10 @@ def trim(samples: Samples, rate: int) -> Samples:
     return _faded(kept, rate)
 
 
-def polish(take: Samples, rate: int) -> Samples:
-    """A usable take, trimmed and brought to the loudness that all get."""
-    return audio.normalise(trim(take, rate), rate)
+def polish(take: Samples, rate: int, change: Change | None = None) -> Samples:
+    """A usable take, trimmed, changed if asked, and brought to the loudness that all get, peaks in range."""
+    trimmed = trim(take, rate)
+    return audio.normalise(trimmed if change is None else change(trimmed, rate), rate)
 
 
 def gap(pause: float) -> float:

@@ -19,9 +19,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from cloning.watermark.finding import Finding
+from cloning.worker.checks import Checks
 from cloning.worker.process import WorkerProcess
 from cloning.worker.protocol import (
     Cancel,
+    Checked,
     Cloned,
     Event,
     Failed,
@@ -41,6 +44,9 @@ _worker_log = logging.getLogger("cloning.worker")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _GRACE = 1.5
+_CHECK_SECONDS = 240.0
+"""A check waits no longer, for the models to load, for others, and for itself."""
+_CLOSING = "The speech worker is shutting down. Try again in a minute."
 
 _ROOT = Path(__file__).resolve().parents[2]
 # `-m cloning.worker` works only if the bot is started in the repository's folder.
@@ -101,6 +107,10 @@ class ModelSettings(Protocol):
         """Whether numbers, signs and abbreviations are put into words before they are spoken."""
 
     @property
+    def watermark(self) -> str:
+        """on or off: whether speech gets the inaudible mark."""
+
+    @property
     def model_cache(self) -> Path:
         """The folder of downloads."""
 
@@ -131,6 +141,7 @@ def choice_command(settings: ModelSettings) -> list[str]:
         "decoder_memory_mb": settings.worker_memory_mb,
         "takes": settings.takes,
         "normalise": settings.normalise,
+        "watermark": settings.watermark == "on",
     }
     return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
 
@@ -167,6 +178,7 @@ class SubprocessExecutor:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._waiting: deque[Request] = deque()
         self._running: dict[str, _Running] = {}
+        self._checks = Checks()
         self._wanted = False
         self._closed = False
         self._supervisor: asyncio.Task[None] | None = None
@@ -190,7 +202,7 @@ class SubprocessExecutor:
         """Queue a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable
         after close."""
         if self._closed:
-            raise Unavailable("The speech worker is shutting down. Try again in a minute.")
+            raise Unavailable(_CLOSING)
         self._waiting.append(request)
         self._supervise()
         self._feed()
@@ -211,6 +223,26 @@ class SubprocessExecutor:
         for request in [request for request in self._waiting if request.job_id == job_id]:
             self._waiting.remove(request)
             self._events.put_nowait(_cancelled(job_id))
+
+    async def check(self, source: Path) -> Finding:
+        """Look for the watermark in a media file, before and beside the jobs; none of it is told as an event.
+
+        Raises what is wrong with the file, and Unavailable if the worker is not ready in time or dies.
+        """
+        if self._closed:
+            raise Unavailable(_CLOSING)
+        if self._ready is None and self._fault is not None:
+            raise Unavailable("The speech worker does not start at present. Try again in a few minutes.")
+        try:
+            with self._checks.opened(source) as check:
+                self._supervise()
+                self._feed()
+                async with asyncio.timeout(_CHECK_SECONDS):
+                    return await self._wait(check.result)
+        except TimeoutError as fault:
+            raise Unavailable("The recording could not be checked in time. Try again in a few minutes.") from fault
+        finally:
+            self._feed()
 
     def health(self) -> Health:
         """Return the state of the worker."""
@@ -237,7 +269,7 @@ class SubprocessExecutor:
 
     async def _keep_running(self) -> None:
         """Run one worker after the other while one is needed."""
-        while self._wanted or self._waiting:
+        while self._wanted or self._waiting or self._checks:
             await self._wait(asyncio.sleep(self._pause))
             reason = await self._run_worker()
             _log.warning("%s", reason)
@@ -295,6 +327,8 @@ class SubprocessExecutor:
             case Progress() | PartSpoken() if event.job_id in self._running:
                 self._running[event.job_id].heard = monotonic()
                 self._events.put_nowait(event)
+            case Checked() | Failed() if event.job_id in self._checks:
+                self._checks.end(event)
             case Cloned() | Spoken() | Failed() if event.job_id in self._running:
                 del self._running[event.job_id]
                 self._pause = 0.0
@@ -306,6 +340,8 @@ class SubprocessExecutor:
         """Send jobs to a ready worker up to its capacity."""
         if self._worker is None or self._ready is None:
             return
+        for check in self._checks.next():
+            self._worker.send(check)
         while self._waiting and len(self._running) < self._capacity:
             request = self._waiting.popleft()
             self._running[request.job_id] = _Running(request, monotonic())
@@ -316,6 +352,7 @@ class SubprocessExecutor:
         for job_id, running in self._running.items():
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()
+        self._checks.lose(waiting=self._closed)
 
     def _log_line(self, level: int, line: str) -> None:
         """Log a line of the worker, with the id of the running job if there is only one."""

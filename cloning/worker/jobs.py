@@ -24,11 +24,14 @@ from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.splitting import LANGUAGES
+from cloning.watermark.network import perth
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
     SPEECH_FILE,
+    Checked,
+    CheckRequest,
     Cloned,
     CloneRequest,
     PartSpoken,
@@ -52,7 +55,13 @@ def load(configuration: dict[str, Any]) -> Voicebox:
     choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
-    return Voicebox(models, decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB)
+    if configuration["watermark"]:
+        perth()  # the first line shall not find that it is missing
+    return Voicebox(
+        models,
+        decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB,
+        watermark=configuration["watermark"],
+    )
 
 
 def ready(voicebox: Voicebox) -> Ready:
@@ -72,13 +81,13 @@ def ready(voicebox: Voicebox) -> Ready:
 
 def run(
     voicebox: Voicebox,
-    request: Request,
+    request: Request | CheckRequest,
     watch: Watch,
     emit: Callable[[PartSpoken], None],
     *,
     takes: int = 1,
     normalise: bool = True,
-) -> Cloned | Spoken:
+) -> Cloned | Spoken | Checked:
     """Run a job; `emit` gets its parts. `takes` and `normalise`: see SayOptions.
 
     Raises BarkeepError, MemoryError, or DeviceFailed.
@@ -86,6 +95,8 @@ def run(
     with _translated_errors():
         if isinstance(request, CloneRequest):
             return _clone(voicebox, request, watch)
+        if isinstance(request, CheckRequest):
+            return _check(voicebox, request, watch)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
         return _speak(voicebox, request, watch, emit, options)
 
@@ -99,6 +110,11 @@ def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
     models = voicebox.models
     names = (models.choice.model, models.hubert_name, clone.quantizer)
     return Cloned(request.job_id, clone.report, *names, digest=models.digest)
+
+
+def _check(voicebox: Voicebox, request: CheckRequest, watch: Watch) -> Checked:
+    with _one_at_a_time(watch):
+        return Checked(request.job_id, voicebox.check(request.source, scratch=request.source.parent))
 
 
 def _speak(

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from cloning.media.report import QualityReport
 from cloning.prompt import PromptSpec
+from cloning.watermark.finding import Finding
 from errors import InvalidInput
 
 PROMPT_FILE = "prompt.npz"
@@ -62,7 +63,16 @@ class SpeakRequest:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Look for the watermark in the media file `source`. Temporary files may lie in its folder."""
+
+    job_id: str
+    source: Path
+
+
 Request = CloneRequest | SpeakRequest
+"""What is queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,14 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A CheckRequest is done."""
+
+    job_id: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log.
 
@@ -166,7 +184,7 @@ class Heartbeat:
     """The worker is alive; sent every few seconds, from a separate thread."""
 
 
-Event = Ready | Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Heartbeat
+Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Failed | Lost | Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +216,12 @@ class Executor(Protocol):
     async def cancel(self, job_id: str) -> None:
         """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
 
+    async def check(self, source: Path) -> Finding:
+        """Look for the watermark in a media file, before and beside the jobs; none of it is told as an event.
+
+        Raises what is wrong with the file, and Unavailable if the worker is not ready in time or dies.
+        """
+
     def health(self) -> Health:
         """Return the state of the worker."""
 
@@ -210,12 +234,14 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     for kind in (
         CloneRequest,
         SpeakRequest,
+        CheckRequest,
         Cancel,
         Ready,
         Progress,
         PartSpoken,
         Cloned,
         Spoken,
+        Checked,
         Failed,
         Lost,
         Heartbeat,
@@ -223,17 +249,17 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def encode(message: Request | Cancel | Event) -> str:
+def encode(message: Request | CheckRequest | Cancel | Event) -> str:
     """Return one line of JSON, without the line break."""
     kind = type(message).__name__
     return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
-def decode(line: str) -> Request | Cancel | Event:
+def decode(line: str) -> Request | CheckRequest | Cancel | Event:
     """Return the message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
-        message: Request | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
+        message: Request | CheckRequest | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
     return message

@@ -28,6 +28,8 @@ from cloning.worker import protocol
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     Cancel,
+    Checked,
+    CheckRequest,
     Cloned,
     CloneRequest,
     Event,
@@ -59,7 +61,7 @@ Emit = Callable[[Event], None]
 class Runner(Protocol):
     """Runs one job and returns its last event. Called by several threads at once."""
 
-    def __call__(self, request: Request, watch: Watch, emit: Emit, /) -> Cloned | Spoken:
+    def __call__(self, request: Request | CheckRequest, watch: Watch, emit: Emit, /) -> Cloned | Spoken | Checked:
         """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
 
@@ -87,7 +89,9 @@ class Inbox:
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-        self._requests: queue.SimpleQueue[tuple[Request, threading.Event] | DeviceFailed] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[Request | CheckRequest, threading.Event] | DeviceFailed] = (
+            queue.SimpleQueue()
+        )
         self._lock = threading.Lock()
         self._cancelled: dict[str, threading.Event] = {}
 
@@ -99,7 +103,7 @@ class Inbox:
             except (InvalidInput, UnicodeDecodeError):
                 _log.warning("a line of the bot could not be read: %.100r", line)
                 continue
-            if isinstance(message, CloneRequest | SpeakRequest):
+            if isinstance(message, CloneRequest | SpeakRequest | CheckRequest):
                 cancelled = threading.Event()
                 with self._lock:
                     self._cancelled[message.job_id] = cancelled
@@ -111,7 +115,7 @@ class Inbox:
                     event.set()
         self._on_end()
 
-    def next(self) -> tuple[Request, threading.Event]:
+    def next(self) -> tuple[Request | CheckRequest, threading.Event]:
         """Wait for a request; the event is set when its job is cancelled. Raises DeviceFailed after `fail`."""
         request = self._requests.get()
         if isinstance(request, DeviceFailed):
@@ -157,7 +161,7 @@ def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
         threading.Thread(target=_do, args=job, name=request.job_id, daemon=True).start()
 
 
-def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: threading.Event) -> None:
+def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request | CheckRequest, cancelled: threading.Event) -> None:
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
         event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
@@ -168,7 +172,9 @@ def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request, cancelled: thre
     emit(event)
 
 
-def finish(request: Request, watch: Watch, emit: Emit, run: Runner) -> Cloned | Spoken | Failed:
+def finish(
+    request: Request | CheckRequest, watch: Watch, emit: Emit, run: Runner
+) -> Cloned | Spoken | Checked | Failed:
     """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:
         return run(request, watch, emit)

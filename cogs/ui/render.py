@@ -9,6 +9,7 @@ import discord
 
 from cloning.media.report import LISTENED_SECONDS, QualityReport, report_from_json
 from cloning.text.splitting import LANGUAGES
+from cloning.watermark.finding import Finding, explained
 from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
 from studio.queue.job_payload import words_of
 from studio.values import Update, Voice
@@ -89,6 +90,14 @@ def render_speech(job: JobRecord, voice: Voice | None) -> str:
         head += f"\n⚠️ The model does not read this, and left it out: {safe(' · '.join(left_out), 500)}"
     words = words_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
+
+
+_MARKS = {"marked": "🤖", "unclear": "❔", "unmarked": "🔎"}
+
+
+def render_finding(finding: Finding, name: str) -> str:
+    """What the mark of a recording says."""
+    return f"{_MARKS[finding.verdict]} **{safe(name, 100)}**\n{explained(finding)}"
 
 
 def render_fault(job: JobRecord) -> str:

@@ -7,8 +7,8 @@ SOURCE has a folder for each speaker, at any depth, such as Debian's voice promp
     python -m research recordings prompts people
     python -m research evaluate --recordings people
 
-Their licences (CC-BY-SA 3.0, CC-BY 3.0, GPL-2, BSD) allow this; no recording is part of Barkeep. The words are unknown
-and not needed.
+Their licences (CC-BY-SA 3.0, CC-BY 3.0, GPL-2, BSD) allow this; only three of tests/media/people are part of Barkeep.
+The words are unknown and not needed.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ def recordings_command(
 def make_references(source: Path, folder: Path) -> list[Reference]:
     """Write two FLAC files for each speaker, and their manifest. Raises InvalidInput unless there are two speakers."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = (_reference(folder, name, files) for name, files in _speakers(source).items())
+    found = (_reference(folder, name, files) for name, files in prompts_of(source).items())
     references = [reference for reference in found if reference is not None]
     if len(references) < 2:
         raise InvalidInput(f"{source} has no two folders with enough recordings. Give one with a folder per speaker.")
@@ -68,7 +68,7 @@ def read_prompt(path: Path) -> Recording:
     return Recording(np.concatenate(pieces), _RATE)
 
 
-def _speakers(source: Path) -> dict[str, list[Path]]:
+def prompts_of(source: Path) -> dict[str, list[Path]]:
     """Return name -> recordings of the outermost folders; deeper ones, such as spoken digits, are the same speaker's.
 
     Folders of the same name are also one speaker.

@@ -14,9 +14,10 @@ import typer
 from typer.testing import CliRunner
 
 from cloning import cli
-from cloning.media import recordings
+from cloning.media import audio, recordings
 from cloning.pipeline import Voicebox
 from cloning.prompt import VoicePrompt
+from cloning.watermark.marking import mark
 from errors import InvalidInput, Unavailable
 from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
 
@@ -87,6 +88,35 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
     assert engine.asked[0][2].temperature == 0
     assert (engine.asked[0][2].top_k, engine.asked[0][2].top_p) == (None, None)
     assert VoicePrompt.load(saved).semantic.size == 2 * len("Hello there, my friend.")
+
+
+def test_speech_is_marked_unless_told_not_to(monkeypatch: pytest.MonkeyPatch, voice: Path, tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    def made(*_: object, watermark: bool, **__: object) -> Voicebox:
+        asked.append(watermark)
+        return voicebox(ToneEngine(), watermark=watermark)
+
+    monkeypatch.setattr(cli, "_voicebox", made)
+    for option in ([], ["--no-watermark"]):
+        assert run("say", "Hello there.", "--voice", voice, "-o", tmp_path / "out.wav", *option)[0] == 0
+    assert asked == [True, False]
+
+
+def test_a_recording_is_checked(tmp_path: Path) -> None:
+    marked = tmp_path / "marked.ogg"
+    samples, rate = audio.read_clip(REFERENCE).samples, 24_000
+    audio.write(marked, mark(samples, rate), rate, tags={})
+    code, out, _ = run("check", marked, "--json")
+    told = json.loads(out)
+    assert (code, told["recording"], told["verdict"]) == (0, str(marked), "marked")
+    assert told["confidence"] > 0.9
+    assert told["spans"][0][0] < 1
+    code, out, _ = run("check", REFERENCE)
+    assert code == 0
+    assert "No mark of generated speech was found" in out
+    code, out, _ = run("check", tmp_path / "gone.wav", "--json")
+    assert (code, json.loads(out)["error"]) == (3, "InvalidInput")
 
 
 def test_numbers_are_left_as_written_if_asked(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
@@ -273,7 +303,9 @@ def test_the_stable_options_exist_and_help_tells_the_exit_codes() -> None:
     assert {
         name: (wanted[name] | shared) - {o for p in command.params for o in p.opts}
         for name, command in commands.items()
+        if name != "check"
     } == {name: set() for name in wanted}
+    assert {option for parameter in commands["check"].params for option in parameter.opts} >= {"recording", "--json"}
     assert "130 interrupted" in run("--help")[1]
 
 

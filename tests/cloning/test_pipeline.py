@@ -24,8 +24,10 @@ from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.passages import PASSAGES
+from cloning.watermark.checking import check
 from errors import Cancelled, InvalidInput, Unavailable
 from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from tests.media.build import speech as recorded_speech
 from tests.stand_in.synthetic_voice import synthetic_voice
 
 REFERENCE = Path(__file__).resolve().parents[2] / "simulator" / "media" / "reference.flac"
@@ -170,6 +172,35 @@ def test_parts_are_heard_in_order_and_are_what_the_whole_is_made_of() -> None:
     assert np.array_equal(speech.samples[: first.size], first)
     assert np.array_equal(speech.samples[-second.size :], second)
     assert speech.samples.size > first.size + second.size
+
+
+class Talking(ToneEngine):
+    """Says the seconds of a recording, whatever the text."""
+
+    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+        hummed = super().generate(text, history, options, watch)
+        return Generated(hummed.prompt, recorded_speech("guest", 24_000)[: 5 * 24_000])
+
+
+@pytest.mark.parametrize(("watermark", "verdict"), [(True, "marked"), (False, "unmarked")])
+def test_every_part_and_the_whole_carry_the_mark_alike(watermark: bool, verdict: str) -> None:
+    parts: list[Part] = []
+    box = voicebox(Talking(), watermark=watermark)
+    whole = box.say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
+    sounds = [*(part.samples for part in parts), whole.samples]
+    assert [check([Recording(samples, 24_000)]).verdict for samples in sounds] == [verdict] * 3
+    assert np.array_equal(whole.samples[: parts[0].samples.size], parts[0].samples)
+    assert np.array_equal(whole.samples[-parts[1].samples.size :], parts[1].samples)
+    assert np.abs(whole.samples).max() < 1
+
+
+def test_tokens_are_the_same_with_and_without_the_mark() -> None:
+    plain, marked = (
+        voicebox(ToneEngine(), watermark=watermark).say(LONG, a_voice(), SayOptions(seed=4), Watch())
+        for watermark in (False, True)
+    )
+    assert plain.prompt == marked.prompt
+    assert plain.samples.size == marked.samples.size
 
 
 def test_whoever_hears_may_stop_it() -> None:

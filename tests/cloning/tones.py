@@ -60,13 +60,13 @@ class ToneCodec:
         return np.asarray(0.3 * np.sin(2 * np.pi * 150 * time), np.float32)
 
 
-def voicebox(engine: ToneEngine, model: Path | None = None) -> Voicebox:
+def voicebox(engine: ToneEngine, model: Path | None = None, *, watermark: bool = False) -> Voicebox:
     """Speaks with `engine`. model: where all else comes from; without it there is only a codec, and that hums too."""
     models = LoadedModels(ModelChoice(model=str(model or "tones"), device="cpu"))
     models.engine = engine
     if model is None:
         models.codec = ToneCodec()  # type: ignore[assignment]  # what speaking uses of it
-    return Voicebox(models)
+    return Voicebox(models, watermark=watermark)
 
 
 def a_voice() -> VoicePrompt:

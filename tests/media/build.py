@@ -16,6 +16,8 @@ from av.video.stream import VideoStream
 
 TONE_HZ = 220.0
 _RECORDINGS = Path(__file__).resolve().parents[2] / "simulator" / "media"
+PEOPLE = tuple(sorted((Path(__file__).parent / "people").glob("*.gsm")))
+"""Recordings of a person, 8 kHz."""
 
 Sound = npt.NDArray[np.float32]
 
@@ -65,6 +67,14 @@ def speech(name: str = "reference", rate: int = 48_000) -> Sound:
     samples, own_rate = soundfile.read(_RECORDINGS / f"{name}.flac", dtype="float32")
     resampled: Sound = soxr.resample(samples, own_rate, rate).astype(np.float32)
     return resampled
+
+
+def person(path: Path, rate: int = 8_000) -> Sound:
+    """One of PEOPLE."""
+    with av.open(str(path), format="gsm") as container:
+        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    samples: Sound = soxr.resample(np.concatenate(frames).astype(np.float32) / 32768, 8_000, rate).astype(np.float32)
+    return samples
 
 
 def coded(

@@ -68,6 +68,18 @@ async def test_an_upload_is_kept_replaced_read_and_dropped(files: FileStore, tmp
     assert found(tmp_path) == []
 
 
+async def test_a_brief_file_is_gone_afterwards_whatever_happened(files: FileStore, tmp_path: Path) -> None:
+    async with files.briefly(b"sound") as path:
+        assert path.read_bytes() == b"sound"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert await files.sweep(set(), set(), set(), now=NOON) == 1  # what a crash leaves goes with the next start
+        assert found(tmp_path) == []
+    with pytest.raises(ZeroDivisionError):
+        async with files.briefly(b"sound"):
+            raise ZeroDivisionError
+    assert found(tmp_path) == []
+
+
 async def test_staging_is_one_folder_until_it_is_dropped(files: FileStore, tmp_path: Path) -> None:
     folder = await staged(files, "job-1", speech_ogg=b"sound")
     assert await files.staging("job-1") == folder

@@ -12,11 +12,23 @@ from time import monotonic
 import pytest
 
 from cloning.prompt import BARK
+from cloning.watermark.finding import Finding
 from cloning.worker import executor as executor_module
 from cloning.worker.executor import SubprocessExecutor
 from cloning.worker.process import WorkerProcess
-from cloning.worker.protocol import Event, Failed, Heartbeat, Lost, PartSpoken, Progress, Ready, SpeakRequest, Spoken
-from errors import Unavailable
+from cloning.worker.protocol import (
+    Checked,
+    Event,
+    Failed,
+    Heartbeat,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    SpeakRequest,
+    Spoken,
+)
+from errors import InvalidInput, Unavailable
 
 WORKER = """
 import json, os, signal, sys, threading, time
@@ -46,6 +58,18 @@ say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["
 for line in sys.stdin:
     body = json.loads(line)
     job, text = body["job_id"], body.get("text", "")
+    if body["type"] == "CheckRequest":
+        source = body["source"]
+        print("check", source, file=sys.stderr, flush=True)
+        if source == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if source in ("bad", "bug"):
+            kind = "InvalidInput" if source == "bad" else "Unknown"
+            say("Failed", job_id=job, kind=kind, message="no sound")
+        if source == "fine":
+            finding = dict(verdict="marked", confidence=0.9, spans=[[0.0, 2.0]], seconds=2.0, total_seconds=3.0)
+            say("Checked", job_id=job, finding=finding)
+        continue
     if body["type"] == "Cancel":
         say("Failed", job_id=job, kind="Cancelled", message="stopped")
         continue
@@ -115,6 +139,67 @@ async def test_parts_are_passed_on(make: Make) -> None:
         if isinstance(event, Spoken):
             break
     assert events[-2:] == [PartSpoken("j", 0, 2, 0.5), Spoken("j", 1.0, 7, 1)]
+
+
+async def test_a_check_is_answered_while_jobs_wait_and_is_no_event(make: Make) -> None:
+    executor = make()
+    for name in "abc":
+        await executor.submit(speak(name, "wait"))
+    assert await executor.check(Path("fine")) == Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
+    with pytest.raises(InvalidInput, match="no sound"):
+        await executor.check(Path("bad"))
+    with pytest.raises(Unavailable, match="tell the owner: no sound"):
+        await executor.check(Path("bug"))
+    await executor.close()
+    events = [event async for event in executor.events()]
+    assert [event.job_id for event in events if isinstance(event, Failed | Checked)] == []
+    assert {event.job_id for event in events if isinstance(event, Lost)} == {"a", "b", "c"}
+
+
+async def test_a_check_starts_the_worker_and_no_more_than_two_go_at_once(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "cloning.worker")
+    executor = make()
+    waiting = [asyncio.create_task(executor.check(Path(f"never-{number}"))) for number in range(3)]
+    while sum("check never" in record.getMessage() for record in caplog.records) < 2:  # noqa: ASYNC110  # as below
+        await asyncio.sleep(0.01)
+    assert "never-2" not in caplog.text
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    while "never-2" not in caplog.text:  # noqa: ASYNC110  # a line of a log gives no event to wait for
+        await asyncio.sleep(0.01)
+    await executor.close()
+    for check in waiting[1:]:
+        with pytest.raises(Unavailable, match="stopped while it looked"):
+            await check
+    with pytest.raises(Unavailable, match="shutting down"):
+        await executor.check(Path("fine"))
+
+
+async def test_a_check_that_kills_the_worker_is_told_and_not_tried_again(make: Make, tmp_path: Path) -> None:
+    executor = make()
+    await executor.submit(speak("a", "wait"))
+    with pytest.raises(Unavailable, match="Try again"):
+        await executor.check(Path("die"))
+    assert isinstance(await next_end(executor), Lost)
+    assert len(pids(tmp_path)) == 1
+    assert await executor.check(Path("fine")) == Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
+    assert len(pids(tmp_path)) == 2
+
+
+async def test_a_check_ends_where_the_worker_does_not_start_or_takes_too_long(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = make("explain")
+    await executor.start()
+    while executor.health().fault is None:  # noqa: ASYNC110  # nothing is told of it
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable, match="does not start"):
+        await executor.check(Path("fine"))
+    monkeypatch.setattr(executor_module, "_CHECK_SECONDS", 0.2)
+    with pytest.raises(Unavailable, match="in time"):
+        await make().check(Path("never"))
 
 
 async def next_end(executor: SubprocessExecutor) -> Event:

@@ -22,10 +22,13 @@ from cloning.model_set import LoadedModels
 from cloning.pipeline import Voicebox
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
+from cloning.watermark.marking import mark
 from cloning.worker import jobs, protocol
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.executor import SubprocessExecutor, choice_command
 from cloning.worker.protocol import (
+    Checked,
+    CheckRequest,
     Cloned,
     CloneRequest,
     Event,
@@ -110,6 +113,18 @@ def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
     with pytest.raises(LimitReached):
         run(SpeakRequest("j", TEXT, tmp_path, max_bytes=100))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_is_checked_without_leaving_anything(tmp_path: Path) -> None:
+    source = tmp_path / "a.wav"
+    audio.write(source, mark(audio.read_clip(REFERENCE).samples, 24_000), 24_000, tags={})
+    checked = jobs.run(voicebox(ToneEngine()), CheckRequest("c", source), Watch(), lambda _: None)
+    assert isinstance(checked, Checked)
+    assert (checked.job_id, checked.finding.verdict) == ("c", "marked")
+    assert list(tmp_path.iterdir()) == [source]
+    assert protocol.decode(protocol.encode(checked)) == checked
+    with pytest.raises(InvalidInput):
+        jobs.run(voicebox(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), Watch(), lambda _: None)
 
 
 def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
@@ -250,6 +265,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
     for folder in folders.values():
         folder.mkdir()
     try:
+        assert (await executor.check(REFERENCE)).verdict == "unmarked"
         await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
         cloned = await last_event(executor)
         assert isinstance(cloned, Cloned)

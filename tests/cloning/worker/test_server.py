@@ -20,6 +20,7 @@ from cloning.worker.errors import DeviceFailed
 from cloning.worker.executor import SubprocessExecutor
 from cloning.worker.protocol import (
     Cancel,
+    CheckRequest,
     Cloned,
     Event,
     Failed,
@@ -231,7 +232,7 @@ def _is_running(process: int) -> bool:
 def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
     events: list[Event] = []
 
-    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         events.append(Spoken("work", 0.0, 0, 0))
         return Spoken(request.job_id, 1.0, 1, 1)
 
@@ -273,7 +274,7 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
 
 
 def test_a_device_fault_is_not_swallowed() -> None:
-    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         raise DeviceFailed
 
     with pytest.raises(DeviceFailed):
@@ -284,7 +285,7 @@ def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
     class Special(InvalidInput):
         pass
 
-    def run(request: Request, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         raise Special("Odd.")
 
     assert worker.finish(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")

@@ -1,0 +1,65 @@
+"""What was found of the mark in a recording, and what may be said about it. Plain values and words, without torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["marked", "unclear", "unmarked"]
+
+_SHOWN_SPANS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`confidence`: of the surest window, 0..1. `spans`: (from, to) in seconds of what is marked, in order.
+
+    `seconds`: how much was listened to. `total_seconds`: the length of the recording.
+    """
+
+    verdict: Verdict
+    confidence: float
+    spans: tuple[tuple[float, float], ...]
+    seconds: float
+    total_seconds: float
+
+
+def explained(finding: Finding) -> str:
+    """The finding in words that promise no more than was measured (`research evaluate-mark`, docs/privacy.md)."""
+    return " ".join([*_told(finding), *_unheard(finding)])
+
+
+def _told(finding: Finding) -> list[str]:
+    sure = f"confidence {finding.confidence:.2f} of 1"
+    if finding.verdict == "marked":
+        return [
+            f"The mark of generated speech was found at {_places(finding.spans)} ({sure}).",
+            "Barkeep made this, or another program with the same mark, such as Chatterbox.",
+            "Of 200 recordings of people, none was taken for marked.",
+        ]
+    if finding.verdict == "unclear":
+        return [
+            f"There may be a mark of generated speech, too weak to be sure ({sure}, and 0.8 counts).",
+            "Nothing follows from this. Check an earlier copy of the recording, as it was first posted.",
+        ]
+    return [
+        f"No mark of generated speech was found ({sure}).",
+        "That does not show that a person said it: most programs put no such mark in, an owner of Barkeep can turn it "
+        "off, and another speed or noise destroys it.",
+    ]
+
+
+def _unheard(finding: Finding) -> list[str]:
+    if finding.total_seconds - finding.seconds < 1.0:
+        return []
+    return [f"Only the first {_clock(finding.seconds)} of {_clock(finding.total_seconds)} were checked."]
+
+
+def _places(spans: tuple[tuple[float, float], ...]) -> str:
+    shown = [f"{_clock(start)} to {_clock(end)}" for start, end in spans[:_SHOWN_SPANS]]
+    more = len(spans) - len(shown)
+    return ", ".join([*shown, *([f"and {more} more places"] if more else [])])
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, as players show them."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,138 @@
+"""The networks of Perth, which put a mark into a magnitude spectrum and look for it there.
+
+The weights are those of the package resemble-perth 1.0.1 (MIT, Resemble AI). Only its weight file is read: its own code
+needs pkg_resources, which setuptools no longer has, and torchaudio. Knows spectra, and nothing of samples.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cloning.checkpoints.weights import load_into, read_file
+from errors import Unavailable
+
+BINS = 128
+"""The lowest bins of a spectrum, which hold the mark: up to 2 kHz."""
+BIN_HERTZ = 15.625
+HOP_SECONDS = 0.01
+"""Between two frames."""
+_HIDDEN, _KERNEL, _INNER = 256, 7, 5
+_PACED = ((1.25, "slow_layers"), (1.0, "normal_layers"), (0.75, "fast_layers"))
+"""How much longer each branch of the detector stretches time first, and the name of its layers."""
+_SILENT_SHARE = 0.05
+"""A frame whose levels add up to less than this share of the loudest frame's is silence, and is left alone."""
+_FILE = "perth_net/pretrained/implicit/perth_net_250000.pth.tar"
+
+
+class Marker(nn.Module):
+    """`marker(levels)`: the change of the lowest bins, (B, BINS, T), of levels (B, bins, T) in the network's scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = _layers(BINS)
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """No change where there is silence."""
+        change: Tensor = self.layers(levels[:, :BINS]) * sounding(levels)[:, None]
+        return change
+
+
+class Detector(nn.Module):
+    """`detector(levels)`: what three branches say of each frame of (B, bins, T), as (B, 3, 2, T).
+
+    Each is for another speed and says two things: how much it applies, and how sure it is of a mark. Means over the
+    frames of a stretch are an answer, see `confidence`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for _, name in _PACED:
+            self.add_module(name, _layers(2))
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """What is said at another speed is brought back to the frames that were given."""
+        return torch.stack([self._branch(levels[:, :BINS], pace, name) for pace, name in _PACED], dim=1)
+
+    def _branch(self, low: Tensor, pace: float, name: str) -> Tensor:
+        length = low.shape[2]
+        told: Tensor = self.get_submodule(name)(_stretched(low, max(1, int(length * pace))))
+        return _stretched(told, length)
+
+
+def confidence(told: Tensor) -> Tensor:
+    """How sure the detector is of a mark, about 0 to 1: of (..., 3, 2), means over what it told of frames."""
+    return (told[..., 0].softmax(-1) * told[..., 1]).sum(-1)
+
+
+def sounding(levels: Tensor) -> Tensor:
+    """1 for each frame that is not silent, (B, T)."""
+    totals = levels.sum(1)
+    return (totals > _SILENT_SHARE * totals.amax(1, keepdim=True)).to(levels.dtype)
+
+
+@dataclass(frozen=True)
+class Perth:
+    """Both networks with their weights."""
+
+    marker: Marker
+    detector: Detector
+
+
+@cache
+def perth() -> Perth:
+    """The networks on the CPU, loaded once. Raises Unavailable if the package or its weights are missing or damaged."""
+    path = _weights()
+    body = read_file(path)
+    if not isinstance(body, dict) or not isinstance(body.get("model"), dict):
+        raise Unavailable(f"The file {path} does not hold a watermark's weights; install resemble-perth again.")
+    loaded = Perth(Marker(), Detector())
+    for name, network in (("encoder.", loaded.marker), ("decoder.", loaded.detector)):
+        part = {key.removeprefix(name): value for key, value in body["model"].items() if key.startswith(name)}
+        load_into(network, part, path)
+        network.eval().requires_grad_(False)
+    return loaded
+
+
+class _Convolution(nn.Module):
+    """A convolution over time. The name of its part is the weight file's."""
+
+    def __init__(self, width: int, out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(width, out, kernel, padding=kernel // 2)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, width, T) -> (B, out, T)."""
+        result: Tensor = self.conv(frames)
+        return result
+
+
+class _Activated(_Convolution):
+    """The same with an activation."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, width, T) -> (B, out, T)."""
+        return functional.leaky_relu(super().forward(frames))
+
+
+def _layers(out: int) -> nn.Sequential:
+    inner = [_Activated(_HIDDEN, _HIDDEN, _KERNEL) for _ in range(_INNER)]
+    return nn.Sequential(_Activated(BINS, _HIDDEN, 1), *inner, _Convolution(_HIDDEN, out, 1))
+
+
+def _stretched(frames: Tensor, length: int) -> Tensor:
+    """(B, C, T) -> (B, C, length)."""
+    if frames.shape[2] == length:
+        return frames
+    return functional.interpolate(frames, size=length, mode="linear", align_corners=True)
+
+
+def _weights() -> Path:
+    package = importlib.util.find_spec("perth")
+    if package is None or not package.submodule_search_locations:
+        raise Unavailable("The package resemble-perth is missing: install requirements.txt, or set WATERMARK=off.")
+    return Path(package.submodule_search_locations[0]) / _FILE

@@ -1,0 +1,51 @@
+"""/check and the message menu "Was this made by Barkeep?": a recording in, what its mark says out, for the asker."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from cogs.checks import actor_of
+from cogs.clone.recordings import read_recording, recording_in
+from cogs.studio_bot import StudioBot
+from cogs.ui.render import render_finding
+
+Interaction = discord.Interaction[StudioBot]
+
+
+class Check(commands.Cog):
+    """Looks for the mark in recordings."""
+
+    def __init__(self, bot: StudioBot) -> None:
+        self.bot = bot
+        self._menu = app_commands.ContextMenu(name="Was this made by Barkeep?", callback=self.check_this)
+
+    async def cog_load(self) -> None:
+        """Context menus do not belong to cogs by themselves."""
+        self.bot.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take the menu away with the cog."""
+        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+
+    @app_commands.command(name="check", description="Look for the mark of generated speech in a recording")
+    @app_commands.describe(audio="The recording; only you see the answer, and nothing of it is kept")
+    async def check(self, interaction: Interaction, audio: discord.Attachment) -> None:
+        """Check an attachment."""
+        await self._check(interaction, audio)
+
+    async def check_this(self, interaction: Interaction, message: discord.Message) -> None:
+        """Check the recording of a message, or of what it forwards."""
+        forwarded = [file for snapshot in message.message_snapshots for file in snapshot.attachments]
+        await self._check(interaction, recording_in([*message.attachments, *forwarded]))
+
+    async def _check(self, interaction: Interaction, audio: discord.Attachment) -> None:
+        actor, desk = actor_of(interaction), self.bot.studio.checks
+        desk.admit(actor, audio.size)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        finding = await desk.check(actor, await read_recording(audio))
+        await interaction.followup.send(render_finding(finding, audio.filename), ephemeral=True)
+
+
+async def setup(bot: StudioBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(Check(bot))

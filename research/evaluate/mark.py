@@ -1,0 +1,226 @@
+"""`python -m research evaluate-mark PROMPTS`: whether the mark is heard, missed, or found where there is none.
+
+PROMPTS is a folder of people's recordings as `research recordings` takes it. Prints the tables of docs/privacy.md. What
+was spoken and measured for the same folder and model is not made again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from scipy import stats
+
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.checkpoints.published import BUNDLED
+from cloning.media import audio, recordings
+from cloning.media.audio import Recording
+from cloning.watermark.checking import SHORTEST_SECONDS, check
+from cloning.watermark.finding import Verdict
+from cloning.watermark.marking import STRENGTH, mark
+from errors import InvalidInput
+from research.evaluate.plan import Line, Progress, lines
+from research.evaluate.recordings import prompts_of, read_prompt
+from research.evaluate.references import read_references
+from research.evaluate.treatments import TREATMENTS
+from research.metrics.statistics import Estimate, estimate, mean
+
+_VOICES, _EACH = 20, 3
+_CHOSEN_ON = 60
+"""The first recordings of each speaker in the order of their names: the thresholds were chosen on them."""
+_PROMPT_SECONDS = (1.5, 8.0)
+_AGAIN = "Ogg Opus, 24 kbit/s"
+"""What is done to recordings of people too, since a mark is looked for in what was sent."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What somebody says, without and with the mark, as Barkeep would send it but for the coding."""
+
+    speaker: str
+    text: str
+    plain: Recording
+    marked: Recording
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A pair, measured without and with the mark. `likeness`: to another recording of the voice. `alike`: of both."""
+
+    speaker: str
+    quality: tuple[float, float]
+    wrong: tuple[int, int]
+    words: int
+    likeness: tuple[float, float]
+    alike: float
+
+
+def evaluate_mark_command(
+    prompts: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each speaker.")],
+    model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = BUNDLED,
+    people: Annotated[int, typer.Option(min=1, help="How many recordings of people.")] = 200,
+    strength: Annotated[float, typer.Option(min=0.0, help="The share of the mark that is put in.")] = STRENGTH,
+    out: Annotated[Path, typer.Option(help="The folder for lines. The same again: go on.")] = Path(".training/mark"),
+) -> None:
+    """Count false alarms and misses of the watermark, and compare speech with and without it."""
+    pairs = list(spoken(model, out, strength))
+    print(detection_table([pair.plain for pair in pairs], [pair.marked for pair in pairs], chosen(prompts, people)))
+    print(hearing_table(f"{model}'s lines", list(compared(pairs, out))))
+    print(hearing_table("clear speech of the same voices", list(compared(list(clear(out, strength)), out))))
+
+
+def chosen(folder: Path, number: int) -> list[Recording]:
+    """So many recordings of people, as many of each speaker as possible, none of which a threshold was chosen on."""
+    speakers = [files[_CHOSEN_ON:] for files in prompts_of(folder).values()]
+    found: list[Recording] = []
+    for place in range(max(map(len, speakers), default=0)):
+        for files in speakers:
+            if place < len(files):
+                recording = read_prompt(files[place])
+                if _PROMPT_SECONDS[0] <= recording.seconds <= _PROMPT_SECONDS[1]:
+                    found.append(recording)
+            if len(found) == number:
+                return found
+    raise InvalidInput(f"{folder} has only {len(found)} recordings that fit. Give more, or ask for fewer.")
+
+
+def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
+    """Sixty lines in held-out voices, each with a seed of its own, with and without the mark."""
+    from research.evaluate import heldout  # the synthesiser, which tests of the rest do not need
+
+    heldout.write_references(_references(out), _VOICES)
+    voices = [reference.speaker for reference in read_references(_references(out))]
+    planned = list(lines(voices, heldout.held_out_sentences(), _EACH, 1))
+    progress = Progress("lines", len(planned))
+    speak = _speaker(model, out)
+    for number, line in enumerate(planned):
+        path = out / "lines" / f"{number:02d}.flac"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            said = speak(line, number)
+            audio.write(path, said.samples, said.sample_rate, tags={"comment": "AI-generated, without a mark."})
+        plain = audio.read_clip(path)
+        yield Pair(line.speaker, line.text, plain, marked(plain, strength))
+        progress.step()
+
+
+def clear(out: Path, strength: float) -> Iterator[Pair]:
+    """The recordings that the voices were cloned from: without the noise of a model, in which a mark may hide."""
+    for reference in read_references(_references(out)):
+        plain = recordings.read(reference.take.path)
+        yield Pair(reference.speaker, reference.take.transcript, plain, marked(plain, strength))
+
+
+def marked(plain: Recording, strength: float = STRENGTH) -> Recording:
+    """With the mark, at the same loudness."""
+    samples, rate = plain.samples, plain.sample_rate
+    return Recording(audio.normalise(mark(samples, rate, strength), rate, audio.loudness(samples, rate)), rate)
+
+
+def compared(pairs: Sequence[Pair], out: Path) -> Iterator[Compared]:
+    """What the meters say of each pair. Voices are compared with recordings that were not cloned."""
+    from research.metrics.measurement import ModelMeter
+    from research.metrics.recogniser import word_errors
+    from research.metrics.speakers import similarity
+
+    meter = ModelMeter()
+    progress = Progress("listening", len(pairs))
+    voices = {
+        one.speaker: meter.voice(recordings.read(one.others[0].path)) for one in read_references(_references(out))
+    }
+    for pair in pairs:
+        heard = [meter.all(recording) for recording in (pair.plain, pair.marked)]
+        errors = [word_errors(pair.text, one.words) for one in heard]
+        likeness = [similarity(one.voice, voices[pair.speaker]) for one in heard]
+        yield Compared(
+            pair.speaker,
+            (heard[0].opinion.overall, heard[1].opinion.overall),
+            (errors[0].wrong, errors[1].wrong),
+            errors[0].words,
+            (likeness[0], likeness[1]),
+            similarity(heard[0].voice, heard[1].voice),
+        )
+        progress.step()
+
+
+def detection_table(plain: Sequence[Recording], made: Sequence[Recording], people: Sequence[Recording]) -> str:
+    """What `check` says of recordings of people, of lines without the mark, and of marked ones after treatments."""
+    seconds = sum(recording.seconds for recording in people)
+    print(f"{len(people)} recordings of people, {seconds / 60:.0f} minutes")
+    rows = [
+        _row("people", people),
+        _row(f"people, {_AGAIN}", list(map(TREATMENTS[_AGAIN], people))),
+        _row("generated, unmarked", plain),
+        _row("marked", made),
+        *(_row(f"marked, {name}", list(map(treat, made))) for name, treat in TREATMENTS.items()),
+    ]
+    head = ("recordings", "number", "marked", "unclear", "unmarked", "marked, 95 %", "lowest to highest confidence")
+    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *rows, ""])
+
+
+def hearing_table(name: str, measured: Sequence[Compared]) -> str:
+    """Without, with, and the difference, with its interval over voices."""
+    rows = [
+        _difference("DNSMOS, 1 to 5", measured, lambda some, side: mean([one.quality[side] for one in some]) or 0.0),
+        _difference("word error rate", measured, _error_rate),
+        _difference(
+            "likeness to the voice", measured, lambda some, side: mean([one.likeness[side] for one in some]) or 0.0
+        ),
+    ]
+    alike = estimate(measured, lambda some: mean([one.alike for one in some]), lambda one: one.speaker)
+    head = (f"{name}, {len(measured)}", "without the mark", "with it", "difference, 95 %")
+    end = f"Likeness of the same with and without the mark: {_figure(alike)}\n"
+    return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *rows, "", end])
+
+
+def interval(count: int, of: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share (C. Clopper, E. Pearson, 1934)."""
+    low = 0.0 if count == 0 else float(stats.beta.ppf(0.025, count, of - count + 1))
+    high = 1.0 if count == of else float(stats.beta.ppf(0.975, count + 1, of - count))
+    return low, high
+
+
+def _row(name: str, some: Sequence[Recording]) -> str:
+    found = [check([recording]) for recording in some if recording.seconds >= SHORTEST_SECONDS]
+    verdicts: tuple[Verdict, ...] = ("marked", "unclear", "unmarked")
+    counts = [sum(one.verdict == verdict for one in found) for verdict in verdicts]
+    low, high = interval(counts[0], len(found))
+    sure = [one.confidence for one in found]
+    cells = (name, len(found), *counts, f"{low:.1%} to {high:.1%}", f"{min(sure):.2f} to {max(sure):.2f}")
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _difference(name: str, measured: Sequence[Compared], of: Callable[[Sequence[Compared], int], float]) -> str:
+    change = estimate(measured, lambda some: of(some, 1) - of(some, 0), lambda one: one.speaker)
+    return f"| {name} | {of(measured, 0):.3f} | {of(measured, 1):.3f} | {_figure(change)} |"
+
+
+def _error_rate(some: Sequence[Compared], side: int) -> float:
+    return sum(one.wrong[side] for one in some) / max(1, sum(one.words for one in some))
+
+
+def _figure(found: Estimate | None) -> str:
+    return "none" if found is None else f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+def _references(out: Path) -> Path:
+    return out / "references"
+
+
+def _speaker(model: str, out: Path) -> Callable[[Line, int], Recording]:
+    """Says lines in the voices of the references; loads models when the first is said."""
+    from cloning.model_set import LoadedModels
+    from cloning.pipeline import Voicebox
+    from cloning.progress import Watch
+    from cloning.sentences import SayOptions
+
+    files = {one.speaker: one.take.path for one in read_references(_references(out))}
+    box = Voicebox(LoadedModels(ModelChoice(model=model)))
+
+    def speak(line: Line, seed: int) -> Recording:
+        voice = box.clone(files[line.speaker], "en", Watch()).prompt
+        speech = box.say(line.text, voice, SayOptions(seed=seed), Watch())
+        return Recording(speech.samples, speech.sample_rate)
+
+    return speak
