@@ -8,7 +8,7 @@ from cloning.bark.engine import Generated, GenerationOptions
 from cloning.media import joining
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
-from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import durations
@@ -25,7 +25,7 @@ _ENOUGH_SECONDS = 1.0
 """A shorter first window is not used as the voice of the next ones."""
 
 
-def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> ClonedPrompt:
     """Make a prompt from Bark's own speech, converted to the clip's voice: the tokens match, the voice is close.
 
     Bark says the clip's words if they are known, else a passage in its language. The result is as good as the
@@ -36,7 +36,7 @@ def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
     watch.report(CONVERTED, 0.0)
     converted = convert(speech, subject.clip, converter)
     watch.report(CONVERTED, 1.0)
-    return Made(prompt_of(semantic, codes_of(models, converted, watch), models.engine.spec), subject.converter)
+    return ClonedPrompt(prompt_of(semantic, codes_of(models, converted, watch), models.engine.spec), subject.converter)
 
 
 def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:

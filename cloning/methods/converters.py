@@ -124,7 +124,7 @@ def formant_ratio(source: Analysis, aim: Analysis) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Kind:
+class _SoundKind:
     """One kind of sound: the source's `frames` of that kind, and the frames that are compared, `here` and `there`."""
 
     frames: Mask
@@ -132,13 +132,16 @@ class _Kind:
     there: Mask
 
 
-def _kinds(source: Analysis, aim: Analysis) -> list[_Kind]:
+def _kinds(source: Analysis, aim: Analysis) -> list[_SoundKind]:
     """Return voiced and unvoiced sounds, or one kind if either is rare. Silence is converted but not compared."""
     ours, theirs = _is_speech(source), _is_speech(aim)
     voiced, aim_voiced = source.f0 > 0, aim.f0 > 0
-    kinds = [_Kind(voiced, voiced & ours, aim_voiced & theirs), _Kind(~voiced, ~voiced & ours, ~aim_voiced & theirs)]
+    kinds = [
+        _SoundKind(voiced, voiced & ours, aim_voiced & theirs),
+        _SoundKind(~voiced, ~voiced & ours, ~aim_voiced & theirs),
+    ]
     if min(np.count_nonzero(mask) for kind in kinds for mask in (kind.here, kind.there)) < _LEAST_FRAMES:
-        return [_Kind(np.ones(source.f0.size, bool), ours, theirs)]
+        return [_SoundKind(np.ones(source.f0.size, bool), ours, theirs)]
     return kinds
 
 

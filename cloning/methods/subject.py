@@ -41,7 +41,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Made:
+class ClonedPrompt:
     """A prompt, and what made its semantic tokens: the quantizer's file or the method's name."""
 
     prompt: VoicePrompt
@@ -51,7 +51,7 @@ class Made:
 class Method(Protocol):
     """Make a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model is missing."""
 
-    def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> Made:
+    def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> ClonedPrompt:
         """Return the prompt of `subject`."""
 
 

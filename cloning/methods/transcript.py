@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cloning.bark.engine import GenerationOptions
-from cloning.methods.subject import Made, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import Watch
 from cloning.prompt import Tokens
 from errors import InvalidInput
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 
-def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Made:
+def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> ClonedPrompt:
     """Generate semantic tokens from the clip's words, at most as long as the clip.
 
     They are a random speaker's and not aligned with the codec tokens, so the result resembles the clip less. Neither
@@ -31,4 +31,4 @@ def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Mad
         left -= said[-1].size
         if left <= 0:
             break
-    return Made(prompt_of(np.concatenate(said), codes_of(models, subject.clip, watch), spec), "transcript")
+    return ClonedPrompt(prompt_of(np.concatenate(said), codes_of(models, subject.clip, watch), spec), "transcript")

@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from research.bundled.codec_training import DecoderJob
-from research.bundled.critics import Critics, Judged, critics_loss, fooling_loss, likeness_loss
+from research.bundled.discriminators import (
+    Discriminators,
+    LayerOutputs,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
 from training.loop import NotLearning
 
 Listen = Callable[[nn.Module], tuple[float, float]]
@@ -29,7 +35,7 @@ _WORDS = 4.0
 """The weight of word errors beside DNSMOS: 5 % of the words count as much as 0.2."""
 
 
-class Duel(nn.Module):
+class AdversarialPair(nn.Module):
     """A decoder, its discriminators, and the number of trained batches."""
 
     steps: Tensor
@@ -37,7 +43,7 @@ class Duel(nn.Module):
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
         self.decoder = decoder
-        self.critics = Critics()
+        self.critics = Discriminators()
         self.register_buffer("steps", torch.tensor(0))
 
 
@@ -52,7 +58,7 @@ class AdversarialJob:
 
     def __init__(self, decoding: DecoderJob, listen: Listen) -> None:
         self._decoding, self._listen = decoding, listen
-        self.module = Duel(decoding.module)
+        self.module = AdversarialPair(decoding.module)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         """Return the discriminators' and the decoder's loss on one batch of crops."""
@@ -62,10 +68,10 @@ class AdversarialJob:
         restored, target = self._decoding.restored(random)
         recorded, made = _both(duel.critics, target, restored.detach())
         frozen = {name: parameter.detach() for name, parameter in duel.critics.named_parameters()}
-        felt: list[Judged] = functional_call(duel.critics, frozen, (restored,))
-        critics = critics_loss(recorded, made)
+        felt: list[LayerOutputs] = functional_call(duel.critics, frozen, (restored,))
+        critics = discriminator_loss(recorded, made)
         spectral = self._decoding.spectral(restored, target)
-        fooling, likeness = fooling_loss(felt), likeness_loss(recorded, felt)
+        fooling, likeness = adversarial_loss(felt), feature_matching_loss(recorded, felt)
         total = critics + _SPECTRAL * spectral + heeded * (fooling + _LIKENESS * likeness)
         figures = {"critics": critics, "spectral": spectral, "fooling": fooling, "likeness": likeness}
         return total, {name: figure.detach() for name, figure in figures.items()}
@@ -84,8 +90,8 @@ class AdversarialJob:
             )
 
 
-def _both(critics: nn.Module, recorded: Tensor, made: Tensor) -> tuple[list[Judged], list[Judged]]:
+def _both(critics: nn.Module, recorded: Tensor, made: Tensor) -> tuple[list[LayerOutputs], list[LayerOutputs]]:
     """Run the discriminators on both in one batch."""
-    judged: list[Judged] = critics(torch.cat([recorded, made]))
+    judged: list[LayerOutputs] = critics(torch.cat([recorded, made]))
     count = len(recorded)
     return [[part[:count] for part in one] for one in judged], [[part[count:] for part in one] for one in judged]

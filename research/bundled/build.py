@@ -51,7 +51,7 @@ from research.bundled.quantizer_steps import (
 )
 from research.bundled.semantic import SemanticJob
 from research.bundled.sentences import Sentences
-from research.bundled.speech import Speech
+from research.bundled.speech import SpeechTokens
 from research.bundled.stretched import write_corpus
 from research.bundled.teacher import load_teacher
 from training.loop import Schedule, is_finished, train
@@ -107,7 +107,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BuildRecipe:
     """All settings of a profile."""
 
     plan: corpus.Plan
@@ -139,7 +139,7 @@ _SCHEDULE = Schedule(
 )
 
 RECIPES = {
-    Profile.CPU: Recipe(
+    Profile.CPU: BuildRecipe(
         plan=corpus.PLANS["cpu"],
         processes=2,
         codec=CODEC_PROFILES["cpu"],
@@ -150,7 +150,7 @@ RECIPES = {
         fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
         sizes=_SIZES,
     ),
-    Profile.CUDA: Recipe(
+    Profile.CUDA: BuildRecipe(
         plan=corpus.PLANS["cuda"],
         processes=16,
         codec=CODEC_PROFILES["cuda"],
@@ -183,7 +183,7 @@ def bundled_command(
 class Build:
     """The steps in one working folder."""
 
-    def __init__(self, work: Path, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, work: Path, recipe: BuildRecipe, device: torch.device) -> None:
         self._work = work
         self._recipe = recipe
         self._device = device
@@ -294,5 +294,5 @@ class Build:
         for result in pronounced(engine, held_out(self._work / TEXT, _SENTENCES_MEASURED), voice):
             print(result, flush=True)
 
-    def _speech(self, split: Split) -> Speech:
-        return Speech.load(self._work / CORPUS, self._work / CODEC, split)
+    def _speech(self, split: Split) -> SpeechTokens:
+        return SpeechTokens.load(self._work / CORPUS, self._work / CODEC, split)

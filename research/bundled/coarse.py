@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from research.bundled.gpt import Runner, align, cross_entropy, new_coarse, spread_like, to_device
+from research.bundled.gpt import TransformerRunner, align, cross_entropy, new_coarse, spread_like, to_device
 from research.bundled.layout import (
     COARSE_BOOKS,
     COARSE_FRAMES,
@@ -28,7 +28,7 @@ from research.bundled.layout import (
     Size,
 )
 from research.bundled.phones import SEMANTIC_SIZE
-from research.bundled.speech import Joined, Numbers, Speech, draw_joined
+from research.bundled.speech import Joined, Numbers, SpeechTokens, draw_joined
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
@@ -46,7 +46,7 @@ _OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
 
 
 @dataclass(frozen=True)
-class Windows:
+class CoarseWindows:
     """`inputs` (B, semantic + 1 + books * frames - 1) and, for each frame and book, `targets` (B, frames, books).
 
     `known` (B, frames) marks the frames that exist, `spoken` those of them after the prompt.
@@ -58,7 +58,7 @@ class Windows:
     spoken: NDArray[np.bool_]
 
 
-def windows(speech: Speech, rows: Joined, done: Numbers) -> Windows:
+def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
     """Return the windows after `done` frames (B,) of each row's clip, and their targets."""
     past = rows.before - (rows.before > 0)  # the engine drops the last frame of a voice's coarse tokens
     places, exists = rows.places(_from(rows.before + done, COARSE_SEMANTIC))
@@ -70,7 +70,7 @@ def windows(speech: Speech, rows: Joined, done: Numbers) -> Windows:
     codes = speech.codes[:COARSE_BOOKS, places].transpose(1, 2, 0).astype(np.int64)  # (B, frames, books)
     tokens = (codes + _OFFSETS).reshape(len(done), -1)
     infer = np.full((len(done), 1), COARSE_INFER)
-    return Windows(np.concatenate([semantic, infer, tokens[:, :-1]], axis=1), codes, exists, spoken & exists)
+    return CoarseWindows(np.concatenate([semantic, infer, tokens[:, :-1]], axis=1), codes, exists, spoken & exists)
 
 
 def _from(place: Numbers, count: int) -> Numbers:
@@ -78,7 +78,7 @@ def _from(place: Numbers, count: int) -> Numbers:
     return np.maximum(0, place - COARSE_FRAMES_BEFORE)[:, None] + np.arange(count)
 
 
-def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
+def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
     """Draw rows, and for each the number of frames made so far: a multiple of the frames per step."""
     joined = draw_joined(speech, random, rows, most_before=COARSE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     turns = -(-joined.length // COARSE_FRAMES_AT_ONCE)
@@ -108,7 +108,9 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
     )
 
 
-def window_losses(module: Any, run: Runner, inputs: Numbers, targets: Numbers, device: torch.device) -> Tensor:
+def window_losses(
+    module: Any, run: TransformerRunner, inputs: Numbers, targets: Numbers, device: torch.device
+) -> Tensor:
     """Return a coarse model's cross-entropy of each target of `windows` in nats, (B, frames, books)."""
     ids, wanted = to_device(inputs, device), to_device(targets, device)
     hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
@@ -124,7 +126,14 @@ class CoarseJob:
     """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
-        self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
+        self,
+        size: Size,
+        train: SpeechTokens,
+        valid: SpeechTokens,
+        codebooks: Tensor,
+        *,
+        batch: int,
+        device: torch.device,
     ) -> None:
         self.module: Any = new_coarse(size)
         align(self.module, _times())
@@ -133,7 +142,7 @@ class CoarseJob:
         self._train = train
         self._batch = batch
         self._device = device
-        self._run = Runner(device)
+        self._run = TransformerRunner(device)
         self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
@@ -159,7 +168,7 @@ class CoarseJob:
                 f"{figures['gap']:.2f} nats, but must cost {LEAST_GAP}. Check the data and the initialisation."
             )
 
-    def _validate(self, true: Windows, other: Windows) -> dict[str, float]:
+    def _validate(self, true: CoarseWindows, other: CoarseWindows) -> dict[str, float]:
         semantic = np.roll(true.inputs[:, :COARSE_SEMANTIC], 1, axis=0)
         deaf = np.concatenate([semantic, true.inputs[:, COARSE_SEMANTIC:]], axis=1)
         losses = self._losses(true.inputs, true.targets)
@@ -198,7 +207,7 @@ def _times() -> Tensor:
     return torch.cat([torch.arange(COARSE_SEMANTIC), behind, last]).float()
 
 
-def _validation_batch(speech: Speech, seed: int) -> tuple[Windows, Windows]:
+def _validation_batch(speech: SpeechTokens, seed: int) -> tuple[CoarseWindows, CoarseWindows]:
     """Return the same windows with their own prompts and with the prompts of other rows."""
     rows, done = draw_windows(speech, np.random.default_rng(seed), _VALIDATION_ROWS)
     ends = np.roll(rows.past + rows.before, 1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from research.bundled.clip_buffer import ClipBuffer
-from research.bundled.quantise import ResidualQuantizer
+from research.bundled.residual_quantizer import ResidualQuantizer
 from research.bundled.spectra import HOP, SpectralLoss
 from research.bundled.teacher import BOOKS, MARGIN, Teacher, varied
 from training.loop import NotLearning

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import Unavailable
-from research.bundled.kokoro import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
+from research.bundled.kokoro import BUILT_IN, SAMPLE_RATE, KokoroSpeaker, KokoroSynthesiser
 from research.bundled.number_phrases import number_sentences
-from research.bundled.phones import Pronouncer, spoken
+from research.bundled.phones import Pronouncer, frame_tokens
 from research.bundled.texts import sentences
 from training.shards import Clip, Shards, ShardWriter, Split, split_of
 
@@ -53,7 +53,7 @@ PLANS = {
 
 
 @dataclass(frozen=True)
-class Order:
+class ClipRequest:
     """One clip to make: its speaker and its text."""
 
     key: str
@@ -82,12 +82,12 @@ def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int =
         raise Unavailable(f"Making the {kind} stopped early; the reason is above. Start it again to continue.")
 
 
-def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
+def clip_requests(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[ClipRequest]:
     """Yield the clips of a plan, each speaker's together, with the built-in voices' spread among them."""
     by_split = {split: [text for text in _shuffled(texts) if split_of(text) == split] for split in _SPLITS}
     if kind == "text":
         for number, text in enumerate(islice(_shuffled(texts), plan.texts)):
-            yield Order(f"text-{number:06d}", f"text-{number:06d}", text)
+            yield ClipRequest(f"text-{number:06d}", f"text-{number:06d}", text)
         return
     built_in = enumerate(_shuffled(texts)[::-1])
     each = plan.built_in_clips // plan.speakers + 1
@@ -96,44 +96,46 @@ def orders(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[Order]:
         own = by_split[split_of(speaker)]
         for clip in range(plan.clips_per_speaker):
             text = own[(number * plan.clips_per_speaker + clip) % len(own)]
-            yield Order(f"{speaker}-{clip:02d}", speaker, text)
+            yield ClipRequest(f"{speaker}-{clip:02d}", speaker, text)
         for place, text in islice(built_in, each if (number * each) < plan.built_in_clips else 0):
             built_in_speaker = BUILT_IN[place % len(BUILT_IN)]
-            yield Order(f"{built_in_speaker}-{place:05d}", built_in_speaker, text)
+            yield ClipRequest(f"{built_in_speaker}-{place:05d}", built_in_speaker, text)
 
 
-class Studio:
+class ClipMaker:
     """Makes clips."""
 
     def __init__(self, voices: Path) -> None:
         self._pronounce = Pronouncer()
-        self._synthesiser = Synthesiser(voices)
+        self._synthesiser = KokoroSynthesiser(voices)
 
-    def record(self, order: Order) -> Clip | None:
+    def record(self, request: ClipRequest) -> Clip | None:
         """Return the clip with its sound, or None if the sentence has a word of uncertain pronunciation."""
-        return self._make(order, self._say)
+        return self._make(request, self._say)
 
-    def time(self, order: Order) -> Clip | None:
+    def time(self, request: ClipRequest) -> Clip | None:
         """Return the clip without sound, with its timing; None as for `record`."""
-        return self._make(order, self._time)
+        return self._make(request, self._time)
 
     def _make(
-        self, order: Order, speak: Callable[[str, Speaker, float], tuple[NDArray[np.int64], NDArray[np.int16] | None]]
+        self,
+        request: ClipRequest,
+        speak: Callable[[str, KokoroSpeaker, float], tuple[NDArray[np.int64], NDArray[np.int16] | None]],
     ) -> Clip | None:
-        phonemes = self._pronounce(order.text)
+        phonemes = self._pronounce(request.text)
         if not phonemes or not self._synthesiser.fits(phonemes):
             return None
-        seed, speaker = _seed(order.key), Speaker.drawn(order.speaker)
+        seed, speaker = _seed(request.key), KokoroSpeaker.drawn(request.speaker)
         speed = float(np.exp(np.random.default_rng(seed).normal(0, _SPEED_OF_A_CLIP)))
         durations, audio = speak(phonemes, speaker, speed)
         return Clip(
-            key=order.key,
-            text=order.text,
-            speaker=order.speaker,
+            key=request.key,
+            text=request.text,
+            speaker=request.speaker,
             seed=seed,
             sample_rate=SAMPLE_RATE,
             audio=audio,
-            semantic=spoken(phonemes, durations).tokens,
+            semantic=frame_tokens(phonemes, durations).tokens,
             facts={
                 "phonemes": phonemes,
                 "durations": durations.tolist(),
@@ -142,12 +144,12 @@ class Studio:
             },
         )
 
-    def _say(self, phonemes: str, speaker: Speaker, speed: float) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    def _say(self, phonemes: str, speaker: KokoroSpeaker, speed: float) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         said = self._synthesiser.speak(phonemes, speaker, speed=speed)
         most = np.iinfo(np.int16).max
         return said.durations, np.round(said.samples.clip(-1, 1) * most).astype(np.int16)
 
-    def _time(self, phonemes: str, speaker: Speaker, speed: float) -> tuple[NDArray[np.int64], None]:
+    def _time(self, phonemes: str, speaker: KokoroSpeaker, speed: float) -> tuple[NDArray[np.int64], None]:
         return self._synthesiser.durations(phonemes, speaker, speed=speed), None
 
 
@@ -155,12 +157,12 @@ def _work(
     kind: Kind, folder: Path, plan: Plan, voices: Path, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
     """Run one process: make every n-th clip that is missing."""
-    studio = Studio(voices)
+    studio = ClipMaker(voices)
     make_clip = studio.record if kind == "speech" else studio.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
         made = set(Shards(folder).keys)
-        for order in islice(orders(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):
-            if order.key not in made and (clip := make_clip(order)) is not None:
+        for request in islice(clip_requests(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):
+            if request.key not in made and (clip := make_clip(request)) is not None:
                 writer.add(clip)
             with done.get_lock():
                 done.value += 1

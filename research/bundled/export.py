@@ -22,7 +22,7 @@ from research.bundled.layout import (
     semantic_config,
 )
 from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
-from research.bundled.speech import Speech
+from research.bundled.speech import SpeechTokens
 
 SPEC = PromptSpec(
     semantic_vocab=SEMANTIC_SIZE,
@@ -76,7 +76,7 @@ def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def prompt_of(speech: Speech, name: str) -> VoicePrompt:
+def prompt_of(speech: SpeechTokens, name: str) -> VoicePrompt:
     """Return a speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
     clips = np.flatnonzero(speech.speakers == speech.names.index(name))
     clip = clips[speech.lengths[clips].argmax()]

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from research.bundled.gpt import TIED_SPREAD, Runner, align, cross_entropy, new_fine, spread_like, to_device
+from research.bundled.gpt import TIED_SPREAD, TransformerRunner, align, cross_entropy, new_fine, spread_like, to_device
 from research.bundled.layout import (
     BOOKS,
     COARSE_BOOKS,
@@ -24,7 +24,7 @@ from research.bundled.layout import (
     FINE_PAD,
     Size,
 )
-from research.bundled.speech import Joined, Numbers, Speech, draw_joined
+from research.bundled.speech import Joined, Numbers, SpeechTokens, draw_joined
 from training.loop import TOKENS, NotLearning
 
 GATE_STEP = 1000
@@ -38,7 +38,7 @@ _VALIDATION_ROWS = 16
 
 
 @dataclass(frozen=True)
-class Windows:
+class FineWindows:
     """`inputs` (B, frames, book + 1), whose last book is the known one; `targets` (B, frames) of that book.
 
     `known` (B, frames) marks the frames that exist, `asked` those of them whose token is not among the inputs.
@@ -57,7 +57,7 @@ def windows_of(rows: Joined) -> Numbers:
     return count
 
 
-def windows(speech: Speech, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> Windows:
+def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> FineWindows:
     """Return the inputs for `book` in window number `window` (B,) of each row, and the targets.
 
     Where there is no frame, the books that the model has filled by then hold random tokens.
@@ -77,10 +77,10 @@ def windows(speech: Speech, rows: Joined, window: Numbers, book: int, random: np
     )
     asked = frames >= np.maximum(begin, filled_before)[:, None]
     inputs[..., book] = np.where(asked, FINE_PAD, inputs[..., book])
-    return Windows(inputs, codes[..., book], exists, asked & exists)
+    return FineWindows(inputs, codes[..., book], exists, asked & exists)
 
 
-def draw_windows(speech: Speech, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
+def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
     """Draw rows, and a window of each."""
     joined = draw_joined(speech, random, rows, most_before=FINE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     return joined, (random.random(rows) * windows_of(joined)).astype(np.int64)
@@ -98,7 +98,14 @@ class FineJob:
     """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
-        self, size: Size, train: Speech, valid: Speech, codebooks: Tensor, *, batch: int, device: torch.device
+        self,
+        size: Size,
+        train: SpeechTokens,
+        valid: SpeechTokens,
+        codebooks: Tensor,
+        *,
+        batch: int,
+        device: torch.device,
     ) -> None:
         self.module: Any = new_fine(size)
         align(self.module, torch.arange(FINE_FRAMES))
@@ -107,7 +114,7 @@ class FineJob:
         self._train = train
         self._batch = batch
         self._device = device
-        self._run = Runner(device)
+        self._run = TransformerRunner(device)
         random = np.random.default_rng(0)
         self._validation = [
             windows(valid, *draw_windows(valid, random, _VALIDATION_ROWS), book, random)

@@ -53,7 +53,7 @@ def new_fine(size: Size) -> Any:
 _Run = Callable[[nn.Module, Tensor, bool, int, tuple[int, ...]], tuple[Tensor, list[Tensor]]]
 
 
-class Runner:
+class TransformerRunner:
     """Runs transformers on `device`, compiled on CUDA, where launching kernels dominates the time of a small model."""
 
     def __init__(self, device: torch.device) -> None:

@@ -29,7 +29,7 @@ _LOUDEST_HEARD = 6.0
 """The clip value of relu6, in standard deviations of a band, so that soft sounds count beside loud ones."""
 
 
-class Listener(nn.Module):
+class TokenClassifier(nn.Module):
     """HuBERT, and the head that classifies semantic tokens."""
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class Listener(nn.Module):
         return logits
 
 
-def load_listener(path: Path, device: torch.device) -> Listener:
+def load_classifier(path: Path, device: torch.device) -> TokenClassifier:
     """Load a trained network, ready to use. Raises Unavailable if the file is missing or damaged."""
-    listener = Listener()
+    listener = TokenClassifier()
     load_into(listener, load_state(path), path)
     return listener.to(device).eval()
 
 
-def export(listener: Listener, directory: Path) -> None:
+def export(listener: TokenClassifier, directory: Path) -> None:
     """Write HuBERT without the head, in half precision, in the hub's layout: config.json and model.safetensors."""
     deepcopy(listener.hubert).half().save_pretrained(directory)
 

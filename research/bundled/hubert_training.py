@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from research.bundled.clip_buffer import ClipBuffer, load_buffer
-from research.bundled.hubert import Listener, export, load_listener
+from research.bundled.hubert import TokenClassifier, export, load_classifier
 from research.bundled.phones import PAUSE_BASE, THIRDS, phone_error
 from training.loop import TOKENS, NotLearning, Schedule, train
 from training.noise import add_noise
@@ -46,12 +46,14 @@ _CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
 """The measured conditions: name -> the change of the sound."""
 
 
-class ListenerJob:
+class ClassifierJob:
     """Trains the network, for training/loop.py."""
 
     _SMOOTHING = 0.05  # the end of a phone is not exact
 
-    def __init__(self, listener: Listener, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int) -> None:
+    def __init__(
+        self, listener: TokenClassifier, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int
+    ) -> None:
         self.module = listener
         self._buffer, self._batch = train_buffer, batch
         with torch.random.fork_rng():
@@ -156,9 +158,9 @@ def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device
     """
     folder = work / HUBERT
     if step is HubertStep.EXPORT:
-        export(load_listener(folder / _BEST, torch.device("cpu")), folder / EXPORTED)
+        export(load_classifier(folder / _BEST, torch.device("cpu")), folder / EXPORTED)
     elif step is HubertStep.MEASURE:
-        _measure(load_listener(folder / _BEST, device), load_buffer(work / CORPUS, "test", _HELD_OUT_HOURS, device))
+        _measure(load_classifier(folder / _BEST, device), load_buffer(work / CORPUS, "test", _HELD_OUT_HOURS, device))
     else:
         _train(work, profile, device)
 
@@ -169,12 +171,12 @@ def _train(work: Path, profile: HubertProfile, device: torch.device) -> None:
         load_buffer(work / CORPUS, "valid", _HELD_OUT_HOURS, device),
     )
     torch.manual_seed(profile.schedule.seed)
-    job = ListenerJob(Listener().to(device), *buffers, profile.batch)
+    job = ClassifierJob(TokenClassifier().to(device), *buffers, profile.batch)
     train(job, profile.schedule, work / HUBERT, device=device)
 
 
 @torch.inference_mode()
-def _measure(listener: Listener, buffer: ClipBuffer) -> None:
+def _measure(listener: TokenClassifier, buffer: ClipBuffer) -> None:
     """Print the figures on held-out speakers and sentences: clean, in noise, in rooms, and with all effects."""
     samples, wanted = buffer.crops(np.random.default_rng(0), _TEST_CROPS, _FRAMES)
     torch.manual_seed(0)

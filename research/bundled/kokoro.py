@@ -53,7 +53,7 @@ _DURATIONS = "/encoder/Clip_output_0"
 
 
 @dataclass(frozen=True)
-class Speaker:
+class KokoroSpeaker:
     """A voice: the weight of each of Kokoro's voices in it, and its usual speed."""
 
     name: str
@@ -78,14 +78,14 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Utterance:
+class KokoroUtterance:
     """Float32 (N,) samples at 24 kHz, and the durations (P + 2,) of the phonemes and the two silences, in 1/40 s."""
 
     samples: NDArray[np.float32]
     durations: NDArray[np.int64]
 
 
-class Synthesiser:
+class KokoroSynthesiser:
     """Phonemes to speech. One thread; about twice as fast as speech, a hundred times for durations alone."""
 
     def __init__(self, voices: Path) -> None:
@@ -98,17 +98,17 @@ class Synthesiser:
         count = len(self._ids(phonemes))
         return count <= _MOST_SYMBOLS and len(phonemes) + 2 == count
 
-    def speak(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> Utterance:
+    def speak(self, phonemes: str, speaker: KokoroSpeaker, *, speed: float = 1.0) -> KokoroUtterance:
         """Speak in a voice, at `speed` times the speaker's usual speed. Deterministic."""
         samples, durations = self._network.run(None, self._inputs(phonemes, speaker, speed))
-        return Utterance(samples.reshape(-1), _whole(durations))
+        return KokoroUtterance(samples.reshape(-1), _whole(durations))
 
-    def durations(self, phonemes: str, speaker: Speaker, *, speed: float = 1.0) -> NDArray[np.int64]:
+    def durations(self, phonemes: str, speaker: KokoroSpeaker, *, speed: float = 1.0) -> NDArray[np.int64]:
         """Return the durations of the symbols in `speak`, (P + 2,) in 1/40 s."""
         (durations,) = self._timing.run(None, self._inputs(phonemes, speaker, speed))
         return _whole(durations)
 
-    def _inputs(self, phonemes: str, speaker: Speaker, speed: float) -> dict[str, NDArray[np.generic]]:
+    def _inputs(self, phonemes: str, speaker: KokoroSpeaker, speed: float) -> dict[str, NDArray[np.generic]]:
         ids = self._ids(phonemes)
         style = sum(self._styles[voice][len(ids) - 3] * weight for voice, weight in speaker.parts.items())
         return {

@@ -99,14 +99,14 @@ def _code(symbol: str, stressed: bool) -> int:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class FrameTokens:
     """The tokens of each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before it."""
 
     tokens: NDArray[np.uint16]
     word: NDArray[np.int64]
 
 
-def spoken(phonemes: str, durations: NDArray[np.integer | np.floating]) -> Spoken:
+def frame_tokens(phonemes: str, durations: NDArray[np.integer | np.floating]) -> FrameTokens:
     """Return the tokens of phonemes whose symbols last `durations` (P + 2,) in 1/40 s, with silences at the ends."""
     segments = segment(phonemes)
     lengths = np.bincount(segments.of_symbol, durations, len(segments.codes))
@@ -118,7 +118,7 @@ def spoken(phonemes: str, durations: NDArray[np.integer | np.floating]) -> Spoke
     third = ((np.arange(len(place)) - first[place] + 0.5) * THIRDS / count[place]).astype(np.int64)
     codes = segments.codes[place]
     tokens = np.where(codes < PAUSE_BASE, codes * THIRDS + third, codes).astype(np.uint16)
-    return Spoken(tokens, segments.word[place])
+    return FrameTokens(tokens, segments.word[place])
 
 
 def collapse(tokens: NDArray[np.integer]) -> list[int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from research.bundled.gpt import Runner, align, cross_entropy, new_semantic, to_device
+from research.bundled.gpt import TransformerRunner, align, cross_entropy, new_semantic, to_device
 from research.bundled.layout import (
     SEMANTIC_END,
     SEMANTIC_INFER,
@@ -27,7 +27,7 @@ from research.bundled.layout import (
     Size,
 )
 from research.bundled.phones import PAUSE_BASE, THIRDS
-from research.bundled.sentences import Sentence, Sentences
+from research.bundled.sentences import AlignedSentence, Sentences
 from research.bundled.speech import Numbers
 from training.loop import TOKENS, NotLearning
 
@@ -49,7 +49,7 @@ _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 
 
 @dataclass(frozen=True)
-class Batch:
+class SemanticBatch:
     """`text` and `history` (B, room) are added; `spoken` (B, S) are the tokens after the infer token.
 
     `targets` (B, S + 1), -100 where there is none, and `spans` (B, S + 1, 2), the characters of the target's word.
@@ -62,7 +62,7 @@ class Batch:
     spans: Numbers
 
 
-def batch_of(rows: Sequence[Sentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> Batch:
+def batch_of(rows: Sequence[AlignedSentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> SemanticBatch:
     """Return a batch of rows, each with the semantic tokens of a voice (empty for none); S is a multiple of `multiple`,
     less 1."""
     longest = max(len(row.tokens) for row in rows) + 1
@@ -78,7 +78,7 @@ def batch_of(rows: Sequence[Sentence], histories: Sequence[NDArray[np.int16]], m
         targets[number, len(row.tokens)] = SEMANTIC_END
         spans[number, : len(row.tokens) + 1] = row.spans()
     spoken = np.where(targets == _NONE, SEMANTIC_END, targets)[:, :-1]
-    return Batch(text, history, spoken, targets, spans)
+    return SemanticBatch(text, history, spoken, targets, spans)
 
 
 class SemanticJob:
@@ -90,7 +90,7 @@ class SemanticJob:
         self._train = train
         self._batch = batch
         self._device = device
-        self._run = Runner(device)
+        self._run = TransformerRunner(device)
         self._multiple = 160 if device.type == "cuda" else 32  # CUDA compiles every length
         self._validation = [
             self._drawn(valid, np.random.default_rng(seed), _VALIDATION_ROWS) for seed in range(_VALIDATION_BATCHES)
@@ -123,7 +123,7 @@ class SemanticJob:
                 f"{figures['gap']:.2f} nats, but must cost {LEAST_GAP}. Check the data and the initialisation."
             )
 
-    def _drawn(self, sentences: Sentences, random: np.random.Generator, rows: int) -> Batch:
+    def _drawn(self, sentences: Sentences, random: np.random.Generator, rows: int) -> SemanticBatch:
         drawn = sentences.draw(random, rows, ends=_ENDS, pairs=_PAIRS)
         voices = random.integers(0, len(sentences.all), rows)
         silent = random.random(rows) >= _WITH_HISTORY
@@ -132,12 +132,12 @@ class SemanticJob:
         ]
         return batch_of(drawn, histories, self._multiple)
 
-    def _validate(self, batch: Batch) -> dict[str, float]:
+    def _validate(self, batch: SemanticBatch) -> dict[str, float]:
         targets = to_device(batch.targets, self._device)
         known = targets != _NONE
         logits, looks = self._says(batch, batch.spoken)
         loss = _mean(cross_entropy(logits, targets.clamp(min=0)), known)
-        deaf, _ = self._says(Batch(np.roll(batch.text, 1, 0), *_rest(batch)), batch.spoken)
+        deaf, _ = self._says(SemanticBatch(np.roll(batch.text, 1, 0), *_rest(batch)), batch.spoken)
         return {
             "loss": float(loss),
             "gap": float(_mean(cross_entropy(deaf, targets.clamp(min=0)), known) - loss),
@@ -145,7 +145,7 @@ class SemanticJob:
             "astray": float(self._astray(looks, batch)),
         }
 
-    def _says(self, batch: Batch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
+    def _says(self, batch: SemanticBatch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
         """Return logits (B, S + 1, outputs), and the scores of the guided heads."""
         table = self.module.input_embeds_layer
         text, history, ids = (to_device(part, self._device) for part in (batch.text, batch.history, spoken))
@@ -154,7 +154,7 @@ class SemanticJob:
         hidden, looks = self._run.looking(self.module, x, _GUIDED_LAYERS, since=TEXT_ROOM)
         return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
 
-    def _astray(self, looks: list[Tensor], batch: Batch) -> Tensor:
+    def _astray(self, looks: list[Tensor], batch: SemanticBatch) -> Tensor:
         """Return the loss of the guided heads in nats: how little they attend to the current word."""
         spans, targets = to_device(batch.spans, self._device), to_device(batch.targets, self._device)
         place = torch.arange(TEXT_ROOM, device=self._device)
@@ -167,7 +167,7 @@ class SemanticJob:
         return torch.stack(costs).mean()
 
 
-def _rest(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+def _rest(batch: SemanticBatch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     return batch.history, batch.spoken, batch.targets, batch.spans
 
 
@@ -182,7 +182,7 @@ def _spoilt(spoken: Numbers, random: np.random.Generator) -> Numbers:
     return np.where((random.random(spoken.shape) < _WRONG) & (spoken != SEMANTIC_END), drawn, spoken)
 
 
-def _wrong_phones(logits: NDArray[np.float32], batch: Batch) -> float:
+def _wrong_phones(logits: NDArray[np.float32], batch: SemanticBatch) -> float:
     """Return the phone error at starts of new phones: the most likely phone other than the old one is wrong."""
     before, after = batch.spoken, batch.targets[:, 1:]
     new = (after < PAUSE_BASE) & (after >= 0) & (after // THIRDS != before // THIRDS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from errors import InvalidInput
 from research.bundled.layout import SEMANTIC_ROOM, TEXT_ROOM
-from research.bundled.phones import START, spoken
+from research.bundled.phones import START, frame_tokens
 from research.bundled.speech import Numbers
 from research.bundled.spelling import PIECES, make
 from training.shards import Shards, Split, split_of
@@ -26,7 +26,7 @@ _NEAR = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Sentence:
+class AlignedSentence:
     """`characters` (C,) ids of the tokenizer, `tokens` (S,), and the start of each word in both."""
 
     characters: NDArray[np.int16]
@@ -37,7 +37,7 @@ class Sentence:
     @classmethod
     def of(cls, characters: list[int], phonemes: str, durations: NDArray[np.integer | np.floating]) -> Self | None:
         """Align characters with phonemes and their durations in 1/40 s. None if they do not have the same words."""
-        said = spoken(phonemes, durations)
+        said = frame_tokens(phonemes, durations)
         ids = np.array(characters, np.int16)
         words = np.arange(int((ids == _SPACE).sum()) + 1)
         if not len(said.word) or said.word[-1] != words[-1]:
@@ -55,22 +55,22 @@ class Sentence:
         """The number of words."""
         return len(self.token_of_word)
 
-    def since(self, word: int) -> "Sentence":
+    def since(self, word: int) -> "AlignedSentence":
         """Return the part from a word on, after the silence of the beginning."""
         if word == 0:
             return self
         character, token = int(self.character_of_word[word]), int(self.token_of_word[word])
         silence = self.tokens[: int((self.tokens != START).argmax())]
-        return Sentence(
+        return AlignedSentence(
             self.characters[character:],
             np.concatenate([silence, self.tokens[token:]]),
             self.character_of_word[word:] - character,
             np.concatenate([[0], self.token_of_word[word + 1 :] - token + len(silence)]).astype(np.int16),
         )
 
-    def then(self, other: "Sentence") -> "Sentence":
+    def then(self, other: "AlignedSentence") -> "AlignedSentence":
         """Return this sentence, a space, and the other one."""
-        return Sentence(
+        return AlignedSentence(
             np.concatenate([self.characters, np.array([_SPACE], np.int16), other.characters]),
             np.concatenate([self.tokens, other.tokens]),
             np.concatenate([self.character_of_word, other.character_of_word + len(self.characters) + 1]).astype(
@@ -94,7 +94,7 @@ class Sentence:
 class Sentences:
     """The sentences of a split, from which rows of similar length are drawn."""
 
-    def __init__(self, sentences: list[Sentence]) -> None:
+    def __init__(self, sentences: list[AlignedSentence]) -> None:
         if not sentences:
             raise InvalidInput("There are no sentences to train on; make the text corpus first.")
         self.all = sorted(sentences, key=lambda sentence: len(sentence.tokens))
@@ -102,7 +102,7 @@ class Sentences:
     @classmethod
     def load(cls, folders: Iterable[Path], split: Split) -> Self:
         """Load the sentences in the shards of `folders`. Raises InvalidInput if there are none of this split."""
-        found: list[Sentence] = []
+        found: list[AlignedSentence] = []
         for folder in folders:
             shards = Shards(folder)
             chosen = [index for index, text in enumerate(shards.texts) if split_of(text) == split]
@@ -115,7 +115,7 @@ class Sentences:
         """The hours of speech, at 50 tokens per second."""
         return sum(len(sentence.tokens) for sentence in self.all) / 50 / 3600
 
-    def draw(self, random: np.random.Generator, rows: int, *, ends: float, pairs: float) -> list[Sentence]:
+    def draw(self, random: np.random.Generator, rows: int, *, ends: float, pairs: float) -> list[AlignedSentence]:
         """Draw rows of similar length; a share `pairs` of the batches has two sentences per row, as far as they fit.
 
         ends: the share of rows in other batches that start inside a sentence.
@@ -131,12 +131,12 @@ class Sentences:
         return [row.since(int(share * row.words)) for row, share in zip(chosen, skipped, strict=True)]
 
 
-def _read(shards: Shards, indices: list[int]) -> list[Sentence]:
+def _read(shards: Shards, indices: list[int]) -> list[AlignedSentence]:
     encodings = make().encode_batch([shards.texts[index] for index in indices], add_special_tokens=False)
     found = []
     for index, encoding in zip(indices, encodings, strict=True):
         facts = shards.facts(index)
-        sentence = Sentence.of(encoding.ids, facts["phonemes"], np.array(facts["durations"]))
+        sentence = AlignedSentence.of(encoding.ids, facts["phonemes"], np.array(facts["durations"]))
         if sentence is not None and sentence.fits:
             found.append(sentence)
     return found

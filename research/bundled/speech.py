@@ -18,7 +18,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Speech:
+class SpeechTokens:
     """Clips of speakers, ordered by speaker.
 
     `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; clip i starts at `starts[i]`, has `lengths[i]`
@@ -119,7 +119,7 @@ class Joined:
 
 
 def draw_joined(
-    speech: Speech, random: np.random.Generator, rows: int, *, most_before: int, alone: float, whole: float
+    speech: SpeechTokens, random: np.random.Generator, rows: int, *, most_before: int, alone: float, whole: float
 ) -> Joined:
     """Draw rows: a clip after the end of another clip of its speaker, like speech after a voice prompt.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cloning.media.audio import Recording, resample
 from errors import InvalidInput
 from research.bundled.kokoro import BUILT_IN
-from research.bundled.phones import spoken
+from research.bundled.phones import frame_tokens
 from research.bundled.spectra import HOP, SAMPLE_RATE
 from training.shards import Clip, Shards, ShardWriter, split_of
 
@@ -63,7 +63,7 @@ def as_said_by(clip: Clip, name: str) -> Clip:
     higher = 1.0 if name == clip.speaker else float(np.exp(random.choice([-1, 1]) * random.uniform(_LEAST, _MOST)))
     rate = round(clip.sample_rate * higher)
     durations = np.array(clip.facts["durations"]) * (clip.sample_rate / rate)
-    semantic = spoken(clip.facts["phonemes"], durations).tokens
+    semantic = frame_tokens(clip.facts["phonemes"], durations).tokens
     said = Recording(clip.audio.astype(np.float32) / np.float32(_FULL_SCALE), rate)
     samples = resample(said, SAMPLE_RATE).samples
     missing = max(0, len(semantic) * HOP - len(samples))  # a few samples, from the filter's rounding

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cloning.checkpoints.weights import load_into, load_state
 from research.bundled.clip_buffer import ClipBuffer
-from research.bundled.quantise import ResidualQuantizer
+from research.bundled.residual_quantizer import ResidualQuantizer
 from research.bundled.spectra import FrameMel
 from training.loop import NotLearning
 from training.noise import equalise, gain

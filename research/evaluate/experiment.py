@@ -16,9 +16,9 @@ from errors import Unavailable
 from research.bundled.phones import SEMANTIC_SIZE
 from research.evaluate import heldout
 from research.evaluate.frames import frame_accuracy
-from research.evaluate.goals import Voices, goals
+from research.evaluate.goals import ClonedVoices, goals
 from research.evaluate.plan import Line, Progress, lines
-from research.evaluate.references import Reference, digest
+from research.evaluate.references import SpeakerRecordings, digest
 from research.evaluate.report import Results
 from research.evaluate.store import Store
 from research.evaluate.trial import BUILT_IN, CODEC, Cell, Trial
@@ -46,7 +46,11 @@ class Settings:
 
 
 def evaluate(
-    settings: Settings, references: Sequence[Reference], people: Sequence[Reference] | None, meter: Meter, out: Path
+    settings: Settings,
+    references: Sequence[SpeakerRecordings],
+    people: Sequence[SpeakerRecordings] | None,
+    meter: Meter,
+    out: Path,
 ) -> Results:
     """Generate and measure every line and everything else in the goals; results in `out` are reused.
 
@@ -59,18 +63,18 @@ def evaluate(
     real = None
     if people:
         real_trial = _trial(settings, loaded, people, meter, out / _RECORDINGS)
-        real = Voices(_clones(real_trial, main, settings), real_trial.speakers)
+        real = ClonedVoices(_clones(real_trial, main, settings), real_trial.speakers)
     built_in, codec = _without_clones(trial, settings)
     return Results(
         _facts(settings, main, trial),
         {**clones, **({BUILT_IN: built_in} if built_in else {}), **({CODEC: codec} if codec else {})},
-        goals(built_in, codec, Voices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
+        goals(built_in, codec, ClonedVoices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
         main,
     )
 
 
 def _trial(
-    settings: Settings, loaded: LoadedModels, references: Sequence[Reference], meter: Meter, folder: Path
+    settings: Settings, loaded: LoadedModels, references: Sequence[SpeakerRecordings], meter: Meter, folder: Path
 ) -> Trial:
     run = f"{_models_digest(settings.choice, settings.language)}-{digest(list(references))}-{settings.converter}"
     store = Store(folder / "cells.jsonl", run)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from research.evaluate.figures import QUALITY, WORD_ERROR, Cells, is_picked, with_interval
-from research.evaluate.trial import Cell, Speaker
+from research.evaluate.trial import Cell, MeasuredSpeaker
 from research.metrics.pitch import correlation
 from research.metrics.speakers import similarity
 from research.metrics.statistics import Estimate, estimate, mean, share
@@ -69,15 +69,15 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Voices:
+class ClonedVoices:
     """Cells of cloned voices, with their references in the order of the list."""
 
     cells: Cells
-    speakers: Mapping[str, Speaker]
+    speakers: Mapping[str, MeasuredSpeaker]
 
 
 def goals(
-    built_in: Cells, codec: Cells, clones: Voices, recordings: Voices | None, frames: Estimate | None
+    built_in: Cells, codec: Cells, clones: ClonedVoices, recordings: ClonedVoices | None, frames: Estimate | None
 ) -> list[Goal]:
     """Return the rows, in order. `recordings`: clones of real people. `frames`: the quantizer's frame accuracy."""
     alone = WORD_ERROR.of(codec)
@@ -121,7 +121,7 @@ def goals(
     ]
 
 
-def pitch_correlation(voices: Voices) -> Estimate | None:
+def pitch_correlation(voices: ClonedVoices) -> Estimate | None:
     """Return the correlation over voices of the mean log F0 of the clone's lines with the reference's."""
     pairs = []
     for name, speaker in voices.speakers.items():
@@ -131,7 +131,7 @@ def pitch_correlation(voices: Voices) -> Estimate | None:
     return estimate(pairs, correlation)
 
 
-def exchanged(voices: Voices) -> Estimate | None:
+def exchanged(voices: ClonedVoices) -> Estimate | None:
     """Return how often two voices with the same text and seed are each more similar to their own reference.
 
     Voices are paired in order: the first with the second, the third with the fourth.
@@ -152,7 +152,7 @@ def _lacks(count: int, needed: int, what: str) -> str:
     return "" if count >= needed else f"{needed} {what}"
 
 
-def _picked(voices: Voices, choice: int) -> Estimate | None:
+def _picked(voices: ClonedVoices, choice: int) -> Estimate | None:
     candidates = _candidates(list(voices.speakers), choice)
     return _share_over_groups([(cell.speaker, is_picked(cell, candidates[cell.speaker])) for cell in voices.cells])
 
@@ -162,7 +162,7 @@ def _candidates(names: Sequence[str], choice: int) -> dict[str, list[str]]:
     return {name: [names[(place + step) % len(names)] for step in range(choice)] for place, name in enumerate(names)}
 
 
-def _ceiling(speakers: Mapping[str, Speaker]) -> list[tuple[str, bool]]:
+def _ceiling(speakers: Mapping[str, MeasuredSpeaker]) -> list[tuple[str, bool]]:
     """Return whether each speaker is picked from another recording of the same speaker."""
     candidates = _candidates(list(speakers), min(CHOICE, len(speakers)))
     found = []
@@ -173,7 +173,7 @@ def _ceiling(speakers: Mapping[str, Speaker]) -> list[tuple[str, bool]]:
     return found
 
 
-def _of_people(recordings: Voices | None) -> list[Goal]:
+def _of_people(recordings: ClonedVoices | None) -> list[Goal]:
     if recordings is None:
         return [Goal("clones of real recordings", None)]
     count = len(recordings.speakers)

@@ -11,10 +11,10 @@ import numpy as np
 import typer
 
 from cloning.media import audio
-from research.bundled.phones import TOKEN_RATE, Pronouncer, spoken
+from research.bundled.phones import TOKEN_RATE, Pronouncer, frame_tokens
 from research.bundled.texts import sentences
-from research.evaluate.references import MANIFEST, Reference, Take, write_manifest
-from research.evaluate.voices import BUILT_IN, SAMPLE_RATE, Speaker, Synthesiser
+from research.evaluate.hibari import BUILT_IN, SAMPLE_RATE, HibariSpeaker, HibariSynthesiser
+from research.evaluate.references import MANIFEST, SpeakerRecordings, TranscribedRecording, write_manifest
 from training.shards import Clip, ShardWriter, recording_of, split_of
 
 VOICES, SENTENCES = 20, 30
@@ -77,18 +77,18 @@ def built_in_clip(text: str) -> Clip | None:
     return _recorded(f"evaluation-{text}", BUILT_IN, text)
 
 
-def _reference(folder: Path, speaker: str) -> Reference:
+def _reference(folder: Path, speaker: str) -> SpeakerRecordings:
     first, other = (_take(folder, speaker, kind) for kind in ("", _OTHER))
-    return Reference(speaker, first, (other,))
+    return SpeakerRecordings(speaker, first, (other,))
 
 
-def _take(folder: Path, speaker: str, kind: str) -> Take:
+def _take(folder: Path, speaker: str, kind: str) -> TranscribedRecording:
     clips = _said(speaker, kind)
     pause = np.zeros(round(_PAUSE_SECONDS * clips[0].sample_rate), np.float32)
     pieces = [piece for clip in clips for piece in (recording_of(clip).samples, pause)]
     path = folder / f"{speaker}{'-' if kind else ''}{kind}.flac"
     audio.write(path, np.concatenate(pieces), clips[0].sample_rate, tags=_LABEL)
-    return Take(path, " ".join(clip.text for clip in clips))
+    return TranscribedRecording(path, " ".join(clip.text for clip in clips))
 
 
 def _said(speaker: str, kind: str) -> list[Clip]:
@@ -120,8 +120,8 @@ def _recorded(key: str, speaker: str, text: str) -> Clip | None:
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big")
     random = np.random.default_rng(seed)
     speed = float(np.exp(random.normal(0, _SPEED_OF_A_CLIP)))
-    said = _synthesiser().speak(phonemes, Speaker.drawn(speaker), random, speed=speed)
-    tokens = spoken(phonemes, said.durations).tokens
+    said = _synthesiser().speak(phonemes, HibariSpeaker.drawn(speaker), random, speed=speed)
+    tokens = frame_tokens(phonemes, said.durations).tokens
     audio = np.round(said.samples * np.iinfo(np.int16).max).astype(np.int16)
     return Clip(key, text, speaker, seed, SAMPLE_RATE, audio[: len(tokens) * SAMPLE_RATE // TOKEN_RATE], tokens)
 
@@ -132,5 +132,5 @@ def _pronouncer() -> Pronouncer:
 
 
 @cache
-def _synthesiser() -> Synthesiser:
-    return Synthesiser()
+def _synthesiser() -> HibariSynthesiser:
+    return HibariSynthesiser()

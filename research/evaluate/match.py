@@ -31,10 +31,10 @@ from research.bundled.coarse import window_losses, windows
 from research.bundled.codec import TEACHER
 from research.bundled.codec_steps import CODEC
 from research.bundled.codes import encode_clip
-from research.bundled.gpt import Runner
+from research.bundled.gpt import TransformerRunner
 from research.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
 from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
-from research.bundled.speech import Joined, Numbers, Speech
+from research.bundled.speech import Joined, Numbers, SpeechTokens
 from research.bundled.teacher import load_teacher
 from research.evaluate.heldout import labelled_pairs
 from research.metrics.statistics import estimate, mean
@@ -102,7 +102,12 @@ def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np
     nats, frames = np.zeros(len(said)), np.zeros(len(said))
     for number in range(_WINDOWS):
         window = windows(speech, rows, np.full(len(said), number * COARSE_FRAMES_AT_ONCE))
-        losses = window_losses(coarse, Runner(_CPU), window.inputs, window.targets, _CPU).double().mean(dim=-1).numpy()
+        losses = (
+            window_losses(coarse, TransformerRunner(_CPU), window.inputs, window.targets, _CPU)
+            .double()
+            .mean(dim=-1)
+            .numpy()
+        )
         nats += (losses * window.spoken).sum(axis=1)
         frames += window.spoken.sum(axis=1)
     means: NDArray[np.float64] = nats / frames
@@ -161,10 +166,10 @@ def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
     return codes
 
 
-def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[Speech, Joined]:
+def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[SpeechTokens, Joined]:
     """Concatenate prompts and the speech after them, and return the positions of each row."""
     clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
-    speech = Speech.of(
+    speech = SpeechTokens.of(
         [clip.semantic for clip in clips], [clip.codes for clip in clips], [""] * len(clips), [""] * len(clips)
     )
     has_prompt = np.array([prompt is not None for prompt in prompts])

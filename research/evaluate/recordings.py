@@ -21,7 +21,7 @@ import typer
 from cloning.media import audio
 from cloning.media.audio import Recording, Samples
 from errors import InvalidInput
-from research.evaluate.references import Reference, Take, write_manifest
+from research.evaluate.references import SpeakerRecordings, TranscribedRecording, write_manifest
 
 _FORMATS = {".g722": "g722", ".gsm": "gsm", ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg"}
 """Suffix -> FFmpeg's name; the first two have no header."""
@@ -42,7 +42,7 @@ def recordings_command(
     print(f"{folder}: {len(references)} speakers")
 
 
-def make_references(source: Path, folder: Path) -> list[Reference]:
+def make_references(source: Path, folder: Path) -> list[SpeakerRecordings]:
     """Write two FLAC files for each speaker, and their manifest. Raises InvalidInput unless there are two speakers."""
     folder.mkdir(parents=True, exist_ok=True)
     found = (_reference(folder, name, files) for name, files in prompts_of(source).items())
@@ -86,7 +86,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in _FORMATS)
 
 
-def _reference(folder: Path, name: str, files: list[Path]) -> Reference | None:
+def _reference(folder: Path, name: str, files: list[Path]) -> SpeakerRecordings | None:
     """Put every other prompt into the first recording; None if there are too few for two."""
     first, other = (_strung(files[start::2]) for start in (0, 1))
     if first is None or other is None:
@@ -95,8 +95,8 @@ def _reference(folder: Path, name: str, files: list[Path]) -> Reference | None:
     for kind, samples in (("", first), ("-other", other)):
         path = folder / f"{name}{kind}.flac"
         audio.write(path, samples, _RATE, tags={})
-        takes.append(Take(path, ""))
-    return Reference(name, takes[0], (takes[1],))
+        takes.append(TranscribedRecording(path, ""))
+    return SpeakerRecordings(name, takes[0], (takes[1],))
 
 
 def _strung(files: list[Path]) -> Samples | None:

@@ -15,7 +15,7 @@ COLUMNS = ("file", "speaker", "transcript")
 
 
 @dataclass(frozen=True)
-class Take:
+class TranscribedRecording:
     """One recording in any common audio format, and its words, or "" if they are not known."""
 
     path: Path
@@ -23,15 +23,15 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Reference:
+class SpeakerRecordings:
     """A speaker: the recording that is cloned, and others."""
 
     speaker: str
-    take: Take
-    others: tuple[Take, ...] = ()
+    take: TranscribedRecording
+    others: tuple[TranscribedRecording, ...] = ()
 
 
-def read_references(folder: Path) -> list[Reference]:
+def read_references(folder: Path) -> list[SpeakerRecordings]:
     """Read the speakers of a folder, in the order of its manifest.
 
     Raises NotFound without a manifest, InvalidInput for one that is unusable or names a missing file.
@@ -44,18 +44,18 @@ def read_references(folder: Path) -> list[Reference]:
         raise NotFound(f"{folder} has no {MANIFEST}. Write one with the columns {', '.join(COLUMNS)}.") from fault
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise InvalidInput(f"{path} cannot be read. Save it as CSV in UTF-8.") from fault
-    takes: dict[str, list[Take]] = {}
+    takes: dict[str, list[TranscribedRecording]] = {}
     for number, row in enumerate(rows, start=2):
         file, speaker, transcript = (_field(row, name) for name in COLUMNS)
         if not file or not speaker:
             raise InvalidInput(f"Line {number} of {path} lacks the file or the speaker. Complete or remove it.")
-        takes.setdefault(speaker, []).append(Take(_within(folder, file), transcript))
+        takes.setdefault(speaker, []).append(TranscribedRecording(_within(folder, file), transcript))
     if not takes:
         raise InvalidInput(f"{path} lists no recordings. Its columns are {', '.join(COLUMNS)}.")
-    return [Reference(speaker, first, tuple(others)) for speaker, (first, *others) in takes.items()]
+    return [SpeakerRecordings(speaker, first, tuple(others)) for speaker, (first, *others) in takes.items()]
 
 
-def write_manifest(folder: Path, references: list[Reference]) -> None:
+def write_manifest(folder: Path, references: list[SpeakerRecordings]) -> None:
     """Write the manifest of a folder that already holds the files."""
     with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
@@ -65,7 +65,7 @@ def write_manifest(folder: Path, references: list[Reference]) -> None:
                 writer.writerow([take.path.relative_to(folder).as_posix(), reference.speaker, take.transcript])
 
 
-def digest(references: list[Reference]) -> str:
+def digest(references: list[SpeakerRecordings]) -> str:
     """Return a digest of the speakers, their order and their files."""
     made = hashlib.blake2b(digest_size=8)
     for reference in references:

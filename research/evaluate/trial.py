@@ -23,7 +23,7 @@ from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from errors import BarkeepError, Cancelled, InvalidInput
-from research.evaluate.references import Reference, Take
+from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from research.evaluate.store import Store, Value
 from research.metrics.measurement import Meter
 from research.metrics.recogniser import WordErrors, word_errors
@@ -69,11 +69,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class MeasuredSpeaker:
     """A measured reference: the recording that is cloned, its voice, and the voice of another recording, if any."""
 
     name: str
-    take: Take
+    take: TranscribedRecording
     voice: Embedding
     log_f0: float | None
     other: Embedding | None
@@ -85,7 +85,7 @@ class Trial:
     def __init__(
         self,
         models: LoadedModels,
-        references: Sequence[Reference],
+        references: Sequence[SpeakerRecordings],
         meter: Meter,
         store: Store,
         folder: Path,
@@ -104,7 +104,7 @@ class Trial:
         self._clips: dict[Path, Recording] = {}
 
     @cached_property
-    def speakers(self) -> dict[str, Speaker]:
+    def speakers(self) -> dict[str, MeasuredSpeaker]:
         """The measured references. Raises InvalidInput, with the file's name, for an unusable one."""
         return {one.speaker: self._speaker(one) for one in self._references}
 
@@ -131,10 +131,10 @@ class Trial:
 
         return Cell.of(self._store.once(f"{CODEC}|||{text}", measured))
 
-    def _speaker(self, one: Reference) -> Speaker:
+    def _speaker(self, one: SpeakerRecordings) -> MeasuredSpeaker:
         heard = self._voice(f"reference|{one.speaker}", one.take)
         others = [self._voice(f"other|{one.speaker}|{take.path.name}", take) for take in one.others]
-        return Speaker(
+        return MeasuredSpeaker(
             one.speaker,
             one.take,
             _embedding(heard),
@@ -142,7 +142,7 @@ class Trial:
             _embedding(others[0]) if others else None,
         )
 
-    def _clip(self, take: Take) -> Recording:
+    def _clip(self, take: TranscribedRecording) -> Recording:
         """Return the seconds that Barkeep would choose from a recording."""
         if take.path not in self._clips:
             try:
@@ -153,14 +153,14 @@ class Trial:
             self._clips[take.path] = chosen.clip
         return self._clips[take.path]
 
-    def _voice(self, key: str, take: Take) -> Value:
+    def _voice(self, key: str, take: TranscribedRecording) -> Value:
         def measured() -> Value:
             heard = self._meter.all(self._clip(take))
             return {"voice": heard.voice.tolist(), "log_f0": heard.log_f0}
 
         return self._store.once(key, measured)
 
-    def _measured(self, method: str, speaker: Speaker, text: str, seed: int) -> Value:
+    def _measured(self, method: str, speaker: MeasuredSpeaker, text: str, seed: int) -> Value:
         cell = Cell(method, speaker.name, text, seed)
         try:
             prompt, seconds = self._clone(method, speaker, seed)
@@ -170,7 +170,7 @@ class Trial:
             return _failure(cell, fault, self._language)
         return self._said(cell, prompt, clone_seconds=seconds)
 
-    def _clone(self, method: str, speaker: Speaker, seed: int) -> tuple[VoicePrompt, float]:
+    def _clone(self, method: str, speaker: MeasuredSpeaker, seed: int) -> tuple[VoicePrompt, float]:
         """Return the voice and the seconds that cloning took; it is made once for all texts."""
         path = self._folder / "voices" / method / f"{speaker.name}-{seed}.npz"
         spec = self.models.engine.spec.prompt

@@ -11,7 +11,7 @@ from research.metrics.speakers import Embedding, embed
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """The measurements of a recording. `log_f0`: see `pitch.log_f0`."""
 
     words: str
@@ -29,7 +29,7 @@ class Meter(Protocol):
     def voice(self, recording: Recording) -> Embedding:
         """Return the embedding of the speaker."""
 
-    def all(self, recording: Recording) -> Measured:
+    def all(self, recording: Recording) -> Measurements:
         """Return all measurements."""
 
 
@@ -47,7 +47,7 @@ class ModelMeter:
         """Return the embedding of the speaker."""
         return embed(recording.samples, recording.sample_rate)
 
-    def all(self, recording: Recording) -> Measured:
+    def all(self, recording: Recording) -> Measurements:
         """Return all measurements."""
         samples, rate = recording.samples, recording.sample_rate
-        return Measured(self.words(recording), self.voice(recording), log_f0(samples, rate), opinion(samples, rate))
+        return Measurements(self.words(recording), self.voice(recording), log_f0(samples, rate), opinion(samples, rate))

@@ -24,7 +24,7 @@ TINY = "tiny.en"
 """The model that needs no download."""
 
 
-class Listener(Protocol):
+class Recogniser(Protocol):
     """Transcribes recordings."""
 
     def __call__(self, recording: Recording) -> str:

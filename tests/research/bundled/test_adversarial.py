@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from research.bundled import adversarial, codec_training
-from research.bundled.adversarial import AdversarialJob, Duel, decoder_of
+from research.bundled.adversarial import AdversarialJob, AdversarialPair, decoder_of
 from research.bundled.codec import new_decoder
 from research.bundled.codec_training import DecoderJob
 from tests.research.bundled import material
@@ -44,7 +44,7 @@ def test_the_critics_do_not_feel_the_decoders_loss(monkeypatch: pytest.MonkeyPat
     whole = gradients(one.module.critics)
     monkeypatch.setattr(adversarial, "_SPECTRAL", 0.0)
     monkeypatch.setattr(adversarial, "_LIKENESS", 0.0)
-    monkeypatch.setattr(adversarial, "fooling_loss", lambda _: torch.tensor(0.0))
+    monkeypatch.setattr(adversarial, "adversarial_loss", lambda _: torch.tensor(0.0))
     backward(one)
 
     for with_all, alone in zip(whole, gradients(one.module.critics), strict=True):
@@ -57,7 +57,7 @@ def test_the_decoder_heeds_the_critics_only_after_they_have_learned(monkeypatch:
     backward(one)
     deaf = gradients(one.module.decoder)
     monkeypatch.setattr(adversarial, "_LIKENESS", 0.0)
-    monkeypatch.setattr(adversarial, "fooling_loss", lambda _: torch.tensor(0.0))
+    monkeypatch.setattr(adversarial, "adversarial_loss", lambda _: torch.tensor(0.0))
     backward(one)
     for first, spectral_alone in zip(deaf, gradients(one.module.decoder), strict=True):
         torch.testing.assert_close(first, spectral_alone)
@@ -88,7 +88,7 @@ def test_a_decoder_that_loses_its_words_is_stopped() -> None:
 
 
 def test_the_decoder_is_found_among_the_weights_of_a_duel() -> None:
-    duel = Duel(new_decoder())
+    duel = AdversarialPair(new_decoder())
     again = new_decoder()
     again.load_state_dict(decoder_of(duel.state_dict()))
 

@@ -30,14 +30,14 @@ from research.bundled import build, coarse, codes, fine, quantizer_steps, semant
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
 from research.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from research.bundled.codec_steps import CODEC, CORPUS, CodecStep
-from research.bundled.hubert import Listener
+from research.bundled.hubert import TokenClassifier
 from research.bundled.hubert_training import HUBERT
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
-from research.bundled.phones import SEMANTIC_SIZE, spoken
+from research.bundled.phones import SEMANTIC_SIZE, frame_tokens
 from research.bundled.pronunciation import held_out
 from research.bundled.sentences import Sentences
-from research.bundled.speech import Speech
+from research.bundled.speech import SpeechTokens
 from research.bundled.teacher import Teacher
 from research.commands import app
 from training.curves import read_log
@@ -70,7 +70,7 @@ def named(split: Split, patterns: str, count: int) -> list[str]:
 def fill(work: Path) -> None:
     """Clips of two splits with drawn codes, and weights of an untrained codec and an untrained HuBERT."""
     random = np.random.default_rng(0)
-    tokens = spoken(PHONEMES, DURATIONS).tokens
+    tokens = frame_tokens(PHONEMES, DURATIONS).tokens
     noise = random.integers(-9000, 9000, 320 * len(tokens)).astype(np.int16)
     keys: list[str] = []
     with ShardWriter(work / CORPUS, 100) as shards:
@@ -92,7 +92,7 @@ def fill(work: Path) -> None:
         (work / CODEC / name).mkdir()
         write_weights(work / CODEC / name / "best.safetensors", module)
     (work / HUBERT).mkdir()
-    write_weights(work / HUBERT / "best.safetensors", Listener())
+    write_weights(work / HUBERT / "best.safetensors", TokenClassifier())
     write_state(work / HUBERT / "last.pt", {"step": RECIPE.hubert.schedule.steps, "waited": 0})
 
 
@@ -147,7 +147,7 @@ def test_it_is_installed_when_that_is_asked_for(work: Path, tmp_path: Path, monk
 def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with ShardWriter(work / TEXT, 10) as shards:
         for text in named("test", "hello there, {}.", 2):
-            shards.add(Clip(text, text, BUILT_IN[0], 0, 16_000, None, spoken(PHONEMES, DURATIONS).tokens, {}))
+            shards.add(Clip(text, text, BUILT_IN[0], 0, 16_000, None, frame_tokens(PHONEMES, DURATIONS).tokens, {}))
 
     Build(work, RECIPE, CPU).do(Step.MEASURE)
 
@@ -165,7 +165,7 @@ def test_what_is_done_is_not_even_loaded_again(work: Path, monkeypatch: pytest.M
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(Speech, "load", refuse)
+    monkeypatch.setattr(SpeechTokens, "load", refuse)
     monkeypatch.setattr(Sentences, "load", refuse)
     monkeypatch.setattr(quantizer_steps, "corpus_of", refuse)
     for step in (Step.QUANTIZER, Step.CODEBOOK, *TRAINED):

@@ -9,9 +9,9 @@ import pytest
 
 from errors import Unavailable
 from research.bundled import corpus
-from research.bundled.corpus import Order, Plan, Studio, orders
+from research.bundled.corpus import ClipMaker, ClipRequest, Plan, clip_requests
 from research.bundled.kokoro import BUILT_IN, SAMPLES_PER_DURATION
-from research.bundled.phones import Pronouncer, spoken
+from research.bundled.phones import Pronouncer, frame_tokens
 from tests.research.bundled.kokoro_voices import write_voices
 from training.shards import Shards, split_of
 
@@ -25,8 +25,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(archive: Path) -> Studio:
-    return Studio(archive)
+def studio(archive: Path) -> ClipMaker:
+    return ClipMaker(archive)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_orders_keep_speakers_and_sentences_apart() -> None:
-    made = list(orders("speech", PLAN, TEXTS))
+    made = list(clip_requests("speech", PLAN, TEXTS))
     drawn = [order for order in made if order.speaker not in BUILT_IN]
 
     assert len({order.key for order in made}) == len(made) == 460
@@ -47,7 +47,7 @@ def test_orders_keep_speakers_and_sentences_apart() -> None:
 
 
 def test_the_built_in_voices_read_all_kinds_all_along() -> None:
-    made = list(orders("speech", PLAN, TEXTS))
+    made = list(clip_requests("speech", PLAN, TEXTS))
     places = [place for place, order in enumerate(made) if order.speaker in BUILT_IN]
 
     assert len(places) == 100
@@ -57,13 +57,13 @@ def test_the_built_in_voices_read_all_kinds_all_along() -> None:
 
 
 def test_orders_of_text_say_every_sentence_once() -> None:
-    made = list(orders("text", PLAN, TEXTS))
+    made = list(clip_requests("text", PLAN, TEXTS))
 
     assert len({order.text for order in made}) == len(made) == 900
 
 
-def test_a_recording_is_aligned_and_the_same_every_time(studio: Studio) -> None:
-    order = Order("speaker-1-0", "speaker-1", "We like the red dog.")
+def test_a_recording_is_aligned_and_the_same_every_time(studio: ClipMaker) -> None:
+    order = ClipRequest("speaker-1-0", "speaker-1", "We like the red dog.")
     clip, again = studio.record(order), studio.record(order)
 
     assert clip is not None and again is not None and clip.audio is not None
@@ -72,19 +72,19 @@ def test_a_recording_is_aligned_and_the_same_every_time(studio: Studio) -> None:
     assert sum(clip.facts["voices"].values()) == pytest.approx(1, abs=1e-3)
     phonemes = clip.facts["phonemes"]
     assert phonemes == Pronouncer()(order.text)
-    assert np.array_equal(spoken(phonemes, np.array(clip.facts["durations"])).tokens, clip.semantic)
+    assert np.array_equal(frame_tokens(phonemes, np.array(clip.facts["durations"])).tokens, clip.semantic)
 
 
-def test_timing_alone_needs_no_sound(studio: Studio) -> None:
-    clip = studio.time(Order("text-1", "text-1", "We like the red dog."))
+def test_timing_alone_needs_no_sound(studio: ClipMaker) -> None:
+    clip = studio.time(ClipRequest("text-1", "text-1", "We like the red dog."))
 
     assert clip is not None
     assert clip.audio is None
     assert len(clip.semantic) == sum(clip.facts["durations"]) * 50 // 40
 
 
-def test_what_cannot_be_pronounced_is_left_out(studio: Studio) -> None:
-    order = Order("text-1", "text-1", "The blorptwix is here.")
+def test_what_cannot_be_pronounced_is_left_out(studio: ClipMaker) -> None:
+    order = ClipRequest("text-1", "text-1", "The blorptwix is here.")
 
     assert studio.record(order) is None
     assert studio.time(order) is None

@@ -9,7 +9,7 @@ from torch import Tensor
 from research.bundled import gpt
 from research.bundled.layout import BOOKS, COARSE_VOCABULARY, FINE_VOCABULARY, SEMANTIC_INPUTS, Size
 
-RUN = gpt.Runner(torch.device("cpu"))
+RUN = gpt.TransformerRunner(torch.device("cpu"))
 SMALL = Size(layers=3, heads=2, width=16)
 
 

@@ -14,8 +14,8 @@ from cloning.methods.hubert import HubertFeatures
 from errors import Unavailable
 from research.bundled import hubert_training
 from research.bundled.clip_buffer import ClipBuffer
-from research.bundled.hubert import Listener, export, load_listener
-from research.bundled.hubert_training import HubertStep, ListenerJob, run_hubert_step
+from research.bundled.hubert import TokenClassifier, export, load_classifier
+from research.bundled.hubert_training import ClassifierJob, HubertStep, run_hubert_step
 from research.bundled.phones import SEMANTIC_SIZE
 from training.loop import NotLearning
 from training.room_acoustics import disturb
@@ -25,13 +25,13 @@ HOP = 320
 
 
 @pytest.fixture(scope="module")
-def listener() -> Listener:
+def listener() -> TokenClassifier:
     torch.manual_seed(0)
-    return Listener().eval()
+    return TokenClassifier().eval()
 
 
 @pytest.fixture(scope="module")
-def exported(listener: Listener, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(listener: TokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hubert")
     export(listener, folder)
     return folder
@@ -55,18 +55,18 @@ def tones(seconds: float = 20.0) -> ClipBuffer:
 
 
 @pytest.mark.parametrize("frames", [2, 25, 100])
-def test_there_is_a_frame_for_every_token_but_the_last(listener: Listener, frames: int) -> None:
+def test_there_is_a_frame_for_every_token_but_the_last(listener: TokenClassifier, frames: int) -> None:
     with torch.inference_mode():
         logits = listener(torch.zeros(2, frames * HOP))
 
     assert logits.shape == (2, frames - 1, SEMANTIC_SIZE)
 
 
-def test_it_is_small(listener: Listener) -> None:
+def test_it_is_small(listener: TokenClassifier) -> None:
     assert sum(parameter.numel() for parameter in listener.parameters()) < 1_500_000
 
 
-def test_cloning_loads_what_was_exported(listener: Listener, exported: Path) -> None:
+def test_cloning_loads_what_was_exported(listener: TokenClassifier, exported: Path) -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     features = HubertFeatures(exported, CPU)
 
@@ -84,7 +84,7 @@ def test_the_head_is_dropped(exported: Path) -> None:
     assert math.prod(config["conv_stride"]) == HOP
 
 
-def test_it_begins_as_a_bank_of_filters(listener: Listener) -> None:
+def test_it_begins_as_a_bank_of_filters(listener: TokenClassifier) -> None:
     first = listener.hubert.feature_extractor.conv_layers[0].conv
     time = torch.arange(4_000) / 16_000
 
@@ -98,9 +98,9 @@ def test_it_begins_as_a_bank_of_filters(listener: Listener) -> None:
     assert places == sorted(set(places))
 
 
-def test_it_learns_to_tell_tones_apart(listener: Listener) -> None:
+def test_it_learns_to_tell_tones_apart(listener: TokenClassifier) -> None:
     torch.manual_seed(0)
-    job = ListenerJob(Listener(), tones(), tones(5.0), batch=8)
+    job = ClassifierJob(TokenClassifier(), tones(), tones(5.0), batch=8)
     optimizer = torch.optim.AdamW(job.module.parameters(), lr=2e-3)
     for step in range(25):
         loss, figures = job.loss(np.random.default_rng(step))
@@ -117,15 +117,15 @@ def test_it_learns_to_tell_tones_apart(listener: Listener) -> None:
     assert found["loss"] == pytest.approx((found["clean_loss"] + found["noisy_loss"]) / 2)
 
 
-def test_validation_does_not_change_between_calls(listener: Listener) -> None:
-    one, other = (ListenerJob(listener, tones(), tones(5.0), batch=2) for _ in range(2))
+def test_validation_does_not_change_between_calls(listener: TokenClassifier) -> None:
+    one, other = (ClassifierJob(listener, tones(), tones(5.0), batch=2) for _ in range(2))
 
     with torch.no_grad():
         assert one.validate() == one.validate() == other.validate()
 
 
-def test_a_run_that_does_not_learn_is_stopped(listener: Listener) -> None:
-    job = ListenerJob(listener, tones(), tones(5.0), batch=2)
+def test_a_run_that_does_not_learn_is_stopped(listener: TokenClassifier) -> None:
+    job = ClassifierJob(listener, tones(), tones(5.0), batch=2)
 
     job.check(500, {"clean_token": 0.0})
     job.check(1_000, {"clean_token": 0.4})
@@ -143,7 +143,7 @@ def test_disturbed_sound_is_finite_and_different() -> None:
 
 
 def test_held_out_speakers_are_measured(
-    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    listener: TokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "hubert").mkdir()
     save_file(listener.state_dict(), tmp_path / "hubert" / "best.safetensors")
@@ -159,7 +159,7 @@ def test_held_out_speakers_are_measured(
     assert all("token 0." in line and "phones " in line for line in lines)
 
 
-def test_the_best_weights_are_exported(listener: Listener, tmp_path: Path) -> None:
+def test_the_best_weights_are_exported(listener: TokenClassifier, tmp_path: Path) -> None:
     (tmp_path / "hubert").mkdir()
     best = tmp_path / "hubert" / "best.safetensors"
     profile = hubert_training.HUBERT_PROFILES["cpu"]
@@ -170,5 +170,5 @@ def test_the_best_weights_are_exported(listener: Listener, tmp_path: Path) -> No
     run_hubert_step(HubertStep.EXPORT, tmp_path, profile, CPU)
 
     assert HubertFeatures(tmp_path / "hubert" / "model", CPU).size == 160
-    again = load_listener(best, CPU).state_dict()
+    again = load_classifier(best, CPU).state_dict()
     assert all(torch.equal(again[name], value) for name, value in listener.state_dict().items())

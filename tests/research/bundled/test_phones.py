@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.bundled import phones
-from research.bundled.phones import END, PAUSE_BASE, SEMANTIC_SIZE, START, THIRDS, UNITS, Pronouncer, segment, spoken
+from research.bundled.phones import (
+    END,
+    PAUSE_BASE,
+    SEMANTIC_SIZE,
+    START,
+    THIRDS,
+    UNITS,
+    Pronouncer,
+    frame_tokens,
+    segment,
+)
 
 SYMBOLS = "ˈˌ əɐᵊᵻɪiæʌɛɔɑAIOuɜWʊYɹntlskdmðzpvfbwŋhTʃjɡʤʧθʒ,.?!;:—…"
 sentences = st.text(SYMBOLS, min_size=1, max_size=60)
@@ -24,7 +34,7 @@ def timed(draw: st.DrawFn) -> tuple[str, np.ndarray]:
 
 @given(timed())
 def test_tokens_last_as_long_as_the_phonemes(case: tuple[str, np.ndarray]) -> None:
-    said = spoken(*case)
+    said = frame_tokens(*case)
 
     assert len(said.tokens) == len(said.word) == int(case[1].sum()) * 50 // 40
     assert said.tokens.dtype == np.uint16
@@ -40,12 +50,12 @@ def test_long_enough_phones_are_read_back(case: tuple[str, np.ndarray]) -> None:
 
     codes = segment(text).codes.tolist()
     once = [code for code, before in zip(codes, [None, *codes], strict=False) if code < PAUSE_BASE or code != before]
-    assert phones.collapse(spoken(text, 4 * durations).tokens) == once  # two pauses of a kind are one
+    assert phones.collapse(frame_tokens(text, 4 * durations).tokens) == once  # two pauses of a kind are one
 
 
 @given(timed())
 def test_each_unit_runs_through_its_thirds(case: tuple[str, np.ndarray]) -> None:
-    tokens = spoken(case[0], 3 * case[1]).tokens.astype(int)
+    tokens = frame_tokens(case[0], 3 * case[1]).tokens.astype(int)
     codes, thirds = phones.codes_of(tokens), np.where(tokens < PAUSE_BASE, tokens % THIRDS, 0)
     steps = np.diff(thirds)[(codes[1:] == codes[:-1]) & (np.diff(thirds) >= 0)]
 
@@ -56,7 +66,7 @@ def test_tokens_of_a_known_word() -> None:
     #                 start  h  ə  l  ˈ  O  .  end
     durations = np.array([4, 2, 2, 2, 1, 5, 4, 4])
 
-    said = spoken("həlˈO.", durations)
+    said = frame_tokens("həlˈO.", durations)
 
     assert phones.spelled(phones.collapse(said.tokens)) == "_ h ə l ˈO . _"
     assert len(said.tokens) == 30
@@ -70,7 +80,7 @@ def test_a_stress_mark_reaches_its_vowel_over_consonants() -> None:
 
 
 def test_words_are_counted_by_spaces() -> None:
-    word = spoken("A b, k.", np.full(9, 4)).word
+    word = frame_tokens("A b, k.", np.full(9, 4)).word
 
     assert word.tolist() == [0] * 15 + [1] * 15 + [2] * 15
 
@@ -88,7 +98,7 @@ def test_every_symbol_has_an_id_for_the_synthesiser() -> None:
 
 
 def test_phone_error_counts_edits_and_not_silences() -> None:
-    one, other = (spoken(text, np.full(len(text) + 2, 4)).tokens for text in ("həlˈO ðˈɛɹ.", "həlˈO, ðˈɛ"))
+    one, other = (frame_tokens(text, np.full(len(text) + 2, 4)).tokens for text in ("həlˈO ðˈɛɹ.", "həlˈO, ðˈɛ"))
 
     assert phones.phone_error([(one, one)]) == 0
     assert phones.phone_error([(one, other)]) == pytest.approx(1 / 7)

@@ -11,7 +11,7 @@ from cloning.methods.feature_clusters import load_codebook
 from cloning.methods.quantizer_network import QuantizerInfo
 from errors import InvalidInput, Unavailable
 from research.bundled import quantizer_steps
-from research.bundled.hubert import Listener, export
+from research.bundled.hubert import TokenClassifier, export
 from research.bundled.phones import SEMANTIC_SIZE
 from research.bundled.quantizer_steps import (
     QUANTIZER_PROFILES,
@@ -32,7 +32,7 @@ PROFILE = replace(QUANTIZER_PROFILES["cpu"], hours=0.02, copies=1, width=8, batc
 
 def hubert(work: Path, seed: int = 0) -> None:
     torch.manual_seed(seed)
-    export(Listener().eval(), work / "hubert" / "model")
+    export(TokenClassifier().eval(), work / "hubert" / "model")
 
 
 @pytest.fixture(scope="module")

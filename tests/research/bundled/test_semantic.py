@@ -23,7 +23,7 @@ from research.bundled.layout import (
     generation_config,
 )
 from research.bundled.phones import END, START, phones
-from research.bundled.sentences import Sentence, Sentences
+from research.bundled.sentences import AlignedSentence, Sentences
 from research.bundled.spelling import PIECES, make
 from training.loop import NotLearning
 
@@ -32,9 +32,9 @@ CPU = torch.device("cpu")
 CODEC = {"codec_config": {"sampling_rate": 16_000, "upsampling_ratios": [8, 5, 4, 2]}}
 
 
-def sentence(text: str, phonemes: str) -> Sentence:
+def sentence(text: str, phonemes: str) -> AlignedSentence:
     """With durations of 3/40 s for each symbol."""
-    made = Sentence.of(make().encode(text).ids, phonemes, np.full(len(phonemes) + 2, 3))
+    made = AlignedSentence.of(make().encode(text).ids, phonemes, np.full(len(phonemes) + 2, 3))
     assert made is not None
     return made
 
@@ -43,7 +43,7 @@ HELLO = sentence("hello there, you.", "həlˈO ðˈɛɹ, jˈu.")
 GOOD = sentence("good day!", "ɡˈʊd dˈA!")
 
 
-def text_of(row: Sentence) -> str:
+def text_of(row: AlignedSentence) -> str:
     return "".join(PIECES[character] for character in row.characters)
 
 
@@ -59,7 +59,7 @@ def test_words_are_found_in_both() -> None:
 
 
 def test_characters_and_phonemes_of_other_words_are_refused() -> None:
-    assert Sentence.of(make().encode("well known.").ids, "wˈɛl", np.full(6, 3)) is None
+    assert AlignedSentence.of(make().encode("well known.").ids, "wˈɛl", np.full(6, 3)) is None
 
 
 def test_the_end_of_a_sentence_begins_with_its_silence() -> None:

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from errors import InvalidInput
 from research.bundled.layout import BOOKS
-from research.bundled.speech import Joined, Speech, draw_joined
+from research.bundled.speech import Joined, SpeechTokens, draw_joined
 
 
-def some_speech(lengths: list[int], speakers: list[str]) -> Speech:
+def some_speech(lengths: list[int], speakers: list[str]) -> SpeechTokens:
     """Clips whose semantic tokens count up through all of them, in order of speaker."""
     semantic, codes, begin = [], [], 0
     for length in lengths:
         semantic.append(np.arange(begin, begin + length, dtype=np.uint16))
         codes.append(np.tile(semantic[-1] % 512, (BOOKS, 1)))
         begin += length
-    return Speech.of(semantic, codes, speakers, [f"text {number}" for number in range(len(lengths))])
+    return SpeechTokens.of(semantic, codes, speakers, [f"text {number}" for number in range(len(lengths))])
 
 
 def test_clips_lie_by_speaker() -> None:
@@ -30,14 +30,14 @@ def test_clips_lie_by_speaker() -> None:
 
 
 def test_what_one_kind_of_token_has_too_many_is_left_out() -> None:
-    speech = Speech.of([np.arange(5, dtype=np.uint16)], [np.zeros((BOOKS, 4), np.uint16)], ["a"], ["x"])
+    speech = SpeechTokens.of([np.arange(5, dtype=np.uint16)], [np.zeros((BOOKS, 4), np.uint16)], ["a"], ["x"])
     assert speech.semantic.tolist() == [0, 1, 2, 3]
     assert speech.codes.shape == (BOOKS, 4)
 
 
 def test_no_clips_are_refused() -> None:
     with pytest.raises(InvalidInput, match="no clips"):
-        Speech.of([], [], [], [])
+        SpeechTokens.of([], [], [], [])
 
 
 def test_another_clip_of_the_speaker_is_another_one_if_there_is_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from errors import InvalidInput
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.kokoro import SAMPLE_RATE as SAID_RATE
-from research.bundled.phones import phones, spoken
+from research.bundled.phones import frame_tokens, phones
 from research.bundled.spectra import HOP, SAMPLE_RATE
 from research.bundled.stretched import as_said_by, speakers_of, write_corpus
 from training.shards import Clip, Shards, ShardWriter, split_of
@@ -24,7 +24,7 @@ def said(key: str, speaker: str) -> Clip:
     time = np.arange(int(DURATIONS.sum()) * SAID_RATE // 40) / SAID_RATE
     audio = np.round(8000 * np.sin(2 * np.pi * TONE * time)).astype(np.int16)
     facts = {"phonemes": PHONEMES, "durations": DURATIONS.tolist()}
-    return Clip(key, "Hello there, you.", speaker, 0, SAID_RATE, audio, spoken(PHONEMES, DURATIONS).tokens, facts)
+    return Clip(key, "Hello there, you.", speaker, 0, SAID_RATE, audio, frame_tokens(PHONEMES, DURATIONS).tokens, facts)
 
 
 def frequency(clip: Clip) -> float:

@@ -6,14 +6,14 @@ from torch import Tensor
 
 from research.bundled.layout import BOOKS, CODEBOOK_SIZE
 from research.bundled.phones import SEMANTIC_SIZE
-from research.bundled.speech import Speech
+from research.bundled.speech import SpeechTokens
 
 
-def drawn_speech(clips: int, frames: tuple[int, int] = (60, 240), speakers: int = 3) -> Speech:
+def drawn_speech(clips: int, frames: tuple[int, int] = (60, 240), speakers: int = 3) -> SpeechTokens:
     """Clips of drawn tokens, of a length between the two."""
     random = np.random.default_rng(0)
     lengths = random.integers(frames[0], frames[1] + 1, clips)
-    return Speech.of(
+    return SpeechTokens.of(
         [random.integers(0, SEMANTIC_SIZE, length) for length in lengths],
         [random.integers(0, CODEBOOK_SIZE, (BOOKS, length)) for length in lengths],
         [f"speaker-{clip * speakers // clips}" for clip in range(clips)],

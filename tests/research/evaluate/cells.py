@@ -6,10 +6,10 @@ import numpy as np
 
 from cloning.media.audio import Recording
 from errors import InvalidInput
-from research.evaluate.references import Take
-from research.evaluate.trial import Cell, Speaker
+from research.evaluate.references import TranscribedRecording
+from research.evaluate.trial import Cell, MeasuredSpeaker
 from research.metrics.dnsmos import Opinion
-from research.metrics.measurement import Measured
+from research.metrics.measurement import Measurements
 from research.metrics.speakers import Embedding
 
 
@@ -19,9 +19,9 @@ def a_cell(speaker: str, like: dict[str, float], **others: object) -> Cell:
     return Cell("quantizer", speaker, similarities=like, **{**known, **others})  # type: ignore[arg-type]  # of several types
 
 
-def a_speaker(name: str, direction: int, log_f0: float = 5.0, other: int | None = None) -> Speaker:
-    take = Take(Path(f"{name}.flac"), "")
-    return Speaker(name, take, a_voice(direction), log_f0, None if other is None else a_voice(other))
+def a_speaker(name: str, direction: int, log_f0: float = 5.0, other: int | None = None) -> MeasuredSpeaker:
+    take = TranscribedRecording(Path(f"{name}.flac"), "")
+    return MeasuredSpeaker(name, take, a_voice(direction), log_f0, None if other is None else a_voice(other))
 
 
 def a_voice(direction: int) -> Embedding:
@@ -42,8 +42,8 @@ class FakeMeter:
     def voice(self, recording: Recording) -> Embedding:
         return a_voice(recording.samples.size % 256)
 
-    def all(self, recording: Recording) -> Measured:
+    def all(self, recording: Recording) -> Measurements:
         self.heard += 1
         if not np.any(recording.samples):
             raise InvalidInput("A clip is silent.")
-        return Measured(self.words(recording), self.voice(recording), 5.0, Opinion(3.0, 3.0, 3.0))
+        return Measurements(self.words(recording), self.voice(recording), 5.0, Opinion(3.0, 3.0, 3.0))

@@ -15,7 +15,7 @@ from errors import BarkeepError
 from research.commands import app
 from research.evaluate import experiment, heldout
 from research.evaluate.experiment import Settings, evaluate
-from research.evaluate.references import Reference, Take
+from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from tests.cloning.tones import ToneEngine, voicebox
 from tests.research.evaluate.cells import FakeMeter
 from tests.research.evaluate.test_trial import CountingMethod
@@ -38,16 +38,19 @@ def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def references(tmp_path: Path) -> list[Reference]:
+def references(tmp_path: Path) -> list[SpeakerRecordings]:
     whole = read_clip(ROOT / "simulator" / "media" / "reference.flac")
     rate = whole.sample_rate
     for number in range(2):
         write(tmp_path / f"{number}.flac", whole.samples[3 * number * rate : 3 * (number + 1) * rate], rate, tags={})
-    return [Reference(str(number), Take(tmp_path / f"{number}.flac", "words")) for number in range(2)]
+    return [
+        SpeakerRecordings(str(number), TranscribedRecording(tmp_path / f"{number}.flac", "words"))
+        for number in range(2)
+    ]
 
 
 def test_every_method_speaker_and_seed_is_measured_once(
-    settings: Settings, references: list[Reference], tmp_path: Path
+    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
 ) -> None:
     meter = FakeMeter()
     results = evaluate(settings, references, references, meter, tmp_path / "out")
@@ -71,7 +74,7 @@ def test_every_method_speaker_and_seed_is_measured_once(
 
 
 def test_only_another_content_of_a_model_is_measured_anew(
-    settings: Settings, references: list[Reference], tmp_path: Path
+    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
 ) -> None:
     meter, quantizer = FakeMeter(), tmp_path / "quantizer.pth"
     settings = replace(settings, choice=replace(settings.choice, quantizer=str(quantizer)))

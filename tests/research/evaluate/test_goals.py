@@ -2,7 +2,7 @@
 
 import pytest
 
-from research.evaluate.goals import Bar, Goal, Voices, exchanged, goals, pitch_correlation
+from research.evaluate.goals import Bar, ClonedVoices, Goal, exchanged, goals, pitch_correlation
 from research.metrics.statistics import Estimate
 from tests.research.evaluate.cells import a_cell, a_speaker
 
@@ -13,10 +13,10 @@ def likeness(most: str) -> dict[str, float]:
     return {name: 0.9 if name == most else 0.5 for name in NAMES}
 
 
-def voices(picked: dict[str, str], pitches: dict[str, float] | None = None) -> Voices:
+def voices(picked: dict[str, str], pitches: dict[str, float] | None = None) -> ClonedVoices:
     speakers = {name: a_speaker(name, place, 5 + place / 10, place) for place, name in enumerate(NAMES)}
     cells = [a_cell(name, likeness(most), log_f0=(pitches or {}).get(name)) for name, most in picked.items()]
-    return Voices(cells, speakers)
+    return ClonedVoices(cells, speakers)
 
 
 def test_a_goal_is_met_where_its_bars_say_so() -> None:

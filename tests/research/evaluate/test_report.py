@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from research.evaluate.figures import FIGURES
-from research.evaluate.goals import Voices, goals
+from research.evaluate.goals import ClonedVoices, goals
 from research.evaluate.report import PICTURE, RAW, TABLE, Results, write_report
 from research.evaluate.trial import Cell
 from tests.research.evaluate.cells import a_cell, a_speaker
@@ -19,7 +19,7 @@ BAD = [Cell("codebook", "ann", "two words", 0, failed="The model made no sound."
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     speakers = {name: a_speaker(name, place) for place, name in enumerate(("ann", "bob"))}
-    rows = goals([], [], Voices(GOOD, speakers), None, None)
+    rows = goals([], [], ClonedVoices(GOOD, speakers), None, None)
     results = Results({"model": "bundled"}, {"quantizer": GOOD, "codebook": BAD}, rows, "quantizer")
     write_report(tmp_path / "new", results)
     return tmp_path / "new"

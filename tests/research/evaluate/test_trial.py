@@ -8,11 +8,11 @@ import pytest
 
 from cloning.media.audio import Recording, read_clip, write
 from cloning.methods import registry
-from cloning.methods.subject import Made, Subject
+from cloning.methods.subject import ClonedPrompt, Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import Watch
 from errors import InvalidInput, Unavailable
-from research.evaluate.references import Reference, Take
+from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from research.evaluate.store import Store
 from research.evaluate.trial import Cell, Trial
 from tests.cloning.tones import ToneEngine, a_voice, voicebox
@@ -30,11 +30,11 @@ class CountingMethod:
         self.subjects: list[Subject] = []
         self._fault = fault
 
-    def __call__(self, models: LoadedModels, subject: Subject, watch: Watch) -> Made:
+    def __call__(self, models: LoadedModels, subject: Subject, watch: Watch) -> ClonedPrompt:
         self.subjects.append(subject)
         if self._fault:
             raise Unavailable(self._fault)
-        return Made(a_voice(), "counting")
+        return ClonedPrompt(a_voice(), "counting")
 
 
 @pytest.fixture
@@ -46,18 +46,21 @@ def method(monkeypatch: pytest.MonkeyPatch) -> CountingMethod:
 
 
 @pytest.fixture
-def references(tmp_path: Path) -> list[Reference]:
+def references(tmp_path: Path) -> list[SpeakerRecordings]:
     whole = read_clip(CLIP)
     second = whole.sample_rate
     first, other = tmp_path / "first.flac", tmp_path / "other.flac"
     write(first, whole.samples[: 3 * second], second, tags={})
     write(other, whole.samples[3 * second : 6 * second], second, tags={})
-    return [Reference("ada", Take(first, "welcome to the bar"), (Take(other, ""),)), Reference("bea", Take(other, ""))]
+    return [
+        SpeakerRecordings("ada", TranscribedRecording(first, "welcome to the bar"), (TranscribedRecording(other, ""),)),
+        SpeakerRecordings("bea", TranscribedRecording(other, "")),
+    ]
 
 
 def trial(
     folder: Path,
-    references: list[Reference],
+    references: list[SpeakerRecordings],
     meter: FakeMeter,
     engine: ToneEngine | None = None,
     model: Path | None = None,
@@ -66,7 +69,9 @@ def trial(
     return Trial(models, references, meter, Store(folder / "cells.jsonl", "run"), folder)
 
 
-def test_a_cell_is_made_measured_and_kept(tmp_path: Path, references: list[Reference], method: CountingMethod) -> None:
+def test_a_cell_is_made_measured_and_kept(
+    tmp_path: Path, references: list[SpeakerRecordings], method: CountingMethod
+) -> None:
     cell = trial(tmp_path, references, FakeMeter()).cloned("counting", "ada", TEXT, 3)
     assert (cell.method, cell.speaker, cell.text, cell.seed, cell.failed) == ("counting", "ada", TEXT, 3, "")
     assert (cell.wrong, cell.words) == (2, 4)
@@ -81,7 +86,7 @@ def test_a_cell_is_made_measured_and_kept(tmp_path: Path, references: list[Refer
 
 
 def test_nothing_is_made_twice_even_by_another_process(
-    tmp_path: Path, references: list[Reference], method: CountingMethod
+    tmp_path: Path, references: list[SpeakerRecordings], method: CountingMethod
 ) -> None:
     meter, engine = FakeMeter(), ToneEngine()
     first = trial(tmp_path, references, meter, engine)
@@ -95,14 +100,18 @@ def test_nothing_is_made_twice_even_by_another_process(
     assert len(method.subjects) == 2
 
 
-def test_a_failure_is_a_cell_with_a_reason(tmp_path: Path, references: list[Reference], method: CountingMethod) -> None:
+def test_a_failure_is_a_cell_with_a_reason(
+    tmp_path: Path, references: list[SpeakerRecordings], method: CountingMethod
+) -> None:
     cell = trial(tmp_path, references, FakeMeter()).cloned("failing", "bea", TEXT, 0)
     assert (cell.failed, cell.wrong, cell.words, cell.sample) == ("There is no model.", 4, 4, "")
     silent = trial(tmp_path, references, FakeMeter(), ToneEngine(silent_takes=99))
     assert "no sound" in silent.cloned("counting", "ada", TEXT, 0).failed
 
 
-def test_the_codec_alone_and_the_built_in_voice(stand_in: Path, tmp_path: Path, references: list[Reference]) -> None:
+def test_the_codec_alone_and_the_built_in_voice(
+    stand_in: Path, tmp_path: Path, references: list[SpeakerRecordings]
+) -> None:
     made = trial(tmp_path, references, FakeMeter(), model=stand_in)
     spoken = Recording(np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32), 16_000)
     coded = made.through_codec("hello there", spoken)
@@ -112,7 +121,7 @@ def test_the_codec_alone_and_the_built_in_voice(stand_in: Path, tmp_path: Path, 
     assert (own.method, own.speaker, own.failed) == ("built-in", "", "")
 
 
-def test_other_recordings_are_listened_to(tmp_path: Path, references: list[Reference]) -> None:
+def test_other_recordings_are_listened_to(tmp_path: Path, references: list[SpeakerRecordings]) -> None:
     ada, bea = trial(tmp_path, references, FakeMeter()).speakers.values()
     assert ada.other is not None
     assert bea.other is None
@@ -124,7 +133,7 @@ def test_a_reference_without_speech_is_named(tmp_path: Path) -> None:
     path = tmp_path / "hum.flac"
     write(path, np.zeros(32_000, np.float32), 16_000, tags={})
     with pytest.raises(InvalidInput, match=r"hum\.flac: "):
-        assert trial(tmp_path, [Reference("x", Take(path, ""))], FakeMeter()).speakers
+        assert trial(tmp_path, [SpeakerRecordings("x", TranscribedRecording(path, ""))], FakeMeter()).speakers
 
 
 def test_stored_cells_read_as_they_were() -> None:

@@ -51,7 +51,7 @@ _RATE_GAIN = np.float32(_WINDOW / 1200)  # hibari's own window has 1200 samples
 
 
 @dataclass(frozen=True)
-class Speaker:
+class HibariSpeaker:
     """The parameters of a voice. The defaults are hibari's own."""
 
     name: str
@@ -100,7 +100,7 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Utterance:
+class HibariUtterance:
     """Float32 (N,) samples at 16 kHz, and the durations (P + 2,) of the phonemes and the two silences, in 1/40 s."""
 
     samples: NDArray[np.float32]
@@ -120,7 +120,7 @@ class _Frames:
     durations: NDArray[np.int64]
 
 
-class Synthesiser:
+class HibariSynthesiser:
     """Phonemes to speech. One thread; a few hundred times faster than speech."""
 
     def __init__(self) -> None:
@@ -137,7 +137,9 @@ class Synthesiser:
         """Return whether a sentence is short enough for the network."""
         return len(self._hibari.ids(phonemes)) <= _MOST_SYMBOLS and len(phonemes) + 2 == len(self._hibari.ids(phonemes))
 
-    def speak(self, phonemes: str, speaker: Speaker, random: np.random.Generator, *, speed: float = 1.0) -> Utterance:
+    def speak(
+        self, phonemes: str, speaker: HibariSpeaker, random: np.random.Generator, *, speed: float = 1.0
+    ) -> HibariUtterance:
         """Speak in a voice, at `speed` times the speaker's usual speed. `random` draws noise and jitter."""
         frames = self._run(phonemes, speaker.speed * speed)
         own = speaker.name == BUILT_IN
@@ -157,7 +159,7 @@ class Synthesiser:
         rest = _turn(warp(frames.rest_phase)) if own else 0.8 * noise[::-1]
         spectrum += _magnitude(warp(frames.rest), colour) * rest
         samples = _overlap_add(_RATE_GAIN * spectrum)
-        return Utterance(_levelled(samples, speaker.level), frames.durations)
+        return HibariUtterance(_levelled(samples, speaker.level), frames.durations)
 
     def _run(self, phonemes: str, speed: float) -> _Frames:
         *spectra, durations = self._network.run(None, self._inputs(phonemes, speed))
@@ -172,7 +174,7 @@ class Synthesiser:
 class _Warp:
     """Resamples spectra (601, F) to the frequencies of a speaker's vocal tract: (F, bins)."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: HibariSpeaker) -> None:
         source = _TRACT_KNOTS / speaker.tract
         source[1:4] *= 1 + np.array(speaker.knots)
         place = np.minimum(np.interp(_FREQUENCIES, _TRACT_KNOTS, source) / _BIN_WIDTH, _LAST_SOURCE_BIN)
@@ -195,14 +197,14 @@ def _session(model: onnx.ModelProto) -> Any:
     return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _colour(speaker: Speaker) -> NDArray[np.float64]:
+def _colour(speaker: HibariSpeaker) -> NDArray[np.float64]:
     """Return the equaliser's gain in nepers at each frequency."""
     axis = np.pi * np.sqrt(_FREQUENCIES / _NYQUIST)
     waves = [gain * np.cos(number * axis) for number, gain in enumerate(speaker.equaliser, start=1)]
     return np.sum(waves, axis=0) / _NEPER if waves else np.zeros(_BINS)
 
 
-def _moved_pitch(pitch: NDArray[np.float32], speaker: Speaker) -> NDArray[np.float32]:
+def _moved_pitch(pitch: NDArray[np.float32], speaker: HibariSpeaker) -> NDArray[np.float32]:
     away = np.log(np.maximum(pitch, _VOICED) / BUILT_IN_PITCH)
     moved = np.clip(speaker.pitch * np.exp(speaker.pitch_range * away), _LOWEST_PITCH, _HIGHEST_PITCH)
     return np.where(pitch > _VOICED, moved, 0).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from research.bundled.quantise import ResidualQuantizer
+from research.bundled.residual_quantizer import ResidualQuantizer
 
 BOOKS, SIZE, WIDTH = 4, 16, 8
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from research.bundled.critics import PERIODS, WINDOWS, Critics, critics_loss, fooling_loss, likeness_loss
+from research.bundled.discriminators import (
+    PERIODS,
+    WINDOWS,
+    Discriminators,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
 
 
 def judged(*opinions: float) -> list[list[Tensor]]:
@@ -14,7 +21,7 @@ def judged(*opinions: float) -> list[list[Tensor]]:
 
 @pytest.mark.parametrize("length", [1200, 6400, 6401])
 def test_every_critic_has_an_opinion_of_every_item(length: int) -> None:
-    found = Critics()(torch.randn(3, length))
+    found = Discriminators()(torch.randn(3, length))
 
     assert len(found) == len(PERIODS) + len(WINDOWS)
     assert all(part.shape[0] == 3 and torch.isfinite(part).all() for one in found for part in one)
@@ -22,7 +29,7 @@ def test_every_critic_has_an_opinion_of_every_item(length: int) -> None:
 
 def test_an_opinion_is_of_its_own_item_alone() -> None:
     torch.manual_seed(0)
-    critics, samples = Critics(), torch.randn(2, 6400)
+    critics, samples = Discriminators(), torch.randn(2, 6400)
     alone, together = critics(samples[:1]), critics(samples)
 
     for one, both in zip(alone, together, strict=True):
@@ -30,25 +37,25 @@ def test_an_opinion_is_of_its_own_item_alone() -> None:
 
 
 def test_the_critics_are_content_with_opinions_beyond_one() -> None:
-    assert critics_loss(judged(2.0, 1.5), judged(-1.0, -3.0)) == 0
-    assert critics_loss(judged(0.0), judged(0.0)) == 2
-    assert critics_loss(judged(-1.0), judged(1.0)) == 4
+    assert discriminator_loss(judged(2.0, 1.5), judged(-1.0, -3.0)) == 0
+    assert discriminator_loss(judged(0.0), judged(0.0)) == 2
+    assert discriminator_loss(judged(-1.0), judged(1.0)) == 4
 
 
 def test_the_decoder_wants_high_opinions_and_the_same_layers() -> None:
-    assert fooling_loss(judged(3.0, 1.0)) == -2
-    assert likeness_loss(judged(2.0), judged(2.0)) == 0
-    assert likeness_loss(judged(2.0), judged(1.0)) == 0.5
+    assert adversarial_loss(judged(3.0, 1.0)) == -2
+    assert feature_matching_loss(judged(2.0), judged(2.0)) == 0
+    assert feature_matching_loss(judged(2.0), judged(1.0)) == 0.5
 
 
 def test_critics_learn_to_tell_noise_from_tones() -> None:
     torch.manual_seed(0)
-    critics = Critics()
+    critics = Discriminators()
     optimizer = torch.optim.Adam(critics.parameters(), 1e-3)
     time = torch.arange(3200) / 16_000
     for _ in range(30):
         tones = 0.1 * torch.sin(2 * torch.pi * (200 + 200 * torch.rand(4, 1)) * time)
-        loss = critics_loss(critics(tones), critics(0.1 * torch.randn(4, 3200)))
+        loss = discriminator_loss(critics(tones), critics(0.1 * torch.randn(4, 3200)))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
         optimizer.step()

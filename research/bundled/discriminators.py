@@ -18,19 +18,22 @@ _PERIOD_WIDTHS = (16, 64, 128, 192)
 _SPECTRUM_WIDTH = 16
 _DILATIONS = (1, 2, 4)
 
-Judged = list[Tensor]
+LayerOutputs = list[Tensor]
 """The outputs of a discriminator's layers; the last one is its score: above 0 for recordings."""
 
 
-class Critics(nn.Module):
+class Discriminators(nn.Module):
     """All discriminators: float (B, N) -> the layer outputs of each."""
 
     def __init__(self) -> None:
         super().__init__()
-        critics = [_PeriodCritic(period) for period in PERIODS], [_SpectrumCritic(window) for window in WINDOWS]
+        critics = (
+            [_PeriodDiscriminator(period) for period in PERIODS],
+            [_SpectrumDiscriminator(window) for window in WINDOWS],
+        )
         self.critics = nn.ModuleList([*critics[0], *critics[1]])
 
-    def forward(self, samples: Tensor) -> list[Judged]:
+    def forward(self, samples: Tensor) -> list[LayerOutputs]:
         """Judge float (B, N), N over 1024."""
         return [critic(samples) for critic in self.critics]
 
@@ -42,7 +45,7 @@ class _Layers(nn.Module):
         super().__init__()
         self.convolutions = nn.ModuleList(weight_norm(convolution) for convolution in convolutions)
 
-    def forward(self, hidden: Tensor) -> Judged:
+    def forward(self, hidden: Tensor) -> LayerOutputs:
         judged = []
         for convolution in self.convolutions[:-1]:
             hidden = functional.leaky_relu(convolution(hidden), _LEAK)
@@ -50,7 +53,7 @@ class _Layers(nn.Module):
         return [*judged, self.convolutions[-1](hidden)]
 
 
-class _PeriodCritic(nn.Module):
+class _PeriodDiscriminator(nn.Module):
     def __init__(self, period: int) -> None:
         super().__init__()
         self._period = period
@@ -58,13 +61,13 @@ class _PeriodCritic(nn.Module):
         convolutions = [nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0)) for before, after in ways]
         self.layers = _Layers([*convolutions, nn.Conv2d(_PERIOD_WIDTHS[-1], 1, (3, 1), padding=(1, 0))])
 
-    def forward(self, samples: Tensor) -> Judged:
+    def forward(self, samples: Tensor) -> LayerOutputs:
         padded = functional.pad(samples[:, None], (0, -samples.shape[1] % self._period), mode="reflect")
-        judged: Judged = self.layers(padded.reshape(len(samples), 1, -1, self._period))
+        judged: LayerOutputs = self.layers(padded.reshape(len(samples), 1, -1, self._period))
         return judged
 
 
-class _SpectrumCritic(nn.Module):
+class _SpectrumDiscriminator(nn.Module):
     shape: Tensor
 
     def __init__(self, window: int) -> None:
@@ -83,7 +86,7 @@ class _SpectrumCritic(nn.Module):
             ]
         )
 
-    def forward(self, samples: Tensor) -> Judged:
+    def forward(self, samples: Tensor) -> LayerOutputs:
         with torch.autocast(samples.device.type, enabled=False):
             spectrum = torch.stft(
                 samples.float(),
@@ -94,11 +97,11 @@ class _SpectrumCritic(nn.Module):
                 normalized=True,
             )
         parts = torch.stack([spectrum.real, spectrum.imag], dim=1).transpose(2, 3)  # (B, 2, T, bins)
-        judged: Judged = self.layers(parts)
+        judged: LayerOutputs = self.layers(parts)
         return judged
 
 
-def critics_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
+def discriminator_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
     """Return the hinge loss of the discriminators: above 1 is right for recordings, below -1 for generated sound."""
     return torch.stack(
         [
@@ -108,12 +111,12 @@ def critics_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
     ).mean()
 
 
-def fooling_loss(made: list[Judged]) -> Tensor:
+def adversarial_loss(made: list[LayerOutputs]) -> Tensor:
     """Return the decoder's adversarial loss: the negative scores of its output."""
     return torch.stack([-judged[-1].mean() for judged in made]).mean()
 
 
-def likeness_loss(recorded: list[Judged], made: list[Judged]) -> Tensor:
+def feature_matching_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
     """Return the feature-matching loss: the difference between the layers' outputs, relative to the recording's."""
     return torch.stack(
         [
