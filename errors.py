@@ -37,6 +37,10 @@ class Unavailable(BarkeepError):
     """It is not possible now: a missing model, a full disk, a locked database, a worker that keeps failing."""
 
 
+class ModelUnavailable(Unavailable):
+    """A model cannot be loaded. The message is for whoever runs the bot, and may contain paths: members get another."""
+
+
 class Cancelled(BarkeepError):
     """The work was cancelled."""
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cloning.checkpoints.libraries import encodec, transformers
 from cloning.checkpoints.weights import load_into, load_part
-from errors import InvalidInput, Unavailable
+from errors import InvalidInput, ModelUnavailable
 
 _PREFIX = "codec_model."
 
@@ -137,9 +137,9 @@ def _read_config(directory: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise Unavailable(f"The model file {path} is missing or damaged; download the model again.") from fault
+        raise ModelUnavailable(f"The model file {path} is missing or damaged; download the model again.") from fault
     if not isinstance(config, dict):
-        raise Unavailable(f"The model file {path} is not a model's configuration; download the model again.")
+        raise ModelUnavailable(f"The model file {path} is not a model's configuration; download the model again.")
     return config
 
 
@@ -149,14 +149,14 @@ def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.Enc
     try:
         shape = transformers.EncodecConfig(**{key: value for key, value in given.items() if value is not None})
     except (TypeError, ValueError, AttributeError, StrictDataclassError) as fault:
-        raise Unavailable(f"The codec_config in {directory} cannot be read; download the model again.") from fault
+        raise ModelUnavailable(f"The codec_config in {directory} cannot be read; download the model again.") from fault
     other = [key for key, value in _FIXED.items() if getattr(shape, key) != value]
     if shape.codebook_dim != shape.hidden_size:
         other.append("codebook_dim")
     if shape.codebook_size < 1 or not math.log2(shape.codebook_size).is_integer():
         other.append("codebook_size")
     if other:
-        raise Unavailable(f"The codec in {directory} is of another kind than Bark's ({', '.join(other)}).")
+        raise ModelUnavailable(f"The codec in {directory} is of another kind than Bark's ({', '.join(other)}).")
     return shape
 
 

@@ -23,7 +23,7 @@ from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
-from errors import Unavailable
+from errors import ModelUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class BarkEngine:
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
         except (OSError, ValueError, KeyError) as fault:
-            raise Unavailable(
+            raise ModelUnavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from fault
         return cls(model, tokenizer, decode, batch=batch, fast=fast, decode_together=decode_together)

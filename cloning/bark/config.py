@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cloning.prompt import PromptSpec
-from errors import Unavailable
+from errors import ModelUnavailable
 
 _STAGES = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
 
@@ -102,12 +102,14 @@ class BarkSpec:
     def _check(self, codec: Mapping[str, Any]) -> None:
         hop = math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
         if self.sample_rate / hop != self.frame_rate:
-            raise Unavailable(
+            raise ModelUnavailable(
                 f"This Bark checkpoint contradicts itself: its codec has {self.sample_rate / hop:g} frames a second, "
                 f"its coarse model {self.frame_rate:g}. Download the model again."
             )
         if self.max_semantic_tokens < 1:
-            raise Unavailable("This Bark checkpoint has no room for speech behind the text. Download the model again.")
+            raise ModelUnavailable(
+                "This Bark checkpoint has no room for speech behind the text. Download the model again."
+            )
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
@@ -115,9 +117,9 @@ def read_json(path: Path) -> Mapping[str, Any]:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as fault:
-        raise Unavailable(f"The model file {path} is missing; download the model again.") from fault
+        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from fault
     except (OSError, ValueError) as fault:
-        raise Unavailable(f"The model file {path} cannot be read; download the model again.") from fault
+        raise ModelUnavailable(f"The model file {path} cannot be read; download the model again.") from fault
     if not isinstance(body, dict):
-        raise Unavailable(f"The model file {path} is not a configuration; download the model again.")
+        raise ModelUnavailable(f"The model file {path} is not a configuration; download the model again.")
     return body

@@ -10,7 +10,7 @@ import torch
 
 from cloning.bark import int8
 from cloning.bark.shape import MemoryPlan
-from errors import Unavailable
+from errors import ModelUnavailable
 
 _LIMITS_OF_THE_GROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """The memory limit of a container, in both versions of Linux's control groups; elsewhere absent or not a number."""
@@ -47,17 +47,21 @@ PRECISIONS = {
 def refuse_unsupported(precision: Precision, device: torch.device) -> None:
     """Raise Unavailable that names an alternative if `device` does not support `precision`, or only very slowly."""
     if precision.is_int8 and device.type != "cpu":
-        raise Unavailable(f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu.")
+        raise ModelUnavailable(
+            f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu."
+        )
     if precision.is_int8 and not int8.is_supported():
-        raise Unavailable(
+        raise ModelUnavailable(
             "This processor does not multiply numbers of 8 bits (AVX-512 VNNI). Set DTYPE=bfloat16 or float32."
         )
     if precision.dtype == torch.float16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
-        raise Unavailable(
+        raise ModelUnavailable(
             "This processor is ten times slower in float16. Set DTYPE=bfloat16, which is as small, or float32."
         )
     if precision.dtype == torch.bfloat16 and device.type == "cuda" and not _has_bfloat16(device):
-        raise Unavailable("This GPU does not compute in bfloat16. Set DTYPE=float16, which is as small, or float32.")
+        raise ModelUnavailable(
+            "This GPU does not compute in bfloat16. Set DTYPE=float16, which is as small, or float32."
+        )
 
 
 def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precision: Precision) -> None:
@@ -65,7 +69,7 @@ def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precisio
     unknown."""
     if room is None or plan.weights + plan.caches <= room:
         return
-    raise Unavailable(
+    raise ModelUnavailable(
         f"Bark needs {_megabytes(plan.weights)} for its weights in {precision.name} and {_megabytes(plan.caches)} to "
         f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH, DTYPE=bfloat16 "
         "(float16 on a GPU without it) or a smaller MODEL."

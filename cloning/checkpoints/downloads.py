@@ -13,7 +13,7 @@ from huggingface_hub import hf_hub_download, snapshot_download
 
 from cloning.atomic_files import write_atomically
 from cloning.checkpoints.published import PublishedFile, Repository
-from errors import Unavailable
+from errors import ModelUnavailable, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -116,13 +116,13 @@ def _announce(repository: str, cache: Path, offline: bool) -> None:
         _log.info("Downloading %s into %s.", repository, cache)
 
 
-def _not_there(what: str, cache: Path, offline: bool) -> Unavailable:
+def _not_there(what: str, cache: Path, offline: bool) -> ModelUnavailable:
     if offline:
-        return Unavailable(
+        return ModelUnavailable(
             f"{what} is not complete in {cache}, and {SWITCHED_OFF}. "
             "Set OFFLINE=false, or fill the cache on a machine with a network."
         )
-    return Unavailable(
+    return ModelUnavailable(
         f"{what} could not be downloaded into {cache}. Check the network and the free disk space and try again; "
         "what has arrived is kept."
     )
@@ -135,7 +135,7 @@ def _check(path: Path, expected: str | None, cache: Path) -> None:
     if digest is None or _checked_before(blob, digest, cache):
         return
     if _sha256(blob) != digest:
-        raise Unavailable(f"The model file {path} is damaged. Delete {blob} and try again.")
+        raise ModelUnavailable(f"The model file {path} is damaged. Delete {blob} and try again.")
     _remember(blob, digest, cache)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cloning.atomic_files import write_atomically
 from cloning.checkpoints.weights import files_of, weight_file
-from errors import Unavailable
+from errors import ModelUnavailable, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def _digest(path: Path, cache: Path) -> str:
         state = _state(blob)
         return _noted(blob, state, cache) or _hashed(blob, state, cache)
     except OSError as fault:
-        raise Unavailable(f"The model file {path} is missing; download the model again.") from fault
+        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from fault
 
 
 def _state(blob: Path) -> str:

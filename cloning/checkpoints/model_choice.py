@@ -22,7 +22,7 @@ from cloning.checkpoints.published import (
     Repository,
 )
 from cloning.checkpoints.weights import weight_file
-from errors import Unavailable
+from errors import ModelUnavailable
 
 MODEL_NAMES = (BUNDLED, *BARK)
 """The models that can be chosen by name."""
@@ -67,7 +67,7 @@ def resolve_bark(choice: ModelChoice) -> Path:
         return fetch_repository(BARK[choice.model], choice.cache, choice.offline)
     directory = Path(choice.model).expanduser()
     if not directory.is_dir():
-        raise Unavailable(
+        raise ModelUnavailable(
             f"There is no model {choice.model}. Choose {', '.join(MODEL_NAMES)} or an existing directory."
         )
     if suno.is_layout(directory):
@@ -90,7 +90,9 @@ def resolve_hubert(choice: ModelChoice) -> Path:
         return fetch_repository(HUBERT, choice.cache, choice.offline)
     repository, _, revision = name.partition("@")
     if repository.count("/") != 1 or repository.startswith(("/", ".", "~")):
-        raise Unavailable(f"There is no HuBERT {name}. Give an existing directory or a hub id such as {HUBERT.name}.")
+        raise ModelUnavailable(
+            f"There is no HuBERT {name}. Give an existing directory or a hub id such as {HUBERT.name}."
+        )
     other = Repository(repository, revision or "main", _UNPINNED_HUBERT_FILES, ("config.json",))
     return _complete(fetch_repository(other, choice.cache, choice.offline))
 
@@ -110,7 +112,9 @@ def resolve_quantizer(choice: ModelChoice, language: str) -> Path:
         return fetch_file(published, choice.cache, choice.offline)
     path = Path(name).expanduser()
     if not path.is_file():
-        raise Unavailable(f"There is no quantizer {name}. Give an existing file or one of {', '.join(QUANTIZERS)}.")
+        raise ModelUnavailable(
+            f"There is no quantizer {name}. Give an existing file or one of {', '.join(QUANTIZERS)}."
+        )
     return path
 
 
@@ -120,7 +124,7 @@ def resolve_codebook(choice: ModelChoice) -> Path:
         return _existing(Path(choice.codebook).expanduser())
     family = _family(choice)
     if family is None or choice.hubert is not None or not (family / _CODEBOOK).is_file():
-        raise Unavailable(
+        raise ModelUnavailable(
             "This model has no codebook. Make one with `python -m training codebook`, and name it with --codebook."
         )
     return family / _CODEBOOK
@@ -143,9 +147,9 @@ def pick_device(name: str) -> torch.device:
         and (not index or (index.isdecimal() and int(index) < torch.cuda.device_count())),
     }
     if kind not in present or name.endswith(":"):
-        raise Unavailable(f"The device {name} is not supported. Choose auto, cpu, cuda, cuda:N or mps.")
+        raise ModelUnavailable(f"The device {name} is not supported. Choose auto, cpu, cuda, cuda:N or mps.")
     if not present[kind]:
-        raise Unavailable(f"This machine, or its build of torch, has no device {name}. Choose auto or cpu.")
+        raise ModelUnavailable(f"This machine, or its build of torch, has no device {name}. Choose auto or cpu.")
     return torch.device(name)
 
 
@@ -166,5 +170,5 @@ def _complete(directory: Path) -> Path:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise Unavailable(f"The model file {path} is missing; put it there or choose another model.")
+        raise ModelUnavailable(f"The model file {path} is missing; put it there or choose another model.")
     return path

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cloning.prompt import PromptSpec, Tokens, VoicePrompt
-from errors import InvalidInput, NotFound, Unavailable
+from errors import InvalidInput, ModelUnavailable, NotFound
 
 ANY_SPEAKER = ""
 """As the name of a speaker: the checkpoint's first one. For callers that do not know the names yet."""
@@ -45,7 +45,9 @@ class Speakers:
         try:
             prompt.validate(self._spec)
         except InvalidInput as fault:
-            raise Unavailable(f"The files of the speaker {name} do not fit this model; download it again.") from fault
+            raise ModelUnavailable(
+                f"The files of the speaker {name} do not fit this model; download it again."
+            ) from fault
         return prompt
 
     def _first(self) -> str:
@@ -66,9 +68,9 @@ def _listed(directory: Path) -> dict[str, tuple[Path, ...]]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise Unavailable(f"The list of speakers {path} cannot be read; download the model again.") from fault
+        raise ModelUnavailable(f"The list of speakers {path} cannot be read; download the model again.") from fault
     if not isinstance(entries, dict):
-        raise Unavailable(f"The file {path} is not a list of speakers; download the model again.")
+        raise ModelUnavailable(f"The file {path} is not a list of speakers; download the model again.")
     found = {name: _paths(directory, entry) for name, entry in entries.items() if isinstance(entry, dict)}
     return {name: paths for name, paths in found.items() if paths}
 
@@ -86,7 +88,7 @@ def _tokens(path: Path) -> Tokens:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as fault:
-        raise Unavailable(f"The speaker file {path} is damaged; download the model again.") from fault
+        raise ModelUnavailable(f"The speaker file {path} is damaged; download the model again.") from fault
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
-        raise Unavailable(f"The speaker file {path} holds no tokens; download the model again.")
+        raise ModelUnavailable(f"The speaker file {path} holds no tokens; download the model again.")
     return array.astype(np.int64)

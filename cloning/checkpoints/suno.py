@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cloning.checkpoints.weights import load_state, read_file, refuse_gaps
-from errors import Unavailable
+from errors import ModelUnavailable
 
 _STAGES = {
     "semantic": ("text_2.pt", "text.pt"),
@@ -97,7 +97,7 @@ def converted(directory: Path, cache: Path) -> Path:
     sources = [*(_first(directory, names) for names in _STAGES.values()), _codec_file(directory)]
     tokenizer = [directory / name for name in _TOKENIZER if (directory / name).is_file()]
     if not {"tokenizer.json", "vocab.txt"} & {path.name for path in tokenizer}:
-        raise Unavailable(
+        raise ModelUnavailable(
             f"There is no tokenizer in {directory}; put the vocab.txt of bert-base-multilingual-cased beside the model."
         )
     target = cache / "converted" / _key([*sources, *tokenizer])
@@ -146,7 +146,7 @@ def _convert(sources: list[Path], tokenizer: list[Path], target: Path) -> None:
     except OSError as fault:
         if target.is_dir():  # another process was faster
             return
-        raise Unavailable(
+        raise ModelUnavailable(
             f"The model could not be converted into {target.parent}; check the free disk space and try again."
         ) from fault
 
@@ -157,7 +157,7 @@ def _read_stage(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         return dict(body["model_args"]), dict(body["model"])
     except (KeyError, TypeError, ValueError) as fault:
-        raise Unavailable(f"The file {path} is not one of Suno's Bark checkpoints; download it again.") from fault
+        raise ModelUnavailable(f"The file {path} is not one of Suno's Bark checkpoints; download it again.") from fault
 
 
 def _untied(weights: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
@@ -182,13 +182,13 @@ def _first(directory: Path, names: tuple[str, ...]) -> Path:
     for name in names:
         if (directory / name).is_file():
             return directory / name
-    raise Unavailable(f"The model file {directory / names[-1]} is missing; download it from suno/bark.")
+    raise ModelUnavailable(f"The model file {directory / names[-1]} is missing; download it from suno/bark.")
 
 
 def _codec_file(directory: Path) -> Path:
     found = sorted(directory.glob(_CODEC))
     if not found:
-        raise Unavailable(f"There is no {_CODEC} in {directory}; download EnCodec's 24 kHz checkpoint.")
+        raise ModelUnavailable(f"There is no {_CODEC} in {directory}; download EnCodec's 24 kHz checkpoint.")
     return found[0]
 
 

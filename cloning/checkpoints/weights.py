@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cloning.checkpoints.libraries import transformers
-from errors import Unavailable
+from errors import ModelUnavailable
 
 _WEIGHT_NORM = (
     ("weight_g", "parametrizations.weight.original0"),
@@ -63,7 +63,7 @@ def load_state(path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not isinstance(body, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in body.items()
     ):
-        raise Unavailable(f"The file {path} does not hold a model's weights; use the published file.")
+        raise ModelUnavailable(f"The file {path} does not hold a model's weights; use the published file.")
     return {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
 
 
@@ -74,7 +74,7 @@ def read_file(path: Path, prefix: str = "") -> Any:
     them for the values. Raises Unavailable if the file is missing, damaged, or would run code.
     """
     if not path.is_file():
-        raise Unavailable(f"The model file {path} is missing; download the model again.")
+        raise ModelUnavailable(f"The model file {path} is missing; download the model again.")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as archive:
@@ -82,7 +82,7 @@ def read_file(path: Path, prefix: str = "") -> Any:
         mapped = zipfile.is_zipfile(path) and not _is_compressed(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except _READ_FAULTS as fault:
-        raise Unavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
+        raise ModelUnavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
@@ -120,7 +120,7 @@ def weight_file(directory: Path) -> Path:
     for name in WEIGHT_FILES:
         if (directory / name).is_file():
             return directory / name
-    raise Unavailable(f"There are no model weights in {directory}; download the model again.")
+    raise ModelUnavailable(f"There are no model weights in {directory}; download the model again.")
 
 
 def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> transformers.BarkModel:
@@ -146,7 +146,7 @@ def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str],
         if names
     ]
     if faults:
-        raise Unavailable(
+        raise ModelUnavailable(
             f"The weights in {source} do not belong to this model ({'; '.join(faults)}); download the model again."
         )
 
@@ -166,7 +166,7 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
     except (MemoryError, torch.OutOfMemoryError) as fault:
         raise _too_large(directory) from fault
     except Exception as fault:  # transformers raises errors of any type for a damaged configuration or file
-        raise Unavailable(
+        raise ModelUnavailable(
             f"The model file {source} or the configuration beside it is damaged or of another kind; download it again."
         ) from fault
     refuse_gaps(
@@ -203,8 +203,8 @@ def _is_compressed(path: Path) -> bool:
         return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
 
 
-def _too_large(directory: Path) -> Unavailable:
-    return Unavailable(
+def _too_large(directory: Path) -> ModelUnavailable:
+    return ModelUnavailable(
         f"There is not enough memory for the model in {directory}; choose a smaller one, DTYPE=bfloat16 or DEVICE=cpu."
     )
 
@@ -220,7 +220,7 @@ def _shards(index: Path, prefix: str) -> list[Path]:
         listed: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         names = {file for name, file in listed.items() if name.startswith(prefix)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise Unavailable(f"The model file {index} is damaged; download the model again.") from fault
+        raise ModelUnavailable(f"The model file {index} is damaged; download the model again.") from fault
     return [index.parent / Path(name).name for name in sorted(names)]
 
 

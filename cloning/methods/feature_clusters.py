@@ -13,7 +13,7 @@ from torch import Tensor
 from cloning.atomic_files import write_atomically
 from cloning.checkpoints.weights import load_state
 from cloning.methods.quantizer_network import SEMANTIC_RATE_HZ, token_count
-from errors import Unavailable
+from errors import ModelUnavailable
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Codebook:
     def clusters(self, features: Tensor) -> Tensor:
         """Return each frame's nearest cluster: float (T, D) -> int64 (T,). Raises Unavailable for another width."""
         if features.ndim != 2 or features.shape[1] != self.centroids.shape[1]:
-            raise Unavailable(
+            raise ModelUnavailable(
                 f"The codebook needs features of width {self.centroids.shape[1]}, but HuBERT gives "
                 f"{features.shape[-1]}; use the HuBERT that the codebook was made for."
             )
@@ -55,5 +55,5 @@ def load_codebook(path: Path, device: torch.device) -> Codebook:
         or codes.is_floating_point()
         or not len(codes)
     ):
-        raise Unavailable(f"The file {path} is not a codebook; make one with `python -m training codebook`.")
+        raise ModelUnavailable(f"The file {path} is not a codebook; make one with `python -m training codebook`.")
     return Codebook(centroids.float().to(device), codes.long().to(device))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.methods.bidirectional import BODIES
-from errors import InvalidInput, Unavailable
+from errors import InvalidInput, ModelUnavailable
 
 FEATURE_RATE_HZ = 50.0
 """HuBERT's frames per second: 16 kHz through strides 5*2*2*2*2*2*2 = 320."""
@@ -50,7 +50,7 @@ class QuantizerInfo:
     def __post_init__(self) -> None:
         _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size)
         if type(self.version) is not int or self.version not in (0, 1):
-            raise Unavailable("This version of quantizer is not supported; Barkeep reads versions 0 and 1.")
+            raise ModelUnavailable("This version of quantizer is not supported; Barkeep reads versions 0 and 1.")
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -69,7 +69,7 @@ class QuantizerInfo:
             (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
             output_size, _ = state["fc.weight"].shape
         except (KeyError, ValueError) as fault:
-            raise Unavailable(
+            raise ModelUnavailable(
                 f"The file {source} does not name the sizes of its network, and its weights are not those of a "
                 "published quantizer; use another file, or train it again."
             ) from fault
@@ -93,16 +93,16 @@ class OwnInfo:
     def __post_init__(self) -> None:
         _refuse_odd_sizes(self.input_size, self.hidden_size, self.output_size, self.layers)
         if self.body not in BODIES:
-            raise Unavailable(f"This kind of quantizer is not supported; Barkeep reads {', '.join(BODIES)}.")
+            raise ModelUnavailable(f"This kind of quantizer is not supported; Barkeep reads {', '.join(BODIES)}.")
         if self.hidden_size % _WIDTH_STEP:
-            raise Unavailable(f"The width of Barkeep's own quantizer must be a multiple of {_WIDTH_STEP}.")
+            raise ModelUnavailable(f"The width of Barkeep's own quantizer must be a multiple of {_WIDTH_STEP}.")
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read a file's metadata. Raises Unavailable if a size is missing or invalid."""
         body = _json_object(text)
         if not cls.__dataclass_fields__.keys() <= body.keys():
-            raise Unavailable("The quantizer's file does not name all of its sizes; train or download it again.")
+            raise ModelUnavailable("The quantizer's file does not name all of its sizes; train or download it again.")
         return cls(**{key: body[key] for key in cls.__dataclass_fields__})
 
     def to_json(self) -> str:
@@ -136,7 +136,7 @@ class FeatureQuantizer(nn.Module):
         beginning would shift every token by one. Raises Unavailable for features of another width.
         """
         if features.ndim != 2 or features.shape[-1] != self.info.input_size:
-            raise Unavailable(
+            raise ModelUnavailable(
                 f"The quantizer needs features of width {self.info.input_size}, but HuBERT gives "
                 f"{features.shape[-1]}; use the HuBERT that the quantizer was trained on."
             )
@@ -236,7 +236,7 @@ def _info_of(path: Path, state: Mapping[str, Tensor]) -> QuantizerInfo | OwnInfo
     try:
         text = _info_text(path)
     except (OSError, zipfile.BadZipFile, SafetensorError) as fault:
-        raise Unavailable(f"The quantizer file {path} cannot be read; download it again.") from fault
+        raise ModelUnavailable(f"The quantizer file {path} cannot be read; download it again.") from fault
     if text is None:
         return QuantizerInfo.of_weights(state, path)
     return OwnInfo.from_json(text) if "body" in _json_object(text) else QuantizerInfo.from_json(text)
@@ -254,7 +254,7 @@ def _info_text(path: Path) -> str | bytes | None:
         if not members:
             return None
         if members[0].file_size > _MAX_INFO_BYTES:
-            raise Unavailable(f"The .info inside {path} is too long; use a published quantizer file.")
+            raise ModelUnavailable(f"The .info inside {path} is too long; use a published quantizer file.")
         return archive.read(members[0])
 
 
@@ -262,12 +262,12 @@ def _json_object(text: str | bytes) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as fault:
-        raise Unavailable("The quantizer's .info is not JSON; use a published quantizer file.") from fault
+        raise ModelUnavailable("The quantizer's .info is not JSON; use a published quantizer file.") from fault
     if not isinstance(body, dict):
-        raise Unavailable("The quantizer's .info is not a JSON object; use a published quantizer file.")
+        raise ModelUnavailable("The quantizer's .info is not a JSON object; use a published quantizer file.")
     return body
 
 
 def _refuse_odd_sizes(*sizes: object) -> None:
     if any(type(size) is not int or not 1 <= size <= _MAX_SIZE for size in sizes):
-        raise Unavailable("The quantizer's sizes are out of range; use a published quantizer file.")
+        raise ModelUnavailable("The quantizer's sizes are out of range; use a published quantizer file.")

@@ -41,7 +41,7 @@ from cloning.worker.protocol import (
     SpeakRequest,
     Spoken,
 )
-from errors import KINDS, BarkeepError, InvalidInput, Unavailable
+from errors import KINDS, BarkeepError, InvalidInput, ModelUnavailable, Unavailable
 
 BEAT_SECONDS = 2.0
 PROGRESS_SECONDS = 0.2
@@ -49,6 +49,12 @@ PROGRESS_SECONDS = 0.2
 LOAD_FAILED = 3
 STARTING = "starting"
 """The stage of a job when this process starts it."""
+
+MODEL_UNAVAILABLE = (
+    "A speech model that this needs could not be loaded. The person who runs Barkeep finds the reason in its log. "
+    "Please try again later, or in another language or voice."
+)
+"""What members read instead of the names of files."""
 
 _PR_SET_PDEATHSIG = 1
 """From <sys/prctl.h>."""
@@ -180,6 +186,9 @@ def finish(
         return run(request, watch, emit)
     except DeviceFailed:
         raise
+    except ModelUnavailable as fault:
+        _log.error("job %s: %s", request.job_id, fault.message)
+        return Failed(request.job_id, Unavailable.__name__, MODEL_UNAVAILABLE)
     except BarkeepError as fault:
         kind = type(fault).__name__
         return Failed(request.job_id, kind if kind in KINDS else BarkeepError.__name__, fault.message)

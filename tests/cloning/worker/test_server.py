@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+import torch
 
+from cloning.bark.config import read_json
+from cloning.checkpoints.weights import load_state, weight_file
+from cloning.methods import quantizer_network
 from cloning.progress import Watch
 from cloning.worker import protocol
 from cloning.worker import server as worker
@@ -289,3 +293,25 @@ def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
         raise Special("Odd.")
 
     assert worker.finish(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        load_state,
+        read_json,
+        lambda path: quantizer_network.load(path, torch.device("cpu")),
+        lambda path: weight_file(path.parent),
+    ],
+)
+def test_a_member_reads_no_path_of_a_model_file_and_the_log_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, load: Callable[[Path], object]
+) -> None:
+    def run(*_: object) -> Spoken:
+        load(tmp_path / "quantizer.pth")
+        raise AssertionError("there is no such file")
+
+    failed = worker.finish(speak("x"), Watch(), print, run)
+    assert failed == Failed("a", "Unavailable", worker.MODEL_UNAVAILABLE)
+    assert str(tmp_path) not in worker.MODEL_UNAVAILABLE
+    assert str(tmp_path) in caplog.text
