@@ -1,1 +1,1 @@
-"""The rules of the house: use cases, policy and the durable queue. It knows nothing of Discord, torch or SQL."""
+"""The rules: use cases, rights and the durable job queue, without Discord, torch or SQL."""

@@ -1,4 +1,4 @@
-"""What moderators see and decide. Every method checks that the actor is one, whatever Discord let through."""
+"""What moderators can see and change. Every method checks that the actor is a moderator."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats, Voi
 from studio.voices import VoiceLibrary
 
 MAX_DAYS = 3650
-"""The longest span of days that can be asked for: ten years."""
+"""The longest span of days that can be requested: ten years."""
 RANGES: dict[str, tuple[int, int]] = {
     "voices_per_member": (0, 1000),
     "voices_per_guild": (0, 5000),
@@ -31,9 +31,9 @@ RANGES: dict[str, tuple[int, int]] = {
     "retention_days": (0, MAX_DAYS),
     "channel_idle_minutes": (1, 1440),
 }
-"""Setting -> its least and greatest value. 0 forbids what is counted; a retention of 0 days is an hour at most."""
+"""Setting -> its lowest and highest value. 0 forbids what is counted; a retention of 0 days is one hour at most."""
 NO_VOICE = "-"
-"""Typed in place of a voice: none. No voice can be called that."""
+"""Typed in place of a voice to mean none. No voice can have this name."""
 REASON_LENGTH = 200
 """The longest reason for a block, in characters."""
 
@@ -45,7 +45,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AdminService:
-    """A server's moderation."""
+    """Moderation of a server."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class AdminService:
         self._clock = clock
 
     async def settings(self, actor: Actor) -> GuildSettings:
-        """What was decided so far."""
+        """Return the server's settings."""
         policy.must_moderate(actor)
         return await self._storage.guilds.get(actor.guild_id)
 
@@ -81,22 +81,24 @@ class AdminService:
         return after
 
     async def default_voice(self, actor: Actor, typed: str | None) -> Voice | None:
-        """Choose the voice that speaks for members who have none; NO_VOICE: none. Without a name nothing changes.
+        """Set the voice that speaks for members without one; NO_VOICE: none; None: no change.
 
-        Returns what is chosen then. Raises as VoiceLibrary.info, and NotAllowed for a voice that is not everybody's.
+        Returns the voice now set. Raises as VoiceLibrary.info does, and NotAllowed for a voice that is not shared with
+        everyone.
         """
         policy.must_moderate(actor)
         if typed is None:
             return await self._library.of_server(actor.guild_id)
         voice = None if typed == NO_VOICE else await self._library.info(actor, typed)
         if voice is not None and voice.record is not None and not policy.is_for_everyone(voice.record):
-            raise NotAllowed("Not everybody can use this voice. Its owner has to share it with everyone first.")
+            raise NotAllowed("Not everyone can use this voice. Its owner has to share it with everyone first.")
         await self._storage.guilds.change(actor.guild_id, default_voice=None if voice is None else voice.key)
         await self._audit(actor, "settings.voice", "" if voice is None else voice.name)
         return voice
 
     async def lost_choices(self, guild_id: int, existing_ids: frozenset[int]) -> tuple[str, ...]:
-        """The settings whose chosen roles or channels are all gone, as far as moderators were not told of it.
+        """Return the settings whose chosen roles or channels are all deleted and that moderators have not been told
+        about.
 
         existing_ids: the server's roles and channels. The names are those of GuildSettings.
         """
@@ -107,7 +109,7 @@ class AdminService:
         return tuple(name for name, ids in lost.items() if not ids <= told)
 
     async def told_of_lost(self, guild_id: int, names: tuple[str, ...]) -> None:
-        """Moderators were told that what these settings name is gone: they are not told again."""
+        """Record that moderators have been told about these settings, so that they are not told again."""
         settings = await self._storage.guilds.get(guild_id)
         chosen = frozenset[int]().union(*(getattr(settings, name) for name in _ID_SETS))
         told = await self._storage.guilds.told_gone(guild_id)
@@ -115,7 +117,7 @@ class AdminService:
         await self._storage.guilds.note_told_gone(guild_id, now & chosen)
 
     async def voices(self, actor: Actor, query: str, number: int) -> Page:
-        """A page of every voice of the server, whoever may use it."""
+        """Return a page of all voices of the server."""
         policy.must_moderate(actor)
         return await self._library.page_for(actor.guild_id, None, query, number, _VOICES)
 
@@ -125,7 +127,7 @@ class AdminService:
         return await self._library.delete(actor, typed)
 
     async def block(self, actor: Actor, member_id: int, reason: str) -> MemberRecord:
-        """Keep a member from cloning and speaking, and cancel their jobs. Their voices stay."""
+        """Block a member from cloning and speaking, and cancel their jobs. Their voices stay."""
         policy.must_moderate(actor)
         if member_id == actor.member_id:
             raise InvalidInput("You can't block yourself.")
@@ -140,7 +142,7 @@ class AdminService:
         return blocked
 
     async def unblock(self, actor: Actor, member_id: int) -> MemberRecord:
-        """Let a member use voices again. Raises NotFound if they were not blocked."""
+        """Unblock a member. Raises NotFound if they were not blocked."""
         policy.must_moderate(actor)
         if (await self._storage.members.get(actor.guild_id, member_id)).blocked_at is None:
             raise NotFound("That member is not blocked here.")
@@ -149,12 +151,14 @@ class AdminService:
         return unblocked
 
     async def blocked(self, actor: Actor) -> list[MemberRecord]:
-        """Who is blocked."""
+        """Return the blocked members."""
         policy.must_moderate(actor)
         return await self._storage.members.blocked(actor.guild_id)
 
     async def queue(self, actor: Actor) -> list[QueueEntry]:
-        """The server's jobs: those at work, those that wait in order, then those that nobody could be given."""
+        """Return the server's jobs: running ones, queued ones in order, then those whose answer could not be
+        delivered.
+        """
         policy.must_moderate(actor)
         jobs = await self._storage.jobs.of_guild(actor.guild_id, (*UNFINISHED, JobState.READY))
         entries = [
@@ -163,7 +167,7 @@ class AdminService:
         return sorted(entries, key=_queue_order)
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
-        """Stop any job of the server. Raises Conflict when it has ended."""
+        """Cancel any job of the server. Raises Conflict when it has ended."""
         policy.must_moderate(actor)
         job = await self._storage.jobs.find(job_id)
         if job is None or job.guild_id != actor.guild_id:
@@ -175,7 +179,7 @@ class AdminService:
         return cancelled
 
     async def audit(self, actor: Actor, number: int) -> AuditPage:
-        """A page of the audit log; a number outside it gives the nearest page."""
+        """Return a page of the audit log; a number outside it gives the nearest page."""
         policy.must_moderate(actor)
         number = max(1, number)
         entries, total = await self._audit_lines(actor, number)
@@ -186,7 +190,7 @@ class AdminService:
         return AuditPage(tuple(entries), number, pages, total)
 
     async def stats(self, actor: Actor, days: int) -> Stats:
-        """Use and latency over the last `days`, and how things are now."""
+        """Return usage and latency over the last `days`, and the current state."""
         policy.must_moderate(actor)
         if not 1 <= days <= MAX_DAYS:
             raise InvalidInput(f"Choose between 1 and {MAX_DAYS} days.")
@@ -206,7 +210,7 @@ class AdminService:
         """Delete finished jobs older than some days, with texts and recordings; or everything about one member."""
         policy.must_moderate(actor)
         if (older_than_days is None) == (member_id is None):
-            raise InvalidInput("Choose one of the two: a number of days, or a member.")
+            raise InvalidInput("Choose either a number of days or a member.")
         if member_id is not None:
             return await self._privacy.forget_member(actor.guild_id, member_id, by=actor.member_id)
         days = max(0, older_than_days or 0)
@@ -218,7 +222,7 @@ class AdminService:
         return Erased(voices=0, jobs=jobs)
 
     async def guild_removed(self, guild_id: int) -> None:
-        """The bot was removed from a server: stop its jobs and delete everything of it, files included."""
+        """Delete everything of a server that removed the bot, including files, and stop its jobs."""
         await self._dispatcher.rooms.close(guild_id)
         for job in await self._storage.jobs.of_guild(guild_id, UNFINISHED):
             await self._dispatcher.cancel(job.id)
@@ -236,7 +240,7 @@ class AdminService:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name == "default_voice" and value is None:  # A voice is chosen by default_voice().
+    if name == "default_voice" and value is None:  # set by default_voice()
         return None
     if name in _ID_SETS:
         return frozenset(int(each) for each in value)

@@ -1,6 +1,6 @@
-"""From a recording to an accepted clone: consent, rights, names, and the question to somebody else whose voice it is.
+"""Accepts clones: checks rights, names and consent, and asks another member for their voice.
 
-Knows nothing of audio: whether there is speech in a recording is found out by the worker.
+The worker finds out whether a recording contains speech.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from studio.values import POLICY_VERSION, Actor, CloneOrder, Courier, Origin, Re
 from studio.voice_deletion import remove_voice
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
-"""The largest recording that is taken, whatever Discord allows."""
+"""The largest recording that is accepted, in bytes, whatever Discord allows."""
 ANSWER_WITHIN = timedelta(hours=48)
-"""How long somebody may think about whether their voice may be cloned."""
+"""How long a member has to answer whether their voice may be cloned."""
 OPEN_QUESTIONS = 3
-"""How many questions of one member may wait at once: each keeps a recording, and troubles somebody."""
+"""How many open requests a member may have at once; each stores a recording and bothers somebody."""
 
 _log = structlog.get_logger(__name__)
 
@@ -53,51 +53,52 @@ class CloneService:
         self._clock = clock
 
     async def knows_policy(self, actor: Actor) -> bool:
-        """Whether the actor has agreed to today's policy before. Each recording needs their word all the same."""
+        """Return whether the actor has agreed to the current policy. Each recording still needs a confirmation."""
         return policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
 
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
-        """Everything that can be known before the recording is read; `size` in bytes.
+        """Check all that can be checked before the recording is read; `size` in bytes.
 
-        Raises NotAllowed, InvalidInput (name, description, size, a language that the model in use does not read),
-        Conflict for a taken name, LimitReached.
+        Raises NotAllowed, InvalidInput (name, description, size, a language that the loaded model does not read),
+        Conflict for a taken name, and LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
         order = _cleaned(order)
         check_model_reads(order.language, languages_read(self._executor))
         _check_size(size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
-            raise Conflict(f"There is a voice called {order.name} already. Choose another name.")
+            raise Conflict(f"There is already a voice called {order.name}. Please choose another name.")
         _, mine = await self._storage.voices.list(
             actor.guild_id, None, owner_id=actor.member_id, ready_only=False, limit=1
         )
         if mine >= settings.voices_per_member:
-            raise LimitReached(f"You have {mine} voices, as many as a member may have here. Delete one first.")
+            raise LimitReached(f"You already have {mine} voices, which is the limit here. Delete one first.")
 
     async def submit(
         self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None, *, attested: bool
     ) -> Receipt:
-        """Accept a clone of the actor's own voice. When this returns, no crash loses it.
+        """Accept a clone of the actor's own voice. It is stored when this returns.
 
-        attested: the actor has just said that this recording is of their own voice, and that they agree to the copy;
-        that is kept together with the job. Raises as `check`, and NotAllowed without it or for somebody else's voice.
+        attested: the actor has just confirmed that this recording is their own voice and that they agree to the copy;
+        this is stored together with the job. Raises as `check` does, and NotAllowed without it or for somebody else's
+        voice.
         """
         if order.speaker_id not in (None, actor.member_id):
-            raise NotAllowed("This is somebody else's voice. They have to agree first.")
+            raise NotAllowed("This is someone else's voice. They have to agree first.")
         if not attested:
-            raise NotAllowed("First confirm that the voice is your own: use /clone and read what it asks.")
+            raise NotAllowed("Please confirm first that the voice is your own: use /clone and fill in its form.")
         await self.check(actor, order, len(audio))
         own = replace(_cleaned(order), speaker_id=actor.member_id)
         return await self._accept(actor, own, audio, origin)
 
     async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
-        """Keep the recording of another member and a question for them. Nothing is cloned before they agree.
+        """Store another member's recording and ask them. Nothing is cloned before they agree.
 
-        Raises as `check`; Conflict while they think about an earlier question of this actor; LimitReached while too
-        many questions of this actor wait; NotAllowed if they said no to this actor before, or are blocked here.
+        Raises as `check` does; Conflict while an earlier request to this member is open; LimitReached while too many
+        requests of the actor are open; NotAllowed if this member refused the actor before or is blocked here.
         """
         if author_id == actor.member_id:
-            raise InvalidInput("This is your own recording: clone it without asking.")
+            raise InvalidInput("This is your own recording. You can clone it with /clone.")
         await self.check(actor, order, len(audio))
         if (await self._storage.members.get(actor.guild_id, author_id)).blocked_at is not None:
             raise NotAllowed("This member's voice can't be cloned here.")
@@ -123,17 +124,18 @@ class CloneService:
         return request
 
     async def withdraw(self, request: ConsentRequest) -> None:
-        """Take a question back that could not be put to its author, with the recording that was kept for it."""
+        """Withdraw a request that could not be sent to its author, with its stored recording."""
         with contextlib.suppress(Conflict, NotFound):
             await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
             await self._storage.files.drop_upload(request.id)
 
     async def answer(self, request_id: str, member_id: int, allow: bool) -> tuple[ConsentRequest, Receipt | None]:
-        """The author's answer, once. A yes is for this recording: it is kept together with the clone that it allows.
+        """Store the author's answer, once.
 
-        Raises NotAllowed for anybody but the author and for the yes of a blocked author, Conflict when it was answered
-        or its time is over, and whatever keeps the requester from cloning now; then the question stays open until its
-        time is over.
+        A yes covers this recording and is stored together with the clone that it allows.
+        Raises NotAllowed for anybody but the author and for the yes of a blocked author, Conflict when the request was
+        answered or has expired, and any error that keeps the requester from cloning now; the request then stays open
+        until it expires.
         """
         if not allow:
             return await self._refuse(request_id, member_id), None
@@ -148,7 +150,7 @@ class CloneService:
         return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
-        """The author takes their yes back: the voice that was made of it is deleted at once, or not finished.
+        """Withdraw the author's yes: the voice made from it is deleted, or its clone is cancelled.
 
         Raises NotFound, NotAllowed for anybody but the author, and Conflict if there is nothing to take back.
         """
@@ -162,13 +164,13 @@ class CloneService:
 
     async def _refuse(self, request_id: str, member_id: int) -> ConsentRequest:
         request = await self._storage.consents.answer(request_id, member_id, ConsentState.DENIED)
-        await self._unmake(request)  # An earlier version wrote the clone first, and the yes after it.
+        await self._unmake(request)  # an earlier version wrote the clone first and the yes after it
         await self._storage.files.drop_upload(request_id)
         await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
         return request
 
     async def _unmake(self, request: ConsentRequest) -> None:
-        """Stop the clone of a question and delete the voice that it made."""
+        """Cancel the clone of a request and delete the voice that it made."""
         await self._dispatcher.cancel(request.id)
         job = await self._storage.jobs.find(request.id)
         voice_id = request.voice_id if job is None else job.voice_id
@@ -177,12 +179,12 @@ class CloneService:
             await remove_voice(self._storage, self._dispatcher, voice)
 
     async def _check_parties(self, request: ConsentRequest) -> None:
-        """A yes counts with the rights of its own moment: those of the author, and of the member who asked.
+        """Check the current rights of the author and of the member who asked.
 
         Raises NotAllowed and Unavailable in words for the author.
         """
         if (await self._storage.members.get(request.guild_id, request.author_id)).blocked_at is not None:
-            raise NotAllowed("A moderator has blocked you from using voices there, so only a no counts.")
+            raise NotAllowed("A moderator has blocked you from using voices there, so you can only say no.")
         try:
             await rights.require_later(
                 self._storage,
@@ -193,10 +195,10 @@ class CloneService:
                 member_id=request.requester_id,
             )
         except NotAllowed as fault:
-            raise NotAllowed("The member who asked may not clone voices there any more: nothing is made.") from fault
+            raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from fault
 
     async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
-        """The recording first, then voice and job in one transaction."""
+        """Store the recording first, then voice and job in one transaction."""
         job = NewJob(
             new_id(),
             JobKind.CLONE,
@@ -214,12 +216,12 @@ class CloneService:
         try:
             accepted = await self._reserve(job, order, policy_version=POLICY_VERSION)
         finally:
-            if accepted is None or accepted.id != job.id:  # Refused, or the interaction came twice.
+            if accepted is None or accepted.id != job.id:  # refused, or the interaction came twice
                 await self._storage.files.drop_upload(job.id)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def _accept_for(self, request: ConsentRequest, member_id: int) -> JobRecord:
-        """Accept what an author allows. The job has the question's id, and with it the recording that waits there."""
+        """Accept what an author allows. The job has the request's id, and so finds the stored recording."""
         job = NewJob(
             request.id,
             JobKind.CLONE,
@@ -231,14 +233,12 @@ class CloneService:
         order = clone_of(request.order)
         taken = await self._storage.voices.find(request.guild_id, order.name) is not None
         if taken and request.state is ConsentState.PENDING:
-            raise Conflict(
-                f"By now another voice here is called {order.name}. They can ask you again with another name."
-            )
+            raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
             return await self._reserve(job, order, allowed_by=member_id)
-        except LimitReached as fault:  # Its sentence is for the requester, and it is the author who reads this one.
+        except LimitReached as fault:  # its sentence is written for the requester, but the author reads this one
             raise LimitReached(
-                "The member who asked has no room for another voice at present. You can allow it later."
+                "The member who asked cannot have another voice right now. You can allow it later."
             ) from fault
 
     async def _reserve(
@@ -256,7 +256,7 @@ class CloneService:
 
 
 def new_id() -> str:
-    """An id for a job or a question: 20 hexadecimal digits, not to be guessed, short enough for a Discord nonce."""
+    """Return an id for a job or a request: 20 random hexadecimal digits, short enough for a Discord nonce."""
     return secrets.token_hex(10)
 
 
@@ -274,4 +274,4 @@ def _check_size(size: int) -> None:
         raise InvalidInput("That file is empty. Upload a recording of a few seconds of speech.")
     if size > MAX_RECORDING_BYTES:
         limit = MAX_RECORDING_BYTES // (1024 * 1024)
-        raise InvalidInput(f"That file has more than {limit} MB. About ten seconds of speech are enough.")
+        raise InvalidInput(f"That file is larger than {limit} MB. About ten seconds of speech are enough.")

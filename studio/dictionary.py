@@ -1,7 +1,7 @@
-"""A server's dictionary of pronunciations: which words it knows, and how it changes a text. Pure.
+"""A server's dictionary of pronunciations: its entries, and their replacement in a text.
 
-A text passes through it once, between the step that puts mentions and links into words and the one that takes markup
-away (see speech_text). What a word was replaced by is not looked at again.
+A text passes through it once, after mentions and links became words and before markup is removed (see speech_text).
+Replacements are not searched again.
 """
 
 import re
@@ -23,7 +23,7 @@ SAY_LENGTH = 100
 _EDGES = regex.compile(r"(?w)\b|(?=['’][sS]\b)|(?<=\b\p{L}{1,2}['’])(?=\p{L}{3})")
 """Where a word may begin or end: Unicode's word boundaries, and within "Ada's" and "l'IRM"."""
 _TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
-"""What Bark takes for a sound, as `[laughs]`: no word in it is replaced."""
+"""A cue of Bark such as `[laughs]`; words in it are not replaced."""
 _APART = dict.fromkeys([ord("_"), *range(0x1F1E6, 0x1F200)], "/")
 """Underlines are markup here, and no part of a word. Flags are pairs whose boundaries take quadratic time to find."""
 _KEPT_INVISIBLE = frozenset("\u200c\u200d\ufe0f")
@@ -39,10 +39,9 @@ class Dictionary:
         self._lengths = sorted({len(key) for _, key in self._say}, reverse=True)
 
     def applied(self, text: str) -> str:
-        """`text` with each known word as it is to be said: whole words, the longest first, each place once.
+        """Return `text` with each known word replaced: whole words, the longest first, each place once.
 
-        Takes time in proportion to the length of the text. Where an entry with capitals as typed and one without fit,
-        the first counts.
+        Takes time in proportion to the length of the text. A case-sensitive entry goes before one that ignores case.
         """
         if not self._say:
             return text
@@ -74,7 +73,7 @@ class Dictionary:
 
 
 def entry_of(word: str, say: str, *, match_case: bool) -> Pronunciation:
-    """What a moderator typed, as it is kept. Raises InvalidInput with a sentence if it cannot be kept."""
+    """Return the entry for what a moderator typed. Raises InvalidInput if it is not valid."""
     word = _clean_word(word)
     entry = Pronunciation(key_of(word, match_case=match_case), word, _clean_say(say), match_case)
     probe = Pronunciation(entry.key, word, "x", match_case)
@@ -86,7 +85,7 @@ def entry_of(word: str, say: str, *, match_case: bool) -> Pronunciation:
 
 
 def key_of(word: str, *, match_case: bool) -> str:
-    """What decides whether two words are the same entry, and what a text is compared with."""
+    """Return the key that decides whether two words are the same entry and that texts are compared with."""
     levelled = _levelled(word)
     return levelled if match_case else _folded(levelled)
 
@@ -115,12 +114,12 @@ def _clean_say(say: str) -> str:
 
 
 def _levelled(text: str) -> str:
-    """The text with one kind of apostrophe and of space, character for character."""
+    """Return the text with one kind of apostrophe and of space, character for character."""
     return "".join(" " if character.isspace() else character for character in text.replace("’", "'"))
 
 
 def _folded(text: str) -> str:
-    """The text without capitals, character for character: "ß" stays one, so that places in both texts are the same."""
+    """Return the text in lower case, character for character, so that positions in both texts are the same."""
     return "".join(_small(character) for character in text)
 
 
@@ -132,7 +131,7 @@ def _small(character: str) -> str:
 
 
 def _apart_from_signs(word: str, say: str) -> str:
-    """What is said, with a space where the word began or ended with a sign: "🔥🔥" is "fire fire"."""
+    """Return what is said, with a space where the word began or ended with a sign: "🔥🔥" is "fire fire"."""
     before = "" if word[0].isalnum() else " "
     after = "" if word[-1].isalnum() else " "
     return f"{before}{say}{after}"

@@ -1,4 +1,4 @@
-"""What time takes away: unanswered questions, and each server's texts and recordings after its retention."""
+"""Expires consent requests and deletes texts and recordings after each server's retention."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -12,13 +12,13 @@ from storage.records import ConsentState
 RETENTION_EVERY = timedelta(hours=1)
 """How often old jobs are looked for."""
 AUDIT_KEPT = timedelta(days=365)
-"""How long lines of the audit log and answered questions are kept at least, whatever a server's retention."""
+"""How long audit lines and answered requests are kept at least, whatever a server's retention."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def delete_finished(storage: Storage, before_by_guild: Mapping[int, datetime]) -> int:
-    """Delete the jobs that finished before their server's moment, with their recordings. How many there were."""
+    """Delete the jobs that finished before their server's time, with their recordings. Return how many there were."""
     count = 0
     while deleted := await storage.jobs.delete_finished(before_by_guild):
         await storage.files.drop_many(deleted)
@@ -27,7 +27,7 @@ async def delete_finished(storage: Storage, before_by_guild: Mapping[int, dateti
 
 
 class Housekeeping:
-    """Tidies up; called every half minute."""
+    """Periodic deletion; called every half minute."""
 
     def __init__(self, storage: Storage, *, clock: Callable[[], datetime]) -> None:
         self._storage = storage
@@ -35,7 +35,7 @@ class Housekeeping:
         self._last_retention: datetime | None = None
 
     async def run(self) -> None:
-        """Expire questions; once an hour delete what is older than its server's retention, and all traces of it."""
+        """Expire requests, and once an hour delete what is older than its server's retention."""
         now = self._clock()
         await self._storage.keep_room()
         await self._expire_questions(now)
@@ -48,7 +48,7 @@ class Housekeeping:
             try:
                 await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
             except (Conflict, NotFound):
-                continue  # Answered or withdrawn in this very moment.
+                continue  # answered or withdrawn in the meantime
             await self._storage.files.drop_upload(request.id)
             await self._storage.audit.write(request.guild_id, request.requester_id, "consent.expire")
 

@@ -1,4 +1,4 @@
-"""Which characters of a text nobody sees. Pure."""
+"""Detects characters that cannot be seen."""
 
 import unicodedata
 
@@ -12,9 +12,9 @@ _IGNORABLE = (
     range(0xFFA0, 0xFFA1),
     range(0xE0100, 0xE01F0),
 )
-"""Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties, as far as its category is letter or mark."""
+"""The letters and marks of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties."""
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character leaves no ink and no gap by itself: controls, joiners, fillers, variation selectors."""
+    """Return whether a character is invisible by itself: controls, joiners, fillers, variation selectors."""
     return unicodedata.category(character)[0] == "C" or any(ord(character) in block for block in _IGNORABLE)

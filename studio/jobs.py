@@ -1,4 +1,4 @@
-"""A member's own jobs: what waits, what runs, and what could not be brought to them."""
+"""A member's own jobs: queued, running, and finished without a delivered answer."""
 
 from errors import Conflict, NotAllowed, NotFound
 from storage.database import Storage
@@ -11,7 +11,7 @@ from studio.values import Actor, Outcome
 
 
 class JobService:
-    """Shows, cancels and fetches jobs."""
+    """Lists, cancels and fetches jobs."""
 
     def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery) -> None:
         self._storage = storage
@@ -19,7 +19,8 @@ class JobService:
         self._answers = answers
 
     async def mine(self, actor: Actor) -> list[tuple[JobRecord, int | None]]:
-        """The actor's jobs that wait, run, or could not be delivered, newest first, each with its place in the queue.
+        """Return the actor's jobs that are queued, running or undelivered, newest first, each with its place in the
+        queue.
 
         The place: 0 runs or starts now, 1 is next, None has ended.
         """
@@ -29,7 +30,7 @@ class JobService:
         return [(job, self._dispatcher.position(job.id) if job.state in UNFINISHED else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
-        """Stop a job: one's own, or as a moderator anybody's. Raises Conflict when it has ended."""
+        """Cancel a job: the actor's own or, as a moderator, anybody's. Raises Conflict when it has ended."""
         job = await self._visible(actor, job_id)
         cancelled = await self._dispatcher.cancel(job.id)
         if cancelled is None:
@@ -38,10 +39,10 @@ class JobService:
         return cancelled
 
     async def fetch(self, actor: Actor, job_id: str) -> Outcome:
-        """The answer to one's own job. It can be fetched again until `fetched` notes that it arrived.
+        """Return the answer of the actor's own job. It can be fetched again until `fetched` is called.
 
         Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job, and
-        NotAllowed if the actor may not use voices, or not this one, any more.
+        NotAllowed if the actor may no longer use voices, or this voice.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
@@ -53,12 +54,12 @@ class JobService:
         return await self._answers.fetch(job)
 
     async def fetched(self, outcome: Outcome) -> None:
-        """Note that a fetched answer arrived; its sound is not kept any longer."""
+        """Record that a fetched answer arrived, and delete its audio."""
         await self._storage.jobs.answered(outcome.job.id, None)
         await self._storage.files.drop_result(outcome.job.id)
 
     async def _check_use(self, actor: Actor, job: JobRecord) -> None:
-        """The rights of this moment, not those of the moment when it was asked for."""
+        """Check the actor's current rights, not those at acceptance."""
         if job.kind is JobKind.CLONE:
             await rights.require(self._storage, actor, policy.may_act)
             return

@@ -1,4 +1,4 @@
-"""What the studio counts for Prometheus. Collectors are shared by everything in the process; served elsewhere."""
+"""Prometheus metrics of the studio. All objects of the process share the collectors; `health.py` serves them."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

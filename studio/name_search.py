@@ -1,6 +1,6 @@
-"""Names that resemble what was typed, to be offered while typing or as a question. Pure.
+"""Finds names that resemble a typed text, for autocomplete and suggestions.
 
-What is near is never taken for what was meant: voices are found by their exact names (storage.voices.name_key).
+A similar name is only suggested, never used: voices are found by their exact names (storage.names.name_key).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _NEAR = 0.5
 
 
 def rank(typed: str, names: Sequence[str]) -> list[int]:
-    """The indices of the names that fit what was typed so far, best first; all of them in order if nothing was."""
+    """Return the indices of names that match a typed text, best first; all of them in order if it is empty."""
     wanted = fold(typed)
     if not wanted:
         return list(range(len(names)))
@@ -23,7 +23,7 @@ def rank(typed: str, names: Sequence[str]) -> list[int]:
 
 
 def near(typed: str, names: Sequence[str], count: int = 3) -> list[str]:
-    """Up to `count` names that begin with what was typed, contain it or resemble it, in this order."""
+    """Return up to `count` names that start with the typed text, contain it or resemble it, in this order."""
     wanted = fold(typed)
     if not wanted:
         return []
@@ -32,7 +32,7 @@ def near(typed: str, names: Sequence[str], count: int = 3) -> list[str]:
 
 
 def _distance(wanted: str, name: str) -> float:
-    """0: starts like this; 1: contains it; 2 to 3: how unlike it is, by the longest common subsequence."""
+    """Return 0 if the name starts with the text, 1 if it contains it, else 2 to 3 by edit distance."""
     if name.startswith(wanted):
         return 0.0
     if wanted in name:

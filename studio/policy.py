@@ -1,6 +1,6 @@
-"""Who may do what, and which names are fit to be shown. Pure functions: they look at values and raise or return.
+"""The rules of who may do what, and which names are valid. Pure functions that return or raise.
 
-Rights come from the actor of this moment; whatever Discord's own permissions hid or showed before is not trusted.
+Rights come from the actor as they are now; Discord's own permissions are not trusted.
 """
 
 import re
@@ -26,28 +26,28 @@ _MARKS_IN_A_ROW = 3
 
 
 def may_act(_actor: Actor, _settings: GuildSettings, member: MemberRecord) -> None:
-    """Raises NotAllowed for a blocked member: they only see, export and delete what is stored about them."""
+    """Raise NotAllowed for a blocked member, who can only see, export and delete their data."""
     _not_blocked(member)
 
 
 def may_clone(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
-    """Raises NotAllowed unless the actor may make voices here."""
+    """Raise NotAllowed unless the actor may clone voices here."""
     _not_blocked(member)
     _in_channel(actor, settings)
     _has_role(actor, settings.clone_role_ids, "Cloning voices")
 
 
 def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
-    """Raises NotAllowed unless the actor may have things said here."""
+    """Raise NotAllowed unless the actor may generate speech here."""
     _not_blocked(member)
     _in_channel(actor, settings)
     _has_role(actor, settings.speak_role_ids, "Speaking")
 
 
 def may_use(actor: Actor, voice: VoiceRecord) -> bool:
-    """Whether the actor may speak with the voice, hear its recording, and find it in lists.
+    """Return whether the actor may speak with the voice, hear its recording, and find it in lists.
 
-    Moderators have no right of their own here: a voice that is for its owner alone speaks for its owner alone.
+    Moderators have no special right here: only the owner speaks with a private voice.
     """
     if voice.guild_id != actor.guild_id:
         return False
@@ -59,25 +59,25 @@ def may_use(actor: Actor, voice: VoiceRecord) -> bool:
 
 
 def is_for_everyone(voice: VoiceRecord) -> bool:
-    """Whether every member may speak with the voice now."""
+    """Return whether every member may speak with the voice now."""
     return voice.visibility is Visibility.EVERYONE and voice.state is VoiceState.READY
 
 
 def may_know(actor: Actor, voice: VoiceRecord) -> bool:
-    """Whether the actor may see the voice's card: who may use it, who is heard in it, and moderators."""
+    """Return whether the actor may see the voice's card: everybody who may use it, its speaker, and moderators."""
     if voice.guild_id != actor.guild_id:
         return False
     return actor.is_moderator or actor.member_id == voice.speaker_id or may_use(actor, voice)
 
 
 def may_manage(actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed unless the actor may rename and describe the voice."""
+    """Raise NotAllowed unless the actor may rename and describe the voice."""
     if not actor.is_moderator and actor.member_id != voice.owner_id:
         raise NotAllowed("Only the voice's owner or a moderator can do that.")
 
 
 def may_share(actor: Actor, voice: VoiceRecord, visibility: Visibility) -> None:
-    """Raises NotAllowed unless the actor may decide who uses the voice. Moderators may only make it private again."""
+    """Raise NotAllowed unless the actor may set who uses the voice. Moderators may only make it private again."""
     if actor.member_id == voice.owner_id:
         return
     if not actor.is_moderator:
@@ -87,53 +87,54 @@ def may_share(actor: Actor, voice: VoiceRecord, visibility: Visibility) -> None:
 
 
 def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed unless the actor may take the voice out of the server as a file.
+    """Raise NotAllowed unless the actor may export the voice as a file.
 
-    Only an owner in whose voice no other person is known to be heard may: others agreed to a voice that is kept here,
-    and that they can have deleted.
+    Only the owner may, if no other person is known to be the speaker: other speakers agreed to a voice that stays here,
+    where they can have it deleted.
     """
     if actor.member_id != voice.owner_id:
-        raise NotAllowed("Only the voice's owner can take it away as a file.")
+        raise NotAllowed("Only the voice's owner can export it as a file.")
     if voice.speaker_id not in (None, actor.member_id):
-        raise NotAllowed("Somebody else is heard in this voice. They agreed to a voice on this server, not to a file.")
+        raise NotAllowed("This is someone else's voice. They agreed to a voice on this server, not to a file.")
 
 
 def may_delete(actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed unless the actor may delete the voice. Who is heard in it may, whoever owns it."""
+    """Raise NotAllowed unless the actor may delete the voice. Its speaker may, whoever owns it."""
     if not actor.is_moderator and actor.member_id not in (voice.owner_id, voice.speaker_id):
-        raise NotAllowed("Only the voice's owner, the person heard in it, or a moderator can delete it.")
+        raise NotAllowed("Only the voice's owner, the person whose voice it is, or a moderator can delete it.")
 
 
 def must_moderate(actor: Actor) -> None:
-    """Raises NotAllowed unless the actor is a moderator."""
+    """Raise NotAllowed unless the actor is a moderator."""
     if not actor.is_moderator:
         raise NotAllowed("Only moderators of this server can do that.")
 
 
 def has_consented(consent: Consent | None) -> bool:
-    """Whether a member's word counts under today's policy."""
+    """Return whether a member's consent is valid under the current policy."""
     return consent is not None and consent.policy_version >= POLICY_VERSION
 
 
 def are_gone(chosen_ids: frozenset[int], existing_ids: frozenset[int] | None) -> bool:
-    """Whether roles or channels were chosen and none of them exists. False where it is not known what exists."""
+    """Return whether roles or channels were chosen and none of them exists. False if it is unknown which exist."""
     return bool(chosen_ids) and existing_ids is not None and chosen_ids.isdisjoint(existing_ids)
 
 
 def viewer_of(actor: Actor) -> Viewer:
-    """The eyes that a list of voices is made for."""
+    """Return the actor as the viewer of a list of voices."""
     return Viewer(actor.member_id, actor.role_ids)
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept: NFKC, single spaces, 1 to 32 characters, letters, digits and a little punctuation.
+    """Return a name in its stored form: NFKC, single spaces, 1 to 32 characters, letters, digits and some punctuation.
 
-    Raises InvalidInput with the reason. No kept name can mention, format, hide characters or look like a voice's key.
+    Raises InvalidInput with the reason. A stored name cannot mention, format, hide characters or look like a voice's
+    key.
     """
     if _CUSTOM_EMOJI.search(name):
         raise InvalidInput("A voice's name can't have emoji in it. Use letters and digits.")
     if _MENTION.search(name):
-        raise InvalidInput("A voice's name can't mention anybody. Write the name without @, # or <>.")
+        raise InvalidInput("A voice's name can't mention anyone. Write the name without @, # or <>.")
     cleaned = _SPACES.sub(" ", unicodedata.normalize("NFKC", name)).strip()
     if not cleaned:
         raise InvalidInput("Give the voice a name of 1 to 32 characters.")
@@ -149,7 +150,7 @@ def clean_name(name: str) -> str:
 
 
 def clean_description(description: str) -> str:
-    """A description as it is kept: NFKC, single spaces, without invisible characters; may be empty.
+    """Return a description in its stored form: NFKC, single spaces, no invisible characters; may be empty.
 
     Raises InvalidInput when it is longer than 200 characters.
     """
@@ -162,7 +163,7 @@ def clean_description(description: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text as it is kept and shown in a line: NFKC, single spaces, nothing that a database cannot hold."""
+    """Return a text in one line: NFKC, single spaces, without characters that a database cannot store."""
     visible = "".join(
         character if unicodedata.category(character)[0] != "C" or character in "\n\t" else " "
         for character in unicodedata.normalize("NFKC", text)
@@ -181,7 +182,7 @@ def _in_channel(actor: Actor, settings: GuildSettings) -> None:
         return
     if are_gone(settings.channel_ids, actor.existing_ids):
         raise NotAllowed(
-            "Voices can't be used in any channel at present: those that the moderators chose for them were deleted. "
+            "Voices can't be used in any channel right now, because the chosen channels were deleted. "
             "Ask a moderator to choose again with /admin settings."
         )
     raise NotAllowed("Voices can't be used in this channel. Try one of the channels the moderators chose for them.")
@@ -192,10 +193,10 @@ def _has_role(actor: Actor, role_ids: frozenset[int], what: str) -> None:
         return
     if are_gone(role_ids, actor.existing_ids):
         raise NotAllowed(
-            f"{what} is kept for roles that were deleted, so only moderators can do it at present. "
+            f"{what} is limited to roles that were deleted, so only moderators can do it right now. "
             "Ask a moderator to choose again with /admin settings."
         )
-    raise NotAllowed(f"{what} is kept for certain roles on this server. Ask a moderator for one of them.")
+    raise NotAllowed(f"{what} is limited to certain roles on this server. Ask a moderator for one of them.")
 
 
 def _check_character(character: str) -> None:

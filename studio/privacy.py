@@ -1,6 +1,6 @@
-"""What is kept about one member of one server: shown, handed over, deleted.
+"""The data of one member on one server: shows, exports and deletes it.
 
-Knows every kind of record that names a person; a new kind has to be added to all three.
+All three cover every kind of record that names a person; a new kind has to be added to each.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class PrivacyService:
-    """Acts for the actor about the actor, in the actor's server."""
+    """Acts for the actor on the actor's own data, in the actor's server."""
 
     def __init__(self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher) -> None:
         self._storage = storage
@@ -36,7 +36,7 @@ class PrivacyService:
         self._dispatcher = dispatcher
 
     async def show(self, actor: Actor) -> PrivacySummary:
-        """What is kept, counted."""
+        """Return counts of what is stored."""
         guild_id, member_id = actor.guild_id, actor.member_id
         voices = await self._storage.voices.of_person(guild_id, member_id)
         member = await self._storage.members.get(guild_id, member_id)
@@ -57,9 +57,9 @@ class PrivacyService:
         )
 
     async def export(self, actor: Actor) -> bytes:
-        """All of it as a .zip: data.json, and the recording and prompt of each voice in which they are heard.
+        """Return all of it as a .zip: data.json, and the recording and prompt of each voice of theirs.
 
-        Not in it: recordings of other people.
+        Recordings of other people are not included.
         """
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         records = await self._records(actor, voices)
@@ -71,14 +71,14 @@ class PrivacyService:
                 try:
                     data = await self._storage.files.read_voice_file(voice.guild_id, voice.id, name)
                 except NotFound:
-                    continue  # Imported voices have no clip, and voices that are being made have nothing yet.
+                    continue  # imported voices have no clip, and unfinished voices have no files
                 files[f"voices/{voice.id}-{file_name(voice.name)}/{name}"] = data
         await self._storage.audit.write(actor.guild_id, actor.member_id, "privacy.export")
         return await asyncio.to_thread(_zip, records, files)
 
     async def revoke(self, actor: Actor) -> Erased:
-        """Withdraw consent: every voice in which the member is heard goes at once, and so do the clones under way."""
-        # First: a clone that begins from now on is refused, and one that began before has its voice in the list.
+        """Withdraw consent: delete every voice of the member and cancel their clones."""
+        # First, so that a clone that starts from now on is refused; one that started before has its voice in the list.
         revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         heard = [voice for voice in voices if voice.speaker_id == actor.member_id]
@@ -88,19 +88,19 @@ class PrivacyService:
         return Erased(voices=len(heard), jobs=0, consents=revoked)
 
     async def forget(self, actor: Actor) -> Erased:
-        """Delete everything: voices owned and voices in which they are heard, jobs and texts, consents, choices.
+        """Delete everything: voices they own or speak in, jobs and texts, consents, choices.
 
-        A block stays, and so does the no of somebody whom they asked for a voice: forgetting would lift either. The
-        lines of the audit log stay for their time; they name voices, but hold no texts. What was used counts for a day.
+        A block stays, and so does a refusal by a member whom they asked for a voice: deleting their data must not lift
+        either. Audit lines stay for their time; they name voices but hold no texts. Usage still counts for a day.
         """
         return await self.forget_member(actor.guild_id, actor.member_id, by=actor.member_id)
 
     async def forget_member(self, guild_id: int, member_id: int, *, by: int) -> Erased:
-        """The same for any member; `by` stands in the audit log."""
+        """Delete everything of any member; the audit log names `by`."""
         blocked = (await self._storage.members.get(guild_id, member_id)).blocked_at is not None
         revoked = await self._storage.consents.revoke(guild_id, member_id)
         voices = jobs = 0
-        while (gone := await self._erase_work(guild_id, member_id)) != (0, 0):  # A command may come in between.
+        while (gone := await self._erase_work(guild_id, member_id)) != (0, 0):  # a command can come in between
             voices, jobs = voices + gone[0], jobs + gone[1]
         for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
             await self._storage.files.drop_upload(request_id)
@@ -111,7 +111,7 @@ class PrivacyService:
         return Erased(voices, jobs, revoked, blocked)
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
-        """Delete the voices and jobs that are there now. How many of each there were."""
+        """Delete the current voices and jobs. Return how many of each there were."""
         for job in await self._storage.jobs.of_member(guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
         self._dispatcher.rooms.drop_member(guild_id, member_id)
@@ -145,7 +145,7 @@ def _to_json(records: dict[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """JSON for what json does not know: times in ISO 8601, sets as lists."""
+    """Convert values that json does not support: times to ISO 8601, sets to lists."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, frozenset):

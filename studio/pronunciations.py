@@ -1,4 +1,4 @@
-"""A server's dictionary as people use it: everybody reads it, moderators change it and carry it to another server."""
+"""Manages a server's dictionary: every member reads it; moderators change, export and import it."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from studio.dictionary import Dictionary, entry_of, key_of
 from studio.values import Actor, PronunciationPage
 
 ENTRIES = 500
-"""Words that a server's dictionary holds at most."""
+"""The most words in a server's dictionary."""
 MAX_FILE_BYTES = 512 * 1024
-"""The largest file that is imported: more than ENTRIES of the longest words take."""
+"""The largest file that is imported, in bytes: more than ENTRIES of the longest words need."""
 
 _PAGE = 10
 
@@ -38,19 +38,19 @@ class _File(BaseModel):
 
 
 class PronunciationService:
-    """Every change checks that the actor is a moderator, and is written in the audit log."""
+    """Dictionaries. Every change checks that the actor is a moderator and is written to the audit log."""
 
     def __init__(self, storage: Storage) -> None:
         self._entries = storage.pronunciations
 
     async def dictionary(self, guild_id: int) -> Dictionary:
-        """The server's dictionary as it is now, for a text."""
+        """Return the server's current dictionary."""
         return Dictionary(await self._entries.of_guild(guild_id))
 
     async def add(self, actor: Actor, word: str, say: str, *, match_case: bool) -> tuple[Pronunciation, bool]:
-        """Keep how a word is said; whether it was in the dictionary before.
+        """Store how a word is said. Return the entry, and whether the word was in the dictionary before.
 
-        Raises NotAllowed, InvalidInput for a word that cannot be kept, and LimitReached.
+        Raises NotAllowed, InvalidInput for an invalid word, and LimitReached.
         """
         policy.must_moderate(actor)
         entry = entry_of(word, say, match_case=match_case)
@@ -58,7 +58,7 @@ class PronunciationService:
         return entry, bool(before)
 
     async def remove(self, actor: Actor, typed: str) -> Pronunciation:
-        """Remove a word, with the capitals as typed where that is an entry of its own. Raises NotAllowed, NotFound."""
+        """Remove a word; a case-sensitive entry that matches goes first. Raises NotAllowed, NotFound."""
         policy.must_moderate(actor)
         by_key = {entry.key: entry for entry in await self._entries.of_guild(actor.guild_id)}
         keys = (key_of(typed.strip(), match_case=match_case) for match_case in (True, False))
@@ -69,7 +69,7 @@ class PronunciationService:
         return entry
 
     async def page(self, actor: Actor, query: str, number: int) -> PronunciationPage:
-        """A page of the words that `query` is part of; a number outside gives the nearest page."""
+        """Return a page of the words that contain `query`; a number outside it gives the nearest page."""
         found = await self.search(actor, query)
         pages = max(1, -(-len(found) // _PAGE))
         number = min(max(1, number), pages)
@@ -77,7 +77,7 @@ class PronunciationService:
         return PronunciationPage(tuple(shown), number, pages, len(found))
 
     async def search(self, actor: Actor, query: str) -> list[Pronunciation]:
-        """The words that `query` is part of, in the order of the alphabet."""
+        """Return the words that contain `query`, in alphabetical order."""
         wanted = key_of(query.strip(), match_case=False)
         entries = await self._entries.of_guild(actor.guild_id)
         return sorted(
@@ -86,7 +86,7 @@ class PronunciationService:
         )
 
     async def export(self, actor: Actor) -> bytes:
-        """The whole dictionary as JSON. Raises NotFound if it is empty."""
+        """Return the whole dictionary as JSON. Raises NotFound if it is empty."""
         entries = await self.search(actor, "")
         if not entries:
             raise NotFound("This server's dictionary is empty. Moderators add words with /pronounce add.")
@@ -96,9 +96,9 @@ class PronunciationService:
         return content.model_dump_json(indent=2).encode()
 
     async def import_(self, actor: Actor, data: bytes) -> tuple[int, int]:
-        """Add the words of a file to the dictionary, all or none: how many are new, how many were there before.
+        """Add the words of a file to the dictionary, all or none. Return how many are new and how many were there before.
 
-        Raises NotAllowed, InvalidInput with the number of the first word that cannot be kept, and LimitReached.
+        Raises NotAllowed, InvalidInput with the number of the first invalid word, and LimitReached.
         """
         policy.must_moderate(actor)
         entries = {entry.key: entry for entry in _read(data)}
@@ -130,7 +130,7 @@ def _kept(number: int, entry: _Entry) -> Pronunciation:
 
 
 def _where(fault: ValidationError) -> str:
-    """The first thing that is wrong, without the value."""
+    """Return the first error, without the value."""
     error: Any = fault.errors(include_input=False, include_url=False)[0]
     place = " ".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
     return f"{place}: {error['msg']}." if place else f"{error['msg']}."

@@ -1,6 +1,6 @@
-"""Whether somebody may do something at this moment: the one place that every deed asks, at once or put off.
+"""Checks whether an actor may do something now. Every action calls it, immediate or delayed.
 
-The rules are in `policy`; what the server decided and who is blocked is read here, each time.
+The rules are in `policy`; the server's settings and blocks are read here each time.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Rule = Callable[[Actor, GuildSettings, MemberRecord], None]
 
 
 async def require(storage: Storage, actor: Actor, rule: Rule) -> GuildSettings:
-    """The server's settings, if the rule lets the actor do it now. Raises NotAllowed."""
+    """Return the server's settings if the rule allows the actor. Raises NotAllowed."""
     settings = await storage.guilds.get(actor.guild_id)
     rule(actor, settings, await storage.members.get(actor.guild_id, actor.member_id))
     return settings
@@ -24,9 +24,9 @@ async def require(storage: Storage, actor: Actor, rule: Rule) -> GuildSettings:
 async def require_later(
     storage: Storage, courier: Courier, rule: Rule, *, guild_id: int, channel_id: int, member_id: int
 ) -> None:
-    """The same for a deed that somebody asked for earlier, with the roles, rights and channel of this moment.
+    """Check a rule for an action that was requested earlier, with the member's current roles, rights and channel.
 
-    Raises NotAllowed, also for somebody who has left the server, and Unavailable if the platform does not say.
+    Raises NotAllowed, also for a member who has left the server, and Unavailable if the platform does not answer.
     """
     actor = await courier.actor(guild_id, channel_id, member_id)
     if actor is None:
@@ -35,11 +35,11 @@ async def require_later(
 
 
 async def require_present(courier: Courier, actor: Actor, voice: VoiceRecord) -> None:
-    """Raises NotAllowed while somebody else who owns the voice or is heard in it has left the server."""
+    """Raise NotAllowed while another person who owns or speaks in the voice has left the server."""
     for member_id in (voice.owner_id, voice.speaker_id):
         if member_id in (None, actor.member_id):
             continue
         if await courier.has_left(actor.guild_id, member_id):
             raise NotAllowed(
-                f"The voice {voice.name} rests: whose it is has left this server. It speaks again when they are back."
+                f"The voice {voice.name} cannot be used while the person it belongs to is not on this server."
             )

@@ -1,4 +1,4 @@
-"""From words to an accepted line of speech: rights, the voice, the text. Knows nothing of how speech is made."""
+"""Accepts speech: checks rights, finds the voice and cleans the text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,9 +25,9 @@ from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary
 
 MAX_TEMPERATURE = 1.5
-"""The liveliest sampling that is offered; above it Bark mumbles."""
+"""The highest temperature that is offered; above it Bark mumbles."""
 MAX_SEED = 2**31 - 1
-"""The largest seed: a signed 32-bit number, as people paste them."""
+"""The largest seed: a signed 32-bit number."""
 
 _ANY_SIZE = 2**31
 """Bytes: no file is sent."""
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SpeechService:
-    """Accepts lines of speech."""
+    """Accepts speech jobs."""
 
     def __init__(
         self,
@@ -58,12 +58,13 @@ class SpeechService:
     async def submit(
         self, actor: Actor, order: SayOrder, names: Mapping[str, str], origin: Origin | None, *, max_bytes: int
     ) -> Receipt:
-        """Accept a line of speech. When this returns, no crash loses it. It is heard in the voice channel too in which
-        the actor sits with the bot, if the server wants that.
+        """Accept a speech job. It is stored when this returns.
+
+        It is also played in the voice channel that the actor shares with the bot, if the server has that switched on.
 
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
-        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text or language, also if the
-        model in use does not read it), LimitReached.
+        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text, or a language that the
+        loaded model does not read), and LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
         speech, voice = await self._ordered(actor, order, names, settings, max_bytes=max_bytes)
@@ -106,9 +107,9 @@ class SpeechService:
         return speech, voice
 
     async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
-        """Say it once more with another seed, for anyone who may use the voice. Raises as `submit`.
+        """Say the text of a job again with another seed, for any member who may use the voice.
 
-        Words are pronounced as the server's dictionary has them now.
+        Applies the server's current dictionary. Raises as `submit` does.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
         job = await self._speech_job(actor, job_id)
@@ -131,7 +132,7 @@ class SpeechService:
         return await self._accept(actor, again, voice, settings, origin, line, private=job.private, room=room)
 
     async def discard(self, actor: Actor, job_id: str) -> None:
-        """Remove a recording that was made. Raises NotAllowed for anybody but its member and moderators."""
+        """Delete a generated recording. Raises NotAllowed for anybody but its member and moderators."""
         job = await self._speech_job(actor, job_id)
         if not actor.is_moderator and job.member_id != actor.member_id:
             raise NotAllowed("Only the member who asked for this recording, or a moderator, can delete it.")
@@ -139,11 +140,11 @@ class SpeechService:
             await self._dispatcher.cancel(job.id)
         self._rooms.drop(job.id)
         await self._storage.files.drop_result(job.id)
-        await self._storage.jobs.answered(job.id, None)  # Nobody waits for it any more.
+        await self._storage.jobs.answered(job.id, None)  # its member no longer waits for it
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
 
     async def _pronounced(self, words: str, settings: GuildSettings) -> str:
-        """A text whose markup is in words, as it is spoken here."""
+        """Return a text whose markup is in words, as it is spoken here."""
         dictionary = await self._pronunciations.dictionary(settings.guild_id)
         return speech_text.spoken(dictionary.applied(words), limit=settings.text_length)
 

@@ -1,8 +1,7 @@
-"""Chat text made fit to be spoken: markup goes, what stands for something else gets its name, `[laughs]` stays.
+"""Cleans chat text for speech: removes markup, replaces mentions by names, and keeps cues such as `[laughs]`.
 
-First what stands for something else is put in words (`in_words`), then the rest of the markup goes (`spoken`). Between
-the two a server's dictionary is applied (see dictionary). Discord's markup is text here; the names behind ids are
-handed in.
+`in_words` replaces mentions, links and the like by words, then `spoken` removes the rest of the markup. A server's
+dictionary is applied between the two (see dictionary). The caller passes the names behind ids.
 """
 
 import re
@@ -14,7 +13,7 @@ from errors import InvalidInput
 from studio.invisible_characters import is_invisible
 
 RAW_LENGTH = 8000
-"""The longest text that is looked at, in characters: twice the longest message that Discord allows."""
+"""The longest text that is parsed, in characters: twice the longest message that Discord allows."""
 
 _TOKENS = re.compile(
     r"""
@@ -58,7 +57,7 @@ _GUIDES = {
     "home": "server guide",
     "linked-roles": "linked roles",
 }
-"""What Discord shows for its own pages of a server."""
+"""Discord's names for the pages of a server."""
 _SPOILER = re.compile(r"\|\|.+?\|\|", re.DOTALL)
 _NAMED = {"member": "someone", "role": "a role", "channel": "a channel"}
 
@@ -74,41 +73,41 @@ _LEFT_OVER = re.compile(r"<(?=[@#:]|/\w|(?:a|t|id|sound):)|(?<=[<@])@")
 _UNFINISHED_LINE = re.compile(r"(?<=[^\W_])[ \t]*\n\s*")
 _SPACES = re.compile(r"\s+")
 _ROUNDS = 3
-"""How often markup is looked for in what removed markup left behind. Written text needs one round."""
+"""How often markup is searched for in what removed markup left. Ordinary text needs one round."""
 _LOOSE_MARK = re.compile(r" +(?=[,.;:!?…)](?:\W|$))|(?<=\() +")
 
 _JOINERS = frozenset("\u200c\u200d")
 _SONG = frozenset("♪♫♩♬")
 _SYMBOLS_FROM = 0x2190
-"""So-category signs below (°, ©, №) are part of written language; from here on they are pictures."""
+"""Symbols (category So) below, such as ° © №, belong to written language; from here on they are pictures."""
 
 
 def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
-    """The text as it will be spoken: one line, at most `limit` characters, with something to say in it.
+    """Return the text as it will be spoken: one line, at most `limit` characters, not empty.
 
     names: the display name for each mentioned id (of a member, role or channel), the id as a string of digits.
-    Raises InvalidInput when nothing is left to say, or when it is too long: nothing is ever cut off silently.
+    Raises InvalidInput when nothing is left to say or the text is too long; it is never cut.
     """
     return spoken(in_words(text, names, limit=limit), limit=limit)
 
 
 def in_words(text: str, names: Mapping[str, str], *, limit: int = RAW_LENGTH) -> str:
-    """The text with words in place of what is not read as it is written: mentions, links, code, spoilers, emoji names.
+    """Return the text with words in place of mentions, links, code, spoilers and custom emoji.
 
-    Other markup and pictures stay. Raises InvalidInput for more than RAW_LENGTH characters; `limit` is what it says.
+    Other markup and pictures stay. Raises InvalidInput for more than RAW_LENGTH characters; the message names `limit`.
     """
     _check_raw(text, limit)
     return _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
 
 
 def spoken(text: str, *, limit: int) -> str:
-    """What `in_words` gives, as it will be spoken. Raises InvalidInput as `clean`."""
+    """Return the result of `in_words` as it will be spoken. Raises InvalidInput as `clean` does."""
     _check_raw(text, limit)
     line = _without_markup(_unwrapped(_without_pictures(text)))
     line = _SPACES.sub(" ", _UNFINISHED_LINE.sub(". ", line.strip())).strip()
     line = _LOOSE_MARK.sub("", line)
     if not any(unicodedata.category(character)[0] in "LN" for character in line):
-        raise InvalidInput("There is nothing to say in that text once emoji and markup are left out. Write some words.")
+        raise InvalidInput("There is nothing to say without emoji and markup. Please write some words.")
     if len(line) > limit:
         raise InvalidInput(_too_long(len(line), limit))
     return line
@@ -120,7 +119,7 @@ def _check_raw(text: str, limit: int) -> None:
 
 
 def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
-    """What is said in place of each piece of markup."""
+    """Return a function that gives the spoken form of a piece of markup."""
 
     def words(match: re.Match[str]) -> str:
         kind = match.lastgroup or ""
@@ -141,12 +140,15 @@ def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
 
 
 def _plain(name: str) -> str:
-    """A display name without anything that could be read as markup."""
+    """Return a display name without anything that could be read as markup."""
     return "".join(character if character.isalnum() or character in " -'’." else " " for character in name).strip()
 
 
 def _without_pictures(text: str) -> str:
-    """Without emoji, control and invisible characters. Joiners inside a word stay: some scripts need them."""
+    """Return the text without emoji, control and invisible characters.
+
+    Joiners inside a word stay: some scripts need them.
+    """
     kept = []
     for index, character in enumerate(text):
         if character in _JOINERS:
@@ -170,7 +172,7 @@ def _shown(character: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Lines that go on in lower case are one sentence: they are joined. Headings, list items and verses stay lines."""
+    """Join lines that continue in lower case into one sentence. Headings, list items and verses stay lines."""
     first, *others = text.split("\n")
     joined = [first]
     for before, line in pairwise([first, *others]):
@@ -183,7 +185,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _without_markup(text: str) -> str:
-    """What one mark leaves behind can be another, as in `|*|`. Marks that are nested deeper all go at once."""
+    """Remove marks repeatedly, since one can leave another behind, as in `|*|`. After _ROUNDS all marks are removed."""
     for _ in range(_ROUNDS):
         stripped = _stripped_once(text)
         if stripped == text:

@@ -29,11 +29,11 @@ def _now() -> datetime:
 
 
 class Studio:
-    """Everything that members and moderators can ask for, without Discord.
+    """Everything that members and moderators can ask for, independent of Discord.
 
-    patience: how long a job waits for a worker that cannot load its models. clock: the time, in UTC. sleep: waits some
-    seconds between attempts to store or to deliver. wait: wraps every long await of a background task, so that a test's
-    clock may stand still.
+    patience: how long a job waits for a worker that cannot load its models. clock: returns the time, in UTC. sleep:
+    waits some seconds between attempts to store or to deliver. wait: wraps every long await of a background task, so
+    that tests can stop their clock.
     Owns `storage` and `executor`: `close` closes them.
     """
 
@@ -84,18 +84,21 @@ class Studio:
         self._closed = False
 
     async def start(self) -> None:
-        """Load the speech models, and go on where an earlier process stopped."""
+        """Load the speech models and continue where an earlier process stopped."""
         await self.executor.start()
         await self.dispatcher.start()
 
     async def upkeep(self) -> None:
-        """What has to happen now and then: leases, expired questions, retention. Call it every half minute."""
+        """Run periodic work: leases, expired requests, retention. Call it every half minute."""
         await self.dispatcher.upkeep()
         await self.channels.upkeep()
         await self._housekeeping.run()
 
     async def close(self) -> None:
-        """Take no more work, give running jobs back to the queue, stop the worker, close storage. Twice is safe."""
+        """Stop taking work, put running jobs back into the queue, stop the worker and close storage.
+
+        Calling it twice is safe.
+        """
         if self._closed:
             return
         self._closed = True

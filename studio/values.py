@@ -1,4 +1,4 @@
-"""The values that the rooms in front of and behind the studio exchange."""
+"""Values that the studio exchanges with cogs and storage."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,15 @@ from cloning.worker.protocol import Health
 from storage.records import AuditEntry, Consent, JobRecord, Pronunciation, Usage, VoiceRecord
 
 POLICY_VERSION = 1
-"""Raised when the consent text changes in substance: everybody is asked again."""
+"""Raise it when the consent text changes in substance: every member is then asked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks, in which server and channel, with which rights at this moment.
+    """The member who acts, with server, channel and current rights.
 
-    `parent_id`: the channel that a thread belongs to; rules for channels count in their threads. `existing_ids`: the
-    roles and channels that the server has now; None if the platform does not say.
-    `voice_channel_id`: the voice channel that they sit in.
+    `parent_id`: the channel that a thread belongs to; channel rules apply to threads. `existing_ids`: the current roles
+    and channels of the server; None if the platform does not say. `voice_channel_id`: the member's voice channel.
     """
 
     guild_id: int
@@ -33,7 +32,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The interaction that a job answers. Its token is good until `expires_at`."""
+    """The interaction that a job answers. Its token is valid until `expires_at`."""
 
     interaction_id: int
     token: str
@@ -42,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CloneOrder:
-    """What a member wants cloned. `speaker_id` is the person heard in the audio."""
+    """What a member wants cloned. `speaker_id` is the person whose voice it is."""
 
     name: str
     language: str = "en"
@@ -66,7 +65,7 @@ class SayOrder:
 class Voice:
     """A voice that can speak: a record of the server's library, or a built-in speaker of the model.
 
-    `key` is stable and short ("v:12", "s:v2/en_speaker_6"); `name` is what people see.
+    `key` is stable and short ("v:12", "s:v2/en_speaker_6"); `name` is shown to members.
     """
 
     key: str
@@ -77,7 +76,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. `number` counts from 1."""
+    """One page of a list of voices. `number` counts from 1."""
 
     voices: tuple[Voice, ...]
     number: int
@@ -87,7 +86,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A job was accepted. `position` 0 means that it starts now, 1 that it is next."""
+    """An accepted job. `position` 0 means that it starts now, 1 that it is next."""
 
     job: JobRecord
     position: int
@@ -95,10 +94,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """News of a job, for the member who waits: a place in the queue, or a stage and how much of it is done.
+    """The progress of a job for its member: a place in the queue, or a stage and how much of it is done.
 
-    `seconds_left`: an estimate until it begins, or once it has, until it is done; None if there is none.
-    `beginning`: the first sentence of a long text, once it can be heard; the file may be gone by the time it is read.
+    `seconds_left`: an estimate until the job begins or, once it has begun, until it is done; None without an estimate.
+    `beginning`: the first sentence of a long text; its file may be gone when it is read.
     """
 
     position: int | None = None
@@ -106,7 +105,7 @@ class Update:
     fraction: float = 0.0
     retrying: bool = False
     loading: bool = False
-    """The speech models cannot be loaded at present; the job keeps its place."""
+    """The speech models cannot be loaded right now; the job keeps its place."""
     beginning: Path | None = None
     seconds_left: float | None = None
     channel_id: int | None = None
@@ -115,9 +114,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished job is answered with. `job.state`: READY, FAILED or CANCELLED; `audio`: only ready speech.
+    """The outcome of a finished job. `job.state`: READY, FAILED or CANCELLED; `audio`: only for ready speech.
 
-    `heard`: it was said in a voice channel, so that the answer needs no sound.
+    `heard`: it was played in a voice channel, so that the answer needs no audio.
     """
 
     job: JobRecord
@@ -128,9 +127,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer went out: "interaction", "channel" or "direct", or "voice" if it was only heard in a voice channel.
+    """How an answer was sent: "interaction", "channel", "direct", or "voice" if it was only played in a voice channel.
 
-    `message_id`: where it can be found.
+    `message_id`: the message, if it can be found.
     """
 
     way: str
@@ -138,32 +137,38 @@ class Delivery:
 
 
 class Courier(Protocol):
-    """Brings news and results to members, and knows who they are at this moment. Discord stands behind it."""
+    """Sends updates and answers to members, and looks up their current rights. Implemented for Discord in cogs."""
 
     async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
-        """The member with the roles and rights of this moment; None for somebody who has left the server.
+        """Return the member with their current roles and rights; None for a member who has left the server.
 
-        Raises Unavailable if the platform does not say.
+        Raises Unavailable if the platform does not answer.
         """
 
     async def has_left(self, guild_id: int, member_id: int) -> bool:
-        """Whether the platform says that the member is not in the server any more."""
+        """Return whether the platform says that the member has left the server."""
 
     def update(self, job: JobRecord, update: Update) -> None:
-        """Show news when the platform's limits allow it. Returns at once; newer news take the place of older."""
+        """Show an update when the platform's rate limits allow it. Returns immediately.
+
+        A newer update replaces an older one.
+        """
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
-        """Bring the answer; None if nobody could be reached (then the member fetches it from /jobs).
+        """Send the answer; None if the member could not be reached in any way (they can fetch it with /jobs).
 
-        May be called again after a crash: the same job must not appear twice.
-        Raises Unavailable if the platform failed in a way that may pass. With `last` it is not tried again soon: a way
-        that fails gives place to the next one, also where it might work later.
+        Can be called again after a crash: the same job must not appear twice.
+        Raises Unavailable for temporary failures. With `last` there is no early retry, so a way that fails is followed
+        by the next one.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """A job of a server's queue. `position` 0 means that it runs; None that it is finished and awaits its answer."""
+    """A job in a server's queue. `position` 0 means that it runs.
+
+    None that it is finished and its answer undelivered.
+    """
 
     job: JobRecord
     position: int | None
@@ -191,7 +196,7 @@ class PronunciationPage:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A server's use over `days`, and how its queue and the worker are now."""
+    """A server's usage over `days`, and the current state of its queue and the worker."""
 
     days: int
     usage: Usage
@@ -203,19 +208,19 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class PrivacySummary:
-    """What one server's records hold about one member."""
+    """Counts of one member's records on one server."""
 
     consent: Consent | None
     default_voice: Voice | None
     owned: tuple[VoiceRecord, ...]
     heard_in: tuple[VoiceRecord, ...]
-    """Voices of other owners in which the member is heard."""
+    """Voices of other owners with this member as the speaker."""
     jobs: int
-    """Clones and lines of speech that are kept, their texts with them, until `retention_days` are over."""
+    """Clone and speech jobs, with their texts, that are kept for `retention_days`."""
     requests: int
-    """Questions to clone a voice, asked by or put to the member."""
+    """Consent requests, made by or sent to the member."""
     refusals: int
-    """How many of those the member asked and got a no to: these stay."""
+    """How many of the requests by the member were refused; these stay."""
     audit_lines: int
     blocked: bool
     retention_days: int
@@ -223,7 +228,7 @@ class PrivacySummary:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much was deleted. A block is kept: otherwise deleting one's data would lift it."""
+    """How much was deleted. A block is kept: deleting one's data must not lift it."""
 
     voices: int
     jobs: int

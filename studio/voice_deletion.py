@@ -13,17 +13,17 @@ from studio.queue.dispatcher import Dispatcher
 
 
 async def remove_voice(storage: Storage, dispatcher: Dispatcher, voice: VoiceRecord) -> None:
-    """Delete a voice at once. A voice that is gone already is no fault.
+    """Delete a voice. A voice that is already deleted is not an error.
 
-    Lines of speech at work with it are stopped, also those that are being heard, and those that were not delivered yet
-    are thrown away; the ones that still wait fail with a sentence when their turn comes.
+    Running and playing speech with it is stopped, undelivered speech is deleted, and queued speech fails with a
+    sentence when it starts.
     """
     for job in await storage.jobs.of_voice(voice.guild_id, voice.id, UNFINISHED):
         if job.kind is JobKind.CLONE:
             await dispatcher.cancel(job.id)
     with contextlib.suppress(NotFound):
         await storage.voices.delete(voice.guild_id, voice.id)
-    # Only now: a line whose turn comes after the row is gone is refused, so none can begin behind this look.
+    # After the row is deleted: speech that starts later is refused, so none can slip in between.
     for job in await storage.jobs.of_voice(voice.guild_id, voice.id, (JobState.RUNNING, JobState.READY)):
         if job.state is JobState.RUNNING:
             await dispatcher.cancel(job.id)

@@ -1,7 +1,4 @@
-"""The library of a server: finding a voice by what was typed, and what owners and moderators do with voices.
-
-Knows rights and names; does not know how voices are made (clones) or spoken with (speech).
-"""
+"""A server's voice library: finds voices by key or name, and lets owners and moderators manage them."""
 
 import asyncio
 import re
@@ -24,7 +21,7 @@ from studio.values import POLICY_VERSION, Actor, Page, Voice
 from studio.voice_deletion import remove_voice
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
-"""The largest voice file that is read. One of 15 s has about 100 kB."""
+"""The largest voice file that is read, in bytes. One of 15 s has about 100 kB."""
 
 _EVERY_VOICE = 5000
 _RECORD_KEY = re.compile(r"v:(\d{1,18})")
@@ -32,10 +29,10 @@ _SPEAKER_KEY = re.compile(r"s:[\w./-]{0,80}")
 
 
 class VoiceLibrary:
-    """The voices that members of a server can find, use and, if they are theirs, manage.
+    """The voices that members of a server can find, use and, if they own them, manage.
 
-    `typed` is always a voice's key or its exact name, but for capitals; names that come near are only offered. What an
-    actor may not know of does not exist for them.
+    `typed` is a voice's key or its exact name, ignoring case; similar names are only suggested. Voices that an actor
+    must not know of are treated as missing.
     """
 
     def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher) -> None:
@@ -45,13 +42,15 @@ class VoiceLibrary:
         self._reading = asyncio.Lock()
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
-        """At most `limit` usable voices that fit what was typed so far: the member's default first, then the best."""
+        """Return at most `limit` usable voices that match a typed text: the member's default first, then the best
+        match.
+        """
         viewer, wanted = policy.viewer_of(actor), fold(typed)
         records = await self._storage.voices.suggest(actor.guild_id, viewer, wanted, limit)
         if not records and wanted:
             records = await self._close(actor.guild_id, viewer, typed, limit)
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
-        if preferred is not None and len(records) == limit:  # the default may be one of those that were left out
+        if preferred is not None and len(records) == limit:  # the default can be one of those that were cut off
             records += await self._storage.voices.several(actor.guild_id, viewer, _record_ids(preferred))
         voices = [*map(voice_of, records), *(speakers_of(self._executor) or ())]
         fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
@@ -59,27 +58,27 @@ class VoiceLibrary:
         return list({voice.key: voice for voice in fitting}.values())[:limit]
 
     async def resolve(self, actor: Actor, typed: str | None) -> Voice:
-        """The voice that is meant to speak; without a name, the one that speaks for this member.
+        """Return the named voice or, without a name, the one that speaks for this member.
 
-        Raises NotFound, naming what comes near; NotAllowed for a voice that the actor may only see, and for a default
-        voice that is no longer shared; Conflict while the voice is still being made.
+        Raises NotFound, with similar names; NotAllowed for a voice that the actor may only see, and for a default voice
+        that is no longer shared; Conflict while the voice is still being made.
         """
         if typed is None or not typed.strip():
             return await self._unnamed(actor)
         voice = await self.info(actor, typed)
         if voice.record is not None and not policy.may_use(actor, voice.record):
-            raise NotAllowed("This voice is private: only its owner, and whom they share it with, can speak with it.")
+            raise NotAllowed("This voice is private. Only its owner and the members it is shared with can use it.")
         return voice
 
     async def page(self, actor: Actor, query: str, number: int, size: int = 10) -> Page:
-        """A page of the voices whose names contain `query`: the server's, then the built-in speakers.
+        """Return a page of the voices whose names contain `query`: the server's, then the built-in speakers.
 
         A number outside the list gives the nearest page.
         """
         return await self.page_for(actor.guild_id, policy.viewer_of(actor), query, number, size)
 
     async def page_for(self, guild_id: int, viewer: Viewer | None, query: str, number: int, size: int) -> Page:
-        """The same for any eyes; without a viewer every voice of the server and no speakers."""
+        """Return a page for any viewer; without a viewer every voice of the server and no speakers."""
         speakers = self._speakers_named(query) if viewer is not None else []
         _, own = await self._storage.voices.list(guild_id, viewer, query=query, limit=1)
         total = own + len(speakers)
@@ -93,9 +92,9 @@ class VoiceLibrary:
         return Page((*map(voice_of, records), *rest), number, pages, total)
 
     async def info(self, actor: Actor, typed: str) -> Voice:
-        """The voice that is meant, with its record, for whoever may see it.
+        """Return the named voice, with its record, if the actor may see it.
 
-        Raises NotFound, naming what comes near, and Conflict while the voice is still being made.
+        Raises NotFound, with similar names, and Conflict while the voice is still being made.
         """
         typed = typed.strip()
         if _SPEAKER_KEY.fullmatch(typed):
@@ -110,9 +109,9 @@ class VoiceLibrary:
         raise NotFound(_no_such_voice(await asyncio.to_thread(name_search.near, typed, names)))
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:
-        """Make a voice the member's default. Without a name nothing changes: what would speak now, None if nothing.
+        """Make a voice the member's default. Without a name, return what would speak now, or None.
 
-        Raises as `resolve`, and NotAllowed for a blocked member who wants to change it.
+        Raises as `resolve` does, and NotAllowed for a blocked member who wants to change it.
         """
         if typed is None or not typed.strip():
             try:
@@ -125,7 +124,7 @@ class VoiceLibrary:
         return voice
 
     async def chosen(self, actor: Actor) -> Voice | None:
-        """The voice that the member chose as their default; None if they chose none or it cannot speak for them."""
+        """Return the voice that the member chose as their default; None if they chose none or cannot use it."""
         key = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
         try:
             return None if key is None else await self._default(actor, key)
@@ -133,13 +132,13 @@ class VoiceLibrary:
             return None
 
     def hello_language(self, voice: Voice) -> str:
-        """The language in which a voice introduces itself: its own, or one that the loaded model reads."""
+        """Return the language in which a voice introduces itself: its own, or one that the loaded model reads."""
         read = languages_read(self._executor)
         own = language_of(voice)
         return own if own in read or not read else read[0]
 
     async def of_server(self, guild_id: int) -> Voice | None:
-        """The voice that moderators chose for members without one; None if there is none that everybody can use."""
+        """Return the voice that moderators chose for members without one; None without one that everyone can use."""
         key = (await self._storage.guilds.get(guild_id)).default_voice
         if key is None:
             return None
@@ -152,14 +151,14 @@ class VoiceLibrary:
         return voice_of(record) if record is not None and policy.is_for_everyone(record) else None
 
     async def rename(self, actor: Actor, typed: str, new: str) -> VoiceRecord:
-        """Give a voice another name. Raises InvalidInput for the name, Conflict if it is taken."""
+        """Rename a voice. Raises InvalidInput for the name, Conflict if it is taken."""
         record = await self._managed(actor, typed)
         renamed = await self._storage.voices.rename(record.guild_id, record.id, policy.clean_name(new))
         await self._audit(actor, "voice.rename", record, f"now {renamed.name}")
         return renamed
 
     async def describe(self, actor: Actor, typed: str, description: str) -> VoiceRecord:
-        """Describe a voice anew; an empty description removes it."""
+        """Change a voice's description; an empty one removes it."""
         record = await self._managed(actor, typed)
         described = await self._storage.voices.describe(
             record.guild_id, record.id, policy.clean_description(description)
@@ -168,17 +167,18 @@ class VoiceLibrary:
         return described
 
     async def delete(self, actor: Actor, typed: str) -> VoiceRecord:
-        """Delete a voice with its files: its owner, who is heard in it, or a moderator. Stops a clone under way."""
+        """Delete a voice with its files, for its owner, its speaker or a moderator. Cancels a running clone."""
         record = await self.deletable(actor, typed)
         await remove_voice(self._storage, self._dispatcher, record)
         await self._audit(actor, "voice.delete", record)
         return record
 
     async def deletable(self, actor: Actor, typed: str) -> VoiceRecord:
-        """The voice that the actor means and may delete.
+        """Return the named voice if the actor may delete it.
 
-        As `info`, but a voice counts too that is still being made. A blocked member may delete what is theirs.
-        Raises NotAllowed for a voice that others must delete.
+        Works as `info` does, and also for a voice that is still being made. A blocked member may delete their own
+        voices.
+        Raises NotAllowed for a voice that the actor may not delete.
         """
         record = await self._known(actor, typed) or _of_library(await self.info(actor, typed))
         policy.may_delete(actor, record)
@@ -187,7 +187,7 @@ class VoiceLibrary:
     async def changeable(
         self, actor: Actor, typed: str, rule: Callable[[Actor, VoiceRecord], None]
     ) -> list[VoiceRecord]:
-        """The voices that the actor may do something to and that fit what was typed so far, the best fit first.
+        """Return the voices that match a typed text and that `rule` allows the actor to change, best match first.
 
         rule: policy.may_manage, may_delete, may_take_away, ...: raises NotAllowed.
         """
@@ -206,10 +206,10 @@ class VoiceLibrary:
         member_ids: Iterable[int] | None,
         role_ids: Iterable[int] | None,
     ) -> VoiceRecord:
-        """Decide who may use a voice. CHOSEN needs at least one member or role; otherwise these are forgotten.
+        """Set who may use a voice. CHOSEN needs at least one member or role; other values clear the choice.
 
-        Only the owner may; a moderator may only make it private again. None: those who are chosen now, also if another
-        menu chooses others at this very moment.
+        Only the owner may; a moderator may only make it private again. None keeps the current members or roles, even if
+        another menu changes them concurrently.
         """
         await rights.require(self._storage, actor, policy.may_act)
         record = _of_library(await self.info(actor, typed))
@@ -223,7 +223,7 @@ class VoiceLibrary:
         return shared
 
     async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
-        """A voice's prompt as (file name, .npz), for its owner unless somebody else is heard in it."""
+        """Return a voice's prompt as (file name, .npz), for its owner unless another person is the speaker."""
         await rights.require(self._storage, actor, policy.may_act)
         record = _of_library(await self.info(actor, typed))
         policy.may_take_away(actor, record)
@@ -234,15 +234,18 @@ class VoiceLibrary:
     async def import_(
         self, actor: Actor, name: str, data: bytes, *, attested: bool, language: str = "en", description: str = ""
     ) -> VoiceRecord:
-        """Make a voice from a prompt file. Needs the same rights as a clone, and the actor's word that it is theirs.
+        """Make a voice from a prompt file.
 
-        Files are read one at a time, and each counts as a request of the hour, a refused one too. Raises InvalidInput
-        saying what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and
-        Unavailable while the models are not loaded: they decide what a voice's tokens have to be.
+        Needs the same rights as a clone, and the actor's confirmation that it is theirs.
+        Files are read one at a time, and each counts as a request against the hourly limit, even if refused. Raises
+        InvalidInput with what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and Unavailable
+        while the models are not loaded, since they determine which tokens are valid.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
         if not attested:
-            raise NotAllowed("First confirm that the voice is your own: use /voices import and read what it asks.")
+            raise NotAllowed(
+                "Please confirm first that the voice is your own: use /voices import and fill in its form."
+            )
         new = NewVoice(
             actor.guild_id,
             actor.member_id,
@@ -269,9 +272,9 @@ class VoiceLibrary:
         return record
 
     async def clip(self, actor: Actor, typed: str) -> tuple[VoiceRecord, bytes]:
-        """A voice and the recording behind it as FLAC, for those who may use the voice.
+        """Return a voice and its reference recording as FLAC, if the actor may use the voice.
 
-        Raises NotFound for speakers and imported voices, and where the voice is deleted in this very moment.
+        Raises NotFound for speakers, imported voices, and a voice that is being deleted.
         """
         await rights.require(self._storage, actor, policy.may_act)
         record = (await self.resolve(actor, typed)).record
@@ -280,9 +283,10 @@ class VoiceLibrary:
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
-        """The member's choice; else the only voice of their own, the server's, the only one there is, or a speaker.
+        """Return the member's default.
 
-        A choice that cannot speak any more is told: another voice in its place would be a surprise.
+        Else their only voice, the server's voice, the only voice there is, or a speaker.
+        A default that can no longer speak raises an error: another voice in its place would be a surprise.
         """
         member = await self._storage.members.get(actor.guild_id, actor.member_id)
         if member.default_voice is not None:
@@ -296,11 +300,11 @@ class VoiceLibrary:
         if voice is not None:
             return voice
         if total:
-            raise NotFound("Say which voice should speak, or choose your own with /voices default.")
+            raise NotFound("Please choose a voice, or set your default with /voices default.")
         raise NotFound("There is no voice here yet. Make one with /clone.")
 
     async def _only_one(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
-        """The voice that the actor may use if there is one only (of that owner), and how many there are."""
+        """Return the only voice that the actor may use (of that owner), or None, and how many there are."""
         viewer = policy.viewer_of(actor)
         records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
         return (voice_of(records[0]) if total == 1 else None), total
@@ -312,18 +316,23 @@ class VoiceLibrary:
             raise NotAllowed(_DEFAULT_LOST) from None
 
     async def _close(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
-        """Voices whose names are nearly what was typed. Beside the event loop: every name is compared."""
+        """Return voices with similar names. Runs in a thread, since every name is compared."""
         names = await self._storage.voices.names(guild_id, viewer)
         near = await asyncio.to_thread(name_search.rank, typed, [name for _, name in names])
         return await self._storage.voices.several(guild_id, viewer, [names[index][0] for index in near[:limit]])
 
     async def _names(self, actor: Actor) -> list[str]:
-        """The names of all that the actor may speak with: the server's voices by name, then the built-in speakers."""
+        """Return the names of all voices that the actor may speak with: the server's by name, then the built-in
+        speakers.
+        """
         named = await self._storage.voices.names(actor.guild_id, policy.viewer_of(actor))
         return [name for _, name in named] + [speaker.name for speaker in speakers_of(self._executor) or ()]
 
     async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
-        """The voice of the library with this key or exact name, in any state; None if the actor may not know of it."""
+        """Return the library's voice with this key or exact name, in any state.
+
+        None if the actor must not know of it.
+        """
         typed = typed.strip()
         if (key := _RECORD_KEY.fullmatch(typed)) is not None:
             record = await self._storage.voices.by_id(actor.guild_id, int(key[1]))
@@ -332,7 +341,7 @@ class VoiceLibrary:
         return record if record is not None and policy.may_know(actor, record) else None
 
     def _speaker(self, key: str) -> Voice:
-        """A built-in speaker. Before the models are loaded nobody knows which there are: then the worker will say."""
+        """Return a built-in speaker. Before the models are loaded any name is accepted, and the worker checks it."""
         name, known = key.removeprefix(PREFIX), speakers_of(self._executor)
         voice = first_speaker(self._executor) if name == ANY_SPEAKER else speaker_voice(name)
         if voice is None or (known is not None and voice not in known):
@@ -346,7 +355,7 @@ class VoiceLibrary:
     def _ready(self) -> Ready:
         ready = self._executor.health().ready
         if ready is None:
-            raise Unavailable("The speech models are still being loaded. Bring the voice again in a minute.")
+            raise Unavailable("The speech models are still loading. Please import the voice again in a minute.")
         return ready
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
@@ -360,7 +369,7 @@ class VoiceLibrary:
 
 
 def file_name(name: str) -> str:
-    """A voice's name as the name of a file, without anything that a file system minds."""
+    """Return a voice's name in a form that is safe as a file name."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "voice"
 
 
@@ -371,7 +380,7 @@ def _record_ids(key: str) -> list[int]:
 
 def _made(record: VoiceRecord) -> Voice:
     if record.state is VoiceState.CLONING:
-        raise Conflict(f"The voice {record.name} is still being made. Try again when its card appears.")
+        raise Conflict(f"The voice {record.name} is still being made. Please try again when its card appears.")
     return voice_of(record)
 
 
@@ -382,7 +391,7 @@ def _of_library(voice: Voice) -> VoiceRecord:
 
 
 _DEFAULT_LOST = (
-    "Your default voice is not shared with you any more, or the models in use do not have it. "
+    "Your default voice is no longer shared with you, or the loaded model does not have it. "
     "Choose another one with /voices default, or name a voice."
 )
 
@@ -398,10 +407,10 @@ def _passes(rule: Callable[[Actor, VoiceRecord], None], actor: Actor, record: Vo
 def _no_such_voice(near: list[str]) -> str:
     if near:
         return f"There is no voice of that name here. Did you mean {' or '.join(near)}?"
-    return "There is no such voice here. See what there is with /voices list."
+    return "There is no such voice here. See all voices with /voices list."
 
 
 def _read_prompt(data: bytes, spec: PromptSpec) -> bytes:
     if len(data) > MAX_PROMPT_BYTES:
-        raise InvalidInput("That file is too large for a voice. A voice file (.npz) has well under a megabyte.")
+        raise InvalidInput("That file is too large. A voice file (.npz) has well under a megabyte.")
     return read_voice(data, spec)

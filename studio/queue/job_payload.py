@@ -66,7 +66,7 @@ class SpeechOrder:
 
 
 def words_of(job: JobRecord) -> str:
-    """A line of speech as its member wrote it, without markup; "" for other jobs and after retention."""
+    """Return a line of speech as its member wrote it, without markup; "" for other jobs and after retention."""
     text = str(job.order.get("text", ""))
     if not (words := job.order.get("words")):
         return text

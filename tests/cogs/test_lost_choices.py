@@ -68,7 +68,7 @@ async def test_a_deleted_role_and_a_deleted_channel(
     env.backend.delete_channel(stage.id)
     await env.settle()
     assert "the channels for voices" in told(owner)[-1]
-    assert "any channel at present" in refusal(await member.slash(channel, "say", text="Hello."))
+    assert "any channel right now" in refusal(await member.slash(channel, "say", text="Hello."))
     assert answer(await moderator.slash(channel, "say", text="Hello.")).attachments
 
 

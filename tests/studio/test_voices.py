@@ -225,7 +225,7 @@ async def test_a_default_voice_that_is_no_longer_shared_is_told_and_no_other_spe
     await library.default(BOB, key)
     await library.share(ANN, key, Visibility.OWNER, (), ())
     for deed in (library.resolve(BOB, None), library.default(BOB, None), house.say(actor=BOB)):
-        with pytest.raises(NotAllowed, match="default voice is not shared"):
+        with pytest.raises(NotAllowed, match="default voice is no longer shared"):
             await deed
     assert (await house.studio.privacy.show(BOB)).default_voice is None
     await library.default(BOB, "English speaker 6")
@@ -236,7 +236,7 @@ async def test_a_default_speaker_that_other_models_do_not_have_is_told(house: Ho
     await house.studio.library.default(ANN, "German speaker 1")
     assert house.executor.ready is not None
     house.executor.ready = replace(house.executor.ready, speakers=SPEAKERS[:1])
-    with pytest.raises(NotAllowed, match="models in use"):
+    with pytest.raises(NotAllowed, match="loaded model"):
         await house.say()
 
 

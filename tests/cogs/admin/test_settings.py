@@ -43,7 +43,7 @@ async def test_roles_and_channels_are_chosen_in_menus(
     assert settings.clone_role_ids == settings.speak_role_ids == frozenset({bards.id})
     assert settings.channel_ids == frozenset({stage.id})
     refused = followed(await member.slash(stage, "say", text="Hello."))
-    assert "kept for certain roles" in refused.content
+    assert "limited to certain roles" in refused.content
     panel = shown(await moderator.select(panel, [], custom_id="settings:speak_role_ids"))
     assert "Who may speak: everyone" in text_of(panel)
     assert "AI-generated" in shown(await member.slash(stage, "say", text="Hello.")).content

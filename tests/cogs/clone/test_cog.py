@@ -143,7 +143,7 @@ async def test_a_taken_name_is_refused_whatever_its_case(
 ) -> None:
     await clone("Ada")
     shown = await other.slash(channel, "clone", name="ADA", audio=recording)
-    assert "Choose another name" in refusal(shown)
+    assert "choose another name" in refusal(shown)
 
 
 async def test_a_recording_without_speech_leaves_nothing_behind(
