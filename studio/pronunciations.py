@@ -96,7 +96,7 @@ class PronunciationService:
         return content.model_dump_json(indent=2).encode()
 
     async def import_(self, actor: Actor, data: bytes) -> tuple[int, int]:
-        """Add the words of a file to the dictionary, all or none. Return how many are new and how many were there before.
+        """Add the words of a file to the dictionary, all or none. Return how many are new and how many existed.
 
         Raises NotAllowed, InvalidInput with the number of the first invalid word, and LimitReached.
         """
