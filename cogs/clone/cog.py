@@ -1,4 +1,4 @@
-"""/clone and the message menu "Clone this voice": a recording in, a queued clone out, with consent first."""
+"""/clone and the message menu "Clone this voice": queue a clone of a recording, after consent."""
 
 import discord
 from discord import app_commands
@@ -19,18 +19,18 @@ Interaction = discord.Interaction[StudioBot]
 
 
 class Clone(commands.Cog):
-    """Voices from attachments and from messages."""
+    """Clones voices from attachments and messages."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self._menu = app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this)
 
     async def cog_load(self) -> None:
-        """Context menus do not belong to cogs by themselves."""
+        """Add the context menu, which discord.py does not tie to a cog."""
         self.bot.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
-        """Take the menu away with the cog."""
+        """Remove the context menu."""
         self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
 
     @app_commands.command(name="clone", description="Make a voice from a recording of your own speech")
@@ -49,7 +49,7 @@ class Clone(commands.Cog):
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check what is cheap, ask for the member's word on this recording, then take it."""
+        """Check the cheap conditions, show the consent form, then queue the clone."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
@@ -62,18 +62,17 @@ class Clone(commands.Cog):
         await interaction.response.send_modal(ConsentModal(order, proceed, known=known))
 
     async def clone_this(self, interaction: Interaction, message: discord.Message) -> None:
-        """Ask for a name; then clone one's own message at once, or ask the author of another."""
+        """Ask for a name; then clone the member's own message, or ask the author of somebody else's."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         if message.message_snapshots and not message.attachments:
             raise InvalidInput(
-                "That message was forwarded, and a forward does not say whose voice is in it. "
-                "Choose the message that it came from."
+                "That message was forwarded, so I can't tell whose voice is in it. Please choose the original message."
             )
         audio = recording_in(message.attachments)
         author = message.author
         if author.bot or message.webhook_id is not None:
-            raise InvalidInput("A bot spoke there, and only people can agree to a copy of their voice.")
+            raise InvalidInput("A bot posted that message, and only people can agree to a clone of their voice.")
         own = author.id == actor.member_id
 
         async def proceed(answer: Interaction, order: CloneOrder) -> None:
@@ -89,7 +88,7 @@ class Clone(commands.Cog):
         await interaction.response.send_modal(form)
 
     async def _take(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
-        """Read the recording and queue the clone; the member has given their word in a form."""
+        """Read the recording and queue the clone. The member has confirmed the consent form."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(thinking=True)
         data = await read_recording(audio)
@@ -99,7 +98,7 @@ class Clone(commands.Cog):
     async def _ask(
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder
     ) -> None:
-        """Keep the recording until its author has answered, and ask them."""
+        """Store the recording and ask its author."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(ephemeral=True, thinking=True)
         await require_still_there(message)
@@ -107,14 +106,14 @@ class Clone(commands.Cog):
         request = await clones.ask_author(actor, message.author.id, order, data)
         try:
             await ask_by_message(request, message, interaction.user)
-        except BaseException:  # Whatever happened, nobody was asked: no recording may wait for an answer.
+        except BaseException:  # nobody was asked, so no recording may be kept
             await clones.withdraw(request)
             raise
         await interaction.followup.send(render_asked(request), ephemeral=True)
 
 
 def _suggestion(display_name: str) -> str:
-    """A member's name as the name of their voice, if it is fit to be one."""
+    """Return a member's display name if it is valid as a voice name, else ""."""
     try:
         return clean_name(display_name[:NAME_LENGTH])
     except InvalidInput:
@@ -122,5 +121,5 @@ def _suggestion(display_name: str) -> str:
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     await bot.add_cog(Clone(bot))

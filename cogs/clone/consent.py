@@ -1,4 +1,4 @@
-"""The question to a message's author whether their voice may be cloned: Allow, Deny, and a way to take a yes back.
+"""Consent requests to a message's author: Allow and Deny, and a button to take a yes back.
 
 The buttons work in direct messages, after a restart, and for an author who has left the server.
 """
@@ -30,7 +30,7 @@ class ConsentButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=f"consent:(?P<verdict>allow|deny):{ids.text('request')}",
 ):
-    """Allow or Deny. Only the author's press counts; the studio checks that."""
+    """Allow or Deny. Only the author can use it; the studio checks that."""
 
     def __init__(self, verdict: str, request: str) -> None:
         label, style = _LOOKS[verdict]
@@ -40,7 +40,10 @@ class ConsentButton(
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Decide, take the buttons away, and tell the requester about a no (a yes shows itself as a voice)."""
+        """Store the answer, remove the buttons, and tell the requester about a no.
+
+        A yes shows itself as a new voice.
+        """
         await interaction.response.defer()
         clones = interaction.client.studio.clones
         request, _ = await clones.answer(self.request_id, interaction.user.id, self.allow)
@@ -62,7 +65,7 @@ class TakeBack(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=f"consent-back:{ids.text('request')}",
 ):
-    """Takes one yes back, and nothing else. Only the author's press counts; the studio checks that."""
+    """Takes one yes back. Only the author can use it; the studio checks that."""
 
     def __init__(self, request: str) -> None:
         button = discord.ui.Button[discord.ui.View](
@@ -73,7 +76,7 @@ class TakeBack(
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """The voice is gone when the message says so."""
+        """Delete the voice, then say so."""
         await interaction.response.defer()
         request = await interaction.client.studio.clones.take_back(self.request_id, interaction.user.id)
         await interaction.edit_original_response(
@@ -82,12 +85,12 @@ class TakeBack(
 
 
 def question_view(request: ConsentRequest) -> discord.ui.View:
-    """The buttons under a question."""
+    """Return the buttons of a consent request."""
     return persistent_view(ConsentButton("allow", request.id), ConsentButton("deny", request.id))
 
 
 async def ask_by_message(request: ConsentRequest, message: discord.Message, requester: discord.abc.User) -> None:
-    """Ask the author directly, else by a reply to their message that does not ping.
+    """Ask the author by direct message, else by a reply to their message that does not ping.
 
     Raises Unavailable if neither is possible.
     """
@@ -108,14 +111,12 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     except discord.HTTPException as fault:
         log.info("author_not_reached", request_id=request.id, status=fault.status, code=fault.code)
         raise Unavailable(
-            "I could not reach the author: their direct messages are closed, and I may not write here. "
+            "I could not reach the author: their direct messages are closed, and I can't write here. "
             "Ask them to run /clone themselves."
         ) from fault
 
 
-_AWAY = (
-    "Discord cannot be reached at the moment, so nobody was asked and nothing was kept. Please try again in a minute."
-)
+_AWAY = "Discord cannot be reached right now, so nobody was asked and nothing was stored. Please try again in a minute."
 
 
 async def _user(client: discord.Client, user_id: int) -> discord.User:

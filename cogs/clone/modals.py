@@ -1,6 +1,6 @@
-"""The two forms of cloning: the member's word that the voice is theirs, and the details of a voice from a message.
+"""The two forms of cloning: consent for the member's own voice, and details of a voice from a message.
 
-What was filled in is not lost when a form is refused: the member is offered the same form again.
+When a form is refused, the member can open it again with what they entered.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,21 +15,21 @@ from errors import Conflict, InvalidInput
 from studio.values import CloneOrder
 
 CONSENT = (
-    "I make a voice from a few seconds of this recording, and keep it on this server's machine with those seconds, "
+    "I make a voice from a few seconds of this recording and store both on the machine I run on, "
     "until you delete it (/voices delete, /privacy forget). Only you can speak with it until "
     "you share it; moderators see its card and can delete it. Whatever it says is labelled as AI-generated."
 )
-AS_BEFORE = "As before: the voice stays here until you delete it, and only you speak with it until you share it."
+AS_BEFORE = "As before: the voice stays until you delete it, and only you can use it until you share it."
 _MINE = "This is my own voice, and I agree"
-_MINE_DETAIL = "Cloning another person's voice without their yes is not allowed here."
-_NEEDED = "I need your word that the voice is yours. If it is, go on and tick the box; nothing was made yet."
+_MINE_DETAIL = "Cloning someone else's voice without their consent is not allowed."
+_NEEDED = "Please confirm that the voice is yours: go on and tick the box. Nothing was cloned yet."
 
 Continue = Callable[[discord.Interaction[Any], CloneOrder], Awaitable[None]]
-"""What happens after a form: the interaction of the form, and the order."""
+"""Called after a form, with the interaction of the form and the order."""
 
 
 class _OpenAgain(SafeView):
-    """One button beside the reason of a refusal: it opens the form once more, with what was filled in."""
+    """A button next to an error, which opens the form again with what was entered."""
 
     def __init__(self, form: Callable[[], SafeModal]) -> None:
         super().__init__(timeout=MODAL_SECONDS)
@@ -37,21 +37,21 @@ class _OpenAgain(SafeView):
 
     @discord.ui.button(label="Go on", style=discord.ButtonStyle.primary)
     async def go_on(self, interaction: discord.Interaction[Any], _: discord.ui.Button[Any]) -> None:
-        """The form again."""
+        """Open the form again."""
         await interaction.response.send_modal(self._form())
 
 
 class _Form(SafeModal):
-    """A form that is offered again when what was filled in cannot be taken."""
+    """A form that is offered again when its input is refused."""
 
     def again(self) -> SafeModal:
-        """The same form with what was filled in."""
+        """Return the same form with what was entered."""
         raise NotImplementedError
 
     async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
-        """One private sentence, and a way back to the form if it is the form that was at fault."""
+        """Answer with one private sentence and, if the input was the problem, a button to open the form again."""
         if not isinstance(error, (InvalidInput, Conflict)) or interaction.response.is_done():
             await super().on_error(interaction, error)
             return
@@ -60,7 +60,7 @@ class _Form(SafeModal):
 
 
 class ConsentModal(_Form, title="Your voice, your word"):
-    """Asks for the member's word on one recording, for an order that is otherwise complete."""
+    """Asks for consent to one recording; the order is otherwise complete."""
 
     def __init__(self, order: CloneOrder, proceed: Continue, *, known: bool) -> None:
         super().__init__()
@@ -70,19 +70,19 @@ class ConsentModal(_Form, title="Your voice, your word"):
         self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
 
     def again(self) -> SafeModal:
-        """The box, not ticked: that is the member's to do."""
+        """Return the form with an unticked box."""
         return ConsentModal(self._order, self._proceed, known=self._known)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Go on only with a ticked box."""
+        """Continue only with a ticked box."""
         _require_tick(self._box)
         await self._proceed(interaction, self._order)
 
 
 class DetailsModal(_Form, title="Clone this voice"):
-    """Asks for what /clone takes as options; for one's own voice for the member's word too.
+    """Asks for the options of /clone and, for the member's own voice, for consent.
 
-    suggestion: what stands in the fields at first. known: whether the member has agreed to the policy before.
+    suggestion: the initial values. known: whether the member has agreed to the policy before.
     """
 
     def __init__(self, suggestion: CloneOrder, proceed: Continue, *, own: bool, known: bool) -> None:
@@ -109,11 +109,11 @@ class DetailsModal(_Form, title="Clone this voice"):
             self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
 
     def again(self) -> SafeModal:
-        """With what was filled in; the box is not ticked."""
+        """Return the form with what was entered and an unticked box."""
         return DetailsModal(self._order(), self._proceed, own=self._own, known=self._known)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Make the order from the fields."""
+        """Make the order from the fields and continue."""
         if self._box is not None:
             _require_tick(self._box)
         await self._proceed(interaction, self._order())

@@ -1,4 +1,4 @@
-"""Recordings in messages: which attachment is meant, and its bytes. Whether it is audio is decided by the worker."""
+"""Finds the recording in a message and reads its bytes. The worker decides whether it is audio."""
 
 import mimetypes
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _OTHER_TYPES = ("image/", "text/", "font/", "application/pdf", "application/json
 
 
 def recording_in(attachments: Sequence[discord.Attachment]) -> discord.Attachment:
-    """The attachment that is meant: a voice message, else what looks like sound, else what may be sound by its content.
+    """Return a message's recording: a voice message, else an audio file by its type, else any file that may be audio.
 
-    Raises InvalidInput if there is none. Whether it is sound is found out when it is read, as with /clone.
+    Raises InvalidInput if there is none. The worker checks the content, as with /clone.
     """
     likely = [attachment for attachment in attachments if _looks_like_sound(attachment)]
     possible = likely or [attachment for attachment in attachments if not _is_something_else(attachment)]
@@ -29,39 +29,37 @@ def recording_in(attachments: Sequence[discord.Attachment]) -> discord.Attachmen
 
 
 async def require_still_there(message: discord.Message) -> None:
-    """Raises InvalidInput if the message was deleted meanwhile: then its author does not want it to be used.
+    """Raise InvalidInput if the message was deleted: its author then does not want it to be used.
 
-    Where the bot may not read the channel it cannot know. Raises Unavailable if Discord cannot be reached.
+    If the bot cannot read the channel, it cannot know. Raises Unavailable if Discord cannot be reached.
     """
     try:
         await message.fetch()
     except discord.NotFound as fault:
-        raise InvalidInput(
-            "That message was deleted meanwhile, so its author is not asked and nothing is kept."
-        ) from fault
+        raise InvalidInput("That message has been deleted, so I did not ask its author and stored nothing.") from fault
     except discord.Forbidden:
         pass
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as fault:
-        raise Unavailable("Discord cannot be reached at the moment. Please try again in a minute.") from fault
+        raise Unavailable("Discord cannot be reached right now. Please try again in a minute.") from fault
 
 
 async def read_recording(attachment: discord.Attachment) -> bytes:
-    """The bytes, read at once because Discord's addresses expire. Raises InvalidInput or Unavailable."""
+    """Return the bytes. Call it soon, because Discord's addresses expire. Raises InvalidInput or Unavailable."""
     try:
         return await attachment.read()
     except (discord.NotFound, discord.Forbidden) as fault:
-        raise InvalidInput("That file is gone. Please upload it again.") from fault
+        raise InvalidInput("That file no longer exists. Please upload it again.") from fault
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as fault:
-        raise Unavailable("Discord did not hand me the file. Please try again in a minute.") from fault
+        raise Unavailable("I could not download the file from Discord. Please try again in a minute.") from fault
 
 
 def _looks_like_sound(attachment: discord.Attachment) -> bool:
-    """By what the uploader's client said: only to choose among several."""
+    """Judge by what the uploader's client said; used only to choose among several files."""
     kind = attachment.content_type or ""
     return kind.startswith(_MEDIA_TYPES) or attachment.filename.lower().endswith(_MEDIA_NAMES)
 
 
 def _is_something_else(attachment: discord.Attachment) -> bool:
-    """A picture or a text, by its type, or by its name where the client gave no type."""
+    """Return whether it is a picture or a text, by its type or, without one, by its name."""
     kind = attachment.content_type or mimetypes.guess_type(attachment.filename)[0] or ""
     return kind.startswith(_OTHER_TYPES)

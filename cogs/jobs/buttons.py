@@ -1,6 +1,6 @@
-"""A member's list of jobs and its buttons: cancel one, or fetch a result that could not be delivered.
+"""A member's list of jobs with its buttons: cancel a job, or fetch an undelivered result.
 
-The buttons outlive a restart, and each press shows the list anew.
+The buttons work after a restart, and each press updates the list.
 """
 
 from typing import Any
@@ -22,19 +22,19 @@ _SHOWN = 20
 
 
 async def show_jobs(interaction: Interaction) -> None:
-    """Put the member's jobs as they are now into the deferred answer, or into the message of a pressed button."""
+    """Show the member's current jobs in the deferred answer, or in the message of a pressed button."""
     jobs = (await interaction.client.studio.jobs.mine(actor_of(interaction)))[:_SHOWN]
     buttons: list[discord.ui.Item[Any]] = []
     for number, (job, _) in enumerate(jobs, 1):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             buttons.append(Cancel(job.id, f"Cancel {number}"))
-        elif job.state is not JobState.CANCELLED:  # Of that, there is nothing to fetch.
+        elif job.state is not JobState.CANCELLED:  # a cancelled job has nothing to fetch
             buttons.append(Fetch(job.id, f"Fetch {number}"))
     await interaction.edit_original_response(embed=render_jobs(jobs), view=persistent_view(*buttons))
 
 
 class Cancel(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text('job')}"):
-    """Cancel a job: one's own, or anybody's for moderators."""
+    """Cancels a job: the member's own or, for moderators, anybody's."""
 
     def __init__(self, job: str, label: str = "Cancel") -> None:
         super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.danger, custom_id=f"cancel:{job}"))
@@ -42,7 +42,7 @@ class Cancel(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """The job's own message is edited by its delivery."""
+        """Cancel the job. Its delivery edits the job's own message."""
         await interaction.response.defer()
         try:
             await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
@@ -51,7 +51,7 @@ class Cancel(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text
 
 
 class Fetch(FromId, discord.ui.DynamicItem[Button], template=f"fetch:{ids.text('job')}"):
-    """Bring a result that nobody could be given before, to the presser's eyes and ears only."""
+    """Sends an undelivered result privately to its member."""
 
     def __init__(self, job: str, label: str = "Fetch") -> None:
         super().__init__(discord.ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=f"fetch:{job}"))
@@ -59,7 +59,7 @@ class Fetch(FromId, discord.ui.DynamicItem[Button], template=f"fetch:{ids.text('
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """The answer as it would have been delivered."""
+        """Send the answer as it would have been delivered."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer()

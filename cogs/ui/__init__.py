@@ -1,1 +1,1 @@
-"""What commands share: rendering, pages, confirmations, buttons that outlive a restart."""
+"""UI that commands share: rendering, paged lists, confirmations, persistent buttons."""

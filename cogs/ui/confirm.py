@@ -1,7 +1,7 @@
-"""Questions before something is lost: what would go, a red button, and a way out.
+"""Confirmation messages: what will be lost, a red button, and a way out.
 
-The button names the deed and its object in its id, so it works after a restart; an old question is not taken as an
-answer any more. What a deed does is its cog's business, and the studio checks the rights again when it is done.
+The button's id names the action and its target, so that it works after a restart; an old message is refused. The cog
+implements the action, and the studio checks the rights again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,15 +19,15 @@ from studio.studio import Studio
 from studio.values import Actor
 
 ANSWER_WITHIN = timedelta(minutes=15)
-"""After this a question may no longer describe what would be lost."""
+"""After this time the message may no longer describe what would be lost."""
 
 Deed = Callable[[Studio, Actor, str], Awaitable[str]]
-"""Does it to the object, for this actor; the sentence says what was done."""
+"""Runs an action on a target for an actor and returns a sentence about what was done."""
 
 
 @runtime_checkable
 class Doer(Protocol):
-    """A cog that has deeds."""
+    """A cog with actions that need confirmation."""
 
     deeds: Mapping[str, Deed]
 
@@ -35,7 +35,7 @@ class Doer(Protocol):
 async def ask(
     interaction: discord.Interaction[StudioBot], question: discord.Embed, label: str, deed: str, target: str = ""
 ) -> None:
-    """Put the question to the member alone, as the answer to the interaction or after its deferral."""
+    """Show the confirmation privately, as the answer to the interaction or after its deferral."""
     view = persistent_view(DoIt(deed, target, label), LeaveIt())
     if interaction.response.is_done():
         await interaction.followup.send(embed=question, view=view, ephemeral=True)
@@ -48,7 +48,7 @@ class DoIt(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"do:(?P<deed>[a-z-]{1,20}):(?P<target>[\w:=/.-]{0,70})",
 ):
-    """Yes."""
+    """The button that runs the action."""
 
     def __init__(self, deed: str, target: str, label: str = "Yes") -> None:
         super().__init__(
@@ -58,10 +58,10 @@ class DoIt(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Do it, and put what was done in the place of the question."""
+        """Run the action and replace the message by its result."""
         message = interaction.message
         if message is None or interaction.created_at - message.created_at > ANSWER_WITHIN:
-            raise Conflict("That question is too old to be answered. Please use the command again.")
+            raise Conflict("That question is too old. Please use the command again.")
         await interaction.response.defer()
         sentence = await self._deed(interaction)(interaction.client.studio, actor_of(interaction), self.target)
         await interaction.edit_original_response(content=sentence, embed=None, view=None)
@@ -70,18 +70,18 @@ class DoIt(
         for cog in interaction.client.cogs.values():
             if isinstance(cog, Doer) and self.deed in cog.deeds:
                 return cog.deeds[self.deed]
-        raise NotFound("This is no longer offered. Please use the command again.")
+        raise NotFound("This button no longer works. Please use the command again.")
 
 
 class LeaveIt(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
-    """No."""
+    """The button that changes nothing."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Cancel", custom_id="leave-it"))
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Say that nothing happened in the place of the question."""
+        """Replace the message by one that says that nothing happened."""
         await interaction.response.edit_message(content="Nothing was changed.", embed=None, view=None)
 
 

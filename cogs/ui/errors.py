@@ -1,4 +1,4 @@
-"""How faults are told to the person who pressed something. Knows Discord's interactions; nothing of what was asked."""
+"""Turns errors into private answers for the member who used a command, button or form."""
 
 import secrets
 
@@ -11,32 +11,32 @@ from errors import BarkeepError, NotAllowed, Unavailable
 log = structlog.get_logger(__name__)
 
 _TOKEN_GONE = frozenset({10015, 10062, 40060, 50027})
-"""Unknown webhook, unknown interaction, already acknowledged, invalid webhook token: nobody can be answered there."""
+"""Unknown webhook, unknown interaction, already acknowledged, invalid webhook token: no answer is possible."""
 
 
 def as_barkeep(error: BaseException) -> BarkeepError | None:
-    """The expected fault behind what discord.py caught, or None for an unknown one."""
+    """Return the BarkeepError behind what discord.py caught, or None for an unexpected error."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
     if isinstance(error, BarkeepError):
         return error
     if isinstance(error, (app_commands.NoPrivateMessage, app_commands.CheckFailure)):
-        return NotAllowed("You may not use this command here.")
+        return NotAllowed("You can't use this command here.")
     if isinstance(error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)):
-        return Unavailable("My commands have just changed. Please try again in a minute.")
+        return Unavailable("My commands were just updated. Please try again in a minute.")
     if isinstance(error, app_commands.TransformerError):
-        return BarkeepError("One of the options cannot be read. Please check what you typed.")
+        return BarkeepError("I could not read one of the options. Please check what you typed.")
     if isinstance(error, discord.HTTPException) and (error.status == 429 or error.status >= 500):
-        return Unavailable("Discord is having trouble at the moment. Please try again in a minute.")
+        return Unavailable("Discord is having problems right now. Please try again in a minute.")
     if isinstance(error, discord.HTTPException) and error.status == 403:
         return NotAllowed("Discord does not let me do that here. Please ask a moderator to look at my permissions.")
     return None
 
 
 async def answer_fault(interaction: discord.Interaction, error: BaseException) -> None:
-    """Tell the member what went wrong, to their eyes only. Never raises.
+    """Tell the member privately what went wrong. Never raises.
 
-    An unknown fault is logged with its traceback under a reference id, and the member gets that id.
+    An unexpected error is logged with its traceback under a reference id, and the member gets that id.
     """
     if token_is_gone(error):
         log.info("interaction_gone", interaction_id=interaction.id)
@@ -47,7 +47,9 @@ async def answer_fault(interaction: discord.Interaction, error: BaseException) -
         log.info("refused", kind=type(known).__name__, interaction_id=interaction.id)
     else:
         reference = secrets.token_hex(4)
-        sentence = f"Sorry, something went wrong on my side. If it keeps happening, tell the owner: {reference}."
+        sentence = (
+            f"Sorry, something went wrong. If it keeps happening, give the bot's owner this reference: {reference}."
+        )
         log.error("unknown_fault", reference=reference, interaction_id=interaction.id, exc_info=error)
     try:
         await say_privately(interaction, sentence)
@@ -58,8 +60,8 @@ async def answer_fault(interaction: discord.Interaction, error: BaseException) -
 async def say_privately(interaction: discord.Interaction, sentence: str) -> None:
     """Answer with a sentence that only the member sees, whatever was answered before.
 
-    A public "thinking" message is replaced: the first thing that follows it is public whatever it says, so that is a
-    sign without words, which is taken away after the sentence.
+    The first follow-up of a public "thinking" message is always public. So that message is edited to a bare sign first,
+    and deleted after the private sentence.
     """
     text = discord.utils.escape_mentions(sentence)[:2000]
     if not interaction.response.is_done():
@@ -77,7 +79,7 @@ async def say_privately(interaction: discord.Interaction, sentence: str) -> None
 
 
 def token_is_gone(error: BaseException) -> bool:
-    """Whether Discord refused because the interaction is over, so that no answer can reach it."""
+    """Return whether Discord refused because the interaction is over, so that no answer can reach it."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
     return isinstance(error, discord.HTTPException) and (error.code in _TOKEN_GONE or error.status == 401)

@@ -1,7 +1,7 @@
-"""What persistent buttons and menus write into their ids, and how it is read: the one place that parses them.
+"""The custom ids of persistent buttons and menus: their templates and parsing.
 
-An id comes back from Discord, and anybody can send another one. What does not fit its template is not read at all, and
-a number is always one that the database can hold.
+Discord sends ids back, and any client can send a forged one. An id that does not fit its template is ignored, and a
+parsed number always fits the database.
 """
 
 import re
@@ -18,34 +18,34 @@ _NUMBERS = frozenset({"voice", "member", "number", "page"})
 
 
 def snowflake(name: str) -> str:
-    """The template of a number of Discord's or of the database's, as the part `name` of an id."""
+    """Return the template of a 64-bit id of Discord or the database, as the part `name` of a custom id."""
     return f"(?P<{name}>{_SNOWFLAKE})"
 
 
 def count(name: str) -> str:
-    """The template of a small number, such as that of a page."""
+    """Return the template of a small number, such as a page number."""
     return f"(?P<{name}>[0-9]{{1,9}})"
 
 
 def text(name: str) -> str:
-    """The template of a job's or a question's id, which are made of letters, digits and dashes."""
+    """Return the template of a job or request id: letters, digits and dashes."""
     return f"(?P<{name}>[A-Za-z0-9_-]{{1,64}})"
 
 
 def whole(written: str) -> int:
-    """A number that travelled as a part of another text. Raises InvalidInput for what no id of ours says."""
+    """Parse a number that is part of another text. Raises InvalidInput if it is not valid."""
     if re.fullmatch(_SNOWFLAKE, written) is None:
-        raise InvalidInput("I cannot read that button. Please use the command again.")
+        raise InvalidInput("That button is not valid. Please use the command again.")
     return int(written)
 
 
 class FromId:
-    """For dynamic items: made from their ids. Other arguments of the constructor have defaults."""
+    """Creates dynamic items from their custom ids. Other constructor arguments need defaults."""
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """The item of a message that was sent in this run or an earlier one."""
+        """Return the item of a message that was sent in this run or an earlier one."""
         parts = {name: int(part) if name in _NUMBERS else part for name, part in match.groupdict().items()}
         return cls(**parts)

@@ -1,7 +1,7 @@
-"""Lists that are leafed through: a sheet, the buttons beneath it, and the search.
+"""Paged lists with navigation buttons and a search.
 
-A button carries its book, page and search in its id, so that it works after a restart of the bot. What a book shows
-is its cog's business; who may see it is decided by the studio each time a page is turned.
+A button's id holds the list, page and search, so that it works after a restart. The cog makes the content, and the
+studio checks at each turn who may see it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,16 +20,16 @@ from studio.studio import Studio
 from studio.values import Actor
 
 QUERY_LENGTH = 40
-"""Characters of a search. It travels in ids of at most 100 characters, together with the book and the page."""
+"""The longest search, in characters. It is part of ids of at most 100 characters, with the list and the page."""
 
 _NAVIGATION_ROW = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One page of a book. `number` counts from 1; `items` are what else can be done with the lines of the page.
+    """One page of a list. `number` counts from 1; `items` are the buttons and menus of the page.
 
-    The items know from their ids what to do, and leave the last row to the navigation.
+    The items work from their ids, and leave the last row to the navigation.
     """
 
     embed: discord.Embed
@@ -40,24 +40,24 @@ class Sheet:
 
 
 Book = Callable[[Studio, Actor, str, int], Awaitable[Sheet]]
-"""Makes the sheet with this number of what the query finds, as this actor may see it."""
+"""Returns the page with this number of the search results, as this actor may see it."""
 
 
 @runtime_checkable
 class Bookcase(Protocol):
-    """A cog that has books."""
+    """A cog with lists."""
 
     books: Mapping[str, Book]
 
 
 async def open_book(interaction: discord.Interaction[StudioBot], book: str, query: str = "") -> None:
-    """Answer a command with the first page, for the member's eyes only. Raises what the studio raises."""
+    """Answer a command with the first page, privately. Raises the studio's errors."""
     await interaction.response.defer(ephemeral=True, thinking=True)
     await _show(interaction, book, query, 1)
 
 
 async def turn(interaction: discord.Interaction[StudioBot], book: str, query: str = "", number: int = 1) -> None:
-    """Show another page, or the same one anew, in the message that the interaction belongs to."""
+    """Show another page, or update the current one, in the message of the interaction."""
     if not interaction.response.is_done():
         await interaction.response.defer()
     await _show(interaction, book, query, number)
@@ -73,7 +73,7 @@ async def _show(interaction: discord.Interaction[StudioBot], book: str, query: s
 
 
 def page_view(sheet: Sheet, book: str, query: str) -> discord.ui.View:
-    """What is beneath a page: its own items, then the navigation as far as there is somewhere to go."""
+    """Return the view of a page: its own items, then the navigation that applies."""
     items = list(sheet.items)
     if sheet.pages > 1:
         items.append(TurnPage(book, sheet.number - 1, query, "Previous", enabled=sheet.number > 1))
@@ -108,7 +108,7 @@ class ShowAll(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"all:(?P<book>[a-z-]{1,16})",
 ):
-    """Forget the search."""
+    """Clears the search."""
 
     def __init__(self, book: str) -> None:
         super().__init__(discord.ui.Button(label="Show all", custom_id=f"all:{book}", row=_NAVIGATION_ROW))
@@ -116,7 +116,7 @@ class ShowAll(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Show the first page of everything."""
+        """Show the first page of the whole list."""
         await turn(interaction, self.book)
 
 
@@ -125,7 +125,7 @@ class OpenSearch(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"search:(?P<book>[a-z-]{1,16}):(?P<query>(?s:.{0,40}))",
 ):
-    """Ask for words to look for."""
+    """Opens the search form."""
 
     def __init__(self, book: str, query: str) -> None:
         custom_id = f"search:{book}:{query}"
@@ -134,12 +134,12 @@ class OpenSearch(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Open the search, with what was looked for last."""
+        """Open the form with the last search."""
         await interaction.response.send_modal(_SearchModal(self.book, self.query))
 
 
 class _SearchModal(SafeModal, title="Search"):
-    """Takes the words, and shows what they find in the message that the button belongs to."""
+    """Takes a search and shows its results in the message of the button."""
 
     def __init__(self, book: str, query: str) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _SearchModal(SafeModal, title="Search"):
         self.add_item(discord.ui.Label[Any](text="Name, or part of it", component=self._words))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Show the first page of what was found; all, if nothing was typed."""
+        """Show the first page of the results, or of the whole list for an empty search."""
         await turn(interaction, self._book, self._words.value.strip())
 
 

@@ -1,4 +1,4 @@
-"""A waveform as a small PNG. Knows peak levels and pixels, nothing of audio files or Discord."""
+"""Draws a waveform as a small PNG."""
 
 import io
 import itertools
@@ -15,7 +15,10 @@ _MARGIN = 12
 
 
 def waveform_png(peaks: Sequence[float]) -> bytes:
-    """A PNG of WIDTH x HEIGHT pixels with one bar for each stretch of `peaks` (levels 0..1; others are clamped)."""
+    """Return a PNG of WIDTH x HEIGHT pixels with one bar for each stretch of `peaks` (levels 0..1.
+
+    Others are clamped).
+    """
     image = Image.new("RGB", (WIDTH, HEIGHT), _BACKGROUND)
     draw = ImageDraw.Draw(image)
     middle = HEIGHT / 2
@@ -32,7 +35,7 @@ def waveform_png(peaks: Sequence[float]) -> bytes:
 
 
 def _loudest(peaks: Sequence[float], count: int) -> list[float]:
-    """At most `count` levels: the loudest of each equal stretch, so that no peak disappears."""
+    """Return at most `count` levels: the loudest of each equal stretch, so that no peak is lost."""
     levels = [min(1.0, max(0.0, float(peak))) for peak in peaks]
     if len(levels) <= count:
         return levels

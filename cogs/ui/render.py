@@ -1,4 +1,4 @@
-"""Replies as text and embeds. Pure functions of values: nothing is sent, asked or stored here."""
+"""Renders replies as text and embeds. Pure functions of values."""
 
 import math
 import re
@@ -20,7 +20,7 @@ LABEL = "AI-generated voice"
 _BAR_CELLS = 10
 _PHRASE = 60
 _STEP = 5
-"""Estimates are told in steps of so many seconds, from a minute on in minutes."""
+"""Estimates are rounded up to multiples of this many seconds; from a minute on to minutes."""
 _STATES = {
     JobState.QUEUED: "waiting",
     JobState.RUNNING: "at work",
@@ -32,7 +32,7 @@ _STATES = {
 
 
 def safe(text: str, limit: int = CONTENT_LIMIT) -> str:
-    """`text` as Discord shows it literally, at most `limit` characters: no markdown, mention, emoji or timestamp."""
+    """Return `text` escaped for Discord, at most `limit` characters: no markdown, mention, emoji or timestamp."""
     literal = _literal(text)
     kept = text
     while len(literal) > limit:
@@ -47,22 +47,22 @@ def _literal(text: str) -> str:
 
 
 def file_stem(name: str) -> str:
-    """A voice's name as part of a file name: ASCII letters, digits and dashes."""
+    """Return a voice's name as part of a file name: ASCII letters, digits and dashes."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "voice"
 
 
 def render_update(update: Update) -> str:
-    """News while a member waits: one line, and one above it if the beginning can be heard already."""
+    """Return the progress line of a waiting member, with a line above it if the beginning can be heard."""
     line = _line_of(update)
-    return line if update.beginning is None else f"🔊 {LABEL} · the beginning, while the rest is on its way\n{line}"
+    return line if update.beginning is None else f"🔊 {LABEL} · the beginning; the rest is on its way\n{line}"
 
 
 def _line_of(update: Update) -> str:
     if update.retrying:
-        return "🔁 The speech worker stumbled. Trying once more…"
+        return "🔁 The speech worker stopped. Trying again…"
     if update.loading:
-        return "⏳ The speech models cannot be loaded at the moment. Your request keeps its place and is not lost."
+        return "⏳ The speech models cannot be loaded right now. Your request keeps its place in the queue."
     if update.stage is not None:
         filled = round(max(0.0, min(1.0, update.fraction)) * _BAR_CELLS)
         bar = "▰" * filled + "▱" * (_BAR_CELLS - filled)
@@ -74,7 +74,7 @@ def _line_of(update: Update) -> str:
 
 
 def _about(seconds: float | None, what: str) -> str:
-    """An estimate as people say one; nothing where there is none."""
+    """Return a rounded estimate, or "" without one."""
     if seconds is None:
         return ""
     rounded = math.ceil(seconds / _STEP) * _STEP
@@ -83,11 +83,11 @@ def _about(seconds: float | None, what: str) -> str:
 
 
 def render_speech(job: JobRecord, voice: Voice | None) -> str:
-    """What stands beside the audio: whose voice, that it is generated, and the words."""
+    """Return the text beside the audio: the voice, the AI label, and the words."""
     name = safe(voice.name, 100) if voice is not None else "A deleted voice"
     head = f"🔊 **{name}** · {LABEL} · asked by <@{job.member_id}>"
     if left_out := (job.result or {}).get("left_out"):
-        head += f"\n⚠️ The model does not read this, and left it out: {safe(' · '.join(left_out), 500)}"
+        head += f"\n⚠️ The model can't read this and left it out: {safe(' · '.join(left_out), 500)}"
     words = words_of(job)
     return f"{head}\n>>> {safe(words, CONTENT_LIMIT - len(head) - 100)}" if words else head
 
@@ -101,16 +101,16 @@ def render_finding(finding: Finding, name: str) -> str:
 
 
 def render_fault(job: JobRecord) -> str:
-    """Why a job has no result."""
+    """Return why a job has no result."""
     work = "cloning" if job.kind is JobKind.CLONE else "speech"
     if job.state is JobState.CANCELLED:
         return f"🛑 The {work} was cancelled."
     reason = job.fault_message or "Something went wrong. Please try again."
-    return f"⚠️ The {work} did not work out. {safe(reason, 1500)}"
+    return f"⚠️ The {work} failed. {safe(reason, 1500)}"
 
 
 def render_card(record: VoiceRecord) -> discord.Embed:
-    """A new voice: whether it is good or what to record better, and whose it is."""
+    """Return the card of a new voice: its quality with advice, and its owner."""
     description = safe(record.description, 1000)
     report = None if record.report is None else report_from_json(record.report)
     if report is not None:
@@ -128,7 +128,7 @@ _VERDICTS = {"good": "✅ **Good**", "usable": "👍 **Usable**", "poor": "🔁 
 
 
 def _verdict(report: QualityReport) -> str:
-    """What the recording is worth, and why if it is not good."""
+    """Return the quality of the recording, with reasons if it is not good."""
     verdict = _VERDICTS.get(report.verdict, f"**{safe(report.verdict, 200)}**")
     if report.verdict == "good":
         return f"{verdict}: the recording was clear."
@@ -137,7 +137,7 @@ def _verdict(report: QualityReport) -> str:
 
 
 def render_figures(record: VoiceRecord) -> discord.Embed:
-    """What was measured on the recording of a voice that has a report."""
+    """Return what was measured on the recording of a voice that has a report."""
     report = report_from_json(record.report or {})
     embed = discord.Embed(title=f"📏 {safe(record.name, 200)}: its recording", colour=COLOUR)
     listened = "" if report.total_seconds <= LISTENED_SECONDS else f" in the first {LISTENED_SECONDS / 60:g} minutes"
@@ -155,16 +155,16 @@ def render_figures(record: VoiceRecord) -> discord.Embed:
 
 
 def render_clip(record: VoiceRecord) -> str:
-    """What stands beside the recording that a voice was made from."""
+    """Return the text beside the recording that a voice was made from."""
     speaker = record.owner_id if record.speaker_id is None else record.speaker_id
-    return f"🎙️ The recording that **{safe(record.name, 100)}** was made from: <@{speaker}> speaks, not the AI."
+    return f"🎙️ The recording that **{safe(record.name, 100)}** was made from: <@{speaker}> speaking, not AI."
 
 
 def render_jobs(jobs: list[tuple[JobRecord, int | None]]) -> discord.Embed:
-    """A member's jobs, numbered as the buttons below them."""
+    """Return a member's jobs, numbered as the buttons below them."""
     embed = discord.Embed(title="Your jobs", colour=COLOUR)
     if not jobs:
-        embed.description = "Nothing is waiting, at work or undelivered. Start with /clone or /say."
+        embed.description = "You have no jobs right now. Start with /clone or /say."
         return embed
     embed.description = "\n".join(
         f"**{number}.** {_job_line(job, position)}" for number, (job, position) in enumerate(jobs, 1)
@@ -181,46 +181,46 @@ def _job_line(job: JobRecord, position: int | None) -> str:
 
 
 def render_question(request: ConsentRequest, message_url: str, requester: str, server: str) -> discord.Embed:
-    """What the author of a recording is asked. `requester` and `server` are names as people typed them."""
+    """Return the consent request to a recording's author. `requester` and `server` are display names."""
     embed = discord.Embed(
         title="May your voice be cloned?",
-        description=f"**{safe(requester, 100)}** (<@{request.requester_id}>) would like to make a voice from "
+        description=f"**{safe(requester, 100)}** (<@{request.requester_id}>) would like to clone your voice from "
         f"[your recording]({message_url}) in **{safe(server, 200)}**. It would be kept there, and "
         f"{safe(requester, 100)} could let it say anything, labelled as AI-generated. "
-        "Your yes is for this recording only, and you can take it back at any time.\n\n"
-        "Only you can answer. Without an answer, nothing is made.",
+        "A yes covers this recording only, and you can take it back at any time.\n\n"
+        "Only you can answer. Without your answer, nothing is cloned.",
         colour=COLOUR,
     )
     embed.add_field(name="Name of the voice", value=safe(str(request.order.get("name", "")), 200) or "not given")
-    embed.add_field(name="Question ends", value=when(request.expires_at))
+    embed.add_field(name="Expires", value=when(request.expires_at))
     return embed
 
 
 def render_asked(request: ConsentRequest) -> str:
-    """Told to whoever wants the voice."""
+    """Return the confirmation for the member who asked for the voice."""
     return (
-        f"✉️ I asked <@{request.author_id}>. The voice will be made if they allow it; "
-        f"the question ends {when(request.expires_at)}."
+        f"✉️ I asked <@{request.author_id}>. I'll make the voice if they allow it; "
+        f"the request expires {when(request.expires_at)}."
     )
 
 
 def render_verdict(request: ConsentRequest) -> str:
-    """Left in place of the question, once its author has answered."""
+    """Return what replaces the request once its author has answered."""
     if request.state is ConsentState.ALLOWED:
         return (
-            "✅ You allowed it, for this recording. The voice is being made. You can take it back here at any time: "
-            "then this voice is deleted, and nothing else."
+            "✅ You allowed it for this recording, and the voice is being made. You can take it back here at any time: "
+            "this voice is then deleted."
         )
     if request.state is ConsentState.WITHDRAWN:
-        return "↩️ You took it back. The voice was deleted, with the recording behind it."
-    return "🚫 You said no. Nothing was made, and the recording was deleted."
+        return "↩️ You took it back. The voice and its recording were deleted."
+    return "🚫 You said no. Nothing was cloned, and the recording was deleted."
 
 
 def render_refusal(request: ConsentRequest) -> str:
-    """Told to whoever wanted the voice."""
-    return f"🚫 <@{request.author_id}> would rather not have their voice cloned. Nothing was made."
+    """Return the refusal for the member who asked for the voice."""
+    return f"🚫 <@{request.author_id}> would rather not have their voice cloned. Nothing was cloned."
 
 
 def when(moment: datetime) -> str:
-    """A moment that each reader's Discord shows in their own words, such as "5 minutes ago"."""
+    """Return a time that Discord shows relative to each reader's clock, such as "5 minutes ago"."""
     return discord.utils.format_dt(moment, "R")

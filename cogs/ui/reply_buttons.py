@@ -1,4 +1,4 @@
-"""The buttons of a recording: another take, and away. What they do is in their ids, so they outlive a restart."""
+"""The buttons below generated speech: another take, delete, and stop. They work after a restart."""
 
 import contextlib
 from typing import Any
@@ -16,7 +16,7 @@ Button = discord.ui.Button[discord.ui.View]
 
 
 class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text('job')}"):
-    """Say the same words again with a new seed; the answer goes where the first one went."""
+    """Generates the same words again with a new seed; the answer goes to the same place."""
 
     def __init__(self, job: str) -> None:
         super().__init__(discord.ui.Button(label="Another take", emoji="🔁", custom_id=f"repeat:{job}"))
@@ -24,7 +24,7 @@ class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """A new job by whoever pressed."""
+        """Submit a new job for the member who pressed."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         hidden = interaction.message is not None and interaction.message.flags.ephemeral
@@ -37,7 +37,7 @@ class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text
 
 
 class Stop(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
-    """Cancel the job that a message waits for."""
+    """Cancels the job that a message waits for."""
 
     def __init__(self, job: str) -> None:
         super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
@@ -45,13 +45,13 @@ class Stop(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('jo
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """For whoever asked for it, and for moderators. The answer to the job takes the message's place."""
+        """Cancel the job, for its member and moderators. The job's answer replaces the message."""
         await interaction.response.defer()
         await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
 
 
 class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.text('job')}"):
-    """Delete an answer: the message here, and the recording in the studio."""
+    """Deletes an answer: the message, and the recording in the studio."""
 
     def __init__(self, job: str) -> None:
         super().__init__(discord.ui.Button(label="Delete", emoji="🗑️", custom_id=f"discard:{job}"))
@@ -59,8 +59,8 @@ class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.te
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """For whoever asked for it, and for moderators."""
+        """Delete it, for its member and moderators."""
         await interaction.response.defer()
         await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
-        with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand meanwhile
+        with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand
             await interaction.delete_original_response()

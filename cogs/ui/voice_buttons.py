@@ -1,6 +1,6 @@
-"""The buttons of a voice's card: say something with it, hear it beside its recording, and the figures behind it.
+"""The buttons of a voice's card: say something, hear it beside its recording, and its measurements.
 
-Like all of Barkeep's buttons they outlive a restart. Who may use the voice is the studio's decision.
+They work after a restart. The studio decides who may use the voice.
 """
 
 import io
@@ -38,17 +38,17 @@ HELLO = {
     "tr": "Merhaba! Sesim böyle.",
     "zh": "你好！这是我的声音。",
 }
-"""What a voice says of itself in each of Bark's languages."""
+"""What a voice says to introduce itself, in each of Bark's languages."""
 
 
 def buttons_of(record: VoiceRecord) -> tuple[discord.ui.Item[Any], ...]:
-    """The buttons of this voice's card."""
+    """Return the buttons of a voice's card."""
     figures = (Figures(record.id),) if record.report is not None else ()
     return (Speak(record.id), Hear(record.id), *figures)
 
 
 async def speak(interaction: Interaction, order: SayOrder) -> None:
-    """Queue a line of speech as the answer to a press or a form. Raises what the studio raises."""
+    """Queue speech as the answer to a press or a form. Raises the studio's errors."""
     actor = actor_of(interaction)
     require_attachments(interaction)
     await interaction.response.defer(ephemeral=order.private, thinking=True)
@@ -60,9 +60,9 @@ async def speak(interaction: Interaction, order: SayOrder) -> None:
 
 
 async def hear(interaction: Interaction, key: str) -> None:
-    """Let the voice introduce itself, with the recording behind it in a message below, for the presser alone.
+    """Let the voice introduce itself, followed by its reference recording, privately.
 
-    Raises what the studio raises.
+    Raises the studio's errors.
     """
     library = interaction.client.studio.library
     voice = await library.info(actor_of(interaction), key)
@@ -76,7 +76,7 @@ async def hear(interaction: Interaction, key: str) -> None:
 
 
 class Hear(FromId, discord.ui.DynamicItem[Button], template=f"hear:{ids.snowflake('voice')}"):
-    """The clone and the recording, to compare."""
+    """Plays the clone and its recording for comparison."""
 
     def __init__(self, voice: int) -> None:
         super().__init__(discord.ui.Button(label="Hear it", emoji="🎧", custom_id=f"hear:{voice}"))
@@ -84,12 +84,12 @@ class Hear(FromId, discord.ui.DynamicItem[Button], template=f"hear:{ids.snowflak
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """See `hear`."""
+        """Play it, see `hear`."""
         await hear(interaction, f"v:{self.voice_id}")
 
 
 class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowflake('voice')}"):
-    """Ask for words, and say them in the voice."""
+    """Asks for words and says them in the voice."""
 
     def __init__(self, voice: int) -> None:
         label = "Say something with it"
@@ -98,7 +98,7 @@ class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowfl
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Open the form, for those who may use the voice."""
+        """Open the form, for members who may use the voice."""
         voice = await interaction.client.studio.library.resolve(actor_of(interaction), f"v:{self.voice_id}")
         await interaction.response.send_modal(_WordsModal(voice.key, voice.name))
 
@@ -115,12 +115,12 @@ class _WordsModal(SafeModal):
         self.add_item(discord.ui.Label[Any](text="What to say", component=self._words))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """As /say does."""
+        """Submit the words as /say does."""
         await speak(interaction, SayOrder(self._words.value, self._key))
 
 
 class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.snowflake('voice')}"):
-    """What was measured on the recording."""
+    """Shows what was measured on the recording."""
 
     def __init__(self, voice: int) -> None:
         super().__init__(discord.ui.Button(label="Figures", emoji="📏", custom_id=f"figures:{voice}"))
@@ -128,10 +128,10 @@ class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.sn
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """For those who may use the voice, in private."""
+        """Show it privately, for members who may use the voice."""
         voice = await interaction.client.studio.library.info(actor_of(interaction), f"v:{self.voice_id}")
         if voice.record is None or voice.record.report is None:
-            raise NotFound("Nothing was measured on this voice: it was not made from a recording here.")
+            raise NotFound("There are no measurements for this voice, because it was not made from a recording here.")
         await interaction.response.send_message(embed=render_figures(voice.record), ephemeral=True)
 
 
@@ -144,7 +144,7 @@ class Listen(FromId, discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """See `hear`."""
+        """Play it, see `hear`."""
         await hear(interaction, self.item.values[0])
 
 

@@ -66,7 +66,7 @@ async def test_the_beginning_is_heard_and_then_the_whole(waiting: Waiting) -> No
     await waiting.begin()
     assert waiting.files == [BEGINNING]
     assert LABEL in waiting.message.content
-    assert "while the rest is on its way" in waiting.message.content
+    assert "the rest is on its way" in waiting.message.content
     await waiting.end()
     assert len(waiting.files) == 1
     assert waiting.files != [BEGINNING]

@@ -277,7 +277,7 @@ async def test_a_restart_before_the_answer_answers_once(
     assert await state(bot.studio, member) == (JobState.DELIVERED, True)
 
 
-FAILED = "⚠️ The speech did not work out. The disk is full."
+FAILED = "⚠️ The speech failed. The disk is full."
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -361,7 +361,7 @@ async def test_nothing_is_queued_if_discord_does_not_take_the_acknowledgement(
     env.inject_error("POST", "/interactions/*/callback", status=status)
     shown = await member.slash(channel, "say", text="Hello.")
     assert answer(shown).ephemeral
-    assert "Discord is having trouble" in answer(shown).content
+    assert "Discord is having problems" in answer(shown).content
     assert executor.requests == []
 
 

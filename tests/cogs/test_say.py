@@ -255,7 +255,7 @@ async def test_a_fault_of_the_worker_is_the_answer(
 ) -> None:
     executor.fail_next("Unavailable", "The model is not there.")
     shown = await member.slash(channel, "say", text="Hello.")
-    assert answer(shown).content == "⚠️ The speech did not work out. The model is not there."
+    assert answer(shown).content == "⚠️ The speech failed. The model is not there."
     assert not answer(shown).attachments
 
 

@@ -124,7 +124,7 @@ async def test_a_message_that_was_deleted_while_the_form_was_open_is_not_asked_a
     form = await member.context_menu(channel, "Clone this voice", message)
     await other.delete(message)
     told = refusal(await member.submit_modal(form, {"name": "Otto", "language": ["de"]}))
-    assert "deleted meanwhile" in told
+    assert "has been deleted" in told
     assert other.user.dm_channel.last_message is None
     assert list((world.data_dir / "uploads").iterdir()) == []
 

@@ -151,7 +151,7 @@ def test_a_file_is_named_after_its_voice() -> None:
         (Update(position=3), "2 before you."),
         (Update(stage="semantic tokens", fraction=0.5), "Semantic tokens ▰▰▰▰▰▱▱▱▱▱"),
         (Update(stage="codec", fraction=7.0), "▰" * 10),
-        (Update(retrying=True), "once more"),
+        (Update(retrying=True), "again"),
         (Update(position=3, seconds_left=41.0), "2 before you. · about 45 s until it begins"),
         (Update(stage="codec", fraction=0.5, seconds_left=0.2), "▱ · about 5 s left"),
         (Update(stage="codec", fraction=0.5, seconds_left=55.1), "▱ · about 1 min left"),
@@ -184,7 +184,7 @@ def test_speech_without_kept_words_or_voice_is_still_labelled() -> None:
 
 def test_faults_say_what_happened() -> None:
     failed = job(kind=JobKind.CLONE, state=JobState.FAILED, fault_message="No speech was found.")
-    assert render_fault(failed) == "⚠️ The cloning did not work out. No speech was found."
+    assert render_fault(failed) == "⚠️ The cloning failed. No speech was found."
     assert "try again" in render_fault(job(state=JobState.FAILED))
     assert render_fault(job(state=JobState.CANCELLED)) == "🛑 The speech was cancelled."
 
