@@ -315,7 +315,7 @@ async def test_pressing_allow_twice_at_once_makes_one_voice(house: House) -> Non
 async def test_who_may_not_be_asked_or_ask(house: House) -> None:
     with pytest.raises(InvalidInput, match="own recording"):
         await house.studio.clones.ask_author(ANN, ANN.member_id, CloneOrder("Ann"), sound_bytes())
-    with pytest.raises(NotAllowed, match="somebody else"):
+    with pytest.raises(NotAllowed, match="someone else"):
         await house.studio.clones.submit(
             ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes(), None, attested=True
         )

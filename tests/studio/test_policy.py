@@ -77,8 +77,8 @@ def test_roles_are_separate_for_cloning_and_speaking() -> None:
 
 
 GONE = {
-    "clone_role_ids": (policy.may_clone, "Cloning voices is kept for roles that were deleted"),
-    "speak_role_ids": (policy.may_speak, "Speaking is kept for roles that were deleted"),
+    "clone_role_ids": (policy.may_clone, "Cloning voices is limited to roles that were deleted"),
+    "speak_role_ids": (policy.may_speak, "Speaking is limited to roles that were deleted"),
     "channel_ids": (policy.may_speak, "any channel right now"),
 }
 

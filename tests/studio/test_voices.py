@@ -436,7 +436,7 @@ async def test_refused_imports_count_against_the_hour(house: House) -> None:
     for _ in range(2):
         with pytest.raises(InvalidInput):
             await house.studio.library.import_(ANN, "Bad", b"not a voice", attested=True)
-    with pytest.raises(LimitReached, match="2 requests an hour"):
+    with pytest.raises(LimitReached, match="2 of your requests for this hour"):
         await house.studio.library.import_(ANN, "Good", prompt_bytes(), attested=True)
     await house.studio.library.import_(BOB, "Good", prompt_bytes(), attested=True)
 

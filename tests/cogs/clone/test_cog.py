@@ -289,7 +289,7 @@ async def test_what_was_filled_in_is_not_lost_when_the_form_is_refused(
     form = await member.context_menu(channel, "Clone this voice", message)
     filled = {"name": "Ada", "language": ["de"], "description": "deep", "consent": True}
     refused = await member.submit_modal(form, filled)
-    assert "called Ada already" in refusal(refused)
+    assert "already a voice called Ada" in refusal(refused)
     again = await member.click(answer(refused), label="Go on")
     assert again.modal is not None
     assert "deep" in str(again.modal["components"])

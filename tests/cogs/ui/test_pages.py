@@ -154,7 +154,7 @@ async def test_discord_in_trouble_while_leafing(
     assert "page 1 of 3" in text_of(first)
     for refusal in pressed.followups:
         assert refusal.ephemeral
-        assert "Sorry" in refusal.content or "Discord is having trouble" in refusal.content
+        assert "Sorry" in refusal.content or "Discord is having problems" in refusal.content
 
 
 async def test_every_page_shows_only_this_server(

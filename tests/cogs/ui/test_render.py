@@ -220,8 +220,8 @@ def test_of_a_long_recording_the_speech_is_that_of_its_beginning() -> None:
 
 
 def test_a_recording_is_not_taken_for_the_voice() -> None:
-    assert "<@3> speaks, not the AI" in render_clip(voice_record())
-    assert "<@9> speaks, not the AI" in render_clip(voice_record(speaker_id=9))
+    assert "<@3> speaking, not AI" in render_clip(voice_record())
+    assert "<@9> speaking, not AI" in render_clip(voice_record(speaker_id=9))
 
 
 def test_the_card_of_another_persons_voice_names_them() -> None:

@@ -119,7 +119,7 @@ async def test_a_fault_of_discord_while_deleting_is_told(
 ) -> None:
     env.inject_error("DELETE", "/webhooks/*/messages/@original", status=500)
     pressed = await member.click(said, label="Delete")
-    assert "Discord is having trouble" in pressed.followups[0].content
+    assert "Discord is having problems" in pressed.followups[0].content
 
 
 async def test_an_unknown_fault_in_a_press_becomes_an_apology(
