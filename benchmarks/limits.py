@@ -10,6 +10,8 @@ import torch
 from cloning.bark.linear import Linear
 
 _REPEATS = 20
+_READ, _ROWS = {"cpu": 2**28, "cuda": 2**32}, {"cpu": 1024, "cuda": 8192}
+"""Bytes that are read, far above any cache, and rows of a product: enough that starting it does not count."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,16 @@ class Limits:
 def measure(device: torch.device | None = None) -> Limits:
     """Takes some seconds. With one thread, seconds of the processor count, as others may use the machine too."""
     device = device or torch.device("cpu")
-    memory = torch.ones(2**26, device=device)  # 256 MiB, far above any cache
+    memory = torch.ones(_READ[device.type] // 4, device=device)
     bandwidth = memory.numel() * 4 / _best(memory.sum, device)
     rate = {}
     dtypes = [torch.float32, torch.bfloat16] + ([torch.float16] if device.type == "cuda" else [])
     with torch.inference_mode():
         for dtype in dtypes:
-            rows = torch.randn(1024, 1024, device=device).to(dtype)
+            rows = torch.randn(_ROWS[device.type], 1024, device=device).to(dtype)
             linear = Linear(torch.randn(4096, 1024, device=device).to(dtype))
             seconds = _best(partial(linear, rows), device)
-            rate[str(dtype).removeprefix("torch.")] = 2 * 1024 * 1024 * 4096 / seconds
+            rate[str(dtype).removeprefix("torch.")] = 2 * rows.numel() * 4096 / seconds
     return Limits(bandwidth, rate)
 
 

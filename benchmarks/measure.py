@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from benchmarks.rows import CLONE_SECONDS, CONTENDERS, OURS, ROWS, TEXT_TOKENS, Contender, Line, Row, Told
+from benchmarks.rows import CLONE_SECONDS, CONTENDERS, OURS, ROWS, SPEC, TEXT_TOKENS, Contender, Line, Row, Told
 from cloning.threads import share_with_others
 
 _SAMPLE_RATE = 24_000
@@ -125,9 +125,9 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
             text=" ".join(["a"] * TEXT_TOKENS),
             semantic_tokens=semantic_tokens(options.seconds),
         )
-    from benchmarks.contenders import Barkeep, Transformers
-
     if contender.family == OURS:
+        from benchmarks.contenders import Barkeep
+
         return Barkeep(folder, contender.dtype, options.device, fast=contender.fast, takes_of_each=contender.takes)
     if contender.family == "suno":
         import torch
@@ -137,7 +137,10 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
         from cloning.checkpoints.weights import load_bark
 
         return Suno(load_bark(folder / BARK, torch.float32, torch.device(options.device)), options.suno)
-    return Transformers(folder, contender.dtype, options.device, batched=contender.batched, compiled=contender.compiled)
+    from benchmarks.by_transformers import Transformers
+
+    compiler = "inductor" if contender.compiled else ""
+    return Transformers.load(folder, contender.dtype, options.device, batched=contender.batched, compiler=compiler)
 
 
 def _voices(row: Row) -> list[Any]:
@@ -145,7 +148,6 @@ def _voices(row: Row) -> list[Any]:
     if not row.voices:
         return [None] * row.lines
     from benchmarks.checkpoints import voice
-    from benchmarks.contenders import SPEC
 
     voices = [voice(SPEC, seed) for seed in range(row.voices)]
     return [voices[number % row.voices] for number in range(row.lines)]

@@ -87,7 +87,7 @@ def _barkeep(arguments: argparse.Namespace, dtype: Any) -> Parts:
     import torch
 
     from benchmarks.checkpoints import cast, random_bark
-    from benchmarks.contenders import SPEC
+    from benchmarks.rows import SPEC
     from cloning.bark.cache import KeyValueCache
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from cloning.bark.config import BarkSpec
 from cloning.prompt import VoicePrompt
 
 SHAPES = {
@@ -20,6 +21,8 @@ STAGES = ("semantic", "coarse", "fine", "audio")
 """Of speaking."""
 CLONE_STAGES = ("features", "quantizer", "codec")
 """Of cloning."""
+SPEC = BarkSpec.from_configs({}, {})
+"""Of the published checkpoints."""
 CLONE_SECONDS = 10.0
 """How long the reference clip is."""
 TEXT_TOKENS = 40

@@ -13,10 +13,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from benchmarks.rows import STAGES, TEXT_TOKENS, Line, Told
-from cloning.bark.config import BarkSpec
-
-_SPEC = BarkSpec.from_configs({}, {})
+from benchmarks.rows import SPEC, STAGES, TEXT_TOKENS, Line, Told
 
 
 class Suno:
@@ -53,7 +50,7 @@ class Suno:
             voice,
             min_eos_p=None,
             allow_early_stop=False,
-            max_gen_duration_s=(line.semantic_tokens - 0.5) / _SPEC.semantic_rate,
+            max_gen_duration_s=(line.semantic_tokens - 0.5) / SPEC.semantic_rate,
             use_kv_caching=True,
             silent=True,
         )

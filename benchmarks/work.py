@@ -8,16 +8,14 @@ cache. The codec and what clones count their multiplications only (`benchmarks.o
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, STAGES, Contender, Row
-from cloning.bark.config import BarkSpec
+from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, Contender, Row
 from cloning.bark.special_tokens import Recipe
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
-_SPEC = BarkSpec.from_configs({}, {})
 _HEARD_RATE = 50
 """HuBERT's frames a second; the window of the last one does not fit."""
-_VOICE_FRAMES = int(CLONE_SECONDS * _SPEC.frame_rate)
+_VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,20 @@ def least_seconds(
     lines = row.lines * contender.takes
     together = lines if contender.together(row) else 1
     times = lines / together
-    frames, voiced = _SPEC.frames(semantic), row.voices > 0
-    model = Model(size["num_layers"], size["hidden_size"], _SPEC.codebook_size, contender.dtype)
-    longer = replace(model, head=_SPEC.semantic_vocab + 1)
+    frames, voiced = SPEC.frames(semantic), row.voices > 0
+    model = Model(size["num_layers"], size["hidden_size"], SPEC.codebook_size, contender.dtype)
+    longer = replace(model, head=SPEC.semantic_vocab + 1)
 
     def total(passes: list[tuple[float, float]]) -> float:
         return sum(machine.seconds(*one, contender.dtype) for one in passes)
 
-    context = _SPEC.max_text_tokens + 1
+    context = SPEC.max_text_tokens + 1
     spoken = [longer.read(context)] * together
     spoken += [longer.step(together, context + done) for done in range(1, semantic)]
-    history = min(_VOICE_FRAMES, _SPEC.max_fine_history) if voiced else 0
-    windows = range(0, frames + history - _SPEC.max_fine_input, _SPEC.max_fine_history)
-    books = _SPEC.fine_books - _SPEC.coarse_books
-    fine = [model.read(_SPEC.max_fine_input, causal=False)] * (books * (1 + len(windows)))
+    history = min(_VOICE_FRAMES, SPEC.max_fine_history) if voiced else 0
+    windows = range(0, frames + history - SPEC.max_fine_input, SPEC.max_fine_history)
+    books = SPEC.fine_books - SPEC.coarse_books
+    fine = [model.read(SPEC.max_fine_input, causal=False)] * (books * (1 + len(windows)))
     return {
         "semantic": times * total(spoken),
         "coarse": times * total(_coarse(model, together, frames, voiced=voiced, fast=contender.fast)),
@@ -99,9 +97,9 @@ def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -
     """Every pass of the second stage."""
     recipe = Recipe.from_config({})
     if fast:
-        recipe = recipe.fast(_SPEC, 1024)
-    past = _VOICE_FRAMES * _SPEC.coarse_books if voiced else 0
-    tokens = frames * _SPEC.coarse_books
+        recipe = recipe.fast(SPEC, 1024)
+    past = _VOICE_FRAMES * SPEC.coarse_books if voiced else 0
+    tokens = frames * SPEC.coarse_books
     passes = []
     for done in range(0, tokens, recipe.coarse_window):
         context = recipe.coarse_input + 1 + min(recipe.coarse_history, past + done)
@@ -121,11 +119,11 @@ def units(row: Row, semantic: int) -> dict[str, int]:
     if not row.lines:
         heard = int(CLONE_SECONDS * _HEARD_RATE) - 1
         return dict(zip(CLONE_STAGES, (heard, heard, _VOICE_FRAMES), strict=True))
-    frames = row.lines * _SPEC.frames(semantic)
+    frames = row.lines * SPEC.frames(semantic)
     counts = (
         row.lines * semantic,
-        frames * _SPEC.coarse_books,
-        frames * (_SPEC.fine_books - _SPEC.coarse_books),
+        frames * SPEC.coarse_books,
+        frames * (SPEC.fine_books - SPEC.coarse_books),
         frames,
     )
     return dict(zip(STAGES, counts, strict=True))

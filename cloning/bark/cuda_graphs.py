@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class Form:
     """What a graph is made for: so many slots and positions, these heads, with or without sorting the tokens."""
 
     slots: int
@@ -42,8 +42,8 @@ class CapturedBatch(Batch):
         self._plan = torch.zeros(slots, 2, dtype=torch.int64, device=device)
         """For each slot, how many positions it holds and whose turn it is."""
         self._tokens = torch.zeros(slots, dtype=torch.int64, device=device)
-        self._graphs: dict[_Form, torch.cuda.CUDAGraph | None] = {}
-        """None: it could not be captured."""
+        self.graphs: dict[Form, torch.cuda.CUDAGraph | str] = {}
+        """Of every form that came up, or why it could not be captured."""
         self._can_capture = device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._can_capture else None
 
@@ -51,32 +51,34 @@ class CapturedBatch(Batch):
         """See `Batch.step`. Waits for nothing: what the device needs to know is on its way before the step is."""
         for place, sampler in zip(places, samplers, strict=True):
             self.draws.shake(place.slot, sampler)
-        slots = 1 << max(place.slot for place in places).bit_length()
-        plan = [[0, 0] for _ in range(min(slots, self._plan.shape[0]))]
+        form = self.form_of(places, samplers)
+        plan = [[0, 0] for _ in range(form.slots)]
         for place in places:
             plan[place.slot] = [place.length, place.turn]
         self._plan[: len(plan)].copy_(_pinned(plan, self._plan.device), non_blocking=True)
-        longest = 1 + max(place.length for place in places)
-        self._run(
-            _Form(
-                slots=len(plan),
-                span=min(-(-longest // _SPAN) * _SPAN, self.model.transformer.shape.block),
-                heads=tuple(sorted({place.turn for place in places})),
-                keep_all=all(sampler.keeps_all for sampler in samplers),
-            )
-        )
+        self._run(form)
         return torch.stack([self._tokens[place.slot] for place in places])
 
-    def _run(self, form: _Form) -> None:
-        if self._can_capture and form not in self._graphs:
-            self._graphs[form] = self._captured(form)
-        graph = self._graphs.get(form)
-        if graph is None:
-            self._compute(form)
+    def form_of(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Form:
+        """What such a step needs."""
+        longest = 1 + max(place.length for place in places)
+        return Form(
+            slots=min(1 << max(place.slot for place in places).bit_length(), self._plan.shape[0]),
+            span=min(-(-longest // _SPAN) * _SPAN, self.model.transformer.shape.block),
+            heads=tuple(sorted({place.turn for place in places})),
+            keep_all=all(sampler.keeps_all for sampler in samplers),
+        )
+
+    def _run(self, form: Form) -> None:
+        if self._can_capture and form not in self.graphs:
+            self.graphs[form] = self._captured(form)
+        graph = self.graphs.get(form)
+        if graph is None or isinstance(graph, str):
+            self.compute(form)
         else:
             graph.replay()
 
-    def _compute(self, form: _Form) -> None:
+    def compute(self, form: Form) -> None:
         """Everything between two steps of the host. Reads and writes buffers only."""
         rows, model = slice(0, form.slots), self.model
         lengths, turns = self._plan[rows].unbind(1)
@@ -86,8 +88,8 @@ class CapturedBatch(Batch):
         self._tokens[rows] = tokens
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
 
-    def _captured(self, form: _Form) -> torch.cuda.CUDAGraph | None:
-        """The graph of a step, which leaves the buffers as they were. None, and a warning, if that does not work."""
+    def _captured(self, form: Form) -> torch.cuda.CUDAGraph | str:
+        """The graph of a step, which leaves the buffers as they were. The error, with a warning, if that fails."""
         before = self._last.clone()
         try:
             with torch.cuda.device(self._plan.device):
@@ -95,16 +97,16 @@ class CapturedBatch(Batch):
                 side.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(side):
                     for _ in range(_WARM_UP):
-                        self._compute(form)
+                        self.compute(form)
                 torch.cuda.current_stream().wait_stream(side)
                 graph = torch.cuda.CUDAGraph()
                 # Other threads (cloning, decoding) use the device meanwhile: only this one's calls may spoil it.
                 with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                    self._compute(form)
-        except RuntimeError:
-            if None not in self._graphs.values():
+                    self.compute(form)
+        except RuntimeError as fault:
+            if not any(isinstance(known, str) for known in self.graphs.values()):
                 _log.warning("no CUDA graph of %s; such steps run one operation at a time", form, exc_info=True)
-            return None
+            return str(fault)
         finally:
             self._last.copy_(before)
         return graph

@@ -117,7 +117,7 @@ class Graphs:
         """Let `batch` capture."""
         assert isinstance(batch, CapturedBatch)
         batch._can_capture = True
-        compute = batch._compute
+        compute = batch.compute
 
         def computed(form: Any) -> None:
             if self._capturing is None:
@@ -126,7 +126,7 @@ class Graphs:
                 self.captured.append((id(batch), form))
                 self._capturing.deed = partial(compute, form)
 
-        batch._compute = computed  # type: ignore[method-assign]  # notes what is captured
+        batch.compute = computed  # type: ignore[method-assign]  # notes what is captured
 
     @contextmanager
     def _capture(self, graph: "Graph", pool: object, capture_error_mode: str) -> Iterator[None]:

@@ -1,0 +1,61 @@
+"""How this engine speaks the benchmark's lines. Imports no more than the engine itself does (`benchmarks.gpu`)."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+from benchmarks.rows import STAGES, Line, Told
+from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
+from cloning.progress import Watch
+
+
+def _keep(generated: list[Generated]) -> None:
+    """One take is not chosen among others."""
+
+
+def spoken(
+    engine: SpeechEngine,
+    text: str,
+    lines: Sequence[Line],
+    *,
+    takes: int = 1,
+    choose: Callable[[list[Generated]], object] = _keep,
+) -> Told:
+    """All lines together, each `takes` times; `choose` is given the takes of each line, and its time counts."""
+    clock = _Clock()
+    wanted = [
+        Utterance(
+            text,
+            line.voice,
+            GenerationOptions(min_eos_p=0, seed=takes * line.seed + take, max_semantic_tokens=line.semantic_tokens),
+            Watch(clock.note),
+        )
+        for line in lines
+        for take in range(takes)
+    ]
+    generated = engine.generate_many(wanted)
+    for first in range(0, len(generated), takes):
+        choose(generated[first : first + takes])
+    clock.note(clock.stage, 1.0)
+    return Told(sum(one.samples.size for one in generated) // takes, clock.first, clock.stages)
+
+
+class _Clock:
+    """Shares time out among stages: from one report to the next, it belongs to the stage of the former.
+
+    The engine reports before each step for each line, so this holds also when lines are in different stages.
+    """
+
+    def __init__(self) -> None:
+        self._began = self._last = perf_counter()
+        self.stage = STAGES[0]
+        self.stages = Told().stages
+        self.first = 0.0
+        """Seconds until the first line could be heard."""
+
+    def note(self, stage: str, fraction: float) -> None:
+        """The engine's progress."""
+        now = perf_counter()
+        self.stages[self.stage] += now - self._last
+        self._last, self.stage = now, stage.removesuffix(" tokens")
+        if self.stage == STAGES[-1] and fraction == 1.0 and not self.first:
+            self.first = now - self._began

@@ -1,0 +1,93 @@
+"""Every form of a step: whether it could be captured as a CUDA graph, and if not, why; and what it costs either way."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from benchmarks.gpu import models
+from benchmarks.gpu.context import Context, Results
+from benchmarks.rows import SPEC
+from benchmarks.work import Model
+from cloning.bark.batch import CausalModel, Place
+from cloning.bark.coarse import CoarseModel
+from cloning.bark.cuda_graphs import CapturedBatch, Form
+from cloning.bark.sampling import Sampler
+from cloning.bark.semantic import SemanticModel
+from cloning.bark.special_tokens import Recipe
+
+LENGTHS = (250, 900)
+"""Positions that a row holds: in the middle of a semantic window and near the end of a coarse one."""
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def run(context: Context) -> Results:
+    """The forms of the first shape in every precision."""
+    shape = context.sizes.shapes[0]
+    for dtype in _DTYPES:
+        for name, stage in causal_models(context, shape, dtype).items():
+            batch = CapturedBatch(stage, max(context.sizes.crowds))
+            for rows, length, keep_all in product(context.sizes.crowds, LENGTHS, (True, False)):
+                drawn = "all" if keep_all else "the likeliest"
+                facts = _form(context, batch, rows, length, keep_all=keep_all)
+                yield f"{name} {_name(dtype)}, {rows} rows of {length}, drawn from {drawn}", facts
+                if context.left < 5:
+                    return
+
+
+def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str, CausalModel]:
+    """The first two stages on random weights."""
+    model, recipe = models.converted(context.random_bark(shape), dtype), Recipe.from_config({})
+    return {
+        "semantic": SemanticModel(model.semantic, SPEC, recipe),
+        "coarse": CoarseModel(model.coarse_acoustics, SPEC, recipe),
+    }
+
+
+def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[Form, Callable[[], object]]:
+    """A step of `rows` that hold `length` positions and take turns at the heads, and its form."""
+    device = batch.model.transformer.device
+    samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
+    for slot, sampler in enumerate(samplers):
+        batch.draws.enter(slot, sampler, 0.0)
+    places = [Place(slot, length, slot % len(batch.model.heads)) for slot in range(rows)]
+    return batch.form_of(places, samplers), lambda: batch.step(places, samplers)
+
+
+@torch.inference_mode()
+def _form(context: Context, batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> dict[str, Any]:
+    form, step = entered(batch, rows, length, keep_all=keep_all)
+    began = perf_counter()
+    step()
+    context.synchronize()
+    first = perf_counter() - began
+    facts: dict[str, Any] = {"first_ms": 1e3 * first, "step_ms": 1e3 * _median(context, step)}
+    graph = batch.graphs.get(form, "there is no CUDA here")
+    facts |= {"captured": not isinstance(graph, str), **({"why": graph} if isinstance(graph, str) else {})}
+    facts["eager_ms"] = 1e3 * _median(context, lambda: batch.compute(form))
+    transformer = batch.model.transformer
+    size = Model(transformer.shape.layers, transformer.shape.width, batch.model.vocabulary, _name(transformer.dtype))
+    least = context.machine.seconds(*size.step(rows, length), _name(transformer.dtype))
+    return {**facts, "limit_ms": 1e3 * least, "of_the_limit": 1e3 * least / facts["step_ms"]}
+
+
+def _median(context: Context, deed: Callable[[], object]) -> float:
+    """Seconds of one of several in a row, between two looks at the device, as the engine makes them."""
+    return median(_seconds(context, deed))
+
+
+def _seconds(context: Context, deed: Callable[[], object]) -> Iterator[float]:
+    stride = 8
+    for _ in range(context.sizes.steps):
+        began = perf_counter()
+        for _ in range(stride):
+            deed()
+        context.synchronize()
+        yield (perf_counter() - began) / stride
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
