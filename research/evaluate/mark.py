@@ -176,8 +176,9 @@ def hearing_table(name: str, measured: Sequence[Compared]) -> str:
 
 def interval(count: int, of: int) -> tuple[float, float]:
     """The exact 95 % interval of a share (C. Clopper, E. Pearson, 1934)."""
-    low = 0.0 if count == 0 else float(stats.beta.ppf(0.025, count, of - count + 1))
-    high = 1.0 if count == of else float(stats.beta.ppf(0.975, count + 1, of - count))
+    beta = stats.beta  # type: ignore[attr-defined]  # scipy has it from its parts by `*`
+    low = 0.0 if count == 0 else float(beta.ppf(0.025, count, of - count + 1))
+    high = 1.0 if count == of else float(beta.ppf(0.975, count + 1, of - count))
     return low, high
 
 

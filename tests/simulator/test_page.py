@@ -211,6 +211,8 @@ def test_every_command_that_looks_at_something(simulator: Simulator) -> None:
         for command, text in SEEN.items():
             tab.command(command)
             tab.last(text)
+        tab.command("check", files={"audio": SAMPLE})
+        tab.last("No mark of generated speech was found", work=True)
         tab.look_as("Mira (moderator)")
         assert tab.offered() >= {*SEEN, *SEEN_BY_MODERATORS, "clone", "say", "voices share", "privacy forget"}
         for command, text in SEEN_BY_MODERATORS.items():
