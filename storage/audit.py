@@ -3,13 +3,13 @@
 from datetime import datetime
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Unavailable
 from storage.columns import Clock
 from storage.models import AuditRow
-from storage.records import AuditEntry, AuditLine
+from storage.records import AuditEntry, AuditLine, AuditQuery
 from storage.sessions import Sessions, lock_guild
 
 _log = structlog.get_logger(__name__)
@@ -41,10 +41,16 @@ class AuditRepository:
             return None
 
     async def read(
-        self, guild_id: int, *, limit: int = 25, offset: int = 0, actor_id: int | None = None
+        self,
+        guild_id: int,
+        *,
+        limit: int = 25,
+        offset: int = 0,
+        actor_id: int | None = None,
+        query: AuditQuery | None = None,
     ) -> tuple[list[AuditEntry], int]:
         """Return a page of a server's lines (of one actor), newest first, and how many there are on all pages."""
-        wanted = [AuditRow.guild_id == guild_id]
+        wanted = [AuditRow.guild_id == guild_id, *_conditions(query or AuditQuery())]
         if actor_id is not None:
             wanted.append(AuditRow.actor_id == actor_id)
         # What comes before the page is passed over in the index; rows are read of the page only.
@@ -71,6 +77,17 @@ class AuditRepository:
             gone = await session.scalar(select(func.count()).select_from(AuditRow).where(*old))
             await session.execute(delete(AuditRow).where(*old))
             return gone or 0
+
+
+def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if query.member_id is not None:
+        wanted.append(or_(AuditRow.actor_id == query.member_id, AuditRow.target == str(query.member_id)))
+    if query.actions:
+        wanted.append(or_(*(AuditRow.action.startswith(beginning, autoescape=True) for beginning in query.actions)))
+    if query.target is not None:
+        wanted.append(func.lower(AuditRow.target) == func.lower(query.target))
+    return wanted
 
 
 def add_line(session: AsyncSession, guild_id: int, actor_id: int, line: AuditLine, now: datetime) -> AuditRow:

@@ -280,6 +280,18 @@ class ConsentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which lines of an audit log are wanted: all that fit every part that is given.
+
+    `member_id`: who did it, or to whom it was done. `actions`: how their names begin. `target`: whatever the capitals.
+    """
+
+    member_id: int | None = None
+    actions: tuple[str, ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of a server's audit log."""
 

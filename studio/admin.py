@@ -10,7 +10,16 @@ from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import AuditEntry, ChannelOutput, GuildSettings, JobRecord, JobState, MemberRecord, VoiceRecord
+from storage.records import (
+    AuditEntry,
+    AuditQuery,
+    ChannelOutput,
+    GuildSettings,
+    JobRecord,
+    JobState,
+    MemberRecord,
+    VoiceRecord,
+)
 from studio import policy
 from studio.housekeeping import delete_finished
 from studio.privacy import PrivacyService
@@ -178,15 +187,15 @@ class AdminService:
         await self._audit(actor, "job.cancel", job_id, f"of {job.member_id}")
         return cancelled
 
-    async def audit(self, actor: Actor, number: int) -> AuditPage:
-        """Return a page of the audit log; a number outside it gives the nearest page."""
+    async def audit(self, actor: Actor, number: int, query: AuditQuery | None = None) -> AuditPage:
+        """Return a page of what the query finds in the audit log; a number outside it gives the nearest page."""
         policy.must_moderate(actor)
         number = max(1, number)
-        entries, total = await self._audit_lines(actor, number)
+        entries, total = await self._audit_lines(actor, number, query)
         pages = max(1, -(-total // _AUDIT_LINES))
         if number > pages:
             number = pages
-            entries, total = await self._audit_lines(actor, number)
+            entries, total = await self._audit_lines(actor, number, query)
         return AuditPage(tuple(entries), number, pages, total)
 
     async def stats(self, actor: Actor, days: int) -> Stats:
@@ -232,8 +241,9 @@ class AdminService:
         await self._storage.files.drop_many((*remains.job_ids, *remains.request_ids))
         _log.info("guild_removed", guild_id=guild_id, voices=len(remains.voice_ids), jobs=len(remains.job_ids))
 
-    async def _audit_lines(self, actor: Actor, number: int) -> tuple[list[AuditEntry], int]:
-        return await self._storage.audit.read(actor.guild_id, limit=_AUDIT_LINES, offset=(number - 1) * _AUDIT_LINES)
+    async def _audit_lines(self, actor: Actor, number: int, query: AuditQuery | None) -> tuple[list[AuditEntry], int]:
+        offset = (number - 1) * _AUDIT_LINES
+        return await self._storage.audit.read(actor.guild_id, limit=_AUDIT_LINES, offset=offset, query=query)
 
     async def _audit(self, actor: Actor, action: str, target: str = "", detail: str = "") -> None:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, target, detail)

@@ -7,8 +7,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from cogs.admin import audit_filter
 from cogs.admin import buttons as admin_buttons
 from cogs.admin import settings as admin_settings
+from cogs.admin.audit_filter import KINDS
 from cogs.admin.buttons import BLOCKED_BOOK, QUEUE_BOOK, REMOVE_DEED
 from cogs.admin.render_admin import (
     render_blocked,
@@ -20,7 +22,7 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.render_audit import render_audit
 from cogs.checks import actor_of, moderators
-from cogs.options import MAX_CHOICES, voice_choices
+from cogs.options import MAX_CHOICES, NAME_LENGTH, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.render import safe
@@ -74,9 +76,10 @@ async def _blocked_sheet(studio: Studio, actor: Actor, _query: str, number: int)
     return pages.Sheet(render_blocked(shown, first, number, count, len(members)), number, count, items=buttons)
 
 
-async def _audit_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
-    page = await studio.admin.audit(actor, number)
-    return pages.Sheet(render_audit(page), page.number, page.pages)
+async def _audit_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+    wanted = audit_filter.read(query)
+    page = await studio.admin.audit(actor, number, wanted)
+    return pages.Sheet(render_audit(page, wanted), page.number, page.pages)
 
 
 def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
@@ -181,9 +184,22 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         await pages.open_book(interaction, QUEUE_BOOK)
 
     @app_commands.command(name="audit", description="Who did what with voices and settings, newest first")
-    async def audit(self, interaction: Interaction) -> None:
+    @app_commands.describe(
+        kind="Only this kind of events",
+        member="Only what this member did, or what was done to them",
+        voice="Only what has to do with this voice",
+    )
+    @app_commands.choices(kind=[app_commands.Choice(name=name, value=key) for key, (name, _) in KINDS.items()])
+    async def audit(
+        self,
+        interaction: Interaction,
+        kind: str | None = None,
+        member: discord.User | None = None,
+        voice: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+    ) -> None:
         """The first page."""
-        await pages.open_book(interaction, _AUDIT_BOOK)
+        query = audit_filter.written(kind, None if member is None else member.id, voice)
+        await pages.open_book(interaction, _AUDIT_BOOK, query)
 
     @app_commands.command(name="stats", description="How much this server uses its voices, and how long it waits")
     @app_commands.describe(days="How many days back; a week if you leave it out")

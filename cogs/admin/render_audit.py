@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import discord
 
+from cogs.admin.audit_filter import KINDS
 from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import AUDIENCES, place
-from storage.records import AuditEntry
+from storage.records import AuditEntry, AuditQuery
 from studio.values import AuditPage
 
 _IDS_LISTED = 4
@@ -46,12 +47,24 @@ _IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
 _OF_MEMBER = re.compile(r"of (\d{1,20})")
 
 
-def render_audit(page: AuditPage) -> discord.Embed:
-    """One page of the audit log, newest first."""
+def render_audit(page: AuditPage, query: AuditQuery | None = None) -> discord.Embed:
+    """One page of the audit log, newest first, below what it was asked for."""
     embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
-    embed.description = "\n".join(_line(entry) for entry in page.entries) or "Nothing has been written yet."
+    asked = "" if query is None else _asked(query)
+    nothing = "Nothing of this kind was written." if asked else "Nothing has been written yet."
+    lines = "\n".join(_line(entry) for entry in page.entries) or nothing
+    embed.description = f"Only {asked}:\n{lines}" if asked else lines
     embed.set_footer(text=place(page.total, "line", page.number, page.pages))
     return embed
+
+
+def _asked(query: AuditQuery) -> str:
+    parts = [name for name, actions in KINDS.values() if actions == query.actions]
+    if query.member_id is not None:
+        parts.append(f"<@{query.member_id}>")
+    if query.target is not None:
+        parts.append(f"**{safe(query.target, _WORDS)}**")
+    return " · ".join(parts)
 
 
 def _line(entry: AuditEntry) -> str:

@@ -1,11 +1,12 @@
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from errors import Unavailable
 from storage.database import Storage
-from storage.records import AuditEntry
+from storage.records import AuditEntry, AuditQuery
 from storage.sessions import BUSY, Sessions
 from tests.storage.build import ANNA, BORIS, GUILD, NOON, OTHER_GUILD, Clock
 
@@ -56,3 +57,22 @@ async def test_a_line_that_cannot_be_written_takes_nothing_back(
         patch.setattr(Sessions, "write", locked)
         assert await storage.audit.write(GUILD, ANNA, "voice.delete", "Anna") is None
     assert await storage.audit.read(GUILD) == ([], 0)
+
+
+async def test_lines_are_found_by_member_kind_and_target(storage: Storage) -> None:
+    by_anna = await storage.audit.write(GUILD, ANNA, "speech.say", "Ada_1")
+    to_anna = await storage.audit.write(GUILD, BORIS, "member.block", str(ANNA))
+    renamed = await storage.audit.write(GUILD, BORIS, "voice.rename", "ADA_1")
+    await storage.audit.write(GUILD, BORIS, "voicexrename", "Adam")
+    await storage.audit.write(OTHER_GUILD, ANNA, "speech.say", "Ada_1")
+
+    async def found(**query: Any) -> list[AuditEntry]:
+        entries, total = await storage.audit.read(GUILD, query=AuditQuery(**query))
+        assert total == len(entries)
+        return entries
+
+    assert await found(member_id=ANNA) == [to_anna, by_anna]
+    assert await found(actions=("voice.", "speech.")) == [renamed, by_anna]
+    assert await found(target="ada_1") == [renamed, by_anna]
+    assert await found(target="ada_1", actions=("voice.",)) == [renamed]
+    assert await found(target="ada%") == []

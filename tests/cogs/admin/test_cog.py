@@ -247,3 +247,24 @@ async def test_the_servers_default_voice_is_chosen_shown_and_taken_back(
     assert "**Otto** the server's default" in text_of(shown(await moderator.slash(channel, "admin audit")))
     gone = shown(await moderator.slash(channel, "admin default", voice=choices[0]["value"]))
     assert "no default voice" in gone.content
+
+
+async def test_the_audit_log_is_filtered_also_on_its_next_pages(
+    studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor, moderator: MemberActor
+) -> None:
+    await add_voice(studio, channel, other, "Otto", visibility=Visibility.EVERYONE)
+    for number in range(11):
+        await say(studio, channel, member, f"Line {number}.")
+    await moderator.slash(channel, "admin block", member=member.user, reason="noise")
+    everything = text_of(shown(await moderator.slash(channel, "admin audit")))
+    assert "blocked" in everything
+    page = shown(await moderator.slash(channel, "admin audit", member=member.user, kind="s"))
+    assert text_of(page).count("spoke as") == 10
+    assert f"Only Speech · <@{member.id}>" in text_of(page)
+    second = text_of(shown(await moderator.click(page, label="Next")))
+    assert (second.count("spoke as"), "blocked" in second) == (1, False)
+    about = text_of(shown(await moderator.slash(channel, "admin audit", voice="otto")))
+    assert "let everyone use the voice **Otto**" in about
+    assert "spoke as" not in about
+    refused = shown(await moderator.slash(channel, "admin audit", voice="Otto", member=member.user))
+    assert "not both" in refused.content

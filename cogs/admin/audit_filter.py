@@ -1,0 +1,35 @@
+"""Write the filter of /admin audit into the few characters that the ids of its buttons hold, and read it back."""
+
+import re
+
+from cogs.ui import ids
+from errors import InvalidInput
+from storage.records import AuditQuery
+
+KINDS = {
+    "s": ("Speech", ("speech.", "channel.")),
+    "v": ("Voices", ("voice.",)),
+    "c": ("Consent to cloning", ("consent.",)),
+    "t": ("Settings and pronunciation", ("settings.", "pronunciation.")),
+    "m": ("Members: blocks, deletions, cancelled jobs", ("member.", "privacy.", "purge", "job.")),
+}
+"""Letter of a kind of events -> its name for moderators, and how its actions begin."""
+
+_WRITTEN = re.compile(r"(?P<kind>[a-z])?(?:@(?P<member>[0-9]{1,19})|=(?P<voice>.{1,32}))?", re.DOTALL)
+
+
+def written(kind: str | None, member_id: int | None, voice: str | None) -> str:
+    """Return the filter as text: "s@123", "v=Ada". Raises InvalidInput for a member and a voice together."""
+    if member_id is not None and voice:
+        raise InvalidInput("Choose a member or a voice, not both.")
+    rest = f"@{member_id}" if member_id is not None else f"={voice}" if voice else ""
+    return (kind or "") + rest
+
+
+def read(text: str) -> AuditQuery:
+    """Return the query of what `written` wrote. Raises InvalidInput for anything else."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None or (found["kind"] or "s") not in KINDS:
+        raise InvalidInput("I cannot read that button. Please use the command again.")
+    member_id = None if found["member"] is None else ids.whole(found["member"])
+    return AuditQuery(member_id, KINDS[found["kind"]][1] if found["kind"] else (), found["voice"])
