@@ -1,1 +1,1 @@
-"""Discord and nothing else: commands, buttons, replies. The rules of the house are the studio's."""
+"""The Discord side: commands, buttons, replies and delivery. The rules are in studio."""

@@ -1,4 +1,4 @@
-"""The answer to a finished job as a Discord message, ready to be sent more than once. It does not send."""
+"""Builds the answer to a finished job as a Discord message that can be sent more than once."""
 
 import asyncio
 import io
@@ -19,9 +19,9 @@ PICTURE = "waveform.png"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Text, at most one embed, and files as (name, bytes): each attempt to send needs fresh file objects.
+    """Text, at most one embed, and files as (name, bytes), since each attempt to send needs fresh file objects.
 
-    `alone`: it is for the member's eyes only, whatever their command was: nobody else has a use for it.
+    `alone`: send it privately, even if the command was public.
     """
 
     content: str
@@ -31,19 +31,19 @@ class Answer:
     alone: bool = False
 
     def files(self) -> list[discord.File]:
-        """New file objects."""
+        """Return new file objects."""
         return [discord.File(io.BytesIO(data), filename=name) for name, data in self.attachments]
 
     def embeds(self) -> list[discord.Embed]:
-        """The embed as a list."""
+        """Return the embed as a list."""
         return [] if self.embed is None else [self.embed]
 
 
-_GONE = Answer("⚠️ This recording is no longer kept. Please ask for it again with /say.")
+_GONE = Answer("⚠️ This recording is no longer stored. Please ask for it again with /say.")
 
 
 async def answer_to(outcome: Outcome) -> Answer:
-    """What the member gets for a job that is ready, failed or cancelled."""
+    """Return the answer to a job that is ready, failed or cancelled."""
     job = outcome.job
     if job.state in (JobState.FAILED, JobState.CANCELLED):
         return Answer(render_fault(job), alone=True)
@@ -61,7 +61,7 @@ async def _speech(outcome: Outcome) -> Answer:
         return _GONE
     try:
         sound = await asyncio.to_thread(outcome.audio.read_bytes)
-    except FileNotFoundError:  # somebody discarded it in this very moment
+    except FileNotFoundError:  # it was deleted in the meantime
         return _GONE
     stem = file_stem(outcome.voice.name if outcome.voice is not None else "voice")
     return Answer(words, attachments=((f"{stem}.ogg", sound),), buttons=buttons)
@@ -70,7 +70,7 @@ async def _speech(outcome: Outcome) -> Answer:
 async def _card(outcome: Outcome) -> Answer:
     record = outcome.voice.record if outcome.voice is not None else None
     if record is None:
-        return Answer("🎤 The voice was made, and deleted again since.")
+        return Answer("🎤 The voice was made and has since been deleted.")
     embed = render_card(record)
     attachments: tuple[tuple[str, bytes], ...] = ()
     if record.report is not None:

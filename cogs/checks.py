@@ -1,4 +1,4 @@
-"""Who asks, from where, and whether a moderator's command may run. The decisions about voices are the studio's."""
+"""Converts interactions to actors, and checks moderator commands. The studio decides about voices."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,13 +14,13 @@ from studio.values import Actor, Origin
 T = TypeVar("T", bound="app_commands.Command[Any, ..., Any] | app_commands.Group | type[commands.GroupCog]")
 
 TOKEN_LIFE = timedelta(minutes=14)
-"""An interaction's token is good for 15 minutes; the last one is left for clocks and slow networks."""
+"""How long an interaction's token is used: it is valid for 15 minutes, less one for clocks and slow networks."""
 
 _NO_SERVER = "This works only in a server, because voices belong to servers."
 
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
-    """The member behind an interaction with their roles and rights at this moment.
+    """Return the member behind an interaction with their current roles and rights.
 
     Raises NotAllowed outside of a server.
     """
@@ -40,50 +40,53 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
 
 
 def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
-    """The ids of a server's roles and channels; None while the server is not known, or not reachable."""
+    """Return the ids of a server's roles and channels; None while the server is unknown or unavailable."""
     if guild is None or guild.unavailable:
         return None
     return frozenset(role.id for role in guild.roles) | frozenset(channel.id for channel in guild.channels)
 
 
 def member_of(interaction: discord.Interaction[Any]) -> discord.Member:
-    """The member behind an interaction. Raises NotAllowed outside of a server."""
+    """Return the member behind an interaction. Raises NotAllowed outside of a server."""
     if not isinstance(interaction.user, discord.Member):
         raise NotAllowed(_NO_SERVER)
     return interaction.user
 
 
 def voice_channel_of(member: discord.Member) -> int | None:
-    """The voice channel that a member sits in at this moment."""
+    """Return the voice channel that a member sits in at this moment."""
     return None if member.voice is None or member.voice.channel is None else member.voice.channel.id
 
 
 def role_ids_of(member: discord.Member) -> frozenset[int]:
-    """The ids of a member's roles as Discord sent them with the member, and that of the role that everybody has.
+    """Return the ids of a member's roles as Discord sent them, including the role that everybody has.
 
-    `Member.roles` leaves out what is not in the cache: all of them for a server that is not known yet.
+    `Member.roles` leaves out roles that are not cached: all of them for a server that is not loaded yet.
     """
     return frozenset(member._roles) | {member.guild.id}
 
 
 def origin_of(interaction: discord.Interaction[Any]) -> Origin:
-    """The interaction as something that a job can answer later."""
+    """Return the interaction as the origin of a job, which can answer it later."""
     return Origin(interaction.id, interaction.token, interaction.created_at + TOKEN_LIFE)
 
 
 class NotModerator(NotAllowed, app_commands.CheckFailure):
-    """A check's refusal. discord.py answers only its own kind of faults when a check raises, and drops any other."""
+    """Refuses a member who is not a moderator. discord.py handles only CheckFailure errors of checks."""
 
 
 async def require_moderator(interaction: discord.Interaction[Any]) -> bool:
-    """True for members with Manage Server; raises NotModerator for others, whatever Discord's own settings say."""
+    """Return True for members with Manage Server.
+
+    Raise NotModerator for others, whatever Discord's own settings say.
+    """
     if not actor_of(interaction).is_moderator:
         raise NotModerator("This is for moderators: it needs the permission Manage Server.")
     return True
 
 
 def moderators() -> Callable[[T], T]:
-    """For a command, a group or a GroupCog class: servers only, shown to members with Manage Server, checked again."""
+    """Decorate a command, group or GroupCog: servers only, shown to members with Manage Server, and checked again."""
 
     def decorate(target: T) -> T:
         app_commands.guild_only()(target)
@@ -99,20 +102,20 @@ def moderators() -> Callable[[T], T]:
 
 
 async def _cog_check(_cog: commands.GroupCog, interaction: discord.Interaction[Any]) -> bool:
-    """require_moderator, as a method of a cog."""
+    """Run require_moderator as a cog's check."""
     return await require_moderator(interaction)
 
 
 def require_attachments(interaction: discord.Interaction[Any]) -> None:
-    """Raises NotAllowed if the bot could not attach its answer in this channel."""
+    """Raise NotAllowed if the bot cannot attach files in this channel."""
     if not interaction.app_permissions.attach_files:
         raise NotAllowed(
-            "I may not attach files in this channel. Please ask a moderator to allow it, or try another one."
+            "I can't attach files in this channel. Please ask a moderator to allow it, or try another channel."
         )
 
 
 def upload_limit(interaction: discord.Interaction[Any]) -> int:
-    """Bytes that an answer may have: what fits this interaction fits the channel too, if the token expires."""
+    """Return the bytes that an answer may have: it must fit the channel too, in case the token expires."""
     limits = [interaction.filesize_limit]
     if interaction.guild is not None:
         limits.append(interaction.guild.filesize_limit)

@@ -1,6 +1,6 @@
-"""The bot: connects Discord to one studio, loads the cogs, syncs commands, keeps house. No commands of its own.
+"""The bot: connects Discord to one studio, loads the cogs, syncs commands and runs upkeep.
 
-It does not know how a studio is made; `open_studio` does.
+`open_studio` makes the studio.
 """
 
 import asyncio
@@ -42,18 +42,19 @@ EXTENSIONS = (
 )
 UPKEEP_SECONDS = 30.0
 EDIT_SECONDS = 3.0
-"""The least time between two progress edits of one message: Discord limits edits, and people read slowly."""
+"""The minimum time between two progress edits of one message: Discord limits edits, and people read slowly."""
 
 OpenStudio = Callable[[Courier], Awaitable[Studio]]
 
 
 class Barkeep(StudioBot):
-    """A Discord client with a studio behind it.
+    """A Discord client with a studio.
 
-    `open_studio` is awaited once, after login and before the gateway opens, with the courier that brings answers.
-    `command_digest` is the file that remembers which commands Discord has; without one they are synced at every start.
-    `claims_data`: the data belong to this Discord application and no other, and servers that removed the bot while it
-    was away are forgotten. Not in the simulator, whose application is a made-up one.
+    `open_studio` is awaited once, after login and before the gateway opens, with the courier that sends answers.
+    `command_digest`: a file with the digest of the commands that Discord has; without it they are synced at every
+    start.
+    `claims_data`: ties the data to this Discord application, and deletes the data of servers that removed the bot while
+    it was offline. Off in the simulator, which has no real application.
     """
 
     courier: DiscordCourier
@@ -85,9 +86,10 @@ class Barkeep(StudioBot):
         self._edit_seconds = edit_seconds
 
     async def setup_hook(self) -> None:
-        """Open the studio, load the cogs, sync the commands, and take up what an earlier run left behind.
+        """Open the studio, load the cogs, sync the commands, and continue what an earlier run left behind.
 
-        Raises Conflict if the data belong to another application: it is in none of their servers, and would forget all.
+        Raises Conflict if the data belong to another application: this bot is in none of their servers and would delete
+        all.
         """
         self.courier = DiscordCourier(self, edit_seconds=self._edit_seconds)
         self.studio = await self._open_studio(self.courier)
@@ -101,7 +103,7 @@ class Barkeep(StudioBot):
         self._upkeep.start()
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """Tell whoever pressed or filled in something that is not remembered: forms are forgotten by a restart."""
+        """Tell a member whose press or form is not remembered: a restart forgets open forms."""
         kind = interaction.type
         if kind not in (discord.InteractionType.component, discord.InteractionType.modal_submit):
             return
@@ -111,26 +113,26 @@ class Barkeep(StudioBot):
         await answer_fault(
             interaction,
             NotFound(
-                f"I do not remember this {what}: I was restarted since. Nothing was done. Please use the command again."
+                f"I was restarted and no longer know this {what}. Nothing was done. Please use the command again."
             ),
         )
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """The bot was removed from a server: nothing of it is kept."""
+        """Delete the data of a server that removed the bot."""
         await self.studio.admin.guild_removed(guild.id)
 
     async def on_guild_role_delete(self, role: discord.Role) -> None:
-        """It may have been the last one that could clone or speak."""
+        """Tell moderators if no role is left that may clone or speak."""
         await tell_of_lost_choices(self, role.guild)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """It may have been the last one where voices could be used."""
+        """Tell moderators if no channel is left for voices."""
         await tell_of_lost_choices(self, channel.guild)
 
     async def on_ready(self) -> None:
-        """Every server that the bot is in is known now, reachable or not: look at what happened meanwhile.
+        """Catch up on changes while offline, once every server is known.
 
-        Servers that removed the bot are forgotten, and moderators are told of roles and channels that were deleted.
+        Deletes the data of servers that removed the bot, and tells moderators about deleted roles and channels.
         """
         try:
             if self._absence_counts:
@@ -140,11 +142,11 @@ class Barkeep(StudioBot):
             for settings in await self.studio.storage.guilds.all_settings():
                 await tell_of_lost_choices(self, self.get_guild(settings.guild_id))
         except BarkeepError as fault:
-            log.warning("absence_not_noticed", reason=fault.message)  # The next start looks again.
+            log.warning("absence_not_noticed", reason=fault.message)  # the next start tries again
 
     async def close(self) -> None:
         """Stop taking work, close the studio, then the connection. Safe to call twice, and before login."""
-        # Before login discord.py has no event loop and nothing open, and its own close() relies on both.
+        # Before login discord.py has no event loop and nothing open, and its own close() needs both.
         if self.is_closed() or not hasattr(self.loop, "is_running"):
             return
         self._upkeep.cancel()
@@ -159,7 +161,7 @@ class Barkeep(StudioBot):
         return self.application_id
 
     async def _sync_commands(self) -> None:
-        """Tell Discord the commands only if they changed: it allows 200 creations a day."""
+        """Sync the commands only if they changed: Discord allows 200 creations a day."""
         digest = digest_of(self.tree, self._own_id())
         if self._command_digest is not None and await asyncio.to_thread(_read, self._command_digest) == digest:
             return
@@ -170,7 +172,7 @@ class Barkeep(StudioBot):
 
     @tasks.loop(seconds=UPKEEP_SECONDS)
     async def _upkeep(self) -> None:
-        """Leases, expired consent requests, retention. A fault here is logged and tried again next time."""
+        """Run upkeep: leases, expired consent requests, retention. An error is logged, and the next run retries."""
         try:
             await self.studio.upkeep()
         except BarkeepError as fault:
@@ -180,7 +182,7 @@ class Barkeep(StudioBot):
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file, or None if there is none that can be read."""
+    """Return the text of a file, or None if it cannot be read."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -188,7 +190,7 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Remember for the next start, which does without if it has to: a full disk does no harm here."""
+    """Write for the next start; errors such as a full disk are ignored."""
     try:
         path.touch(0o600)
         path.write_text(text, "utf-8")

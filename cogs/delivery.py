@@ -1,6 +1,6 @@
-"""Brings answers to members: by the interaction, else in the channel, else by direct message.
+"""Delivers answers to members: by the interaction, else in the channel, else by direct message.
 
-It implements `studio.values.Courier`. It does not know why a job ended as it did, and it keeps nothing.
+Implements `studio.values.Courier` and stores nothing.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from studio.values import Actor, Delivery, Outcome, Update
 log = structlog.get_logger(__name__)
 
 BEGINNING = "beginning.ogg"
-"""The name of the file with the first sentence."""
+"""The file name of the first sentence."""
 
 _UNKNOWN_MESSAGE = 10008
 _NOBODY = discord.AllowedMentions.none()
@@ -37,9 +37,9 @@ _CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class _Original(int):
-    """Discord's name for an interaction's first answer, where the address has a message id.
+    """Discord's name for an interaction's first answer, in place of a message id.
 
-    A number, because discord.py percent-encodes the parts of an address that are text.
+    A number, because discord.py percent-encodes the text parts of an address.
     """
 
     def __format__(self, _: str) -> str:
@@ -50,27 +50,27 @@ _ORIGINAL = _Original()
 
 
 class DiscordCourier:
-    """Implements `studio.values.Courier`. `edit_seconds` is the least time between two progress edits of a job."""
+    """Implements `studio.values.Courier`. `edit_seconds`: the minimum time between two progress edits of a job."""
 
     def __init__(self, client: StudioBot, *, edit_seconds: float) -> None:
         self._client = client
         self._progress = Progress(self._show, every=edit_seconds)
         self._waiting: dict[str, int] = {}
-        """Job id -> the message that shows its news."""
+        """Job id -> the message that shows its progress."""
         self._begun: set[str] = set()
         """Jobs whose waiting message has the beginning of their speech attached."""
 
     def update(self, job: JobRecord, update: Update) -> None:
-        """Show news in the answer to the member's command, at most once in a few seconds."""
+        """Show progress in the answer to the member's command, at most once in `edit_seconds`."""
         if _answerable(job):
             self._progress.put(job, update)
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
-        """Bring the answer by the first way that works; None if none does.
+        """Send the answer by the first way that works; None if none does.
 
-        What is for the member alone never goes to the channel. Raises Unavailable if Discord or the network failed in a
-        way that may pass: at once, or with `last` only after the other ways were tried as well. Doing it again is
-        harmless: the interaction's answer is edited in place, and other messages carry a nonce made of the job's id.
+        Private answers never go to the channel. Raises Unavailable for temporary failures of Discord or the network:
+        immediately, or with `last` only after the other ways were tried. It can be repeated: the interaction's answer
+        is edited in place, and other messages carry a nonce made from the job's id.
         """
         job = outcome.job
         await self._progress.finish(job.id)
@@ -94,15 +94,15 @@ class DiscordCourier:
         return delivery
 
     async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
-        """Who the member is there now; None if they have left. Raises Unavailable if Discord does not say."""
+        """Return the member as an actor; None if they have left. Raises Unavailable if Discord does not answer."""
         return await actor_there(self._client, guild_id, channel_id, member_id)
 
     async def has_left(self, guild_id: int, member_id: int) -> bool:
-        """Whether Discord says that the member is not in the server any more."""
+        """Return whether Discord says that the member has left the server."""
         return await has_left(self._client, guild_id, member_id)
 
     async def close(self) -> None:
-        """Stop showing news."""
+        """Stop showing progress."""
         await self._progress.close()
 
     async def _by_interaction(self, job: JobRecord, answer: Answer) -> Delivery | None:
@@ -121,9 +121,9 @@ class DiscordCourier:
         return Delivery("interaction", message.id)
 
     async def _by_private_follow_up(self, job: JobRecord, answer: Answer) -> Delivery:
-        """For the member alone where their command was answered publicly: the waiting message goes.
+        """Answer privately a command whose waiting message is public, and delete that message.
 
-        It is a sign without words first: Discord shows the first thing that follows a "thinking" message to all.
+        The message becomes a bare sign first, because the first follow-up of a "thinking" message is public.
         """
         webhook = self._webhook(job)
         try:
@@ -152,7 +152,7 @@ class DiscordCourier:
         return Delivery("channel", message.id)
 
     async def _direct(self, job: JobRecord, answer: Answer) -> Delivery | None:
-        # Without buttons: they act on a server's voices, and a direct message belongs to no server.
+        # without buttons, which act on a server's voices
         user = self._client.get_user(job.member_id) or await self._client.fetch_user(job.member_id)
         message = await self._send(user, job, answer, ())
         return Delivery("direct", message.id)
@@ -177,7 +177,7 @@ class DiscordCourier:
         )
 
     async def _show(self, job: JobRecord, update: Update) -> bool:
-        """Edit the waiting message. False when its interaction is over."""
+        """Edit the waiting message. Return False when its interaction is over."""
         if not _answerable(job):
             return False
         update, options = await self._with_beginning(job, update)
@@ -201,9 +201,9 @@ class DiscordCourier:
         return True
 
     async def _with_beginning(self, job: JobRecord, update: Update) -> tuple[Update, dict[str, Any]]:
-        """The news as they can be shown, and what to do with the message's attachments: a beginning is put there once.
+        """Return the update to show, and the message's attachments: the beginning is attached once.
 
-        News without one take away what an attempt before, or a process before, has put there.
+        An update without a beginning removes what an earlier attempt or process attached.
         """
         if update.beginning is not None and job.id in self._begun:
             return update, {}
@@ -214,9 +214,9 @@ class DiscordCourier:
         return update, {"attachments": [discord.File(io.BytesIO(sound), filename=BEGINNING)]}
 
     async def _take_back(self, job: JobRecord, delivery: Delivery | None) -> None:
-        """The answer did not take the waiting message's place: its news are no longer true, so it goes if possible.
+        """Delete the waiting message after the answer went another way, since it is no longer true.
 
-        A private one can only be reached by the interaction, and is seen by nobody but the member.
+        A private one can only be reached by the interaction, and only the member sees it.
         """
         self._begun.discard(job.id)
         message_id = self._waiting.pop(job.id, None)
@@ -232,12 +232,12 @@ class DiscordCourier:
         if self._client.application_id is None or job.interaction_token is None:
             raise RuntimeError("answers are brought after login, for jobs that came by an interaction")
         webhook = discord.Webhook.partial(self._client.application_id, job.interaction_token, client=self._client)
-        webhook.type = discord.WebhookType.application  # discord.py lets no other kind send in private.
+        webhook.type = discord.WebhookType.application  # discord.py allows private messages for no other kind
         return webhook
 
 
 def _answerable(job: JobRecord) -> bool:
-    """Whether the token of the job's interaction is still good."""
+    """Return whether the token of the job's interaction is still valid."""
     return (
         job.interaction_token is not None
         and job.token_expires_at is not None
@@ -246,7 +246,7 @@ def _answerable(job: JobRecord) -> bool:
 
 
 def _content_of(path: Path) -> bytes | None:
-    """A file's bytes; None if it went with its job in this very moment."""
+    """Return a file's bytes; None if it was deleted with its job."""
     try:
         return path.read_bytes()
     except OSError:
@@ -254,17 +254,17 @@ def _content_of(path: Path) -> bytes | None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether trying again later makes sense."""
+    """Return whether a retry can help."""
     return not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500
 
 
 def _reason(error: Exception) -> str:
-    """For the log: what Discord or the network said, without the text of the answer."""
+    """Return a reason for the log, without the text of the answer."""
     if isinstance(error, discord.HTTPException):
         return f"HTTP {error.status}, code {error.code}"
     return type(error).__name__
 
 
 def _nonce(job: JobRecord) -> str:
-    """Discord refuses a second message with the same nonce for a few minutes; 25 characters at most."""
+    """Return a nonce of at most 25 characters: Discord refuses a second message with it for a few minutes."""
     return hashlib.sha256(job.id.encode()).hexdigest()[:25]

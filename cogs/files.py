@@ -1,4 +1,4 @@
-"""Files for one member's eyes, such as exports: within the upload limit, or a sentence instead."""
+"""Sends files such as exports privately, within the upload limit."""
 
 import io
 from typing import Any
@@ -16,7 +16,7 @@ async def send_privately(interaction: discord.Interaction[Any], note: str, name:
     limit = upload_limit(interaction)
     if len(data) > limit:
         raise LimitReached(
-            f"That file has {len(data) / _MIB:.1f} MiB, and Discord takes {limit // _MIB} MiB here. "
+            f"That file has {len(data) / _MIB:.1f} MiB, but Discord allows {limit // _MIB} MiB here. "
             "Delete a voice or two and try again, or ask the owner of this bot for it."
         )
     await interaction.followup.send(note, file=discord.File(io.BytesIO(data), filename=name), ephemeral=True)

@@ -1,4 +1,4 @@
-"""/help: what people want to do, and the commands for it, as links that can be pressed."""
+"""/help: commands by task, as links."""
 
 import re
 
@@ -18,7 +18,7 @@ GROUPS = (
     (
         "🎤 Make a voice",
         "</clone> with ten seconds of your speech, or *Apps → Clone this voice* on a message with a recording; "
-        "somebody else's needs their yes. </voices import> brings a voice file of Bark's.",
+        "someone else's voice needs their consent. </voices import> adds a Bark voice file.",
     ),
     (
         "🔊 Speak",
@@ -48,7 +48,7 @@ GROUPS = (
         "</check> looks for my mark in a recording, and so does *Apps → Was this made by Barkeep?* on a message.",
     ),
 )
-"""What people want -> how. `</name>` becomes a link to that command."""
+"""Task -> how to do it. `</name>` becomes a link to that command."""
 FOR_MODERATORS = (
     "🛠️ For moderators",
     "</admin settings> with roles, channels and limits; </admin default> voice; </admin voices>, </admin queue>, "
@@ -65,7 +65,7 @@ _COMMAND = re.compile(r"</([\w -]+)>")
 
 
 class Help(commands.Cog):
-    """One command."""
+    """The /help command."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -73,14 +73,14 @@ class Help(commands.Cog):
 
     @app_commands.command(name="help", description="What I can do, in short")
     async def help(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Only the commands that the member may see."""
+        """Show only the commands that the member may see."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         embed = render_help(await self._known_ids(), is_moderator=actor.is_moderator)
         await interaction.followup.send(embed=embed, ephemeral=True)
 
     async def _known_ids(self) -> dict[str, int]:
-        """Command name -> Discord's id for it, asked for once; empty while Discord does not say."""
+        """Return command name -> Discord's id, fetched once; empty while Discord does not answer."""
         if not self._ids:
             try:
                 self._ids = {command.name: command.id for command in await self.bot.tree.fetch_commands()}
@@ -90,14 +90,17 @@ class Help(commands.Cog):
 
 
 def render_help(ids: dict[str, int], *, is_moderator: bool) -> discord.Embed:
-    """The groups, those for moderators only to them. A command without an id is shown in bold instead of as a link."""
+    """Return the help embed, with the moderators' group only for them.
+
+    A command without an id is bold instead of a link.
+    """
 
     def link(found: re.Match[str]) -> str:
         name = found[1]
         command_id = ids.get(name.split()[0])
         return f"**/{name}**" if command_id is None else f"</{name}:{command_id}>"
 
-    embed = discord.Embed(title="Barkeep", description="I keep voices, and speak with them.", colour=COLOUR)
+    embed = discord.Embed(title="Barkeep", description="I clone voices and speak with them.", colour=COLOUR)
     for title, text in (*GROUPS, *([FOR_MODERATORS] if is_moderator else []), EXAMPLES):
         embed.add_field(name=title, value=_COMMAND.sub(link, text), inline=False)
     return embed

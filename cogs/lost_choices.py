@@ -1,7 +1,7 @@
-"""Tells a server's moderators once that all roles or channels which they chose for something were deleted.
+"""Tells a server's moderators once that all roles or channels chosen for a setting were deleted.
 
-In the channel where Discord itself informs moderators, if the server has one and the bot may write there; else the
-server's owner gets a direct message.
+The message goes to the channel where Discord informs moderators, if there is one and the bot may write there; else to
+the server's owner.
 """
 
 import aiohttp
@@ -20,7 +20,7 @@ _FAULTS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
 
 
 async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:
-    """Tell what is lost and was not told. Never raises an expected error: the next start looks again."""
+    """Tell moderators what they have not been told yet. Never raises an expected error: the next start tries again."""
     existing_ids = existing_in(guild)
     if guild is None or existing_ids is None:
         return
@@ -33,7 +33,7 @@ async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -
 
 
 async def _tell(client: StudioBot, guild: discord.Guild, text: str) -> bool:
-    """Whether one of the two ways was open."""
+    """Return whether the message could be sent one of the two ways."""
     try:
         if guild.public_updates_channel is not None:
             await guild.public_updates_channel.send(text, allowed_mentions=_NOBODY)

@@ -1,4 +1,4 @@
-"""Who somebody is in a server at this moment, asked from Discord: for deeds that were put off, and for who has left."""
+"""Looks up current members at Discord: their rights for delayed actions, and whether they have left."""
 
 import aiohttp
 import discord
@@ -10,11 +10,11 @@ from studio.values import Actor
 
 _UNKNOWN_MEMBER = 10007
 _NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
-_AWAY = "Discord does not say at the moment who may do what there. Please try again in a minute."
+_AWAY = "I could not check your permissions with Discord. Please try again in a minute."
 
 
 async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
-    """The member with today's roles and rights; None for somebody who is not in the server any more.
+    """Return the member with their current roles and rights; None for a member who has left the server.
 
     Raises Unavailable if Discord cannot be asked, or the server is not known yet.
     """
@@ -43,7 +43,7 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
 
 
 async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildChannel | discord.Thread | None:
-    """A thread that is archived is not in the cache. None for a channel that is gone or closed to the bot."""
+    """Fetch a channel, since archived threads are not cached. None if it is deleted or closed to the bot."""
     try:
         return await guild.fetch_channel(channel_id)
     except (discord.NotFound, discord.Forbidden, discord.InvalidData):
@@ -51,7 +51,7 @@ async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildCh
 
 
 async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool:
-    """Whether Discord says that this member is not in the server; False where it does not say."""
+    """Return whether Discord says that this member is not in the server; False if it does not answer."""
     guild = client.get_guild(guild_id)
     if guild is None or guild.unavailable:
         return False

@@ -1,4 +1,4 @@
-"""Options that several commands share: languages, voices as they are typed, and what is mentioned in a text."""
+"""Options that several commands share: languages, voice autocomplete, and names of mentions."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _LOOKUPS = 5
 
 
 async def voice_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """Voices of this server that the member may use, the likeliest first. Never raises: then there are no choices."""
+    """Return the voices that the member may use, best match first. Never raises; errors give no choices."""
     try:
         voices = await interaction.client.studio.library.search(actor_of(interaction), current, limit=MAX_CHOICES)
         return [
@@ -47,10 +47,10 @@ async def voice_choices(interaction: discord.Interaction[Any], current: str) -> 
 async def names_in(
     text: str, speaker: discord.Member, known: Iterable[discord.abc.User | discord.Role] = ()
 ) -> dict[str, str]:
-    """Id -> display name for what `text` mentions: members, roles and channels of the speaker's server.
+    """Return id -> display name for the members, roles and channels that `text` mentions.
 
-    `known` are looked at first. Channels that the speaker may not see stay unnamed, as in Discord itself. At most a few
-    members are asked from Discord; who cannot be found stays unnamed too.
+    `known` are used first. Channels that the speaker cannot see stay unnamed, as in Discord itself. At most _LOOKUPS
+    members are fetched from Discord; unknown members stay unnamed.
     """
     guild = speaker.guild
     names = {str(thing.id): _name_of(thing) for thing in known}
@@ -71,13 +71,13 @@ def _name_of(thing: discord.abc.User | discord.Role) -> str:
 
 
 def _sees(member: discord.Member, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
-    """Who is in a private thread is known to Discord alone."""
+    """Return whether the member sees a channel; False for private threads, whose members only Discord knows."""
     private = isinstance(channel, discord.Thread) and channel.is_private()
     return not private and channel.permissions_for(member).view_channel
 
 
 async def _member(guild: discord.Guild, member_id: int) -> discord.Member | None:
-    """The member, from the cache or from Discord; None if there is none or Discord does not say."""
+    """Return the member from the cache or Discord; None if there is none or Discord does not answer."""
     try:
         return guild.get_member(member_id) or await guild.fetch_member(member_id)
     except discord.HTTPException:

@@ -1,4 +1,4 @@
-"""/privacy: what is kept about a member, all of it as a file, and all of it gone. For the member alone."""
+"""/privacy: shows, exports and deletes what is stored about a member. Private replies."""
 
 from typing import Any
 
@@ -38,21 +38,21 @@ async def _revoke(studio: Studio, actor: Actor, _target: str) -> str:
 
 
 class AskRevoke(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="revoke-consent"):
-    """Withdraw consent to cloning, after a question. Works after a restart."""
+    """Withdraws consent to cloning, after a confirmation. Works after a restart."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Withdraw consent…", custom_id="revoke-consent"))
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Ask with the voices that would go."""
+        """Ask for confirmation, with the voices that would be deleted."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         summary = await interaction.client.studio.privacy.show(actor_of(interaction))
         await confirm.ask(interaction, render_revoke_question(summary), "Withdraw it", _REVOKE)
 
 
 class Privacy(commands.GroupCog, group_name="privacy", group_description="What is kept about you on this server"):
-    """Members see, take and delete what is theirs."""
+    """Members see, export and delete their data."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -60,7 +60,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
 
     @app_commands.command(name="show", description="See what I keep about you on this server")
     async def show(self, interaction: Interaction) -> None:
-        """A summary."""
+        """Show a summary."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         summary = await self.bot.studio.privacy.show(actor_of(interaction))
         buttons = [AskRevoke()] if summary.consent is not None or summary.heard_in else []
@@ -69,7 +69,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
 
     @app_commands.command(name="export", description="Get everything I keep about you as one zip file")
     async def export(self, interaction: Interaction) -> None:
-        """Records as JSON, recordings and prompts as files."""
+        """Send records as JSON, with recordings and prompts as files."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -78,13 +78,13 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
 
     @app_commands.command(name="forget", description="Delete everything I keep about you on this server")
     async def forget(self, interaction: Interaction) -> None:
-        """Ask first, with exactly what goes and what stays."""
+        """Ask for confirmation, with what is deleted and what stays."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         summary = await self.bot.studio.privacy.show(actor_of(interaction))
         await confirm.ask(interaction, render_forget_question(summary), "Delete everything", _FORGET)
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     bot.add_dynamic_items(*confirm.CONFIRM_ITEMS, AskRevoke)
     await bot.add_cog(Privacy(bot))

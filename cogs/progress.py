@@ -1,7 +1,4 @@
-"""News of running jobs, thinned out to what Discord likes: a few edits, the last one always shown, none too late.
-
-It knows jobs and time, and a function that shows a line; not how a line is shown.
-"""
+"""Rate-limits progress updates of jobs to a few edits; the last update is always shown."""
 
 import asyncio
 from collections import OrderedDict
@@ -15,12 +12,12 @@ from studio.values import Update
 _REMEMBERED = 1000
 
 Show = Callable[[JobRecord, Update], Awaitable[bool]]
-"""Shows news of a job; False if there is no use in showing more."""
+"""Shows an update of a job; returns False if further updates are useless."""
 
 
 @dataclass(slots=True)
 class _Line:
-    """What one job's message shows, and what it should show next."""
+    """What one job's message shows, and what it shows next."""
 
     job: JobRecord
     waiting: Update | None = None
@@ -30,7 +27,7 @@ class _Line:
 
 
 class Progress:
-    """Coalesces news by job. `every` is the least time between two edits, in seconds."""
+    """Coalesces updates by job. `every`: the minimum time between two edits, in seconds."""
 
     def __init__(self, show: Show, *, every: float, clock: Callable[[], float] = monotonic) -> None:
         self._show = show
@@ -40,7 +37,7 @@ class Progress:
         self._finished: OrderedDict[str, None] = OrderedDict()
 
     def put(self, job: JobRecord, update: Update) -> None:
-        """Show this soon, unless newer news comes first or the job was answered."""
+        """Show this update soon, unless a newer one replaces it or the job is answered."""
         if job.id in self._finished:
             return
         line = self._lines.setdefault(job.id, _Line(job))
@@ -49,7 +46,7 @@ class Progress:
             line.task = asyncio.create_task(self._run(line), name=f"progress-{job.id}")
 
     async def finish(self, job_id: str) -> None:
-        """Show nothing more of this job. When this returns, no edit of it is under way."""
+        """Show no more updates of this job. No edit of it is under way when this returns."""
         line = self._retire(job_id)
         if line is None:
             return
@@ -59,12 +56,12 @@ class Progress:
                 line.task.cancel()
 
     async def close(self) -> None:
-        """Stop all lines."""
+        """Stop all updates."""
         for job_id in list(self._lines):
             await self.finish(job_id)
 
     async def _run(self, line: _Line) -> None:
-        """Show what waits, one edit per interval, until nothing waits."""
+        """Show waiting updates, one edit per interval, until none waits."""
         try:
             while line.waiting is not None:
                 pause = line.shown_at + self._every - self._clock()
@@ -84,7 +81,7 @@ class Progress:
             self._retire(line.job.id)
 
     def _retire(self, job_id: str) -> _Line | None:
-        """Remember, for a while, that this job takes no more news."""
+        """Remember, for a while, that this job takes no more updates."""
         self._finished[job_id] = None
         if len(self._finished) > _REMEMBERED:
             self._finished.popitem(last=False)

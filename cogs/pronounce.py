@@ -1,4 +1,4 @@
-"""/pronounce: a server's dictionary. Everybody reads it, moderators change it, and it travels as a file."""
+"""/pronounce: a server's dictionary. Every member reads it, moderators change it, and it can be exported as a file."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _FILE = "pronunciations.json"
 
 
 async def word_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """Words of the dictionary that contain what is typed. Never raises: then there are no choices."""
+    """Return words of the dictionary that contain the typed text. Never raises; errors give no choices."""
     try:
         entries = await interaction.client.studio.pronunciations.search(actor_of(interaction), current)
     except BarkeepError as fault:
@@ -54,7 +54,7 @@ async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages
 
 
 def render_dictionary(page: PronunciationPage, query: str) -> discord.Embed:
-    """One page of the dictionary."""
+    """Return one page of the dictionary."""
     embed = discord.Embed(title="How words are said here", colour=COLOUR)
     embed.description = "\n".join(map(_line, page.entries)) or (
         f"No word matches “{safe(query)}”." if query else "Nothing yet. Moderators add words with /pronounce add."
@@ -69,7 +69,7 @@ def _line(entry: Pronunciation) -> str:
 
 
 class Pronounce(commands.GroupCog, group_name="pronounce", group_description="How words are said on this server"):
-    """One command for each thing that is done with the dictionary. All replies are for the member alone."""
+    """The commands of the dictionary. All replies are private."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -89,7 +89,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
         say: app_commands.Range[str, 1, SAY_LENGTH],
         match_case: bool = False,
     ) -> None:
-        """A word that is there already is changed."""
+        """Add a word, or change it if it exists."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         desk = self.bot.studio.pronunciations
         entry, known = await desk.add(actor_of(interaction), word, say, match_case=match_case)
@@ -101,7 +101,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
     @app_commands.autocomplete(word=word_choices)
     @app_commands.check(require_moderator)
     async def remove(self, interaction: Interaction, word: app_commands.Range[str, 1, CHOICE_LENGTH]) -> None:
-        """From the dictionary."""
+        """Remove a word."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         entry = await self.bot.studio.pronunciations.remove(actor_of(interaction), word)
         await interaction.followup.send(f"**{safe(entry.word)}** was removed.", ephemeral=True)
@@ -111,12 +111,12 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
     async def list_(
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
-        """The first page."""
+        """Show the first page."""
         await pages.open_book(interaction, _BOOK, (search or "").strip())
 
     @app_commands.command(name="export", description="The whole dictionary as a file, for another server")
     async def export(self, interaction: Interaction) -> None:
-        """As JSON."""
+        """Send the dictionary as JSON."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -127,7 +127,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
     @app_commands.describe(file="A dictionary, as /pronounce export writes it")
     @app_commands.check(require_moderator)
     async def import_(self, interaction: Interaction, file: discord.Attachment) -> None:
-        """All of them, or none."""
+        """Import all words of a file, or none."""
         actor = actor_of(interaction)
         if not 0 < file.size <= MAX_FILE_BYTES:
             raise InvalidInput(
@@ -139,6 +139,6 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     bot.add_dynamic_items(*pages.PAGE_ITEMS)
     await bot.add_cog(Pronounce(bot))

@@ -1,4 +1,4 @@
-"""/say and the message menu "Say this": words in, a queued line of speech out. The answer comes by the courier."""
+"""/say and the message menu "Say this": queue speech. The courier delivers the answer."""
 
 from collections.abc import Iterable
 
@@ -23,11 +23,11 @@ class Say(commands.Cog):
         self._menu = app_commands.ContextMenu(name="Say this", callback=self.say_this)
 
     async def cog_load(self) -> None:
-        """Context menus do not belong to cogs by themselves."""
+        """Add the context menu, which discord.py does not tie to a cog."""
         self.bot.tree.add_command(self._menu)
 
     async def cog_unload(self) -> None:
-        """Take the menu away with the cog."""
+        """Remove the context menu."""
         self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
 
     @app_commands.command(name="say", description="Say something in one of this server's voices")
@@ -58,7 +58,7 @@ class Say(commands.Cog):
     async def say_this(self, interaction: Interaction, message: discord.Message) -> None:
         """Queue a message's words in the member's default voice."""
         text = message.content
-        if not text.strip() and message.message_snapshots:  # A forward has the words in what it forwards.
+        if not text.strip() and message.message_snapshots:  # a forward has its words in the snapshot
             text = message.message_snapshots[0].content
         if not text.strip():
             raise InvalidInput("That message has no words to say. Choose one with text.")
@@ -81,5 +81,5 @@ class Say(commands.Cog):
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     await bot.add_cog(Say(bot))

@@ -1,4 +1,4 @@
-"""What commands, buttons and forms need of the bot that they belong to."""
+"""The bot class that commands, buttons and forms use."""
 
 from discord.ext import commands
 
@@ -7,7 +7,7 @@ from studio.values import Courier
 
 
 class StudioBot(commands.AutoShardedBot):
-    """A Discord client with a studio behind it. `courier` brings progress and answers to members."""
+    """A Discord client with a studio. `courier` sends progress and answers to members."""
 
     studio: Studio
     courier: Courier

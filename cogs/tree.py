@@ -1,4 +1,4 @@
-"""The command tree of Barkeep: every fault of a command ends here, and becomes one sentence for the member."""
+"""The command tree, which turns every error of a command into one sentence for the member."""
 
 import hashlib
 import json
@@ -12,17 +12,17 @@ from cogs.ui.errors import answer_fault
 
 
 class BarkeepTree(app_commands.CommandTree[StudioBot]):
-    """Answers faults."""
+    """Answers errors."""
 
     async def on_error(
         self, interaction: discord.Interaction[StudioBot], error: app_commands.AppCommandError, /
     ) -> None:
-        """One private sentence for an expected fault; an apology with a reference id for any other."""
+        """Answer an expected error with its sentence, any other with an apology and a reference id."""
         await answer_fault(interaction, error)
 
 
 def digest_of(tree: app_commands.CommandTree[Any], application_id: int) -> str:
-    """A hash of all commands as Discord would store them, for one application."""
+    """Return a hash of all commands as Discord would store them, for one application."""
     payload = [command.to_dict(tree) for command in tree.get_commands()]
     body = json.dumps([application_id, sorted(payload, key=lambda command: (command["type"], command["name"]))])
     return hashlib.sha256(body.encode()).hexdigest()

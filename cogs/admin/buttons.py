@@ -1,4 +1,4 @@
-"""What moderators can do with a line of a list: cancel a job, unblock a member, remove a voice. Works after a restart.
+"""Buttons of moderators' lists: cancel a job, unblock a member, remove a voice. They work after a restart.
 
 The studio checks at each press that a moderator pressed.
 """
@@ -28,7 +28,7 @@ class CancelJob(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=f"queue-cancel:{ids.text('job')}:{ids.count('page')}",
 ):
-    """Cancels a job of the queue, and shows the queue anew."""
+    """Cancels a queued or running job and updates the list."""
 
     def __init__(self, job: str, page: int, label: str = "Cancel") -> None:
         super().__init__(
@@ -38,7 +38,7 @@ class CancelJob(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """The member gets told by the job's own answer."""
+        """Cancel the job. Its own answer tells the member."""
         await interaction.response.defer()
         await interaction.client.studio.admin.cancel(actor_of(interaction), self.job_id)
         await pages.turn(interaction, QUEUE_BOOK, number=self.page)
@@ -49,7 +49,7 @@ class Unblock(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=f"unblock:{ids.snowflake('member')}:{ids.count('page')}",
 ):
-    """Lifts a block, and shows the list anew."""
+    """Unblocks a member and updates the list."""
 
     def __init__(self, member: int, page: int, label: str = "Unblock") -> None:
         super().__init__(discord.ui.Button(label=label, custom_id=f"unblock:{member}:{page}"))
@@ -57,14 +57,14 @@ class Unblock(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """The member may use voices again."""
+        """Unblock the member."""
         await interaction.response.defer()
         await interaction.client.studio.admin.unblock(actor_of(interaction), self.member_id)
         await pages.turn(interaction, BLOCKED_BOOK, number=self.page)
 
 
 class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], template="remove-voice"):
-    """Chooses a voice of the page to remove, after a question."""
+    """Removes a voice of the page, after a confirmation."""
 
     def __init__(self, voices: Sequence[Voice] = ()) -> None:
         options = [discord.SelectOption(label=voice.name[:_LABEL_LENGTH], value=voice.key) for voice in voices]
@@ -74,7 +74,7 @@ class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], templa
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Ask moderators only."""
+        """Ask for confirmation; moderators only."""
         await require_moderator(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor, key = actor_of(interaction), self.item.values[0]

@@ -66,7 +66,7 @@ class ChannelsModal(SafeModal):
 
 
 def whole_number(typed: str, label: str) -> int:
-    """What was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
+    """Return what was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
     cleaned = typed.strip()
     if not (cleaned.isascii() and cleaned.isdigit()):
         raise InvalidInput(f"{label}: please type a whole number, such as 10. Nothing was changed.")

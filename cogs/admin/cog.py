@@ -1,4 +1,4 @@
-"""/admin: what moderators decide and see. Shown to members with Manage Server, checked here and again by the studio."""
+"""/admin: settings and lists for moderators. Shown to members with Manage Server; checked here and by the studio."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -44,7 +44,7 @@ _VOICES_BOOK = "admin-voices"
 _AUDIT_BOOK = "audit"
 _PURGE = "purge"
 _LINES = 5
-"""Lines of a page whose lines have a button each: they fit one row."""
+"""Lines per page of lists with a button for each line: the buttons fit one row."""
 
 
 async def _voices_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
@@ -83,7 +83,7 @@ async def _audit_sheet(studio: Studio, actor: Actor, query: str, number: int) ->
 
 
 def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
-    """The lines of a page, the number of its first line, the nearest page there is to `number`, how many there are."""
+    """Return the lines of a page, the number of its first line, the nearest existing page, and the number of pages."""
     count = max(1, -(-len(lines) // _LINES))
     number = min(max(1, number), count)
     start = (number - 1) * _LINES
@@ -104,14 +104,14 @@ async def _purge(studio: Studio, actor: Actor, target: str) -> str:
 
 
 async def default_choices(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
-    """No voice, then those that the moderator may use. Never raises."""
+    """Return "No default voice", then the voices that the moderator may use. Never raises."""
     none = [app_commands.Choice(name="No default voice", value=NO_VOICE)]
     return [*none, *await voice_choices(interaction, current)][:MAX_CHOICES]
 
 
 @moderators()
 class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
-    """One command for each thing a moderator does. All replies are for the moderator alone."""
+    """The commands of moderators. All replies are private."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -129,7 +129,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
 
     @app_commands.command(name="settings", description="Who may clone and speak, where, how much, and for how long")
     async def settings(self, interaction: Interaction) -> None:
-        """An overview with the menus and forms that change it."""
+        """Show an overview with menus and forms that change the settings."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor = actor_of(interaction)
         settings = await self.bot.studio.admin.settings(actor)
@@ -140,7 +140,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     @app_commands.describe(voice="A voice that everyone can use; leave it out to see which it is")
     @app_commands.autocomplete(voice=default_choices)
     async def default(self, interaction: Interaction, voice: app_commands.Range[str, 1, 100] | None = None) -> None:
-        """Choose, take back, or only look."""
+        """Set, clear or show the default voice."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         chosen = await self.bot.studio.admin.default_voice(actor, voice)
@@ -151,7 +151,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     async def voices(
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
-        """The first page."""
+        """Show the first page."""
         await pages.open_book(interaction, _VOICES_BOOK, (search or "").strip())
 
     @app_commands.command(name="block", description="Keep a member from using voices; their jobs are cancelled")
@@ -162,7 +162,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         member: discord.User,
         reason: app_commands.Range[str, 0, REASON_LENGTH] = "",
     ) -> None:
-        """Their voices stay; /admin voices removes them."""
+        """Block the member. Their voices stay; /admin voices removes them."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.bot.studio.admin.block(actor_of(interaction), member.id, reason)
         await interaction.followup.send(f"{member.mention} can no longer use voices here.", ephemeral=True)
@@ -170,7 +170,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     @app_commands.command(name="unblock", description="Let a member use voices again, or see who is blocked")
     @app_commands.describe(member="Who; leave it out to see everybody who is blocked")
     async def unblock(self, interaction: Interaction, member: discord.User | None = None) -> None:
-        """With a button for each, so that members who left can be unblocked too."""
+        """Unblock a member, or list the blocked ones with buttons, so that members who left can be unblocked too."""
         if member is None:
             await pages.open_book(interaction, BLOCKED_BOOK)
             return
@@ -180,7 +180,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
 
     @app_commands.command(name="queue", description="What waits and is at work here, with buttons to cancel")
     async def queue(self, interaction: Interaction) -> None:
-        """The first page."""
+        """Show the first page."""
         await pages.open_book(interaction, QUEUE_BOOK)
 
     @app_commands.command(name="audit", description="Who did what with voices and settings, newest first")
@@ -197,14 +197,14 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         member: discord.User | None = None,
         voice: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
     ) -> None:
-        """The first page."""
+        """Show the first page."""
         query = audit_filter.written(kind, None if member is None else member.id, voice)
         await pages.open_book(interaction, _AUDIT_BOOK, query)
 
     @app_commands.command(name="stats", description="How much this server uses its voices, and how long it waits")
     @app_commands.describe(days="How many days back; a week if you leave it out")
     async def stats(self, interaction: Interaction, days: app_commands.Range[int, 1, 90] = 7) -> None:
-        """Counts and medians."""
+        """Show counts and medians."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         stats = await self.bot.studio.admin.stats(actor_of(interaction), days)
         await interaction.followup.send(embed=render_stats(stats), ephemeral=True)
@@ -220,19 +220,19 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         older_than_days: app_commands.Range[int, 0, MAX_DAYS] | None = None,
         member: discord.User | None = None,
     ) -> None:
-        """Ask first."""
+        """Ask for confirmation, then delete."""
         if older_than_days is not None and member is None:
             target = f"days={older_than_days}"
         elif member is not None and older_than_days is None:
             target = f"member={member.id}"
         else:
-            raise InvalidInput("Choose one of the two: a number of days, or a member.")
+            raise InvalidInput("Choose either a number of days or a member.")
         question = render_purge_question(older_than_days, member.id if member is not None else None)
         await confirm.ask(interaction, question, "Delete for good", _PURGE, target)
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     bot.add_dynamic_items(
         *pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *admin_buttons.ADMIN_ITEMS, *admin_settings.SETTINGS_ITEMS
     )

@@ -1,4 +1,4 @@
-"""What moderators see: settings, the queue, blocked members, use. Pure functions of values."""
+"""Renders settings, the queue, blocked members and statistics for moderators. Pure functions of values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _FIELD = 1024
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How roles or channels are named: a mention, one, what none chosen means, and what it means if all are gone."""
+    """How roles or channels are named: a mention, the noun, and the text for none chosen and for all deleted."""
 
     mention: str
     noun: str
@@ -41,11 +41,11 @@ _LOST = {
     "speak_role_ids": "the roles that may speak with voices, so only moderators can do it now",
     "channel_ids": "the channels for voices, so members cannot use voices anywhere now",
 }
-"""Settings that name roles or channels -> what was deleted, and what follows."""
+"""Setting of roles or channels -> what was deleted, and the consequence."""
 
 
 def render_lost_choices(names: Sequence[str], server: str) -> str:
-    """Told to moderators when all roles or channels of these settings were deleted."""
+    """Return the notice to moderators that all roles or channels of these settings were deleted."""
     lost = "\n".join(f"• {_LOST[name]}" for name in names)
     return f"⚠️ On **{safe(server, 200)}**, all of these were deleted:\n{lost}.\nChoose again with /admin settings."
 
@@ -53,9 +53,9 @@ def render_lost_choices(names: Sequence[str], server: str) -> str:
 def render_settings(
     settings: GuildSettings, existing_ids: frozenset[int] | None = None, voice: Voice | None = None
 ) -> discord.Embed:
-    """All that moderators have decided.
+    """Return the overview of a server's settings.
 
-    existing_ids: the roles and channels of the server, if they are known. voice: the default one, if it can be used.
+    existing_ids: the roles and channels of the server, if they are known. voice: the default voice, if it can be used.
     """
     embed = discord.Embed(title="Settings of this server", colour=COLOUR)
     embed.add_field(name="Who may clone", value=_chosen(settings.clone_role_ids, existing_ids, _ROLE))
@@ -83,21 +83,21 @@ def render_settings(
         name="When I join a voice channel",
         value="I say that my voices are generated" if settings.channel_notice else "I say nothing",
     )
-    embed.set_footer(text="Each choice below is kept at once. Moderators are not bound to roles and channels.")
+    embed.set_footer(text="Choices are saved immediately. Moderators are exempt from role and channel limits.")
     return embed
 
 
 def _default_voice(settings: GuildSettings, voice: Voice | None) -> str:
     if voice is not None:
         return safe(voice.name, 100)
-    return "none" if settings.default_voice is None else "⚠️ not everybody's any more: choose with /admin default"
+    return "none" if settings.default_voice is None else "⚠️ no longer shared with everyone: choose with /admin default"
 
 
 def render_default_voice(voice: Voice | None) -> str:
-    """Which voice speaks for members who have none of their own."""
+    """Return which voice speaks for members without one."""
     if voice is None:
-        return "This server has no default voice. Members without a voice of their own hear a built-in speaker, if any."
-    return f"**{safe(voice.name, 100)}** speaks for members who have chosen no voice and have none of their own."
+        return "This server has no default voice. Members without their own voice hear a built-in speaker."
+    return f"**{safe(voice.name, 100)}** speaks for members who have no voice of their own and chose none."
 
 
 def _chosen(ids: frozenset[int], existing_ids: frozenset[int] | None, kind: _Kind) -> str:
@@ -118,11 +118,11 @@ def _mentions(mentions: Sequence[str]) -> str:
 
 
 def render_queue(entries: Sequence[QueueEntry], first: int, number: int, pages: int, total: int) -> discord.Embed:
-    """One page of the queue; the lines are numbered from `first`, as the buttons below them."""
+    """Return one page of the queue; lines are numbered from `first`, as the buttons below them."""
     embed = discord.Embed(title="Queue of this server", colour=COLOUR)
     embed.description = (
         "\n".join(f"**{line}.** {_queue_line(entry)}" for line, entry in enumerate(entries, first))
-        or "Nothing is waiting or at work."
+        or "Nothing is queued or running."
     )
     embed.set_footer(text=place(total, "job", number, pages))
     return embed
@@ -135,7 +135,7 @@ def _queue_line(entry: QueueEntry) -> str:
 
 
 def _subject(job: JobRecord) -> str:
-    """A clone's name, or the words; the words of a private line are between its member and the voice."""
+    """Return a clone's name or the words; the words of private speech stay hidden."""
     subject = str(job.order.get("name", "")) if job.kind is JobKind.CLONE else words_of(job)
     if job.private:
         return " (private)"
@@ -145,15 +145,15 @@ def _subject(job: JobRecord) -> str:
 def _state(position: int | None) -> str:
     if position is None:
         return "done, not delivered yet"
-    return "at work" if position == 0 else f"number {position} in the queue"
+    return "running" if position == 0 else f"number {position} in the queue"
 
 
 def render_blocked(members: Sequence[MemberRecord], first: int, number: int, pages: int, total: int) -> discord.Embed:
-    """One page of the blocked members; the lines are numbered from `first`, as the buttons below them."""
+    """Return one page of the blocked members; lines are numbered from `first`, as the buttons below them."""
     embed = discord.Embed(title="Blocked members", colour=COLOUR)
     embed.description = (
         "\n".join(f"**{line}.** {_blocked_line(member)}" for line, member in enumerate(members, first))
-        or "Nobody is blocked."
+        or "No one is blocked."
     )
     embed.set_footer(text=place(total, "member", number, pages))
     return embed
@@ -169,7 +169,7 @@ def _blocked_line(member: MemberRecord) -> str:
 
 
 def render_stats(stats: Stats) -> discord.Embed:
-    """Use and latency over some days, and how the worker is now."""
+    """Return usage and latency over some days, and the state of the worker."""
     usage = stats.usage
     embed = discord.Embed(title=f"The last {stats.days} days" if stats.days > 1 else "The last day", colour=COLOUR)
     embed.add_field(name="Clones", value=str(usage.clones))
@@ -179,7 +179,7 @@ def render_stats(stats: Stats) -> discord.Embed:
     embed.add_field(name="Typical wait", value=_median(usage.wait_seconds_median))
     embed.add_field(name="Typical work", value=_median(usage.work_seconds_median))
     embed.add_field(name="Voices now", value=str(stats.voices))
-    embed.add_field(name="Queue now", value=f"{stats.queued} waiting, {stats.running} at work")
+    embed.add_field(name="Queue now", value=f"{stats.queued} queued, {stats.running} running")
     embed.add_field(name="Speech worker", value=_worker(stats))
     busiest = sorted(usage.by_member.items(), key=lambda item: (-item[1], item[0]))[:_TOP_MEMBERS]
     if busiest:
@@ -202,7 +202,7 @@ def _median(seconds: float | None) -> str:
 def _worker(stats: Stats) -> str:
     health = stats.worker
     if health.fault is not None:
-        return "cannot start; whoever runs this bot finds why in its log"
+        return "cannot start; see the log of the bot"
     if health.ready is None:
         return "loading its models" if health.alive else "not running"
     restarts = f", {count(health.restarts, 'restart')}" if health.restarts else ""
@@ -210,7 +210,7 @@ def _worker(stats: Stats) -> str:
 
 
 def render_defaults_question(fresh: GuildSettings) -> discord.Embed:
-    """What a reset would set."""
+    """Return the question before a reset, with the settings that it would set."""
     embed = render_settings(fresh)
     embed.title, embed.colour = "Back to these settings?", discord.Colour.red()
     embed.set_footer(text="Voices, jobs and blocks stay as they are.")
@@ -218,13 +218,13 @@ def render_defaults_question(fresh: GuildSettings) -> discord.Embed:
 
 
 def render_purge_question(older_than_days: int | None, member_id: int | None) -> discord.Embed:
-    """What a purge would delete: jobs older than some days, or all of one member's data."""
+    """Return the question before a purge: jobs older than some days, or all data of one member."""
     if member_id is None:
         age = f" that are older than {count(older_than_days, 'day')}" if older_than_days else ""
         what = f"All finished jobs of this server{age}, with their texts and undelivered recordings. Voices stay."
     else:
         what = (
-            f"Everything that <@{member_id}> keeps here: their voices and those in which they are heard, clips, "
+            f"All data of <@{member_id}> here: their voices, other voices made from their speech, clips, "
             "jobs with their texts, and their consent. A block stays."
         )
     description = f"{what}\nWhat was already posted stays in its channel. This cannot be undone."
@@ -232,7 +232,7 @@ def render_purge_question(older_than_days: int | None, member_id: int | None) ->
 
 
 def render_purged(erased: Erased, member_id: int | None) -> str:
-    """What a purge deleted: some jobs, or all of one member's data."""
+    """Return what a purge deleted: some jobs, or all data of one member."""
     jobs = count(erased.jobs, "job")
     if member_id is None:
         return f"Done: {jobs} deleted."

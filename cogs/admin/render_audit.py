@@ -1,6 +1,6 @@
-"""The audit log in words: each line says who did what to what. Pure functions of values.
+"""Renders the audit log: each line says who did what to what. Pure functions of values.
 
-The studio writes names of actions with a target and a detail; what is not known here is shown as it was written.
+The studio writes action names with a target and a detail; unknown actions are shown as written.
 """
 
 import re
@@ -15,7 +15,7 @@ from storage.records import AuditEntry, AuditQuery
 from studio.values import AuditPage
 
 _IDS_LISTED = 4
-"""Roles or channels on each side of a change: ten lines have to fit one embed."""
+"""Roles or channels listed on each side of a change: ten lines have to fit one embed."""
 _WORDS = 100
 _DETAIL = 160
 
@@ -36,19 +36,19 @@ SETTINGS = {
     "channel_idle_minutes": "minutes in a voice channel without anything to say",
     "channel_notice": "the spoken notice in voice channels",
 }
-"""The fields of GuildSettings, as a moderator calls them."""
+"""The fields of GuildSettings in words for moderators."""
 _MENTIONS = {
     "clone_role_ids": ("<@&{}>", "everyone"),
     "speak_role_ids": ("<@&{}>", "everyone"),
     "channel_ids": ("<#{}>", "every channel"),
 }
-"""How ids are shown, and what none of them means."""
+"""How ids are shown, and the text for none."""
 _IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
 _OF_MEMBER = re.compile(r"of (\d{1,20})")
 
 
 def render_audit(page: AuditPage, query: AuditQuery | None = None) -> discord.Embed:
-    """One page of the audit log, newest first, below what it was asked for."""
+    """Return one page of the audit log, newest first, with the filters above it."""
     embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
     asked = "" if query is None else _asked(query)
     nothing = "Nothing of this kind was written." if asked else "Nothing has been written yet."
@@ -95,12 +95,12 @@ def _value(field: str, written: str) -> str:
 
 
 def _with_target(verb: str) -> Callable[[AuditEntry], str]:
-    """A deed to something with a name."""
+    """Return a renderer for an action on something with a name."""
     return lambda entry: f"{verb} **{safe(entry.target, _WORDS)}**"
 
 
 def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[AuditEntry], str]:
-    """A deed to a member; `alone` where none is named."""
+    """Return a renderer for an action on a member; `alone` is used if none is named."""
 
     def words(entry: AuditEntry) -> str:
         named = f"{before} {_member(entry.target)}{after}" if entry.target else alone
@@ -110,7 +110,7 @@ def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[Aud
 
 
 def _with_channel(verb: str) -> Callable[[AuditEntry], str]:
-    """A deed to a voice channel."""
+    """Return a deed to a voice channel."""
     return lambda entry: f"{verb} {_channel(entry.target)}"
 
 
@@ -134,12 +134,12 @@ def _shared(entry: AuditEntry) -> str:
 
 def _server_voice(entry: AuditEntry) -> str:
     if not entry.target:
-        return "took back the server's default voice"
+        return "removed the server's default voice"
     return f"made **{safe(entry.target, _WORDS)}** the server's default voice"
 
 
 def _pronounced(entry: AuditEntry) -> str:
-    return f"decided that **{safe(entry.target, _WORDS)}** is said “{safe(entry.detail, _DETAIL)}”"
+    return f"set **{safe(entry.target, _WORDS)}** to be pronounced “{safe(entry.detail, _DETAIL)}”"
 
 
 def _cancelled(entry: AuditEntry) -> str:
@@ -154,7 +154,7 @@ def _purged(entry: AuditEntry) -> str:
 
 
 def _plain(words: str) -> Callable[[AuditEntry], str]:
-    """A deed that needs no object."""
+    """Return a renderer for an action without an object."""
     return lambda _: words
 
 
@@ -166,12 +166,12 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "purge": _purged,
     "job.cancel": _cancelled,
     "speech.say": _with_target("spoke as"),
-    "speech.repeat": _with_target("had something said again as"),
+    "speech.repeat": _with_target("repeated speech as"),
     "speech.read": _with_target("had a message read aloud as"),
     "speech.discard": _plain("deleted a recording of speech"),
     "pronunciation.add": _pronounced,
-    "pronunciation.remove": _with_target("took a word out of the dictionary:"),
-    "pronunciation.import": _with_target("brought a dictionary; words:"),
+    "pronunciation.remove": _with_target("removed a word from the dictionary:"),
+    "pronunciation.import": _with_target("imported a dictionary; words:"),
     "channel.join": _with_channel("asked me into"),
     "channel.leave": _with_channel("sent me away from"),
     "voice.clone": _with_target("began to clone the voice"),
@@ -186,8 +186,8 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "consent.withdraw": _with_member("took back that", " may clone their voice"),
     "consent.allow": _with_member("allowed", " to clone their voice"),
     "consent.deny": _with_member("did not allow", " to clone their voice"),
-    "consent.expire": _plain("got no answer to a question in time"),
-    "privacy.export": _plain("took a copy of what is kept about them"),
+    "consent.expire": _plain("got no answer to a consent request in time"),
+    "privacy.export": _plain("exported their own data"),
     "privacy.forget": _with_member("deleted all data of", alone="deleted all data about themselves"),
 }
-"""Each action that the studio writes -> its words."""
+"""Action written by the studio -> its renderer."""

@@ -1,7 +1,6 @@
-"""The panel of /admin settings: menus for roles and channels, forms for numbers. Each choice is kept at once.
+"""The panel of /admin settings: menus for roles and channels, forms for numbers. Choices are saved immediately.
 
-The menus and buttons say in their ids what they change, so they work after a restart. Limits of the numbers are the
-studio's business.
+Menus and buttons name in their ids what they change, so that they work after a restart. The studio checks the numbers.
 """
 
 import re
@@ -73,7 +72,7 @@ FORMS = {
 
 
 async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset[int] | None) -> dict[str, Any]:
-    """The embed and the view of a message: menus with what is chosen now and exists, and buttons."""
+    """Return the embed and the view of the panel: menus with the existing current choices, and buttons."""
 
     def there(ids: frozenset[int]) -> frozenset[int]:
         return ids if existing_ids is None else ids & existing_ids
@@ -91,7 +90,7 @@ async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset
 
 
 async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
-    """The deed behind "Back to defaults"."""
+    """Reset all settings, after the confirmation."""
     fresh = GuildSettings(actor.guild_id)
     numbers = (name for form in FORMS.values() for name in form.numbers)
     names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS)
@@ -100,7 +99,7 @@ async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
 
 
 async def _change(interaction: discord.Interaction[StudioBot], **changes: Any) -> None:
-    """Keep the changes and show the panel anew. Raises what the studio raises."""
+    """Save the changes and update the panel. Raises the studio's errors."""
     await interaction.response.defer()
     actor, studio = actor_of(interaction), interaction.client.studio
     settings = await studio.admin.change(actor, **changes)
@@ -112,7 +111,7 @@ class RolesMenu(
     discord.ui.DynamicItem[discord.ui.RoleSelect[Any]],
     template=r"settings:(?P<field>clone_role_ids|speak_role_ids)",
 ):
-    """Who may clone, or who may speak."""
+    """Chooses who may clone, or who may speak."""
 
     def __init__(self, field: str, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
@@ -131,12 +130,12 @@ class RolesMenu(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Keep the roles."""
+        """Save the roles."""
         await _change(interaction, **{self.field: frozenset(role.id for role in self.item.values)})
 
 
 class ChannelsMenu(FromId, discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]], template="settings:channel_ids"):
-    """Where voices may be used."""
+    """Chooses where voices may be used."""
 
     def __init__(self, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
@@ -155,7 +154,7 @@ class ChannelsMenu(FromId, discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]]
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Keep the channels."""
+        """Save the channels."""
         await _change(interaction, channel_ids=frozenset(channel.id for channel in self.item.values))
 
 
@@ -172,7 +171,7 @@ class OpenForm(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Show the numbers as they are now."""
+        """Open the form with the current numbers."""
         settings = await interaction.client.studio.admin.settings(actor_of(interaction))
         await interaction.response.send_modal(NumbersModal(self.form, settings))
 
@@ -191,7 +190,7 @@ class OpenChannels(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
 
 
 class NumbersModal(SafeModal):
-    """Takes numbers and keeps them together, or none of them. Seconds are shown and typed as minutes."""
+    """Takes numbers and saves all or none of them. Seconds are shown and typed as minutes."""
 
     def __init__(self, form: Form, settings: GuildSettings) -> None:
         super().__init__(title=form.label.rstrip("…"))
@@ -206,7 +205,7 @@ class NumbersModal(SafeModal):
             self.add_item(discord.ui.Label(text=label, component=self._inputs[field]))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Read the numbers first, so that a bad one changes nothing."""
+        """Parse all numbers first, so that an invalid one changes nothing."""
         changes = {field: _read(field, entry.value, self._labels[field]) for field, entry in self._inputs.items()}
         await _change(interaction, **changes)
 
@@ -220,12 +219,12 @@ def _read(field: str, typed: str, label: str) -> int:
 
 
 def minutes_of(seconds: int) -> str:
-    """Seconds as minutes with at most two decimals, which `seconds_in` reads back exactly: 90 is "1.5"."""
+    """Return seconds as minutes with at most two decimals, which `seconds_in` parses back exactly: 90 is "1.5"."""
     return f"{seconds / 60:.2f}".rstrip("0").rstrip(".")
 
 
 def seconds_in(typed: str, label: str) -> int:
-    """The seconds in minutes that were typed. Raises InvalidInput, naming the field."""
+    """Parse minutes to seconds. Raises InvalidInput, naming the field."""
     cleaned = typed.strip().replace(",", ".")
     if not _MINUTES.fullmatch(cleaned):
         raise InvalidInput(f"{label}: please type minutes, such as 30 or 1.5. Nothing was changed.")
@@ -233,14 +232,14 @@ def seconds_in(typed: str, label: str) -> int:
 
 
 class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="settings-defaults"):
-    """Back to defaults, after a question."""
+    """Resets all settings, after a confirmation."""
 
     def __init__(self) -> None:
         super().__init__(discord.ui.Button(label="Back to defaults…", custom_id="settings-defaults", row=3))
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Ask moderators only."""
+        """Ask for confirmation; moderators only."""
         fresh = GuildSettings(actor_of(interaction).guild_id)
         await interaction.client.studio.admin.settings(actor_of(interaction))
         await confirm.ask(interaction, render_defaults_question(fresh), "Back to defaults", DEFAULTS_DEED)

@@ -184,7 +184,7 @@ class DiscordVoice:
         return DiscordConnection(client)
 
     def audience(self, guild_id: int, channel_id: int) -> int:
-        """How many people are in the channel. Somebody whom Discord did not describe is taken for one."""
+        """Return how many people are in the channel. Somebody whom Discord did not describe is taken for one."""
         guild = self._client.get_guild(guild_id)
         channel = None if guild is None else guild.get_channel(channel_id)
         if guild is None or not isinstance(channel, discord.VoiceChannel | discord.StageChannel):

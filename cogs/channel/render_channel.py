@@ -8,7 +8,7 @@ _PHRASE = 60
 
 
 def render_scene(scene: Scene) -> str:
-    """The line that is heard or made now, and the next one."""
+    """Return the line that is heard or made now, and the next one."""
     if scene.now is None:
         return "Nothing is waiting to be said."
     lines = [f"{'🔊 Now' if scene.now.begun else '🎙️ First'}: {_line(scene.now)}"]

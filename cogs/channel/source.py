@@ -60,7 +60,7 @@ class LineSource(discord.AudioSource):
         return True
 
     def read(self) -> bytes:
-        """The next packet; empty to break off, after patience or at the end."""
+        """Return the next packet; empty to break off, after patience or at the end."""
         if not self._ready():
             return self._wait()
         packet = self._next()
@@ -81,7 +81,7 @@ class LineSource(discord.AudioSource):
         return SILENCE
 
     def _next(self) -> bytes | None:
-        """The next packet of sound, or of a pause between two pieces; None if there is none yet."""
+        """Return the next packet of sound, or of a pause between two pieces; None if there is none yet."""
         while True:
             if not self._idle:
                 packet = self._packet()

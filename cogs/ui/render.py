@@ -23,7 +23,7 @@ _STEP = 5
 """Estimates are rounded up to multiples of this many seconds; from a minute on to minutes."""
 _STATES = {
     JobState.QUEUED: "waiting",
-    JobState.RUNNING: "at work",
+    JobState.RUNNING: "running",
     JobState.READY: "done, not delivered yet",
     JobState.DELIVERED: "delivered",
     JobState.FAILED: "failed",
@@ -96,7 +96,7 @@ _MARKS = {"marked": "🤖", "unclear": "❔", "unmarked": "🔎"}
 
 
 def render_finding(finding: Finding, name: str) -> str:
-    """What the mark of a recording says."""
+    """Return what the mark of a recording says."""
     return f"{_MARKS[finding.verdict]} **{safe(name, 100)}**\n{explained(finding)}"
 
 

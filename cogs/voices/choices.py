@@ -1,4 +1,4 @@
-"""What is offered while a member types the name of a voice that they want to change, share, take away or delete."""
+"""Autocomplete for voices that a member may change, share, export or delete."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,12 @@ Rule = Callable[[Actor, VoiceRecord], None]
 
 
 async def managed_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may rename and describe. Never raises: then there are no choices."""
+    """Return the voices that the member may rename and describe. Never raises; errors give no choices."""
     return await _choices(interaction, current, policy.may_manage)
 
 
 async def shareable_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may share, or as a moderator make private again. Never raises."""
+    """Return the voices that the member may share or, as a moderator, make private again. Never raises."""
 
     def rule(actor: Actor, record: VoiceRecord) -> None:
         policy.may_share(actor, record, Visibility.OWNER)
@@ -34,12 +34,12 @@ async def shareable_choices(interaction: discord.Interaction[Any], current: str)
 
 
 async def exportable_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may take away. Never raises."""
+    """Return the voices that the member may export. Never raises."""
     return await _choices(interaction, current, policy.may_take_away)
 
 
 async def deletable_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """The voices that the member may delete: those in which they are heard, too. Never raises."""
+    """Return the voices that the member may delete, including those with their voice. Never raises."""
     return await _choices(interaction, current, policy.may_delete)
 
 

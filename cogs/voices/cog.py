@@ -1,4 +1,4 @@
-"""/voices: the library of a server, for its members. What may be seen and changed is the studio's decision."""
+"""/voices: the library of a server. The studio decides what a member may see and change."""
 
 import asyncio
 import io
@@ -55,7 +55,7 @@ async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages
     page = await studio.library.page(actor, query, number)
     try:
         default = await studio.library.default(actor, None)
-    except NotAllowed:  # It was chosen, and is not shared any more: nothing is marked.
+    except NotAllowed:  # the member's default is no longer shared: nothing is marked
         default = None
     embed = render_voices(page, query, default, await studio.library.of_server(actor.guild_id))
     items = (Listen(page.voices),) if page.voices else ()
@@ -68,7 +68,7 @@ async def _delete(studio: Studio, actor: Actor, key: str) -> str:
 
 
 class Voices(commands.GroupCog, group_name="voices", group_description="The voices of this server"):
-    """Looking at voices, managing one's own, and files in and out. All replies are for the member alone."""
+    """Lists voices, manages the member's own, imports and exports. All replies are private."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -80,14 +80,14 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
     async def list_(
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
-        """The first page."""
+        """Show the first page."""
         await pages.open_book(interaction, _BOOK, (search or "").strip())
 
     @app_commands.command(name="info", description="Everything about one voice")
     @app_commands.describe(voice="Which voice")
     @app_commands.autocomplete(voice=voice_choices)
     async def info(self, interaction: Interaction, voice: VoiceOption) -> None:
-        """Its card, with a picture where the bot may attach one."""
+        """Show the voice's card, with a waveform if the bot may attach files."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         found = await self.bot.studio.library.info(actor, voice)
@@ -100,11 +100,11 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         buttons = buttons_of(record) if record is not None and may_use(actor, record) else ()
         await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
 
-    @app_commands.command(name="default", description="Choose the voice that speaks when you name none")
+    @app_commands.command(name="default", description="Choose the voice that /say uses when you name none")
     @app_commands.describe(voice="Your default from now on; leave it out to see which it is")
     @app_commands.autocomplete(voice=voice_choices)
     async def default(self, interaction: Interaction, voice: VoiceOption | None = None) -> None:
-        """Choose, or only look."""
+        """Set or show the default."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         chosen = await self.bot.studio.library.default(actor, voice)
@@ -116,7 +116,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
     async def rename(
         self, interaction: Interaction, voice: VoiceOption, name: app_commands.Range[str, 1, NAME_LENGTH]
     ) -> None:
-        """Its jobs and shares stay."""
+        """Rename the voice; its jobs and shares stay."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         record = await self.bot.studio.library.rename(actor, voice, name)
@@ -131,17 +131,17 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         voice: VoiceOption,
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Shown in the list and on the card."""
+        """Change the description, which the list and the card show."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         record = await self.bot.studio.library.describe(actor, voice, description)
         await interaction.followup.send(render_described(record), ephemeral=True)
 
-    @app_commands.command(name="delete", description="Delete a voice of yours, or one in which you are heard")
+    @app_commands.command(name="delete", description="Delete a voice of yours, or one made from your speech")
     @app_commands.describe(voice="Which voice")
     @app_commands.autocomplete(voice=deletable_choices)
     async def delete(self, interaction: Interaction, voice: VoiceOption) -> None:
-        """Ask first."""
+        """Ask for confirmation."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         record = await self.bot.studio.library.deletable(actor, voice)
@@ -152,7 +152,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
     @app_commands.choices(audience=_AUDIENCES)
     @app_commands.autocomplete(voice=shareable_choices)
     async def share(self, interaction: Interaction, voice: VoiceOption, audience: str) -> None:
-        """At once, or with menus to choose members and roles."""
+        """Share immediately, or show menus to choose members and roles."""
         actor, library = actor_of(interaction), self.bot.studio.library
         await interaction.response.defer(ephemeral=True, thinking=True)
         visibility = Visibility(audience)
@@ -164,18 +164,18 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         record = await library.share(actor, voice, visibility, (), ())
         await interaction.followup.send(render_shared(record), ephemeral=True)
 
-    @app_commands.command(name="export", description="Take a voice of yours away as a Bark voice file (.npz)")
+    @app_commands.command(name="export", description="Get a voice of yours as a Bark voice file (.npz)")
     @app_commands.describe(voice="Which voice")
     @app_commands.autocomplete(voice=exportable_choices)
     async def export(self, interaction: Interaction, voice: VoiceOption) -> None:
-        """The prompt as a file."""
+        """Send the prompt as a file."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         name, data = await self.bot.studio.library.export(actor, voice)
         await send_privately(interaction, "In Bark's own format, for the model that it was made with.", name, data)
 
-    @app_commands.command(name="import", description="Bring a voice from a Bark voice file (.npz)")
+    @app_commands.command(name="import", description="Add a voice from a Bark voice file (.npz)")
     @app_commands.describe(
         file="A voice prompt, as /voices export or Bark itself writes it",
         name="What the voice will be called",
@@ -191,7 +191,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check what is cheap, ask for the member's word on this file, then read it."""
+        """Check the cheap conditions, show the consent form, then read the file."""
         actor = actor_of(interaction)
         if not 0 < file.size <= MAX_PROMPT_BYTES:
             raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
@@ -215,6 +215,6 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
 
 
 async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
+    """Load the cog (called by discord.py)."""
     bot.add_dynamic_items(*pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *sharing.SHARING_ITEMS)
     await bot.add_cog(Voices(bot))

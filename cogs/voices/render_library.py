@@ -1,4 +1,4 @@
-"""The server's library and what is kept about a member, as embeds. Pure functions of values."""
+"""Renders the library and a member's stored data as embeds. Pure functions of values."""
 
 import discord
 
@@ -20,19 +20,19 @@ AUDIENCES = {
 
 
 def count(number: int, noun: str) -> str:
-    """ "1 voice", "2 voices"."""
+    """Return "1 voice", "2 voices"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def language_name(code: str) -> str:
-    """The English name of a language of Bark's."""
+    """Return the English name of a language of Bark."""
     return LANGUAGES.get(code, safe(code))
 
 
 def render_voices(
     page: Page, query: str, default: Voice | None = None, server_voice: Voice | None = None
 ) -> discord.Embed:
-    """One page of voices. Marked are the one that speaks where the reader names none, and the server's default."""
+    """Return one page of voices, with marks for the reader's voice and the server's default."""
     embed = discord.Embed(title="Voices of this server", colour=COLOUR)
     marks: dict[str, str] = {}
     footer = [place(page.total, "voice", page.number, page.pages, query)]
@@ -66,7 +66,7 @@ def _nothing_found(query: str) -> str:
 
 
 def place(total: int, noun: str, number: int, pages: int, query: str = "") -> str:
-    """ "12 voices · page 1 of 2", for a footer, where Discord shows markdown literally."""
+    """Return "12 voices · page 1 of 2", for a footer, where Discord shows markdown literally."""
     parts = [count(total, noun)]
     if query:
         parts.append(f"search: {query}")
@@ -76,7 +76,7 @@ def place(total: int, noun: str, number: int, pages: int, query: str = "") -> st
 
 
 def render_voice(voice: Voice) -> discord.Embed:
-    """All there is to know about one voice."""
+    """Return all details of one voice."""
     if voice.record is None:
         return discord.Embed(
             title=f"🎤 {safe(voice.name)}",
@@ -96,7 +96,9 @@ def render_voice(voice: Voice) -> discord.Embed:
 def _audience(record: VoiceRecord) -> str:
     if record.visibility is not Visibility.CHOSEN:
         return AUDIENCES[record.visibility].capitalize()
-    return f"The owner, {_chosen(record)}" if record.member_ids or record.role_ids else "The owner; nobody chosen yet"
+    return (
+        f"The owner, {_chosen(record)}" if record.member_ids or record.role_ids else "The owner; no one else chosen yet"
+    )
 
 
 def _chosen(record: VoiceRecord) -> str:
@@ -107,68 +109,68 @@ def _chosen(record: VoiceRecord) -> str:
 
 
 def render_sharing(record: VoiceRecord) -> discord.Embed:
-    """Who may use a voice, above the menus that change it."""
+    """Return who may use a voice, for above the menus that change it."""
     embed = discord.Embed(title=f"Sharing “{safe(record.name)}”", colour=COLOUR)
     embed.add_field(name="Who may use it", value=_audience(record), inline=False)
     if record.visibility is Visibility.CHOSEN:
-        embed.set_footer(text="Each choice below is kept at once and replaces the one before.")
+        embed.set_footer(text="Choices are saved immediately and replace the earlier ones.")
     else:
-        embed.set_footer(text="Nothing changes before you choose members or roles below.")
+        embed.set_footer(text="Nothing changes until you choose members or roles below.")
     return embed
 
 
 def render_shared(record: VoiceRecord) -> str:
-    """What was decided, in a sentence."""
+    """Return what was decided, in a sentence."""
     who = "Only its owner" if record.visibility is Visibility.OWNER else "Everyone on this server"
     return f"{who} can now use **{safe(record.name)}**."
 
 
 def render_default(voice: Voice | None, *, changed: bool) -> str:
-    """Which voice speaks when the member names none."""
+    """Return which voice speaks when the member names none."""
     if voice is None:
-        return "No voice would speak for you yet. Make one with /clone, or choose one with /voices default."
+        return "You have no voice yet. Make one with /clone, or choose one with /voices default."
     if changed:
-        return f"**{safe(voice.name)}** is your default voice now."
+        return f"**{safe(voice.name)}** is now your default voice."
     return f"**{safe(voice.name)}** speaks when you name no voice."
 
 
 def render_described(record: VoiceRecord) -> str:
-    """What a voice's description is now."""
+    """Return the new description of a voice, in a sentence."""
     if not record.description:
-        return f"**{safe(record.name)}** has no description now."
+        return f"**{safe(record.name)}** now has no description."
     return f"**{safe(record.name)}** is now described as: {safe(record.description)}"
 
 
 def render_imported(record: VoiceRecord) -> str:
-    """What to do with an imported voice."""
-    return f"**{safe(record.name)}** is here. Try it with /say; only you can, until you share it."
+    """Return what to do with an imported voice."""
+    return f"**{safe(record.name)}** was imported. Try it with /say. Only you can use it until you share it."
 
 
 def render_delete_question(record: VoiceRecord) -> discord.Embed:
-    """What goes with a voice."""
+    """Return the question before a voice is deleted."""
     return discord.Embed(
         title=f"Delete “{safe(record.name)}”?",
         description=(
             f"The voice of <@{record.owner_id}>, its reference recording and its prompt are deleted for good, and "
-            "lines that still wait for it are not spoken. What was already posted stays in its channel."
+            "queued speech with it is cancelled. What was already posted stays in its channel."
         ),
         colour=discord.Colour.red(),
     )
 
 
 def render_privacy(summary: PrivacySummary) -> discord.Embed:
-    """What this server's records hold about the member who asks."""
-    embed = discord.Embed(title="What I keep about you on this server", colour=COLOUR)
+    """Return what this server stores about the member."""
+    embed = discord.Embed(title="What I store about you on this server", colour=COLOUR)
     embed.add_field(name="Your consent to cloning", value=_consent(summary), inline=False)
     embed.add_field(name="Voices you own", value=_names(summary.owned), inline=False)
-    embed.add_field(name="Voices of others in which you are heard", value=_names(summary.heard_in), inline=False)
+    embed.add_field(name="Other members' voices made from your speech", value=_names(summary.heard_in), inline=False)
     default = "none" if summary.default_voice is None else safe(summary.default_voice.name)
     embed.add_field(name="Default voice", value=default)
     embed.add_field(
-        name="Clones and lines of speech",
+        name="Clones and speech",
         value=f"{summary.jobs}, with their texts; each is deleted after {summary.retention_days} days",
     )
-    embed.add_field(name="Questions to clone a voice", value=str(summary.requests))
+    embed.add_field(name="Requests to clone a voice", value=str(summary.requests))
     embed.add_field(name="Lines in the audit log", value=str(summary.audit_lines))
     if summary.blocked:
         embed.add_field(name="Blocked", value="A moderator has blocked you from using voices.", inline=False)
@@ -189,31 +191,31 @@ def _names(records: tuple[VoiceRecord, ...], listed: int = _NAMES_LISTED) -> str
 
 
 def render_revoke_question(summary: PrivacySummary) -> discord.Embed:
-    """What goes when a member withdraws their consent: every voice in which they are heard."""
+    """Return the question before consent is withdrawn, with every voice of the member."""
     own = tuple(record for record in summary.owned if record.speaker_id == record.owner_id)
     return discord.Embed(
         title="Withdraw your consent?",
         description=(
-            "Every voice in which you are heard is deleted at once, with its recording and prompt: "
-            f"{_names((*own, *summary.heard_in), _NAMES_IN_QUESTION)}. Clones of your voice that still wait are "
-            "stopped. You are asked again before the next one."
+            "Every voice made from your speech is deleted, with its recording and prompt: "
+            f"{_names((*own, *summary.heard_in), _NAMES_IN_QUESTION)}. Queued clones of your voice are "
+            "cancelled. I'll ask you again before the next one."
         ),
         colour=discord.Colour.red(),
     )
 
 
 def render_revoked(erased: Erased) -> str:
-    """What withdrawing deleted."""
-    return f"Your consent is withdrawn, and {count(erased.voices, 'voice')} in which you are heard went with it."
+    """Return what the withdrawal deleted."""
+    return f"Your consent is withdrawn. Deleted with it: {count(erased.voices, 'voice')} made from your speech."
 
 
 def render_forget_question(summary: PrivacySummary) -> discord.Embed:
-    """Exactly what goes, and what stays, when a member wants to be forgotten."""
+    """Return the question before all data are deleted: what is deleted, and what stays."""
     gone = [
         f"• voices you own, with recordings and prompts: {_names(summary.owned, _NAMES_IN_QUESTION)}",
-        f"• voices of others in which you are heard: {_names(summary.heard_in, _NAMES_IN_QUESTION)}",
-        f"• clones and lines of speech with their texts: {summary.jobs}; those still waiting are cancelled",
-        f"• questions to clone a voice: {summary.requests - summary.refusals}",
+        f"• other members' voices made from your speech: {_names(summary.heard_in, _NAMES_IN_QUESTION)}",
+        f"• clones and speech with their texts: {summary.jobs}; queued ones are cancelled",
+        f"• requests to clone a voice: {summary.requests - summary.refusals}",
         "• your consent and your default voice",
     ]
     stays = ["• what was already posted in channels: delete those messages yourself or ask a moderator"]
@@ -221,23 +223,23 @@ def render_forget_question(summary: PrivacySummary) -> discord.Embed:
         lines = count(summary.audit_lines, "line")
         stays.append(f"• {lines} of the moderators' audit log, without texts or recordings")
     if summary.jobs:
-        stays.append("• how much you used today, without what: for a day, because of the limits")
+        stays.append("• how much you used today, without content, for a day, because of the limits")
     if summary.refusals:
-        stays.append(f"• that you asked for a voice and got a no: {summary.refusals}")
+        stays.append(f"• requests for a voice that were refused: {summary.refusals}")
     if summary.blocked:
         stays.append("• that a moderator has blocked you: otherwise this would lift the block")
     embed = discord.Embed(
         title="Delete everything about you on this server?",
-        description="\n".join(["**This goes for good**", *gone]),
+        description="\n".join(["**This is deleted for good**", *gone]),
         colour=discord.Colour.red(),
     )
     embed.add_field(name="This stays", value="\n".join(stays), inline=False)
-    embed.set_footer(text="/privacy export first, if you want a copy.")
+    embed.set_footer(text="Use /privacy export first if you want a copy.")
     return embed
 
 
 def render_forgotten(erased: Erased) -> str:
-    """What was deleted."""
+    """Return what was deleted."""
     what = f"{count(erased.voices, 'voice')} and {count(erased.jobs, 'job')}"
     sentence = f"Done: {what} were deleted, and your consent with them."
     return f"{sentence} The moderators' block stays." if erased.block_kept else sentence

@@ -1,4 +1,4 @@
-"""The menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
+"""Menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
 
 from typing import Any
 
@@ -20,21 +20,21 @@ MAX_CHOSEN = 25
 
 
 def record_of(voice: Voice) -> VoiceRecord:
-    """The record of a voice of the library. Raises InvalidInput for built-in speakers."""
+    """Return the record of a library voice. Raises InvalidInput for built-in speakers."""
     if voice.record is None:
-        raise InvalidInput("Built-in speakers belong to the model: everyone can use them, nobody can change them.")
+        raise InvalidInput("Built-in speakers belong to the model. Everyone can use them, and no one can change them.")
     return voice.record
 
 
 def shareable(actor: Actor, voice: Voice) -> VoiceRecord:
-    """The record of a voice that the actor may share with others. Raises InvalidInput for speakers, NotAllowed."""
+    """Return the record of a voice that the actor may share. Raises InvalidInput for speakers, and NotAllowed."""
     record = record_of(voice)
     policy.may_share(actor, record, Visibility.CHOSEN)
     return record
 
 
 def sharing_view(record: VoiceRecord, existing_ids: frozenset[int] | None) -> discord.ui.View:
-    """A menu of members and a menu of roles, with those who are chosen already; without roles that were deleted."""
+    """Return menus of members and roles with the current choice, without deleted roles."""
     roles = record.role_ids if existing_ids is None else record.role_ids & existing_ids
     return persistent_view(ShareWithMembers(record.id, record.member_ids), ShareWithRoles(record.id, roles))
 
@@ -42,7 +42,7 @@ def sharing_view(record: VoiceRecord, existing_ids: frozenset[int] | None) -> di
 class ShareWithMembers(
     FromId, discord.ui.DynamicItem[discord.ui.UserSelect[Any]], template=f"share-members:{ids.snowflake('voice')}"
 ):
-    """Which members may use a voice, besides the chosen roles."""
+    """Chooses the members who may use a voice, besides the chosen roles."""
 
     def __init__(self, voice: int, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
@@ -61,7 +61,7 @@ class ShareWithMembers(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Keep the members, and the roles as they were. Bots do not speak."""
+        """Save the members and keep the roles. Bots are left out."""
         members = frozenset(user.id for user in self.item.values if not user.bot)
         await _share(interaction, self.voice_id, members=members)
 
@@ -69,7 +69,7 @@ class ShareWithMembers(
 class ShareWithRoles(
     FromId, discord.ui.DynamicItem[discord.ui.RoleSelect[Any]], template=f"share-roles:{ids.snowflake('voice')}"
 ):
-    """Which roles may use a voice, besides the chosen members."""
+    """Chooses the roles that may use a voice, besides the chosen members."""
 
     def __init__(self, voice: int, chosen: frozenset[int] = frozenset()) -> None:
         super().__init__(
@@ -88,7 +88,7 @@ class ShareWithRoles(
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
-        """Keep the roles, and the members as they were."""
+        """Save the roles and keep the members."""
         await _share(interaction, self.voice_id, roles=frozenset(role.id for role in self.item.values))
 
 
@@ -99,7 +99,7 @@ async def _share(
     members: frozenset[int] | None = None,
     roles: frozenset[int] | None = None,
 ) -> None:
-    """Keep one of the two choices, leave the other, and show both again. Raises what the studio raises."""
+    """Save one of the two choices, keep the other, and update the menus. Raises the studio's errors."""
     await interaction.response.defer()
     library, actor, key = interaction.client.studio.library, actor_of(interaction), f"v:{voice_id}"
     shared = await library.share(actor, key, Visibility.CHOSEN, members, roles)

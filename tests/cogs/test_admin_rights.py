@@ -121,7 +121,7 @@ async def test_moderators_see_and_touch_their_own_server_only(
         assert "secret" not in text, command
         assert str(member.id) not in text, command
         assert "voice.import" not in text
-    assert "Nothing is waiting" in text_of(shown(await ana.slash(attic_channel, "admin queue")))
+    assert "Nothing is queued" in text_of(shown(await ana.slash(attic_channel, "admin queue")))
     assert "Voices now: 0" in text_of(shown(await ana.slash(attic_channel, "admin stats")))
     ana_actor = actor_in(attic_channel, ana, is_moderator=True)
     for forbidden in (

@@ -23,7 +23,7 @@ async def test_speech_can_be_sent_more_than_once(tmp_path: Path) -> None:
 async def test_a_recording_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     for audio in (None, tmp_path / "gone.ogg"):
         answer = await answer_to(Outcome(job(state=JobState.READY), None, audio))
-        assert "no longer kept" in answer.content
+        assert "no longer stored" in answer.content
         assert answer.files() == []
         assert answer.buttons == ()
 

@@ -55,7 +55,7 @@ async def test_everything_kept_is_shown(
     for words in (
         "version 1",
         "Voices you own: Ada",
-        "Voices of others in which you are heard: Mira by Otto",
+        "Other members' voices made from your speech: Mira by Otto",
         "Default voice: Ada",
         "2, with their texts; each is deleted after 30 days",
         "A moderator has blocked you",
@@ -90,13 +90,13 @@ async def test_an_export_that_is_too_large_says_so(
     monkeypatch.setattr(files, "upload_limit", lambda _: 1000)
     refused = shown(await member.slash(channel, "privacy export"))
     assert refused.ephemeral
-    assert "Discord takes" in refused.content
+    assert "Discord allows" in refused.content
     assert refused.attachments == []
 
 
 async def test_an_export_needs_the_right_to_attach(quiet_channel: ChannelHandle, member: MemberActor) -> None:
     refused = shown(await member.slash(quiet_channel, "privacy export"))
-    assert "may not attach files" in refused.content
+    assert "can't attach files" in refused.content
 
 
 async def test_forgetting_asks_first_and_then_leaves_nothing(
@@ -161,7 +161,7 @@ async def test_withdrawing_consent_takes_every_voice_of_oneself(
     assert question.ephemeral
     assert "Ada, Mira by Otto." in text_of(question)
     done = shown(await member.click(question, label="Withdraw it"))
-    assert "2 voices in which you are heard" in done.content
+    assert "2 voices made from your speech" in done.content
     assert await names(studio, guild) == ["Otto by Mira"]
     assert not await studio.clones.knows_policy(actor_in(channel, member))
 

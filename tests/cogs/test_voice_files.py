@@ -109,4 +109,4 @@ async def test_export_says_so_where_files_are_forbidden(
 ) -> None:
     await add_voice(studio, channel, member, "Ada")
     refused = shown(await member.slash(quiet_channel, "voices export", voice="Ada"))
-    assert "may not attach files" in refused.content
+    assert "can't attach files" in refused.content

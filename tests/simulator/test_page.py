@@ -192,7 +192,7 @@ SEEN = {
     "help": "/voices import brings",
     "jobs": "Your jobs",
     "voices list": "Voices of this server",
-    "privacy show": "What I keep about you",
+    "privacy show": "What I store about you",
     "privacy export": "my-voice-data.zip",
 }
 SEEN_BY_MODERATORS = {

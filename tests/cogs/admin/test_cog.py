@@ -72,7 +72,7 @@ async def test_a_blocked_member_cannot_use_voices_and_loses_their_jobs(
     assert "shouting \\*loudly\\*" in text_of(listed)
     await restart()
     listed = shown(await moderator.click(listed, label="Unblock 1"))
-    assert "Nobody is blocked." in text_of(listed)
+    assert "No one is blocked." in text_of(listed)
     assert labels_of(listed) == []
     assert "AI-generated" in shown(await member.slash(channel, "say", text="Hello.")).content
 
@@ -108,7 +108,7 @@ async def test_the_queue_is_seen_and_cancelled(
     waiting = await say(studio, channel, other, "Between us.", private=True)
     queue = shown(await moderator.slash(channel, "admin queue"))
     assert queue.ephemeral
-    assert f"**1.** <@{member.id}> · speech “Good evening.” · at work" in text_of(queue)
+    assert f"**1.** <@{member.id}> · speech “Good evening.” · running" in text_of(queue)
     assert f"**2.** <@{other.id}> · speech (private) · number 1 in the queue" in text_of(queue)
     assert "Between us" not in text_of(queue)
     assert labels_of(queue) == ["Cancel 1", "Cancel 2"]

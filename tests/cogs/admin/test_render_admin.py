@@ -101,13 +101,13 @@ def test_the_queue_is_numbered_and_hides_private_words() -> None:
     embed = render_queue(entries, 6, 2, 2, 9)
     assert embed.description is not None
     lines = embed.description.splitlines()
-    assert lines[0].startswith("**6.** <@10> · clone “Anna” · at work")
+    assert lines[0].startswith("**6.** <@10> · clone “Anna” · running")
     assert "“Good evening” · number 1 in the queue" in lines[1]
     assert "(private)" in lines[2]
     assert "Between us" not in embed.description
     assert "not delivered" in lines[3]
     assert embed.footer.text == "9 jobs · page 2 of 2"
-    assert "Nothing is waiting" in (render_queue([], 1, 1, 1, 0).description or "")
+    assert "Nothing is queued" in (render_queue([], 1, 1, 1, 0).description or "")
 
 
 def test_blocked_members_with_who_when_and_why() -> None:
@@ -115,14 +115,14 @@ def test_blocked_members_with_who_when_and_why() -> None:
     shown = render_blocked([member], 1, 1, 1, 1).description or ""
     assert shown.startswith("**1.** <@10> · by <@99>")
     assert "shouting \\*loudly\\*" in shown
-    assert render_blocked([], 1, 1, 1, 0).description == "Nobody is blocked."
+    assert render_blocked([], 1, 1, 1, 0).description == "No one is blocked."
 
 
 def test_stats_in_words() -> None:
     fields = {field.name: field.value for field in render_stats(STATS).fields}
     assert fields["Audio made"] == "3 min 5 s"
     assert fields["Typical wait"] == "2.2 s"
-    assert fields["Queue now"] == "2 waiting, 1 at work"
+    assert fields["Queue now"] == "2 queued, 1 running"
     assert fields["Speech worker"] == "tiny on cpu"
     assert fields["Most jobs"] == "<@11>: 9\n<@10>: 5"
 
@@ -134,7 +134,7 @@ def test_stats_in_words() -> None:
         (Health(False, None, None, 0), "not running"),
         (
             Health(False, None, "/srv/models is not there", 2),
-            "cannot start; whoever runs this bot finds why in its log",
+            "cannot start; see the log of the bot",
         ),
         (Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 2), "2 restarts"),
     ],

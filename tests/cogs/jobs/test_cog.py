@@ -30,7 +30,7 @@ async def test_jobs_shows_places_and_only_ones_own(
     lines = (listed.embeds[0].description or "").split("\n")
     assert len(lines) == 2
     assert any("Two." in line and "in the queue" in line for line in lines)
-    assert any("One." in line and "at work" in line for line in lines)
+    assert any("One." in line and "running" in line for line in lines)
     assert labels(listed) == ["Cancel 1", "Cancel 2"]
     release()
     await env.settle()

@@ -249,7 +249,7 @@ def test_jobs_are_numbered_and_placed() -> None:
     first, second = text.split("\n")
     assert first.startswith("**1.** Speech “xxx")
     assert "waiting, 2 in the queue" in first
-    assert second.startswith("**2.** Clone “Ada” · at work")
+    assert second.startswith("**2.** Clone “Ada” · running")
 
 
 def test_no_jobs_is_a_sentence() -> None:

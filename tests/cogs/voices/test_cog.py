@@ -136,7 +136,7 @@ async def test_the_default_voice_is_chosen_shown_and_used(
     assert before.content == "**English speaker 0** speaks when you name no voice."
     chosen = shown(await member.slash(channel, "voices default", voice="Ada"))
     assert chosen.ephemeral
-    assert chosen.content == "**Ada** is your default voice now."
+    assert chosen.content == "**Ada** is now your default voice."
     assert shown(await member.slash(channel, "voices default")).content == "**Ada** speaks when you name no voice."
     spoken = await member.slash(channel, "say", text="Hello.")
     assert "**Ada**" in shown(spoken).content
@@ -154,7 +154,7 @@ async def test_the_list_is_shown_to_who_lost_their_default(
 async def test_without_any_voice_there_is_no_default(world: World, channel: ChannelHandle, member: MemberActor) -> None:
     assert world.executor.ready is not None
     world.executor.ready = replace(world.executor.ready, speakers=())
-    assert "No voice would speak" in shown(await member.slash(channel, "voices default")).content
+    assert "You have no voice yet" in shown(await member.slash(channel, "voices default")).content
 
 
 # rename and describe

@@ -125,7 +125,7 @@ def test_a_card_says_who_may_use_the_voice() -> None:
 
     assert audience(RECORD) == "Only the owner"
     assert audience(replace(RECORD, visibility=Visibility.EVERYONE)) == "Everyone"
-    assert audience(replace(RECORD, visibility=Visibility.CHOSEN)) == "The owner; nobody chosen yet"
+    assert audience(replace(RECORD, visibility=Visibility.CHOSEN)) == "The owner; no one else chosen yet"
     chosen = replace(RECORD, visibility=Visibility.CHOSEN, member_ids=frozenset({7}), role_ids=frozenset({8}))
     assert audience(chosen) == "The owner, <@&8>, <@7>"
     many = replace(RECORD, visibility=Visibility.CHOSEN, member_ids=frozenset(range(50)))
@@ -139,7 +139,7 @@ def test_a_built_in_speaker_has_a_card_too() -> None:
 
 def test_sharing_explains_the_menus_only_where_they_matter() -> None:
     assert render_sharing(RECORD).fields[0].value == "Only the owner"
-    assert "Nothing changes before" in (render_sharing(RECORD).footer.text or "")
+    assert "Nothing changes until" in (render_sharing(RECORD).footer.text or "")
     assert render_shared(RECORD).startswith("Only its owner")
     assert render_shared(replace(RECORD, visibility=Visibility.EVERYONE)).startswith("Everyone")
 
@@ -157,9 +157,9 @@ def test_the_servers_voice_and_ones_own_default_are_marked() -> None:
 
 
 def test_the_default_voice_in_words() -> None:
-    assert render_default(None, changed=False).startswith("No voice")
+    assert render_default(None, changed=False).startswith("You have no voice")
     assert render_default(voice(RECORD), changed=False) == "**Anna** speaks when you name no voice."
-    assert render_default(voice(RECORD), changed=True) == "**Anna** is your default voice now."
+    assert render_default(voice(RECORD), changed=True) == "**Anna** is now your default voice."
 
 
 def test_what_is_kept_about_a_member() -> None:
@@ -172,14 +172,14 @@ def test_what_is_kept_about_a_member() -> None:
 
 def test_the_question_says_exactly_what_goes_and_what_stays() -> None:
     embed = render_forget_question(replace(SUMMARY, blocked=True))
-    assert (embed.description or "").startswith("**This goes for good**")
+    assert (embed.description or "").startswith("**This is deleted for good**")
     assert "Anna" in (embed.description or "")
     assert "block" in (embed.fields[0].value or "")
     assert "4 lines" in (embed.fields[0].value or "")
-    assert "got a no" not in (embed.fields[0].value or "")
+    assert "that were refused" not in (embed.fields[0].value or "")
     refused = render_forget_question(replace(SUMMARY, requests=3, refusals=2))
     assert "to clone a voice: 1" in (refused.description or "")
-    assert "got a no: 2" in (refused.fields[0].value or "")
+    assert "that were refused: 2" in (refused.fields[0].value or "")
 
 
 def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:
