@@ -51,14 +51,14 @@ class AskRevoke(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template
         await confirm.ask(interaction, render_revoke_question(summary), "Withdraw it", _REVOKE)
 
 
-class Privacy(commands.GroupCog, group_name="privacy", group_description="What is kept about you on this server"):
+class Privacy(commands.GroupCog, group_name="privacy", group_description="What I store about you on this server"):
     """Members see, export and delete their data."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         self.deeds = {_FORGET: _forget, _REVOKE: _revoke}
 
-    @app_commands.command(name="show", description="See what I keep about you on this server")
+    @app_commands.command(name="show", description="See what I store about you on this server")
     async def show(self, interaction: Interaction) -> None:
         """Show a summary."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -67,16 +67,16 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
         view = persistent_view(*buttons)
         await interaction.followup.send(embed=render_privacy(summary), view=view, ephemeral=True)
 
-    @app_commands.command(name="export", description="Get everything I keep about you as one zip file")
+    @app_commands.command(name="export", description="Get everything I store about you as one zip file")
     async def export(self, interaction: Interaction) -> None:
         """Send records as JSON, with recordings and prompts as files."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         data = await self.bot.studio.privacy.export(actor)
-        await send_privately(interaction, "Everything I keep about you on this server.", _FILE, data)
+        await send_privately(interaction, "Everything I store about you on this server.", _FILE, data)
 
-    @app_commands.command(name="forget", description="Delete everything I keep about you on this server")
+    @app_commands.command(name="forget", description="Delete everything I store about you on this server")
     async def forget(self, interaction: Interaction) -> None:
         """Ask for confirmation, with what is deleted and what stays."""
         await interaction.response.defer(ephemeral=True, thinking=True)

@@ -26,7 +26,7 @@ async def test_a_voice_travels_out_and_in_again(
     form = await member.slash(channel, "voices import", file=("a.npz", data), name="Ada Two", language="de")
     back = shown(await member.submit_modal(form, {"consent": True}))
     assert back.ephemeral
-    assert back.content.startswith("**Ada Two** is here.")
+    assert back.content.startswith("**Ada Two** was imported.")
     assert await names(studio, guild) == ["Ada Lovelace", "Ada Two"]
     spoken = await member.slash(channel, "say", text="Hallo.", voice="Ada Two")
     assert shown(spoken).attachments[0].filename == "ada-two.ogg"
@@ -43,7 +43,7 @@ async def test_each_import_asks_for_the_members_word(
     assert await names(studio, guild) == []
     form = await member.slash(channel, "voices import", file=file, name="Ada")
     done = await member.submit_modal(form, {"consent": True})
-    assert shown(done).content.startswith("**Ada** is here.")
+    assert shown(done).content.startswith("**Ada** was imported.")
     assert (await member.slash(channel, "voices import", file=file, name="Bea")).modal is not None
 
 

@@ -201,7 +201,7 @@ async def test_describing_and_clearing(studio: Studio, channel: ChannelHandle, m
     described = shown(await member.slash(channel, "voices describe", voice="Ada", description="calm *and* low"))
     assert described.content == "**Ada** is now described as: calm \\*and\\* low"
     cleared = shown(await member.slash(channel, "voices describe", voice="Ada"))
-    assert cleared.content == "**Ada** has no description now."
+    assert cleared.content == "**Ada** now has no description."
 
 
 CHANGES: list[tuple[str, dict[str, str]]] = [

@@ -188,7 +188,7 @@ def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:
     asked = render_revoke_question(replace(SUMMARY, owned=(RECORD, of_somebody_else), heard_in=(heard,))).description
     assert "Anna, Copy of me." in (asked or "")
     assert "Ben" not in (asked or "")
-    assert "1 voice in which" in render_revoked(Erased(1, 0))
+    assert "1 voice made from your speech" in render_revoked(Erased(1, 0))
 
 
 @pytest.mark.parametrize("kept", [True, False])
