@@ -19,6 +19,7 @@ Restart = Callable[[], Awaitable[Barkeep]]
 
 COMMANDS: list[tuple[str, dict[str, object]]] = [
     ("settings", {}),
+    ("default", {}),
     ("voices", {}),
     ("block", {}),
     ("unblock", {}),
