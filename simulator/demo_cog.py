@@ -58,6 +58,22 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
         await interaction.response.send_message(f"Opening “{entry}” on a message.", ephemeral=True)
         show_modal(self.world.env, await person.context_menu(self.world.channel, entry, target))
 
+    @app_commands.command(description="Sit down in the voice channel")
+    @app_commands.describe(who="Who sits down (default: you)")
+    async def sit(self, interaction: Interaction, who: discord.Member | None = None) -> None:
+        """Join the voice channel as one of the world's people."""
+        person = self._person(who or interaction.user)
+        await interaction.response.send_message(f"{person.user.global_name} sits down.", ephemeral=True)
+        await person.join_voice(self.world.lounge)
+
+    @app_commands.command(description="Leave the voice channel")
+    @app_commands.describe(who="Who leaves (default: you)")
+    async def stand(self, interaction: Interaction, who: discord.Member | None = None) -> None:
+        """Leave the voice channel as one of the world's people."""
+        person = self._person(who or interaction.user)
+        await interaction.response.send_message(f"{person.user.global_name} leaves.", ephemeral=True)
+        await person.leave_voice()
+
     @menu.autocomplete("entry")
     async def offer_entries(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Return the bot's message menus."""

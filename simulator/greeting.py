@@ -22,6 +22,7 @@ WELCOME = (
     "🔊 **Hear a voice**: a built-in voice says a sentence.\n"
     "🎤 **Clone a sample**: make a voice from a recording that comes with Barkeep.\n"
     "🎙️ **Record my voice**: make a voice from ten seconds of your microphone. The recording stays on this machine.\n"
+    "🎧 **Voice channel**: sit down in the lounge with me. Press *Listen* above the messages to hear it.\n"
     "Then `/say` speaks with any of them, and `/help` shows the rest. Switch to another member at the top."
 )
 SENTENCE = "Hello, and welcome to the bar."
@@ -58,6 +59,14 @@ class Greeting(discord.ui.View):
     async def record(self, interaction: Interaction, _: discord.ui.Button[Any]) -> None:
         """Refuse to record. Reached only where the page's script does not run."""
         raise Unavailable("Only the page can record. Reload it, or attach a recording to /clone.")
+
+    @discord.ui.button(label="Voice channel", emoji="🎧")
+    async def sit(self, interaction: Interaction, _: discord.ui.Button[Any]) -> None:
+        """Sit down in the voice channel, and use /join."""
+        await interaction.response.defer()
+        person = self._world.actor(interaction.user.id)
+        await person.join_voice(self._world.lounge)
+        await person.slash(self._world.channel, "join")
 
     async def on_error(self, interaction: Interaction, error: Exception, _: discord.ui.Item[Any], /) -> None:
         """Answer with one private sentence."""

@@ -17,7 +17,7 @@ from simcord.preview._markdown import _FIELD_POLICIES
 from simcord.preview._pages import _Page
 
 from simulator.live import LiveEnv
-from simulator.page_server import PageServer
+from simulator.page_server import PageServer, VoiceView
 
 NAMING = ("embed_description", "embed_field_value")
 """Places where Discord shows the name of a mentioned member or command and simcord would show its id."""
@@ -29,16 +29,22 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def live_page(
-    env: LiveEnv, channel: ChannelHandle, viewers: Sequence[MemberActor], *, port: int = 0
+    env: LiveEnv,
+    channel: ChannelHandle,
+    viewers: Sequence[MemberActor],
+    *,
+    voice: VoiceView | None = None,
+    port: int = 0,
 ) -> AsyncIterator[Preview]:
     """Serve `channel` on 127.0.0.1 and keep its pages up to date. `port` 0 takes a free one.
 
+    `voice`: the voice channel that the page shows.
     Raises simcord.SetupError if the port is taken.
     """
     for place in NAMING:
         _FIELD_POLICIES[place]["mentions"] = _FIELD_POLICIES[place]["commands"] = True
     page = env.preview(channel, viewers=viewers, layout="channel", port=port or None)
-    page._server = PageServer(page, port)
+    page._server = PageServer(page, port, voice)
     async with page as preview:
         publishing = asyncio.create_task(_Publisher(env, preview).run())
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import discord
 from simcord import SetupError
@@ -15,6 +16,10 @@ from simulator.greeting import greet
 from simulator.live import LiveEnv
 from simulator.notice import model_notice
 from simulator.page import live_page
+from simulator.page_server import VoiceView
+from simulator.voice.lounge import Lounge
+from simulator.voice.panel import panel
+from simulator.voice.radio import Radio
 from simulator.world import World, build
 from storage.records import ConsentState
 
@@ -30,10 +35,13 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
     env = LiveEnv(bot)
     world = build(env)
     await bot.add_cog(DemoCog(world))
+    radio = Radio()
+    lounge = Lounge(env, radio.hear)
     try:
         await env.start()
         await _furnish(bot, world)
-        async with live_page(env, world.channel, world.people, port=port) as page:
+        voice = VoiceView(partial(panel, bot, world), radio.stream)
+        async with live_page(env, world.channel, world.people, voice=voice, port=port) as page:
             say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
             if notice := model_notice(model):
                 say(notice)
@@ -46,6 +54,7 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
         ) from fault
     finally:
         await env.shutdown()
+        await lounge.close()
 
 
 async def _furnish(bot: Barkeep, world: World) -> None:

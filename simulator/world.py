@@ -29,6 +29,7 @@ class World:
     member: MemberActor
     other: MemberActor
     moderator: MemberActor
+    lounge: ChannelHandle
 
     @property
     def people(self) -> tuple[MemberActor, MemberActor, MemberActor]:
@@ -61,6 +62,7 @@ def build(env: LiveEnv) -> World:
         member=_join(env, guild, "Ada", "#eb459e", [regulars]),
         other=_join(env, guild, "Ben", "#23a55a", []),
         moderator=_join(env, guild, "Mira (moderator)", "#f0b232", [moderators]),
+        lounge=guild.create_voice_channel("Lounge"),  # Last: an id depends on how much was made before.
     )
 
 

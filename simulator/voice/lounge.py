@@ -1,19 +1,26 @@
 """Gives a live environment its voice channels: the bot's request to enter one is answered, and what it says is heard.
 
-Names with a leading underscore are simcord's and discord.py's private ones, as in live.py.
+simcord answers neither the request on the gateway nor a second websocket, so both are given to its classes here.
+Names with a leading underscore are simcord's private ones, as in live.py.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiohttp
+from simcord.backend import Backend
+from simcord.gateway import FakeWebSocket
+from simcord.http.client import FakeHTTPClient
 
 from simulator.live import LiveEnv
 from simulator.voice.server import Hear, VoiceServer
 
 ANSWER_SECONDS = 0.02
 """Discord answers on its gateway a moment later, and discord.py waits for the answer only from then on."""
+
+_lounges: "WeakKeyDictionary[Backend, Lounge]" = WeakKeyDictionary()
 
 
 class Lounge:
@@ -28,14 +35,8 @@ class Lounge:
         self._hear = hear
         self._retired: list[VoiceServer] = []
         self._session: aiohttp.ClientSession | None = None
+        _lounges[env.backend] = self
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def open(self, guild_id: int) -> None:
-        """Let the bot in. Call it after the environment has started."""
-        self._session = aiohttp.ClientSession()
-        bot: Any = self._env.bot
-        bot.http.ws_connect = self._connect
-        bot._connection._get_websocket(guild_id).voice_state = self._voice_state
 
     async def close(self) -> None:
         """Close every port."""
@@ -51,17 +52,15 @@ class Lounge:
         self._retired.append(self.servers.pop(channel_id))
         await self._tell_server(guild_id, channel_id)
 
-    async def _connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        """discord.py always asks for TLS; here nothing leaves the machine."""
+    async def connect(self, url: str, compress: int) -> aiohttp.ClientWebSocketResponse:
+        """Connect to a voice server. discord.py always asks for TLS; here nothing leaves the machine."""
         if self._session is None:
-            raise RuntimeError("the lounge is not open")
+            self._session = aiohttp.ClientSession()
         return await self._session.ws_connect(url.replace("wss://", "ws://", 1), compress=compress)
 
-    async def _voice_state(
-        self, guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False
-    ) -> None:
-        """Opcode 4 of the main gateway."""
-        task = asyncio.create_task(self._answer(guild_id, channel_id, self_mute=self_mute, self_deaf=self_deaf))
+    def request(self, guild_id: int, channel_id: int | None, **flags: bool) -> None:
+        """Take the bot's request to enter a channel, or to leave."""
+        task = asyncio.create_task(self._answer(guild_id, channel_id, **flags))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -71,9 +70,28 @@ class Lounge:
         if channel_id is not None:
             await self._tell_server(guild_id, channel_id)
 
-    async def _tell_server(self, guild_id: int, channel_id: int) -> None:
+    async def prepare(self, channel_id: int) -> None:
+        """Open the channel's voice server, if that has not happened yet."""
         if channel_id not in self.servers:
             server = self.servers[channel_id] = VoiceServer(channel_id, self._hear(channel_id))
             await server.start()
+
+    async def _tell_server(self, guild_id: int, channel_id: int) -> None:
+        await self.prepare(channel_id)
         payload = {"token": "token", "guild_id": str(guild_id), "endpoint": self.servers[channel_id].endpoint}
         self._env.backend.emit("VOICE_SERVER_UPDATE", payload)
+
+
+async def _voice_state(
+    websocket: Any, guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False
+) -> None:
+    """Opcode 4 of the main gateway."""
+    _lounges[websocket._backend].request(guild_id, channel_id, self_mute=self_mute, self_deaf=self_deaf)
+
+
+async def _ws_connect(http: Any, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+    return await _lounges[http.backend].connect(url, compress)
+
+
+FakeWebSocket.voice_state = _voice_state  # type: ignore[attr-defined]  # simcord has no such method
+FakeHTTPClient.ws_connect = _ws_connect  # type: ignore[assignment, method-assign]

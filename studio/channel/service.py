@@ -105,8 +105,7 @@ class ChannelService:
             raise Conflict("I am not saying anything at the moment.")
         line = room.lines[0]
         if not actor.is_moderator and line.member_id != actor.member_id:
-            whose = "mine" if line.member_id is None else f"<@{line.member_id}>'s"
-            raise NotAllowed(f"This line is {whose}. Only who asked for a line, or a moderator, can skip it.")
+            raise NotAllowed("You did not ask for this line. Only who did, or a moderator, can skip it.")
         await self._silence(room, line)
         return self._scene(actor.guild_id)
 

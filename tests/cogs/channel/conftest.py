@@ -51,6 +51,8 @@ def tone(number: int, seconds: float = 0.5) -> bytes:
     return buffer.getvalue()
 
 
+SIGN = "⚠️"
+"""Stands in a public answer for a moment, before an error is told in private."""
 VOICE = f"{PREFIX}v2/en_speaker_6"
 
 
@@ -75,9 +77,16 @@ class Party:
 
     async def start(self) -> None:
         await self.env.start()
-        await self.lounge.open(self.guild.id)
         await self.ann.join_voice(self.channel)
         await self.bob.join_voice(self.channel)
+
+    async def restart(self) -> None:
+        """Stop the bot as a deploy would, and start another one on the same data."""
+        await self.bot.close()
+        sounds, self.executor = self.executor.sounds, FakeExecutor()
+        self.executor.sounds = sounds
+        self.bot = self._new_bot()
+        await self.env.restart_bot(self.bot)
 
     async def stop(self) -> None:
         await self.env.shutdown()
@@ -98,9 +107,13 @@ class Party:
     ) -> str:
         """Use a command; what the bot says at once."""
         result: InteractionResult = await actor.slash(channel or self.text, command, **options)
-        await until(lambda: result.response is not None and result.response.content, f"an answer to /{command}")
-        assert result.response is not None
-        return result.response.content
+
+        def answers() -> list[str]:
+            messages = [*result.followups, *([] if result.response is None else [result.response])]
+            return [message.content for message in messages if message.content not in ("", SIGN)]
+
+        await until(answers, f"an answer to /{command}")
+        return answers()[0]
 
     async def says(self, actor: MemberActor, text: str) -> InteractionResult:
         """Ask for a line in the model's voice."""
