@@ -1,1 +1,1 @@
-"""Side-by-side measurements of the speech engine. They are run, never imported by the bot."""
+"""Benchmarks of the speech engine and the queue. The bot does not import them."""

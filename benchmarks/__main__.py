@@ -1,16 +1,16 @@
-"""`make bench`: this engine beside its peers, on the same random weights, each measurement in a process of its own.
+"""`make bench`: compare this engine with its peers on the same random weights, each measurement in its own process.
 
     python -m benchmarks [--shape small] [--rows sentence,...] [--contenders a,b,...] [--runs 3] [--minutes 45]
                          [--seconds 5] [--peer-lines 2] [--threads N] [--device auto] [--suno CLONE]
                          [--bark-cpp LIBRARY]
 
-In every run the contenders take turns row by row, because a machine drifts: what counts is the median of the runs.
-The first run is always whole; of later ones, a row is begun only if it ends within `--minutes` of the start. Peers that
-cannot batch speak `--peer-lines` lines of a row of eight, and the rest counts as long as those; for them one voice or
-eight are the same, so that what they took for `paragraph` counts for `members` too. `python -m benchmarks.peers` gets
-the code of the peers that are no Python packages; without it, they are left out.
+In every run the contenders take turns row by row, since the speed of a machine drifts; the median of the runs counts.
+The first run is always complete; in later ones, a row starts only if it ends within `--minutes` of the start. Peers
+without batching speak `--peer-lines` lines of a row of eight, and the others are assumed to take as long; for them one
+voice or eight are the same, so their time for `paragraph` also counts for `members`. `python -m benchmarks.peers`
+downloads the code of peers that are not Python packages; without it, they are left out.
 
-Prints tables in Markdown, and at last one line of JSON with every measurement.
+Prints tables in Markdown, and finally one line of JSON with every measurement.
 """
 
 import argparse
@@ -32,11 +32,11 @@ from benchmarks.work import Machine
 Measure = Callable[[list[str]], dict[str, Any]]
 
 _AT_MOST_MINUTES = 30
-"""What takes longer is not worth waiting for, and is reported as not measured."""
+"""A longer measurement is aborted and reported as not measured."""
 
 
 def main() -> None:
-    """Measure everybody and print what came of it."""
+    """Measure all contenders and print the results."""
     bench = Bench(read_options(sys.argv[1:]), in_a_process)
     bench.run()
     print("\n".join(bench.summary()))
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 class Bench:
-    """One call of `make bench`."""
+    """One run of `make bench`."""
 
     def __init__(self, options: argparse.Namespace, measure: Measure) -> None:
         self._options = options
@@ -57,7 +57,7 @@ class Bench:
         self._loads: list[float] = []
 
     def run(self) -> None:
-        """All runs, as far as the time goes."""
+        """Run as many measurements as fit the time."""
         self._leave_out()
         _tell(f"checkpoint: {self._child('prepare')['folder']}")
         for number in range(self._options.runs):
@@ -69,7 +69,7 @@ class Bench:
                     _tell(f"run {number + 1}: no time is left for {row.name}")
 
     def summary(self) -> Iterable[str]:
-        """Tables and what was wanted, in Markdown."""
+        """Yield tables and goals in Markdown."""
         machine = self._machine
         rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in machine["rate"].items())
         yield ""
@@ -90,7 +90,7 @@ class Bench:
         yield from (f"- not measured: {failure}" for failure in self._failed)
 
     def facts(self) -> dict[str, Any]:
-        """Everything, for machines."""
+        """Return all results for JSON."""
         kept = ("shape", "seconds", "peer_lines", "runs")
         return {
             **{name: getattr(self._options, name) for name in kept},
@@ -102,14 +102,14 @@ class Bench:
         }
 
     def _leave_out(self) -> None:
-        """Say which peers are not here."""
+        """Report the peers that are not installed."""
         for family, found in (("suno", self._suno), ("bark.cpp", self._bark_cpp)):
             if not found and any(one.family == family for one in _chosen(self._options.contenders, CONTENDERS)):
                 self._failed.append(f"{family}: its code is not here (`python -m benchmarks.peers` gets it)")
                 _tell(self._failed[-1])
 
     def _measure_machine(self) -> None:
-        """Its limits, of which the best of all runs count: what else it was doing slows it, nothing speeds it up."""
+        """Measure the machine's limits; the best of all runs counts, since other programs only slow it down."""
         self._loads.append(os.getloadavg()[0])
         found, before = self._child("limits"), self._machine or {"bandwidth": 0.0, "rate": {}}
         self._machine = {
@@ -134,7 +134,7 @@ class Bench:
                 _tell(_line(row, contender, runs[-1], number))
 
     def _known(self, row: Row, contender: Contender, number: int) -> dict[str, Any] | None:
-        """What one who speaks one by one took for the paragraph in this run, if `row` is the members'."""
+        """Return the paragraph's result of a contender without batching in this run, if `row` is `members`."""
         before = self._measured.get("paragraph", {}).get(contender.name, [])
         if row.name != "members" or len(before) <= number or before[number]["together"]:
             return None
@@ -145,7 +145,7 @@ class Bench:
         _tell(self._failed[-1])
 
     def _present(self, row: Row) -> list[Contender]:
-        """Who takes part in a row here and has not failed in it."""
+        """Return the contenders of a row that are installed and have not failed in it."""
         found = {"suno": self._suno, "bark.cpp": self._bark_cpp}
         return [
             contender
@@ -157,7 +157,7 @@ class Bench:
         ]
 
     def _fits(self, row: Row) -> bool:
-        """Whether another run of a row ends in time, if it takes what the one before took."""
+        """Return whether another run of a row fits the time, if it takes as long as the last one."""
         last = [runs[-1] for runs in self._measured.get(row.name, {}).values() if runs]
         ahead: float = sum(
             run["time_s"] * run.get("measured_lines", 1) / max(1, row.lines) + run["load_s"]
@@ -185,7 +185,7 @@ class Bench:
         )
 
     def _child(self, contender: str, row: str = "") -> dict[str, Any]:
-        """What `benchmarks.measure` says of a contender."""
+        """Run `benchmarks.measure` for a contender and return its result."""
         names = ("shape", "seconds", "peer_lines", "threads", "device", "directory")
         arguments = [f"--contender={contender}", f"--row={row}"]
         arguments += [f"--{name.replace('_', '-')}={getattr(self._options, name)}" for name in names]
@@ -195,7 +195,7 @@ class Bench:
 
 
 def in_a_process(arguments: list[str]) -> dict[str, Any]:
-    """`benchmarks.measure` with these arguments: the last line that it prints."""
+    """Run `benchmarks.measure` with these arguments and return its last line."""
     command = [sys.executable, "-m", "benchmarks.measure", *arguments]
     child = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60 * _AT_MOST_MINUTES)
     said: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
@@ -203,7 +203,7 @@ def in_a_process(arguments: list[str]) -> dict[str, Any]:
 
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line's."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_options(parser)
     parser.add_argument("--rows", default=",".join(ROWS))

@@ -1,7 +1,7 @@
-"""bark.cpp, through the C interface of its library. Knows nothing of torch, so that its memory is its own.
+"""Run bark.cpp through the C interface of its library. Does not import torch, which would count as its memory.
 
-It knows neither voices nor batches, and has no switch for the length of speech: the end may always win. Its threshold
-for the end is out of reach here, but about one line in forty still draws the end itself, and is then spoken again.
+It has neither voices nor batches, and no setting for the length of speech: the end may always be drawn. Its threshold
+for the end is set out of reach here, but about one line in forty still draws the end, and is then spoken again.
 """
 
 import ctypes
@@ -62,7 +62,7 @@ class _Parameters(ctypes.Structure):
 
 
 class BarkCpp:
-    """One file of weights, and who speaks with it. `semantic_tokens`: how long every line is."""
+    """Speaks with one file of weights. `semantic_tokens`: the length of every line."""
 
     def __init__(self, library: Path, weights: Path, *, threads: int, text: str, semantic_tokens: int) -> None:
         os.putenv("OPENBLAS_NUM_THREADS", str(threads))  # before the library is loaded
@@ -82,7 +82,7 @@ class BarkCpp:
             raise RuntimeError(f"bark.cpp cannot read {weights}.")
 
     def speak(self, lines: Sequence[Line]) -> Told:
-        """One after the other. Only whole lines count."""
+        """Speak the lines one after the other. Only whole lines count."""
         told = Told()
         for _ in lines:
             while not self._say(told):
@@ -105,7 +105,7 @@ class BarkCpp:
         return True
 
     def _ended(self, samples: int) -> bool:
-        """Whether the very last token was the end, which no step tells."""
+        """Return whether the very last token was the end, which no step reports."""
         frames = samples * 75 // 24_000
         return frames < int(self._length * 75 / 49.9)
 
@@ -118,7 +118,7 @@ class BarkCpp:
 
 
 def quantize(library: Path, weights: Path, quantized: Path) -> None:
-    """Write the same weights with eight bits a number."""
+    """Write the same weights with eight bits per number."""
     with _captured_output():
         done = _load(library).bark_model_quantize(os.fsencode(weights), os.fsencode(quantized), _Q8_0)
     if not done:
@@ -143,7 +143,7 @@ def _load(path: Path) -> Any:
 
 @contextmanager
 def _captured_output() -> Iterator[list[str]]:
-    """What C writes to the standard output is at last the only item of the list."""
+    """Yield a list that finally holds C's output to the standard output as its only item."""
     output: list[str] = []
     sys.stdout.flush()
     before = os.dup(1)

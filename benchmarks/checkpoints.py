@@ -1,7 +1,7 @@
-"""Bark, HuBERT and a quantizer of the published shapes with random weights: a step costs what it costs with trained.
+"""Bark, HuBERT and a quantizer of the published shapes with random weights, whose speed equals that of trained ones.
 
-They are written once, in the hub's layout, so that everybody in the benchmark loads them as its users would, and the
-memory that it takes is the memory that they would see.
+They are written once, in the hub's layout, so that every contender loads them as its users would, and the measured
+memory is what users would see.
 """
 
 import shutil
@@ -23,19 +23,19 @@ GENERATION = {
     "coarse_acoustics_config": {},
     "fine_acoustics_config": {},
 }
-"""The published values are the defaults of those who read it."""
+"""The published values are the defaults of their readers."""
 
 WORD = "a"
-"""All that is said, again and again."""
+"""The only word of all texts."""
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", WORD)
-"""What the checkpoints' tokenizer knows."""
+"""The vocabulary of the checkpoints' tokenizer."""
 
 BARK, HUBERT, QUANTIZER = "bark", "hubert", "quantizer.pth"
 """The parts of a written checkpoint, as `cloning.checkpoints.model_choice` looks for them."""
 
 
 def written(shape: str, directory: Path) -> Path:
-    """The folder with the checkpoint of one of SHAPES below `directory`; written now if it is not there yet."""
+    """Return the folder with the checkpoint of one of SHAPES below `directory`; it is written if it is missing."""
     folder = directory / shape
     if not folder.exists():
         unfinished = directory / f"{shape}.unfinished"
@@ -54,26 +54,26 @@ def _write(shape: str, folder: Path) -> None:
 
 
 def _write_tokenizer(folder: Path) -> None:
-    """In BERT's format, as the published checkpoints have it."""
+    """Write the tokenizer in BERT's format, as the published checkpoints have it."""
     vocabulary = folder / "vocab.txt"
     vocabulary.write_text("\n".join(PIECES) + "\n", encoding="utf-8")
     transformers.BertTokenizer(vocab=str(vocabulary), do_lower_case=False).save_pretrained(folder)
 
 
 def random_bark(shape: str, seed: int = 0) -> Any:
-    """A transformers.BarkModel of one of SHAPES, float32, on the CPU, with EnCodec's real shape."""
+    """Return a transformers.BarkModel of one of SHAPES, float32, on the CPU, with EnCodec's real shape."""
     torch.manual_seed(seed)
     model: Any = transformers.BarkModel(bark_config(shape))
     model.eval()
     config: Any = transformers.GenerationConfig
     model.generation_config = config(**GENERATION)
-    # Nothing but the codebooks may win, as with trained weights; and the speech shall not end before its time.
+    # Only codebook tokens may be drawn, as with trained weights, and the speech must not end early.
     model.coarse_acoustics.lm_head.weight.data[12_048:] = 0.0
     return model
 
 
 def bark_config(shape: str) -> transformers.BarkConfig:
-    """The configuration of one of SHAPES."""
+    """Return the configuration of one of SHAPES."""
     size = {**SHAPES[shape], "block_size": 1024, "bias": False}
     return transformers.BarkConfig(
         semantic_config={**size, "input_vocab_size": 129_600, "output_vocab_size": 10_048},
@@ -84,14 +84,14 @@ def bark_config(shape: str) -> transformers.BarkConfig:
 
 
 def random_hubert(shape: str, seed: int = 0) -> Any:
-    """A HubertModel as `facebook/hubert-base-ls960`, or a small one for the shape `tiny`."""
+    """Return a HubertModel as `facebook/hubert-base-ls960`, or a small one for the shape `tiny`."""
     torch.manual_seed(seed)
     hubert: Any = transformers.HubertModel(hubert_config(shape))
     return hubert.eval()
 
 
 def hubert_config(shape: str) -> transformers.HubertConfig:
-    """HuBERT base is what the defaults of its configuration are."""
+    """Return the configuration; HuBERT base is its default."""
     if shape != "tiny":
         return transformers.HubertConfig()
     return transformers.HubertConfig(
@@ -100,19 +100,19 @@ def hubert_config(shape: str) -> transformers.HubertConfig:
 
 
 def quantizer_info(shape: str) -> QuantizerInfo:
-    """The sizes of the published quantizers of version 0."""
+    """Return the sizes of the published quantizers of version 0."""
     return QuantizerInfo(48, 64) if shape == "tiny" else QuantizerInfo()
 
 
 def cast(model: Any, dtype: torch.dtype) -> Any:
-    """`model` with its three transformers in this precision. The codec stays in float32 for everybody."""
+    """Return `model` with its three transformers in this precision. The codec stays in float32 for all contenders."""
     for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
         part.to(dtype)
     return model
 
 
 def voice(spec: BarkSpec, seed: int, seconds: float = 10.0) -> VoicePrompt:
-    """Random tokens as long as a clone from a clip of so many seconds."""
+    """Return random tokens as long as a clone from a clip of `seconds`."""
     random = np.random.default_rng(seed)
     semantic = random.integers(0, spec.semantic_vocab, int(seconds * spec.semantic_rate))
     fine: Tokens = random.integers(0, spec.codebook_size, (spec.fine_books, spec.frames(semantic.size)))

@@ -1,7 +1,7 @@
 """Cloning in the benchmark: HuBERT's features, the quantizer and the codec's encoder, for a clip of random samples.
 
-Ours as the bot has them, and the same by transformers' HuBERT and EnCodec and a plain network, as the code that made
-the published quantizers does it: features of layer 9 of a whole clip, one token a frame, codes at 6 kbit/s.
+Barkeep's code, and the same by transformers' HuBERT and EnCodec and a plain network, as in the code that made the
+published quantizers: features of layer 9 of a whole clip, one token per frame, codes at 6 kbit/s.
 """
 
 from collections.abc import Callable
@@ -24,27 +24,27 @@ from cloning.model_set import LoadedModels
 
 _CODEC_RATE = 24_000
 _BANDWIDTH = 6.0
-"""Kilobits a second of EnCodec's eight codebooks."""
+"""Kilobits per second of EnCodec's eight codebooks."""
 
 Clip = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 
 class Cloner(Protocol):
-    """Somebody who turns a clip into tokens."""
+    """Converts a clip to tokens."""
 
     def features(self, clip: Clip) -> torch.Tensor:
-        """HuBERT's, of samples at 16 kHz: (T, D)."""
+        """Return HuBERT's features of samples at 16 kHz: (T, D)."""
 
     def tokens(self, features: torch.Tensor) -> torch.Tensor:
-        """Semantic tokens, int64 (S,)."""
+        """Return semantic tokens, int64 (S,)."""
 
     def codes(self, clip: Clip) -> object:
-        """EnCodec's, of samples at 24 kHz."""
+        """Return EnCodec's codes of samples at 24 kHz."""
 
 
 class BarkeepCloner:
-    """What `LoadedModels` gives the bot."""
+    """The models of `LoadedModels`, as in the bot."""
 
     def __init__(self, folder: Path, device: str) -> None:
         models = LoadedModels(ModelChoice(str(folder), device=device))
@@ -95,7 +95,7 @@ class TransformersCloner:
 
 
 def clone(cloner: Cloner) -> Told:
-    """One clip of CLONE_SECONDS; the seconds of each stage, and of all as `first`."""
+    """Clone one clip of CLONE_SECONDS; return the seconds of each stage, and of all as `first`."""
     random = np.random.default_rng(0)
     clips = [random.normal(0, 0.1, int(CLONE_SECONDS * rate)).astype(np.float32) for rate in (SAMPLE_RATE, _CODEC_RATE)]
     told = Told(samples=clips[1].size)

@@ -1,11 +1,10 @@
-"""Writes a Bark checkpoint as one file of bark.cpp: its vocabulary, three models and a codec, in ggml's first format.
+"""Write a Bark checkpoint as one file of bark.cpp: its vocabulary, three models and a codec, in ggml's first format.
 
-The format, as bark.cpp and encodec.cpp read it: a magic number; the vocabulary; for each model its sizes, the number
-of its tensors and the tensors; the magic number again, the codec's sizes, and its tensors to the end of the file. A
-tensor is the number of its dimensions, the length of its name, its type (0 float32, 1 float16), the dimensions from the
-last to the first, the name and the numbers. Matrices and tables of the models are in the wanted precision, those of the
-codec in half precision (for others encodec.cpp has no convolution), everything else in float32. Knows nothing of how
-either program computes.
+The format, as bark.cpp and encodec.cpp read it: a magic number; the vocabulary; for each model its sizes, the number of
+its tensors and the tensors; the magic number again, the codec's sizes, and its tensors to the end of the file. A tensor
+is the number of its dimensions, the length of its name, its type (0 float32, 1 float16), the dimensions from the last
+to the first, the name and the numbers. Matrices and tables of the models are in the requested precision, those of the
+codec in half precision (encodec.cpp has no convolution for others), everything else in float32.
 """
 
 import re
@@ -37,7 +36,7 @@ _NAMES = (
     (r"layers\.(\d+)\.mlp\.in_proj\.weight", r"h\1/mlp/c_fc/w"),
     (r"layers\.(\d+)\.mlp\.out_proj\.weight", r"h\1/mlp/c_proj/w"),
 )
-"""transformers' names of the weights of a model, and bark.cpp's, which begin with `model/`."""
+"""transformers' names of the weights of a model -> bark.cpp's, which begin with `model/`."""
 
 
 def write(model: Any, vocabulary: list[str], path: Path, *, half: bool = False) -> None:
@@ -58,7 +57,7 @@ def _write_transformer(file: BinaryIO, part: Any, half: bool) -> None:
     books = getattr(config, "n_codes_total", 1)
     heads = books - config.n_codes_given if books > 1 else 1
     sizes = (config.num_layers, config.num_heads, config.hidden_size, config.block_size)
-    # Only the norms of the fine model have biases; bark.cpp knows them by the same mark as those of matrices.
+    # Only the norms of the fine model have biases; bark.cpp marks them like those of matrices.
     biased = books > 1 or config.bias
     _integers(file, *sizes, int(biased), config.input_vocab_size, config.output_vocab_size, heads, books)
     tensors = {_name(name): tensor for name, tensor in part.state_dict().items() if not name.endswith(".attn.bias")}
@@ -84,7 +83,7 @@ def _write_codec(file: BinaryIO, codec: Any) -> None:
 
 
 def _codec_tensors(codec: Any) -> Iterator[tuple[str, Tensor]]:
-    """Every weight that encodec.cpp reads, by its name, with weight norm worked into it."""
+    """Yield every weight that encodec.cpp reads with its name, with weight norm applied."""
     for name, module in codec.named_modules():
         coder = re.sub(r"^(encoder|decoder)\.layers\.", r"\1.model.", name)
         if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):

@@ -1,9 +1,9 @@
-"""What a large server costs: pages of the audit log, suggestions while a name is typed, a purge. SQLite, no speech.
+"""The cost of a large server: pages of the audit log, autocompletion, a purge. SQLite, no speech.
 
     python -m benchmarks.library [--audit 100000] [--voices 5000] [--jobs 100000]
 
-Fills a database in a temporary folder, then does each thing as a command would, through the studio. Prints a table in
-Markdown: milliseconds, and for how long the event loop stood still, which is how long everybody else waited.
+Fills a database in a temporary folder, then runs each operation through the studio, as a command would. Prints a table
+in Markdown: milliseconds, and the longest time for which the event loop was blocked.
 """
 
 import argparse
@@ -86,7 +86,7 @@ async def _row(name: str, work: Callable[[], Awaitable[object]], *, repeat: bool
 
 @contextmanager
 def _stillness() -> Iterator[list[float]]:
-    """Filled with the seconds between two turns of the event loop."""
+    """Yield a list that receives the seconds between two turns of the event loop."""
     gaps: list[float] = []
 
     async def tick() -> None:
@@ -105,7 +105,7 @@ def _stillness() -> Iterator[list[float]]:
 
 
 def _fill(path: Path, options: argparse.Namespace) -> None:
-    """Rows as the repositories write them, each kind at once."""
+    """Insert rows as the repositories write them, one kind at a time."""
     begin = (NOW - timedelta(days=30)).replace(tzinfo=None)
     moments = [str(begin + timedelta(seconds=number)) for number in range(100_000)]
     names = [f"{ADJECTIVES[number % len(ADJECTIVES)]} voice {number}" for number in range(options.voices)]

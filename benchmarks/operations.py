@@ -1,7 +1,7 @@
-"""How many floating-point operations the networks around Bark's models need: the codec, HuBERT and the quantizer.
+"""Count the floating-point operations of the networks around Bark's models: the codec, HuBERT and the quantizer.
 
-Counted while they run on one second of silence: convolutions, linear layers and LSTMs. Of HuBERT's attention the
-scores are left out, a seventeenth of it for a clip of ten seconds.
+Counted during one second of silence: convolutions, linear layers and LSTMs. The scores of HuBERT's attention are not
+counted, a seventeenth of it for a clip of ten seconds.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ from cloning.methods.hubert import LAYER
 from cloning.methods.quantizer_network import FEATURE_RATE_HZ, Quantizer
 
 _FRAMES = 75
-"""Of the codec, in a second."""
+"""Codec frames per second."""
 
 
 def of_decoding(shape: str) -> float:
-    """Of the codec's decoder, for one frame."""
+    """Return the operations of the codec's decoder per frame."""
     codec: Any = _codec(shape)
     return _counted(codec, lambda: codec.decoder(torch.zeros(1, codec.config.hidden_size, _FRAMES))) / _FRAMES
 
 
 def of_cloning(shape: str) -> dict[str, float]:
-    """Of each stage of cloning a whole clip, of HuBERT as far as the layer that is wanted."""
+    """Return the operations of each stage of cloning a whole clip; HuBERT up to the layer that is used."""
     config = hubert_config(shape)
     config.num_hidden_layers = min(LAYER, config.num_hidden_layers)
     hubert: Any = transformers.HubertModel(config)
@@ -57,7 +57,7 @@ def _counted(model: nn.Module, deed: Callable[[], object]) -> float:
 
 @contextmanager
 def _counter(model: nn.Module) -> Iterator[list[float]]:
-    """A list that gets the operations of each layer of `model` that is called."""
+    """Yield a list that receives the operations of each call of a layer of `model`."""
     counts: list[float] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:

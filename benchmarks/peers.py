@@ -1,10 +1,10 @@
-"""Where the code of the peers comes from, which is never part of this repository: it lies in `.cache/peers`.
+"""Download and build the peers' code into `.cache/peers`; it is not part of this repository.
 
     python -m benchmarks.peers [--suno-from ADDRESS]
 
-clones `suno-ai/bark`, and gets and builds bark.cpp, whose source the package `bark-cpp-python` carries (that needs
-cmake and a compiler), with OpenBLAS, without which its long matrix products take several times as long. What is there
-already is kept; what cannot be had is named, and the benchmark does without.
+clones `suno-ai/bark`, and downloads and builds bark.cpp from the source in the package `bark-cpp-python` (this needs
+cmake and a compiler), with OpenBLAS, without which its long matrix products take several times as long. Existing files
+are kept; failures are reported, and the benchmark runs without that peer.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _SOURCE = DIRECTORY / "bark.cpp"
 _LIBRARIES = _SOURCE / "build" / "lib"
 _OPENBLAS = DIRECTORY / "openblas"
 _OPENBLAS_NAME = "-Dcblas_sgemm=scipy_cblas_sgemm"
-"""What the package calls the one function of it that ggml uses."""
+"""The package's name of the one function that ggml uses."""
 _FASTEST = "-march=native"
 """Its own switches stop at AVX2."""
 
@@ -52,24 +52,24 @@ def main() -> None:
 
 
 def suno(given: Path | None = None) -> Path | None:
-    """A clone of suno-ai/bark: the one that is given, or that `main` made."""
+    """Return a clone of suno-ai/bark: the given one, or the one that `main` made."""
     clone = given or DIRECTORY / "suno"
     return clone if (clone / "bark" / "generation.py").is_file() else None
 
 
 def bark_cpp(given: Path | None = None) -> Path | None:
-    """bark.cpp's library: the one that is given, or that `main` built. Absolute, as the loader wants it."""
+    """Return bark.cpp's library: the given one, or the one that `main` built. Absolute, as the loader requires."""
     candidates = [given] if given else [_LIBRARIES / name for name in ("libbark.so", "libbark.dylib")]
     return next((path.resolve() for path in candidates if path.is_file()), None)
 
 
 def ggml_file(folder: Path, dtype: str) -> Path:
-    """bark.cpp's file of a written checkpoint in one precision."""
+    """Return the path of bark.cpp's file of a written checkpoint in one precision."""
     return folder / f"bark-{dtype}.ggml"
 
 
 def write_ggml(folder: Path, library: Path) -> None:
-    """Write what is missing of bark.cpp's files of a written checkpoint."""
+    """Write the missing bark.cpp files of a written checkpoint."""
     files = {dtype: ggml_file(folder, dtype) for dtype in ("float32", "float16", "int8")}
     if all(file.exists() for file in files.values()):
         return
@@ -110,7 +110,7 @@ def _build_bark_cpp() -> None:
 
 
 def _openblas() -> list[str]:
-    """OpenBLAS from its package, as cmake is told of it."""
+    """Install OpenBLAS from its package and return its options for cmake."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
     if not _OPENBLAS.exists():
         subprocess.run([*pip, "--target", _OPENBLAS, OPENBLAS_PACKAGE], check=True)

@@ -1,7 +1,7 @@
-"""What the queue costs by its length: `python -m benchmarks.queue`. No model: the worker is a stand-in that is instant.
+"""The cost of the queue by its length: `python -m benchmarks.queue`. The worker is an instant stand-in without a model.
 
-Measured on an SQLite file, in time of the processor, which other programs do not change: a line of speech accepted, a
-job from its turn to its answer, and the longest stretch for which the event loop did not come round meanwhile.
+Measured on an SQLite file in CPU time, which other programs do not change: accepting a line of speech, a job from its
+turn to its answer, and the longest time for which the event loop was blocked meanwhile.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from studio.values import Actor, Delivery, Outcome, SayOrder, Update
 
 GUILDS = 20
 MEMBERS = 50
-"""Of each server."""
+"""Members of each server."""
 JOBS = 40
-"""How many are accepted, and how many are worked on."""
+"""The number of jobs that are accepted, and that are worked on."""
 LIMIT = 1_000_000
 VOICE = "s:v2/en_speaker_0"
 _READY = Ready("stand-in", "stand-in", "cpu", 24_000, ("v2/en_speaker_0",), BARK)
 
 
 class InstantWorker:
-    """Implements `cloning.worker.protocol.Executor`: each job is done as soon as it is there. `open`: let it begin."""
+    """Implements `cloning.worker.protocol.Executor`: each job is done immediately once `open` is set."""
 
     capacity = 8
 
@@ -42,10 +42,10 @@ class InstantWorker:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
 
     async def start(self) -> None:
-        """There is nothing to load."""
+        """Do nothing."""
 
     async def submit(self, request: Request) -> None:
-        """Do it at once."""
+        """Do the job at once."""
         await self.open.wait()
         if isinstance(request, SpeakRequest):
             await asyncio.to_thread((request.output_dir / SPEECH_FILE).write_bytes, b"OggS")
@@ -53,50 +53,50 @@ class InstantWorker:
             self._events.put_nowait(Spoken(request.job_id, 1.0, 1, 1))
 
     async def events(self) -> AsyncIterator[Event]:
-        """All events, for ever."""
+        """Yield all events."""
         while True:
             yield await self._events.get()
 
     async def cancel(self, job_id: str) -> None:
-        """Nothing lasts long enough."""
+        """Do nothing: jobs end immediately."""
 
     async def check(self, source: Path) -> Finding:
         """Nothing is marked."""
         return Finding("unmarked", 0.0, (), 1.0, 1.0)
 
     def health(self) -> Health:
-        """Always ready."""
+        """Return that it is ready."""
         return Health(alive=True, ready=_READY, fault=None, restarts=0)
 
     async def close(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing."""
 
 
 class Counter:
-    """Implements `studio.values.Courier`: notes each answer that came."""
+    """Implements `studio.values.Courier`: records each delivered answer."""
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
 
     async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
-        """Everybody is there, without roles."""
+        """Return a member without roles."""
         return Actor(guild_id, member_id, channel_id, frozenset(), is_moderator=False)
 
     async def has_left(self, guild_id: int, member_id: int) -> bool:
-        """Nobody leaves."""
+        """Return False."""
         return False
 
     def update(self, job: JobRecord, update: Update) -> None:
-        """News are not shown."""
+        """Ignore updates."""
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
-        """Everybody can be reached."""
+        """Record the answer as delivered."""
         self.answers.put_nowait(outcome.job.id)
         return Delivery("interaction", 1)
 
 
 async def measure(waiting: int) -> tuple[float, float, float]:
-    """Milliseconds of the processor for a line that is accepted, for a job that is worked on, and in one go."""
+    """Return CPU milliseconds to accept a line, to work on a job, and the longest block of the loop."""
     with tempfile.TemporaryDirectory() as folder:
         storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/queue.sqlite3", Path(folder))
         await _fill(storage, waiting)
@@ -136,7 +136,7 @@ async def _say(studio: Studio, number: int) -> None:
 
 @asynccontextmanager
 async def _longest_block() -> AsyncIterator[Callable[[], float]]:
-    """A function that says how many seconds of the processor the loop used at most before it came round."""
+    """Yield a function that returns the longest CPU time in seconds between two turns of the loop."""
     longest = 0.0
 
     async def tick() -> None:

@@ -1,4 +1,4 @@
-"""What was measured, as tables in Markdown, and whether it meets what was wanted. Free of torch."""
+"""Format the measurements as tables in Markdown, and compare them with the goals. Does not import torch."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, Row
 from benchmarks.work import Machine
 
 Measured = Mapping[str, Any]
-"""What `benchmarks.measure` says of one contender in one row, or the medians of several."""
+"""The output of `benchmarks.measure` for one contender in one row, or the medians of several."""
 _SAME_PRECISION = {
     "float32": OURS,
     "bfloat16": "barkeep-bfloat16",
@@ -19,16 +19,16 @@ _SAME_PRECISION = {
 }
 
 WANTED = {"cpu": {"sentence": 2.5, "paragraph": 3.5, "members": 4.0}, "cuda": {"sentence": 8.0}}
-"""How many times as quick as transformers' default our default shall be."""
+"""The required speed of the default, relative to transformers' default."""
 WANTED_OF_FASTEST = {"sentence": 1.3}
-"""How many times as quick as the fastest peer at the same precision; in other rows 1."""
+"""The required speed relative to the fastest peer at the same precision; 1 in other rows."""
 WANTED_OF_LIMIT = 0.7
-"""How much of the limit one row alone shall reach in the semantic stage, which is all decoding."""
+"""The required share of the limit of one row alone in the semantic stage, which is all decoding."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that the numbers of a run have in common."""
+    """The values shared by all numbers of a run."""
 
     semantic: int
     """Semantic tokens of a line."""
@@ -39,14 +39,14 @@ class Task:
     device: str
 
     def limits(self, row: Row, contender: str) -> dict[str, float]:
-        """The least seconds of each stage."""
+        """Return the least seconds of each stage."""
         if not row.lines:
             return work.least_clone_seconds(self.machine, self.of_cloning)
         return work.least_seconds(row, CONTENDERS[contender], self.semantic, self.size, self.machine, self.of_decoding)
 
 
 def medians(runs: Sequence[Measured]) -> dict[str, Any]:
-    """Of every number, and of every stage's; of memory the most."""
+    """Return the medians of every number and every stage; of memory the maximum."""
     middle: dict[str, Any] = {
         key: statistics.median(run[key] for run in runs)
         for key, value in runs[0].items()
@@ -62,7 +62,7 @@ def medians(runs: Sequence[Measured]) -> dict[str, Any]:
 
 
 def table(row: Row, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
-    """Who took how long in one row. `results` are medians by contender."""
+    """Yield the table of one row. `results` are medians by contender."""
     stages = STAGES if row.lines else CLONE_STAGES
     columns = ["", "runs", "seconds", "of the processor", "real-time factor", "first audio", "memory"]
     yield f"#### {row.title} (`{row.name}`)"
@@ -92,7 +92,7 @@ def _costs(facts: Measured, row: Row) -> list[str]:
 
 
 def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
-    """How many times as long each peer took as our default, and as ours at its precision: the whole, then stages."""
+    """Yield each peer's time relative to Barkeep's default, and to Barkeep at its precision: the whole, then stages."""
     stages = STAGES if row.lines else CLONE_STAGES
     peers = {name: facts for name, facts in results.items() if not CONTENDERS[name].ours}
     if not peers or OURS not in results:
@@ -108,7 +108,7 @@ def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
 
 
 def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[str]:
-    """What was wanted beside what was measured. `results` are medians by row and contender."""
+    """Yield the goals with the measurements. `results` are medians by row and contender."""
     for row, wanted in WANTED.get(task.device, {}).items():
         if row not in results:
             continue
@@ -128,7 +128,7 @@ def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[
 
 
 def same_precision(peer: str, results: Mapping[str, Measured]) -> str:
-    """Which of ours a peer is compared with: at its precision, for half precision on a CPU at bfloat16."""
+    """Return Barkeep's contender at the peer's precision; for half precision on a CPU at bfloat16."""
     ours = _SAME_PRECISION[CONTENDERS[peer].dtype]
     return ours if ours in results or CONTENDERS[peer].dtype != "float16" else _SAME_PRECISION["bfloat16"]
 
