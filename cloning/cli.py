@@ -301,8 +301,8 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
         raise _end(as_json, BAD_INPUT, type(fault).__name__, fault.message) from fault
     except Exception as fault:
         reference = secrets.token_hex(4)
-        _log.exception("unknown fault, reference %s", reference)
-        sentence = f"Something went wrong that should not; the log on standard error has it as {reference}."
+        _log.exception("unknown error, reference %s", reference)
+        sentence = f"An unexpected error occurred; the log on standard error has it under {reference}."
         raise _end(as_json, UNKNOWN, "Unknown", sentence) from fault
 
 

@@ -56,6 +56,6 @@ def show(facts: dict[str, Any], title: str) -> None:
     books = facts["coarse"]["shape"][0]
     console.print(f"coarse == fine[:{books}]: {'yes' if facts['coarse_matches_fine'] else 'no'}")
     console.print(f"{facts['frames_per_semantic_token']} frames for each semantic token")
-    console.print(f"models that it fits: {', '.join(facts['fits']) or 'none that Barkeep knows by name'}")
+    console.print(f"models that it fits: {', '.join(facts['fits']) or 'no named model'}")
     if facts["reason"] is not None:
         console.print(f"It does not fit {facts['model']}. {facts['reason']}")

@@ -3,7 +3,7 @@
 import ctypes
 
 
-def give_back() -> None:
+def release_freed() -> None:
     """Return freed memory to the system where the C library supports it (glibc).
 
     glibc keeps an arena for every thread that ever allocated, and in each the memory freed below blocks still in use: a

@@ -21,7 +21,7 @@ from cloning.methods.feature_clusters import Codebook
 from errors import InvalidInput
 from training.feature_cache import Example
 from training.quantizer import Corpus, Data, Device, Hubert, Labelled, Model, load_corpus
-from training.quantizer_report import Guesses, write_report
+from training.quantizer_report import Predictions, write_report
 
 _FRAMES = 200_000
 """The number of frames that are clustered: 600 MB at HuBERT's width."""
@@ -59,9 +59,9 @@ def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
     """Write `codebook.safetensors` and its report into `out`. Raises InvalidInput for too few frames, Unavailable."""
     fitted = fit(corpus, clusters, seed)
     out.mkdir(parents=True, exist_ok=True)
-    guesses = {name: guess(fitted, examples) for name, examples in corpus.measured.items()}
+    predictions = {name: predict(fitted, examples) for name, examples in corpus.measured.items()}
     numbers = fitted.codebook.centroids.numel() + len(fitted.codebook.codes)
-    print(write_report(out, "codebook", numbers, guesses, corpus.counts()))
+    print(write_report(out, "codebook", numbers, predictions, corpus.counts()))
     fitted.codebook.save(out / "codebook.safetensors")
     print(f"{out}: codebook.safetensors, report.md, report.json, confusion.png")
 
@@ -85,16 +85,16 @@ def fit(corpus: Corpus, clusters: int, seed: int) -> Fitted:
     return Fitted(Codebook(centroids, torch.from_numpy(commonest[:, 0].copy())), commonest)
 
 
-def guess(fitted: Fitted, examples: Sequence[Example]) -> Guesses:
+def predict(fitted: Fitted, examples: Sequence[Example]) -> Predictions:
     """Return the codebook's tokens for clips; the cluster's five most frequent tokens are the top five."""
-    true, guessed, among = [], [], []
+    true, predicted, among = [], [], []
     for example in examples:
         if len(example.tokens):
             top = fitted.commonest[fitted.codebook.clusters(_features(example)).numpy()]
             true.append(example.tokens)
-            guessed.append(top[:, 0])
+            predicted.append(top[:, 0])
             among.append((top == example.tokens[:, None]).any(axis=1))
-    return Guesses(true, guessed, among)
+    return Predictions(true, predicted, among)
 
 
 def _drawn(examples: Sequence[Example], random: np.random.Generator) -> NDArray[np.float32]:

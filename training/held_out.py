@@ -11,7 +11,7 @@ _HELD_OUT = 0.08
 
 
 @dataclass(frozen=True)
-class Division:
+class ClipSplit:
     """Positions of clips, in their order.
 
     `by_speaker` says whether speakers are held out too: with few voices, only texts are.
@@ -22,7 +22,7 @@ class Division:
     by_speaker: bool
 
 
-def divide(speakers: Sequence[str], texts: Sequence[str]) -> Division:
+def split_clips(speakers: Sequence[str], texts: Sequence[str]) -> ClipSplit:
     """Divide clips by the names of their speakers and by their texts.
 
     A name stays on its side when more clips are added. A clip with a held-out text and a training speaker, or the
@@ -40,7 +40,7 @@ def divide(speakers: Sequence[str], texts: Sequence[str]) -> Division:
         )
         train = tuple(place for place, used in enumerate(learned) if used)
         if train and valid:
-            return Division(train, valid, by_speaker)
+            return ClipSplit(train, valid, by_speaker)
     raise InvalidInput(f"{len(texts)} clips are too few to hold some out. Make more clips, at least about fifty.")
 
 

@@ -56,7 +56,9 @@ class NetworkChoice:
         return OwnInfo(features, self.width or _OWN_WIDTH, vocabulary, _LAYERS[body], body)
 
 
-def begin(choice: NetworkChoice, features: int, vocabulary: int, start: Path | None, seed: int) -> FeatureQuantizer:
+def initial_network(
+    choice: NetworkChoice, features: int, vocabulary: int, start: Path | None, seed: int
+) -> FeatureQuantizer:
     """Return a network to train: a new one, or the one in the file `start`.
 
     Raises InvalidInput when the file holds another network or other sizes, Unavailable when it cannot be read.

@@ -28,11 +28,11 @@ from cloning.methods.quantizer_network import SEMANTIC_RATE_HZ, FeatureQuantizer
 from cloning.prompt import BARK
 from errors import InvalidInput, Unavailable
 from training.feature_cache import CLEAN, NOISY, Example, FeatureCache, Features, aligned, fingerprint, rooms
-from training.held_out import divide
+from training.held_out import split_clips
 from training.loop import Schedule, train
-from training.networks import NETWORKS, OURS, NetworkChoice, begin
-from training.quantizer_job import QuantizerJob, refuse_unfit
-from training.quantizer_report import guess, write_report
+from training.networks import NETWORKS, OURS, NetworkChoice, initial_network
+from training.quantizer_job import QuantizerJob, check_examples
+from training.quantizer_report import predict, write_report
 from training.settings_file import keep_settings
 from training.shards import Clip, Shards, read_shards, recording_of
 
@@ -116,7 +116,7 @@ def quantizer_command(
         "smoothing": smoothing,
     }
     settings |= {"rate": rate, "copies": copies, "model": model, "hubert": hubert, "seed": seed}
-    module = begin(choice, corpus.width, corpus.vocabulary, start, seed)
+    module = initial_network(choice, corpus.width, corpus.vocabulary, start, seed)
     keep_settings(folder / _SETTINGS, settings)
     every = min(500, max(1, steps // 10))
     schedule = Schedule(
@@ -162,9 +162,9 @@ def train_quantizer(
     print(f"trained for {time.monotonic() - started:.0f} s", flush=True)
     load_into(module, load_state(best), best)
     module.to(device).eval()
-    guesses = {name: guess(module, examples, device) for name, examples in corpus.measured.items()}
+    predictions = {name: predict(module, examples, device) for name, examples in corpus.measured.items()}
     weights = sum(parameter.numel() for parameter in module.parameters())
-    print(write_report(folder, choice.name, weights, guesses, corpus.counts()))
+    print(write_report(folder, choice.name, weights, predictions, corpus.counts()))
     with TemporaryDirectory(dir=folder) as apart:  # so that no reader sees a partial file
         for name in dict.fromkeys((f"quantizer{choice.suffix}", "quantizer.safetensors")):
             module.save(Path(apart, name))
@@ -214,7 +214,7 @@ def corpus_of(
 
     Raises InvalidInput for unusable clips, Unavailable if a model is missing or the disk is full.
     """
-    division = divide(shards.speakers, shards.texts)
+    division = split_clips(shards.speakers, shards.texts)
     if not division.by_speaker:
         print("There are too few speakers to hold any out; only the texts of the held-out clips are new.", flush=True)
     learned = _drawn(division.train, shards.lengths, hours)
@@ -228,7 +228,7 @@ def corpus_of(
         reader.size,
         vocabulary,
     )
-    refuse_unfit([*corpus.train[0], *corpus.valid[CLEAN]], corpus.vocabulary)
+    check_examples([*corpus.train[0], *corpus.valid[CLEAN]], corpus.vocabulary)
     print(f"{len(learned)} clips to learn from, {len(held_out)} to measure on", flush=True)
     return corpus
 

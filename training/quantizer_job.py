@@ -54,7 +54,7 @@ def batches(examples: Sequence[Example], device: torch.device) -> list[PaddedCli
     return [padded(ordered[start : start + _BY_LENGTH], device) for start in range(0, len(ordered), _BY_LENGTH)]
 
 
-def refuse_unfit(examples: Sequence[Example], vocabulary: int) -> None:
+def check_examples(examples: Sequence[Example], vocabulary: int) -> None:
     """Raise InvalidInput if features differ in width, or tokens are outside 0 to `vocabulary` - 1."""
     if len({example.features.shape[1] for example in examples}) != 1:
         raise InvalidInput("The features have different widths; remove the folder with features and start again.")

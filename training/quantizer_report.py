@@ -44,18 +44,18 @@ class QuantizerFigures:
 
 
 @dataclass(frozen=True)
-class Guesses:
+class Predictions:
     """Predictions for clips: the true tokens, the most likely ones, and whether the top five hold the true one."""
 
     true: Sequence[NDArray[np.int64]]
-    guessed: Sequence[NDArray[np.int64]]
+    predicted: Sequence[NDArray[np.int64]]
     among: Sequence[NDArray[np.bool_]]
 
 
 @torch.inference_mode()
-def guess(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torch.device) -> Guesses:
+def predict(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torch.device) -> Predictions:
     """Predict the tokens of clips, in the order of their lengths; clips without tokens are left out."""
-    true, guessed, among = [], [], []
+    true, predicted, among = [], [], []
     for batch in batches([example for example in examples if len(example.tokens)], device):
         hidden = quantizer.hidden(batch.features, batch.lengths)
         for row, length in enumerate(batch.lengths.tolist()):
@@ -63,22 +63,24 @@ def guess(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torc
             top = logits.topk(min(_TOP, logits.shape[-1]), dim=-1).indices
             wanted = batch.tokens[row, :length]
             true.append(wanted.cpu().numpy())
-            guessed.append(top[:, 0].cpu().numpy())
+            predicted.append(top[:, 0].cpu().numpy())
             among.append((top == wanted[:, None]).any(dim=1).cpu().numpy())
-    return Guesses(true, guessed, among)
+    return Predictions(true, predicted, among)
 
 
-def measure(guesses: Guesses, counts: NDArray[np.int64]) -> QuantizerFigures:
+def measure(predictions: Predictions, counts: NDArray[np.int64]) -> QuantizerFigures:
     """Compute the figures of predictions. counts: how often each token occurs in the training clips, (V,)."""
-    true, guessed = np.concatenate(guesses.true), np.concatenate(guesses.guessed)
-    right = true == guessed
+    true, predicted = np.concatenate(predictions.true), np.concatenate(predictions.predicted)
+    right = true == predicted
     band = bands(counts)[true]
     return QuantizerFigures(
         frames=len(true),
         accuracy=float(right.mean()),
-        top5=float(np.concatenate(guesses.among).mean()),
-        edit_distance=_distance(guesses.true, guesses.guessed),
-        runs_distance=_distance([_runs(one) for one in guesses.true], [_runs(one) for one in guesses.guessed]),
+        top5=float(np.concatenate(predictions.among).mean()),
+        edit_distance=_distance(predictions.true, predictions.predicted),
+        runs_distance=_distance(
+            [_runs(one) for one in predictions.true], [_runs(one) for one in predictions.predicted]
+        ),
         bands={
             name: float(right[band == number].mean()) for number, name in enumerate(BANDS) if (band == number).any()
         },
@@ -95,24 +97,24 @@ def bands(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def confusion(guesses: Guesses) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def confusion(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the most frequent true tokens, and (N, N + 1): their shares predicted as each; last column: others."""
-    true, guessed = np.concatenate(guesses.true), np.concatenate(guesses.guessed)
+    true, predicted = np.concatenate(predictions.true), np.concatenate(predictions.predicted)
     tokens, counts = np.unique(true, return_counts=True)
     shown = tokens[np.argsort(-counts, kind="stable")[:_SHOWN]]
     shares = np.zeros((len(shown), len(shown) + 1))
     for row, token in enumerate(shown):
-        taken = guessed[true == token]
+        taken = predicted[true == token]
         shares[row, :-1] = (taken[:, None] == shown).mean(axis=0)
         shares[row, -1] = 1.0 - shares[row, :-1].sum()
     return shown, shares
 
 
 def write_report(
-    folder: Path, name: str, weights: int, copies: Mapping[str, Guesses], counts: NDArray[np.int64]
+    folder: Path, name: str, weights: int, copies: Mapping[str, Predictions], counts: NDArray[np.int64]
 ) -> str:
     """Write the figures, the table and the picture into `folder`; return the table. Raises Unavailable."""
-    measured = {copy: measure(guesses, counts) for copy, guesses in copies.items()}
+    measured = {copy: measure(predictions, counts) for copy, predictions in copies.items()}
     figures = {"network": name, "weights": weights, **{copy: asdict(one) for copy, one in measured.items()}}
     write_atomically(folder / FIGURES, json.dumps(figures, indent=1).encode())
     table = _table(name, weights, measured)
@@ -136,10 +138,10 @@ def _table(name: str, weights: int, measured: Mapping[str, QuantizerFigures]) ->
     return "\n".join(lines) + "\n"
 
 
-def _draw(path: Path, guesses: Guesses) -> None:
+def _draw(path: Path, predictions: Predictions) -> None:
     from matplotlib.figure import Figure  # takes a second, which commands that draw nothing need not wait
 
-    shown, shares = confusion(guesses)
+    shown, shares = confusion(predictions)
     picture = Figure(figsize=_PICTURE_INCHES, layout="constrained")
     axes = picture.subplots()
     image = axes.imshow(shares, vmin=0.0, vmax=1.0, cmap="magma", aspect="auto")
@@ -151,8 +153,8 @@ def _draw(path: Path, guesses: Guesses) -> None:
     picture.savefig(path, dpi=100)
 
 
-def _distance(true: Sequence[NDArray[np.int64]], guessed: Sequence[NDArray[np.int64]]) -> float:
-    edits = sum(Levenshtein.distance(one.tolist(), other.tolist()) for one, other in zip(true, guessed, strict=True))
+def _distance(true: Sequence[NDArray[np.int64]], predicted: Sequence[NDArray[np.int64]]) -> float:
+    edits = sum(Levenshtein.distance(one.tolist(), other.tolist()) for one, other in zip(true, predicted, strict=True))
     return edits / sum(len(one) for one in true)
 
 

@@ -1,7 +1,4 @@
-"""Takes of single sentences made into one recording: checked, trimmed, levelled, joined with pauses.
-
-Knows samples and seconds, nothing of text or models.
-"""
+"""Join takes of single sentences into one recording: check, trim, level, and join them with pauses."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,9 +11,9 @@ _FRAME_SECONDS = 0.02
 _SILENT_BELOW = 10 ** (-60 / 20)
 """A take whose peak is below -60 dBFS counts as silent: any room noise is louder."""
 _QUIET_BELOW = 10 ** (-40 / 20)
-"""A frame this far under the loudest one is silence around speech; the softest fricatives are above it."""
+"""A frame this far below the loudest one counts as silence; the softest fricatives are above it."""
 _MARGIN_SECONDS = 0.06
-"""What trimming leaves on both sides, so that soft beginnings and ends of words stay."""
+"""The silence kept on both sides, so that soft beginnings and ends of words stay."""
 _FADE_SECONDS = 0.01
 
 Change = Callable[[Samples, int], Samples]
@@ -24,12 +21,12 @@ Change = Callable[[Samples, int], Samples]
 
 
 def is_usable(samples: Samples) -> bool:
-    """Whether a take holds sound: finite, not empty, not silent throughout."""
+    """Return whether a take has sound: finite, not empty, not silent throughout."""
     return samples.size > 0 and bool(np.isfinite(samples).all()) and bool(np.abs(samples).max() > _SILENT_BELOW)
 
 
 def trim(samples: Samples, rate: int) -> Samples:
-    """The take without the silence before and after the speech, but for a margin, with both edges faded."""
+    """Return the take without the silence before and after the speech, except a margin, with both edges faded."""
     frame = max(1, round(rate * _FRAME_SECONDS))
     padded = np.pad(samples, (0, -samples.size % frame))
     levels = np.sqrt(np.square(padded.reshape(-1, frame), dtype=np.float64).mean(axis=1))
@@ -46,12 +43,12 @@ def polish(take: Samples, rate: int, change: Change | None = None) -> Samples:
 
 
 def gap(pause: float) -> float:
-    """Seconds of silence between two polished takes that make a pause of `pause` seconds: both have a margin."""
+    """Return the seconds of silence between two polished takes for a pause of `pause` seconds: both have a margin."""
     return max(0.0, pause - 2 * _MARGIN_SECONDS)
 
 
 def join(takes: Sequence[Samples], gaps: Sequence[float], rate: int) -> Samples:
-    """Polished takes, with `gaps[i]` seconds of silence between take i and the next."""
+    """Join polished takes with `gaps[i]` seconds of silence between take i and the next."""
     pieces: list[Samples] = []
     for take, silence in zip(takes, [*gaps, 0.0], strict=True):
         pieces.append(take)

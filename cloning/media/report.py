@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 LISTENED_SECONDS = 180.0
-"""So much of a long recording is listened to: the detector needs about 3 s for a minute, and nobody waits for ten."""
+"""Seconds of a long recording that are analysed: the detector needs about 3 s per minute of sound."""
 
 
 @dataclass(frozen=True, slots=True)

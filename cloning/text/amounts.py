@@ -11,7 +11,7 @@ from babel.units import format_unit
 from cloning.text import numbers
 from cloning.text.abbreviations import ORDINAL_NOUNS
 from cloning.text.calendar_words import german_ordinal
-from cloning.text.grammar import GAP, Rule, end, minus, negative, number_pattern, parts, said, start
+from cloning.text.grammar import GAP, Rule, end, minus, negative, number_in_words, number_pattern, parts, start
 from cloning.text.vocabulary import CENTS, CURRENCIES, FEMININE, PERCENT, UNITS, WORDS
 
 _SCALES = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "bn": "billion", "B": "billion"}
@@ -58,10 +58,11 @@ def _money(language: str, match: re.Match[str]) -> str:
     minus, between = negative(match, language), "" if language in numbers.UNSPACED else " "
     if match["scale"]:
         scale = _SCALES.get(match["scale"], match["scale"])
-        return f"{minus}{said(match['value'], language)} {scale} {names[-1]}"
+        return f"{minus}{number_in_words(match['value'], language)} {scale} {names[-1]}"
     joint = WORDS[language].cents
     if joint is None or len(hundredths) != 2 or len(whole) > numbers.LONGEST:
-        return f"{minus}{said(match['value'], language, gender)}{between}{_plural(names, whole, hundredths, language)}"
+        amount = number_in_words(match["value"], language, gender)
+        return f"{minus}{amount}{between}{_plural(names, whole, hundredths, language)}"
     if not int(hundredths):
         return f"{minus}{numbers.number(whole, '', language, '', gender)}{between}{_plural(names, whole, '', language)}"
     behind = numbers.cardinal(int(hundredths), language)
@@ -104,7 +105,7 @@ def _with_unit(written: str, sign: str, language: str) -> str:
         whole, fraction = whole[-numbers.LONGEST :], ""  # Only picks the form of the unit.
     value = _value(whole, fraction)
     gender = "masculine" if sign == "%" else gender_of(_unit_name(sign, language), language)
-    spoken = said(written, language, gender)
+    spoken = number_in_words(written, language, gender)
     if sign == "%" and language in PERCENT:
         return PERCENT[language].format(spoken)
     phrase = re.sub(r"[\u00a0\u202f]", " ", format_unit(value, UNITS[sign], length="long", locale=language))
@@ -120,11 +121,15 @@ def _unit_name(sign: str, language: str) -> str:
 
 
 def _unit_range(language: str, match: re.Match[str]) -> str:
-    return said(match["low"], language) + WORDS[language].to + _with_unit(match["value"], match["unit"], language)
+    return (
+        number_in_words(match["low"], language)
+        + WORDS[language].to
+        + _with_unit(match["value"], match["unit"], language)
+    )
 
 
 def _scaled(match: re.Match[str]) -> str:
-    return f"{said(match['value'], 'en')} {_SCALES[match['scale']]}"
+    return f"{number_in_words(match['value'], 'en')} {_SCALES[match['scale']]}"
 
 
 def _ordinals(language: str) -> list[Rule]:

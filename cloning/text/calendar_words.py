@@ -161,7 +161,7 @@ def _hour(language: str, hour: int, before: str) -> str:
         at = re.search(r"(?i)\b(?:o|po|do|od|przed|godzinie) $", before)
         return numbers.ordinal(hour, "pl", "at" if at else "feminine")
     if language == "ko" and 1 <= hour <= 12:
-        return numbers.ruled(hour, "ko", "spellout-cardinal-native-attributive")
+        return numbers.spelled_by_rules(hour, "ko", "spellout-cardinal-native-attributive")
     if language == "zh" and hour == 2:
         return "两"
     if language == "de":

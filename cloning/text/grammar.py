@@ -58,7 +58,7 @@ def parts(written: str, language: str) -> tuple[str, str]:
     return re.sub(r"\D", "", whole), fraction
 
 
-def said(written: str, language: str, gender: str | None = None) -> str:
+def number_in_words(written: str, language: str, gender: str | None = None) -> str:
     """Return a written number in words."""
     whole, fraction = parts(written, language)
     return numbers.number(whole, fraction, language, WORDS[language].point, gender)

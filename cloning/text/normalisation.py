@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from cloning.text import abbreviations, amounts, calendar_words, numbers
-from cloning.text.grammar import GROUPED, Rule, letters, minus, negative, number_pattern, said, start
+from cloning.text.grammar import GROUPED, Rule, letters, minus, negative, number_in_words, number_pattern, start
 from cloning.text.vocabulary import FRACTIONS, WORDS
 
 _TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
@@ -134,7 +134,7 @@ def _plain(language: str) -> list[Rule]:
 
 
 def _number(language: str, match: re.Match[str]) -> str:
-    return negative(match, language) + said(match["value"], language)
+    return negative(match, language) + number_in_words(match["value"], language)
 
 
 def _telephone(language: str, match: re.Match[str]) -> str:
@@ -147,7 +147,9 @@ def _dotted(language: str, match: re.Match[str]) -> str:
     if GROUPED.fullmatch(match[0]):
         return match[0]
     blank = "" if language in numbers.UNSPACED else " "
-    return f"{blank}{WORDS[language].point}{blank}".join(said(part, language) for part in match[0].split("."))
+    return f"{blank}{WORDS[language].point}{blank}".join(
+        number_in_words(part, language) for part in match[0].split(".")
+    )
 
 
 def _fraction(language: str, match: re.Match[str]) -> str:
@@ -155,7 +157,7 @@ def _fraction(language: str, match: re.Match[str]) -> str:
 
 
 def _range(language: str, match: re.Match[str]) -> str:
-    return said(match["low"], language) + WORDS[language].to + said(match["high"], language)
+    return number_in_words(match["low"], language) + WORDS[language].to + number_in_words(match["high"], language)
 
 
 def _year(language: str, match: re.Match[str]) -> str:
@@ -165,4 +167,4 @@ def _year(language: str, match: re.Match[str]) -> str:
 def _korean_count(match: re.Match[str]) -> str:
     """Return a native Korean number, as used for counting things."""
     value = int(match["value"])
-    return numbers.ruled(value, "ko", "spellout-cardinal-native-attributive") if value else match[0]
+    return numbers.spelled_by_rules(value, "ko", "spellout-cardinal-native-attributive") if value else match[0]

@@ -34,7 +34,7 @@ def _engine(language: str) -> RbnfEngine:
 
 
 @cache
-def ruled(value: int, language: str, rules: str) -> str:
+def spelled_by_rules(value: int, language: str, rules: str) -> str:
     """Return `value` by one of CLDR's rule sets, such as spellout-ordinal."""
     text: str = _engine(language).format_number(value, ruleset_names=[rules]).text
     return text.replace("〇", "零") if language in UNSPACED else text
@@ -45,8 +45,8 @@ def cardinal(value: int, language: str, gender: str | None = None) -> str:
     if value == 0 and language in _ZERO:
         return _ZERO[language]
     if gender is not None and f"spellout-cardinal-{gender}" in _engine(language).rulesets:
-        return ruled(value, language, f"spellout-cardinal-{gender}")
-    return ruled(value, language, "spellout-numbering")
+        return spelled_by_rules(value, language, f"spellout-cardinal-{gender}")
+    return spelled_by_rules(value, language, "spellout-numbering")
 
 
 def digits(written: str, language: str) -> str:
@@ -76,7 +76,7 @@ def year(value: int, language: str) -> str:
         return digits(str(value), language)
     pairs = language == "en" and value % 1000 > 9 and 1100 <= value < 2100
     if pairs or (language == "de" and 1100 <= value < 2000):
-        return ruled(value, language, "spellout-numbering-year")
+        return spelled_by_rules(value, language, "spellout-numbering-year")
     return cardinal(value, language)
 
 
@@ -85,7 +85,7 @@ def ordinal(value: int, language: str, form: str = "") -> str:
     ..."""
     if language == "pl":
         return _polish_ordinal(value, form)
-    return ruled(value, language, "spellout-ordinal" + (f"-{form}" if form else ""))
+    return spelled_by_rules(value, language, "spellout-ordinal" + (f"-{form}" if form else ""))
 
 
 def _polish_ordinal(value: int, form: str) -> str:

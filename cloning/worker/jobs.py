@@ -192,7 +192,7 @@ def _one_at_a_time(watch: Watch) -> Iterator[None]:
     try:
         yield
     finally:
-        memory.give_back()
+        memory.release_freed()
         _recordings.release()
 
 

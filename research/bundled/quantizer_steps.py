@@ -15,7 +15,7 @@ from research.bundled.phones import SEMANTIC_SIZE
 from training.codebook import make_codebook
 from training.feature_cache import fingerprint
 from training.loop import Schedule, is_finished
-from training.networks import NetworkChoice, begin
+from training.networks import NetworkChoice, initial_network
 from training.quantizer import Corpus, clips_in, corpus_of, train_quantizer
 
 QUANTIZER, CODEBOOK = "quantizer", "codebook"
@@ -74,7 +74,7 @@ def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.de
         return
     corpus = _corpus(work, profile, device, profile.copies)
     choice = NetworkChoice("v0", profile.width)
-    module = begin(choice, corpus.width, corpus.vocabulary, None, profile.schedule.seed)
+    module = initial_network(choice, corpus.width, corpus.vocabulary, None, profile.schedule.seed)
     train_quantizer(
         choice, module, corpus, file.parent, profile.schedule, batch=profile.batch, smoothing=0.0, device=device
     )

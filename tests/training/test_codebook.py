@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from errors import InvalidInput
-from training.codebook import fit, guess
+from training.codebook import fit, predict
 from training.feature_cache import CLEAN, Example
 from training.quantizer import Corpus
 from training.quantizer_report import measure
@@ -43,7 +43,7 @@ def test_the_same_seed_makes_the_same_codebook() -> None:
 def test_it_is_measured_as_quantizers_are() -> None:
     fitted = fit(corpus(), 4, seed=0)
 
-    measured = measure(guess(fitted, corpus().valid[CLEAN]), corpus().counts())
+    measured = measure(predict(fitted, corpus().valid[CLEAN]), corpus().counts())
 
     assert measured.accuracy == pytest.approx(0.9, abs=0.07)
     assert measured.top5 == 1.0

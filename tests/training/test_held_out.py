@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import InvalidInput
-from training.held_out import divide
+from training.held_out import split_clips
 
 
 @settings(max_examples=30)
@@ -16,7 +16,7 @@ def test_no_text_is_on_both_sides_and_no_speaker_if_there_are_enough(seed: int, 
     speakers = [f"speaker {one}" for one in random.integers(0, voices, 80)]
     texts = [f"text {one}" for one in random.integers(0, sentences, 80)]
     try:
-        division = divide(speakers, texts)
+        division = split_clips(speakers, texts)
     except InvalidInput:
         return
 
@@ -28,7 +28,7 @@ def test_no_text_is_on_both_sides_and_no_speaker_if_there_are_enough(seed: int, 
 def test_random_speakers_are_divided_and_nothing_is_lost() -> None:
     names = [str(number) for number in range(300)]
 
-    division = divide([f"s{name}" for name in names], names)
+    division = split_clips([f"s{name}" for name in names], names)
 
     assert division.by_speaker
     assert sorted([*division.train, *division.valid]) == list(range(300))
@@ -38,7 +38,7 @@ def test_random_speakers_are_divided_and_nothing_is_lost() -> None:
 def test_a_clip_stays_on_its_side_when_more_are_made() -> None:
     names = [str(number) for number in range(300)]
 
-    few, many = divide(names[:200], names[:200]), divide(names, names)
+    few, many = split_clips(names[:200], names[:200]), split_clips(names, names)
 
     assert few.valid == tuple(place for place in many.valid if place < 200)
 
@@ -46,7 +46,7 @@ def test_a_clip_stays_on_its_side_when_more_are_made() -> None:
 def test_one_voice_leaves_texts_to_hold_out() -> None:
     names = [str(number) for number in range(100)]
 
-    division = divide(["one"] * 100, names)
+    division = split_clips(["one"] * 100, names)
 
     assert not division.by_speaker
     assert division.valid
@@ -54,6 +54,6 @@ def test_one_voice_leaves_texts_to_hold_out() -> None:
 
 def test_too_few_clips_are_refused() -> None:
     with pytest.raises(InvalidInput, match="Make more clips"):
-        divide(["a"], ["b"])
+        split_clips(["a"], ["b"])
     with pytest.raises(InvalidInput, match="0 clips are too few"):
-        divide([], [])
+        split_clips([], [])

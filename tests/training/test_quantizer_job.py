@@ -12,8 +12,8 @@ from cloning.methods.quantizer_network import FeatureQuantizer
 from errors import Cancelled, InvalidInput
 from training.feature_cache import Example
 from training.loop import Schedule, train
-from training.networks import NETWORKS, NetworkChoice, begin
-from training.quantizer_job import QuantizerJob, padded, refuse_unfit
+from training.networks import NETWORKS, NetworkChoice, initial_network
+from training.quantizer_job import QuantizerJob, check_examples, padded
 
 CPU = torch.device("cpu")
 VOCABULARY = 6
@@ -31,7 +31,7 @@ def examples(count: int, seed: int = 0) -> list[Example]:
 
 
 def job(name: str, smoothing: float = 0.0) -> QuantizerJob:
-    module = begin(NetworkChoice(name, 16), VOCABULARY, VOCABULARY, None, 0)
+    module = initial_network(NetworkChoice(name, 16), VOCABULARY, VOCABULARY, None, 0)
     return QuantizerJob(module, [examples(20)], {"clean": examples(5, 1)}, batch=4, smoothing=smoothing, device=CPU)
 
 
@@ -138,26 +138,26 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
 def test_tokens_outside_the_vocabulary_are_named() -> None:
     with pytest.raises(InvalidInput, match="token 5, but the model has 0 to 3"):
-        refuse_unfit([Example(np.zeros((2, 3), np.float16), np.array([0, 5]))], 4)
+        check_examples([Example(np.zeros((2, 3), np.float16), np.array([0, 5]))], 4)
 
 
 def test_features_of_several_widths_are_refused() -> None:
     two = [Example(np.zeros((1, width), np.float16), np.array([0])) for width in (3, 4)]
 
     with pytest.raises(InvalidInput, match="different widths"):
-        refuse_unfit(two, 10)
+        check_examples(two, 10)
 
 
 def test_training_goes_on_from_a_published_file_and_refuses_another(tmp_path: Path) -> None:
-    published = begin(NetworkChoice("v0", 16), VOCABULARY, VOCABULARY, None, 5)
+    published = initial_network(NetworkChoice("v0", 16), VOCABULARY, VOCABULARY, None, 5)
     published.save(tmp_path / "q.pth")
 
-    started = begin(NetworkChoice("v0", 16), VOCABULARY, VOCABULARY, tmp_path / "q.pth", 0)
+    started = initial_network(NetworkChoice("v0", 16), VOCABULARY, VOCABULARY, tmp_path / "q.pth", 0)
 
     assert all(torch.equal(one, started.state_dict()[name]) for name, one in published.state_dict().items())
     for choice in (NetworkChoice("v1", 16), NetworkChoice("v0", 8), NetworkChoice("ours", 16)):
         with pytest.raises(InvalidInput, match="holds a network v0"):
-            begin(choice, VOCABULARY, VOCABULARY, tmp_path / "q.pth", 0)
+            initial_network(choice, VOCABULARY, VOCABULARY, tmp_path / "q.pth", 0)
 
 
 @pytest.mark.parametrize(("name", "width"), [("v2", None), ("ours", 6), ("v0", 0)])
@@ -168,7 +168,7 @@ def test_an_unknown_network_or_an_odd_width_is_refused(name: str, width: int | N
 
 def test_ours_is_smaller_than_v1_at_the_published_sizes() -> None:
     with torch.device("meta"):
-        ours, v1 = (begin(NetworkChoice(name), 768, 10_000, None, 0) for name in ("ours", "v1"))
+        ours, v1 = (initial_network(NetworkChoice(name), 768, 10_000, None, 0) for name in ("ours", "v1"))
 
     sizes = [sum(one.numel() for one in network.parameters()) for network in (ours, v1)]
     assert sizes[1] == pytest.approx(60.9e6, rel=0.01)

@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from training.feature_cache import Example
-from training.networks import NetworkChoice, begin
-from training.quantizer_report import BANDS, Guesses, bands, confusion, guess, measure, write_report
+from training.networks import NetworkChoice, initial_network
+from training.quantizer_report import BANDS, Predictions, bands, confusion, measure, predict, write_report
 
 
-def guesses() -> Guesses:
+def predictions() -> Predictions:
     true = [np.array([1, 1, 2, 3]), np.array([4, 4])]
     guessed = [np.array([1, 2, 2, 3]), np.array([4, 1])]
     among = [np.array([True, True, True, True]), np.array([True, False])]
-    return Guesses(true, guessed, among)
+    return Predictions(true, guessed, among)
 
 
 def test_accuracy_top_five_and_distances() -> None:
-    measured = measure(guesses(), np.array([0, 10, 5, 1, 1]))
+    measured = measure(predictions(), np.array([0, 10, 5, 1, 1]))
 
     assert measured.frames == 6
     assert measured.accuracy == pytest.approx(4 / 6)
@@ -36,15 +36,15 @@ def test_clips_read_together_are_read_as_each_alone(network: str) -> None:
         Example(random.standard_normal((length, 8)).astype(np.float16), random.integers(0, 20, length))
         for length in (5, 0, 40, 17)
     ]
-    quantizer = begin(NetworkChoice(network, 16), 8, 20, None, 0).eval()
+    quantizer = initial_network(NetworkChoice(network, 16), 8, 20, None, 0).eval()
 
-    together = guess(quantizer, examples, torch.device("cpu"))
+    together = predict(quantizer, examples, torch.device("cpu"))
 
     assert [len(one) for one in together.true] == [5, 17, 40]
     for place, number in enumerate((0, 3, 2)):
         logits = quantizer(torch.from_numpy(examples[number].features.astype(np.float32)))
         top = logits.topk(5).indices.numpy()
-        assert together.guessed[place].tolist() == top[:, 0].tolist()
+        assert together.predicted[place].tolist() == top[:, 0].tolist()
         assert together.true[place].tolist() == examples[number].tokens.tolist()
         assert together.among[place].tolist() == (top == examples[number].tokens[:, None]).any(axis=1).tolist()
 
@@ -55,11 +55,11 @@ def test_bands_hold_a_quarter_of_the_frames_each() -> None:
 
 
 def test_bands_that_do_not_occur_are_left_out() -> None:
-    assert set(measure(guesses(), np.array([0, 10, 5, 1, 1])).bands) <= set(BANDS[:-1])
+    assert set(measure(predictions(), np.array([0, 10, 5, 1, 1])).bands) <= set(BANDS[:-1])
 
 
 def test_the_commonest_tokens_and_what_they_are_taken_for() -> None:
-    shown, shares = confusion(guesses())
+    shown, shares = confusion(predictions())
 
     assert shown.tolist() == [1, 4, 2, 3]
     assert shares[0].tolist() == pytest.approx([0.5, 0, 0.5, 0, 0])
@@ -69,7 +69,7 @@ def test_the_commonest_tokens_and_what_they_are_taken_for() -> None:
 def test_a_report_is_a_table_a_picture_and_figures(tmp_path: Path) -> None:
     counts = np.array([0, 10, 5, 1, 1])
 
-    table = write_report(tmp_path, "v0", 26_000_000, {"clean": guesses(), "noisy": guesses()}, counts)
+    table = write_report(tmp_path, "v0", 26_000_000, {"clean": predictions(), "noisy": predictions()}, counts)
 
     assert "26,000,000 weights" in table
     assert table.count("66.7%") >= 2
