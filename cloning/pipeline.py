@@ -119,7 +119,7 @@ class Voicebox:
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
 
     def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
-        """Look for the inaudible mark in a media file. `scratch`: as for `clone`. Raises what `check_file` does."""
+        """Check a media file for the inaudible mark. `scratch`: as in `clone`. Raises as `check_file`."""
         return check_file(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
 
     def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:

@@ -17,7 +17,7 @@ _MARGIN_SECONDS = 0.06
 _FADE_SECONDS = 0.01
 
 Change = Callable[[Samples, int], Samples]
-"""Samples and their rate -> as many samples."""
+"""Samples and their rate -> the same number of samples."""
 
 
 def is_usable(samples: Samples) -> bool:
@@ -37,7 +37,7 @@ def trim(samples: Samples, rate: int) -> Samples:
 
 
 def polish(take: Samples, rate: int, change: Change | None = None) -> Samples:
-    """A usable take, trimmed, changed if asked, and brought to the loudness that all get, peaks in range."""
+    """Trim a usable take, apply `change` if given, and normalise its loudness, with peaks in range."""
     trimmed = trim(take, rate)
     return audio.normalise(trimmed if change is None else change(trimmed, rate), rate)
 

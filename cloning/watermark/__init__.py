@@ -1,1 +1,1 @@
-"""The inaudible mark in generated speech: puts it in, and looks for it in a recording."""
+"""Put an inaudible mark into generated speech, and detect it in a recording."""

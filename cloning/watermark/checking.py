@@ -1,4 +1,4 @@
-"""Looks for the mark in a recording, window by window: of a long one, a single sentence may be generated."""
+"""Detect the mark in a recording, window by window: in a long one, a single sentence may be generated."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,28 +15,28 @@ from cloning.watermark.spectrum import levels, shortest, spectrum
 from errors import InvalidInput
 
 LISTENED_SECONDS = 180.0
-"""So much of a long recording is looked at."""
+"""The seconds of a long recording that are checked."""
 WINDOW_SECONDS = 1.5
 STEP_SECONDS = 0.1
 SHORTEST_SECONDS = 0.5
 MARKED, UNCLEAR = 0.8, 0.6
 """The least confidence of a window that is marked, and of one that may be.
 
-Chosen on 300 recordings of people, the surest of which reached 0.63, and on 30 marked replies, none of which came under
-0.87 after the codings of `research evaluate-mark`. What they are worth was measured on others: docs/privacy.md.
+Chosen on 300 recordings of people, whose maximum was 0.63, and on 30 marked replies, whose minimum was 0.87 after the
+codecs of `research evaluate-mark`. They were evaluated on other recordings: docs/privacy.md.
 """
 _RATE = 16_000
 _PIECE_SECONDS = 30.0
-"""So much is looked at in one go, to bound memory; pieces overlap by a window."""
+"""The seconds processed at once, to bound memory; pieces overlap by a window."""
 _CHANNELS = 2
 
 Confidences = npt.NDArray[np.float32]
 
 
 def check_file(path: Path, *, memory_mb: int = 1024, scratch: Path | None = None) -> Finding:
-    """Look for the mark in the first soundtrack of a media file, in its first two channels each.
+    """Detect the mark in the first soundtrack of a media file, in its first two channels each.
 
-    `memory_mb` and `scratch`: see `decode`. Raises what that does, and what `check` raises.
+    `memory_mb` and `scratch`: see `decode`. Raises as `decode` and `check`.
     """
     decoded = decode(path, keep_seconds=LISTENED_SECONDS, memory_mb=memory_mb, scratch=scratch)
     found = [
@@ -50,7 +50,7 @@ def check_file(path: Path, *, memory_mb: int = 1024, scratch: Path | None = None
 
 
 def check(channels: Sequence[Recording]) -> Finding:
-    """Look for the mark in channels of one length.
+    """Detect the mark in channels of one length.
 
     Raises InvalidInput for less than half a second or digital silence, Unavailable without the network.
     """
@@ -66,19 +66,19 @@ def check(channels: Sequence[Recording]) -> Finding:
 
 
 def confidences(samples: Samples) -> Confidences:
-    """How sure the detector is of each window of float32 (N,) at 16 kHz that is not silent: one every tenth second.
+    """Return the detector's confidence for each window of float32 (N,) at 16 kHz that is not silent, every 0.1 s.
 
-    A recording that is shorter than a window is one.
+    A recording that is shorter than a window counts as one.
     """
     piece, overlap = round(_PIECE_SECONDS * _RATE), round(WINDOW_SECONDS * _RATE)
     *starts, last = range(0, max(1, samples.size - overlap), piece - overlap)
-    own = round((_PIECE_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)  # the window after these is the next piece's first
+    own = round((_PIECE_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)  # the next window begins the next piece
     told = [_of_piece(samples[start : start + piece])[:own] for start in starts]
     return np.concatenate([*told, _of_piece(samples[last:])])
 
 
 def _of_piece(samples: Samples) -> Confidences:
-    """The same of a piece. Means over windows are differences of sums."""
+    """Return the confidences of a piece. Means over windows are differences of cumulative sums."""
     padded = np.pad(samples, (0, max(0, shortest(_RATE) - samples.size)))
     with torch.inference_mode():
         frames = levels(spectrum(torch.from_numpy(padded)[None], _RATE))
@@ -99,7 +99,7 @@ def _sums(values: torch.Tensor, starts: torch.Tensor, size: int) -> torch.Tensor
 
 
 def _resampled(recording: Recording) -> Samples:
-    """At the rate that is looked at; what goes beyond full scale is turned down."""
+    """Resample to the detector's rate; samples beyond full scale are scaled down."""
     louder = max(1.0, float(np.abs(recording.samples).max()))
     return resample(Recording(recording.samples / np.float32(louder), recording.sample_rate), _RATE).samples
 
@@ -115,7 +115,7 @@ def _verdict(best: float) -> Verdict:
 
 
 def _spans(marked: npt.NDArray[np.bool_], length: float) -> tuple[tuple[float, float], ...]:
-    """The stretches that marked windows cover."""
+    """Return the stretches that marked windows cover."""
     spans: list[tuple[float, float]] = []
     for number in np.flatnonzero(marked):
         start = float(number * STEP_SECONDS)
@@ -127,7 +127,7 @@ def _spans(marked: npt.NDArray[np.bool_], length: float) -> tuple[tuple[float, f
 
 
 def _joined(found: Sequence[Finding], total_seconds: float) -> Finding:
-    """The findings of pieces that follow each other, as one."""
+    """Join the findings of consecutive pieces."""
     spans: list[tuple[float, float]] = []
     before = 0.0
     for one in found:

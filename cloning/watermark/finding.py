@@ -1,4 +1,4 @@
-"""What was found of the mark in a recording, and what may be said about it. Plain values and words, without torch."""
+"""The result of checking a recording for the mark, and its explanation. Plain values; does not import torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,9 @@ _SHOWN_SPANS = 6
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`confidence`: of the surest window, 0..1. `spans`: (from, to) in seconds of what is marked, in order.
+    """`confidence`: of the most confident window, 0..1. `spans`: marked parts (from, to) in seconds, in order.
 
-    `seconds`: how much was listened to. `total_seconds`: the length of the recording.
+    `seconds`: how much was checked. `total_seconds`: the length of the recording.
     """
 
     verdict: Verdict
@@ -23,7 +23,7 @@ class Finding:
 
 
 def explained(finding: Finding) -> str:
-    """The finding in words that promise no more than was measured (`research evaluate-mark`, docs/privacy.md)."""
+    """Explain the finding, without claiming more than was measured (`research evaluate-mark`, docs/privacy.md)."""
     return " ".join([*_told(finding), *_unheard(finding)])
 
 
@@ -60,6 +60,6 @@ def _places(spans: tuple[tuple[float, float], ...]) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Minutes and seconds, as players show them."""
+    """Format minutes and seconds, as players show them."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

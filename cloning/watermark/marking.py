@@ -1,6 +1,6 @@
-"""Puts the mark into speech: a change of the lowest 2 kHz that is not heard, and that survives a lossy coding.
+"""Put the mark into speech: an inaudible change of the lowest 2 kHz that survives lossy coding.
 
-The change alone is computed and added, so that everything above 2 kHz stays as it was, to the bit.
+Only the change is computed and added, so everything above 2 kHz stays bit-identical.
 """
 
 import numpy as np
@@ -12,12 +12,12 @@ from cloning.watermark.network import BINS, perth
 from cloning.watermark.spectrum import RANGE_DB, TRAINED_RATE, fits, levels, shortest, sound, spectrum
 
 STRENGTH = 1.0
-"""The share of the network's change that is made. Less is found less often after coding: docs/privacy.md."""
+"""The share of the network's change that is applied. With less, detection after coding is worse: docs/privacy.md."""
 _FADE_SECONDS = 0.01
 
 
 def mark(samples: Samples, rate: int, strength: float = STRENGTH) -> Samples:
-    """Finite float32 (N,) at `rate` hertz with the mark in it; silence stays silence. The peak may rise a little.
+    """Return finite float32 (N,) at `rate` hertz with the mark; silence stays silence. The peak may rise a little.
 
     Raises Unavailable if the network is not installed.
     """
@@ -32,7 +32,7 @@ def mark(samples: Samples, rate: int, strength: float = STRENGTH) -> Samples:
 
 
 def _change(samples: Samples, rate: int) -> Samples:
-    """What the network would add. Float32 (N,)."""
+    """Return the network's change, float32 (N,)."""
     if not fits(rate):
         fitting = soxr.resample(samples, rate, TRAINED_RATE).astype(np.float32)
         change = soxr.resample(_change(fitting, TRAINED_RATE), TRAINED_RATE, rate)[: samples.size]

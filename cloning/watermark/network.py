@@ -1,7 +1,7 @@
-"""The networks of Perth, which put a mark into a magnitude spectrum and look for it there.
+"""The networks of Perth, which put a mark into a magnitude spectrum and detect it there.
 
 The weights are those of the package resemble-perth 1.0.1 (MIT, Resemble AI). Only its weight file is read: its own code
-needs pkg_resources, which setuptools no longer has, and torchaudio. Knows spectra, and nothing of samples.
+needs torchaudio, and pkg_resources, which setuptools no longer has.
 """
 
 import importlib.util
@@ -20,12 +20,12 @@ BINS = 128
 """The lowest bins of a spectrum, which hold the mark: up to 2 kHz."""
 BIN_HERTZ = 15.625
 HOP_SECONDS = 0.01
-"""Between two frames."""
+"""Seconds between two frames."""
 _HIDDEN, _KERNEL, _INNER = 256, 7, 5
 _PACED = ((1.25, "slow_layers"), (1.0, "normal_layers"), (0.75, "fast_layers"))
-"""How much longer each branch of the detector stretches time first, and the name of its layers."""
+"""The factor by which each branch of the detector stretches time first, and the name of its layers."""
 _SILENT_SHARE = 0.05
-"""A frame whose levels add up to less than this share of the loudest frame's is silence, and is left alone."""
+"""A frame whose levels sum to less than this share of the loudest frame's counts as silence and is not marked."""
 _FILE = "perth_net/pretrained/implicit/perth_net_250000.pth.tar"
 
 
@@ -37,16 +37,16 @@ class Marker(nn.Module):
         self.layers = _layers(BINS)
 
     def forward(self, levels: Tensor) -> Tensor:
-        """No change where there is silence."""
+        """Return the change, which is zero in silence."""
         change: Tensor = self.layers(levels[:, :BINS]) * sounding(levels)[:, None]
         return change
 
 
 class Detector(nn.Module):
-    """`detector(levels)`: what three branches say of each frame of (B, bins, T), as (B, 3, 2, T).
+    """`detector(levels)`: the outputs of three branches for each frame of (B, bins, T), as (B, 3, 2, T).
 
-    Each is for another speed and says two things: how much it applies, and how sure it is of a mark. Means over the
-    frames of a stretch are an answer, see `confidence`.
+    Each branch is for another speed and has two outputs: its weight, and its confidence of a mark. `confidence`
+    combines their means over the frames of a stretch.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Detector(nn.Module):
             self.add_module(name, _layers(2))
 
     def forward(self, levels: Tensor) -> Tensor:
-        """What is said at another speed is brought back to the frames that were given."""
+        """Run the branches; their outputs are resampled to the frames of the input."""
         return torch.stack([self._branch(levels[:, :BINS], pace, name) for pace, name in _PACED], dim=1)
 
     def _branch(self, low: Tensor, pace: float, name: str) -> Tensor:
@@ -65,12 +65,12 @@ class Detector(nn.Module):
 
 
 def confidence(told: Tensor) -> Tensor:
-    """How sure the detector is of a mark, about 0 to 1: of (..., 3, 2), means over what it told of frames."""
+    """Combine means over frames of the detector's output, (..., 3, 2), to the confidence of a mark, about 0 to 1."""
     return (told[..., 0].softmax(-1) * told[..., 1]).sum(-1)
 
 
 def sounding(levels: Tensor) -> Tensor:
-    """1 for each frame that is not silent, (B, T)."""
+    """Return 1 for each frame that is not silent, (B, T)."""
     totals = levels.sum(1)
     return (totals > _SILENT_SHARE * totals.amax(1, keepdim=True)).to(levels.dtype)
 
@@ -85,7 +85,7 @@ class Perth:
 
 @cache
 def perth() -> Perth:
-    """The networks on the CPU, loaded once. Raises Unavailable if the package or its weights are missing or damaged."""
+    """Load the networks on the CPU, once. Raises Unavailable if the package or its weights are missing or damaged."""
     path = _weights()
     body = read_file(path)
     if not isinstance(body, dict) or not isinstance(body.get("model"), dict):
@@ -112,7 +112,7 @@ class _Convolution(nn.Module):
 
 
 class _Activated(_Convolution):
-    """The same with an activation."""
+    """A convolution with an activation."""
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, width, T) -> (B, out, T)."""

@@ -1,7 +1,7 @@
-"""Levels of sound as the watermark's networks take them, at any rate whose frames of 64 ms are whole.
+"""Levels of sound for the watermark's networks, at any rate at which frames of 64 ms are whole.
 
-The networks were trained on frames of 2,048 samples every 320 at 32 kHz. Frames of the same time have the same bins,
-15.625 Hz apart, at other rates too, so that speech need not be resampled to be marked.
+The networks were trained on frames of 2,048 samples every 320 at 32 kHz. Frames of the same duration have the same
+bins, 15.625 Hz apart, at other rates too, so speech need not be resampled to be marked.
 """
 
 import torch
@@ -17,30 +17,30 @@ RANGE_DB = _HEADROOM_DB - _FLOOR_DB
 
 
 def fits(rate: int) -> bool:
-    """Whether a frame and a hop are a whole number of samples at `rate` hertz."""
+    """Return whether a frame and a hop are a whole number of samples at `rate` hertz."""
     return (rate / BIN_HERTZ).is_integer() and (rate * HOP_SECONDS).is_integer()
 
 
 def shortest(rate: int) -> int:
-    """How many samples have a spectrum: one frame."""
+    """Return the least number of samples with a spectrum: one frame."""
     return _sizes(rate)[0]
 
 
 def spectrum(samples: Tensor, rate: int) -> Tensor:
-    """Complex (B, bins, T) of float32 (B, N), with a frame around every hundredth of a second."""
+    """Return complex (B, bins, T) of float32 (B, N), with a frame around every hundredth of a second."""
     frame, hop = _sizes(rate)
     window = torch.hann_window(frame)
     return torch.stft(samples, frame, hop, window=window, return_complex=True)
 
 
 def sound(spectra: Tensor, rate: int, length: int) -> Tensor:
-    """Float32 (B, `length`) of what `spectrum` made."""
+    """Return float32 (B, `length`) from the result of `spectrum`."""
     frame, hop = _sizes(rate)
     return torch.istft(spectra, frame, hop, window=torch.hann_window(frame), length=length)
 
 
 def levels(spectra: Tensor) -> Tensor:
-    """(B, bins, T) in the networks' scale: decibels, from 0 at -180 to 1 at 15."""
+    """Return (B, bins, T) in the networks' scale: decibels, from 0 at -180 to 1 at 15."""
     frame = 2 * (spectra.shape[1] - 1)
     decibels = 20 * (spectra.abs() * (TRAINED_RATE / BIN_HERTZ / frame)).clamp_min(_FLOOR).log10()
     return (decibels - _FLOOR_DB) / RANGE_DB

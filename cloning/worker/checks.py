@@ -1,6 +1,6 @@
-"""The recordings that wait to be checked for the watermark, or are at the worker. Belongs to one event loop.
+"""Recordings that wait for a watermark check, or are checked by the worker. Belongs to one event loop.
 
-They are no jobs: whoever asked waits for the answer, and asks again if the worker dies. Free of torch.
+They are not jobs: the caller waits for the answer, and asks again if the worker dies. Does not import torch.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from cloning.worker.protocol import Checked, CheckRequest, Failed
 from errors import KINDS, Unavailable
 
 AT_ONCE = 2
-"""Checks are short, and go beside the jobs: more of them wait."""
+"""The maximum of checks at once. They are short, and run beside the jobs."""
 _LOST = "The speech worker stopped while it looked at this recording. Try again in a minute."
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Check:
-    """A recording that somebody asks about. `result` raises BarkeepError."""
+    """A recording to check. `result` raises BarkeepError."""
 
     request: CheckRequest
     result: "asyncio.Future[Finding]"
@@ -32,7 +32,7 @@ class Check:
 
 
 class Checks:
-    """All of them, in the order in which they were asked for."""
+    """All checks, in order."""
 
     def __init__(self) -> None:
         self._open: dict[str, Check] = {}
@@ -45,7 +45,7 @@ class Checks:
 
     @contextmanager
     def opened(self, source: Path) -> Iterator[Check]:
-        """A check for as long as somebody waits for it."""
+        """Open a check for the duration of a block."""
         request = CheckRequest(f"check-{secrets.token_hex(8)}", source)
         self._open[request.job_id] = check = Check(request, asyncio.get_running_loop().create_future())
         try:
@@ -54,14 +54,14 @@ class Checks:
             del self._open[request.job_id]
 
     def next(self) -> Iterator[CheckRequest]:
-        """What a worker that is ready is given now."""
+        """Yield the requests that a ready worker gets now."""
         for check in list(self._open.values())[:AT_ONCE]:
             if not check.sent:
                 check.sent = True
                 yield check.request
 
     def end(self, event: Checked | Failed) -> None:
-        """Hand over what was found, or what kept it from being found. The first end counts."""
+        """Set the result or the error of a check. Only the first one counts."""
         check = self._open[event.job_id]
         if check.result.done():
             return
@@ -77,7 +77,7 @@ class Checks:
             check.result.set_exception(kind(event.message))
 
     def lose(self, *, waiting: bool) -> None:
-        """The worker is gone, and what it had; also what waits for the next one, if there will be none."""
+        """Fail the checks that the worker had; with `waiting` also those that wait for the next worker."""
         for job_id, check in self._open.items():
             if check.sent or waiting:
                 self.end(Failed(job_id, Unavailable.__name__, _LOST))

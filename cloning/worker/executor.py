@@ -45,7 +45,7 @@ _worker_log = logging.getLogger("cloning.worker")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _GRACE = 1.5
 _CHECK_SECONDS = 240.0
-"""A check waits no longer, for the models to load, for others, and for itself."""
+"""The timeout of a check in seconds, for loading models, earlier checks, and itself."""
 _CLOSING = "The speech worker is shutting down. Try again in a minute."
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -225,9 +225,9 @@ class SubprocessExecutor:
             self._events.put_nowait(_cancelled(job_id))
 
     async def check(self, source: Path) -> Finding:
-        """Look for the watermark in a media file, before and beside the jobs; none of it is told as an event.
+        """Check a media file for the watermark, beside the jobs and without events.
 
-        Raises what is wrong with the file, and Unavailable if the worker is not ready in time or dies.
+        Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
         """
         if self._closed:
             raise Unavailable(_CLOSING)

@@ -56,7 +56,7 @@ def load(configuration: dict[str, Any]) -> Voicebox:
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
     if configuration["watermark"]:
-        perth()  # the first line shall not find that it is missing
+        perth()  # fail now, and not at the first line, if it is missing
     return Voicebox(
         models,
         decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB,

@@ -65,14 +65,14 @@ class SpeakRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Look for the watermark in the media file `source`. Temporary files may lie in its folder."""
+    """Check the media file `source` for the watermark. Temporary files may be in its folder."""
 
     job_id: str
     source: Path
 
 
 Request = CloneRequest | SpeakRequest
-"""What is queued."""
+"""The requests that are queued as jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,9 @@ class Executor(Protocol):
         """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
 
     async def check(self, source: Path) -> Finding:
-        """Look for the watermark in a media file, before and beside the jobs; none of it is told as an event.
+        """Check a media file for the watermark, beside the jobs and without events.
 
-        Raises what is wrong with the file, and Unavailable if the worker is not ready in time or dies.
+        Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
         """
 
     def health(self) -> Health:

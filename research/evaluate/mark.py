@@ -1,7 +1,7 @@
-"""`python -m research evaluate-mark PROMPTS`: whether the mark is heard, missed, or found where there is none.
+"""`python -m research evaluate-mark PROMPTS`: measure the detection of the mark, and its audibility.
 
-PROMPTS is a folder of people's recordings as `research recordings` takes it. Prints the tables of docs/privacy.md. What
-was spoken and measured for the same folder and model is not made again.
+PROMPTS is a folder of people's recordings as in `research recordings`. Prints the tables of docs/privacy.md: detection,
+misses and false alarms. Speech and measurements for the same folder and model are reused.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,15 +28,15 @@ from research.metrics.statistics import Estimate, estimate, mean
 
 _VOICES, _EACH = 20, 3
 _CHOSEN_ON = 60
-"""The first recordings of each speaker in the order of their names: the thresholds were chosen on them."""
+"""The first recordings of each speaker by name: the thresholds were chosen on them."""
 _PROMPT_SECONDS = (1.5, 8.0)
 _AGAIN = "Ogg Opus, 24 kbit/s"
-"""What is done to recordings of people too, since a mark is looked for in what was sent."""
+"""The treatment that is also applied to recordings of people, since sent recordings are checked."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What somebody says, without and with the mark, as Barkeep would send it but for the coding."""
+    """A line without and with the mark, as Barkeep would send it before coding."""
 
     speaker: str
     text: str
@@ -46,7 +46,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Compared:
-    """A pair, measured without and with the mark. `likeness`: to another recording of the voice. `alike`: of both."""
+    """The measurements of a pair, without and with the mark.
+
+    `likeness`: similarity to another recording of the voice. `alike`: of the two to each other.
+    """
 
     speaker: str
     quality: tuple[float, float]
@@ -59,9 +62,11 @@ class Compared:
 def evaluate_mark_command(
     prompts: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each speaker.")],
     model: Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")] = BUNDLED,
-    people: Annotated[int, typer.Option(min=1, help="How many recordings of people.")] = 200,
-    strength: Annotated[float, typer.Option(min=0.0, help="The share of the mark that is put in.")] = STRENGTH,
-    out: Annotated[Path, typer.Option(help="The folder for lines. The same again: go on.")] = Path(".training/mark"),
+    people: Annotated[int, typer.Option(min=1, help="The number of recordings of people.")] = 200,
+    strength: Annotated[float, typer.Option(min=0.0, help="The strength of the mark.")] = STRENGTH,
+    out: Annotated[Path, typer.Option(help="The folder for lines. An existing one is continued.")] = Path(
+        ".training/mark"
+    ),
 ) -> None:
     """Count false alarms and misses of the watermark, and compare speech with and without it."""
     pairs = list(spoken(model, out, strength))
@@ -71,7 +76,7 @@ def evaluate_mark_command(
 
 
 def chosen(folder: Path, number: int) -> list[Recording]:
-    """So many recordings of people, as many of each speaker as possible, none of which a threshold was chosen on."""
+    """Return `number` recordings of people, spread over the speakers, that no threshold was chosen on."""
     speakers = [files[_CHOSEN_ON:] for files in prompts_of(folder).values()]
     found: list[Recording] = []
     for place in range(max(map(len, speakers), default=0)):
@@ -86,7 +91,7 @@ def chosen(folder: Path, number: int) -> list[Recording]:
 
 
 def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
-    """Sixty lines in held-out voices, each with a seed of its own, with and without the mark."""
+    """Yield sixty lines in held-out voices, each with its own seed, with and without the mark."""
     from research.evaluate import heldout  # the synthesiser, which tests of the rest do not need
 
     heldout.write_references(_references(out), _VOICES)
@@ -106,20 +111,20 @@ def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
 
 
 def clear(out: Path, strength: float) -> Iterator[Pair]:
-    """The recordings that the voices were cloned from: without the noise of a model, in which a mark may hide."""
+    """Yield the recordings that the voices were cloned from: they have no model noise, which may mask a mark."""
     for reference in read_references(_references(out)):
         plain = recordings.read(reference.take.path)
         yield Pair(reference.speaker, reference.take.transcript, plain, marked(plain, strength))
 
 
 def marked(plain: Recording, strength: float = STRENGTH) -> Recording:
-    """With the mark, at the same loudness."""
+    """Return the recording with the mark, at the same loudness."""
     samples, rate = plain.samples, plain.sample_rate
     return Recording(audio.normalise(mark(samples, rate, strength), rate, audio.loudness(samples, rate)), rate)
 
 
 def compared(pairs: Sequence[Pair], out: Path) -> Iterator[Compared]:
-    """What the meters say of each pair. Voices are compared with recordings that were not cloned."""
+    """Yield the measurements of each pair. Voices are compared with recordings that were not cloned."""
     from research.metrics.measurement import ModelMeter
     from research.metrics.recogniser import word_errors
     from research.metrics.speakers import similarity
@@ -145,7 +150,7 @@ def compared(pairs: Sequence[Pair], out: Path) -> Iterator[Compared]:
 
 
 def detection_table(plain: Sequence[Recording], made: Sequence[Recording], people: Sequence[Recording]) -> str:
-    """What `check` says of recordings of people, of lines without the mark, and of marked ones after treatments."""
+    """Return the table of `check` on recordings of people, on unmarked lines, and on marked ones after treatments."""
     seconds = sum(recording.seconds for recording in people)
     print(f"{len(people)} recordings of people, {seconds / 60:.0f} minutes")
     rows = [
@@ -160,7 +165,7 @@ def detection_table(plain: Sequence[Recording], made: Sequence[Recording], peopl
 
 
 def hearing_table(name: str, measured: Sequence[Compared]) -> str:
-    """Without, with, and the difference, with its interval over voices."""
+    """Return the table without, with, and of the difference, with its interval over voices."""
     rows = [
         _difference("DNSMOS, 1 to 5", measured, lambda some, side: mean([one.quality[side] for one in some]) or 0.0),
         _difference("word error rate", measured, _error_rate),
@@ -175,7 +180,7 @@ def hearing_table(name: str, measured: Sequence[Compared]) -> str:
 
 
 def interval(count: int, of: int) -> tuple[float, float]:
-    """The exact 95 % interval of a share (C. Clopper, E. Pearson, 1934)."""
+    """Return the exact 95 % interval of a share (C. Clopper, E. Pearson, 1934)."""
     beta = stats.beta  # type: ignore[attr-defined]  # scipy has it from its parts by `*`
     low = 0.0 if count == 0 else float(beta.ppf(0.025, count, of - count + 1))
     high = 1.0 if count == of else float(beta.ppf(0.975, count + 1, of - count))
@@ -210,7 +215,7 @@ def _references(out: Path) -> Path:
 
 
 def _speaker(model: str, out: Path) -> Callable[[Line, int], Recording]:
-    """Says lines in the voices of the references; loads models when the first is said."""
+    """Return a function that says lines in the voices of the references; it loads models on first use."""
     from cloning.model_set import LoadedModels
     from cloning.pipeline import Voicebox
     from cloning.progress import Watch

@@ -1,7 +1,4 @@
-"""What happens to a recording between its making and its check: coded, cut, turned down, disturbed. Ten ways.
-
-Knows nothing of marks.
-"""
+"""Ten treatments of a recording between its generation and its check: coding, cutting, attenuation, noise, ..."""
 
 import io
 from collections.abc import Callable
@@ -22,7 +19,7 @@ Treatment = Callable[[Recording], Recording]
 
 
 def coded(recording: Recording, codec: str, container: str, bit_rate: int) -> Recording:
-    """Through a codec of FFmpeg's and back, at 48 kHz; bits a second."""
+    """Encode with a codec of FFmpeg and decode at 48 kHz; `bit_rate` in bits per second."""
     recording = resample(recording, _DECODED)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
@@ -41,30 +38,30 @@ def coded(recording: Recording, codec: str, container: str, bit_rate: int) -> Re
 
 
 def telephone(recording: Recording) -> Recording:
-    """In the band of a telephone, up to 4 kHz."""
+    """Limit to the band of a telephone, up to 4 kHz."""
     return resample(recording, _TELEPHONE)
 
 
 def quieter(recording: Recording) -> Recording:
-    """20 dB down."""
+    """Attenuate by 20 dB."""
     return Recording(recording.samples * np.float32(0.1), recording.sample_rate)
 
 
 def cropped(recording: Recording) -> Recording:
-    """One second from the middle, or all of a shorter one."""
+    """Return one second from the middle, or all of a shorter recording."""
     size = recording.sample_rate
     start = max(0, (recording.samples.size - size) // 2)
     return Recording(recording.samples[start : start + size], recording.sample_rate)
 
 
 def faster(recording: Recording) -> Recording:
-    """Played 10 % faster, and so higher."""
+    """Play 10 % faster and therefore higher."""
     samples = soxr.resample(recording.samples, recording.sample_rate * _SPEED, recording.sample_rate)
     return Recording(samples.astype(np.float32), recording.sample_rate)
 
 
 def noisy(recording: Recording) -> Recording:
-    """With white noise 20 dB under it; the same noise for the same length."""
+    """Add white noise 20 dB below the sound; the same noise for the same length."""
     noise = np.random.default_rng(recording.samples.size).standard_normal(recording.samples.size)
     level = np.sqrt(np.mean(recording.samples.astype(np.float64) ** 2)) / 10
     return Recording((recording.samples + level * noise).astype(np.float32), recording.sample_rate)
