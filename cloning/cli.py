@@ -157,7 +157,7 @@ def say(
         bool, typer.Option("--normalise/--as-written", help="Write numbers, dates and abbreviations as words first.")
     ] = True,
     watermark: Annotated[
-        bool, typer.Option("--watermark/--no-watermark", help="Put in the inaudible mark that `check` finds.")
+        bool, typer.Option("--watermark/--no-watermark", help="Add the inaudible mark that `check` detects.")
     ] = True,
     save_prompt: Annotated[Path | None, typer.Option(help="Write the generated tokens to a voice file (.npz).")] = None,
     language: Language = "en",
@@ -224,7 +224,7 @@ def check(
     recording: Annotated[Path, typer.Argument(help="A recording, in any common audio format.")],
     as_json: AsJson = False,
 ) -> None:
-    """Look for the inaudible mark of generated speech in a recording."""
+    """Check a recording for the inaudible mark of generated speech."""
     with _exit_codes(as_json):
         from cloning.watermark.checking import check_file  # torch, as above
 
@@ -296,7 +296,7 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
     except (KeyboardInterrupt, Cancelled):
         raise _end(as_json, INTERRUPTED, Cancelled.__name__, "Interrupted.") from None
     except Unavailable as fault:
-        raise _end(as_json, UNAVAILABLE, type(fault).__name__, fault.message) from fault
+        raise _end(as_json, UNAVAILABLE, Unavailable.__name__, fault.message) from fault
     except BarkeepError as fault:
         raise _end(as_json, BAD_INPUT, type(fault).__name__, fault.message) from fault
     except Exception as fault:
