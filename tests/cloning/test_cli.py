@@ -268,7 +268,7 @@ def test_inspect_tells_what_is_in_a_voice_of_no_known_model(stand_in: Path, tmp_
         assert facts["fits"] == []
         assert facts["rates"] is facts["fine"]["seconds"] is None
         assert "0.9 frames per semantic token" in facts["reason"]
-    assert "none that Barkeep knows" in run("inspect", path, "--model", stand_in)[1]
+    assert "no named model" in run("inspect", path, "--model", stand_in)[1]
 
 
 def test_inspect_refuses_what_no_bark_could_read(tmp_path: Path) -> None:

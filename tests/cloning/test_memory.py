@@ -25,7 +25,7 @@ for _ in range(4):
     thread.start()
     thread.join()
 before = resident()
-memory.give_back()
+memory.release_freed()
 print(before - resident())
 """
 
