@@ -33,7 +33,7 @@ from cloning.watermark.finding import explained
 from errors import BarkeepError, Cancelled, Unavailable
 
 if TYPE_CHECKING:
-    from cloning.pipeline import Voicebox
+    from cloning.pipeline import SpeechPipeline
 
 AI_TAGS = {"comment": "AI-generated speech, made with Bark by Barkeep. No person said this.", "ai_generated": "true"}
 """The tags of every generated file."""
@@ -120,8 +120,8 @@ def clone(
     if method == "transcript" and not transcript:
         raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
     with _exit_codes(as_json), _watch() as watch:
-        voicebox = _voicebox(model, hubert, quantizer, device, dtype, codebook=codebook)
-        made = voicebox.clone(reference, language, watch, method=method, transcript=transcript, converter=converter)
+        pipeline = _pipeline(model, hubert, quantizer, device, dtype, codebook=codebook)
+        made = pipeline.clone(reference, language, watch, method=method, transcript=transcript, converter=converter)
         made.prompt.save(output)
     facts = {
         "voice": str(output),
@@ -129,7 +129,7 @@ def clone(
         "semantic_tokens": made.prompt.semantic.size,
         "frames": made.prompt.fine.shape[1],
         "model": model,
-        "hubert": voicebox.models.hubert_name if method in ("quantizer", "codebook") else None,
+        "hubert": pipeline.models.hubert_name if method in ("quantizer", "codebook") else None,
         "made_by": made.quantizer,
         "report": dataclasses.asdict(made.report),
     }
@@ -177,10 +177,10 @@ def say(
     with _exit_codes(as_json), _watch() as watch:
         from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
 
-        voicebox = _voicebox(model, hubert, quantizer, device, dtype, preset, watermark=watermark)
-        spec = voicebox.models.engine.spec.prompt
-        prompt = load_voice(Path(voice), spec) if _is_file(voice) else voicebox.models.speakers.load(voice)
-        speech = voicebox.say(
+        pipeline = _pipeline(model, hubert, quantizer, device, dtype, preset, watermark=watermark)
+        spec = pipeline.models.engine.spec.prompt
+        prompt = load_voice(Path(voice), spec) if _is_file(voice) else pipeline.models.speakers.load(voice)
+        speech = pipeline.say(
             text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes, normalise), watch
         )
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
@@ -242,7 +242,7 @@ def _prompt_spec(model: str) -> PromptSpec:
     return BarkSpec.from_directory(resolve_bark(ModelChoice(model=model))).prompt
 
 
-def _voicebox(
+def _pipeline(
     model: str,
     hubert: str | None,
     quantizer: str | None,
@@ -252,13 +252,13 @@ def _voicebox(
     codebook: str | None = None,
     *,
     watermark: bool = False,
-) -> "Voicebox":
+) -> "SpeechPipeline":
     from cloning.checkpoints.model_choice import ModelChoice
     from cloning.model_set import LoadedModels  # torch, as above
-    from cloning.pipeline import Voicebox
+    from cloning.pipeline import SpeechPipeline
 
     choice = ModelChoice(model, hubert, quantizer, device, dtype, preset=preset, codebook=codebook)
-    return Voicebox(LoadedModels(choice), watermark=watermark)
+    return SpeechPipeline(LoadedModels(choice), watermark=watermark)
 
 
 def _is_file(voice: str) -> bool:

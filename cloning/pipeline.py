@@ -85,7 +85,7 @@ def _unheard(part: Part) -> None:
     """Ignore a part."""
 
 
-class Voicebox:
+class SpeechPipeline:
     """`clone` and `say` with one set of models.
 
     `decoder_memory_mb` bounds the process that decodes recordings. `watermark`: whether speech gets the inaudible mark.

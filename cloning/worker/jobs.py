@@ -19,7 +19,7 @@ from cloning.media import audio
 from cloning.media.audio import Samples
 from cloning.media.recordings import READING
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Part, Voicebox
+from cloning.pipeline import Part, SpeechPipeline
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
@@ -50,23 +50,23 @@ _WAITING_SECONDS = 0.2
 _recordings = threading.Lock()
 
 
-def load(configuration: dict[str, Any]) -> Voicebox:
+def load(configuration: dict[str, Any]) -> SpeechPipeline:
     """Load all models of the configuration written by `executor.choice_command`. Raises Unavailable."""
     choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
     if configuration["watermark"]:
         perth()  # fail now, and not at the first line, if it is missing
-    return Voicebox(
+    return SpeechPipeline(
         models,
         decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB,
         watermark=configuration["watermark"],
     )
 
 
-def ready(voicebox: Voicebox) -> Ready:
+def ready(pipeline: SpeechPipeline) -> Ready:
     """Return the event that describes the loaded models."""
-    models = voicebox.models
+    models = pipeline.models
     return Ready(
         model=models.choice.model,
         hubert=models.hubert_name,
@@ -80,7 +80,7 @@ def ready(voicebox: Voicebox) -> Ready:
 
 
 def run(
-    voicebox: Voicebox,
+    pipeline: SpeechPipeline,
     request: Request | CheckRequest,
     watch: Watch,
     emit: Callable[[PartSpoken], None],
@@ -94,48 +94,52 @@ def run(
     """
     with _translated_errors():
         if isinstance(request, CloneRequest):
-            return _clone(voicebox, request, watch)
+            return _clone(pipeline, request, watch)
         if isinstance(request, CheckRequest):
-            return _check(voicebox, request, watch)
+            return _check(pipeline, request, watch)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
-        return _speak(voicebox, request, watch, emit, options)
+        return _speak(pipeline, request, watch, emit, options)
 
 
-def _clone(voicebox: Voicebox, request: CloneRequest, watch: Watch) -> Cloned:
+def _clone(pipeline: SpeechPipeline, request: CloneRequest, watch: Watch) -> Cloned:
     with _one_at_a_time(watch):
         # A killed worker leaves temporary files, so they go into a folder that the bot removes.
-        clone = voicebox.clone(request.source, request.language, watch, scratch=request.output_dir)
+        clone = pipeline.clone(request.source, request.language, watch, scratch=request.output_dir)
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
-    models = voicebox.models
+    models = pipeline.models
     names = (models.choice.model, models.hubert_name, clone.quantizer)
     return Cloned(request.job_id, clone.report, *names, digest=models.digest)
 
 
-def _check(voicebox: Voicebox, request: CheckRequest, watch: Watch) -> Checked:
+def _check(pipeline: SpeechPipeline, request: CheckRequest, watch: Watch) -> Checked:
     with _one_at_a_time(watch):
-        return Checked(request.job_id, voicebox.check(request.source, scratch=request.source.parent))
+        return Checked(request.job_id, pipeline.check(request.source, scratch=request.source.parent))
 
 
 def _speak(
-    voicebox: Voicebox, request: SpeakRequest, watch: Watch, emit: Callable[[PartSpoken], None], options: SayOptions
+    pipeline: SpeechPipeline,
+    request: SpeakRequest,
+    watch: Watch,
+    emit: Callable[[PartSpoken], None],
+    options: SayOptions,
 ) -> Spoken:
     def hear(part: Part) -> None:
         if part.of > 1:  # the only part is the whole speech
             _write(request, part_file(part.number), part.samples, part.sample_rate)
             emit(PartSpoken(request.job_id, part.number, part.of, part.seconds, part.pause))
 
-    voice = _stored_voice(voicebox.models, request)
+    voice = _stored_voice(pipeline.models, request)
     is_refreshed = voice is None and request.clip is not None
     if voice is None:
-        voice = _made_voice(voicebox, request, watch)
-    speech = voicebox.say(request.text, voice, options, watch, hear)
+        voice = _made_voice(pipeline, request, watch)
+    speech = pipeline.say(request.text, voice, options, watch, hear)
     tags = {**request.tags, "seed": str(speech.seed)}
     _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
     spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, left_out=speech.left_out)
     if not is_refreshed:
         return spoken
-    models = voicebox.models
+    models = pipeline.models
     _, quantizer = models.quantizer(request.clip_language)
     return replace(
         spoken,
@@ -173,14 +177,14 @@ def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | 
     return None
 
 
-def _made_voice(voicebox: Voicebox, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
+def _made_voice(pipeline: SpeechPipeline, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
     """Make the prompt from its clip and save it for the sender; or load a speaker's; None for a random voice."""
     if request.clip is not None:
-        prompt = voicebox.reclone(audio.read_clip(request.clip), request.clip_language, watch)
+        prompt = pipeline.reclone(audio.read_clip(request.clip), request.clip_language, watch)
         prompt.save(request.output_dir / PROMPT_FILE)
         return prompt
     if request.speaker is not None:
-        return voicebox.models.speakers.load(request.speaker)
+        return pipeline.models.speakers.load(request.speaker)
     return None
 
 

@@ -64,14 +64,14 @@ _log = logging.getLogger("cloning.worker")
 Emit = Callable[[Event], None]
 
 
-class Runner(Protocol):
+class JobRunner(Protocol):
     """Runs one job and returns its last event. Called by several threads at once."""
 
     def __call__(self, request: Request | CheckRequest, watch: Watch, emit: Emit, /) -> Cloned | Spoken | Checked:
         """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
 
-class Outlet:
+class EventWriter:
     """Writes events as lines, from any thread. The process ends when the reader has closed the stream."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -89,7 +89,7 @@ class Outlet:
                 end_process_group()
 
 
-class Inbox:
+class RequestReader:
     """Requests and cancellations from a stream, read by a separate thread."""
 
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
@@ -145,7 +145,7 @@ def end_process_group() -> None:
     os._exit(0)
 
 
-def beat(emit: Emit) -> None:
+def start_heartbeat(emit: Emit) -> None:
     """Emit heartbeats forever, in a thread."""
 
     def run() -> None:
@@ -156,30 +156,32 @@ def beat(emit: Emit) -> None:
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
 
 
-def serve(inbox: Inbox, emit: Emit, run: Runner) -> None:
+def serve(reader: RequestReader, emit: Emit, run: JobRunner) -> None:
     """Run jobs forever, each in its own thread: the bot sends no more than can run at once.
 
     Raises DeviceFailed.
     """
     while True:
-        request, cancelled = inbox.next()
-        job = (inbox, emit, run, request, cancelled)
-        threading.Thread(target=_do, args=job, name=request.job_id, daemon=True).start()
+        request, cancelled = reader.next()
+        job = (reader, emit, run, request, cancelled)
+        threading.Thread(target=_run_in_thread, args=job, name=request.job_id, daemon=True).start()
 
 
-def _do(inbox: Inbox, emit: Emit, run: Runner, request: Request | CheckRequest, cancelled: threading.Event) -> None:
+def _run_in_thread(
+    reader: RequestReader, emit: Emit, run: JobRunner, request: Request | CheckRequest, cancelled: threading.Event
+) -> None:
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
-        event = finish(request, Watch(throttled(request.job_id, emit), cancelled), emit, run)
+        event = run_job(request, Watch(throttled_progress(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as fault:
-        inbox.fail(fault)
+        reader.fail(fault)
         return
-    inbox.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
+    reader.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
     emit(event)
 
 
-def finish(
-    request: Request | CheckRequest, watch: Watch, emit: Emit, run: Runner
+def run_job(
+    request: Request | CheckRequest, watch: Watch, emit: Emit, run: JobRunner
 ) -> Cloned | Spoken | Checked | Failed:
     """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:
@@ -206,7 +208,7 @@ def finish(
         return Failed(request.job_id, "Unknown", reference)
 
 
-def throttled(job_id: str, emit: Emit) -> Callable[[str, float], None]:
+def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
     """Return a progress callback that emits every change of stage, and otherwise at most five events per second."""
     last_stage, last_time = "", -PROGRESS_SECONDS
 
@@ -233,22 +235,22 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _serve_configuration(arguments: list[str]) -> int:
-    outlet = Outlet(_private_stdout())
+    writer = EventWriter(_private_stdout())
     if len(arguments) != 1:
         _log.error("usage: python -m cloning.worker CONFIGURATION")
         return 2
-    beat(outlet.emit)
-    inbox = Inbox(sys.stdin.buffer, end_process_group)
-    threading.Thread(target=inbox.read, name="requests", daemon=True).start()
+    start_heartbeat(writer.emit)
+    reader = RequestReader(sys.stdin.buffer, end_process_group)
+    threading.Thread(target=reader.read, name="requests", daemon=True).start()
     try:
         ready, run = _load(json.loads(arguments[0]))
     except BarkeepError as fault:
         _log.error("%s", fault.message)
-        outlet.emit(Failed("", type(fault).__name__, fault.message))
+        writer.emit(Failed("", type(fault).__name__, fault.message))
         return LOAD_FAILED
-    outlet.emit(ready)
+    writer.emit(ready)
     try:
-        serve(inbox, outlet.emit, run)
+        serve(reader, writer.emit, run)
     except DeviceFailed:
         _log.exception("the device failed; this worker ends so that another can start")
     return 1
@@ -281,12 +283,12 @@ def _private_stdout() -> BinaryIO:
     return events
 
 
-def _load(configuration: dict[str, Any]) -> tuple[Ready, Runner]:
+def _load(configuration: dict[str, Any]) -> tuple[Ready, JobRunner]:
     """Load every model, so that the first job is as fast as the later ones."""
     share_with_others()
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 
-    voicebox = jobs.load(configuration)
-    return jobs.ready(voicebox), partial(
-        jobs.run, voicebox, takes=configuration["takes"], normalise=configuration["normalise"]
+    pipeline = jobs.load(configuration)
+    return jobs.ready(pipeline), partial(
+        jobs.run, pipeline, takes=configuration["takes"], normalise=configuration["normalise"]
     )

@@ -17,7 +17,7 @@ from research.bundled.phones import SEMANTIC_SIZE
 from research.evaluate import heldout
 from research.evaluate.frames import frame_accuracy
 from research.evaluate.goals import ClonedVoices, goals
-from research.evaluate.plan import Line, Progress, lines
+from research.evaluate.plan import PlannedLine, ProgressPrinter, lines
 from research.evaluate.references import SpeakerRecordings, digest
 from research.evaluate.report import Results
 from research.evaluate.store import Store
@@ -82,8 +82,8 @@ def _trial(
 
 
 def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
-    planned: list[Line] = list(lines(list(trial.speakers), settings.texts, settings.sentences, settings.seeds))
-    progress = Progress(method, len(planned))
+    planned: list[PlannedLine] = list(lines(list(trial.speakers), settings.texts, settings.sentences, settings.seeds))
+    progress = ProgressPrinter(method, len(planned))
     cells = []
     for line in planned:
         cells.append(trial.cloned(method, line.speaker, line.text, line.seed))
@@ -96,7 +96,7 @@ def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[
     texts = settings.texts[: heldout.SENTENCES]
     if not trial.models.speakers.names:
         return [], []
-    progress = Progress(BUILT_IN, len(texts))
+    progress = ProgressPrinter(BUILT_IN, len(texts))
     built_in, codec = [], []
     for text in texts:
         built_in.append(trial.built_in(text, _BUILT_IN_SEED))

@@ -20,7 +20,7 @@ from cloning.watermark.checking import SHORTEST_SECONDS, check
 from cloning.watermark.finding import Verdict
 from cloning.watermark.marking import STRENGTH, mark
 from errors import InvalidInput
-from research.evaluate.plan import Line, Progress, lines
+from research.evaluate.plan import PlannedLine, ProgressPrinter, lines
 from research.evaluate.recordings import prompts_of, read_prompt
 from research.evaluate.references import read_references
 from research.evaluate.treatments import TREATMENTS
@@ -97,7 +97,7 @@ def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
     heldout.write_references(_references(out), _VOICES)
     voices = [reference.speaker for reference in read_references(_references(out))]
     planned = list(lines(voices, heldout.held_out_sentences(), _EACH, 1))
-    progress = Progress("lines", len(planned))
+    progress = ProgressPrinter("lines", len(planned))
     speak = _speaker(model, out)
     for number, line in enumerate(planned):
         path = out / "lines" / f"{number:02d}.flac"
@@ -130,7 +130,7 @@ def compared(pairs: Sequence[Pair], out: Path) -> Iterator[Compared]:
     from research.metrics.speakers import similarity
 
     meter = ModelMeter()
-    progress = Progress("listening", len(pairs))
+    progress = ProgressPrinter("listening", len(pairs))
     voices = {
         one.speaker: meter.voice(recordings.read(one.others[0].path)) for one in read_references(_references(out))
     }
@@ -214,17 +214,17 @@ def _references(out: Path) -> Path:
     return out / "references"
 
 
-def _speaker(model: str, out: Path) -> Callable[[Line, int], Recording]:
+def _speaker(model: str, out: Path) -> Callable[[PlannedLine, int], Recording]:
     """Return a function that says lines in the voices of the references; it loads models on first use."""
     from cloning.model_set import LoadedModels
-    from cloning.pipeline import Voicebox
+    from cloning.pipeline import SpeechPipeline
     from cloning.progress import Watch
     from cloning.sentences import SayOptions
 
     files = {one.speaker: one.take.path for one in read_references(_references(out))}
-    box = Voicebox(LoadedModels(ModelChoice(model=model)))
+    box = SpeechPipeline(LoadedModels(ModelChoice(model=model)))
 
-    def speak(line: Line, seed: int) -> Recording:
+    def speak(line: PlannedLine, seed: int) -> Recording:
         voice = box.clone(files[line.speaker], "en", Watch()).prompt
         speech = box.say(line.text, voice, SayOptions(seed=seed), Watch())
         return Recording(speech.samples, speech.sample_rate)

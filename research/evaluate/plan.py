@@ -11,7 +11,7 @@ _REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Line:
+class PlannedLine:
     """The speaker, the text and the seed of a line."""
 
     speaker: str
@@ -19,7 +19,7 @@ class Line:
     seed: int
 
 
-def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) -> Iterator[Line]:
+def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) -> Iterator[PlannedLine]:
     """Yield `each` of the texts for every speaker, with every seed.
 
     The first two speakers say the first texts, the next two the following ones, and so on: all texts are used, and the
@@ -30,7 +30,7 @@ def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) 
         start = place // 2 * each
         for number in range(each):
             for seed in range(seeds):
-                yield Line(speaker, texts[(start + number) % len(texts)], seed)
+                yield PlannedLine(speaker, texts[(start + number) % len(texts)], seed)
 
 
 def read_texts(path: Path) -> list[str]:
@@ -47,7 +47,7 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-class Progress:
+class ProgressPrinter:
     """Prints the progress, at most every ten seconds, and at the end."""
 
     def __init__(self, what: str, total: int) -> None:

@@ -18,7 +18,7 @@ from cloning.media.audio import Recording
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Voicebox
+from cloning.pipeline import SpeechPipeline
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
@@ -100,7 +100,7 @@ class Trial:
         self._folder = folder
         self._language = language
         self._converter = converter
-        self._voicebox = Voicebox(models)
+        self._pipeline = SpeechPipeline(models)
         self._clips: dict[Path, Recording] = {}
 
     @cached_property
@@ -191,7 +191,7 @@ class Trial:
     def _said(self, cell: Cell, prompt: VoicePrompt, *, clone_seconds: float = 0.0) -> Value:
         started = time.perf_counter()
         try:
-            speech = self._voicebox.say(cell.text, prompt, SayOptions(self._language, seed=cell.seed), Watch())
+            speech = self._pipeline.say(cell.text, prompt, SayOptions(self._language, seed=cell.seed), Watch())
         except Cancelled:
             raise
         except BarkeepError as fault:

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from cloning import cli
 from cloning.media import audio, recordings
-from cloning.pipeline import Voicebox
+from cloning.pipeline import SpeechPipeline
 from cloning.prompt import VoicePrompt
 from cloning.watermark.marking import mark
 from errors import InvalidInput, Unavailable
-from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from tests.cloning.tones import SPEC, ToneEngine, a_voice, pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "simulator" / "media" / "reference.flac"
@@ -34,7 +34,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> ToneEngine:
     made = ToneEngine()
-    monkeypatch.setattr(cli, "_voicebox", lambda *_, **__: voicebox(made))
+    monkeypatch.setattr(cli, "_pipeline", lambda *_, **__: pipeline(made))
     return made
 
 
@@ -93,11 +93,11 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
 def test_speech_is_marked_unless_told_not_to(monkeypatch: pytest.MonkeyPatch, voice: Path, tmp_path: Path) -> None:
     asked: list[object] = []
 
-    def made(*_: object, watermark: bool, **__: object) -> Voicebox:
+    def made(*_: object, watermark: bool, **__: object) -> SpeechPipeline:
         asked.append(watermark)
-        return voicebox(ToneEngine(), watermark=watermark)
+        return pipeline(ToneEngine(), watermark=watermark)
 
-    monkeypatch.setattr(cli, "_voicebox", made)
+    monkeypatch.setattr(cli, "_pipeline", made)
     for option in ([], ["--no-watermark"]):
         assert run("say", "Hello there.", "--voice", voice, "-o", tmp_path / "out.wav", *option)[0] == 0
     assert asked == [True, False]
@@ -210,7 +210,7 @@ def test_faults_have_exit_codes(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(Voicebox, "say", fail)
+    monkeypatch.setattr(SpeechPipeline, "say", fail)
     arguments = ("say", "Hello", "--voice", voice, "-o", tmp_path / "out.ogg")
     found, out, _ = run(*arguments, "--json")
     assert found == code

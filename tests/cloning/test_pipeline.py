@@ -19,14 +19,14 @@ from cloning.methods import conversion, transcript
 from cloning.methods import subject as subjects
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Part, Speech, Voicebox
+from cloning.pipeline import Part, Speech, SpeechPipeline
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.passages import PASSAGES
 from cloning.watermark.checking import check
 from errors import Cancelled, InvalidInput, Unavailable
-from tests.cloning.tones import SPEC, ToneEngine, a_voice, voicebox
+from tests.cloning.tones import SPEC, ToneEngine, a_voice, pipeline
 from tests.media.build import speech as recorded_speech
 from tests.stand_in.synthetic_voice import synthetic_voice
 
@@ -35,7 +35,7 @@ LONG = "This is the first sentence of the story. Here is a second one that goes 
 
 
 def say(engine: ToneEngine, text: str, voice: VoicePrompt | None = None, **options: object) -> Speech:
-    return voicebox(engine).say(text, voice, SayOptions(**options), Watch())  # type: ignore[arg-type]  # of several types
+    return pipeline(engine).say(text, voice, SayOptions(**options), Watch())  # type: ignore[arg-type]  # of several types
 
 
 def test_every_sentence_is_spoken_from_the_same_voice_with_another_seed() -> None:
@@ -139,10 +139,10 @@ def test_nothing_to_say_is_refused(text: str) -> None:
 def test_progress_tells_of_all_sentences_together() -> None:
     seen: list[tuple[str, float]] = []
     watch = Watch(lambda stage, fraction: seen.append((stage, fraction)))
-    voicebox(ToneEngine()).say(LONG, a_voice(), SayOptions(), watch)
+    pipeline(ToneEngine()).say(LONG, a_voice(), SayOptions(), watch)
     assert seen == [("humming", 0.25), ("humming", 0.5)]
     seen.clear()
-    voicebox(ToneEngine()).say(f"{LONG} {LONG}", None, SayOptions(), watch)
+    pipeline(ToneEngine()).say(f"{LONG} {LONG}", None, SayOptions(), watch)
     assert [stage for stage, _ in seen] == ["sentence 1 of 4: humming", *["sentences 2 to 4: humming"] * 3]
 
 
@@ -159,14 +159,14 @@ def test_cancelling_reaches_the_second_sentence() -> None:
     cancelled, engine = threading.Event(), ToneEngine()
     watch = Watch(lambda stage, _: cancelled.set(), cancelled)
     with pytest.raises(Cancelled):
-        voicebox(engine).say(LONG, a_voice(), SayOptions(), watch)
+        pipeline(engine).say(LONG, a_voice(), SayOptions(), watch)
     assert len(engine.asked) == 2
 
 
 def test_parts_are_heard_in_order_and_are_what_the_whole_is_made_of() -> None:
     parts: list[Part] = []
     engine = ToneEngine(silent_takes=1)  # the first sentence comes last, the second waits for it
-    speech = voicebox(engine).say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
+    speech = pipeline(engine).say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
     assert [(part.number, part.of, part.sample_rate) for part in parts] == [(0, 2, 24_000), (1, 2, 24_000)]
     first, second = (part.samples for part in parts)
     assert np.array_equal(speech.samples[: first.size], first)
@@ -185,7 +185,7 @@ class Talking(ToneEngine):
 @pytest.mark.parametrize(("watermark", "verdict"), [(True, "marked"), (False, "unmarked")])
 def test_every_part_and_the_whole_carry_the_mark_alike(watermark: bool, verdict: str) -> None:
     parts: list[Part] = []
-    box = voicebox(Talking(), watermark=watermark)
+    box = pipeline(Talking(), watermark=watermark)
     whole = box.say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
     sounds = [*(part.samples for part in parts), whole.samples]
     assert [check([Recording(samples, 24_000)]).verdict for samples in sounds] == [verdict] * 3
@@ -196,7 +196,7 @@ def test_every_part_and_the_whole_carry_the_mark_alike(watermark: bool, verdict:
 
 def test_tokens_are_the_same_with_and_without_the_mark() -> None:
     plain, marked = (
-        voicebox(ToneEngine(), watermark=watermark).say(LONG, a_voice(), SayOptions(seed=4), Watch())
+        pipeline(ToneEngine(), watermark=watermark).say(LONG, a_voice(), SayOptions(seed=4), Watch())
         for watermark in (False, True)
     )
     assert plain.prompt == marked.prompt
@@ -209,7 +209,7 @@ def test_whoever_hears_may_stop_it() -> None:
 
     engine = ToneEngine()
     with pytest.raises(Cancelled):
-        voicebox(engine).say(LONG, a_voice(), SayOptions(), Watch(), stop)
+        pipeline(engine).say(LONG, a_voice(), SayOptions(), Watch(), stop)
     assert len(engine.asked) == 1
 
 
@@ -224,7 +224,7 @@ def test_of_several_takes_the_one_of_the_right_length_is_kept() -> None:
             return super().generate(said, history, dataclasses.replace(options, max_semantic_tokens=None), watch)
 
     def made(takes: int, seed: int) -> Speech:
-        return voicebox(Rambling()).say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
+        return pipeline(Rambling()).say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
 
     best, rambling = made(4, 1), made(1, 1)
     assert best.seconds < rambling.seconds / 2
@@ -266,14 +266,14 @@ def test_almost_nothing_makes_no_prompt(semantic: int, frames: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def noise(stand_in: Path) -> Iterator[Voicebox]:
+def noise(stand_in: Path) -> Iterator[SpeechPipeline]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield Voicebox(LoadedModels(ModelChoice(model=str(stand_in), device="cpu")))
+    yield SpeechPipeline(LoadedModels(ModelChoice(model=str(stand_in), device="cpu")))
     torch.set_num_threads(threads)
 
 
-def test_a_model_clones_and_speaks(noise: Voicebox) -> None:
+def test_a_model_clones_and_speaks(noise: SpeechPipeline) -> None:
     seen: list[str] = []
     clone = noise.clone(REFERENCE, "en", Watch(lambda stage, _: seen.append(stage)))
     clone.prompt.validate(noise.models.engine.spec.prompt)
@@ -293,7 +293,7 @@ def test_a_model_clones_and_speaks(noise: Voicebox) -> None:
     assert 0.01 < np.abs(speech.samples).max() <= 1
 
 
-def test_the_transcript_method_takes_the_clip_and_its_words(noise: Voicebox) -> None:
+def test_the_transcript_method_takes_the_clip_and_its_words(noise: SpeechPipeline) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
     made = transcript.by_transcript(noise.models, Subject(clip, "en", "hello"), Watch())
     made.prompt.validate(noise.models.engine.spec.prompt)
@@ -305,7 +305,7 @@ def test_the_transcript_method_takes_the_clip_and_its_words(noise: Voicebox) -> 
         transcript.by_transcript(noise.models, Subject(clip, "en"), Watch())
 
 
-def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voicebox) -> None:
+def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: SpeechPipeline) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000 * 12).astype(np.float32), 24_000)
     engine = noise.models.engine
     words = "This is quite a long sentence about nothing. " * 12
@@ -319,7 +319,7 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Voice
     assert " ".join(call.args[0] for call in semantic.call_args_list) in words
 
 
-def test_the_conversion_method_speaks_and_converts(noise: Voicebox) -> None:
+def test_the_conversion_method_speaks_and_converts(noise: SpeechPipeline) -> None:
     clip = Recording(synthetic_voice(3, 3.0, 110.0, 24_000), 24_000)
     subject = Subject(clip, "en", "Hello there.")
     made = conversion.by_conversion(noise.models, subject, Watch())
@@ -333,7 +333,7 @@ def test_the_conversion_method_speaks_and_converts(noise: Voicebox) -> None:
 def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice(stand_in: Path) -> None:
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
-    made = conversion.by_conversion(voicebox(engine, stand_in).models, Subject(clip, "fr"), Watch())
+    made = conversion.by_conversion(pipeline(engine, stand_in).models, Subject(clip, "fr"), Watch())
     assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
     assert [history is None for _, history, _ in engine.asked] == [True, False]
     made.prompt.validate(SPEC.prompt)
@@ -344,11 +344,11 @@ def test_a_converter_that_is_missing_is_told_before_anything_is_spoken(monkeypat
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="coqui-tts"):
-        conversion.by_conversion(voicebox(engine).models, Subject(clip, "en", converter="freevc"), Watch())
+        conversion.by_conversion(pipeline(engine).models, Subject(clip, "en", converter="freevc"), Watch())
     assert not engine.asked
 
 
 def test_a_model_without_sound_cannot_be_converted() -> None:
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="no sound"):
-        conversion.by_conversion(voicebox(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())
+        conversion.by_conversion(pipeline(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())

@@ -9,7 +9,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, Samples, Utterance
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Voicebox
+from cloning.pipeline import SpeechPipeline
 from cloning.progress import Watch
 from cloning.prompt import Tokens, VoicePrompt
 
@@ -60,13 +60,13 @@ class ToneCodec:
         return np.asarray(0.3 * np.sin(2 * np.pi * 150 * time), np.float32)
 
 
-def voicebox(engine: ToneEngine, model: Path | None = None, *, watermark: bool = False) -> Voicebox:
+def pipeline(engine: ToneEngine, model: Path | None = None, *, watermark: bool = False) -> SpeechPipeline:
     """Speaks with `engine`. model: where all else comes from; without it there is only a codec, and that hums too."""
     models = LoadedModels(ModelChoice(model=str(model or "tones"), device="cpu"))
     models.engine = engine
     if model is None:
         models.codec = ToneCodec()  # type: ignore[assignment]  # what speaking uses of it
-    return Voicebox(models, watermark=watermark)
+    return SpeechPipeline(models, watermark=watermark)
 
 
 def a_voice() -> VoicePrompt:

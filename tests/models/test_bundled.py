@@ -10,7 +10,7 @@ import torch
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BUNDLED_DIRECTORY
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Voicebox
+from cloning.pipeline import SpeechPipeline
 from cloning.progress import Watch
 from cloning.sentences import SayOptions
 from research.bundled.package import CHECKSUMS, LARGEST
@@ -18,9 +18,9 @@ from simulator.demo_cog import SAMPLE
 
 
 @pytest.fixture(scope="module")
-def voicebox() -> Iterator[Voicebox]:
+def pipeline() -> Iterator[SpeechPipeline]:
     threads = torch.get_num_threads()
-    yield Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    yield SpeechPipeline(LoadedModels(ModelChoice(device="cpu")))
     torch.set_num_threads(threads)
 
 
@@ -35,21 +35,21 @@ def test_the_files_are_those_of_the_checksums() -> None:
     assert sum(path.stat().st_size for path in files) <= LARGEST
 
 
-def test_every_speaker_of_its_own_is_a_prompt_for_it(voicebox: Voicebox) -> None:
-    names = voicebox.models.speakers.names
+def test_every_speaker_of_its_own_is_a_prompt_for_it(pipeline: SpeechPipeline) -> None:
+    names = pipeline.models.speakers.names
 
     assert names
     for name in names:
-        voicebox.models.speakers.load(name).validate(voicebox.models.engine.spec.prompt)
+        pipeline.models.speakers.load(name).validate(pipeline.models.engine.spec.prompt)
 
 
-def test_it_clones_and_speaks(voicebox: Voicebox) -> None:
-    clone = voicebox.clone(SAMPLE, "en", Watch())
-    clone.prompt.validate(voicebox.models.engine.spec.prompt)
-    seconds = clone.prompt.seconds(voicebox.models.engine.spec.prompt)
+def test_it_clones_and_speaks(pipeline: SpeechPipeline) -> None:
+    clone = pipeline.clone(SAMPLE, "en", Watch())
+    clone.prompt.validate(pipeline.models.engine.spec.prompt)
+    seconds = clone.prompt.seconds(pipeline.models.engine.spec.prompt)
     assert seconds == pytest.approx(clone.clip.seconds, abs=0.05)
 
-    speech = voicebox.say("Hello there.", clone.prompt, SayOptions(seed=1), Watch())
+    speech = pipeline.say("Hello there.", clone.prompt, SayOptions(seed=1), Watch())
     assert np.isfinite(speech.samples).all()
     assert 0.2 < speech.seconds < 5
     assert 0.01 < np.abs(speech.samples).max() <= 1

@@ -12,7 +12,7 @@ from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media.audio import read_clip
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Speech, Voicebox
+from cloning.pipeline import Speech, SpeechPipeline
 from cloning.progress import Watch
 from cloning.sentences import SayOptions
 from research.metrics.pitch import log_f0
@@ -40,21 +40,21 @@ OPTIONS = SayOptions(seed=1)
 
 
 @pytest.fixture(scope="module")
-def voicebox() -> Iterator[Voicebox]:
+def pipeline() -> Iterator[SpeechPipeline]:
     threads = torch.get_num_threads()
-    yield Voicebox(LoadedModels(ModelChoice(device="cpu")))
+    yield SpeechPipeline(LoadedModels(ModelChoice(device="cpu")))
     torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
-def built_in(voicebox: Voicebox) -> Speech:
-    return voicebox.say(" ".join(BUILT_IN), voicebox.models.speakers.load(ANY_SPEAKER), OPTIONS, Watch())
+def built_in(pipeline: SpeechPipeline) -> Speech:
+    return pipeline.say(" ".join(BUILT_IN), pipeline.models.speakers.load(ANY_SPEAKER), OPTIONS, Watch())
 
 
 @pytest.fixture(scope="module")
-def cloned(voicebox: Voicebox) -> Speech:
-    clone = voicebox.clone(SAMPLE, "en", Watch())
-    return voicebox.say(" ".join(CLONED), clone.prompt, OPTIONS, Watch())
+def cloned(pipeline: SpeechPipeline) -> Speech:
+    clone = pipeline.clone(SAMPLE, "en", Watch())
+    return pipeline.say(" ".join(CLONED), clone.prompt, OPTIONS, Watch())
 
 
 def wrong(speech: Speech, sentences: tuple[str, ...]) -> float:

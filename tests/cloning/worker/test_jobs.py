@@ -19,7 +19,7 @@ from cloning.checkpoints.identity import digest_of
 from cloning.media import audio, recordings
 from cloning.media.audio import Recording
 from cloning.model_set import LoadedModels
-from cloning.pipeline import Voicebox
+from cloning.pipeline import SpeechPipeline
 from cloning.progress import Watch
 from cloning.prompt import VoicePrompt
 from cloning.watermark.marking import mark
@@ -42,7 +42,7 @@ from cloning.worker.protocol import (
 )
 from errors import InvalidInput, LimitReached, NotFound
 from settings import Settings
-from tests.cloning.tones import ToneEngine, a_voice, voicebox
+from tests.cloning.tones import ToneEngine, a_voice, pipeline
 
 REFERENCE = Path(__file__).resolve().parents[3] / "simulator" / "media" / "reference.flac"
 TEXT = "Hello there, my friend."
@@ -56,7 +56,7 @@ def run(
     parts: list[PartSpoken] | None = None,
     model: Path | None = None,
 ) -> Spoken:
-    box = voicebox(engine or ToneEngine(), model)
+    box = pipeline(engine or ToneEngine(), model)
     event = jobs.run(box, request, Watch(), ([] if parts is None else parts).append)
     assert isinstance(event, Spoken)
     return event
@@ -118,13 +118,13 @@ def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
 def test_a_recording_is_checked_without_leaving_anything(tmp_path: Path) -> None:
     source = tmp_path / "a.wav"
     audio.write(source, mark(audio.read_clip(REFERENCE).samples, 24_000), 24_000, tags={})
-    checked = jobs.run(voicebox(ToneEngine()), CheckRequest("c", source), Watch(), lambda _: None)
+    checked = jobs.run(pipeline(ToneEngine()), CheckRequest("c", source), Watch(), lambda _: None)
     assert isinstance(checked, Checked)
     assert (checked.job_id, checked.finding.verdict) == ("c", "marked")
     assert list(tmp_path.iterdir()) == [source]
     assert protocol.decode(protocol.encode(checked)) == checked
     with pytest.raises(InvalidInput):
-        jobs.run(voicebox(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), Watch(), lambda _: None)
+        jobs.run(pipeline(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), Watch(), lambda _: None)
 
 
 def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_
         run(SpeakRequest("j", TEXT, tmp_path, prompt=other))
 
 
-class Recloning(Voicebox):
+class Recloning(SpeechPipeline):
     """Makes no voice from a clip, but notes that it was asked to."""
 
     recloned = 0
@@ -175,7 +175,7 @@ def test_a_prompt_for_other_weights_is_made_again_from_its_clip(
     (voice if fits else VoicePrompt(voice.semantic + 9_990, voice.coarse, voice.fine)).save(prompt)
     audio.write(clip, np.full(24_000, 0.1, np.float32), 24_000, tags={})
     out.mkdir()
-    box = Recloning(voicebox(ToneEngine()).models)
+    box = Recloning(pipeline(ToneEngine()).models)
     box.models.digest = OURS
     request = SpeakRequest("j", TEXT, out, prompt=prompt, prompt_model=model, prompt_digest=digest, clip=clip)
     with mock.patch.object(LoadedModels, "quantizer", autospec=True, return_value=(None, "q.pth")):
@@ -201,7 +201,7 @@ def test_a_prompt_without_a_clip_is_used_while_its_model_has_that_name_or_those_
 ) -> None:
     prompt = tmp_path / "p.npz"
     a_voice().save(prompt)
-    box = voicebox(ToneEngine())
+    box = pipeline(ToneEngine())
     box.models.digest = OURS
     request = SpeakRequest("j", TEXT, tmp_path, prompt=prompt, prompt_model=model, prompt_digest=digest)
     if says is None:
@@ -226,14 +226,14 @@ def test_torchs_faults_are_told_apart(
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(Voicebox, "say", fail)
+    monkeypatch.setattr(SpeechPipeline, "say", fail)
     with pytest.raises(becomes) as caught:
         run(SpeakRequest("j", TEXT, tmp_path))
     assert caught.type is becomes
 
 
 def test_the_cpu_without_memory_is_a_memory_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Voicebox, "say", lambda *_: torch.empty(10**14))
+    monkeypatch.setattr(SpeechPipeline, "say", lambda *_: torch.empty(10**14))
     with pytest.raises(MemoryError):
         run(SpeakRequest("j", TEXT, tmp_path))
 

@@ -240,7 +240,9 @@ def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
         events.append(Spoken("work", 0.0, 0, 0))
         return Spoken(request.job_id, 1.0, 1, 1)
 
-    worker._do(worker.Inbox(io.BytesIO(), lambda: None), events.append, run, speak("hello"), threading.Event())
+    worker._run_in_thread(
+        worker.RequestReader(io.BytesIO(), lambda: None), events.append, run, speak("hello"), threading.Event()
+    )
     assert events[0] == Progress("a", worker.STARTING, 0.0)
 
 
@@ -254,7 +256,7 @@ def test_a_wrong_command_line_is_refused() -> None:
 
 def test_progress_is_throttled_but_every_stage_is_told() -> None:
     events: list[Event] = []
-    report = worker.throttled("a", events.append)
+    report = worker.throttled_progress("a", events.append)
     for step in range(200):
         report("first", step / 200)
     report("second", 0.0)
@@ -268,13 +270,13 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
     lines = [b"\xff", b"not json", protocol.encode(speak("x")).encode(), b"[]", protocol.encode(Cancel("a")).encode()]
     lines.append(protocol.encode(Cancel("nobody")).encode())
     ended = threading.Event()
-    inbox = worker.Inbox(io.BytesIO(b"\n".join(lines)), ended.set)
-    inbox.read()
-    request, cancelled = inbox.next()
+    reader = worker.RequestReader(io.BytesIO(b"\n".join(lines)), ended.set)
+    reader.read()
+    request, cancelled = reader.next()
     assert request == speak("x")
     assert cancelled.is_set()
     assert ended.is_set()
-    inbox.done("a")
+    reader.done("a")
 
 
 def test_a_device_fault_is_not_swallowed() -> None:
@@ -282,7 +284,7 @@ def test_a_device_fault_is_not_swallowed() -> None:
         raise DeviceFailed
 
     with pytest.raises(DeviceFailed):
-        worker.finish(speak("x"), Watch(), print, run)
+        worker.run_job(speak("x"), Watch(), print, run)
 
 
 def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
@@ -292,7 +294,7 @@ def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
     def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
         raise Special("Odd.")
 
-    assert worker.finish(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")
+    assert worker.run_job(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,7 @@ def test_a_member_reads_no_path_of_a_model_file_and_the_log_does(
         load(tmp_path / "quantizer.pth")
         raise AssertionError("there is no such file")
 
-    failed = worker.finish(speak("x"), Watch(), print, run)
+    failed = worker.run_job(speak("x"), Watch(), print, run)
     assert failed == Failed("a", "Unavailable", worker.MODEL_UNAVAILABLE)
     assert str(tmp_path) not in worker.MODEL_UNAVAILABLE
     assert str(tmp_path) in caplog.text

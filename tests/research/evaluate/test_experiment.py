@@ -16,7 +16,7 @@ from research.commands import app
 from research.evaluate import experiment, heldout
 from research.evaluate.experiment import Settings, evaluate
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording
-from tests.cloning.tones import ToneEngine, voicebox
+from tests.cloning.tones import ToneEngine, pipeline
 from tests.research.evaluate.cells import FakeMeter
 from tests.research.evaluate.test_trial import CountingMethod
 from tests.test_architecture import ROOT
@@ -29,7 +29,7 @@ TEXTS = ("hello there", "Something else.")
 def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setitem(registry.METHODS, "quantizer", CountingMethod())
     monkeypatch.setitem(registry.METHODS, "transcript", CountingMethod("The words are not known."))
-    models = voicebox(ToneEngine(), stand_in).models
+    models = pipeline(ToneEngine(), stand_in).models
     monkeypatch.setattr(experiment, "LoadedModels", lambda choice: models)
     clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})
     monkeypatch.setattr(heldout, "built_in_clip", lambda text: clip if text == TEXTS[0] else None)

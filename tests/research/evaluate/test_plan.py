@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import InvalidInput, NotFound
-from research.evaluate.plan import Progress, lines, read_texts
+from research.evaluate.plan import ProgressPrinter, lines, read_texts
 
 NAMES = st.integers(1, 9).map(lambda count: [f"speaker {number}" for number in range(count)])
 TEXTS = st.integers(1, 7).map(lambda count: [f"text {number}" for number in range(count)])
@@ -45,7 +45,7 @@ def test_texts_are_the_lines_of_a_file(tmp_path: Path) -> None:
 
 
 def test_progress_tells_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress("quantizer", 3)
+    progress = ProgressPrinter("quantizer", 3)
     for _ in range(3):
         progress.step()
     assert capsys.readouterr().out == "quantizer: 3 of 3, 0 min left\n"

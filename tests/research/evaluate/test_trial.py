@@ -15,7 +15,7 @@ from errors import InvalidInput, Unavailable
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from research.evaluate.store import Store
 from research.evaluate.trial import Cell, Trial
-from tests.cloning.tones import ToneEngine, a_voice, voicebox
+from tests.cloning.tones import ToneEngine, a_voice, pipeline
 from tests.research.evaluate.cells import FakeMeter
 from tests.test_architecture import ROOT
 
@@ -65,7 +65,7 @@ def trial(
     engine: ToneEngine | None = None,
     model: Path | None = None,
 ) -> Trial:
-    models = voicebox(engine or ToneEngine(), model).models
+    models = pipeline(engine or ToneEngine(), model).models
     return Trial(models, references, meter, Store(folder / "cells.jsonl", "run"), folder)
 
 
