@@ -1,4 +1,4 @@
-"""How this engine speaks the benchmark's lines. Imports no more than the engine itself does (`benchmarks.gpu`)."""
+"""Speak the benchmark's lines with this engine. Imports no more than the engine does (`benchmarks.gpu`)."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -9,7 +9,7 @@ from cloning.progress import Watch
 
 
 def _keep(generated: list[Generated]) -> None:
-    """One take is not chosen among others."""
+    """Do nothing."""
 
 
 def spoken(
@@ -20,7 +20,7 @@ def spoken(
     takes: int = 1,
     choose: Callable[[list[Generated]], object] = _keep,
 ) -> Told:
-    """All lines together, each `takes` times; `choose` is given the takes of each line, and its time counts."""
+    """Speak all lines together, each `takes` times; `choose` gets the takes of each line, and its time counts."""
     clock = _Clock()
     wanted = [
         Utterance(
@@ -40,9 +40,9 @@ def spoken(
 
 
 class _Clock:
-    """Shares time out among stages: from one report to the next, it belongs to the stage of the former.
+    """Divides time among stages: the time between two reports belongs to the stage of the first.
 
-    The engine reports before each step for each line, so this holds also when lines are in different stages.
+    The engine reports before each step for each line, so this also holds when lines are in different stages.
     """
 
     def __init__(self) -> None:
@@ -50,10 +50,10 @@ class _Clock:
         self.stage = STAGES[0]
         self.stages = Told().stages
         self.first = 0.0
-        """Seconds until the first line could be heard."""
+        """Seconds until the first line can be heard."""
 
     def note(self, stage: str, fraction: float) -> None:
-        """The engine's progress."""
+        """Record the engine's progress."""
         now = perf_counter()
         self.stages[self.stage] += now - self._last
         self._last, self.stage = now, stage.removesuffix(" tokens")

@@ -1,4 +1,4 @@
-"""How transformers' BarkModel speaks the benchmark's lines. Imports no more than the model itself does."""
+"""Speak the benchmark's lines with transformers' BarkModel. Imports no more than the model does."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ from cloning.checkpoints.weights import load_bark
 
 
 class Transformers:
-    """transformers' BarkModel with its cache. Lines in the same voice go together if `batched`: others it cannot.
+    """transformers' BarkModel with its cache. Lines in the same voice are one batch if `batched`; others cannot be.
 
-    compiler: what torch.compile uses for its three models, for lengths that change; empty: nothing is compiled. model
-    is Any, as its methods are replaced by timed ones.
+    compiler: the backend of torch.compile for its three models, with dynamic lengths; empty: none. model is Any, as its
+    methods are replaced by timed ones.
     """
 
     def __init__(self, model: Any, *, batched: bool = False, compiler: str = "") -> None:
@@ -32,13 +32,13 @@ class Transformers:
 
     @classmethod
     def load(cls, folder: Path, dtype: str, device: str, *, batched: bool = False, compiler: str = "") -> Self:
-        """From a checkpoint, with the codec in float32 as everybody has it."""
+        """Load a checkpoint, with the codec in float32 as for all contenders."""
         model: Any = load_bark(folder / checkpoints.BARK, getattr(torch, dtype), torch.device(device))
         model.codec_model.to(torch.float32)
         return cls(model, batched=batched, compiler=compiler)
 
     def speak(self, lines: Sequence[Line]) -> Told:
-        """One after the other, or those of a voice in one batch."""
+        """Speak lines one after the other, or those of a voice in one batch."""
         self._told = Told()
         for group in self._groups(lines):
             began = perf_counter()

@@ -1,6 +1,6 @@
-"""This engine as the bot loads it, among those who speak in the benchmark.
+"""This engine in the benchmark, loaded as in the bot.
 
-All generate without an end of their own, so that every line is exactly as long as the task says.
+All contenders generate without an end of their own, so every line is exactly as long as the task says.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
 
 class Barkeep:
-    """The engine of this repository, loaded as the bot loads it. Of several takes of a line the best is kept."""
+    """The engine of this repository, loaded as in the bot. The best of several takes of a line is kept."""
 
     def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:
         self._takes = takes_of_each
@@ -26,7 +26,7 @@ class Barkeep:
         self._engine = LoadedModels(ModelChoice(str(folder), dtype=dtype, device=device, preset=preset)).engine
 
     def speak(self, lines: Sequence[Line]) -> Told:
-        """Together."""
+        """Speak the lines together."""
         return by_engine.spoken(self._engine, _TEXT, lines, takes=self._takes, choose=_choose)
 
 

@@ -1,4 +1,4 @@
-"""What this machine could do at best: how fast it reads memory, and how fast it multiplies matrices."""
+"""Measure the limits of the machine: memory bandwidth, and the speed of matrix products."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from cloning.bark.linear import Linear
 
 _REPEATS = 20
 _READ, _ROWS = {"cpu": 2**28, "cuda": 2**32}, {"cpu": 1024, "cuda": 8192}
-"""Bytes that are read, far above any cache, and rows of a product: enough that starting it does not count."""
+"""Bytes to read, far above any cache, and rows of a product: enough that starting it does not count."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Measured. `bandwidth`: bytes a second; `rate`: floating-point operations a second in each precision."""
+    """The measured limits. `bandwidth`: bytes per second; `rate`: floating-point operations per second by precision."""
 
     bandwidth: float
     rate: dict[str, float]
 
 
 def measure(device: torch.device | None = None) -> Limits:
-    """Takes some seconds. With one thread, seconds of the processor count, as others may use the machine too."""
+    """Measure for some seconds. With one thread, CPU time counts, since other programs may use the machine."""
     device = device or torch.device("cpu")
     memory = torch.ones(_READ[device.type] // 4, device=device)
     bandwidth = memory.numel() * 4 / _best(memory.sum, device)

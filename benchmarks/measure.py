@@ -1,7 +1,7 @@
-"""One contender in one row, once, in a process of its own: loads, speaks, and prints what it took as a line of JSON.
+"""Measure one contender in one row, once, in its own process, and print the result as a line of JSON.
 
 `python -m benchmarks` calls it. `--contender limits` measures the machine instead, `--contender prepare` writes the
-checkpoints. Times of lines that are spoken one after the other are those of `--peer-lines` lines, times all of them.
+checkpoints. Lines that are spoken one after the other are timed for `--peer-lines` lines and scaled to all.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def measured(arguments: Sequence[str]) -> dict[str, Any]:
-    """What `main` prints, for the arguments of its command line."""
+    """Return what `main` prints for its command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_options(parser)
     parser.add_argument("--contender", required=True)
@@ -41,7 +41,7 @@ def measured(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What this program and `python -m benchmarks` both understand."""
+    """Add the options shared with `python -m benchmarks`."""
     parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
     parser.add_argument("--seconds", type=float, default=5.0, help="of audio in every line")
     parser.add_argument(
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def semantic_tokens(seconds: float) -> int:
-    """How many semantic tokens a line of so many seconds has."""
+    """Return the number of semantic tokens in a line of `seconds`."""
     return max(1, int(seconds * 49.9))
 
 
@@ -144,7 +144,7 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
 
 
 def _voices(row: Row) -> list[Any]:
-    """The voice of each line; lines in one voice share the object."""
+    """Return the voice of each line; lines with the same voice share the object."""
     if not row.voices:
         return [None] * row.lines
     from benchmarks.checkpoints import voice
@@ -195,7 +195,7 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells it."""
+    """Return the processor's name if the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

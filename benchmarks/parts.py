@@ -1,11 +1,11 @@
-"""What each part of generating costs, beside the peers and beside what the machine could do at best.
+"""Measure the parts of generation, beside the peers and the limits of the machine.
 
     python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--suno CLONE_OF_SUNO_AI_BARK]
 
-The parts are a coarse window read anew (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of the
-fine model. The fewest seconds of all repeats count, with one thread the processor's: so it can be measured where others
-use the machine too, for which `python -m benchmarks` takes too long. Prints what a sentence of 5 s in a cloned voice
-adds up to, and at last one line of JSON.
+The parts are reading a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of
+the fine model. The minimum of all repeats counts, with one thread in CPU time, so it works on a shared machine where
+`python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a cloned voice, and finally one line of
+JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from cloning.threads import share_with_others
 
 CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "windows": 13, "fine": 6}
-"""Semantic steps, coarse steps, windows read anew, and fine passes of 5 s of speech in a voice."""
+"""Semantic steps, coarse steps, window reads, and fine passes of 5 s of speech in a voice."""
 
 Parts = dict[str, float]
 
@@ -60,13 +60,13 @@ def _measured(arguments: argparse.Namespace) -> Iterator[tuple[str, Parts]]:
 
 
 def _sentence(parts: Parts) -> float:
-    """Seconds of a sentence of 5 s, without the codec."""
+    """Return the seconds of a sentence of 5 s, without the codec."""
     steps = SENTENCE["semantic"] + SENTENCE["coarse"]
     return steps * parts["step"] + SENTENCE["windows"] * parts["read"] + SENTENCE["fine"] * parts["fine"]
 
 
 def _limit(shape: str, dtype: Any, bounds: Any) -> Parts:
-    """Bytes of matrices, of one head and of the cache over the bandwidth; operations over the matrix rate."""
+    """Return the limit: bytes of matrices, one head and the cache by bandwidth; operations by matrix rate."""
     from benchmarks.rows import SHAPES
 
     size = SHAPES[shape]
@@ -157,7 +157,7 @@ def _suno(arguments: argparse.Namespace) -> Parts:
 
 
 def _fewest(arguments: argparse.Namespace, deed: Callable[[], object], times: int = 1) -> float:
-    """Seconds of the quickest of `repeats * times` runs, after one that does not count."""
+    """Return the seconds of the fastest of `repeats * times` runs, after a warm-up run."""
     clock = process_time if arguments.threads == 1 else perf_counter
     deed()
     best = float("inf")

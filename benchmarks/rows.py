@@ -1,4 +1,4 @@
-"""What is measured and of whom. Free of torch: the memory of whoever imports this is its own."""
+"""The rows and the contenders of the benchmark. Does not import torch, whose memory would be measured too."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -15,23 +15,23 @@ SHAPES = {
     "large": {"num_layers": 24, "num_heads": 16, "hidden_size": 1024},
     "tiny": {"num_layers": 2, "num_heads": 2, "hidden_size": 64},
 }
-"""`suno/bark-small`, `suno/bark`, and one to try this program with."""
+"""`suno/bark-small`, `suno/bark`, and a small one to test the benchmark."""
 
 STAGES = ("semantic", "coarse", "fine", "audio")
-"""Of speaking."""
+"""The stages of speaking."""
 CLONE_STAGES = ("features", "quantizer", "codec")
-"""Of cloning."""
+"""The stages of cloning."""
 SPEC = BarkSpec.from_configs({}, {})
-"""Of the published checkpoints."""
+"""The spec of the published checkpoints."""
 CLONE_SECONDS = 10.0
-"""How long the reference clip is."""
+"""The length of the reference clip."""
 TEXT_TOKENS = 40
-"""How long every text is; the models read it padded anyway."""
+"""The length of every text; the models read it padded."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A task: so many lines in so many voices, 0 for no voice in particular. No lines: a voice is cloned."""
+    """A task: `lines` lines in `voices` voices; 0 voices: without a voice. 0 lines: a voice is cloned."""
 
     name: str
     title: str
@@ -53,10 +53,10 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who is measured, and in which rows.
+    """An implementation, and the rows in which it is measured.
 
-    batched: lines in the same voice go together. fast: our preset. takes: how often ours generates each line, of which
-    one is kept. compiled: by torch.compile. cuda: only there.
+    batched: lines in the same voice are generated together. fast: Barkeep's preset. takes: how often Barkeep generates
+    each line, of which one is kept. compiled: by torch.compile. cuda: only on CUDA.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Contender:
         return self.family == OURS
 
     def together(self, row: Row) -> bool:
-        """Whether it speaks all lines of `row` at once. If not: one after the other."""
+        """Return whether it speaks all lines of `row` at once. If not: one after the other."""
         return row.lines * self.takes > 1 and (self.ours or (self.batched and row.voices == 1))
 
 
@@ -112,7 +112,7 @@ CONTENDERS = {
 
 @dataclass(frozen=True)
 class Line:
-    """Something to say: in which voice, how many semantic tokens long, with which seed."""
+    """A line: its voice, its length in semantic tokens, and its seed."""
 
     voice: VoicePrompt | None
     semantic_tokens: int
@@ -121,14 +121,14 @@ class Line:
 
 @dataclass
 class Told:
-    """What came of some lines: how many samples, seconds until the first line was done, seconds spent on each stage."""
+    """The result of some lines: number of samples, seconds until the first line was done, seconds of each stage."""
 
     samples: int = 0
     first: float = 0.0
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, stages: dict[str, float], seconds: float, samples: npt.NDArray[np.float32]) -> None:
-        """A line, or several, that took so long after those before."""
+        """Add lines that took `seconds` after those before."""
         self.first = self.first or seconds
         for stage, spent in stages.items():
             self.stages[stage] += spent
@@ -136,7 +136,7 @@ class Told:
 
 
 class Speaker(Protocol):
-    """Somebody who can speak lines."""
+    """Speaks lines."""
 
     def speak(self, lines: list[Line]) -> Told:
-        """All of them, as quickly as may be."""
+        """Speak all lines as fast as possible."""

@@ -1,4 +1,4 @@
-"""Suno's own code among those who speak in the benchmark, from a clone of `suno-ai/bark`."""
+"""Suno's own code in the benchmark, from a clone of `suno-ai/bark`."""
 
 import importlib
 import re
@@ -30,12 +30,12 @@ class Suno:
 
     @property
     def models(self) -> dict[str, Any]:
-        """Its coarse and fine model, and the text model beside its tokenizer."""
+        """The coarse and the fine model, and the text model with its tokenizer."""
         models: dict[str, Any] = self._module.models
         return models
 
     def speak(self, lines: Sequence[Line]) -> Told:
-        """One after the other: it knows no batches."""
+        """Speak the lines one after the other: there are no batches."""
         told = Told()
         for line in lines:
             self._say(line, told)
@@ -66,13 +66,13 @@ class Suno:
 
     @torch.inference_mode()
     def _decoded(self, codes: torch.Tensor) -> npt.NDArray[Any]:
-        """Codes (books, T) -> samples (N,), as its `codec_decode` does."""
+        """Decode codes (books, T) to samples (N,), as its `codec_decode` does."""
         codes = codes.to(next(self._codec.parameters()).device)
         samples: torch.Tensor = self._codec.decoder(self._codec.quantizer.decode(codes[:, None]))
         return samples[0, 0].cpu().numpy()
 
     def _gpt(self, part: Any, *, fine: bool) -> torch.nn.Module:
-        """Suno's class with the weights of transformers' one, which both then share."""
+        """Return Suno's class with the weights of transformers' module, which both then share."""
         module, config = (sys.modules["bark.model_fine" if fine else "bark.model"]), part.config
         size = {
             "block_size": config.block_size,
@@ -116,7 +116,7 @@ def _suno_name(name: str) -> str:
 
 
 def _suno_module(repository: Path) -> ModuleType:
-    """Its `bark.generation`. Of funcy, which it imports, it uses one function, which Python has too."""
+    """Import `bark.generation`. Its only use of funcy is a function that Python has too."""
     sys.path.insert(0, str(repository))
     funcy: Any = ModuleType("funcy")
     funcy.partial = partial

@@ -1,8 +1,8 @@
-"""How much there is to do in a row, and how long that takes at least on a machine of known limits.
+"""Compute the work of a row, and its least time on a machine of known limits.
 
-A pass through a model reads its matrices, one head and the keys and values of every row; or multiplies; whichever takes
-longer on this machine is its limit. Embeddings, norms, sampling and Python are not counted, nor is reading what fits a
-cache. The codec and what clones count their multiplications only (`benchmarks.operations`). Free of torch.
+A pass through a model reads its matrices, one head and the keys and values of every row, or multiplies; whichever takes
+longer on this machine is its limit. Embeddings, norms, sampling and Python are not counted, nor are reads that fit a
+cache. For the codec and for cloning only multiplications are counted (`benchmarks.operations`). Does not import torch.
 """
 
 from collections.abc import Mapping
@@ -14,25 +14,25 @@ from cloning.bark.special_tokens import Recipe
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
 _HEARD_RATE = 50
-"""HuBERT's frames a second; the window of the last one does not fit."""
+"""HuBERT's frames per second; the window of the last one does not fit."""
 _VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Bytes a second, and floating-point operations a second in each precision that was measured."""
+    """Bytes per second, and floating-point operations per second for each measured precision."""
 
     bandwidth: float
     rate: Mapping[str, float]
 
     def seconds(self, size: float, operations: float, dtype: str) -> float:
-        """A pass that reads `size` bytes. Precisions that were not measured may compute in the fastest one."""
+        """Return the seconds of a pass that reads `size` bytes. Unmeasured precisions count as the fastest one."""
         return max(size / self.bandwidth, operations / self.rate.get(dtype, max(self.rate.values())))
 
 
 @dataclass(frozen=True)
 class Model:
-    """One of Bark's three, in one precision: its layers, its width, and how many tokens its head has."""
+    """One of Bark's models in one precision: its layers, its width, and the tokens of its head."""
 
     layers: int
     width: int
@@ -40,14 +40,14 @@ class Model:
     dtype: str
 
     def read(self, positions: int, *, causal: bool = True) -> tuple[float, float]:
-        """(bytes, operations) of one row of so many positions read anew."""
+        """Return (bytes, operations) of reading one row of `positions`."""
         attended = positions**2 / 2 if causal else positions**2
         seen = 1 if causal else positions
         multiplied = 2 * self._matrices * positions + 2 * self.head * self.width * seen
         return self._weights, multiplied + 4 * self.layers * self.width * attended
 
     def step(self, rows: int, positions: int) -> tuple[float, float]:
-        """(bytes, operations) of one more position for each of `rows`, behind so many."""
+        """Return (bytes, operations) of one more position for each of `rows`, after `positions` each."""
         attended = rows * 2 * self.layers * self.width * positions
         multiplied = 2 * rows * (self._matrices + self.head * self.width)
         return self._weights + attended * _CACHE_BYTES[self.dtype], multiplied + 2 * attended
@@ -64,9 +64,9 @@ class Model:
 def least_seconds(
     row: Row, contender: Contender, semantic: int, size: Mapping[str, int], machine: Machine, codec: float
 ) -> dict[str, float]:
-    """The limit of each stage of a row with lines of `semantic` tokens, in the windows of the contender's recipe.
+    """Return the limit of each stage of a row with lines of `semantic` tokens, in the contender's windows.
 
-    size: of `benchmarks.checkpoints.SHAPES`. codec: operations of the codec for one frame.
+    size: of `benchmarks.checkpoints.SHAPES`. codec: operations of the codec per frame.
     """
     lines = row.lines * contender.takes
     together = lines if contender.together(row) else 1
@@ -94,7 +94,7 @@ def least_seconds(
 
 
 def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -> list[tuple[float, float]]:
-    """Every pass of the second stage."""
+    """Return every pass of the second stage."""
     recipe = Recipe.from_config({})
     if fast:
         recipe = recipe.fast(SPEC, 1024)
@@ -110,12 +110,12 @@ def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -
 
 
 def least_clone_seconds(machine: Machine, operations: Mapping[str, float]) -> dict[str, float]:
-    """The limit of each stage of cloning, in float32."""
+    """Return the limit of each stage of cloning, in float32."""
     return {stage: machine.seconds(0, count, "float32") for stage, count in operations.items()}
 
 
 def units(row: Row, semantic: int) -> dict[str, int]:
-    """What the speed of each stage is counted in: tokens, frames of the codec, or frames of HuBERT."""
+    """Return the units in which the speed of each stage is given: tokens, codec frames or HuBERT frames."""
     if not row.lines:
         heard = int(CLONE_SECONDS * _HEARD_RATE) - 1
         return dict(zip(CLONE_STAGES, (heard, heard, _VOICE_FRAMES), strict=True))

@@ -1,4 +1,4 @@
-"""What the engine does on a GPU, found out in one call of a few minutes on a machine that has nothing else of Barkeep.
+"""Measure the engine on a GPU, in one call of a few minutes on a machine with nothing else of Barkeep.
 
-`python -m benchmarks.gpu` runs the parts; benchmarks/GPU.md says what each is, and what the machine needs.
+`python -m benchmarks.gpu` runs the parts; benchmarks/GPU.md describes them and the requirements.
 """

@@ -1,11 +1,11 @@
-"""Everything that is to be known of the engine on a GPU, in one call of under eight minutes.
+"""Run all GPU measurements in one call of under eight minutes.
 
     python -m benchmarks.gpu --out FOLDER [--parts parity,graphs,...] [--minutes 7.5] [--rehearse]
 
-Each part has a time of its own and runs in a child process that is ended when the time is over, and replaced when it
-dies: the other parts go on. FOLDER/results.json is written after every single result, so that a call that is cut off
-keeps what it has; FOLDER/log.txt has what the libraries said. `--rehearse` does all of it on the CPU with tiny models.
-benchmarks/GPU.md says what the parts are and what the machine needs.
+Each part has its own time limit and runs in a child process that is ended after that time and replaced when it dies;
+the other parts continue. FOLDER/results.json is written after every result, so an aborted call keeps its results;
+FOLDER/log.txt has the output of libraries. `--rehearse` runs everything on the CPU with tiny models. benchmarks/GPU.md
+describes the parts and the requirements.
 """
 
 import argparse
@@ -23,20 +23,20 @@ from typing import Any
 from benchmarks.gpu import report
 
 PARTS = {"machine": 40, "parity": 110, "graphs": 45, "speech": 45, "profiling": 30, "speed": 400}
-"""Seconds at most, in the order in which they are done: the last one takes what is left."""
+"""Maximum seconds of each part, in their order; the last one gets the remaining time."""
 _MINUTES = 7.5
 _GRACE = 15.0
-"""Seconds that a part may go on when its time is over, before its process is ended."""
+"""Seconds that a part may exceed its time before its process is ended."""
 _START = 120.0
-"""Seconds in which a process has to begin with its first part: torch is imported, the device wakes up."""
+"""Seconds in which a process must begin its first part: torch is imported, the device wakes up."""
 _SAID = 4_000
-"""Characters of the log that are kept of a process that died."""
+"""Characters of the log that are kept for a process that died."""
 
 Start = Callable[[list[str]], "subprocess.Popen[str]"]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run, print a summary, and return 0 if every part came to its end."""
+    """Run, print a summary, and return 0 if every part was completed."""
     options = _options(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     session = Session(options, lambda wanted: in_a_process(wanted, options.out / "log.txt"))
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Session:
-    """One call: the parts, and what they said so far."""
+    """One call: the parts and their results so far."""
 
     def __init__(self, options: argparse.Namespace, start: Start) -> None:
         self._options = options
@@ -63,11 +63,11 @@ class Session:
 
     @property
     def complete(self) -> bool:
-        """Whether every part came to its end."""
+        """Whether every part was completed."""
         return all(part["state"] == "done" for part in self._parts.values())
 
     def run(self) -> None:
-        """Child after child, until no part is left or the time is over."""
+        """Run one child after the other, until no part is left or the time is over."""
         self._write()
         while (waiting := self._waiting()) and monotonic() < self._ends:
             self._follow(self._start(self._command(waiting)))
@@ -83,7 +83,7 @@ class Session:
         return [*command, *(f"{name}={PARTS[name]}" for name in parts)]
 
     def _follow(self, child: "subprocess.Popen[str]") -> None:
-        """Take what the child says, until it ends or has to be ended."""
+        """Read the child's output, until it ends or is ended."""
         said: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_read, args=(child, said), daemon=True).start()
         current, deadline = "", monotonic() + _START
@@ -102,7 +102,7 @@ class Session:
         self._leave(current, "died", f"exit status {child.returncode}: {self._end_of_log()}")
 
     def _take(self, line: str, current: str, deadline: float) -> tuple[str, float]:
-        """One line of the child: which part is being done from then on, and until when."""
+        """Handle one line of the child; return the current part and its deadline."""
         try:
             event = json.loads(line)
             name, kind = event["part"], event["event"]
@@ -121,7 +121,7 @@ class Session:
         return current, deadline
 
     def _leave(self, name: str, state: str, why: str) -> None:
-        """A part is over; none: a child ended between two parts, or before the first."""
+        """End a part; without a name: a child ended between two parts, or before the first."""
         if name:
             part = self._parts[name]
             part |= {"state": state, "seconds": round(monotonic() - part.pop("began"), 1)}
@@ -136,7 +136,7 @@ class Session:
         return log.read_text(encoding="utf-8", errors="replace")[-_SAID:] if log.exists() else ""
 
     def _write(self) -> None:
-        """Whole or not at all."""
+        """Write the results atomically."""
         path = self._options.out / "results.json"
         unfinished = path.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(self.facts, indent=1), encoding="utf-8")
@@ -144,7 +144,7 @@ class Session:
 
 
 def in_a_process(arguments: list[str], log: Path) -> "subprocess.Popen[str]":
-    """`benchmarks.gpu.child` with these arguments."""
+    """Start `benchmarks.gpu.child` with these arguments."""
     command = [sys.executable, "-m", "benchmarks.gpu.child", *arguments]
     with log.open("a", encoding="utf-8") as errors:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)

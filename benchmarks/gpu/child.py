@@ -1,7 +1,7 @@
-"""The process that does the parts, one after the other: each result goes out at once, as a line of JSON.
+"""Run parts one after the other in one process, and print each result at once as a line of JSON.
 
-Ends with an error after a part that failed, since a device may be of no use after its error; whoever started it starts
-another for the parts that are left.
+Exits with an error after a failed part, since the device may be unusable; the parent starts another process for the
+remaining parts.
 """
 
 import argparse
@@ -22,7 +22,7 @@ Emit = Callable[[Mapping[str, Any]], None]
 
 
 def main(arguments: list[str]) -> int:
-    """`PART=SECONDS ...` in this order, each for so long at most. Returns 1 after a part that failed."""
+    """Run `PART=SECONDS ...` in this order, each within its seconds. Return 1 after a failed part."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rehearse", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _done(name: str, context: Context, seconds: float) -> bool:
-    """Do one part. Returns whether it came to its end."""
+    """Run one part. Return whether it was completed."""
     context.ends = monotonic() + seconds
     _emit({"part": name, "event": "began"})
     try:

@@ -1,4 +1,4 @@
-"""What every part is given: the device, how much to measure, where to write, and how long it may take."""
+"""The context of a part: the device, the sizes, the output folder, and the time limit."""
 
 import gc
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from benchmarks import checkpoints, limits
 from benchmarks.work import Machine
 
 Result = tuple[str, dict[str, Any]]
-"""What was measured, by name."""
+"""A name and its measurements."""
 Results = Iterator[Result]
-"""Each is written down as it comes."""
+"""Each is written as it comes."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured.
+    """The sizes of the measurements.
 
-    shapes: of `benchmarks.rows.SHAPES`. seconds: of a line, and of one that warms up. crowds: rows that speak at once.
-    voices: semantic tokens and frames of voices. tokens: semantic tokens that are compared behind a voice, and how many
-    make several windows of the fine stage. steps: of one form, for a median.
+    shapes: of `benchmarks.rows.SHAPES`. seconds: of a line, and of a warm-up line. crowds: numbers of rows at once.
+    voices: semantic tokens and frames of voices. tokens: semantic tokens that are compared after a voice, and the
+    number for several windows of the fine stage. steps: of one form, for a median.
     """
 
     shapes: tuple[str, ...]
@@ -37,11 +37,11 @@ class Sizes:
     many_tokens: int
     steps: int
     runs: int
-    """Of ours, of which the median counts."""
+    """Runs of Barkeep's engine, whose median counts."""
     half: torch.dtype
-    """What float16 is: a CPU is ten times slower in it."""
+    """The half precision; a CPU is ten times slower in float16."""
     compiler: str
-    """What torch.compile uses."""
+    """The backend of torch.compile."""
 
 
 REAL = Sizes(
@@ -74,7 +74,7 @@ REHEARSED = Sizes(
 
 @dataclass
 class Context:
-    """`ends`: when the part has to be done, of `monotonic`."""
+    """`ends`: the deadline of the part, by `monotonic`."""
 
     device: torch.device
     sizes: Sizes
@@ -84,21 +84,21 @@ class Context:
 
     @property
     def left(self) -> float:
-        """Seconds until the part has to be done."""
+        """Seconds until the deadline."""
         return self.ends - monotonic()
 
     @cached_property
     def limits(self) -> limits.Limits:
-        """What the device could do at best."""
+        """The limits of the device."""
         return limits.measure(self.device)
 
     @property
     def machine(self) -> Machine:
-        """The same, for `benchmarks.work`."""
+        """The limits, for `benchmarks.work`."""
         return Machine(self.limits.bandwidth, self.limits.rate)
 
     def random_bark(self, shape: str) -> Any:
-        """A BarkModel of a published shape in float32 on the device, made once. To be copied, not changed."""
+        """Return a BarkModel of a published shape in float32 on the device, made once. Copy it before changing it."""
         if shape not in self._models:
             self._models = {shape: checkpoints.random_bark(shape).to(self.device)}
         return self._models[shape]
@@ -109,7 +109,7 @@ class Context:
             torch.cuda.synchronize(self.device)
 
     def forget(self) -> None:
-        """Give back what was freed, and begin to look for a new peak of memory."""
+        """Free cached memory, and reset the peak."""
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -117,10 +117,10 @@ class Context:
 
     @property
     def held(self) -> int:
-        """Bytes of the device that tensors take now; 0 on a CPU."""
+        """Bytes of the device in use by tensors; 0 on a CPU."""
         return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else 0
 
     @property
     def peak(self) -> int:
-        """The most that they took since `forget`; 0 on a CPU."""
+        """The peak of `held` since `forget`; 0 on a CPU."""
         return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0

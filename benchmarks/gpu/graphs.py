@@ -1,4 +1,4 @@
-"""Every form of a step: whether it could be captured as a CUDA graph, and if not, why; and what it costs either way."""
+"""For every form of a step: whether it was captured as a CUDA graph, the error if not, and its time either way."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -20,12 +20,12 @@ from cloning.bark.semantic import SemanticModel
 from cloning.bark.special_tokens import Recipe
 
 LENGTHS = (250, 900)
-"""Positions that a row holds: in the middle of a semantic window and near the end of a coarse one."""
+"""Positions of a row: in the middle of a semantic window and near the end of a coarse one."""
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def run(context: Context) -> Results:
-    """The forms of the first shape in every precision."""
+    """Measure the forms of the first shape in every precision."""
     shape = context.sizes.shapes[0]
     for dtype in _DTYPES:
         for name, stage in causal_models(context, shape, dtype).items():
@@ -39,7 +39,7 @@ def run(context: Context) -> Results:
 
 
 def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str, CausalModel]:
-    """The first two stages on random weights."""
+    """Return the first two stages with random weights."""
     model, recipe = models.converted(context.random_bark(shape), dtype), Recipe.from_config({})
     return {
         "semantic": SemanticModel(model.semantic, SPEC, recipe),
@@ -48,7 +48,7 @@ def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str,
 
 
 def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[Form, Callable[[], object]]:
-    """A step of `rows` that hold `length` positions and take turns at the heads, and its form."""
+    """Return the form and a step of `rows` that hold `length` positions and alternate between the heads."""
     device = batch.model.transformer.device
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
     for slot, sampler in enumerate(samplers):
@@ -75,7 +75,7 @@ def _form(context: Context, batch: CapturedBatch, rows: int, length: int, *, kee
 
 
 def _median(context: Context, deed: Callable[[], object]) -> float:
-    """Seconds of one of several in a row, between two looks at the device, as the engine makes them."""
+    """Return the seconds per step, of several between two reads of the device, as in the engine."""
     return median(_seconds(context, deed))
 
 

@@ -1,4 +1,4 @@
-"""What a recogniser hears of the speech that a GPU made: words wrong in each precision.
+"""Measure the word errors of speech made on a GPU in each precision.
 
 python -m benchmarks.gpu.hear FOLDER/speech.zip          (after `make research`)
 """
@@ -17,7 +17,7 @@ from benchmarks.gpu.speech import TEXTS
 from cloning.bark.engine import Samples
 
 Heard = Callable[[Samples, int], str]
-"""float32 (N,) at so many samples a second -> the words."""
+"""float32 (N,) at a sample rate -> the words."""
 
 
 def main(archive: Path) -> None:
@@ -28,7 +28,7 @@ def main(archive: Path) -> None:
 
 
 def table(archive: Path, heard: Heard) -> Iterator[str]:
-    """A line for each precision in the archive."""
+    """Yield a line for each precision in the archive."""
     from research.metrics.recogniser import WordErrors, word_errors
 
     found: dict[str, WordErrors] = {}

@@ -1,4 +1,4 @@
-"""The card, its driver and what it could do at best."""
+"""Report the card, its driver and its limits."""
 
 import platform
 from importlib import metadata
@@ -11,7 +11,7 @@ _PACKAGES = ("torch", "transformers", "numpy", "safetensors", "encodec", "triton
 
 
 def run(context: Context) -> Results:
-    """Versions first, so that they are there if the device does not answer."""
+    """Yield versions first, so that they are known if the device fails."""
     yield "versions", {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
     if context.device.type == "cuda":
         card = torch.cuda.get_device_properties(context.device)

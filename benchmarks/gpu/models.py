@@ -1,4 +1,4 @@
-"""The engine on random models of the published shapes, without files but for the codec's."""
+"""The engine with random models of the published shapes, without files except the codec's."""
 
 import copy
 from pathlib import Path
@@ -16,31 +16,31 @@ from cloning.prompt import Tokens, VoicePrompt
 SEMANTIC_VOCABULARY, CODES, BOOKS = 10_000, 1024, 8
 """Of the published checkpoints."""
 _SHARPNESS = 3.0
-"""Makes random weights so large that the likeliest token is not decided by rounding."""
+"""Scales random weights so that rounding does not decide the most likely token."""
 
 
 class Numbers:
     """A tokenizer for which a text is its ids: "5 17" is 5 and 17."""
 
     def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
-        """As far as the engine uses one."""
+        """Tokenize as far as the engine needs it."""
         return {"input_ids": [int(number) for number in text.split()]}
 
 
 def text(tokens: int, seed: int = 0) -> str:
-    """A text of so many tokens for `Numbers`."""
+    """Return a text of `tokens` tokens for `Numbers`."""
     return " ".join(map(str, np.random.default_rng(seed).integers(1_000, 100_000, tokens)))
 
 
 def voice(semantic: int, frames: int, seed: int = 0) -> VoicePrompt:
-    """Random tokens of the published vocabularies."""
+    """Return random tokens of the published vocabularies."""
     random = np.random.default_rng(seed)
     fine: Tokens = random.integers(0, CODES, (BOOKS, frames))
     return VoicePrompt(random.integers(0, SEMANTIC_VOCABULARY, semantic), fine[:2].copy(), fine)
 
 
 def sharpened(model: Any) -> Any:
-    """A copy that knows what it says."""
+    """Return a copy with scaled weights."""
     sharp = copy.deepcopy(model)
     for name, parameter in sharp.named_parameters():
         if not name.startswith("codec"):
@@ -49,7 +49,7 @@ def sharpened(model: Any) -> Any:
 
 
 def converted(model: Any, dtype: torch.dtype) -> Any:
-    """A copy with its three transformers in this precision; the codec stays in float32 for everybody."""
+    """Return a copy with its three transformers in this precision; the codec stays in float32 as for all contenders."""
     other = copy.deepcopy(model)
     for part in (other.semantic, other.coarse_acoustics, other.fine_acoustics):
         part.to(dtype)
@@ -57,7 +57,7 @@ def converted(model: Any, dtype: torch.dtype) -> Any:
 
 
 def engine(context: Context, model: Any, *, batch: int, refined_together: int | None = None) -> BarkEngine:
-    """The engine with the matrices of `model`, which is of no use afterwards, and a codec of its own."""
+    """Return the engine with the matrices of `model`, which becomes unusable, and its own codec."""
     sounds = codec(context, model)
     return BarkEngine(
         model,
@@ -70,7 +70,7 @@ def engine(context: Context, model: Any, *, batch: int, refined_together: int | 
 
 
 def codec(context: Context, model: Any) -> Codec:
-    """The codec of `model` through the files that it is usually loaded from."""
+    """Load the codec of `model` through files, as usual."""
     return Codec(_written_codec(context.out, model), context.device)
 
 

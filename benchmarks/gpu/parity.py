@@ -1,7 +1,7 @@
-"""Whether the engine says the same on this device as transformers, as by itself, and as on the CPU.
+"""Compare the engine's tokens on this device with transformers', with its own alone, and with those on the CPU.
 
 In float32 and at temperature 0, on random weights. Where a token differs from transformers', both are compared with
-transformers in float64: if ours is no further from it than theirs, the choice was a matter of rounding.
+transformers in float64: if Barkeep's is no further from it, the difference is due to rounding.
 """
 
 import copy
@@ -25,14 +25,14 @@ from cloning.prompt import Tokens, VoicePrompt
 
 _TEXT = models.text(12)
 _ENDS = 1e-3
-"""How likely the end has to be where a text ends by itself."""
+"""The probability of the end at which a text ends by itself."""
 _ROWS = 3
 _SECONDS_OF_A_CASE = 15.0
-"""What the longest case may take: none is begun with less."""
+"""The time of the longest case: none is started with less."""
 
 
 def run(context: Context) -> Results:
-    """Our own comparisons first: they cost little, and need nobody else."""
+    """Run the comparisons without transformers first: they are fast."""
     yield from _sounds(context)
     for shape in context.sizes.shapes:
         if context.left < _SECONDS_OF_A_CASE:
@@ -46,7 +46,7 @@ def run(context: Context) -> Results:
 
 
 def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Results:
-    """One text at a time: without a voice, behind voices, to its own end, and through several fine windows."""
+    """Compare one text at a time: without a voice, after voices, to its own end, and over several fine windows."""
     sizes = context.sizes
     voices = [models.voice(*size, seed=number) for number, size in enumerate(sizes.voices)]
     cases: list[tuple[str, VoicePrompt | None, int, float]] = [
@@ -71,7 +71,7 @@ def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Resu
 
 
 def _together(context: Context, shape: str, model: Any, engine: BarkEngine) -> Results:
-    """More utterances than rows, of all lengths, so that they come and go: each as alone, and as transformers says."""
+    """Compare more utterances than rows, of all lengths, with each alone and with transformers."""
     voices = [None, *(models.voice(*size, seed=number) for number, size in enumerate(context.sizes.voices))]
     greedy = [_wanted(voices[n % len(voices)], 10 + context.sizes.tokens * n // 2, 0.0, seed=n) for n in range(7)]
     together = _spoken(engine, greedy)
@@ -96,7 +96,7 @@ def _together(context: Context, shape: str, model: Any, engine: BarkEngine) -> R
 
 
 def _sounds(context: Context) -> Iterator[Result]:
-    """Codec, HuBERT and quantizer of the bundled model, here and on the CPU."""
+    """Compare the bundled model's codec, HuBERT and quantizer with the CPU."""
     random, cpu = np.random.default_rng(0), torch.device("cpu")
     bark = BUNDLED_DIRECTORY / "bark"
     here, there = Codec(bark, context.device), Codec(bark, cpu)

@@ -1,6 +1,6 @@
-"""Where the time of a decode step goes: the kernels of a step that is replayed, and of one that is not.
+"""Profile a decode step: the kernels of a replayed step, and of one that is not.
 
-`profile.txt` gets the whole tables, the results the largest of each.
+`profile.txt` gets the whole tables, the results the largest entries of each.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _SHOWN = 15
 
 
 def run(context: Context) -> Results:
-    """The coarse model of the first shape, in two precisions, for each number of rows."""
+    """Profile the coarse model of the first shape, in two precisions, for each number of rows."""
     tables = []
     for dtype in (torch.float16, torch.float32):
         stage = causal_models(context, context.sizes.shapes[0], dtype)["coarse"]

@@ -1,4 +1,4 @@
-"""What transformers' BarkModel says at temperature 0, stage by stage."""
+"""The output of transformers' BarkModel at temperature 0, stage by stage."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from benchmarks.gpu.models import CODES, SEMANTIC_VOCABULARY
 from cloning.prompt import Tokens, VoicePrompt
 
 _ROOM = 256
-"""Text tokens that a window holds."""
+"""Text tokens per window."""
 
 
 def stages(
     model: Any, text: str, voice: VoicePrompt | None, *, tokens: int, min_eos_p: float = 0.0
 ) -> dict[str, Tokens]:
-    """(S,) without the end, (2, T) and (8, T), for a text of `models.Numbers`, on the model's device."""
+    """Return (S,) without the end, (2, T) and (8, T), for a text of `models.Numbers`, on the model's device."""
     ids = [int(number) for number in text.split()]
     padded = torch.tensor([ids + [0] * (_ROOM - len(ids))], device=model.device)
     with (
@@ -44,12 +44,12 @@ def stages(
 
 
 def compared(ours: VoicePrompt, theirs: dict[str, Tokens]) -> dict[str, Any]:
-    """For each stage: how many tokens, how many are others, and where the first of them is."""
+    """Return for each stage the number of tokens, the number that differ, and the index of the first."""
     return {stage: _differences(getattr(ours, stage), tokens) for stage, tokens in theirs.items()}
 
 
 def same(compared: Sequence[dict[str, Any]]) -> bool:
-    """Whether nothing differs in any of what `compared` says."""
+    """Return whether nothing differs in any result of `compared`."""
     return all(stage["others"] == 0 for one in compared for stage in one.values())
 
 

@@ -1,4 +1,4 @@
-"""What came of the parts, in Markdown."""
+"""Format the results of the parts in Markdown."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from benchmarks.rows import OURS
 
 _TIMES_DEFAULT, _TIMES_FASTEST = 8.0, 3.0
-"""Wanted of a sentence: times as quick as transformers by default, and as the fastest of transformers."""
+"""Required speed of a sentence, relative to transformers' default and to the fastest of transformers."""
 _ALONE, _A_MEMBER = 0.15, 0.02
-"""Wanted real-time factors of bark-small: of a sentence alone, and for each of the most members at once."""
+"""Required real-time factors of bark-small: of a single sentence, and per member with the most members at once."""
 _OF_THE_LIMIT = 0.5
-"""Wanted of the largest step."""
+"""Required share of the limit for the largest step."""
 
 Facts = Mapping[str, Any]
 
 
 def summary(facts: Facts) -> Iterator[str]:
-    """All of it."""
+    """Yield the whole report."""
     parts = facts["parts"]
     yield f"### {facts['when']}{', rehearsed' if facts['rehearsed'] else ''}"
     for name, part in parts.items():
@@ -30,7 +30,7 @@ def summary(facts: Facts) -> Iterator[str]:
 
 
 def _parity(results: Facts) -> Iterator[str]:
-    """What was the same, and each thing that was not."""
+    """Yield what was equal, and each difference."""
     cases = {name: _cases(facts) for name, facts in results.items()}
     compared = {name: stages for name, stages in cases.items() if stages}
     others = {name: stages for name, stages in compared.items() if any(one["others"] for one in stages)}
@@ -100,7 +100,7 @@ def _bars(speed: Facts, graphs: Facts) -> Iterator[str]:
 
 
 def _factors(shape: str, speed: Facts) -> Iterator[str]:
-    """Real-time factors of ours, alone and for each of the most members."""
+    """Yield Barkeep's real-time factors, alone and with the most members."""
     ours = {name: facts for name, facts in speed.items() if name.startswith(f"{shape}: {OURS}") and "time_s" in facts}
     alone = [facts["real_time_factor"] for name, facts in ours.items() if name.endswith(": sentence")]
     if alone:

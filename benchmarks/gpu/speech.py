@@ -1,6 +1,7 @@
-"""The bundled model speaks in each precision, to be recognised afterwards on a machine with a recogniser.
+"""Generate speech of the bundled model in each precision, to be recognised later on a machine with a recogniser.
 
-`speech.zip` gets `PRECISION/SPEAKER-NUMBER.wav` and, in `texts.json`, what each number says: see `benchmarks.gpu.hear`.
+`speech.zip` gets `PRECISION/SPEAKER-NUMBER.wav`, and `texts.json` with the text of each number: see
+`benchmarks.gpu.hear`.
 """
 
 import io
@@ -39,7 +40,7 @@ _PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def run(context: Context) -> Results:
-    """Each precision; one that the device does not have says so. The archive is whole after each."""
+    """Speak in each precision; unsupported ones are reported. The archive is complete after each."""
     sounds: dict[str, bytes] = {TEXTS: json.dumps(SENTENCES, indent=1).encode()}
     for name in _PRECISIONS:
         try:
@@ -88,7 +89,7 @@ def _speak(context: Context, precision: str) -> tuple[dict[str, Any], dict[str, 
 
 
 def _wav(samples: Samples, sample_rate: int) -> bytes:
-    """16 bits, mono."""
+    """Encode as 16 bits, mono."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

@@ -1,7 +1,8 @@
-"""How quickly lines are spoken on this device: ours in three precisions, and transformers in its own and its fastest.
+"""Measure the speed of lines on this device, for Barkeep in three precisions and for transformers in two forms.
 
-Ours is the median of several runs after one that captures and warms up; transformers, which takes many times as long,
-speaks once after a short line. What matters most is measured first, and nothing is begun that would not end in time.
+transformers runs by default and at its fastest. Barkeep's figure is the median of several runs after one that captures
+and warms up; transformers, which takes many times as long, speaks once after a short line. The most important
+measurement comes first, and none is started that would not end in time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,20 +22,20 @@ from benchmarks.work import least_seconds, units
 from cloning.prompt import VoicePrompt
 
 _VOICE = (499, 750)
-"""Semantic tokens and frames of a clone from 10 s, as `benchmarks.work` counts."""
+"""Semantic tokens and frames of a clone from 10 s, as `benchmarks.work` counts them."""
 Speak = Callable[[Sequence[Line]], Told]
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """Somebody who speaks some rows, in one precision."""
+    """A contender that speaks some rows, in one precision."""
 
     contender: Contender
     rows: tuple[Row, ...]
 
 
 def run(context: Context) -> Results:
-    """Shape by shape; the compiled transformers, which need a compiler and much time, at the very end."""
+    """Measure shape by shape; compiled transformers last, since they need a compiler and much time."""
     least = 5.0
     for shape in context.sizes.shapes:
         for turn in _turns(context):

@@ -1,8 +1,8 @@
-"""A step whose shapes never change, so that a CUDA graph can replay it: one launch in place of hundreds.
+"""A step with constant shapes, so that a CUDA graph can replay it: one launch in place of hundreds.
 
-What changes from step to step lies in buffers that stay where they are. A step covers the slots from the first to the
-last one that is wanted, and a span of positions that covers all rows; slots in between that do not step compute what
-nobody looks at, at their position 0: they are free, or wait to be read anew. It is plain torch code: it runs anywhere.
+Everything that changes from step to step is in static buffers. A step covers the slots from the first to the last that
+is used, and a span of positions that covers all rows; slots in between that do not step compute values at position 0
+that are not read: they are free, or wait for a new context. It is plain torch code and runs on any device.
 """
 
 import logging
@@ -16,16 +16,16 @@ from cloning.bark.batch import Batch, CausalModel, Place
 from cloning.bark.sampling import Sampler
 
 _SPAN = 256
-"""Positions are rounded up to a multiple of this: a few graphs serve all lengths, and little is read in vain."""
+"""Positions are rounded up to a multiple of this: few graphs serve all lengths, and little is read needlessly."""
 _WARM_UP = 3
-"""How often a step runs before it is captured, so that libraries have their workspaces (PyTorch's notes say a few)."""
+"""The number of runs before a step is captured, so that libraries have their workspaces (PyTorch's notes say a few)."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a graph is made for: so many slots and positions, these heads, with or without sorting the tokens."""
+    """The key of a graph: number of slots and positions, the heads, and whether tokens need no sorting."""
 
     slots: int
     span: int
@@ -34,21 +34,21 @@ class Form:
 
 
 class CapturedBatch(Batch):
-    """For a GPU. On CUDA every form of a step is captured when it first comes up, and replayed from then on."""
+    """A batch for a GPU. On CUDA every form of a step is captured on first use and replayed afterwards."""
 
     def __init__(self, model: CausalModel, slots: int) -> None:
         super().__init__(model, slots)
         device = model.transformer.device
         self._plan = torch.zeros(slots, 2, dtype=torch.int64, device=device)
-        """For each slot, how many positions it holds and whose turn it is."""
+        """For each slot, the number of cached positions and the head that is next."""
         self._tokens = torch.zeros(slots, dtype=torch.int64, device=device)
         self.graphs: dict[Form, torch.cuda.CUDAGraph | str] = {}
-        """Of every form that came up, or why it could not be captured."""
+        """The graph of every form in use, or the reason why it could not be captured."""
         self._can_capture = device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._can_capture else None
 
     def step(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Tensor:
-        """See `Batch.step`. Waits for nothing: what the device needs to know is on its way before the step is."""
+        """See `Batch.step`. Does not wait: inputs are transferred asynchronously before the step."""
         for place, sampler in zip(places, samplers, strict=True):
             self.draws.shake(place.slot, sampler)
         form = self.form_of(places, samplers)
@@ -60,7 +60,7 @@ class CapturedBatch(Batch):
         return torch.stack([self._tokens[place.slot] for place in places])
 
     def form_of(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Form:
-        """What such a step needs."""
+        """Return the form of such a step."""
         longest = 1 + max(place.length for place in places)
         return Form(
             slots=min(1 << max(place.slot for place in places).bit_length(), self._plan.shape[0]),
@@ -79,7 +79,7 @@ class CapturedBatch(Batch):
             graph.replay()
 
     def compute(self, form: Form) -> None:
-        """Everything between two steps of the host. Reads and writes buffers only."""
+        """Compute everything between two steps of the host. Reads and writes buffers only."""
         rows, model = slice(0, form.slots), self.model
         lengths, turns = self._plan[rows].unbind(1)
         lasts = model.embeddings[self._last[rows]]
@@ -89,7 +89,7 @@ class CapturedBatch(Batch):
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
 
     def _captured(self, form: Form) -> torch.cuda.CUDAGraph | str:
-        """The graph of a step, which leaves the buffers as they were. The error, with a warning, if that fails."""
+        """Capture the graph of a step, with the buffers restored; return the error, with a warning, if that fails."""
         before = self._last.clone()
         try:
             with torch.cuda.device(self._plan.device):
@@ -100,7 +100,7 @@ class CapturedBatch(Batch):
                         self.compute(form)
                 torch.cuda.current_stream().wait_stream(side)
                 graph = torch.cuda.CUDAGraph()
-                # Other threads (cloning, decoding) use the device meanwhile: only this one's calls may spoil it.
+                # Other threads (cloning, decoding) use the device meanwhile; only this thread's calls may fail it.
                 with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                     self.compute(form)
         except RuntimeError as fault:
@@ -113,5 +113,5 @@ class CapturedBatch(Batch):
 
 
 def _pinned(plan: list[list[int]], device: torch.device) -> Tensor:
-    """On the host, where a GPU can fetch it while the host goes on."""
+    """Return a tensor in pinned memory on the host for an asynchronous transfer."""
     return torch.tensor(plan, pin_memory=device.type == "cuda")
