@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks import peers, report
 from benchmarks.measure import add_options, semantic_tokens
-from benchmarks.rows import CONTENDERS, ROWS, SHAPES, Contender, Row
+from benchmarks.rows import CONTENDERS, ROWS, SHAPES, BenchmarkRow, Contender
 from benchmarks.work import Machine
 
 Measure = Callable[[list[str]], dict[str, Any]]
@@ -118,7 +118,7 @@ class Bench:
             "rate": {name: max(rate, before["rate"].get(name, 0.0)) for name, rate in found["rate"].items()},
         }
 
-    def _measure(self, row: Row, number: int) -> None:
+    def _measure(self, row: BenchmarkRow, number: int) -> None:
         for contender in self._present(row):
             self._loads.append(os.getloadavg()[0])
             runs = self._measured.setdefault(row.name, {}).setdefault(contender.name, [])
@@ -133,18 +133,18 @@ class Bench:
             else:
                 _tell(_line(row, contender, runs[-1], number))
 
-    def _known(self, row: Row, contender: Contender, number: int) -> dict[str, Any] | None:
+    def _known(self, row: BenchmarkRow, contender: Contender, number: int) -> dict[str, Any] | None:
         """Return the paragraph's result of a contender without batching in this run, if `row` is `members`."""
         before = self._measured.get("paragraph", {}).get(contender.name, [])
         if row.name != "members" or len(before) <= number or before[number]["together"]:
             return None
         return {**before[number], "measured_in": "paragraph"}
 
-    def _fail(self, row: Row, contender: Contender, reason: list[str]) -> None:
+    def _fail(self, row: BenchmarkRow, contender: Contender, reason: list[str]) -> None:
         self._failed.append(f"{contender.name} in {row.name}: {reason[0]}")
         _tell(self._failed[-1])
 
-    def _present(self, row: Row) -> list[Contender]:
+    def _present(self, row: BenchmarkRow) -> list[Contender]:
         """Return the contenders of a row that are installed and have not failed in it."""
         found = {"suno": self._suno, "bark.cpp": self._bark_cpp}
         return [
@@ -156,7 +156,7 @@ class Bench:
             and not any(failure.startswith(f"{contender.name} in {row.name}:") for failure in self._failed)
         ]
 
-    def _fits(self, row: Row) -> bool:
+    def _fits(self, row: BenchmarkRow) -> bool:
         """Return whether another run of a row fits the time, if it takes as long as the last one."""
         last = [runs[-1] for runs in self._measured.get(row.name, {}).values() if runs]
         ahead: float = sum(
@@ -223,7 +223,7 @@ def _chosen(names: str, known: dict[str, Any]) -> list[Any]:
     return [known[name] for name in names.split(",")]
 
 
-def _line(row: Row, contender: Contender, facts: dict[str, Any], number: int) -> str:
+def _line(row: BenchmarkRow, contender: Contender, facts: dict[str, Any], number: int) -> str:
     stages = "  ".join(f"{stage} {seconds:.1f}" for stage, seconds in facts["stages_s"].items())
     return (
         f"run {number + 1}  {row.name:10} {contender.name:28} {facts['time_s']:8.1f} s for {facts['audio_s']:5.1f} s"

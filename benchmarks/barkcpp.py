@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import STAGES, Line, Told
+from benchmarks.rows import STAGES, BenchmarkLine, LineResults
 
 _Q8_0 = 7
 """ggml's number for a file most of whose matrices are blocks of 32 eight-bit numbers with a scale of 16 bits."""
@@ -81,15 +81,15 @@ class BarkCpp:
         if not self._context:
             raise RuntimeError(f"bark.cpp cannot read {weights}.")
 
-    def speak(self, lines: Sequence[Line]) -> Told:
+    def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines one after the other. Only whole lines count."""
-        told = Told()
+        told = LineResults()
         for _ in lines:
             while not self._say(told):
                 continue
         return told
 
-    def _say(self, told: Told) -> bool:
+    def _say(self, told: LineResults) -> bool:
         self._steps.clear()
         began = perf_counter()
         with _captured_output() as output:

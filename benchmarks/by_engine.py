@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
-from benchmarks.rows import STAGES, Line, Told
+from benchmarks.rows import STAGES, BenchmarkLine, LineResults
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 
 
 def _keep(generated: list[Generated]) -> None:
@@ -15,11 +15,11 @@ def _keep(generated: list[Generated]) -> None:
 def spoken(
     engine: SpeechEngine,
     text: str,
-    lines: Sequence[Line],
+    lines: Sequence[BenchmarkLine],
     *,
     takes: int = 1,
     choose: Callable[[list[Generated]], object] = _keep,
-) -> Told:
+) -> LineResults:
     """Speak all lines together, each `takes` times; `choose` gets the takes of each line, and its time counts."""
     clock = _Clock()
     wanted = [
@@ -27,7 +27,7 @@ def spoken(
             text,
             line.voice,
             GenerationOptions(min_eos_p=0, seed=takes * line.seed + take, max_semantic_tokens=line.semantic_tokens),
-            Watch(clock.note),
+            ProgressReporter(clock.note),
         )
         for line in lines
         for take in range(takes)
@@ -36,7 +36,7 @@ def spoken(
     for first in range(0, len(generated), takes):
         choose(generated[first : first + takes])
     clock.note(clock.stage, 1.0)
-    return Told(sum(one.samples.size for one in generated) // takes, clock.first, clock.stages)
+    return LineResults(sum(one.samples.size for one in generated) // takes, clock.first, clock.stages)
 
 
 class _Clock:
@@ -48,7 +48,7 @@ class _Clock:
     def __init__(self) -> None:
         self._began = self._last = perf_counter()
         self.stage = STAGES[0]
-        self.stages = Told().stages
+        self.stages = LineResults().stages
         self.first = 0.0
         """Seconds until the first line can be heard."""
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 
 from benchmarks import checkpoints
-from benchmarks.rows import SPEC, STAGES, TEXT_TOKENS, Line, Told
+from benchmarks.rows import SPEC, STAGES, TEXT_TOKENS, BenchmarkLine, LineResults
 from cloning.checkpoints.weights import load_bark
 
 
@@ -22,7 +22,7 @@ class Transformers:
     def __init__(self, model: Any, *, batched: bool = False, compiler: str = "") -> None:
         self._model = model
         self._batched = batched
-        self._told = Told()
+        self._told = LineResults()
         for stage, name in zip(STAGES, ("semantic", "coarse_acoustics", "fine_acoustics"), strict=False):
             part: Any = getattr(self._model, name)
             if compiler:
@@ -37,21 +37,21 @@ class Transformers:
         model.codec_model.to(torch.float32)
         return cls(model, batched=batched, compiler=compiler)
 
-    def speak(self, lines: Sequence[Line]) -> Told:
+    def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak lines one after the other, or those of a voice in one batch."""
-        self._told = Told()
+        self._told = LineResults()
         for group in self._groups(lines):
             began = perf_counter()
             samples = self._generate(group)
             self._told.add({}, perf_counter() - began, samples)
         return self._told
 
-    def _groups(self, lines: Sequence[Line]) -> list[list[Line]]:
+    def _groups(self, lines: Sequence[BenchmarkLine]) -> list[list[BenchmarkLine]]:
         if self._batched and len({id(line.voice) for line in lines}) == 1:
             return [list(lines)]
         return [[line] for line in lines]
 
-    def _generate(self, lines: list[Line]) -> Any:
+    def _generate(self, lines: list[BenchmarkLine]) -> Any:
         torch.manual_seed(lines[0].seed)
         ids = torch.arange(1000, 1000 + SPEC.max_text_tokens).repeat(len(lines), 1)
         audio = self._model.generate(
@@ -66,7 +66,7 @@ class Transformers:
         )
         return torch.stack(list(audio)).float().cpu().numpy()
 
-    def _history(self, line: Line) -> dict[str, torch.Tensor] | None:
+    def _history(self, line: BenchmarkLine) -> dict[str, torch.Tensor] | None:
         if line.voice is None:
             return None
         return {

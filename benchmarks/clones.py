@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from benchmarks.checkpoints import BARK, HUBERT, QUANTIZER
-from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, Told
+from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, LineResults
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.weights import load_bark, load_hubert
 from cloning.methods.hubert import LAYER, SAMPLE_RATE
@@ -94,11 +94,11 @@ class TransformersCloner:
         return self._codec.encode(samples, bandwidth=_BANDWIDTH).audio_codes.cpu()
 
 
-def clone(cloner: Cloner) -> Told:
+def clone(cloner: Cloner) -> LineResults:
     """Clone one clip of CLONE_SECONDS; return the seconds of each stage, and of all as `first`."""
     random = np.random.default_rng(0)
     clips = [random.normal(0, 0.1, int(CLONE_SECONDS * rate)).astype(np.float32) for rate in (SAMPLE_RATE, _CODEC_RATE)]
-    told = Told(samples=clips[1].size)
+    told = LineResults(samples=clips[1].size)
     features = _timed(told, CLONE_STAGES[0], lambda: cloner.features(clips[0]))
     _timed(told, CLONE_STAGES[1], lambda: cloner.tokens(features).cpu())
     _timed(told, CLONE_STAGES[2], lambda: cloner.codes(clips[1]))
@@ -106,7 +106,7 @@ def clone(cloner: Cloner) -> Told:
     return told
 
 
-def _timed(told: Told, stage: str, deed: Callable[[], T]) -> T:
+def _timed(told: LineResults, stage: str, deed: Callable[[], T]) -> T:
     began = perf_counter()
     result = deed()
     if torch.cuda.is_available():

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import by_engine, checkpoints
-from benchmarks.rows import SPEC, TEXT_TOKENS, Line, Told
+from benchmarks.rows import SPEC, TEXT_TOKENS, BenchmarkLine, LineResults
 from cloning import takes
 from cloning.bark.engine import Generated
 from cloning.checkpoints.model_choice import EXACT, FAST, ModelChoice
 from cloning.model_set import LoadedModels
-from cloning.takes import Sketch, Take, Wanted
+from cloning.takes import Take, TakeTarget, VoiceFeatures
 
 _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
@@ -25,7 +25,7 @@ class Barkeep:
         preset = FAST if fast else EXACT
         self._engine = LoadedModels(ModelChoice(str(folder), dtype=dtype, device=device, preset=preset)).engine
 
-    def speak(self, lines: Sequence[Line]) -> Told:
+    def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines together."""
         return by_engine.spoken(self._engine, _TEXT, lines, takes=self._takes, choose=_choose)
 
@@ -35,4 +35,4 @@ def _choose(generated: list[Generated]) -> None:
     if len(generated) == 1:
         return
     same = [Take(one.samples, SPEC.sample_rate, True) for one in generated]
-    takes.best(same, Wanted(_TEXT, "en", Sketch.of(same[0].samples, SPEC.sample_rate)))
+    takes.best(same, TakeTarget(_TEXT, "en", VoiceFeatures.of(same[0].samples, SPEC.sample_rate)))

@@ -15,8 +15,19 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from benchmarks.rows import CLONE_SECONDS, CONTENDERS, OURS, ROWS, SPEC, TEXT_TOKENS, Contender, Line, Row, Told
-from cloning.threads import share_with_others
+from benchmarks.rows import (
+    CLONE_SECONDS,
+    CONTENDERS,
+    OURS,
+    ROWS,
+    SPEC,
+    TEXT_TOKENS,
+    BenchmarkLine,
+    BenchmarkRow,
+    Contender,
+    LineResults,
+)
+from cloning.threads import limit_spinning
 
 _SAMPLE_RATE = 24_000
 
@@ -36,7 +47,7 @@ def measured(arguments: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--bark-cpp", type=Path)
     options = parser.parse_args(arguments)
     if options.contender not in CONTENDERS or CONTENDERS[options.contender].ours:
-        share_with_others()  # as the bot does; peers have torch's defaults, which are best on an idle machine
+        limit_spinning()  # as the bot does; peers have torch's defaults, which are best on an idle machine
     return _deed(options)
 
 
@@ -74,14 +85,16 @@ def _deed(options: argparse.Namespace) -> dict[str, Any]:
     return _cloned(options, contender, began)
 
 
-def _spoken(options: argparse.Namespace, contender: Contender, row: Row, speaker: Any, began: float) -> dict[str, Any]:
+def _spoken(
+    options: argparse.Namespace, contender: Contender, row: BenchmarkRow, speaker: Any, began: float
+) -> dict[str, Any]:
     length = semantic_tokens(options.seconds)
-    lines = [Line(voice, length, seed=number) for number, voice in enumerate(_voices(row))]
+    lines = [BenchmarkLine(voice, length, seed=number) for number, voice in enumerate(_voices(row))]
     counted = lines if contender.together(row) else lines[: options.peer_lines]
     if options.device.startswith("cuda"):
         speaker.speak(counted)  # kernels are chosen and compiled by the first ones
     loaded, worked = perf_counter(), process_time()
-    told: Told = speaker.speak(counted)
+    told: LineResults = speaker.speak(counted)
     scale = len(lines) / len(counted)
     return {
         "time_s": (perf_counter() - loaded) * scale,
@@ -143,7 +156,7 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
     return Transformers.load(folder, contender.dtype, options.device, batched=contender.batched, compiler=compiler)
 
 
-def _voices(row: Row) -> list[Any]:
+def _voices(row: BenchmarkRow) -> list[Any]:
     """Return the voice of each line; lines with the same voice share the object."""
     if not row.voices:
         return [None] * row.lines

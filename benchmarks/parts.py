@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from cloning.threads import share_with_others
+from cloning.threads import limit_spinning
 
 CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "windows": 13, "fine": 6}
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--suno", type=Path)
     arguments = parser.parse_args()
-    share_with_others()
+    limit_spinning()
     results: dict[str, Parts] = {}
     for name, parts in _measured(arguments):
         results[name] = parts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import work
-from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, Row
+from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, BenchmarkRow
 from benchmarks.work import Machine
 
 Measured = Mapping[str, Any]
@@ -38,7 +38,7 @@ class Task:
     of_cloning: Mapping[str, float]
     device: str
 
-    def limits(self, row: Row, contender: str) -> dict[str, float]:
+    def limits(self, row: BenchmarkRow, contender: str) -> dict[str, float]:
         """Return the least seconds of each stage."""
         if not row.lines:
             return work.least_clone_seconds(self.machine, self.of_cloning)
@@ -61,7 +61,7 @@ def medians(runs: Sequence[Measured]) -> dict[str, Any]:
     return middle
 
 
-def table(row: Row, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
+def table(row: BenchmarkRow, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
     """Yield the table of one row. `results` are medians by contender."""
     stages = STAGES if row.lines else CLONE_STAGES
     columns = ["", "runs", "seconds", "of the processor", "real-time factor", "first audio", "memory"]
@@ -77,7 +77,7 @@ def table(row: Row, results: Mapping[str, Measured], task: Task) -> Iterator[str
     yield ""
 
 
-def _costs(facts: Measured, row: Row) -> list[str]:
+def _costs(facts: Measured, row: BenchmarkRow) -> list[str]:
     lines = facts.get("measured_lines", row.lines)
     spoken = f" ({lines:g} of {row.lines} lines)" if lines < row.lines else ""
     on_device = f", {facts['device_mb']:.0f} on the device" if "device_mb" in facts else ""
@@ -91,7 +91,7 @@ def _costs(facts: Measured, row: Row) -> list[str]:
     ]
 
 
-def ratios(row: Row, results: Mapping[str, Measured]) -> Iterator[str]:
+def ratios(row: BenchmarkRow, results: Mapping[str, Measured]) -> Iterator[str]:
     """Yield each peer's time relative to Barkeep's default, and to Barkeep at its precision: the whole, then stages."""
     stages = STAGES if row.lines else CLONE_STAGES
     peers = {name: facts for name, facts in results.items() if not CONTENDERS[name].ours}

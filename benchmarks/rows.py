@@ -30,7 +30,7 @@ TEXT_TOKENS = 40
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchmarkRow:
     """A task: `lines` lines in `voices` voices; 0 voices: without a voice. 0 lines: a voice is cloned."""
 
     name: str
@@ -42,11 +42,11 @@ class Row:
 ROWS = {
     row.name: row
     for row in (
-        Row("sentence", "One sentence in a cloned voice", 1, 1),
-        Row("unvoiced", "One sentence in no voice in particular, which is all that bark.cpp can do", 1, 0),
-        Row("clone", "A voice cloned from 10 s", 0, 1),
-        Row("paragraph", "A paragraph of 8 sentences in one voice", 8, 1),
-        Row("members", "8 members at once, each with a voice of their own", 8, 8),
+        BenchmarkRow("sentence", "One sentence in a cloned voice", 1, 1),
+        BenchmarkRow("unvoiced", "One sentence in no voice in particular, which is all that bark.cpp can do", 1, 0),
+        BenchmarkRow("clone", "A voice cloned from 10 s", 0, 1),
+        BenchmarkRow("paragraph", "A paragraph of 8 sentences in one voice", 8, 1),
+        BenchmarkRow("members", "8 members at once, each with a voice of their own", 8, 8),
     )
 }
 
@@ -74,7 +74,7 @@ class Contender:
         """Whether it is the engine of this repository."""
         return self.family == OURS
 
-    def together(self, row: Row) -> bool:
+    def together(self, row: BenchmarkRow) -> bool:
         """Return whether it speaks all lines of `row` at once. If not: one after the other."""
         return row.lines * self.takes > 1 and (self.ours or (self.batched and row.voices == 1))
 
@@ -111,7 +111,7 @@ CONTENDERS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchmarkLine:
     """A line: its voice, its length in semantic tokens, and its seed."""
 
     voice: VoicePrompt | None
@@ -120,7 +120,7 @@ class Line:
 
 
 @dataclass
-class Told:
+class LineResults:
     """The result of some lines: number of samples, seconds until the first line was done, seconds of each stage."""
 
     samples: int = 0
@@ -138,5 +138,5 @@ class Told:
 class Speaker(Protocol):
     """Speaks lines."""
 
-    def speak(self, lines: list[Line]) -> Told:
+    def speak(self, lines: list[BenchmarkLine]) -> LineResults:
         """Speak all lines as fast as possible."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from benchmarks.rows import SPEC, STAGES, TEXT_TOKENS, Line, Told
+from benchmarks.rows import SPEC, STAGES, TEXT_TOKENS, BenchmarkLine, LineResults
 
 
 class Suno:
@@ -34,14 +34,14 @@ class Suno:
         models: dict[str, Any] = self._module.models
         return models
 
-    def speak(self, lines: Sequence[Line]) -> Told:
+    def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines one after the other: there are no batches."""
-        told = Told()
+        told = LineResults()
         for line in lines:
             self._say(line, told)
         return told
 
-    def _say(self, line: Line, told: Told) -> None:
+    def _say(self, line: BenchmarkLine, told: LineResults) -> None:
         torch.manual_seed(line.seed)
         voice = line.voice and {f"{name}_prompt": getattr(line.voice, name) for name in ("semantic", "coarse", "fine")}
         marks = [perf_counter()]

@@ -8,7 +8,7 @@ cache. For the codec and for cloning only multiplications are counted (`benchmar
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, Contender, Row
+from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, BenchmarkRow, Contender
 from cloning.bark.special_tokens import Recipe
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
@@ -62,7 +62,7 @@ class Model:
 
 
 def least_seconds(
-    row: Row, contender: Contender, semantic: int, size: Mapping[str, int], machine: Machine, codec: float
+    row: BenchmarkRow, contender: Contender, semantic: int, size: Mapping[str, int], machine: Machine, codec: float
 ) -> dict[str, float]:
     """Return the limit of each stage of a row with lines of `semantic` tokens, in the contender's windows.
 
@@ -114,7 +114,7 @@ def least_clone_seconds(machine: Machine, operations: Mapping[str, float]) -> di
     return {stage: machine.seconds(0, count, "float32") for stage, count in operations.items()}
 
 
-def units(row: Row, semantic: int) -> dict[str, int]:
+def units(row: BenchmarkRow, semantic: int) -> dict[str, int]:
     """Return the units in which the speed of each stage is given: tokens, codec frames or HuBERT frames."""
     if not row.lines:
         heard = int(CLONE_SECONDS * _HEARD_RATE) - 1

@@ -25,10 +25,10 @@ from cloning.inspection import inspection, show
 from cloning.media import audio
 from cloning.methods.converters import CONVERTERS
 from cloning.methods.registry import METHODS
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.text.splitting import LANGUAGES
-from cloning.threads import share_with_others
+from cloning.threads import limit_spinning
 from cloning.watermark.finding import explained
 from errors import BarkeepError, Cancelled, Unavailable
 
@@ -119,9 +119,9 @@ def clone(
         raise typer.BadParameter("The voice file must end in .npz.", param_hint="--output")
     if method == "transcript" and not transcript:
         raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
-    with _exit_codes(as_json), _watch() as watch:
+    with _exit_codes(as_json), _progress_bar() as reporter:
         pipeline = _pipeline(model, hubert, quantizer, device, dtype, codebook=codebook)
-        made = pipeline.clone(reference, language, watch, method=method, transcript=transcript, converter=converter)
+        made = pipeline.clone(reference, language, reporter, method=method, transcript=transcript, converter=converter)
         made.prompt.save(output)
     facts = {
         "voice": str(output),
@@ -174,14 +174,14 @@ def say(
         raise typer.BadParameter(f"The sound file must end in {', '.join(_SUFFIXES)}.", param_hint="--output")
     if save_prompt is not None and save_prompt.suffix != ".npz":
         raise typer.BadParameter("The voice file must end in .npz.", param_hint="--save-prompt")
-    with _exit_codes(as_json), _watch() as watch:
+    with _exit_codes(as_json), _progress_bar() as reporter:
         from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
 
         pipeline = _pipeline(model, hubert, quantizer, device, dtype, preset, watermark=watermark)
         spec = pipeline.models.engine.spec.prompt
         prompt = load_voice(Path(voice), spec) if _is_file(voice) else pipeline.models.speakers.load(voice)
         speech = pipeline.say(
-            text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes, normalise), watch
+            text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes, normalise), reporter
         )
         tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
@@ -267,7 +267,7 @@ def _is_file(voice: str) -> bool:
 
 
 @contextmanager
-def _watch() -> Iterator[Watch]:
+def _progress_bar() -> Iterator[ProgressReporter]:
     """Show a progress bar on standard error if it is a terminal; one line per stage."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -282,14 +282,14 @@ def _watch() -> Iterator[Watch]:
                 shown, task = stage, progress.add_task(stage, total=1.0)
             progress.update(task, completed=fraction)
 
-        yield Watch(report)
+        yield ProgressReporter(report)
         progress.update(task, completed=1.0)
 
 
 @contextmanager
 def _exit_codes(as_json: bool) -> Iterator[None]:
     """Turn errors into one sentence and an exit code."""
-    share_with_others()
+    limit_spinning()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         yield

@@ -17,10 +17,10 @@ from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.sentences import Reader, SayOptions, Sentence
-from cloning.takes import Sketch
+from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
 from cloning.text.readable import readable
@@ -30,7 +30,7 @@ from cloning.watermark.marking import mark
 from errors import InvalidInput
 
 _SEED_LIMIT = 2**31
-_SKETCHED_SECONDS = 10.0
+_FEATURE_SECONDS = 10.0
 """Seconds of a voice that are compared with takes."""
 
 
@@ -100,7 +100,7 @@ class SpeechPipeline:
         self,
         source: Path,
         language: str,
-        watch: Watch,
+        reporter: ProgressReporter,
         *,
         method: str = "quantizer",
         transcript: str | None = None,
@@ -113,25 +113,25 @@ class SpeechPipeline:
         file without usable speech, Unavailable for missing models, Cancelled.
         """
         rate = self.models.engine.spec.sample_rate
-        chosen = recordings.choose(source, watch, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
+        chosen = recordings.choose(source, reporter, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
-        made = METHODS[method](self.models, subject, watch)
+        made = METHODS[method](self.models, subject, reporter)
         return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
 
     def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
         """Check a media file for the inaudible mark. `scratch`: as in `clone`. Raises as `check_file`."""
         return check_file(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
 
-    def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
+    def reclone(self, clip: Recording, language: str, reporter: ProgressReporter) -> VoicePrompt:
         """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""
-        return METHODS["quantizer"](self.models, Subject(clip, splitting.check_language(language)), watch).prompt
+        return METHODS["quantizer"](self.models, Subject(clip, splitting.check_language(language)), reporter).prompt
 
     def say(
         self,
         words: str,
         voice: VoicePrompt | None,
         options: SayOptions,
-        watch: Watch,
+        reporter: ProgressReporter,
         hear: Callable[[Part], None] = _unheard,
     ) -> Speech:
         """Speak a text of any length in a voice; without one, in the random voice of the first sentence.
@@ -147,11 +147,11 @@ class SpeechPipeline:
         pieces = self._pieces(in_words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
         sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
-        reader = Reader(self.models.engine, options, self._sketch(voice) if options.takes > 1 else None)
+        reader = Reader(self.models.engine, options, self._voice_features(voice) if options.takes > 1 else None)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
         gaps = [joining.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
-        with closing(reader.read(sentences, voice, watch)) as spoken:
+        with closing(reader.read(sentences, voice, reporter)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
                 sounds.append(joining.polish(generated.samples, rate, self._change))
@@ -159,13 +159,13 @@ class SpeechPipeline:
         samples = joining.join(sounds, gaps, rate)
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
-    def _sketch(self, voice: VoicePrompt | None) -> Sketch | None:
+    def _voice_features(self, voice: VoicePrompt | None) -> VoiceFeatures | None:
         """Return the sound of a voice, from the end of its own tokens; None without usable sound."""
         if voice is None:
             return None
         spec = self.models.engine.spec
-        samples = self.models.codec.decode(voice.fine[:, -round(_SKETCHED_SECONDS * spec.frame_rate) :])
-        return Sketch.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
+        samples = self.models.codec.decode(voice.fine[:, -round(_FEATURE_SECONDS * spec.frame_rate) :])
+        return VoiceFeatures.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from errors import Cancelled
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Takes the name of a stage, for people, and the fraction of it that is done, 0..1."""
 
 
@@ -14,10 +14,10 @@ def _ignore(stage: str, fraction: float) -> None:
     """Ignore progress."""
 
 
-class Watch:
-    """Passed to every function that takes long: reports progress and raises Cancelled."""
+class ProgressReporter:
+    """Reports the progress of a function that takes long, and raises Cancelled once it is cancelled."""
 
-    def __init__(self, progress: Progress = _ignore, cancelled: threading.Event | None = None) -> None:
+    def __init__(self, progress: ProgressCallback = _ignore, cancelled: threading.Event | None = None) -> None:
         self._progress = progress
         self._cancelled = cancelled or threading.Event()
 
@@ -27,12 +27,12 @@ class Watch:
             raise Cancelled("The job was cancelled.")
         self._progress(stage, fraction)
 
-    def within(self, prefix: str) -> "Watch":
-        """Return a watch for one part of the work, which puts `prefix` before the names of its stages."""
-        return Watch(lambda stage, fraction: self._progress(prefix + stage, fraction), self._cancelled)
+    def within(self, prefix: str) -> "ProgressReporter":
+        """Return a reporter for one part of the work, which puts `prefix` before the names of its stages."""
+        return ProgressReporter(lambda stage, fraction: self._progress(prefix + stage, fraction), self._cancelled)
 
-    def together(self, parts: int) -> list["Watch"]:
-        """Return one watch for each of `parts` parts that run at once and have the same stages.
+    def together(self, parts: int) -> list["ProgressReporter"]:
+        """Return one reporter for each of `parts` parts that run at once and have the same stages.
 
         They report the stage of the part that is furthest behind, and the mean fraction of that stage over all parts.
         """
@@ -47,4 +47,4 @@ class Watch:
             done = [1.0 if index > behind else fraction for index, fraction in reached]
             self._progress(stages[behind], sum(done) / parts)
 
-        return [Watch(partial(report, part), self._cancelled) for part in range(parts)]
+        return [ProgressReporter(partial(report, part), self._cancelled) for part in range(parts)]

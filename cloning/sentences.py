@@ -10,9 +10,9 @@ import numpy as np
 from cloning import takes
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
-from cloning.takes import Sketch, Take, Wanted
+from cloning.takes import Take, TakeTarget, VoiceFeatures
 from cloning.text import durations, splitting
 from errors import InvalidInput, Unavailable
 
@@ -64,15 +64,15 @@ class Sentence:
 
 
 class Reader:
-    """Generate sentences with one engine. sketch: the sound of the voice, to compare takes with."""
+    """Generate sentences with one engine. voice_features: those of the voice, to compare takes with."""
 
-    def __init__(self, engine: SpeechEngine, options: SayOptions, sketch: Sketch | None) -> None:
+    def __init__(self, engine: SpeechEngine, options: SayOptions, voice_features: VoiceFeatures | None) -> None:
         self._engine = engine
         self._options = options
-        self._sketch = sketch
+        self._voice_features = voice_features
 
     def read(
-        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, watch: Watch
+        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[Generated, None, None]:
         """Yield the sentences in order, each as soon as it and the earlier ones are done.
 
@@ -80,23 +80,23 @@ class Reader:
         sound.
         """
         if voice is None and len(sentences) > 1:
-            (first,) = self._together(sentences[:1], None, watch.within(f"sentence 1 of {len(sentences)}: "))
+            (first,) = self._together(sentences[:1], None, reporter.within(f"sentence 1 of {len(sentences)}: "))
             yield first
-            watch = watch.within(f"sentences 2 to {len(sentences)}: ")
+            reporter = reporter.within(f"sentences 2 to {len(sentences)}: ")
             if first.prompt.seconds(self._engine.spec.prompt) >= _ENOUGH_SECONDS:
                 voice = first.prompt
             sentences = sentences[1:]
-        yield from self._together(sentences, voice, watch)
+        yield from self._together(sentences, voice, reporter)
 
     def _together(
-        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, watch: Watch
+        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[Generated, None, None]:
         """Yield the sentences for a given voice. A sentence without sound is repeated once with other seeds."""
         kept: dict[int, Generated] = {}
         told = 0
         for number in range(_ROUNDS):
             missing = [sentence for sentence in sentences if sentence.number not in kept]
-            with closing(self._best(missing, number, voice, watch)) as found:
+            with closing(self._best(missing, number, voice, reporter)) as found:
                 for sentence, generated in found:
                     kept[sentence.number] = generated
                     while told < len(sentences) and sentences[told].number in kept:
@@ -108,14 +108,14 @@ class Reader:
         raise Unavailable("The model made no sound for this text. Try again with another seed, text or voice.")
 
     def _best(
-        self, sentences: Sequence[Sentence], number: int, voice: VoicePrompt | None, watch: Watch
+        self, sentences: Sequence[Sentence], number: int, voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[tuple[Sentence, Generated], None, None]:
         """Run one round of takes: yield each sentence's best take once all are done; none without sound."""
         count = self._options.takes
         asked = [(sentence, number * count + take) for sentence in sentences for take in range(count)]
         utterances = [
             Utterance(sentence.text, voice, sentence.options(self._options, take, self._engine.spec), part)
-            for (sentence, take), part in zip(asked, watch.together(len(asked)), strict=True)
+            for (sentence, take), part in zip(asked, reporter.together(len(asked)), strict=True)
         ]
         made: dict[int, Generated] = {}
         with closing(self._engine.generate_each(utterances)) as results:
@@ -133,7 +133,7 @@ class Reader:
             Take(one.samples, self._engine.spec.sample_rate, one.prompt.semantic.size < _limit(utterance))
             for utterance, one in zip(utterances, made, strict=True)
         ]
-        index = takes.best(compared, Wanted(sentence.text, self._options.language, self._sketch))
+        index = takes.best(compared, TakeTarget(sentence.text, self._options.language, self._voice_features))
         if index is not None:
             yield sentence, made[index]
 

@@ -9,7 +9,7 @@
 Without a voice the distances are 0. Timbre is the mean spectrum of the loud frames in mel bands, minus its own mean, so
 that loudness does not count; its distance is the root mean square over the bands. Between texts of one speaker it is 2
 to 3 dB, between speakers 4 and more. The weights make one clear error (a tail as long as the sentence, the wrong voice)
-cost more than the random differences between good takes. Sketches are not stored.
+cost more than the random differences between good takes. The features are not stored.
 """
 
 from collections.abc import Sequence
@@ -42,20 +42,20 @@ _VOICED_FRAMES = 10
 
 
 @dataclass(frozen=True)
-class Sketch:
+class VoiceFeatures:
     """The features of a voice that are compared: `timbre` float64 (bands,) in dB around 0, median `pitch` in Hz."""
 
     timbre: NDArray[np.float64]
     pitch: float | None
 
     @classmethod
-    def of(cls, samples: Samples, rate: int) -> "Sketch":
-        """Return the sketch of usable sound."""
+    def of(cls, samples: Samples, rate: int) -> "VoiceFeatures":
+        """Return the features of usable sound."""
         voiced = np.sort(world_vocoder.pitch(Recording(samples, rate)))
         voiced = voiced[voiced > 0]
         return cls(_timbre(samples, rate), float(np.median(voiced)) if voiced.size >= _VOICED_FRAMES else None)
 
-    def distance(self, other: "Sketch") -> tuple[float, float]:
+    def distance(self, other: "VoiceFeatures") -> tuple[float, float]:
         """Return the distance of the timbres in dB and of the pitches in semitones."""
         timbre = float(np.sqrt(np.square(self.timbre - other.timbre).mean()))
         if self.pitch is None or other.pitch is None:
@@ -64,12 +64,12 @@ class Sketch:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TakeTarget:
     """What a take should be: the sentence, its language, and the voice if one was given."""
 
     text: str
     language: str
-    voice: Sketch | None
+    voice: VoiceFeatures | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Take:
         return joining.is_usable(self.samples)
 
 
-def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
+def best(takes: Sequence[Take], wanted: TakeTarget) -> int | None:
     """Return the index of the best take, the first among equals; None if none has sound.
 
     A single take is not measured.
@@ -97,7 +97,7 @@ def best(takes: Sequence[Take], wanted: Wanted) -> int | None:
     return min(usable, key=lambda index: cost(takes[index], wanted))
 
 
-def cost(take: Take, wanted: Wanted) -> float:
+def cost(take: Take, wanted: TakeTarget) -> float:
     """Return the cost of a usable take, by the formula above."""
     spoken = joining.trim(take.samples, take.rate)
     octaves = abs(float(np.log2(spoken.size / take.rate / durations.expected_seconds(wanted.text, wanted.language))))
@@ -110,7 +110,7 @@ def cost(take: Take, wanted: Wanted) -> float:
     )
     if wanted.voice is None:
         return total
-    timbre, pitch = wanted.voice.distance(Sketch.of(spoken, take.rate))
+    timbre, pitch = wanted.voice.distance(VoiceFeatures.of(spoken, take.rate))
     return total + timbre / _TIMBRE_DB + pitch / _SEMITONES
 
 

@@ -5,7 +5,7 @@ import os
 _SPINS = "20000"
 
 
-def share_with_others() -> None:
+def limit_spinning() -> None:
     """Let OpenMP threads sleep after tens of microseconds of waiting.
 
     Bark on a CPU is thousands of small steps. By default libgomp spins for milliseconds, so with another busy program

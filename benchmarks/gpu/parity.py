@@ -20,7 +20,7 @@ from cloning.checkpoints.published import BUNDLED_DIRECTORY
 from cloning.codec import Codec
 from cloning.methods import quantizer_network
 from cloning.methods.hubert import HubertFeatures
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
 _TEXT = models.text(12)
@@ -136,7 +136,7 @@ def _furthest(some: list[Any], others: list[Any]) -> float:
 
 def _wanted(voice: VoicePrompt | None, tokens: int, ends: float, seed: int = 0) -> Utterance:
     text = models.text(12, seed) if seed else _TEXT
-    return Utterance(text, voice, GenerationOptions(0.0, ends, max_semantic_tokens=tokens), Watch())
+    return Utterance(text, voice, GenerationOptions(0.0, ends, max_semantic_tokens=tokens), ProgressReporter())
 
 
 def _spoken(engine: BarkEngine, wanted: list[Utterance]) -> list[VoicePrompt]:

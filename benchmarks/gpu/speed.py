@@ -17,13 +17,13 @@ from benchmarks import by_engine, operations
 from benchmarks.by_transformers import Transformers
 from benchmarks.gpu import models
 from benchmarks.gpu.context import Context, Results
-from benchmarks.rows import OURS, SHAPES, TEXT_TOKENS, Contender, Line, Row, Told
+from benchmarks.rows import OURS, SHAPES, TEXT_TOKENS, BenchmarkLine, BenchmarkRow, Contender, LineResults
 from benchmarks.work import least_seconds, units
 from cloning.prompt import VoicePrompt
 
 _VOICE = (499, 750)
 """Semantic tokens and frames of a clone from 10 s, as `benchmarks.work` counts them."""
-Speak = Callable[[Sequence[Line]], Told]
+Speak = Callable[[Sequence[BenchmarkLine]], LineResults]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Turn:
     """A contender that speaks some rows, in one precision."""
 
     contender: Contender
-    rows: tuple[Row, ...]
+    rows: tuple[BenchmarkRow, ...]
 
 
 def run(context: Context) -> Results:
@@ -46,12 +46,12 @@ def run(context: Context) -> Results:
     yield from _measured(context, context.sizes.shapes[0], _Turn(compiled, _rows(context)[:1]), 4 * least)
 
 
-def _rows(context: Context) -> tuple[Row, ...]:
+def _rows(context: Context) -> tuple[BenchmarkRow, ...]:
     _, few, *_ = crowds = context.sizes.crowds
     return (
-        Row("sentence", "one sentence", 1, 1),
-        Row("paragraph", f"{few} sentences in one voice", few, 1),
-        *(Row(f"members {count}", f"{count} members at once", count, count) for count in crowds[1:]),
+        BenchmarkRow("sentence", "one sentence", 1, 1),
+        BenchmarkRow("paragraph", f"{few} sentences in one voice", few, 1),
+        *(BenchmarkRow(f"members {count}", f"{count} members at once", count, count) for count in crowds[1:]),
     )
 
 
@@ -106,7 +106,7 @@ def _speaker(context: Context, shape: str, contender: Contender) -> Speak:
     return lambda lines: by_engine.spoken(engine, models.text(TEXT_TOKENS), lines)
 
 
-def _spoken(context: Context, contender: Contender, row: Row, speak: Speak) -> dict[str, Any]:
+def _spoken(context: Context, contender: Contender, row: BenchmarkRow, speak: Speak) -> dict[str, Any]:
     sizes, voices = context.sizes, [models.voice(*_VOICE, seed=number) for number in range(row.voices)]
     lines = _lines(row, voices, sizes.seconds)
     speak(lines if contender.ours or contender.compiled else _lines(row, voices, sizes.warm_seconds))
@@ -128,13 +128,13 @@ def _spoken(context: Context, contender: Contender, row: Row, speak: Speak) -> d
     }
 
 
-def _lines(row: Row, voices: list[VoicePrompt], seconds: float) -> list[Line]:
+def _lines(row: BenchmarkRow, voices: list[VoicePrompt], seconds: float) -> list[BenchmarkLine]:
     length = int(seconds * 49.9)
-    return [Line(voices[number % len(voices)], length, seed=number) for number in range(row.lines)]
+    return [BenchmarkLine(voices[number % len(voices)], length, seed=number) for number in range(row.lines)]
 
 
 def _beside_the_limit(
-    context: Context, shape: str, contender: Contender, row: Row, stages: dict[str, float]
+    context: Context, shape: str, contender: Contender, row: BenchmarkRow, stages: dict[str, float]
 ) -> dict[str, Any]:
     length = int(context.sizes.seconds * 49.9)
     codec = operations.of_decoding(shape)

@@ -21,7 +21,7 @@ from cloning.bark.scheduler import Scheduler
 from cloning.bark.stages import Decode, DecodeTogether, Order, Stages
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import ModelUnavailable
 
@@ -98,15 +98,19 @@ class BarkEngine:
         """Return the number of text tokens of `text`; `spec.max_text_tokens` fit one window."""
         return len(self._text_tokens(text))
 
-    def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
+    def semantic(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Tokens:
         """Run the first stage alone: semantic tokens, int64 (S,), S >= 0. Raises InvalidInput for a text too long."""
-        order = Order(Utterance(text, history, options, watch), object(), semantic_only=True)
+        order = Order(Utterance(text, history, options, reporter), object(), semantic_only=True)
         with self._ordered([order]):
             return order.result.result().prompt.semantic
 
-    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+    def generate(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Generated:
         """Speak `text` in the voice of `history`, or in a random voice. See `SpeechEngine.generate`."""
-        return self.generate_many([Utterance(text, history, options, watch)])[0]
+        return self.generate_many([Utterance(text, history, options, reporter)])[0]
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
         """Speak several windows together. See `SpeechEngine.generate_many`."""

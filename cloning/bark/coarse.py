@@ -16,7 +16,7 @@ from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
 from cloning.bark.special_tokens import Recipe
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
 STAGE = "coarse tokens"
@@ -52,13 +52,18 @@ class CoarseRow:
     """One utterance in the second stage. Implements `cloning.bark.decoding.Row`. `semantic` is not empty."""
 
     def __init__(
-        self, model: CoarseModel, semantic: list[int], history: VoicePrompt | None, sampler: Sampler, watch: Watch
+        self,
+        model: CoarseModel,
+        semantic: list[int],
+        history: VoicePrompt | None,
+        sampler: Sampler,
+        reporter: ProgressReporter,
     ) -> None:
         spec = model.spec
         self.sampler = sampler
         self.min_eos_p = 0.0
         self._model = model
-        self._watch = watch
+        self._reporter = reporter
         self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens per semantic token
         self._most_semantic = int(model.recipe.coarse_history / self._ratio)
         past_semantic, self._coarse = self._histories(history)
@@ -84,7 +89,7 @@ class CoarseRow:
 
     def check(self) -> None:
         """Report progress. Raises Cancelled."""
-        self._watch.report(STAGE, self._done / self._total)
+        self._reporter.report(STAGE, self._done / self._total)
 
     def turn(self, ahead: int) -> int:
         """Return the book that is next."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloning.bark.config import BarkSpec
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import InvalidInput
 
@@ -69,7 +69,7 @@ class Utterance:
     text: str
     history: VoicePrompt | None
     options: GenerationOptions = field(default_factory=GenerationOptions)
-    watch: Watch = field(default_factory=Watch)
+    reporter: ProgressReporter = field(default_factory=ProgressReporter)
 
 
 class SpeechEngine(Protocol):
@@ -82,10 +82,14 @@ class SpeechEngine(Protocol):
     def count_text_tokens(self, text: str) -> int:
         """Return the number of text tokens of `text`; `spec.max_text_tokens` fit one window."""
 
-    def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
+    def semantic(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Tokens:
         """Run the first stage alone: semantic tokens, int64 (S,), S >= 0. Raises InvalidInput for a text too long."""
 
-    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+    def generate(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Generated:
         """Speak `text` in the voice of `history`, or in a random voice.
 
         The model may end at once: then the result is empty. Raises InvalidInput for a text that is too long, and

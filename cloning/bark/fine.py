@@ -15,7 +15,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
 STAGE = "fine tokens"
@@ -50,12 +50,17 @@ class FineWork:
     """One utterance in the third stage. `coarse` (coarse books, T), T at least 1."""
 
     def __init__(
-        self, model: FineModel, coarse: Tokens, history: VoicePrompt | None, sampler: Sampler, watch: Watch
+        self,
+        model: FineModel,
+        coarse: Tokens,
+        history: VoicePrompt | None,
+        sampler: Sampler,
+        reporter: ProgressReporter,
     ) -> None:
         spec = model.spec
         self._model = model
         self._sampler = sampler
-        self._watch = watch
+        self._reporter = reporter
         self._frames = coarse.shape[1]
         past = coarse[:, :0] if history is None else history.fine[:, -spec.max_fine_history :]
         self._past = past.shape[1]
@@ -88,7 +93,7 @@ class FineWork:
     def check(self, layer: int) -> None:
         """Report progress, `layer` layers into the next pass. Raises Cancelled."""
         share = layer / self._model.transformer.shape.layers
-        self._watch.report(STAGE, (self._done + share) / self._passes)
+        self._reporter.report(STAGE, (self._done + share) / self._passes)
 
     def given(self) -> tuple[Tensor, int]:
         """Return the input of the next pass, vectors (window, width), and its first position whose token is drawn."""

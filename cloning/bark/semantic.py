@@ -14,7 +14,7 @@ from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import END, Sampler
 from cloning.bark.special_tokens import Recipe
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 
 STAGE = "semantic tokens"
@@ -60,12 +60,14 @@ class SemanticRow:
     that off.
     """
 
-    def __init__(self, context: Tensor, *, limit: int, min_eos_p: float, sampler: Sampler, watch: Watch) -> None:
+    def __init__(
+        self, context: Tensor, *, limit: int, min_eos_p: float, sampler: Sampler, reporter: ProgressReporter
+    ) -> None:
         self.min_eos_p = min_eos_p
         self.sampler = sampler
         self._context = context
         self._limit = limit
-        self._watch = watch
+        self._reporter = reporter
         self.tokens: list[int] = []
         """The generated tokens, without the end."""
 
@@ -76,7 +78,7 @@ class SemanticRow:
 
     def check(self) -> None:
         """Report progress. Raises Cancelled."""
-        self._watch.report(STAGE, min(1.0, len(self.tokens) / self._limit))
+        self._reporter.report(STAGE, min(1.0, len(self.tokens) / self._limit))
 
     def turn(self, ahead: int) -> int:
         """Return 0, the only head."""

@@ -16,7 +16,7 @@ from cloning.bark.fine import FineModel, FineWork
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel, SemanticRow
 from cloning.bark.special_tokens import Recipe
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import Cancelled, InvalidInput
 
@@ -44,15 +44,15 @@ class Order:
     generator: torch.Generator | None = None
 
     @property
-    def watch(self) -> Watch:
-        """The utterance's watch, which also raises Cancelled once the order is dropped."""
+    def reporter(self) -> ProgressReporter:
+        """The utterance's reporter, which also raises Cancelled once the order is dropped."""
 
         def report(stage: str, fraction: float) -> None:
             if self.dropped.is_set():
                 raise Cancelled("The job was cancelled.")
-            self.utterance.watch.report(stage, fraction)
+            self.utterance.reporter.report(stage, fraction)
 
-        return Watch(report)
+        return ProgressReporter(report)
 
 
 class Stages:
@@ -85,7 +85,7 @@ class Stages:
             limit=min(options.max_semantic_tokens or self.spec.max_semantic_tokens, self.spec.max_semantic_tokens),
             min_eos_p=options.min_eos_p,
             sampler=self._sampler(order, 0),
-            watch=order.watch,
+            reporter=order.reporter,
         )
 
     def go_on(self, order: Order, row: SemanticRow) -> CoarseRow | None:
@@ -95,21 +95,21 @@ class Stages:
         if order.semantic_only or self.spec.frames(len(row.tokens)) == 0:
             order.result.set_result(self._without_sound(row.tokens if order.semantic_only else []))
             return None
-        return CoarseRow(self.coarse, row.tokens, order.utterance.history, self._sampler(order, 1), order.watch)
+        return CoarseRow(self.coarse, row.tokens, order.utterance.history, self._sampler(order, 1), order.reporter)
 
     def refine(self, order: Order, row: CoarseRow) -> FineWork:
         """Start the third stage."""
         row.check()
-        return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.watch)
+        return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.reporter)
 
     def codes(self, order: Order, work: FineWork) -> Tokens:
         """Return the input of the codec: fine tokens (books, T). Raises Cancelled."""
-        order.watch.report(AUDIO, 0.0)
+        order.reporter.report(AUDIO, 0.0)
         return work.codes
 
     def finish(self, order: Order, codes: Tokens, samples: Samples) -> None:
         """Set the result."""
-        order.watch.report(AUDIO, 1.0)
+        order.reporter.report(AUDIO, 1.0)
         prompt = VoicePrompt(np.array(order.semantic, np.int64), codes[: self.spec.coarse_books], codes)
         order.result.set_result(Generated(prompt, samples))
 

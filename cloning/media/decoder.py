@@ -50,7 +50,7 @@ _PAUSE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DecodeResult:
     """The content of the file of samples, and its source.
 
     `pieces`: (channels C, samples N) of each stretch with the same channels, float32 little-endian, (N, C) in C order,
@@ -93,7 +93,7 @@ class _Bytes:
         return self._file.seek(base + offset) - self._start
 
 
-def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> Outcome:
+def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> DecodeResult:
     """Write the first seconds of a soundtrack of `source` to `out`, with all channels unchanged; see Outcome.
 
     `track` 0 is the default of players, the others follow in file order. Samples of floating-point files may be beyond
@@ -113,7 +113,7 @@ def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seco
                 "tell the person who runs Barkeep."
             ) from fault
     tally = reading.tally
-    return Outcome(rate, pieces, tally.seconds, reading.track, reading.tracks, tally.holes > 0)
+    return DecodeResult(rate, pieces, tally.seconds, reading.track, reading.tracks, tally.holes > 0)
 
 
 def _open(source: Path) -> BinaryIO:

@@ -8,7 +8,7 @@ from cloning.media.audio import Recording
 from cloning.media.decoding import Decoded, decode
 from cloning.media.reference import Reference
 from cloning.media.report import LISTENED_SECONDS
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import InvalidInput
 
 READING, CHOOSING = "reading the recording", "choosing the best seconds"
@@ -25,7 +25,9 @@ def read(source: Path) -> Recording:
     return _mixed(decode(source))[0]
 
 
-def choose(source: Path, watch: Watch, *, rate: int, memory_mb: int, scratch: Path | None = None) -> Reference:
+def choose(
+    source: Path, reporter: ProgressReporter, *, rate: int, memory_mb: int, scratch: Path | None = None
+) -> Reference:
     """Return the best seconds of a media file, at `rate` hertz; the report says what was used.
 
     `memory_mb` and `scratch`: see `decode`. Raises as `decode`, InvalidInput if no soundtrack has enough speech, and
@@ -34,9 +36,9 @@ def choose(source: Path, watch: Watch, *, rate: int, memory_mb: int, scratch: Pa
     failures: list[InvalidInput] = []
     track, tracks = 0, 1
     while track < min(tracks, _TRACKS):
-        watch.report(READING, 0.0)
+        reporter.report(READING, 0.0)
         decoded = decode(source, track=track, keep_seconds=_KEPT_SECONDS, memory_mb=memory_mb, scratch=scratch)
-        watch.report(CHOOSING, 0.0)
+        reporter.report(CHOOSING, 0.0)
         recording, notes = _mixed(decoded)
         try:
             return _with_notes(reference.choose(recording, rate=rate), decoded, notes)

@@ -9,7 +9,7 @@ from cloning.media import joining
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
 from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import durations
 from cloning.text.passages import PASSAGES
@@ -25,21 +25,23 @@ _ENOUGH_SECONDS = 1.0
 """A shorter first window is not used as the voice of the next ones."""
 
 
-def by_conversion(models: "LoadedModels", subject: Subject, watch: Watch) -> ClonedPrompt:
+def by_conversion(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
     """Make a prompt from Bark's own speech, converted to the clip's voice: the tokens match, the voice is close.
 
     Bark says the clip's words if they are known, else a passage in its language. The result is as good as the
     converter; neither HuBERT nor a quantizer is needed.
     """
     converter = load_converter(subject.converter)  # Before generation, since it may be missing.
-    semantic, speech = _spoken(models, subject, watch)
-    watch.report(CONVERTED, 0.0)
+    semantic, speech = _spoken(models, subject, reporter)
+    reporter.report(CONVERTED, 0.0)
     converted = convert(speech, subject.clip, converter)
-    watch.report(CONVERTED, 1.0)
-    return ClonedPrompt(prompt_of(semantic, codes_of(models, converted, watch), models.engine.spec), subject.converter)
+    reporter.report(CONVERTED, 1.0)
+    return ClonedPrompt(
+        prompt_of(semantic, codes_of(models, converted, reporter), models.engine.spec), subject.converter
+    )
 
 
-def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tokens, Recording]:
+def _spoken(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> tuple[Tokens, Recording]:
     """Generate speech in a random voice: return its semantic tokens, int64 (S,), and its sound."""
     spec = models.engine.spec
     pieces = pieces_of(models, subject.transcript or PASSAGES[subject.language], subject.language)
@@ -49,7 +51,7 @@ def _spoken(models: "LoadedModels", subject: Subject, watch: Watch) -> tuple[Tok
         limit = spec.semantic_tokens(durations.longest_seconds(piece, subject.language))
         options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=limit)
         window = models.engine.generate(
-            piece, voice, options, watch.within(f"sentence {number + 1} of {len(pieces)}: ")
+            piece, voice, options, reporter.within(f"sentence {number + 1} of {len(pieces)}: ")
         )
         windows.append(window)
         if voice is None and window.prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:

@@ -11,7 +11,7 @@ import numpy as np
 from cloning.bark.config import BarkSpec
 from cloning.media import audio
 from cloning.media.audio import Recording
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import splitting
 from errors import InvalidInput, Unavailable
@@ -51,7 +51,7 @@ class ClonedPrompt:
 class Method(Protocol):
     """Make a prompt. Raises InvalidInput if the subject lacks something, Unavailable if a model is missing."""
 
-    def __call__(self, models: "LoadedModels", subject: Subject, watch: Watch, /) -> ClonedPrompt:
+    def __call__(self, models: "LoadedModels", subject: Subject, reporter: ProgressReporter, /) -> ClonedPrompt:
         """Return the prompt of `subject`."""
 
 
@@ -72,11 +72,11 @@ def seed_of(subject: Subject, number: int) -> int:
     return int(np.random.SeedSequence([subject.seed, number]).generate_state(1)[0])
 
 
-def codes_of(models: "LoadedModels", clip: Recording, watch: Watch) -> Tokens:
+def codes_of(models: "LoadedModels", clip: Recording, reporter: ProgressReporter) -> Tokens:
     """Return the codec tokens of a clip, int64 (books, T)."""
-    watch.report(CODES, 0.0)
+    reporter.report(CODES, 0.0)
     codes: Tokens = models.codec.encode(audio.resample(clip, models.codec.sample_rate).samples)
-    watch.report(CODES, 1.0)
+    reporter.report(CODES, 1.0)
     return codes
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from cloning.bark.engine import GenerationOptions
 from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import InvalidInput
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloning.model_set import LoadedModels  # brings torch, which the list of methods does not need
 
 
-def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> ClonedPrompt:
+def by_transcript(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
     """Generate semantic tokens from the clip's words, at most as long as the clip.
 
     They are a random speaker's and not aligned with the codec tokens, so the result resembles the clip less. Neither
@@ -27,8 +27,8 @@ def by_transcript(models: "LoadedModels", subject: Subject, watch: Watch) -> Clo
     said: list[Tokens] = []
     for number, piece in enumerate(pieces_of(models, subject.transcript, subject.language)):
         options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=left)
-        said.append(models.engine.semantic(piece, None, options, watch))
+        said.append(models.engine.semantic(piece, None, options, reporter))
         left -= said[-1].size
         if left <= 0:
             break
-    return ClonedPrompt(prompt_of(np.concatenate(said), codes_of(models, subject.clip, watch), spec), "transcript")
+    return ClonedPrompt(prompt_of(np.concatenate(said), codes_of(models, subject.clip, reporter), spec), "transcript")

@@ -20,7 +20,7 @@ from cloning.media.audio import Samples
 from cloning.media.recordings import READING
 from cloning.model_set import LoadedModels
 from cloning.pipeline import Part, SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.splitting import LANGUAGES
@@ -82,7 +82,7 @@ def ready(pipeline: SpeechPipeline) -> Ready:
 def run(
     pipeline: SpeechPipeline,
     request: Request | CheckRequest,
-    watch: Watch,
+    reporter: ProgressReporter,
     emit: Callable[[PartSpoken], None],
     *,
     takes: int = 1,
@@ -94,17 +94,17 @@ def run(
     """
     with _translated_errors():
         if isinstance(request, CloneRequest):
-            return _clone(pipeline, request, watch)
+            return _clone(pipeline, request, reporter)
         if isinstance(request, CheckRequest):
-            return _check(pipeline, request, watch)
+            return _check(pipeline, request, reporter)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
-        return _speak(pipeline, request, watch, emit, options)
+        return _speak(pipeline, request, reporter, emit, options)
 
 
-def _clone(pipeline: SpeechPipeline, request: CloneRequest, watch: Watch) -> Cloned:
-    with _one_at_a_time(watch):
+def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressReporter) -> Cloned:
+    with _one_at_a_time(reporter):
         # A killed worker leaves temporary files, so they go into a folder that the bot removes.
-        clone = pipeline.clone(request.source, request.language, watch, scratch=request.output_dir)
+        clone = pipeline.clone(request.source, request.language, reporter, scratch=request.output_dir)
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
     models = pipeline.models
@@ -112,15 +112,15 @@ def _clone(pipeline: SpeechPipeline, request: CloneRequest, watch: Watch) -> Clo
     return Cloned(request.job_id, clone.report, *names, digest=models.digest)
 
 
-def _check(pipeline: SpeechPipeline, request: CheckRequest, watch: Watch) -> Checked:
-    with _one_at_a_time(watch):
+def _check(pipeline: SpeechPipeline, request: CheckRequest, reporter: ProgressReporter) -> Checked:
+    with _one_at_a_time(reporter):
         return Checked(request.job_id, pipeline.check(request.source, scratch=request.source.parent))
 
 
 def _speak(
     pipeline: SpeechPipeline,
     request: SpeakRequest,
-    watch: Watch,
+    reporter: ProgressReporter,
     emit: Callable[[PartSpoken], None],
     options: SayOptions,
 ) -> Spoken:
@@ -132,8 +132,8 @@ def _speak(
     voice = _stored_voice(pipeline.models, request)
     is_refreshed = voice is None and request.clip is not None
     if voice is None:
-        voice = _made_voice(pipeline, request, watch)
-    speech = pipeline.say(request.text, voice, options, watch, hear)
+        voice = _made_voice(pipeline, request, reporter)
+    speech = pipeline.say(request.text, voice, options, reporter, hear)
     tags = {**request.tags, "seed": str(speech.seed)}
     _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
     spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, left_out=speech.left_out)
@@ -177,10 +177,10 @@ def _stored_voice(models: LoadedModels, request: SpeakRequest) -> VoicePrompt | 
     return None
 
 
-def _made_voice(pipeline: SpeechPipeline, request: SpeakRequest, watch: Watch) -> VoicePrompt | None:
+def _made_voice(pipeline: SpeechPipeline, request: SpeakRequest, reporter: ProgressReporter) -> VoicePrompt | None:
     """Make the prompt from its clip and save it for the sender; or load a speaker's; None for a random voice."""
     if request.clip is not None:
-        prompt = pipeline.reclone(audio.read_clip(request.clip), request.clip_language, watch)
+        prompt = pipeline.reclone(audio.read_clip(request.clip), request.clip_language, reporter)
         prompt.save(request.output_dir / PROMPT_FILE)
         return prompt
     if request.speaker is not None:
@@ -189,10 +189,10 @@ def _made_voice(pipeline: SpeechPipeline, request: SpeakRequest, watch: Watch) -
 
 
 @contextmanager
-def _one_at_a_time(watch: Watch) -> Iterator[None]:
+def _one_at_a_time(reporter: ProgressReporter) -> Iterator[None]:
     """Process one recording at a time, since each may take hundreds of MB. Raises Cancelled while it waits."""
     while not _recordings.acquire(timeout=_WAITING_SECONDS):
-        watch.report(READING, 0.0)
+        reporter.report(READING, 0.0)
     try:
         yield
     finally:

@@ -22,8 +22,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, BinaryIO, NoReturn, Protocol
 
-from cloning.progress import Watch
-from cloning.threads import share_with_others
+from cloning.progress import ProgressReporter
+from cloning.threads import limit_spinning
 from cloning.worker import protocol
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
@@ -67,7 +67,9 @@ Emit = Callable[[Event], None]
 class JobRunner(Protocol):
     """Runs one job and returns its last event. Called by several threads at once."""
 
-    def __call__(self, request: Request | CheckRequest, watch: Watch, emit: Emit, /) -> Cloned | Spoken | Checked:
+    def __call__(
+        self, request: Request | CheckRequest, reporter: ProgressReporter, emit: Emit, /
+    ) -> Cloned | Spoken | Checked:
         """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
 
@@ -172,7 +174,7 @@ def _run_in_thread(
 ) -> None:
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
-        event = run_job(request, Watch(throttled_progress(request.job_id, emit), cancelled), emit, run)
+        event = run_job(request, ProgressReporter(throttled_progress(request.job_id, emit), cancelled), emit, run)
     except DeviceFailed as fault:
         reader.fail(fault)
         return
@@ -181,11 +183,11 @@ def _run_in_thread(
 
 
 def run_job(
-    request: Request | CheckRequest, watch: Watch, emit: Emit, run: JobRunner
+    request: Request | CheckRequest, reporter: ProgressReporter, emit: Emit, run: JobRunner
 ) -> Cloned | Spoken | Checked | Failed:
     """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:
-        return run(request, watch, emit)
+        return run(request, reporter, emit)
     except DeviceFailed:
         raise
     except ModelUnavailable as fault:
@@ -285,7 +287,7 @@ def _private_stdout() -> BinaryIO:
 
 def _load(configuration: dict[str, Any]) -> tuple[Ready, JobRunner]:
     """Load every model, so that the first job is as fast as the later ones."""
-    share_with_others()
+    limit_spinning()
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 
     pipeline = jobs.load(configuration)

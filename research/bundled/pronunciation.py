@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cloning.bark.engine import GenerationOptions, SpeechEngine
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import InvalidInput
 from research.bundled.phones import phone_error
@@ -56,4 +56,6 @@ def pronounced(
 
 
 def _said(engine: SpeechEngine, text: str, temperature: float, voice: VoicePrompt | None, seed: int) -> Tokens:
-    return engine.semantic(text, voice, GenerationOptions(seed=seed, temperature=temperature), Watch(lambda *_: None))
+    return engine.semantic(
+        text, voice, GenerationOptions(seed=seed, temperature=temperature), ProgressReporter(lambda *_: None)
+    )

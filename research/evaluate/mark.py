@@ -218,15 +218,15 @@ def _speaker(model: str, out: Path) -> Callable[[PlannedLine, int], Recording]:
     """Return a function that says lines in the voices of the references; it loads models on first use."""
     from cloning.model_set import LoadedModels
     from cloning.pipeline import SpeechPipeline
-    from cloning.progress import Watch
+    from cloning.progress import ProgressReporter
     from cloning.sentences import SayOptions
 
     files = {one.speaker: one.take.path for one in read_references(_references(out))}
     box = SpeechPipeline(LoadedModels(ModelChoice(model=model)))
 
     def speak(line: PlannedLine, seed: int) -> Recording:
-        voice = box.clone(files[line.speaker], "en", Watch()).prompt
-        speech = box.say(line.text, voice, SayOptions(seed=seed), Watch())
+        voice = box.clone(files[line.speaker], "en", ProgressReporter()).prompt
+        speech = box.say(line.text, voice, SayOptions(seed=seed), ProgressReporter())
         return Recording(speech.samples, speech.sample_rate)
 
     return speak

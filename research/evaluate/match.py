@@ -24,7 +24,7 @@ from cloning.media import audio
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import InvalidInput
 from research.bundled.coarse import window_losses, windows
@@ -147,7 +147,7 @@ def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Show
         found[method] = []
         for seed, clip in enumerate(clips):
             subject = Subject(recording_of(clip), "en", clip.text, seed)
-            made = METHODS[method](loaded, subject, Watch()).prompt
+            made = METHODS[method](loaded, subject, ProgressReporter()).prompt
             found[method].append(Shown(made.semantic, made.fine))
     for seconds in _LATE_SECONDS:
         frames = round(seconds * TOKEN_RATE)

@@ -19,7 +19,7 @@ from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.pipeline import SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from errors import BarkeepError, Cancelled, InvalidInput
@@ -179,7 +179,7 @@ class Trial:
             transcript = speaker.take.transcript or None
             subject = Subject(self._clip(speaker.take), self._language, transcript, seed, self._converter)
             started = time.perf_counter()
-            made = METHODS[method](self.models, subject, Watch())
+            made = METHODS[method](self.models, subject, ProgressReporter())
             seconds = time.perf_counter() - started
             path.parent.mkdir(parents=True, exist_ok=True)
             made.prompt.save(path)
@@ -191,7 +191,9 @@ class Trial:
     def _said(self, cell: Cell, prompt: VoicePrompt, *, clone_seconds: float = 0.0) -> Value:
         started = time.perf_counter()
         try:
-            speech = self._pipeline.say(cell.text, prompt, SayOptions(self._language, seed=cell.seed), Watch())
+            speech = self._pipeline.say(
+                cell.text, prompt, SayOptions(self._language, seed=cell.seed), ProgressReporter()
+            )
         except Cancelled:
             raise
         except BarkeepError as fault:

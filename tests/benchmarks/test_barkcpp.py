@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import barkcpp
 from benchmarks.barkcpp import BarkCpp
-from benchmarks.rows import Line
+from benchmarks.rows import BenchmarkLine
 
 LENGTH = 50
 FRAMES = 75
@@ -57,7 +57,7 @@ def speaking(monkeypatch: pytest.MonkeyPatch, lengths: list[int]) -> tuple[BarkC
 
 def test_stages_are_what_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     speaker, _ = speaking(monkeypatch, [LENGTH])
-    told = speaker.speak([Line(None, LENGTH, 0)])
+    told = speaker.speak([BenchmarkLine(None, LENGTH, 0)])
     assert [round(told.stages[stage], 3) for stage in ("semantic", "coarse", "fine")] == [0.04] * 3
     assert told.samples == FRAMES * 320
 
@@ -65,7 +65,7 @@ def test_stages_are_what_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("short", [10, LENGTH - 1], ids=["early", "at the last token"])
 def test_a_line_that_ended_early_is_spoken_again(monkeypatch: pytest.MonkeyPatch, short: int) -> None:
     speaker, library = speaking(monkeypatch, [short, LENGTH])
-    told = speaker.speak([Line(None, LENGTH, 0)])
+    told = speaker.speak([BenchmarkLine(None, LENGTH, 0)])
     assert library.texts == [b"a a"] * 2
     assert told.samples == FRAMES * 320
 

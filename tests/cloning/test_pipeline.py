@@ -20,7 +20,7 @@ from cloning.methods import subject as subjects
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.pipeline import Part, Speech, SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.passages import PASSAGES
@@ -35,7 +35,7 @@ LONG = "This is the first sentence of the story. Here is a second one that goes 
 
 
 def say(engine: ToneEngine, text: str, voice: VoicePrompt | None = None, **options: object) -> Speech:
-    return pipeline(engine).say(text, voice, SayOptions(**options), Watch())  # type: ignore[arg-type]  # of several types
+    return pipeline(engine).say(text, voice, SayOptions(**options), ProgressReporter())  # type: ignore[arg-type]  # of several types
 
 
 def test_every_sentence_is_spoken_from_the_same_voice_with_another_seed() -> None:
@@ -138,35 +138,35 @@ def test_nothing_to_say_is_refused(text: str) -> None:
 
 def test_progress_tells_of_all_sentences_together() -> None:
     seen: list[tuple[str, float]] = []
-    watch = Watch(lambda stage, fraction: seen.append((stage, fraction)))
-    pipeline(ToneEngine()).say(LONG, a_voice(), SayOptions(), watch)
+    reporter = ProgressReporter(lambda stage, fraction: seen.append((stage, fraction)))
+    pipeline(ToneEngine()).say(LONG, a_voice(), SayOptions(), reporter)
     assert seen == [("humming", 0.25), ("humming", 0.5)]
     seen.clear()
-    pipeline(ToneEngine()).say(f"{LONG} {LONG}", None, SayOptions(), watch)
+    pipeline(ToneEngine()).say(f"{LONG} {LONG}", None, SayOptions(), reporter)
     assert [stage for stage, _ in seen] == ["sentence 1 of 4: humming", *["sentences 2 to 4: humming"] * 3]
 
 
 def test_work_done_at_once_is_as_far_as_its_last_part() -> None:
     seen: list[tuple[str, float]] = []
-    first, second = Watch(lambda stage, fraction: seen.append((stage, fraction))).together(2)
+    first, second = ProgressReporter(lambda stage, fraction: seen.append((stage, fraction))).together(2)
     reports = ((first, "a", 0.5), (second, "a", 0.5), (first, "b", 0.0), (first, "b", 0.8), (second, "b", 0.0))
-    for watch, stage, fraction in (*reports, (first, "c", 1.0)):
-        watch.report(stage, fraction)
+    for reporter, stage, fraction in (*reports, (first, "c", 1.0)):
+        reporter.report(stage, fraction)
     assert seen == [("a", 0.25), ("a", 0.5), ("a", 0.75), ("a", 0.75), ("b", 0.4), ("b", 0.5)]
 
 
 def test_cancelling_reaches_the_second_sentence() -> None:
     cancelled, engine = threading.Event(), ToneEngine()
-    watch = Watch(lambda stage, _: cancelled.set(), cancelled)
+    reporter = ProgressReporter(lambda stage, _: cancelled.set(), cancelled)
     with pytest.raises(Cancelled):
-        pipeline(engine).say(LONG, a_voice(), SayOptions(), watch)
+        pipeline(engine).say(LONG, a_voice(), SayOptions(), reporter)
     assert len(engine.asked) == 2
 
 
 def test_parts_are_heard_in_order_and_are_what_the_whole_is_made_of() -> None:
     parts: list[Part] = []
     engine = ToneEngine(silent_takes=1)  # the first sentence comes last, the second waits for it
-    speech = pipeline(engine).say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
+    speech = pipeline(engine).say(LONG, a_voice(), SayOptions(seed=4), ProgressReporter(), parts.append)
     assert [(part.number, part.of, part.sample_rate) for part in parts] == [(0, 2, 24_000), (1, 2, 24_000)]
     first, second = (part.samples for part in parts)
     assert np.array_equal(speech.samples[: first.size], first)
@@ -177,8 +177,10 @@ def test_parts_are_heard_in_order_and_are_what_the_whole_is_made_of() -> None:
 class Talking(ToneEngine):
     """Says the seconds of a recording, whatever the text."""
 
-    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
-        hummed = super().generate(text, history, options, watch)
+    def generate(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Generated:
+        hummed = super().generate(text, history, options, reporter)
         return Generated(hummed.prompt, recorded_speech("guest", 24_000)[: 5 * 24_000])
 
 
@@ -186,7 +188,7 @@ class Talking(ToneEngine):
 def test_every_part_and_the_whole_carry_the_mark_alike(watermark: bool, verdict: str) -> None:
     parts: list[Part] = []
     box = pipeline(Talking(), watermark=watermark)
-    whole = box.say(LONG, a_voice(), SayOptions(seed=4), Watch(), parts.append)
+    whole = box.say(LONG, a_voice(), SayOptions(seed=4), ProgressReporter(), parts.append)
     sounds = [*(part.samples for part in parts), whole.samples]
     assert [check([Recording(samples, 24_000)]).verdict for samples in sounds] == [verdict] * 3
     assert np.array_equal(whole.samples[: parts[0].samples.size], parts[0].samples)
@@ -196,7 +198,7 @@ def test_every_part_and_the_whole_carry_the_mark_alike(watermark: bool, verdict:
 
 def test_tokens_are_the_same_with_and_without_the_mark() -> None:
     plain, marked = (
-        pipeline(ToneEngine(), watermark=watermark).say(LONG, a_voice(), SayOptions(seed=4), Watch())
+        pipeline(ToneEngine(), watermark=watermark).say(LONG, a_voice(), SayOptions(seed=4), ProgressReporter())
         for watermark in (False, True)
     )
     assert plain.prompt == marked.prompt
@@ -209,7 +211,7 @@ def test_whoever_hears_may_stop_it() -> None:
 
     engine = ToneEngine()
     with pytest.raises(Cancelled):
-        pipeline(engine).say(LONG, a_voice(), SayOptions(), Watch(), stop)
+        pipeline(engine).say(LONG, a_voice(), SayOptions(), ProgressReporter(), stop)
     assert len(engine.asked) == 1
 
 
@@ -218,13 +220,13 @@ def test_of_several_takes_the_one_of_the_right_length_is_kept() -> None:
         """Says everything four times as long as it should, but for the third take of each sentence."""
 
         def generate(
-            self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch
+            self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
         ) -> Generated:
             said = text * (2 if len(self.asked) % 4 == 2 else 8)
-            return super().generate(said, history, dataclasses.replace(options, max_semantic_tokens=None), watch)
+            return super().generate(said, history, dataclasses.replace(options, max_semantic_tokens=None), reporter)
 
     def made(takes: int, seed: int) -> Speech:
-        return pipeline(Rambling()).say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), Watch())
+        return pipeline(Rambling()).say(LONG, a_voice(), SayOptions(seed=seed, takes=takes), ProgressReporter())
 
     best, rambling = made(4, 1), made(1, 1)
     assert best.seconds < rambling.seconds / 2
@@ -275,7 +277,7 @@ def noise(stand_in: Path) -> Iterator[SpeechPipeline]:
 
 def test_a_model_clones_and_speaks(noise: SpeechPipeline) -> None:
     seen: list[str] = []
-    clone = noise.clone(REFERENCE, "en", Watch(lambda stage, _: seen.append(stage)))
+    clone = noise.clone(REFERENCE, "en", ProgressReporter(lambda stage, _: seen.append(stage)))
     clone.prompt.validate(noise.models.engine.spec.prompt)
     assert clone.prompt.seconds() == pytest.approx(clone.clip.seconds, abs=0.05)
     assert clone.quantizer == "quantizer.pth"
@@ -286,8 +288,8 @@ def test_a_model_clones_and_speaks(noise: SpeechPipeline) -> None:
         "semantic tokens",
         "codec tokens",
     ]
-    assert noise.reclone(clone.clip, "en", Watch()) == clone.prompt
-    speech = noise.say("Hi.", clone.prompt, SayOptions(seed=1), Watch())
+    assert noise.reclone(clone.clip, "en", ProgressReporter()) == clone.prompt
+    speech = noise.say("Hi.", clone.prompt, SayOptions(seed=1), ProgressReporter())
     assert np.isfinite(speech.samples).all()
     assert 0.1 < speech.seconds < 4
     assert 0.01 < np.abs(speech.samples).max() <= 1
@@ -295,14 +297,14 @@ def test_a_model_clones_and_speaks(noise: SpeechPipeline) -> None:
 
 def test_the_transcript_method_takes_the_clip_and_its_words(noise: SpeechPipeline) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
-    made = transcript.by_transcript(noise.models, Subject(clip, "en", "hello"), Watch())
+    made = transcript.by_transcript(noise.models, Subject(clip, "en", "hello"), ProgressReporter())
     made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "transcript"
     assert made.prompt.seconds() <= 1.0
     codes = noise.models.codec.encode(clip.samples)
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
-        transcript.by_transcript(noise.models, Subject(clip, "en"), Watch())
+        transcript.by_transcript(noise.models, Subject(clip, "en"), ProgressReporter())
 
 
 def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: SpeechPipeline) -> None:
@@ -310,7 +312,7 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Speec
     engine = noise.models.engine
     words = "This is quite a long sentence about nothing. " * 12
     with mock.patch.object(engine, "semantic", wraps=engine.semantic) as semantic:
-        made = transcript.by_transcript(noise.models, Subject(clip, "en", words), Watch())
+        made = transcript.by_transcript(noise.models, Subject(clip, "en", words), ProgressReporter())
     assert semantic.call_count > 1
     limits = [call.args[2].max_semantic_tokens for call in semantic.call_args_list]
     assert limits[0] == engine.spec.semantic_tokens(12.0)
@@ -322,18 +324,18 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Speec
 def test_the_conversion_method_speaks_and_converts(noise: SpeechPipeline) -> None:
     clip = Recording(synthetic_voice(3, 3.0, 110.0, 24_000), 24_000)
     subject = Subject(clip, "en", "Hello there.")
-    made = conversion.by_conversion(noise.models, subject, Watch())
+    made = conversion.by_conversion(noise.models, subject, ProgressReporter())
     made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "world"
-    assert conversion.by_conversion(noise.models, subject, Watch()).prompt == made.prompt
-    other = conversion.by_conversion(noise.models, dataclasses.replace(subject, seed=1), Watch())
+    assert conversion.by_conversion(noise.models, subject, ProgressReporter()).prompt == made.prompt
+    other = conversion.by_conversion(noise.models, dataclasses.replace(subject, seed=1), ProgressReporter())
     assert other.prompt != made.prompt
 
 
 def test_without_words_the_conversion_method_speaks_a_passage_in_one_voice(stand_in: Path) -> None:
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
-    made = conversion.by_conversion(pipeline(engine, stand_in).models, Subject(clip, "fr"), Watch())
+    made = conversion.by_conversion(pipeline(engine, stand_in).models, Subject(clip, "fr"), ProgressReporter())
     assert " ".join(text for text, _, _ in engine.asked) == PASSAGES["fr"]
     assert [history is None for _, history, _ in engine.asked] == [True, False]
     made.prompt.validate(SPEC.prompt)
@@ -344,11 +346,11 @@ def test_a_converter_that_is_missing_is_told_before_anything_is_spoken(monkeypat
     engine = ToneEngine()
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="coqui-tts"):
-        conversion.by_conversion(pipeline(engine).models, Subject(clip, "en", converter="freevc"), Watch())
+        conversion.by_conversion(pipeline(engine).models, Subject(clip, "en", converter="freevc"), ProgressReporter())
     assert not engine.asked
 
 
 def test_a_model_without_sound_cannot_be_converted() -> None:
     clip = Recording(synthetic_voice(3, 2.0, 110.0, 24_000), 24_000)
     with pytest.raises(Unavailable, match="no sound"):
-        conversion.by_conversion(pipeline(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), Watch())
+        conversion.by_conversion(pipeline(ToneEngine(silent_takes=9)).models, Subject(clip, "en"), ProgressReporter())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cloning import takes
 from cloning.media.audio import Samples
-from cloning.takes import Sketch, Take, Wanted
+from cloning.takes import Take, TakeTarget, VoiceFeatures
 
 RATE = 24_000
 TEXT = "These are thirty characters ok"
@@ -30,7 +30,7 @@ def take(samples: Samples, *, ended: bool = True) -> Take:
 
 GOOD = take(voice(2.1, 124.0, 0.79))
 NOISE = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
-WANTED = Wanted(TEXT, "en", Sketch.of(voice(), RATE))
+WANTED = TakeTarget(TEXT, "en", VoiceFeatures.of(voice(), RATE))
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_a_take_with_a_fault_loses(worse: Take) -> None:
 
 @pytest.mark.parametrize("worse", [take(voice(7.0)), take(voice(), ended=False), take(voice(level=0.01))])
 def test_without_a_voice_length_and_level_count(worse: Take) -> None:
-    assert takes.best([worse, GOOD], Wanted(TEXT, "en", None)) == 1
+    assert takes.best([worse, GOOD], TakeTarget(TEXT, "en", None)) == 1
 
 
 def test_another_voice_is_another_choice() -> None:
     deep, high = take(voice(pitch=95.0)), take(voice(pitch=220.0))
     for wanted, index in ((100.0, 0), (200.0, 1)):
-        assert takes.best([deep, high], Wanted(TEXT, "en", Sketch.of(voice(3.0, wanted), RATE))) == index
+        assert takes.best([deep, high], TakeTarget(TEXT, "en", VoiceFeatures.of(voice(3.0, wanted), RATE))) == index
 
 
 def test_none_one_and_equals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,16 +81,16 @@ def test_none_one_and_equals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_loudness_is_no_timbre() -> None:
-    timbre, pitch = Sketch.of(voice(level=0.5), RATE).distance(Sketch.of(voice(level=0.05), RATE))
+    timbre, pitch = VoiceFeatures.of(voice(level=0.5), RATE).distance(VoiceFeatures.of(voice(level=0.05), RATE))
     assert timbre < 0.01
     assert pitch < 0.1
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
 def test_any_rate_will_do(rate: int) -> None:
-    sketch = Sketch.of(voice(pitch=240.0), rate)
-    assert np.isfinite(sketch.timbre).all()
-    assert sketch.pitch == pytest.approx(240.0 * rate / RATE, rel=0.05)
+    features = VoiceFeatures.of(voice(pitch=240.0), rate)
+    assert np.isfinite(features.timbre).all()
+    assert features.pitch == pytest.approx(240.0 * rate / RATE, rel=0.05)
 
 
 @given(st.integers(1, 3000), st.integers(0, 9))

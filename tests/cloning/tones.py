@@ -10,7 +10,7 @@ from cloning.bark.engine import Generated, GenerationOptions, Samples, Utterance
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.model_set import LoadedModels
 from cloning.pipeline import SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
 SPEC = BarkSpec.from_configs({}, {})
@@ -28,13 +28,17 @@ class ToneEngine:
     def count_text_tokens(self, text: str) -> int:
         return len(text.replace("\u200b", "").split())
 
-    def semantic(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Tokens:
+    def semantic(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Tokens:
         self.asked.append((text, history, options))
         return np.arange(min(80, options.max_semantic_tokens or 80))
 
-    def generate(self, text: str, history: VoicePrompt | None, options: GenerationOptions, watch: Watch) -> Generated:
+    def generate(
+        self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
+    ) -> Generated:
         self.asked.append((text, history, options))
-        watch.report("humming", 0.5)
+        reporter.report("humming", 0.5)
         tokens = min(len(text) * 2, options.max_semantic_tokens or 768)
         frames = SPEC.frames(tokens)
         random = np.random.default_rng(options.seed)
@@ -46,10 +50,10 @@ class ToneEngine:
 
     def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
         for index, wanted in enumerate(utterances):
-            yield index, self.generate(wanted.text, wanted.history, wanted.options, wanted.watch)
+            yield index, self.generate(wanted.text, wanted.history, wanted.options, wanted.reporter)
 
     def generate_many(self, utterances: Sequence[Utterance]) -> list[Generated]:
-        return [self.generate(wanted.text, wanted.history, wanted.options, wanted.watch) for wanted in utterances]
+        return [self.generate(wanted.text, wanted.history, wanted.options, wanted.reporter) for wanted in utterances]
 
 
 class ToneCodec:

@@ -11,7 +11,7 @@ from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BUNDLED_DIRECTORY
 from cloning.model_set import LoadedModels
 from cloning.pipeline import SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.sentences import SayOptions
 from research.bundled.package import CHECKSUMS, LARGEST
 from simulator.demo_cog import SAMPLE
@@ -44,12 +44,12 @@ def test_every_speaker_of_its_own_is_a_prompt_for_it(pipeline: SpeechPipeline) -
 
 
 def test_it_clones_and_speaks(pipeline: SpeechPipeline) -> None:
-    clone = pipeline.clone(SAMPLE, "en", Watch())
+    clone = pipeline.clone(SAMPLE, "en", ProgressReporter())
     clone.prompt.validate(pipeline.models.engine.spec.prompt)
     seconds = clone.prompt.seconds(pipeline.models.engine.spec.prompt)
     assert seconds == pytest.approx(clone.clip.seconds, abs=0.05)
 
-    speech = pipeline.say("Hello there.", clone.prompt, SayOptions(seed=1), Watch())
+    speech = pipeline.say("Hello there.", clone.prompt, SayOptions(seed=1), ProgressReporter())
     assert np.isfinite(speech.samples).all()
     assert 0.2 < speech.seconds < 5
     assert 0.01 < np.abs(speech.samples).max() <= 1

@@ -13,7 +13,7 @@ from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media.audio import read_clip
 from cloning.model_set import LoadedModels
 from cloning.pipeline import Speech, SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.sentences import SayOptions
 from research.metrics.pitch import log_f0
 from research.metrics.recogniser import recognise, word_errors
@@ -48,13 +48,13 @@ def pipeline() -> Iterator[SpeechPipeline]:
 
 @pytest.fixture(scope="module")
 def built_in(pipeline: SpeechPipeline) -> Speech:
-    return pipeline.say(" ".join(BUILT_IN), pipeline.models.speakers.load(ANY_SPEAKER), OPTIONS, Watch())
+    return pipeline.say(" ".join(BUILT_IN), pipeline.models.speakers.load(ANY_SPEAKER), OPTIONS, ProgressReporter())
 
 
 @pytest.fixture(scope="module")
 def cloned(pipeline: SpeechPipeline) -> Speech:
-    clone = pipeline.clone(SAMPLE, "en", Watch())
-    return pipeline.say(" ".join(CLONED), clone.prompt, OPTIONS, Watch())
+    clone = pipeline.clone(SAMPLE, "en", ProgressReporter())
+    return pipeline.say(" ".join(CLONED), clone.prompt, OPTIONS, ProgressReporter())
 
 
 def wrong(speech: Speech, sentences: tuple[str, ...]) -> float:

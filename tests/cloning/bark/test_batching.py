@@ -15,7 +15,7 @@ from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.linear import MOST_ROWS, Linear
 from cloning.bark.shape import MemoryPlan
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled, InvalidInput
 from settings import Settings
@@ -32,7 +32,7 @@ def engine(model: Any) -> BarkEngine:
     return tiny_engine(model, batch=3)
 
 
-def utterances(engine: BarkEngine, watch: Watch | None = None) -> list[Utterance]:
+def utterances(engine: BarkEngine, reporter: ProgressReporter | None = None) -> list[Utterance]:
     """Seven, each with another text, voice, length, temperature and seed."""
     return [
         Utterance(
@@ -41,7 +41,7 @@ def utterances(engine: BarkEngine, watch: Watch | None = None) -> list[Utterance
             GenerationOptions(
                 (None, 0.0, 1.0)[number % 3], seed=number, max_semantic_tokens=10 + 17 * number, min_eos_p=0
             ),
-            watch or Watch(),
+            reporter or ProgressReporter(),
         )
         for number in range(7)
     ]
@@ -49,7 +49,7 @@ def utterances(engine: BarkEngine, watch: Watch | None = None) -> list[Utterance
 
 def test_together_is_as_alone_to_the_last_bit(engine: BarkEngine) -> None:
     wanted = utterances(engine)
-    alone = [engine.generate(one.text, one.history, one.options, Watch()) for one in wanted]
+    alone = [engine.generate(one.text, one.history, one.options, ProgressReporter()) for one in wanted]
     together = engine.generate_many(wanted)
     for one, other in zip(alone, together, strict=True):
         assert one.prompt == other.prompt
@@ -110,9 +110,9 @@ def test_parties_of_several_threads_are_generated_together(engine: BarkEngine) -
 def test_a_small_party_does_not_wait_for_a_large_one(engine: BarkEngine) -> None:
     began, ended = threading.Event(), []
     options = GenerationOptions(0.0, min_eos_p=0, max_semantic_tokens=60)
-    watch = Watch(lambda *_: began.set())
+    reporter = ProgressReporter(lambda *_: began.set())
     with ThreadPoolExecutor(2) as pool:
-        large = pool.submit(engine.generate_many, [Utterance("hello", None, options, watch)] * 12)
+        large = pool.submit(engine.generate_many, [Utterance("hello", None, options, reporter)] * 12)
         large.add_done_callback(lambda _: ended.append("large"))
         began.wait(10)
         small = pool.submit(engine.generate_many, [Utterance("hello", None, options)])
@@ -122,15 +122,15 @@ def test_a_small_party_does_not_wait_for_a_large_one(engine: BarkEngine) -> None
 
 def test_one_that_is_cancelled_or_refused_leaves_the_others_alone(engine: BarkEngine) -> None:
     cancelled = threading.Event()
-    stop = Watch(lambda _, fraction: cancelled.set() if fraction > 0.2 else None, cancelled)
+    stop = ProgressReporter(lambda _, fraction: cancelled.set() if fraction > 0.2 else None, cancelled)
     (good, *_, long) = utterances(engine)
     with ThreadPoolExecutor(3) as pool:
-        fine = pool.submit(engine.generate, good.text, good.history, good.options, Watch())
+        fine = pool.submit(engine.generate, good.text, good.history, good.options, ProgressReporter())
         gone = pool.submit(engine.generate, long.text, long.history, long.options, stop)
-        refused = pool.submit(engine.generate, "a" * 65, None, good.options, Watch())
+        refused = pool.submit(engine.generate, "a" * 65, None, good.options, ProgressReporter())
     assert isinstance(gone.exception(), Cancelled)
     assert isinstance(refused.exception(), InvalidInput)
-    assert fine.result().prompt == engine.generate(good.text, good.history, good.options, Watch()).prompt
+    assert fine.result().prompt == engine.generate(good.text, good.history, good.options, ProgressReporter()).prompt
 
 
 def test_a_party_ends_with_its_first_fault_and_nothing_goes_on(engine: BarkEngine) -> None:
@@ -141,7 +141,7 @@ def test_a_party_ends_with_its_first_fault_and_nothing_goes_on(engine: BarkEngin
         reports += 1
 
     with pytest.raises(InvalidInput):
-        engine.generate_many([*utterances(engine, Watch(count)), Utterance("a" * 65, None)])
+        engine.generate_many([*utterances(engine, ProgressReporter(count)), Utterance("a" * 65, None)])
     after = reports
     engine.generate_many(utterances(engine)[:1])
     assert reports == after

@@ -14,7 +14,7 @@ from cloning.bark.decoding import Decoder
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.sampling import END, Sampler
 from cloning.bark.semantic import SemanticRow
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled
 from tests.cloning.tiny_engine import a_voice, tiny_bark, tiny_engine
@@ -169,7 +169,7 @@ def test_cancelling_while_tokens_are_ahead(model: Any) -> None:
             cancelled.set()
 
     with pytest.raises(Cancelled):
-        engine.generate("hello", None, GenerationOptions(max_semantic_tokens=40), Watch(progress, cancelled))
+        engine.generate("hello", None, GenerationOptions(max_semantic_tokens=40), ProgressReporter(progress, cancelled))
     assert after == 0
     assert len(engine._scheduler._semantic._free) == 3
 

@@ -17,7 +17,7 @@ from cloning.bark.engine import GenerationOptions
 from cloning.bark.fine import STAGE as FINE
 from cloning.bark.semantic import STAGE as SEMANTIC
 from cloning.bark.special_tokens import Recipe
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled, InvalidInput
 from tests.cloning.tiny_engine import OTHER, PUBLISHED, a_voice, by_suno, by_transformers, tiny_bark, tiny_engine
@@ -60,7 +60,7 @@ def test_greedy_equals_transformers(kind: dict[str, Any], length: int, voice_tok
     model, engine = models(kind)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
     options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=length)
-    generated = engine.generate("hello", voice, options, Watch())
+    generated = engine.generate("hello", voice, options, ProgressReporter())
     tokens, samples = by_transformers(
         model, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=length
     )
@@ -74,8 +74,8 @@ def test_the_fast_preset_is_the_reference_with_larger_windows(model: Any, voice_
     engine = tiny_engine(model, fast=True)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
     options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=190)
-    exact = models(PUBLISHED)[1].generate("hello", voice, options, Watch()).prompt
-    fast = engine.generate("hello", voice, options, Watch()).prompt
+    exact = models(PUBLISHED)[1].generate("hello", voice, options, ProgressReporter()).prompt
+    fast = engine.generate("hello", voice, options, ProgressReporter()).prompt
     changed = copy.deepcopy(model)
     changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
     tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
@@ -102,7 +102,7 @@ def test_fast_windows_of_the_published_models() -> None:
     ],
 )
 def test_draws_are_sunos(model: Any, engine: BarkEngine, options: GenerationOptions) -> None:
-    generated = engine.generate("hello", None, options, Watch())
+    generated = engine.generate("hello", None, options, ProgressReporter())
     assert generated.prompt.semantic.size > 30
     np.testing.assert_array_equal(generated.prompt.fine, by_suno(model, "hello", options))
 
@@ -115,29 +115,31 @@ def test_draws_are_sunos(model: Any, engine: BarkEngine, options: GenerationOpti
     ],
 )
 def test_draws_end_where_sunos_end(model: Any, engine: BarkEngine, options: GenerationOptions) -> None:
-    generated = engine.generate("hello", None, options, Watch())
+    generated = engine.generate("hello", None, options, ProgressReporter())
     assert 0 < generated.prompt.semantic.size < 80
     np.testing.assert_array_equal(generated.prompt.fine, by_suno(model, "hello", options))
 
 
 def test_what_was_generated_is_a_voice(engine: BarkEngine) -> None:
-    generated = engine.generate("hello", None, GREEDY, Watch())
+    generated = engine.generate("hello", None, GREEDY, ProgressReporter())
     generated.prompt.validate(engine.spec.prompt)
     assert generated.prompt.coarse_matches_fine
-    again = engine.generate("hello", VoicePrompt.load(generated.prompt.to_bytes(), engine.spec.prompt), GREEDY, Watch())
+    again = engine.generate(
+        "hello", VoicePrompt.load(generated.prompt.to_bytes(), engine.spec.prompt), GREEDY, ProgressReporter()
+    )
     again.prompt.validate(engine.spec.prompt)
 
 
 def test_the_voice_and_the_text_matter(engine: BarkEngine) -> None:
-    plain = engine.generate("hello", None, GREEDY, Watch()).prompt
-    assert plain != engine.generate("hello", a_voice(engine), GREEDY, Watch()).prompt
-    assert plain != engine.generate("other", None, GREEDY, Watch()).prompt
+    plain = engine.generate("hello", None, GREEDY, ProgressReporter()).prompt
+    assert plain != engine.generate("hello", a_voice(engine), GREEDY, ProgressReporter()).prompt
+    assert plain != engine.generate("other", None, GREEDY, ProgressReporter()).prompt
 
 
 def test_seeds_decide_and_leave_the_global_state_alone(engine: BarkEngine) -> None:
     def speak(seed: int, temperature: float | None = None) -> VoicePrompt:
         options = GenerationOptions(temperature, seed=seed, max_semantic_tokens=20)
-        return engine.generate("hello", None, options, Watch()).prompt
+        return engine.generate("hello", None, options, ProgressReporter()).prompt
 
     state = torch.get_rng_state()
     assert speak(1) == speak(1)
@@ -164,7 +166,7 @@ def test_speech_ends_when_its_end_is_likely_enough(temperature: float, probabili
 
     def length(min_eos_p: float) -> int:
         options = GenerationOptions(temperature, min_eos_p, seed=3, max_semantic_tokens=9)
-        return engine.semantic("hello", None, options, Watch()).size
+        return engine.semantic("hello", None, options, ProgressReporter()).size
 
     assert length(0.0) == 9
     assert length(1.01 * probability_of_the_end) == 9
@@ -173,14 +175,16 @@ def test_speech_ends_when_its_end_is_likely_enough(temperature: float, probabili
 
 def test_speech_that_ends_at_once_is_empty(engine: BarkEngine) -> None:
     options = GenerationOptions(2.0, min_eos_p=1e-30, max_semantic_tokens=30)
-    generated = engine.generate("hello", None, options, Watch())
+    generated = engine.generate("hello", None, options, ProgressReporter())
     assert generated.samples.size == 0
     assert generated.prompt.fine.shape == (8, 0)
 
 
 def test_progress_covers_every_stage_and_grows(engine: BarkEngine) -> None:
     seen: list[tuple[str, float]] = []
-    engine.generate("hello", a_voice(engine), GREEDY, Watch(lambda stage, fraction: seen.append((stage, fraction))))
+    engine.generate(
+        "hello", a_voice(engine), GREEDY, ProgressReporter(lambda stage, fraction: seen.append((stage, fraction)))
+    )
     for stage in (SEMANTIC, COARSE, FINE):
         fractions = [fraction for name, fraction in seen if name == stage]
         assert len(fractions) > 10
@@ -201,23 +205,25 @@ def test_cancelling_stops_within_one_step(engine: BarkEngine, stage: str) -> Non
             cancelled.set()
 
     with pytest.raises(Cancelled):
-        engine.generate("hello", None, GREEDY, Watch(progress, cancelled))
+        engine.generate("hello", None, GREEDY, ProgressReporter(progress, cancelled))
     assert after == 0
-    engine.generate("hello", None, GREEDY, Watch())  # no hook is left behind
+    engine.generate("hello", None, GREEDY, ProgressReporter())  # no hook is left behind
 
 
 def test_texts_that_do_not_fit_are_refused(engine: BarkEngine) -> None:
     assert engine.count_text_tokens("hello") == 5
     with pytest.raises(InvalidInput, match="65 tokens, and 64 fit"):
-        engine.generate("a" * 65, None, GREEDY, Watch())
+        engine.generate("a" * 65, None, GREEDY, ProgressReporter())
     with pytest.raises(InvalidInput, match="no text"):
-        engine.generate("...", None, GREEDY, Watch())
+        engine.generate("...", None, GREEDY, ProgressReporter())
 
 
 def test_a_prompt_of_other_models_is_refused(engine: BarkEngine) -> None:
     voice = a_voice(engine)
     with pytest.raises(InvalidInput):
-        engine.generate("hello", VoicePrompt(voice.semantic + 200, voice.coarse, voice.fine), GREEDY, Watch())
+        engine.generate(
+            "hello", VoicePrompt(voice.semantic + 200, voice.coarse, voice.fine), GREEDY, ProgressReporter()
+        )
 
 
 @pytest.mark.parametrize(

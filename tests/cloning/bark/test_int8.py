@@ -12,7 +12,7 @@ from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.int8 import Int8Linear, is_supported, quantise, rounded
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from tests.cloning.tiny_engine import OTHER, PUBLISHED, Letters, a_voice, tiny_bark, tiny_engine
 
 pytestmark = pytest.mark.skipif(not is_supported(), reason="this processor has no instructions for it")
@@ -93,7 +93,7 @@ def test_together_is_as_alone_to_the_last_bit() -> None:
     ]
     together = engine.generate_many(wanted)
     for one, other in zip(wanted, together, strict=True):
-        assert engine.generate(one.text, one.history, one.options, Watch()).prompt == other.prompt
+        assert engine.generate(one.text, one.history, one.options, ProgressReporter()).prompt == other.prompt
     assert len({generated.prompt.coarse.tobytes() for generated in together}) == 4
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from tests.cloning.tiny_engine import (
     LARGE,
     OTHER,
@@ -44,7 +44,9 @@ def test_every_stage_says_what_transformers_says(kind: str, voice_tokens: int) -
     """Over at least five coarse windows. Several fine ones are the matter of the tests of the engine."""
     model, engine = made(kind)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
-    prompt = engine.generate("hello", voice, GenerationOptions(0.0, 0.0, max_semantic_tokens=28), Watch()).prompt
+    prompt = engine.generate(
+        "hello", voice, GenerationOptions(0.0, 0.0, max_semantic_tokens=28), ProgressReporter()
+    ).prompt
     semantic, coarse, fine = stages_by_transformers(
         model, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=28
     )
@@ -60,7 +62,7 @@ def test_greedy_speech_ends_where_that_of_transformers_ends(min_eos_p: float, vo
     model, engine = made("published")
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
     options = GenerationOptions(0.0, min_eos_p, max_semantic_tokens=150)
-    ours = engine.semantic("other", voice, options, Watch())
+    ours = engine.semantic("other", voice, options, ProgressReporter())
     theirs, _, _ = stages_by_transformers(
         model, "other", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=150,
         semantic_min_eos_p=min_eos_p,

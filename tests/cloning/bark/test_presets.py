@@ -9,7 +9,7 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from tests.cloning.tiny_engine import Letters, transformers
 
@@ -49,7 +49,9 @@ def test_coarse_tokens_behind_a_preset_are_those_of_transformers(semantic: int, 
     twin.load_state_dict(model.state_dict())
     twin.generation_config = model.generation_config
     engine = BarkEngine(twin, Letters(), lambda codes: np.zeros(320 * codes.shape[1], np.float32), batch=1)
-    ours = engine.generate("hello", voice, GenerationOptions(0.0, 0.0, max_semantic_tokens=44), Watch()).prompt
+    ours = engine.generate(
+        "hello", voice, GenerationOptions(0.0, 0.0, max_semantic_tokens=44), ProgressReporter()
+    ).prompt
     theirs = model.coarse_acoustics.generate(
         torch.from_numpy(ours.semantic)[None].clone(),
         semantic_generation_config=CONFIGS.BarkSemanticGenerationConfig(),

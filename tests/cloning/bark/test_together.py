@@ -14,7 +14,7 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Samples, Utterance
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import Cancelled
 from tests.cloning.bark.test_batching import utterances
@@ -41,7 +41,7 @@ def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared
         replace(one, options=replace(one.options, max_semantic_tokens=length))
         for one, length in zip(utterances(engine), (30, 140, 31, 30, 120, 31, 30), strict=True)
     ]
-    alone = [engine.generate(one.text, one.history, one.options, Watch()) for one in wanted]
+    alone = [engine.generate(one.text, one.history, one.options, ProgressReporter()) for one in wanted]
     see, windows = engine._stages.fine.transformer.see_together, list[int]()
 
     def counted(x: torch.Tensor, *others: Any) -> list[torch.Tensor]:
@@ -57,12 +57,12 @@ def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared
 
 def test_one_of_a_shared_pass_is_cancelled(model: Any) -> None:
     engine, cancelled = tiny_engine(model, batch=3, refined_together=3), threading.Event()
-    stop = Watch(lambda stage, _: cancelled.set() if stage == "fine tokens" else None, cancelled)
+    stop = ProgressReporter(lambda stage, _: cancelled.set() if stage == "fine tokens" else None, cancelled)
     with ThreadPoolExecutor(3) as pool:
         gone = pool.submit(engine.generate, "hello", None, STEADY, stop)
-        kept = [pool.submit(engine.generate, text, None, STEADY, Watch()) for text in ("world", "hold")]
+        kept = [pool.submit(engine.generate, text, None, STEADY, ProgressReporter()) for text in ("world", "hold")]
     assert isinstance(gone.exception(), Cancelled)
-    alone = [engine.generate(text, None, STEADY, Watch()).prompt for text in ("world", "hold")]
+    alone = [engine.generate(text, None, STEADY, ProgressReporter()).prompt for text in ("world", "hold")]
     assert [one.result().prompt for one in kept] == alone
 
 
@@ -77,8 +77,8 @@ def test_a_codec_that_fails_ends_what_it_was_given_and_nothing_else(model: Any) 
     engine = tiny_engine(model)
     engine._stages.decode = decode  # type: ignore[assignment]  # takes a list, which it is given
     with pytest.raises(RuntimeError, match="no memory"):
-        engine.generate("hello", None, STEADY, Watch())
-    assert engine.generate("hello", None, STEADY, Watch()).samples.size
+        engine.generate("hello", None, STEADY, ProgressReporter())
+    assert engine.generate("hello", None, STEADY, ProgressReporter()).samples.size
 
 
 def test_what_is_done_is_told_before_the_rest(model: Any) -> None:
@@ -89,7 +89,7 @@ def test_what_is_done_is_told_before_the_rest(model: Any) -> None:
             finished.add(number)
 
     wanted = [
-        Utterance(text, None, replace(STEADY, max_semantic_tokens=length), Watch(partial(note, number)))
+        Utterance(text, None, replace(STEADY, max_semantic_tokens=length), ProgressReporter(partial(note, number)))
         for number, (text, length) in enumerate([("hello", 12), ("world", 150), ("hold", 150)])
     ]
     told = [(index, generated.prompt, len(finished)) for index, generated in engine.generate_each(wanted)]
@@ -106,14 +106,14 @@ def test_whoever_stops_listening_stops_the_rest(engine: BarkEngine) -> None:
         nonlocal reports
         reports += 1
 
-    with closing(engine.generate_each(utterances(engine, Watch(count)))) as results:
+    with closing(engine.generate_each(utterances(engine, ProgressReporter(count)))) as results:
         next(results)
     after = reports
     engine.generate_many(utterances(engine)[:1])
     assert reports == after
 
 
-class Told(Watch):
+class Told(ProgressReporter):
     """Notes how far somebody else has come when the work is cancelled, and when it stops."""
 
     def __init__(self, stage: str, elsewhere: Callable[[], int]) -> None:
@@ -144,11 +144,13 @@ def test_cancelling_stops_within_one_decode_step(engine: BarkEngine, stage: str)
         nonlocal steps
         steps += 1
 
-    watch = Told(stage, lambda: steps)
+    reporter = Told(stage, lambda: steps)
     with ThreadPoolExecutor(2) as pool:
-        other = pool.submit(engine.generate, "world", None, replace(STEADY, max_semantic_tokens=200), Watch(count))
-        gone = pool.submit(engine.generate, "hello", None, STEADY, watch)
+        other = pool.submit(
+            engine.generate, "world", None, replace(STEADY, max_semantic_tokens=200), ProgressReporter(count)
+        )
+        gone = pool.submit(engine.generate, "hello", None, STEADY, reporter)
     assert isinstance(gone.exception(), Cancelled)
     assert other.result().samples.size
-    cancelled, stopped = watch.at
+    cancelled, stopped = reporter.at
     assert stopped - cancelled <= 1

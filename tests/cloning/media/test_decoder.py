@@ -41,7 +41,7 @@ FORMATS = {
 
 def outcome(
     data: bytes, folder: Path, max_seconds: float = 600.0, *, keep_seconds: float = 600.0, track: int = 0
-) -> decoder.Outcome:
+) -> decoder.DecodeResult:
     source, out = folder / "source", folder / "out"
     source.write_bytes(data)
     return decoder.decode(source, out, track=track, keep_seconds=keep_seconds, max_seconds=max_seconds)

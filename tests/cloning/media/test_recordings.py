@@ -7,7 +7,7 @@ import pytest
 
 from cloning.media import recordings
 from cloning.media.reference import Reference
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import Cancelled, InvalidInput
 from tests.media.build import Sound, coded, speech, wav
 
@@ -17,7 +17,7 @@ QUIET = np.random.default_rng(0).normal(0, 1e-4, speech().size).astype(np.float3
 
 def chosen(data: bytes, folder: Path) -> Reference:
     (folder / "recording").write_bytes(data)
-    return recordings.choose(folder / "recording", Watch(), rate=RATE, memory_mb=1024)
+    return recordings.choose(folder / "recording", ProgressReporter(), rate=RATE, memory_mb=1024)
 
 
 def float_wav(samples: Sound) -> bytes:
@@ -134,4 +134,4 @@ def test_cancelling_stops_before_the_file_is_read(tmp_path: Path) -> None:
         raise Cancelled(stage)
 
     with pytest.raises(Cancelled, match="reading the recording"):
-        recordings.choose(tmp_path / "gone", Watch(stop), rate=RATE, memory_mb=1024)
+        recordings.choose(tmp_path / "gone", ProgressReporter(stop), rate=RATE, memory_mb=1024)

@@ -14,7 +14,7 @@ from cloning.methods.feature_clusters import Codebook, load_codebook
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import Unavailable
 
 CPU = torch.device("cpu")
@@ -83,7 +83,7 @@ def test_the_method_takes_the_clip_and_its_clusters(stand_in: Path, tmp_path: Pa
     models = LoadedModels(ModelChoice(model=str(stand_in), device="cpu", codebook=codebook))
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
 
-    made = METHODS["codebook"](models, Subject(clip, "en"), Watch())
+    made = METHODS["codebook"](models, Subject(clip, "en"), ProgressReporter())
 
     assert made.maker == "c.safetensors"
     assert set(made.prompt.semantic.tolist()) <= {3, 30, 300, 3000, 9999}

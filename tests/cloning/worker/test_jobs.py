@@ -20,7 +20,7 @@ from cloning.media import audio, recordings
 from cloning.media.audio import Recording
 from cloning.model_set import LoadedModels
 from cloning.pipeline import SpeechPipeline
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.watermark.marking import mark
 from cloning.worker import jobs, protocol
@@ -57,7 +57,7 @@ def run(
     model: Path | None = None,
 ) -> Spoken:
     box = pipeline(engine or ToneEngine(), model)
-    event = jobs.run(box, request, Watch(), ([] if parts is None else parts).append)
+    event = jobs.run(box, request, ProgressReporter(), ([] if parts is None else parts).append)
     assert isinstance(event, Spoken)
     return event
 
@@ -118,13 +118,13 @@ def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
 def test_a_recording_is_checked_without_leaving_anything(tmp_path: Path) -> None:
     source = tmp_path / "a.wav"
     audio.write(source, mark(audio.read_clip(REFERENCE).samples, 24_000), 24_000, tags={})
-    checked = jobs.run(pipeline(ToneEngine()), CheckRequest("c", source), Watch(), lambda _: None)
+    checked = jobs.run(pipeline(ToneEngine()), CheckRequest("c", source), ProgressReporter(), lambda _: None)
     assert isinstance(checked, Checked)
     assert (checked.job_id, checked.finding.verdict) == ("c", "marked")
     assert list(tmp_path.iterdir()) == [source]
     assert protocol.decode(protocol.encode(checked)) == checked
     with pytest.raises(InvalidInput):
-        jobs.run(pipeline(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), Watch(), lambda _: None)
+        jobs.run(pipeline(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), ProgressReporter(), lambda _: None)
 
 
 def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ class Recloning(SpeechPipeline):
 
     recloned = 0
 
-    def reclone(self, clip: Recording, language: str, watch: Watch) -> VoicePrompt:
+    def reclone(self, clip: Recording, language: str, reporter: ProgressReporter) -> VoicePrompt:
         self.recloned += 1
         return a_voice()
 
@@ -179,7 +179,7 @@ def test_a_prompt_for_other_weights_is_made_again_from_its_clip(
     box.models.digest = OURS
     request = SpeakRequest("j", TEXT, out, prompt=prompt, prompt_model=model, prompt_digest=digest, clip=clip)
     with mock.patch.object(LoadedModels, "quantizer", autospec=True, return_value=(None, "q.pth")):
-        spoken = jobs.run(box, request, Watch(), lambda _: None)
+        spoken = jobs.run(box, request, ProgressReporter(), lambda _: None)
     assert isinstance(spoken, Spoken)
     assert box.recloned == is_remade
     assert (out / protocol.PROMPT_FILE).exists() is is_remade
@@ -205,10 +205,10 @@ def test_a_prompt_without_a_clip_is_used_while_its_model_has_that_name_or_those_
     box.models.digest = OURS
     request = SpeakRequest("j", TEXT, tmp_path, prompt=prompt, prompt_model=model, prompt_digest=digest)
     if says is None:
-        assert isinstance(jobs.run(box, request, Watch(), lambda _: None), Spoken)
+        assert isinstance(jobs.run(box, request, ProgressReporter(), lambda _: None), Spoken)
         return
     with pytest.raises(InvalidInput, match=says):
-        jobs.run(box, request, Watch(), lambda _: None)
+        jobs.run(box, request, ProgressReporter(), lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import torch
 from cloning.bark.config import read_json
 from cloning.checkpoints.weights import load_state, weight_file
 from cloning.methods import quantizer_network
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.worker import protocol
 from cloning.worker import server as worker
 from cloning.worker.errors import DeviceFailed
@@ -47,12 +47,12 @@ from cloning.prompt import BARK
 from cloning.worker.protocol import Ready, Spoken
 from errors import InvalidInput, Unavailable
 
-def run(request, watch, emit):
+def run(request, reporter, emit):
     print("a library prints something")
     os.write(1, b"and so does C code\\n")
     if request.text == "slow":
         for step in range(600):
-            watch.report("talking", step / 600)
+            reporter.report("talking", step / 600)
             time.sleep(0.02)
     if request.text == "bad":
         raise InvalidInput("This is no text.")
@@ -62,7 +62,7 @@ def run(request, watch, emit):
         raise MemoryError
     if request.text == "device":
         raise DeviceFailed
-    watch.report("talking", 1.0)
+    reporter.report("talking", 1.0)
     return Spoken(request.job_id, 1.5, 3, 1)
 
 def load(configuration):
@@ -236,7 +236,7 @@ def _is_running(process: int) -> bool:
 def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
     events: list[Event] = []
 
-    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         events.append(Spoken("work", 0.0, 0, 0))
         return Spoken(request.job_id, 1.0, 1, 1)
 
@@ -280,21 +280,21 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
 
 
 def test_a_device_fault_is_not_swallowed() -> None:
-    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         raise DeviceFailed
 
     with pytest.raises(DeviceFailed):
-        worker.run_job(speak("x"), Watch(), print, run)
+        worker.run_job(speak("x"), ProgressReporter(), print, run)
 
 
 def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
     class Special(InvalidInput):
         pass
 
-    def run(request: Request | CheckRequest, watch: Watch, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | CheckRequest, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         raise Special("Odd.")
 
-    assert worker.run_job(speak("x"), Watch(), print, run) == Failed("a", "BarkeepError", "Odd.")
+    assert worker.run_job(speak("x"), ProgressReporter(), print, run) == Failed("a", "BarkeepError", "Odd.")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_member_reads_no_path_of_a_model_file_and_the_log_does(
         load(tmp_path / "quantizer.pth")
         raise AssertionError("there is no such file")
 
-    failed = worker.run_job(speak("x"), Watch(), print, run)
+    failed = worker.run_job(speak("x"), ProgressReporter(), print, run)
     assert failed == Failed("a", "Unavailable", worker.MODEL_UNAVAILABLE)
     assert str(tmp_path) not in worker.MODEL_UNAVAILABLE
     assert str(tmp_path) in caplog.text

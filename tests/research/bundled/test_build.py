@@ -24,7 +24,7 @@ from cloning.codec import Codec
 from cloning.methods.feature_clusters import load_codebook
 from cloning.methods.hubert import HubertFeatures
 from cloning.methods.quantizer_network import load
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import InvalidInput, Unavailable
 from research.bundled import build, coarse, codes, fine, quantizer_steps, semantic
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
@@ -118,7 +118,7 @@ def test_what_comes_out_speaks(work: Path) -> None:
     bark = resolve_bark(ModelChoice(model=str(work / MODEL)))
     codec = Codec(bark, CPU)
     engine = BarkEngine.load(bark, precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=1)
-    said = engine.generate("Hello.", None, GenerationOptions(max_semantic_tokens=40), Watch(lambda *_: None))
+    said = engine.generate("Hello.", None, GenerationOptions(max_semantic_tokens=40), ProgressReporter(lambda *_: None))
 
     assert said.prompt.fine.shape[0] == BOOKS
     assert len(said.samples) == 320 * said.prompt.fine.shape[1]

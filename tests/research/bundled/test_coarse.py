@@ -11,7 +11,7 @@ from cloning.bark.coarse import CoarseModel, CoarseRow
 from cloning.bark.config import BarkSpec
 from cloning.bark.sampling import Sampler
 from cloning.bark.special_tokens import Recipe
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from research.bundled import coarse, gpt
 from research.bundled.layout import (
@@ -63,7 +63,7 @@ def test_windows_are_those_of_the_engine(before: int, length: int) -> None:
     fine = speech.codes[:, past].astype(np.int64)
     voice = VoicePrompt(speech.semantic[past].astype(np.int64), fine[:COARSE_BOOKS], fine) if before else None
     sampler = Sampler(0.0, torch.Generator())
-    row = CoarseRow(engine_model(), speech.semantic[clip].tolist(), voice, sampler, Watch(lambda *_: None))
+    row = CoarseRow(engine_model(), speech.semantic[clip].tolist(), voice, sampler, ProgressReporter(lambda *_: None))
 
     given = fed(row, speech.codes[:COARSE_BOOKS, clip].T)
 

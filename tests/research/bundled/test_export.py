@@ -15,7 +15,7 @@ from cloning.checkpoints import libraries
 from cloning.checkpoints.speakers import Speakers
 from cloning.checkpoints.weights import load_bark
 from cloning.codec import Codec
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import InvalidInput
 from research.bundled import export, gpt
 from research.bundled.codec import codec_config
@@ -58,8 +58,8 @@ def test_it_speaks_and_what_it_said_is_a_prompt(directory: Path) -> None:
     speaker = speakers.load("v2/en_speaker_0")
     options = GenerationOptions(seed=1, max_semantic_tokens=150)
 
-    with_voice = engine.generate("Hello there, who are you?", speaker, options, Watch(lambda *_: None))
-    without = engine.generate("Hello.", None, options, Watch(lambda *_: None))
+    with_voice = engine.generate("Hello there, who are you?", speaker, options, ProgressReporter(lambda *_: None))
+    without = engine.generate("Hello.", None, options, ProgressReporter(lambda *_: None))
 
     for said in (with_voice, without):
         said.prompt.validate(export.SPEC)

@@ -10,7 +10,7 @@ from torch import Tensor
 from cloning.bark.config import BarkSpec
 from cloning.bark.fine import FineModel, FineWork
 from cloning.bark.sampling import Sampler
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from research.bundled import fine, gpt
 from research.bundled.layout import (
@@ -57,7 +57,9 @@ def test_windows_are_those_of_the_engine(before: int, length: int) -> None:
     past = speech.codes[:, 600 - before : 600].astype(np.int64)
     voice = VoicePrompt(np.zeros(before, np.int64), past[:COARSE_BOOKS], past) if before else None
     model = Listening()
-    work = FineWork(model, truth[:COARSE_BOOKS], voice, Sampler(0.0, torch.Generator()), Watch(lambda *_: None))
+    work = FineWork(
+        model, truth[:COARSE_BOOKS], voice, Sampler(0.0, torch.Generator()), ProgressReporter(lambda *_: None)
+    )
     padded = np.concatenate([past[:, before - kept :], truth, np.zeros((BOOKS, 2 * FINE_FRAMES), np.int64)], axis=1)
 
     for window in range(int(fine.windows_of(rows)[0])):

@@ -10,7 +10,7 @@ from cloning.media.audio import Recording, read_clip, write
 from cloning.methods import registry
 from cloning.methods.subject import ClonedPrompt, Subject
 from cloning.model_set import LoadedModels
-from cloning.progress import Watch
+from cloning.progress import ProgressReporter
 from errors import InvalidInput, Unavailable
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from research.evaluate.store import Store
@@ -30,7 +30,7 @@ class CountingMethod:
         self.subjects: list[Subject] = []
         self._fault = fault
 
-    def __call__(self, models: LoadedModels, subject: Subject, watch: Watch) -> ClonedPrompt:
+    def __call__(self, models: LoadedModels, subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
         self.subjects.append(subject)
         if self._fault:
             raise Unavailable(self._fault)
