@@ -48,7 +48,7 @@ def table(archive: Path, heard: Heard) -> Iterator[str]:
 
 def _sound(content: bytes) -> tuple[Samples, int]:
     with wave.open(io.BytesIO(content)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32_768
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32_768)
         return samples, file.getframerate()
 
 
