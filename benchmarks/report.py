@@ -113,7 +113,7 @@ def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[
         if row not in results:
             continue
         ratio = _ratio(results[row], "transformers", OURS)
-        yield _bar(f"{row}: {OURS} is so many times as quick as transformers by default", ratio, wanted)
+        yield _bar(f"{row}: {OURS} against transformers by default", ratio, wanted)
     for dtype, ours in _SAME_PRECISION.items():
         for row in (name for name in ROWS if ours in results.get(name, {})):
             peers = [name for name in results[row] if CONTENDERS[name].dtype == dtype and not CONTENDERS[name].ours]

@@ -108,7 +108,7 @@ class BarkSpec:
             )
         if self.max_semantic_tokens < 1:
             raise ModelUnavailable(
-                "This Bark checkpoint has no room for speech behind the text. Download the model again."
+                "This Bark checkpoint has no room for speech after the text. Download the model again."
             )
 
 

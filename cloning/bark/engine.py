@@ -35,7 +35,7 @@ class GenerationOptions:
 
     def __post_init__(self) -> None:
         if self.temperature is not None and not 0 <= self.temperature <= 2:
-            raise InvalidInput("The temperature goes from 0 (always the likeliest) to 2.")
+            raise InvalidInput("The temperature is a number from 0 (always the most likely token) to 2.")
         if not 0 <= self.min_eos_p <= 1:
             raise InvalidInput("min_eos_p is a probability, from 0 to 1.")
         if not 0 <= self.seed < 2**63:

@@ -123,7 +123,7 @@ class Stages:
 
     def _sampler(self, order: Order, stage: int) -> Sampler:
         if order.generator is None:
-            raise ValueError("An order begins with its first stage.")
+            raise ValueError("The first stage of this order has not started.")
         options = order.utterance.options
         temperature = options.stage_temperatures[stage]
         if stage == 2:  # Suno's code draws fine tokens from all

@@ -31,7 +31,7 @@ def too_short(seconds: float) -> Findings:
 def noisy(noise_db: float) -> Findings:
     """Check the level of the background relative to the speech, in decibels."""
     if noise_db > -15:
-        yield _POOR, "There is much noise or music behind the voice: record in a quiet room, near the microphone."
+        yield _POOR, "There is a lot of noise or music behind the voice: record in a quiet room, near the microphone."
     elif noise_db > -28:
         yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
 

@@ -211,7 +211,7 @@ def _readable(container: InputContainer) -> list[AudioStream]:
     streams = list(container.streams.audio)
     if not streams:
         if container.streams.video:
-            raise InvalidInput("This video has no sound. Send a recording in which somebody speaks.")
+            raise InvalidInput("This video has no sound. Send a recording of speech.")
         raise InvalidInput(DAMAGED)
     known = [stream for stream in streams if stream.codec_context and stream.codec_context.name in _CODECS.split(",")]
     if not known:

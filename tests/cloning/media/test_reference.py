@@ -177,7 +177,7 @@ def test_of_a_long_recording_only_the_beginning_is_listened_to(monkeypatch: pyte
         (part(HELLO), "poor", "Only 1."),
         (part(COUNTER), "usable", "Only 4."),
         (CLIP.samples + noise(CLIP.samples.size, 0.008), "usable", "some noise"),
-        (CLIP.samples + noise(CLIP.samples.size, 0.03), "poor", "much noise"),
+        (CLIP.samples + noise(CLIP.samples.size, 0.03), "poor", "a lot of noise"),
         (np.clip(CLIP.samples * 3, -1, 1), "usable", "peaks are cut off"),
         (np.clip(CLIP.samples * 20, -1, 1), "poor", "peaks are cut off"),
         (CLIP.samples * 0.1, "usable", "very quiet"),
