@@ -30,11 +30,17 @@ class JobService:
         return [(job, self._dispatcher.position(job.id) if job.state in UNFINISHED else None) for job in jobs]
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
-        """Cancel a job: the actor's own or, as a moderator, anybody's. Raises Conflict when it has ended."""
+        """Cancel a job: the actor's own or, as a moderator, anybody's. Raises Conflict when it has ended.
+
+        A line that is ready and waits for its turn in a voice channel, or is being said there, ends.
+        """
         job = await self._visible(actor, job_id)
         cancelled = await self._dispatcher.cancel(job.id)
         if cancelled is None:
-            raise Conflict("That job has ended already.")
+            if not self._dispatcher.rooms.waits(job.id):
+                raise Conflict("That job has ended already.")
+            self._dispatcher.rooms.drop(job.id)
+            cancelled = job
         await self._storage.audit.write(actor.guild_id, actor.member_id, "job.cancel", job.id, f"of {job.member_id}")
         return cancelled
 

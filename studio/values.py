@@ -109,7 +109,7 @@ class Update:
     beginning: Path | None = None
     seconds_left: float | None = None
     channel_id: int | None = None
-    """The voice channel in which it is heard now."""
+    """The voice channel in which it is being said, or waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,11 +145,12 @@ class Rooms:
         """How the job's line ended; None if it goes on, or was never to be heard in a channel."""
         return self._fates.get(job_id)
 
-    async def over(self, job_id: str) -> None:
-        """Wait for the end of a line whose answer depends on it."""
+    def awaited(self, job_id: str) -> tuple[int, Line] | None:
+        """The channel and the line of a job, if its answer has to wait for the line's end."""
         found = self._lines.get(job_id)
-        if found is not None and found[1].reply is Reply.WORDS:
-            await found[1].over()
+        if found is None or found[1].reply is not Reply.WORDS:
+            return None
+        return found[0].connection.channel_id, found[1]
 
     async def part(self, job_id: str, file: Path, number: int, pause: float) -> None:
         """Sentence `number` of a job was made. An attempt that was lost had made the first ones: they stay."""

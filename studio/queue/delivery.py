@@ -20,7 +20,7 @@ from studio.channel.rooms import Rooms
 from studio.queue.job_payload import Reply, SpeechOrder, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_that_spoke, voice_of
-from studio.values import Courier, Delivery, Outcome, Voice
+from studio.values import Courier, Delivery, Outcome, Update, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
 """Seconds between the attempts of one round."""
@@ -122,7 +122,7 @@ class AnswerDelivery:
     async def _answer(self, job_id: str) -> None:
         """Run one round of attempts. An answer without a file first waits until its line was heard."""
         with structlog.contextvars.bound_contextvars(job_id=job_id):
-            await self._rooms.over(job_id)
+            await self._wait_until_heard(job_id)
             for pause in (*PAUSES, None):
                 try:
                     await self._attempt(job_id, last=pause is None)
@@ -137,6 +137,16 @@ class AnswerDelivery:
             wait = self._round.get(job_id, FIRST_ROUND)
             self._round[job_id] = min(2 * wait, LONGEST_ROUND)
             self._due[job_id] = self._clock() + wait
+
+    async def _wait_until_heard(self, job_id: str) -> None:
+        """Wait for the end of a line that is heard in a voice channel and answered with words only."""
+        awaited = self._rooms.awaited(job_id)
+        if awaited is None:
+            return
+        channel_id, line = awaited
+        if line.job is not None:
+            self._courier().update(line.job, Update(channel_id=channel_id))
+        await line.over()
 
     async def _attempt(self, job_id: str, *, last: bool) -> None:
         """Deliver and record the answer, if it is still wanted. Raises Unavailable for temporary failures."""

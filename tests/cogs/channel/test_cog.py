@@ -170,6 +170,21 @@ async def test_a_line_that_was_not_heard_comes_as_a_file_although_the_server_wan
     await until(lambda: party.files_of(said), "the file")
 
 
+async def test_a_line_that_is_ready_says_where_it_is_heard_and_can_be_cancelled(party: Party) -> None:
+    party.executor.sounds["One."] = [tone(0, 5.0)]
+    await party.sits()
+    await party.choose(channel_output=ChannelOutput.CHANNEL)
+    said = await party.says(party.ann, "One.")
+    await until(lambda: said.response is not None and party.channel.mention in said.response.content, "the news")
+    assert said.response is not None
+    await until(lambda: party.sound, "the beginning")
+    await party.ann.click(said.response, label="Cancel")
+    await party.quiet()
+    assert len(party.sound) < 200
+    await until(lambda: said.response is not None and "AI-generated" in said.response.content, "the words")
+    assert party.files_of(said) == []
+
+
 async def test_nobody_hears_nothing_and_the_bot_leaves(party: Party) -> None:
     party.executor.sounds["One."] = [tone(0, 5.0)]
     await party.sits()

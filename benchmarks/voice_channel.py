@@ -1,0 +1,240 @@
+"""Speech in voice channels: `python -m benchmarks.voice_channel`. discord.py's client against the simulator's server.
+
+All of it runs on this machine, encrypted from end to end; the server, which decrypts what it hears, is in the same
+process. Measured are the time from a sentence that is ready to its first packet, how evenly packets follow each other,
+alone and beside a process that keeps every core busy, the processor time of ten channels at once, and the memory
+that an hour of sound takes.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+import logs
+from benchmarks.queue import Counter, InstantWorker
+from cloning.media import audio
+from cogs.channel.connection import DiscordConnection, DiscordVoice
+from cogs.channel.source import SILENCE, LineSource
+from cogs.client import Barkeep
+from simulator.live import LiveEnv
+from simulator.voice.lounge import Lounge
+from simulator.voice.server import Hear, Packet
+from storage.database import Storage
+from studio.channel.lines import Line, Piece
+from studio.studio import Studio
+from studio.values import Courier
+
+CHANNELS = 10
+STARTS = 100
+"""How many sentences are timed."""
+RATE = 24_000
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Calls:
+    """The bot in some voice channels, and what is heard in each."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder = folder
+        self._bot = Barkeep(self._open_studio)
+        self._env = LiveEnv(self._bot)
+        self._lounge = Lounge(self._env, self._hear)
+        self._places: list[tuple[int, int]] = []
+        self.heard: dict[int, list[Packet]] = {}
+        self.connections: list[DiscordConnection] = []
+        for number in range(count):
+            guild = self._env.create_guild(f"Server {number}")
+            self._places.append((guild.id, guild.create_voice_channel("lounge").id))
+
+    async def open(self) -> None:
+        """Enter every channel."""
+        await self._env.start()
+        voice = DiscordVoice(self._bot)
+        for guild_id, channel_id in self._places:
+            self.connections.append(await voice.connect(guild_id, channel_id, lambda: None))
+        while not all(connection.ready for connection in self.connections):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Leave."""
+        for connection in self.connections:
+            await connection.close()
+        await self._env.shutdown()
+        await self._lounge.close()
+
+    def _hear(self, channel_id: int) -> Hear:
+        return self.heard.setdefault(channel_id, []).append
+
+    async def _open_studio(self, courier: Courier) -> Studio:
+        storage = await Storage.open(f"sqlite+aiosqlite:///{self._folder}/voice.sqlite3", self._folder)
+        return Studio(storage, InstantWorker(), Counter())
+
+
+@asynccontextmanager
+async def _calls(count: int) -> AsyncIterator[Calls]:
+    with tempfile.TemporaryDirectory() as folder:
+        calls = Calls(Path(folder), count)
+        try:
+            await calls.open()
+            yield calls
+        finally:
+            await calls.close()
+
+
+def _sound(folder: Path, seconds: float) -> Path:
+    """A file of noise, as the worker writes speech."""
+    path = folder / f"{seconds}.ogg"
+    if not path.exists():
+        noise = np.random.default_rng(1).normal(0.0, 0.1, round(seconds * RATE)).astype(np.float32)
+        audio.write(path, noise, RATE, tags={})
+    return path
+
+
+def _line(path: Path) -> Line:
+    line = Line("benchmark", "noise", "")
+    line.add(Piece(path))
+    line.close()
+    return line
+
+
+async def starts(folder: Path) -> list[float]:
+    """Seconds from a sentence that is ready to its first packet at the server, of a line that waits for it."""
+    found = []
+    async with _calls(1) as calls:
+        (heard,) = calls.heard.values()
+        for _ in range(STARTS):
+            heard.clear()
+            line = Line("benchmark", "noise", "")
+            task = asyncio.create_task(calls.connections[0].play(line))
+            await asyncio.sleep(0.05)
+            ready = time.perf_counter()
+            line.add(Piece(_sound(folder, 0.1)))
+            line.close()
+            await task
+            await asyncio.sleep(0.05)
+            found.append(next(packet.at for packet in heard if packet.opus != SILENCE) - ready)
+    return found
+
+
+async def gaps(folder: Path, seconds: float) -> list[float]:
+    """Seconds between packets of one long line."""
+    async with _calls(1) as calls:
+        await calls.connections[0].play(_line(_sound(folder, seconds)))
+        await asyncio.sleep(0.2)
+        (heard,) = calls.heard.values()
+        times = [packet.at for packet in heard if packet.opus != SILENCE]
+    return [after - before for before, after in pairwise(times)]
+
+
+async def many(folder: Path, seconds: float) -> tuple[float, float, int]:
+    """Processor seconds for each second of sound in all channels: of the senders, and of the process; packets lost."""
+    async with _calls(CHANNELS) as calls:
+        file = _sound(folder, seconds)
+        lines = [asyncio.create_task(connection.play(_line(file))) for connection in calls.connections]
+        await asyncio.sleep(1)
+        before, senders_before, began = time.process_time(), _senders(), time.perf_counter()
+        await asyncio.sleep(seconds - 3)
+        spent, senders = time.process_time() - before, _senders() - senders_before
+        passed = time.perf_counter() - began
+        await asyncio.gather(*lines)
+        await asyncio.sleep(0.2)
+        sent = round(seconds / 0.02)
+        lost = sum(sent - sum(packet.opus not in (None, SILENCE) for packet in heard) for heard in calls.heard.values())
+    return senders / passed, spent / passed, max(0, lost)
+
+
+def _senders() -> float:
+    """Processor seconds that discord.py's player threads have used."""
+    spent = 0
+    for thread in threading.enumerate():
+        if thread.name.startswith("audio-player"):
+            stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_text("ascii")
+            fields = stat.rpartition(")")[2].split()
+            spent += int(fields[11]) + int(fields[12])
+    return spent / TICKS
+
+
+def memory(folder: Path) -> tuple[float, int]:
+    """How many MiB the process grows by while an hour is read, as fast as it goes; how many packets that were."""
+    piece = Piece(_sound(folder, 30.0), 0.0)
+    line = Line("benchmark", "noise", "")
+    for _ in range(120):
+        line.add(piece)
+    line.close()
+    source = LineSource(line, lambda: True)
+    packets = sum(1 for _ in range(1000) if source.read())
+    before = _resident()
+    while source.read():
+        packets += 1
+    return _resident() - before, packets
+
+
+def _resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Keep every core busy with products of matrices, in processes of their own, as the speech worker does."""
+    context = get_context("spawn")
+    workers = [context.Process(target=_multiply, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for worker in workers:
+        worker.start()
+    time.sleep(2)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def _multiply() -> None:
+    matrix = np.ones((256, 256), np.float32)
+    while True:
+        matrix @ matrix
+
+
+def _spread(name: str, values: list[float]) -> str:
+    values = sorted(1000 * value for value in values)
+    p95, p99 = (values[int(len(values) * part)] for part in (0.95, 0.99))
+    figures = (statistics.median(values), p95, p99, values[-1], statistics.pstdev(values))
+    return f"| {name} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |"
+
+
+def main() -> None:
+    """Print a table and two lines."""
+    parser = argparse.ArgumentParser("python -m benchmarks.voice_channel", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long the lines are")
+    seconds = parser.parse_args().seconds
+    logs.configure("ERROR", "text", secrets=[])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print("| milliseconds | median | p95 | p99 | most | sd |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+        print(_spread("sentence ready to first packet", asyncio.run(starts(folder))), flush=True)
+        print(_spread("between packets", asyncio.run(gaps(folder, seconds))), flush=True)
+        with _busy():
+            print(_spread("between packets, all cores busy", asyncio.run(gaps(folder, seconds))), flush=True)
+        senders, process, lost = asyncio.run(many(folder, seconds))
+        print(
+            f"\n{CHANNELS} channels: {senders:.1%} of a core to send, {process:.1%} with the server that listens; "
+            f"{lost} packets lost."
+        )
+        grown, packets = memory(folder)
+        print(f"An hour of sound ({packets:,} packets): {grown:+.1f} MiB.")
+
+
+if __name__ == "__main__":
+    main()
