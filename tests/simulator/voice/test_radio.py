@@ -22,7 +22,7 @@ async def test_a_listener_gets_every_packet_as_it_is_and_silence_around() -> Non
             received += await anext(stream)
     await stream.aclose()
     assert not radio._listeners
-    with av.open(io.BytesIO(received)) as container:
+    with av.open(io.BytesIO(received), "r") as container:
         heard = [bytes(packet) for packet in container.demux() if packet.size]
     assert heard[:AHEAD] == [SILENCE] * AHEAD
     assert [packet for packet in heard if packet != SILENCE] == said
