@@ -189,7 +189,7 @@ def test_somebody_elses_message_is_cloned_after_their_yes(simulator: Simulator) 
 
 
 SEEN = {
-    "help": "/voices import brings",
+    "help": "/voices import adds",
     "jobs": "Your jobs",
     "voices list": "Voices of this server",
     "privacy show": "What I store about you",

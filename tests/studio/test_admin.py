@@ -33,7 +33,7 @@ async def test_every_method_refuses_members(house: House) -> None:
         with pytest.raises(NotAllowed, match="moderators"):
             await method(ANN, **given)
         tried.append(name)
-    assert len(tried) == 12
+    assert len(tried) == 13
     assert isinstance(house.studio.admin, AdminService)
 
 

@@ -117,9 +117,9 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(house: Hous
     line = await house.say(actor=BOB, voice=key)
     await house.ended(line.job.id)
     house.courier.left.add(ANN.member_id)
-    with pytest.raises(NotAllowed, match="rests"):
+    with pytest.raises(NotAllowed, match="is not on this server"):
         await house.say(actor=BOB, voice=key)
-    with pytest.raises(NotAllowed, match="rests"):
+    with pytest.raises(NotAllowed, match="is not on this server"):
         await house.studio.speech.repeat(BOB, line.job.id, None, max_bytes=MAX_BYTES)
     house.courier.left.clear()
     await house.ended((await house.say(actor=BOB, voice=key)).job.id)
@@ -127,7 +127,7 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(house: Hous
     await house.studio.clones.answer(request.id, ANN.member_id, True)
     await house.ended(request.id)
     house.courier.left.add(ANN.member_id)
-    with pytest.raises(NotAllowed, match="rests"):
+    with pytest.raises(NotAllowed, match="is not on this server"):
         await house.say(actor=BOB, voice="Of Ann")
     await house.studio.admin.remove_voice(MOD, "Of Ann")
 

@@ -306,7 +306,7 @@ async def test_a_form_from_before_a_restart_is_answered(
     shown = await member.slash(channel, "clone", name="Ada", audio=recording)
     await restart()
     done = await member.submit_modal(shown, {"consent": True})
-    assert "do not remember this form" in refusal(done)
+    assert "no longer know this form" in refusal(done)
     assert "use the command again" in refusal(done)
 
 
