@@ -97,8 +97,8 @@ class DiscordCourier:
         """Return the member as an actor; None if they have left. Raises Unavailable if Discord does not answer."""
         return await actor_there(self._client, guild_id, channel_id, member_id)
 
-    async def has_left(self, guild_id: int, member_id: int) -> bool:
-        """Return whether Discord says that the member has left the server."""
+    async def has_left(self, guild_id: int, member_id: int) -> bool | None:
+        """Return whether the member has left the server; None if Discord does not answer."""
         return await has_left(self._client, guild_id, member_id)
 
     async def close(self) -> None:

@@ -50,15 +50,15 @@ async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildCh
         return None
 
 
-async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool:
-    """Return whether Discord says that this member is not in the server; False if it does not answer."""
+async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool | None:
+    """Return whether this member has left the server; None if Discord does not answer."""
     guild = client.get_guild(guild_id)
     if guild is None or guild.unavailable:
-        return False
+        return None
     try:
         await guild.fetch_member(member_id)
     except discord.HTTPException as fault:
-        return fault.code == _UNKNOWN_MEMBER
+        return True if fault.code == _UNKNOWN_MEMBER else None
     except _NETWORK:
-        return False
+        return None
     return False

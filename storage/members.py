@@ -1,5 +1,7 @@
 """What is stored about the members of each server: their default voice, and whether they are blocked."""
 
+from datetime import timedelta
+
 from sqlalchemy import delete, false, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +49,16 @@ class MemberRepository:
             row.block_reason = ""
             return row.record()
 
+    async def note_presence(self, guild_id: int, member_id: int, *, left: bool) -> timedelta | None:
+        """Note whether the member has left the server. Return how long that has been known; None if they are there."""
+        if (await self.get(guild_id, member_id)).away_since is None and not left:
+            return None
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            now = self._clock()
+            row.away_since = (row.away_since or now) if left else None
+            return None if row.away_since is None else max(timedelta(0), now - row.away_since)
+
     async def blocked(self, guild_id: int) -> list[MemberRecord]:
         """Return the blocked members of the server, the latest first."""
         async with self._sessions.read() as session:
@@ -70,7 +82,7 @@ class MemberRepository:
         async with self._sessions.write(deletes=True) as session:
             row = await _row(session, guild_id, member_id)
             await session.execute(delete(ShareRow).where(*shared_with_them))
-            row.default_voice = None
+            row.default_voice = row.away_since = None
             if row.blocked_at is None:
                 await session.delete(row)
 

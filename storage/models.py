@@ -86,6 +86,7 @@ class SettingsRow(Base):
     seconds_per_day_per_guild: Mapped[int]
     text_length: Mapped[int]
     retention_days: Mapped[int]
+    away_days: Mapped[int] = mapped_column(server_default="0")
     told_gone_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
     default_voice: Mapped[str | None] = mapped_column(Text)
     channel_output: Mapped[ChannelOutput] = mapped_column(enum_column(ChannelOutput), server_default="both")
@@ -264,6 +265,7 @@ class MemberRow(Base):
     blocked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     blocked_by: Mapped[int | None] = mapped_column(BigInteger)
     block_reason: Mapped[str] = mapped_column(Text)
+    away_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def record(self) -> MemberRecord:
         """Return the row as a value."""

@@ -203,6 +203,7 @@ class GuildSettings:
     """A server's settings. Empty sets of roles and channels mean everybody and everywhere.
 
     `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
+    `away_days`: how long voices still speak for others after their owner, or who is heard in them, left; 0: not at all.
     `channel_idle_minutes`: how long the bot sits in a voice channel alone, or without anything to say.
     `channel_notice`: whether it begins there by saying that its voices are generated.
     """
@@ -219,6 +220,7 @@ class GuildSettings:
     seconds_per_day_per_guild: int = 14400
     text_length: int = 1000
     retention_days: int = 30
+    away_days: int = 0
     default_voice: str | None = None
     channel_output: ChannelOutput = ChannelOutput.BOTH
     channel_idle_minutes: int = 10
@@ -240,7 +242,10 @@ class Pronunciation:
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """What is stored about a member of a server. `default_voice` is a studio voice key."""
+    """What is stored about a member of a server. `default_voice` is a studio voice key.
+
+    `away_since`: when it was first noticed that the member had left; None while they are there.
+    """
 
     guild_id: int
     member_id: int
@@ -248,6 +253,7 @@ class MemberRecord:
     blocked_at: datetime | None = None
     blocked_by: int | None = None
     block_reason: str = ""
+    away_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "seconds_per_day_per_guild": (0, 864_000),
     "text_length": (1, 4000),
     "retention_days": (0, MAX_DAYS),
+    "away_days": (0, MAX_DAYS),
     "channel_idle_minutes": (1, 1440),
 }
 """Setting -> its lowest and highest value. 0 forbids what is counted; a retention of 0 days is one hour at most."""

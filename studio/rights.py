@@ -4,6 +4,7 @@ The rules are in `policy`; the server's settings and blocks are read here each t
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from errors import NotAllowed
 from storage.database import Storage
@@ -34,12 +35,19 @@ async def require_later(
     await require(storage, actor, rule)
 
 
-async def require_present(courier: Courier, actor: Actor, voice: VoiceRecord) -> None:
-    """Raise NotAllowed while another person who owns or speaks in the voice has left the server."""
-    for member_id in (voice.owner_id, voice.speaker_id):
-        if member_id in (None, actor.member_id):
+async def require_present(
+    storage: Storage, courier: Courier, actor: Actor, voice: VoiceRecord, settings: GuildSettings
+) -> None:
+    """Raise NotAllowed once another person who owns or speaks in the voice has been away for the server's `away_days`.
+
+    The days count from the first time that it is noticed here. While the platform does not answer, nobody is away.
+    """
+    for member_id in {voice.owner_id, voice.speaker_id} - {None, actor.member_id}:
+        left = await courier.has_left(actor.guild_id, member_id)
+        if left is None:
             continue
-        if await courier.has_left(actor.guild_id, member_id):
+        away = await storage.members.note_presence(actor.guild_id, member_id, left=left)
+        if away is not None and away >= timedelta(days=settings.away_days):
             raise NotAllowed(
                 f"The voice {voice.name} cannot be used while the person it belongs to is not on this server."
             )

@@ -175,7 +175,7 @@ class SpeechService:
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
             order = replace(order, reply=Reply.WORDS)
         if voice.record is not None:
-            await rights.require_present(self._courier(), actor, voice.record)
+            await rights.require_present(self._storage, self._courier(), actor, voice.record, settings)
         job = NewJob(
             new_id(),
             JobKind.SPEECH,

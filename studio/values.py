@@ -145,8 +145,8 @@ class Courier(Protocol):
         Raises Unavailable if the platform does not answer.
         """
 
-    async def has_left(self, guild_id: int, member_id: int) -> bool:
-        """Return whether the platform says that the member has left the server."""
+    async def has_left(self, guild_id: int, member_id: int) -> bool | None:
+        """Return whether the member has left the server; None while the platform does not say."""
 
     def update(self, job: JobRecord, update: Update) -> None:
         """Show an update when the platform's rate limits allow it. Returns immediately.

@@ -278,6 +278,8 @@ class FakeCourier:
         self.reachable = True
         self.lasts: list[bool] = []
         self.left: set[int] = set()
+        self.silent = False
+        """Whether the platform does not say who is there."""
         self.roles: dict[int, set[int]] = {}
 
     async def actor(self, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
@@ -285,8 +287,8 @@ class FakeCourier:
             return None
         return Actor(guild_id, member_id, channel_id, frozenset(self.roles.get(member_id, ())), is_moderator=False)
 
-    async def has_left(self, guild_id: int, member_id: int) -> bool:
-        return member_id in self.left
+    async def has_left(self, guild_id: int, member_id: int) -> bool | None:
+        return None if self.silent else member_id in self.left
 
     def update(self, job: JobRecord, update: Update) -> None:
         self.updates.append((job.id, update))

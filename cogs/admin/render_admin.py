@@ -73,6 +73,7 @@ def render_settings(
     )
     embed.add_field(name="Longest text", value=f"{settings.text_length} characters")
     embed.add_field(name="Texts and jobs are kept", value=f"{settings.retention_days} days")
+    embed.add_field(name="Voices whose owner left", value=_after_leaving(settings.away_days))
     embed.add_field(name="Default voice", value=_default_voice(settings, voice))
     embed.add_field(name="Lines asked for in my voice channel", value=f"are {OUTPUTS[settings.channel_output]}")
     embed.add_field(
@@ -85,6 +86,10 @@ def render_settings(
     )
     embed.set_footer(text="Choices are saved immediately. Moderators are exempt from role and channel limits.")
     return embed
+
+
+def _after_leaving(days: int) -> str:
+    return f"speak for others for {count(days, 'more day')}" if days else "stop speaking for others at once"
 
 
 def _default_voice(settings: GuildSettings, voice: Voice | None) -> str:

@@ -31,6 +31,7 @@ SETTINGS = {
     "seconds_per_day_per_guild": "seconds of audio per day in all",
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
+    "away_days": "days that voices speak on when their owner left",
     "default_voice": "the default voice",
     "channel_output": "what becomes of lines in a voice channel",
     "channel_idle_minutes": "minutes in a voice channel without anything to say",

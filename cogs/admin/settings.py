@@ -54,6 +54,7 @@ FORMS = {
             "voices_per_member": "Voices",
             "jobs_per_hour_per_member": "Jobs per hour",
             "seconds_per_day_per_member": "Minutes of generated audio per day",
+            "away_days": "Days voices speak on when their owner left",
         },
     ),
     "server": Form(

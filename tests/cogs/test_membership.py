@@ -69,9 +69,9 @@ async def test_where_discord_does_not_say_nobody_has_left_and_a_deed_waits(
     env: simcord.Env, bot: Barkeep, guild: GuildHandle, channel: ChannelHandle, other: MemberActor, status: int
 ) -> None:
     env.inject_error("GET", MEMBER, status=status, times=None)
-    assert not await has_left(bot, guild.id, other.id)
+    assert await has_left(bot, guild.id, other.id) is None
     with pytest.raises(Unavailable, match="try again"):
         await actor_there(bot, guild.id, channel.id, other.id)
-    assert not await has_left(bot, 1, other.id)
+    assert await has_left(bot, 1, other.id) is None
     with pytest.raises(Unavailable):
         await actor_there(bot, 1, channel.id, other.id)

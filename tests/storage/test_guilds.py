@@ -52,6 +52,7 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         seconds_per_day_per_guild=7,
         text_length=8,
         retention_days=9,
+        away_days=4,
         default_voice="v:10",
         channel_output=ChannelOutput.CHANNEL,
         channel_idle_minutes=11,

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 from storage.database import Storage
 from storage.records import MemberRecord, Visibility
@@ -20,6 +21,22 @@ async def test_two_first_commands_of_a_member_at_once(storage: Storage, twin: St
     writes = [side.members.set_default_voice(GUILD, ANNA, f"v:{n}") for n, side in enumerate([storage, twin] * 5)]
     written = await asyncio.gather(*writes)
     assert await storage.members.get(GUILD, ANNA) in written
+
+
+async def test_how_long_a_member_is_away_counts_from_the_first_notice(storage: Storage, clock: Clock) -> None:
+    assert await storage.members.note_presence(GUILD, ANNA, left=False) is None
+    assert await storage.members.note_presence(GUILD, ANNA, left=True) == timedelta(0)
+    clock.advance(minutes=5)
+    assert await storage.members.note_presence(GUILD, ANNA, left=True) == timedelta(minutes=5)
+    assert (await storage.members.get(OTHER_GUILD, ANNA)).away_since is None
+    assert await storage.members.note_presence(GUILD, ANNA, left=False) is None
+    assert (await storage.members.get(GUILD, ANNA)).away_since is None
+    await storage.members.note_presence(GUILD, ANNA, left=True)
+    clock.advance(minutes=-10)  # a clock that goes back makes nobody wait for less than nothing
+    assert await storage.members.note_presence(GUILD, ANNA, left=True) == timedelta(0)
+    await storage.members.block(GUILD, ANNA, CLARA)
+    await storage.members.forget(GUILD, ANNA)
+    assert (await storage.members.get(GUILD, ANNA)).away_since is None
 
 
 async def test_blocking_and_unblocking(storage: Storage, clock: Clock) -> None:

@@ -132,6 +132,29 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(house: Hous
     await house.studio.admin.remove_voice(MOD, "Of Ann")
 
 
+async def test_a_voice_speaks_on_for_the_days_that_moderators_gave_it(house: House) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    await house.studio.admin.change(MOD, away_days=2)
+    house.courier.left.add(ANN.member_id)
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    house.clock.move(hours=47)
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    house.clock.move(hours=1)
+    house.courier.silent = True  # who is away is not known, and what was known stays
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    house.courier.silent = False
+    with pytest.raises(NotAllowed, match="not on this server"):
+        await house.say(actor=BOB, voice=key)
+    house.courier.left.clear()
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    house.courier.left.add(ANN.member_id)  # leaving again begins again
+    await house.ended((await house.say(actor=BOB, voice=key)).job.id)
+    await house.studio.admin.change(MOD, away_days=0)
+    with pytest.raises(NotAllowed, match="not on this server"):
+        await house.say(actor=BOB, voice=key)
+
+
 async def test_repeat_looks_at_the_limit_of_this_moment(house: House) -> None:
     line = await house.say("hello there")
     await house.ended(line.job.id)
