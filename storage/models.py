@@ -86,12 +86,12 @@ class SettingsRow(Base):
     seconds_per_day_per_guild: Mapped[int]
     text_length: Mapped[int]
     retention_days: Mapped[int]
-    away_days: Mapped[int] = mapped_column(server_default="0")
     told_gone_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
     default_voice: Mapped[str | None] = mapped_column(Text)
     channel_output: Mapped[ChannelOutput] = mapped_column(enum_column(ChannelOutput), server_default="both")
     channel_idle_minutes: Mapped[int] = mapped_column(server_default="10")
     channel_notice: Mapped[bool] = mapped_column(server_default=false())
+    away_days: Mapped[int] = mapped_column(server_default="0")
 
     def record(self) -> GuildSettings:
         """Return the row as a value."""

@@ -57,8 +57,10 @@ async def test_numbers_are_typed_in_forms(
     assert form.modal is not None
     assert form.modal["title"] == "Limits per member"
     values = {"voices_per_member": "2", "jobs_per_hour_per_member": " 7 ", "seconds_per_day_per_member": "1.5"}
+    values["away_days"] = "3"
     panel = shown(await moderator.submit_modal(form, values))
     assert "Voices: 2 per member" in text_of(panel)
+    assert "Voices whose owner left: speak for others for 3 more days" in text_of(panel)
     form = await moderator.click(panel, label="Limits of the server…")
     values = {"voices_per_guild": "20", "jobs_per_hour_per_guild": "70", "seconds_per_day_per_guild": "15"}
     panel = shown(await moderator.submit_modal(form, values))
@@ -66,7 +68,7 @@ async def test_numbers_are_typed_in_forms(
     panel = shown(await moderator.submit_modal(form, {"text_length": "80", "retention_days": "3"}))
     assert "Longest text: 80 characters" in text_of(panel)
     settings = await studio.storage.guilds.get(guild.id)
-    assert (settings.voices_per_member, settings.jobs_per_hour_per_member) == (2, 7)
+    assert (settings.voices_per_member, settings.jobs_per_hour_per_member, settings.away_days) == (2, 7, 3)
     assert (settings.seconds_per_day_per_member, settings.seconds_per_day_per_guild) == (90, 900)
     assert (settings.voices_per_guild, settings.jobs_per_hour_per_guild) == (20, 70)
     assert (settings.text_length, settings.retention_days) == (80, 3)
