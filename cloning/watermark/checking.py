@@ -22,8 +22,9 @@ SHORTEST_SECONDS = 0.5
 MARKED, UNCLEAR = 0.8, 0.6
 """The least confidence of a window that is marked, and of one that may be.
 
-Chosen on 300 recordings of people, whose maximum was 0.63, and on 30 marked replies, whose minimum was 0.87 after the
-codecs of `research evaluate-mark`. They were evaluated on other recordings: docs/privacy.md.
+Chosen on 600 recordings of six people (of the 300 that were looked at in windows of this length, the maximum was 0.63)
+and on 30 marked replies, whose minimum was 0.87 after the codecs of `research evaluate-mark`. They were evaluated on
+other recordings of the same people: docs/privacy.md.
 """
 _RATE = 16_000
 _PIECE_SECONDS = 30.0
