@@ -42,7 +42,8 @@ async def require_present(
 
     The days count from the first time that it is noticed here. While the platform does not answer, nobody is away.
     """
-    for member_id in {voice.owner_id, voice.speaker_id} - {None, actor.member_id}:
+    people = {person for person in (voice.owner_id, voice.speaker_id) if person is not None}
+    for member_id in people - {actor.member_id}:
         left = await courier.has_left(actor.guild_id, member_id)
         if left is None:
             continue

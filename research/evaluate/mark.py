@@ -82,12 +82,19 @@ def chosen(folder: Path, number: int) -> list[Recording]:
     for place in range(max(map(len, speakers), default=0)):
         for files in speakers:
             if place < len(files):
-                recording = read_prompt(files[place])
-                if _PROMPT_SECONDS[0] <= recording.seconds <= _PROMPT_SECONDS[1]:
-                    found.append(recording)
+                found += _fitting(files[place])
             if len(found) == number:
                 return found
     raise InvalidInput(f"{folder} has only {len(found)} recordings that fit. Give more, or ask for fewer.")
+
+
+def _fitting(path: Path) -> list[Recording]:
+    """Return the recording in a list, or nothing if it is empty, damaged, too short or too long."""
+    try:
+        recording = read_prompt(path)
+    except InvalidInput:
+        return []
+    return [recording] if _PROMPT_SECONDS[0] <= recording.seconds <= _PROMPT_SECONDS[1] else []
 
 
 def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:

@@ -39,9 +39,10 @@ def test_people_are_taken_in_turn_and_never_those_that_thresholds_were_chosen_on
         chosen(tmp_path, 5)
 
 
-def test_short_and_long_ones_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_and_damaged_ones_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mark, "_CHOSEN_ON", 0)
     people(tmp_path, 1, 2, seconds=1.0)
+    (tmp_path / "speaker0" / "009.wav").write_bytes(b"no recording")
     with pytest.raises(InvalidInput, match="only 0"):
         chosen(tmp_path, 1)
 
