@@ -27,5 +27,10 @@ def create_bot(settings: Settings) -> Barkeep:
         return Studio(storage, executor, courier, patience=patience)
 
     if settings.discord_token is None:  # The simulator does not store commands and cannot remove the bot.
-        return Barkeep(open_studio)
-    return Barkeep(open_studio, command_digest=settings.data_dir / "commands.sha256", claims_data=True)
+        return Barkeep(open_studio, read_messages=settings.read_messages)
+    return Barkeep(
+        open_studio,
+        read_messages=settings.read_messages,
+        command_digest=settings.data_dir / "commands.sha256",
+        claims_data=True,
+    )

@@ -2,7 +2,8 @@
 
     python bot.py             Discord if DISCORD_TOKEN is set, else the simulator
     python bot.py --simulate  the simulator, whatever is set
-    python bot.py --check     checks settings, database and models, and connects to nothing
+    python bot.py --check     checks settings, database and models; with READ_MESSAGES=true it also
+                              asks Discord whether the bot may read messages
 
 Exit codes: 0 stopped on request, 1 an unexpected error (see the log), 2 settings or arguments, 3 database or disk, 4
 models, 5 the token, 6 Discord cannot be reached, 7 a port is taken.
@@ -16,8 +17,8 @@ if __name__ == "__main__":  # The imports below take a moment; Ctrl-C ends them 
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 
 import aiohttp
 import discord
@@ -27,7 +28,7 @@ from pydantic import ValidationError
 import logs
 import systems  # noqa: F401 (an unsupported system is reported before anything else fails)
 from assembly import create_bot
-from checkup import WRONG_SHAPE, Exit, StartFault, check, looks_like_token
+from checkup import NO_INTENT, WRONG_SHAPE, Exit, StartFault, check, looks_like_token
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from health import HealthServer
@@ -77,17 +78,21 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
             await asyncio.wait({connection})
             await bot.close()
         if not connection.cancelled():
-            await _as_start_fault(connection)
+            with _as_start_fault():
+                await connection
 
 
-async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
-    """Wait for the end of the connection, and turn errors of Discord and storage into StartFault."""
+@contextmanager
+def _as_start_fault() -> Iterator[None]:
+    """Turn errors of Discord and storage into StartFault."""
     try:
-        await connection
+        yield
     except StartFault:
         raise
     except BarkeepError as fault:
         raise StartFault(Exit.STORAGE, fault.message) from fault
+    except discord.PrivilegedIntentsRequired as fault:
+        raise StartFault(Exit.SETTINGS, NO_INTENT) from fault
     except discord.LoginFailure as fault:
         raise StartFault(
             Exit.TOKEN,
@@ -98,6 +103,15 @@ async def _as_start_fault(connection: "asyncio.Task[None]") -> None:
         raise StartFault(
             Exit.NETWORK, "Discord cannot be reached. Check this machine's network, and https://discordstatus.com."
         ) from fault
+
+
+async def _may_read(token: str) -> bool:
+    """Ask Discord whether the application may read what members write. Raises StartFault."""
+    with _as_start_fault():
+        async with discord.Client(intents=discord.Intents.none()) as client:
+            await client.login(token)
+            flags = (await client.application_info()).flags
+    return flags.gateway_message_content or flags.gateway_message_content_limited
 
 
 async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
@@ -168,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.configure(settings.log_level, settings.log_format, secrets=[token.get_secret_value()] if token else [])
     try:
         if options.check:
-            return asyncio.run(check(settings, _say))
+            return asyncio.run(check(settings, _say, _may_read))
         asyncio.run(run(settings, simulate=options.simulate or token is None))
     except StartFault as fault:
         log.debug("start_failed", exc_info=True)

@@ -7,7 +7,7 @@ downloading any.
 import asyncio
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
 from errors import BarkeepError, Unavailable
@@ -15,6 +15,7 @@ from settings import Settings
 from storage.database import Storage
 
 Say = Callable[[str], None]
+MayRead = Callable[[str], Awaitable[bool]]
 
 
 class Exit(IntEnum):
@@ -42,6 +43,10 @@ WRONG_SHAPE = (
     "DISCORD_TOKEN does not look like a bot's token, which has three parts with dots between them. Copy it from the "
     "Developer Portal (your application, Bot, Reset Token); the public key and the client secret are something else."
 )
+NO_INTENT = (
+    "READ_MESSAGES=true needs Discord's permission to see what members write. In the Developer Portal (your "
+    'application, Bot) switch "Message Content Intent" on, or set READ_MESSAGES=false.'
+)
 _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -56,10 +61,18 @@ def looks_like_token(text: str) -> bool:
         return False
 
 
-async def check(settings: Settings, say: Say) -> Exit:
-    """Report each finding in a line. Returns the code of the first problem, or FINE."""
+async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
+    """Report each finding in a line. Returns the code of the first problem, or FINE.
+
+    may_read: asks Discord whether the bot with this token may read messages, if it is to read them; raises StartFault.
+    """
     say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
-    codes = [_token(settings, say), await _database(settings, say), await asyncio.to_thread(_models, settings, say)]
+    codes = [
+        _token(settings, say),
+        await _reading(settings, say, may_read),
+        await _database(settings, say),
+        await asyncio.to_thread(_models, settings, say),
+    ]
     return next((code for code in codes if code is not Exit.FINE), Exit.FINE)
 
 
@@ -71,6 +84,20 @@ def _token(settings: Settings, say: Say) -> Exit:
         say(f"Token: {WRONG_SHAPE}")
         return Exit.TOKEN
     say("Token: set.")
+    return Exit.FINE
+
+
+async def _reading(settings: Settings, say: Say, may_read: MayRead) -> Exit:
+    token = "" if settings.discord_token is None else settings.discord_token.get_secret_value()
+    if not settings.read_messages or not looks_like_token(token):
+        return Exit.FINE
+    try:
+        if not await may_read(token):
+            raise StartFault(Exit.SETTINGS, NO_INTENT)
+    except StartFault as fault:
+        say(f"Messages: {fault.message}")
+        return fault.code
+    say("Messages: fine, the bot may read them.")
     return Exit.FINE
 
 

@@ -15,6 +15,9 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = None
     """The bot's token. Without it the simulator starts."""
 
+    read_messages: bool = False
+    """Let /read read channels aloud. Needs the Message Content Intent in Discord's developer portal."""
+
     data_dir: Path = Path("data")
     """The folder of voices, jobs and the SQLite file."""
     database_url: str | None = None

@@ -34,6 +34,7 @@ EXTENSIONS = (
     "cogs.pronounce",
     "cogs.channel.cog",
     "cogs.check",
+    "cogs.reading",
     "cogs.jobs.cog",
     "cogs.voices.cog",
     "cogs.privacy",
@@ -55,6 +56,7 @@ class Barkeep(StudioBot):
     start.
     `claims_data`: ties the data to this Discord application, and deletes the data of servers that removed the bot while
     it was offline. Off in the simulator, which has no real application.
+    `read_messages`: asks Discord for what members write, so that channels can be read aloud.
     """
 
     courier: DiscordCourier
@@ -67,12 +69,15 @@ class Barkeep(StudioBot):
         claims_data: bool = False,
         shard_count: int | None = None,
         edit_seconds: float = EDIT_SECONDS,
+        read_messages: bool = False,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             tree_cls=BarkeepTree,
             help_command=None,
-            intents=discord.Intents(guilds=True, voice_states=True),
+            intents=discord.Intents(
+                guilds=True, voice_states=True, guild_messages=read_messages, message_content=read_messages
+            ),
             allowed_mentions=discord.AllowedMentions.none(),
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
@@ -116,6 +121,9 @@ class Barkeep(StudioBot):
                 f"I was restarted and no longer know this {what}. Nothing was done. Please use the command again."
             ),
         )
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Commands are slash commands: a message that begins with a mention of the bot is none."""
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a server that removed the bot."""

@@ -29,7 +29,8 @@ GROUPS = (
     (
         "🎧 In voice channels",
         "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> silence your lines, </leave> "
-        "sends me away.",
+        "sends me away. </read start> has what is written in a channel said there, each "
+        "in their own voice, until </read stop>; </read me> keeps you out of it, </read rules> shows what is read.",
     ),
     (
         "📚 Look after your voices",
@@ -53,7 +54,7 @@ FOR_MODERATORS = (
     "🛠️ For moderators",
     "</admin settings> with roles, channels and limits; </admin default> voice; </admin voices>, </admin queue>, "
     "</admin stats>, </admin audit>; </admin block>, </admin unblock>, </admin purge>; </pronounce add>, "
-    "</pronounce remove>, </pronounce import> decide how words are said",
+    "</pronounce remove>, </pronounce import> decide how words are said; </read ignore> whose messages are not read",
 )
 EXAMPLES = (
     "💡 For example",

@@ -274,6 +274,13 @@ class JobRepository:
             row.interaction_token = row.lease_owner = row.lease_until = None
             return row.record()
 
+    async def forget_text(self, job_id: str) -> None:
+        """Delete what a line of speech said, and keep the rest of its order."""
+        async with self._sessions.write(deletes=True) as session:
+            row = await session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
+            if row is not None:
+                row.order = {name: value for name, value in row.order.items() if name not in ("text", "words")}
+
     async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:
         """Return what a server, or one of its members, has used since `since`. See storage.usage."""
         async with self._sessions.read() as session:

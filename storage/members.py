@@ -69,10 +69,31 @@ class MemberRepository:
             )
             return [row.record() for row in rows]
 
+    async def set_unread(self, guild_id: int, member_id: int, *, unread: bool) -> MemberRecord:
+        """Keep whether the member wants their messages read aloud."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            row.unread = unread
+            return row.record()
+
+    async def set_ignored(self, guild_id: int, member_id: int, *, ignored: bool) -> MemberRecord:
+        """Keep whether the moderators want the member's messages read aloud."""
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            row.ignored = ignored
+            return row.record()
+
+    async def ignored(self, guild_id: int) -> list[int]:
+        """Return the members whose messages moderators do not want read aloud."""
+        async with self._sessions.read() as session:
+            theirs = select(MemberRow.member_id).where(MemberRow.guild_id == guild_id, MemberRow.ignored)
+            return list(await session.scalars(theirs.order_by(MemberRow.member_id)))
+
     async def forget(self, guild_id: int, member_id: int) -> None:
         """Delete the member's data, and the shares of other members' voices with them.
 
-        A block stays: it is the server's decision, and otherwise a blocked member could lift it by deleting their data.
+        A block stays, and that messages are not read aloud: they are decisions of the server or of the member that
+        deleting their data would lift.
         """
         shared_with_them = (
             ShareRow.is_role == false(),
@@ -83,7 +104,7 @@ class MemberRepository:
             row = await _row(session, guild_id, member_id)
             await session.execute(delete(ShareRow).where(*shared_with_them))
             row.default_voice = row.away_since = None
-            if row.blocked_at is None:
+            if row.blocked_at is None and not row.unread and not row.ignored:
                 await session.delete(row)
 
 
@@ -94,7 +115,9 @@ async def _row(session: AsyncSession, guild_id: int, member_id: int) -> MemberRo
     await lock_guild(session, guild_id)
     row = await session.get(MemberRow, (guild_id, member_id))
     if row is None:
-        row = MemberRow(guild_id=guild_id, member_id=member_id, default_voice=None, block_reason="")
+        row = MemberRow(
+            guild_id=guild_id, member_id=member_id, default_voice=None, block_reason="", unread=False, ignored=False
+        )
         session.add(row)
         await session.flush()
     return row

@@ -24,6 +24,7 @@ from storage.records import (
     JobState,
     MemberRecord,
     Pronunciation,
+    Seat,
     Visibility,
     VoiceRecord,
     VoiceState,
@@ -92,6 +93,10 @@ class SettingsRow(Base):
     channel_idle_minutes: Mapped[int] = mapped_column(server_default="10")
     channel_notice: Mapped[bool] = mapped_column(server_default=false())
     away_days: Mapped[int] = mapped_column(server_default="0")
+    read_length: Mapped[int] = mapped_column(server_default="300")
+    read_per_minute: Mapped[int] = mapped_column(server_default="10")
+    read_names: Mapped[bool] = mapped_column(server_default=false())
+    read_ignored_role_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
 
     def record(self) -> GuildSettings:
         """Return the row as a value."""
@@ -105,6 +110,11 @@ class SeatRow(Base):
 
     guild_id: Mapped[int] = _of_guild(primary_key=True)
     channel_id: Mapped[int] = mapped_column(BigInteger)
+    read_channel_id: Mapped[int | None] = mapped_column(BigInteger)
+
+    def record(self) -> Seat:
+        """Return the row as a value."""
+        return Seat(self.guild_id, self.channel_id, self.read_channel_id)
 
 
 class VoiceRow(Base):
@@ -266,6 +276,8 @@ class MemberRow(Base):
     blocked_by: Mapped[int | None] = mapped_column(BigInteger)
     block_reason: Mapped[str] = mapped_column(Text)
     away_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unread: Mapped[bool] = mapped_column(server_default=false())
+    ignored: Mapped[bool] = mapped_column(server_default=false())
 
     def record(self) -> MemberRecord:
         """Return the row as a value."""

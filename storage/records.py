@@ -192,10 +192,14 @@ class ChannelOutput(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """The voice channel of a server that the bot sits in, also while it is not running."""
+    """The voice channel of a server that the bot sits in, also while it is not running.
+
+    `read_channel_id`: the channel whose messages are read aloud there.
+    """
 
     guild_id: int
     channel_id: int
+    read_channel_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,9 @@ class GuildSettings:
     `away_days`: how long voices still speak for others after their owner, or who is heard in them, left; 0: not at all.
     `channel_idle_minutes`: how long the bot sits in a voice channel alone, or without anything to say.
     `channel_notice`: whether it begins there by saying that its voices are generated.
+    Of a channel that is read aloud, `read_length`: how many characters of a message; `read_per_minute`: how many
+    messages of each member; `read_names`: whether the author is named where the author changes;
+    `read_ignored_role_ids`: whose messages are not read.
     """
 
     guild_id: int
@@ -225,6 +232,10 @@ class GuildSettings:
     channel_output: ChannelOutput = ChannelOutput.BOTH
     channel_idle_minutes: int = 10
     channel_notice: bool = False
+    read_length: int = 300
+    read_per_minute: int = 10
+    read_names: bool = False
+    read_ignored_role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +256,7 @@ class MemberRecord:
     """What is stored about a member of a server. `default_voice` is a studio voice key.
 
     `away_since`: when it was first noticed that the member had left; None while they are there.
+    Where channels are read aloud, `unread`: the member wants no message of theirs read; `ignored`: moderators do.
     """
 
     guild_id: int
@@ -254,6 +266,8 @@ class MemberRecord:
     blocked_by: int | None = None
     block_reason: str = ""
     away_since: datetime | None = None
+    unread: bool = False
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The voice channels that the bot sits in, so that it comes back to them after a restart."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from storage.models import SeatRow
 from storage.records import Seat
@@ -17,13 +17,24 @@ class SeatRepository:
         """Every seat."""
         async with self._sessions.read() as session:
             rows = await session.scalars(select(SeatRow).order_by(SeatRow.guild_id))
-            return [Seat(row.guild_id, row.channel_id) for row in rows]
+            return [row.record() for row in rows]
 
-    async def take(self, seat: Seat) -> None:
-        """The bot sits there now, and nowhere else in that server."""
+    async def take(self, guild_id: int, channel_id: int) -> Seat:
+        """The bot sits there now, and nowhere else in that server. What it reads aloud stays, if it sat there before.
+
+        Returns the seat.
+        """
         async with self._sessions.write() as session:
-            await lock_guild(session, seat.guild_id)
-            await session.merge(SeatRow(guild_id=seat.guild_id, channel_id=seat.channel_id))
+            await lock_guild(session, guild_id)
+            row = await session.merge(SeatRow(guild_id=guild_id, channel_id=channel_id))
+            await session.flush()
+            return row.record()
+
+    async def read(self, guild_id: int, channel_id: int | None) -> bool:
+        """Keep which channel is read aloud in the server's voice channel. False if the bot sits in none."""
+        seat = update(SeatRow).where(SeatRow.guild_id == guild_id).values(read_channel_id=channel_id)
+        async with self._sessions.write() as session:
+            return await session.scalar(seat.returning(SeatRow.guild_id)) is not None
 
     async def leave(self, guild_id: int) -> None:
         """The bot sits nowhere in that server any more."""

@@ -40,6 +40,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "retention_days": (0, MAX_DAYS),
     "away_days": (0, MAX_DAYS),
     "channel_idle_minutes": (1, 1440),
+    "read_length": (20, 1000),
+    "read_per_minute": (1, 60),
 }
 """Setting -> its lowest and highest value. 0 forbids what is counted; a retention of 0 days is one hour at most."""
 NO_VOICE = "-"
@@ -253,11 +255,11 @@ class AdminService:
 def _checked(name: str, value: Any) -> Any:
     if name == "default_voice" and value is None:  # set by default_voice()
         return None
-    if name in _ID_SETS:
+    if name in (*_ID_SETS, "read_ignored_role_ids"):
         return frozenset(int(each) for each in value)
     if name == "channel_output":
         return ChannelOutput(value)
-    if name == "channel_notice":
+    if name in ("channel_notice", "read_names"):
         return bool(value)
     if name not in RANGES:
         raise InvalidInput(f"There is no setting called {name}.")

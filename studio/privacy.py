@@ -53,6 +53,8 @@ class PrivacyService:
             refusals=len(refused),
             audit_lines=audit_lines,
             blocked=member.blocked_at is not None,
+            unread=member.unread,
+            ignored=member.ignored,
             retention_days=(await self._storage.guilds.get(guild_id)).retention_days,
         )
 

@@ -67,32 +67,35 @@ class SpeechService:
         loaded model does not read), and LimitReached.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
-        speech, voice = await self._ordered(actor, order, names, settings, max_bytes=max_bytes)
+        _check_numbers(order)
+        words = speech_text.in_words(order.text, names, limit=settings.text_length)
+        text = await self._pronounced(words, settings)
+        speech, voice = await self._ordered(actor, order, text, max_bytes=max_bytes)
+        speech = replace(speech, words="" if words == text else words)
         line = AuditLine("speech.say", voice.name)
         room = None if order.private else self._room_for(actor, settings)
         return await self._accept(actor, speech, voice, settings, origin, line, private=order.private, room=room)
 
-    async def read_aloud(self, actor: Actor, order: SayOrder, names: Mapping[str, str]) -> Receipt:
-        """Say a line in the server's voice channel and nowhere else: nobody is answered, and a crash loses it.
+    async def read_aloud(self, actor: Actor, words: str) -> Receipt:
+        """Say a message in the server's voice channel and nowhere else: nobody is answered, and a crash loses it.
 
-        The actor need not sit there. Raises as `submit`, and Conflict where the bot sits in no voice channel.
+        The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. Raises as `submit`,
+        and Conflict where the bot sits in no voice channel.
         """
         room = self._rooms.get(actor.guild_id)
         if room is None:
             raise Conflict("I am in no voice channel of this server.")
         settings = await rights.require(self._storage, actor, policy.may_speak)
-        speech, voice = await self._ordered(actor, order, names, settings, max_bytes=_ANY_SIZE)
+        dictionary = await self._pronunciations.dictionary(actor.guild_id)
+        said = speech_text.with_pictures_named(dictionary.applied(words))
+        text = speech_text.spoken(said, limit=settings.text_length)
+        speech, voice = await self._ordered(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
         speech = replace(speech, reply=Reply.NOTHING)
         line = AuditLine("speech.read", voice.name)
-        return await self._accept(actor, speech, voice, settings, None, line, private=order.private, room=room)
+        return await self._accept(actor, speech, voice, settings, None, line, private=False, room=room)
 
-    async def _ordered(
-        self, actor: Actor, order: SayOrder, names: Mapping[str, str], settings: GuildSettings, *, max_bytes: int
-    ) -> tuple[SpeechOrder, Voice]:
-        """What is to be said in which voice, as it is kept."""
-        _check_numbers(order)
-        words = speech_text.in_words(order.text, names, limit=settings.text_length)
-        text = await self._pronounced(words, settings)
+    async def _ordered(self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int) -> tuple[SpeechOrder, Voice]:
+        """What is to be said in which voice, as it is kept. text: as it is spoken."""
         voice = await self._library.resolve(actor, order.voice)
         speech = SpeechOrder(
             text=text,
@@ -102,7 +105,6 @@ class SpeechService:
             seed=order.seed,
             max_bytes=max_bytes,
             roles=tuple(sorted(actor.role_ids)),
-            words="" if words == text else words,
         )
         return speech, voice
 

@@ -91,13 +91,28 @@ def clean(text: str, names: Mapping[str, str], *, limit: int) -> str:
     return spoken(in_words(text, names, limit=limit), limit=limit)
 
 
-def in_words(text: str, names: Mapping[str, str], *, limit: int = RAW_LENGTH) -> str:
-    """Return the text with words in place of mentions, links, code, spoilers and custom emoji.
+def in_words(text: str, names: Mapping[str, str], *, limit: int = RAW_LENGTH, code: bool = True) -> str:
+    """Return the text with words in place of mentions, links, blocks of code, spoilers and custom emoji.
 
-    Other markup and pictures stay. Raises InvalidInput for more than RAW_LENGTH characters; the message names `limit`.
+    Other markup and pictures stay. code: whether code within a line is read. Raises InvalidInput for more than
+    RAW_LENGTH characters; the message names `limit`.
     """
     _check_raw(text, limit)
-    return _TOKENS.sub(_speaker_of(names), unicodedata.normalize("NFC", text))
+    return _TOKENS.sub(_speaker_of(names, code=code), unicodedata.normalize("NFC", text))
+
+
+def with_pictures_named(text: str) -> str:
+    """Return the text with "emoji" in place of each run of emoji and other pictures, which `spoken` leaves out."""
+    pieces: list[str] = []
+    inside = False
+    for character in text:
+        if _is_picture(character):
+            pieces.append("" if inside else " emoji ")
+            inside = True
+        elif not (inside and (character == " " or _shown(character) == "")):
+            pieces.append(character)
+            inside = False
+    return "".join(pieces)
 
 
 def spoken(text: str, *, limit: int) -> str:
@@ -118,7 +133,7 @@ def _check_raw(text: str, limit: int) -> None:
         raise InvalidInput(_too_long(len(text), limit))
 
 
-def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+def _speaker_of(names: Mapping[str, str], *, code: bool) -> Callable[[re.Match[str]], str]:
     """Return a function that gives the spoken form of a piece of markup."""
 
     def words(match: re.Match[str]) -> str:
@@ -127,19 +142,21 @@ def _speaker_of(names: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
         if kind in _FIXED:
             return f" {_FIXED[kind]} "
         if kind in _NAMED:
-            return f" {_plain(names.get(value, '')) or _NAMED[kind]} "
+            return f" {plain_name(names.get(value, '')) or _NAMED[kind]} "
         if kind == "guide":
             return f" {_GUIDES.get(value.lower(), 'a page of this server')} "
         if kind == "emoji":
             return f" {value.replace('_', ' ')} "
         if kind == "label":
             return f" {_SPOILER.sub(' spoiler ', value)} " if value.strip() else " link "
-        return value.strip("`") if kind == "code" else value
+        if kind == "code":
+            return value.strip("`") if code else " code "
+        return value
 
     return words
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a display name without anything that could be read as markup."""
     return "".join(character if character.isalnum() or character in " -'’." else " " for character in name).strip()
 
@@ -166,9 +183,12 @@ def _shown(character: str) -> str:
         return character
     if category == "Me" or (is_invisible(character) and character != "\t"):
         return ""
-    if category in ("So", "Sk") and ord(character) >= _SYMBOLS_FROM:
-        return " "
-    return character
+    return " " if _is_picture(character) else character
+
+
+def _is_picture(character: str) -> bool:
+    pictures = unicodedata.category(character) in ("So", "Sk") and ord(character) >= _SYMBOLS_FROM
+    return pictures and character not in _SONG
 
 
 def _unwrapped(text: str) -> str:

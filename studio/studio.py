@@ -19,6 +19,7 @@ from studio.pronunciations import PronunciationService
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
+from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.values import Courier
 from studio.voices import VoiceLibrary
@@ -80,6 +81,7 @@ class Studio:
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
         self.checks = CheckService(storage.files, executor, clock=clock)
+        self.reading = ReadingService(storage, self.channels, self.speech, self.admin, self.dispatcher, clock=clock)
         self._housekeeping = Housekeeping(storage, clock=clock)
         self._closed = False
 

@@ -224,6 +224,10 @@ class PrivacySummary:
     audit_lines: int
     blocked: bool
     retention_days: int
+    unread: bool = False
+    """The member wants no message of theirs read aloud."""
+    ignored: bool = False
+    """Moderators want none read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,12 @@ def test_create_bot_opens_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_messages_are_asked_for_only_if_they_are_to_be_read(tmp_path: Path, read: bool) -> None:
+    made = create_bot(Settings(data_dir=tmp_path / "data", read_messages=read))
+    assert (made.intents.message_content, made.intents.guild_messages) == (read, read)
+
+
 def test_windows_is_told_in_a_sentence() -> None:
     program = (
         "import sys, asyncio, aiohttp, discord, pydantic, pydantic_settings, structlog;"
@@ -108,6 +114,52 @@ def test_what_is_no_token_is_noticed_before_discord_is_asked(
         assert "three parts" in output.out
         assert token not in output.out + output.err
     login.assert_not_called()
+
+
+def test_messages_that_discord_does_not_let_the_bot_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_token(monkeypatch, discord.PrivilegedIntentsRequired(None))
+    monkeypatch.setenv("READ_MESSAGES", "true")
+    assert bot.main([]) == Exit.SETTINGS
+    assert "Message Content Intent" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [(1 << 18, Exit.FINE, "fine"), (1 << 19, Exit.FINE, "fine"), (0, Exit.SETTINGS, "Message Content Intent")],
+)
+def test_check_asks_discord_whether_messages_may_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: int, code: Exit, words: str
+) -> None:
+    user = {"id": "123", "username": "barkeep", "discriminator": "0", "avatar": None}
+    texts = dict.fromkeys(("name", "description", "verify_key"), "")
+    rights = {"bot_public": True, "bot_require_code_grant": False}
+    application = {"id": "123", "icon": None, "owner": user, "flags": flags, **texts, **rights}
+    monkeypatch.setattr(HTTPClient, "static_login", AsyncMock(spec=HTTPClient.static_login, return_value=user))
+    monkeypatch.setattr(
+        HTTPClient, "application_info", AsyncMock(spec=HTTPClient.application_info, return_value=application)
+    )
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setenv("READ_MESSAGES", "true")
+    assert bot.main(["--check"]) == code
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Messages: ")]
+    assert words in line
+
+
+def test_check_without_a_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
+    monkeypatch.setenv("READ_MESSAGES", "true")
+    assert bot.main(["--check"]) == Exit.NETWORK
+    assert "Messages: Discord cannot be reached" in capsys.readouterr().out
+
+
+def test_check_asks_nothing_of_discord_where_messages_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_token(monkeypatch, RuntimeError("never reached"))
+    assert bot.main(["--check"]) == Exit.FINE
+    assert "Messages" not in capsys.readouterr().out
 
 
 def test_no_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from errors import InvalidInput
 from storage.records import AuditQuery
 
 KINDS = {
-    "s": ("Speech", ("speech.", "channel.")),
+    "s": ("Speech", ("speech.", "channel.", "reading.")),
     "v": ("Voices", ("voice.",)),
     "c": ("Consent to cloning", ("consent.",)),
     "t": ("Settings and pronunciation", ("settings.", "pronunciation.")),

@@ -84,12 +84,22 @@ def render_settings(
         name="When I join a voice channel",
         value="I say that my voices are generated" if settings.channel_notice else "I say nothing",
     )
+    embed.add_field(name="Messages that are read aloud", value=_reading(settings))
     embed.set_footer(text="Choices are saved immediately. Moderators are exempt from role and channel limits.")
     return embed
 
 
 def _after_leaving(days: int) -> str:
     return f"speak for others for {count(days, 'more day')}" if days else "stop speaking for others at once"
+
+
+def _reading(settings: GuildSettings) -> str:
+    names = "with their author's name" if settings.read_names else "without names"
+    roles = count(len(settings.read_ignored_role_ids), "role")
+    return (
+        f"{settings.read_length} characters, {settings.read_per_minute} a minute and member, {names}, not of {roles}; "
+        "change this with /read"
+    )
 
 
 def _default_voice(settings: GuildSettings, voice: Voice | None) -> str:

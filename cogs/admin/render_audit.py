@@ -32,6 +32,10 @@ SETTINGS = {
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
     "away_days": "days that voices speak on when their owner left",
+    "read_length": "characters of a message that are read aloud",
+    "read_per_minute": "messages read aloud per minute and member",
+    "read_names": "whether the author is named when a message is read aloud",
+    "read_ignored_role_ids": "roles whose messages are not read aloud",
     "default_voice": "the default voice",
     "channel_output": "what becomes of lines in a voice channel",
     "channel_idle_minutes": "minutes in a voice channel without anything to say",
@@ -42,6 +46,7 @@ _MENTIONS = {
     "clone_role_ids": ("<@&{}>", "everyone"),
     "speak_role_ids": ("<@&{}>", "everyone"),
     "channel_ids": ("<#{}>", "every channel"),
+    "read_ignored_role_ids": ("<@&{}>", "none"),
 }
 """How ids are shown, and the text for none."""
 _IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
@@ -169,6 +174,10 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "speech.say": _with_target("spoke as"),
     "speech.repeat": _with_target("repeated speech as"),
     "speech.read": _with_target("had a message read aloud as"),
+    "reading.start": _with_channel("had a channel read aloud:"),
+    "reading.stop": _with_channel("ended reading aloud of"),
+    "reading.ignore": _with_member("had messages no longer read aloud of"),
+    "reading.heed": _with_member("had messages read aloud again of"),
     "speech.discard": _plain("deleted a recording of speech"),
     "pronunciation.add": _pronounced,
     "pronunciation.remove": _with_target("removed a word from the dictionary:"),

@@ -23,6 +23,8 @@ from studio.values import Actor
 
 DEFAULTS_DEED = "default-settings"
 
+READ_FIELDS = ("read_length", "read_per_minute", "read_names", "read_ignored_role_ids")
+"""The fields of GuildSettings that /read changes."""
 _MAX_CHOSEN = 25
 """Discord's limit for one menu."""
 _DIGITS = 7
@@ -94,7 +96,7 @@ async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
     """Reset all settings, after the confirmation."""
     fresh = GuildSettings(actor.guild_id)
     numbers = (name for form in FORMS.values() for name in form.numbers)
-    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS)
+    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS, *READ_FIELDS)
     await studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
     return "All settings are back to their defaults. See them with /admin settings."
 

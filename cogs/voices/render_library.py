@@ -174,6 +174,10 @@ def render_privacy(summary: PrivacySummary) -> discord.Embed:
     embed.add_field(name="Lines in the audit log", value=str(summary.audit_lines))
     if summary.blocked:
         embed.add_field(name="Blocked", value="A moderator has blocked you from using voices.", inline=False)
+    if summary.unread:
+        embed.add_field(name="Reading aloud", value="You do not want your messages read (`/read me`).", inline=False)
+    if summary.ignored:
+        embed.add_field(name="Not read aloud", value="Moderators do not have your messages read.", inline=False)
     embed.set_footer(text="/privacy export gives you all of it as a file · /privacy forget deletes it")
     return embed
 
@@ -228,6 +232,8 @@ def render_forget_question(summary: PrivacySummary) -> discord.Embed:
         stays.append(f"• requests for a voice that were refused: {summary.refusals}")
     if summary.blocked:
         stays.append("• that a moderator has blocked you: otherwise this would lift the block")
+    if summary.unread or summary.ignored:
+        stays.append("• that your messages are not read aloud: otherwise they would be")
     embed = discord.Embed(
         title="Delete everything about you on this server?",
         description="\n".join(["**This is deleted for good**", *gone]),

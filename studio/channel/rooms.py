@@ -26,13 +26,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Room:
-    """One voice channel with its lines in the order in which they were asked for. `told`: called when a line ends."""
+    """One voice channel with its lines in the order in which they were asked for. `told`: called when a line ends.
+
+    `read_channel_id`: the channel whose messages are read aloud here.
+    """
 
     def __init__(self, connection: Connection, told: Callable[[Line], None], clock: Callable[[], datetime]) -> None:
         self.connection = connection
         self.alone_since: datetime | None = None
         self.broken_since: datetime | None = None
         self.quiet_since = clock()
+        self.read_channel_id: int | None = None
         self._told = told
         self._clock = clock
         self._lines: list[Line] = []

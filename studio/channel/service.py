@@ -123,7 +123,7 @@ class ChannelService:
     async def moved(self, guild_id: int, channel_id: int) -> None:
         """A moderator moved the bot to another channel."""
         if self._rooms.get(guild_id) is not None:
-            await self._storage.seats.take(Seat(guild_id, channel_id))
+            await self._storage.seats.take(guild_id, channel_id)
             self.look(guild_id)
 
     def look(self, guild_id: int) -> None:
@@ -156,10 +156,11 @@ class ChannelService:
                 if self._rooms.get(guild_id) is not room:
                     continue
                 _log.info("channel_left", guild_id=guild_id, alone=room.alone_since is not None, broken=broken)
-                channel_id = room.connection.channel_id
-                await self._exit(guild_id)
-                if broken and not done:
-                    await self._sit_again(Seat(guild_id, channel_id))
+                if done:
+                    await self._exit(guild_id)
+                else:
+                    await self._rooms.close(guild_id)
+                    await self._sit_again(Seat(guild_id, room.connection.channel_id))
 
     async def close(self) -> None:
         """Leave everywhere, and remember where that was."""
@@ -172,7 +173,8 @@ class ChannelService:
             raise Unavailable("I cannot come to voice channels at the moment. Please try again in a minute.")
         connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
         room = self._rooms.open(guild_id, connection)
-        await self._storage.seats.take(Seat(guild_id, channel_id))
+        seat = await self._storage.seats.take(guild_id, channel_id)
+        room.read_channel_id = seat.read_channel_id
         self.look(guild_id)
         _log.info("channel_joined", guild_id=guild_id, channel_id=channel_id)
         return room

@@ -195,6 +195,8 @@ class AnswerDelivery:
         delivery = self._sent[job_id]
         await self._storage.jobs.answered(job_id, delivery.message_id)
         await self._storage.files.drop_result(job_id)
+        if delivery.way == "voice":  # It was only to be heard, and cannot be asked for again.
+            await self._storage.jobs.forget_text(job_id)
         del self._sent[job_id]
         metrics.ANSWERED.labels(delivery.way).inc()
 

@@ -28,9 +28,10 @@ NEVER = 3600.0
 class World:
     """One data folder and one Discord, and the bots that come and go between them."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, read_messages: bool = False) -> None:
         self.data_dir = data_dir
-        self.executor = FakeExecutor(wait=self._wait)
+        self.read_messages = read_messages
+        self.executor = FakeExecutor(wait=self.wait)
         self.bot = self._new_bot()
         self.env = simcord.Env(self.bot, shard_count=1, settle_timeout=20.0)
 
@@ -41,7 +42,7 @@ class World:
     async def restart(self) -> Barkeep:
         """Stop the bot as a deploy would, and start another one on the same data."""
         await self.bot.close()
-        self.executor = FakeExecutor(wait=self._wait)
+        self.executor = FakeExecutor(wait=self.wait)
         self.bot = self._new_bot()
         await self.env.restart_bot(self.bot)
         return self.bot
@@ -68,14 +69,14 @@ class World:
         return [error for error in unseen if as_barkeep(error) is None and not token_is_gone(error)]
 
     def _new_bot(self) -> Barkeep:
-        return Barkeep(self._open_studio, shard_count=1, edit_seconds=NEVER)
+        return Barkeep(self._open_studio, shard_count=1, edit_seconds=NEVER, read_messages=self.read_messages)
 
     async def _open_studio(self, courier: Courier) -> Studio:
         url = f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}"
         storage = await Storage.open(url, self.data_dir, clock=self.env.now)
-        return Studio(storage, self.executor, courier, clock=self.env.now, wait=self._wait)
+        return Studio(storage, self.executor, courier, clock=self.env.now, wait=self.wait)
 
-    def _wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+    def wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         return self.env.external_wait(awaitable, reason="work that others do")
 
 

@@ -57,6 +57,10 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         channel_output=ChannelOutput.CHANNEL,
         channel_idle_minutes=11,
         channel_notice=True,
+        read_length=12,
+        read_per_minute=13,
+        read_names=True,
+        read_ignored_role_ids=frozenset({14}),
     )
     assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(99)).values())
     chosen = {name: value for name, value in asdict(settings).items() if name != "guild_id"}

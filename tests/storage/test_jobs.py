@@ -394,3 +394,12 @@ async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storag
         await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
     await storage.voices.delete(GUILD, voice.id)
     await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
+
+
+async def test_the_text_of_a_line_is_forgotten_and_its_order_stays(storage: Storage) -> None:
+    job = await speech_in(storage, JobState.READY)
+    await storage.jobs.answered(job.id, None)
+    await storage.jobs.forget_text(job.id)
+    await storage.jobs.forget_text("unknown")
+    kept = (await storage.jobs.get(job.id)).order
+    assert kept == {name: value for name, value in job.order.items() if name not in ("text", "words")} != job.order

@@ -81,3 +81,26 @@ async def test_being_forgotten_lifts_no_block(storage: Storage) -> None:
 async def test_forgetting_a_stranger_is_harmless(storage: Storage) -> None:
     await storage.members.forget(GUILD, ANNA)
     assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA)
+
+
+async def test_who_is_not_read_aloud(storage: Storage) -> None:
+    await storage.members.set_ignored(GUILD, BORIS, ignored=True)
+    await storage.members.set_ignored(GUILD, ANNA, ignored=True)
+    await storage.members.set_unread(GUILD, CLARA, unread=True)
+    assert await storage.members.ignored(GUILD) == sorted([ANNA, BORIS])
+    assert await storage.members.ignored(OTHER_GUILD) == []
+    await storage.members.set_ignored(GUILD, ANNA, ignored=False)
+    assert await storage.members.ignored(GUILD) == [BORIS]
+    assert (await storage.members.get(GUILD, CLARA)).unread
+    await storage.members.set_unread(GUILD, CLARA, unread=False)
+    assert await storage.members.get(GUILD, CLARA) == MemberRecord(GUILD, CLARA)
+
+
+async def test_being_forgotten_has_nobody_read_aloud(storage: Storage) -> None:
+    await storage.members.set_default_voice(GUILD, ANNA, "v:1")
+    await storage.members.set_unread(GUILD, ANNA, unread=True)
+    await storage.members.set_ignored(GUILD, BORIS, ignored=True)
+    for member in (ANNA, BORIS):
+        await storage.members.forget(GUILD, member)
+    assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA, unread=True)
+    assert await storage.members.get(GUILD, BORIS) == MemberRecord(GUILD, BORIS, ignored=True)

@@ -21,7 +21,7 @@ from cogs.admin.render_admin import (
     render_settings,
     render_stats,
 )
-from cogs.admin.settings import FORMS
+from cogs.admin.settings import FORMS, READ_FIELDS
 from errors import InvalidInput
 from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
 from studio.values import Erased, QueueEntry, Stats
@@ -76,7 +76,7 @@ def test_every_setting_is_shown_and_can_be_changed() -> None:
     changeable = {"clone_role_ids", "speak_role_ids", "channel_ids", "default_voice"} | {
         name for form in FORMS.values() for name in form.numbers
     }
-    changeable |= set(CHANNEL_FIELDS)
+    changeable |= {*CHANNEL_FIELDS, *READ_FIELDS}
     assert changeable == set(GuildSettings.__dataclass_fields__) - {"guild_id"}
     plain = render_settings(GuildSettings(1)).to_dict()
     for name in changeable:

@@ -15,7 +15,9 @@ from studio.values import AuditPage
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 STUDIO = Path(__file__).parents[3] / "studio"
-WRITTEN = re.compile(r'"((?:settings|member|pronunciation|job|speech|channel|voice|consent|privacy)\.[a-z]+|purge)"')
+WRITTEN = re.compile(
+    r'"((?:settings|member|pronunciation|reading|job|speech|channel|voice|consent|privacy)\.[a-z]+|purge)"'
+)
 
 
 def line(action: str, target: str = "", detail: str = "") -> str:
@@ -40,6 +42,8 @@ def line(action: str, target: str = "", detail: str = "") -> str:
         (("member.block", "10", "shouting"), "blocked <@10>: shouting"),
         (("job.cancel", "a1b2", "of 10"), "cancelled a job of <@10>"),
         (("job.cancel", "a1b2", "of 99"), "cancelled a job of their own"),
+        (("reading.start", "7"), "had a channel read aloud: <#7>"),
+        (("reading.ignore", "10"), "had messages no longer read aloud of <@10>"),
         (("pronunciation.add", "SQL", "sequel"), "set **SQL** to be pronounced “sequel”"),
         (("pronunciation.remove", "SQL"), "removed a word from the dictionary: **SQL**"),
         (("pronunciation.import", "12"), "imported a dictionary; words: **12**"),

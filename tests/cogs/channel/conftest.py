@@ -158,7 +158,7 @@ class Party:
         return self.heard.append
 
     def _new_bot(self) -> Barkeep:
-        return Barkeep(self._open_studio, edit_seconds=0.2)
+        return Barkeep(self._open_studio, edit_seconds=0.2, read_messages=True)
 
     async def _open_studio(self, courier: Courier) -> Studio:
         url = f"sqlite+aiosqlite:///{self.folder / 'test.sqlite3'}"

@@ -117,3 +117,16 @@ async def test_nothing_more_is_said_without_the_right_to(party: Party) -> None:
     await party.quiet()
     assert party.sound == packets_of(tone(0)), "the first line ends, the second is not said"
     await until(lambda: party.files_of(second), "the file of the second one")
+
+
+async def test_what_is_written_in_the_channels_chat_is_heard(party: Party) -> None:
+    party.executor.sounds |= {"Good evening.": [tone(0)], "You too.": [tone(1)]}
+    await party.does(party.ann, "read start")
+    await until(lambda: party.room.connection.ready, "the encrypted connection")
+    await party.ann.send(party.channel, "Good evening.")
+    await party.bob.send(party.channel, "You too.")
+    await until(lambda: party.sound == packets_of(tone(0)) + packets_of(tone(1)), "both messages")
+    assert "no longer read" in await party.does(party.bob, "read stop")
+    await party.ann.send(party.channel, "Good evening.")
+    await party.quiet()
+    assert len(party.executor.requests) == 2

@@ -204,3 +204,11 @@ def test_privacy_fits_discord_with_many_long_names() -> None:
     validate_embeds([render_privacy(crowded).to_dict()])
     validate_embeds([render_forget_question(crowded).to_dict()])
     validate_embeds([render_revoke_question(crowded).to_dict()])
+
+
+def test_who_is_not_read_aloud_reads_so_and_that_it_stays() -> None:
+    for wish in ({"unread": True}, {"ignored": True}):
+        summary = replace(SUMMARY, **wish)  # type: ignore[arg-type]  # both are flags
+        assert "messages read" in text_of(render_privacy(summary))
+        assert "not read aloud: otherwise" in text_of(render_forget_question(summary))
+    assert "read aloud" not in text_of(render_forget_question(SUMMARY))

@@ -1,0 +1,269 @@
+"""Reading a channel aloud: what members write in it is said in the server's voice channel, each in their own voice.
+
+What is read is a line of speech like any other, under the same rights and limits; which messages, and in which words,
+is decided by `reading_rules`.
+"""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
+from storage.database import Storage
+from storage.records import GuildSettings
+from studio import policy, rights
+from studio.admin import AdminService
+from studio.channel.rooms import Room
+from studio.channel.service import ChannelService
+from studio.queue.dispatcher import Dispatcher
+from studio.queue.job_payload import Reply
+from studio.reading_rules import Pace, Written, is_read, words_for
+from studio.speech import SpeechService
+from studio.values import Actor, Receipt
+
+MOST_WAITING = 30
+"""Lines that wait in a voice channel at most: what is written then is not read."""
+TELL_AGAIN = timedelta(hours=1)
+"""How long a member is not told again that their limit is used up."""
+_REMEMBERED = 1000
+"""Messages whose lines are found when they are deleted."""
+
+_log = structlog.get_logger(__name__)
+
+Names = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A channel whose messages are read. `parent_id`: the channel that a thread belongs to; `is_voice`: it is a voice
+    channel's own chat.
+    """
+
+    channel_id: int
+    parent_id: int | None = None
+    is_voice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read on a server, and what is not. `channel_id`: None if nothing is read at present.
+
+    `ignored`: the members whom moderators do not have read; `unread`: who asks does not want to be read.
+    """
+
+    channel_id: int | None
+    settings: GuildSettings
+    ignored: tuple[int, ...]
+    unread: bool
+
+
+class ReadingService:
+    """Starts and stops reading, reads, and keeps who is not read."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        channels: ChannelService,
+        speech: SpeechService,
+        admin: AdminService,
+        dispatcher: Dispatcher,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._channels = channels
+        self._speech = speech
+        self._admin = admin
+        self._dispatcher = dispatcher
+        self._rooms = dispatcher.rooms
+        self._clock = clock
+        self._pace = Pace()
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._last_author: dict[int, int] = {}
+        self._lines: OrderedDict[int, str] = OrderedDict()
+        """Message -> its job, or "" before it has one."""
+        self._told: dict[tuple[int, int], datetime] = {}
+
+    async def start(self, actor: Actor, target: Target | None) -> int:
+        """Read a channel aloud from now on, the voice channel's own chat if `target` is None. Which one it is.
+
+        The bot comes to the actor's voice channel if it sits in none. Raises NotAllowed, InvalidInput, and what
+        ChannelService.join raises.
+        """
+        settings = await rights.require(self._storage, actor, policy.may_speak)
+        if self._rooms.get(actor.guild_id) is None:
+            await self._channels.join(actor)
+        room = self._require_room(actor)
+        own = Target(room.connection.channel_id, is_voice=True)
+        target = target or own
+        _check_target(actor, settings, target, own)
+        await self._bind(room, actor.guild_id, target.channel_id)
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "reading.start", str(target.channel_id))
+        return target.channel_id
+
+    async def stop(self, actor: Actor) -> int:
+        """Read no longer, and drop what waits. Which channel it was. Raises NotAllowed, Conflict if none is read."""
+        await rights.require(self._storage, actor, policy.may_act)
+        room = self._rooms.get(actor.guild_id)
+        channel_id = None if room is None else room.read_channel_id
+        if room is None or channel_id is None:
+            raise Conflict("I am not reading any channel of this server.")
+        self._require_room(actor)
+        await self._bind(room, actor.guild_id, None)
+        await self._drop(room, lambda _: True)
+        await self._storage.audit.write(actor.guild_id, actor.member_id, "reading.stop", str(channel_id))
+        return channel_id
+
+    async def reading(self, actor: Actor) -> Reading:
+        """What is read here and what is not, for the actor."""
+        room = self._rooms.get(actor.guild_id)
+        return Reading(
+            None if room is None else room.read_channel_id,
+            await self._storage.guilds.get(actor.guild_id),
+            tuple(await self._storage.members.ignored(actor.guild_id)),
+            (await self._storage.members.get(actor.guild_id, actor.member_id)).unread,
+        )
+
+    async def choose(self, actor: Actor, *, read: bool) -> None:
+        """The actor wants their own messages read, or not. Everybody may choose, also who is blocked."""
+        await self._storage.members.set_unread(actor.guild_id, actor.member_id, unread=not read)
+        if not read:
+            await self._drop_member(actor.guild_id, actor.member_id)
+
+    async def ignore_member(self, actor: Actor, member_id: int, *, ignored: bool) -> None:
+        """Do not read a member's messages, or read them again. Raises NotAllowed."""
+        policy.must_moderate(actor)
+        await self._storage.members.set_ignored(actor.guild_id, member_id, ignored=ignored)
+        if ignored:
+            await self._drop_member(actor.guild_id, member_id)
+        action = "reading.ignore" if ignored else "reading.heed"
+        await self._storage.audit.write(actor.guild_id, actor.member_id, action, str(member_id))
+
+    async def ignore_role(self, actor: Actor, role_id: int, *, ignored: bool) -> None:
+        """The same for all members of a role."""
+        policy.must_moderate(actor)
+        async with self._turns[actor.guild_id]:  # Two moderators at once both have their way.
+            chosen = (await self._storage.guilds.get(actor.guild_id)).read_ignored_role_ids
+            wanted = chosen | {role_id} if ignored else chosen - {role_id}
+            await self._admin.change(actor, read_ignored_role_ids=wanted)
+
+    def listens_to(self, guild_id: int, target: Target) -> bool:
+        """Whether what is written in this channel is read at this moment: it was chosen, and somebody hears it.
+
+        The chat of a voice channel only while the bot sits in it: moderators may have moved the bot.
+        """
+        room = self._rooms.get(guild_id)
+        if room is None or room.read_channel_id != target.channel_id or room.alone_since is not None:
+            return False
+        return not target.is_voice or target.channel_id == room.connection.channel_id
+
+    async def read(self, actor: Actor, written: Written, names: Names) -> Receipt | None:
+        """Read a message of a channel that the bot listens to; None if it is not to be read.
+
+        names: asks for the names of what the message mentions. Raises LimitReached at most once in TELL_AGAIN for each
+        member; whoever is not read for another reason is not told.
+        """
+        settings = await self._storage.guilds.get(actor.guild_id)
+        member = await self._storage.members.get(actor.guild_id, actor.member_id)
+        if not is_read(actor, settings, member):
+            return None
+        if not self._pace.allows(actor.guild_id, actor.member_id, self._clock(), settings.read_per_minute):
+            return None
+        self._remember(written.message_id, "")
+        async with self._turns[actor.guild_id]:  # In the order in which they were written.
+            try:
+                return await self._say(actor, written, await names(), settings)
+            except LimitReached:
+                if self._is_told(actor):
+                    return None
+                raise
+            except BarkeepError as fault:
+                _log.info("message_not_read", guild_id=actor.guild_id, reason=type(fault).__name__)
+                return None
+
+    async def withdraw(self, message_id: int) -> None:
+        """A message was deleted: it is not read, or not to its end."""
+        if job_id := self._lines.pop(message_id, ""):
+            await self._silence(job_id)
+
+    async def _say(
+        self, actor: Actor, written: Written, names: Mapping[str, str], settings: GuildSettings
+    ) -> Receipt | None:
+        room = self._rooms.get(actor.guild_id)
+        if room is None or room.read_channel_id != actor.channel_id or len(room.lines) >= MOST_WAITING:
+            return None
+        named = settings.read_names and self._last_author.get(actor.guild_id) != actor.member_id
+        words = words_for(written, names, settings, named=named)
+        if not words or written.message_id not in self._lines:
+            return None
+        receipt = await self._speech.read_aloud(actor, words)
+        self._last_author[actor.guild_id] = actor.member_id
+        if written.message_id not in self._lines:  # It was deleted in this very moment.
+            await self._silence(receipt.job.id)
+            return None
+        self._remember(written.message_id, receipt.job.id)
+        return receipt
+
+    async def _bind(self, room: Room, guild_id: int, channel_id: int | None) -> None:
+        await self._storage.seats.read(guild_id, channel_id)
+        room.read_channel_id = channel_id
+        self._last_author.pop(guild_id, None)
+
+    async def _drop_member(self, guild_id: int, member_id: int) -> None:
+        if (room := self._rooms.get(guild_id)) is not None:
+            await self._drop(room, lambda author_id: author_id == member_id)
+
+    async def _drop(self, room: Room, unwanted: Callable[[int | None], bool]) -> None:
+        """Say nothing more of the messages of some authors. What was asked for with /say goes on."""
+        read = [line for line in room.lines if line.reply is Reply.NOTHING and line.job is not None]
+        for line in reversed(read):  # The one that is being said last: none of the others begins.
+            if unwanted(line.member_id):
+                await self._silence(line.key)
+
+    async def _silence(self, job_id: str) -> None:
+        self._rooms.drop(job_id)
+        await self._dispatcher.cancel(job_id)
+
+    def _require_room(self, actor: Actor) -> Room:
+        """The room, for who sits there and for moderators."""
+        room = self._rooms.get(actor.guild_id)
+        if room is None:
+            raise Conflict("I have just lost the voice channel. Please try again.")
+        if not actor.is_moderator and actor.voice_channel_id != room.connection.channel_id:
+            raise NotAllowed(f"I sit in <#{room.connection.channel_id}>. Join it, then ask again.")
+        return room
+
+    def _remember(self, message_id: int, job_id: str) -> None:
+        self._lines[message_id] = job_id
+        if len(self._lines) > _REMEMBERED:
+            self._lines.popitem(last=False)
+
+    def _is_told(self, actor: Actor) -> bool:
+        """Whether the member was told of a used-up limit a short time ago; now they are."""
+        now = self._clock()
+        self._told = {key: told for key, told in self._told.items() if told > now - TELL_AGAIN}
+        key = actor.guild_id, actor.member_id
+        if key in self._told:
+            return True
+        self._told[key] = now
+        return False
+
+
+def _check_target(actor: Actor, settings: GuildSettings, target: Target, own: Target) -> None:
+    """Raises NotAllowed or InvalidInput for a channel that cannot be read in the voice channel of `own`."""
+    if target.is_voice and target.channel_id != own.channel_id:
+        raise InvalidInput(f"I sit in <#{own.channel_id}>, and don't read the chat of another voice channel there.")
+    if target.channel_id != own.channel_id and not actor.is_moderator:
+        raise NotAllowed(
+            "Only a moderator can have another channel read than the voice channel's own chat: not everybody who "
+            "listens may see it."
+        )
+    if settings.channel_ids and settings.channel_ids.isdisjoint({target.channel_id, target.parent_id}):
+        raise InvalidInput(
+            f"Voices can't be used in <#{target.channel_id}>, so members would not be read there. A moderator can "
+            "change that with /admin settings."
+        )

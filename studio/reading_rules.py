@@ -1,0 +1,76 @@
+"""Which messages of a channel are read aloud, and in which words. Pure: nothing is asked, and Discord is not known."""
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.records import GuildSettings, MemberRecord
+from studio import speech_text
+from studio.values import Actor
+
+MINUTE = timedelta(minutes=1)
+_AND_SO_ON = " and so on"
+_NAME_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message as somebody wrote it. `author`: the name that others see; `attachments`, `stickers`: how many."""
+
+    message_id: int
+    author: str
+    text: str
+    attachments: int = 0
+    stickers: int = 0
+
+
+def is_read(actor: Actor, settings: GuildSettings, member: MemberRecord) -> bool:
+    """Whether what the actor writes is read: not of who is blocked or ignored, and not of who does not want it."""
+    if member.blocked_at is not None or member.unread or member.ignored:
+        return False
+    return actor.role_ids.isdisjoint(settings.read_ignored_role_ids)
+
+
+def words_for(written: Written, names: Mapping[str, str], settings: GuildSettings, *, named: bool) -> str:
+    """What is said of a message, before the server's dictionary; "" for one without anything to say.
+
+    Longer ones end after `settings.read_length` characters with "and so on". `named`: begin with who wrote it.
+    """
+    text = speech_text.in_words(written.text, names, code=False).strip()
+    before = f"{_name_of(written)} said: " if named else ""
+    after = "".join(f". {thing}" for thing in _things(written))
+    room = min(settings.read_length, settings.text_length - len(before) - len(after) - len(_AND_SO_ON))
+    if len(text) > room:
+        kept = text[: max(0, room)]
+        text = (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + _AND_SO_ON
+    words = text + after if text else after.removeprefix(". ")
+    return before + words if words else ""
+
+
+def _name_of(written: Written) -> str:
+    return speech_text.plain_name(written.author)[:_NAME_LENGTH].strip() or "Someone"
+
+
+def _things(written: Written) -> list[str]:
+    counted = ((written.attachments, "attachment"), (written.stickers, "sticker"))
+    return [thing if number == 1 else f"{number} {thing}s" for number, thing in counted if number]
+
+
+class Pace:
+    """How many messages of each member were read in the last minute."""
+
+    def __init__(self) -> None:
+        self._read: defaultdict[tuple[int, int], deque[datetime]] = defaultdict(deque)
+
+    def allows(self, guild_id: int, member_id: int, now: datetime, limit: int) -> bool:
+        """Whether one more is within `limit`; then it counts."""
+        for key in [key for key, moments in self._read.items() if not moments or moments[-1] <= now - MINUTE]:
+            del self._read[key]
+        moments = self._read[guild_id, member_id]
+        while moments and moments[0] <= now - MINUTE:
+            moments.popleft()
+        if len(moments) >= limit:
+            return False
+        moments.append(now)
+        return True
