@@ -227,7 +227,7 @@ def test_a_form_of_the_settings(simulator: Simulator) -> None:
         tab.look_as("Mira (moderator)")
         tab.command("admin settings")
         tab.press(tab.last("Settings of this server"), "Limits per member…")
-        tab.form().get_by_label("Voices").fill("7")
+        tab.form().get_by_role("textbox", name="Voices *").fill("7")
         tab.submit()
         tab.last("7 per member")
 
