@@ -91,7 +91,7 @@ async def question(interaction: Interaction, message: discord.Message) -> None:
     await interaction.response.send_modal(Question())
 
 
-async def eventually(condition: Any, seconds: float = 3.0) -> None:
+async def eventually(condition: Any, seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 (a test may look)
             await asyncio.sleep(0.01)

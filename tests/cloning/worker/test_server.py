@@ -3,13 +3,13 @@
 import asyncio
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ from errors import InvalidInput
 
 # The real main() with a runner whose behaviour is the text of the request.
 PROGRAM = """
-import os, sys, time
+import itertools, os, sys, time
 from cloning.worker import server
 from cloning.worker.errors import DeviceFailed
 from cloning.prompt import BARK
@@ -51,8 +51,8 @@ def run(request, reporter, emit):
     print("a library prints something")
     os.write(1, b"and so does C code\\n")
     if request.text == "slow":
-        for step in range(600):
-            reporter.report("talking", step / 600)
+        for step in itertools.count(1):
+            reporter.report("talking", 1 - 1 / step)
             time.sleep(0.02)
     if request.text == "bad":
         raise InvalidInput("This is no text.")
@@ -75,6 +75,8 @@ server.BEAT_SECONDS = 0.05
 server.main(sys.argv[1:])
 """
 ROOT = Path(__file__).resolve().parents[3]
+HANGS = 60.0
+"""Seconds after which something that must end counts as hung."""
 
 
 def speak(text: str, job_id: str = "a") -> SpeakRequest:
@@ -128,16 +130,13 @@ async def test_faults_become_sentences_or_references(
 
 async def test_cancelling_in_mid_job(executor: SubprocessExecutor) -> None:
     await executor.submit(speak("slow"))
-    seen = set()
+    awaited = {Progress, Heartbeat}
     async for event in executor.events():
-        seen.add(type(event))
-        if isinstance(event, Progress) and event.fraction > 0.03:
+        awaited.discard(type(event))
+        if not awaited:
             break
-    began = monotonic()
     await executor.cancel("a")
     assert await last_event(executor) == Failed("a", "Cancelled", "The job was cancelled.")
-    assert monotonic() - began < 2.0
-    assert Heartbeat in seen
 
 
 async def test_jobs_are_done_together_and_cancelled_one_by_one(executor: SubprocessExecutor) -> None:
@@ -170,9 +169,7 @@ async def test_closing_in_mid_job(executor: SubprocessExecutor) -> None:
     async for event in executor.events():
         if isinstance(event, Progress):
             break
-    began = monotonic()
     await executor.close()
-    assert monotonic() - began < 3.0
     assert [event.job_id async for event in executor.events() if isinstance(event, Lost)] == ["a"]
 
 
@@ -197,7 +194,7 @@ async def test_the_worker_does_not_outlive_its_parent() -> None:
     while b"Progress" not in await process.stdout.readline():
         pass
     process.stdin.close()
-    assert await asyncio.wait_for(process.communicate(), 5)
+    assert await asyncio.wait_for(process.communicate(), HANGS)
     assert process.returncode is not None
 
 
@@ -215,22 +212,14 @@ time.sleep(60)
     with subprocess.Popen([sys.executable, "-c", bot], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         worker_id = int(parent.stdout.readline())
+        handle = os.pidfd_open(worker_id)  # readable when the process ends
         os.kill(worker_id, signal.SIGSTOP)
         parent.kill()
-    for _ in range(500):
-        if not _is_running(worker_id):
-            return
-        sleep(0.01)
-    os.killpg(worker_id, signal.SIGKILL)
-    raise AssertionError("the worker outlives the bot")
-
-
-def _is_running(process: int) -> bool:
-    """Whether it is there, and not only waits for its parent to take note of its end."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    ended, _, _ = select.select([handle], [], [], HANGS)
+    os.close(handle)
+    if not ended:
+        os.killpg(worker_id, signal.SIGKILL)
+    assert ended, "the worker outlives the bot"
 
 
 def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
@@ -254,14 +243,16 @@ def test_a_wrong_command_line_is_refused() -> None:
     assert b"usage" in child.stderr
 
 
-def test_progress_is_throttled_but_every_stage_is_told() -> None:
+def test_progress_is_throttled_but_every_stage_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(worker, "monotonic", lambda: now)
     events: list[Event] = []
     report = worker.throttled_progress("a", events.append)
     for step in range(200):
         report("first", step / 200)
     report("second", 0.0)
     assert [event.stage for event in events if isinstance(event, Progress)] == ["first", "second"]
-    sleep(worker.PROGRESS_SECONDS)
+    now += worker.PROGRESS_SECONDS
     report("second", 0.12345)
     assert events[-1] == Progress("a", "second", 0.123)
 
