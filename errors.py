@@ -21,6 +21,10 @@ class NotAllowed(BarkeepError):
     """The member lacks a right, a role, a channel or a consent."""
 
 
+class VoiceUnavailable(NotAllowed):
+    """The voice that is to speak cannot be used now, though it was chosen: no other one speaks instead."""
+
+
 class NotFound(BarkeepError):
     """The thing named does not exist here, or the member must not learn that it does."""
 
@@ -47,6 +51,16 @@ class Cancelled(BarkeepError):
 
 KINDS: dict[str, type[BarkeepError]] = {
     kind.__name__: kind
-    for kind in (BarkeepError, InvalidInput, NotAllowed, NotFound, Conflict, LimitReached, Unavailable, Cancelled)
+    for kind in (
+        BarkeepError,
+        InvalidInput,
+        NotAllowed,
+        VoiceUnavailable,
+        NotFound,
+        Conflict,
+        LimitReached,
+        Unavailable,
+        Cancelled,
+    )
 }
 """Name -> class, so that an error can cross a process boundary or be stored with a job."""

@@ -95,12 +95,12 @@ class AdminService:
     async def default_voice(self, actor: Actor, typed: str | None) -> Voice | None:
         """Set the voice that speaks for members without one; NO_VOICE: none; None: no change.
 
-        Returns the voice now set. Raises as VoiceLibrary.info does, and NotAllowed for a voice that is not shared with
-        everyone.
+        Returns the voice now set. Raises as VoiceLibrary.info does, NotAllowed for a voice that is not shared with
+        everyone, and VoiceUnavailable if the one that is set can no longer speak.
         """
         policy.must_moderate(actor)
         if typed is None:
-            return await self._library.of_server(actor.guild_id)
+            return await self._library.required_of_server(actor.guild_id)
         voice = None if typed == NO_VOICE else await self._library.info(actor, typed)
         if voice is not None and voice.record is not None and not policy.is_for_everyone(voice.record):
             raise NotAllowed("Not everyone can use this voice. Its owner has to share it with everyone first.")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.database import Storage
 from storage.records import GuildSettings
 from studio import policy, rights
@@ -164,8 +164,9 @@ class ReadingService:
     async def read(self, actor: Actor, written: Written, names: Names) -> Receipt | None:
         """Read a message of a channel that the bot listens to; None if it is not to be read.
 
-        names: asks for the names of what the message mentions. Raises LimitReached at most once in TELL_AGAIN for each
-        member; whoever is not read for another reason is not told.
+        names: asks for the names of what the message mentions. Raises LimitReached, or VoiceUnavailable for a default
+        voice that can no longer speak, at most once in TELL_AGAIN for each member; whoever is not read for another
+        reason is not told.
         """
         settings = await self._storage.guilds.get(actor.guild_id)
         member = await self._storage.members.get(actor.guild_id, actor.member_id)
@@ -177,7 +178,7 @@ class ReadingService:
         async with self._turns[actor.guild_id]:  # In the order in which they were written.
             try:
                 return await self._say(actor, written, await names(), settings)
-            except LimitReached:
+            except (LimitReached, VoiceUnavailable):
                 if self._is_told(actor):
                     return None
                 raise
@@ -243,7 +244,7 @@ class ReadingService:
             self._lines.popitem(last=False)
 
     def _is_told(self, actor: Actor) -> bool:
-        """Whether the member was told of a used-up limit a short time ago; now they are."""
+        """Whether the member was told a short time ago why they are not read; now they are."""
         now = self._clock()
         self._told = {key: told for key, told in self._told.items() if told > now - TELL_AGAIN}
         key = actor.guild_id, actor.member_id

@@ -6,7 +6,7 @@ The rules are in `policy`; the server's settings and blocks are read here each t
 from collections.abc import Callable
 from datetime import timedelta
 
-from errors import NotAllowed
+from errors import NotAllowed, VoiceUnavailable
 from storage.database import Storage
 from storage.records import GuildSettings, MemberRecord, VoiceRecord
 from studio.values import Actor, Courier
@@ -38,7 +38,7 @@ async def require_later(
 async def require_present(
     storage: Storage, courier: Courier, actor: Actor, voice: VoiceRecord, settings: GuildSettings
 ) -> None:
-    """Raise NotAllowed once another person who owns or speaks in the voice has been away for the server's `away_days`.
+    """Raise VoiceUnavailable once another person who owns or speaks in the voice was away for the server's `away_days`.
 
     The days count from the first time that it is noticed here. While the platform does not answer, nobody is away.
     """
@@ -49,6 +49,7 @@ async def require_present(
             continue
         away = await storage.members.note_presence(actor.guild_id, member_id, left=left)
         if away is not None and away >= timedelta(days=settings.away_days):
-            raise NotAllowed(
-                f"The voice {voice.name} cannot be used while the person it belongs to is not on this server."
+            raise VoiceUnavailable(
+                f"The voice {voice.name} cannot be used while the person it belongs to is not on this server. "
+                "Name another voice, or choose another default with /voices default."
             )

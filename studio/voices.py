@@ -10,7 +10,7 @@ from cloning.prompt import PromptSpec
 from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
-from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable, VoiceUnavailable
 from storage.database import Storage
 from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
@@ -60,8 +60,8 @@ class VoiceLibrary:
     async def resolve(self, actor: Actor, typed: str | None) -> Voice:
         """Return the named voice or, without a name, the one that speaks for this member.
 
-        Raises NotFound, with similar names; NotAllowed for a voice that the actor may only see, and for a default voice
-        that is no longer shared; Conflict while the voice is still being made.
+        Raises NotFound, with similar names; NotAllowed for a voice that the actor may only see; VoiceUnavailable for a
+        default, the member's or the server's, that can no longer speak; Conflict while the voice is still being made.
         """
         if typed is None or not typed.strip():
             return await self._unnamed(actor)
@@ -149,6 +149,16 @@ class VoiceLibrary:
                 return None
         record = await self._storage.voices.by_id(guild_id, ids[0])
         return voice_of(record) if record is not None and policy.is_for_everyone(record) else None
+
+    async def required_of_server(self, guild_id: int) -> Voice | None:
+        """Return the voice that moderators chose for members without one; None if they chose none.
+
+        Raises VoiceUnavailable if it can no longer speak.
+        """
+        voice = await self.of_server(guild_id)
+        if voice is None and (await self._storage.guilds.get(guild_id)).default_voice is not None:
+            raise VoiceUnavailable(_SERVER_DEFAULT_LOST)
+        return voice
 
     async def rename(self, actor: Actor, typed: str, new: str) -> VoiceRecord:
         """Rename a voice. Raises InvalidInput for the name, Conflict if it is taken."""
@@ -292,7 +302,7 @@ class VoiceLibrary:
         if member.default_voice is not None:
             return await self._default(actor, member.default_voice)
         own, _ = await self._only_one(actor, actor.member_id)
-        voice = own or await self.of_server(actor.guild_id)
+        voice = own or await self.required_of_server(actor.guild_id)
         if voice is not None:
             return voice
         shared, total = await self._only_one(actor, None)
@@ -313,7 +323,7 @@ class VoiceLibrary:
         try:
             return await self.resolve(actor, key)
         except (NotFound, NotAllowed):
-            raise NotAllowed(_DEFAULT_LOST) from None
+            raise VoiceUnavailable(_DEFAULT_LOST) from None
 
     async def _close(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
         """Return voices with similar names. Runs in a thread, since every name is compared."""
@@ -393,6 +403,12 @@ def _of_library(voice: Voice) -> VoiceRecord:
 _DEFAULT_LOST = (
     "Your default voice is no longer shared with you, or the loaded model does not have it. "
     "Choose another one with /voices default, or name a voice."
+)
+
+
+_SERVER_DEFAULT_LOST = (
+    "The default voice of this server is no longer shared with everyone, or the loaded model does not have it. "
+    "Name a voice, or choose your own default with /voices default. Moderators choose another one with /admin default."
 )
 
 

@@ -105,13 +105,18 @@ def _reading(settings: GuildSettings) -> str:
 def _default_voice(settings: GuildSettings, voice: Voice | None) -> str:
     if voice is not None:
         return safe(voice.name, 100)
-    return "none" if settings.default_voice is None else "⚠️ no longer shared with everyone: choose with /admin default"
+    if settings.default_voice is None:
+        return "none"
+    return "⚠️ no longer shared with everyone, or not in the loaded model: choose with /admin default"
 
 
 def render_default_voice(voice: Voice | None) -> str:
     """Return which voice speaks for members without one."""
     if voice is None:
-        return "This server has no default voice. Members without their own voice hear a built-in speaker."
+        return (
+            "This server has no default voice. Members without their own voice hear the only voice that is shared with "
+            "them, or a built-in speaker."
+        )
     return f"**{safe(voice.name, 100)}** speaks for members who have no voice of their own and chose none."
 
 

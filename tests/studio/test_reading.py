@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
-from storage.records import JobRecord, JobState
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
+from storage.records import JobRecord, JobState, Visibility
 from studio import reading
 from studio.channel.lines import Piece
 from studio.reading import Target
@@ -144,6 +144,18 @@ async def test_a_used_up_limit_is_told_once_an_hour(house: House, lounge: FakeVo
     house.clock.move(minutes=59)
     assert await write(house, "four") is None
     assert lounge.said == ["one", "one"]
+
+
+async def test_a_default_voice_that_can_no_longer_speak_is_told_once_an_hour(house: House, lounge: FakeVoice) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    await house.studio.admin.default_voice(MOD, key)
+    await write(house, "one", BOB_THERE)
+    house.courier.left.add(ANN.member_id)
+    with pytest.raises(VoiceUnavailable, match="not on this server"):
+        await write(house, "two", BOB_THERE)
+    assert await write(house, "three", BOB_THERE) is None
+    assert lounge.said == ["one"]
 
 
 async def test_reading_and_saying_use_up_the_same_seconds(house: House, lounge: FakeVoice) -> None:

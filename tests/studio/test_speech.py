@@ -6,7 +6,7 @@ import pytest
 
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.worker.protocol import SpeakRequest
-from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound
+from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound, VoiceUnavailable
 from storage.records import JobState, Visibility
 from studio.values import Actor, CloneOrder, SayOrder
 from tests.fakes import sound_bytes
@@ -130,6 +130,23 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(house: Hous
     with pytest.raises(NotAllowed, match="is not on this server"):
         await house.say(actor=BOB, voice="Of Ann")
     await house.studio.admin.remove_voice(MOD, "Of Ann")
+
+
+@pytest.mark.parametrize("whose", ["the server's", "the member's"])
+async def test_a_default_voice_whose_owner_left_is_told_and_no_other_speaks(house: House, whose: str) -> None:
+    key = await house.voice()
+    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    if whose == "the server's":
+        await house.studio.admin.default_voice(MOD, key)
+    else:
+        await house.studio.library.default(BOB, key)
+    await house.ended((await house.say(actor=BOB)).job.id)
+    house.courier.left.add(ANN.member_id)
+    with pytest.raises(VoiceUnavailable, match=r"The voice Ann cannot be used .* choose another default"):
+        await house.say(actor=BOB)
+    assert [job.state for job, _ in await house.studio.jobs.mine(BOB)] == []
+    house.courier.left.clear()
+    await house.ended((await house.say(actor=BOB)).job.id)
 
 
 async def test_a_voice_speaks_on_for_the_days_that_moderators_gave_it(house: House) -> None:

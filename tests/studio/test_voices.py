@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.prompt import PromptSpec, VoicePrompt
 from cloning.worker.protocol import SpeakRequest
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
+from errors import (
+    BarkeepError,
+    Conflict,
+    InvalidInput,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    Unavailable,
+    VoiceUnavailable,
+)
 from storage.records import JobState, Visibility, VoiceState
 from studio import policy
 from studio.admin import NO_VOICE
@@ -181,7 +190,10 @@ async def test_the_servers_voice_speaks_for_who_has_none(house: House) -> None:
     assert (await library.resolve(MOD, None)).key == shared_by_bob
     await library.share(BOB, shared_by_bob, Visibility.OWNER, (), ())
     assert await library.of_server(GUILD) is None
-    assert (await library.resolve(MOD, None)).name == "Second"
+    for deed in (library.resolve(MOD, None), house.say(actor=MOD), admin.default_voice(MOD, None)):
+        with pytest.raises(VoiceUnavailable, match=r"no longer shared with everyone.*/admin default"):
+            await deed
+    assert (await library.resolve(ANN, None)).name == "Second"
     await library.share(BOB, shared_by_bob, Visibility.EVERYONE, (), ())
     assert (await library.resolve(MOD, None)).key == shared_by_bob
     await library.delete(BOB, shared_by_bob)
@@ -194,7 +206,8 @@ async def test_a_built_in_speaker_as_the_servers_voice(house: House) -> None:
     assert house.executor.ready is not None
     house.executor.ready = replace(house.executor.ready, speakers=SPEAKERS[:1])
     assert await house.studio.library.of_server(GUILD) is None
-    assert (await house.studio.library.resolve(ANN, None)).speaker == SPEAKERS[0]
+    with pytest.raises(VoiceUnavailable, match="the loaded model does not have it"):
+        await house.say()
 
 
 async def test_the_servers_voice_is_chosen_by_moderators_among_those_for_everyone(house: House) -> None:

@@ -11,6 +11,7 @@ from storage.records import JobState, Visibility
 from studio.studio import Studio
 from tests.cogs.conftest import Clone, World
 from tests.cogs.library import add_voice, followed, labels_of, names, say, shown, text_of
+from tests.cogs.replies import refusal
 from tests.fakes import FakeExecutor
 
 Restart = Callable[[], Awaitable[Barkeep]]
@@ -245,6 +246,10 @@ async def test_the_servers_default_voice_is_chosen_shown_and_taken_back(
     assert "⭐ 📌 **Otto**" in text_of(shown(await member.slash(channel, "voices list")))
     assert shown(await member.slash(channel, "say", text="Hello.")).content.startswith("🔊 **Otto**")
     assert "**Otto** the server's default" in text_of(shown(await moderator.slash(channel, "admin audit")))
+    await other.slash(channel, "voices share", voice="Otto", audience=Visibility.OWNER.value)
+    assert "no longer shared with everyone" in text_of(shown(await moderator.slash(channel, "admin settings")))
+    for command, options in (("admin default", {}), ("say", {"text": "Hello."})):
+        assert "no longer shared with everyone" in refusal(await moderator.slash(channel, command, **options))
     gone = shown(await moderator.slash(channel, "admin default", voice=choices[0]["value"]))
     assert "no default voice" in gone.content
 
