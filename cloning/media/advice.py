@@ -9,6 +9,7 @@ Findings = Iterator[Finding]
 VERDICTS = ("good", "usable", "poor")
 _GOOD, _USABLE, _POOR = range(3)
 
+_TELEPHONE_KHZ = 4.0
 _QUIET_BACKGROUND_DB = -35.0
 _DROPOUT_SECONDS = 2.0
 """More than one dropout in this time is reported."""
@@ -32,7 +33,7 @@ def noisy(noise_db: float) -> Findings:
     """Check the level of the background relative to the speech, in decibels."""
     if noise_db > -15:
         yield _POOR, "There is a lot of noise or music behind the voice: record in a quiet room, near the microphone."
-    elif noise_db > -28:
+    elif noise_db > -30:
         yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
 
 
@@ -54,14 +55,16 @@ def too_quiet(level: float) -> Findings:
         )
 
 
-def telephone(is_telephone: bool) -> Findings:
-    """Report a recording without sound above 4 kHz."""
-    if is_telephone:
-        yield (
-            _USABLE,
-            "It has the sound of a telephone (nothing above 4 kHz), so the voice will be dull: record it with an app "
-            "instead of a call.",
-        )
+def narrow(khz: float | None) -> Findings:
+    """Report a recording without sound above `khz` kilohertz; None: it has all of the voice."""
+    if khz is None:
+        return
+    if khz <= _TELEPHONE_KHZ:
+        sentence = f"It has the sound of a telephone (nothing above {khz:g} kHz), so the voice will be dull: record it "
+        yield _USABLE, sentence + "with an app instead of a call."
+    else:
+        sentence = f"It has no sound above {khz:g} kHz, as after strong compression, so the voice will be dull: send "
+        yield _USABLE, sentence + "the original file, or record in a higher quality."
 
 
 def dropouts(count: int, seconds: float) -> Findings:

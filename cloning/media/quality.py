@@ -1,4 +1,4 @@
-"""Detect defects of a recording: clicks, clipping, telephone bandwidth, dropouts, reverberation, two speakers.
+"""Detect defects of a recording: clicks, clipping, narrow bandwidth, dropouts, reverberation, two speakers.
 
 Each function measures one property; the thresholds were chosen on speech of eight speakers, clean and degraded on
 purpose (`tests/cloning/media/test_quality.py` degrades it in the same ways).
@@ -30,10 +30,13 @@ of 200 Hz changes three times as much from sample to sample at 48 kHz."""
 _DENSE_LEVEL, _DENSE_SHARE = 0.8, 0.01
 """Speech has up to 0.4 % of its samples above 0.8 of its peak; after clipping and MP3 coding, 1.5 % and more."""
 
-_TELEPHONE_RATE = 16_000
-_TELEPHONE_DB = -40.0
-"""The loudest tenth of speech frames, which holds the sibilants, has 4.5-7.5 kHz at -1 dB relative to 0.3-3.4 kHz or
-higher; after a telephone channel it is at -90 dB, and a lossy codec adds noise of up to -45 dB."""
+_WIDE_RATE = 16_000
+_BANDS = ((4.0, 4500, 7500), (6.0, 6000, 7500))
+"""The upper limit of a narrow recording in kilohertz, and the band in hertz that is then empty."""
+_EMPTY_DB = -40.0
+"""The loudest tenth of speech frames, which holds the sibilants, has 4.5-7.5 kHz at -9 dB and 6-7 kHz at -14 dB or
+higher relative to 0.3-3.4 kHz (24 speakers). After a telephone channel the first is at -90 dB; after Opus at 6 or
+8 kbit/s and MP3 at 16 kbit/s the second is at -86 dB or lower. A lossy codec adds noise of up to -45 dB."""
 
 _DROPOUT_SECONDS = (0.005, 0.06)
 _DROPOUT_EDGE_DB = -40.0
@@ -90,19 +93,27 @@ def _flat(relative: Floats) -> Mask:
     return mask
 
 
-def is_telephone(recording: Recording, speech: Mask, frame_seconds: float) -> bool:
-    """Return whether the speech has no sound above 4 kHz, as on a telephone. `speech` (F,): the frames with speech."""
-    if recording.sample_rate < _TELEPHONE_RATE:
-        return True
+def narrow_khz(recording: Recording, speech: Mask, frame_seconds: float) -> float | None:
+    """Return the kilohertz above which the speech has no sound: 4 on a telephone, 6 after strong compression.
+
+    None if there is sound up to 7 kHz. For a sample rate below 16 kHz it is half the rate. `speech` (F,): the frames
+    with speech.
+    """
+    if recording.sample_rate < _WIDE_RATE:
+        return recording.sample_rate / 2000
     size = round(frame_seconds * recording.sample_rate)
     frames = min(recording.samples.size // size, speech.size)
     heard = recording.samples[: frames * size].reshape(frames, size)[speech[:frames]]
     if not heard.size:
-        return False
+        return None
     power = np.abs(np.fft.rfft(heard * np.hanning(size))) ** 2
     hertz = np.fft.rfftfreq(size, 1 / recording.sample_rate)
-    high, low = (power[:, (hertz > start) & (hertz < end)].sum(1) for start, end in ((4500, 7500), (300, 3400)))
-    return bool(np.quantile(10 * np.log10((high + 1e-20) / (low + 1e-20)), 0.9) < _TELEPHONE_DB)
+    low = power[:, (hertz > 300) & (hertz < 3400)].sum(1)
+    for limit, start, end in _BANDS:
+        high = power[:, (hertz > start) & (hertz < end)].sum(1)
+        if np.quantile(10 * np.log10((high + 1e-20) / (low + 1e-20)), 0.9) < _EMPTY_DB:
+            return limit
+    return None
 
 
 def dropouts(recording: Recording) -> int:

@@ -244,7 +244,7 @@ def _report(
         *advice.noisy(noise_db),
         *advice.clipping(window.clipped(activity)),
         *advice.too_quiet(level),
-        *advice.telephone(quality.is_telephone(heard, activity.is_speech(), FRAME_SECONDS)),
+        *advice.narrow(quality.narrow_khz(heard, activity.is_speech(), FRAME_SECONDS)),
         *advice.dropouts(quality.dropouts(used), used.seconds),
         *advice.reverberant(noise_db, quality.is_reverberant(activity.levels[frames], activity.is_speech()[frames])),
         *advice.speakers(quality.speakers_differ(phrases)),

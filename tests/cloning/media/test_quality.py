@@ -4,6 +4,7 @@ import io
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -29,6 +30,21 @@ def mp3(samples: Samples, rate: int) -> Samples:
     file.seek(0)
     coded: Samples = soundfile.read(file, dtype="float32")[0].astype(np.float32)
     return coded[: samples.size]
+
+
+def opus(recording: Recording, bits: int) -> Recording:
+    """The recording after an Opus encoder for speech, at this many bits per second."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="mono", options={"application": "voip"})
+        stream.bit_rate = bits
+        frame = av.AudioFrame.from_ndarray(resample(recording, 48_000).samples[None], format="flt", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    file.seek(0)
+    with av.open(file, "r") as container:
+        parts = [part.to_ndarray().reshape(-1) for part in container.decode(audio=0)]
+    return Recording(np.concatenate(parts), 48_000)
 
 
 def told(samples: Samples, rate: int = RATE) -> str:
@@ -69,6 +85,18 @@ def test_telephone_speech_is_noticed_at_any_rate() -> None:
     narrow = resample(resample(CLIP, 8_000), 48_000)
     assert "telephone" in told(narrow.samples, 48_000)
     assert "telephone" not in told(resample(CLIP, 48_000).samples, 48_000)
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=["reference", "guest"])
+@pytest.mark.parametrize(("bits", "noticed"), [(6_000, True), (16_000, False)])
+def test_a_strongly_compressed_recording_is_noticed(clip: Recording, bits: int, noticed: bool) -> None:
+    report = choose(opus(clip, bits), rate=RATE).report
+    assert ("no sound above 6 kHz" in " ".join(report.advice)) is noticed
+    assert report.verdict == ("usable" if noticed else "good")
+
+
+def test_the_limit_of_a_low_sample_rate_is_named() -> None:
+    assert "no sound above 5.5125 kHz" in told(resample(CLIP, 11_025).samples, 11_025)
 
 
 def test_interruptions_are_noticed() -> None:
@@ -123,6 +151,18 @@ def test_a_clip_does_not_end_in_the_next_word() -> None:
         for (_, end), (following, _) in pairwise(activity.segments):
             quiet = activity.levels[end:following].min()
             assert activity.levels[following - 1] < quiet + 30
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=["reference", "guest"])
+@pytest.mark.parametrize(("noise_db", "verdict"), [(-45.0, "good"), (-25.0, "usable"), (-10.0, "poor")])
+def test_pink_noise_is_noticed(clip: Recording, noise_db: float, verdict: str) -> None:
+    spectrum = np.fft.rfft(np.random.default_rng(0).normal(size=clip.samples.size))
+    hertz = np.fft.rfftfreq(clip.samples.size, 1 / clip.sample_rate)
+    spectrum = np.where(hertz < 20, 0, spectrum / np.sqrt(np.maximum(hertz, 20)))
+    pink = np.fft.irfft(spectrum, clip.samples.size)
+    pink *= np.sqrt(np.mean(np.square(clip.samples)) / np.mean(np.square(pink))) * 10 ** (noise_db / 20)
+    report = choose(Recording((clip.samples + pink).astype(np.float32), clip.sample_rate), rate=RATE).report
+    assert (report.verdict, "noise" in " ".join(report.advice)) == (verdict, verdict != "good")
 
 
 @pytest.mark.parametrize(("noise_db", "severity"), [(-40.0, None), (-25.0, 1), (-10.0, 2)])
