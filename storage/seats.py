@@ -19,6 +19,12 @@ class SeatRepository:
             rows = await session.scalars(select(SeatRow).order_by(SeatRow.guild_id))
             return [row.record() for row in rows]
 
+    async def find(self, guild_id: int) -> Seat | None:
+        """Where the bot sits in that server, if anywhere."""
+        async with self._sessions.read() as session:
+            row = await session.get(SeatRow, guild_id)
+            return None if row is None else row.record()
+
     async def take(self, guild_id: int, channel_id: int) -> Seat:
         """The bot sits there now, and nowhere else in that server. What it reads aloud stays, if it sat there before.
 

@@ -40,6 +40,7 @@ class Room:
         self._told = told
         self._clock = clock
         self._lines: list[Line] = []
+        self._closed = False
         self._runner: asyncio.Task[None] | None = None
         self._saying: tuple[Line, asyncio.Task[None]] | None = None
 
@@ -49,9 +50,11 @@ class Room:
         return tuple(self._lines)
 
     def add(self, line: Line) -> None:
-        """Say this after all that was asked for before."""
+        """Say this after all that was asked for before. In a room that was left, it is lost at once."""
         self._lines.append(line)
-        if self._runner is None:
+        if self._closed:
+            self.end(line, Fate.LOST)
+        elif self._runner is None:
             self._runner = asyncio.create_task(self._run())
 
     def end(self, line: Line, fate: Fate) -> None:
@@ -67,6 +70,7 @@ class Room:
 
     async def close(self) -> None:
         """Say nothing more, and leave."""
+        self._closed = True
         for line in self.lines:
             self.end(line, Fate.LOST)
         if self._runner is not None:

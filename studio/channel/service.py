@@ -122,9 +122,10 @@ class ChannelService:
 
     async def moved(self, guild_id: int, channel_id: int) -> None:
         """A moderator moved the bot to another channel."""
-        if self._rooms.get(guild_id) is not None:
-            await self._storage.seats.take(guild_id, channel_id)
-            self.look(guild_id)
+        async with self._locks[guild_id]:
+            if self._rooms.get(guild_id) is not None:
+                await self._storage.seats.take(guild_id, channel_id)
+        self.look(guild_id)
 
     def look(self, guild_id: int) -> None:
         """Somebody came or went. To nobody, nothing is said."""
@@ -140,9 +141,10 @@ class ChannelService:
 
     async def resume(self) -> None:
         """Come back to where an earlier process sat, if somebody is still there. Call it when the platform is ready."""
-        for seat in await self._storage.seats.all():
-            async with self._locks[seat.guild_id]:
-                if self._rooms.get(seat.guild_id) is None:
+        for guild_id in [seat.guild_id for seat in await self._storage.seats.all()]:
+            async with self._locks[guild_id]:
+                seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
+                if seat is not None and self._rooms.get(guild_id) is None:
                     await self._sit_again(seat)
 
     async def upkeep(self) -> None:
@@ -173,7 +175,11 @@ class ChannelService:
             raise Unavailable("I cannot come to voice channels at the moment. Please try again in a minute.")
         connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
         room = self._rooms.open(guild_id, connection)
-        seat = await self._storage.seats.take(guild_id, channel_id)
+        try:
+            seat = await self._storage.seats.take(guild_id, channel_id)
+        except BaseException:
+            await self._rooms.close(guild_id)
+            raise
         room.read_channel_id = seat.read_channel_id
         self.look(guild_id)
         _log.info("channel_joined", guild_id=guild_id, channel_id=channel_id)
@@ -193,16 +199,20 @@ class ChannelService:
 
     def _gone(self, guild_id: int) -> None:
         """The platform ended the connection: somebody threw the bot out, or the channel was deleted."""
-        if self._closing or self._rooms.get(guild_id) is None:
+        room = self._rooms.get(guild_id)
+        if self._closing or room is None:
             return
         _log.info("channel_lost", guild_id=guild_id)
-        task = asyncio.create_task(self._after(guild_id))
+        task = asyncio.create_task(self._after(guild_id, room))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _after(self, guild_id: int) -> None:
+    async def _after(self, guild_id: int, room: Room) -> None:
+        """Leave the room whose connection ended, unless the bot has left it meanwhile or entered another one."""
         try:
-            await self._exit(guild_id)
+            async with self._locks[guild_id]:
+                if self._rooms.get(guild_id) is room:
+                    await self._exit(guild_id)
         except BarkeepError as fault:
             _log.warning("seat_not_left", guild_id=guild_id, reason=fault.message)
 

@@ -116,8 +116,15 @@ class Party:
         return answers()[0]
 
     async def says(self, actor: MemberActor, text: str) -> InteractionResult:
-        """Ask for a line in the model's voice."""
-        return await actor.slash(self.text, "say", text=text, voice=VOICE)
+        """Ask for a line in the model's voice. It is accepted when this returns, so that lines keep their order."""
+        jobs = self.bot.studio.storage.jobs
+        before = await jobs.count_of_member(self.guild.id, actor.id)
+        result = await actor.slash(self.text, "say", text=text, voice=VOICE)
+        for _ in range(1000):
+            if await jobs.count_of_member(self.guild.id, actor.id) > before:
+                return result
+            await asyncio.sleep(0.01)
+        raise AssertionError("the line was not accepted")
 
     @property
     def room(self) -> Room:
