@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.bark.linear import filled_up
-
 _PACKED_FOR = 900
 """As in `cloning.bark.linear`."""
 
@@ -35,7 +33,8 @@ def is_supported() -> bool:
         return False
     greatest = torch.full((16, _LEAST_WIDTH), _LARGEST, dtype=torch.int8)
     linear = Int8Linear(greatest, torch.ones(16))
-    sums = linear._multiplied(torch.full((16, _LEAST_WIDTH), _STEPS, dtype=torch.uint8))
+    rows = torch.full((16, _LEAST_WIDTH), _STEPS, dtype=torch.uint8)
+    sums = torch.cat([linear._multiplied(rows), linear._multiplied(rows[:1])])  # one row has a kernel of its own
     return bool((sums == _LEAST_WIDTH * _LARGEST * _STEPS).all())
 
 
@@ -63,6 +62,17 @@ def quantise(model: Any) -> None:
                 module.weight = nn.Parameter(weight, requires_grad=False)
 
 
+def in_steps(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Round float32 (rows, in) to uint8 (rows, in), with each row's step and least value, float32 (rows, 1).
+
+    By the operator that packs embeddings, which rounds a row in one pass: a sixth of the time of torch's operators.
+    """
+    width = x.shape[1]
+    packed = torch.ops.quantized.embedding_bag_byte_prepack(x)  # uint8 (rows, width + 8), both floats at the end
+    ends = packed[:, width:].contiguous().view(torch.float32)
+    return packed[:, :width].contiguous(), ends[:, :1], ends[:, 1:]
+
+
 class Int8Linear:
     """y = x W^T + b for a rounded W, for float32 x (rows, in) -> (rows, out), followed by exact GELU if `gelu`."""
 
@@ -79,10 +89,8 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it. With x = step * steps + least, xW is step * (steps W) + least * (ones W)."""
-        least, greatest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # an eighth of the time of torch's aminmax
-        step = (greatest - least).div_(_STEPS).clamp_(min=_TINY)
-        steps = (x - least).div_(step).round_().to(torch.uint8)
-        y = self._multiplied(filled_up(steps))[: x.shape[0]].mul_(step).addcmul_(least, self._sums)
+        steps, step, least = in_steps(x)
+        y = self._multiplied(steps).mul_(step).addcmul_(least, self._sums)
         if self._bias is not None:
             y += self._bias
         return functional.gelu(y) if self._gelu else y

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cloning.checkpoints.model_choice import ModelChoice
+from cloning.bark.precision import PRECISIONS
+from cloning.checkpoints.model_choice import EXACT, PRESETS, ModelChoice
 from cloning.checkpoints.published import BUNDLED
 from cloning.methods.converters import CONVERTERS
 from cloning.methods.registry import METHODS
@@ -42,6 +43,8 @@ def evaluate_command(
         str, typer.Option(help="A Whisper model of faster-whisper: a name or a directory.")
     ] = "tiny.en",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help=f"The precision of Bark: {', '.join(PRECISIONS)}.")] = "float32",
+    preset: Annotated[str, typer.Option(help=f"{' or '.join(PRESETS)}: the windows of Bark.")] = EXACT,
 ) -> None:
     """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
     # Whisper and the other models are installed for evaluation, not for all training.
@@ -52,10 +55,13 @@ def evaluate_command(
 
     if converter not in CONVERTERS:
         raise InvalidInput(f"There is no converter {converter!r}. Choose one of: {', '.join(CONVERTERS)}.")
+    for given, known in ((dtype, PRECISIONS), (preset, PRESETS)):
+        if given not in known:
+            raise InvalidInput(f"There is no {given!r} to choose. Choose one of: {', '.join(known)}.")
     if check_language(language) != "en" and (texts is None or references is None):
         raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
     settings = Settings(
-        ModelChoice(model=model, quantizer=quantizer, device=device, codebook=codebook),
+        ModelChoice(model, quantizer=quantizer, device=device, dtype=dtype, preset=preset, codebook=codebook),
         _methods(methods),
         tuple(read_texts(texts) if texts else heldout.held_out_sentences()),
         sentences,

@@ -76,7 +76,16 @@ def evaluate(
 def _trial(
     settings: Settings, loaded: LoadedModels, references: Sequence[SpeakerRecordings], meter: Meter, folder: Path
 ) -> Trial:
-    run = f"{_models_digest(settings.choice, settings.language)}-{digest(list(references))}-{settings.converter}"
+    choice = settings.choice
+    run = "-".join(
+        [
+            _models_digest(choice, settings.language),
+            digest(list(references)),
+            settings.converter,
+            choice.dtype,
+            choice.preset,
+        ]
+    )
     store = Store(folder / "cells.jsonl", run)
     return Trial(loaded, references, meter, store, folder, language=settings.language, converter=settings.converter)
 
@@ -136,7 +145,7 @@ def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
 def _facts(settings: Settings, main: str, trial: Trial) -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%d %B %Y"),
-        "model": settings.choice.model,
+        "model": f"{settings.choice.model}, {settings.choice.dtype}, preset {settings.choice.preset}",
         "voices": f"{len(trial.speakers)}, {settings.sentences} of {len(settings.texts)} sentences each, "
         f"{settings.seeds} seed{'s' if settings.seeds > 1 else ''}",
         "language": settings.language,

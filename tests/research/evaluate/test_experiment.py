@@ -88,6 +88,18 @@ def test_only_another_content_of_a_model_is_measured_anew(
     assert heard[2] == 2 * heard[0]
 
 
+def test_another_precision_or_preset_is_measured_by_itself(
+    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
+) -> None:
+    meter = FakeMeter()
+    heard: list[int] = []
+    for given in ({}, {"dtype": "int8"}, {"preset": "fast"}, {}):
+        changed = replace(settings, choice=replace(settings.choice, **given))
+        evaluate(changed, references, None, meter, tmp_path / "out")
+        heard.append(meter.heard)
+    assert heard[1:] == [2 * heard[0], 3 * heard[0], 3 * heard[0]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -97,6 +109,8 @@ def test_only_another_content_of_a_model_is_measured_anew(
         (("--language", "xx"), "'xx'"),
         (("--language", "de"), "--references"),
         (("--texts", "/nowhere.txt"), "nowhere"),
+        (("--dtype", "float8"), "'float8'"),
+        (("--preset", "slow"), "'slow'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_told(arguments: tuple[str, ...], problem: str, tmp_path: Path) -> None:
