@@ -1,17 +1,19 @@
 # syntax=docker/dockerfile:1
 # CPU by default. For CUDA: --build-arg TORCH_INDEX=<an index with the CUDA build of torch>, and run with a GPU.
 # Without TORCH_INDEX the registry's default build of torch is taken, which brings CUDA's libraries along on x86-64.
+# For spoken consent: --build-arg CONSENT=spoken.
 
 FROM python:3.11-slim-bookworm AS build
 ARG TORCH_INDEX=""
+ARG CONSENT=""
 WORKDIR /build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements.txt .
+COPY requirements.txt requirements-consent.txt ./
 # The version is the lock's.
 # hadolint ignore=DL3013
 RUN pip install "$(grep -o '^torch==[^ ;]*' requirements.txt)" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
- && pip install --no-deps -r requirements.txt
+ && pip install --no-deps -r requirements.txt ${CONSENT:+-r requirements-consent.txt}
 
 FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 10001 barkeep \

@@ -16,9 +16,12 @@ QUANTIZERS := .training/quantizers
 LABELLED := .training/labelled
 VOICES := .training/bundled/kokoro-js-1.2.1.tgz
 
-.PHONY: setup development research run demo test test-research lint bench format lock bundled experiment clean
+.PHONY: setup consent development research run demo test test-research lint bench format lock bundled experiment clean
 
 setup: .venv/.runtime
+
+# What spoken consent needs beside that: a speech recogniser and a speaker encoder.
+consent: .venv/.consent
 
 # What tests and training need beside that.
 development: .venv/.development
@@ -33,7 +36,7 @@ demo: setup
 	@$(BIN)/python -m simulator.demo
 
 # Two processes side by side: a thread each for torch, or they are in each other's way.
-test: .venv/.development .venv/.browser .venv/.postgres
+test: .venv/.development .venv/.consent .venv/.browser .venv/.postgres
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/research
 
 test-research: .venv/.research
@@ -55,19 +58,22 @@ format: .venv/.development
 
 # The lock is made for Python 3.11; what newer ones need besides has a mark in requirements.in, and is added as it is.
 # CUDA libraries belong to a build of torch, not to the lock; torchaudio is never wanted (see docs/architecture.md). Of
-# resemblyzer only the weights are used: not its webrtcvad, which needs a compiler, nor its backport of typing.
+# the packages of spoken consent, only what is listed is used: not what they would pull in besides.
 lock: .venv/.development
 	$(LOCK) --no-emit-package torchaudio requirements.in -o .venv/lock
 	(echo '# The complete lock, made by `make lock` from requirements.in; do not edit by hand.'; \
 	  (grep -vE '^(#|nvidia-|cuda-|triton=)' .venv/lock; sed -n 's/ *#.*//; /python_version/p' requirements.in) | LC_ALL=C sort) \
 	  > requirements.txt
+	$(LOCK) --no-deps requirements-consent.in -o .venv/lock
+	(echo "# The lock of spoken consent's packages, made by \`make lock\` from requirements-consent.in."; \
+	  grep -vE '^#' .venv/lock) > requirements-consent.txt
 	$(LOCK) requirements-dev.in -o .venv/lock
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
 	  grep -vE '^#' .venv/lock | grep -vxFf requirements.txt) > requirements-dev.txt
 	$(LOCK) requirements-research.in -o .venv/lock
 	(echo "# The lock of research's packages, made by \`make lock\` from requirements-research.in."; \
-	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-|typing=|webrtcvad=)' .venv/lock \
-  | grep -vxFf requirements.txt -f requirements-dev.txt) > requirements-research.txt
+	  grep -vE '^(#|torch=|triton=|nvidia-|cuda-)' .venv/lock \
+	  | grep -vxFf requirements.txt -f requirements-dev.txt -f requirements-consent.txt) > requirements-research.txt
 
 $(VOICES):
 	mkdir -p $(@D)
@@ -103,12 +109,17 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
 
+.venv/.consent: requirements-consent.txt .venv/.runtime
+	@echo "The packages of requirements-consent.txt (0.2 GB once installed)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-consent.txt
+	@touch $@
+
 .venv/.development: requirements-dev.txt .venv/.runtime
 	@echo "The development tools of requirements-dev.txt; this takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
 	@touch $@
 
-.venv/.research: requirements-research.txt .venv/.development
+.venv/.research: requirements-research.txt .venv/.development .venv/.consent
 	@echo "The packages of requirements-research.txt (0.8 GB once installed); this takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-research.txt
 	@touch $@

@@ -13,9 +13,12 @@ from pathlib import Path
 from time import process_time, thread_time
 
 import logs
+from cloning.consent.answer import SpokenAnswer
+from cloning.consent.packages import NOT_INSTALLED
 from cloning.prompt import BARK
 from cloning.watermark.finding import Finding
 from cloning.worker.protocol import SPEECH_FILE, Event, Health, Progress, Ready, Request, SpeakRequest, Spoken
+from errors import Unavailable
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobRecord, NewJob
 from studio.queue.job_payload import SpeechOrder
@@ -63,6 +66,15 @@ class InstantWorker:
     async def check(self, source: Path) -> Finding:
         """Nothing is marked."""
         return Finding("unmarked", 0.0, (), 1.0, 1.0)
+
+    @property
+    def consent_languages(self) -> tuple[str, ...]:
+        """Spoken consent is not recognised."""
+        return ()
+
+    async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
+        """Refuse, as the real one does without a recogniser."""
+        raise Unavailable(NOT_INSTALLED)
 
     def health(self) -> Health:
         """Return that it is ready."""

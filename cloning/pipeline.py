@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cloning.consent.answer import SpokenAnswer
+from cloning.consent.listening import listen
 from cloning.media import joining, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
@@ -121,6 +123,12 @@ class SpeechPipeline:
     def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
         """Check a media file for the inaudible mark. `scratch`: as in `clone`. Raises as `check_file`."""
         return check_file(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
+
+    def listen(
+        self, source: Path, answer: Path, sentence: str, reporter: ProgressReporter, *, scratch: Path
+    ) -> SpokenAnswer:
+        """Listen to a spoken consent to a clone of `source`. Arguments and errors: see `consent.listening.listen`."""
+        return listen(source, answer, sentence, reporter, memory_mb=self._decoder_memory_mb, scratch=scratch)
 
     def reclone(self, clip: Recording, language: str, reporter: ProgressReporter) -> VoicePrompt:
         """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from cloning.consent.answer import SpokenAnswer
 from cloning.media.report import QualityReport
 from cloning.prompt import BARK
 from cloning.watermark.finding import Finding
@@ -108,6 +109,10 @@ class FakeExecutor:
         """Whether nothing is told of a job before its end."""
         self.checked: list[bytes] = []
         self.finding = Finding("marked", 0.99, ((0.0, 4.0),), 4.0, 4.0)
+        self.heard = SpokenAnswer("", words=5, of=5, statement=1.0, length=1.0, likeness=0.9, is_generated=False)
+        self.listened: list[tuple[bytes, bytes, str]] = []
+        """The clip, the answer and the sentence of each spoken consent."""
+        self.consent_languages: tuple[str, ...] = ("en",)
         self.deadly = ""
         """A text that kills the worker, and whatever else it holds."""
         self._capacity = capacity
@@ -168,6 +173,16 @@ class FakeExecutor:
             kind, message = self._faults.popleft()
             raise KINDS[kind](message)
         return self.finding
+
+    async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
+        sounds = [await asyncio.to_thread(path.read_bytes) for path in (source, answer)]
+        self.listened.append((sounds[0], sounds[1], sentence))
+        if (gate := self._gate) is not None:
+            await self._wait(gate.wait())
+        if self._faults:
+            kind, message = self._faults.popleft()
+            raise KINDS[kind](message)
+        return self.heard
 
     async def cancel(self, job_id: str) -> None:
         self.cancelled.append(job_id)

@@ -69,6 +69,7 @@ LAYERS_OF_CLONING = (
     ("cloning.methods",),
     ("cloning.model_set",),
     ("cloning.watermark",),
+    ("cloning.consent",),
     ("cloning.takes", "cloning.sentences", "cloning.pipeline", "cloning.inspection"),
     ("cloning.worker", "cloning.cli"),
 )
@@ -76,6 +77,8 @@ LAYERS_OF_CLONING = (
 TORCH_FREE = (
     "cloning.worker.protocol",
     "cloning.worker.executor",
+    "cloning.consent.packages",
+    "cloning.consent.answer",
     "cloning.prompt",
     "cloning.checkpoints.voice_reader",
     "cloning.checkpoints.voice_reading",

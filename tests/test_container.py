@@ -58,7 +58,7 @@ def test_everything_that_the_bot_imports_is_copied() -> None:
 
 def test_what_is_copied_exists_and_is_not_ignored() -> None:
     sent = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
-    for source in copied() | {"requirements.txt"}:
+    for source in copied() | {"requirements.txt", "requirements-consent.txt"}:
         assert (ROOT / source).exists()
         assert source in sent or (source.endswith(".py") and "*.py" in sent)
 

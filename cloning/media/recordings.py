@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cloning.media import channels, reference
 from cloning.media.audio import Recording
-from cloning.media.decoding import Decoded, decode
+from cloning.media.decoding import MAX_SECONDS, Decoded, decode
 from cloning.media.reference import Reference
 from cloning.media.report import LISTENED_SECONDS
 from cloning.progress import ProgressReporter
@@ -20,9 +20,11 @@ _TRACKS = 4
 """The maximum number of soundtracks that are searched for speech."""
 
 
-def read(source: Path) -> Recording:
-    """Read the default soundtrack of players as one channel within [-1, 1]. Raises as `decode`."""
-    return _mixed(decode(source))[0]
+def read(
+    source: Path, *, max_seconds: float = MAX_SECONDS, memory_mb: int = 1024, scratch: Path | None = None
+) -> Recording:
+    """Read the default soundtrack of players as one channel within [-1, 1]. The arguments and errors: see `decode`."""
+    return _mixed(decode(source, max_seconds=max_seconds, memory_mb=memory_mb, scratch=scratch))[0]
 
 
 def choose(

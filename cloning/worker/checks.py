@@ -1,4 +1,6 @@
-"""Recordings that wait for a watermark check, or are checked by the worker. Belongs to one event loop.
+"""Recordings that wait for a look at them beside the jobs, or are looked at by the worker. Belongs to one event loop.
+
+A look is a watermark check, or listening to a spoken consent.
 
 They are not jobs: the caller waits for the answer, and asks again if the worker dies. Does not import torch.
 """
@@ -9,10 +11,10 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from cloning.consent.answer import SpokenAnswer
 from cloning.watermark.finding import Finding
-from cloning.worker.protocol import Checked, CheckRequest, Failed
+from cloning.worker.protocol import Checked, Failed, Listened, Look
 from errors import KINDS, Unavailable
 
 AT_ONCE = 2
@@ -24,11 +26,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Check:
-    """A recording to check. `result` raises BarkeepError."""
+    """A recording to look at. `result` raises BarkeepError."""
 
-    request: CheckRequest
-    result: "asyncio.Future[Finding]"
+    request: Look
+    result: "asyncio.Future[Finding | SpokenAnswer]"
     sent: bool = False
+
+
+def new_id() -> str:
+    """Return an id for a request that is no job."""
+    return f"check-{secrets.token_hex(8)}"
 
 
 class Checks:
@@ -44,29 +51,31 @@ class Checks:
         return job_id in self._open
 
     @contextmanager
-    def opened(self, source: Path) -> Iterator[Check]:
+    def opened(self, request: Look) -> Iterator[Check]:
         """Open a check for the duration of a block."""
-        request = CheckRequest(f"check-{secrets.token_hex(8)}", source)
         self._open[request.job_id] = check = Check(request, asyncio.get_running_loop().create_future())
         try:
             yield check
         finally:
             del self._open[request.job_id]
 
-    def next(self) -> Iterator[CheckRequest]:
+    def next(self) -> Iterator[Look]:
         """Yield the requests that a ready worker gets now."""
         for check in list(self._open.values())[:AT_ONCE]:
             if not check.sent:
                 check.sent = True
                 yield check.request
 
-    def end(self, event: Checked | Failed) -> None:
+    def end(self, event: Checked | Listened | Failed) -> None:
         """Set the result or the error of a check. Only the first one counts."""
         check = self._open[event.job_id]
         if check.result.done():
             return
         if isinstance(event, Checked):
             check.result.set_result(event.finding)
+            return
+        if isinstance(event, Listened):
+            check.result.set_result(event.heard)
             return
         kind = KINDS.get(event.kind)
         if kind is None:

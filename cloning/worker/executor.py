@@ -17,19 +17,25 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
+from cloning.consent import packages
+from cloning.consent.answer import SpokenAnswer
 from cloning.watermark.finding import Finding
-from cloning.worker.checks import Checks
+from cloning.worker.checks import Checks, new_id
 from cloning.worker.process import WorkerProcess
 from cloning.worker.protocol import (
     Cancel,
     Checked,
+    CheckRequest,
     Cloned,
     Event,
     Failed,
     Health,
     Heartbeat,
+    Listened,
+    ListenRequest,
+    Look,
     Lost,
     PartSpoken,
     Progress,
@@ -229,20 +235,21 @@ class SubprocessExecutor:
 
         Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
         """
-        if self._closed:
-            raise Unavailable(_CLOSING)
-        if self._ready is None and self._fault is not None:
-            raise Unavailable("The speech worker does not start at present. Try again in a few minutes.")
-        try:
-            with self._checks.opened(source) as check:
-                self._supervise()
-                self._feed()
-                async with asyncio.timeout(_CHECK_SECONDS):
-                    return await self._wait(check.result)
-        except TimeoutError as fault:
-            raise Unavailable("The recording could not be checked in time. Try again in a few minutes.") from fault
-        finally:
-            self._feed()
+        return cast(Finding, await self._look(CheckRequest(new_id(), source)))
+
+    @property
+    def consent_languages(self) -> tuple[str, ...]:
+        """The languages in which `listen` recognises words; the worker runs in this process's environment."""
+        return packages.languages()
+
+    async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
+        """Listen to a spoken consent, as ListenRequest says, beside the jobs and without events.
+
+        Raises as `check`, and Unavailable where the recogniser is not installed.
+        """
+        if not self.consent_languages:
+            raise Unavailable(packages.NOT_INSTALLED)
+        return cast(SpokenAnswer, await self._look(ListenRequest(new_id(), source, answer, sentence)))
 
     def health(self) -> Health:
         """Return the state of the worker."""
@@ -260,6 +267,23 @@ class SubprocessExecutor:
         while self._waiting:
             self._events.put_nowait(Lost(self._waiting.popleft().job_id, "The bot is shutting down."))
         self._events.put_nowait(None)
+
+    async def _look(self, request: Look) -> Finding | SpokenAnswer:
+        """Have the worker look at a recording. Raises as `check`."""
+        if self._closed:
+            raise Unavailable(_CLOSING)
+        if self._ready is None and self._fault is not None:
+            raise Unavailable("The speech worker does not start at present. Try again in a few minutes.")
+        try:
+            with self._checks.opened(request) as check:
+                self._supervise()
+                self._feed()
+                async with asyncio.timeout(_CHECK_SECONDS):
+                    return await self._wait(check.result)
+        except TimeoutError as error:
+            raise Unavailable("The recording could not be checked in time. Try again in a few minutes.") from error
+        finally:
+            self._feed()
 
     def _supervise(self) -> None:
         """Start the supervisor if it does not run."""
@@ -327,7 +351,7 @@ class SubprocessExecutor:
             case Progress() | PartSpoken() if event.job_id in self._running:
                 self._running[event.job_id].heard = monotonic()
                 self._events.put_nowait(event)
-            case Checked() | Failed() if event.job_id in self._checks:
+            case Checked() | Listened() | Failed() if event.job_id in self._checks:
                 self._checks.end(event)
             case Cloned() | Spoken() | Failed() if event.job_id in self._running:
                 del self._running[event.job_id]

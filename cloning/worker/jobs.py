@@ -34,6 +34,9 @@ from cloning.worker.protocol import (
     CheckRequest,
     Cloned,
     CloneRequest,
+    Listened,
+    ListenRequest,
+    Look,
     PartSpoken,
     Ready,
     Request,
@@ -81,13 +84,13 @@ def ready(pipeline: SpeechPipeline) -> Ready:
 
 def run(
     pipeline: SpeechPipeline,
-    request: Request | CheckRequest,
+    request: Request | Look,
     reporter: ProgressReporter,
     emit: Callable[[PartSpoken], None],
     *,
     takes: int = 1,
     normalise: bool = True,
-) -> Cloned | Spoken | Checked:
+) -> Cloned | Spoken | Checked | Listened:
     """Run a job; `emit` gets its parts. `takes` and `normalise`: see SayOptions.
 
     Raises BarkeepError, MemoryError, or DeviceFailed.
@@ -97,6 +100,8 @@ def run(
             return _clone(pipeline, request, reporter)
         if isinstance(request, CheckRequest):
             return _check(pipeline, request, reporter)
+        if isinstance(request, ListenRequest):
+            return _listen(pipeline, request, reporter)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
         return _speak(pipeline, request, reporter, emit, options)
 
@@ -115,6 +120,14 @@ def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressRe
 def _check(pipeline: SpeechPipeline, request: CheckRequest, reporter: ProgressReporter) -> Checked:
     with _one_at_a_time(reporter):
         return Checked(request.job_id, pipeline.check(request.source, scratch=request.source.parent))
+
+
+def _listen(pipeline: SpeechPipeline, request: ListenRequest, reporter: ProgressReporter) -> Listened:
+    with _one_at_a_time(reporter):
+        heard = pipeline.listen(
+            request.source, request.answer, request.sentence, reporter, scratch=request.answer.parent
+        )
+        return Listened(request.job_id, heard)
 
 
 def _speak(

@@ -14,7 +14,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import environment
 from cloning.worker import protocol
-from cloning.worker.protocol import Cancel, CheckRequest, CloneRequest, Event, Request, SpeakRequest
+from cloning.worker.protocol import (
+    Cancel,
+    CheckRequest,
+    CloneRequest,
+    Event,
+    ListenRequest,
+    Look,
+    Request,
+    SpeakRequest,
+)
 from errors import InvalidInput
 
 _log = logging.getLogger(__name__)
@@ -60,7 +69,7 @@ class WorkerProcess:
         """The process id, which is also its process group."""
         return self._process.pid
 
-    def send(self, message: Request | CheckRequest | Cancel) -> None:
+    def send(self, message: Request | Look | Cancel) -> None:
         """Write one line. A line to a dead worker is dropped; `receive` reports the end."""
         self._requests.write(protocol.encode(message).encode() + b"\n")
 
@@ -117,7 +126,7 @@ def _event(line: bytes) -> Event | None:
         message = protocol.decode(line.decode())
     except (InvalidInput, UnicodeDecodeError):
         return None
-    return None if isinstance(message, Cancel | CheckRequest | CloneRequest | SpeakRequest) else message
+    return None if isinstance(message, Cancel | CheckRequest | ListenRequest | CloneRequest | SpeakRequest) else message
 
 
 async def _relay(stderr: asyncio.StreamReader, log_line: LogLine) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from cloning.consent.answer import SpokenAnswer
 from cloning.media.report import QualityReport
 from cloning.prompt import PromptSpec
 from cloning.watermark.finding import Finding
@@ -71,8 +72,23 @@ class CheckRequest:
     source: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """Listen to the media file `answer`, which should say `sentence` in the voice of the media file `source`.
+
+    Temporary files may be in the folder of `answer`.
+    """
+
+    job_id: str
+    source: Path
+    answer: Path
+    sentence: str
+
+
 Request = CloneRequest | SpeakRequest
 """The requests that are queued as jobs."""
+Look = CheckRequest | ListenRequest
+"""The requests that run beside the jobs: the caller waits for the result, and nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +176,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Listened:
+    """A ListenRequest is done."""
+
+    job_id: str
+    heard: SpokenAnswer
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A job failed. `kind` is a key of errors.KINDS, or "Unknown": then `message` is a reference id of the log.
 
@@ -184,7 +208,7 @@ class Heartbeat:
     """The worker is alive; sent every few seconds, from a separate thread."""
 
 
-Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Failed | Lost | Heartbeat
+Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | Failed | Lost | Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +246,17 @@ class Executor(Protocol):
         Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
         """
 
+    @property
+    def consent_languages(self) -> tuple[str, ...]:
+        """The languages in which `listen` recognises words, ISO 639-1; () where that is not installed."""
+
+    async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
+        """Listen to a spoken consent, as ListenRequest says, beside the jobs and without events.
+
+        Raises InvalidInput for a file without usable speech, and Unavailable as `check` does or where the recogniser
+        is not installed.
+        """
+
     def health(self) -> Health:
         """Return the state of the worker."""
 
@@ -235,6 +270,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         CloneRequest,
         SpeakRequest,
         CheckRequest,
+        ListenRequest,
         Cancel,
         Ready,
         Progress,
@@ -242,6 +278,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         Cloned,
         Spoken,
         Checked,
+        Listened,
         Failed,
         Lost,
         Heartbeat,
@@ -249,17 +286,17 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def encode(message: Request | CheckRequest | Cancel | Event) -> str:
+def encode(message: Request | Look | Cancel | Event) -> str:
     """Return one line of JSON, without the line break."""
     kind = type(message).__name__
     return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
-def decode(line: str) -> Request | CheckRequest | Cancel | Event:
+def decode(line: str) -> Request | Look | Cancel | Event:
     """Return the message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
-        message: Request | CheckRequest | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
+        message: Request | Look | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
     return message

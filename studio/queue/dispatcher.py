@@ -13,7 +13,18 @@ from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import Checked, Event, Executor, Heartbeat, PartSpoken, Progress, Ready, Request, part_file
+from cloning.worker.protocol import (
+    Checked,
+    Event,
+    Executor,
+    Heartbeat,
+    Listened,
+    PartSpoken,
+    Progress,
+    Ready,
+    Request,
+    part_file,
+)
 from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobRecord, JobState
@@ -280,7 +291,10 @@ class Dispatcher:
                 self._end(active, self._endings.lost(active.job, reason))
 
     async def _handle(self, event: Event) -> None:
-        if isinstance(event, Ready | Heartbeat | Checked) or (active := self._active.get(event.job_id)) is None:
+        if (
+            isinstance(event, Ready | Heartbeat | Checked | Listened)
+            or (active := self._active.get(event.job_id)) is None
+        ):
             return
         if active.ending:
             return

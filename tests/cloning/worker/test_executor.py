@@ -71,6 +71,10 @@ for line in sys.stdin:
             finding = dict(verdict="marked", confidence=0.9, spans=[[0.0, 2.0]], seconds=2.0, total_seconds=3.0)
             say("Checked", job_id=job, finding=finding)
         continue
+    if body["type"] == "ListenRequest":
+        heard = dict(text=body["sentence"], words=5, of=5, statement=1.0, length=1.0, likeness=0.9, is_generated=False)
+        say("Listened", job_id=job, heard=heard)
+        continue
     if body["type"] == "Cancel":
         say("Failed", job_id=job, kind="Cancelled", message="stopped")
         continue
@@ -155,6 +159,21 @@ async def test_a_check_is_answered_while_jobs_wait_and_is_no_event(make: Make) -
     events = [event async for event in executor.events()]
     assert [event.job_id for event in events if isinstance(event, Failed | Checked)] == []
     assert {event.job_id for event in events if isinstance(event, Lost)} == {"a", "b", "c"}
+
+
+async def test_a_spoken_consent_is_listened_to_beside_the_jobs(make: Make) -> None:
+    executor = make()
+    heard = await executor.listen(Path("clip"), Path("answer"), "I agree: so.")
+    assert (heard.text, heard.counts) == ("I agree: so.", True)
+
+
+async def test_nothing_is_listened_to_without_the_recogniser(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = make()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert executor.consent_languages == ()
+    with pytest.raises(Unavailable, match="make consent"):
+        await executor.listen(Path("clip"), Path("answer"), "I agree: so.")
+    assert not executor.health().alive
 
 
 async def test_a_check_starts_the_worker_and_no_more_than_two_go_at_once(

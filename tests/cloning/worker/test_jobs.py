@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -41,6 +42,8 @@ from cloning.worker.protocol import (
 )
 from errors import InvalidInput, LimitReached, NotFound
 from settings import Settings
+from tests.cloning.consent.test_listening import CLIP, PASSWORD
+from tests.cloning.consent.test_listening import SENTENCE as PASSWORD_SENTENCE
 from tests.cloning.tones import ToneEngine, a_voice, pipeline
 
 REFERENCE = Path(__file__).resolve().parents[3] / "simulator" / "media" / "reference.flac"
@@ -263,8 +266,14 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
     folders = {name: tmp_path / name for name in ("clone", "said", "again", "parts")}
     for folder in folders.values():
         folder.mkdir()
+    said = tmp_path / "said.ogg"  # temporary files go beside it
+    shutil.copy(PASSWORD, said)
     try:
         assert (await executor.check(REFERENCE)).verdict == "unmarked"
+        assert (await executor.listen(CLIP, said, PASSWORD_SENTENCE)).counts
+        said.write_text("I agree.")
+        with pytest.raises(InvalidInput):
+            await executor.listen(CLIP, said, PASSWORD_SENTENCE)
         await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
         cloned = await last_event(executor)
         assert isinstance(cloned, Cloned)

@@ -1,0 +1,44 @@
+"""What was heard in a recording of a consent sentence, and whether it counts. Does not import torch."""
+
+from dataclasses import dataclass
+
+LEAST_WORDS = 4
+"""Of the random words: the recogniser may miss one."""
+LEAST_STATEMENT = 0.5
+"""Of the words of the statement."""
+LEAST_LIKENESS = 0.78
+"""The least likeness to the clip that counts as the same voice (`research evaluate-consent`, docs/privacy.md)."""
+MOST_HEARD = 2
+"""How many times as many words as the sentence has may be heard: a recital of the whole vocabulary does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenAnswer:
+    """`text`: the words that were recognised. `words`: how many of the `of` random ones are among them, in order.
+
+    `statement`: the share of the statement's words, 0..1. `length`: words recognised for each word of the sentence.
+    `likeness`: cosine of the voices of recording and clip, 0..1. `is_generated`: the recording carries the watermark.
+    """
+
+    text: str
+    words: int
+    of: int
+    statement: float
+    length: float
+    likeness: float
+    is_generated: bool
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the sentence was said."""
+        return self.words >= LEAST_WORDS and self.statement >= LEAST_STATEMENT and self.length <= MOST_HEARD
+
+    @property
+    def has_voice(self) -> bool:
+        """Whether it was said in the voice of the clip."""
+        return self.likeness >= LEAST_LIKENESS
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is a yes."""
+        return self.has_words and self.has_voice and not self.is_generated
