@@ -1,7 +1,7 @@
 """Options that several commands share: languages, voice autocomplete, and names of mentions."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 import discord
@@ -24,24 +24,38 @@ MAX_SEED = 2**31 - 1
 
 LANGUAGE_CHOICES = [app_commands.Choice(name=name, value=code) for code, name in LANGUAGES.items()]
 
+Choice = app_commands.Choice[str]
+
 _MEMBER = re.compile(r"<@!?(\d{1,20})>")
 _LOOKUPS = 5
 
 
-async def voice_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
-    """Return the voices that the member may use, best match first. Never raises; errors give no choices."""
+async def choices_or_none(found: Awaitable[list[Choice]]) -> list[Choice]:
+    """Return the choices of an autocomplete, as many as Discord shows.
+
+    None if they could not be found: Discord shows no error while somebody types. The log says why.
+    """
     try:
-        voices = await interaction.client.studio.library.search(actor_of(interaction), current, limit=MAX_CHOICES)
-        return [
-            app_commands.Choice(name=voice.name[:CHOICE_LENGTH], value=voice.key)
-            for voice in voices[:MAX_CHOICES]
-            if len(voice.key) <= CHOICE_LENGTH
-        ]
-    except BarkeepError as fault:
-        log.info("no_choices", reason=fault.message)
+        return (await found)[:MAX_CHOICES]
+    except BarkeepError as error:
+        log.info("no_choices", reason=error.message)
     except Exception:
         log.exception("no_choices")
     return []
+
+
+async def voice_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
+    """Return the voices that the member may use, best match first. Never raises; errors give no choices."""
+    return await choices_or_none(_voices(interaction, current))
+
+
+async def _voices(interaction: discord.Interaction[Any], typed: str) -> list[Choice]:
+    voices = await interaction.client.studio.library.search(actor_of(interaction), typed, limit=MAX_CHOICES)
+    return [
+        app_commands.Choice(name=voice.name[:CHOICE_LENGTH], value=voice.key)
+        for voice in voices
+        if len(voice.key) <= CHOICE_LENGTH
+    ]
 
 
 async def names_in(

@@ -3,25 +3,22 @@
 from typing import Any
 
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, require_attachments, require_moderator
 from cogs.clone.recordings import read_recording
 from cogs.files import send_privately
-from cogs.options import CHOICE_LENGTH, MAX_CHOICES
+from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from cogs.studio_bot import StudioBot
 from cogs.ui import pages
 from cogs.ui.render import COLOUR, safe
 from cogs.voices.render_library import count, place
-from errors import BarkeepError, InvalidInput
+from errors import InvalidInput
 from storage.records import Pronunciation
 from studio.pronunciations import MAX_FILE_BYTES
 from studio.studio import Studio
 from studio.values import Actor, PronunciationPage
-
-log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[StudioBot]
 
@@ -32,19 +29,15 @@ _BOOK = "pronunciations"
 _FILE = "pronunciations.json"
 
 
-async def word_choices(interaction: discord.Interaction[Any], current: str) -> list[app_commands.Choice[str]]:
+async def word_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
     """Return words of the dictionary that contain the typed text. Never raises; errors give no choices."""
-    try:
-        entries = await interaction.client.studio.pronunciations.search(actor_of(interaction), current)
-    except BarkeepError as fault:
-        log.info("no_choices", reason=fault.message)
-        return []
-    except Exception:
-        log.exception("no_choices")
-        return []
+    return await choices_or_none(_words(interaction, current))
+
+
+async def _words(interaction: discord.Interaction[Any], typed: str) -> list[Choice]:
+    entries = await interaction.client.studio.pronunciations.search(actor_of(interaction), typed)
     return [
-        app_commands.Choice(name=f"{entry.word}: {entry.say}"[:CHOICE_LENGTH], value=entry.word)
-        for entry in entries[:MAX_CHOICES]
+        app_commands.Choice(name=f"{entry.word}: {entry.say}"[:CHOICE_LENGTH], value=entry.word) for entry in entries
     ]
 
 
