@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
-from storage.models import ConsentRequestRow, ConsentRow
+from storage.models import ConsentRequestRow, ConsentRow, VoiceRow
 from storage.records import Consent, ConsentRequest, ConsentState
 from storage.sessions import Sessions, lock_guild
 
@@ -126,11 +126,18 @@ class ConsentRepository:
             return list(await session.scalars(delete(ConsentRequestRow).where(*gone).returning(ConsentRequestRow.id)))
 
     async def prune_requests(self, guild_id: int, before: datetime) -> int:
-        """Delete the answered and expired requests made before `before`. Return how many there were."""
+        """Delete the answered and expired requests made before `before`. Return how many there were.
+
+        A yes stays as long as the voice that was made from it, because its author takes it back by its id.
+        """
+        in_use = (ConsentRequestRow.state == ConsentState.ALLOWED) & exists().where(
+            VoiceRow.guild_id == ConsentRequestRow.guild_id, VoiceRow.id == ConsentRequestRow.voice_id
+        )
         old = (
             ConsentRequestRow.guild_id == guild_id,
             ConsentRequestRow.state != ConsentState.PENDING,
             ConsentRequestRow.created_at < before,
+            ~in_use,
         )
         async with self._sessions.write(deletes=True) as session:
             gone = await session.scalars(delete(ConsentRequestRow).where(*old).returning(ConsentRequestRow.id))

@@ -225,3 +225,20 @@ async def test_old_answers_are_pruned_and_open_requests_stay(storage: Storage, c
     assert await storage.consents.prune_requests(GUILD, clock.now) == 1
     assert await storage.consents.requests_of(GUILD, ANNA) == [a_request("open")]
     assert len(await storage.consents.requests_of(OTHER_GUILD, ANNA)) == 1
+
+
+async def test_a_yes_is_kept_as_long_as_its_voice_so_that_it_can_be_taken_back(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    voice, _ = await allow(storage)
+    clock.advance(days=1000)
+    assert await storage.consents.prune_requests(GUILD, clock.now) == 0
+    assert (await storage.consents.withdraw("ask", ANNA)).voice_id == voice.id
+    assert await storage.consents.prune_requests(GUILD, clock.now) == 1
+
+
+async def test_a_yes_whose_voice_is_deleted_is_pruned(storage: Storage, clock: Clock) -> None:
+    await storage.consents.request(a_request(), limit=9)
+    voice, _ = await allow(storage)
+    await storage.voices.delete(GUILD, voice.id)
+    clock.advance(days=1000)
+    assert await storage.consents.prune_requests(GUILD, clock.now) == 1

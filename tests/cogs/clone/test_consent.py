@@ -92,6 +92,27 @@ async def test_a_yes_is_taken_back_in_the_direct_message_after_a_restart(
     assert await voices(bot.studio, guild) == ["Otto himself"]
 
 
+async def test_an_author_who_left_the_server_takes_a_yes_back_after_years(
+    ask: Ask, other: MemberActor, guild: GuildHandle, world: World
+) -> None:
+    await ask()
+    question = other.user.dm_channel.last_message
+    assert question is not None
+    await other.user.click(question, label="Allow")
+    guild.remove_member(other.user)
+    bot = await world.restart()
+    assert await voices(bot.studio, guild) == ["Otto"]
+    world.later(timedelta(days=800).total_seconds())
+    await bot.studio.upkeep()
+    allowed = other.user.dm_channel.last_message
+    assert allowed is not None
+    await other.user.click(allowed, label="Take it back")
+    told = other.user.dm_channel.last_message
+    assert told is not None
+    assert "took it back" in told.content
+    assert await voices(bot.studio, guild) == []
+
+
 @pytest.mark.parametrize("fault", [aiohttp.ClientConnectionError(), TimeoutError(), OSError(), RuntimeError()])
 async def test_whatever_keeps_the_question_from_its_author_keeps_no_recording(
     ask: Ask,
