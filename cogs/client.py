@@ -37,7 +37,7 @@ EXTENSIONS = (
     "cogs.reading",
     "cogs.jobs.cog",
     "cogs.voices.cog",
-    "cogs.privacy",
+    "cogs.privacy.cog",
     "cogs.admin.cog",
     "cogs.help",
 )

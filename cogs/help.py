@@ -42,7 +42,8 @@ GROUPS = (
     ),
     (
         "🔒 Your data",
-        "</privacy show> what is kept, </privacy export> a copy of it, </privacy forget> all of it at once",
+        "</privacy show> what is kept, </privacy export> a copy of it, </privacy forget> all of it at once; "
+        "in direct messages with me, on all servers",
     ),
     (
         "🔎 Was it generated?",

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, false, select
+from sqlalchemy import delete, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import Clock
-from storage.models import MemberRow, ShareRow, VoiceRow
+from storage.models import AuditRow, ConsentRequestRow, ConsentRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
 
@@ -23,6 +23,27 @@ class MemberRepository:
         async with self._sessions.read() as session:
             row = await session.get(MemberRow, (guild_id, member_id))
             return row.record() if row else MemberRecord(guild_id, member_id)
+
+    async def servers_of(self, member_id: int) -> list[int]:
+        """Return the servers that store anything about the member, besides the usage of deleted jobs.
+
+        Every table is asked by its index for each server, so that no table needs another one for this.
+        """
+        here = GuildRow.guild_id
+        shared = select(VoiceRow.guild_id).join(ShareRow, ShareRow.voice_id == VoiceRow.id)
+        named = (
+            exists().where(MemberRow.guild_id == here, MemberRow.member_id == member_id),
+            exists().where(ConsentRow.guild_id == here, ConsentRow.member_id == member_id),
+            exists().where(VoiceRow.guild_id == here, VoiceRow.owner_id == member_id),
+            exists().where(VoiceRow.guild_id == here, VoiceRow.speaker_id == member_id),
+            exists().where(JobRow.guild_id == here, JobRow.member_id == member_id),
+            exists().where(ConsentRequestRow.guild_id == here, ConsentRequestRow.requester_id == member_id),
+            exists().where(ConsentRequestRow.guild_id == here, ConsentRequestRow.author_id == member_id),
+            exists().where(AuditRow.guild_id == here, AuditRow.actor_id == member_id),
+            here.in_(shared.where(ShareRow.is_role == false(), ShareRow.subject_id == member_id)),
+        )
+        async with self._sessions.read() as session:
+            return list(await session.scalars(select(here).where(or_(*named)).order_by(here)))
 
     async def set_default_voice(self, guild_id: int, member_id: int, key: str | None) -> MemberRecord:
         """Store the voice that the member speaks with when none is named. `key`: a studio voice key."""

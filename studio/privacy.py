@@ -1,4 +1,4 @@
-"""The data of one member on one server: shows, exports and deletes it.
+"""The data of one member on a server: shows, exports and deletes it.
 
 All three cover every kind of record that names a person; a new kind has to be added to each.
 """
@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -28,12 +29,16 @@ _log = structlog.get_logger(__name__)
 
 
 class PrivacyService:
-    """Acts for the actor on the actor's own data, in the actor's server."""
+    """Acts for the actor on the actor's own data, in the actor's server. It needs no roles and no membership."""
 
     def __init__(self, storage: Storage, library: VoiceLibrary, dispatcher: Dispatcher) -> None:
         self._storage = storage
         self._library = library
         self._dispatcher = dispatcher
+
+    async def servers(self, member_id: int) -> list[int]:
+        """Return the servers that store anything about the member, also those they have left."""
+        return await self._storage.members.servers_of(member_id)
 
     async def show(self, actor: Actor) -> PrivacySummary:
         """Return counts of what is stored."""
@@ -55,17 +60,28 @@ class PrivacyService:
             blocked=member.blocked_at is not None,
             unread=member.unread,
             ignored=member.ignored,
+            has_default=member.default_voice is not None,
             retention_days=(await self._storage.guilds.get(guild_id)).retention_days,
         )
 
-    async def export(self, actor: Actor) -> bytes:
+    async def export(self, actors: Sequence[Actor]) -> bytes:
         """Return all of it as a .zip: data.json, and the recording and prompt of each voice of theirs.
 
-        Recordings of other people are not included.
+        actors: one member on one or more servers; with more, each server has a folder, named by its id. Recordings of
+        other people are not included.
         """
+        files: dict[str, bytes] = {}
+        for actor in actors:
+            folder = "" if len(actors) == 1 else f"{actor.guild_id}/"
+            files.update({folder + name: data for name, data in (await self._files(actor)).items()})
+            await self._storage.audit.write(actor.guild_id, actor.member_id, "privacy.export")
+        return await asyncio.to_thread(_zip, files)
+
+    async def _files(self, actor: Actor) -> dict[str, bytes]:
+        """Return the files of one server, by their names."""
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         records = await self._records(actor, voices)
-        files: dict[str, bytes] = {}
+        files = {"data.json": await asyncio.to_thread(_to_json, records)}
         for voice in voices:
             if voice.speaker_id not in (None, actor.member_id):
                 continue
@@ -75,8 +91,7 @@ class PrivacyService:
                 except NotFound:
                     continue  # imported voices have no clip, and unfinished voices have no files
                 files[f"voices/{voice.id}-{file_name(voice.name)}/{name}"] = data
-        await self._storage.audit.write(actor.guild_id, actor.member_id, "privacy.export")
-        return await asyncio.to_thread(_zip, records, files)
+        return files
 
     async def revoke(self, actor: Actor) -> Erased:
         """Withdraw consent: delete every voice of the member and cancel their clones."""
@@ -155,10 +170,38 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def _zip(records: dict[str, Any], files: dict[str, bytes]) -> bytes:
+def _zip(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("data.json", _to_json(records))
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()
+
+
+def combined(summaries: Sequence[PrivacySummary]) -> PrivacySummary:
+    """Return what several servers store about one member as one summary, without a default voice."""
+    return PrivacySummary(
+        consent=next((each.consent for each in summaries if each.consent is not None), None),
+        default_voice=None,
+        owned=tuple(voice for each in summaries for voice in each.owned),
+        heard_in=tuple(voice for each in summaries for voice in each.heard_in),
+        jobs=sum(each.jobs for each in summaries),
+        requests=sum(each.requests for each in summaries),
+        refusals=sum(each.refusals for each in summaries),
+        audit_lines=sum(each.audit_lines for each in summaries),
+        blocked=any(each.blocked for each in summaries),
+        retention_days=max((each.retention_days for each in summaries), default=0),
+        unread=any(each.unread for each in summaries),
+        ignored=any(each.ignored for each in summaries),
+    )
+
+
+def added(erased: Iterable[Erased]) -> Erased:
+    """Return how much was deleted on several servers together."""
+    each = tuple(erased)
+    return Erased(
+        sum(one.voices for one in each),
+        sum(one.jobs for one in each),
+        sum(one.consents for one in each),
+        any(one.block_kept for one in each),
+    )

@@ -228,6 +228,8 @@ class PrivacySummary:
     """The member wants no message of theirs read aloud."""
     ignored: bool = False
     """Moderators want none read."""
+    has_default: bool = False
+    """They chose a default voice, perhaps one that they cannot use now."""
 
 
 @dataclass(frozen=True, slots=True)

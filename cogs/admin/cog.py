@@ -90,17 +90,18 @@ def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
     return lines[start : start + _LINES], start + 1, number, count
 
 
-async def _remove(studio: Studio, actor: Actor, key: str) -> str:
-    record = await studio.admin.remove_voice(actor, key)
+async def _remove(interaction: Interaction, key: str) -> str:
+    record = await interaction.client.studio.admin.remove_voice(actor_of(interaction), key)
     return f"**{safe(record.name)}** was removed."
 
 
-async def _purge(studio: Studio, actor: Actor, target: str) -> str:
+async def _purge(interaction: Interaction, target: str) -> str:
+    admin, actor = interaction.client.studio.admin, actor_of(interaction)
     kind, _, value = target.partition("=")
     if kind == "days":
-        return render_purged(await studio.admin.purge(actor, older_than_days=ids.whole(value)), None)
+        return render_purged(await admin.purge(actor, older_than_days=ids.whole(value)), None)
     member_id = ids.whole(value)
-    return render_purged(await studio.admin.purge(actor, member_id=member_id), member_id)
+    return render_purged(await admin.purge(actor, member_id=member_id), member_id)
 
 
 async def default_choices(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:

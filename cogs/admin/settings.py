@@ -19,7 +19,6 @@ from cogs.ui.ids import FromId
 from errors import InvalidInput
 from storage.records import GuildSettings
 from studio.studio import Studio
-from studio.values import Actor
 
 DEFAULTS_DEED = "default-settings"
 
@@ -92,12 +91,13 @@ async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset
     return {"embed": render_settings(settings, existing_ids, voice), "view": view}
 
 
-async def restore_defaults(studio: Studio, actor: Actor, _target: str) -> str:
+async def restore_defaults(interaction: discord.Interaction[StudioBot], _target: str) -> str:
     """Reset all settings, after the confirmation."""
+    actor = actor_of(interaction)
     fresh = GuildSettings(actor.guild_id)
     numbers = (name for form in FORMS.values() for name in form.numbers)
     names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS, *READ_FIELDS)
-    await studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
+    await interaction.client.studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
     return "All settings are back to their defaults. See them with /admin settings."
 
 

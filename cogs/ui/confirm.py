@@ -10,19 +10,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import discord
 
-from cogs.checks import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from errors import Conflict, NotFound
-from studio.studio import Studio
-from studio.values import Actor
 
 ANSWER_WITHIN = timedelta(minutes=15)
 """After this time the message may no longer describe what would be lost."""
 
-Deed = Callable[[Studio, Actor, str], Awaitable[str]]
-"""Runs an action on a target for an actor and returns a sentence about what was done."""
+Deed = Callable[[discord.Interaction[StudioBot], str], Awaitable[str]]
+"""Runs an action on a target for the member who pressed and returns a sentence about what was done."""
 
 
 @runtime_checkable
@@ -63,7 +60,7 @@ class DoIt(
         if message is None or interaction.created_at - message.created_at > ANSWER_WITHIN:
             raise Conflict("That question is too old. Please use the command again.")
         await interaction.response.defer()
-        sentence = await self._deed(interaction)(interaction.client.studio, actor_of(interaction), self.target)
+        sentence = await self._deed(interaction)(interaction, self.target)
         await interaction.edit_original_response(content=sentence, embed=None, view=None)
 
     def _deed(self, interaction: discord.Interaction[StudioBot]) -> Deed:

@@ -11,7 +11,7 @@ import discord
 
 from errors import InvalidInput
 
-_SNOWFLAKE = r"[0-9]{1,18}|[1-8][0-9]{18}"
+SNOWFLAKE = r"[0-9]{1,18}|[1-8][0-9]{18}"
 """At most 8,999,999,999,999,999,999, which is less than 2**63. Discord's ids stay below it until the year 2083."""
 _NUMBERS = frozenset({"voice", "member", "number", "page"})
 """The parts of ids that are numbers."""
@@ -19,7 +19,7 @@ _NUMBERS = frozenset({"voice", "member", "number", "page"})
 
 def snowflake(name: str) -> str:
     """Return the template of a 64-bit id of Discord or the database, as the part `name` of a custom id."""
-    return f"(?P<{name}>{_SNOWFLAKE})"
+    return f"(?P<{name}>{SNOWFLAKE})"
 
 
 def count(name: str) -> str:
@@ -34,7 +34,7 @@ def text(name: str) -> str:
 
 def whole(written: str) -> int:
     """Parse a number that is part of another text. Raises InvalidInput if it is not valid."""
-    if re.fullmatch(_SNOWFLAKE, written) is None:
+    if re.fullmatch(SNOWFLAKE, written) is None:
         raise InvalidInput("That button is not valid. Please use the command again.")
     return int(written)
 

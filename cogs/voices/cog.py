@@ -62,8 +62,8 @@ async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages
     return pages.Sheet(embed, page.number, page.pages, searchable=True, items=items)
 
 
-async def _delete(studio: Studio, actor: Actor, key: str) -> str:
-    record = await studio.library.delete(actor, key)
+async def _delete(interaction: Interaction, key: str) -> str:
+    record = await interaction.client.studio.library.delete(actor_of(interaction), key)
     return f"**{safe(record.name)}** was deleted."
 
 

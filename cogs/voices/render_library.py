@@ -1,15 +1,13 @@
-"""Renders the library and a member's stored data as embeds. Pure functions of values."""
+"""Renders the library as embeds. Pure functions of values."""
 
 import discord
 
 from cloning.text.splitting import LANGUAGES
 from cogs.ui.render import COLOUR, render_card, safe, when
 from storage.records import Visibility, VoiceRecord
-from studio.values import Erased, Page, PrivacySummary, Voice
+from studio.values import Page, Voice
 
 _DESCRIPTION = 80
-_NAMES_LISTED = 14
-_NAMES_IN_QUESTION = 25
 _CHOSEN_LISTED = 20
 
 AUDIENCES = {
@@ -156,96 +154,3 @@ def render_delete_question(record: VoiceRecord) -> discord.Embed:
         ),
         colour=discord.Colour.red(),
     )
-
-
-def render_privacy(summary: PrivacySummary) -> discord.Embed:
-    """Return what this server stores about the member."""
-    embed = discord.Embed(title="What I store about you on this server", colour=COLOUR)
-    embed.add_field(name="Your consent to cloning", value=_consent(summary), inline=False)
-    embed.add_field(name="Voices you own", value=_names(summary.owned), inline=False)
-    embed.add_field(name="Other members' voices made from your speech", value=_names(summary.heard_in), inline=False)
-    default = "none" if summary.default_voice is None else safe(summary.default_voice.name)
-    embed.add_field(name="Default voice", value=default)
-    embed.add_field(
-        name="Clones and speech",
-        value=f"{summary.jobs}, with their texts; each is deleted after {summary.retention_days} days",
-    )
-    embed.add_field(name="Requests to clone a voice", value=str(summary.requests))
-    embed.add_field(name="Lines in the audit log", value=str(summary.audit_lines))
-    if summary.blocked:
-        embed.add_field(name="Blocked", value="A moderator has blocked you from using voices.", inline=False)
-    if summary.unread:
-        embed.add_field(name="Reading aloud", value="You do not want your messages read (`/read me`).", inline=False)
-    if summary.ignored:
-        embed.add_field(name="Not read aloud", value="Moderators do not have your messages read.", inline=False)
-    embed.set_footer(text="/privacy export gives you all of it as a file · /privacy forget deletes it")
-    return embed
-
-
-def _consent(summary: PrivacySummary) -> str:
-    if summary.consent is None:
-        return "not given"
-    return f"given {when(summary.consent.given_at)}, version {summary.consent.policy_version} of the text"
-
-
-def _names(records: tuple[VoiceRecord, ...], listed: int = _NAMES_LISTED) -> str:
-    names = [safe(record.name) for record in records[:listed]]
-    more = len(records) - len(names)
-    return (", ".join(names) or "none") + (f" and {more} more" if more > 0 else "")
-
-
-def render_revoke_question(summary: PrivacySummary) -> discord.Embed:
-    """Return the question before consent is withdrawn, with every voice of the member."""
-    own = tuple(record for record in summary.owned if record.speaker_id == record.owner_id)
-    return discord.Embed(
-        title="Withdraw your consent?",
-        description=(
-            "Every voice made from your speech is deleted, with its recording and prompt: "
-            f"{_names((*own, *summary.heard_in), _NAMES_IN_QUESTION)}. Queued clones of your voice are "
-            "cancelled. I'll ask you again before the next one."
-        ),
-        colour=discord.Colour.red(),
-    )
-
-
-def render_revoked(erased: Erased) -> str:
-    """Return what the withdrawal deleted."""
-    return f"Your consent is withdrawn. Deleted with it: {count(erased.voices, 'voice')} made from your speech."
-
-
-def render_forget_question(summary: PrivacySummary) -> discord.Embed:
-    """Return the question before all data are deleted: what is deleted, and what stays."""
-    gone = [
-        f"• voices you own, with recordings and prompts: {_names(summary.owned, _NAMES_IN_QUESTION)}",
-        f"• other members' voices made from your speech: {_names(summary.heard_in, _NAMES_IN_QUESTION)}",
-        f"• clones and speech with their texts: {summary.jobs}; queued ones are cancelled",
-        f"• requests to clone a voice: {summary.requests - summary.refusals}",
-        "• your consent and your default voice",
-    ]
-    stays = ["• what was already posted in channels: delete those messages yourself or ask a moderator"]
-    if summary.audit_lines:
-        lines = count(summary.audit_lines, "line")
-        stays.append(f"• {lines} of the moderators' audit log, without texts or recordings")
-    if summary.jobs:
-        stays.append("• how much you used today, without content, for a day, because of the limits")
-    if summary.refusals:
-        stays.append(f"• requests for a voice that were refused: {summary.refusals}")
-    if summary.blocked:
-        stays.append("• that a moderator has blocked you: otherwise this would lift the block")
-    if summary.unread or summary.ignored:
-        stays.append("• that your messages are not read aloud: otherwise they would be")
-    embed = discord.Embed(
-        title="Delete everything about you on this server?",
-        description="\n".join(["**This is deleted for good**", *gone]),
-        colour=discord.Colour.red(),
-    )
-    embed.add_field(name="This stays", value="\n".join(stays), inline=False)
-    embed.set_footer(text="Use /privacy export first if you want a copy.")
-    return embed
-
-
-def render_forgotten(erased: Erased) -> str:
-    """Return what was deleted."""
-    what = f"{count(erased.voices, 'voice')} and {count(erased.jobs, 'job')}"
-    sentence = f"Done: {what} were deleted, and your consent with them."
-    return f"{sentence} The moderators' block stays." if erased.block_kept else sentence

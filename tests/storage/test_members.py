@@ -1,9 +1,25 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+
+import pytest
 
 from storage.database import Storage
 from storage.records import MemberRecord, Visibility
-from tests.storage.build import ANNA, BORIS, CLARA, GUILD, OTHER_GUILD, ROLE, Clock, add_voice
+from tests.storage.build import (
+    ANNA,
+    BORIS,
+    CLARA,
+    GUILD,
+    OTHER_GUILD,
+    PLENTY,
+    ROLE,
+    Clock,
+    add_voice,
+    attest,
+    new_job,
+)
+from tests.storage.test_consents import a_request
 
 
 async def test_an_unknown_member_is_blank(storage: Storage) -> None:
@@ -104,3 +120,53 @@ async def test_being_forgotten_has_nobody_read_aloud(storage: Storage) -> None:
         await storage.members.forget(GUILD, member)
     assert await storage.members.get(GUILD, ANNA) == MemberRecord(GUILD, ANNA, unread=True)
     assert await storage.members.get(GUILD, BORIS) == MemberRecord(GUILD, BORIS, ignored=True)
+
+
+async def own(storage: Storage) -> None:
+    await add_voice(storage, owner=ANNA, speaker=None)
+
+
+async def heard(storage: Storage) -> None:
+    await add_voice(storage, owner=BORIS, speaker=ANNA)
+
+
+async def shared(storage: Storage) -> None:
+    voice = await add_voice(storage, owner=BORIS, speaker=BORIS)
+    await storage.voices.share(GUILD, voice.id, Visibility.CHOSEN, frozenset({ANNA}), frozenset())
+
+
+async def asked(storage: Storage) -> None:
+    await storage.consents.request(a_request(requester=BORIS, author=ANNA), limit=3)
+
+
+async def asks(storage: Storage) -> None:
+    await storage.consents.request(a_request(requester=ANNA, author=BORIS), limit=3)
+
+
+async def spoke(storage: Storage) -> None:
+    await storage.jobs.accept_speech(new_job(member=ANNA), PLENTY)
+
+
+async def agreed(storage: Storage) -> None:
+    voice = await add_voice(storage, owner=BORIS, speaker=BORIS)
+    await storage.voices.delete(GUILD, voice.id)
+    await attest(storage, GUILD, ANNA)
+
+
+async def chose(storage: Storage) -> None:
+    await storage.members.set_default_voice(GUILD, ANNA, "s:v2/en_speaker_6")
+
+
+async def acted(storage: Storage) -> None:
+    await storage.audit.write(GUILD, ANNA, "voice.delete")
+
+
+@pytest.mark.parametrize("leave", [own, heard, shared, asked, asks, spoke, agreed, chose, acted])
+async def test_each_kind_of_record_names_its_server(
+    storage: Storage, leave: Callable[[Storage], Awaitable[None]]
+) -> None:
+    await storage.members.set_default_voice(OTHER_GUILD, CLARA, "s:v2/en_speaker_6")
+    assert await storage.members.servers_of(ANNA) == []
+    await leave(storage)
+    assert await storage.members.servers_of(ANNA) == [GUILD]
+    assert await storage.members.servers_of(CLARA) == [OTHER_GUILD]

@@ -46,7 +46,7 @@ async def test_export_holds_texts_clips_and_prompts_but_no_secrets(house: House)
     await house.voice()
     await with_bobs_voice(house)
     await house.ended((await house.say("my secret plans", voice="Ann")).job.id)
-    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(ANN))) as archive:
+    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export([ANN]))) as archive:
         names = archive.namelist()
         data = json.loads(archive.read("data.json"))
         prompt = archive.read(next(name for name in names if name.endswith("Ann/prompt.npz")))
@@ -56,14 +56,14 @@ async def test_export_holds_texts_clips_and_prompts_but_no_secrets(house: House)
     assert "my secret plans" in [job["order"].get("text") for job in data["jobs"]]
     assert all(job["interaction_token"] is None for job in data["jobs"])
     assert data["consent"]["policy_version"] == 1
-    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(STRANGER))) as archive:
+    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export([STRANGER]))) as archive:
         assert archive.namelist() == ["data.json"]
         assert json.loads(archive.read("data.json"))["jobs"] == []
 
 
 async def test_who_is_heard_gets_the_voice_and_nobody_else_takes_it_away(house: House) -> None:
     key = await with_bobs_voice(house)
-    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(BOB))) as archive:
+    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export([BOB]))) as archive:
         assert [name for name in archive.namelist() if name.endswith("Bobby/clip.flac")]
     for actor, reason in ((ANN, "not to a file"), (MOD, "owner")):
         with pytest.raises(NotAllowed, match=reason):

@@ -121,7 +121,7 @@ async def test_a_blocked_member_sees_and_deletes_what_is_theirs_and_nothing_else
             await deed
     assert (await library.info(ANN, key)).key == key
     assert (await library.page(ANN, "", 1)).total
-    assert await house.studio.privacy.export(ANN)
+    assert await house.studio.privacy.export([ANN])
     await library.delete(ANN, key)
     assert house.files() == []
 

@@ -11,7 +11,7 @@ from cogs.admin.buttons import ADMIN_ITEMS
 from cogs.admin.settings import SETTINGS_ITEMS
 from cogs.clone.consent import ConsentButton, TakeBack
 from cogs.jobs.buttons import Cancel, Fetch
-from cogs.privacy import AskRevoke
+from cogs.privacy.cog import AskRevoke
 from cogs.ui import ids
 from cogs.ui.confirm import CONFIRM_ITEMS
 from cogs.ui.pages import PAGE_ITEMS
@@ -35,6 +35,9 @@ SAMPLES = (
     "settings:clone_role_ids",
     "settings-form:texts",
     "do:forget:",
+    "do:forget:123",
+    "revoke-consent:",
+    "revoke-consent:123",
     "do:purge:member=12",
     "turn:voices:2:ann",
     "all:voices",

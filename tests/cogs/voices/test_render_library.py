@@ -1,9 +1,8 @@
-"""The library and the records about a member as embeds."""
+"""The library as embeds."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simcord.components import validate_embeds
@@ -12,19 +11,14 @@ from cogs.voices.render_library import (
     render_default,
     render_delete_question,
     render_described,
-    render_forget_question,
-    render_forgotten,
     render_imported,
-    render_privacy,
-    render_revoke_question,
-    render_revoked,
     render_shared,
     render_sharing,
     render_voice,
     render_voices,
 )
-from storage.records import Consent, Visibility, VoiceRecord, VoiceState
-from studio.values import Erased, Page, PrivacySummary, Voice
+from storage.records import Visibility, VoiceRecord, VoiceState
+from studio.values import Page, Voice
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 RECORD = VoiceRecord(
@@ -45,18 +39,6 @@ RECORD = VoiceRecord(
     report=None,
     has_clip=True,
     created_at=NOW,
-)
-SUMMARY = PrivacySummary(
-    consent=Consent(1, 10, 1, NOW),
-    default_voice=None,
-    owned=(RECORD,),
-    heard_in=(),
-    jobs=3,
-    requests=1,
-    refusals=0,
-    audit_lines=4,
-    blocked=False,
-    retention_days=30,
 )
 
 
@@ -160,55 +142,3 @@ def test_the_default_voice_in_words() -> None:
     assert render_default(None, changed=False).startswith("You have no voice")
     assert render_default(voice(RECORD), changed=False) == "**Anna** speaks when you name no voice."
     assert render_default(voice(RECORD), changed=True) == "**Anna** is now your default voice."
-
-
-def test_what_is_kept_about_a_member() -> None:
-    shown = text_of(render_privacy(SUMMARY))
-    for words in ("Anna", "version 1", "3, with their texts", "30 days"):
-        assert words in shown
-    assert "not given" in text_of(render_privacy(replace(SUMMARY, consent=None)))
-    assert "Blocked" in text_of(render_privacy(replace(SUMMARY, blocked=True)))
-
-
-def test_the_question_says_exactly_what_goes_and_what_stays() -> None:
-    embed = render_forget_question(replace(SUMMARY, blocked=True))
-    assert (embed.description or "").startswith("**This is deleted for good**")
-    assert "Anna" in (embed.description or "")
-    assert "block" in (embed.fields[0].value or "")
-    assert "4 lines" in (embed.fields[0].value or "")
-    assert "that were refused" not in (embed.fields[0].value or "")
-    refused = render_forget_question(replace(SUMMARY, requests=3, refusals=2))
-    assert "to clone a voice: 1" in (refused.description or "")
-    assert "that were refused: 2" in (refused.fields[0].value or "")
-
-
-def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:
-    of_somebody_else = replace(RECORD, name="Ben", speaker_id=11)
-    heard = replace(RECORD, name="Copy of me", owner_id=11)
-    asked = render_revoke_question(replace(SUMMARY, owned=(RECORD, of_somebody_else), heard_in=(heard,))).description
-    assert "Anna, Copy of me." in (asked or "")
-    assert "Ben" not in (asked or "")
-    assert "1 voice made from your speech" in render_revoked(Erased(1, 0))
-
-
-@pytest.mark.parametrize("kept", [True, False])
-def test_what_was_forgotten(kept: bool) -> None:
-    sentence = render_forgotten(Erased(voices=2, jobs=5, consents=1, block_kept=kept))
-    assert "2 voices and 5 jobs" in sentence
-    assert ("block" in sentence) is kept
-
-
-def test_privacy_fits_discord_with_many_long_names() -> None:
-    records = tuple(replace(RECORD, name="*" * 32) for _ in range(300))
-    crowded = replace(SUMMARY, owned=records, heard_in=records, blocked=True)
-    validate_embeds([render_privacy(crowded).to_dict()])
-    validate_embeds([render_forget_question(crowded).to_dict()])
-    validate_embeds([render_revoke_question(crowded).to_dict()])
-
-
-def test_who_is_not_read_aloud_reads_so_and_that_it_stays() -> None:
-    for wish in ({"unread": True}, {"ignored": True}):
-        summary = replace(SUMMARY, **wish)  # type: ignore[arg-type]  # both are flags
-        assert "messages read" in text_of(render_privacy(summary))
-        assert "not read aloud: otherwise" in text_of(render_forget_question(summary))
-    assert "read aloud" not in text_of(render_forget_question(SUMMARY))
