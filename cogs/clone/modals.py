@@ -3,6 +3,7 @@
 When a form is refused, the member can open it again with what they entered.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -41,12 +42,12 @@ class _OpenAgain(SafeView):
         await interaction.response.send_modal(self._form())
 
 
-class _Form(SafeModal):
+class _Form(SafeModal, ABC):
     """A form that is offered again when its input is refused."""
 
+    @abstractmethod
     def again(self) -> SafeModal:
         """Return the same form with what was entered."""
-        raise NotImplementedError
 
     async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
