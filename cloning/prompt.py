@@ -138,6 +138,8 @@ def _kind(array: str) -> str:
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:
     """Raise InvalidInput if tokens `name` have a shape that no Bark model uses."""
     *books, length = shape or (0,)
+    if len(shape) > 2:
+        raise InvalidInput(f"In this voice file the {name} tokens have {len(shape)} dimensions; a voice has at most 2.")
     if name == "semantic" and len(shape) != 1:
         raise InvalidInput(f"In this voice file the semantic tokens have the shape {shape}; they must be one row.")
     if name != "semantic" and (len(shape) != 2 or books[0] > _MAX_BOOKS):
@@ -220,12 +222,15 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tokens:
         if dtype.hasobject:
             raise InvalidInput("This voice file holds Python objects, which may run code, so it was not opened.")
         if dtype.kind not in "iu":
-            raise InvalidInput(f"In this voice file {name} holds {dtype} instead of whole numbers.")
+            raise InvalidInput(f"In this voice file {name} holds {dtype.name} instead of whole numbers.")
         if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != member.file_size - offset:
             raise InvalidInput(f"In this voice file {name} is not as long as it claims. Export the voice again.")
         _check_shape(_kind(name), shape)
         body = prefix[offset:] + file.read(member.file_size - len(prefix))
-    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C").astype(np.int64)
+    tokens = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran_order else "C")
+    if tokens.max() > np.iinfo(np.int64).max:
+        raise InvalidInput(f"In this voice file the {_kind(name)} tokens go to {tokens.max()}; no Bark has so many.")
+    return tokens.astype(np.int64)
 
 
 def _read_header(name: str, prefix: bytes) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:

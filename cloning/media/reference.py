@@ -95,6 +95,11 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
         raise InvalidInput("The recording is empty. Record about 10 seconds of your voice and send that.")
     heard = _beginning(recording)
     part = "this recording" if heard is recording else f"the first {_minutes()} of this recording"
+    if heard.seconds < min_seconds:
+        raise InvalidInput(
+            f"This recording is shorter than the {min_seconds:g} s of speech that a voice needs. Record about 10 "
+            "seconds of one person speaking."
+        )
     sound = Recording(without_clicks(without_offset(heard.samples), heard.sample_rate), heard.sample_rate)
     if loudness(sound.samples, sound.sample_rate) < _SILENT_LUFS:
         raise InvalidInput(

@@ -134,14 +134,24 @@ def test_another_family_of_models_has_other_limits() -> None:
         ({"semantic_prompt": np.full(200, 10_000)}, "semantic tokens go from 10000 to 10000"),
         ({"coarse_prompt": np.full((2, 300), -1)}, "coarse tokens go from -1 to -1"),
         ({"fine_prompt": np.full((8, 300), 1024)}, "fine tokens go from 1024 to 1024"),
-        ({"fine_prompt": np.full((8, 300), 2**63, np.uint64)}, "fine tokens go from -"),
+        ({"fine_prompt": np.full((8, 300), 2**63, np.uint64)}, "fine tokens go to 9223372036854775808"),
+        ({"semantic_prompt": np.array(5)}, "semantic tokens have the shape ()"),
+        ({"coarse_prompt": np.array(5)}, "coarse tokens have the shape ()"),
+        ({"fine_prompt": np.zeros((1, 8, 300), int)}, "fine tokens have 3 dimensions"),
+        ({"fine_prompt": np.full((8, 300), np.nan)}, "float64 instead of whole numbers"),
+        ({"semantic_prompt": np.full(200, np.inf, np.float32)}, "float32 instead of whole numbers"),
+        ({"semantic_prompt": np.zeros(200, bool)}, "bool instead of whole numbers"),
+        ({"semantic_prompt": np.zeros(200, complex)}, "complex128 instead of whole numbers"),
+        ({"semantic_prompt": np.zeros(200, "M8[s]")}, "datetime64[s] instead of whole numbers"),
+        ({"semantic_prompt": np.full(200, "1")}, "str32 instead of whole numbers"),
+        ({"semantic_prompt": np.zeros(200, [("**bold** @everyone", "<i8")])}, "holds void64 instead of whole numbers"),
         ({"semantic_prompt": np.zeros(100, int)}, "3.0 frames per semantic token"),
         ({"fine_prompt": np.zeros((8, 300))}, "float64 instead of whole numbers"),
         ({"fine_prompt": np.array([None])}, "Python objects"),
         ({"fine_prompt": None}, "each of these arrays once"),
         ({"semantic_prompt": np.int64(7)}, "must be one row"),
         ({"coarse_prompt": np.zeros((17, 300), int)}, "16 books at most"),
-        ({"fine_prompt": np.zeros((8, 3, 100), int)}, "must be books of frames"),
+        ({"fine_prompt": np.zeros((8, 3, 100), int)}, "fine tokens have 3 dimensions"),
         ({"semantic_prompt": np.zeros(100_001, np.uint8)}, "at most 100000"),
     ],
 )
@@ -228,6 +238,41 @@ def test_a_header_that_lies_about_its_length_is_refused(shape: tuple[int, ...]) 
     np.lib.format.write_array_header_1_0(buffer, {"descr": "<i8", "fortran_order": False, "shape": shape})
     body = np.zeros((8, 300), np.int64).tobytes()
     assert "not as long as it claims" in refusal(archive(members(fine_prompt=buffer.getvalue() + body)))
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("{'descr': '<i8', 'fortran_order': False, 'shape': (" + "1," * 450 + ")}", "have 450 dimensions"),
+        ("{'descr': '<i8', 'fortran_order': False, 'shape': (" + "9" * 800 + ",)}", "not as long as it claims"),
+        ("{'descr': '<i8', 'fortran_order': False, 'shape': 'abc'}", "not a NumPy array"),
+        ("{'descr': ('<i8', (2,)), 'fortran_order': False, 'shape': (8,)}", "instead of whole numbers"),
+        (
+            f"{{'descr': {[(f'f{n}', '<i8') for n in range(50)]}, 'fortran_order': False, 'shape': (8,)}}",
+            "void3200 instead",
+        ),
+        ("[" * 500 + "]" * 500, "not a NumPy array"),
+        ("(" * 900, "damaged"),
+    ],
+)
+def test_a_strange_header_makes_one_short_sentence(header: str, reason: str) -> None:
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(8)
+    message = refusal(archive(members(fine_prompt=data)))
+    assert reason in message
+    assert len(message) < 200
+
+
+def test_names_with_paths_and_control_characters_are_neither_taken_nor_written(tmp_path: Path) -> None:
+    stray = {"../../fine_prompt.npy": b"", "/etc/fine_prompt.npy": b"", "C:\\fine_prompt.npy": b"", "\x1b[31m\n": b""}
+    assert VoicePrompt.load(archive({**stray, **members()})) == tokens()
+    alone = members()
+    alone["../fine_prompt.npy"] = alone.pop("fine_prompt.npy")
+    assert "each of these arrays once" in refusal(archive(alone))
+
+
+def test_tens_of_thousands_of_entries_are_read_past() -> None:
+    entries = {f"{number:x}": b"" for number in range(20_000)}
+    assert VoicePrompt.load(archive(entries | members(), zipfile.ZIP_STORED)) == tokens()
 
 
 def test_a_password_is_named() -> None:

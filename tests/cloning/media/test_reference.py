@@ -138,8 +138,9 @@ def test_the_limit_holds(max_seconds: float) -> None:
         (np.full(RATE * 3, 0.5, np.float32), "only silence"),
         (noise(RATE * 5, 0.1), "no speech"),
         (tone(5.0, RATE), "no speech"),
-        (part((0.7, 1.0)), "I heard only 0.3 s"),
-        (np.full(1, 0.5, np.float32), "only silence"),
+        (np.concatenate([silence(1.0), part((0.7, 1.0)), silence(1.0)]), "I heard only 0.3 s"),
+        (part((0.7, 1.0)), "shorter than the 1 s of speech that a voice needs"),
+        (np.full(1, 0.5, np.float32), "shorter than the 1 s"),
     ],
 )
 def test_what_holds_too_little_speech_is_refused_with_the_reason(samples: Samples, reason: str) -> None:
