@@ -1,5 +1,6 @@
 """Detect the mark in a recording, window by window: in a long one, a single sentence may be generated."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from cloning.media.audio import Recording, Samples, resample
 from cloning.media.decoding import decode
+from cloning.media.voice_activity import FRAME_SECONDS, analyse
 from cloning.watermark.finding import Finding, Verdict
 from cloning.watermark.network import HOP_SECONDS, confidence, perth, sounding
 from cloning.watermark.spectrum import levels, shortest, spectrum
@@ -58,12 +60,25 @@ def check(channels: Sequence[Recording]) -> Finding:
     length = channels[0].seconds
     if length < SHORTEST_SECONDS:
         raise _too_short()
-    told = [confidences(_resampled(channel)) for channel in channels if _is_sound(channel.samples)]
+    told = [_in_speech(_resampled(channel)) for channel in channels if _is_sound(channel.samples)]
     if not told:
         raise InvalidInput("This recording is silent, so there is nothing that could carry a mark. Choose another.")
     surest = np.max(np.stack(told), axis=0)
     best = float(np.clip(surest.max(), 0.0, 1.0))
     return Finding(_verdict(best), round(best, 3), _spans(surest >= MARKED, length), round(length, 2), round(length, 2))
+
+
+def _in_speech(samples: Samples) -> Confidences:
+    """Return the confidences, with 0 for windows without speech: the detector takes some pure tones for marked."""
+    found = confidences(samples)
+    if found.max() < UNCLEAR:
+        return found
+    heard = np.zeros(found.size, np.float32)
+    for start, end in analyse(Recording(samples, _RATE)).segments:
+        first = math.ceil((start * FRAME_SECONDS - WINDOW_SECONDS) / STEP_SECONDS)
+        heard[max(0, first) : math.floor(end * FRAME_SECONDS / STEP_SECONDS) + 1] = 1.0
+    result: Confidences = found * heard
+    return result
 
 
 def confidences(samples: Samples) -> Confidences:

@@ -73,6 +73,20 @@ def test_what_goes_beyond_full_scale_is_turned_down(tmp_path: Path) -> None:
     assert check_file(saved(tmp_path / "loud.wav", reply() * 50)).verdict == "marked"
 
 
+@pytest.mark.parametrize("hertz", [50, 110, 220, 600, 2000, 4000])
+def test_a_tone_is_not_taken_for_generated_speech(hertz: int) -> None:
+    sound = (0.3 * np.sin(2 * np.pi * hertz * np.arange(5 * RATE) / RATE)).astype(np.float32)
+    found = check([Recording(sound, RATE)])
+    assert (found.verdict, found.spans) == ("unmarked", ())
+
+
+def test_a_tone_beside_generated_speech_is_not_marked() -> None:
+    sound = (0.3 * np.sin(2 * np.pi * 220 * np.arange(5 * RATE) / RATE)).astype(np.float32)
+    found = check([Recording(np.concatenate([sound, reply()]), RATE)])
+    assert found.verdict == "marked"
+    assert found.spans[0][0] > 5.0 - WINDOW_SECONDS
+
+
 @pytest.mark.parametrize(
     ("samples", "says"),
     [
