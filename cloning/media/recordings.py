@@ -47,6 +47,11 @@ def choose(
         except InvalidInput as fault:
             failures.append(fault)
         track, tracks = track + 1, decoded.tracks
+    if tracks > _TRACKS:
+        raise InvalidInput(
+            f"I found no speech in the first {_TRACKS} of this file's {tracks} soundtracks. Save the one with the "
+            "voice as a file of its own and send that."
+        )
     raise failures[0]
 
 
