@@ -90,7 +90,10 @@ class _Bytes:
         base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}.get(whence)
         if base is None or base + offset < self._start:
             return -errno.EINVAL
-        return self._file.seek(base + offset) - self._start
+        try:
+            return self._file.seek(base + offset) - self._start
+        except (OSError, ValueError):  # further than any file reaches, or than 64 bits
+            return -errno.EINVAL
 
 
 def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> DecodeResult:
@@ -107,7 +110,7 @@ def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seco
                 rate, pieces = _write(at_one_rate(reading.blocks(file)), target)
             part.replace(out)
         except OSError as fault:
-            # FFmpeg's own errors are OSErrors too, but `frames` has caught those.
+            # FFmpeg's own errors are OSErrors too, but `_Reading` and `frames` have caught those.
             raise Unavailable(
                 "The recording could not be decoded: the machine has no room for its samples. Try again later, or "
                 "tell the person who runs Barkeep."
@@ -162,8 +165,8 @@ class _Reading:
             try:
                 with _container(_Bytes(file, link.start, link.end)) as container:
                     yield from blocks(container, self._stream(container), self.tally)
-            except InvalidInput as fault:
-                failures.append(fault)
+            except (InvalidInput, OSError) as fault:
+                failures.append(fault if isinstance(fault, InvalidInput) else InvalidInput(DAMAGED))
                 if len(links) == len(failures) or self.tally.is_too_long:
                     raise failures[0] from None
                 self.tally.holes += 1

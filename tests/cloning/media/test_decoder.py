@@ -363,7 +363,18 @@ def test_a_broken_index_that_points_nowhere_is_answered_with_an_error_number(tmp
         assert nameless.seek(-3, os.SEEK_CUR) == 6
         assert nameless.tell() == 6
         assert nameless.seek(0, 65_536) == -errno.EINVAL
+        for beyond in (2**63 - 1, 2**63, 2**70):
+            assert nameless.seek(beyond) == -errno.EINVAL
+        assert nameless.tell() == 6
         assert not hasattr(nameless, "name")
+
+
+def test_a_disk_that_cannot_be_read_is_not_told_as_a_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object, size: int = -1) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(decoder._Bytes, "read", refuse)
+    assert "damaged" in refusal(FORMATS["flac"], tmp_path)
 
 
 SEEDS = [FORMATS[name][:6000] for name in ("wav 16", "flac", "mp3", "ogg opus", "m4a aac", "webm")]

@@ -97,6 +97,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: encoded("matroska", "libopus")[:40] + b"\x18\x53\x80\x67\x01\x7f\xff\xff\xff\xff\xff\xff",
         DAMAGED,
     ),
+    "a chunk that ends within samples": (lambda: claiming(encoded("caf", "pcm_s16le"), b"info", 11, b"\xff"), DAMAGED),
     "pages without content": (lambda: (b"OggS\0\2" + bytes(8) + b"\1" + bytes(12)) * 20_000, DAMAGED),
     "sixty silent tracks": (
         lambda: coded("matroska", "libopus", *[np.zeros(96_000, np.float32)] * 60),

@@ -4,7 +4,9 @@ import asyncio
 import os
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
@@ -22,6 +24,7 @@ from cloning.model_set import LoadedModels
 from cloning.pipeline import SpeechPipeline
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
+from cloning.watermark.finding import Finding
 from cloning.watermark.marking import mark
 from cloning.worker import jobs, protocol
 from cloning.worker.errors import DeviceFailed
@@ -40,7 +43,7 @@ from cloning.worker.protocol import (
     SpeakRequest,
     Spoken,
 )
-from errors import InvalidInput, LimitReached, NotFound
+from errors import Cancelled, InvalidInput, LimitReached, NotFound
 from settings import Settings
 from tests.cloning.consent.test_listening import CLIP, PASSWORD
 from tests.cloning.consent.test_listening import SENTENCE as PASSWORD_SENTENCE
@@ -127,6 +130,42 @@ def test_a_recording_is_checked_without_leaving_anything(tmp_path: Path) -> None
     assert protocol.decode(protocol.encode(checked)) == checked
     with pytest.raises(InvalidInput):
         jobs.run(pipeline(ToneEngine()), CheckRequest("c", tmp_path / "gone.wav"), ProgressReporter(), lambda _: None)
+
+
+def test_recordings_are_read_one_at_a_time_and_a_job_that_waits_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may take hundreds of megabytes."""
+    begun, go_on, waits = threading.Event(), threading.Event(), threading.Event()
+    at_once: list[int] = []
+    reading: list[Path] = []
+
+    def check(source: Path, *, scratch: Path) -> Finding:
+        reading.append(source)
+        at_once.append(len(reading))
+        begun.set()
+        go_on.wait(60)
+        reading.remove(source)
+        return Finding("unmarked", 0.0, (), 1.0, 1.0)
+
+    box, cancelled = pipeline(ToneEngine()), threading.Event()
+    monkeypatch.setattr(box, "check", check)
+
+    def run_check(name: str, reporter: ProgressReporter) -> Any:
+        return jobs.run(box, CheckRequest(name, tmp_path / name), reporter, lambda _: None)
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(run_check, "a", ProgressReporter())
+        assert begun.wait(60)
+        given_up = threads.submit(run_check, "b", ProgressReporter(lambda *_: waits.set(), cancelled))
+        second = threads.submit(run_check, "c", ProgressReporter())
+        assert waits.wait(60)
+        cancelled.set()
+        with pytest.raises(Cancelled):
+            given_up.result(60)
+        go_on.set()
+        assert [done.result(60).job_id for done in (first, second)] == ["a", "c"]
+    assert at_once == [1, 1]
 
 
 def test_a_voice_that_is_gone_or_unknown_or_of_other_models(stand_in: Path, tmp_path: Path) -> None:
