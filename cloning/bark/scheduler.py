@@ -16,6 +16,7 @@ from cloning.bark.decoding import Decoder
 from cloning.bark.fine import FineWork, Refiner
 from cloning.bark.semantic import SemanticRow
 from cloning.bark.stages import Order, Stages
+from cloning.bark.thread_count import ThreadCount
 from cloning.prompt import Tokens
 
 
@@ -34,6 +35,8 @@ class Scheduler:
         self._orders: dict[SemanticRow | CoarseRow, Order] = {}
         self._refined: dict[FineWork, Order] = {}
         self._waiting: list[Order] = []
+        self._threads: ThreadCount
+        """Of the thread that works."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -46,12 +49,14 @@ class Scheduler:
                 self._thread.start()
 
     def _work(self) -> None:
+        self._threads = ThreadCount()
         with torch.inference_mode():
             while self._admit():
                 try:
                     self._round()
                 except Exception as fault:
                     self._fail_everybody(fault)
+                self._threads.adjust()
 
     def _admit(self) -> bool:
         """Admit waiting orders. Return whether there is work; if not, this thread ends."""
@@ -60,6 +65,7 @@ class Scheduler:
         with self._lock:
             busy = bool(self._waiting or self._orders or self._refined)
             if not busy:
+                self._threads.restore()
                 self._thread = None
             return busy
 

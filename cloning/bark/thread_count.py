@@ -1,0 +1,56 @@
+"""Choose how many of torch's threads compute, while other programs use the processor too.
+
+The threads of a product wait for the slowest. Where another program holds one of the cores, all of them wait until it
+is their turn there, thousands of times a sentence: then fewer threads are faster. How long they wait is seen in the
+thread that leads them, which computes nearly all the time if no one else does.
+"""
+
+from collections.abc import Callable
+from time import perf_counter, thread_time
+
+import torch
+
+_WINDOW = 0.25
+"""The least seconds between two decisions."""
+_LEAST_SHARE = 0.75
+"""The least share of a window in which the leading thread must compute; below, there are half as many threads."""
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 8.0
+"""Seconds until more threads are tried again. They double while that fails."""
+
+
+class ThreadCount:
+    """The number of threads of the calling thread's operators, from 1 to what it was: halved and doubled.
+
+    now, worked: the time, and the processor time of the calling thread, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = perf_counter, worked: Callable[[], float] = thread_time) -> None:
+        self._now, self._worked = now, worked
+        self._most = self._count = torch.get_num_threads()
+        self._wait, self._try_at = _FIRST_WAIT, 0.0
+        self._since = now(), worked()
+
+    def adjust(self) -> None:
+        """Look at the time since the last decision, and decide. Call it often, between two pieces of work."""
+        now, worked = self._now(), self._worked()
+        began, worked_before = self._since
+        if self._most == 1 or now - began < _WINDOW:
+            return
+        share = (worked - worked_before) / (now - began)
+        if self._count > 1 and share < _LEAST_SHARE:
+            self._use(self._count // 2)
+            self._try_at, self._wait = now + self._wait, min(2 * self._wait, _LONGEST_WAIT)
+        elif self._count == self._most:
+            self._wait = _FIRST_WAIT
+        elif now >= self._try_at:
+            self._use(min(2 * self._count, self._most))
+        self._since = self._now(), self._worked()
+
+    def restore(self) -> None:
+        """Use all threads again. Threads that start later take over the number that was set last."""
+        self._use(self._most)
+
+    def _use(self, count: int) -> None:
+        if count != self._count:
+            torch.set_num_threads(count)
+            self._count = count
