@@ -27,21 +27,32 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
     member = member_of(interaction)
     if interaction.guild_id is None or interaction.channel_id is None:
         raise NotAllowed(_NO_SERVER)
+    return actor_in(member, interaction.channel_id, interaction.channel, interaction.permissions)
+
+
+def actor_in(member: discord.Member, channel_id: int, channel: object, permissions: discord.Permissions) -> Actor:
+    """Return a member who acts in a channel, with the roles and the voice channel that they have now.
+
+    channel: what `channel_id` is, if it is known. permissions: the member's own, which say whether they moderate.
+    """
     return Actor(
-        guild_id=interaction.guild_id,
+        guild_id=member.guild.id,
         member_id=member.id,
-        channel_id=interaction.channel_id,
+        channel_id=channel_id,
         role_ids=role_ids_of(member),
-        is_moderator=interaction.permissions.manage_guild or interaction.permissions.administrator,
-        parent_id=interaction.channel.parent_id if isinstance(interaction.channel, discord.Thread) else None,
-        existing_ids=existing_in(interaction.client.get_guild(interaction.guild_id)),
-        voice_channel_id=voice_channel_of(member),
+        is_moderator=permissions.manage_guild or permissions.administrator,
+        parent_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        existing_ids=existing_in(member.guild),
+        voice_channel_id=_voice_channel_of(member),
     )
 
 
-def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
-    """Return the ids of a server's roles and channels; None while the server is unknown or unavailable."""
-    if guild is None or guild.unavailable:
+def existing_in(guild: discord.Guild) -> frozenset[int] | None:
+    """Return the ids of a server's roles and channels; None while the server is unknown or unavailable.
+
+    A server has the role of everybody; what an interaction tells of one that the bot does not know has no roles.
+    """
+    if guild.unavailable or guild.get_role(guild.id) is None:
         return None
     return frozenset(role.id for role in guild.roles) | frozenset(channel.id for channel in guild.channels)
 
@@ -53,7 +64,7 @@ def member_of(interaction: discord.Interaction[Any]) -> discord.Member:
     return interaction.user
 
 
-def voice_channel_of(member: discord.Member) -> int | None:
+def _voice_channel_of(member: discord.Member) -> int | None:
     """Return the voice channel that a member sits in at this moment."""
     return None if member.voice is None or member.voice.channel is None else member.voice.channel.id
 

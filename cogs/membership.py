@@ -3,7 +3,7 @@
 import aiohttp
 import discord
 
-from cogs.checks import existing_in, role_ids_of
+from cogs.checks import actor_in
 from cogs.studio_bot import StudioBot
 from errors import Unavailable
 from studio.values import Actor
@@ -30,16 +30,7 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
         raise Unavailable(_AWAY) from fault
     except _NETWORK as fault:
         raise Unavailable(_AWAY) from fault
-    rights = member.guild_permissions
-    return Actor(
-        guild_id,
-        member_id,
-        channel_id,
-        role_ids_of(member),
-        is_moderator=rights.manage_guild or rights.administrator,
-        parent_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
-        existing_ids=existing_in(guild),
-    )
+    return actor_in(member, channel_id, channel, member.guild_permissions)
 
 
 async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildChannel | discord.Thread | None:

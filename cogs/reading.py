@@ -5,14 +5,13 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, existing_in, require_moderator, role_ids_of, voice_channel_of
+from cogs.checks import actor_in, actor_of, require_moderator
 from cogs.options import names_in
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import COLOUR, safe
 from errors import BarkeepError, NotAllowed, Unavailable
 from studio.reading import Reading, Target
 from studio.reading_rules import Written
-from studio.values import Actor
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +19,7 @@ Interaction = discord.Interaction[StudioBot]
 ReadableChannel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
 OFF = (
-    "I do not see what members write here, so I cannot read it aloud. Whoever runs this bot can change that with "
+    "Reading aloud is switched off for this bot, so I do not see what members write. Its owner can switch it on with "
     "READ_MESSAGES=true."
 )
 _LISTED = 20
@@ -47,7 +46,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
         channel_id = await self.bot.studio.reading.start(actor, None if channel is None else target_of(channel))
         await interaction.followup.send(
             f"📖 What is written in <#{channel_id}> is read aloud now, in each member's default voice. "
-            "Whoever does not want that uses `/read me`; `/read stop` ends it."
+            "To opt out, use `/read me`. `/read stop` ends it."
         )
 
     @app_commands.command(name="stop", description="Stop reading aloud")
@@ -117,7 +116,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
         mentioned = (*message.mentions, *message.role_mentions)
         try:
             await self.bot.studio.reading.read(
-                _author_of(message, author),
+                actor_in(author, channel.id, channel, author.guild_permissions),
                 _written(message, author),
                 lambda: names_in(message.content, author, mentioned),
             )
@@ -169,21 +168,6 @@ def render_reading(reading: Reading) -> discord.Embed:
 def _listed(mentions: list[str]) -> str:
     more = len(mentions) - _LISTED
     return (" ".join(mentions[:_LISTED]) or "none") + (f" and {more} more" if more > 0 else "")
-
-
-def _author_of(message: discord.Message, author: discord.Member) -> Actor:
-    """Who wrote a message, with the rights of this moment."""
-    rights = author.guild_permissions
-    return Actor(
-        author.guild.id,
-        author.id,
-        message.channel.id,
-        role_ids_of(author),
-        is_moderator=rights.manage_guild or rights.administrator,
-        parent_id=message.channel.parent_id if isinstance(message.channel, discord.Thread) else None,
-        existing_ids=existing_in(author.guild),
-        voice_channel_id=voice_channel_of(author),
-    )
 
 
 def _written(message: discord.Message, author: discord.Member) -> Written:

@@ -28,12 +28,12 @@ LEAVE_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 
 LIBRARIES = (
-    "I cannot speak in voice channels: two libraries are missing. Whoever runs this bot installs them with "
-    '`pip install "discord.py[voice]"`, and starts it again. Everything else works.'
+    "I cannot speak in voice channels: two libraries are missing. The bot's owner can install them with "
+    '`pip install "discord.py[voice]"` and restart me. Everything else works.'
 )
 NO_SOUND_PASSES = (
     "I reached Discord's voice server, but no sound passes: the network of the machine that I run on blocks UDP. "
-    "Whoever runs this bot has to allow outgoing UDP."
+    "The bot's owner has to allow outgoing UDP."
 )
 NO_SERVER = "Discord's voice server did not answer. Please try again in a minute."
 

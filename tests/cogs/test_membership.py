@@ -46,10 +46,38 @@ async def test_a_member_is_known_with_todays_roles_and_rights(
     assert actor is not None
     assert (actor.guild_id, actor.channel_id, actor.member_id) == (guild.id, channel.id, bard.id)
     assert actor.role_ids == {role.id, guild.id}
+    assert actor.existing_ids is not None
+    assert {role.id, channel.id} <= actor.existing_ids
+    assert actor.voice_channel_id is None
     assert not actor.is_moderator
     ruler = await actor_there(bot, guild.id, channel.id, moderator.id)
     assert ruler is not None
     assert ruler.is_moderator
+
+
+async def test_a_member_is_known_with_their_voice_channel(
+    bot: Barkeep, guild: GuildHandle, channel: ChannelHandle, member: MemberActor
+) -> None:
+    lounge = guild.create_voice_channel("lounge")
+    await member.join_voice(lounge)
+    actor = await actor_there(bot, guild.id, channel.id, member.id)
+    assert actor is not None
+    assert actor.voice_channel_id == lounge.id
+
+
+async def test_what_exists_is_unknown_while_the_server_is_not_cached(
+    env: simcord.Env, bot: Barkeep, studio: Studio, guild: GuildHandle, channel: ChannelHandle
+) -> None:
+    """A chosen channel is then not taken for a deleted one."""
+    await studio.storage.guilds.change(guild.id, channel_ids=frozenset({1}))
+    member = guild.add_member(env.create_user("bard"))
+    known = bot._connection._guilds.pop(guild.id)
+    try:
+        shown = await member.slash(channel, "say", text="Hello.")
+    finally:
+        bot._connection._guilds[guild.id] = known
+    assert "Try one of the channels" in refusal(shown)
+    assert "were deleted" in refusal(await member.slash(channel, "say", text="Hello."))
 
 
 async def test_who_left_is_known_and_may_come_back(
