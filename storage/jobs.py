@@ -99,7 +99,8 @@ class JobRepository:
             if known is not None:
                 return known.record()
             now = self._clock()
-            await check_jobs(session, limits, job.member_id, now)
+            if job.hourly:
+                await check_jobs(session, limits, job.member_id, now)
             await check_seconds(session, limits, job.member_id, job.expected_seconds, now)
             if job.voice_id is not None:
                 await _check_voice(session, job.guild_id, job.voice_id)
@@ -385,6 +386,7 @@ async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
         attempts=0,
         created_at=now,
         audio_seconds=job.expected_seconds,
+        hourly=job.hourly,
     )
     session.add(row)
     if job.line is not None:

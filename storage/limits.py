@@ -21,15 +21,24 @@ DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 _USED = union_all(
-    *(select(row.guild_id, row.member_id, row.created_at, row.audio_seconds) for row in (JobRow, SpentRow))
+    *(
+        select(row.guild_id, row.member_id, row.created_at, row.audio_seconds, row.hourly)
+        for row in (JobRow, SpentRow)
+    )
 ).subquery("used")
 """What counts against the limits: existing jobs, and those of the last day that were deleted."""
 
 
 async def delete_jobs(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> list[str]:
     """Delete jobs and return their ids. What they used counts for a day, so that deleting makes no room."""
-    used = select(JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds)
-    columns = (SpentRow.guild_id, SpentRow.member_id, SpentRow.created_at, SpentRow.audio_seconds)
+    used = select(JobRow.guild_id, JobRow.member_id, JobRow.created_at, JobRow.audio_seconds, JobRow.hourly)
+    columns = (
+        SpentRow.guild_id,
+        SpentRow.member_id,
+        SpentRow.created_at,
+        SpentRow.audio_seconds,
+        SpentRow.hourly,
+    )
     await session.execute(insert(SpentRow).from_select(columns, used.where(*which, JobRow.created_at > now - DAY)))
     return list(await session.scalars(delete(JobRow).where(*which).returning(JobRow.id)))
 
@@ -100,7 +109,7 @@ async def _hour_frees(
     """Return None if one more job fits; otherwise the time when it will, or NEVER."""
     if limit <= 0:
         return NEVER
-    jobs = select(_USED.c.created_at).where(*whose, *_within(HOUR, now))
+    jobs = select(_USED.c.created_at).where(*whose, *_within(HOUR, now), _USED.c.hourly)
     blocking: datetime | None = await session.scalar(
         jobs.order_by(_USED.c.created_at.desc()).offset(limit - 1).limit(1)
     )

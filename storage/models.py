@@ -8,7 +8,7 @@ reused (AUTOINCREMENT), so that the id cannot come to mean another voice.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
@@ -186,6 +186,7 @@ class JobRow(Base):
     """A job, from acceptance to answer. `sequence` is the order of acceptance, independent of clocks.
 
     `audio_seconds` counts against the daily limits: an estimate until the job ends, then the generated length.
+    `hourly`: it counts against the hourly limits.
     """
 
     __tablename__ = "jobs"
@@ -223,6 +224,7 @@ class JobRow(Base):
     fault_kind: Mapped[str | None] = mapped_column(String(64))
     fault_message: Mapped[str | None] = mapped_column(Text)
     message_id: Mapped[int | None] = mapped_column(BigInteger)
+    hourly: Mapped[bool] = mapped_column(server_default=true())
 
     def record(self) -> JobRecord:
         """Return the row as a value."""
@@ -246,6 +248,7 @@ class SpentRow(Base):
     member_id: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     audio_seconds: Mapped[float]
+    hourly: Mapped[bool] = mapped_column(server_default=true())
 
 
 class PronunciationRow(Base):

@@ -123,6 +123,7 @@ class NewJob:
     """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None.
 
     `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
+    `hourly`: the job counts against the limits of requests per hour.
     `line` goes into the audit log in the same transaction, with the member as the actor.
     """
 
@@ -138,6 +139,7 @@ class NewJob:
     interaction_token: str | None = None
     token_expires_at: datetime | None = None
     expected_seconds: float = 0.0
+    hourly: bool = True
     line: AuditLine | None = None
 
 

@@ -191,6 +191,7 @@ class SpeechService:
             interaction_token=None if origin is None else origin.token,
             token_expires_at=None if origin is None else origin.expires_at,
             expected_seconds=expected_seconds(order.text, order.language),
+            hourly=order.reply is not Reply.NOTHING,  # Reading has a pace of its own: reading_rules.Pace.
             line=line,
         )
         accepted = await self._storage.jobs.accept_speech(job, settings)

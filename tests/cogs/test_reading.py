@@ -172,7 +172,7 @@ async def test_a_used_up_limit_is_told_where_the_member_writes(
     env: simcord.Env, lounge: ChannelHandle, member: MemberActor, voice: FakeVoice, studio: Studio, guild: GuildHandle
 ) -> None:
     await member.slash(lounge, "read start")
-    await studio.storage.guilds.change(guild.id, jobs_per_hour_per_member=1)
+    await studio.storage.guilds.change(guild.id, seconds_per_day_per_member=1)
     for text in ("One.", "Two.", "Three."):
         await member.send(lounge, text)
     assert voice.said == ["One."]

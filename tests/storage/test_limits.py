@@ -78,6 +78,20 @@ async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage
     )
 
 
+async def test_what_is_not_hourly_neither_uses_the_hour_nor_waits_for_it(storage: Storage) -> None:
+    allowed = limits(jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
+    for _ in range(2):
+        await storage.jobs.accept_speech(new_job(hourly=False), allowed)
+    await storage.jobs.delete_of_member(GUILD, ANNA)
+    await accept(storage, allowed)
+    await storage.jobs.accept_speech(new_job(hourly=False), allowed)
+    with pytest.raises(LimitReached, match="for this hour"):
+        await accept(storage, allowed)
+    used_up = limits(seconds_per_day_per_member=10)
+    with pytest.raises(LimitReached, match="of speech a day"):
+        await storage.jobs.accept_speech(new_job(hourly=False, expected_seconds=11), used_up)
+
+
 @pytest.mark.parametrize(
     "limit",
     [

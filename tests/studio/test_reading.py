@@ -133,9 +133,9 @@ async def test_each_member_is_read_a_few_times_a_minute(house: House, lounge: Fa
 
 
 async def test_a_used_up_limit_is_told_once_an_hour(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, jobs_per_hour_per_member=1, read_per_minute=60)
+    await house.studio.admin.change(MOD, seconds_per_day_per_member=1)
     await write(house, "one")
-    with pytest.raises(LimitReached, match="for this hour"):
+    with pytest.raises(LimitReached, match="of speech a day"):
         await write(house, "two")
     assert await write(house, "three") is None
     await write(house, "one", BOB_THERE)
@@ -156,6 +156,23 @@ async def test_a_default_voice_that_can_no_longer_speak_is_told_once_an_hour(hou
         await write(house, "two", BOB_THERE)
     assert await write(house, "three", BOB_THERE) is None
     assert lounge.said == ["one"]
+
+
+async def test_what_is_read_leaves_the_members_and_the_servers_hour_alone(house: House, lounge: FakeVoice) -> None:
+    await house.studio.admin.change(MOD, jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
+    for text in ("one", "two", "three"):
+        assert await write(house, text) is not None
+    await house.ended((await house.say(actor=ANN_THERE)).job.id)
+    with pytest.raises(LimitReached, match="for this hour"):
+        await house.say(actor=ANN_THERE)
+    assert await write(house, "four") is not None
+
+
+async def test_deleted_readings_leave_the_hour_alone_too(house: House, lounge: FakeVoice) -> None:
+    await house.studio.admin.change(MOD, jobs_per_hour_per_member=1)
+    await write(house, "one")
+    await house.studio.privacy.forget(ANN_THERE)
+    assert (await house.say(actor=ANN_THERE)).job.id
 
 
 async def test_reading_and_saying_use_up_the_same_seconds(house: House, lounge: FakeVoice) -> None:
