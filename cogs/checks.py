@@ -47,12 +47,12 @@ def actor_in(member: discord.Member, channel_id: int, channel: object, permissio
     )
 
 
-def existing_in(guild: discord.Guild) -> frozenset[int] | None:
+def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
     """Return the ids of a server's roles and channels; None while the server is unknown or unavailable.
 
     A server has the role of everybody; what an interaction tells of one that the bot does not know has no roles.
     """
-    if guild.unavailable or guild.get_role(guild.id) is None:
+    if guild is None or guild.unavailable or guild.get_role(guild.id) is None:
         return None
     return frozenset(role.id for role in guild.roles) | frozenset(channel.id for channel in guild.channels)
 

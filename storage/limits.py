@@ -21,10 +21,7 @@ DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 _USED = union_all(
-    *(
-        select(row.guild_id, row.member_id, row.created_at, row.audio_seconds, row.hourly)
-        for row in (JobRow, SpentRow)
-    )
+    *(select(row.guild_id, row.member_id, row.created_at, row.audio_seconds, row.hourly) for row in (JobRow, SpentRow))
 ).subquery("used")
 """What counts against the limits: existing jobs, and those of the last day that were deleted."""
 
