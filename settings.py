@@ -31,8 +31,9 @@ class Settings(BaseSettings):
     """A file or a published quantizer's name; default: chosen by the voice's language."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     """auto, cpu, cuda, cuda:N or mps."""
-    dtype: Literal["float32", "bfloat16", "float16", "int8"] = "float32"
-    """The precision of the Bark model; lower ones change the tokens."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
+    """The precision of the Bark model. auto: the fastest one that speaks as well as float32. float32: as Suno's code,
+    token for token; lower ones change the tokens."""
     batch: int = Field(default=8, ge=1, le=64)
     """How many windows of speech are generated together, and how many jobs run at once."""
     preset: Literal["exact", "fast"] = "exact"

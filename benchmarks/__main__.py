@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks import peers, report
 from benchmarks.measure import add_options, semantic_tokens
-from benchmarks.rows import CONTENDERS, ROWS, SHAPES, BenchmarkRow, Contender
+from benchmarks.rows import CONTENDERS, OURS, ROWS, SHAPES, BenchmarkRow, Contender
 from benchmarks.work import Machine
 
 Measure = Callable[[list[str]], dict[str, Any]]
@@ -85,7 +85,7 @@ class Bench:
         task, results = self._task(), self._medians()
         for row, medians in results.items():
             yield from report.table(ROWS[row], medians, task)
-            yield from report.ratios(ROWS[row], medians)
+            yield from report.ratios(ROWS[row], medians, task)
         yield from report.bars(results, task)
         yield from (f"- not measured: {failure}" for failure in self._failed)
 
@@ -152,6 +152,7 @@ class Bench:
             for contender in _chosen(self._options.contenders, CONTENDERS)
             if row.name in contender.rows
             and (not contender.cuda or self._machine["device"] == "cuda")
+            and contender.name != f"{OURS}-{self._machine['auto']}"  # that is the default
             and found.get(contender.family, True)
             and not any(failure.startswith(f"{contender.name} in {row.name}:") for failure in self._failed)
         ]
@@ -182,6 +183,7 @@ class Bench:
             machine["of_decoding"],
             machine["of_cloning"],
             machine["device"],
+            machine["auto"],
         )
 
     def _child(self, contender: str, row: str = "") -> dict[str, Any]:

@@ -37,12 +37,15 @@ class BenchmarkRow:
     title: str
     lines: int
     voices: int
+    busy: int = 0
+    """Other programs that use a core each meanwhile."""
 
 
 ROWS = {
     row.name: row
     for row in (
         BenchmarkRow("sentence", "One sentence in a cloned voice", 1, 1),
+        BenchmarkRow("busy", "The same, while two other programs use a core each", 1, 1, busy=2),
         BenchmarkRow("unvoiced", "One sentence in no voice in particular, which is all that bark.cpp can do", 1, 0),
         BenchmarkRow("clone", "A voice cloned from 10 s", 0, 1),
         BenchmarkRow("paragraph", "A paragraph of 8 sentences in one voice", 8, 1),
@@ -55,8 +58,9 @@ ROWS = {
 class Contender:
     """An implementation, and the rows in which it is measured.
 
-    batched: lines in the same voice are generated together. fast: Barkeep's preset. takes: how often Barkeep generates
-    each line, of which one is kept. compiled: by torch.compile. cuda: only on CUDA.
+    dtype: "auto" is what the bot chooses on this machine. batched: lines in the same voice are generated together.
+    fast: Barkeep's preset. takes: how often Barkeep generates each line, of which one is kept. compiled: by
+    torch.compile. cuda: only on CUDA.
     """
 
     name: str
@@ -89,11 +93,12 @@ _ALL = tuple(ROWS)
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender(OURS, OURS, "float32", _ALL),
-        Contender("barkeep-fast", OURS, "float32", _OPTION, fast=True),
+        Contender(OURS, OURS, "auto", _ALL),
+        Contender("barkeep-fast", OURS, "auto", _OPTION, fast=True),
+        Contender("barkeep-float32", OURS, "float32", _SPOKEN),
         Contender("barkeep-bfloat16", OURS, "bfloat16", _SPOKEN),
         Contender("barkeep-int8", OURS, "int8", _ALONE),
-        Contender("barkeep-takes2", OURS, "float32", ("sentence",), takes=2),
+        Contender("barkeep-takes2", OURS, "auto", ("sentence",), takes=2),
         Contender("barkeep-float16", OURS, "float16", _SPOKEN, cuda=True),
         Contender("transformers", "transformers", "float32", _ALL),
         Contender("transformers-batch", "transformers", "float32", ("paragraph",), batched=True),

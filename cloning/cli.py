@@ -81,8 +81,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[
     str,
     typer.Option(
-        callback=_one_of(("float32", "bfloat16", "float16", "int8")),
-        help="float32, bfloat16, float16 or int8, of Bark.",
+        callback=_one_of(("auto", "float32", "bfloat16", "float16", "int8")),
+        help="auto, float32, bfloat16, float16 or int8, of Bark.",
     ),
 ]
 Preset = Annotated[
@@ -111,7 +111,7 @@ def clone(
     hubert: Hubert = None,
     quantizer: QuantizerName = None,
     device: Device = "auto",
-    dtype: Dtype = "float32",
+    dtype: Dtype = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Make a voice from a recording."""
@@ -165,7 +165,7 @@ def say(
     hubert: Hubert = None,
     quantizer: QuantizerName = None,
     device: Device = "auto",
-    dtype: Dtype = "float32",
+    dtype: Dtype = "auto",
     preset: Preset = "exact",
     as_json: AsJson = False,
 ) -> None:
@@ -206,7 +206,7 @@ def inspect(
     hubert: Hubert = None,
     quantizer: QuantizerName = None,
     device: Device = "auto",
-    dtype: Dtype = "float32",
+    dtype: Dtype = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Show what is in a voice file, which models it fits, and why not --model."""

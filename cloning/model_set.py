@@ -10,7 +10,7 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
-from cloning.bark.precision import PRECISIONS
+from cloning.bark.precision import pick_precision
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.identity import digest_of
 from cloning.checkpoints.model_choice import FAST, ModelChoice
@@ -45,7 +45,7 @@ class LoadedModels:
         """Bark: text -> tokens -> samples."""
         engine = BarkEngine.load(
             self._bark,
-            precision=PRECISIONS[self.choice.dtype],
+            precision=pick_precision(self.choice.dtype, self.device),
             device=self.device,
             decode=self.codec.decode,
             decode_together=self.codec.decode_together,

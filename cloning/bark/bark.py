@@ -73,8 +73,9 @@ class BarkEngine:
         plan = precision.plan(read_json(directory / "config.json"), batch)
         refuse_too_large(plan, memory_of(device), batch=batch, precision=precision)
         _log.info(
-            "Bark takes %d MB for its weights, and up to %d MB while it generates %d sentences at once",
+            "Bark takes %d MB for its weights in %s, and up to %d MB while it generates %d sentences at once",
             plan.weights // 2**20,
+            precision.name,
             plan.caches // 2**20,
             batch,
         )

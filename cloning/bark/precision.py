@@ -42,6 +42,19 @@ PRECISIONS = {
     "int8": Precision("int8", torch.float32, 1),
 }
 """Name in the settings -> precision."""
+AUTO = "auto"
+"""In the settings: the fastest precision that was measured to speak as well as float32."""
+
+
+def pick_precision(name: str, device: torch.device) -> Precision:
+    """Return the precision of a name in the settings.
+
+    AUTO is int8 on processors with VNNI, else float32: half precision is slower than float32 on most processors, and
+    was not measured on a GPU (docs/operations.md has the figures).
+    """
+    if name != AUTO:
+        return PRECISIONS[name]
+    return PRECISIONS["int8" if device.type == "cpu" and int8.is_supported() else "float32"]
 
 
 def refuse_unsupported(precision: Precision, device: torch.device) -> None:

@@ -94,7 +94,7 @@ class ModelSettings(Protocol):
 
     @property
     def dtype(self) -> str:
-        """float32, bfloat16 or float16."""
+        """auto, float32, bfloat16, float16 or int8."""
 
     @property
     def batch(self) -> int:

@@ -1,5 +1,7 @@
 """Tables, ratios and what was wanted."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import report
@@ -14,7 +16,9 @@ TASK = Task(
     4e7,
     {"features": 1e11, "quantizer": 2e10, "codec": 3e10},
     "cpu",
+    "int8",
 )
+EXACT = replace(TASK, auto="float32")
 STAGES = {"semantic": 8.0, "coarse": 20.0, "fine": 5.0, "audio": 1.0}
 
 
@@ -66,16 +70,18 @@ def test_ratios_to_the_default_and_at_the_same_precision() -> None:
         name: report.medians([run(seconds)])
         for name, seconds in (("barkeep", 30), ("barkeep-bfloat16", 20), ("transformers-bfloat16", 60))
     }
-    line = list(report.ratios(ROWS["sentence"], results))[-2]
+    line = list(report.ratios(ROWS["sentence"], results, TASK))[-2]
     assert line.startswith("| transformers-bfloat16 | **2.00** |")
     assert "**3.00** barkeep-bfloat16" in line
 
 
-@pytest.mark.parametrize(("ours", "met"), [(20, "met"), (30, "missed")])
-def test_bars_say_what_was_met(ours: float, met: str) -> None:
+@pytest.mark.parametrize(("task", "wanted"), [(TASK, 4.0), (EXACT, 2.5)])
+@pytest.mark.parametrize("met", ["met", "missed"])
+def test_bars_say_what_was_met(task: Task, wanted: float, met: str) -> None:
+    ours = 60 / wanted + (1 if met == "missed" else -1)
     results = {"sentence": {name: report.medians([run(s)]) for name, s in (("barkeep", ours), ("transformers", 60))}}
-    lines = list(report.bars(results, TASK))
-    assert lines[0].endswith(f"{60 / ours:.2f} (wanted: 2.5, {met})")
+    lines = list(report.bars(results, task))
+    assert lines[0].endswith(f"{60 / ours:.2f} (wanted: {wanted}, {met})")
     assert not any("paragraph" in line for line in lines), "rows that were not asked for are not missed"
 
 
@@ -87,9 +93,25 @@ def test_bars_say_who_was_not_measured() -> None:
 def test_bars_take_the_fastest_peer_at_the_same_precision() -> None:
     seconds = {"barkeep": 30, "transformers": 60, "suno": 45, "transformers-bfloat16": 10}
     results = {"sentence": {name: report.medians([run(spent)]) for name, spent in seconds.items()}}
-    assert any("against suno, the fastest: 1.50" in line for line in report.bars(results, TASK))
+    assert any("against suno, the fastest: 1.50" in line for line in report.bars(results, EXACT))
+    assert not any("in float32 against" in line for line in report.bars(results, TASK))
+
+
+def test_the_default_is_compared_at_the_precision_that_it_chooses() -> None:
+    results = {name: report.medians([run(10)]) for name in ("barkeep", "barkeep-float32")}
+    assert TASK.ours("int8", results) == "barkeep"
+    assert TASK.ours("float32", results) == "barkeep-float32"
+    assert EXACT.ours("float32", {"barkeep": results["barkeep"]}) == "barkeep"
 
 
 def test_half_precision_on_a_cpu_is_compared_with_bfloat16() -> None:
-    results = {"barkeep-bfloat16": report.medians([run(10)])}
-    assert report.same_precision("bark.cpp-float16", results) == "barkeep-bfloat16"
+    assert TASK.ours("float16", {}) == "barkeep-bfloat16"
+    assert replace(TASK, device="cuda").ours("float16", {}) == "barkeep-float16"
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(60, "met"), (90, "missed")])
+def test_a_busy_machine_is_compared_with_an_idle_one(seconds: float, met: str) -> None:
+    results = {"sentence": {"barkeep": report.medians([run(30)])}, "busy": {"barkeep": report.medians([run(seconds)])}}
+    assert f"- busy: {seconds / 30:.2f} times as long as alone (wanted: at most 2.5, {met})" in report.bars(
+        results, TASK
+    )

@@ -12,7 +12,7 @@ import torch
 from cloning.bark import precision
 from cloning.bark.bark import BarkEngine
 from cloning.bark.linear import Linear
-from cloning.bark.precision import PRECISIONS, memory_of, refuse_too_large, refuse_unsupported
+from cloning.bark.precision import PRECISIONS, memory_of, pick_precision, refuse_too_large, refuse_unsupported
 from cloning.bark.shape import MemoryPlan, Shape
 from errors import Unavailable
 
@@ -26,6 +26,22 @@ CONFIG = {
 def test_float32_works_everywhere() -> None:
     for device in (CPU, CUDA, torch.device("mps")):
         refuse_unsupported(PRECISIONS["float32"], device)
+
+
+@pytest.mark.parametrize("name", list(PRECISIONS))
+def test_a_named_precision_is_taken_on_every_device(name: str) -> None:
+    for device in (CPU, CUDA):
+        assert pick_precision(name, device) is PRECISIONS[name]
+
+
+@pytest.mark.parametrize(
+    ("device", "multiplies", "taken"), [(CPU, True, "int8"), (CPU, False, "float32"), (CUDA, True, "float32")]
+)
+def test_auto_takes_eight_bits_where_a_processor_multiplies_them(
+    device: torch.device, multiplies: bool, taken: str
+) -> None:
+    with mock.patch("cloning.bark.int8.is_supported", return_value=multiplies):
+        assert pick_precision("auto", device) is PRECISIONS[taken]
 
 
 def test_eight_bits_are_for_processors_that_multiply_them() -> None:
