@@ -106,9 +106,9 @@ def clone(cloner: Cloner) -> LineResults:
     return told
 
 
-def _timed(told: LineResults, stage: str, deed: Callable[[], T]) -> T:
+def _timed(told: LineResults, stage: str, action: Callable[[], T]) -> T:
     began = perf_counter()
-    result = deed()
+    result = action()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     told.stages[stage] += perf_counter() - began

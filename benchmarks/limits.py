@@ -38,12 +38,12 @@ def measure(device: torch.device | None = None) -> Limits:
     return Limits(bandwidth, rate)
 
 
-def _best(deed: Callable[[], object], device: torch.device) -> float:
+def _best(action: Callable[[], object], device: torch.device) -> float:
     clock = process_time if device.type == "cpu" and torch.get_num_threads() == 1 else perf_counter
     times = []
     for _ in range(_REPEATS + 1):
         began = clock()
-        deed()
+        action()
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(clock() - began)

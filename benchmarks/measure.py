@@ -50,7 +50,7 @@ def measured(arguments: Sequence[str]) -> dict[str, Any]:
     options = parser.parse_args(arguments)
     if options.contender not in CONTENDERS or CONTENDERS[options.contender].ours:
         limit_spinning()  # as the bot does; peers have torch's defaults, which are best on an idle machine
-    return _deed(options)
+    return _action(options)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def semantic_tokens(seconds: float) -> int:
     return max(1, int(seconds * 49.9))
 
 
-def _deed(options: argparse.Namespace) -> dict[str, Any]:
+def _action(options: argparse.Namespace) -> dict[str, Any]:
     if options.contender == "limits":
         return _limits(options)
     if options.contender == "prepare":

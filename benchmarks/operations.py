@@ -49,9 +49,9 @@ def _codec(shape: str) -> Any:
     return codec.eval()
 
 
-def _counted(model: nn.Module, deed: Callable[[], object]) -> float:
+def _counted(model: nn.Module, action: Callable[[], object]) -> float:
     with _counter(model) as counts, torch.no_grad():
-        deed()
+        action()
     return sum(counts)
 
 

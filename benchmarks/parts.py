@@ -156,14 +156,14 @@ def _suno(arguments: argparse.Namespace) -> Parts:
     }
 
 
-def _fewest(arguments: argparse.Namespace, deed: Callable[[], object], times: int = 1) -> float:
+def _fewest(arguments: argparse.Namespace, action: Callable[[], object], times: int = 1) -> float:
     """Return the seconds of the fastest of `repeats * times` runs, after a warm-up run."""
     clock = process_time if arguments.threads == 1 else perf_counter
-    deed()
+    action()
     best = float("inf")
     for _ in range(arguments.repeats * times):
         began = clock()
-        deed()
+        action()
         best = min(best, clock() - began)
     return best
 

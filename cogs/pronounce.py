@@ -25,7 +25,7 @@ Interaction = discord.Interaction[StudioBot]
 WORD_LENGTH = 50
 SAY_LENGTH = 100
 
-_BOOK = "pronunciations"
+_LIST = "pronunciations"
 _FILE = "pronunciations.json"
 
 
@@ -41,9 +41,9 @@ async def _words(interaction: discord.Interaction[Any], typed: str) -> list[Choi
     ]
 
 
-async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+async def _page(studio: Studio, actor: Actor, query: str, number: int) -> pages.ListPage:
     page = await studio.pronunciations.page(actor, query, number)
-    return pages.Sheet(render_dictionary(page, query), page.number, page.pages, searchable=True)
+    return pages.ListPage(render_dictionary(page, query), page.number, page.pages, searchable=True)
 
 
 def render_dictionary(page: PronunciationPage, query: str) -> discord.Embed:
@@ -66,7 +66,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self.books = {_BOOK: _sheet}
+        self.lists = {_LIST: _page}
 
     @app_commands.command(name="add", description="For moderators: decide how a word is said here")
     @app_commands.describe(
@@ -105,7 +105,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
         """Show the first page."""
-        await pages.open_book(interaction, _BOOK, (search or "").strip())
+        await pages.open_list(interaction, _LIST, (search or "").strip())
 
     @app_commands.command(name="export", description="The whole dictionary as a file, for another server")
     async def export(self, interaction: Interaction) -> None:

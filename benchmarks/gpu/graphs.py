@@ -74,17 +74,17 @@ def _form(context: Context, batch: CapturedBatch, rows: int, length: int, *, kee
     return {**facts, "limit_ms": 1e3 * least, "of_the_limit": 1e3 * least / facts["step_ms"]}
 
 
-def _median(context: Context, deed: Callable[[], object]) -> float:
+def _median(context: Context, action: Callable[[], object]) -> float:
     """Return the seconds per step, of several between two reads of the device, as in the engine."""
-    return median(_seconds(context, deed))
+    return median(_seconds(context, action))
 
 
-def _seconds(context: Context, deed: Callable[[], object]) -> Iterator[float]:
+def _seconds(context: Context, action: Callable[[], object]) -> Iterator[float]:
     stride = 8
     for _ in range(context.sizes.steps):
         began = perf_counter()
         for _ in range(stride):
-            deed()
+            action()
         context.synchronize()
         yield (perf_counter() - began) / stride
 

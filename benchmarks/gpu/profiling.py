@@ -28,9 +28,9 @@ def run(context: Context) -> Results:
         for rows in context.sizes.crowds:
             form, step = entered(batch, rows, LENGTHS[1], keep_all=True)
             ways: dict[str, Callable[[], object]] = {"as it runs": step, "eager": partial(batch.compute, form)}
-            for way, deed in ways.items():
+            for way, action in ways.items():
                 name = f"coarse {str(dtype).removeprefix('torch.')}, {rows} rows, {way}"
-                table, facts = _profiled(context, deed)
+                table, facts = _profiled(context, action)
                 tables.append(f"{name}, {_STEPS} steps\n{table}")
                 (context.out / FILE).write_text("\n\n".join(tables), encoding="utf-8")
                 yield name, facts
@@ -39,14 +39,14 @@ def run(context: Context) -> Results:
 
 
 @torch.inference_mode()
-def _profiled(context: Context, deed: Callable[[], object]) -> tuple[str, dict[str, Any]]:
+def _profiled(context: Context, action: Callable[[], object]) -> tuple[str, dict[str, Any]]:
     on_gpu = context.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    deed()
+    action()
     context.synchronize()
     with profile(activities=activities) as profiler:
         for _ in range(_STEPS):
-            deed()
+            action()
         context.synchronize()
     measured = profiler.key_averages()
     table = measured.table(sort_by="self_device_time_total" if on_gpu else "self_cpu_time_total", row_limit=40)

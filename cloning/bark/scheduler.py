@@ -123,12 +123,12 @@ class Scheduler:
         for (order, tokens), samples in zip(codes.items(), sounds, strict=True):
             self._for(order, partial(self._stages.finish, codes=tokens, samples=samples))
 
-    def _for(self, order: Order, deed: Callable[[Order], None], fault: Exception | None = None) -> None:
+    def _for(self, order: Order, action: Callable[[Order], None], fault: Exception | None = None) -> None:
         """Run a step of one order; an error, also an earlier one, ends only that order."""
         try:
             if fault is not None:
                 raise fault
-            deed(order)
+            action(order)
         except Exception as reason:
             order.result.set_exception(reason)
 

@@ -17,9 +17,9 @@ from cogs.voices.render_library import render_delete_question
 from cogs.voices.sharing import record_of
 from studio.values import Voice
 
-QUEUE_BOOK = "queue"
-BLOCKED_BOOK = "blocked"
-REMOVE_DEED = "remove-voice"
+QUEUE_LIST = "queue"
+BLOCKED_LIST = "blocked"
+REMOVE_ACTION = "remove-voice"
 _LABEL_LENGTH = 100
 
 
@@ -41,7 +41,7 @@ class CancelJob(
         """Cancel the job. Its own answer tells the member."""
         await interaction.response.defer()
         await interaction.client.studio.admin.cancel(actor_of(interaction), self.job_id)
-        await pages.turn(interaction, QUEUE_BOOK, number=self.page)
+        await pages.show_page(interaction, QUEUE_LIST, number=self.page)
 
 
 class Unblock(
@@ -60,7 +60,7 @@ class Unblock(
         """Unblock the member."""
         await interaction.response.defer()
         await interaction.client.studio.admin.unblock(actor_of(interaction), self.member_id)
-        await pages.turn(interaction, BLOCKED_BOOK, number=self.page)
+        await pages.show_page(interaction, BLOCKED_LIST, number=self.page)
 
 
 class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], template="remove-voice"):
@@ -79,7 +79,7 @@ class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], templa
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor, key = actor_of(interaction), self.item.values[0]
         record = record_of(await interaction.client.studio.library.info(actor, key))
-        await confirm.ask(interaction, render_delete_question(record), "Remove it", REMOVE_DEED, key)
+        await confirm.ask(interaction, render_delete_question(record), "Remove it", REMOVE_ACTION, key)
 
 
 ADMIN_ITEMS = (CancelJob, Unblock, RemoveVoice)

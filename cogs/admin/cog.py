@@ -11,7 +11,7 @@ from cogs.admin import audit_filter
 from cogs.admin import buttons as admin_buttons
 from cogs.admin import settings as admin_settings
 from cogs.admin.audit_filter import KINDS
-from cogs.admin.buttons import BLOCKED_BOOK, QUEUE_BOOK, REMOVE_DEED
+from cogs.admin.buttons import BLOCKED_LIST, QUEUE_LIST, REMOVE_ACTION
 from cogs.admin.render_admin import (
     render_blocked,
     render_default_voice,
@@ -40,23 +40,23 @@ Interaction = discord.Interaction[StudioBot]
 REASON_LENGTH = 200
 MAX_DAYS = 3650
 
-_VOICES_BOOK = "admin-voices"
-_AUDIT_BOOK = "audit"
+_VOICES_LIST = "admin-voices"
+_AUDIT_LIST = "audit"
 _PURGE = "purge"
 _LINES = 5
 """Lines per page of lists with a button for each line: the buttons fit one row."""
 
 
-async def _voices_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+async def _voices_page(studio: Studio, actor: Actor, query: str, number: int) -> pages.ListPage:
     page = await studio.admin.voices(actor, query, number)
     items = (admin_buttons.RemoveVoice(page.voices),) if page.voices else ()
     server_voice = await studio.library.of_server(actor.guild_id)
-    return pages.Sheet(
+    return pages.ListPage(
         render_voices(page, query, server_voice=server_voice), page.number, page.pages, searchable=True, items=items
     )
 
 
-async def _queue_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
+async def _queue_page(studio: Studio, actor: Actor, _query: str, number: int) -> pages.ListPage:
     entries = await studio.admin.queue(actor)
     shown, first, number, count = _cut(entries, number)
     buttons = tuple(
@@ -64,22 +64,22 @@ async def _queue_sheet(studio: Studio, actor: Actor, _query: str, number: int) -
         for line, entry in enumerate(shown, first)
         if entry.job.state in (JobState.QUEUED, JobState.RUNNING)
     )
-    return pages.Sheet(render_queue(shown, first, number, count, len(entries)), number, count, items=buttons)
+    return pages.ListPage(render_queue(shown, first, number, count, len(entries)), number, count, items=buttons)
 
 
-async def _blocked_sheet(studio: Studio, actor: Actor, _query: str, number: int) -> pages.Sheet:
+async def _blocked_page(studio: Studio, actor: Actor, _query: str, number: int) -> pages.ListPage:
     members = await studio.admin.blocked(actor)
     shown, first, number, count = _cut(members, number)
     buttons = tuple(
         admin_buttons.Unblock(member.member_id, number, f"Unblock {line}") for line, member in enumerate(shown, first)
     )
-    return pages.Sheet(render_blocked(shown, first, number, count, len(members)), number, count, items=buttons)
+    return pages.ListPage(render_blocked(shown, first, number, count, len(members)), number, count, items=buttons)
 
 
-async def _audit_sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+async def _audit_page(studio: Studio, actor: Actor, query: str, number: int) -> pages.ListPage:
     wanted = audit_filter.read(query)
     page = await studio.admin.audit(actor, number, wanted)
-    return pages.Sheet(render_audit(page, wanted), page.number, page.pages)
+    return pages.ListPage(render_audit(page, wanted), page.number, page.pages)
 
 
 def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
@@ -116,16 +116,16 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self.books = {
-            _VOICES_BOOK: _voices_sheet,
-            QUEUE_BOOK: _queue_sheet,
-            BLOCKED_BOOK: _blocked_sheet,
-            _AUDIT_BOOK: _audit_sheet,
+        self.lists = {
+            _VOICES_LIST: _voices_page,
+            QUEUE_LIST: _queue_page,
+            BLOCKED_LIST: _blocked_page,
+            _AUDIT_LIST: _audit_page,
         }
-        self.deeds = {
-            REMOVE_DEED: _remove,
+        self.actions = {
+            REMOVE_ACTION: _remove,
             _PURGE: _purge,
-            admin_settings.DEFAULTS_DEED: admin_settings.restore_defaults,
+            admin_settings.DEFAULTS_ACTION: admin_settings.restore_defaults,
         }
 
     @app_commands.command(name="settings", description="Who may clone and speak, where, how much, and for how long")
@@ -153,7 +153,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
         """Show the first page."""
-        await pages.open_book(interaction, _VOICES_BOOK, (search or "").strip())
+        await pages.open_list(interaction, _VOICES_LIST, (search or "").strip())
 
     @app_commands.command(name="block", description="Keep a member from using voices; their jobs are cancelled")
     @app_commands.describe(member="Who", reason="Why, for the other moderators")
@@ -173,7 +173,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     async def unblock(self, interaction: Interaction, member: discord.User | None = None) -> None:
         """Unblock a member, or list the blocked ones with buttons, so that members who left can be unblocked too."""
         if member is None:
-            await pages.open_book(interaction, BLOCKED_BOOK)
+            await pages.open_list(interaction, BLOCKED_LIST)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.bot.studio.admin.unblock(actor_of(interaction), member.id)
@@ -182,7 +182,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     @app_commands.command(name="queue", description="What waits and is at work here, with buttons to cancel")
     async def queue(self, interaction: Interaction) -> None:
         """Show the first page."""
-        await pages.open_book(interaction, QUEUE_BOOK)
+        await pages.open_list(interaction, QUEUE_LIST)
 
     @app_commands.command(name="audit", description="Who did what with voices and settings, newest first")
     @app_commands.describe(
@@ -200,7 +200,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
     ) -> None:
         """Show the first page."""
         query = audit_filter.written(kind, None if member is None else member.id, voice)
-        await pages.open_book(interaction, _AUDIT_BOOK, query)
+        await pages.open_list(interaction, _AUDIT_LIST, query)
 
     @app_commands.command(name="stats", description="How much this server uses its voices, and how long it waits")
     @app_commands.describe(days="How many days back; a week if you leave it out")

@@ -116,7 +116,7 @@ def _with_member(before: str, after: str = "", alone: str = "") -> Callable[[Aud
 
 
 def _with_channel(verb: str) -> Callable[[AuditEntry], str]:
-    """Return a deed to a voice channel."""
+    """Return how an action on a voice channel is written."""
     return lambda entry: f"{verb} {_channel(entry.target)}"
 
 

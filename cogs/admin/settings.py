@@ -20,7 +20,7 @@ from errors import InvalidInput
 from storage.records import GuildSettings
 from studio.studio import Studio
 
-DEFAULTS_DEED = "default-settings"
+DEFAULTS_ACTION = "default-settings"
 
 READ_FIELDS = ("read_length", "read_per_minute", "read_names", "read_ignored_role_ids")
 """The fields of GuildSettings that /read changes."""
@@ -245,7 +245,7 @@ class AskDefaults(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templa
         """Ask for confirmation; moderators only."""
         fresh = GuildSettings(actor_of(interaction).guild_id)
         await interaction.client.studio.admin.settings(actor_of(interaction))
-        await confirm.ask(interaction, render_defaults_question(fresh), "Back to defaults", DEFAULTS_DEED)
+        await confirm.ask(interaction, render_defaults_question(fresh), "Back to defaults", DEFAULTS_ACTION)
 
 
 SETTINGS_ITEMS = (RolesMenu, ChannelsMenu, OpenForm, OpenChannels, AskDefaults)

@@ -126,7 +126,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self.deeds = {_FORGET: _forget, _REVOKE: _revoke}
+        self.actions = {_FORGET: _forget, _REVOKE: _revoke}
 
     @app_commands.command(name="show", description="See what I store about you")
     @app_commands.describe(server=_SERVER)

@@ -18,40 +18,40 @@ from errors import Conflict, NotFound
 ANSWER_WITHIN = timedelta(minutes=15)
 """After this time the message may no longer describe what would be lost."""
 
-Deed = Callable[[discord.Interaction[StudioBot], str], Awaitable[str]]
+Action = Callable[[discord.Interaction[StudioBot], str], Awaitable[str]]
 """Runs an action on a target for the member who pressed and returns a sentence about what was done."""
 
 
 @runtime_checkable
-class Doer(Protocol):
+class ActionProvider(Protocol):
     """A cog with actions that need confirmation."""
 
-    deeds: Mapping[str, Deed]
+    actions: Mapping[str, Action]
 
 
 async def ask(
-    interaction: discord.Interaction[StudioBot], question: discord.Embed, label: str, deed: str, target: str = ""
+    interaction: discord.Interaction[StudioBot], question: discord.Embed, label: str, action: str, target: str = ""
 ) -> None:
     """Show the confirmation privately, as the answer to the interaction or after its deferral."""
-    view = persistent_view(DoIt(deed, target, label), LeaveIt())
+    view = persistent_view(ConfirmButton(action, target, label), CancelButton())
     if interaction.response.is_done():
         await interaction.followup.send(embed=question, view=view, ephemeral=True)
     else:
         await interaction.response.send_message(embed=question, view=view, ephemeral=True)
 
 
-class DoIt(
+class ConfirmButton(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"do:(?P<deed>[a-z-]{1,20}):(?P<target>[\w:=/.-]{0,70})",
+    template=r"do:(?P<action>[a-z-]{1,20}):(?P<target>[\w:=/.-]{0,70})",
 ):
     """The button that runs the action."""
 
-    def __init__(self, deed: str, target: str, label: str = "Yes") -> None:
+    def __init__(self, action: str, target: str, label: str = "Yes") -> None:
         super().__init__(
-            discord.ui.Button(label=label, custom_id=f"do:{deed}:{target}", style=discord.ButtonStyle.danger)
+            discord.ui.Button(label=label, custom_id=f"do:{action}:{target}", style=discord.ButtonStyle.danger)
         )
-        self.deed, self.target = deed, target
+        self.action, self.target = action, target
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
@@ -60,17 +60,17 @@ class DoIt(
         if message is None or interaction.created_at - message.created_at > ANSWER_WITHIN:
             raise Conflict("That question is too old. Please use the command again.")
         await interaction.response.defer()
-        sentence = await self._deed(interaction)(interaction, self.target)
+        sentence = await self._action(interaction)(interaction, self.target)
         await interaction.edit_original_response(content=sentence, embed=None, view=None)
 
-    def _deed(self, interaction: discord.Interaction[StudioBot]) -> Deed:
+    def _action(self, interaction: discord.Interaction[StudioBot]) -> Action:
         for cog in interaction.client.cogs.values():
-            if isinstance(cog, Doer) and self.deed in cog.deeds:
-                return cog.deeds[self.deed]
+            if isinstance(cog, ActionProvider) and self.action in cog.actions:
+                return cog.actions[self.action]
         raise NotFound("This button no longer works. Please use the command again.")
 
 
-class LeaveIt(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
+class CancelButton(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="leave-it"):
     """The button that changes nothing."""
 
     def __init__(self) -> None:
@@ -82,5 +82,5 @@ class LeaveIt(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], template="
         await interaction.response.edit_message(content="Nothing was changed.", embed=None, view=None)
 
 
-CONFIRM_ITEMS = (DoIt, LeaveIt)
+CONFIRM_ITEMS = (ConfirmButton, CancelButton)
 """The dynamic items to register with the bot."""

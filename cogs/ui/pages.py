@@ -26,7 +26,7 @@ _NAVIGATION_ROW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ListPage:
     """One page of a list. `number` counts from 1; `items` are the buttons and menus of the page.
 
     The items work from their ids, and leave the last row to the navigation.
@@ -39,111 +39,113 @@ class Sheet:
     items: tuple[discord.ui.Item[Any], ...] = ()
 
 
-Book = Callable[[Studio, Actor, str, int], Awaitable[Sheet]]
+ListSource = Callable[[Studio, Actor, str, int], Awaitable[ListPage]]
 """Returns the page with this number of the search results, as this actor may see it."""
 
 
 @runtime_checkable
-class Bookcase(Protocol):
+class ListProvider(Protocol):
     """A cog with lists."""
 
-    books: Mapping[str, Book]
+    lists: Mapping[str, ListSource]
 
 
-async def open_book(interaction: discord.Interaction[StudioBot], book: str, query: str = "") -> None:
+async def open_list(interaction: discord.Interaction[StudioBot], list_name: str, query: str = "") -> None:
     """Answer a command with the first page, privately. Raises the studio's errors."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    await _show(interaction, book, query, 1)
+    await _show(interaction, list_name, query, 1)
 
 
-async def turn(interaction: discord.Interaction[StudioBot], book: str, query: str = "", number: int = 1) -> None:
+async def show_page(
+    interaction: discord.Interaction[StudioBot], list_name: str, query: str = "", number: int = 1
+) -> None:
     """Show another page, or update the current one, in the message of the interaction."""
     if not interaction.response.is_done():
         await interaction.response.defer()
-    await _show(interaction, book, query, number)
+    await _show(interaction, list_name, query, number)
 
 
-async def _show(interaction: discord.Interaction[StudioBot], book: str, query: str, number: int) -> None:
+async def _show(interaction: discord.Interaction[StudioBot], list_name: str, query: str, number: int) -> None:
     for cog in interaction.client.cogs.values():
-        if isinstance(cog, Bookcase) and book in cog.books:
-            sheet = await cog.books[book](interaction.client.studio, actor_of(interaction), query, number)
-            await interaction.edit_original_response(embed=sheet.embed, view=page_view(sheet, book, query))
+        if isinstance(cog, ListProvider) and list_name in cog.lists:
+            page = await cog.lists[list_name](interaction.client.studio, actor_of(interaction), query, number)
+            await interaction.edit_original_response(embed=page.embed, view=page_view(page, list_name, query))
             return
     raise NotFound("This list is no longer offered. Please use the command again.")
 
 
-def page_view(sheet: Sheet, book: str, query: str) -> discord.ui.View:
+def page_view(page: ListPage, list_name: str, query: str) -> discord.ui.View:
     """Return the view of a page: its own items, then the navigation that applies."""
-    items = list(sheet.items)
-    if sheet.pages > 1:
-        items.append(TurnPage(book, sheet.number - 1, query, "Previous", enabled=sheet.number > 1))
-        items.append(TurnPage(book, sheet.number + 1, query, "Next", enabled=sheet.number < sheet.pages))
-    if sheet.searchable and (query or sheet.pages > 1):
-        items.append(OpenSearch(book, query))
+    items = list(page.items)
+    if page.pages > 1:
+        items.append(TurnPage(list_name, page.number - 1, query, "Previous", enabled=page.number > 1))
+        items.append(TurnPage(list_name, page.number + 1, query, "Next", enabled=page.number < page.pages))
+    if page.searchable and (query or page.pages > 1):
+        items.append(OpenSearch(list_name, query))
     if query:
-        items.append(ShowAll(book))
+        items.append(ShowAll(list_name))
     return persistent_view(*items)
 
 
 class TurnPage(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=rf"turn:(?P<book>[a-z-]{{1,16}}):{ids.count('number')}:(?P<query>(?s:.{{0,40}}))",
+    template=rf"turn:(?P<list_name>[a-z-]{{1,16}}):{ids.count('number')}:(?P<query>(?s:.{{0,40}}))",
 ):
     """Previous or Next."""
 
-    def __init__(self, book: str, number: int, query: str, label: str = "Next", *, enabled: bool = True) -> None:
-        custom_id = f"turn:{book}:{number}:{query}"
+    def __init__(self, list_name: str, number: int, query: str, label: str = "Next", *, enabled: bool = True) -> None:
+        custom_id = f"turn:{list_name}:{number}:{query}"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id, disabled=not enabled, row=_NAVIGATION_ROW))
-        self.book, self.number, self.query = book, number, query
+        self.list_name, self.number, self.query = list_name, number, query
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show the page that the button names."""
-        await turn(interaction, self.book, self.query, self.number)
+        await show_page(interaction, self.list_name, self.query, self.number)
 
 
 class ShowAll(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"all:(?P<book>[a-z-]{1,16})",
+    template=r"all:(?P<list_name>[a-z-]{1,16})",
 ):
     """Clears the search."""
 
-    def __init__(self, book: str) -> None:
-        super().__init__(discord.ui.Button(label="Show all", custom_id=f"all:{book}", row=_NAVIGATION_ROW))
-        self.book = book
+    def __init__(self, list_name: str) -> None:
+        super().__init__(discord.ui.Button(label="Show all", custom_id=f"all:{list_name}", row=_NAVIGATION_ROW))
+        self.list_name = list_name
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show the first page of the whole list."""
-        await turn(interaction, self.book)
+        await show_page(interaction, self.list_name)
 
 
 class OpenSearch(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"search:(?P<book>[a-z-]{1,16}):(?P<query>(?s:.{0,40}))",
+    template=r"search:(?P<list_name>[a-z-]{1,16}):(?P<query>(?s:.{0,40}))",
 ):
     """Opens the search form."""
 
-    def __init__(self, book: str, query: str) -> None:
-        custom_id = f"search:{book}:{query}"
+    def __init__(self, list_name: str, query: str) -> None:
+        custom_id = f"search:{list_name}:{query}"
         super().__init__(discord.ui.Button(label="Search…", custom_id=custom_id, row=_NAVIGATION_ROW))
-        self.book, self.query = book, query
+        self.list_name, self.query = list_name, query
 
     @guarded
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Open the form with the last search."""
-        await interaction.response.send_modal(_SearchModal(self.book, self.query))
+        await interaction.response.send_modal(_SearchModal(self.list_name, self.query))
 
 
 class _SearchModal(SafeModal, title="Search"):
     """Takes a search and shows its results in the message of the button."""
 
-    def __init__(self, book: str, query: str) -> None:
+    def __init__(self, list_name: str, query: str) -> None:
         super().__init__()
-        self._book = book
+        self._list_name = list_name
         self._words = discord.ui.TextInput[Any](
             custom_id="words", default=query, required=False, max_length=QUERY_LENGTH
         )
@@ -151,7 +153,7 @@ class _SearchModal(SafeModal, title="Search"):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Show the first page of the results, or of the whole list for an empty search."""
-        await turn(interaction, self._book, self._words.value.strip())
+        await show_page(interaction, self._list_name, self._words.value.strip())
 
 
 PAGE_ITEMS = (TurnPage, ShowAll, OpenSearch)

@@ -41,7 +41,7 @@ from studio.voices import MAX_PROMPT_BYTES
 Interaction = discord.Interaction[StudioBot]
 VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
 
-_BOOK = "voices"
+_LIST = "voices"
 _DELETE = "delete-voice"
 _PICTURE = "waveform.png"
 _AUDIENCES = [
@@ -51,7 +51,7 @@ _AUDIENCES = [
 ]
 
 
-async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages.Sheet:
+async def _page(studio: Studio, actor: Actor, query: str, number: int) -> pages.ListPage:
     page = await studio.library.page(actor, query, number)
     try:
         default = await studio.library.default(actor, None)
@@ -59,7 +59,7 @@ async def _sheet(studio: Studio, actor: Actor, query: str, number: int) -> pages
         default = None
     embed = render_voices(page, query, default, await studio.library.of_server(actor.guild_id))
     items = (Listen(page.voices),) if page.voices else ()
-    return pages.Sheet(embed, page.number, page.pages, searchable=True, items=items)
+    return pages.ListPage(embed, page.number, page.pages, searchable=True, items=items)
 
 
 async def _delete(interaction: Interaction, key: str) -> str:
@@ -72,8 +72,8 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self.books = {_BOOK: _sheet}
-        self.deeds = {_DELETE: _delete}
+        self.lists = {_LIST: _page}
+        self.actions = {_DELETE: _delete}
 
     @app_commands.command(name="list", description="The voices that you can use here")
     @app_commands.describe(search="A name, or part of one")
@@ -81,7 +81,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         self, interaction: Interaction, search: app_commands.Range[str, 1, pages.QUERY_LENGTH] | None = None
     ) -> None:
         """Show the first page."""
-        await pages.open_book(interaction, _BOOK, (search or "").strip())
+        await pages.open_list(interaction, _LIST, (search or "").strip())
 
     @app_commands.command(name="info", description="Everything about one voice")
     @app_commands.describe(voice="Which voice")

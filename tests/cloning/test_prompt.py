@@ -175,11 +175,11 @@ def deflated(**changes: Any) -> bytes:
         return archive({name: source.read(name) for name in source.namelist()})
 
 
-def memory_of(deed: Callable[[], object]) -> int:
-    """The most bytes that `deed` holds at a time."""
+def memory_of(action: Callable[[], object]) -> int:
+    """The most bytes that `action` holds at a time."""
     tracemalloc.start()
     try:
-        deed()
+        action()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -48,25 +48,25 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("deed", REFUSED)
-async def test_another_language_is_refused_and_leaves_nothing(house: House, deed: Deed) -> None:
+@pytest.mark.parametrize("action", REFUSED)
+async def test_another_language_is_refused_and_leaves_nothing(house: House, action: Deed) -> None:
     reads(house, "en")
     with pytest.raises(InvalidInput, match="reads English"):
-        await deed(house)
+        await action(house)
     assert house.executor.requests == []
     assert house.files() == []
     assert await house.storage.jobs.of_member(ANN.guild_id, ANN.member_id) == []
 
 
-@pytest.mark.parametrize("deed", [say("Good evening."), clone("en"), ask("en"), bring("en")])
-async def test_a_language_that_it_reads_is_taken(house: House, deed: Deed) -> None:
+@pytest.mark.parametrize("action", [say("Good evening."), clone("en"), ask("en"), bring("en")])
+async def test_a_language_that_it_reads_is_taken(house: House, action: Deed) -> None:
     reads(house, "en")
-    await deed(house)
+    await action(house)
 
 
-@pytest.mark.parametrize("deed", REFUSED)
-async def test_where_the_model_does_not_say_everything_is_taken(house: House, deed: Deed) -> None:
-    await deed(house)
+@pytest.mark.parametrize("action", REFUSED)
+async def test_where_the_model_does_not_say_everything_is_taken(house: House, action: Deed) -> None:
+    await action(house)
 
 
 async def test_a_line_is_said_again_only_in_a_language_that_is_read(house: House) -> None:

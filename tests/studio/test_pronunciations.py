@@ -100,9 +100,9 @@ async def test_only_moderators_change_and_everybody_reads(house: House) -> None:
     await add(house, "SQL", "sequel")
     desk = house.studio.pronunciations
     data = await desk.export(ANN)
-    for deed in (desk.add(ANN, "a", "b", match_case=False), desk.remove(ANN, "SQL"), desk.import_(ANN, data)):
+    for action in (desk.add(ANN, "a", "b", match_case=False), desk.remove(ANN, "SQL"), desk.import_(ANN, data)):
         with pytest.raises(NotAllowed):
-            await deed
+            await action
     page = await desk.page(BOB, "", 1)
     assert [entry.word for entry in page.entries] == ["SQL"]
     assert (await desk.page(STRANGER, "", 1)).total == 0

@@ -307,9 +307,9 @@ async def test_a_wish_not_to_be_read_outlives_being_forgotten(house: House, loun
 
 async def test_only_moderators_decide_who_is_ignored(house: House) -> None:
     service = house.studio.reading
-    for deed in (service.ignore_member(ANN, 2, ignored=True), service.ignore_role(ANN, 5, ignored=True)):
+    for action in (service.ignore_member(ANN, 2, ignored=True), service.ignore_role(ANN, 5, ignored=True)):
         with pytest.raises(NotAllowed):
-            await deed
+            await action
     await asyncio.gather(*(service.ignore_role(MOD, role, ignored=True) for role in (5, 6, 7)))
     await service.ignore_member(MOD, BOB.member_id, ignored=True)
     shown = await service.reading(BOB)

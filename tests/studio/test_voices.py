@@ -64,9 +64,9 @@ async def test_a_near_name_is_only_offered_whatever_the_deed(house: House) -> No
             library.clip(ANN, typed),
             house.studio.admin.remove_voice(replace(ANN, is_moderator=True), typed),
         ]
-        for deed in deeds:
+        for action in deeds:
             with pytest.raises(NotFound, match="Did you mean Mother"):
-                await deed
+                await action
     assert (await library.info(ANN, "Mother")).record is not None
     assert len([request for request in house.executor.requests if isinstance(request, SpeakRequest)]) == 0
 
@@ -75,11 +75,11 @@ async def test_a_private_voice_cannot_be_told_from_none(house: House) -> None:
     key = await house.voice()
     library = house.studio.library
     for there, none in ((key, "v:999999"), ("Ann", "Bea")):
-        for deed in (library.resolve, library.info, library.deletable, library.export, library.clip):
+        for action in (library.resolve, library.info, library.deletable, library.export, library.clip):
             with pytest.raises(NotFound) as of_private:
-                await deed(BOB, there)
+                await action(BOB, there)
             with pytest.raises(NotFound) as of_none:
-                await deed(BOB, none)
+                await action(BOB, none)
             assert of_private.value.message == of_none.value.message
 
 
@@ -107,7 +107,7 @@ async def test_a_blocked_member_sees_and_deletes_what_is_theirs_and_nothing_else
     key = await house.voice()
     await house.studio.admin.block(MOD, ANN.member_id, "")
     library = house.studio.library
-    for deed in (
+    for action in (
         library.rename(ANN, key, "New"),
         library.describe(ANN, key, "x"),
         library.share(ANN, key, Visibility.EVERYONE, (), ()),
@@ -118,7 +118,7 @@ async def test_a_blocked_member_sees_and_deletes_what_is_theirs_and_nothing_else
         house.say(voice=key),
     ):
         with pytest.raises(NotAllowed, match="blocked"):
-            await deed
+            await action
     assert (await library.info(ANN, key)).key == key
     assert (await library.page(ANN, "", 1)).total
     assert await house.studio.privacy.export([ANN])
@@ -190,9 +190,9 @@ async def test_the_servers_voice_speaks_for_who_has_none(house: House) -> None:
     assert (await library.resolve(MOD, None)).key == shared_by_bob
     await library.share(BOB, shared_by_bob, Visibility.OWNER, (), ())
     assert await library.of_server(GUILD) is None
-    for deed in (library.resolve(MOD, None), house.say(actor=MOD), admin.default_voice(MOD, None)):
+    for action in (library.resolve(MOD, None), house.say(actor=MOD), admin.default_voice(MOD, None)):
         with pytest.raises(VoiceUnavailable, match=r"no longer shared with everyone.*/admin default"):
-            await deed
+            await action
     assert (await library.resolve(ANN, None)).name == "Second"
     await library.share(BOB, shared_by_bob, Visibility.EVERYONE, (), ())
     assert (await library.resolve(MOD, None)).key == shared_by_bob
@@ -237,9 +237,9 @@ async def test_a_default_voice_that_is_no_longer_shared_is_told_and_no_other_spe
     library = house.studio.library
     await library.default(BOB, key)
     await library.share(ANN, key, Visibility.OWNER, (), ())
-    for deed in (library.resolve(BOB, None), library.default(BOB, None), house.say(actor=BOB)):
+    for action in (library.resolve(BOB, None), library.default(BOB, None), house.say(actor=BOB)):
         with pytest.raises(NotAllowed, match="default voice is no longer shared"):
-            await deed
+            await action
     assert (await house.studio.privacy.show(BOB)).default_voice is None
     await library.default(BOB, "English speaker 6")
     assert (await library.resolve(BOB, None)).name == "English speaker 6"

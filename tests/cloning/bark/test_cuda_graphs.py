@@ -124,7 +124,7 @@ class Graphs:
                 compute(form)
             else:
                 self.captured.append((id(batch), form))
-                self._capturing.deed = partial(compute, form)
+                self._capturing.action = partial(compute, form)
 
         batch.compute = computed  # type: ignore[method-assign]  # notes what is captured
 
@@ -142,11 +142,11 @@ class Graph:
 
     def __init__(self, graphs: Graphs) -> None:
         self._graphs = graphs
-        self.deed: Callable[[], None]
+        self.action: Callable[[], None]
 
     def replay(self) -> None:
         self._graphs.replays += 1
-        self.deed()
+        self.action()
 
 
 class Stream:

@@ -12,7 +12,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
 from cogs.client import Barkeep
-from cogs.ui.pages import PAGE_ITEMS, QUERY_LENGTH, Sheet, page_view
+from cogs.ui.pages import PAGE_ITEMS, QUERY_LENGTH, ListPage, page_view
 from storage.records import NewVoice, VoiceModels
 from studio.studio import Studio
 from tests.cogs.library import ROOMY, add_voice, followed, labels_of, second_server, shown, text_of
@@ -31,10 +31,10 @@ async def library(studio: Studio, member: MemberActor) -> None:
         await studio.storage.voices.add(new, models, has_clip=False, member_limit=ROOMY, guild_limit=ROOMY)
 
 
-def buttons(sheet: Sheet, query: str = "") -> dict[str, str]:
+def buttons(page: ListPage, query: str = "") -> dict[str, str]:
     """Label -> id of what can be pressed beneath a page."""
     found: dict[str, str] = {}
-    for item in page_view(sheet, "voices", query).children:
+    for item in page_view(page, "voices", query).children:
         button = getattr(item, "item", item)
         if isinstance(button, discord.ui.Button) and not button.disabled:
             found[str(button.label)] = str(button.custom_id)
@@ -51,17 +51,17 @@ def buttons(sheet: Sheet, query: str = "") -> dict[str, str]:
     ],
 )
 async def test_buttons_lead_only_where_there_is_something(number: int, pages: int, expected: set[str]) -> None:
-    assert set(buttons(Sheet(discord.Embed(), number, pages, searchable=True))) == expected
+    assert set(buttons(ListPage(discord.Embed(), number, pages, searchable=True))) == expected
 
 
 async def test_a_search_can_be_changed_and_left() -> None:
-    assert set(buttons(Sheet(discord.Embed(), 1, 1, searchable=True), "zoe")) == {"Search…", "Show all"}
+    assert set(buttons(ListPage(discord.Embed(), 1, 1, searchable=True), "zoe")) == {"Search…", "Show all"}
 
 
 @given(WORDS, st.integers(1, 999_999))
 def test_every_place_fits_an_id_and_is_found_again(query: str, number: int) -> None:
     async def ids() -> list[str]:
-        return list(buttons(Sheet(discord.Embed(), number, number + 1, searchable=True), query).values())
+        return list(buttons(ListPage(discord.Embed(), number, number + 1, searchable=True), query).values())
 
     places = asyncio.run(ids())
     assert len(places) == len(set(places))
@@ -71,7 +71,7 @@ def test_every_place_fits_an_id_and_is_found_again(query: str, number: int) -> N
             match for item in PAGE_ITEMS if (match := item.__discord_ui_compiled_template__.fullmatch(custom_id))
         ]
         (match,) = matches
-        assert match["book"] == "voices"
+        assert match["list_name"] == "voices"
         assert match.groupdict().get("query", query) == query
 
 

@@ -91,18 +91,18 @@ async def resting(house: House) -> tuple[str, asyncio.Event]:
     return receipt.job.id, go_on
 
 
-@pytest.mark.parametrize("deed", ["forget", "removed", "delete"])
-async def test_what_was_deleted_while_its_answer_rests_is_not_posted(house: House, deed: str) -> None:
+@pytest.mark.parametrize("action", ["forget", "removed", "delete"])
+async def test_what_was_deleted_while_its_answer_rests_is_not_posted(house: House, action: str) -> None:
     job_id, go_on = await resting(house)
-    if deed == "forget":
+    if action == "forget":
         await house.studio.privacy.forget(ANN)
-    elif deed == "removed":
+    elif action == "removed":
         await house.studio.admin.guild_removed(GUILD)
     else:
         await house.studio.library.delete(ANN, "Ann")
     go_on.set()
     await until(lambda: not house.tasks(), "idle")
-    assert [answer.outcome.voice for answer in house.courier.of(job_id)] == ([None] if deed == "delete" else [])
+    assert [answer.outcome.voice for answer in house.courier.of(job_id)] == ([None] if action == "delete" else [])
 
 
 async def test_what_was_fetched_while_its_answer_rests_is_not_sent_again(house: House) -> None:

@@ -166,22 +166,22 @@ def test_what_is_not_there_has_no_place_and_changes_nothing() -> None:
 @given(_DEEDS)
 def test_it_is_the_rule_whatever_happens(deeds: list[tuple[int, int] | str]) -> None:
     queue, naive, running = FairQueue(), Naive(), list[JobRecord]()
-    for number, deed in enumerate(deeds):
-        if isinstance(deed, tuple):
-            new = job(number, deed[0], deed[0] * 10 + deed[1])
+    for number, action in enumerate(deeds):
+        if isinstance(action, tuple):
+            new = job(number, action[0], action[0] * 10 + action[1])
             queue.add(new)
             naive.waiting[new.id] = new
-        elif deed == "begin" and naive.waiting:
+        elif action == "begin" and naive.waiting:
             following = queue.next()
             assert following is not None
             running.append(naive.waiting[following])
             queue.begin(following)
             assert naive.take() == following
-        elif deed == "end" and running:
+        elif action == "end" and running:
             done = running.pop(number % len(running))
             queue.end(done.id)
             naive.end(done)
-        elif deed == "remove" and naive.waiting:
+        elif action == "remove" and naive.waiting:
             gone = sorted(naive.waiting)[number % len(naive.waiting)]
             queue.remove(gone)
             del naive.waiting[gone]
