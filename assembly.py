@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from checkup import Exit, StartFault
+from checkup import Exit, StartError
 from cloning.worker.executor import SubprocessExecutor, choice_command
 from cogs.client import Barkeep
 from errors import BarkeepError
@@ -18,8 +18,8 @@ def create_bot(settings: Settings) -> Barkeep:
     async def open_studio(courier: Courier) -> Studio:
         try:
             storage = await Storage.open(settings.database, settings.data_dir, reserves=True)
-        except BarkeepError as fault:
-            raise StartFault(Exit.STORAGE, fault.message) from fault
+        except BarkeepError as error:
+            raise StartError(Exit.STORAGE, error.message) from error
         executor = SubprocessExecutor(
             choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
         )

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 import logs
 import systems  # noqa: F401 (an unsupported system is reported before anything else fails)
 from assembly import create_bot
-from checkup import NO_INTENT, WRONG_SHAPE, Exit, StartFault, check, looks_like_token
+from checkup import NO_INTENT, WRONG_SHAPE, Exit, StartError, check, looks_like_token
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
 from health import HealthServer
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings, *, simulate: bool) -> None:
-    """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartFault."""
+    """Run until SIGINT or SIGTERM, then close within CLOSE_SECONDS. Raises StartError."""
     stop = asyncio.Event()
     _stop_on_signals(stop)
     work = asyncio.create_task(_simulate(settings, stop) if simulate else _connect(settings, stop))
@@ -60,9 +60,9 @@ async def run(settings: Settings, *, simulate: bool) -> None:
 async def _connect(settings: Settings, stop: asyncio.Event) -> None:
     """Stay connected to Discord until `stop` is set."""
     if settings.discord_token is None:
-        raise StartFault(Exit.TOKEN, "DISCORD_TOKEN is not set.")
+        raise StartError(Exit.TOKEN, "DISCORD_TOKEN is not set.")
     if not looks_like_token(settings.discord_token.get_secret_value()):
-        raise StartFault(Exit.TOKEN, WRONG_SHAPE)
+        raise StartError(Exit.TOKEN, WRONG_SHAPE)
     bot = create_bot(settings)
     async with AsyncExitStack() as stack:
         await _serve_health(settings, bot, stack)
@@ -78,36 +78,36 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
             await asyncio.wait({connection})
             await bot.close()
         if not connection.cancelled():
-            with _as_start_fault():
+            with _as_start_error():
                 await connection
 
 
 @contextmanager
-def _as_start_fault() -> Iterator[None]:
-    """Turn errors of Discord and storage into StartFault."""
+def _as_start_error() -> Iterator[None]:
+    """Turn errors of Discord and storage into StartError."""
     try:
         yield
-    except StartFault:
+    except StartError:
         raise
-    except BarkeepError as fault:
-        raise StartFault(Exit.STORAGE, fault.message) from fault
-    except discord.PrivilegedIntentsRequired as fault:
-        raise StartFault(Exit.SETTINGS, NO_INTENT) from fault
-    except discord.LoginFailure as fault:
-        raise StartFault(
+    except BarkeepError as error:
+        raise StartError(Exit.STORAGE, error.message) from error
+    except discord.PrivilegedIntentsRequired as error:
+        raise StartError(Exit.SETTINGS, NO_INTENT) from error
+    except discord.LoginFailure as error:
+        raise StartError(
             Exit.TOKEN,
             "Discord does not accept the token. Copy a new one from the Developer Portal (your application, Bot, "
             "Reset Token) and set it as DISCORD_TOKEN.",
-        ) from fault
-    except (discord.DiscordServerError, discord.GatewayNotFound, aiohttp.ClientError) as fault:
-        raise StartFault(
+        ) from error
+    except (discord.DiscordServerError, discord.GatewayNotFound, aiohttp.ClientError) as error:
+        raise StartError(
             Exit.NETWORK, "Discord cannot be reached. Check this machine's network, and https://discordstatus.com."
-        ) from fault
+        ) from error
 
 
 async def _may_read(token: str) -> bool:
-    """Ask Discord whether the application may read what members write. Raises StartFault."""
-    with _as_start_fault():
+    """Ask Discord whether the application may read what members write. Raises StartError."""
+    with _as_start_error():
         async with discord.Client(intents=discord.Intents.none()) as client:
             await client.login(token)
             flags = (await client.application_info()).flags
@@ -126,8 +126,8 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
         await _serve_health(settings, bot, stack)
         try:
             await serve(bot, stop, port=settings.simulator_port, model=settings.model, say=_say)
-        except Unavailable as fault:
-            raise fault if isinstance(fault, StartFault) else StartFault(Exit.PORT, fault.message) from fault
+        except Unavailable as error:
+            raise error if isinstance(error, StartError) else StartError(Exit.PORT, error.message) from error
 
 
 async def _serve_health(settings: Settings, bot: Barkeep, stack: AsyncExitStack) -> None:
@@ -138,8 +138,8 @@ async def _serve_health(settings: Settings, bot: Barkeep, stack: AsyncExitStack)
     stack.push_async_callback(server.close)
     try:
         port = await server.start(settings.health_host, settings.health_port)
-    except Unavailable as fault:
-        raise StartFault(Exit.PORT, fault.message) from fault
+    except Unavailable as error:
+        raise StartError(Exit.PORT, error.message) from error
     log.info("health_port_open", host=settings.health_host, port=port)
 
 
@@ -171,8 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = Settings()
-    except ValidationError as fault:
-        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in fault.errors()}))
+    except ValidationError as invalid:
+        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
         _say(f"These settings are not valid: {names}. See .env.example for the allowed values.")
         return Exit.SETTINGS
     except (UnicodeDecodeError, OSError):
@@ -184,10 +184,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return asyncio.run(check(settings, _say, _may_read))
         asyncio.run(run(settings, simulate=options.simulate or token is None))
-    except StartFault as fault:
+    except StartError as error:
         log.debug("start_failed", exc_info=True)
-        _say(fault.message)
-        return fault.code
+        _say(error.message)
+        return error.code
     except KeyboardInterrupt:
         return Exit.UNEXPECTED
     except Exception:

@@ -31,7 +31,7 @@ class Exit(IntEnum):
     PORT = 7
 
 
-class StartFault(BarkeepError):
+class StartError(BarkeepError):
     """An error that keeps the bot from starting, with its exit code."""
 
     def __init__(self, code: Exit, message: str) -> None:
@@ -64,7 +64,7 @@ def looks_like_token(text: str) -> bool:
 async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
     """Report each finding in a line. Returns the code of the first problem, or FINE.
 
-    may_read: asks Discord whether the bot with this token may read messages, if it is to read them; raises StartFault.
+    may_read: asks Discord whether the bot with this token may read messages, if it is to read them; raises StartError.
     """
     say(f"Settings: fine. Data is kept in {settings.data_dir.absolute()}.")
     codes = [
@@ -93,10 +93,10 @@ async def _reading(settings: Settings, say: Say, may_read: MayRead) -> Exit:
         return Exit.FINE
     try:
         if not await may_read(token):
-            raise StartFault(Exit.SETTINGS, NO_INTENT)
-    except StartFault as fault:
-        say(f"Messages: {fault.message}")
-        return fault.code
+            raise StartError(Exit.SETTINGS, NO_INTENT)
+    except StartError as error:
+        say(f"Messages: {error.message}")
+        return error.code
     say("Messages: fine, the bot may read them.")
     return Exit.FINE
 
@@ -107,8 +107,8 @@ async def _database(settings: Settings, say: Say) -> Exit:
         storage = await Storage.open(settings.database, settings.data_dir)
         guilds = len(await storage.guilds.all_ids())
         await storage.close()
-    except BarkeepError as fault:
-        say(f"Database ({name}): {fault.message}")
+    except BarkeepError as error:
+        say(f"Database ({name}): {error.message}")
         return Exit.STORAGE
     say(f"Database ({name}): fine, {guilds} {'server' if guilds == 1 else 'servers'} known.")
     return Exit.FINE
@@ -139,11 +139,11 @@ def _models(settings: Settings, say: Say) -> Exit:
         for look in looks:
             try:
                 found.append(str(look(choice)))
-            except Unavailable as fault:
-                if settings.offline or downloads.SWITCHED_OFF not in fault.message:
+            except Unavailable as error:
+                if settings.offline or downloads.SWITCHED_OFF not in error.message:
                     raise
-    except Unavailable as fault:
-        say(f"Models ({settings.model}): {fault.message}")
+    except Unavailable as error:
+        say(f"Models ({settings.model}): {error.message}")
         return Exit.MODELS
     if len(found) < len(looks):
         say(f"Models ({settings.model}): not complete in {choice.cache}; the first start fetches the rest.")

@@ -32,10 +32,10 @@ class HealthServer:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
-        except OSError as fault:
+        except OSError as error:
             raise Unavailable(
                 f"The health port {port} on {host} cannot be used. Set HEALTH_PORT to another one, or leave it out."
-            ) from fault
+            ) from error
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
@@ -72,8 +72,8 @@ class HealthServer:
                 await studio.storage.guilds.all_ids()
         except TimeoutError:
             return "does not answer"
-        except BarkeepError as fault:
-            return fault.message
+        except BarkeepError as error:
+            return error.message
         return FINE
 
     def _worker(self) -> str:
@@ -81,6 +81,6 @@ class HealthServer:
         if studio is None:
             return "not started"
         health = studio.executor.health()
-        if health.fault is not None:
+        if health.error is not None:
             return "cannot start; the log says why"  # the error itself names folders, and this port has no password
         return FINE if health.ready is not None else "loading its models"

@@ -124,9 +124,9 @@ class Bench:
             runs = self._measured.setdefault(row.name, {}).setdefault(contender.name, [])
             try:
                 runs.append(self._known(row, contender, number) or self._child(contender.name, row.name))
-            except subprocess.CalledProcessError as fault:
+            except subprocess.CalledProcessError as error:
                 self._fail(
-                    row, contender, (fault.stderr or "").strip().splitlines()[-1:] or ["it ended without a word"]
+                    row, contender, (error.stderr or "").strip().splitlines()[-1:] or ["it ended without a word"]
                 )
             except subprocess.TimeoutExpired:
                 self._fail(row, contender, [f"it took more than {_AT_MOST_MINUTES} minutes"])

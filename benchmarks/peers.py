@@ -45,8 +45,8 @@ def main() -> None:
         if found is None:
             try:
                 get()
-            except (OSError, subprocess.CalledProcessError, tarfile.TarError) as fault:
-                print(f"{name} cannot be had here: {fault}")
+            except (OSError, subprocess.CalledProcessError, tarfile.TarError) as error:
+                print(f"{name} cannot be had here: {error}")
                 continue
         print(f"{name} is there.")
 

@@ -78,7 +78,7 @@ class InstantWorker:
 
     def health(self) -> Health:
         """Return that it is ready."""
-        return Health(alive=True, ready=_READY, fault=None, restarts=0)
+        return Health(alive=True, ready=_READY, error=None, restarts=0)
 
     async def close(self) -> None:
         """Do nothing."""

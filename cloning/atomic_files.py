@@ -24,8 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as fault:
-        raise write_fault(path, fault) from fault
+    except OSError as error:
+        raise write_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -37,8 +37,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_fault(path: Path, fault: OSError) -> Unavailable:
+def write_error(path: Path, error: OSError) -> Unavailable:
     """Return the error for an OSError raised while writing `path`."""
-    if fault.errno in _FULL:
+    if error.errno in _FULL:
         return Unavailable(f"The disk is full, so {path.name} could not be saved. Free some space and try again.")
     return Unavailable(f"{path.name} could not be saved. Check that its folder exists and can be written.")

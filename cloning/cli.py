@@ -295,15 +295,15 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, Cancelled):
         raise _end(as_json, INTERRUPTED, Cancelled.__name__, "Interrupted.") from None
-    except Unavailable as fault:
-        raise _end(as_json, UNAVAILABLE, Unavailable.__name__, fault.message) from fault
-    except BarkeepError as fault:
-        raise _end(as_json, BAD_INPUT, type(fault).__name__, fault.message) from fault
-    except Exception as fault:
+    except Unavailable as error:
+        raise _end(as_json, UNAVAILABLE, Unavailable.__name__, error.message) from error
+    except BarkeepError as error:
+        raise _end(as_json, BAD_INPUT, type(error).__name__, error.message) from error
+    except Exception as error:
         reference = secrets.token_hex(4)
         _log.exception("unknown error, reference %s", reference)
         sentence = f"An unexpected error occurred; the log on standard error has it under {reference}."
-        raise _end(as_json, UNKNOWN, "Unknown", sentence) from fault
+        raise _end(as_json, UNKNOWN, "Unknown", sentence) from error
 
 
 def _end(as_json: bool, code: int, kind: str, message: str) -> typer.Exit:

@@ -136,8 +136,8 @@ def _read_config(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ModelUnavailable(f"The model file {path} is missing or damaged; download the model again.") from fault
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"The model file {path} is missing or damaged; download the model again.") from error
     if not isinstance(config, dict):
         raise ModelUnavailable(f"The model file {path} is not a model's configuration; download the model again.")
     return config
@@ -148,8 +148,8 @@ def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.Enc
     given = config.get("codec_config") or {}
     try:
         shape = transformers.EncodecConfig(**{key: value for key, value in given.items() if value is not None})
-    except (TypeError, ValueError, AttributeError, StrictDataclassError) as fault:
-        raise ModelUnavailable(f"The codec_config in {directory} cannot be read; download the model again.") from fault
+    except (TypeError, ValueError, AttributeError, StrictDataclassError) as error:
+        raise ModelUnavailable(f"The codec_config in {directory} cannot be read; download the model again.") from error
     other = [key for key, value in _FIXED.items() if getattr(shape, key) != value]
     if shape.codebook_dim != shape.hidden_size:
         other.append("codebook_dim")

@@ -176,12 +176,12 @@ def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError as fault:
-        raise NotFound(f"There is no voice file {path.name}. Check its name, or clone the voice again.") from fault
-    except OSError as fault:
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no voice file {path.name}. Check its name, or clone the voice again.") from error
+    except OSError as error:
         raise Unavailable(
             f"The voice file {path.name} cannot be read. Check that it is a file and may be read."
-        ) from fault
+        ) from error
 
 
 def _read_arrays(data: bytes) -> dict[str, Tokens]:
@@ -198,8 +198,8 @@ def _read_arrays(data: bytes) -> dict[str, Tokens]:
     except InvalidInput:
         raise
     # zipfile and numpy raise nearly every built-in exception for hostile bytes; all mean the same here.
-    except Exception as fault:
-        raise InvalidInput("This voice file is damaged. Export the voice again.") from fault
+    except Exception as error:
+        raise InvalidInput("This voice file is damaged. Export the voice again.") from error
 
 
 def _check_directory(archive: zipfile.ZipFile) -> None:
@@ -243,6 +243,6 @@ def _read_header(name: str, prefix: bytes) -> tuple[tuple[int, ...], bool, np.dt
     try:
         read_header = readers[np.lib.format.read_magic(stream)]
         shape, fortran_order, dtype = read_header(stream, max_header_size=_MAX_HEADER_BYTES)
-    except (ValueError, KeyError, struct.error) as fault:
-        raise InvalidInput(f"In this voice file {name} is not a NumPy array. Export the voice again.") from fault
+    except (ValueError, KeyError, struct.error) as error:
+        raise InvalidInput(f"In this voice file {name} is not a NumPy array. Export the voice again.") from error
     return shape, fortran_order, dtype, stream.tell()

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from cogs.ui.picture import waveform_png
-from cogs.ui.render import file_stem, render_card, render_fault, render_speech
+from cogs.ui.render import file_stem, render_card, render_error, render_speech
 from cogs.ui.reply_buttons import Discard, Repeat
 from cogs.ui.voice_buttons import buttons_of
 from storage.records import JobKind, JobState
@@ -46,7 +46,7 @@ async def answer_to(outcome: Outcome) -> Answer:
     """Return the answer to a job that is ready, failed or cancelled."""
     job = outcome.job
     if job.state in (JobState.FAILED, JobState.CANCELLED):
-        return Answer(render_fault(job), alone=True)
+        return Answer(render_error(job), alone=True)
     if job.kind is JobKind.SPEECH:
         return await _speech(outcome)
     return await _card(outcome)

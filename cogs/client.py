@@ -19,7 +19,7 @@ from cogs.lost_choices import tell_of_lost_choices
 from cogs.studio_bot import StudioBot
 from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
-from cogs.ui.errors import answer_fault
+from cogs.ui.errors import answer_error
 from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError, NotFound
@@ -115,7 +115,7 @@ class Barkeep(StudioBot):
         if is_known(interaction) or interaction.response.is_done():
             return
         what = "form" if kind is discord.InteractionType.modal_submit else "button"
-        await answer_fault(
+        await answer_error(
             interaction,
             NotFound(
                 f"I was restarted and no longer know this {what}. Nothing was done. Please use the command again."
@@ -149,8 +149,8 @@ class Barkeep(StudioBot):
                         await self.studio.admin.guild_removed(guild_id)
             for settings in await self.studio.storage.guilds.all_settings():
                 await tell_of_lost_choices(self, self.get_guild(settings.guild_id))
-        except BarkeepError as fault:
-            log.warning("absence_not_noticed", reason=fault.message)  # the next start tries again
+        except BarkeepError as error:
+            log.warning("absence_not_noticed", reason=error.message)  # the next start tries again
 
     async def close(self) -> None:
         """Stop taking work, close the studio, then the connection. Safe to call twice, and before login."""
@@ -183,8 +183,8 @@ class Barkeep(StudioBot):
         """Run upkeep: leases, expired consent requests, retention. An error is logged, and the next run retries."""
         try:
             await self.studio.upkeep()
-        except BarkeepError as fault:
-            log.warning("upkeep_failed", reason=fault.message)
+        except BarkeepError as error:
+            log.warning("upkeep_failed", reason=error.message)
         except Exception:
             log.exception("upkeep_failed")
 
@@ -202,5 +202,5 @@ def _write(path: Path, text: str) -> None:
     try:
         path.touch(0o600)
         path.write_text(text, "utf-8")
-    except OSError as fault:
-        log.warning("not_remembered", file=path.name, reason=fault.strerror)
+    except OSError as error:
+        log.warning("not_remembered", file=path.name, reason=error.strerror)

@@ -130,8 +130,8 @@ class DiscordCourier:
             sign = await webhook.edit_message(
                 _ORIGINAL, content="⚠️", embeds=[], attachments=[], view=None, allowed_mentions=_NOBODY
             )
-        except discord.NotFound as fault:
-            if fault.code != _UNKNOWN_MESSAGE:
+        except discord.NotFound as error:
+            if error.code != _UNKNOWN_MESSAGE:
                 raise
         else:
             if sign.flags.ephemeral:
@@ -140,8 +140,8 @@ class DiscordCourier:
         message = await webhook.send(answer.content, ephemeral=True, wait=True, allowed_mentions=_NOBODY)
         try:
             await webhook.delete_message(_ORIGINAL)
-        except (discord.HTTPException, *_CONNECTION) as fault:
-            log.info("waiting_message_left", job_id=job.id, reason=_reason(fault))
+        except (discord.HTTPException, *_CONNECTION) as error:
+            log.info("waiting_message_left", job_id=job.id, reason=_reason(error))
         return Delivery("interaction", message.id)
 
     async def _by_channel(self, job: JobRecord, answer: Answer) -> Delivery | None:
@@ -189,11 +189,11 @@ class DiscordCourier:
                 allowed_mentions=_NOBODY,
                 **options,
             )
-        except discord.HTTPException as fault:
-            log.info("news_not_shown", job_id=job.id, status=fault.status, code=fault.code)
-            return not token_is_gone(fault) and fault.status != 404
-        except _CONNECTION as fault:
-            log.info("news_not_shown", job_id=job.id, reason=type(fault).__name__)
+        except discord.HTTPException as error:
+            log.info("news_not_shown", job_id=job.id, status=error.status, code=error.code)
+            return not token_is_gone(error) and error.status != 404
+        except _CONNECTION as error:
+            log.info("news_not_shown", job_id=job.id, reason=type(error).__name__)
         else:
             self._waiting[job.id] = message.id
             if update.beginning is not None:
@@ -225,8 +225,8 @@ class DiscordCourier:
         channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
         try:
             await channel.get_partial_message(message_id).delete()
-        except (discord.HTTPException, *_CONNECTION) as fault:
-            log.info("waiting_message_left", job_id=job.id, reason=_reason(fault))
+        except (discord.HTTPException, *_CONNECTION) as error:
+            log.info("waiting_message_left", job_id=job.id, reason=_reason(error))
 
     def _webhook(self, job: JobRecord) -> discord.Webhook:
         if self._client.application_id is None or job.interaction_token is None:

@@ -86,8 +86,8 @@ class Help(commands.Cog):
         if not self._ids:
             try:
                 self._ids = {command.name: command.id for command in await self.bot.tree.fetch_commands()}
-            except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as fault:
-                log.info("command_ids_unknown", reason=type(fault).__name__)
+            except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
+                log.info("command_ids_unknown", reason=type(error).__name__)
         return self._ids
 
 

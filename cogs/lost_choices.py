@@ -16,7 +16,7 @@ from errors import BarkeepError
 log = structlog.get_logger(__name__)
 
 _NOBODY = discord.AllowedMentions.none()
-_FAULTS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
+_ERRORS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
 
 
 async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:
@@ -38,13 +38,13 @@ async def _tell(client: StudioBot, guild: discord.Guild, text: str) -> bool:
         if guild.public_updates_channel is not None:
             await guild.public_updates_channel.send(text, allowed_mentions=_NOBODY)
             return True
-    except _FAULTS as error:
+    except _ERRORS as error:
         log.info("moderators_channel_closed", guild_id=guild.id, reason=type(error).__name__)
     try:
         if guild.owner_id is not None:
             owner = client.get_user(guild.owner_id) or await client.fetch_user(guild.owner_id)
             await owner.send(text, allowed_mentions=_NOBODY)
             return True
-    except _FAULTS as error:
+    except _ERRORS as error:
         log.info("owner_not_reached", guild_id=guild.id, reason=type(error).__name__)
     return False

@@ -24,12 +24,12 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
     try:
         member = await guild.fetch_member(member_id)
         channel = guild.get_channel_or_thread(channel_id) or await _channel(guild, channel_id)
-    except discord.HTTPException as fault:
-        if fault.code == _UNKNOWN_MEMBER:
+    except discord.HTTPException as error:
+        if error.code == _UNKNOWN_MEMBER:
             return None
-        raise Unavailable(_AWAY) from fault
-    except _NETWORK as fault:
-        raise Unavailable(_AWAY) from fault
+        raise Unavailable(_AWAY) from error
+    except _NETWORK as error:
+        raise Unavailable(_AWAY) from error
     return actor_in(member, channel_id, channel, member.guild_permissions)
 
 
@@ -48,8 +48,8 @@ async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool | N
         return None
     try:
         await guild.fetch_member(member_id)
-    except discord.HTTPException as fault:
-        return True if fault.code == _UNKNOWN_MEMBER else None
+    except discord.HTTPException as error:
+        return True if error.code == _UNKNOWN_MEMBER else None
     except _NETWORK:
         return None
     return False

@@ -120,8 +120,8 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
                 _written(message, author),
                 lambda: names_in(message.content, author, mentioned),
             )
-        except BarkeepError as fault:
-            await _tell(message, fault)
+        except BarkeepError as error:
+            await _tell(message, error)
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -174,11 +174,11 @@ def _written(message: discord.Message, author: discord.Member) -> Written:
     return Written(message.id, author.display_name, message.content, len(message.attachments), len(message.stickers))
 
 
-async def _tell(message: discord.Message, fault: BarkeepError) -> None:
+async def _tell(message: discord.Message, reason: BarkeepError) -> None:
     """Why a member is not read any more, in the channel where they write. It notifies nobody."""
     try:
         await message.channel.send(
-            f"🔇 {message.author.mention}, your messages are not read for now. {safe(fault.message)}",
+            f"🔇 {message.author.mention}, your messages are not read for now. {safe(reason.message)}",
             allowed_mentions=discord.AllowedMentions.none(),
         )
     except discord.HTTPException as error:

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from cogs.studio_bot import StudioBot
-from cogs.ui.errors import answer_fault
+from cogs.ui.errors import answer_error
 
 
 class BarkeepTree(app_commands.CommandTree[StudioBot]):
@@ -18,7 +18,7 @@ class BarkeepTree(app_commands.CommandTree[StudioBot]):
         self, interaction: discord.Interaction[StudioBot], error: app_commands.AppCommandError, /
     ) -> None:
         """Answer an expected error with its sentence, any other with an apology and a reference id."""
-        await answer_fault(interaction, error)
+        await answer_error(interaction, error)
 
 
 def digest_of(tree: app_commands.CommandTree[Any], application_id: int) -> str:

@@ -169,8 +169,8 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return STOPPED
-    except BarkeepError as fault:
-        _say(fault.message)
+    except BarkeepError as error:
+        _say(error.message)
         return 1
     return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 
 from cogs.client import Barkeep
-from cogs.ui.errors import answer_fault
+from cogs.ui.errors import answer_error
 from errors import Unavailable
 from simulator.demo_cog import SAMPLE
 from simulator.page import show_modal
@@ -70,7 +70,7 @@ class Greeting(discord.ui.View):
 
     async def on_error(self, interaction: Interaction, error: Exception, _: discord.ui.Item[Any], /) -> None:
         """Answer with one private sentence."""
-        await answer_fault(interaction, error)
+        await answer_error(interaction, error)
 
     async def _free_name(self) -> str:
         """Return SAMPLE_NAME, with a number if a voice of that name exists."""

@@ -48,10 +48,10 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
             say("Ctrl-C stops it.")
             await _first(stop.wait(), page.wait_closed())
             say("Closing.")
-    except SetupError as fault:
+    except SetupError as error:
         raise Unavailable(
             f"The simulator cannot open its page on port {port}. Set SIMULATOR_PORT to another one."
-        ) from fault
+        ) from error
     finally:
         await env.shutdown()
         await lounge.close()

@@ -36,8 +36,8 @@ class AuditRepository:
                 row = add_line(session, guild_id, actor_id, AuditLine(action, target, detail), self._clock())
                 await session.flush()
                 return row.record()
-        except Unavailable as fault:
-            _log.error("audit_line_lost", guild_id=guild_id, actor_id=actor_id, action=action, reason=fault.message)
+        except Unavailable as error:
+            _log.error("audit_line_lost", guild_id=guild_id, actor_id=actor_id, action=action, reason=error.message)
             return None
 
     async def read(

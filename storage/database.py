@@ -123,8 +123,8 @@ class Storage:
         """
         try:
             await self._sessions.empty_log()
-        except Unavailable as fault:
-            _log.warning("log_not_emptied", reason=fault.message)
+        except Unavailable as error:
+            _log.warning("log_not_emptied", reason=error.message)
 
     async def keep_room(self) -> None:
         """Keep some room on the disk for deletions again, once there is enough. Call it now and then."""
@@ -150,11 +150,11 @@ def _errors_for_the_owner(data_dir: Path) -> Iterator[None]:
     )
     try:
         yield
-    except (NotFound, Unavailable) as fault:
-        sentence = {GONE: folder, REFUSED: folder, AWAY: database}.get(fault.message)
+    except (NotFound, Unavailable) as error:
+        sentence = {GONE: folder, REFUSED: folder, AWAY: database}.get(error.message)
         if sentence is None:
             raise
-        raise Unavailable(sentence) from fault
+        raise Unavailable(sentence) from error
 
 
 async def _tidy(sessions: Sessions, files: FileStore, clock: Clock) -> None:

@@ -44,13 +44,13 @@ def readable_errors() -> Iterator[None]:
     """Turn OSErrors into sentences for members and log the reason."""
     try:
         yield
-    except FileNotFoundError as fault:
-        raise NotFound(GONE) from fault
-    except OSError as fault:
-        _log.error("file_fault", kind=type(fault).__name__, reason=fault.strerror, file=str(fault.filename))
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from fault
-        raise Unavailable(REFUSED) from fault
+    except FileNotFoundError as error:
+        raise NotFound(GONE) from error
+    except OSError as error:
+        _log.error("file_error", kind=type(error).__name__, reason=error.strerror, file=str(error.filename))
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from error
+        raise Unavailable(REFUSED) from error
 
 
 class FileStore:

@@ -219,7 +219,7 @@ class JobRepository:
         `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member.
         """
         before = (JobState.QUEUED,) if owner is None else (JobState.RUNNING,)
-        values = {"fault_kind": kind, "fault_message": message, "audio_seconds": 0.0}
+        values = {"error_kind": kind, "error_message": message, "audio_seconds": 0.0}
         return await self._finish(job_id, before, JobState.FAILED, owner, **values)
 
     async def cancel(self, job_id: str) -> JobRecord | None:

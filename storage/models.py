@@ -221,8 +221,8 @@ class JobRow(Base):
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     audio_seconds: Mapped[float]
     result: Mapped[dict[str, Any] | None] = mapped_column(DOCUMENT)
-    fault_kind: Mapped[str | None] = mapped_column(String(64))
-    fault_message: Mapped[str | None] = mapped_column(Text)
+    error_kind: Mapped[str | None] = mapped_column("fault_kind", String(64))
+    error_message: Mapped[str | None] = mapped_column("fault_message", Text)
     message_id: Mapped[int | None] = mapped_column(BigInteger)
     hourly: Mapped[bool] = mapped_column(server_default=true())
 

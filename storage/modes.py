@@ -32,8 +32,8 @@ def close_to_others(path: Path) -> None:
             path.chmod(wanted)
     except FileNotFoundError:
         return
-    except OSError as fault:  # another user's folder, or a file system without modes: start all the same
-        _log.warning("open_to_others", path=str(path), reason=fault.strerror)
+    except OSError as error:  # another user's folder, or a file system without modes: start all the same
+        _log.warning("open_to_others", path=str(path), reason=error.strerror)
 
 
 def close_all_to_others(folder: Path) -> None:

@@ -167,8 +167,8 @@ class JobRecord:
     finished_at: datetime | None
     answered_at: datetime | None
     result: dict[str, Any] | None
-    fault_kind: str | None
-    fault_message: str | None
+    error_kind: str | None
+    error_message: str | None
     message_id: int | None
 
 

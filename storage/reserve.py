@@ -36,8 +36,8 @@ class Reserve:
             with open(part, "wb", opener=modes.private_opener) as file:
                 file.write(os.urandom(self._size))  # Zeros take no room on a disk that compresses.
             part.replace(self._path)
-        except OSError as fault:
-            _log.warning("no_reserve", reason=fault.strerror)
+        except OSError as error:
+            _log.warning("no_reserve", reason=error.strerror)
 
     def give_up_if_full(self) -> None:
         """Remove the file if the disk is full. Does nothing where there is none."""

@@ -94,8 +94,8 @@ class Sessions:
         try:
             async with asyncio.timeout(self._busy_timeout):
                 await self._one_writer.acquire()
-        except TimeoutError as fault:
-            raise Unavailable(BUSY) from fault
+        except TimeoutError as error:
+            raise Unavailable(BUSY) from error
         try:
             yield
         finally:
@@ -139,13 +139,13 @@ def readable_errors() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (DBAPIError, PoolTimeout, PostgresError, InterfaceError, OSError) as fault:
-        _log.error("database_fault", kind=type(fault).__name__, reason=_reason(fault))
-        raise Unavailable(_sentence(fault)) from fault
+    except (DBAPIError, PoolTimeout, PostgresError, InterfaceError, OSError) as error:
+        _log.error("database_error", kind=type(error).__name__, reason=_reason(error))
+        raise Unavailable(_sentence(error)) from error
 
 
-def _sentence(fault: BaseException) -> str:
-    causes = list(_causes(fault))
+def _sentence(error: BaseException) -> str:
+    causes = list(_causes(error))
     codes = {cause.sqlite_errorcode & 0xFF for cause in causes if isinstance(cause, sqlite3.Error) and _has_code(cause)}
     if codes & {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return BUSY
@@ -156,30 +156,30 @@ def _sentence(fault: BaseException) -> str:
     return AWAY
 
 
-def _reason(fault: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """Return the reason for the log. A value that does not fit a column stays out, because a member wrote it."""
-    causes = list(_causes(fault))
+    causes = list(_causes(error))
     refused = any(isinstance(cause, PostgresDataError | DataError) for cause in causes)
     return "a value that does not fit its column" if refused else str(causes[-1])
 
 
-def _has_code(fault: sqlite3.Error) -> bool:
+def _has_code(error: sqlite3.Error) -> bool:
     """Return whether SQLite gave an error code. Python's own errors, such as for a closed database, have none."""
-    return hasattr(fault, "sqlite_errorcode")
+    return hasattr(error, "sqlite_errorcode")
 
 
-def _causes(fault: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error, what the driver raised, and what that was raised from."""
-    while fault is not None:
-        yield fault
-        fault = getattr(fault, "orig", None) or fault.__cause__
+    while error is not None:
+        yield error
+        error = getattr(error, "orig", None) or error.__cause__
 
 
 def _engine(url: str, busy_timeout: float) -> AsyncEngine:
     try:
         address = make_url(url)
-    except (ArgumentError, ValueError) as fault:
-        raise Unavailable(_BAD_URL) from fault
+    except (ArgumentError, ValueError) as error:
+        raise Unavailable(_BAD_URL) from error
     backend = address.get_backend_name()
     if backend == "sqlite" and address.database not in (None, "", ":memory:"):
         return _sqlite_engine(address, busy_timeout)

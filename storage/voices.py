@@ -263,8 +263,8 @@ def _found(row: VoiceRow | None) -> VoiceRow:
 async def _flush_name(session: AsyncSession, name: str) -> None:
     try:
         await session.flush()
-    except IntegrityError as fault:
-        raise Conflict(f"There is already a voice called {name} here. Please choose another name.") from fault
+    except IntegrityError as error:
+        raise Conflict(f"There is already a voice called {name} here. Please choose another name.") from error
 
 
 def _set_models(row: VoiceRow, models: VoiceModels) -> None:

@@ -194,8 +194,8 @@ class CloneService:
                 channel_id=request.channel_id,
                 member_id=request.requester_id,
             )
-        except NotAllowed as fault:
-            raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from fault
+        except NotAllowed as error:
+            raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from error
 
     async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
         """Store the recording first, then voice and job in one transaction."""
@@ -236,10 +236,10 @@ class CloneService:
             raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
             return await self._reserve(job, order, allowed_by=member_id)
-        except LimitReached as fault:  # its sentence is written for the requester, but the author reads this one
+        except LimitReached as error:  # its sentence is written for the requester, but the author reads this one
             raise LimitReached(
                 "The member who asked cannot have another voice right now. You can allow it later."
-            ) from fault
+            ) from error
 
     async def _reserve(
         self, job: NewJob, order: CloneOrder, *, policy_version: int | None = None, allowed_by: int | None = None

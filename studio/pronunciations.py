@@ -115,8 +115,8 @@ def _read(data: bytes) -> list[Pronunciation]:
         raise InvalidInput(f"That file is too large. A dictionary has at most {MAX_FILE_BYTES // 1024} KiB.")
     try:
         content = _File.model_validate_json(data.removeprefix(b"\xef\xbb\xbf"))
-    except ValidationError as fault:
-        raise InvalidInput(f"That file is no dictionary as /pronounce export writes it: {_where(fault)}") from fault
+    except ValidationError as error:
+        raise InvalidInput(f"That file is no dictionary as /pronounce export writes it: {_where(error)}") from error
     if not content.pronunciations:
         raise InvalidInput("That file has no words in it.")
     return [_kept(number, entry) for number, entry in enumerate(content.pronunciations, 1)]
@@ -125,12 +125,12 @@ def _read(data: bytes) -> list[Pronunciation]:
 def _kept(number: int, entry: _Entry) -> Pronunciation:
     try:
         return entry_of(entry.word, entry.say, match_case=entry.match_case)
-    except InvalidInput as fault:
-        raise InvalidInput(f"Word {number} of that file: {fault.message}") from fault
+    except InvalidInput as error:
+        raise InvalidInput(f"Word {number} of that file: {error.message}") from error
 
 
-def _where(fault: ValidationError) -> str:
+def _where(invalid: ValidationError) -> str:
     """Return the first error, without the value."""
-    error: Any = fault.errors(include_input=False, include_url=False)[0]
+    error: Any = invalid.errors(include_input=False, include_url=False)[0]
     place = " ".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
     return f"{place}: {error['msg']}." if place else f"{error['msg']}."

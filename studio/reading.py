@@ -182,8 +182,8 @@ class ReadingService:
                 if self._is_told(actor):
                     return None
                 raise
-            except BarkeepError as fault:
-                _log.info("message_not_read", guild_id=actor.guild_id, reason=type(fault).__name__)
+            except BarkeepError as error:
+                _log.info("message_not_read", guild_id=actor.guild_id, reason=type(error).__name__)
                 return None
 
     async def withdraw(self, message_id: int) -> None:

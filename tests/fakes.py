@@ -104,7 +104,7 @@ class FakeExecutor:
         self.sounds: dict[str, list[bytes]] = {}
         self.pause = 0.0
         self.breath: Callable[[], Awaitable[Any]] = lambda: asyncio.sleep(0)
-        self.fault: str | None = None
+        self.error: str | None = None
         self.silent = False
         """Whether nothing is told of a job before its end."""
         self.checked: list[bytes] = []
@@ -118,18 +118,18 @@ class FakeExecutor:
         self._capacity = capacity
         self._wait = wait
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._faults: deque[tuple[str, str]] = deque()
+        self._errors: deque[tuple[str, str]] = deque()
         self._gate: asyncio.Event | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._dying: set[asyncio.Task[None]] = set()
 
     def fail_next(self, kind: str = "InvalidInput", message: str = "No speech was found in the recording.") -> None:
         """The next attempt ends with Failed(kind, message)."""
-        self._faults.append((kind, message))
+        self._errors.append((kind, message))
 
     def lose_next(self, times: int = 1) -> None:
         """The next `times` attempts end as if the worker had been killed."""
-        self._faults.extend([("Lost", "The worker was killed by signal 9.")] * times)
+        self._errors.extend([("Lost", "The worker was killed by signal 9.")] * times)
 
     def hold(self) -> Callable[[], None]:
         """Jobs submitted from now on wait until the function that is returned was called."""
@@ -156,8 +156,8 @@ class FakeExecutor:
 
     async def submit(self, request: Request) -> None:
         self.requests.append(request)
-        fault = self._faults.popleft() if self._faults else None
-        task = asyncio.create_task(self._work(request, fault, self._gate))
+        error = self._errors.popleft() if self._errors else None
+        task = asyncio.create_task(self._work(request, error, self._gate))
         self._tasks[request.job_id] = task
         task.add_done_callback(lambda ended: self._forget(request.job_id, ended))
 
@@ -169,8 +169,8 @@ class FakeExecutor:
         self.checked.append(await asyncio.to_thread(source.read_bytes))
         if (gate := self._gate) is not None:
             await self._wait(gate.wait())
-        if self._faults:
-            kind, message = self._faults.popleft()
+        if self._errors:
+            kind, message = self._errors.popleft()
             raise KINDS[kind](message)
         return self.finding
 
@@ -179,8 +179,8 @@ class FakeExecutor:
         self.listened.append((sounds[0], sounds[1], sentence))
         if (gate := self._gate) is not None:
             await self._wait(gate.wait())
-        if self._faults:
-            kind, message = self._faults.popleft()
+        if self._errors:
+            kind, message = self._errors.popleft()
             raise KINDS[kind](message)
         return self.heard
 
@@ -194,7 +194,7 @@ class FakeExecutor:
         self._queue.put_nowait(None)
 
     def health(self) -> Health:
-        return Health(alive=not self.closed, ready=self.ready, fault=self.fault, restarts=0)
+        return Health(alive=not self.closed, ready=self.ready, error=self.error, restarts=0)
 
     async def close(self) -> None:
         self.closed = True
@@ -211,7 +211,7 @@ class FakeExecutor:
         if ended.cancelled() and not self.closed:
             self._queue.put_nowait(Failed(job_id, "Cancelled", "The work was cancelled."))
 
-    async def _work(self, request: Request, fault: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
+    async def _work(self, request: Request, error: tuple[str, str] | None, gate: asyncio.Event | None) -> None:
         for stage in ("reading", "speaking") if isinstance(request, SpeakRequest) else ("listening", "codec"):
             if not self.silent:
                 self._queue.put_nowait(Progress(request.job_id, stage, 0.5))
@@ -228,7 +228,7 @@ class FakeExecutor:
             await self._wait(gate.wait())
         if self.delay:
             await self._wait(asyncio.sleep(self.delay))
-        self._queue.put_nowait(self._fault(request, fault) if fault else self._result(request))
+        self._queue.put_nowait(self._error(request, error) if error else self._result(request))
 
     async def _speak(self, request: SpeakRequest, sounds: list[bytes]) -> None:
         """Tell of each sentence; the only one of a text is the whole."""
@@ -249,8 +249,8 @@ class FakeExecutor:
                 task.cancel()
 
     @staticmethod
-    def _fault(request: Request, fault: tuple[str, str]) -> Event:
-        kind, message = fault
+    def _error(request: Request, error: tuple[str, str]) -> Event:
+        kind, message = error
         return Lost(request.job_id, message) if kind == "Lost" else Failed(request.job_id, kind, message)
 
     def _result(self, request: Request) -> Event:
@@ -281,7 +281,7 @@ class Delivered:
 
 
 class FakeCourier:
-    """Implements `studio.values.Courier`. `faults` are raised by the next deliveries, one each.
+    """Implements `studio.values.Courier`. `errors` are raised by the next deliveries, one each.
 
     `reachable = False`: nobody can be reached. `left`: who is not in the server; `roles`: those of a member.
     """
@@ -289,7 +289,7 @@ class FakeCourier:
     def __init__(self) -> None:
         self.updates: list[tuple[str, Update]] = []
         self.delivered: list[Delivered] = []
-        self.faults: deque[Exception] = deque()
+        self.errors: deque[Exception] = deque()
         self.reachable = True
         self.lasts: list[bool] = []
         self.left: set[int] = set()
@@ -310,8 +310,8 @@ class FakeCourier:
 
     async def deliver(self, outcome: Outcome, *, last: bool = False) -> Delivery | None:
         self.lasts.append(last)
-        if self.faults:
-            raise self.faults.popleft()
+        if self.errors:
+            raise self.errors.popleft()
         if not self.reachable:
             return None
         audio = None if outcome.audio is None else await asyncio.to_thread(outcome.audio.read_bytes)

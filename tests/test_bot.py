@@ -39,10 +39,10 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def with_token(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
-    """A bot with a token, which Discord answers with `fault`."""
+def with_token(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """A bot with a token, which Discord answers with `error`."""
     monkeypatch.setenv("DISCORD_TOKEN", SECRET)
-    monkeypatch.setattr(HTTPClient, "static_login", AsyncMock(spec=HTTPClient.static_login, side_effect=fault))
+    monkeypatch.setattr(HTTPClient, "static_login", AsyncMock(spec=HTTPClient.static_login, side_effect=error))
 
 
 def test_create_bot_opens_nothing(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_data_of_another_application(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().out == "The database belongs to another Discord application.\n"
 
 
-def test_a_fault_nobody_expected_keeps_its_text_for_the_log(
+def test_a_error_nobody_expected_keeps_its_text_for_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_token(monkeypatch, RuntimeError(f"odd, with {SECRET}"))
@@ -324,7 +324,7 @@ def test_check_of_a_directory_whose_hubert_is_not_there_yet(
 
 
 @pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda:99"), ("QUANTIZER", "/no/such/quantizer.pth")])
-def test_check_of_a_model_that_is_not_there_yet_still_names_other_faults(
+def test_check_of_a_model_that_is_not_there_yet_still_names_other_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
     monkeypatch.setenv("MODEL", "suno/bark-small")

@@ -64,7 +64,7 @@ def test_secrets_are_blotted_out_wherever_they_stand(stream: io.StringIO, style:
     try:
         raise ValueError(f"bad {HIDDEN}")
     except ValueError:
-        structlog.get_logger("x").exception("fault")
+        structlog.get_logger("x").exception("error")
     text = stream.getvalue()
     for secret in (HIDDEN, "aW50ZXJhY3Rpb24_x-Y", "abcDEF", "other"):
         assert secret not in text

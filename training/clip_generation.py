@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cloning.atomic_files import write_fault
+from cloning.atomic_files import write_error
 from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
 from cloning.checkpoints import model_choice
@@ -115,8 +115,8 @@ def generate_share(
     except torch.OutOfMemoryError:
         print(f"There is not enough memory on {device}. Give a smaller --batch; finished clips stay.", file=sys.stderr)
         sys.exit(1)
-    except BarkeepError as fault:
-        print(fault, file=sys.stderr)
+    except BarkeepError as error:
+        print(error, file=sys.stderr)
         sys.exit(1)
 
 
@@ -138,7 +138,7 @@ class ClipGenerator:
             while group := list(islice(numbers, _GROUP * self._plan.batch)):
                 for one, generated in self._spoken([planned_clip(self._plan, self._prompts, place) for place in group]):
                     _end_if_alone()
-                    reason = self._fault(generated)
+                    reason = self._error(generated)
                     if reason is None and generated is not None:
                         writer.add(self._clip(one, generated))
                     else:
@@ -160,7 +160,7 @@ class ClipGenerator:
         options = GenerationOptions(temperature=one.temperature, seed=one.seed)
         return Utterance(one.text, self._voices[one.voice] if one.voice else None, options)
 
-    def _fault(self, generated: Generated | None) -> str | None:
+    def _error(self, generated: Generated | None) -> str | None:
         """Return why a clip is unusable, or None."""
         if generated is None:
             return "the text has too many tokens"
@@ -188,8 +188,8 @@ class ClipGenerator:
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": one.key, "reason": reason}) + "\n")
-        except OSError as fault:
-            raise write_fault(path, fault) from fault
+        except OSError as error:
+            raise write_error(path, error) from error
 
     def _voice(self, name: str) -> VoicePrompt:
         if name.endswith(".npz"):

@@ -120,11 +120,11 @@ class FeatureCache:
         samples = audio.resample(speech, SAMPLE_RATE).samples
         try:
             features = self._hubert(_copied(samples, copy, clip.key))
-        except torch.OutOfMemoryError as fault:
+        except torch.OutOfMemoryError as error:
             raise Unavailable(
                 f"There is not enough memory for the features of clip {clip.key}. Stop other programs on it, or use "
                 "--device cpu; finished features stay."
-            ) from fault
+            ) from error
         return features.to(torch.float16).cpu().numpy()
 
 
@@ -155,8 +155,8 @@ def aligned(features: NDArray[np.float16], clip: Clip) -> Example:
 def _map(path: Path) -> NDArray[Any]:
     try:
         mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise _damaged(path) from fault
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path) from error
     return mapped
 
 

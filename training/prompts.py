@@ -154,10 +154,10 @@ def _lines(plan: PromptPlan) -> list[str]:
 def _read(file: Path) -> str:
     try:
         passage = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as fault:
-        raise InvalidInput(f"There is no text {file}. Give an existing file.") from fault
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InvalidInput(f"{file.name} cannot be read as text. Save it as UTF-8.") from fault
+    except FileNotFoundError as error:
+        raise InvalidInput(f"There is no text {file}. Give an existing file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file.name} cannot be read as text. Save it as UTF-8.") from error
     if not passage.strip():
         raise InvalidInput(f"{file.name} is empty. Give a text with sentences in it.")
     return passage

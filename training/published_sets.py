@@ -36,7 +36,7 @@ _NAME = re.compile(r"(?:^|/)([^/.][^/]*?)(?:_semantic(?=\.npy)|_wav(?=\.wav))?\.
 _SIDES = ("semantic", "wav")
 _LARGEST_MEMBER = 64 << 20
 """Bytes; 15 s of sound are less than 3 MB."""
-_FAULTS_TOLD = 5
+_ERRORS_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def import_command(
     out: Annotated[Path, typer.Option(help="The folder of the clips. An existing one is continued.")],
 ) -> None:
     """Import a training set in the original layout."""
-    faults = import_original(source, out)
+    errors = import_original(source, out)
     print(f"{out}: {len(Shards(out))} clips")
-    for fault, count in faults.items():
-        print(f"left out, {fault}: {count}")
+    for error, count in errors.items():
+        print(f"left out, {error}: {count}")
 
 
 def export_command(
@@ -73,23 +73,23 @@ def import_original(source: Path, folder: Path) -> Counter[str]:
     Returns the reasons for which files were left out, with counts. Raises InvalidInput when there is no usable pair,
     Unavailable when the disk is full; imported pairs stay.
     """
-    pairs, faults = find_pairs(source)
+    pairs, errors = find_pairs(source)
     with ShardWriter(folder, _CLIPS_PER_SHARD, "original") as writer:
         for pair in pairs:
             if pair.name in writer.keys:
                 continue
             try:
                 writer.add(_clip(pair))
-            except _Fault as fault:
-                faults[str(fault)] += 1
+            except _Error as error:
+                errors[str(error)] += 1
         found = len(writer.keys)
     if not found:
-        told = "; ".join(f"{fault}: {count}" for fault, count in faults.most_common(_FAULTS_TOLD)) or "no such files"
+        told = "; ".join(f"{error}: {count}" for error, count in errors.most_common(_ERRORS_TOLD)) or "no such files"
         raise InvalidInput(
             f"There is no usable pair of NAME.npy and NAME.wav (or N_semantic.npy and N_wav.wav) in {source} ({told}). "
             "Give the folder that has semantic/ and wav/."
         )
-    return faults
+    return errors
 
 
 def export_original(data: Path, folder: Path) -> int:
@@ -121,28 +121,28 @@ def find_pairs(source: Path) -> tuple[list[Pair], Counter[str]]:
     """
     if not source.is_dir():
         raise InvalidInput(f"There is no folder {source}. Give the one that has semantic/ and wav/.")
-    faults: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
     halves: dict[str, dict[str, Callable[[], bytes]]] = {"npy": {}, "wav": {}}
-    found = list(_files(source, faults))
+    found = list(_files(source, errors))
     repeated = {key for key, count in Counter((kind, stem) for kind, stem, _, _ in found).items() if count > 1}
     ambiguous = {stem for _, stem in repeated}
     for kind, stem, container, read in found:
         name = f"{container}-{stem}" if stem in ambiguous and container else stem
         if name in halves[kind]:
-            faults["of a name that occurs twice"] += 1
+            errors["of a name that occurs twice"] += 1
         halves[kind].setdefault(name, read)
     semantic, wav = halves["npy"], halves["wav"]
     for alone in semantic.keys() ^ wav.keys():
-        faults["tokens without sound" if alone in semantic else "sound without tokens"] += 1
+        errors["tokens without sound" if alone in semantic else "sound without tokens"] += 1
     names = sorted(semantic.keys() & wav.keys(), key=lambda name: (len(name), name))
-    return [Pair(name, semantic[name], wav[name]) for name in names], faults
+    return [Pair(name, semantic[name], wav[name]) for name in names], errors
 
 
-class _Fault(Exception):
+class _Error(Exception):
     """The reason why a pair cannot be used, as it is counted."""
 
 
-def _files(source: Path, faults: Counter[str]) -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
+def _files(source: Path, errors: Counter[str]) -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
     """Yield (kind, stem, name of the zip or folder or "", function that reads it) of each file, also in zips."""
     for path in sorted(source.rglob("*")):
         if match := _NAME.search(path.name):
@@ -153,7 +153,7 @@ def _files(source: Path, faults: Counter[str]) -> Iterator[tuple[str, str, str, 
                 with zipfile.ZipFile(path) as archive:
                     members = [(info, _NAME.search(info.filename)) for info in archive.infolist()]
             except (OSError, zipfile.BadZipFile):
-                faults["damaged zips"] += 1
+                errors["damaged zips"] += 1
                 continue
             for info, match in members:
                 if match and info.file_size <= _LARGEST_MEMBER:
@@ -174,26 +174,26 @@ def _clip(pair: Pair) -> Clip:
 def _tokens(pair: Pair) -> NDArray[np.uint16]:
     try:
         array = np.load(io.BytesIO(pair.semantic()), allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as fault:
-        raise _Fault("damaged tokens") from fault
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _Error("damaged tokens") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
-        raise _Fault("damaged tokens")
+        raise _Error("damaged tokens")
     tokens = array.ravel()
     if not tokens.size:
-        raise _Fault("no tokens")
+        raise _Error("no tokens")
     if int(tokens.min()) < 0 or int(tokens.max()) >= BARK.semantic_vocab:
-        raise _Fault(f"tokens outside 0 to {BARK.semantic_vocab - 1}")
+        raise _Error(f"tokens outside 0 to {BARK.semantic_vocab - 1}")
     return tokens.astype(np.uint16)
 
 
 def _sound(pair: Pair) -> NDArray[np.int16]:
     try:
         samples, rate = soundfile.read(io.BytesIO(pair.wav()), dtype="int16", always_2d=True)
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as fault:
-        raise _Fault("damaged sound") from fault
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        raise _Error("damaged sound") from error
     if rate != _SAMPLE_RATE:
-        raise _Fault(f"sound of another rate than {_SAMPLE_RATE} Hz")
+        raise _Error(f"sound of another rate than {_SAMPLE_RATE} Hz")
     if not samples.any():
-        raise _Fault("silent sound")
+        raise _Error("silent sound")
     mono: NDArray[np.int16] = samples[:, 0].astype(np.int16)
     return mono

@@ -131,11 +131,11 @@ def quantizer_command(
     )
     try:
         train_quantizer(choice, module, corpus, folder, schedule, batch=batch, smoothing=smoothing, device=place)
-    except torch.OutOfMemoryError as fault:
+    except torch.OutOfMemoryError as error:
         raise Unavailable(
             f"There is not enough memory on {place} for {batch} clips at once. Give a smaller --batch: the command "
             "continues from its last checkpoint."
-        ) from fault
+        ) from error
 
 
 def train_quantizer(

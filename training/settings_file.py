@@ -22,8 +22,8 @@ def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise InvalidInput(f"The settings in {path} are damaged; start again in another folder.") from fault
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"The settings in {path} are damaged; start again in another folder.") from error
     if not isinstance(kept, dict):
         raise InvalidInput(f"The settings in {path} are damaged; start again in another folder.")
     differing = sorted(name for name in wanted.keys() | kept.keys() if wanted.get(name) != kept.get(name))

@@ -86,7 +86,7 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
 
     def add(self, clip: Clip) -> None:
@@ -231,8 +231,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
         lines = path.with_suffix(".jsonl").read_text(encoding="utf-8").split("\n")
         records = [json.loads(line) for line in lines if line]
         whole = all(names == record.keys() for record in records)
-    except (OSError, ValueError, AttributeError) as fault:
-        raise _damaged(path) from fault
+    except (OSError, ValueError, AttributeError) as error:
+        raise _damaged(path) from error
     if not records or not whole:
         raise _damaged(path)
     return records
@@ -244,8 +244,8 @@ def _map(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {info.filename.removesuffix(".npy"): _map_member(path, info) for info in archive.infolist()}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as fault:
-        raise _damaged(path) from fault
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _damaged(path) from error
 
 
 def _map_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any]:

@@ -45,8 +45,8 @@ def run(context: Context) -> Results:
     for name in _PRECISIONS:
         try:
             facts, spoken = _speak(context, name)
-        except Unavailable as fault:
-            yield name, {"refused": str(fault)}
+        except Unavailable as error:
+            yield name, {"refused": str(error)}
             continue
         sounds |= {f"{name}/{file}": sound for file, sound in spoken.items()}
         _write(context.out / ARCHIVE, sounds)

@@ -84,10 +84,10 @@ class BarkEngine:
             quantise(model)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
-        except (OSError, ValueError, KeyError) as fault:
+        except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
-            ) from fault
+            ) from error
         return cls(model, tokenizer, decode, batch=batch, fast=fast, decode_together=decode_together)
 
     @property

@@ -116,10 +116,10 @@ def read_json(path: Path) -> Mapping[str, Any]:
     """Read a configuration file. Raises Unavailable if it is missing or not a configuration."""
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as fault:
-        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from fault
-    except (OSError, ValueError) as fault:
-        raise ModelUnavailable(f"The model file {path} cannot be read; download the model again.") from fault
+    except FileNotFoundError as error:
+        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from error
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"The model file {path} cannot be read; download the model again.") from error
     if not isinstance(body, dict):
         raise ModelUnavailable(f"The model file {path} is not a configuration; download the model again.")
     return body

@@ -103,10 +103,10 @@ class CapturedBatch(Batch):
                 # Other threads (cloning, decoding) use the device meanwhile; only this thread's calls may fail it.
                 with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                     self.compute(form)
-        except RuntimeError as fault:
+        except RuntimeError as error:
             if not any(isinstance(known, str) for known in self.graphs.values()):
                 _log.warning("no CUDA graph of %s; such steps run one operation at a time", form, exc_info=True)
-            return str(fault)
+            return str(error)
         finally:
             self._last.copy_(before)
         return graph

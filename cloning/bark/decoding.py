@@ -88,7 +88,7 @@ class Decoder(Generic[R]):
 
         Reading takes long. Returns the rows that have left: done, or with the exception that ended them.
         """
-        left = self._leave_with_faults()
+        left = self._leave_with_errors()
         if any(seat.ahead and seat.row.reads(seat.ahead) for seat in self._seats):
             left += self._look()
         reading = [seat for seat in self._seats if seat.row.reads(seat.ahead)]
@@ -107,12 +107,12 @@ class Decoder(Generic[R]):
         for seat in list(self._seats):
             self._leave(seat)
 
-    def _leave_with_faults(self) -> list[tuple[R, Exception | None]]:
+    def _leave_with_errors(self) -> list[tuple[R, Exception | None]]:
         left: list[tuple[R, Exception | None]] = []
         for seat in list(self._seats):
-            if (fault := _fault_of(seat.row)) is not None:
+            if (error := _error_of(seat.row)) is not None:
                 self._leave(seat)
-                left.append((seat.row, fault))
+                left.append((seat.row, error))
         return left
 
     def _read(self, seat: _Seat[R]) -> None:
@@ -159,9 +159,9 @@ class Decoder(Generic[R]):
         self._free.append(seat.slot)
 
 
-def _fault_of(row: Row) -> Exception | None:
+def _error_of(row: Row) -> Exception | None:
     try:
         row.check()
-    except Exception as fault:
-        return fault
+    except Exception as error:
+        return error
     return None

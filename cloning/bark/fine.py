@@ -136,8 +136,8 @@ class Refiner:
         works = self._works[: self._together]
         if not works:
             return []
-        faults = self._fill(works)
-        left = [(work, faults.get(work)) for work in works if work.done or work in faults]
+        errors = self._fill(works)
+        left = [(work, errors.get(work)) for work in works if work.done or work in errors]
         for work, _ in left:
             self._works.remove(work)
         return left
@@ -154,11 +154,11 @@ class Refiner:
         try:
             hidden = self._model.transformer.see_together(vectors, [first for _, first in given], ticker)
         except _NobodyWaits:
-            return ticker.faults
+            return ticker.errors
         for work, said in zip(works, hidden, strict=True):
-            if work not in ticker.faults:
+            if work not in ticker.errors:
                 work.take(said)
-        return ticker.faults
+        return ticker.errors
 
 
 class _NobodyWaits(Exception):
@@ -171,18 +171,18 @@ class _Ticker:
     def __init__(self, works: list[FineWork]) -> None:
         self._works = works
         self._layer = 0
-        self.faults: dict[FineWork, Exception] = {}
+        self.errors: dict[FineWork, Exception] = {}
 
     def __call__(self) -> None:
         for work in self._works:
-            if work not in self.faults:
+            if work not in self.errors:
                 self._check(work)
-        if len(self.faults) == len(self._works):
+        if len(self.errors) == len(self._works):
             raise _NobodyWaits
         self._layer += 1
 
     def _check(self, work: FineWork) -> None:
         try:
             work.check(self._layer)
-        except Exception as fault:
-            self.faults[work] = fault
+        except Exception as error:
+            self.errors[work] = error

@@ -54,8 +54,8 @@ class Scheduler:
             while self._admit():
                 try:
                     self._round()
-                except Exception as fault:
-                    self._fail_everybody(fault)
+                except Exception as error:
+                    self._fail_everybody(error)
                 self._threads.adjust()
 
     def _admit(self) -> bool:
@@ -80,16 +80,16 @@ class Scheduler:
             return order
 
     def _round(self) -> None:
-        for semantic, fault in self._semantic.step():
+        for semantic, error in self._semantic.step():
             order = self._orders.pop(semantic)
-            self._for(order, partial(self._after_semantic, semantic), fault)
-        for coarse, fault in self._coarse.step():
+            self._for(order, partial(self._after_semantic, semantic), error)
+        for coarse, error in self._coarse.step():
             order = self._orders.pop(coarse)
-            self._for(order, partial(self._after_coarse, coarse), fault)
+            self._for(order, partial(self._after_coarse, coarse), error)
         codes: dict[Order, Tokens] = {}
-        for work, fault in self._fine.step():
+        for work, error in self._fine.step():
             order = self._refined.pop(work)
-            self._for(order, partial(self._after_fine, work, codes), fault)
+            self._for(order, partial(self._after_fine, work, codes), error)
         if codes:
             self._sound(codes)
 
@@ -116,23 +116,23 @@ class Scheduler:
         """Decode finished codes together; an error of the codec ends all of them."""
         try:
             sounds = self._stages.decode(list(codes.values()))
-        except Exception as fault:
+        except Exception as error:
             for order in codes:
-                order.result.set_exception(fault)
+                order.result.set_exception(error)
             return
         for (order, tokens), samples in zip(codes.items(), sounds, strict=True):
             self._for(order, partial(self._stages.finish, codes=tokens, samples=samples))
 
-    def _for(self, order: Order, action: Callable[[Order], None], fault: Exception | None = None) -> None:
+    def _for(self, order: Order, action: Callable[[Order], None], error: Exception | None = None) -> None:
         """Run a step of one order; an error, also an earlier one, ends only that order."""
         try:
-            if fault is not None:
-                raise fault
+            if error is not None:
+                raise error
             action(order)
         except Exception as reason:
             order.result.set_exception(reason)
 
-    def _fail_everybody(self, fault: Exception) -> None:
+    def _fail_everybody(self, error: Exception) -> None:
         """End all orders: a shared step has failed, since memory is full or the device is gone."""
         self._semantic.clear()
         self._coarse.clear()
@@ -141,4 +141,4 @@ class Scheduler:
         self._orders.clear()
         self._refined.clear()
         for order in orders:
-            order.result.set_exception(fault)
+            order.result.set_exception(error)

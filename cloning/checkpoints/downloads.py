@@ -50,8 +50,8 @@ def _downloaded(repository: Repository, cache: Path, offline: bool) -> Path:
                 local_files_only=offline,
             )
         )
-    except Exception as fault:  # the hub's client raises its own errors, its network library's, and the system's
-        raise _not_there(repository.name, cache, offline) from fault
+    except Exception as error:  # the hub's client raises its own errors, its network library's, and the system's
+        raise _not_there(repository.name, cache, offline) from error
     for name in repository.required:
         if not (folder / name).is_file():
             raise _not_there(f"{name} of {repository.name}", cache, offline)
@@ -101,8 +101,8 @@ def _downloaded_file(file: PublishedFile, cache: Path, offline: bool) -> Path:
     _announce(file.repository, cache, offline)
     try:
         return _file(file, cache, local=offline)
-    except Exception as fault:  # as above
-        raise _not_there(f"{file.file} of {file.repository}", cache, offline) from fault
+    except Exception as error:  # as above
+        raise _not_there(f"{file.file} of {file.repository}", cache, offline) from error
 
 
 def _file(file: PublishedFile, cache: Path, *, local: bool) -> Path:

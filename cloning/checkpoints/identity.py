@@ -36,8 +36,8 @@ def _digest(path: Path, cache: Path) -> str:
             return blob.name
         state = _state(blob)
         return _noted(blob, state, cache) or _hashed(blob, state, cache)
-    except OSError as fault:
-        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from fault
+    except OSError as error:
+        raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from error
 
 
 def _state(blob: Path) -> str:

@@ -24,11 +24,11 @@ def _hide_broken_torchaudio() -> None:
         return
     try:
         importlib.import_module(_TORCHAUDIO)
-    except Exception as fault:  # a mismatched wheel raises OSError, ImportError, RuntimeError or AttributeError
+    except Exception as error:  # a mismatched wheel raises OSError, ImportError, RuntimeError or AttributeError
         _log.warning(
             "The installed torchaudio does not fit this build of torch (%s); going on without it. "
             "`pip uninstall torchaudio` removes this warning.",
-            type(fault).__name__,
+            type(error).__name__,
         )
         for name in [name for name in sys.modules if name.partition(".")[0] == _TORCHAUDIO]:
             del sys.modules[name]

@@ -44,10 +44,10 @@ class Speakers:
         prompt = VoicePrompt(*(_tokens(path) for path in self._files[name]))
         try:
             prompt.validate(self._spec)
-        except InvalidInput as fault:
+        except InvalidInput as error:
             raise ModelUnavailable(
                 f"The files of the speaker {name} do not fit this model; download it again."
-            ) from fault
+            ) from error
         return prompt
 
     def _first(self) -> str:
@@ -67,8 +67,8 @@ def _listed(directory: Path) -> dict[str, tuple[Path, ...]]:
         return {}
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ModelUnavailable(f"The list of speakers {path} cannot be read; download the model again.") from fault
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"The list of speakers {path} cannot be read; download the model again.") from error
     if not isinstance(entries, dict):
         raise ModelUnavailable(f"The file {path} is not a list of speakers; download the model again.")
     found = {name: _paths(directory, entry) for name, entry in entries.items() if isinstance(entry, dict)}
@@ -87,8 +87,8 @@ def _paths(directory: Path, entry: Mapping[str, object]) -> tuple[Path, ...]:
 def _tokens(path: Path) -> Tokens:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise ModelUnavailable(f"The speaker file {path} is damaged; download the model again.") from fault
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelUnavailable(f"The speaker file {path} is damaged; download the model again.") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
         raise ModelUnavailable(f"The speaker file {path} holds no tokens; download the model again.")
     return array.astype(np.int64)

@@ -143,12 +143,12 @@ def _convert(sources: list[Path], tokenizer: list[Path], target: Path) -> None:
             own = {name: tensor.contiguous() for name, tensor in weights.items()}
             save_file(own, made / "model.safetensors", metadata={"format": "pt"})
             made.rename(target)
-    except OSError as fault:
+    except OSError as error:
         if target.is_dir():  # another process was faster
             return
         raise ModelUnavailable(
             f"The model could not be converted into {target.parent}; check the free disk space and try again."
-        ) from fault
+        ) from error
 
 
 def _read_stage(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -156,8 +156,8 @@ def _read_stage(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         body = read_file(path)
     try:
         return dict(body["model_args"]), dict(body["model"])
-    except (KeyError, TypeError, ValueError) as fault:
-        raise ModelUnavailable(f"The file {path} is not one of Suno's Bark checkpoints; download it again.") from fault
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelUnavailable(f"The file {path} is not one of Suno's Bark checkpoints; download it again.") from error
 
 
 def _untied(weights: dict[str, Tensor], source: Path) -> dict[str, Tensor]:

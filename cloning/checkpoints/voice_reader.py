@@ -22,16 +22,16 @@ def main(arguments: list[str]) -> None:
     """Read and check the file, and print the answer."""
     spec = PromptSpec(**json.loads(arguments[0]))
     confine(_MEMORY_MB, _CPU_SECONDS, output_bytes=0)
-    fault: BarkeepError | None = None
+    error: BarkeepError | None = None
     voice = b""
     try:
         voice = load_voice(sys.stdin.buffer.read(MAX_FILE_BYTES + 1), spec).to_bytes()
     except BarkeepError as refusal:
-        fault = refusal
+        error = refusal
     except Exception:  # any other exception is an error in a hostile file; the log gets the traceback
         traceback.print_exc()
-        fault = InvalidInput("This voice file is damaged. Export the voice again.")
-    answer = None if fault is None else {"kind": type(fault).__name__, "message": fault.message}
+        error = InvalidInput("This voice file is damaged. Export the voice again.")
+    answer = None if error is None else {"kind": type(error).__name__, "message": error.message}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + voice)
 
 

@@ -33,8 +33,8 @@ def read_voice(data: bytes, spec: PromptSpec) -> bytes:
             timeout=_SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as fault:
-        raise Unavailable("The machine is too busy to read this voice file. Try again in a minute.") from fault
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable("The machine is too busy to read this voice file. Try again in a minute.") from error
     if child.stderr:
         _log.warning("the reader of voice files said: %s", child.stderr.decode(errors="replace")[-4000:])
     line, _, voice = child.stdout.partition(b"\n")
@@ -42,8 +42,8 @@ def read_voice(data: bytes, spec: PromptSpec) -> bytes:
         raise InvalidInput("This voice file takes too much time or memory to read. Export the voice again.")
     try:
         answer = json.loads(line)
-    except ValueError as fault:
-        raise Unavailable("Voice files cannot be read at present. The owner finds the reason in the log.") from fault
+    except ValueError as error:
+        raise Unavailable("Voice files cannot be read at present. The owner finds the reason in the log.") from error
     if answer is not None:
         raise KINDS[answer["kind"]](answer["message"])
     return voice

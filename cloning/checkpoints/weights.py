@@ -35,7 +35,7 @@ WEIGHT_FILES = (
 )
 """Possible names of the weights of a directory in the hub's layout, whole or in shards; the first one found is used."""
 
-_READ_FAULTS = (
+_READ_ERRORS = (
     OSError,
     EOFError,
     RuntimeError,
@@ -81,8 +81,8 @@ def read_file(path: Path, prefix: str = "") -> Any:
                 return {name: archive.get_tensor(name) for name in archive.keys() if name.startswith(prefix)}  # noqa: SIM118  # no mapping
         mapped = zipfile.is_zipfile(path) and not _is_compressed(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except _READ_FAULTS as fault:
-        raise ModelUnavailable(f"The model file {path} is damaged or not a model; download it again.") from fault
+    except _READ_ERRORS as error:
+        raise ModelUnavailable(f"The model file {path} is damaged or not a model; download it again.") from error
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
@@ -128,8 +128,8 @@ def load_bark(directory: Path, dtype: torch.dtype, device: torch.device) -> tran
     bark = _load_pretrained(transformers.BarkModel, directory, dtype)
     try:
         nn.Module.to(bark, device)
-    except torch.OutOfMemoryError as fault:
-        raise _too_large(directory) from fault
+    except torch.OutOfMemoryError as error:
+        raise _too_large(directory) from error
     return bark
 
 
@@ -140,14 +140,14 @@ def load_hubert(directory: Path) -> transformers.HubertModel:
 
 def refuse_gaps(source: Path, missing: Iterable[str], unexpected: Iterable[str], misshapen: Iterable[str] = ()) -> None:
     """Raise Unavailable that names the weights and `source` if any weight is given."""
-    faults = [
+    errors = [
         f"{word}: {_listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         if names
     ]
-    if faults:
+    if errors:
         raise ModelUnavailable(
-            f"The weights in {source} do not belong to this model ({'; '.join(faults)}); download the model again."
+            f"The weights in {source} do not belong to this model ({'; '.join(errors)}); download the model again."
         )
 
 
@@ -163,12 +163,12 @@ def _load_pretrained(kind: type[_Model], directory: Path, dtype: torch.dtype) ->
             weights_only=True,
             ignore_mismatched_sizes=True,  # reported below, in one sentence with the others
         )
-    except (MemoryError, torch.OutOfMemoryError) as fault:
-        raise _too_large(directory) from fault
-    except Exception as fault:  # transformers raises errors of any type for a damaged configuration or file
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _too_large(directory) from error
+    except Exception as error:  # transformers raises errors of any type for a damaged configuration or file
         raise ModelUnavailable(
             f"The model file {source} or the configuration beside it is damaged or of another kind; download it again."
-        ) from fault
+        ) from error
     refuse_gaps(
         source,
         missing=[name for name in info["missing_keys"] if _is_learned(name)],
@@ -219,8 +219,8 @@ def _shards(index: Path, prefix: str) -> list[Path]:
     try:
         listed: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         names = {file for name, file in listed.items() if name.startswith(prefix)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ModelUnavailable(f"The model file {index} is damaged; download the model again.") from fault
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelUnavailable(f"The model file {index} is damaged; download the model again.") from error
     return [index.parent / Path(name).name for name in sorted(names)]
 
 

@@ -61,12 +61,12 @@ def read_clip(path: Path) -> Recording:
     """Read a FLAC or WAV file that Barkeep wrote itself. Raises NotFound or InvalidInput."""
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except FileNotFoundError as fault:
-        raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from fault
-    except (soundfile.LibsndfileError, OSError) as fault:
+    except FileNotFoundError as error:
+        raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from error
+    except (soundfile.LibsndfileError, OSError) as error:
         if not path.exists():
-            raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from fault
-        raise InvalidInput(f"The clip {path.name} is damaged. Clone the voice again.") from fault
+            raise NotFound(f"The clip {path.name} is gone. Clone the voice again.") from error
+        raise InvalidInput(f"The clip {path.name} is damaged. Clone the voice again.") from error
     return Recording(samples.mean(axis=1, dtype=np.float32), int(rate))
 
 

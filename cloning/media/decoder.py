@@ -109,12 +109,12 @@ def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seco
             with part.open("wb") as target:
                 rate, pieces = _write(at_one_rate(reading.blocks(file)), target)
             part.replace(out)
-        except OSError as fault:
+        except OSError as error:
             # FFmpeg's own errors are OSErrors too, but `_Reading` and `frames` have caught those.
             raise Unavailable(
                 "The recording could not be decoded: the machine has no room for its samples. Try again later, or "
                 "tell the person who runs Barkeep."
-            ) from fault
+            ) from error
     tally = reading.tally
     return DecodeResult(rate, pieces, tally.seconds, reading.track, reading.tracks, tally.holes > 0)
 
@@ -122,10 +122,10 @@ def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seco
 def _open(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
-    except OSError as fault:
+    except OSError as error:
         raise InvalidInput(
             f"The recording {source.name} cannot be opened. Check that it is a file and may be read."
-        ) from fault
+        ) from error
 
 
 def _write(incoming: Iterator[tuple[int, Channels]], target: BinaryIO) -> tuple[int, list[tuple[int, int]]]:
@@ -165,8 +165,8 @@ class _Reading:
             try:
                 with _container(_Bytes(file, link.start, link.end)) as container:
                     yield from blocks(container, self._stream(container), self.tally)
-            except (InvalidInput, OSError) as fault:
-                failures.append(fault if isinstance(fault, InvalidInput) else InvalidInput(DAMAGED))
+            except (InvalidInput, OSError) as error:
+                failures.append(error if isinstance(error, InvalidInput) else InvalidInput(DAMAGED))
                 if len(links) == len(failures) or self.tally.is_too_long:
                     raise failures[0] from None
                 self.tally.holes += 1
@@ -189,8 +189,8 @@ def _links(file: BinaryIO) -> list[ogg.Link]:
     try:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return ogg.links(data)
-    except OSError as fault:
-        raise InvalidInput(TOO_BIG) from fault
+    except OSError as error:
+        raise InvalidInput(TOO_BIG) from error
 
 
 def _container(file: _Bytes) -> InputContainer:
@@ -199,11 +199,11 @@ def _container(file: _Bytes) -> InputContainer:
     options = {"format_whitelist": _FORMATS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
     try:
         return av.open(file, mode="r", container_options=options, metadata_errors="ignore")
-    except av.error.MemoryError as fault:
-        raise InvalidInput(TOO_BIG) from fault
-    except (av.error.FFmpegError, ValueError) as fault:
+    except av.error.MemoryError as error:
+        raise InvalidInput(TOO_BIG) from error
+    except (av.error.FFmpegError, ValueError) as error:
         is_media = any(head[at:].startswith(marks) for at, marks in _MEDIA_MARKS.items())
-        raise InvalidInput(DAMAGED if is_media else _NOT_AUDIO) from fault
+        raise InvalidInput(DAMAGED if is_media else _NOT_AUDIO) from error
 
 
 def _readable(container: InputContainer) -> list[AudioStream]:
@@ -252,8 +252,8 @@ def main(arguments: list[str] | None = None) -> None:
             max_seconds=options.max_seconds,
         )
         outcome: dict[str, object] = asdict(done)
-    except BarkeepError as fault:
-        outcome = {"kind": type(fault).__name__, "message": fault.message}
+    except BarkeepError as error:
+        outcome = {"kind": type(error).__name__, "message": error.message}
     except MemoryError:
         outcome = {"kind": InvalidInput.__name__, "message": TOO_BIG}
     # Any other error of FFmpeg or PyAV is an error in the member's file; the log gets the traceback.

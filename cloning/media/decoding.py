@@ -64,11 +64,11 @@ def decode(
             limits += ["--memory-mb", str(memory_mb), "--cpu-seconds", str(int(timeout) + 1)]
             outcome = _run_decoder([str(source.absolute()), str(out), *limits], timeout)
             return Decoded(pieces=tuple(_pieces(out, outcome.pop("pieces"))), **outcome)
-    except OSError as fault:
+    except OSError as error:
         raise Unavailable(
             "The recording could not be decoded: the machine has no room for a temporary file or another process. "
             "Try again later."
-        ) from fault
+        ) from error
 
 
 def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
@@ -91,8 +91,8 @@ def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
             timeout=timeout,
             check=False,
         )
-    except subprocess.TimeoutExpired as fault:
-        raise _too_slow() from fault
+    except subprocess.TimeoutExpired as error:
+        raise _too_slow() from error
     if child.stderr:
         _log.warning("the decoder said: %s", child.stderr.decode(errors="replace")[-4000:])
     if child.returncode < 0:
@@ -100,8 +100,8 @@ def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
         raise _too_slow() if -child.returncode == signal.SIGXCPU else _crashed()
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
-    except ValueError as fault:
-        raise Unavailable("The audio decoder did not start. The owner finds the reason in the log.") from fault
+    except ValueError as error:
+        raise Unavailable("The audio decoder did not start. The owner finds the reason in the log.") from error
     if "kind" in answer:
         raise KINDS[answer["kind"]](answer["message"])
     return answer

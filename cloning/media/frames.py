@@ -23,7 +23,7 @@ MAX_RATE = 48_000
 MAX_CHANNELS = 8
 """7.1 has eight channels. Of a file with more, the first ones are read."""
 _KNOWN_RATES = range(4_000, 384_001)
-_TOLERATED_FAULTS = 0.1
+_TOLERATED_ERRORS = 0.1
 """The share of packets that may fail to decode before a file counts as damaged; one always may, at a cut-off end."""
 _SHORTEST_PAUSE = 0.05
 """Seconds between two frames that count as a pause. Less is rounding: Matroska counts ms, Vorbis errs by 9."""
@@ -131,7 +131,7 @@ def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> It
     """Yield every packet with its frames; without them when it is only counted. Raises InvalidInput if too many are
     damaged."""
     packets = 0
-    faults = 0
+    errors = 0
     is_broken = False
     demuxed = container.demux(stream)
     while True:
@@ -141,18 +141,18 @@ def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> It
                 break
             packets += 1
             frames = [] if tally.is_full else stream.decode(packet)
-        except av.error.MemoryError as fault:
-            raise InvalidInput(TOO_BIG) from fault
+        except av.error.MemoryError as error:
+            raise InvalidInput(TOO_BIG) from error
         except av.error.FFmpegError:
             # A generator that has raised is finished, so an error of the demuxer ends the loop at the next packet.
-            faults += 1
+            errors += 1
             is_broken = True
             continue
         if frames and is_broken and tally.seconds > 0:
             tally.holes += 1
         is_broken = is_broken and not frames
         yield packet, frames
-    if faults > max(1.0, _TOLERATED_FAULTS * packets):
+    if errors > max(1.0, _TOLERATED_ERRORS * packets):
         raise InvalidInput(DAMAGED)
 
 

@@ -44,8 +44,8 @@ def choose(
         recording, notes = _mixed(decoded)
         try:
             return _with_notes(reference.choose(recording, rate=rate), decoded, notes)
-        except InvalidInput as fault:
-            failures.append(fault)
+        except InvalidInput as error:
+            failures.append(error)
         track, tracks = track + 1, decoded.tracks
     if tracks > _TRACKS:
         raise InvalidInput(

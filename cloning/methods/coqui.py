@@ -39,10 +39,10 @@ class CoquiConverter:
             self._tts = _api().TTS(model, progress_bar=False)
         except Unavailable:
             raise
-        except Exception as fault:  # a missing network, a full disk or a changed catalogue raise errors of any type
+        except Exception as error:  # a missing network, a full disk or a changed catalogue raise errors of any type
             raise Unavailable(
                 f"coqui-tts could not load {model}. It needs a network the first time; or use the converter world."
-            ) from fault
+            ) from error
 
     def __call__(self, speech: Recording, target: Recording) -> Recording:
         """See `converters.Converter`. coqui-tts accepts files only, so the audio passes through a temporary folder."""
@@ -54,10 +54,10 @@ class CoquiConverter:
             write(target_path, target.samples, target.sample_rate, tags={})
             try:
                 self._tts.voice_conversion_to_file(str(source_path), str(target_path), file_path=str(made_path))
-            except Exception as fault:  # its file libraries raise errors of their own
+            except Exception as error:  # its file libraries raise errors of their own
                 raise Unavailable(
-                    f"coqui-tts could not convert the voice: {_first_line(fault)}. Use the converter world."
-                ) from fault
+                    f"coqui-tts could not convert the voice: {_first_line(error)}. Use the converter world."
+                ) from error
             made = resample(read_clip(made_path), speech.sample_rate).samples
         samples = np.zeros(speech.samples.size, np.float32)
         samples[: made.size] = made[: samples.size]
@@ -68,17 +68,17 @@ def _api() -> Any:
     """Import coqui-tts's module `TTS.api`. Raises Unavailable with the reason if that fails."""
     try:
         return importlib.import_module(f"{_PACKAGE}.api")
-    except ModuleNotFoundError as fault:
-        if fault.name in {_PACKAGE, f"{_PACKAGE}.api"}:
-            raise Unavailable(f"This converter needs coqui-tts, which is not installed. {_NEEDS}") from fault
-        raise _unloadable(f"the package {fault.name}, which it needs, is missing") from fault
-    except Exception as fault:  # libraries built for another torch raise OSError and others
-        raise _unloadable(_first_line(fault)) from fault
+    except ModuleNotFoundError as error:
+        if error.name in {_PACKAGE, f"{_PACKAGE}.api"}:
+            raise Unavailable(f"This converter needs coqui-tts, which is not installed. {_NEEDS}") from error
+        raise _unloadable(f"the package {error.name}, which it needs, is missing") from error
+    except Exception as error:  # libraries built for another torch raise OSError and others
+        raise _unloadable(_first_line(error)) from error
 
 
 def _unloadable(reason: str) -> Unavailable:
     return Unavailable(f"coqui-tts is installed, but does not load: {reason}. {_NEEDS}")
 
 
-def _first_line(fault: Exception) -> str:
-    return str(fault).strip().partition("\n")[0].rstrip(".") or type(fault).__name__
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

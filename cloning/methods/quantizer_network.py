@@ -68,11 +68,11 @@ class QuantizerInfo:
         try:
             (_, input_size), (_, hidden_size) = state["lstm.weight_ih_l0"].shape, state["lstm.weight_hh_l0"].shape
             output_size, _ = state["fc.weight"].shape
-        except (KeyError, ValueError) as fault:
+        except (KeyError, ValueError) as error:
             raise ModelUnavailable(
                 f"The file {source} does not name the sizes of its network, and its weights are not those of a "
                 "published quantizer; use another file, or train it again."
-            ) from fault
+            ) from error
         return cls(input_size, hidden_size, output_size, version=int("intermediate.weight" in state))
 
     def to_json(self) -> str:
@@ -235,8 +235,8 @@ def _info_of(path: Path, state: Mapping[str, Tensor]) -> QuantizerInfo | OwnInfo
     """Return the sizes of a file whose weights are `state`."""
     try:
         text = _info_text(path)
-    except (OSError, zipfile.BadZipFile, SafetensorError) as fault:
-        raise ModelUnavailable(f"The quantizer file {path} cannot be read; download it again.") from fault
+    except (OSError, zipfile.BadZipFile, SafetensorError) as error:
+        raise ModelUnavailable(f"The quantizer file {path} cannot be read; download it again.") from error
     if text is None:
         return QuantizerInfo.of_weights(state, path)
     return OwnInfo.from_json(text) if "body" in _json_object(text) else QuantizerInfo.from_json(text)
@@ -261,8 +261,8 @@ def _info_text(path: Path) -> str | bytes | None:
 def _json_object(text: str | bytes) -> dict[str, Any]:
     try:
         body = json.loads(text)
-    except (ValueError, RecursionError) as fault:
-        raise ModelUnavailable("The quantizer's .info is not JSON; use a published quantizer file.") from fault
+    except (ValueError, RecursionError) as error:
+        raise ModelUnavailable("The quantizer's .info is not JSON; use a published quantizer file.") from error
     if not isinstance(body, dict):
         raise ModelUnavailable("The quantizer's .info is not a JSON object; use a published quantizer file.")
     return body

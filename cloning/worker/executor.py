@@ -190,7 +190,7 @@ class SubprocessExecutor:
         self._supervisor: asyncio.Task[None] | None = None
         self._worker: WorkerProcess | None = None
         self._ready: Ready | None = None
-        self._fault: str | None = None
+        self._error: str | None = None
         self._pause = 0.0
         self._restarts = 0
 
@@ -253,7 +253,7 @@ class SubprocessExecutor:
 
     def health(self) -> Health:
         """Return the state of the worker."""
-        return Health(self._worker is not None, self._ready, self._fault, self._restarts)
+        return Health(self._worker is not None, self._ready, self._error, self._restarts)
 
     async def close(self) -> None:
         """Stop the worker within three seconds, even during a job. Its jobs are Lost."""
@@ -272,7 +272,7 @@ class SubprocessExecutor:
         """Have the worker look at a recording. Raises as `check`."""
         if self._closed:
             raise Unavailable(_CLOSING)
-        if self._ready is None and self._fault is not None:
+        if self._ready is None and self._error is not None:
             raise Unavailable("The speech worker does not start at present. Try again in a few minutes.")
         try:
             with self._checks.opened(request) as check:
@@ -311,8 +311,8 @@ class SubprocessExecutor:
             _log.exception("The speech worker's supervisor failed")
             hung = "The speech worker could not be run."
         finally:
-            if self._ready is None and self._fault is None:
-                self._fault = "The speech worker does not start; the log above has the reason."
+            if self._ready is None and self._error is None:
+                self._error = "The speech worker does not start; the log above has the reason."
             if self._worker is not None:
                 status = await self._worker.stop(_GRACE if self._closed else 0.0)
             self._worker = self._ready = None
@@ -341,10 +341,10 @@ class SubprocessExecutor:
         """Update the queue for an event and forward the event to the listener."""
         match event:
             case Ready():
-                self._ready, self._fault = event, None
+                self._ready, self._error = event, None
                 self._events.put_nowait(event)
             case Failed(job_id="", message=message):
-                self._fault = message
+                self._error = message
                 _log.error("The speech worker cannot start: %s", message)
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)

@@ -223,11 +223,11 @@ def _translated_errors() -> Iterator[None]:
     """Translate torch's errors: MemoryError for full memory, DeviceFailed for a device that needs a new process."""
     try:
         yield
-    except RuntimeError as fault:
-        if isinstance(fault, torch.OutOfMemoryError) or _CPU_FULL in str(fault):
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error):
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            raise MemoryError(str(fault)) from fault
-        if isinstance(fault, torch.AcceleratorError):
-            raise DeviceFailed(str(fault)) from fault
+            raise MemoryError(str(error)) from error
+        if isinstance(error, torch.AcceleratorError):
+            raise DeviceFailed(str(error)) from error
         raise

@@ -213,11 +213,11 @@ Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | F
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `fault`: why it cannot start."""
+    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `error`: why it cannot start."""
 
     alive: bool
     ready: Ready | None
-    fault: str | None
+    error: str | None
     restarts: int
 
 
@@ -297,6 +297,6 @@ def decode(line: str) -> Request | Look | Cancel | Event:
     try:
         body = json.loads(line)
         message: Request | Look | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(fault).__name__}).") from fault
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(error).__name__}).") from error
     return message

@@ -129,9 +129,9 @@ class RequestReader:
             raise request
         return request
 
-    def fail(self, fault: DeviceFailed) -> None:
-        """Make `next` raise `fault`."""
-        self._requests.put(fault)
+    def fail(self, error: DeviceFailed) -> None:
+        """Make `next` raise `error`."""
+        self._requests.put(error)
 
     def done(self, job_id: str) -> None:
         """Forget a job."""
@@ -174,8 +174,8 @@ def _run_in_thread(
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
         event = run_job(request, ProgressReporter(throttled_progress(request.job_id, emit), cancelled), emit, run)
-    except DeviceFailed as fault:
-        reader.fail(fault)
+    except DeviceFailed as error:
+        reader.fail(error)
         return
     reader.done(request.job_id)  # before the event: the bot may send the same job again as soon as it reads it
     emit(event)
@@ -189,12 +189,12 @@ def run_job(
         return run(request, reporter, emit)
     except DeviceFailed:
         raise
-    except ModelUnavailable as fault:
-        _log.error("job %s: %s", request.job_id, fault.message)
+    except ModelUnavailable as error:
+        _log.error("job %s: %s", request.job_id, error.message)
         return Failed(request.job_id, Unavailable.__name__, MODEL_UNAVAILABLE)
-    except BarkeepError as fault:
-        kind = type(fault).__name__
-        return Failed(request.job_id, kind if kind in KINDS else BarkeepError.__name__, fault.message)
+    except BarkeepError as error:
+        kind = type(error).__name__
+        return Failed(request.job_id, kind if kind in KINDS else BarkeepError.__name__, error.message)
     except MemoryError:
         _log.exception("out of memory in job %s", request.job_id)
         return Failed(
@@ -245,9 +245,9 @@ def _serve_configuration(arguments: list[str]) -> int:
     threading.Thread(target=reader.read, name="requests", daemon=True).start()
     try:
         ready, run = _load(json.loads(arguments[0]))
-    except BarkeepError as fault:
-        _log.error("%s", fault.message)
-        writer.emit(Failed("", type(fault).__name__, fault.message))
+    except BarkeepError as error:
+        _log.error("%s", error.message)
+        writer.emit(Failed("", type(error).__name__, error.message))
         return LOAD_FAILED
     writer.emit(ready)
     try:

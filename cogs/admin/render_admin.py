@@ -221,7 +221,7 @@ def _median(seconds: float | None) -> str:
 
 def _worker(stats: Stats) -> str:
     health = stats.worker
-    if health.fault is not None:
+    if health.error is not None:
         return "cannot start; see the log of the bot"
     if health.ready is None:
         return "loading its models" if health.alive else "not running"

@@ -126,16 +126,16 @@ class DiscordConnection:
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._client.disconnect(force=True)
-        except (TimeoutError, aiohttp.ClientError, OSError, discord.DiscordException) as fault:
-            log.info("leaving_not_noted", reason=type(fault).__name__)
+        except (TimeoutError, aiohttp.ClientError, OSError, discord.DiscordException) as error:
+            log.info("leaving_not_noted", reason=type(error).__name__)
 
     async def _play(self, source: LineSource) -> None:
         """Play until the source breaks off. When this ends, the player has sent its last packet."""
         loop = asyncio.get_running_loop()
         played: asyncio.Future[Exception | None] = loop.create_future()
 
-        def after(fault: Exception | None) -> None:
-            loop.call_soon_threadsafe(_resolve, played, fault)
+        def after(error: Exception | None) -> None:
+            loop.call_soon_threadsafe(_resolve, played, error)
 
         try:
             self._client.play(source, after=after)
@@ -143,12 +143,12 @@ class DiscordConnection:
             await asyncio.sleep(LOOK_SECONDS)
             return
         try:
-            fault = await asyncio.shield(played)
+            error = await asyncio.shield(played)
         finally:
             self._client.stop()
             await asyncio.wait({played}, timeout=1.0)
-        if fault is not None:
-            raise fault
+        if error is not None:
+            raise error
 
     async def _wait_until_ready(self) -> None:
         try:
@@ -210,15 +210,15 @@ class DiscordVoice:
 
         try:
             return await channel.connect(timeout=CONNECT_SECONDS, cls=make, self_deaf=True)
-        except TimeoutError as fault:
+        except TimeoutError as error:
             reached = bool(clients and clients[0].ws)
             log.warning("voice_not_connected", channel_id=channel.id, reason="no UDP" if reached else "no answer")
-            raise Unavailable(NO_SOUND_PASSES if reached else NO_SERVER) from fault
-        except (aiohttp.ClientError, OSError, discord.ConnectionClosed) as fault:
-            log.warning("voice_not_connected", channel_id=channel.id, reason=type(fault).__name__)
-            raise Unavailable(NO_SERVER) from fault
-        except discord.ClientException as fault:  # It sits there already: a connection that has not ended yet.
-            raise Conflict("I am just leaving a voice channel here. Please try again in a moment.") from fault
+            raise Unavailable(NO_SOUND_PASSES if reached else NO_SERVER) from error
+        except (aiohttp.ClientError, OSError, discord.ConnectionClosed) as error:
+            log.warning("voice_not_connected", channel_id=channel.id, reason=type(error).__name__)
+            raise Unavailable(NO_SERVER) from error
+        except discord.ClientException as error:  # It sits there already: a connection that has not ended yet.
+            raise Conflict("I am just leaving a voice channel here. Please try again in a moment.") from error
 
 
 def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None:
@@ -238,13 +238,13 @@ async def _become_speaker(channel: discord.StageChannel, client: _VoiceClient) -
     """On a stage, only speakers are heard. Raises NotAllowed if the bot cannot make itself one."""
     try:
         await channel.guild.me.edit(suppress=False)
-    except discord.HTTPException as fault:
+    except discord.HTTPException as error:
         with suppress(discord.DiscordException, TimeoutError):
             await client.disconnect(force=True)
         raise NotAllowed(
             f"<#{channel.id}> is a stage, and I may not speak there. Make me a stage moderator (the permissions Mute "
             "Members, Move Members and Manage Channels), or ask me into a voice channel."
-        ) from fault
+        ) from error
 
 
 def _resolve(future: "asyncio.Future[Any]", value: object) -> None:

@@ -98,8 +98,8 @@ class LineSource(discord.AudioSource):
     def _packet(self) -> bytes | None:
         try:
             return next(self._packets, None)
-        except (OSError, OggError) as fault:
-            log.warning("sound_cannot_be_read", line=self._line.key, kind=type(fault).__name__)
+        except (OSError, OggError) as error:
+            log.warning("sound_cannot_be_read", line=self._line.key, kind=type(error).__name__)
             return None
 
     def _begin(self) -> None:

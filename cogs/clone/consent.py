@@ -98,22 +98,22 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     view = question_view(request)
     try:
         await message.author.send(embed=embed, view=view, allowed_mentions=_NOBODY)
-    except _NETWORK as fault:
-        raise Unavailable(_AWAY) from fault
-    except discord.HTTPException as fault:
-        log.info("author_not_reached_directly", request_id=request.id, status=fault.status, code=fault.code)
+    except _NETWORK as error:
+        raise Unavailable(_AWAY) from error
+    except discord.HTTPException as error:
+        log.info("author_not_reached_directly", request_id=request.id, status=error.status, code=error.code)
     else:
         return
     try:
         await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=_NOBODY)
-    except _NETWORK as fault:
-        raise Unavailable(_AWAY) from fault
-    except discord.HTTPException as fault:
-        log.info("author_not_reached", request_id=request.id, status=fault.status, code=fault.code)
+    except _NETWORK as error:
+        raise Unavailable(_AWAY) from error
+    except discord.HTTPException as error:
+        log.info("author_not_reached", request_id=request.id, status=error.status, code=error.code)
         raise Unavailable(
             "I could not reach the author: their direct messages are closed, and I can't write here. "
             "Ask them to run /clone themselves."
-        ) from fault
+        ) from error
 
 
 _AWAY = "Discord cannot be reached right now, so nobody was asked and nothing was stored. Please try again in a minute."

@@ -35,22 +35,22 @@ async def require_still_there(message: discord.Message) -> None:
     """
     try:
         await message.fetch()
-    except discord.NotFound as fault:
-        raise InvalidInput("That message has been deleted, so I did not ask its author and stored nothing.") from fault
+    except discord.NotFound as error:
+        raise InvalidInput("That message has been deleted, so I did not ask its author and stored nothing.") from error
     except discord.Forbidden:
         pass
-    except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as fault:
-        raise Unavailable("Discord cannot be reached right now. Please try again in a minute.") from fault
+    except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Unavailable("Discord cannot be reached right now. Please try again in a minute.") from error
 
 
 async def read_recording(attachment: discord.Attachment) -> bytes:
     """Return the bytes. Call it soon, because Discord's addresses expire. Raises InvalidInput or Unavailable."""
     try:
         return await attachment.read()
-    except (discord.NotFound, discord.Forbidden) as fault:
-        raise InvalidInput("That file no longer exists. Please upload it again.") from fault
-    except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as fault:
-        raise Unavailable("I could not download the file from Discord. Please try again in a minute.") from fault
+    except (discord.NotFound, discord.Forbidden) as error:
+        raise InvalidInput("That file no longer exists. Please upload it again.") from error
+    except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable("I could not download the file from Discord. Please try again in a minute.") from error
 
 
 def _looks_like_sound(attachment: discord.Attachment) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import discord
 
-from cogs.ui.errors import answer_fault
+from cogs.ui.errors import answer_error
 
 S = TypeVar("S")
 
@@ -24,8 +24,8 @@ def guarded(callback: Press[S]) -> Press[S]:
         mark_known(interaction)
         try:
             await callback(self, interaction)
-        except Exception as fault:
-            await answer_fault(interaction, fault)
+        except Exception as error:
+            await answer_error(interaction, error)
 
     return press
 
@@ -45,7 +45,7 @@ class SafeModal(discord.ui.Modal):
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
         """Answer with one private sentence."""
-        await answer_fault(interaction, error)
+        await answer_error(interaction, error)
 
 
 class SafeView(discord.ui.View):
@@ -60,7 +60,7 @@ class SafeView(discord.ui.View):
         self, interaction: discord.Interaction[Any], error: Exception, _: discord.ui.Item[Any], /
     ) -> None:
         """Answer with one private sentence."""
-        await answer_fault(interaction, error)
+        await answer_error(interaction, error)
 
 
 def mark_known(interaction: discord.Interaction[Any]) -> None:

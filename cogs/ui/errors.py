@@ -33,7 +33,7 @@ def as_barkeep(error: BaseException) -> BarkeepError | None:
     return None
 
 
-async def answer_fault(interaction: discord.Interaction, error: BaseException) -> None:
+async def answer_error(interaction: discord.Interaction, error: BaseException) -> None:
     """Tell the member privately what went wrong. Never raises.
 
     An unexpected error is logged with its traceback under a reference id, and the member gets that id.
@@ -50,11 +50,11 @@ async def answer_fault(interaction: discord.Interaction, error: BaseException) -
         sentence = (
             f"Sorry, something went wrong. If it keeps happening, give the bot's owner this reference: {reference}."
         )
-        log.error("unknown_fault", reference=reference, interaction_id=interaction.id, exc_info=error)
+        log.error("unknown_error", reference=reference, interaction_id=interaction.id, exc_info=error)
     try:
         await say_privately(interaction, sentence)
-    except discord.HTTPException as fault:
-        log.info("fault_not_told", interaction_id=interaction.id, status=fault.status, code=fault.code)
+    except discord.HTTPException as failure:
+        log.info("error_not_told", interaction_id=interaction.id, status=failure.status, code=failure.code)
 
 
 async def say_privately(interaction: discord.Interaction, sentence: str) -> None:

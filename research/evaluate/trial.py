@@ -148,8 +148,8 @@ class Trial:
             try:
                 recording = recordings.read(take.path)
                 chosen = reference.choose(recording, rate=self.models.engine.spec.sample_rate)
-            except InvalidInput as fault:
-                raise InvalidInput(f"{take.path.name}: {fault.message}") from fault
+            except InvalidInput as error:
+                raise InvalidInput(f"{take.path.name}: {error.message}") from error
             self._clips[take.path] = chosen.clip
         return self._clips[take.path]
 
@@ -166,8 +166,8 @@ class Trial:
             prompt, seconds = self._clone(method, speaker, seed)
         except Cancelled:
             raise
-        except BarkeepError as fault:
-            return _failure(cell, fault, self._language)
+        except BarkeepError as error:
+            return _failure(cell, error, self._language)
         return self._said(cell, prompt, clone_seconds=seconds)
 
     def _clone(self, method: str, speaker: MeasuredSpeaker, seed: int) -> tuple[VoicePrompt, float]:
@@ -196,8 +196,8 @@ class Trial:
             )
         except Cancelled:
             raise
-        except BarkeepError as fault:
-            return _failure(cell, fault, self._language)
+        except BarkeepError as error:
+            return _failure(cell, error, self._language)
         said = time.perf_counter() - started
         value = self._heard(cell, Recording(speech.samples, speech.sample_rate))
         return {**value, "clone_seconds": clone_seconds, "say_seconds": said}
@@ -206,8 +206,8 @@ class Trial:
         """Measure the speech of a cell, and save it as a sample."""
         try:
             heard = self._meter.all(recording)
-        except InvalidInput as fault:
-            return _failure(cell, fault, self._language)
+        except InvalidInput as error:
+            return _failure(cell, error, self._language)
         path = self._sample_path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         audio.write(path, recording.samples, recording.sample_rate, tags={"title": cell.text[:100], **AI_TAGS})
@@ -235,7 +235,7 @@ def _embedding(value: Value) -> Embedding:
     return voice
 
 
-def _failure(cell: Cell, fault: BarkeepError, language: str) -> Value:
+def _failure(cell: Cell, error: BarkeepError, language: str) -> Value:
     """Return a cell without speech: all its words are missing."""
     missing = word_errors(cell.text, "", language)
-    return {**asdict(cell), "failed": fault.message, "wrong": missing.wrong, "words": missing.words}
+    return {**asdict(cell), "failed": error.message, "wrong": missing.wrong, "words": missing.words}

@@ -24,12 +24,12 @@ async def upgrade(sessions: Sessions) -> None:
         with readable_errors():
             async with sessions.writing_engine.begin() as connection:
                 await connection.run_sync(_upgrade)
-    except CommandError as fault:
-        _log.error("migration_fault", reason=str(fault))
+    except CommandError as error:
+        _log.error("migration_error", reason=str(error))
         raise Unavailable(
             "The database was made by a newer Barkeep than this one. "
             "Start that one again, or restore the backup that was made before the upgrade."
-        ) from fault
+        ) from error
 
 
 def _upgrade(connection: Connection) -> None:

@@ -92,12 +92,12 @@ class Room:
         if task.cancelled():
             self.end(line, Fate.LOST)
             return
-        fault = task.exception()
-        if isinstance(fault, BarkeepError):
-            _log.warning("line_not_heard", line=line.key, reason=fault.message)
-        elif fault is not None:
-            _log.error("line_broke", line=line.key, exc_info=fault)
-        self.end(line, Fate.HEARD if fault is None else Fate.LOST)
+        error = task.exception()
+        if isinstance(error, BarkeepError):
+            _log.warning("line_not_heard", line=line.key, reason=error.message)
+        elif error is not None:
+            _log.error("line_broke", line=line.key, exc_info=error)
+        self.end(line, Fate.HEARD if error is None else Fate.LOST)
 
 
 class Rooms:
@@ -219,5 +219,5 @@ class Rooms:
     async def _drop_files(self, job_id: str) -> None:
         try:
             await self._files.drop_aloud(job_id)
-        except BarkeepError as fault:
-            _log.warning("sound_left_behind", job_id=job_id, reason=fault.message)  # The next start removes it.
+        except BarkeepError as error:
+            _log.warning("sound_left_behind", job_id=job_id, reason=error.message)  # The next start removes it.

@@ -213,8 +213,8 @@ class ChannelService:
             async with self._locks[guild_id]:
                 if self._rooms.get(guild_id) is room:
                     await self._exit(guild_id)
-        except BarkeepError as fault:
-            _log.warning("seat_not_left", guild_id=guild_id, reason=fault.message)
+        except BarkeepError as error:
+            _log.warning("seat_not_left", guild_id=guild_id, reason=error.message)
 
     async def _sit_again(self, seat: Seat) -> None:
         try:
@@ -222,8 +222,8 @@ class ChannelService:
                 await self._storage.seats.leave(seat.guild_id)
                 return
             await self._enter(seat.guild_id, seat.channel_id)
-        except BarkeepError as fault:
-            _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=fault.message)
+        except BarkeepError as error:
+            _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=error.message)
             await self._storage.seats.leave(seat.guild_id)
 
     async def _is_done(self, guild_id: int, room: Room) -> bool:

@@ -178,8 +178,8 @@ def _logged_errors(job: JobRecord) -> Iterator[None]:
     """Log errors while cleaning up after a job: they must not block the answer, and the next start cleans up again."""
     try:
         yield
-    except Unavailable as fault:
-        _log.error("left_behind", job_id=job.id, reason=fault.message)
+    except Unavailable as error:
+        _log.error("left_behind", job_id=job.id, reason=error.message)
 
 
 def _voice_id(job: JobRecord) -> int:

@@ -211,7 +211,7 @@ class Dispatcher:
             self._active.values(),
             self._free(),
             capacity=self._executor.capacity,
-            loading=self._executor.health().fault is not None,
+            loading=self._executor.health().error is not None,
         )
         self._measure()
 
@@ -383,7 +383,7 @@ class Dispatcher:
     async def _fail_overdue(self) -> None:
         """Fail jobs that have waited too long for a worker that cannot load its models."""
         health, now = self._executor.health(), self._clock()
-        if health.ready is not None or health.fault is None:
+        if health.ready is not None or health.error is None:
             self._down_since = None
             return
         self._down_since = self._down_since or now

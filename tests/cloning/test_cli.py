@@ -190,7 +190,7 @@ def test_missing_models_are_4(voice: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "kind"),
+    ("error", "code", "kind"),
     [
         (InvalidInput("A."), 3, "InvalidInput"),
         (Unavailable("B."), 4, "Unavailable"),
@@ -198,17 +198,17 @@ def test_missing_models_are_4(voice: Path, tmp_path: Path) -> None:
         (KeyboardInterrupt(), 130, "Cancelled"),
     ],
 )
-def test_faults_have_exit_codes(
+def test_errors_have_exit_codes(
     engine: ToneEngine,
     voice: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fault: BaseException,
+    error: BaseException,
     code: int,
     kind: str,
 ) -> None:
     def fail(*_: object) -> None:
-        raise fault
+        raise error
 
     monkeypatch.setattr(SpeechPipeline, "say", fail)
     arguments = ("say", "Hello", "--voice", voice, "-o", tmp_path / "out.ogg")

@@ -344,8 +344,8 @@ def accepted_or_refused(data: bytes) -> None:
     """Any bytes are a valid prompt or an InvalidInput."""
     try:
         VoicePrompt.load(data).validate()
-    except InvalidInput as fault:
-        assert fault.message.endswith(".")
+    except InvalidInput as error:
+        assert error.message.endswith(".")
 
 
 @given(st.binary(max_size=2000))
@@ -385,8 +385,8 @@ def test_every_sound_prompt_survives(length: int, seed: int) -> None:
     prompt = tokens(length, seed=seed)
     try:
         prompt.validate()
-    except InvalidInput as fault:
-        assert length < 20, fault.message
+    except InvalidInput as error:
+        assert length < 20, error.message
         return
     assert VoicePrompt.load(prompt.to_bytes()) == prompt
 

@@ -55,7 +55,7 @@ WANTED = TakeTarget(TEXT, "en", VoiceFeatures.of(voice(), RATE))
         "dull", "quiet", "clipped",
     ],
 )  # fmt: skip
-def test_a_take_with_a_fault_loses(worse: Take) -> None:
+def test_a_take_with_a_error_loses(worse: Take) -> None:
     assert takes.best([worse, GOOD], WANTED) == 1
     assert takes.best([GOOD, worse], WANTED) == 0
 

@@ -1,7 +1,7 @@
 """A simulated Discord around the real bot: real cogs, real studio, real SQLite; only the speech worker is a stand-in.
 
 `env` is the running simulation. `member` and `other` are ordinary members of `guild`, `moderator` has Manage Server.
-Faults that Barkeep expects do not fail a test; anything else that the bot raised does, unless a test read `env.errors`.
+Errors that Barkeep expects do not fail a test; anything else that the bot raised does, unless a test read `env.errors`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,7 +64,7 @@ class World:
         return [body for body in texts if (body.get("allowed_mentions") or {}).get("parse") != []]
 
     def unexpected(self) -> list[BaseException]:
-        """What the bot raised and no test looked at, without the faults that Barkeep expects."""
+        """What the bot raised and no test looked at, without the errors that Barkeep expects."""
         unseen = self.env.errors_since(self.env._errors_acknowledged)
         return [error for error in unseen if as_barkeep(error) is None and not token_is_gone(error)]
 

@@ -117,7 +117,7 @@ async def test_forgetting_takes_the_beginning_away(
     assert waiting.files == []
 
 
-async def test_a_fault_takes_the_beginning_away(waiting: Waiting, executor: FakeExecutor) -> None:
+async def test_a_error_takes_the_beginning_away(waiting: Waiting, executor: FakeExecutor) -> None:
     executor.fail_next("Unavailable", "The disk is full.")
     await waiting.begin()
     assert waiting.files == [BEGINNING]

@@ -137,7 +137,7 @@ async def test_servers_that_the_bot_is_in_are_kept(env: simcord.Env, clone: Clon
     assert len(await world.bot.studio.storage.guilds.all_ids()) == 1
 
 
-async def test_upkeep_goes_on_after_a_fault(env: simcord.Env, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_upkeep_goes_on_after_a_error(env: simcord.Env, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
 
     async def upkeep() -> None:

@@ -166,7 +166,7 @@ async def test_what_discord_did_not_take_can_be_fetched_again(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-async def test_a_passing_fault_of_discord_is_waited_out(
+async def test_a_passing_error_of_discord_is_waited_out(
     env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio, status: int
 ) -> None:
     shown, release = waiting
@@ -223,7 +223,7 @@ async def test_a_private_answer_stays_private_after_a_lasting_500(
     assert "A secret." in message.content
 
 
-async def test_a_passing_fault_in_the_channel_is_waited_out_with_the_same_nonce(
+async def test_a_passing_error_in_the_channel_is_waited_out_with_the_same_nonce(
     world: World, waiting: Waiting, channel: ChannelHandle
 ) -> None:
     _, release = waiting
@@ -245,12 +245,12 @@ async def test_a_lost_connection_is_waited_out(
     env: simcord.Env, waiting: Waiting, bot: Barkeep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown, release = waiting
-    faults: list[Exception] = [aiohttp.ClientConnectionError(), TimeoutError(), ConnectionResetError()]
+    errors: list[Exception] = [aiohttp.ClientConnectionError(), TimeoutError(), ConnectionResetError()]
     edit = discord.Webhook.edit_message
 
     async def flaky(self: discord.Webhook, *args: object, **options: object) -> object:
-        if faults:
-            raise faults.pop()
+        if errors:
+            raise errors.pop()
         return await edit(self, *args, **options)  # type: ignore[call-overload]  # passed on as it came
 
     monkeypatch.setattr(discord.Webhook, "edit_message", flaky)

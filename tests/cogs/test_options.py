@@ -1,4 +1,4 @@
-"""Names for what a text mentions: from the server only, a few look-ups at most, and faults of Discord do no harm."""
+"""Names for what a text mentions: from the server only, a few look-ups at most, and errors of Discord do no harm."""
 
 from typing import Any
 from unittest.mock import create_autospec
@@ -8,7 +8,7 @@ import pytest
 
 from cloning.text.splitting import LANGUAGES
 from cogs.options import LANGUAGE_CHOICES, names_in
-from tests.cogs.ui.test_errors import http_fault
+from tests.cogs.ui.test_errors import http_error
 
 
 def guild(members: dict[int, str] | None = None) -> Any:
@@ -31,7 +31,7 @@ def guild(members: dict[int, str] | None = None) -> Any:
 
     async def fetch(member_id: int) -> Any:
         if member_id not in (members or {}):
-            raise http_fault(404, 10007)
+            raise http_error(404, 10007)
         found = create_autospec(discord.Member, instance=True)
         found.display_name = (members or {})[member_id]
         return found

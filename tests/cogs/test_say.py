@@ -250,7 +250,7 @@ async def test_without_leave_to_attach_nothing_begins(
     assert executor.requests == []
 
 
-async def test_a_fault_of_the_worker_is_the_answer(
+async def test_a_error_of_the_worker_is_the_answer(
     channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
 ) -> None:
     executor.fail_next("Unavailable", "The model is not there.")

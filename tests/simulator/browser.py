@@ -150,9 +150,9 @@ def open_tab(url: str, *, microphone: Path | None = None) -> Iterator[Tab]:
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=_chromium(), args=[*FLAGS, *heard])
-        except Error as fault:
+        except Error as error:
             pytest.fail(
-                f"No Chromium could be started ({fault.message.splitlines()[0]}). Run `make test` once: it "
+                f"No Chromium could be started ({error.message.splitlines()[0]}). Run `make test` once: it "
                 "installs one, or `apt-get install chromium`, or `.venv/bin/playwright install chromium`."
             )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})

@@ -12,7 +12,7 @@ from tests.simulator.small_bot import SmallBot
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    """Started, with the demo's commands; ends without any fault of the bot."""
+    """Started, with the demo's commands; ends without any error of the bot."""
     bot = SmallBot()
     world = build(LiveEnv(bot))
     await bot.add_cog(DemoCog(world))

@@ -22,7 +22,7 @@ class Question(discord.ui.Modal, title="Is it yours?"):
 
 
 class SmallBot(commands.AutoShardedBot):
-    """Answers by every way a bot has: at once, later, from a thread, with a form, not at all, with a fault."""
+    """Answers by every way a bot has: at once, later, from a thread, with a form, not at all, with a error."""
 
     def __init__(self) -> None:
         super().__init__("!", intents=discord.Intents(guilds=True), help_command=None)
@@ -30,7 +30,7 @@ class SmallBot(commands.AutoShardedBot):
         self.tasks: list[asyncio.Task[None]] = []
 
     async def setup_hook(self) -> None:
-        commands_here: list[Any] = [later, threaded, silent, faulty, question]
+        commands_here: list[Any] = [later, threaded, silent, broken, question]
         for command in commands_here:
             self.tree.add_command(command)
         await self.tree.sync()
@@ -81,7 +81,7 @@ async def silent(interaction: Interaction) -> None:
 
 
 @app_commands.command(description="Raise what is expected")
-async def faulty(interaction: Interaction) -> None:
+async def broken(interaction: Interaction) -> None:
     await interaction.response.send_message("No.", ephemeral=True)
     raise InvalidInput("That is no sound.")
 

@@ -56,8 +56,8 @@ async def test_an_interaction_without_an_answer_is_given_up_after_discords_three
     assert not result.acknowledged
 
 
-async def test_an_expected_fault_is_no_error_of_the_bot(world: World) -> None:
-    await world.member.slash(world.channel, "faulty")
+async def test_an_expected_error_is_no_error_of_the_bot(world: World) -> None:
+    await world.member.slash(world.channel, "broken")
     assert world.env.errors == []
 
 

@@ -234,11 +234,11 @@ async def test_a_database_that_cannot_be_opened_leaves_the_folder_free(tmp_path:
     await storage.close()
 
 
-@pytest.mark.parametrize("fault", [NotADirectoryError(20, "Not a directory"), FileNotFoundError(2, "No such file")])
+@pytest.mark.parametrize("error", [NotADirectoryError(20, "Not a directory"), FileNotFoundError(2, "No such file")])
 async def test_a_data_folder_that_cannot_be_made_is_said_to_the_owner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
-    monkeypatch.setattr(Path, "mkdir", create_autospec(Path.mkdir, side_effect=fault))
+    monkeypatch.setattr(Path, "mkdir", create_autospec(Path.mkdir, side_effect=error))
     with pytest.raises(Unavailable, match="set DATA_DIR to another folder") as said:
         await Storage.open(sqlite_url(tmp_path / "x.sqlite3"), tmp_path / "data")
     assert str(tmp_path / "data") in said.value.message

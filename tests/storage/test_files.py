@@ -184,9 +184,9 @@ async def test_a_disk_that_refuses_is_said_without_its_words(files: FileStore, m
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/secret")
 
     monkeypatch.setattr("storage.files.os.fsync", refuse)
-    with pytest.raises(Unavailable, match="data folder") as fault:
+    with pytest.raises(Unavailable, match="data folder") as error:
         await files.put_upload("job-1", b"x")
-    assert "secret" not in fault.value.message
+    assert "secret" not in error.value.message
 
 
 async def test_bytes_are_synced_before_a_name_appears_and_the_name_after(

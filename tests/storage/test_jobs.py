@@ -61,7 +61,7 @@ async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
         "secret",
         NOON + timedelta(minutes=14),
     )
-    assert (job.result, job.fault_kind, job.fault_message, job.message_id, job.started_at) == (None,) * 5
+    assert (job.result, job.error_kind, job.error_message, job.message_id, job.started_at) == (None,) * 5
 
 
 async def test_a_clone_reserves_its_voice(storage: Storage) -> None:
@@ -259,7 +259,7 @@ async def test_what_finished_jobs_remember(storage: Storage, clock: Clock) -> No
     failed = await speech_in(storage, JobState.FAILED)
     cancelled = await speech_in(storage, JobState.CANCELLED)
     assert ready.result == {"seconds": 2.5, "seed": 7}
-    assert (failed.fault_kind, failed.fault_message) == ("InvalidInput", "That was not audio.")
+    assert (failed.error_kind, failed.error_message) == ("InvalidInput", "That was not audio.")
     for job in (ready, failed, cancelled):
         assert job.finished_at == clock.now
         assert (job.lease_owner, job.lease_until, job.answered_at) == (None, None, None)

@@ -51,7 +51,7 @@ async def test_the_guild_lock_makes_writers_take_turns(sessions: Sessions) -> No
         assert await revision(session) == 10
 
 
-async def test_a_broken_constraint_is_no_fault_of_the_database(sessions: Sessions) -> None:
+async def test_a_broken_constraint_is_no_error_of_the_database(sessions: Sessions) -> None:
     with pytest.raises(IntegrityError):
         async with sessions.write() as session:
             session.add_all([GuildRow(guild_id=GUILD, revision=1)])
@@ -99,10 +99,10 @@ async def test_a_locked_sqlite_file_is_said_after_the_timeout(sqlite_address: st
     sessions = Sessions(sqlite_address, busy_timeout=0.1)
     async with sessions.read() as session:
         assert await revision(session) is None
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         async with sessions.write() as session:
             await lock_guild(session, GUILD)
-    assert fault.value.message == BUSY
+    assert error.value.message == BUSY
     other_process.execute("ROLLBACK")
     other_process.close()
     async with sessions.write() as session:
@@ -113,10 +113,10 @@ async def test_a_locked_sqlite_file_is_said_after_the_timeout(sqlite_address: st
 async def test_a_writer_that_never_ends_keeps_the_next_only_so_long(sqlite_address: str) -> None:
     sessions = Sessions(sqlite_address, busy_timeout=0.1)
     async with sessions.write():
-        with pytest.raises(Unavailable) as fault:
+        with pytest.raises(Unavailable) as error:
             async with sessions.write():
                 pass
-    assert fault.value.message == BUSY
+    assert error.value.message == BUSY
     async with sessions.write():
         pass
     await sessions.close()
@@ -124,11 +124,11 @@ async def test_a_writer_that_never_ends_keeps_the_next_only_so_long(sqlite_addre
 
 async def test_a_full_disk_is_said(sqlite_address: str) -> None:
     sessions = Sessions(sqlite_address, busy_timeout=1)
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         async with sessions.write() as session:
             await session.execute(text("PRAGMA max_page_count = 1"))
             await session.execute(text("CREATE TABLE big AS SELECT randomblob(1000000) AS bytes"))
-    assert fault.value.message == FULL
+    assert error.value.message == FULL
     await sessions.close()
 
 
@@ -136,19 +136,19 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "barkeep.sqlite3"
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
     sessions = Sessions(sqlite_url(path), busy_timeout=0.1)
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         async with sessions.read() as session:
             await session.execute(text("SELECT 1"))
-    assert fault.value.message == AWAY
+    assert error.value.message == AWAY
     await sessions.close()
 
 
 async def test_a_server_that_does_not_answer() -> None:
     sessions = Sessions("postgresql+asyncpg://barkeep@127.0.0.1:1/barkeep", busy_timeout=0.1)
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         async with sessions.read() as session:
             await session.execute(text("SELECT 1"))
-    assert fault.value.message == AWAY
+    assert error.value.message == AWAY
     await sessions.close()
 
 
@@ -190,10 +190,10 @@ async def test_a_locked_row_in_postgresql_is_said_after_the_timeout(postgres_add
         await holding.commit()
     async with holder.write() as holding:
         await lock_guild(holding, GUILD)
-        with pytest.raises(Unavailable) as fault:
+        with pytest.raises(Unavailable) as error:
             async with sessions.write() as session:
                 await lock_guild(session, GUILD)
-    assert fault.value.message == BUSY
+    assert error.value.message == BUSY
     await holder.close()
     await sessions.close()
 
@@ -207,7 +207,7 @@ async def test_the_log_does_not_repeat_what_a_member_wrote(postgres_address: str
                 await session.execute(
                     text("INSERT INTO audit VALUES (1, 1, 1, :value, '', '', now())"), {"value": value}
                 )
-        assert [line["event"] for line in log] == ["database_fault"]
+        assert [line["event"] for line in log] == ["database_error"]
         assert "secret" not in str(log) and str(2**70) not in str(log)
     await sessions.close()
 
@@ -215,10 +215,10 @@ async def test_the_log_does_not_repeat_what_a_member_wrote(postgres_address: str
 @pytest.mark.postgres
 async def test_a_database_that_is_not_there(postgres_address: str) -> None:
     sessions = Sessions(postgres_address.rsplit("/", 1)[0] + "/no_such_database", busy_timeout=1)
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         async with sessions.read() as session:
             await session.execute(text("SELECT 1"))
-    assert fault.value.message == AWAY
+    assert error.value.message == AWAY
     await sessions.close()
 
 

@@ -61,7 +61,7 @@ async def test_names_that_look_the_same_collide(storage: Storage, taken: str) ->
 
 
 @pytest.mark.parametrize("typed", ["A\x00da", "\ud800Ada", "\x00", "\udfff"])
-async def test_what_no_database_holds_is_searched_without_a_fault(storage: Storage, typed: str) -> None:
+async def test_what_no_database_holds_is_searched_without_a_error(storage: Storage, typed: str) -> None:
     added = await add_voice(storage, "Ada")
     found = await storage.voices.find(GUILD, typed)
     assert found == (added if "da" in typed else None)

@@ -258,7 +258,7 @@ async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(house: Ho
     await house.restart()
     job = await house.ended(request.id)
     assert job.state is JobState.FAILED
-    assert "withdrawn" in (job.fault_message or "")
+    assert "withdrawn" in (job.error_message or "")
     assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
 
 

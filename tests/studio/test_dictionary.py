@@ -73,9 +73,9 @@ def test_capitals_count_where_a_moderator_wants_them() -> None:
     ],
 )
 def test_what_is_never_read_as_a_word_is_refused(word: str) -> None:
-    with pytest.raises(InvalidInput) as fault:
+    with pytest.raises(InvalidInput) as error:
         entry_of(word, "x", match_case=False)
-    assert fault.value.message.endswith(".")
+    assert error.value.message.endswith(".")
 
 
 @pytest.mark.parametrize("say", ["", "😀", "||", "x" * (SAY_LENGTH + 1), "x" * 100_000])

@@ -94,8 +94,8 @@ async def test_each_write_may_fail(
             told = None
             try:
                 await act(house)
-            except BarkeepError as fault:
-                told = fault.message
+            except BarkeepError as error:
+                told = error.message
             await until(lambda: not house.tasks(), "idle")
         if not trouble.met:
             break

@@ -221,8 +221,8 @@ def test_bad_names_are_refused_with_the_reason(name: str, reason: str) -> None:
 def test_a_kept_name_is_clean_and_stays_the_same(name: str) -> None:
     try:
         kept = policy.clean_name(name)
-    except InvalidInput as fault:
-        assert fault.message.endswith(".")
+    except InvalidInput as error:
+        assert error.message.endswith(".")
         return
     assert 1 <= len(kept) <= policy.NAME_LENGTH
     assert policy.clean_name(kept) == kept
@@ -234,8 +234,8 @@ def test_a_kept_name_is_clean_and_stays_the_same(name: str) -> None:
 def test_descriptions_are_visible_single_lines(text: str) -> None:
     try:
         kept = policy.clean_description(text)
-    except InvalidInput as fault:
-        assert "200" in fault.message
+    except InvalidInput as error:
+        assert "200" in error.message
         return
     assert len(kept) <= policy.DESCRIPTION_LENGTH
     assert kept == kept.strip()

@@ -167,9 +167,9 @@ async def test_a_dictionary_travels_to_another_server(house: House) -> None:
     ],
 )
 async def test_a_file_that_is_no_dictionary_changes_nothing(house: House, data: bytes, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words) as fault:
+    with pytest.raises(InvalidInput, match=words) as error:
         await house.studio.pronunciations.import_(MOD, data)
-    assert fault.value.message.endswith(".")
+    assert error.value.message.endswith(".")
     assert await house.studio.pronunciations.search(MOD, "") == []
 
 

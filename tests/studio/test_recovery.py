@@ -85,7 +85,7 @@ async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_happens_every_accepted_job_ends_and_is_answered(house: House, seed: int) -> None:
-    """Lost workers, faults, cancellations, crashes and restarts in any order."""
+    """Lost workers, errors, cancellations, crashes and restarts in any order."""
     chance = random.Random(seed)
     accepted: list[str] = []
     for step in range(25):

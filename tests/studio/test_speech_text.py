@@ -170,8 +170,8 @@ _PIECES = st.sampled_from([*_MARKUP.split(), "\n", "\n# ", "\n> ", " word ", "\u
 def test_what_is_spoken_is_one_clean_line(text: str) -> None:
     try:
         spoken = clean(text, NAMES, limit=1000)
-    except InvalidInput as fault:
-        assert fault.message.endswith(".")
+    except InvalidInput as error:
+        assert error.message.endswith(".")
         return
     assert 1 <= len(spoken) <= 1000
     assert spoken == " ".join(spoken.split())

@@ -25,7 +25,7 @@ async def test_a_line_that_is_being_spoken_with_a_deleted_voice_is_stopped(house
     release()
     assert (await house.ended(speaking.job.id)).state is JobState.CANCELLED
     refused = await house.ended(waiting.job.id)
-    assert (refused.state, refused.fault_message) == (
+    assert (refused.state, refused.error_message) == (
         JobState.FAILED,
         "The voice was deleted before your request started.",
     )

@@ -71,10 +71,10 @@ def test_zips_are_read_and_told_apart_by_name_where_numbers_repeat(tmp_path: Pat
     files["semantic/c.zip"] = zipped({"sub/5_semantic.npy": tokens()})
     files["wav/other.zip"] = zipped({"5_wav.wav": wav()})
 
-    pairs, faults = find_pairs(layout(tmp_path, files))
+    pairs, errors = find_pairs(layout(tmp_path, files))
 
     assert [one.name for one in pairs] == ["5", "a-0", "b-0"]
-    assert not faults
+    assert not errors
 
 
 def test_a_published_set_is_read_zip_by_zip_though_its_names_repeat(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_what_macs_add_to_zips_is_no_clip(tmp_path: Path) -> None:
     files = {"semantic/a.zip": zipped({"0.npy": tokens(), "__MACOSX/._0.npy": b"fork"})}
     files["wav/a.zip"] = zipped({"0.wav": wav(), "__MACOSX/._0.wav": b"fork"})
 
-    pairs, faults = find_pairs(layout(tmp_path, files))
+    pairs, errors = find_pairs(layout(tmp_path, files))
 
     assert [one.name for one in pairs] == ["0"]
-    assert not faults
+    assert not errors
 
 
 def test_what_is_of_no_use_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_what_is_of_no_use_is_left_out_and_counted(tmp_path: Path) -> None:
         "semantic/x.zip": b"PK",
     }
 
-    faults = import_original(layout(tmp_path / "a", pair(0) | bad), tmp_path / "clips")
+    errors = import_original(layout(tmp_path / "a", pair(0) | bad), tmp_path / "clips")
 
     assert Shards(tmp_path / "clips").keys == ["0"]
-    assert faults == {
+    assert errors == {
         "tokens without sound": 1,
         "sound without tokens": 1,
         "damaged tokens": 2,

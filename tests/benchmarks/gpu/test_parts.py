@@ -80,16 +80,16 @@ def test_forms_of_a_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert facts["step_ms"] > 0 < facts["eager_ms"]
 
 
-@pytest.mark.parametrize("fault", [None, RuntimeError("operation not permitted when stream is capturing")])
+@pytest.mark.parametrize("error", [None, RuntimeError("operation not permitted when stream is capturing")])
 def test_a_form_that_cannot_be_captured_says_why(
-    fault: Exception | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = Context(torch.device("cpu"), REHEARSED, tmp_path)
     batch = CapturedBatch(graphs.causal_models(context, "tiny", torch.float32)["coarse"], 2)
-    Graphs(monkeypatch, fault).serve(batch)
+    Graphs(monkeypatch, error).serve(batch)
     facts = graphs._form(context, batch, 2, 250, keep_all=False)
-    assert facts["captured"] == (fault is None)
-    assert facts.get("why", "") == (str(fault) if fault else "")
+    assert facts["captured"] == (error is None)
+    assert facts.get("why", "") == (str(error) if error else "")
 
 
 def test_the_bundled_model_speaks_in_what_the_device_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,7 +133,7 @@ def test_one_that_is_cancelled_or_refused_leaves_the_others_alone(engine: BarkEn
     assert fine.result().prompt == engine.generate(good.text, good.history, good.options, ProgressReporter()).prompt
 
 
-def test_a_party_ends_with_its_first_fault_and_nothing_goes_on(engine: BarkEngine) -> None:
+def test_a_party_ends_with_its_first_error_and_nothing_goes_on(engine: BarkEngine) -> None:
     reports = 0
 
     def count(*_: object) -> None:

@@ -101,9 +101,9 @@ def test_a_larger_span_changes_nothing(eager: BarkEngine) -> None:
 class Graphs:
     """Stands in for CUDA's graphs: what is captured does not run, and runs at every replay."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, fault: Exception | None = None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> None:
         self._capturing: Graph | None = None
-        self._fault = fault
+        self._error = error
         self.captured: list[object] = []
         self.replays = 0
         monkeypatch.setattr(torch.cuda, "CUDAGraph", partial(Graph, self))
@@ -130,8 +130,8 @@ class Graphs:
 
     @contextmanager
     def _capture(self, graph: "Graph", pool: object, capture_error_mode: str) -> Iterator[None]:
-        if self._fault is not None:
-            raise self._fault
+        if self._error is not None:
+            raise self._error
         self._capturing = graph
         yield
         self._capturing = None

@@ -147,9 +147,9 @@ def test_whoever_is_cancelled_leaves_at_the_next_step_and_its_slot_serves_anothe
     for _ in range(5):
         assert decoder.step() == []
     going.cancelled = True
-    [(row, fault)] = decoder.step()
+    [(row, error)] = decoder.step()
     assert row is going
-    assert isinstance(fault, Cancelled)
+    assert isinstance(error, Cancelled)
     decoder.add(coming)
     left: list[tuple[Scripted, Exception | None]] = []
     while len(left) < 2:

@@ -67,11 +67,11 @@ def test_one_of_a_shared_pass_is_cancelled(model: Any) -> None:
 
 
 def test_a_codec_that_fails_ends_what_it_was_given_and_nothing_else(model: Any) -> None:
-    faults = [RuntimeError("no memory")]
+    errors = [RuntimeError("no memory")]
 
     def decode(codes: list[Tokens]) -> list[Samples]:
-        if faults:
-            raise faults.pop()
+        if errors:
+            raise errors.pop()
         return [np.ones(one.shape[1], np.float32) for one in codes]
 
     engine = tiny_engine(model)

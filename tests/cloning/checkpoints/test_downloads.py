@@ -35,7 +35,7 @@ class FakeHub:
     def __init__(self, cache: Path) -> None:
         self.cache = cache
         self.content = {"config.json": b"{}", "model.bin": WEIGHTS, "q.pth": WEIGHTS}
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
 
     def put(self, repo_id: str, revision: str, name: str) -> Path:
         folder = self.cache / f"models--{repo_id.replace('/', '--')}"
@@ -51,14 +51,14 @@ class FakeHub:
         return link
 
     def snapshot(self, repo_id: str, *, revision: str, **_: Any) -> str:
-        if self.fault:
-            raise self.fault
+        if self.error:
+            raise self.error
         links = [self.put(repo_id, revision, name) for name in ("config.json", "model.bin") if name in self.content]
         return str(links[0].parent)
 
     def file(self, repo_id: str, filename: str, *, revision: str, local_files_only: bool, **_: Any) -> str:
-        if self.fault:
-            raise self.fault
+        if self.error:
+            raise self.error
         there = self.cache / f"models--{repo_id.replace('/', '--')}" / "snapshots" / revision / filename
         if local_files_only and not there.exists():
             raise LocalEntryNotFoundError("raw")
@@ -175,12 +175,12 @@ def test_a_download_is_announced_where_there_is_one(
     assert ("Downloading owner/model" in caplog.text) is not offline
 
 
-@pytest.mark.parametrize("fault", [LocalEntryNotFoundError("raw"), OSError(28, "raw"), RuntimeError("raw")])
+@pytest.mark.parametrize("error", [LocalEntryNotFoundError("raw"), OSError(28, "raw"), RuntimeError("raw")])
 @pytest.mark.parametrize(("offline", "advice"), [(True, "OFFLINE=false"), (False, "Check the network")])
 def test_a_failing_download_says_what_to_do(
-    hub: FakeHub, tmp_path: Path, fault: Exception, offline: bool, advice: str
+    hub: FakeHub, tmp_path: Path, error: Exception, offline: bool, advice: str
 ) -> None:
-    hub.fault = fault
+    hub.error = error
 
     with pytest.raises(Unavailable, match=advice) as of_repository:
         fetch_repository(REPOSITORY, tmp_path, offline)

@@ -343,7 +343,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
             decoder.decode(source, tmp_path / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
 
 
-def test_a_place_that_cannot_be_written_is_not_the_files_fault(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_not_the_files_error(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(FORMATS["flac"])
     with pytest.raises(Unavailable, match="no room"):

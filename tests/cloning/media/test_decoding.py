@@ -77,7 +77,7 @@ def test_too_little_memory_is_a_refusal(tmp_path: Path) -> None:
         ("import time; time.sleep(60)", "took too long"),
     ],
 )
-def test_a_child_that_dies_or_hangs_is_the_files_fault(
+def test_a_child_that_dies_or_hangs_is_the_files_error(
     code: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoder_that(monkeypatch, code)
@@ -85,7 +85,7 @@ def test_a_child_that_dies_or_hangs_is_the_files_fault(
         decoding.decode(source(tmp_path), timeout=1.0)
 
 
-def test_a_child_that_cannot_start_is_not_the_files_fault(
+def test_a_child_that_cannot_start_is_not_the_files_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     decoder_that(monkeypatch, "import a_module_that_is_missing")
@@ -97,7 +97,7 @@ def test_a_child_that_cannot_start_is_not_the_files_fault(
         decoding.decode(source(tmp_path))
 
 
-def test_a_full_disk_is_not_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_not_the_files_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder_that(monkeypatch, """print('{"kind": "Unavailable", "message": "The disk is full."}')""")
     with pytest.raises(Unavailable, match="disk is full"):
         decoding.decode(source(tmp_path))

@@ -138,12 +138,12 @@ def test_what_keeps_an_installed_coqui_from_loading_is_said(
     for name in ("TTS", "TTS.api"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
-    with pytest.raises(Unavailable, match=f"coqui-tts is installed, but does not load: {reason}") as fault:
+    with pytest.raises(Unavailable, match=f"coqui-tts is installed, but does not load: {reason}") as error:
         load_converter("freevc")
 
-    assert "not installed" not in fault.value.message
-    assert "converter world" in fault.value.message
-    assert "\n" not in fault.value.message
+    assert "not installed" not in error.value.message
+    assert "converter world" in error.value.message
+    assert "\n" not in error.value.message
     for name in ("TTS", "TTS.api"):
         sys.modules.pop(name, None)
 
@@ -188,9 +188,9 @@ def test_an_error_of_coquis_libraries_is_a_sentence(fake_coqui: None, monkeypatc
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(fake_coqui: None) -> None:
-    with pytest.raises(Unavailable, match="knnvc") as fault:
+    with pytest.raises(Unavailable, match="knnvc") as error:
         load_converter("knnvc")
-    assert "no network" not in fault.value.message
+    assert "no network" not in error.value.message
 
 
 def test_both_are_converters() -> None:

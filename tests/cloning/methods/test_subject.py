@@ -24,7 +24,7 @@ def test_the_longer_one_loses_its_tail(first: float, second: float) -> None:
 
 
 @pytest.mark.parametrize("tokens", [semantic(0.0), semantic(0.2), semantic(3.0)])
-def test_a_clip_that_is_too_short_is_the_clips_fault(tokens: Tokens) -> None:
+def test_a_clip_that_is_too_short_is_the_clips_error(tokens: Tokens) -> None:
     with pytest.raises(InvalidInput, match="too short"):
         prompt_of(tokens, codes(0.2), SPEC)
 

@@ -213,7 +213,7 @@ async def test_a_check_ends_where_the_worker_does_not_start_or_takes_too_long(
 ) -> None:
     executor = make("explain")
     await executor.start()
-    while executor.health().fault is None:  # noqa: ASYNC110  # nothing is told of it
+    while executor.health().error is None:  # noqa: ASYNC110  # nothing is told of it
         await asyncio.sleep(0.01)
     with pytest.raises(Unavailable, match="does not start"):
         await executor.check(Path("fine"))
@@ -393,12 +393,12 @@ async def test_a_job_that_hangs_while_it_is_cancelled_counts_as_cancelled(make: 
     assert await next_end(executor) == Failed("a", "Cancelled", "The job was cancelled.")
 
 
-async def faulty(executor: SubprocessExecutor) -> str:
+async def start_error(executor: SubprocessExecutor) -> str:
     """Why the worker does not start, once it is known."""
     async with asyncio.timeout(HANGS):
-        while (fault := executor.health().fault) is None:  # noqa: ASYNC110  # a failed start gives no event to wait for
+        while (error := executor.health().error) is None:  # noqa: ASYNC110  # a failed start gives no event to wait for
             await asyncio.sleep(0.01)
-    return fault
+    return error
 
 
 async def test_a_worker_that_starts_late_loses_nothing_that_waits(
@@ -408,24 +408,24 @@ async def test_a_worker_that_starts_late_loses_nothing_that_waits(
     executor = make("5")
     for name in "abc":
         await executor.submit(speak(name))
-    assert await faulty(executor) == "The speech worker does not start; the log above has the reason."
+    assert await start_error(executor) == "The speech worker does not start; the log above has the reason."
     assert [await next_end(executor) for _ in "abc"] == [Spoken(name, 1.0, 7, 1) for name in "abc"]
     assert len(pids(tmp_path)) == 6
-    assert executor.health().fault is None
+    assert executor.health().error is None
 
 
 async def test_a_worker_that_explains_itself_says_it_to_the_owner(make: Make) -> None:
     executor = make("explain")
     await executor.submit(speak("a"))
-    assert await faulty(executor) == "The model is not there."
+    assert await start_error(executor) == "The model is not there."
     await executor.cancel("a")
     assert await next_end(executor) == Failed("a", "Cancelled", "The job was cancelled.")
 
 
-async def test_a_command_that_is_not_there_is_a_fault_and_no_end() -> None:
+async def test_a_command_that_is_not_there_is_a_error_and_no_end() -> None:
     executor = SubprocessExecutor(["/no/such/program"], job_timeout=1.0)
     await executor.submit(speak("a"))
-    assert await faulty(executor) == "The speech worker does not start; the log above has the reason."
+    assert await start_error(executor) == "The speech worker does not start; the log above has the reason."
     await executor.close()
     assert isinstance(await next_end(executor), Lost)
 

@@ -253,7 +253,7 @@ def test_a_prompt_without_a_clip_is_used_while_its_model_has_that_name_or_those_
 
 
 @pytest.mark.parametrize(
-    ("fault", "becomes"),
+    ("error", "becomes"),
     [
         (torch.OutOfMemoryError("CUDA out of memory"), MemoryError),
         (torch.AcceleratorError("device-side assert"), DeviceFailed),
@@ -261,11 +261,11 @@ def test_a_prompt_without_a_clip_is_used_while_its_model_has_that_name_or_those_
         (RuntimeError("shapes"), RuntimeError),
     ],
 )
-def test_torchs_faults_are_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, becomes: type[Exception]
+def test_torchs_errors_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, becomes: type[Exception]
 ) -> None:
     def fail(*_: object) -> None:
-        raise fault
+        raise error
 
     monkeypatch.setattr(SpeechPipeline, "say", fail)
     with pytest.raises(becomes) as caught:

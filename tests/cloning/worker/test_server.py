@@ -107,7 +107,7 @@ async def test_prints_do_not_reach_the_protocol(executor: SubprocessExecutor, ca
     assert "is no event" not in caplog.text
 
 
-async def test_faults_become_sentences_or_references(
+async def test_errors_become_sentences_or_references(
     executor: SubprocessExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     await executor.submit(speak("bad"))
@@ -176,9 +176,9 @@ async def test_closing_in_mid_job(executor: SubprocessExecutor) -> None:
 async def test_models_that_are_missing_are_told(tmp_path: Path) -> None:
     executor = SubprocessExecutor([sys.executable, "-c", PROGRAM, '{"broken": 1}'], job_timeout=30)
     await executor.submit(speak("hello"))
-    while executor.health().fault is None:  # noqa: ASYNC110  # a start that fails gives no event to wait for
+    while executor.health().error is None:  # noqa: ASYNC110  # a start that fails gives no event to wait for
         await asyncio.sleep(0.01)
-    assert executor.health().fault == "The model is missing."
+    assert executor.health().error == "The model is missing."
     await executor.close()
     assert isinstance(await last_event(executor), Lost)
 
@@ -270,7 +270,7 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
     reader.done("a")
 
 
-def test_a_device_fault_is_not_swallowed() -> None:
+def test_a_device_error_is_not_swallowed() -> None:
     def run(request: Request | Look, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         raise DeviceFailed
 

@@ -48,8 +48,8 @@ JOB = JobRecord(
     finished_at=None,
     answered_at=None,
     result=None,
-    fault_kind=None,
-    fault_message=None,
+    error_kind=None,
+    error_message=None,
     message_id=None,
 )
 STATS = Stats(
@@ -158,8 +158,8 @@ def test_a_purge_is_described_and_counted() -> None:
 def test_numbers_are_read_or_refused_by_name(typed: str) -> None:
     try:
         number = whole_number(typed, "Voices")
-    except InvalidInput as fault:
-        assert fault.message.startswith("Voices: ")
+    except InvalidInput as error:
+        assert error.message.startswith("Voices: ")
         assert not (typed.strip().isascii() and typed.strip().isdigit())
     else:
         assert number == int(typed)

@@ -113,7 +113,7 @@ async def test_an_author_who_left_the_server_takes_a_yes_back_after_years(
     assert await voices(bot.studio, guild) == []
 
 
-@pytest.mark.parametrize("fault", [aiohttp.ClientConnectionError(), TimeoutError(), OSError(), RuntimeError()])
+@pytest.mark.parametrize("error", [aiohttp.ClientConnectionError(), TimeoutError(), OSError(), RuntimeError()])
 async def test_whatever_keeps_the_question_from_its_author_keeps_no_recording(
     ask: Ask,
     env: simcord.Env,
@@ -121,16 +121,16 @@ async def test_whatever_keeps_the_question_from_its_author_keeps_no_recording(
     monkeypatch: pytest.MonkeyPatch,
     studio: Studio,
     other: MemberActor,
-    fault: Exception,
+    error: Exception,
 ) -> None:
     async def away(*_: object, **__: object) -> None:
-        raise fault
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(discord.User, "send", away)
         patch.setattr(discord.Member, "send", away)
         told = refusal(await ask())
-    if not isinstance(fault, RuntimeError):
+    if not isinstance(error, RuntimeError):
         assert "nobody was asked" in told
     assert list((world.data_dir / "uploads").iterdir()) == []
     assert len(env.errors) <= 1

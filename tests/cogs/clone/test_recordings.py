@@ -9,7 +9,7 @@ import pytest
 
 from cogs.clone.recordings import read_recording, recording_in
 from errors import InvalidInput, Unavailable
-from tests.cogs.ui.test_errors import http_fault, response
+from tests.cogs.ui.test_errors import http_error, response
 
 
 def attachment(name: str, kind: str | None = None, *, voice: bool = False) -> Any:
@@ -58,18 +58,18 @@ def test_without_sound_there_is_a_sentence(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("error", "kind"),
     [
         (discord.NotFound(response(404), "gone"), InvalidInput),
         (discord.Forbidden(response(403), "signed"), InvalidInput),
-        (http_fault(500), Unavailable),
+        (http_error(500), Unavailable),
         (aiohttp.ClientConnectionError(), Unavailable),
         (TimeoutError(), Unavailable),
     ],
 )
-async def test_a_recording_that_cannot_be_read_is_a_sentence(fault: Exception, kind: type[Exception]) -> None:
+async def test_a_recording_that_cannot_be_read_is_a_sentence(error: Exception, kind: type[Exception]) -> None:
     made = attachment("a.wav")
-    made.read.side_effect = fault
+    made.read.side_effect = error
     with pytest.raises(kind):
         await read_recording(made)
 

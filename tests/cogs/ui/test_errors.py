@@ -1,4 +1,4 @@
-"""Faults become sentences: known ones as they are, others as an apology with a reference that the log has too."""
+"""Errors become sentences: known ones as they are, others as an apology with a reference that the log has too."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ def response(status: int) -> Any:
     return create_autospec(aiohttp.ClientResponse, instance=True, status=status, reason="for a test")
 
 
-def http_fault(status: int, code: int = 0) -> discord.HTTPException:
+def http_error(status: int, code: int = 0) -> discord.HTTPException:
     return discord.HTTPException(response(status), {"code": code, "message": "m"})
 
 
@@ -36,19 +36,19 @@ async def some(_: discord.Interaction) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values())
-def test_expected_faults_are_found_behind_discords(kind: type[BarkeepError]) -> None:
-    fault = kind("A sentence.")
-    assert as_barkeep(fault) is fault
-    assert as_barkeep(app_commands.CommandInvokeError(some, fault)) is fault
+def test_expected_errors_are_found_behind_discords(kind: type[BarkeepError]) -> None:
+    error = kind("A sentence.")
+    assert as_barkeep(error) is error
+    assert as_barkeep(app_commands.CommandInvokeError(some, error)) is error
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_trouble_of_discord_is_unavailable(status: int) -> None:
-    assert isinstance(as_barkeep(http_fault(status)), Unavailable)
+    assert isinstance(as_barkeep(http_error(status)), Unavailable)
 
 
 def test_missing_permissions_of_the_bot_are_named() -> None:
-    assert "permissions" in as_barkeep(http_fault(403, 50013)).message  # type: ignore[union-attr]  # None fails too
+    assert "permissions" in as_barkeep(http_error(403, 50013)).message  # type: ignore[union-attr]  # None fails too
 
 
 def test_checks_and_changed_commands_have_sentences() -> None:
@@ -58,30 +58,30 @@ def test_checks_and_changed_commands_have_sentences() -> None:
     assert isinstance(as_barkeep(app_commands.CommandSignatureMismatch(some)), Unavailable)
 
 
-@pytest.mark.parametrize("fault", [ValueError("x"), http_fault(400), KeyError("y")])
-def test_other_faults_are_unknown(fault: Exception) -> None:
-    assert as_barkeep(fault) is None
+@pytest.mark.parametrize("error", [ValueError("x"), http_error(400), KeyError("y")])
+def test_other_errors_are_unknown(error: Exception) -> None:
+    assert as_barkeep(error) is None
 
 
 @pytest.mark.parametrize(
-    ("fault", "gone"),
+    ("error", "gone"),
     [
-        (http_fault(401, 50027), True),
-        (http_fault(404, 10062), True),
-        (http_fault(404, 10015), True),
-        (http_fault(400, 40060), True),
-        (http_fault(404, 10008), False),
-        (http_fault(500), False),
+        (http_error(401, 50027), True),
+        (http_error(404, 10062), True),
+        (http_error(404, 10015), True),
+        (http_error(400, 40060), True),
+        (http_error(404, 10008), False),
+        (http_error(500), False),
         (ValueError(), False),
     ],
 )
-def test_a_gone_interaction_is_recognised(fault: Exception, gone: bool) -> None:
-    assert token_is_gone(fault) is gone
-    if isinstance(fault, discord.HTTPException):
-        assert token_is_gone(app_commands.CommandInvokeError(some, fault)) is gone
+def test_a_gone_interaction_is_recognised(error: Exception, gone: bool) -> None:
+    assert token_is_gone(error) is gone
+    if isinstance(error, discord.HTTPException):
+        assert token_is_gone(app_commands.CommandInvokeError(some, error)) is gone
 
 
-async def test_an_unknown_fault_is_an_apology_with_a_reference_in_the_log(
+async def test_an_unknown_error_is_an_apology_with_a_reference_in_the_log(
     bot: Barkeep,
     channel: ChannelHandle,
     member: MemberActor,
@@ -103,7 +103,7 @@ async def test_an_unknown_fault_is_an_apology_with_a_reference_in_the_log(
     assert len(env.errors) == 1
 
 
-async def test_a_fault_that_cannot_be_told_is_not_a_second_fault(
+async def test_a_error_that_cannot_be_told_is_not_a_second_error(
     env: Any, channel: ChannelHandle, member: MemberActor
 ) -> None:
     env.inject_error("*", "/webhooks/*", status=500, times=None)
@@ -111,7 +111,7 @@ async def test_a_fault_that_cannot_be_told_is_not_a_second_fault(
     assert shown.followups == []
 
 
-async def test_the_sentence_of_a_fault_mentions_nobody(bot: Barkeep) -> None:
+async def test_the_sentence_of_a_error_mentions_nobody(bot: Barkeep) -> None:
     asked = interaction()
     asked.response = create_autospec(discord.InteractionResponse, instance=True)
     asked.response.is_done.return_value = False

@@ -1,4 +1,4 @@
-"""Names and texts stay text; news, cards and faults read well."""
+"""Names and texts stay text; news, cards and errors read well."""
 
 import re
 from dataclasses import asdict, replace
@@ -16,7 +16,7 @@ from cogs.ui.render import (
     render_asked,
     render_card,
     render_clip,
-    render_fault,
+    render_error,
     render_figures,
     render_jobs,
     render_question,
@@ -66,8 +66,8 @@ def job(**changes: Any) -> JobRecord:
         finished_at=NOW,
         answered_at=None,
         result={"seconds": 1.0, "seed": 7},
-        fault_kind=None,
-        fault_message=None,
+        error_kind=None,
+        error_message=None,
         message_id=None,
     )
     return replace(base, **changes)
@@ -182,11 +182,11 @@ def test_speech_without_kept_words_or_voice_is_still_labelled() -> None:
     assert LABEL in render_speech(job(order={}, result=None), None)
 
 
-def test_faults_say_what_happened() -> None:
-    failed = job(kind=JobKind.CLONE, state=JobState.FAILED, fault_message="No speech was found.")
-    assert render_fault(failed) == "⚠️ The cloning failed. No speech was found."
-    assert "try again" in render_fault(job(state=JobState.FAILED))
-    assert render_fault(job(state=JobState.CANCELLED)) == "🛑 The speech was cancelled."
+def test_errors_say_what_happened() -> None:
+    failed = job(kind=JobKind.CLONE, state=JobState.FAILED, error_message="No speech was found.")
+    assert render_error(failed) == "⚠️ The cloning failed. No speech was found."
+    assert "try again" in render_error(job(state=JobState.FAILED))
+    assert render_error(job(state=JobState.CANCELLED)) == "🛑 The speech was cancelled."
 
 
 def test_the_card_tells_the_verdict_owner_and_language_without_figures() -> None:

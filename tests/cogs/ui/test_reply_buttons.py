@@ -114,7 +114,7 @@ async def test_deleting_what_is_gone_already_is_silent(env: simcord.Env, said: S
     assert pressed.followups == []
 
 
-async def test_a_fault_of_discord_while_deleting_is_told(
+async def test_a_error_of_discord_while_deleting_is_told(
     env: simcord.Env, said: Said, channel: ChannelHandle, member: MemberActor
 ) -> None:
     env.inject_error("DELETE", "/webhooks/*/messages/@original", status=500)
@@ -122,7 +122,7 @@ async def test_a_fault_of_discord_while_deleting_is_told(
     assert "Discord is having problems" in pressed.followups[0].content
 
 
-async def test_an_unknown_fault_in_a_press_becomes_an_apology(
+async def test_an_unknown_error_in_a_press_becomes_an_apology(
     said: Said, member: MemberActor, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:

@@ -26,14 +26,14 @@ TEXT = "Hello there, my friend."
 class CountingMethod:
     """A method that makes the same voice always, or fails with a sentence."""
 
-    def __init__(self, fault: str = "") -> None:
+    def __init__(self, error: str = "") -> None:
         self.subjects: list[Subject] = []
-        self._fault = fault
+        self._error = error
 
     def __call__(self, models: LoadedModels, subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
         self.subjects.append(subject)
-        if self._fault:
-            raise Unavailable(self._fault)
+        if self._error:
+            raise Unavailable(self._error)
         return ClonedPrompt(a_voice(), "counting")
 
 

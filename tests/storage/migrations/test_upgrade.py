@@ -157,7 +157,7 @@ async def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch
 
 
 def _break(*_: object, **__: object) -> None:
-    raise KeyError("a fault in the middle")
+    raise KeyError("a error in the middle")
 
 
 async def test_a_locked_database_is_said(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ async def test_a_locked_database_is_said(tmp_path: Path) -> None:
     other_process.execute("PRAGMA journal_mode = WAL")
     other_process.execute("BEGIN IMMEDIATE")
     sessions = Sessions(sqlite_url(path), busy_timeout=0.1)
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(Unavailable) as error:
         await upgrade(sessions)
-    assert fault.value.message == BUSY
+    assert error.value.message == BUSY
     await sessions.close()
     other_process.close()

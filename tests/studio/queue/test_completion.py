@@ -44,7 +44,7 @@ async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(house: H
 async def test_a_failed_clone_frees_its_name_and_its_files(house: House) -> None:
     house.executor.fail_next("InvalidInput", "No speech was found.")
     job = await house.ended((await house.clone()).job.id)
-    assert (job.state, job.fault_kind, job.fault_message) == (JobState.FAILED, "InvalidInput", "No speech was found.")
+    assert (job.state, job.error_kind, job.error_message) == (JobState.FAILED, "InvalidInput", "No speech was found.")
     assert await house.storage.voices.find(GUILD, "Ann") is None
     assert house.files() == []
     await house.voice()
@@ -71,11 +71,11 @@ async def test_a_full_disk_at_the_end_fails_the_job_with_its_sentence(
 
     monkeypatch.setattr(house.storage.files, "adopt_voice", full)
     job = await house.ended((await house.clone()).job.id)
-    assert (job.fault_kind, job.fault_message) == ("Unavailable", "The disk is full.")
+    assert (job.error_kind, job.error_message) == ("Unavailable", "The disk is full.")
     assert house.files() == []
 
 
-async def test_a_fault_nobody_expected_ends_the_job_and_not_the_queue(
+async def test_a_error_nobody_expected_ends_the_job_and_not_the_queue(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object, **__: object) -> None:
@@ -83,7 +83,7 @@ async def test_a_fault_nobody_expected_ends_the_job_and_not_the_queue(
 
     monkeypatch.setattr(house.storage.files, "keep_result", broken)
     job = await house.ended((await house.say()).job.id)
-    assert job.fault_kind == "Unknown"
-    assert "ZeroDivision" not in (job.fault_message or "")
+    assert job.error_kind == "Unknown"
+    assert "ZeroDivision" not in (job.error_message or "")
     monkeypatch.undo()
     assert (await house.ended((await house.say()).job.id)).state is JobState.DELIVERED

@@ -13,20 +13,20 @@ from studio.values import Delivery, Outcome
 from tests.studio.conftest import ANN, GUILD, House, person, until
 
 
-async def test_a_passing_fault_is_outwaited(house: House) -> None:
-    house.courier.faults.extend([Unavailable("500"), Unavailable("429")])
+async def test_a_passing_error_is_outwaited(house: House) -> None:
+    house.courier.errors.extend([Unavailable("500"), Unavailable("429")])
     job = await house.ended((await house.say()).job.id)
     assert job.state is JobState.DELIVERED
     assert house.slept == list(PAUSES[:2])
     assert len(house.courier.of(job.id)) == 1
 
 
-PASSING = pytest.mark.parametrize("fault", [Unavailable("500"), ZeroDivisionError()], ids=["unavailable", "unexpected"])
+PASSING = pytest.mark.parametrize("error", [Unavailable("500"), ZeroDivisionError()], ids=["unavailable", "unexpected"])
 
 
 @PASSING
-async def test_what_cannot_be_delivered_stays_to_be_fetched(house: House, fault: Exception) -> None:
-    house.courier.faults.extend([fault] * (len(PAUSES) + 1))
+async def test_what_cannot_be_delivered_stays_to_be_fetched(house: House, error: Exception) -> None:
+    house.courier.errors.extend([error] * (len(PAUSES) + 1))
     receipt = await house.say()
     await house.left(receipt.job.id)
     assert house.slept == list(PAUSES)
@@ -48,8 +48,8 @@ async def test_the_next_start_tries_again(house: House) -> None:
 
 
 @PASSING
-async def test_upkeep_tries_again_after_an_outage_and_waits_longer_each_time(house: House, fault: Exception) -> None:
-    house.courier.faults.extend([fault] * 2 * (len(PAUSES) + 1))
+async def test_upkeep_tries_again_after_an_outage_and_waits_longer_each_time(house: House, error: Exception) -> None:
+    house.courier.errors.extend([error] * 2 * (len(PAUSES) + 1))
     receipt = await house.say()
     await house.left(receipt.job.id)
     await house.studio.upkeep()
@@ -85,7 +85,7 @@ async def resting(house: House) -> tuple[str, asyncio.Event]:
         await go_on.wait()
 
     house.nap = nap
-    house.courier.faults.append(Unavailable("500"))
+    house.courier.errors.append(Unavailable("500"))
     receipt = await house.clone()
     await rests.wait()
     return receipt.job.id, go_on

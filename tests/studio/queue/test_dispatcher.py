@@ -1,4 +1,4 @@
-"""Jobs from acceptance to answer: through faults, crashes, cancellations and restarts, and never two answers."""
+"""Jobs from acceptance to answer: through errors, crashes, cancellations and restarts, and never two answers."""
 
 import asyncio
 from functools import reduce
@@ -19,13 +19,13 @@ from tests.fakes import FakeExecutor
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, House, person, until
 
 
-async def test_an_unknown_fault_becomes_an_apology_with_its_reference(house: House) -> None:
+async def test_an_unknown_error_becomes_an_apology_with_its_reference(house: House) -> None:
     house.executor.fail_next("Unknown", "ref-77")
     job = await house.ended((await house.say()).job.id)
-    assert job.fault_kind == "Unknown"
-    assert job.fault_message is not None
-    assert job.fault_message.startswith("Something went wrong")
-    assert "ref-77" in job.fault_message
+    assert job.error_kind == "Unknown"
+    assert job.error_message is not None
+    assert job.error_message.startswith("Something went wrong")
+    assert "ref-77" in job.error_message
 
 
 async def test_a_lost_worker_costs_one_retry_and_no_second_answer(house: House) -> None:
@@ -39,7 +39,7 @@ async def test_a_lost_worker_costs_one_retry_and_no_second_answer(house: House) 
 async def test_a_job_that_loses_worker_after_worker_is_given_up(house: House) -> None:
     house.executor.lose_next(times=ATTEMPTS)
     job = await house.ended((await house.clone()).job.id)
-    assert (job.state, job.fault_kind) == (JobState.FAILED, Unavailable.__name__)
+    assert (job.state, job.error_kind) == (JobState.FAILED, Unavailable.__name__)
     assert len(house.executor.requests) == ATTEMPTS
     assert len(house.courier.of(job.id)) == 1
     assert house.files() == []
@@ -161,7 +161,7 @@ async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
         await until(lambda: not house.tasks(), "idle")
         await house.studio.upkeep()
     job = await house.ended(receipt.job.id)
-    assert (job.state, job.fault_message) == (JobState.FAILED, "The disk is full.")
+    assert (job.state, job.error_message) == (JobState.FAILED, "The disk is full.")
 
 
 @pytest.mark.parametrize("act", ["say", "clone"])
@@ -249,7 +249,7 @@ async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(house: H
 async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(house: House) -> None:
     house.executor.silent = True
     release = house.executor.hold()
-    ready, house.executor.ready, house.executor.fault = house.executor.ready, None, "The model is not there."
+    ready, house.executor.ready, house.executor.error = house.executor.ready, None, "The model is not there."
     receipts = [await house.say("one"), await house.say("two", actor=BOB)]
     await until(lambda: len(house.courier.updates) >= 2, "news")
     told = {job_id for job_id, update in house.courier.updates if update.loading}
@@ -258,7 +258,7 @@ async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(house:
     house.clock.now += PATIENCE / 2
     await house.studio.upkeep()
     assert house.courier.delivered == []
-    house.executor.ready, house.executor.fault = ready, None
+    house.executor.ready, house.executor.error = ready, None
     release()
     for receipt in receipts:
         assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
@@ -267,7 +267,7 @@ async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(house:
 async def test_patience_with_a_worker_that_cannot_load_ends(house: House) -> None:
     house.executor.silent = True
     house.executor.hold()
-    house.executor.ready, house.executor.fault = None, "The model is not there."
+    house.executor.ready, house.executor.error = None, "The model is not there."
     early = [await house.say("one"), await house.say("two", actor=BOB)]
     await until(lambda: bool(house.executor.requests), "the request")
     await house.studio.upkeep()
@@ -276,7 +276,7 @@ async def test_patience_with_a_worker_that_cannot_load_ends(house: House) -> Non
     await house.studio.upkeep()
     for receipt in early:
         job = await house.reaches(receipt.job.id, JobState.FAILED)
-        assert "could not be loaded" in (job.fault_message or "")
+        assert "could not be loaded" in (job.error_message or "")
     assert (await house.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 

@@ -34,8 +34,8 @@ _BLANK = JobRecord(
     finished_at=None,
     answered_at=None,
     result=None,
-    fault_kind=None,
-    fault_message=None,
+    error_kind=None,
+    error_message=None,
     message_id=None,
 )
 

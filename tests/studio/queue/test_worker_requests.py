@@ -30,7 +30,7 @@ async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(ho
     await house.studio.library.delete(ANN, key)
     release()
     job = await house.ended(waiting.job.id)
-    assert job.fault_message == "The voice was deleted before your request started."
+    assert job.error_message == "The voice was deleted before your request started."
 
 
 @pytest.mark.parametrize(("change", "sentence"), [("unshare", "no longer shared"), ("block", "blocked you")])
@@ -46,8 +46,8 @@ async def test_rights_lost_while_waiting_are_noticed(house: House, change: str, 
         await house.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
     release()
     job = await house.ended(waiting.job.id)
-    assert job.fault_kind == "NotAllowed"
-    assert sentence in (job.fault_message or "")
+    assert job.error_kind == "NotAllowed"
+    assert sentence in (job.error_message or "")
 
 
 async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> None:
@@ -57,7 +57,7 @@ async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> 
     await house.storage.consents.revoke(GUILD, ANN.member_id)
     release()
     job = await house.ended(waiting.job.id)
-    assert "withdrawn" in (job.fault_message or "")
+    assert "withdrawn" in (job.error_message or "")
     assert await house.storage.voices.find(GUILD, "Ann") is None
 
 
@@ -97,8 +97,8 @@ async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
     assert (record.model, record.model_digest) == ("tiny", "weights of tiny")
     await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
     job = await house.ended((await house.say(voice="Old")).job.id)
-    assert job.fault_kind == "InvalidInput"
-    assert "imported" in (job.fault_message or "")
+    assert job.error_kind == "InvalidInput"
+    assert "imported" in (job.error_message or "")
 
 
 async def test_a_voice_without_its_prompt_is_made_from_its_clip(house: House) -> None:
@@ -113,4 +113,4 @@ async def test_missing_files_of_a_voice_are_a_sentence(house: House) -> None:
     key = await house.voice()
     await house.storage.files.drop_voice(GUILD, int(key[2:]))
     job = await house.ended((await house.say(voice=key)).job.id)
-    assert "files of the voice Ann are missing" in (job.fault_message or "")
+    assert "files of the voice Ann are missing" in (job.error_message or "")
