@@ -1,1 +1,1 @@
-"""Tests of the rules of the house."""
+"""Tests of the rules of the studio."""

@@ -66,7 +66,7 @@ def _is_of_studio(work: object) -> bool:
     return isinstance(work, CoroutineType) and Path(work.cr_code.co_filename).is_relative_to(_STUDIO)
 
 
-class House:
+class StudioHarness:
     """A studio with what stands around it. `studio` changes when it is restarted."""
 
     def __init__(self, folder: Path) -> None:
@@ -193,9 +193,9 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
-    await house.open()
-    await house.studio.start()
-    yield house
-    await house.studio.close()
+async def harness(tmp_path: Path) -> AsyncIterator[StudioHarness]:
+    harness = StudioHarness(tmp_path)
+    await harness.open()
+    await harness.studio.start()
+    yield harness
+    await harness.studio.close()

@@ -9,12 +9,12 @@ from storage.records import JobState
 from studio.admin import RANGES, AdminService
 from studio.values import CloneOrder
 from tests.fakes import sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, House, person
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness, person
 
 OTHER_MOD = person(3, guild_id=901, moderator=True)
 
 
-async def test_every_method_refuses_members(house: House) -> None:
+async def test_every_method_refuses_members(harness: StudioHarness) -> None:
     arguments = {
         "query": "",
         "number": 1,
@@ -25,7 +25,7 @@ async def test_every_method_refuses_members(house: House) -> None:
         "days": 7,
     }
     tried = []
-    for name, method in inspect.getmembers(house.studio.admin, inspect.iscoroutinefunction):
+    for name, method in inspect.getmembers(harness.studio.admin, inspect.iscoroutinefunction):
         parameters = inspect.signature(method).parameters
         if name.startswith("_") or "actor" not in parameters:
             continue
@@ -34,11 +34,11 @@ async def test_every_method_refuses_members(house: House) -> None:
             await method(ANN, **given)
         tried.append(name)
     assert len(tried) == 13
-    assert isinstance(house.studio.admin, AdminService)
+    assert isinstance(harness.studio.admin, AdminService)
 
 
-async def test_settings_are_kept_checked_and_audited(house: House) -> None:
-    admin = house.studio.admin
+async def test_settings_are_kept_checked_and_audited(harness: StudioHarness) -> None:
+    admin = harness.studio.admin
     changed = await admin.change(MOD, text_length=200, clone_role_ids=[7, 8], channel_ids={4})
     assert (changed.text_length, changed.clone_role_ids) == (200, frozenset({7, 8}))
     assert await admin.settings(MOD) == changed
@@ -54,133 +54,135 @@ async def test_settings_are_kept_checked_and_audited(house: House) -> None:
 
 
 @pytest.mark.parametrize(("name", "span"), RANGES.items())
-async def test_numbers_outside_their_range_change_nothing(house: House, name: str, span: tuple[int, int]) -> None:
-    before = await house.studio.admin.settings(MOD)
+async def test_numbers_outside_their_range_change_nothing(
+    harness: StudioHarness, name: str, span: tuple[int, int]
+) -> None:
+    before = await harness.studio.admin.settings(MOD)
     for value in (span[0] - 1, span[1] + 1, True, "5", 1.5):
         with pytest.raises(InvalidInput, match="whole number"):
-            await house.studio.admin.change(MOD, **{name: value})
+            await harness.studio.admin.change(MOD, **{name: value})
     for unknown in ("guild_id", "nonsense"):
         with pytest.raises(InvalidInput, match="no setting"):
-            await house.studio.admin.change(MOD, **{unknown: 5})
-    assert await house.studio.admin.settings(MOD) == before
+            await harness.studio.admin.change(MOD, **{unknown: 5})
+    assert await harness.studio.admin.settings(MOD) == before
     for value in span:
-        assert getattr(await house.studio.admin.change(MOD, **{name: value}), name) == value
+        assert getattr(await harness.studio.admin.change(MOD, **{name: value}), name) == value
 
 
-async def test_moderators_see_and_remove_private_voices_of_their_server(house: House) -> None:
-    await house.voice(name="Ann")
-    await house.voice(BOB, "Bob")
-    page = await house.studio.admin.voices(MOD, "", 1)
+async def test_moderators_see_and_remove_private_voices_of_their_server(harness: StudioHarness) -> None:
+    await harness.voice(name="Ann")
+    await harness.voice(BOB, "Bob")
+    page = await harness.studio.admin.voices(MOD, "", 1)
     assert [voice.name for voice in page.voices] == ["Ann", "Bob"]
-    assert (await house.studio.admin.voices(OTHER_MOD, "", 1)).total == 0
+    assert (await harness.studio.admin.voices(OTHER_MOD, "", 1)).total == 0
     with pytest.raises(NotFound):
-        await house.studio.admin.remove_voice(OTHER_MOD, "Ann")
-    await house.studio.admin.remove_voice(MOD, page.voices[0].key)
-    assert [voice.name for voice in (await house.studio.admin.voices(MOD, "", 1)).voices] == ["Bob"]
+        await harness.studio.admin.remove_voice(OTHER_MOD, "Ann")
+    await harness.studio.admin.remove_voice(MOD, page.voices[0].key)
+    assert [voice.name for voice in (await harness.studio.admin.voices(MOD, "", 1)).voices] == ["Bob"]
 
 
-async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(house: House) -> None:
-    house.executor.hold()
-    running, waiting = await house.say("one"), await house.say("two")
-    await house.reaches(running.job.id, JobState.RUNNING)
-    blocked = await house.studio.admin.block(MOD, ANN.member_id, "  rude\n\x00\ud800words ")
+async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    running, waiting = await harness.say("one"), await harness.say("two")
+    await harness.reaches(running.job.id, JobState.RUNNING)
+    blocked = await harness.studio.admin.block(MOD, ANN.member_id, "  rude\n\x00\ud800words ")
     assert (blocked.block_reason, blocked.blocked_by) == ("rude words", MOD.member_id)
     for receipt in (running, waiting):
-        assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
+        assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
     with pytest.raises(NotAllowed, match="blocked"):
-        await house.say()
-    assert [member.member_id for member in await house.studio.admin.blocked(MOD)] == [ANN.member_id]
-    assert await house.studio.admin.blocked(OTHER_MOD) == []
-    await house.studio.admin.unblock(MOD, ANN.member_id)
+        await harness.say()
+    assert [member.member_id for member in await harness.studio.admin.blocked(MOD)] == [ANN.member_id]
+    assert await harness.studio.admin.blocked(OTHER_MOD) == []
+    await harness.studio.admin.unblock(MOD, ANN.member_id)
     with pytest.raises(NotFound, match="not blocked"):
-        await house.studio.admin.unblock(MOD, ANN.member_id)
+        await harness.studio.admin.unblock(MOD, ANN.member_id)
     for member_id, reason in ((MOD.member_id, ""), (ANN.member_id, "x" * 201)):
         with pytest.raises(InvalidInput):
-            await house.studio.admin.block(MOD, member_id, reason)
-    lines = [(line.action, line.detail) for line in (await house.studio.admin.audit(MOD, 1)).entries]
+            await harness.studio.admin.block(MOD, member_id, reason)
+    lines = [(line.action, line.detail) for line in (await harness.studio.admin.audit(MOD, 1)).entries]
     assert lines[:2] == [("member.unblock", ""), ("member.block", "rude words")]
 
 
-async def test_the_queue_shows_this_server_in_order_and_can_be_cancelled(house: House) -> None:
-    house.courier.reachable = False
-    undelivered = await house.say("kept")
-    await house.left(undelivered.job.id)
-    house.courier.reachable = True
-    release = house.executor.hold()
-    running, waiting = await house.say("one"), await house.say("two")
-    await house.reaches(running.job.id, JobState.RUNNING)
-    elsewhere = await house.say("three", actor=STRANGER)
-    queue = await house.studio.admin.queue(MOD)
+async def test_the_queue_shows_this_server_in_order_and_can_be_cancelled(harness: StudioHarness) -> None:
+    harness.courier.reachable = False
+    undelivered = await harness.say("kept")
+    await harness.left(undelivered.job.id)
+    harness.courier.reachable = True
+    release = harness.executor.hold()
+    running, waiting = await harness.say("one"), await harness.say("two")
+    await harness.reaches(running.job.id, JobState.RUNNING)
+    elsewhere = await harness.say("three", actor=STRANGER)
+    queue = await harness.studio.admin.queue(MOD)
     assert [(entry.job.id, entry.position) for entry in queue] == [
         (running.job.id, 0),
         (waiting.job.id, 2),
         (undelivered.job.id, None),
     ]
     with pytest.raises(NotFound):
-        await house.studio.admin.cancel(MOD, elsewhere.job.id)
-    await house.studio.admin.cancel(MOD, waiting.job.id)
+        await harness.studio.admin.cancel(MOD, elsewhere.job.id)
+    await harness.studio.admin.cancel(MOD, waiting.job.id)
     with pytest.raises(Conflict):
-        await house.studio.admin.cancel(MOD, waiting.job.id)
+        await harness.studio.admin.cancel(MOD, waiting.job.id)
     release()
     for receipt in (running, waiting, elsewhere):
-        await house.ended(receipt.job.id)
+        await harness.ended(receipt.job.id)
 
 
-async def test_the_audit_log_has_pages_newest_first(house: House) -> None:
+async def test_the_audit_log_has_pages_newest_first(harness: StudioHarness) -> None:
     for number in range(11):
-        await house.storage.audit.write(GUILD, MOD.member_id, f"action {number}")
-    first, second = await house.studio.admin.audit(MOD, 1), await house.studio.admin.audit(MOD, 99)
+        await harness.storage.audit.write(GUILD, MOD.member_id, f"action {number}")
+    first, second = await harness.studio.admin.audit(MOD, 1), await harness.studio.admin.audit(MOD, 99)
     assert (first.entries[0].action, len(first.entries), first.pages, first.total) == ("action 10", 10, 2, 11)
     assert ([entry.action for entry in second.entries], second.number) == (["action 0"], 2)
-    assert (await house.studio.admin.audit(OTHER_MOD, 1)).total == 0
+    assert (await harness.studio.admin.audit(OTHER_MOD, 1)).total == 0
 
 
-async def test_stats_tell_use_and_the_worker(house: House) -> None:
-    await house.voice()
-    await house.ended((await house.say(actor=BOB)).job.id)
-    stats = await house.studio.admin.stats(MOD, 7)
+async def test_stats_tell_use_and_the_worker(harness: StudioHarness) -> None:
+    await harness.voice()
+    await harness.ended((await harness.say(actor=BOB)).job.id)
+    stats = await harness.studio.admin.stats(MOD, 7)
     assert (stats.usage.clones, stats.usage.speeches, stats.usage.audio_seconds, stats.voices) == (1, 1, 1.0, 1)
     assert (stats.queued, stats.running, stats.days) == (0, 0, 7)
     assert stats.worker.ready is not None
-    assert (await house.studio.admin.stats(OTHER_MOD, 7)).usage.clones == 0
+    assert (await harness.studio.admin.stats(OTHER_MOD, 7)).usage.clones == 0
     for days in (0, 4000):
         with pytest.raises(InvalidInput):
-            await house.studio.admin.stats(MOD, days)
+            await harness.studio.admin.stats(MOD, days)
 
 
-async def test_purge_by_age_or_by_member(house: House) -> None:
-    house.courier.reachable = False
-    old = await house.say("old")
-    await house.left(old.job.id)
-    house.clock.move(days=10)
-    house.courier.reachable = True
-    await house.ended((await house.say("new")).job.id)
-    key = await house.voice()
-    assert (await house.studio.admin.purge(OTHER_MOD, older_than_days=0)).jobs == 0
-    (line,) = (await house.studio.admin.audit(OTHER_MOD, 1)).entries
+async def test_purge_by_age_or_by_member(harness: StudioHarness) -> None:
+    harness.courier.reachable = False
+    old = await harness.say("old")
+    await harness.left(old.job.id)
+    harness.clock.move(days=10)
+    harness.courier.reachable = True
+    await harness.ended((await harness.say("new")).job.id)
+    key = await harness.voice()
+    assert (await harness.studio.admin.purge(OTHER_MOD, older_than_days=0)).jobs == 0
+    (line,) = (await harness.studio.admin.audit(OTHER_MOD, 1)).entries
     assert (line.target, line.detail) == ("0 jobs", "of any age")
-    assert (await house.studio.admin.purge(MOD, older_than_days=5)).jobs == 1
+    assert (await harness.studio.admin.purge(MOD, older_than_days=5)).jobs == 1
     with pytest.raises(NotFound):
-        await house.storage.jobs.get(old.job.id)
-    assert not [name for name in house.files() if name.startswith("results")]
-    erased = await house.studio.admin.purge(MOD, member_id=ANN.member_id)
+        await harness.storage.jobs.get(old.job.id)
+    assert not [name for name in harness.files() if name.startswith("results")]
+    erased = await harness.studio.admin.purge(MOD, member_id=ANN.member_id)
     assert (erased.voices, erased.jobs) == (1, 2)
     with pytest.raises(NotFound):
-        await house.studio.library.info(ANN, key)
+        await harness.studio.library.info(ANN, key)
     for wrong in ({}, {"older_than_days": 1, "member_id": 2}):
         with pytest.raises(InvalidInput):
-            await house.studio.admin.purge(MOD, **wrong)
+            await harness.studio.admin.purge(MOD, **wrong)
 
 
-async def test_a_server_that_removed_the_bot_leaves_nothing(house: House) -> None:
-    await house.voice()
-    await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    other = await house.voice(STRANGER, "Elsewhere")
-    release = house.executor.hold()
-    await house.say("running")
-    await house.clone(name="Another")
-    await house.studio.admin.guild_removed(GUILD)
+async def test_a_server_that_removed_the_bot_leaves_nothing(harness: StudioHarness) -> None:
+    await harness.voice()
+    await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    other = await harness.voice(STRANGER, "Elsewhere")
+    release = harness.executor.hold()
+    await harness.say("running")
+    await harness.clone(name="Another")
+    await harness.studio.admin.guild_removed(GUILD)
     release()
-    await house.ended((await house.say("still works", actor=STRANGER, voice=other)).job.id)
-    assert await house.storage.guilds.all_ids() == [901]
-    assert {name.split("/")[1] for name in house.files()} == {f"901-{other[2:]}"}
+    await harness.ended((await harness.say("still works", actor=STRANGER, voice=other)).job.id)
+    assert await harness.storage.guilds.all_ids() == [901]
+    assert {name.split("/")[1] for name in harness.files()} == {f"901-{other[2:]}"}

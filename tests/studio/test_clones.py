@@ -10,46 +10,46 @@ from storage.records import ConsentRequest, ConsentState, GuildSettings, JobKind
 from studio.clones import ANSWER_WITHIN, MAX_RECORDING_BYTES
 from studio.values import POLICY_VERSION, CloneOrder
 from tests.fakes import sound_bytes
-from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, House, origin, person, until
+from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, StudioHarness, origin, person, until
 
 
-async def ask(house: House, name: str = "Bob's voice") -> ConsentRequest:
+async def ask(harness: StudioHarness, name: str = "Bob's voice") -> ConsentRequest:
     """Ann asks Bob."""
-    return await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder(name), sound_bytes())
+    return await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder(name), sound_bytes())
 
 
-async def test_each_recording_needs_the_members_word(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    clones = house.studio.clones
+async def test_each_recording_needs_the_members_word(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    clones = harness.studio.clones
     for name in ("Ann", "Ann too"):
         with pytest.raises(NotAllowed, match="confirm"):
             await clones.submit(ANN, CloneOrder(name), sound_bytes(), None, attested=False)
-        await house.ended((await house.clone(ANN, name)).job.id)
+        await harness.ended((await harness.clone(ANN, name)).job.id)
     assert await clones.knows_policy(ANN)
     assert not await clones.knows_policy(STRANGER)
     monkeypatch.setattr("studio.policy.POLICY_VERSION", POLICY_VERSION + 1)
     assert not await clones.knows_policy(ANN)
 
 
-async def test_no_word_is_kept_of_a_clone_that_is_refused(house: House) -> None:
-    await house.studio.admin.change(MOD, jobs_per_hour_per_member=0)
+async def test_no_word_is_kept_of_a_clone_that_is_refused(harness: StudioHarness) -> None:
+    await harness.studio.admin.change(MOD, jobs_per_hour_per_member=0)
     with pytest.raises(LimitReached):
-        await house.clone()
-    assert await house.storage.consents.get(GUILD, ANN.member_id) is None
-    assert "voice.clone" not in [entry.action for entry in (await house.studio.admin.audit(MOD, 1)).entries]
+        await harness.clone()
+    assert await harness.storage.consents.get(GUILD, ANN.member_id) is None
+    assert "voice.clone" not in [entry.action for entry in (await harness.studio.admin.audit(MOD, 1)).entries]
 
 
-async def test_what_is_accepted_is_kept_as_ordered(house: House) -> None:
+async def test_what_is_accepted_is_kept_as_ordered(harness: StudioHarness) -> None:
     order = CloneOrder("  Ann  Lee ", "de", "my voice")
-    receipt = await house.studio.clones.submit(ANN, order, sound_bytes(), origin(1, house.clock), attested=True)
-    job = await house.ended(receipt.job.id)
+    receipt = await harness.studio.clones.submit(ANN, order, sound_bytes(), origin(1, harness.clock), attested=True)
+    job = await harness.ended(receipt.job.id)
     assert (job.kind, job.member_id, job.channel_id) == ("clone", ANN.member_id, ANN.channel_id)
     assert (receipt.job.interaction_id, receipt.job.interaction_token) == (1, "token-1")
     assert job.interaction_token is None
     assert job.order == {"name": "Ann Lee", "language": "de", "description": "my voice", "speaker_id": ANN.member_id}
-    record = await house.storage.voices.get(GUILD, int(job.voice_id or 0))
+    record = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
     assert (record.name, record.language, record.description) == ("Ann Lee", "de", "my voice")
     assert (record.owner_id, record.speaker_id) == (ANN.member_id, ANN.member_id)
-    request = house.executor.requests[0]
+    request = harness.executor.requests[0]
     assert isinstance(request, CloneRequest)
     assert request.language == "de"
 
@@ -67,29 +67,29 @@ async def test_what_is_accepted_is_kept_as_ordered(house: House) -> None:
     ],
 )
 async def test_bad_orders_are_refused_before_anything_is_kept(
-    house: House, order: CloneOrder, size: int, kind: type[BarkeepError]
+    harness: StudioHarness, order: CloneOrder, size: int, kind: type[BarkeepError]
 ) -> None:
     with pytest.raises(kind) as refusal:
-        await house.studio.clones.check(ANN, order, size)
+        await harness.studio.clones.check(ANN, order, size)
     assert refusal.value.message.endswith(".")
     if size <= 10:
         with pytest.raises(kind):
-            await house.studio.clones.submit(ANN, order, b"x" * size, None, attested=True)
-    assert house.files() == []
+            await harness.studio.clones.submit(ANN, order, b"x" * size, None, attested=True)
+    assert harness.files() == []
 
 
-async def test_a_taken_name_is_a_conflict_whatever_its_case(house: House) -> None:
-    await house.voice(name="Ann")
+async def test_a_taken_name_is_a_conflict_whatever_its_case(harness: StudioHarness) -> None:
+    await harness.voice(name="Ann")
     with pytest.raises(Conflict, match="another name"):
-        await house.studio.clones.check(BOB, CloneOrder("ＡＮＮ"), 10)
-    await house.studio.clones.check(STRANGER, CloneOrder("Ann"), 10)
+        await harness.studio.clones.check(BOB, CloneOrder("ＡＮＮ"), 10)
+    await harness.studio.clones.check(STRANGER, CloneOrder("Ann"), 10)
 
 
-async def test_two_at_once_cannot_pass_a_limit_of_one(house: House) -> None:
-    await house.studio.admin.change(MOD, voices_per_member=1)
+async def test_two_at_once_cannot_pass_a_limit_of_one(harness: StudioHarness) -> None:
+    await harness.studio.admin.change(MOD, voices_per_member=1)
     outcomes = await asyncio.gather(
         *(
-            house.studio.clones.submit(ANN, CloneOrder(f"Ann {n}"), sound_bytes(), None, attested=True)
+            harness.studio.clones.submit(ANN, CloneOrder(f"Ann {n}"), sound_bytes(), None, attested=True)
             for n in range(5)
         ),
         return_exceptions=True,
@@ -97,266 +97,270 @@ async def test_two_at_once_cannot_pass_a_limit_of_one(house: House) -> None:
     accepted = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     assert len(accepted) == 1
     assert all(isinstance(outcome, LimitReached) for outcome in outcomes if outcome is not accepted[0])
-    await house.ended(accepted[0].job.id)
-    assert not [name for name in house.files() if name.startswith("uploads")]
+    await harness.ended(accepted[0].job.id)
+    assert not [name for name in harness.files() if name.startswith("uploads")]
     with pytest.raises(LimitReached, match="Delete one first"):
-        await house.studio.clones.check(ANN, CloneOrder("More"), 10)
+        await harness.studio.clones.check(ANN, CloneOrder("More"), 10)
 
 
-async def test_the_same_interaction_twice_is_one_job(house: House) -> None:
-    release = house.executor.hold()
-    first = await house.studio.clones.submit(
-        ANN, CloneOrder("Ann"), sound_bytes(), origin(5, house.clock), attested=True
+async def test_the_same_interaction_twice_is_one_job(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    first = await harness.studio.clones.submit(
+        ANN, CloneOrder("Ann"), sound_bytes(), origin(5, harness.clock), attested=True
     )
     with pytest.raises(Conflict):
-        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
-    accepted = await house.storage.jobs.get(first.job.id)
-    again = await house.studio.clones.submit(
-        ANN, CloneOrder("Other"), sound_bytes(), origin(5, house.clock), attested=True
+        await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
+    accepted = await harness.storage.jobs.get(first.job.id)
+    again = await harness.studio.clones.submit(
+        ANN, CloneOrder("Other"), sound_bytes(), origin(5, harness.clock), attested=True
     )
     assert again.job.id == accepted.id
-    assert [name for name in house.files() if name.startswith("uploads")] == [f"uploads/{first.job.id}"]
+    assert [name for name in harness.files() if name.startswith("uploads")] == [f"uploads/{first.job.id}"]
     release()
-    await house.ended(first.job.id)
-    assert len(house.courier.delivered) == 1
+    await harness.ended(first.job.id)
+    assert len(harness.courier.delivered) == 1
 
 
-async def test_nothing_stays_when_the_row_cannot_be_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_stays_when_the_row_cannot_be_written(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def locked(*_: object, **__: object) -> None:
         raise Unavailable("The database is locked.")
 
-    monkeypatch.setattr(house.storage.jobs, "accept_clone", locked)
+    monkeypatch.setattr(harness.storage.jobs, "accept_clone", locked)
     with pytest.raises(Unavailable):
-        await house.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
-    assert house.files() == []
+        await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
+    assert harness.files() == []
 
 
-async def test_an_author_who_agrees_gives_the_requester_a_voice(house: House) -> None:
-    request = await ask(house)
-    assert (request.state, request.expires_at) == (ConsentState.PENDING, house.clock() + ANSWER_WITHIN)
-    assert house.executor.requests == []
-    answered, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+async def test_an_author_who_agrees_gives_the_requester_a_voice(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    assert (request.state, request.expires_at) == (ConsentState.PENDING, harness.clock() + ANSWER_WITHIN)
+    assert harness.executor.requests == []
+    answered, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
     assert answered.state is ConsentState.ALLOWED
     assert receipt is not None
-    job = await house.ended(receipt.job.id)
+    job = await harness.ended(receipt.job.id)
     assert (job.state, job.member_id, job.channel_id) == (JobState.DELIVERED, ANN.member_id, ANN.channel_id)
-    record = await house.storage.voices.get(GUILD, int(job.voice_id or 0))
+    record = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
     assert (record.owner_id, record.speaker_id) == (ANN.member_id, BOB.member_id)
-    assert not await house.studio.clones.knows_policy(BOB)
+    assert not await harness.studio.clones.knows_policy(BOB)
     with pytest.raises(Conflict):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
     with pytest.raises(Conflict):
-        await house.studio.clones.answer(request.id, BOB.member_id, False)
-    assert len(house.courier.delivered) == 1
+        await harness.studio.clones.answer(request.id, BOB.member_id, False)
+    assert len(harness.courier.delivered) == 1
 
 
-async def test_an_author_who_refuses_is_not_asked_again_and_nothing_stays(house: House) -> None:
-    request = await ask(house)
-    refused, receipt = await house.studio.clones.answer(request.id, BOB.member_id, False)
+async def test_an_author_who_refuses_is_not_asked_again_and_nothing_stays(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    refused, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, False)
     assert (refused.state, receipt) == (ConsentState.DENIED, None)
-    assert house.files() == []
-    assert await house.storage.consents.get(GUILD, BOB.member_id) is None
+    assert harness.files() == []
+    assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     with pytest.raises(NotAllowed, match="said no"):
-        await ask(house)
+        await ask(harness)
 
 
-async def test_only_the_author_answers(house: House) -> None:
-    request = await ask(house)
+async def test_only_the_author_answers(harness: StudioHarness) -> None:
+    request = await ask(harness)
     for allow in (True, False):
         with pytest.raises(NotAllowed):
-            await house.studio.clones.answer(request.id, ANN.member_id, allow)
+            await harness.studio.clones.answer(request.id, ANN.member_id, allow)
     with pytest.raises(NotFound):
-        await house.studio.clones.answer("nothing", BOB.member_id, True)
-    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.PENDING
-    assert house.executor.requests == []
+        await harness.studio.clones.answer("nothing", BOB.member_id, True)
+    assert (await harness.storage.consents.get_request(request.id)).state is ConsentState.PENDING
+    assert harness.executor.requests == []
 
 
-async def test_a_late_answer_counts_for_nothing_and_upkeep_removes_the_recording(house: House) -> None:
-    request = await ask(house)
+async def test_a_late_answer_counts_for_nothing_and_upkeep_removes_the_recording(harness: StudioHarness) -> None:
+    request = await ask(harness)
     with pytest.raises(Conflict, match="already asked this member"):
-        await ask(house, "Another")
-    house.clock.move(hours=49)
+        await ask(harness, "Another")
+    harness.clock.move(hours=49)
     with pytest.raises(Conflict, match="expired"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    await house.studio.upkeep()
-    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.EXPIRED
-    assert house.files() == []
-    await ask(house)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    await harness.studio.upkeep()
+    assert (await harness.storage.consents.get_request(request.id)).state is ConsentState.EXPIRED
+    assert harness.files() == []
+    await ask(harness)
 
 
-async def test_a_yes_that_cannot_be_written_makes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_yes_that_cannot_be_written_makes_nothing(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The question and the job are one transaction: whatever fails in it, there is neither a yes nor a voice."""
-    request = await ask(house)
+    request = await ask(harness)
 
     async def locked(*_: object) -> None:
         raise Unavailable("The database is locked.")
 
     monkeypatch.setattr("storage.jobs.answer_once", locked)
     with pytest.raises(Unavailable):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
     monkeypatch.undo()
-    assert house.executor.requests == []
-    assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
-    await house.studio.clones.answer(request.id, BOB.member_id, False)
-    assert house.files() == []
+    assert harness.executor.requests == []
+    assert await harness.storage.voices.of_person(GUILD, BOB.member_id) == []
+    await harness.studio.clones.answer(request.id, BOB.member_id, False)
+    assert harness.files() == []
 
 
-async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(house: House) -> None:
+async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(harness: StudioHarness) -> None:
     """It wrote the clone first and the yes after it, and could die in between."""
-    request = await ask(house)
+    request = await ask(harness)
     job = NewJob(request.id, JobKind.CLONE, GUILD, ANN.channel_id, ANN.member_id, request.order)
     voice = NewVoice(GUILD, ANN.member_id, BOB.member_id, "Bob's voice", "en")
-    made, _ = await house.storage.jobs.accept_clone(voice, job, GuildSettings(GUILD))
-    await house.studio.clones.answer(request.id, BOB.member_id, False)
+    made, _ = await harness.storage.jobs.accept_clone(voice, job, GuildSettings(GUILD))
+    await harness.studio.clones.answer(request.id, BOB.member_id, False)
     with pytest.raises(NotFound):
-        await house.storage.voices.get(GUILD, made.id)
-    assert (await house.storage.jobs.get(request.id)).state is JobState.CANCELLED
-    assert house.files() == []
+        await harness.storage.voices.get(GUILD, made.id)
+    assert (await harness.storage.jobs.get(request.id)).state is JobState.CANCELLED
+    assert harness.files() == []
 
 
-async def test_a_yes_is_for_one_recording(house: House) -> None:
-    request = await ask(house)
-    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+async def test_a_yes_is_for_one_recording(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    _, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
     assert receipt is not None
-    await house.ended(receipt.job.id)
-    assert await house.storage.consents.get(GUILD, BOB.member_id) is None
+    await harness.ended(receipt.job.id)
+    assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     with pytest.raises(NotAllowed, match="confirm"):
-        await house.studio.clones.submit(BOB, CloneOrder("Bob"), sound_bytes(), None, attested=False)
-    again = await ask(house, "Another")
+        await harness.studio.clones.submit(BOB, CloneOrder("Bob"), sound_bytes(), None, attested=False)
+    again = await ask(harness, "Another")
     assert again.state is ConsentState.PENDING
 
 
 @pytest.mark.parametrize("under_way", [False, True], ids=["made", "under-way"])
-async def test_a_yes_can_be_taken_back_and_takes_its_voice_along(house: House, under_way: bool) -> None:
-    own = await house.voice(BOB, "Bob himself")
-    request = await ask(house)
-    release = house.executor.hold()
-    await house.studio.clones.answer(request.id, BOB.member_id, True)
+async def test_a_yes_can_be_taken_back_and_takes_its_voice_along(harness: StudioHarness, under_way: bool) -> None:
+    own = await harness.voice(BOB, "Bob himself")
+    request = await ask(harness)
+    release = harness.executor.hold()
+    await harness.studio.clones.answer(request.id, BOB.member_id, True)
     if not under_way:
         release()
-        await house.ended(request.id)
-        await house.storage.jobs.delete_finished({GUILD: house.clock() + ANSWER_WITHIN})  # The job is not needed.
+        await harness.ended(request.id)
+        await harness.storage.jobs.delete_finished({GUILD: harness.clock() + ANSWER_WITHIN})  # The job is not needed.
     for other in (ANN, MOD):
         with pytest.raises(NotAllowed):
-            await house.studio.clones.take_back(request.id, other.member_id)
-    taken = await house.studio.clones.take_back(request.id, BOB.member_id)
+            await harness.studio.clones.take_back(request.id, other.member_id)
+    taken = await harness.studio.clones.take_back(request.id, BOB.member_id)
     release()
     assert taken.state is ConsentState.WITHDRAWN
-    assert [f"v:{voice.id}" for voice in await house.storage.voices.of_person(GUILD, BOB.member_id)] == [own]
+    assert [f"v:{voice.id}" for voice in await harness.storage.voices.of_person(GUILD, BOB.member_id)] == [own]
     with pytest.raises(Conflict, match="already"):
-        await house.studio.clones.take_back(request.id, BOB.member_id)
+        await harness.studio.clones.take_back(request.id, BOB.member_id)
     with pytest.raises(NotAllowed, match="said no"):
-        await ask(house)
-    await until(lambda: not house.tasks(), "idle")
+        await ask(harness)
+    await until(lambda: not harness.tasks(), "idle")
 
 
-async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(house: House) -> None:
-    request = await ask(house)
-    house.executor.hold()
-    await house.studio.clones.answer(request.id, BOB.member_id, True)
-    await house.storage.consents.withdraw(request.id, BOB.member_id)
-    await house.restart()
-    job = await house.ended(request.id)
+async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    harness.executor.hold()
+    await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    await harness.storage.consents.withdraw(request.id, BOB.member_id)
+    await harness.restart()
+    job = await harness.ended(request.id)
     assert job.state is JobState.FAILED
     assert "withdrawn" in (job.error_message or "")
-    assert await house.storage.voices.of_person(GUILD, BOB.member_id) == []
+    assert await harness.storage.voices.of_person(GUILD, BOB.member_id) == []
 
 
 @pytest.mark.parametrize("lost", ["role", "member", "channel", "block"])
-async def test_a_yes_counts_with_the_rights_of_its_own_moment(house: House, lost: str) -> None:
+async def test_a_yes_counts_with_the_rights_of_its_own_moment(harness: StudioHarness, lost: str) -> None:
     asker = person(ANN.member_id, roles=(7,))
-    await house.studio.admin.change(MOD, clone_role_ids=[7])
-    request = await house.studio.clones.ask_author(asker, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
-    house.courier.roles[ANN.member_id] = {7}
+    await harness.studio.admin.change(MOD, clone_role_ids=[7])
+    request = await harness.studio.clones.ask_author(asker, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
+    harness.courier.roles[ANN.member_id] = {7}
     if lost == "role":
-        house.courier.roles.clear()
+        harness.courier.roles.clear()
     elif lost == "member":
-        house.courier.left.add(ANN.member_id)
+        harness.courier.left.add(ANN.member_id)
     elif lost == "channel":
-        await house.studio.admin.change(MOD, channel_ids=[CHANNEL + 1])
+        await harness.studio.admin.change(MOD, channel_ids=[CHANNEL + 1])
     else:
-        await house.studio.admin.block(MOD, ANN.member_id, "")
+        await harness.studio.admin.block(MOD, ANN.member_id, "")
     with pytest.raises(NotAllowed, match="can no longer clone voices there"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    assert house.executor.requests == []
-    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.PENDING
-    house.courier.roles[ANN.member_id] = {7}
-    house.courier.left.clear()
-    await house.studio.admin.change(MOD, channel_ids=[])
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    assert harness.executor.requests == []
+    assert (await harness.storage.consents.get_request(request.id)).state is ConsentState.PENDING
+    harness.courier.roles[ANN.member_id] = {7}
+    harness.courier.left.clear()
+    await harness.studio.admin.change(MOD, channel_ids=[])
     if lost == "block":
-        await house.studio.admin.unblock(MOD, ANN.member_id)
-    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.admin.unblock(MOD, ANN.member_id)
+    _, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
     assert receipt is not None
-    await house.ended(receipt.job.id)
+    await harness.ended(receipt.job.id)
 
 
-async def test_only_the_no_of_a_blocked_author_counts(house: House) -> None:
-    request = await ask(house)
-    await house.studio.admin.block(MOD, BOB.member_id, "")
+async def test_only_the_no_of_a_blocked_author_counts(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    await harness.studio.admin.block(MOD, BOB.member_id, "")
     with pytest.raises(NotAllowed, match="only say no"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    refused, _ = await house.studio.clones.answer(request.id, BOB.member_id, False)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    refused, _ = await harness.studio.clones.answer(request.id, BOB.member_id, False)
     assert refused.state is ConsentState.DENIED
-    assert house.files() == []
+    assert harness.files() == []
 
 
-async def test_pressing_allow_twice_at_once_makes_one_voice(house: House) -> None:
-    request = await ask(house)
+async def test_pressing_allow_twice_at_once_makes_one_voice(harness: StudioHarness) -> None:
+    request = await ask(harness)
     outcomes = await asyncio.gather(
-        *(house.studio.clones.answer(request.id, BOB.member_id, True) for _ in range(3)), return_exceptions=True
+        *(harness.studio.clones.answer(request.id, BOB.member_id, True) for _ in range(3)), return_exceptions=True
     )
     assert any(not isinstance(outcome, BaseException) for outcome in outcomes)
     assert all(isinstance(outcome, (tuple, BarkeepError)) for outcome in outcomes)
-    await house.ended(request.id)
-    assert (await house.storage.jobs.get(request.id)).state is JobState.DELIVERED
-    assert len(house.courier.delivered) == 1
+    await harness.ended(request.id)
+    assert (await harness.storage.jobs.get(request.id)).state is JobState.DELIVERED
+    assert len(harness.courier.delivered) == 1
 
 
-async def test_who_may_not_be_asked_or_ask(house: House) -> None:
+async def test_who_may_not_be_asked_or_ask(harness: StudioHarness) -> None:
     with pytest.raises(InvalidInput, match="own recording"):
-        await house.studio.clones.ask_author(ANN, ANN.member_id, CloneOrder("Ann"), sound_bytes())
+        await harness.studio.clones.ask_author(ANN, ANN.member_id, CloneOrder("Ann"), sound_bytes())
     with pytest.raises(NotAllowed, match="someone else"):
-        await house.studio.clones.submit(
+        await harness.studio.clones.submit(
             ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes(), None, attested=True
         )
-    await house.studio.admin.block(MOD, BOB.member_id, "")
+    await harness.studio.admin.block(MOD, BOB.member_id, "")
     with pytest.raises(NotAllowed, match="can't be cloned"):
-        await ask(house)
-    assert house.files() == []
+        await ask(harness)
+    assert harness.files() == []
 
 
-async def test_a_requester_blocked_in_between_gets_nothing(house: House) -> None:
-    request = await ask(house)
-    await house.studio.admin.block(MOD, ANN.member_id, "")
+async def test_a_requester_blocked_in_between_gets_nothing(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    await harness.studio.admin.block(MOD, ANN.member_id, "")
     with pytest.raises(NotAllowed, match="can no longer"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    assert house.executor.requests == []
-    await house.studio.admin.unblock(MOD, ANN.member_id)
-    _, receipt = await house.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    assert harness.executor.requests == []
+    await harness.studio.admin.unblock(MOD, ANN.member_id)
+    _, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
     assert receipt is not None
-    await house.ended(receipt.job.id)
+    await harness.ended(receipt.job.id)
 
 
-async def test_an_author_who_agrees_reads_what_keeps_the_requester_from_a_voice(house: House) -> None:
-    request = await ask(house)
-    await house.studio.admin.change(MOD, voices_per_member=0)
+async def test_an_author_who_agrees_reads_what_keeps_the_requester_from_a_voice(harness: StudioHarness) -> None:
+    request = await ask(harness)
+    await harness.studio.admin.change(MOD, voices_per_member=0)
     with pytest.raises(LimitReached, match="The member who asked"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    await house.studio.admin.change(MOD, voices_per_member=5)
-    await house.voice(BOB, "Bob's voice")
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    await harness.studio.admin.change(MOD, voices_per_member=5)
+    await harness.voice(BOB, "Bob's voice")
     with pytest.raises(Conflict, match="ask you again with another name"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
-    assert (await house.storage.consents.get_request(request.id)).state is ConsentState.PENDING
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    assert (await harness.storage.consents.get_request(request.id)).state is ConsentState.PENDING
 
 
-async def test_every_step_is_audited(house: House) -> None:
-    await house.voice()
-    request = await ask(house)
-    await house.studio.clones.answer(request.id, BOB.member_id, False)
-    page = await house.studio.admin.audit(MOD, 1)
+async def test_every_step_is_audited(harness: StudioHarness) -> None:
+    await harness.voice()
+    request = await ask(harness)
+    await harness.studio.clones.answer(request.id, BOB.member_id, False)
+    page = await harness.studio.admin.audit(MOD, 1)
     assert [(entry.actor_id, entry.action) for entry in reversed(page.entries)] == [
         (ANN.member_id, "voice.clone"),
         (ANN.member_id, "consent.ask"),
         (BOB.member_id, "consent.deny"),
     ]
-    await until(lambda: not house.tasks(), "idle")
+    await until(lambda: not harness.tasks(), "idle")

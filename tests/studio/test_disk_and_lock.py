@@ -16,7 +16,7 @@ from storage.records import JobState, VoiceState
 from storage.sessions import BUSY, FULL, Sessions
 from studio.queue.lease import LEASE
 from tests.fakes import prompt_bytes
-from tests.studio.conftest import ANN, GUILD, MOD, House, until
+from tests.studio.conftest import ANN, GUILD, MOD, StudioHarness, until
 
 OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
 
@@ -65,27 +65,27 @@ class Trouble:
             raise Unavailable(sentence)
 
 
-async def clone(house: House) -> None:
-    await house.clone(name="New")
+async def clone(harness: StudioHarness) -> None:
+    await harness.clone(name="New")
 
 
-async def say(house: House) -> None:
-    await house.say(voice="Ann")
+async def say(harness: StudioHarness) -> None:
+    await harness.say(voice="Ann")
 
 
-async def bring(house: House) -> None:
-    await house.studio.library.import_(ANN, "New", prompt_bytes(), attested=True)
+async def bring(harness: StudioHarness) -> None:
+    await harness.studio.library.import_(ANN, "New", prompt_bytes(), attested=True)
 
 
-async def delete(house: House) -> None:
-    await house.studio.library.delete(ANN, "Ann")
+async def delete(harness: StudioHarness) -> None:
+    await harness.studio.library.delete(ANN, "Ann")
 
 
 @pytest.mark.parametrize("act", [clone, say, bring, delete])
 async def test_each_write_may_fail(
-    house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[House], Awaitable[None]]
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, act: Callable[[StudioHarness], Awaitable[None]]
 ) -> None:
-    await house.voice()
+    await harness.voice()
     trouble = Trouble(monkeypatch)
     number = 0
     while True:
@@ -93,53 +93,53 @@ async def test_each_write_may_fail(
         with trouble.at(number):
             told = None
             try:
-                await act(house)
+                await act(harness)
             except BarkeepError as error:
                 told = error.message
-            await until(lambda: not house.tasks(), "idle")
+            await until(lambda: not harness.tasks(), "idle")
         if not trouble.met:
             break
         assert told in (None, BUSY, FULL)
         if told is not None and act is not delete:
-            assert [path for path in house.files() if not path.startswith(("voices/900-", "trash/"))] == []
-            assert {voice.name for voice in await house.storage.voices.of_person(GUILD, ANN.member_id)} == {"Ann"}
-        house.clock.now += 2 * LEASE  # What could not even be noted is taken up when its lease lapses.
-        await house.studio.upkeep()
-        await until(lambda: not house.tasks(), "idle")
-        await house.restart()
-        await until(lambda: not house.tasks(), "idle")
-        jobs = await house.storage.jobs.of_member(GUILD, ANN.member_id)
+            assert [path for path in harness.files() if not path.startswith(("voices/900-", "trash/"))] == []
+            assert {voice.name for voice in await harness.storage.voices.of_person(GUILD, ANN.member_id)} == {"Ann"}
+        harness.clock.now += 2 * LEASE  # What could not even be noted is taken up when its lease lapses.
+        await harness.studio.upkeep()
+        await until(lambda: not harness.tasks(), "idle")
+        await harness.restart()
+        await until(lambda: not harness.tasks(), "idle")
+        jobs = await harness.storage.jobs.of_member(GUILD, ANN.member_id)
         assert all(job.state in OVER and job.answered_at is not None for job in jobs)
-        voices = await house.storage.voices.of_person(GUILD, ANN.member_id)
+        voices = await harness.storage.voices.of_person(GUILD, ANN.member_id)
         assert all(voice.state is VoiceState.READY for voice in voices)
         kept = {f"voices/{GUILD}-{voice.id}" for voice in voices}
-        assert {path.rpartition("/")[0] for path in house.files() if not path.startswith("trash/")} == kept
+        assert {path.rpartition("/")[0] for path in harness.files() if not path.startswith("trash/")} == kept
         names = {voice.name for voice in voices}
         if "New" in names:
-            await house.studio.library.delete(ANN, "New")
+            await harness.studio.library.delete(ANN, "New")
         if "Ann" not in names:
-            await house.voice()
+            await harness.voice()
     assert number > 2
 
 
-DELETIONS: list[Callable[[House], Awaitable[object]]] = [
+DELETIONS: list[Callable[[StudioHarness], Awaitable[object]]] = [
     delete,
-    lambda house: house.studio.privacy.forget(ANN),
-    lambda house: house.studio.privacy.revoke(ANN),
-    lambda house: house.studio.admin.purge(MOD, older_than_days=0),
-    lambda house: house.studio.admin.purge(MOD, member_id=ANN.member_id),
-    lambda house: house.studio.admin.guild_removed(GUILD),
+    lambda harness: harness.studio.privacy.forget(ANN),
+    lambda harness: harness.studio.privacy.revoke(ANN),
+    lambda harness: harness.studio.admin.purge(MOD, older_than_days=0),
+    lambda harness: harness.studio.admin.purge(MOD, member_id=ANN.member_id),
+    lambda harness: harness.studio.admin.guild_removed(GUILD),
 ]
 
 
 @pytest.mark.parametrize("act", DELETIONS)
 async def test_whoever_deletes_is_not_stopped_by_a_full_disk(
-    house: House, monkeypatch: pytest.MonkeyPatch, act: Callable[[House], Awaitable[object]]
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, act: Callable[[StudioHarness], Awaitable[object]]
 ) -> None:
-    house.reserves = True
-    await house.restart()
-    await house.voice()
-    write, reserve = Sessions.write, house.folder / RESERVE
+    harness.reserves = True
+    await harness.restart()
+    await harness.voice()
+    write, reserve = Sessions.write, harness.folder / RESERVE
 
     @asynccontextmanager
     async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -151,23 +151,25 @@ async def test_whoever_deletes_is_not_stopped_by_a_full_disk(
     monkeypatch.setattr(Sessions, "write", writing)
     monkeypatch.setattr("storage.reserve.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
     with pytest.raises(Unavailable, match="full"):
-        await house.clone(name="New")
+        await harness.clone(name="New")
     assert reserve.exists()
-    await act(house)
+    await act(harness)
     assert not reserve.exists()
     monkeypatch.undo()
-    await house.studio.upkeep()
+    await harness.studio.upkeep()
     assert reserve.exists()
 
 
-async def test_a_clone_under_way_is_deleted_on_a_full_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.reserves = True
-    await house.restart()
-    house.executor.hold()
-    receipt = await house.clone(name="Ann")
-    await house.begun(receipt.job.id)
+async def test_a_clone_under_way_is_deleted_on_a_full_disk(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.reserves = True
+    await harness.restart()
+    harness.executor.hold()
+    receipt = await harness.clone(name="Ann")
+    await harness.begun(receipt.job.id)
     monkeypatch.setattr("storage.reserve.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
-    await delete(house)
-    await until(lambda: not house.tasks(), "idle")
-    assert not (house.folder / RESERVE).exists()
-    assert house.files() == []
+    await delete(harness)
+    await until(lambda: not harness.tasks(), "idle")
+    assert not (harness.folder / RESERVE).exists()
+    assert harness.files() == []

@@ -2,14 +2,14 @@
 
 from prometheus_client import REGISTRY
 
-from tests.studio.conftest import House
+from tests.studio.conftest import StudioHarness
 
 
 def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-async def test_jobs_are_counted_from_acceptance_to_answer(house: House) -> None:
+async def test_jobs_are_counted_from_acceptance_to_answer(harness: StudioHarness) -> None:
     names = [
         ("barkeep_jobs_accepted_total", {"kind": "speech"}),
         ("barkeep_jobs_finished_total", {"kind": "speech", "outcome": "ready"}),
@@ -20,23 +20,23 @@ async def test_jobs_are_counted_from_acceptance_to_answer(house: House) -> None:
         ("barkeep_job_work_seconds_count", {"kind": "speech"}),
     ]
     before = [value(name, **labels) for name, labels in names]
-    house.executor.lose_next()
-    await house.ended((await house.say()).job.id)
-    house.executor.fail_next()
-    await house.ended((await house.say()).job.id)
+    harness.executor.lose_next()
+    await harness.ended((await harness.say()).job.id)
+    harness.executor.fail_next()
+    await harness.ended((await harness.say()).job.id)
     after = [value(name, **labels) for name, labels in names]
     assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [2, 1, 1, 1, 2, 1.0, 2]
 
 
-async def test_gauges_follow_the_queue(house: House) -> None:
-    release = house.executor.hold()
-    receipts = [await house.say() for _ in range(3)]
-    await house.studio.upkeep()
+async def test_gauges_follow_the_queue(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipts = [await harness.say() for _ in range(3)]
+    await harness.studio.upkeep()
     assert value("barkeep_worker_ready") == 1
     assert value("barkeep_jobs_running") == 1
     assert value("barkeep_jobs_queued") == 2
     release()
     for receipt in receipts:
-        await house.ended(receipt.job.id)
-    await house.studio.upkeep()
+        await harness.ended(receipt.job.id)
+    await harness.studio.upkeep()
     assert (value("barkeep_jobs_running"), value("barkeep_jobs_queued")) == (0, 0)

@@ -16,7 +16,7 @@ from studio.reading import Target
 from studio.reading_rules import Written
 from studio.values import Actor, SayOrder
 from tests.fake_voice import FakeVoice
-from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, House, until
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, StudioHarness, until
 
 LOUNGE = 70
 BAR = 30
@@ -25,16 +25,16 @@ _ids = count(1)
 
 
 @pytest.fixture
-async def voice(house: House) -> FakeVoice:
+async def voice(harness: StudioHarness) -> FakeVoice:
     voice = FakeVoice()
-    house.studio.channels.attend(voice, Piece(Path("notice.ogg")))
+    harness.studio.channels.attend(voice, Piece(Path("notice.ogg")))
     return voice
 
 
 @pytest.fixture
-async def lounge(house: House, voice: FakeVoice) -> FakeVoice:
+async def lounge(harness: StudioHarness, voice: FakeVoice) -> FakeVoice:
     """The bot sits in the lounge and reads its chat."""
-    assert await house.studio.reading.start(ANN_THERE, None) == LOUNGE
+    assert await harness.studio.reading.start(ANN_THERE, None) == LOUNGE
     return voice
 
 
@@ -42,211 +42,227 @@ async def no_names() -> Mapping[str, str]:
     return {}
 
 
-async def write(house: House, text: str, actor: Actor = ANN_THERE, message_id: int | None = None) -> JobRecord | None:
+async def write(
+    harness: StudioHarness, text: str, actor: Actor = ANN_THERE, message_id: int | None = None
+) -> JobRecord | None:
     """Somebody writes a message; the job that reads it, once it is over."""
     number = next(_ids) if message_id is None else message_id
-    receipt = await house.studio.reading.read(actor, Written(number, "Ann", text), no_names)
-    return None if receipt is None else await house.ended(receipt.job.id)
+    receipt = await harness.studio.reading.read(actor, Written(number, "Ann", text), no_names)
+    return None if receipt is None else await harness.ended(receipt.job.id)
 
 
 async def test_a_message_is_said_and_nothing_is_posted_and_its_text_is_not_kept(
-    house: House, lounge: FakeVoice
+    harness: StudioHarness, lounge: FakeVoice
 ) -> None:
-    await house.studio.library.default(ANN, "German speaker 1")
-    job = await write(house, "Hello **there** 🔥, see `x`")
+    await harness.studio.library.default(ANN, "German speaker 1")
+    job = await write(harness, "Hello **there** 🔥, see `x`")
     assert job is not None
     assert lounge.said == ["Hello there emoji, see code"]
     assert (job.state, job.order["voice"]) == (JobState.DELIVERED, "s:v2/de_speaker_1")
     assert "text" not in job.order
-    assert house.courier.delivered == []
-    assert await house.storage.jobs.unanswered() == []
-    await until(lambda: house.files() == [], "the sound to be gone")
+    assert harness.courier.delivered == []
+    assert await harness.storage.jobs.unanswered() == []
+    await until(lambda: harness.files() == [], "the sound to be gone")
 
 
-async def test_the_dictionary_counts_before_emoji_become_a_word(house: House, lounge: FakeVoice) -> None:
-    await house.studio.pronunciations.add(MOD, "🔥", "fire", match_case=False)
-    await house.studio.pronunciations.add(MOD, "SQL", "sequel", match_case=False)
-    await write(house, "sql 🔥 😀")
-    assert house.executor.requests[-1].text == "sequel fire emoji"  # type: ignore[union-attr]  # it is speech
+async def test_the_dictionary_counts_before_emoji_become_a_word(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.studio.pronunciations.add(MOD, "🔥", "fire", match_case=False)
+    await harness.studio.pronunciations.add(MOD, "SQL", "sequel", match_case=False)
+    await write(harness, "sql 🔥 😀")
+    assert harness.executor.requests[-1].text == "sequel fire emoji"  # type: ignore[union-attr]  # it is speech
 
 
-async def test_lines_are_said_in_the_order_in_which_they_were_written(house: House, lounge: FakeVoice) -> None:
+async def test_lines_are_said_in_the_order_in_which_they_were_written(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
     slow = asyncio.Event()
 
     async def slow_names() -> Mapping[str, str]:
         await slow.wait()
         return {}
 
-    first = asyncio.create_task(house.studio.reading.read(ANN_THERE, Written(1, "Ann", "One"), slow_names))
+    first = asyncio.create_task(harness.studio.reading.read(ANN_THERE, Written(1, "Ann", "One"), slow_names))
     await asyncio.sleep(0.05)
-    second = asyncio.create_task(write(house, "Two", BOB_THERE))
+    second = asyncio.create_task(write(harness, "Two", BOB_THERE))
     await asyncio.sleep(0.05)
     slow.set()
     await asyncio.gather(first, second)
     await until(lambda: lounge.said == ["One", "Two"], "both lines")
 
 
-async def test_authors_are_named_when_they_change_if_the_server_wants_it(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, read_names=True)
+async def test_authors_are_named_when_they_change_if_the_server_wants_it(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    await harness.studio.admin.change(MOD, read_names=True)
     for text, actor in (("one", ANN_THERE), ("two", ANN_THERE), ("three", BOB_THERE), ("four", ANN_THERE)):
-        await write(house, text, actor)
+        await write(harness, text, actor)
     assert lounge.said == ["Ann said: one", "two", "Ann said: three", "Ann said: four"]
 
 
-async def test_who_is_not_read(house: House, lounge: FakeVoice) -> None:
-    service = house.studio.reading
-    await house.studio.admin.block(MOD, BOB.member_id, "")
-    assert await write(house, "blocked", BOB_THERE) is None
-    await house.studio.admin.unblock(MOD, BOB.member_id)
+async def test_who_is_not_read(harness: StudioHarness, lounge: FakeVoice) -> None:
+    service = harness.studio.reading
+    await harness.studio.admin.block(MOD, BOB.member_id, "")
+    assert await write(harness, "blocked", BOB_THERE) is None
+    await harness.studio.admin.unblock(MOD, BOB.member_id)
     await service.ignore_member(MOD, BOB.member_id, ignored=True)
-    assert await write(house, "ignored", BOB_THERE) is None
+    assert await write(harness, "ignored", BOB_THERE) is None
     await service.ignore_member(MOD, BOB.member_id, ignored=False)
     await service.choose(BOB, read=False)
-    assert await write(house, "shy", BOB_THERE) is None
+    assert await write(harness, "shy", BOB_THERE) is None
     await service.choose(BOB, read=True)
     await service.ignore_role(MOD, 5, ignored=True)
-    assert await write(house, "of a role", replace(BOB_THERE, role_ids=frozenset({5}))) is None
+    assert await write(harness, "of a role", replace(BOB_THERE, role_ids=frozenset({5}))) is None
     await service.ignore_role(MOD, 5, ignored=False)
-    await house.studio.admin.change(MOD, speak_role_ids=[6])
-    assert await write(house, "without the right", BOB_THERE) is None
-    assert await write(house, "with it", replace(BOB_THERE, role_ids=frozenset({5, 6}))) is not None
+    await harness.studio.admin.change(MOD, speak_role_ids=[6])
+    assert await write(harness, "without the right", BOB_THERE) is None
+    assert await write(harness, "with it", replace(BOB_THERE, role_ids=frozenset({5, 6}))) is not None
     assert lounge.said == ["with it"]
-    assert len(await house.storage.jobs.of_member(GUILD, BOB.member_id, limit=None)) == 1
+    assert len(await harness.storage.jobs.of_member(GUILD, BOB.member_id, limit=None)) == 1
 
 
 @pytest.mark.parametrize("text", ["", "||||", "** **", "x" * 9000])
-async def test_what_cannot_be_said_is_passed_over(house: House, lounge: FakeVoice, text: str) -> None:
-    assert await write(house, text) is None
+async def test_what_cannot_be_said_is_passed_over(harness: StudioHarness, lounge: FakeVoice, text: str) -> None:
+    assert await write(harness, text) is None
     assert lounge.said == []
 
 
-async def test_spoilers_are_not_said(house: House, lounge: FakeVoice) -> None:
-    await write(house, "it was ||Anna||")
+async def test_spoilers_are_not_said(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await write(harness, "it was ||Anna||")
     assert lounge.said == ["it was spoiler"]
 
 
-async def test_each_member_is_read_a_few_times_a_minute(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, read_per_minute=2)
-    assert [await write(house, text) is not None for text in "abc"] == [True, True, False]
-    house.clock.move(minutes=1)
-    assert await write(house, "d") is not None
+async def test_each_member_is_read_a_few_times_a_minute(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.studio.admin.change(MOD, read_per_minute=2)
+    assert [await write(harness, text) is not None for text in "abc"] == [True, True, False]
+    harness.clock.move(minutes=1)
+    assert await write(harness, "d") is not None
 
 
-async def test_a_used_up_limit_is_told_once_an_hour(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, seconds_per_day_per_member=1)
-    await write(house, "one")
+async def test_a_used_up_limit_is_told_once_an_hour(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.studio.admin.change(MOD, seconds_per_day_per_member=1)
+    await write(harness, "one")
     with pytest.raises(LimitReached, match="of speech a day"):
-        await write(house, "two")
-    assert await write(house, "three") is None
-    await write(house, "one", BOB_THERE)
+        await write(harness, "two")
+    assert await write(harness, "three") is None
+    await write(harness, "one", BOB_THERE)
     with pytest.raises(LimitReached):
-        await write(house, "two", BOB_THERE)
-    house.clock.move(minutes=59)
-    assert await write(house, "four") is None
+        await write(harness, "two", BOB_THERE)
+    harness.clock.move(minutes=59)
+    assert await write(harness, "four") is None
     assert lounge.said == ["one", "one"]
 
 
-async def test_a_default_voice_that_can_no_longer_speak_is_told_once_an_hour(house: House, lounge: FakeVoice) -> None:
-    key = await house.voice()
-    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
-    await house.studio.admin.default_voice(MOD, key)
-    await write(house, "one", BOB_THERE)
-    house.courier.left.add(ANN.member_id)
+async def test_a_default_voice_that_can_no_longer_speak_is_told_once_an_hour(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    key = await harness.voice()
+    await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    await harness.studio.admin.default_voice(MOD, key)
+    await write(harness, "one", BOB_THERE)
+    harness.courier.left.add(ANN.member_id)
     with pytest.raises(VoiceUnavailable, match="not on this server"):
-        await write(house, "two", BOB_THERE)
-    assert await write(house, "three", BOB_THERE) is None
+        await write(harness, "two", BOB_THERE)
+    assert await write(harness, "three", BOB_THERE) is None
     assert lounge.said == ["one"]
 
 
-async def test_what_is_read_leaves_the_members_and_the_servers_hour_alone(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
+async def test_what_is_read_leaves_the_members_and_the_servers_hour_alone(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    await harness.studio.admin.change(MOD, jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
     for text in ("one", "two", "three"):
-        assert await write(house, text) is not None
-    await house.ended((await house.say(actor=ANN_THERE)).job.id)
+        assert await write(harness, text) is not None
+    await harness.ended((await harness.say(actor=ANN_THERE)).job.id)
     with pytest.raises(LimitReached, match="for this hour"):
-        await house.say(actor=ANN_THERE)
-    assert await write(house, "four") is not None
+        await harness.say(actor=ANN_THERE)
+    assert await write(harness, "four") is not None
 
 
-async def test_deleted_readings_leave_the_hour_alone_too(house: House, lounge: FakeVoice) -> None:
-    await house.studio.admin.change(MOD, jobs_per_hour_per_member=1)
-    await write(house, "one")
-    await house.studio.privacy.forget(ANN_THERE)
-    assert (await house.say(actor=ANN_THERE)).job.id
+async def test_deleted_readings_leave_the_hour_alone_too(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.studio.admin.change(MOD, jobs_per_hour_per_member=1)
+    await write(harness, "one")
+    await harness.studio.privacy.forget(ANN_THERE)
+    assert (await harness.say(actor=ANN_THERE)).job.id
 
 
-async def test_reading_and_saying_use_up_the_same_seconds(house: House, lounge: FakeVoice) -> None:
-    await write(house, "hello")
-    usage = await house.storage.jobs.usage(GUILD, house.clock.now.replace(year=2000), member_id=ANN.member_id)
+async def test_reading_and_saying_use_up_the_same_seconds(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await write(harness, "hello")
+    usage = await harness.storage.jobs.usage(GUILD, harness.clock.now.replace(year=2000), member_id=ANN.member_id)
     assert usage.audio_seconds == 1.0
 
 
-async def test_a_full_channel_takes_no_more(house: House, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_channel_takes_no_more(
+    harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading, "MOST_WAITING", 2)
-    release = house.executor.hold()
-    results = [await house.studio.reading.read(ANN_THERE, Written(n, "Ann", "x"), no_names) for n in range(3)]
+    release = harness.executor.hold()
+    results = [await harness.studio.reading.read(ANN_THERE, Written(n, "Ann", "x"), no_names) for n in range(3)]
     assert [result is not None for result in results] == [True, True, False]
     release()
 
 
-async def test_a_deleted_message_is_not_said(house: House, lounge: FakeVoice) -> None:
-    release = house.executor.hold()
-    first = await house.studio.reading.read(ANN_THERE, Written(501, "Ann", "One"), no_names)
-    second = await house.studio.reading.read(ANN_THERE, Written(502, "Ann", "Two"), no_names)
+async def test_a_deleted_message_is_not_said(harness: StudioHarness, lounge: FakeVoice) -> None:
+    release = harness.executor.hold()
+    first = await harness.studio.reading.read(ANN_THERE, Written(501, "Ann", "One"), no_names)
+    second = await harness.studio.reading.read(ANN_THERE, Written(502, "Ann", "Two"), no_names)
     assert first is not None and second is not None
-    await house.studio.reading.withdraw(502)
-    await house.studio.reading.withdraw(999)
+    await harness.studio.reading.withdraw(502)
+    await harness.studio.reading.withdraw(999)
     release()
-    await house.ended(first.job.id)
-    assert (await house.storage.jobs.get(second.job.id)).state is JobState.CANCELLED
+    await harness.ended(first.job.id)
+    assert (await harness.storage.jobs.get(second.job.id)).state is JobState.CANCELLED
     assert lounge.said == ["One"]
 
 
-async def test_a_message_that_is_deleted_while_it_is_looked_at_is_not_said(house: House, lounge: FakeVoice) -> None:
+async def test_a_message_that_is_deleted_while_it_is_looked_at_is_not_said(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
     async def deleted_meanwhile() -> Mapping[str, str]:
-        await house.studio.reading.withdraw(77)
+        await harness.studio.reading.withdraw(77)
         return {}
 
-    assert await house.studio.reading.read(ANN_THERE, Written(77, "Ann", "One"), deleted_meanwhile) is None
-    assert await house.storage.jobs.of_member(GUILD, ANN.member_id) == []
+    assert await harness.studio.reading.read(ANN_THERE, Written(77, "Ann", "One"), deleted_meanwhile) is None
+    assert await harness.storage.jobs.of_member(GUILD, ANN.member_id) == []
 
 
-async def test_who_opts_out_is_not_heard_to_the_end(house: House, lounge: FakeVoice) -> None:
-    release = house.executor.hold()
-    read = await house.studio.reading.read(BOB_THERE, Written(1, "Bob", "One"), no_names)
-    asked = await house.studio.speech.submit(BOB_THERE, SayOrder("Two"), {}, None, max_bytes=MAX_BYTES)
-    await house.studio.reading.choose(BOB, read=False)
+async def test_who_opts_out_is_not_heard_to_the_end(harness: StudioHarness, lounge: FakeVoice) -> None:
+    release = harness.executor.hold()
+    read = await harness.studio.reading.read(BOB_THERE, Written(1, "Bob", "One"), no_names)
+    asked = await harness.studio.speech.submit(BOB_THERE, SayOrder("Two"), {}, None, max_bytes=MAX_BYTES)
+    await harness.studio.reading.choose(BOB, read=False)
     release()
-    await house.ended(asked.job.id)
+    await harness.ended(asked.job.id)
     assert read is not None
-    assert (await house.storage.jobs.get(read.job.id)).state is JobState.CANCELLED
+    assert (await harness.storage.jobs.get(read.job.id)).state is JobState.CANCELLED
     assert lounge.said == ["Two"]
 
 
-async def test_a_channel_with_nobody_in_it_gets_nothing(house: House, lounge: FakeVoice) -> None:
+async def test_a_channel_with_nobody_in_it_gets_nothing(harness: StudioHarness, lounge: FakeVoice) -> None:
     own = Target(LOUNGE, is_voice=True)
-    assert house.studio.reading.listens_to(GUILD, own)
-    assert not house.studio.reading.listens_to(GUILD, Target(BAR))
-    assert not house.studio.reading.listens_to(901, own)
+    assert harness.studio.reading.listens_to(GUILD, own)
+    assert not harness.studio.reading.listens_to(GUILD, Target(BAR))
+    assert not harness.studio.reading.listens_to(901, own)
     lounge.people = 0
-    house.studio.channels.look(GUILD)
-    assert not house.studio.reading.listens_to(GUILD, own)
+    harness.studio.channels.look(GUILD)
+    assert not harness.studio.reading.listens_to(GUILD, own)
 
 
-async def test_stopping_drops_what_waits_and_leaves_what_was_asked_for(house: House, lounge: FakeVoice) -> None:
-    release = house.executor.hold()
-    await house.studio.reading.read(BOB_THERE, Written(1, "Bob", "One"), no_names)
-    asked = await house.studio.speech.submit(BOB_THERE, SayOrder("Two"), {}, None, max_bytes=MAX_BYTES)
+async def test_stopping_drops_what_waits_and_leaves_what_was_asked_for(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    release = harness.executor.hold()
+    await harness.studio.reading.read(BOB_THERE, Written(1, "Bob", "One"), no_names)
+    asked = await harness.studio.speech.submit(BOB_THERE, SayOrder("Two"), {}, None, max_bytes=MAX_BYTES)
     with pytest.raises(NotAllowed, match="Join it"):
-        await house.studio.reading.stop(ANN)
-    assert await house.studio.reading.stop(ANN_THERE) == LOUNGE
+        await harness.studio.reading.stop(ANN)
+    assert await harness.studio.reading.stop(ANN_THERE) == LOUNGE
     release()
-    await house.ended(asked.job.id)
+    await harness.ended(asked.job.id)
     assert lounge.said == ["Two"]
-    assert await write(house, "Three") is None
+    assert await write(harness, "Three") is None
     with pytest.raises(Conflict, match="not reading"):
-        await house.studio.reading.stop(ANN_THERE)
-    lines, _ = await house.storage.audit.read(GUILD)
+        await harness.studio.reading.stop(ANN_THERE)
+    lines, _ = await harness.storage.audit.read(GUILD)
     assert [line.action for line in lines if line.action.startswith("reading")] == ["reading.stop", "reading.start"]
 
 
@@ -259,54 +275,56 @@ async def test_stopping_drops_what_waits_and_leaves_what_was_asked_for(house: Ho
     ],
 )
 async def test_what_cannot_be_read_is_said(
-    house: House, voice: FakeVoice, actor: Actor, target: Target | None, kind: type[BarkeepError], words: str
+    harness: StudioHarness, voice: FakeVoice, actor: Actor, target: Target | None, kind: type[BarkeepError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        await house.studio.reading.start(actor, target)
-    assert (await house.studio.reading.reading(ANN)).channel_id is None
+        await harness.studio.reading.start(actor, target)
+    assert (await harness.studio.reading.reading(ANN)).channel_id is None
 
 
-async def test_moderators_have_another_channel_read(house: House, lounge: FakeVoice) -> None:
-    assert await house.studio.reading.start(MOD, Target(BAR)) == BAR
-    assert await write(house, "in the bar", replace(BOB, channel_id=BAR)) is not None
+async def test_moderators_have_another_channel_read(harness: StudioHarness, lounge: FakeVoice) -> None:
+    assert await harness.studio.reading.start(MOD, Target(BAR)) == BAR
+    assert await write(harness, "in the bar", replace(BOB, channel_id=BAR)) is not None
     assert lounge.said == ["in the bar"]
-    await house.studio.admin.change(MOD, channel_ids=[31])
+    await harness.studio.admin.change(MOD, channel_ids=[31])
     with pytest.raises(InvalidInput, match="Voices can't be used"):
-        await house.studio.reading.start(MOD, Target(BAR))
-    assert await house.studio.reading.start(MOD, Target(32, parent_id=31)) == 32
+        await harness.studio.reading.start(MOD, Target(BAR))
+    assert await harness.studio.reading.start(MOD, Target(32, parent_id=31)) == 32
 
 
-async def test_reading_goes_on_after_a_restart_and_ends_with_leaving(house: House, lounge: FakeVoice) -> None:
-    await house.restart()
+async def test_reading_goes_on_after_a_restart_and_ends_with_leaving(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.restart()
     voice = FakeVoice()
-    house.studio.channels.attend(voice, Piece(Path("notice.ogg")))
-    await house.studio.channels.resume()
-    assert (await house.studio.reading.reading(ANN)).channel_id == LOUNGE
-    await house.studio.channels.leave(ANN_THERE)
-    await house.studio.channels.join(ANN_THERE)
-    assert (await house.studio.reading.reading(ANN)).channel_id is None
+    harness.studio.channels.attend(voice, Piece(Path("notice.ogg")))
+    await harness.studio.channels.resume()
+    assert (await harness.studio.reading.reading(ANN)).channel_id == LOUNGE
+    await harness.studio.channels.leave(ANN_THERE)
+    await harness.studio.channels.join(ANN_THERE)
+    assert (await harness.studio.reading.reading(ANN)).channel_id is None
 
 
-async def test_the_chat_of_a_channel_that_the_bot_was_moved_out_of_is_not_read(house: House, lounge: FakeVoice) -> None:
-    room = house.studio.dispatcher.rooms.get(GUILD)
+async def test_the_chat_of_a_channel_that_the_bot_was_moved_out_of_is_not_read(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    room = harness.studio.dispatcher.rooms.get(GUILD)
     assert room is not None
     room.connection.channel_id = 71  # type: ignore[misc]  # the stand-in's can be set
-    await house.studio.channels.moved(GUILD, 71)
-    assert not house.studio.reading.listens_to(GUILD, Target(LOUNGE, is_voice=True))
+    await harness.studio.channels.moved(GUILD, 71)
+    assert not harness.studio.reading.listens_to(GUILD, Target(LOUNGE, is_voice=True))
 
 
-async def test_a_wish_not_to_be_read_outlives_being_forgotten(house: House, lounge: FakeVoice) -> None:
-    await house.studio.reading.choose(BOB, read=False)
-    await house.studio.reading.ignore_member(MOD, ANN.member_id, ignored=True)
+async def test_a_wish_not_to_be_read_outlives_being_forgotten(harness: StudioHarness, lounge: FakeVoice) -> None:
+    await harness.studio.reading.choose(BOB, read=False)
+    await harness.studio.reading.ignore_member(MOD, ANN.member_id, ignored=True)
     for actor in (ANN_THERE, BOB_THERE):
-        await house.studio.privacy.forget(actor)
-        assert await write(house, "hello", actor) is None
-    shown = [await house.studio.privacy.show(actor) for actor in (ANN, BOB)]
+        await harness.studio.privacy.forget(actor)
+        assert await write(harness, "hello", actor) is None
+    shown = [await harness.studio.privacy.show(actor) for actor in (ANN, BOB)]
     assert [(each.unread, each.ignored) for each in shown] == [(False, True), (True, False)]
 
 
-async def test_only_moderators_decide_who_is_ignored(house: House) -> None:
-    service = house.studio.reading
+async def test_only_moderators_decide_who_is_ignored(harness: StudioHarness) -> None:
+    service = harness.studio.reading
     for action in (service.ignore_member(ANN, 2, ignored=True), service.ignore_role(ANN, 5, ignored=True)):
         with pytest.raises(NotAllowed):
             await action

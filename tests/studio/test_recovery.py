@@ -8,61 +8,61 @@ import pytest
 
 from storage.records import JobKind, JobState
 from studio.queue.lease import LEASE
-from tests.studio.conftest import BOB, House, person, until
+from tests.studio.conftest import BOB, StudioHarness, person, until
 
 
-async def test_a_restart_resumes_what_runs_and_what_waits(house: House) -> None:
-    house.executor.hold()
-    running, waiting = await house.clone(), await house.say("later", actor=BOB)
-    await house.reaches(running.job.id, JobState.RUNNING)
-    await house.restart()
-    one, two = await house.ended(running.job.id), await house.ended(waiting.job.id)
+async def test_a_restart_resumes_what_runs_and_what_waits(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    running, waiting = await harness.clone(), await harness.say("later", actor=BOB)
+    await harness.reaches(running.job.id, JobState.RUNNING)
+    await harness.restart()
+    one, two = await harness.ended(running.job.id), await harness.ended(waiting.job.id)
     assert (one.state, one.attempts) == (JobState.DELIVERED, 1)
     assert two.state is JobState.DELIVERED
-    assert len(house.courier.delivered) == 2
+    assert len(harness.courier.delivered) == 2
 
 
-async def test_a_killed_process_loses_no_job(house: House) -> None:
+async def test_a_killed_process_loses_no_job(harness: StudioHarness) -> None:
     """Nothing is closed: the job stays running in the name of a process that is gone."""
-    house.executor.hold()
-    receipt = await house.clone()
+    harness.executor.hold()
+    receipt = await harness.clone()
 
     async def is_begun() -> bool:
-        return (await house.storage.jobs.get(receipt.job.id)).attempts == 1
+        return (await harness.storage.jobs.get(receipt.job.id)).attempts == 1
 
     await until(is_begun, "the worker")
-    await house.kill()
-    await house.open()
-    await house.studio.start()
-    job = await house.ended(receipt.job.id)
+    await harness.kill()
+    await harness.open()
+    await harness.studio.start()
+    job = await harness.ended(receipt.job.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
 
 
-async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(house: House) -> None:
-    house.executor.hold()
-    first = await house.say("in the way")
-    await house.reaches(first.job.id, JobState.RUNNING)
-    other = await house.say("elsewhere")
-    assert await house.storage.jobs.claim(other.job.id, "elsewhere/1/ab", LEASE) is not None
-    await house.studio.upkeep()
-    assert (await house.storage.jobs.get(other.job.id)).state is JobState.RUNNING
-    house.clock.now += LEASE + timedelta(seconds=1)
-    await house.studio.upkeep()
-    assert (await house.storage.jobs.get(other.job.id)).state is JobState.QUEUED
-    own = await house.storage.jobs.get(first.job.id)
+async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    first = await harness.say("in the way")
+    await harness.reaches(first.job.id, JobState.RUNNING)
+    other = await harness.say("elsewhere")
+    assert await harness.storage.jobs.claim(other.job.id, "elsewhere/1/ab", LEASE) is not None
+    await harness.studio.upkeep()
+    assert (await harness.storage.jobs.get(other.job.id)).state is JobState.RUNNING
+    harness.clock.now += LEASE + timedelta(seconds=1)
+    await harness.studio.upkeep()
+    assert (await harness.storage.jobs.get(other.job.id)).state is JobState.QUEUED
+    own = await harness.storage.jobs.get(first.job.id)
     assert own.state is JobState.RUNNING
-    assert own.lease_until == house.clock() + LEASE
+    assert own.lease_until == harness.clock() + LEASE
 
 
 @pytest.mark.parametrize("step", ["make_ready", "ready"])
 async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
-    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The process dies before the voice's row, or before the job's: the next one ends with one voice and one answer."""
-    repository = house.storage.voices if step == "make_ready" else house.storage.jobs
-    release = house.executor.hold()
-    receipt = await house.clone()
-    await house.reaches(receipt.job.id, JobState.RUNNING)
+    repository = harness.storage.voices if step == "make_ready" else harness.storage.jobs
+    release = harness.executor.hold()
+    receipt = await harness.clone()
+    await harness.reaches(receipt.job.id, JobState.RUNNING)
     died: list[bool] = []
 
     async def die(*_: object, **__: object) -> None:
@@ -72,19 +72,19 @@ async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
     monkeypatch.setattr(repository, step, die)
     release()
     await until(lambda: bool(died), step)
-    await house.kill()
+    await harness.kill()
     monkeypatch.undo()
-    await house.open()
-    await house.studio.start()
-    job = await house.ended(receipt.job.id)
+    await harness.open()
+    await harness.studio.start()
+    job = await harness.ended(receipt.job.id)
     assert job.state is JobState.DELIVERED
-    assert len(house.courier.of(job.id)) == 1
-    assert len(house.executor.requests) == (1 if step == "make_ready" else 0)
-    assert [name.rsplit("/")[-1] for name in house.files()] == ["clip.flac", "prompt.npz"]
+    assert len(harness.courier.of(job.id)) == 1
+    assert len(harness.executor.requests) == (1 if step == "make_ready" else 0)
+    assert [name.rsplit("/")[-1] for name in harness.files()] == ["clip.flac", "prompt.npz"]
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_whatever_happens_every_accepted_job_ends_and_is_answered(house: House, seed: int) -> None:
+async def test_whatever_happens_every_accepted_job_ends_and_is_answered(harness: StudioHarness, seed: int) -> None:
     """Lost workers, errors, cancellations, crashes and restarts in any order."""
     chance = random.Random(seed)
     accepted: list[str] = []
@@ -92,33 +92,33 @@ async def test_whatever_happens_every_accepted_job_ends_and_is_answered(house: H
         actor = person(chance.randrange(1, 4), guild_id=900 + chance.randrange(2))
         match chance.choice(["clone", "say", "say", "say", "lose", "fail", "cancel", "restart", "kill", "pause"]):
             case "clone":
-                accepted.append((await house.clone(actor, f"Voice {step}")).job.id)
+                accepted.append((await harness.clone(actor, f"Voice {step}")).job.id)
             case "say":
-                accepted.append((await house.say(f"line {step}", actor=actor, voice="English speaker 6")).job.id)
+                accepted.append((await harness.say(f"line {step}", actor=actor, voice="English speaker 6")).job.id)
             case "lose":
-                house.executor.lose_next(chance.randrange(1, 3))
+                harness.executor.lose_next(chance.randrange(1, 3))
             case "fail":
-                house.executor.fail_next()
+                harness.executor.fail_next()
             case "cancel" if accepted:
-                await house.studio.dispatcher.cancel(chance.choice(accepted))
+                await harness.studio.dispatcher.cancel(chance.choice(accepted))
             case "restart":
-                await house.restart(capacity=chance.randrange(1, 3))
+                await harness.restart(capacity=chance.randrange(1, 3))
             case "kill":
-                await house.kill()
-                await house.open()
-                await house.studio.start()
+                await harness.kill()
+                await harness.open()
+                await harness.studio.start()
             case _:
                 await asyncio.sleep(chance.random() * 0.05)
     for job_id in accepted:
-        job = await house.ended(job_id)
-        assert len(house.courier.of(job_id)) >= 1
+        job = await harness.ended(job_id)
+        assert len(harness.courier.of(job_id)) >= 1
         if job.kind is JobKind.CLONE:
-            made = await house.storage.voices.find(job.guild_id, job.order["name"])
+            made = await harness.storage.voices.find(job.guild_id, job.order["name"])
             assert (made is not None) == (job.state is JobState.DELIVERED)
-    await house.studio.close()
-    await house.open()
-    assert not [name for name in house.files() if not name.startswith("voices/")]
-    voices = {name.split("/")[1] for name in house.files()}
-    states = [await house.storage.jobs.get(job_id) for job_id in accepted]
+    await harness.studio.close()
+    await harness.open()
+    assert not [name for name in harness.files() if not name.startswith("voices/")]
+    voices = {name.split("/")[1] for name in harness.files()}
+    states = [await harness.storage.jobs.get(job_id) for job_id in accepted]
     delivered = [job for job in states if job.kind is JobKind.CLONE and job.state is JobState.DELIVERED]
     assert voices == {f"{job.guild_id}-{job.voice_id}" for job in delivered}

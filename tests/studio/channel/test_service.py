@@ -12,7 +12,7 @@ from studio.channel.service import BROKEN
 from studio.values import Actor, Receipt
 from tests.fake_voice import FakeVoice
 from tests.studio.channel.conftest import ANN_THERE, BOB_THERE, CELLAR, LOUNGE, NOTICE, room_of, seat_of
-from tests.studio.conftest import ANN, GUILD, MOD, House, until
+from tests.studio.conftest import ANN, GUILD, MOD, StudioHarness, until
 
 MOD_THERE = replace(MOD, voice_channel_id=LOUNGE)
 IN_CELLAR = replace(ANN, voice_channel_id=CELLAR)
@@ -21,100 +21,102 @@ IN_CELLAR = replace(ANN, voice_channel_id=CELLAR)
 class TestCrossing:
     """What the platform tells while something else is under way."""
 
-    async def test_thrown_out_and_asked_back_the_bot_keeps_its_new_seat(self, house: House, lounge: FakeVoice) -> None:
+    async def test_thrown_out_and_asked_back_the_bot_keeps_its_new_seat(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
         slow = asyncio.Event()
         lounge.closing = slow.wait
         lounge.connections[0].gone()
-        await until(lambda: house.studio.channels.scene(GUILD) is None, "the old room to be closing")
-        back = asyncio.create_task(house.studio.channels.join(ANN_THERE))
+        await until(lambda: harness.studio.channels.scene(GUILD) is None, "the old room to be closing")
+        back = asyncio.create_task(harness.studio.channels.join(ANN_THERE))
         await asyncio.sleep(0.05)
         slow.set()
         assert (await back).channel_id == LOUNGE
-        await until(lambda: not house.tasks(), "the farewell")
-        assert room_of(house).connection is lounge.connections[1]
-        assert await seat_of(house) == LOUNGE
+        await until(lambda: not harness.tasks(), "the farewell")
+        assert room_of(harness).connection is lounge.connections[1]
+        assert await seat_of(harness) == LOUNGE
 
     async def test_a_farewell_that_comes_late_does_not_close_the_next_room(
-        self, house: House, lounge: FakeVoice
+        self, harness: StudioHarness, lounge: FakeVoice
     ) -> None:
         """The farewell waits while the bot changes its channel."""
         slow = asyncio.Event()
         lounge.people = 0
         lounge.closing = slow.wait
-        moving = asyncio.create_task(house.studio.channels.join(IN_CELLAR))
+        moving = asyncio.create_task(harness.studio.channels.join(IN_CELLAR))
         await asyncio.sleep(0)  # It holds the server's lock, or is about to.
         lounge.connections[0].gone()
         await asyncio.sleep(0.05)
         slow.set()
         await moving
-        await until(lambda: not house.tasks(), "the farewell")
-        assert room_of(house).connection.channel_id == CELLAR
-        assert await seat_of(house) == CELLAR
+        await until(lambda: not harness.tasks(), "the farewell")
+        assert room_of(harness).connection.channel_id == CELLAR
+        assert await seat_of(harness) == CELLAR
 
     async def test_moved_and_thrown_out_the_bot_has_no_seat(
-        self, house: House, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
+        self, harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        take, slow = house.storage.seats.take, asyncio.Event()
+        take, slow = harness.storage.seats.take, asyncio.Event()
 
         async def slowly(guild_id: int, channel_id: int) -> object:
             await slow.wait()
             return await take(guild_id, channel_id)
 
-        monkeypatch.setattr(house.storage.seats, "take", slowly)
-        moved = asyncio.create_task(house.studio.channels.moved(GUILD, CELLAR))
+        monkeypatch.setattr(harness.storage.seats, "take", slowly)
+        moved = asyncio.create_task(harness.studio.channels.moved(GUILD, CELLAR))
         await asyncio.sleep(0.05)
         lounge.connections[0].gone()
         await asyncio.sleep(0.05)
         slow.set()
         await moved
-        await until(lambda: not house.tasks(), "the farewell")
-        assert house.studio.channels.scene(GUILD) is None
-        assert await seat_of(house) is None
+        await until(lambda: not harness.tasks(), "the farewell")
+        assert harness.studio.channels.scene(GUILD) is None
+        assert await seat_of(harness) is None
 
     async def test_a_seat_that_cannot_be_stored_is_left_again(
-        self, house: House, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+        self, harness: StudioHarness, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def take(guild_id: int, channel_id: int) -> object:
             raise Unavailable("The disk is full.")
 
-        monkeypatch.setattr(house.storage.seats, "take", take)
+        monkeypatch.setattr(harness.storage.seats, "take", take)
         with pytest.raises(Unavailable, match="disk is full"):
-            await house.studio.channels.join(ANN_THERE)
-        assert house.studio.channels.scene(GUILD) is None
+            await harness.studio.channels.join(ANN_THERE)
+        assert harness.studio.channels.scene(GUILD) is None
         assert voice.left == [LOUNGE]
 
     async def test_a_line_that_comes_as_the_bot_leaves_is_posted(
-        self, house: House, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
+        self, harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        accept, accepted, go_on = house.storage.jobs.accept_speech, asyncio.Event(), asyncio.Event()
+        accept, accepted, go_on = harness.storage.jobs.accept_speech, asyncio.Event(), asyncio.Event()
 
         async def slowly(*arguments: object) -> object:
             accepted.set()
             await go_on.wait()
             return await accept(*arguments)  # type: ignore[arg-type]  # handed on
 
-        monkeypatch.setattr(house.storage.jobs, "accept_speech", slowly)
-        saying = asyncio.create_task(house.say(actor=ANN_THERE))
+        monkeypatch.setattr(harness.storage.jobs, "accept_speech", slowly)
+        saying = asyncio.create_task(harness.say(actor=ANN_THERE))
         await accepted.wait()
-        await house.studio.channels.leave(ANN_THERE)
+        await harness.studio.channels.leave(ANN_THERE)
         go_on.set()
-        job = await house.ended((await saying).job.id)
+        job = await harness.ended((await saying).job.id)
         assert job.state is JobState.DELIVERED
-        assert house.studio.dispatcher.rooms.fate(job.id) is Fate.LOST
+        assert harness.studio.dispatcher.rooms.fate(job.id) is Fate.LOST
         assert lounge.said == []
-        assert len(house.courier.of(job.id)) == 1
+        assert len(harness.courier.of(job.id)) == 1
 
 
 class TestJoining:
-    async def test_the_bot_comes_and_that_is_written_down(self, house: House, voice: FakeVoice) -> None:
-        scene = await house.studio.channels.join(ANN_THERE)
+    async def test_the_bot_comes_and_that_is_written_down(self, harness: StudioHarness, voice: FakeVoice) -> None:
+        scene = await harness.studio.channels.join(ANN_THERE)
         assert (scene.channel_id, scene.now, scene.waiting) == (LOUNGE, None, ())
-        assert await seat_of(house) == LOUNGE
-        lines, _ = await house.storage.audit.read(GUILD)
+        assert await seat_of(harness) == LOUNGE
+        lines, _ = await harness.storage.audit.read(GUILD)
         assert [(line.action, line.actor_id, line.target) for line in lines] == [("channel.join", 1, str(LOUNGE))]
 
-    async def test_asked_again_it_stays(self, house: House, lounge: FakeVoice) -> None:
-        assert (await house.studio.channels.join(BOB_THERE)).channel_id == LOUNGE
+    async def test_asked_again_it_stays(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        assert (await harness.studio.channels.join(BOB_THERE)).channel_id == LOUNGE
         assert len(lounge.connections) == 1
 
     @pytest.mark.parametrize(
@@ -126,230 +128,244 @@ class TestJoining:
         ],
     )
     async def test_why_it_does_not_come(
-        self, house: House, lounge: FakeVoice, actor: Actor, kind: type[BarkeepError], words: str
+        self, harness: StudioHarness, lounge: FakeVoice, actor: Actor, kind: type[BarkeepError], words: str
     ) -> None:
-        await house.studio.admin.block(MOD, 5, "")
+        await harness.studio.admin.block(MOD, 5, "")
         with pytest.raises(kind, match=words):
-            await house.studio.channels.join(actor)
-        assert await seat_of(house) == LOUNGE
+            await harness.studio.channels.join(actor)
+        assert await seat_of(harness) == LOUNGE
         assert len(lounge.connections) == 1
 
     async def test_a_moderator_does_not_take_it_from_those_who_listen_either(
-        self, house: House, lounge: FakeVoice
+        self, harness: StudioHarness, lounge: FakeVoice
     ) -> None:
         with pytest.raises(Conflict):
-            await house.studio.channels.join(replace(MOD, voice_channel_id=CELLAR))
+            await harness.studio.channels.join(replace(MOD, voice_channel_id=CELLAR))
 
-    async def test_from_a_channel_where_nobody_listens_it_comes(self, house: House, lounge: FakeVoice) -> None:
+    async def test_from_a_channel_where_nobody_listens_it_comes(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
         lounge.people = 0
-        assert (await house.studio.channels.join(IN_CELLAR)).channel_id == CELLAR
+        assert (await harness.studio.channels.join(IN_CELLAR)).channel_id == CELLAR
         assert lounge.left == [LOUNGE]
-        assert await seat_of(house) == CELLAR
+        assert await seat_of(harness) == CELLAR
 
-    async def test_a_refusal_leaves_nothing_behind(self, house: House, voice: FakeVoice) -> None:
+    async def test_a_refusal_leaves_nothing_behind(self, harness: StudioHarness, voice: FakeVoice) -> None:
         voice.refusal = NotAllowed("I lack the permission Connect.")
         with pytest.raises(NotAllowed, match="Connect"):
-            await house.studio.channels.join(ANN_THERE)
-        assert house.studio.channels.scene(GUILD) is None
-        assert await seat_of(house) is None
+            await harness.studio.channels.join(ANN_THERE)
+        assert harness.studio.channels.scene(GUILD) is None
+        assert await seat_of(harness) is None
         voice.refusal = None
-        await house.studio.channels.join(ANN_THERE)
+        await harness.studio.channels.join(ANN_THERE)
 
-    async def test_before_the_platform_is_there_it_cannot_come(self, house: House) -> None:
+    async def test_before_the_platform_is_there_it_cannot_come(self, harness: StudioHarness) -> None:
         with pytest.raises(Unavailable, match="try again"):
-            await house.studio.channels.join(ANN_THERE)
+            await harness.studio.channels.join(ANN_THERE)
         with pytest.raises(Conflict, match="in no voice channel"):
-            await house.studio.channels.leave(ANN_THERE)
-        await house.studio.channels.upkeep()
-        house.studio.channels.look(GUILD)
+            await harness.studio.channels.leave(ANN_THERE)
+        await harness.studio.channels.upkeep()
+        harness.studio.channels.look(GUILD)
 
-    async def test_servers_have_their_own_channels(self, house: House, lounge: FakeVoice) -> None:
-        await house.studio.channels.join(replace(ANN_THERE, guild_id=901, voice_channel_id=80))
-        await house.studio.channels.leave(ANN_THERE)
-        assert [seat.guild_id for seat in await house.storage.seats.all()] == [901]
+    async def test_servers_have_their_own_channels(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        await harness.studio.channels.join(replace(ANN_THERE, guild_id=901, voice_channel_id=80))
+        await harness.studio.channels.leave(ANN_THERE)
+        assert [seat.guild_id for seat in await harness.storage.seats.all()] == [901]
 
-    async def test_the_notice_is_said_where_a_server_wants_it_once(self, house: House, voice: FakeVoice) -> None:
-        await house.studio.admin.change(MOD, channel_notice=True)
-        await house.studio.channels.join(ANN_THERE)
-        await house.studio.channels.join(BOB_THERE)
+    async def test_the_notice_is_said_where_a_server_wants_it_once(
+        self, harness: StudioHarness, voice: FakeVoice
+    ) -> None:
+        await harness.studio.admin.change(MOD, channel_notice=True)
+        await harness.studio.channels.join(ANN_THERE)
+        await harness.studio.channels.join(BOB_THERE)
         await until(lambda: voice.said == ["The voices you hear from me are generated."], "the notice")
-        assert not room_of(house).lines
+        assert not room_of(harness).lines
 
 
-async def queue(house: House, *actors: Actor) -> list[Receipt]:
+async def queue(harness: StudioHarness, *actors: Actor) -> list[Receipt]:
     """One line of each, none of which is made yet."""
-    return [await house.say(f"Line {number}.", actor) for number, actor in enumerate(actors)]
+    return [await harness.say(f"Line {number}.", actor) for number, actor in enumerate(actors)]
 
 
 class TestSkippingAndStopping:
-    async def test_members_skip_their_own_lines_and_moderators_any(self, house: House, lounge: FakeVoice) -> None:
-        house.executor.hold()
-        first, second, third = await queue(house, ANN_THERE, BOB_THERE, ANN_THERE)
+    async def test_members_skip_their_own_lines_and_moderators_any(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
+        harness.executor.hold()
+        first, second, third = await queue(harness, ANN_THERE, BOB_THERE, ANN_THERE)
         with pytest.raises(NotAllowed, match="did not ask for this line"):
-            await house.studio.channels.skip(BOB_THERE)
-        scene = await house.studio.channels.skip(ANN_THERE)
+            await harness.studio.channels.skip(BOB_THERE)
+        scene = await harness.studio.channels.skip(ANN_THERE)
         assert scene.now is not None
         assert scene.now.key == second.job.id
         assert [line.key for line in scene.waiting] == [third.job.id]
-        assert (await house.studio.channels.skip(MOD)).now is scene.waiting[0]
-        assert house.studio.dispatcher.rooms.fate(first.job.id) is Fate.SKIPPED
+        assert (await harness.studio.channels.skip(MOD)).now is scene.waiting[0]
+        assert harness.studio.dispatcher.rooms.fate(first.job.id) is Fate.SKIPPED
 
-    async def test_a_skipped_line_is_still_posted(self, house: House, lounge: FakeVoice) -> None:
-        release = house.executor.hold()
-        (said,) = await queue(house, ANN_THERE)
-        await house.studio.channels.skip(ANN_THERE)
+    async def test_a_skipped_line_is_still_posted(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        release = harness.executor.hold()
+        (said,) = await queue(harness, ANN_THERE)
+        await harness.studio.channels.skip(ANN_THERE)
         release()
-        await house.ended(said.job.id)
+        await harness.ended(said.job.id)
         assert lounge.said == []
-        assert house.courier.of(said.job.id)[0].audio is not None
+        assert harness.courier.of(said.job.id)[0].audio is not None
 
-    async def test_stopping_ends_ones_own_lines_and_a_moderators_all(self, house: House, lounge: FakeVoice) -> None:
-        house.executor.hold()
-        await queue(house, ANN_THERE, BOB_THERE, ANN_THERE, BOB_THERE)
-        assert await house.studio.channels.stop(ANN_THERE) == 2
-        assert {line.member_id for line in room_of(house).lines} == {BOB_THERE.member_id}
-        assert await house.studio.channels.stop(MOD) == 2
+    async def test_stopping_ends_ones_own_lines_and_a_moderators_all(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
+        harness.executor.hold()
+        await queue(harness, ANN_THERE, BOB_THERE, ANN_THERE, BOB_THERE)
+        assert await harness.studio.channels.stop(ANN_THERE) == 2
+        assert {line.member_id for line in room_of(harness).lines} == {BOB_THERE.member_id}
+        assert await harness.studio.channels.stop(MOD) == 2
         for actor in (ANN_THERE, MOD):
             with pytest.raises(Conflict, match="Nothing of yours"):
-                await house.studio.channels.stop(actor)
+                await harness.studio.channels.stop(actor)
         with pytest.raises(Conflict, match="not saying anything"):
-            await house.studio.channels.skip(MOD)
+            await harness.studio.channels.skip(MOD)
 
-    async def test_nothing_is_skipped_where_the_bot_is_not(self, house: House, voice: FakeVoice) -> None:
-        for action in (house.studio.channels.skip, house.studio.channels.stop):
+    async def test_nothing_is_skipped_where_the_bot_is_not(self, harness: StudioHarness, voice: FakeVoice) -> None:
+        for action in (harness.studio.channels.skip, harness.studio.channels.stop):
             with pytest.raises(Conflict, match="in no voice channel"):
                 await action(ANN_THERE)
 
-    async def test_who_is_blocked_does_nothing(self, house: House, lounge: FakeVoice) -> None:
-        house.executor.hold()
-        await queue(house, MOD_THERE)
-        await house.studio.admin.block(MOD, ANN.member_id, "")
-        for action in (house.studio.channels.skip, house.studio.channels.stop, house.studio.channels.leave):
+    async def test_who_is_blocked_does_nothing(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        harness.executor.hold()
+        await queue(harness, MOD_THERE)
+        await harness.studio.admin.block(MOD, ANN.member_id, "")
+        for action in (harness.studio.channels.skip, harness.studio.channels.stop, harness.studio.channels.leave):
             with pytest.raises(NotAllowed, match="blocked"):
                 await action(ANN_THERE)
 
 
 class TestLeaving:
-    async def test_who_listens_or_moderates_sends_it_away(self, house: House, lounge: FakeVoice) -> None:
+    async def test_who_listens_or_moderates_sends_it_away(self, harness: StudioHarness, lounge: FakeVoice) -> None:
         with pytest.raises(NotAllowed, match="Others are listening"):
-            await house.studio.channels.leave(ANN)
-        assert await house.studio.channels.leave(BOB_THERE) == LOUNGE
-        await house.studio.channels.join(ANN_THERE)
-        assert await house.studio.channels.leave(MOD) == LOUNGE
-        await house.studio.channels.join(ANN_THERE)
+            await harness.studio.channels.leave(ANN)
+        assert await harness.studio.channels.leave(BOB_THERE) == LOUNGE
+        await harness.studio.channels.join(ANN_THERE)
+        assert await harness.studio.channels.leave(MOD) == LOUNGE
+        await harness.studio.channels.join(ANN_THERE)
         lounge.people = 0
-        assert await house.studio.channels.leave(ANN) == LOUNGE
+        assert await harness.studio.channels.leave(ANN) == LOUNGE
         assert lounge.left == [LOUNGE] * 3
-        assert await seat_of(house) is None
+        assert await seat_of(harness) is None
 
-    async def test_to_nobody_nothing_is_said(self, house: House, lounge: FakeVoice) -> None:
-        release = house.executor.hold()
-        first, second = await queue(house, ANN_THERE, BOB_THERE)
+    async def test_to_nobody_nothing_is_said(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        release = harness.executor.hold()
+        first, second = await queue(harness, ANN_THERE, BOB_THERE)
         lounge.people = 0
-        house.studio.channels.look(GUILD)
-        assert room_of(house).lines == ()
+        harness.studio.channels.look(GUILD)
+        assert room_of(harness).lines == ()
         release()
         for said in (first, second):
-            await house.ended(said.job.id)
-            assert house.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST
+            await harness.ended(said.job.id)
+            assert harness.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST
         assert lounge.said == []
 
     async def test_idle_or_alone_it_leaves_after_the_time_that_moderators_set(
-        self, house: House, lounge: FakeVoice
+        self, harness: StudioHarness, lounge: FakeVoice
     ) -> None:
-        await house.studio.admin.change(MOD, channel_idle_minutes=3)
+        await harness.studio.admin.change(MOD, channel_idle_minutes=3)
         for people in (1, 0):
             lounge.people = people
-            house.clock.move(minutes=2, seconds=59)
-            await house.studio.channels.upkeep()
-            assert await seat_of(house) == LOUNGE
-            house.clock.move(seconds=1)
-            await house.studio.channels.upkeep()
-            assert house.studio.channels.scene(GUILD) is None
-            assert await seat_of(house) is None
+            harness.clock.move(minutes=2, seconds=59)
+            await harness.studio.channels.upkeep()
+            assert await seat_of(harness) == LOUNGE
+            harness.clock.move(seconds=1)
+            await harness.studio.channels.upkeep()
+            assert harness.studio.channels.scene(GUILD) is None
+            assert await seat_of(harness) is None
             lounge.people = 1
-            await house.studio.channels.join(ANN_THERE)
+            await harness.studio.channels.join(ANN_THERE)
 
-    async def test_a_line_begins_the_idle_time_again_and_is_waited_for(self, house: House, lounge: FakeVoice) -> None:
-        release = house.executor.hold()
-        (said,) = await queue(house, ANN_THERE)
-        house.clock.move(hours=1)
-        await house.studio.channels.upkeep()
-        assert house.studio.channels.scene(GUILD) is not None, "its line is still being made"
+    async def test_a_line_begins_the_idle_time_again_and_is_waited_for(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
+        release = harness.executor.hold()
+        (said,) = await queue(harness, ANN_THERE)
+        harness.clock.move(hours=1)
+        await harness.studio.channels.upkeep()
+        assert harness.studio.channels.scene(GUILD) is not None, "its line is still being made"
         release()
-        await house.ended(said.job.id)
-        house.clock.move(minutes=9)
-        await house.studio.channels.upkeep()
-        assert house.studio.channels.scene(GUILD) is not None
-        house.clock.move(minutes=1)
-        await house.studio.channels.upkeep()
-        assert house.studio.channels.scene(GUILD) is None
+        await harness.ended(said.job.id)
+        harness.clock.move(minutes=9)
+        await harness.studio.channels.upkeep()
+        assert harness.studio.channels.scene(GUILD) is not None
+        harness.clock.move(minutes=1)
+        await harness.studio.channels.upkeep()
+        assert harness.studio.channels.scene(GUILD) is None
 
-    async def test_moved_it_comes_back_to_where_it_was_moved(self, house: House, lounge: FakeVoice) -> None:
-        house.executor.hold()
-        await queue(house, ANN_THERE)
+    async def test_moved_it_comes_back_to_where_it_was_moved(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        harness.executor.hold()
+        await queue(harness, ANN_THERE)
         lounge.connections[0].channel_id = CELLAR
         lounge.people = 0
-        await house.studio.channels.moved(GUILD, CELLAR)
-        assert await seat_of(house) == CELLAR
-        assert room_of(house).lines == (), "nobody is there"
-        await house.studio.channels.moved(901, 80)
-        assert len(await house.storage.seats.all()) == 1
+        await harness.studio.channels.moved(GUILD, CELLAR)
+        assert await seat_of(harness) == CELLAR
+        assert room_of(harness).lines == (), "nobody is there"
+        await harness.studio.channels.moved(901, 80)
+        assert len(await harness.storage.seats.all()) == 1
 
-    async def test_after_the_platform_ended_it_the_bot_stays_away(self, house: House, lounge: FakeVoice) -> None:
-        house.executor.hold()
-        (said,) = await queue(house, ANN_THERE)
+    async def test_after_the_platform_ended_it_the_bot_stays_away(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
+        harness.executor.hold()
+        (said,) = await queue(harness, ANN_THERE)
         lounge.connections[0].gone()
-        await until(lambda: house.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST, "the line to be over")
+        await until(lambda: harness.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST, "the line to be over")
         await until(lambda: lounge.left == [LOUNGE], "the room to be closed")
-        await house.studio.channels.resume()
+        await harness.studio.channels.resume()
         assert len(lounge.connections) == 1
-        assert await seat_of(house) is None
+        assert await seat_of(harness) is None
 
 
 class TestComingBack:
-    async def again(self, house: House, voice: FakeVoice) -> None:
+    async def again(self, harness: StudioHarness, voice: FakeVoice) -> None:
         """A new process on the same data."""
-        await house.restart()
-        house.studio.channels.attend(voice, NOTICE)
-        await house.studio.channels.resume()
+        await harness.restart()
+        harness.studio.channels.attend(voice, NOTICE)
+        await harness.studio.channels.resume()
 
-    async def test_after_a_restart_it_comes_back_to_who_waits(self, house: House, lounge: FakeVoice) -> None:
-        await self.again(house, voice := FakeVoice())
-        assert room_of(house).connection is voice.connections[0]
-        await house.studio.channels.resume()
+    async def test_after_a_restart_it_comes_back_to_who_waits(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        await self.again(harness, voice := FakeVoice())
+        assert room_of(harness).connection is voice.connections[0]
+        await harness.studio.channels.resume()
         assert len(voice.connections) == 1, "it is there already"
 
-    async def test_to_nobody_it_does_not_come_back(self, house: House, lounge: FakeVoice) -> None:
+    async def test_to_nobody_it_does_not_come_back(self, harness: StudioHarness, lounge: FakeVoice) -> None:
         voice = FakeVoice()
         voice.people = 0
-        await self.again(house, voice)
+        await self.again(harness, voice)
         assert voice.connections == []
-        assert await seat_of(house) is None
+        assert await seat_of(harness) is None
 
-    async def test_where_it_may_not_come_back_it_stays_away(self, house: House, lounge: FakeVoice) -> None:
+    async def test_where_it_may_not_come_back_it_stays_away(self, harness: StudioHarness, lounge: FakeVoice) -> None:
         voice = FakeVoice()
         voice.refusal = NotAllowed("I lack the permission Connect.")
-        await self.again(house, voice)
-        assert house.studio.channels.scene(GUILD) is None
-        assert await seat_of(house) is None
+        await self.again(harness, voice)
+        assert harness.studio.channels.scene(GUILD) is None
+        assert await seat_of(harness) is None
 
-    async def test_a_connection_that_stays_broken_is_made_again(self, house: House, lounge: FakeVoice) -> None:
+    async def test_a_connection_that_stays_broken_is_made_again(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
         first = lounge.connections[0]
         first.ready = False
-        await house.studio.channels.upkeep()
-        house.clock.move(seconds=BROKEN.total_seconds() - 1)
-        await house.studio.channels.upkeep()
-        assert room_of(house).connection is first
+        await harness.studio.channels.upkeep()
+        harness.clock.move(seconds=BROKEN.total_seconds() - 1)
+        await harness.studio.channels.upkeep()
+        assert room_of(harness).connection is first
         first.ready = True
-        await house.studio.channels.upkeep()
+        await harness.studio.channels.upkeep()
         first.ready = False
-        await house.studio.channels.upkeep()
-        house.clock.move(seconds=BROKEN.total_seconds() - 1)
-        await house.studio.channels.upkeep()
-        assert room_of(house).connection is first, "it was back in between"
-        house.clock.move(seconds=1)
-        await house.studio.channels.upkeep()
-        assert room_of(house).connection is lounge.connections[1]
+        await harness.studio.channels.upkeep()
+        harness.clock.move(seconds=BROKEN.total_seconds() - 1)
+        await harness.studio.channels.upkeep()
+        assert room_of(harness).connection is first, "it was back in between"
+        harness.clock.move(seconds=1)
+        await harness.studio.channels.upkeep()
+        assert room_of(harness).connection is lounge.connections[1]
         assert lounge.left == [LOUNGE]
-        assert await seat_of(house) == LOUNGE
+        assert await seat_of(harness) == LOUNGE

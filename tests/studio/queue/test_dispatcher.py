@@ -16,119 +16,121 @@ from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT
 from studio.values import SayOrder, Update
 from tests.fakes import FakeExecutor
-from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, House, person, until
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, StudioHarness, person, until
 
 
-async def test_an_unknown_error_becomes_an_apology_with_its_reference(house: House) -> None:
-    house.executor.fail_next("Unknown", "ref-77")
-    job = await house.ended((await house.say()).job.id)
+async def test_an_unknown_error_becomes_an_apology_with_its_reference(harness: StudioHarness) -> None:
+    harness.executor.fail_next("Unknown", "ref-77")
+    job = await harness.ended((await harness.say()).job.id)
     assert job.error_kind == "Unknown"
     assert job.error_message is not None
     assert job.error_message.startswith("Something went wrong")
     assert "ref-77" in job.error_message
 
 
-async def test_a_lost_worker_costs_one_retry_and_no_second_answer(house: House) -> None:
-    house.executor.lose_next()
-    job = await house.ended((await house.clone()).job.id)
+async def test_a_lost_worker_costs_one_retry_and_no_second_answer(harness: StudioHarness) -> None:
+    harness.executor.lose_next()
+    job = await harness.ended((await harness.clone()).job.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
-    assert len(house.courier.of(job.id)) == 1
-    assert [update for job_id, update in house.courier.updates if update.retrying and job_id == job.id]
+    assert len(harness.courier.of(job.id)) == 1
+    assert [update for job_id, update in harness.courier.updates if update.retrying and job_id == job.id]
 
 
-async def test_a_job_that_loses_worker_after_worker_is_given_up(house: House) -> None:
-    house.executor.lose_next(times=ATTEMPTS)
-    job = await house.ended((await house.clone()).job.id)
+async def test_a_job_that_loses_worker_after_worker_is_given_up(harness: StudioHarness) -> None:
+    harness.executor.lose_next(times=ATTEMPTS)
+    job = await harness.ended((await harness.clone()).job.id)
     assert (job.state, job.error_kind) == (JobState.FAILED, Unavailable.__name__)
-    assert len(house.executor.requests) == ATTEMPTS
-    assert len(house.courier.of(job.id)) == 1
-    assert house.files() == []
+    assert len(harness.executor.requests) == ATTEMPTS
+    assert len(harness.courier.of(job.id)) == 1
+    assert harness.files() == []
 
 
-async def test_jobs_wait_their_turn_and_are_told_their_places(house: House) -> None:
-    release = house.executor.hold()
-    first = await house.say("one")
-    await house.reaches(first.job.id, JobState.RUNNING)
-    second, third = await house.say("two"), await house.say("three", actor=BOB)
+async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    first = await harness.say("one")
+    await harness.reaches(first.job.id, JobState.RUNNING)
+    second, third = await harness.say("two"), await harness.say("three", actor=BOB)
     assert (first.position, second.position, third.position) == (0, 1, 1)
-    assert [house.studio.dispatcher.position(receipt.job.id) for receipt in (first, third, second)] == [0, 1, 2]
+    assert [harness.studio.dispatcher.position(receipt.job.id) for receipt in (first, third, second)] == [0, 1, 2]
     release()
     for receipt in (first, second, third):
-        await house.ended(receipt.job.id)
-    texts = [request.text for request in house.executor.requests if isinstance(request, SpeakRequest)]
+        await harness.ended(receipt.job.id)
+    texts = [request.text for request in harness.executor.requests if isinstance(request, SpeakRequest)]
     assert texts == ["one", "three", "two"]
-    assert (second.job.id, Update(position=2)) in house.courier.updates
+    assert (second.job.id, Update(position=2)) in harness.courier.updates
 
 
-async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(house: House) -> None:
-    release = house.executor.hold()
-    first, second = await house.say("one"), await house.clone()
-    await house.reaches(first.job.id, JobState.RUNNING)
-    cancelled = await house.studio.dispatcher.cancel(second.job.id)
+async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    first, second = await harness.say("one"), await harness.clone()
+    await harness.reaches(first.job.id, JobState.RUNNING)
+    cancelled = await harness.studio.dispatcher.cancel(second.job.id)
     assert cancelled is not None
-    assert await house.studio.dispatcher.cancel(second.job.id) is None
+    assert await harness.studio.dispatcher.cancel(second.job.id) is None
     release()
-    assert (await house.ended(second.job.id)).state is JobState.CANCELLED
-    await house.ended(first.job.id)
-    assert not [request for request in house.executor.requests if isinstance(request, CloneRequest)]
-    assert await house.storage.voices.find(GUILD, "Ann") is None
-    assert house.files() == []
+    assert (await harness.ended(second.job.id)).state is JobState.CANCELLED
+    await harness.ended(first.job.id)
+    assert not [request for request in harness.executor.requests if isinstance(request, CloneRequest)]
+    assert await harness.storage.voices.find(GUILD, "Ann") is None
+    assert harness.files() == []
 
 
-async def test_a_running_job_is_cancelled_and_the_next_begins(house: House) -> None:
-    house.executor.hold()
-    receipt = await house.clone()
-    await until(lambda: bool(house.executor.requests), "the request")
-    await house.studio.dispatcher.cancel(receipt.job.id)
-    job = await house.ended(receipt.job.id)
+async def test_a_running_job_is_cancelled_and_the_next_begins(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    receipt = await harness.clone()
+    await until(lambda: bool(harness.executor.requests), "the request")
+    await harness.studio.dispatcher.cancel(receipt.job.id)
+    job = await harness.ended(receipt.job.id)
     assert (job.state, job.attempts) == (JobState.CANCELLED, 1)
-    assert house.executor.cancelled == [job.id]
-    assert len(house.courier.of(job.id)) == 1
-    assert house.files() == []
+    assert harness.executor.cancelled == [job.id]
+    assert len(harness.courier.of(job.id)) == 1
+    assert harness.files() == []
 
 
 async def test_a_job_cancelled_between_claim_and_work_never_reaches_the_worker(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claimed, go_on = asyncio.Event(), asyncio.Event()
-    staging = house.storage.files.staging
+    staging = harness.storage.files.staging
 
     async def slow(job_id: str) -> Path:
         claimed.set()
         await go_on.wait()
         return await staging(job_id)
 
-    monkeypatch.setattr(house.storage.files, "staging", slow)
-    receipt = await house.clone()
+    monkeypatch.setattr(harness.storage.files, "staging", slow)
+    receipt = await harness.clone()
     await claimed.wait()
-    await house.studio.dispatcher.cancel(receipt.job.id)
+    await harness.studio.dispatcher.cancel(receipt.job.id)
     go_on.set()
-    assert (await house.ended(receipt.job.id)).state is JobState.CANCELLED
-    assert house.executor.requests == []
-    assert house.files() == []
-    assert not any((house.folder / "staging").iterdir())
+    assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert harness.executor.requests == []
+    assert harness.files() == []
+    assert not any((harness.folder / "staging").iterdir())
 
 
-async def test_a_locked_database_delays_the_queue_until_upkeep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_database_delays_the_queue_until_upkeep(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def locked(*_: object, **__: object) -> None:
         raise Unavailable("The database is locked.")
 
-    monkeypatch.setattr(house.storage.jobs, "claim", locked)
-    receipt = await house.say()
-    await until(lambda: not house.tasks(), "idle")
-    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    monkeypatch.setattr(harness.storage.jobs, "claim", locked)
+    receipt = await harness.say()
+    await until(lambda: not harness.tasks(), "idle")
+    assert (await harness.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
     monkeypatch.undo()
-    await house.studio.upkeep()
-    assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+    await harness.studio.upkeep()
+    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
 
 
 @pytest.mark.parametrize("step", ["executor.submit", "storage.members.get"])
 async def test_what_is_busy_between_claim_and_work_costs_no_job_and_no_attempt(
-    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     busy = [Unavailable(BUSY)]
     *path, name = step.split(".")
-    holder = reduce(getattr, path, house)
+    holder = reduce(getattr, path, harness)
     work = getattr(holder, name)
 
     async def sometimes(*arguments: object) -> object:
@@ -136,44 +138,44 @@ async def test_what_is_busy_between_claim_and_work_costs_no_job_and_no_attempt(
             raise busy.pop()
         return await work(*arguments)
 
-    release = house.executor.hold()
-    first = await house.say("in the way")
-    await until(lambda: bool(house.executor.requests), "the request")
-    receipt = await house.say("put back")
+    release = harness.executor.hold()
+    first = await harness.say("in the way")
+    await until(lambda: bool(harness.executor.requests), "the request")
+    receipt = await harness.say("put back")
     monkeypatch.setattr(holder, name, sometimes)
     release()
-    await house.ended(first.job.id)
-    assert (await house.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
-    await house.studio.upkeep()
-    job = await house.ended(receipt.job.id)
+    await harness.ended(first.job.id)
+    assert (await harness.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    await harness.studio.upkeep()
+    job = await harness.ended(receipt.job.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
 
 
 async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(_: str) -> Path:
         raise Unavailable("The disk is full.")
 
-    monkeypatch.setattr(house.storage.files, "staging", refuse)
-    receipt = await house.say()
+    monkeypatch.setattr(harness.storage.files, "staging", refuse)
+    receipt = await harness.say()
     for _ in range(MAX_STORAGE_ERRORS):
-        await until(lambda: not house.tasks(), "idle")
-        await house.studio.upkeep()
-    job = await house.ended(receipt.job.id)
+        await until(lambda: not harness.tasks(), "idle")
+        await harness.studio.upkeep()
+    job = await harness.ended(receipt.job.id)
     assert (job.state, job.error_message) == (JobState.FAILED, "The disk is full.")
 
 
 @pytest.mark.parametrize("act", ["say", "clone"])
 @pytest.mark.parametrize("step", ["jobs.ready", "jobs.get", "voices.make_ready", "files.keep_result"])
 async def test_a_busy_moment_at_completion_throws_nothing_away(
-    house: House, monkeypatch: pytest.MonkeyPatch, step: str, act: str
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str, act: str
 ) -> None:
-    release = house.executor.hold()
-    receipt = await (house.say() if act == "say" else house.clone())
-    await until(lambda: bool(house.executor.requests), "the request")
+    release = harness.executor.hold()
+    receipt = await (harness.say() if act == "say" else harness.clone())
+    await until(lambda: bool(harness.executor.requests), "the request")
     *path, name = step.split(".")
-    holder = reduce(getattr, path, house.storage)
+    holder = reduce(getattr, path, harness.storage)
     work, busy = getattr(holder, name), [Unavailable(BUSY)] * 3
 
     async def sometimes(*arguments: object, **options: object) -> object:
@@ -183,190 +185,190 @@ async def test_a_busy_moment_at_completion_throws_nothing_away(
 
     monkeypatch.setattr(holder, name, sometimes)
     release()
-    await until(lambda: not house.tasks(), "idle")
-    job = await house.storage.jobs.get(receipt.job.id)
+    await until(lambda: not harness.tasks(), "idle")
+    job = await harness.storage.jobs.get(receipt.job.id)
     assert job.state is JobState.DELIVERED
-    assert len(house.courier.of(job.id)) == 1
+    assert len(harness.courier.of(job.id)) == 1
 
 
-async def test_a_worker_that_dies_in_company_costs_only_the_reason(house: House) -> None:
+async def test_a_worker_that_dies_in_company_costs_only_the_reason(harness: StudioHarness) -> None:
     """As many wait as the worker holds, and one of those that it holds kills it each time."""
-    await house.restart(capacity=8)
-    house.executor.deadly = "poison"
-    receipts = [await house.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    receipts += [await house.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    jobs = [await house.ended(receipt.job.id) for receipt in receipts]
+    await harness.restart(capacity=8)
+    harness.executor.deadly = "poison"
+    receipts = [await harness.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    receipts += [await harness.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    jobs = [await harness.ended(receipt.job.id) for receipt in receipts]
     assert [job.state for n, job in enumerate(jobs) if n != 3] == [JobState.DELIVERED] * 15
     assert (jobs[3].state, jobs[3].attempts) == (JobState.FAILED, ATTEMPTS)
     assert max(job.attempts for n, job in enumerate(jobs) if n != 3) <= 2
 
 
-async def test_a_job_that_was_not_begun_loses_no_attempt(house: House) -> None:
-    house.executor.silent = True
-    house.executor.lose_next(times=2 * ATTEMPTS)
-    job = await house.ended((await house.say()).job.id)
+async def test_a_job_that_was_not_begun_loses_no_attempt(harness: StudioHarness) -> None:
+    harness.executor.silent = True
+    harness.executor.lose_next(times=2 * ATTEMPTS)
+    job = await harness.ended((await harness.say()).job.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 0)
 
 
-async def test_two_deaths_that_had_other_reasons_fail_no_job(house: House) -> None:
-    house.executor.lose_next(times=2)
-    assert (await house.ended((await house.say()).job.id)).state is JobState.DELIVERED
+async def test_two_deaths_that_had_other_reasons_fail_no_job(harness: StudioHarness) -> None:
+    harness.executor.lose_next(times=2)
+    assert (await harness.ended((await harness.say()).job.id)).state is JobState.DELIVERED
 
 
-async def taken_over(house: House, job_id: str) -> JobRecord:
+async def taken_over(harness: StudioHarness, job_id: str) -> JobRecord:
     """The job, while it is at work here, as it is after another process took it."""
-    await until(lambda: job_id in (request.job_id for request in house.executor.requests), "the request")
-    await until(lambda: house.studio.dispatcher._active[job_id].job.attempts > 0, "the worker")
-    mine = (await house.storage.jobs.get(job_id)).lease_owner
-    assert await house.storage.jobs.requeue(job_id, mine) is not None
-    theirs = await house.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
+    await until(lambda: job_id in (request.job_id for request in harness.executor.requests), "the request")
+    await until(lambda: harness.studio.dispatcher._active[job_id].job.attempts > 0, "the worker")
+    mine = (await harness.storage.jobs.get(job_id)).lease_owner
+    assert await harness.storage.jobs.requeue(job_id, mine) is not None
+    theirs = await harness.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
     assert theirs is not None
     return theirs
 
 
-async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(house: House) -> None:
-    release = house.executor.hold()
-    receipt = await house.clone()
-    theirs = await taken_over(house, receipt.job.id)
+async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.clone()
+    theirs = await taken_over(harness, receipt.job.id)
     release()
-    await until(lambda: not house.tasks(), "idle")
-    assert await house.storage.jobs.get(receipt.job.id) == theirs
-    assert house.courier.delivered == []
+    await until(lambda: not harness.tasks(), "idle")
+    assert await harness.storage.jobs.get(receipt.job.id) == theirs
+    assert harness.courier.delivered == []
     assert receipt.job.voice_id is not None
-    assert (await house.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
+    assert (await harness.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
 
 
-async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(house: House) -> None:
-    house.executor.hold()
-    receipt = await house.say()
-    theirs = await taken_over(house, receipt.job.id)
-    await house.studio.upkeep()
-    await until(lambda: not house.studio.dispatcher._active, "the end")
-    assert house.executor.cancelled == [receipt.job.id]
-    assert await house.storage.jobs.get(receipt.job.id) == theirs
+async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    receipt = await harness.say()
+    theirs = await taken_over(harness, receipt.job.id)
+    await harness.studio.upkeep()
+    await until(lambda: not harness.studio.dispatcher._active, "the end")
+    assert harness.executor.cancelled == [receipt.job.id]
+    assert await harness.storage.jobs.get(receipt.job.id) == theirs
 
 
-async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(house: House) -> None:
-    house.executor.silent = True
-    release = house.executor.hold()
-    ready, house.executor.ready, house.executor.error = house.executor.ready, None, "The model is not there."
-    receipts = [await house.say("one"), await house.say("two", actor=BOB)]
-    await until(lambda: len(house.courier.updates) >= 2, "news")
-    told = {job_id for job_id, update in house.courier.updates if update.loading}
+async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(harness: StudioHarness) -> None:
+    harness.executor.silent = True
+    release = harness.executor.hold()
+    ready, harness.executor.ready, harness.executor.error = harness.executor.ready, None, "The model is not there."
+    receipts = [await harness.say("one"), await harness.say("two", actor=BOB)]
+    await until(lambda: len(harness.courier.updates) >= 2, "news")
+    told = {job_id for job_id, update in harness.courier.updates if update.loading}
     assert told == {receipt.job.id for receipt in receipts}
-    await house.studio.upkeep()
-    house.clock.now += PATIENCE / 2
-    await house.studio.upkeep()
-    assert house.courier.delivered == []
-    house.executor.ready, house.executor.error = ready, None
+    await harness.studio.upkeep()
+    harness.clock.now += PATIENCE / 2
+    await harness.studio.upkeep()
+    assert harness.courier.delivered == []
+    harness.executor.ready, harness.executor.error = ready, None
     release()
     for receipt in receipts:
-        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
 
 
-async def test_patience_with_a_worker_that_cannot_load_ends(house: House) -> None:
-    house.executor.silent = True
-    house.executor.hold()
-    house.executor.ready, house.executor.error = None, "The model is not there."
-    early = [await house.say("one"), await house.say("two", actor=BOB)]
-    await until(lambda: bool(house.executor.requests), "the request")
-    await house.studio.upkeep()
-    house.clock.now += PATIENCE
-    late = await house.say("three")
-    await house.studio.upkeep()
+async def test_patience_with_a_worker_that_cannot_load_ends(harness: StudioHarness) -> None:
+    harness.executor.silent = True
+    harness.executor.hold()
+    harness.executor.ready, harness.executor.error = None, "The model is not there."
+    early = [await harness.say("one"), await harness.say("two", actor=BOB)]
+    await until(lambda: bool(harness.executor.requests), "the request")
+    await harness.studio.upkeep()
+    harness.clock.now += PATIENCE
+    late = await harness.say("three")
+    await harness.studio.upkeep()
     for receipt in early:
-        job = await house.reaches(receipt.job.id, JobState.FAILED)
+        job = await harness.reaches(receipt.job.id, JobState.FAILED)
         assert "could not be loaded" in (job.error_message or "")
-    assert (await house.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert (await harness.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 
-async def test_events_that_end_lose_the_jobs_but_not_the_queue(house: House) -> None:
-    release = house.executor.hold()
-    receipt = await house.say()
-    await until(lambda: bool(house.executor.requests), "the request")
-    house.executor.end_events()
+async def test_events_that_end_lose_the_jobs_but_not_the_queue(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: bool(harness.executor.requests), "the request")
+    harness.executor.end_events()
     release()
-    job = await house.ended(receipt.job.id)
+    job = await harness.ended(receipt.job.id)
     assert job.state in (JobState.DELIVERED, JobState.FAILED)
-    assert len(house.courier.of(job.id)) == 1
+    assert len(harness.courier.of(job.id)) == 1
 
 
-async def test_several_jobs_run_at_once_where_the_worker_takes_several(house: House) -> None:
-    await house.restart(capacity=2)
-    release = house.executor.hold()
-    receipts = [await house.say(f"line {number}", actor=person(number)) for number in range(3)]
+async def test_several_jobs_run_at_once_where_the_worker_takes_several(harness: StudioHarness) -> None:
+    await harness.restart(capacity=2)
+    release = harness.executor.hold()
+    receipts = [await harness.say(f"line {number}", actor=person(number)) for number in range(3)]
     for receipt in receipts[:2]:
-        await house.reaches(receipt.job.id, JobState.RUNNING)
-    assert (await house.storage.jobs.get(receipts[2].job.id)).state is JobState.QUEUED
+        await harness.reaches(receipt.job.id, JobState.RUNNING)
+    assert (await harness.storage.jobs.get(receipts[2].job.id)).state is JobState.QUEUED
     release()
     for receipt in receipts:
-        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
+        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
 
 
-async def test_eight_members_at_once_are_with_the_worker_at_once_and_end_together(house: House) -> None:
-    await house.restart(capacity=8)
-    release = house.executor.hold()
-    receipts = await asyncio.gather(*(house.say(f"line {number}", actor=person(number)) for number in range(8)))
-    await until(lambda: len(house.executor.requests) == 8, "all eight requests")
-    assert house.courier.delivered == []
-    assert {receipt.job.id for receipt in receipts} == {request.job_id for request in house.executor.requests}
+async def test_eight_members_at_once_are_with_the_worker_at_once_and_end_together(harness: StudioHarness) -> None:
+    await harness.restart(capacity=8)
+    release = harness.executor.hold()
+    receipts = await asyncio.gather(*(harness.say(f"line {number}", actor=person(number)) for number in range(8)))
+    await until(lambda: len(harness.executor.requests) == 8, "all eight requests")
+    assert harness.courier.delivered == []
+    assert {receipt.job.id for receipt in receipts} == {request.job_id for request in harness.executor.requests}
     release()
     for receipt in receipts:
-        assert (await house.ended(receipt.job.id)).state is JobState.DELIVERED
-    assert len(house.courier.delivered) == 8
+        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert len(harness.courier.delivered) == 8
 
 
-async def test_the_beginning_of_a_long_text_goes_along_with_the_news(house: House) -> None:
-    house.executor.sentences = LONG_TEXT
-    release = house.executor.hold()
-    receipt = await house.say()
-    await until(lambda: any(update.beginning for _, update in house.courier.updates), "the beginning")
-    (beginning,) = {update.beginning for _, update in house.courier.updates if update.beginning}
+async def test_the_beginning_of_a_long_text_goes_along_with_the_news(harness: StudioHarness) -> None:
+    harness.executor.sentences = LONG_TEXT
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: any(update.beginning for _, update in harness.courier.updates), "the beginning")
+    (beginning,) = {update.beginning for _, update in harness.courier.updates if update.beginning}
     assert beginning.is_file()
     release()
-    await house.ended(receipt.job.id)
+    await harness.ended(receipt.job.id)
     assert not beginning.exists()
 
 
-async def test_a_cancelled_job_tells_nothing_more(house: House) -> None:
-    release = house.executor.hold()
-    receipt = await house.say()
-    await until(lambda: bool(house.studio.dispatcher._active), "the job")
-    await house.studio.dispatcher.cancel(receipt.job.id)
-    told = len(house.courier.updates)
-    await house.studio.dispatcher._handle(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
+async def test_a_cancelled_job_tells_nothing_more(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: bool(harness.studio.dispatcher._active), "the job")
+    await harness.studio.dispatcher.cancel(receipt.job.id)
+    told = len(harness.courier.updates)
+    await harness.studio.dispatcher._handle(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
     release()
-    await house.ended(receipt.job.id)
-    assert len(house.courier.updates) == told
+    await harness.ended(receipt.job.id)
+    assert len(harness.courier.updates) == told
 
 
-async def test_closing_twice_and_waking_after_closing_are_harmless(house: House) -> None:
-    house.executor.hold()
-    receipt = await house.say()
-    await house.studio.close()
-    await house.studio.close()
-    house.studio.dispatcher.enqueue(receipt.job)
-    assert house.tasks() == []
-    assert isinstance(house.executor, FakeExecutor)
-    assert house.executor.closed
+async def test_closing_twice_and_waking_after_closing_are_harmless(harness: StudioHarness) -> None:
+    harness.executor.hold()
+    receipt = await harness.say()
+    await harness.studio.close()
+    await harness.studio.close()
+    harness.studio.dispatcher.enqueue(receipt.job)
+    assert harness.tasks() == []
+    assert isinstance(harness.executor, FakeExecutor)
+    assert harness.executor.closed
 
 
-async def test_the_tasks_of_the_studio_are_seen_while_it_works(house: House) -> None:
-    release = house.executor.hold()
-    receipt = await house.say()
-    await house.reaches(receipt.job.id, JobState.RUNNING)
-    assert house.tasks()
+async def test_the_tasks_of_the_studio_are_seen_while_it_works(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await harness.reaches(receipt.job.id, JobState.RUNNING)
+    assert harness.tasks()
     release()
-    await house.ended(receipt.job.id)
+    await harness.ended(receipt.job.id)
 
 
-async def test_progress_reaches_the_member_before_the_answer(house: House) -> None:
-    release = house.executor.hold()
-    receipt = await house.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
-    await until(lambda: any(update.stage == "speaking" for _, update in house.courier.updates), "progress")
-    assert house.courier.delivered == []
+async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
+    await until(lambda: any(update.stage == "speaking" for _, update in harness.courier.updates), "progress")
+    assert harness.courier.delivered == []
     release()
-    await house.ended(receipt.job.id)
-    count = len(house.courier.updates)
-    await until(lambda: not house.tasks(), "idle")
-    assert len(house.courier.updates) == count
+    await harness.ended(receipt.job.id)
+    count = len(harness.courier.updates)
+    await until(lambda: not harness.tasks(), "idle")
+    assert len(harness.courier.updates) == count

@@ -8,7 +8,7 @@ import pytest
 from cloning.text.durations import expected_seconds
 from storage.records import JobKind, JobRecord, JobState
 from studio.queue.estimates import LEAST_SECONDS, REMEMBERED, JobEstimates, seconds_left
-from tests.studio.conftest import BOB, House
+from tests.studio.conftest import BOB, StudioHarness
 from tests.studio.queue.test_fair_order import job
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -65,27 +65,27 @@ def test_what_is_left_shrinks_and_is_not_told_when_the_estimate_was_wrong() -> N
     assert seconds_left(LEAST_SECONDS - 1, NOON, NOON) is None
 
 
-async def test_members_are_told_after_the_first_job_and_after_a_restart(house: House) -> None:
+async def test_members_are_told_after_the_first_job_and_after_a_restart(harness: StudioHarness) -> None:
     async def spoken(seconds: float) -> None:
-        release = house.executor.hold()
-        receipt = await house.say(TEXT)
-        await house.reaches(receipt.job.id, JobState.RUNNING)
-        await house.begun(receipt.job.id)
-        house.clock.move(seconds=seconds)
+        release = harness.executor.hold()
+        receipt = await harness.say(TEXT)
+        await harness.reaches(receipt.job.id, JobState.RUNNING)
+        await harness.begun(receipt.job.id)
+        harness.clock.move(seconds=seconds)
         release()
-        await house.ended(receipt.job.id)
+        await harness.ended(receipt.job.id)
 
     await spoken(50.0)
-    await house.restart()
-    house.courier.updates.clear()
-    release = house.executor.hold()
-    first = await house.say(TEXT)
-    await house.begun(first.job.id)
-    second = await house.say(TEXT, actor=BOB)
-    await house.studio.upkeep()
-    told = {job_id: update.seconds_left for job_id, update in house.courier.updates}
+    await harness.restart()
+    harness.courier.updates.clear()
+    release = harness.executor.hold()
+    first = await harness.say(TEXT)
+    await harness.begun(first.job.id)
+    second = await harness.say(TEXT, actor=BOB)
+    await harness.studio.upkeep()
+    told = {job_id: update.seconds_left for job_id, update in harness.courier.updates}
     assert told[first.job.id] == pytest.approx(50.0 * expected_seconds(TEXT, "en"))  # One second was spoken in 50 s.
     assert told[second.job.id] == 50.0
     release()
     for receipt in (first, second):
-        await house.ended(receipt.job.id)
+        await harness.ended(receipt.job.id)

@@ -8,109 +8,109 @@ from cloning.worker.protocol import SpeakRequest
 from storage.records import JobState, Visibility, VoiceModels
 from studio.values import CloneOrder, SayOrder
 from tests.fakes import prompt_bytes, sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, House
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, StudioHarness
 
 
-async def test_a_built_in_speaker_speaks_by_name(house: House) -> None:
-    receipt = await house.say(voice="German speaker 1")
-    job = await house.ended(receipt.job.id)
-    request = house.executor.requests[-1]
+async def test_a_built_in_speaker_speaks_by_name(harness: StudioHarness) -> None:
+    receipt = await harness.say(voice="German speaker 1")
+    job = await harness.ended(receipt.job.id)
+    request = harness.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert (request.speaker, request.prompt, request.language) == ("v2/de_speaker_1", None, "de")
-    [answer] = house.courier.of(job.id)
+    [answer] = harness.courier.of(job.id)
     assert answer.outcome.voice is not None
     assert answer.outcome.voice.name == "German speaker 1"
 
 
-async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(house: House) -> None:
-    key = await house.voice()
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.say("hello", voice=key)
-    await house.studio.library.delete(ANN, key)
+async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(harness: StudioHarness) -> None:
+    key = await harness.voice()
+    release = harness.executor.hold()
+    await harness.say("in the way")
+    waiting = await harness.say("hello", voice=key)
+    await harness.studio.library.delete(ANN, key)
     release()
-    job = await house.ended(waiting.job.id)
+    job = await harness.ended(waiting.job.id)
     assert job.error_message == "The voice was deleted before your request started."
 
 
 @pytest.mark.parametrize(("change", "sentence"), [("unshare", "no longer shared"), ("block", "blocked you")])
-async def test_rights_lost_while_waiting_are_noticed(house: House, change: str, sentence: str) -> None:
-    key = await house.voice()
-    await house.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.say("hello", actor=BOB, voice=key)
+async def test_rights_lost_while_waiting_are_noticed(harness: StudioHarness, change: str, sentence: str) -> None:
+    key = await harness.voice()
+    await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    release = harness.executor.hold()
+    await harness.say("in the way")
+    waiting = await harness.say("hello", actor=BOB, voice=key)
     if change == "unshare":
-        await house.studio.library.share(ANN, key, Visibility.OWNER, (), ())
+        await harness.studio.library.share(ANN, key, Visibility.OWNER, (), ())
     else:
-        await house.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
+        await harness.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
     release()
-    job = await house.ended(waiting.job.id)
+    job = await harness.ended(waiting.job.id)
     assert job.error_kind == "NotAllowed"
     assert sentence in (job.error_message or "")
 
 
-async def test_consent_withdrawn_while_waiting_stops_the_clone(house: House) -> None:
-    release = house.executor.hold()
-    await house.say("in the way")
-    waiting = await house.clone()
-    await house.storage.consents.revoke(GUILD, ANN.member_id)
+async def test_consent_withdrawn_while_waiting_stops_the_clone(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    await harness.say("in the way")
+    waiting = await harness.clone()
+    await harness.storage.consents.revoke(GUILD, ANN.member_id)
     release()
-    job = await house.ended(waiting.job.id)
+    job = await harness.ended(waiting.job.id)
     assert "withdrawn" in (job.error_message or "")
-    assert await house.storage.voices.find(GUILD, "Ann") is None
+    assert await harness.storage.voices.find(GUILD, "Ann") is None
 
 
 @pytest.mark.parametrize("change", ["another name", "other weights under the same name"])
-async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(house: House, change: str) -> None:
-    receipt = await house.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None, attested=True)
-    await house.ended(receipt.job.id)
+async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(harness: StudioHarness, change: str) -> None:
+    receipt = await harness.studio.clones.submit(ANN, CloneOrder("Ann", "de"), sound_bytes(), None, attested=True)
+    await harness.ended(receipt.job.id)
     key = f"v:{receipt.job.voice_id}"
     voice_id = int(key[2:])
-    assert (await house.storage.voices.get(GUILD, voice_id)).model_digest == "weights of tiny"
+    assert (await harness.storage.voices.get(GUILD, voice_id)).model_digest == "weights of tiny"
     if change == "another name":
-        house.model = "larger"
-        await house.restart()
+        harness.model = "larger"
+        await harness.restart()
     else:
-        assert house.executor.ready is not None
-        house.executor.ready = replace(house.executor.ready, digest="other weights")
+        assert harness.executor.ready is not None
+        harness.executor.ready = replace(harness.executor.ready, digest="other weights")
     english = SayOrder("Good evening.", key, "en")
-    job = await house.ended((await house.studio.speech.submit(ANN, english, {}, None, max_bytes=MAX_BYTES)).job.id)
+    job = await harness.ended((await harness.studio.speech.submit(ANN, english, {}, None, max_bytes=MAX_BYTES)).job.id)
     assert job.state is JobState.DELIVERED
-    request = house.executor.requests[-1]
+    request = harness.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert (request.prompt_model, request.prompt_digest) == ("tiny", "weights of tiny")
     assert request.clip is not None
     assert (request.language, request.clip_language) == ("en", "de")
-    record = await house.storage.voices.get(GUILD, voice_id)
-    assert (record.model, record.quantizer) == (house.executor.model, "quantizer-de")
-    assert record.model_digest == house.executor.digest
-    assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
-    await house.ended((await house.say(voice=key)).job.id)
-    again = house.executor.requests[-1]
+    record = await harness.storage.voices.get(GUILD, voice_id)
+    assert (record.model, record.quantizer) == (harness.executor.model, "quantizer-de")
+    assert record.model_digest == harness.executor.digest
+    assert await harness.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
+    await harness.ended((await harness.say(voice=key)).job.id)
+    again = harness.executor.requests[-1]
     assert isinstance(again, SpeakRequest)
-    assert again.prompt_digest == house.executor.digest
+    assert again.prompt_digest == harness.executor.digest
 
 
-async def test_an_imported_voice_of_other_models_says_so(house: House) -> None:
-    record = await house.studio.library.import_(ANN, "Old", prompt_bytes(), attested=True)
+async def test_an_imported_voice_of_other_models_says_so(harness: StudioHarness) -> None:
+    record = await harness.studio.library.import_(ANN, "Old", prompt_bytes(), attested=True)
     assert (record.model, record.model_digest) == ("tiny", "weights of tiny")
-    await house.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
-    job = await house.ended((await house.say(voice="Old")).job.id)
+    await harness.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
+    job = await harness.ended((await harness.say(voice="Old")).job.id)
     assert job.error_kind == "InvalidInput"
     assert "imported" in (job.error_message or "")
 
 
-async def test_a_voice_without_its_prompt_is_made_from_its_clip(house: House) -> None:
-    key = await house.voice()
-    record = await house.storage.voices.get(GUILD, int(key[2:]))
-    house.storage.files.voice_file(GUILD, record.id, "prompt.npz").unlink()
-    assert (await house.ended((await house.say(voice=key)).job.id)).state is JobState.DELIVERED
-    assert await house.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
+async def test_a_voice_without_its_prompt_is_made_from_its_clip(harness: StudioHarness) -> None:
+    key = await harness.voice()
+    record = await harness.storage.voices.get(GUILD, int(key[2:]))
+    harness.storage.files.voice_file(GUILD, record.id, "prompt.npz").unlink()
+    assert (await harness.ended((await harness.say(voice=key)).job.id)).state is JobState.DELIVERED
+    assert await harness.storage.files.read_voice_file(GUILD, record.id, "prompt.npz") == prompt_bytes(1)
 
 
-async def test_missing_files_of_a_voice_are_a_sentence(house: House) -> None:
-    key = await house.voice()
-    await house.storage.files.drop_voice(GUILD, int(key[2:]))
-    job = await house.ended((await house.say(voice=key)).job.id)
+async def test_missing_files_of_a_voice_are_a_sentence(harness: StudioHarness) -> None:
+    key = await harness.voice()
+    await harness.storage.files.drop_voice(GUILD, int(key[2:]))
+    job = await harness.ended((await harness.say(voice=key)).job.id)
     assert "files of the voice Ann are missing" in (job.error_message or "")
