@@ -6,6 +6,7 @@ downloading any.
 
 import asyncio
 import base64
+import importlib
 import re
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
@@ -47,6 +48,8 @@ NO_INTENT = (
     "READ_MESSAGES=true needs Discord's permission to see what members write. In the Developer Portal (your "
     'application, Bot) switch "Message Content Intent" on, or set READ_MESSAGES=false.'
 )
+VOICE_LIBRARIES = {"davey": "davey", "nacl.secret": "PyNaCl"}
+"""Module -> package of what voice channels need beside discord.py."""
 _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -70,6 +73,7 @@ async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
     codes = [
         _token(settings, say),
         await _reading(settings, say, may_read),
+        await asyncio.to_thread(_voice_channels, say),
         await _database(settings, say),
         await asyncio.to_thread(_models, settings, say),
     ]
@@ -99,6 +103,28 @@ async def _reading(settings: Settings, say: Say, may_read: MayRead) -> Exit:
         return error.code
     say("Messages: fine, the bot may read them.")
     return Exit.FINE
+
+
+def _voice_channels(say: Say) -> Exit:
+    """Missing libraries keep nothing else from working, so they are no reason not to start."""
+    missing = [package for module, package in VOICE_LIBRARIES.items() if not _can_import(module)]
+    if missing:
+        names = " and ".join(missing)
+        say(
+            f"Voice channels: {names} missing, so /join cannot work; everything else does. Install with "
+            '`pip install "discord.py[voice]"`.'
+        )
+    else:
+        say("Voice channels: fine, the libraries are there.")
+    return Exit.FINE
+
+
+def _can_import(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
 
 
 async def _database(settings: Settings, say: Say) -> Exit:

@@ -30,7 +30,7 @@ from cogs.channel.source import SILENCE, LineSource
 from cogs.client import Barkeep
 from simulator.live import LiveEnv
 from simulator.voice.lounge import Lounge
-from simulator.voice.server import Hear, Packet
+from simulator.voice.packets import Hear, Packet
 from storage.database import Storage
 from studio.channel.lines import Line, Piece
 from studio.studio import Studio

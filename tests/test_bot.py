@@ -272,11 +272,28 @@ def test_a_bot_that_does_not_close_is_not_waited_for(
 
 def test_check_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bot.main(["--check"]) == Exit.FINE
-    settings, token, database, models = capsys.readouterr().out.splitlines()
+    settings, token, channels, database, models = capsys.readouterr().out.splitlines()
     assert str(tmp_path / "data") in settings
     assert "simulator" in token
+    assert channels == "Voice channels: fine, the libraries are there."
     assert database == "Database (sqlite): fine, 0 servers known."
     assert "bundled" in models
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"), [(["davey"], "davey"), (["nacl"], "PyNaCl"), (["davey", "nacl"], "davey and PyNaCl")]
+)
+def test_check_names_the_libraries_that_voice_channels_lack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: list[str], named: str
+) -> None:
+    for module in [name for name in sys.modules if name.partition(".")[0] in missing]:
+        monkeypatch.delitem(sys.modules, module)
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    assert bot.main(["--check"]) == Exit.FINE, "the rest of the bot works"
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Voice channels: ")]
+    assert f": {named} missing" in line
+    assert 'pip install "discord.py[voice]"' in line
 
 
 def test_check_with_a_token_does_not_tell_it(

@@ -6,7 +6,7 @@ Names with a leading underscore are simcord's private ones, as in live.py.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -15,7 +15,10 @@ from simcord.gateway import FakeWebSocket
 from simcord.http.client import FakeHTTPClient
 
 from simulator.live import LiveEnv
-from simulator.voice.server import Hear, VoiceServer
+from simulator.voice.packets import Hear
+
+if TYPE_CHECKING:
+    from simulator.voice.server import VoiceServer
 
 ANSWER_SECONDS = 0.02
 """Discord answers on its gateway a moment later, and discord.py waits for the answer only from then on."""
@@ -72,6 +75,8 @@ class Lounge:
 
     async def prepare(self, channel_id: int) -> None:
         """Open the channel's voice server, if that has not happened yet."""
+        from simulator.voice.server import VoiceServer  # The page starts without the libraries that this needs.
+
         if channel_id not in self.servers:
             server = self.servers[channel_id] = VoiceServer(channel_id, self._hear(channel_id))
             await server.start()

@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 from av.audio.stream import AudioStream
 
-from simulator.voice.server import SILENCE, Hear, Packet
+from simulator.voice.packets import SILENCE, Hear, Packet
 
 RATE = 48_000
 PACKET_SECONDS = 0.02

@@ -9,9 +9,7 @@ import json
 import secrets
 import struct
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -20,12 +18,12 @@ import nacl.secret
 from aiohttp import WSMsgType, web
 
 from simulator.voice.group import PROTOCOL, Group
+from simulator.voice.packets import SILENCE, Hear, Packet
 
 HEARTBEAT = 1000
 """Milliseconds between two heartbeats of the bot."""
 MODE = "aead_xchacha20_poly1305_rtpsize"
 SSRC = 4711
-SILENCE = b"\xf8\xff\xfe"
 
 _HEADER = struct.Struct(">BBHII")
 _DISCOVERY = 74
@@ -53,22 +51,6 @@ class Op(IntEnum):
     PROPOSALS = 27
     COMMIT_WELCOME = 28
     ANNOUNCE_COMMIT = 29
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """20 ms of Opus that arrived. `at`: time.perf_counter(); `sequence` and `timestamp` are RTP's.
-
-    `opus` is None if the listener could not decrypt it: nobody in the channel hears that.
-    """
-
-    at: float
-    sequence: int
-    timestamp: int
-    opus: bytes | None
-
-
-Hear = Callable[[Packet], None]
 
 
 class VoiceServer(asyncio.DatagramProtocol):

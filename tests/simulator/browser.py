@@ -64,6 +64,12 @@ class Tab:
             self._fill(option, value)
         self.page.locator("#send-message").click()
 
+    def write(self, text: str) -> None:
+        """Write a message, and see it in the channel."""
+        self.page.get_by_placeholder("Message #the-bar").fill(text)
+        self.page.locator("#send-message").click()
+        self.last(text)
+
     def offered(self) -> set[str]:
         """The slash commands in the list that opens with a slash."""
         composer = self.page.get_by_placeholder("Message #the-bar")

@@ -42,11 +42,23 @@ class Simulator:
         return self.process.wait(20), time.monotonic() - started
 
 
-def start(data: Path, model: str) -> Simulator:
-    """Start one as `make run` does without a token, and wait for its address."""
-    environment = {**os.environ, "DISCORD_TOKEN": "", "DATA_DIR": str(data), "MODEL": model, "OMP_NUM_THREADS": "1"}
+def start(data: Path, model: str, *program: str, **settings: str) -> Simulator:
+    """Start one as `make run` does without a token, and wait for its address. `program`: Python's arguments."""
+    environment = {
+        **os.environ,
+        "DISCORD_TOKEN": "",
+        "DATA_DIR": str(data),
+        "MODEL": model,
+        "OMP_NUM_THREADS": "1",
+        **settings,
+    }
     process = subprocess.Popen(
-        [sys.executable, "bot.py"], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=None
+        [sys.executable, *(program or ("bot.py",))],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=None,
     )
     said: list[str] = []
     assert process.stdout is not None

@@ -20,7 +20,8 @@ from cogs.channel.source import SILENCE
 from cogs.client import Barkeep
 from simulator.live import LiveEnv
 from simulator.voice.lounge import Lounge
-from simulator.voice.server import Hear, Packet, VoiceServer
+from simulator.voice.packets import Hear, Packet
+from simulator.voice.server import VoiceServer
 from storage.database import Storage
 from studio.channel.rooms import Room
 from studio.speakers import PREFIX

@@ -3,8 +3,8 @@ import io
 
 import av
 
+from simulator.voice.packets import SILENCE, Packet
 from simulator.voice.radio import AHEAD, Radio
-from simulator.voice.server import SILENCE, Packet
 from tests.cogs.channel.conftest import packets_of, tone
 
 
