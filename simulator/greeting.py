@@ -81,7 +81,7 @@ class Greeting(discord.ui.View):
         return name
 
 
-async def greet(bot: Barkeep, world: World) -> None:
-    """Send the greeting as the bot."""
+async def greet(bot: Barkeep, world: World, notice: str | None) -> None:
+    """Send the greeting as the bot, with a notice about the model below it."""
     channel = bot.get_partial_messageable(world.channel.id, guild_id=world.guild.id)
-    await channel.send(WELCOME, view=Greeting(bot, world))
+    await channel.send(WELCOME if notice is None else f"{WELCOME}\n-# {notice}", view=Greeting(bot, world))

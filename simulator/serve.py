@@ -39,11 +39,12 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
     lounge = Lounge(env, radio.hear)
     try:
         await env.start()
-        await _furnish(bot, world)
+        notice = model_notice(model)
+        await _furnish(bot, world, notice)
         voice = VoiceView(partial(panel, bot, world), radio.stream)
         async with live_page(env, world.channel, world.people, voice=voice, port=port) as page:
             say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
-            if notice := model_notice(model):
+            if notice is not None:
                 say(notice)
             say("Ctrl-C stops it.")
             await _first(stop.wait(), page.wait_closed())
@@ -57,9 +58,9 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
         await lounge.close()
 
 
-async def _furnish(bot: Barkeep, world: World) -> None:
-    """Send the first messages: a greeting, and a recording for trying the message menus."""
-    await greet(bot, world)
+async def _furnish(bot: Barkeep, world: World, notice: str | None) -> None:
+    """Send the first messages: a greeting with a notice about the model, and a recording for the message menus."""
+    await greet(bot, world, notice)
     recording = await asyncio.to_thread(SAMPLE.read_bytes)
     await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
     await _ask_again(bot, world)

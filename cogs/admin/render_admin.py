@@ -95,10 +95,11 @@ def _after_leaving(days: int) -> str:
 
 def _reading(settings: GuildSettings) -> str:
     names = "with their author's name" if settings.read_names else "without names"
-    roles = count(len(settings.read_ignored_role_ids), "role")
+    ignored = len(settings.read_ignored_role_ids)
+    roles = f", except those of {count(ignored, 'ignored role')}" if ignored else ""
     return (
-        f"{settings.read_length} characters, {settings.read_per_minute} a minute and member, {names}, not of {roles}; "
-        "change this with /read"
+        f"their first {settings.read_length} characters, {settings.read_per_minute} a minute from each member, "
+        f"{names}{roles}; change this with /read rules and /read ignore"
     )
 
 

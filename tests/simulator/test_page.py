@@ -249,6 +249,7 @@ def test_ending_the_session_in_the_page_ends_the_process(tmp_path: Path) -> None
     try:
         assert NOTICE in running.said
         with open_tab(running.url) as tab:
+            assert NOTICE in tab.last("Welcome to The Snug!").inner_text()
             tab.page.get_by_text("More", exact=True).click()
             tab.page.get_by_role("button", name="End preview session").click()
             assert running.process.wait(10) == 0
