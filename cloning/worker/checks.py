@@ -2,7 +2,8 @@
 
 A look is a watermark check, or listening to a spoken consent.
 
-They are not jobs: the caller waits for the answer, and asks again if the worker dies. Does not import torch.
+They are not jobs: the caller waits for the answer. A recording that the worker had when it died is a suspect, as a job
+is: it is looked at again, alone, before anything else, and given up if the worker dies again. Does not import torch.
 """
 
 import asyncio
@@ -20,17 +21,19 @@ from errors import KINDS, Unavailable
 AT_ONCE = 2
 """The maximum of checks at once. They are short, and run beside the jobs."""
 _LOST = "The speech worker stopped while it looked at this recording. Try again in a minute."
+_GIVEN_UP = "The speech worker stopped when it looked at this recording alone, so it was not checked. Try another file."
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Check:
-    """A recording to look at. `result` raises BarkeepError."""
+    """A recording to look at. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
 
     request: Look
     result: "asyncio.Future[Finding | SpokenAnswer]"
     sent: bool = False
+    suspect: bool = False
 
 
 def new_id() -> str:
@@ -59,9 +62,26 @@ class Checks:
         finally:
             del self._open[request.job_id]
 
-    def next(self) -> Iterator[Look]:
-        """Yield the requests that a ready worker gets now."""
-        for check in list(self._open.values())[:AT_ONCE]:
+    @property
+    def at_work(self) -> int:
+        """The number of recordings that the worker has."""
+        return sum(check.sent for check in self._open.values())
+
+    @property
+    def has_suspect(self) -> bool:
+        """Whether a recording has to be looked at alone; no job may start before."""
+        return any(check.suspect for check in self._open.values())
+
+    def next(self, *, jobs: int, alone: bool) -> Iterator[Look]:
+        """Yield the requests that a ready worker gets now.
+
+        jobs: how many it runs. alone: one of its jobs, or the next one, has to be alone.
+        """
+        if self.has_suspect:
+            fitting = [check for check in self._open.values() if check.suspect and not jobs and not self.at_work][:1]
+        else:
+            fitting = [] if alone else list(self._open.values())[:AT_ONCE]
+        for check in fitting:
             if not check.sent:
                 check.sent = True
                 yield check.request
@@ -85,8 +105,16 @@ class Checks:
         else:
             check.result.set_exception(kind(event.message))
 
-    def lose(self, *, waiting: bool) -> None:
-        """Fail the checks that the worker had; with `waiting` also those that wait for the next worker."""
-        for job_id, check in self._open.items():
-            if check.sent or waiting:
-                self.end(Failed(job_id, Unavailable.__name__, _LOST))
+    def lose(self, *, jobs: int) -> None:
+        """Note that the worker died, with this many jobs beside the recordings that it had."""
+        had = [job_id for job_id, check in self._open.items() if check.sent]
+        for job_id in had:
+            if jobs + len(had) == 1:
+                self.end(Failed(job_id, Unavailable.__name__, _GIVEN_UP))
+            else:
+                self._open[job_id].suspect, self._open[job_id].sent = True, False
+
+    def close(self) -> None:
+        """Fail all: no worker comes any more."""
+        for job_id in self._open:
+            self.end(Failed(job_id, Unavailable.__name__, _LOST))

@@ -364,19 +364,25 @@ class SubprocessExecutor:
         """Send jobs to a ready worker up to its capacity."""
         if self._worker is None or self._ready is None:
             return
-        for check in self._checks.next():
+        alone = any(job.request.alone for job in self._running.values()) or any(job.alone for job in self._waiting)
+        for check in self._checks.next(jobs=len(self._running), alone=alone):
             self._worker.send(check)
-        while self._waiting and len(self._running) < self._capacity:
+        while self._waiting and len(self._running) < self._capacity and not self._checks.has_suspect:
+            if self._waiting[0].alone and (self._running or self._checks.at_work):
+                return
             request = self._waiting.popleft()
             self._running[request.job_id] = _Running(request, monotonic())
             self._worker.send(request)
 
     def _lose_running(self, reason: str) -> None:
         """Report running jobs as Lost; a job that was being cancelled ends as cancelled."""
+        if self._closed:
+            self._checks.close()
+        else:
+            self._checks.lose(jobs=len(self._running))
         for job_id, running in self._running.items():
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()
-        self._checks.lose(waiting=self._closed)
 
     def _log_line(self, level: int, line: str) -> None:
         """Log a line of the worker, with the id of the running job if there is only one."""

@@ -30,12 +30,16 @@ def part_file(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
-    """Make a voice from `source`; writes PROMPT_FILE and CLIP_FILE into `output_dir`."""
+    """Make a voice from `source`; writes PROMPT_FILE and CLIP_FILE into `output_dir`.
+
+    `alone`: the worker gets nothing beside it, because it may have killed one.
+    """
 
     job_id: str
     source: Path
     output_dir: Path
     language: str = "en"
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class SpeakRequest:
     The voice is a stored prompt (`prompt`), a built-in speaker of the checkpoint (`speaker`, e.g. "v2/en_speaker_6", or
     ANY_SPEAKER), or neither: a random voice. `prompt_model` and `prompt_digest` name the model that the prompt is for
     (old prompts have no digest). If that is not the loaded one, or there is no prompt, the prompt is first made from
-    `clip`, whose language is `clip_language`, and also written to PROMPT_FILE in `output_dir`.
+    `clip`, whose language is `clip_language`, and also written to PROMPT_FILE in `output_dir`. `alone` as in
+    CloneRequest.
     """
 
     job_id: str
@@ -62,6 +67,7 @@ class SpeakRequest:
     seed: int | None = None
     max_bytes: int | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
     source = storage.files.upload(job.id)
     if not await _exists(source):
         raise NotFound("The recording was lost before it could be cloned. Please upload it again.")
-    return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language)
+    return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language, alone=job.attempts > 0)
 
 
 async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bool:
@@ -82,6 +82,7 @@ async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
             "ai_generated": "true",
             "job": job.id,
         },
+        alone=job.attempts > 0,
     )
 
 

@@ -67,7 +67,8 @@ for line in sys.stdin:
             say("Failed", job_id=job, kind=kind, message="no sound")
         if source == "step":
             say("Progress", job_id="a", stage="semantic", fraction=0.6)
-        if source in ("fine", "step"):
+        again = len(open(starts).readlines()) > 1
+        if source in ("fine", "step") or (source == "later" and again):
             finding = dict(verdict="marked", confidence=0.9, spans=[[0.0, 2.0]], seconds=2.0, total_seconds=3.0)
             say("Checked", job_id=job, finding=finding)
         continue
@@ -127,8 +128,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
         await executor.close()
 
 
-def speak(job_id: str, text: str = "hello") -> SpeakRequest:
-    return SpeakRequest(job_id, text, Path("out"))
+def speak(job_id: str, text: str = "hello", *, alone: bool = False) -> SpeakRequest:
+    return SpeakRequest(job_id, text, Path("out"), alone=alone)
 
 
 def pids(tmp_path: Path) -> list[int]:
@@ -197,15 +198,70 @@ async def test_a_check_starts_the_worker_and_no_more_than_two_go_at_once(
         await executor.check(Path("fine"))
 
 
-async def test_a_check_that_kills_the_worker_is_told_and_not_tried_again(make: Make, tmp_path: Path) -> None:
+FOUND = Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
+
+
+async def test_a_check_that_kills_the_worker_beside_a_job_is_tried_alone_and_given_up(
+    make: Make, tmp_path: Path
+) -> None:
     executor = make()
     await executor.submit(speak("a", "wait"))
-    with pytest.raises(Unavailable, match="Try again"):
+    with pytest.raises(Unavailable, match="Try another file"):
         await executor.check(Path("die"))
     assert isinstance(await next_end(executor), Lost)
-    assert len(pids(tmp_path)) == 1
-    assert await executor.check(Path("fine")) == Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
     assert len(pids(tmp_path)) == 2
+    assert await executor.check(Path("fine")) == FOUND
+    assert len(pids(tmp_path)) == 3
+
+
+async def test_a_check_that_kills_the_worker_alone_is_not_tried_again(make: Make, tmp_path: Path) -> None:
+    executor = make()
+    with pytest.raises(Unavailable, match="Try another file"):
+        await executor.check(Path("die"))
+    assert await executor.check(Path("fine")) == FOUND
+    assert len(pids(tmp_path)) == 2
+
+
+async def test_a_check_beside_a_job_that_kills_the_worker_is_answered_before_the_next_job(make: Make) -> None:
+    executor = make()
+    check = asyncio.create_task(executor.check(Path("later")))
+    await executor.submit(speak("a", "die"))
+    assert isinstance(await next_end(executor), Lost)
+    await executor.submit(speak("b"))
+    assert await next_end(executor) == Spoken("b", 1.0, 7, 1)
+    assert check.done()
+    assert await check == FOUND
+
+
+async def test_a_job_that_has_to_be_alone_has_no_check_beside_it(make: Make) -> None:
+    executor = make()
+    await executor.submit(speak("a", "wait", alone=True))
+    await begun(executor)
+    check = asyncio.create_task(executor.check(Path("step")))  # "step" is told as progress of a job that runs
+    await asyncio.sleep(0)
+    await executor.cancel("a")
+    assert await check == FOUND
+    await executor.close()
+    assert [
+        type(event) for event in [event async for event in executor.events()] if not isinstance(event, Heartbeat)
+    ] == [Failed]
+
+
+async def test_a_job_that_has_to_be_alone_waits_for_checks(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "cloning.worker")
+    executor = make()
+    check = asyncio.create_task(executor.check(Path("never")))
+    while "check never" not in caplog.text:  # noqa: ASYNC110  # a line of a log gives no event to wait for
+        await asyncio.sleep(0.01)
+    await executor.submit(speak("a", alone=True))
+    later = asyncio.create_task(executor.check(Path("fine")))
+    await asyncio.sleep(0)
+    assert executor._checks.at_work == 1
+    assert executor._running == {}
+    check.cancel()
+    await asyncio.gather(check, return_exceptions=True)
+    assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
+    assert await later == FOUND
 
 
 async def test_a_check_ends_where_the_worker_does_not_start_or_takes_too_long(

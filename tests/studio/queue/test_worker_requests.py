@@ -22,6 +22,16 @@ async def test_a_built_in_speaker_speaks_by_name(harness: StudioHarness) -> None
     assert answer.outcome.voice.name == "German speaker 1"
 
 
+async def test_what_was_begun_when_the_worker_died_is_asked_for_alone(harness: StudioHarness) -> None:
+    harness.executor.lose_next(2)
+    await harness.ended((await harness.say("hello")).job.id)
+    await harness.voice()
+    assert [request.alone for request in harness.executor.requests] == [False, True, True, False]
+    harness.executor.lose_next()
+    await harness.voice(name="Second")
+    assert [request.alone for request in harness.executor.requests[4:]] == [False, True]
+
+
 async def test_a_voice_deleted_before_its_turn_fails_the_line_with_a_sentence(harness: StudioHarness) -> None:
     key = await harness.voice()
     release = harness.executor.hold()
