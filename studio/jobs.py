@@ -1,5 +1,7 @@
 """A member's own jobs: queued, running, and finished without a delivered answer."""
 
+from collections.abc import Callable
+
 from errors import Conflict, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNANSWERED, UNFINISHED
@@ -7,16 +9,19 @@ from storage.records import JobKind, JobRecord, JobState
 from studio import policy, rights
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import Dispatcher
-from studio.values import Actor, Outcome
+from studio.values import Actor, Courier, Outcome
 
 
 class JobService:
     """Lists, cancels and fetches jobs."""
 
-    def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery) -> None:
+    def __init__(
+        self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery, courier: Callable[[], Courier]
+    ) -> None:
         self._storage = storage
         self._dispatcher = dispatcher
         self._answers = answers
+        self._courier = courier
 
     async def mine(self, actor: Actor) -> list[tuple[JobRecord, int | None]]:
         """Return the actor's jobs that are queued, running or undelivered, newest first, each with its place in the
@@ -48,7 +53,7 @@ class JobService:
         """Return the answer of the actor's own job. It can be fetched again until `fetched` is called.
 
         Raises Conflict while the job is not done or its answer is being sent, NotFound for anybody else's job, and
-        NotAllowed if the actor may no longer use voices, or this voice.
+        NotAllowed if the actor may no longer use voices, or this voice, or the person it belongs to left the server.
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
@@ -69,10 +74,13 @@ class JobService:
         if job.kind is JobKind.CLONE:
             await rights.require(self._storage, actor, policy.may_act)
             return
-        await rights.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, policy.may_speak)
         voice = None if job.voice_id is None else await self._storage.voices.by_id(job.guild_id, job.voice_id)
-        if voice is not None and not policy.may_use(actor, voice):
+        if voice is None:
+            return
+        if not policy.may_use(actor, voice):
             raise NotAllowed("This voice is no longer shared with you.")
+        await rights.require_present(self._storage, self._courier(), actor, voice, settings)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)

@@ -77,7 +77,7 @@ class Studio:
             storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier
         )
         self.channels = ChannelService(storage, self.dispatcher, clock=clock)
-        self.jobs = JobService(storage, self.dispatcher, self._answers)
+        self.jobs = JobService(storage, self.dispatcher, self._answers, lambda: self.courier)
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
         self.checks = CheckService(storage.files, executor, clock=clock)

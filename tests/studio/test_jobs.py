@@ -2,9 +2,9 @@
 
 import pytest
 
-from errors import Conflict, NotFound
-from storage.records import JobState
-from tests.studio.conftest import ANN, BOB, MOD, STRANGER, StudioHarness, until
+from errors import Conflict, NotAllowed, NotFound
+from storage.records import JobState, Visibility
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness, until
 
 
 async def test_mine_shows_what_runs_waits_and_awaits_its_answer(harness: StudioHarness) -> None:
@@ -99,3 +99,25 @@ async def test_a_failure_that_nobody_heard_of_is_fetched(harness: StudioHarness)
     assert (outcome.job.state, outcome.audio) == (JobState.FAILED, None)
     await harness.studio.jobs.fetched(outcome)
     assert await harness.studio.jobs.mine(ANN) == []
+
+
+@pytest.mark.parametrize("lost", ["the share", "the role", "the channel", "a block", "the owner"])
+async def test_an_answer_is_fetched_with_the_rights_of_that_moment(harness: StudioHarness, lost: str) -> None:
+    key = await harness.voice()
+    await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    harness.courier.reachable = False
+    receipt = await harness.say(actor=BOB, voice=key)
+    await harness.left(receipt.job.id)
+    assert (await harness.studio.jobs.fetch(BOB, receipt.job.id)).audio is not None
+    if lost == "the share":
+        await harness.studio.library.share(ANN, key, Visibility.OWNER, (), ())
+    elif lost == "the role":
+        await harness.storage.guilds.change(GUILD, speak_role_ids=frozenset({99}))
+    elif lost == "the channel":
+        await harness.storage.guilds.change(GUILD, channel_ids=frozenset({99}))
+    elif lost == "a block":
+        await harness.storage.members.block(GUILD, BOB.member_id, MOD.member_id)
+    else:
+        harness.courier.left.add(ANN.member_id)
+    with pytest.raises(NotAllowed):
+        await harness.studio.jobs.fetch(BOB, receipt.job.id)
