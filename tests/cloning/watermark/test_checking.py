@@ -39,6 +39,11 @@ def test_a_reply_is_found_after_it_was_sent_and_coded_again_at_24_kilobits(tmp_p
         assert sum(end - start for start, end in found.spans) > 0.8 * found.seconds
 
 
+def test_the_reply_in_the_readme_carries_the_mark() -> None:
+    found = check_file(Path(__file__).parents[3] / "docs" / "samples" / "reply.ogg")
+    assert (found.verdict, found.seconds) == ("marked", found.total_seconds)
+
+
 def test_of_a_long_recording_only_the_generated_seconds_are_marked() -> None:
     people = np.concatenate([person(path, RATE) for path in PEOPLE])
     made = reply()[: 4 * RATE]
