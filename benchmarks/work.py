@@ -81,10 +81,12 @@ def least_seconds(
     context = SPEC.max_text_tokens + 1
     spoken = [longer.read(context)] * together
     spoken += [longer.step(together, context + done) for done in range(1, semantic)]
-    history = min(_VOICE_FRAMES, SPEC.max_fine_history) if voiced else 0
+    most = SPEC.max_fine_history // 2 if contender.fast else SPEC.max_fine_history
+    history = min(_VOICE_FRAMES, most) if voiced else 0
+    window = min(SPEC.max_fine_input, history + frames) if contender.fast else SPEC.max_fine_input
     windows = range(0, frames + history - SPEC.max_fine_input, SPEC.max_fine_history)
     books = SPEC.fine_books - SPEC.coarse_books
-    fine = [model.read(SPEC.max_fine_input, causal=False)] * (books * (1 + len(windows)))
+    fine = [model.read(window, causal=False)] * (books * (1 + len(windows)))
     return {
         "semantic": times * total(spoken),
         "coarse": times * total(_coarse(model, together, frames, voiced=voiced, fast=contender.fast)),

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class BarkEngine:
     """Implements `cloning.bark.engine.SpeechEngine`. Takes over the matrices of `model`, which becomes unusable.
 
-    batch: the number of windows that are generated at once. fast: see `Recipe.fast`; its tokens differ from the
+    batch: the number of windows that are generated at once. fast: see `Stages`; its tokens differ from the
     reference's. decode_together: the codec for several windows at once, if that is faster. refined_together: the number
     of windows that share a pass of the fine stage; by default one on a CPU, where sharing only adds latency.
     """

@@ -1,8 +1,8 @@
 """The third stage: the first codebooks in, the others out, one book at a time over windows with full attention.
 
 As `generate_fine` of `suno-ai/bark`. Windows overlap by the length of their history; a text shorter than a window is
-padded, and the padding is predicted too, because later books attend to it. All windows have the same length, so windows
-of several utterances can share a pass, each at its own book.
+padded, and the padding is predicted too, because later books attend to it. Windows of the same length of several
+utterances can share a pass, each at its own book.
 """
 
 import math
@@ -23,10 +23,18 @@ STAGE = "fine tokens"
 
 
 class FineModel:
-    """The model with its embeddings and heads."""
+    """The model with its embeddings and heads.
 
-    def __init__(self, module: Any, spec: BarkSpec) -> None:
+    fast: of the voice, half as many frames are read as in the reference, and windows end with the text, without
+    padding. Its tokens differ from the reference's.
+    """
+
+    def __init__(self, module: Any, spec: BarkSpec, *, fast: bool = False) -> None:
         self.spec = spec
+        self.history: int = spec.max_fine_history // 2 if fast else spec.max_fine_history
+        """The most frames of the voice that are read."""
+        self.shortest: int = 1 if fast else spec.max_fine_input
+        """The fewest frames of a window."""
         self.embeddings: list[Tensor] = [table.weight.detach() for table in module.input_embeds_layers]
         """(input vocabulary, width) for each book."""
         given = module.config.n_codes_given
@@ -62,9 +70,9 @@ class FineWork:
         self._sampler = sampler
         self._reporter = reporter
         self._frames = coarse.shape[1]
-        past = coarse[:, :0] if history is None else history.fine[:, -spec.max_fine_history :]
+        past = coarse[:, :0] if history is None else history.fine[:, -model.history :]
         self._past = past.shape[1]
-        length = max(spec.max_fine_input, self._past + self._frames)
+        length = max(model.shortest, self._past + self._frames)
         codes = torch.full((length, spec.fine_books), spec.codebook_size)
         codes[: self._past, : past.shape[0]] = torch.from_numpy(past.T.copy())
         codes[self._past : self._past + self._frames, : spec.coarse_books] = torch.from_numpy(coarse.T.copy())
@@ -90,6 +98,11 @@ class FineWork:
         """The book that the next pass fills."""
         return self._model.spec.coarse_books + self._done % self._books
 
+    @property
+    def length(self) -> int:
+        """The number of frames of each of its windows."""
+        return min(self._codes.shape[0], self._model.spec.max_fine_input)
+
     def check(self, layer: int) -> None:
         """Report progress, `layer` layers into the next pass. Raises Cancelled."""
         share = layer / self._model.transformer.shape.layers
@@ -111,13 +124,13 @@ class FineWork:
         """Return the codes in the next pass, (window, books), and the first position that it fills."""
         spec, length = self._model.spec, self._codes.shape[0]
         reached = self._done // self._books * spec.max_fine_history
-        start = min(reached, length - spec.max_fine_input)
-        begin = min(self._past + reached, length - spec.max_fine_history)
+        start = min(reached, max(0, length - spec.max_fine_input))
+        begin = min(self._past + reached, max(self._past, length - spec.max_fine_history))
         return self._codes[start : start + spec.max_fine_input], begin - start
 
 
 class Refiner:
-    """Runs any number of utterances. The `together` oldest share each pass."""
+    """Runs any number of utterances. The oldest shares each pass with up to `together` - 1 of the same length."""
 
     def __init__(self, model: FineModel, together: int) -> None:
         self._model = model
@@ -133,9 +146,9 @@ class Refiner:
 
         Returns the works that have left: done, or with the exception that ended them.
         """
-        works = self._works[: self._together]
-        if not works:
+        if not self._works:
             return []
+        works = [work for work in self._works if work.length == self._works[0].length][: self._together]
         errors = self._fill(works)
         left = [(work, errors.get(work)) for work in works if work.done or work in errors]
         for work, _ in left:

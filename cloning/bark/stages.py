@@ -58,7 +58,7 @@ class Order:
 class Stages:
     """The three models of `model`, whose matrices they take over, with a tokenizer and the codec.
 
-    fast: with larger coarse windows than the reference's (`Recipe.fast`).
+    fast: with larger coarse windows than the reference's (`Recipe.fast`), and shorter fine ones (`FineModel`).
     """
 
     def __init__(self, model: Any, tokenize: Tokenize, decode: DecodeTogether, *, fast: bool = False) -> None:
@@ -71,7 +71,7 @@ class Stages:
         self.decode = decode
         self.semantic = SemanticModel(model.semantic, self.spec, recipe)
         self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
-        self.fine = FineModel(model.fine_acoustics, self.spec)
+        self.fine = FineModel(model.fine_acoustics, self.spec, fast=fast)
 
     def begin(self, order: Order) -> SemanticRow:
         """Start the first stage. Raises InvalidInput for a text or a voice that does not fit the models."""

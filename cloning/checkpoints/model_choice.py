@@ -29,7 +29,7 @@ MODEL_NAMES = (BUNDLED, *BARK)
 
 EXACT, FAST = "exact", "fast"
 PRESETS = (EXACT, FAST)
-"""How the coarse model gets its context: as in the reference, or in larger windows (`Recipe.fast`)."""
+"""The windows of the coarse and the fine model: as in the reference, or such as take less time (`Stages`)."""
 
 _BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")

@@ -79,9 +79,25 @@ def test_the_fast_preset_is_the_reference_with_larger_windows(model: Any, voice_
     changed = copy.deepcopy(model)
     changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
     tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
-    np.testing.assert_array_equal(fast.fine, tokens)
+    np.testing.assert_array_equal(fast.coarse, tokens[:2])
     assert np.array_equal(fast.semantic, exact.semantic)
     assert not np.array_equal(fast.coarse, exact.coarse)
+    assert fast.fine.max() < engine.spec.codebook_size  # every frame of several windows is filled
+
+
+@pytest.mark.parametrize("voice_tokens", [0, 10, 150])
+def test_the_fast_preset_ends_fine_windows_with_the_text_after_half_the_history(model: Any, voice_tokens: int) -> None:
+    engine = tiny_engine(model, fast=True)
+    voice = a_voice(engine, voice_tokens) if voice_tokens else None
+    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=40)
+    fast = engine.generate("hello", voice, options, ProgressReporter()).prompt
+    read = min(32, engine.spec.frames(voice_tokens))
+    changed = copy.deepcopy(model)
+    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
+    window = {"max_fine_history_length": 32, "max_fine_input_length": read + engine.spec.frames(40)}
+    changed.generation_config.fine_acoustics_config |= window
+    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=40)
+    np.testing.assert_array_equal(fast.fine, tokens)
 
 
 def test_fast_windows_of_the_published_models() -> None:

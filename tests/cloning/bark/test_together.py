@@ -33,10 +33,11 @@ def engine(model: Any) -> BarkEngine:
     return tiny_engine(model, batch=3)
 
 
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("shared", [1, 2, 8])
-def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared: int) -> None:
+def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared: int, *, fast: bool) -> None:
     """Of several lengths, some longer than a window, and each at the book that it has come to."""
-    engine = tiny_engine(model, batch=7, refined_together=shared)
+    engine = tiny_engine(model, batch=7, fast=fast, refined_together=shared)
     wanted = [
         replace(one, options=replace(one.options, max_semantic_tokens=length))
         for one, length in zip(utterances(engine), (30, 140, 31, 30, 120, 31, 30), strict=True)
