@@ -21,6 +21,9 @@ class KeyValueCache:
         size = (shape.layers, slots, shape.heads, shape.block, shape.head_width)
         self._both = _zeros((2, *size), dtype, device)
         self.keys, self.values = self._both
+        # Made once, since a step takes one of each layer and row: both (2, heads, block, head width), and each alone.
+        self._pairs = [[self._both[:, layer, slot] for slot in range(slots)] for layer in range(shape.layers)]
+        self._alone = [[(pair[:1], pair[1:]) for pair in pairs] for pairs in self._pairs]
         self._widened: Tensor | None = None
         if device.type == "cpu" and dtype != torch.float32:
             self._widened = _zeros((2, *size[2:]), torch.float32, device)
@@ -34,17 +37,18 @@ class KeyValueCache:
     def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], pairs: Tensor) -> None:
         """Write row i of (rows, 2, heads, head width), keys and values, at `positions[i]` of `slots[i]`."""
         for row, (slot, position) in enumerate(zip(slots, positions, strict=True)):
-            self._both[:, layer, slot, :, position] = pairs[row]
+            self._pairs[layer][slot].select(2, position).copy_(pairs[row])
 
     def row(self, layer: int, slot: int, length: int) -> tuple[Tensor, Tensor]:
-        """Return the keys and values of a slot's first positions, each (heads, length, head width).
+        """Return the keys and values of a slot's first positions, each (1, heads, length, head width).
 
         On a CPU they are float32; in half precision they are valid until the next call.
         """
-        pair = self._both[:, layer, slot, :, :length]
         if self._widened is not None:
-            pair = self._widened[:, :, :length].copy_(pair)
-        return pair[0], pair[1]
+            pair = self._widened[:, :, :length].copy_(self._pairs[layer][slot][:, :, :length])
+            return pair[:1], pair[1:]
+        keys, values = self._alone[layer][slot]
+        return keys.narrow(2, 0, length), values.narrow(2, 0, length)
 
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor) -> None:
         """Write row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""

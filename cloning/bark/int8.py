@@ -77,6 +77,7 @@ class Int8Linear:
     """y = x W^T + b for a rounded W, for float32 x (rows, in) -> (rows, out), followed by exact GELU if `gelu`."""
 
     packed = True
+    fewest_rows = 1
 
     def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self.nbytes: int = weight.numel()

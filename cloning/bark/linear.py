@@ -33,6 +33,8 @@ class Matrix(Protocol):
     rows, and any position of the row among them."""
     nbytes: int
     """The bytes that a step reads of it."""
+    fewest_rows: int
+    """The number of rows that it fills up to, if there are fewer."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it: (rows, in) -> (rows, out)."""
@@ -55,14 +57,17 @@ class Linear:
         self._bias = bias
         self._gelu = gelu
         self.nbytes: int = weight.numel() * weight.element_size()
+        self.fewest_rows: int = FEWEST_ROWS if self.packed else 1
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it."""
         if self._in_tiles and x.shape[0] <= MOST_ROWS:
             tiles = [self._packed_product(filled_up(tile, _TILE_ROWS)) for tile in torch.split(x, _TILE_ROWS)]
             return torch.cat(tiles)[: x.shape[0]]
-        if self.packed:
+        if self.packed and x.shape[0] < FEWEST_ROWS:
             return self._packed_product(filled_up(x))[: x.shape[0]]
+        if self.packed:
+            return self._packed_product(x)
         y = functional.linear(x, self._weight, self._bias)
         return functional.gelu(y) if self._gelu else y
 

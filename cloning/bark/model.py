@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from cloning.bark.cache import KeyValueCache
 from cloning.bark.int8 import Int8Linear
-from cloning.bark.linear import Linear, Matrix
+from cloning.bark.linear import Linear, Matrix, filled_up
 from cloning.bark.shape import Shape
 
 _EPSILON = 1e-5
@@ -65,6 +65,7 @@ class Transformer:
         """(block, width)"""
         self._layers = [_take_layer(layer) for layer in module.layers]
         self._last = _norm(module.layernorm_final)
+        self._fewest_rows = max(linear.fewest_rows for layer in self._layers for linear in layer.linears)
 
     @property
     def device(self) -> torch.device:
@@ -100,14 +101,15 @@ class Transformer:
 
         The cache holds `lengths[i]` positions of row i in `slots[i]`, and one more afterwards.
         """
-        rows, heads = x.shape[0], self.shape.heads
-        x = x + self.positions[torch.tensor(lengths, device=self.device)]
+        rows = x.shape[0]
+        x = filled_up(x + self.positions[torch.tensor(lengths, device=self.device)], self._fewest_rows)
+        attended = torch.zeros_like(x)
         for number, layer in enumerate(self._layers):
-            projected = layer.projection(layer.norm_1(x)).view(rows, 3, heads, -1)  # (rows, 3, H, D)
+            projected = layer.projection(layer.norm_1(x)).view(x.shape[0], 3, self.shape.heads, -1)  # (rows, 3, H, D)
             cache.append(number, slots, lengths, projected[:, 1:])
-            attended = _attend_row_by_row(projected[:, 0], cache, number, slots, lengths)  # (rows, H, D)
-            x = layer.finish(x, attended.reshape(rows, -1))
-        return self._last(x)
+            _attend_row_by_row(projected[:, 0], cache, number, slots, lengths, attended)
+            x = layer.finish(x, attended)
+        return self._last(x[:rows])
 
     def step_within(self, x: Tensor, cache: KeyValueCache, lengths: Tensor, span: int) -> Tensor:
         """Do the same for the rows in the first slots, where only values in tensors change (for CUDA graphs).
@@ -166,19 +168,18 @@ class Transformer:
 
 
 def _attend_row_by_row(
-    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int]
-) -> Tensor:
-    """Attend from queries (rows, H, D) to each row's own positions -> (rows, H, D), in float32.
+    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int], attended: Tensor
+) -> None:
+    """Attend from queries (rows, H, D) to each row's own positions, in float32, into `attended` (rows, H * D).
 
-    On a CPU this reads no more of the cache than necessary, and a row's sums do not depend on the others' lengths.
+    There may be more queries than slots. On a CPU this reads no more of the cache than necessary, and a row's sums do
+    not depend on the others' lengths.
     """
-    attended = torch.empty_like(queries)
+    each = queries[:, None, :, None].float()  # (rows, 1, H, 1, D)
+    places = attended.view(each.shape)
     for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
         keys, values = cache.row(layer, slot, length + 1)
-        attended[row] = functional.scaled_dot_product_attention(
-            queries[row][None, :, None].float(), keys[None], values[None]
-        )[0, :, 0]
-    return attended
+        places[row] = functional.scaled_dot_product_attention(each[row], keys, values)
 
 
 def _merged(x: Tensor) -> Tensor:

@@ -52,6 +52,6 @@ def test_half_precision_is_kept_in_half_and_looked_at_in_float32() -> None:
     keys, values = cache.row(1, 1, 8)
     assert cache.keys.dtype == torch.bfloat16
     assert keys.dtype == values.dtype == torch.float32
-    assert torch.equal(keys[:, 7], pairs[0, 0].float())
-    assert torch.equal(values[:, 7], pairs[0, 1].float())
-    assert not keys[:, :7].any()
+    assert torch.equal(keys[0, :, 7], pairs[0, 0].float())
+    assert torch.equal(values[0, :, 7], pairs[0, 1].float())
+    assert not keys[:, :, :7].any()
