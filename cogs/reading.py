@@ -101,7 +101,8 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
         if changes := {name: value for name, value in given.items() if value is not None}:
             await self.bot.studio.admin.change(actor, **changes)
         reading = await self.bot.studio.reading.reading(actor)
-        await interaction.followup.send(embed=render_reading(reading), ephemeral=True)
+        sees_messages = self.bot.intents.message_content
+        await interaction.followup.send(embed=render_reading(reading, sees_messages=sees_messages), ephemeral=True)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -144,15 +145,16 @@ def target_of(channel: ReadableChannel) -> Target:
     )
 
 
-def render_reading(reading: Reading) -> discord.Embed:
-    """What is read on a server and what is not, for one member."""
+def render_reading(reading: Reading, *, sees_messages: bool) -> discord.Embed:
+    """What is read on a server and what is not, for one member. sees_messages: the bot has that intent."""
     settings = reading.settings
     embed = discord.Embed(title="Reading aloud", colour=COLOUR)
-    embed.description = (
-        "Nothing is read at present. /read start begins in the voice channel."
-        if reading.channel_id is None
-        else f"What is written in <#{reading.channel_id}> is read aloud in each member's default voice."
-    )
+    if not sees_messages:
+        embed.description = OFF
+    elif reading.channel_id is None:
+        embed.description = "Nothing is read at present. /read start begins in the voice channel."
+    else:
+        embed.description = f"What is written in <#{reading.channel_id}> is read aloud in each member's default voice."
     embed.add_field(name="Of a message", value=f"{settings.read_length} characters")
     embed.add_field(name="Of each member", value=f"{settings.read_per_minute} messages a minute")
     named = "said when it is somebody else than before" if settings.read_names else "not said"

@@ -32,7 +32,11 @@ def too_short(seconds: float) -> Findings:
 def noisy(noise_db: float) -> Findings:
     """Check the level of the background relative to the speech, in decibels."""
     if noise_db > -15:
-        yield _POOR, "There is a lot of noise or music behind the voice: record in a quiet room, near the microphone."
+        yield (
+            _POOR,
+            "There is a lot of noise, music or other talk behind the voice: record alone in a quiet room, near the "
+            "microphone.",
+        )
     elif noise_db > -30:
         yield _USABLE, "There is some noise behind the voice: a quieter room or a nearer microphone would help."
 

@@ -229,5 +229,6 @@ class TestWithoutTheRight:
     ) -> None:
         assert not bot.intents.message_content
         assert "READ_MESSAGES=true" in refusal(await member.slash(lounge, "read start"))
+        assert "READ_MESSAGES=true" in text_of(answer(await member.slash(lounge, "read rules")))
         await member.send(lounge, "Hello.")
         assert voice.said == []
