@@ -93,8 +93,9 @@ def test_another_precision_or_preset_is_measured_by_itself(
 ) -> None:
     meter = FakeMeter()
     heard: list[int] = []
-    for given in ({}, {"dtype": "int8"}, {"preset": "fast"}, {}):
-        changed = replace(settings, choice=replace(settings.choice, **given))
+    given = settings.choice
+    for choice in (given, replace(given, dtype="int8"), replace(given, preset="fast"), given):
+        changed = replace(settings, choice=choice)
         evaluate(changed, references, None, meter, tmp_path / "out")
         heard.append(meter.heard)
     assert heard[1:] == [2 * heard[0], 3 * heard[0], 3 * heard[0]]
