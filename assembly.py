@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from checkup import Exit, StartError
-from cloning.worker.executor import SubprocessExecutor, choice_command
+from cloning.worker.executor import SubprocessExecutor, worker_command
 from cogs.client import Barkeep
 from errors import BarkeepError
 from settings import Settings
@@ -21,7 +21,7 @@ def create_bot(settings: Settings) -> Barkeep:
         except BarkeepError as error:
             raise StartError(Exit.STORAGE, error.message) from error
         executor = SubprocessExecutor(
-            choice_command(settings), job_timeout=settings.job_timeout, capacity=settings.batch
+            worker_command(worker_configuration(settings)), job_timeout=settings.job_timeout, capacity=settings.batch
         )
         patience = timedelta(seconds=settings.worker_patience)
         return Studio(storage, executor, courier, patience=patience)
@@ -34,3 +34,24 @@ def create_bot(settings: Settings) -> Barkeep:
         command_digest=settings.data_dir / "commands.sha256",
         claims_data=True,
     )
+
+
+def worker_configuration(settings: Settings) -> dict[str, object]:
+    """Return what the worker is told about models and speech. Paths stay relative to the bot's folder."""
+    return {
+        "choice": {
+            "model": settings.model,
+            "hubert": settings.hubert,
+            "quantizer": settings.quantizer,
+            "device": settings.device,
+            "dtype": settings.dtype,
+            "batch": settings.batch,
+            "preset": settings.preset,
+            "cache": str(settings.model_cache),
+            "offline": settings.offline,
+        },
+        "decoder_memory_mb": settings.worker_memory_mb,
+        "takes": settings.takes,
+        "normalise": settings.normalise,
+        "watermark": settings.watermark == "on",
+    }

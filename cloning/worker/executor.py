@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -73,82 +73,8 @@ def _unchanged(awaitable: Awaitable[T], /) -> Awaitable[T]:
     return awaitable
 
 
-class ModelSettings(Protocol):
-    """The settings that the worker needs; the fields are those of `settings.Settings`."""
-
-    @property
-    def model(self) -> str:
-        """The name or directory of a model."""
-
-    @property
-    def hubert(self) -> str | None:
-        """A HuBERT's hub id or directory; None: the model's own."""
-
-    @property
-    def quantizer(self) -> str | None:
-        """A quantizer's file or name; None: chosen by language."""
-
-    @property
-    def device(self) -> str:
-        """auto, cpu, cuda, cuda:N or mps."""
-
-    @property
-    def dtype(self) -> str:
-        """auto, float32, bfloat16, float16 or int8."""
-
-    @property
-    def batch(self) -> int:
-        """The number of windows of speech that are generated at once."""
-
-    @property
-    def preset(self) -> str:
-        """exact or fast."""
-
-    @property
-    def takes(self) -> int:
-        """How often each sentence is generated; the best take is kept."""
-
-    @property
-    def normalise(self) -> bool:
-        """Whether numbers, signs and abbreviations are put into words before they are spoken."""
-
-    @property
-    def watermark(self) -> str:
-        """on or off: whether speech gets the inaudible mark."""
-
-    @property
-    def model_cache(self) -> Path:
-        """The folder of downloads."""
-
-    @property
-    def offline(self) -> bool:
-        """Whether downloads are off."""
-
-    @property
-    def worker_memory_mb(self) -> int | None:
-        """MiB for decoding one recording; None: the default."""
-
-
-def choice_command(settings: ModelSettings) -> list[str]:
-    """Return the command of a worker with these models, for SubprocessExecutor. Paths stay relative to the bot's
-    folder."""
-    configuration = {
-        "choice": {
-            "model": settings.model,
-            "hubert": settings.hubert,
-            "quantizer": settings.quantizer,
-            "device": settings.device,
-            "dtype": settings.dtype,
-            "batch": settings.batch,
-            "preset": settings.preset,
-            "cache": str(settings.model_cache),
-            "offline": settings.offline,
-        },
-        "decoder_memory_mb": settings.worker_memory_mb,
-        "takes": settings.takes,
-        "normalise": settings.normalise,
-        "watermark": settings.watermark == "on",
-    }
+def worker_command(configuration: Mapping[str, object]) -> list[str]:
+    """Return the command of a worker with this configuration, as `jobs.load` takes it, for SubprocessExecutor."""
     return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
 
 

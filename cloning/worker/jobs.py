@@ -54,7 +54,7 @@ _recordings = threading.Lock()
 
 
 def load(configuration: dict[str, Any]) -> SpeechPipeline:
-    """Load all models of the configuration written by `executor.choice_command`. Raises Unavailable."""
+    """Load all models of the configuration that `assembly.worker_configuration` makes. Raises Unavailable."""
     choice = {**configuration["choice"], "cache": Path(configuration["choice"]["cache"])}
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)

@@ -1,6 +1,6 @@
 """Delivers each finished job's answer to its member, once, and retries when the platform fails.
 
-AnswerDelivery that cannot be delivered stay for the member to fetch. A Courier does the sending.
+Answers that cannot be delivered stay for the member to fetch. A Courier does the sending.
 """
 
 import asyncio

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from assembly import worker_configuration
 from cloning.bark.engine import Generated
 from cloning.checkpoints.identity import digest_of
 from cloning.media import audio, recordings
@@ -28,7 +29,7 @@ from cloning.watermark.finding import Finding
 from cloning.watermark.marking import mark
 from cloning.worker import jobs, protocol
 from cloning.worker.errors import DeviceFailed
-from cloning.worker.executor import SubprocessExecutor, choice_command
+from cloning.worker.executor import SubprocessExecutor, worker_command
 from cloning.worker.protocol import (
     Checked,
     CheckRequest,
@@ -301,7 +302,7 @@ async def until(executor: SubprocessExecutor, wanted: Callable[[Event], Any]) ->
 
 async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, tmp_path: Path) -> None:
     settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
-    executor = SubprocessExecutor(choice_command(settings), job_timeout=100)
+    executor = SubprocessExecutor(worker_command(worker_configuration(settings)), job_timeout=100)
     folders = {name: tmp_path / name for name in ("clone", "said", "again", "parts")}
     for folder in folders.values():
         folder.mkdir()
@@ -363,7 +364,9 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
 
 async def test_eight_at_once_end_together_and_sound_as_one_by_one(stand_in: Path, tmp_path: Path) -> None:
     settings = Settings(_env_file=None, model=str(stand_in), device="cpu")
-    executor = SubprocessExecutor(choice_command(settings), job_timeout=100, capacity=settings.batch)
+    executor = SubprocessExecutor(
+        worker_command(worker_configuration(settings)), job_timeout=100, capacity=settings.batch
+    )
 
     def request(name: str, seed: int) -> SpeakRequest:
         folder = tmp_path / name
