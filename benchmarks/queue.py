@@ -21,7 +21,7 @@ from cloning.worker.protocol import SPEECH_FILE, Event, Health, Progress, Ready,
 from errors import Unavailable
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobRecord, NewJob
-from studio.queue.job_payload import SpeechOrder
+from studio.queue.job_payload import SpeechPayload
 from studio.studio import Studio
 from studio.values import Actor, Delivery, Outcome, SayOrder, Update
 
@@ -132,7 +132,7 @@ async def measure(waiting: int) -> tuple[float, float, float]:
 async def _fill(storage: Storage, waiting: int) -> None:
     limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
     settings = {guild: (await storage.guilds.change(guild, **limits))[1] for guild in range(1, GUILDS + 1)}
-    order = SpeechOrder("Good evening.", VOICE, "en", None, None, 1 << 23, ()).to_json()
+    order = SpeechPayload("Good evening.", VOICE, "en", None, None, 1 << 23, ()).to_json()
     for number in range(waiting):
         guild = 1 + number % GUILDS
         member = 1000 * guild + number // GUILDS % MEMBERS

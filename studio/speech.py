@@ -19,7 +19,7 @@ from studio.channel.rooms import Room
 from studio.clones import new_id
 from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
-from studio.queue.job_payload import Reply, SpeechOrder, words_of
+from studio.queue.job_payload import Reply, SpeechPayload, words_of
 from studio.speakers import language_of, languages_read
 from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary
@@ -94,10 +94,12 @@ class SpeechService:
         line = AuditLine("speech.read", voice.name)
         return await self._accept(actor, speech, voice, settings, None, line, private=False, room=room)
 
-    async def _ordered(self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int) -> tuple[SpeechOrder, Voice]:
+    async def _ordered(
+        self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int
+    ) -> tuple[SpeechPayload, Voice]:
         """What is to be said in which voice, as it is kept. text: as it is spoken."""
         voice = await self._library.resolve(actor, order.voice)
-        speech = SpeechOrder(
+        speech = SpeechPayload(
             text=text,
             voice=voice.key,
             language=check_language(order.language or language_of(voice)),
@@ -117,7 +119,7 @@ class SpeechService:
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
             raise NotFound("There is no such recording here.")
-        earlier = SpeechOrder.of(job)
+        earlier = SpeechPayload.of(job)
         text = await self._pronounced(earlier.words or earlier.text, settings)
         voice = await self._library.resolve(actor, earlier.voice)
         again = replace(
@@ -163,7 +165,7 @@ class SpeechService:
     async def _accept(
         self,
         actor: Actor,
-        order: SpeechOrder,
+        order: SpeechPayload,
         voice: Voice,
         settings: GuildSettings,
         origin: Origin | None,

@@ -17,7 +17,7 @@ from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.channel.lines import Fate
 from studio.channel.rooms import Rooms
-from studio.queue.job_payload import Reply, SpeechOrder, reply_of
+from studio.queue.job_payload import Reply, SpeechPayload, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_that_spoke, voice_of
 from studio.values import Courier, Delivery, Outcome, Update, Voice
@@ -209,7 +209,7 @@ class AnswerDelivery:
 
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:
-            key = SpeechOrder.of(job).voice if job.kind is JobKind.SPEECH else ""
+            key = SpeechPayload.of(job).voice if job.kind is JobKind.SPEECH else ""
             return speaker_that_spoke(self._executor, key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
         try:
             return voice_of(await self._storage.voices.get(job.guild_id, job.voice_id))

@@ -8,7 +8,7 @@ from statistics import median
 from cloning.text.durations import expected_seconds
 from errors import InvalidInput
 from storage.records import JobKind, JobRecord
-from studio.queue.job_payload import SpeechOrder
+from studio.queue.job_payload import SpeechPayload
 
 REMEMBERED = 10
 """How many of the latest jobs of a kind count."""
@@ -45,7 +45,7 @@ class JobEstimates:
         if not self._per_second:
             return None
         try:
-            order = SpeechOrder.of(job)
+            order = SpeechPayload.of(job)
         except InvalidInput:
             return None
         return median(self._per_second) * expected_seconds(order.text, order.language)

@@ -30,7 +30,7 @@ def reply_of(job: JobRecord) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechOrder:
+class SpeechPayload:
     """The payload of a speech job: the text is already clean, and the voice is stored by its key.
 
     `roles`: the member's roles at acceptance, for checking the voice again when the job starts. `max_bytes`: the upload
@@ -53,7 +53,7 @@ class SpeechOrder:
         return {**asdict(self), "roles": list(self.roles)}
 
     @classmethod
-    def of(cls, job: JobRecord) -> "SpeechOrder":
+    def of(cls, job: JobRecord) -> "SpeechPayload":
         """Return the payload of a speech job. Raises InvalidInput if its text or voice is missing."""
         known = _known(cls, job.order)
         if not known.keys() >= {"text", "voice"}:
@@ -89,6 +89,6 @@ def clone_of(order: dict[str, Any]) -> CloneOrder:
     return CloneOrder(**known)
 
 
-def _known(kind: type[SpeechOrder] | type[CloneOrder], stored: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[SpeechPayload] | type[CloneOrder], stored: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in stored.items() if name in names}

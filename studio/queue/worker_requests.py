@@ -11,7 +11,7 @@ from errors import NotAllowed, NotFound
 from storage.database import Storage
 from storage.records import ConsentState, JobKind, JobRecord, VoiceRecord
 from studio import policy
-from studio.queue.job_payload import SpeechOrder, words_of
+from studio.queue.job_payload import SpeechPayload, words_of
 from studio.speakers import PREFIX, speaker_voice
 
 AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this."
@@ -50,7 +50,7 @@ async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bo
 
 
 async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
-    order = SpeechOrder.of(job)
+    order = SpeechPayload.of(job)
     artist = speaker_voice(order.voice.removeprefix(PREFIX)).name
     voice: VoiceRecord | None = None
     prompt: Path | None = None
