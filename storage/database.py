@@ -28,6 +28,7 @@ from storage.records import ConsentState, JobKind, JobState, VoiceState
 from storage.reserve import Reserve
 from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
+from storage.spoken_consents import SpokenConsentRepository, open_uploads
 from storage.voices import VoiceRepository
 
 TRASH_KEPT = timedelta(days=7)
@@ -54,6 +55,7 @@ class Storage:
         self.guilds = GuildRepository(sessions)
         self.members = MemberRepository(sessions, clock)
         self.consents = ConsentRepository(sessions, clock)
+        self.spoken_consents = SpokenConsentRepository(sessions, clock)
         self.pronunciations = PronunciationRepository(sessions, clock)
         self.audit = AuditRepository(sessions, clock)
         self.seats = SeatRepository(sessions)
@@ -170,7 +172,7 @@ async def _tidy(sessions: Sessions, files: FileStore, clock: Clock) -> None:
             select(ConsentRequestRow.id).where(ConsentRequestRow.state == ConsentState.PENDING)
         )
         at_work = await session.scalars(select(JobRow.id).where(JobRow.state.in_(UNFINISHED)))
-        uploads = set(at_work) | set(asked)
+        uploads = set(at_work) | set(asked) | await open_uploads(session)
     removed = await files.sweep(voices, jobs, uploads, now=clock())
     if removed:
         _log.info("swept_files", removed=removed)

@@ -8,11 +8,12 @@ from sqlalchemy import delete, select
 from storage.models import ConsentRequestRow, GuildRow, JobRow, SettingsRow, VoiceRow
 from storage.records import GuildSettings
 from storage.sessions import Sessions, lock_guild
+from storage.spoken_consents import open_uploads
 
 
 @dataclass(frozen=True, slots=True)
 class GuildRemains:
-    """What a deleted server leaves in the file store: voice ids, job ids and consent request ids."""
+    """What a deleted server leaves in the file store: voice ids, job ids, and ids of consent requests and sentences."""
 
     voice_ids: tuple[int, ...]
     job_ids: tuple[str, ...]
@@ -77,7 +78,7 @@ class GuildRepository:
             remains = GuildRemains(
                 voice_ids=tuple(await session.scalars(voices)),
                 job_ids=tuple(await session.scalars(jobs)),
-                request_ids=tuple(await session.scalars(requests)),
+                request_ids=(*await session.scalars(requests), *await open_uploads(session, guild_id)),
             )
             await session.execute(delete(GuildRow).where(GuildRow.guild_id == guild_id))
             return remains

@@ -27,12 +27,14 @@ from storage.records import (
     JobState,
     NewJob,
     NewVoice,
+    SpokenYes,
     Usage,
     VoiceRecord,
     VoiceState,
     WaitingJob,
 )
 from storage.sessions import Sessions, lock_guild
+from storage.spoken_consents import store_yes
 from storage.usage import usage
 from storage.voices import insert_voice, new_row
 
@@ -58,13 +60,15 @@ class JobRepository:
         *,
         policy_version: int | None = None,
         allowed_by: int | None = None,
+        spoken: SpokenYes | None = None,
     ) -> tuple[VoiceRecord, JobRecord]:
         """Reserve the voice, accept the job that makes it and store the consent, all or nothing.
 
         policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
         allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
-        request. A repeated id or interaction returns the job that it created the first time. Raises LimitReached for
-        the limits of `limits`, Conflict for a taken name, and for a yes as ConsentRepository.answer does.
+        request. spoken: the sentence that was said for it, which can be used once. A repeated id or interaction returns
+        the job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken
+        name or a sentence that is no longer open, and for a yes as ConsentRepository.answer does.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
@@ -86,6 +90,8 @@ class JobRepository:
             accepted = await _insert(session, replace(job, voice_id=reserved.id), now)
             if question is not None:
                 question.voice_id = reserved.id
+            if spoken is not None:
+                await store_yes(session, spoken, reserved.id, now)
             return reserved.record(), accepted.record()
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:

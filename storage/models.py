@@ -16,6 +16,7 @@ from storage.records import (
     AuditEntry,
     ChannelOutput,
     Consent,
+    ConsentKind,
     ConsentRequest,
     ConsentState,
     GuildSettings,
@@ -25,6 +26,7 @@ from storage.records import (
     MemberRecord,
     Pronunciation,
     Seat,
+    SpokenConsent,
     Visibility,
     VoiceRecord,
     VoiceState,
@@ -97,6 +99,7 @@ class SettingsRow(Base):
     read_per_minute: Mapped[int] = mapped_column(server_default="10")
     read_names: Mapped[bool] = mapped_column(server_default=false())
     read_ignored_role_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
+    consent: Mapped[ConsentKind | None] = mapped_column(enum_column(ConsentKind))
 
     def record(self) -> GuildSettings:
         """Return the row as a value."""
@@ -326,6 +329,31 @@ class ConsentRequestRow(Base):
     def record(self) -> ConsentRequest:
         """Return the row as a value."""
         return ConsentRequest(**{name: getattr(self, name) for name in ConsentRequest.__dataclass_fields__})
+
+
+class SpokenConsentRow(Base):
+    """A sentence of consent. Once it was said it goes with the voice that it allows."""
+
+    __tablename__ = "spoken_consents"
+    __table_args__ = (Index(None, "guild_id", "member_id"), Index(None, "voice_id"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    guild_id: Mapped[int] = _of_guild()
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    member_id: Mapped[int] = mapped_column(BigInteger)
+    order: Mapped[dict[str, Any] | None] = mapped_column(DOCUMENT)
+    sentence: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int]
+    given_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    words: Mapped[int | None]
+    likeness: Mapped[float | None]
+    voice_id: Mapped[int | None] = mapped_column(ForeignKey("voices.id", ondelete="CASCADE"))
+
+    def record(self) -> SpokenConsent:
+        """Return the row as a value."""
+        return SpokenConsent(**{name: getattr(self, name) for name in SpokenConsent.__dataclass_fields__})
 
 
 class AuditRow(Base):

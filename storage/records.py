@@ -51,6 +51,13 @@ class ConsentState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ConsentKind(StrEnum):
+    """How members agree to a clone of their voice: by a box in a form, or also by saying a sentence."""
+
+    CHECKBOX = "checkbox"
+    SPOKEN = "spoken"
+
+
 @dataclass(frozen=True, slots=True)
 class NewVoice:
     """A voice to reserve. `speaker_id`: the person whose voice it is; `owner_id`: the member who keeps it.
@@ -215,6 +222,7 @@ class GuildSettings:
     Of a channel that is read aloud, `read_length`: how many characters of a message; `read_per_minute`: how many
     messages of each member; `read_names`: whether the author is named where the author changes;
     `read_ignored_role_ids`: whose messages are not read.
+    `consent`: None leaves it to the owner of the bot.
     """
 
     guild_id: int
@@ -238,6 +246,7 @@ class GuildSettings:
     read_per_minute: int = 10
     read_names: bool = False
     read_ignored_role_ids: frozenset[int] = frozenset()
+    consent: ConsentKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +308,40 @@ class ConsentRequest:
     created_at: datetime
     expires_at: datetime
     voice_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenConsent:
+    """A sentence that a member has to say before their voice is cloned, and what was measured when they had said it.
+
+    `order`: the clone of the member's own recording; None where the consent request with the same id has it.
+    `attempts`: how many recordings were listened to. `given_at`, `words` (of the random ones), `likeness` (0..1) and
+    `voice_id` are set when the sentence was said; the row goes with that voice.
+    """
+
+    id: str
+    guild_id: int
+    channel_id: int
+    member_id: int
+    order: dict[str, Any] | None
+    sentence: str
+    created_at: datetime
+    expires_at: datetime
+    attempts: int = 0
+    given_at: datetime | None = None
+    words: int | None = None
+    likeness: float | None = None
+    voice_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenYes:
+    """What was measured when a member said the sentence `id`: as in SpokenConsent; `of`: the number of random words."""
+
+    id: str
+    words: int
+    of: int
+    likeness: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ from typing import Any
 
 import structlog
 
+from cloning.consent.packages import NOT_INSTALLED
 from cloning.worker.protocol import Executor
-from errors import Conflict, InvalidInput, NotAllowed, NotFound
+from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import (
     AuditEntry,
     AuditQuery,
     ChannelOutput,
+    ConsentKind,
     GuildSettings,
     JobRecord,
     JobState,
@@ -82,9 +84,14 @@ class AdminService:
         return await self._storage.guilds.get(actor.guild_id)
 
     async def change(self, actor: Actor, **changes: Any) -> GuildSettings:
-        """Change settings by the names of GuildSettings. Raises InvalidInput for a value out of range."""
+        """Change settings by the names of GuildSettings.
+
+        Raises InvalidInput for a value out of range, and Unavailable for spoken consent without its recogniser.
+        """
         policy.must_moderate(actor)
         checked = {name: _checked(name, value) for name, value in changes.items()}
+        if checked.get("consent") is ConsentKind.SPOKEN and not self._executor.consent_languages:
+            raise Unavailable(f"{NOT_INSTALLED} Nothing was changed.")
         before, after = await self._storage.guilds.change(actor.guild_id, **checked)
         for name in checked:
             old, new = getattr(before, name), getattr(after, name)
@@ -253,8 +260,10 @@ class AdminService:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name == "default_voice" and value is None:  # set by default_voice()
+    if name in ("default_voice", "consent") and value is None:  # a voice is set by default_voice()
         return None
+    if name == "consent":
+        return ConsentKind(value)
     if name in (*_ID_SETS, "read_ignored_role_ids"):
         return frozenset(int(each) for each in value)
     if name == "channel_output":

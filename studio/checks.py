@@ -3,20 +3,19 @@
 The recording is deleted when it was looked at. How often somebody asked is remembered for an hour, in memory only.
 """
 
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cloning.watermark.finding import Finding
 from cloning.worker.protocol import Executor
 from errors import InvalidInput, LimitReached
 from storage.files import FileStore
 from studio.clones import MAX_RECORDING_BYTES
+from studio.hourly import HourlyCount
 from studio.values import Actor
 
 CHECKS_PER_HOUR = 12
 """By one member, in all servers together."""
-_HOUR = timedelta(hours=1)
 
 
 class CheckService:
@@ -25,8 +24,7 @@ class CheckService:
     def __init__(self, files: FileStore, executor: Executor, *, clock: Callable[[], datetime]) -> None:
         self._files = files
         self._executor = executor
-        self._clock = clock
-        self._asked: dict[int, deque[datetime]] = {}
+        self._asked = HourlyCount(CHECKS_PER_HOUR, clock)
         self._busy: set[int] = set()
 
     def admit(self, actor: Actor, size: int) -> None:
@@ -37,9 +35,7 @@ class CheckService:
             raise InvalidInput(f"That file has more than {MAX_RECORDING_BYTES >> 20} MB. Cut out the part in question.")
         if actor.member_id in self._busy:
             raise LimitReached("I am still looking at another recording for you. Try again when it is done.")
-        if len(self._recent(actor.member_id)) >= CHECKS_PER_HOUR:
-            free = self._asked[actor.member_id][0] + _HOUR - self._clock()
-            minutes = max(1, round(free.total_seconds() / 60))
+        if minutes := self._asked.minutes_to_wait(actor.member_id):
             raise LimitReached(
                 f"You may have {CHECKS_PER_HOUR} recordings checked an hour, and you have. "
                 f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
@@ -48,19 +44,10 @@ class CheckService:
     async def check(self, actor: Actor, audio: bytes) -> Finding:
         """Look for the mark. Raises as `admit`, InvalidInput for what is no recording, Unavailable."""
         self.admit(actor, len(audio))
-        self._asked.setdefault(actor.member_id, deque()).append(self._clock())
+        self._asked.note(actor.member_id)
         self._busy.add(actor.member_id)
         try:
             async with self._files.briefly(audio) as path:
                 return await self._executor.check(path)
         finally:
             self._busy.discard(actor.member_id)
-
-    def _recent(self, member_id: int) -> deque[datetime]:
-        """When a member asked within the hour; what is older is forgotten, of all members."""
-        since = self._clock() - _HOUR
-        for asked in self._asked.values():
-            while asked and asked[0] <= since:
-                asked.popleft()
-        self._asked = {member: asked for member, asked in self._asked.items() if asked}
-        return self._asked.get(member_id, deque())

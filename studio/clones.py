@@ -11,12 +11,24 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from cloning.consent.packages import NOT_INSTALLED
 from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import Executor
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
-from storage.records import AuditLine, ConsentRequest, ConsentState, JobKind, JobRecord, NewJob, NewVoice
+from storage.records import (
+    AuditLine,
+    ConsentKind,
+    ConsentRequest,
+    ConsentState,
+    GuildSettings,
+    JobKind,
+    JobRecord,
+    NewJob,
+    NewVoice,
+    SpokenYes,
+)
 from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json
@@ -44,8 +56,10 @@ class CloneService:
         dispatcher: Dispatcher,
         courier: Callable[[], Courier],
         *,
+        consent: ConsentKind,
         clock: Callable[[], datetime],
     ) -> None:
+        self._consent = consent
         self._storage = storage
         self._executor = executor
         self._courier = courier
@@ -56,16 +70,23 @@ class CloneService:
         """Return whether the actor has agreed to the current policy. Each recording still needs a confirmation."""
         return policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
 
+    async def asks_for_speech(self, guild_id: int) -> bool:
+        """Return whether members of this server agree by saying a sentence. Raises Unavailable if it would not be
+        recognised: a box in a form does not take its place.
+        """
+        return self._asks_for_speech(await self._storage.guilds.get(guild_id))
+
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
         """Check all that can be checked before the recording is read; `size` in bytes.
 
         Raises NotAllowed, InvalidInput (name, description, size, a language that the loaded model does not read),
-        Conflict for a taken name, and LimitReached.
+        Conflict for a taken name, LimitReached, and Unavailable as `asks_for_speech` does.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
+        self._asks_for_speech(settings)
         order = _cleaned(order)
         check_model_reads(order.language, languages_read(self._executor))
-        _check_size(size)
+        check_size(size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
             raise Conflict(f"There is already a voice called {order.name}. Please choose another name.")
         _, mine = await self._storage.voices.list(
@@ -80,16 +101,35 @@ class CloneService:
         """Accept a clone of the actor's own voice. It is stored when this returns.
 
         attested: the actor has just confirmed that this recording is their own voice and that they agree to the copy;
-        this is stored together with the job. Raises as `check` does, and NotAllowed without it or for somebody else's
-        voice.
+        this is stored together with the job. Raises as `check` does, and NotAllowed without it, for somebody else's
+        voice, and where the server asks for spoken consent.
         """
-        if order.speaker_id not in (None, actor.member_id):
-            raise NotAllowed("This is someone else's voice. They have to agree first.")
+        own = own_order(actor, order)
         if not attested:
             raise NotAllowed("Please confirm first that the voice is your own: use /clone and fill in its form.")
-        await self.check(actor, order, len(audio))
-        own = replace(_cleaned(order), speaker_id=actor.member_id)
-        return await self._accept(actor, own, audio, origin)
+        if await self.asks_for_speech(actor.guild_id):
+            raise NotAllowed("On this server you agree to a clone by saying a sentence. Use /clone, and say it.")
+        await self.check(actor, own, len(audio))
+        job_id = new_id()
+        await self._storage.files.put_upload(job_id, audio)
+        accepted: JobRecord | None = None
+        try:
+            accepted = await self._accept_own(job_id, actor, own, origin)
+        finally:
+            if accepted is None or accepted.id != job_id:  # refused, or the interaction came twice
+                await self._storage.files.drop_upload(job_id)
+        return Receipt(accepted, self._dispatcher.enqueue(accepted))
+
+    async def submit_spoken(self, actor: Actor, order: CloneOrder, origin: Origin | None, spoken: SpokenYes) -> Receipt:
+        """Accept a clone of the actor's own voice after they said the sentence for it.
+
+        The upload is stored under the sentence's id, which becomes the job's. Raises NotAllowed by current rights and
+        for somebody else's voice, LimitReached, and Conflict for a taken name or a sentence that is no longer open.
+        """
+        own = own_order(actor, order)
+        await rights.require(self._storage, actor, policy.may_clone)
+        accepted = await self._accept_own(spoken.id, actor, own, origin, spoken)
+        return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
         """Store another member's recording and ask them. Nothing is cloned before they agree.
@@ -129,11 +169,14 @@ class CloneService:
             await self._storage.consents.answer(request.id, request.author_id, ConsentState.EXPIRED)
             await self._storage.files.drop_upload(request.id)
 
-    async def answer(self, request_id: str, member_id: int, allow: bool) -> tuple[ConsentRequest, Receipt | None]:
-        """Store the author's answer, once.
+    async def answer(
+        self, request_id: str, member_id: int, allow: bool, spoken: SpokenYes | None = None
+    ) -> tuple[ConsentRequest, Receipt | None]:
+        """Store the author's answer, once. `spoken`: what was measured when they said the sentence for it.
 
         A yes covers this recording and is stored together with the clone that it allows.
-        Raises NotAllowed for anybody but the author and for the yes of a blocked author, Conflict when the request was
+        Raises NotAllowed for anybody but the author, for the yes of a blocked author, and without a sentence where the
+        server asks for spoken consent; Conflict when the request was
         answered or has expired, and any error that keeps the requester from cloning now; the request then stays open
         until it expires.
         """
@@ -142,11 +185,12 @@ class CloneService:
         request = await self._storage.consents.get_request(request_id)
         if request.author_id == member_id:
             await self._check_parties(request)
-        accepted = await self._accept_for(request, member_id)
+            if spoken is None and await self.asks_for_speech(request.guild_id):
+                raise NotAllowed("On that server you agree to a clone by saying a sentence. Press Allow, and say it.")
+        accepted = await self._accept_for(request, member_id, spoken)
         request = await self._storage.consents.get_request(request_id)
-        await self._storage.audit.write(
-            request.guild_id, member_id, "consent.allow", str(request.requester_id), clone_of(request.order).name
-        )
+        detail = f"{clone_of(request.order).name}, {_manner(spoken, 'by a button')}"
+        await self._storage.audit.write(request.guild_id, member_id, "consent.allow", str(request.requester_id), detail)
         return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
@@ -197,30 +241,26 @@ class CloneService:
         except NotAllowed as error:
             raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from error
 
-    async def _accept(self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None) -> Receipt:
-        """Store the recording first, then voice and job in one transaction."""
+    async def _accept_own(
+        self, job_id: str, actor: Actor, own: CloneOrder, origin: Origin | None, spoken: SpokenYes | None = None
+    ) -> JobRecord:
+        """Store voice, job and consent of a stored upload in one transaction."""
+        manner = _manner(spoken, "by a box")
         job = NewJob(
-            new_id(),
+            job_id,
             JobKind.CLONE,
             actor.guild_id,
             actor.channel_id,
             actor.member_id,
-            clone_to_json(order),
+            clone_to_json(own),
             interaction_id=None if origin is None else origin.interaction_id,
             interaction_token=None if origin is None else origin.token,
             token_expires_at=None if origin is None else origin.expires_at,
-            line=AuditLine("voice.clone", order.name, f"own voice, policy {POLICY_VERSION}"),
+            line=AuditLine("voice.clone", own.name, f"own voice, policy {POLICY_VERSION}, {manner}"),
         )
-        await self._storage.files.put_upload(job.id, audio)
-        accepted: JobRecord | None = None
-        try:
-            accepted = await self._reserve(job, order, policy_version=POLICY_VERSION)
-        finally:
-            if accepted is None or accepted.id != job.id:  # refused, or the interaction came twice
-                await self._storage.files.drop_upload(job.id)
-        return Receipt(accepted, self._dispatcher.enqueue(accepted))
+        return await self._reserve(job, own, policy_version=POLICY_VERSION, spoken=spoken)
 
-    async def _accept_for(self, request: ConsentRequest, member_id: int) -> JobRecord:
+    async def _accept_for(self, request: ConsentRequest, member_id: int, spoken: SpokenYes | None) -> JobRecord:
         """Accept what an author allows. The job has the request's id, and so finds the stored recording."""
         job = NewJob(
             request.id,
@@ -235,24 +275,43 @@ class CloneService:
         if taken and request.state is ConsentState.PENDING:
             raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
-            return await self._reserve(job, order, allowed_by=member_id)
+            return await self._reserve(job, order, allowed_by=member_id, spoken=spoken)
         except LimitReached as error:  # its sentence is written for the requester, but the author reads this one
             raise LimitReached(
                 "The member who asked cannot have another voice right now. You can allow it later."
             ) from error
 
     async def _reserve(
-        self, job: NewJob, order: CloneOrder, *, policy_version: int | None = None, allowed_by: int | None = None
+        self,
+        job: NewJob,
+        order: CloneOrder,
+        *,
+        policy_version: int | None = None,
+        allowed_by: int | None = None,
+        spoken: SpokenYes | None = None,
     ) -> JobRecord:
         settings = await self._storage.guilds.get(job.guild_id)
         voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
         _, accepted = await self._storage.jobs.accept_clone(
-            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by
+            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken
         )
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.CLONE.value).inc()
             _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.CLONE.value)
         return accepted
+
+    def _asks_for_speech(self, settings: GuildSettings) -> bool:
+        is_spoken = policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN
+        if is_spoken and not self._executor.consent_languages:
+            raise Unavailable(f"This server asks for spoken consent, so nothing can be cloned now. {NOT_INSTALLED}")
+        return is_spoken
+
+
+def _manner(spoken: SpokenYes | None, otherwise: str) -> str:
+    """Return how consent was given, for the audit log."""
+    if spoken is None:
+        return otherwise
+    return f"spoken: {spoken.words} of {spoken.of} words, likeness {spoken.likeness:.2f}"
 
 
 def new_id() -> str:
@@ -260,7 +319,15 @@ def new_id() -> str:
     return secrets.token_hex(10)
 
 
+def own_order(actor: Actor, order: CloneOrder) -> CloneOrder:
+    """Return the stored form of an order for the actor's own voice. Raises NotAllowed, and InvalidInput."""
+    if order.speaker_id not in (None, actor.member_id):
+        raise NotAllowed("This is someone else's voice. They have to agree first.")
+    return replace(_cleaned(order), speaker_id=actor.member_id)
+
+
 def _cleaned(order: CloneOrder) -> CloneOrder:
+    """Return an order in its stored form. Raises InvalidInput."""
     return replace(
         order,
         name=policy.clean_name(order.name),
@@ -269,7 +336,8 @@ def _cleaned(order: CloneOrder) -> CloneOrder:
     )
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise InvalidInput for an empty recording, or one over MAX_RECORDING_BYTES."""
     if size == 0:
         raise InvalidInput("That file is empty. Upload a recording of a few seconds of speech.")
     if size > MAX_RECORDING_BYTES:

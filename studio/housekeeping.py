@@ -13,6 +13,8 @@ RETENTION_EVERY = timedelta(hours=1)
 """How often old jobs are looked for."""
 AUDIT_KEPT = timedelta(days=365)
 """How long audit lines and answered requests are kept at least, whatever a server's retention."""
+LISTENING = timedelta(minutes=5)
+"""How long after its time a sentence is kept: a recording that came in time may still be listened to."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +53,9 @@ class Housekeeping:
                 continue  # answered or withdrawn in the meantime
             await self._storage.files.drop_upload(request.id)
             await self._storage.audit.write(request.guild_id, request.requester_id, "consent.expire")
+        for asked in await self._storage.spoken_consents.expired(now - LISTENING):
+            if await self._storage.spoken_consents.delete(asked.id) and asked.order is not None:
+                await self._storage.files.drop_upload(asked.id)
 
     async def _apply_retention(self, now: datetime) -> None:
         before: dict[int, datetime] = {}

@@ -7,7 +7,16 @@ import re
 import unicodedata
 
 from errors import InvalidInput, NotAllowed
-from storage.records import Consent, GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord, VoiceState
+from storage.records import (
+    Consent,
+    ConsentKind,
+    GuildSettings,
+    MemberRecord,
+    Viewer,
+    Visibility,
+    VoiceRecord,
+    VoiceState,
+)
 from studio.invisible_characters import is_invisible
 from studio.values import POLICY_VERSION, Actor
 
@@ -113,6 +122,11 @@ def must_moderate(actor: Actor) -> None:
 def has_consented(consent: Consent | None) -> bool:
     """Return whether a member's consent is valid under the current policy."""
     return consent is not None and consent.policy_version >= POLICY_VERSION
+
+
+def consent_of(settings: GuildSettings, default: ConsentKind) -> ConsentKind:
+    """Return how members of a server agree to a clone; `default`: the owner's choice, where moderators made none."""
+    return default if settings.consent is None else settings.consent
 
 
 def are_gone(chosen_ids: frozenset[int], existing_ids: frozenset[int] | None) -> bool:

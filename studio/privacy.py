@@ -46,6 +46,7 @@ class PrivacyService:
         voices = await self._storage.voices.of_person(guild_id, member_id)
         member = await self._storage.members.get(guild_id, member_id)
         requests = await self._storage.consents.requests_of(guild_id, member_id)
+        spoken = await self._storage.spoken_consents.of_member(guild_id, member_id)
         refused = [each for each in requests if each.requester_id == member_id and each.state in REFUSED]
         _, audit_lines = await self._storage.audit.read(guild_id, limit=1, offset=0, actor_id=member_id)
         return PrivacySummary(
@@ -55,6 +56,7 @@ class PrivacyService:
             heard_in=tuple(voice for voice in voices if voice.owner_id != member_id),
             jobs=await self._storage.jobs.count_of_member(guild_id, member_id),
             requests=len(requests),
+            spoken=len(spoken),
             refusals=len(refused),
             audit_lines=audit_lines,
             blocked=member.blocked_at is not None,
@@ -97,6 +99,7 @@ class PrivacyService:
         """Withdraw consent: delete every voice of the member and cancel their clones."""
         # First, so that a clone that starts from now on is refused; one that started before has its voice in the list.
         revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
+        await self._erase_sentences(actor.guild_id, actor.member_id)
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         heard = [voice for voice in voices if voice.speaker_id == actor.member_id]
         for voice in heard:
@@ -121,11 +124,17 @@ class PrivacyService:
             voices, jobs = voices + gone[0], jobs + gone[1]
         for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
             await self._storage.files.drop_upload(request_id)
+        await self._erase_sentences(guild_id, member_id)
         await self._storage.members.forget(guild_id, member_id)
         await self._storage.finish_deleting()
         await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
         _log.info("member_forgotten", guild_id=guild_id, voices=voices, jobs=jobs)
         return Erased(voices, jobs, revoked, blocked)
+
+    async def _erase_sentences(self, guild_id: int, member_id: int) -> None:
+        """Delete the sentences of consent that a member was asked for, with the recordings that wait for them."""
+        for spoken_id in await self._storage.spoken_consents.delete_of_member(guild_id, member_id):
+            await self._storage.files.drop_upload(spoken_id)
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
         """Delete the current voices and jobs. Return how many of each there were."""
@@ -152,6 +161,9 @@ class PrivacyService:
             "jobs": [{**asdict(job), "interaction_token": None} for job in jobs],
             "consent_requests": [
                 asdict(request) for request in await self._storage.consents.requests_of(guild_id, member_id)
+            ],
+            "spoken_consents": [
+                asdict(each) for each in await self._storage.spoken_consents.of_member(guild_id, member_id)
             ],
             "audit": [asdict(line) for line in await self._storage.audit.of_member(guild_id, member_id)],
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloning.worker.protocol import Executor
 from storage.database import Storage
+from storage.records import ConsentKind
 from studio.admin import AdminService
 from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService
@@ -21,6 +22,7 @@ from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
 from studio.reading import ReadingService
 from studio.speech import SpeechService
+from studio.spoken_consent import SpokenConsentService
 from studio.values import Courier
 from studio.voices import VoiceLibrary
 
@@ -32,7 +34,8 @@ def _now() -> datetime:
 class Studio:
     """Everything that members and moderators can ask for, independent of Discord.
 
-    patience: how long a job waits for a worker that cannot load its models. clock: returns the time, in UTC. sleep:
+    patience: how long a job waits for a worker that cannot load its models. consent: how members agree to a clone
+    where moderators did not choose. clock: returns the time, in UTC. sleep:
     waits some seconds between attempts to store or to deliver. wait: wraps every long await of a background task, so
     that tests can stop their clock.
     Owns `storage` and `executor`: `close` closes them.
@@ -45,6 +48,7 @@ class Studio:
         courier: Courier,
         *,
         patience: timedelta = PATIENCE,
+        consent: ConsentKind = ConsentKind.CHECKBOX,
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
@@ -70,8 +74,12 @@ class Studio:
             patience=patience,
             clock=clock,
         )
-        self.library = VoiceLibrary(storage, executor, self.dispatcher)
-        self.clones = CloneService(storage, executor, self.dispatcher, lambda: self.courier, clock=clock)
+        self.consent = consent
+        self.library = VoiceLibrary(storage, executor, self.dispatcher, consent=consent)
+        self.clones = CloneService(
+            storage, executor, self.dispatcher, lambda: self.courier, consent=consent, clock=clock
+        )
+        self.spoken = SpokenConsentService(storage, executor, self.clones, lambda: self.courier, clock=clock)
         self.pronunciations = PronunciationService(storage)
         self.speech = SpeechService(
             storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier

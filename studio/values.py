@@ -230,6 +230,8 @@ class PrivacySummary:
     """Moderators want none read."""
     has_default: bool = False
     """They chose a default voice, perhaps one that they cannot use now."""
+    spoken: int = 0
+    """Sentences of consent that the member said, or has to say."""
 
 
 @dataclass(frozen=True, slots=True)

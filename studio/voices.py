@@ -13,7 +13,7 @@ from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable, VoiceUnavailable
 from storage.database import Storage
 from storage.names import fold, name_key
-from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
+from storage.records import ConsentKind, NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
@@ -35,7 +35,8 @@ class VoiceLibrary:
     must not know of are treated as missing.
     """
 
-    def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher) -> None:
+    def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher, *, consent: ConsentKind) -> None:
+        self._consent = consent
         self._storage = storage
         self._executor = executor
         self._dispatcher = dispatcher
@@ -248,13 +249,19 @@ class VoiceLibrary:
 
         Needs the same rights as a clone, and the actor's confirmation that it is theirs.
         Files are read one at a time, and each counts as a request against the hourly limit, even if refused. Raises
-        InvalidInput with what is wrong with the file, Conflict for the name, LimitReached, NotAllowed, and Unavailable
-        while the models are not loaded, since they determine which tokens are valid.
+        InvalidInput with what is wrong with the file, Conflict for the name, LimitReached, NotAllowed (also where the
+        server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
+        not loaded, since they determine which tokens are valid.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
         if not attested:
             raise NotAllowed(
                 "Please confirm first that the voice is your own: use /voices import and fill in its form."
+            )
+        if policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
+            raise NotAllowed(
+                "This server asks for spoken consent, and nobody can tell whose voice a file holds. Use /clone with a "
+                "recording."
             )
         new = NewVoice(
             actor.guild_id,

@@ -10,11 +10,13 @@ from storage.guilds import GuildRemains
 from storage.records import (
     AuditLine,
     ChannelOutput,
+    ConsentKind,
     ConsentRequest,
     ConsentState,
     GuildSettings,
     JobState,
     Pronunciation,
+    SpokenConsent,
 )
 from tests.storage.build import (
     ANNA,
@@ -61,6 +63,7 @@ async def test_every_setting_is_kept(storage: Storage) -> None:
         read_per_minute=13,
         read_names=True,
         read_ignored_role_ids=frozenset({14}),
+        consent=ConsentKind.SPOKEN,
     )
     assert set(asdict(settings).values()).isdisjoint(asdict(GuildSettings(99)).values())
     chosen = {name: value for name, value in asdict(settings).items() if name != "guild_id"}
@@ -103,12 +106,14 @@ async def fill(storage: Storage, guild: int) -> GuildRemains:
         NOON + timedelta(days=1),
     )
     await storage.consents.request(request, limit=9)
+    sentence = SpokenConsent(f"say-{guild}", guild, CHANNEL, ANNA, {"name": "Anna"}, "So be it.", NOON, NOON)
+    await storage.spoken_consents.ask(sentence)
     await storage.guilds.change(guild, text_length=5)
     await storage.members.block(guild, BORIS, ANNA, "noise")
     word = Pronunciation("sql", "SQL", "sequel")
     await storage.pronunciations.put(guild, [word], limit=9, by=ANNA, line=AuditLine("pronunciation.add", "SQL"))
     await storage.audit.write(guild, ANNA, "member.block")
-    return GuildRemains((attested.id, voice.id, reserved.id), (clone.id, job.id), (request.id,))
+    return GuildRemains((attested.id, voice.id, reserved.id), (clone.id, job.id), (request.id, sentence.id))
 
 
 async def test_deleting_a_server_leaves_nothing_of_it_and_everything_of_the_others(storage: Storage) -> None:

@@ -59,4 +59,4 @@ async def test_so_many_an_hour_and_each_member_for_themselves(harness: StudioHar
     assert await harness.studio.checks.check(BOB, sound_bytes())
     harness.clock.move(minutes=10)
     assert await harness.studio.checks.check(ANN, sound_bytes())
-    assert set(harness.studio.checks._asked) == {ANN.member_id, BOB.member_id}
+    assert set(harness.studio.checks._asked._asked) == {ANN.member_id, BOB.member_id}

@@ -1,0 +1,127 @@
+"""Sentences of spoken consent: asked for, tried, said."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Conflict, LimitReached, NotAllowed, NotFound
+from storage.columns import Clock
+from storage.models import SpokenConsentRow
+from storage.records import SpokenConsent, SpokenYes
+from storage.sessions import Sessions, lock_guild
+
+_OPEN = SpokenConsentRow.given_at.is_(None)
+_GONE = "This sentence is no longer valid: there is a newer one, or its time is over. Ask for a new one."
+
+
+class SpokenConsentRepository:
+    """Sentences. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def ask(self, asked: SpokenConsent) -> list[SpokenConsent]:
+        """Store a sentence. It replaces the member's open ones on this server, which are returned."""
+        theirs = (
+            SpokenConsentRow.guild_id == asked.guild_id,
+            SpokenConsentRow.member_id == asked.member_id,
+            _OPEN,
+        )
+        async with self._sessions.write() as session:
+            await lock_guild(session, asked.guild_id)
+            replaced = [row.record() for row in await session.scalars(select(SpokenConsentRow).where(*theirs))]
+            await session.execute(delete(SpokenConsentRow).where(*theirs))
+            session.add(SpokenConsentRow(**asdict(asked)))
+            return replaced
+
+    async def get(self, spoken_id: str) -> SpokenConsent:
+        """Return a sentence of any server. Raises NotFound."""
+        async with self._sessions.read() as session:
+            row = await session.get(SpokenConsentRow, spoken_id)
+            if row is None:
+                raise NotFound(_GONE)
+            return row.record()
+
+    async def latest(self, member_id: int, guild_id: int | None) -> SpokenConsent:
+        """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
+        theirs = [SpokenConsentRow.member_id == member_id, _OPEN, SpokenConsentRow.expires_at > self._clock()]
+        if guild_id is not None:
+            theirs.append(SpokenConsentRow.guild_id == guild_id)
+        newest = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at.desc()).limit(1)
+        async with self._sessions.read() as session:
+            row = await session.scalar(newest)
+            if row is None:
+                raise NotFound("There is no sentence that you have to say. Start with /clone, or with Allow.")
+            return row.record()
+
+    async def begin_attempt(self, spoken_id: str, by_member: int, limit: int) -> SpokenConsent:
+        """Count an attempt. Raises NotFound, NotAllowed for anybody but the member who was asked, Conflict after the
+        sentence was said or its time is over, and LimitReached after `limit` attempts.
+        """
+        mine = (SpokenConsentRow.id == spoken_id, SpokenConsentRow.attempts < limit, _OPEN)
+        async with self._sessions.write() as session:
+            row = await session.get(SpokenConsentRow, spoken_id)
+            if row is None:
+                raise NotFound(_GONE)
+            if row.member_id != by_member:
+                raise NotAllowed("Only the member who was asked for this sentence can say it.")
+            if row.given_at is not None:
+                raise Conflict("You have already said this sentence.")
+            if row.expires_at <= self._clock():
+                raise Conflict("The time for this sentence is over, and nothing was cloned. Ask for a new one.")
+            counted = update(SpokenConsentRow).where(*mine).values(attempts=SpokenConsentRow.attempts + 1)
+            changed = await session.scalar(
+                counted.returning(SpokenConsentRow).execution_options(populate_existing=True)
+            )
+            if changed is None:
+                raise LimitReached("You have used all attempts for this sentence. Ask for a new one.")
+            return changed.record()
+
+    async def delete(self, spoken_id: str) -> bool:
+        """Delete an open sentence. Return whether there was one."""
+        mine = (SpokenConsentRow.id == spoken_id, _OPEN)
+        async with self._sessions.write(deletes=True) as session:
+            gone = await session.scalars(delete(SpokenConsentRow).where(*mine).returning(SpokenConsentRow.id))
+            return bool(gone.all())
+
+    async def expired(self, before: datetime) -> list[SpokenConsent]:
+        """Return the open sentences of all servers whose time was over before `before`."""
+        async with self._sessions.read() as session:
+            rows = await session.scalars(select(SpokenConsentRow).where(_OPEN, SpokenConsentRow.expires_at <= before))
+            return [row.record() for row in rows]
+
+    async def of_member(self, guild_id: int, member_id: int) -> list[SpokenConsent]:
+        """Return a member's sentences, open and said, oldest first."""
+        theirs = (SpokenConsentRow.guild_id == guild_id, SpokenConsentRow.member_id == member_id)
+        async with self._sessions.read() as session:
+            rows = await session.scalars(
+                select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at, SpokenConsentRow.id)
+            )
+            return [row.record() for row in rows]
+
+    async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
+        """Delete a member's sentences. Return the ids of open ones with an upload, to be deleted next."""
+        theirs = (SpokenConsentRow.guild_id == guild_id, SpokenConsentRow.member_id == member_id)
+        async with self._sessions.write(deletes=True) as session:
+            gone = [row.record() for row in await session.scalars(select(SpokenConsentRow).where(*theirs))]
+            await session.execute(delete(SpokenConsentRow).where(*theirs))
+            return [each.id for each in gone if each.order is not None and each.given_at is None]
+
+
+async def store_yes(session: AsyncSession, yes: SpokenYes, voice_id: int, now: datetime) -> None:
+    """Store what was measured with the voice that it allows, once, inside the caller's transaction. Raises Conflict."""
+    said = update(SpokenConsentRow).where(SpokenConsentRow.id == yes.id, _OPEN)
+    values = {"given_at": now, "words": yes.words, "likeness": yes.likeness, "voice_id": voice_id}
+    if await session.scalar(said.values(values).returning(SpokenConsentRow.id)) is None:
+        raise Conflict(_GONE)
+
+
+async def open_uploads(session: AsyncSession, guild_id: int | None = None) -> set[str]:
+    """Return the ids of open sentences for members' own recordings, which are stored under these ids."""
+    found = select(SpokenConsentRow).where(_OPEN)
+    if guild_id is not None:
+        found = found.where(SpokenConsentRow.guild_id == guild_id)
+    return {row.id for row in await session.scalars(found) if row.order is not None}

@@ -1,0 +1,183 @@
+"""Spoken consent: a sentence made for one clone, which the member says in the voice that is to be cloned.
+
+A recording of it is deleted when it was listened to. What was measured is stored with the voice.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from cloning.consent.answer import SpokenAnswer
+from cloning.consent.sentences import new_sentence
+from cloning.worker.protocol import Executor
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
+from storage.database import Storage
+from storage.records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
+from studio.clones import CloneService, check_size, new_id, own_order
+from studio.hourly import HourlyCount
+from studio.queue.job_payload import clone_of, clone_to_json
+from studio.values import Actor, CloneOrder, Courier, Origin, Receipt
+
+SAY_WITHIN = timedelta(minutes=10)
+"""How long a sentence can be said."""
+ATTEMPTS = 3
+"""How many recordings are listened to for one sentence."""
+SENTENCES_PER_HOUR = 12
+"""For one member, in all servers together."""
+_TEXT_SHOWN = 200
+_ANSWERED = "This request was answered before, or has expired."
+
+_log = structlog.get_logger(__name__)
+
+
+class SpokenConsentService:
+    """Asks for sentences, has answers listened to, and clones after a yes."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        executor: Executor,
+        clones: CloneService,
+        courier: Callable[[], Courier],
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._storage = storage
+        self._executor = executor
+        self._clones = clones
+        self._courier = courier
+        self._clock = clock
+        self._asked = HourlyCount(SENTENCES_PER_HOUR, clock)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which sentences are recognised, ISO 639-1; () without the recogniser."""
+        return self._executor.consent_languages
+
+    async def ask(self, actor: Actor, order: CloneOrder, audio: bytes) -> SpokenConsent:
+        """Store a recording of the actor's own voice, and return the sentence to say for it.
+
+        It replaces an earlier sentence of the actor. Raises as CloneService.check does, LimitReached after
+        SENTENCES_PER_HOUR, and NotAllowed for somebody else's voice.
+        """
+        own = own_order(actor, order)
+        await self._clones.check(actor, own, len(audio))
+        asked = self._new(new_id(), actor.guild_id, actor.channel_id, actor.member_id)
+        await self._storage.files.put_upload(asked.id, audio)
+        try:
+            return await self._put(replace(asked, order=clone_to_json(own)))
+        except BarkeepError:
+            await self._storage.files.drop_upload(asked.id)
+            raise
+
+    async def ask_author(self, request_id: str, member_id: int) -> SpokenConsent:
+        """Return the sentence that an author has to say to allow a consent request; it replaces an earlier one.
+
+        Raises NotFound, NotAllowed for anybody but the author, Conflict when the request was answered or has expired,
+        and LimitReached after SENTENCES_PER_HOUR.
+        """
+        request = await self._open_request(request_id, member_id)
+        return await self._put(self._new(request.id, request.guild_id, request.channel_id, member_id))
+
+    async def find(self, spoken_id: str, member_id: int) -> SpokenConsent:
+        """Return a sentence that a member was asked for. Raises NotFound, and NotAllowed for anybody else."""
+        asked = await self._storage.spoken_consents.get(spoken_id)
+        if asked.member_id != member_id:
+            raise NotAllowed("Only the member who was asked for this sentence can say it.")
+        return asked
+
+    async def latest(self, member_id: int, guild_id: int | None) -> SpokenConsent:
+        """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
+        return await self._storage.spoken_consents.latest(member_id, guild_id)
+
+    async def answer(self, spoken_id: str, member_id: int, audio: bytes, origin: Origin | None) -> Receipt:
+        """Listen to a recording of the sentence, and clone if it is a yes.
+
+        Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
+        Conflict and LimitReached when the sentence is no longer open, and what keeps the clone from being accepted.
+        """
+        check_size(len(audio))
+        asked = await self.find(spoken_id, member_id)
+        if asked.order is not None:
+            await self._clones.check(await self._actor(asked), clone_of(asked.order), len(audio))
+        else:
+            await self._open_request(asked.id, member_id)
+        asked = await self._storage.spoken_consents.begin_attempt(spoken_id, member_id, ATTEMPTS)
+        heard = await self._listen(asked, audio)
+        yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)
+        _log.info("spoken_consent_given", id=asked.id, guild_id=asked.guild_id)
+        if asked.order is not None:
+            return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), origin, yes)
+        _, receipt = await self._clones.answer(asked.id, member_id, True, yes)
+        if receipt is None:
+            raise Conflict(_ANSWERED)
+        return receipt
+
+    async def _open_request(self, request_id: str, member_id: int) -> ConsentRequest:
+        """Return a consent request that its author can answer. Raises as `ask_author`."""
+        request = await self._storage.consents.get_request(request_id)
+        if request.author_id != member_id:
+            raise NotAllowed("Only the member whose voice is in that message can answer this.")
+        if request.state is not ConsentState.PENDING or request.expires_at <= self._clock():
+            raise Conflict(_ANSWERED)
+        return request
+
+    def _new(self, spoken_id: str, guild_id: int, channel_id: int, member_id: int) -> SpokenConsent:
+        if minutes := self._asked.minutes_to_wait(member_id):
+            raise LimitReached(
+                f"You were asked for {SENTENCES_PER_HOUR} sentences within an hour. "
+                f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+            )
+        self._asked.note(member_id)
+        now = self._clock()
+        return SpokenConsent(spoken_id, guild_id, channel_id, member_id, None, new_sentence(), now, now + SAY_WITHIN)
+
+    async def _put(self, asked: SpokenConsent) -> SpokenConsent:
+        for replaced in await self._storage.spoken_consents.ask(asked):
+            if replaced.order is not None:
+                await self._storage.files.drop_upload(replaced.id)
+        return asked
+
+    async def _actor(self, asked: SpokenConsent) -> Actor:
+        """Return the member with their current roles. Raises NotAllowed if they have left."""
+        actor = await self._courier().actor(asked.guild_id, asked.channel_id, asked.member_id)
+        if actor is None:
+            raise NotAllowed("You have left that server, so nothing was cloned.")
+        return actor
+
+    async def _listen(self, asked: SpokenConsent, audio: bytes) -> SpokenAnswer:
+        """Return what was heard if it is a yes. Raises InvalidInput with what to do next."""
+        try:
+            async with self._storage.files.briefly(audio) as path:
+                heard = await self._executor.listen(self._storage.files.upload(asked.id), path, asked.sentence)
+        except InvalidInput as error:
+            raise InvalidInput(f"{error.message} {await self._next(asked)}") from error
+        if not heard.counts:
+            reason = "words" if not heard.has_words else "mark" if heard.is_generated else "voice"
+            await self._storage.audit.write(asked.guild_id, asked.member_id, "consent.fail", "", reason)
+            raise InvalidInput(f"{_shortcoming(heard)} {await self._next(asked)}")
+        return heard
+
+    async def _next(self, asked: SpokenConsent) -> str:
+        """Return what the member can do after an attempt that did not count; the last one ends the request."""
+        left = ATTEMPTS - asked.attempts
+        if left > 0:
+            return f"You have {left} more attempt{'' if left == 1 else 's'} for this sentence. Nothing was cloned yet."
+        if await self._storage.spoken_consents.delete(asked.id) and asked.order is not None:
+            await self._storage.files.drop_upload(asked.id)
+        start = "Press Allow" if asked.order is None else "Use /clone"
+        return f"That was the last attempt for this sentence. Nothing was cloned. {start} again for a new one."
+
+
+def _shortcoming(heard: SpokenAnswer) -> str:
+    if not heard.has_words:
+        text = heard.text[:_TEXT_SHOWN] or "no words"
+        return f"I did not hear the sentence. I understood: “{text}”. Say it once, clearly, and nothing else."
+    if heard.is_generated:
+        return "This recording carries the mark of generated speech. Say the sentence yourself."
+    return (
+        "I heard the words, but the voice does not sound like the one in the recording that is to be cloned. "
+        "Record both with the same microphone, in a quiet place."
+    )
