@@ -6,7 +6,17 @@ from sqlalchemy import delete, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import Clock
-from storage.models import AuditRow, ConsentRequestRow, ConsentRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
+from storage.models import (
+    AuditRow,
+    ConsentRequestRow,
+    ConsentRow,
+    GuildRow,
+    JobRow,
+    MemberRow,
+    ShareRow,
+    SpokenConsentRow,
+    VoiceRow,
+)
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
 
@@ -39,6 +49,7 @@ class MemberRepository:
             exists().where(JobRow.guild_id == here, JobRow.member_id == member_id),
             exists().where(ConsentRequestRow.guild_id == here, ConsentRequestRow.requester_id == member_id),
             exists().where(ConsentRequestRow.guild_id == here, ConsentRequestRow.author_id == member_id),
+            exists().where(SpokenConsentRow.guild_id == here, SpokenConsentRow.member_id == member_id),
             exists().where(AuditRow.guild_id == here, AuditRow.actor_id == member_id),
             here.in_(shared.where(ShareRow.is_role == false(), ShareRow.subject_id == member_id)),
         )

@@ -60,6 +60,8 @@ def render_privacy(summary: PrivacySummary, where: str = HERE) -> discord.Embed:
     )
     embed.add_field(name="Requests to clone a voice", value=str(summary.requests))
     embed.add_field(name="Lines in the audit log", value=str(summary.audit_lines))
+    if summary.spoken:
+        embed.add_field(name="Sentences of spoken consent", value=str(summary.spoken))
     if summary.blocked:
         embed.add_field(name="Blocked", value="A moderator has blocked you from using voices.", inline=False)
     if summary.unread:
@@ -115,7 +117,7 @@ def render_forget_question(summary: PrivacySummary, where: str = HERE) -> discor
         f"• other members' voices made from your speech: {_names(summary.heard_in, _NAMES_IN_QUESTION)}",
         f"• clones and speech with their texts: {summary.jobs}; queued ones are cancelled",
         f"• requests to clone a voice: {summary.requests - summary.refusals}",
-        "• your consent and your default voice",
+        "• your consent, with what you said for it, and your default voice",
     ]
     stays = ["• what was already posted in channels: delete those messages yourself or ask a moderator"]
     if summary.audit_lines:

@@ -20,6 +20,7 @@ from tests.storage.build import (
     new_job,
 )
 from tests.storage.test_consents import a_request
+from tests.storage.test_spoken_consents import sentence
 
 
 async def test_an_unknown_member_is_blank(storage: Storage) -> None:
@@ -161,7 +162,11 @@ async def acted(storage: Storage) -> None:
     await storage.audit.write(GUILD, ANNA, "voice.delete")
 
 
-@pytest.mark.parametrize("leave", [own, heard, shared, asked, asks, spoke, agreed, chose, acted])
+async def has_to_say(storage: Storage) -> None:
+    await storage.spoken_consents.ask(sentence(member=ANNA))
+
+
+@pytest.mark.parametrize("leave", [own, heard, shared, asked, asks, spoke, agreed, chose, acted, has_to_say])
 async def test_each_kind_of_record_names_its_server(
     storage: Storage, leave: Callable[[Storage], Awaitable[None]]
 ) -> None:

@@ -267,5 +267,5 @@ async def test_the_owner_of_the_bot_sets_the_default(house: House) -> None:
 
 async def exported(house: House) -> bytes:
     """The records of Ann's export."""
-    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export(ANN))) as archive:
+    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export([ANN]))) as archive:
         return archive.read("data.json")
