@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
-from checkup import Exit, StartError
+from checkup import NO_RECOGNISER, Exit, StartError
+from cloning.consent import packages
 from cloning.worker.executor import SubprocessExecutor, worker_command
 from cogs.client import Barkeep
 from errors import BarkeepError
 from settings import Settings
 from storage.database import Storage
+from storage.records import ConsentKind
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -15,7 +17,11 @@ from studio.values import Courier
 def create_bot(settings: Settings) -> Barkeep:
     """Return the bot with everything behind it. Nothing is opened or connected before it logs in."""
 
+    consent = ConsentKind(settings.consent)
+
     async def open_studio(courier: Courier) -> Studio:
+        if consent is ConsentKind.SPOKEN and not packages.languages():
+            raise StartError(Exit.SETTINGS, NO_RECOGNISER)
         try:
             storage = await Storage.open(settings.database, settings.data_dir, reserves=True)
         except BarkeepError as error:
@@ -24,7 +30,7 @@ def create_bot(settings: Settings) -> Barkeep:
             worker_command(worker_configuration(settings)), job_timeout=settings.job_timeout, capacity=settings.batch
         )
         patience = timedelta(seconds=settings.worker_patience)
-        return Studio(storage, executor, courier, patience=patience)
+        return Studio(storage, executor, courier, patience=patience, consent=consent)
 
     if settings.discord_token is None:  # The simulator does not store commands and cannot remove the bot.
         return Barkeep(open_studio, read_messages=settings.read_messages)

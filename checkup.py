@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
+from cloning.consent import packages
 from errors import BarkeepError, Unavailable
 from settings import Settings
 from storage.database import Storage
@@ -50,6 +51,10 @@ NO_INTENT = (
 )
 VOICE_LIBRARIES = {"davey": "davey", "nacl.secret": "PyNaCl"}
 """Module -> package of what voice channels need beside discord.py."""
+NO_RECOGNISER = (
+    "CONSENT=spoken needs a speech recogniser, which is not installed. Install it with `make consent`, or set "
+    "CONSENT=checkbox."
+)
 _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -74,6 +79,7 @@ async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
         _token(settings, say),
         await _reading(settings, say, may_read),
         await asyncio.to_thread(_voice_channels, say),
+        _consent(settings, say),
         await _database(settings, say),
         await asyncio.to_thread(_models, settings, say),
     ]
@@ -116,6 +122,17 @@ def _voice_channels(say: Say) -> Exit:
         )
     else:
         say("Voice channels: fine, the libraries are there.")
+    return Exit.FINE
+
+
+def _consent(settings: Settings, say: Say) -> Exit:
+    if packages.languages():
+        say("Spoken consent: fine, the recogniser is installed.")
+        return Exit.FINE
+    if settings.consent == "spoken":
+        say(f"Spoken consent: {NO_RECOGNISER}")
+        return Exit.SETTINGS
+    say("Spoken consent: not installed, so moderators cannot choose it. Install it with `make consent`.")
     return Exit.FINE
 
 

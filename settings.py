@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     read_messages: bool = False
     """Let /read read channels aloud. Needs the Message Content Intent in Discord's developer portal."""
 
+    consent: Literal["checkbox", "spoken"] = "checkbox"
+    """How members agree to a clone on servers whose moderators did not choose; spoken needs `make consent`."""
+
     data_dir: Path = Path("data")
     """The folder of voices, jobs and the SQLite file."""
     database_url: str | None = None

@@ -72,13 +72,16 @@ class SpokenConsentService:
             await self._storage.files.drop_upload(asked.id)
             raise
 
-    async def ask_author(self, request_id: str, member_id: int) -> SpokenConsent:
+    async def ask_author(self, request_id: str, member_id: int) -> SpokenConsent | None:
         """Return the sentence that an author has to say to allow a consent request; it replaces an earlier one.
 
-        Raises NotFound, NotAllowed for anybody but the author, Conflict when the request was answered or has expired,
-        and LimitReached after SENTENCES_PER_HOUR.
+        None where a button is enough. Raises NotFound, NotAllowed for anybody but the author, Conflict when the request
+        was answered or has expired, LimitReached after SENTENCES_PER_HOUR, and Unavailable without the recogniser.
         """
-        request = await self._open_request(request_id, member_id)
+        request = await self._storage.consents.get_request(request_id)
+        if not await self._clones.asks_for_speech(request.guild_id):
+            return None
+        self._check_open(request, member_id)
         return await self._put(self._new(request.id, request.guild_id, request.channel_id, member_id))
 
     async def find(self, spoken_id: str, member_id: int) -> SpokenConsent:
@@ -103,7 +106,7 @@ class SpokenConsentService:
         if asked.order is not None:
             await self._clones.check(await self._actor(asked), clone_of(asked.order), len(audio))
         else:
-            await self._open_request(asked.id, member_id)
+            self._check_open(await self._storage.consents.get_request(asked.id), member_id)
         asked = await self._storage.spoken_consents.begin_attempt(spoken_id, member_id, ATTEMPTS)
         heard = await self._listen(asked, audio)
         yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)
@@ -115,14 +118,12 @@ class SpokenConsentService:
             raise Conflict(_ANSWERED)
         return receipt
 
-    async def _open_request(self, request_id: str, member_id: int) -> ConsentRequest:
-        """Return a consent request that its author can answer. Raises as `ask_author`."""
-        request = await self._storage.consents.get_request(request_id)
+    def _check_open(self, request: ConsentRequest, member_id: int) -> None:
+        """Raise NotAllowed for anybody but the author, and Conflict when the request was answered or has expired."""
         if request.author_id != member_id:
             raise NotAllowed("Only the member whose voice is in that message can answer this.")
         if request.state is not ConsentState.PENDING or request.expires_at <= self._clock():
             raise Conflict(_ANSWERED)
-        return request
 
     def _new(self, spoken_id: str, guild_id: int, channel_id: int, member_id: int) -> SpokenConsent:
         if minutes := self._asked.minutes_to_wait(member_id):

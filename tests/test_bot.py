@@ -272,10 +272,11 @@ def test_a_bot_that_does_not_close_is_not_waited_for(
 
 def test_check_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bot.main(["--check"]) == Exit.FINE
-    settings, token, channels, database, models = capsys.readouterr().out.splitlines()
+    settings, token, channels, consent, database, models = capsys.readouterr().out.splitlines()
     assert str(tmp_path / "data") in settings
     assert "simulator" in token
     assert channels == "Voice channels: fine, the libraries are there."
+    assert consent == "Spoken consent: fine, the recogniser is installed."
     assert database == "Database (sqlite): fine, 0 servers known."
     assert "bundled" in models
 
@@ -294,6 +295,26 @@ def test_check_names_the_libraries_that_voice_channels_lack(
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Voice channels: ")]
     assert f": {named} missing" in line
     assert 'pip install "discord.py[voice]"' in line
+
+
+@pytest.mark.parametrize(("chosen", "code"), [("checkbox", Exit.FINE), ("spoken", Exit.SETTINGS)])
+def test_spoken_consent_needs_its_recogniser(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chosen: str, code: Exit
+) -> None:
+    monkeypatch.setattr("cloning.consent.packages.languages", lambda: ())
+    monkeypatch.setenv("CONSENT", chosen)
+    assert bot.main(["--check"]) == code
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Spoken consent: ")]
+    assert "make consent" in line
+
+
+def test_the_bot_does_not_start_where_spoken_consent_is_not_recognised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cloning.consent.packages.languages", lambda: ())
+    monkeypatch.setenv("CONSENT", "spoken")
+    assert bot.main(["--simulate"]) == Exit.SETTINGS
+    assert capsys.readouterr().out.endswith("Install it with `make consent`, or set CONSENT=checkbox.\n")
 
 
 def test_check_with_a_token_does_not_tell_it(

@@ -13,6 +13,7 @@ from cogs.admin import settings as admin_settings
 from cogs.admin.audit_filter import KINDS
 from cogs.admin.buttons import BLOCKED_LIST, QUEUE_LIST, REMOVE_ACTION
 from cogs.admin.render_admin import (
+    CONSENTS,
     render_blocked,
     render_default_voice,
     render_purge_question,
@@ -110,6 +111,11 @@ async def default_choices(interaction: Interaction, current: str) -> list[app_co
     return [*none, *await voice_choices(interaction, current)][:MAX_CHOICES]
 
 
+_CONSENT_CHOICES = [
+    app_commands.Choice(name=f"{kind.value}: {words}", value=kind.value) for kind, words in CONSENTS.items()
+]
+
+
 @moderators()
 class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
     """The commands of moderators. All replies are private."""
@@ -129,11 +135,20 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
         }
 
     @app_commands.command(name="settings", description="Who may clone and speak, where, how much, and for how long")
-    async def settings(self, interaction: Interaction) -> None:
-        """Show an overview with menus and forms that change the settings."""
+    @app_commands.describe(consent="How members agree to a clone of their voice; leave it out to see all settings")
+    @app_commands.choices(
+        consent=[
+            app_commands.Choice(name=f"{kind.value}: {words}", value=kind.value) for kind, words in CONSENTS.items()
+        ]
+    )
+    async def settings(self, interaction: Interaction, consent: str | None = None) -> None:
+        """Show an overview with menus and forms that change the settings; change how members agree first."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor = actor_of(interaction)
-        settings = await self.bot.studio.admin.settings(actor)
+        if consent is None:
+            settings = await self.bot.studio.admin.settings(actor)
+        else:
+            settings = await self.bot.studio.admin.change(actor, consent=consent)
         panel = await admin_settings.panel(self.bot.studio, settings, actor.existing_ids)
         await interaction.followup.send(**panel, ephemeral=True)
 

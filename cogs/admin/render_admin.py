@@ -7,7 +7,8 @@ import discord
 
 from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import count, place
-from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, MemberRecord
+from storage.records import ChannelOutput, ConsentKind, GuildSettings, JobKind, JobRecord, MemberRecord
+from studio.policy import consent_of
 from studio.queue.job_payload import words_of
 from studio.values import Erased, QueueEntry, Stats, Voice
 
@@ -17,6 +18,12 @@ OUTPUTS = {
     ChannelOutput.FILE: "only posted as a file",
 }
 """What becomes of a line -> its words."""
+
+CONSENTS = {
+    ConsentKind.CHECKBOX: "by a box in a form",
+    ConsentKind.SPOKEN: "by saying a sentence",
+}
+"""How members agree to a clone -> its words."""
 
 _MENTIONS_LISTED = 25
 _PHRASE = 60
@@ -51,15 +58,20 @@ def render_lost_choices(names: Sequence[str], server: str) -> str:
 
 
 def render_settings(
-    settings: GuildSettings, existing_ids: frozenset[int] | None = None, voice: Voice | None = None
+    settings: GuildSettings,
+    existing_ids: frozenset[int] | None = None,
+    voice: Voice | None = None,
+    consent: ConsentKind = ConsentKind.CHECKBOX,
 ) -> discord.Embed:
     """Return the overview of a server's settings.
 
     existing_ids: the roles and channels of the server, if they are known. voice: the default voice, if it can be used.
+    consent: the owner's default.
     """
     embed = discord.Embed(title="Settings of this server", colour=COLOUR)
     embed.add_field(name="Who may clone", value=_chosen(settings.clone_role_ids, existing_ids, _ROLE))
     embed.add_field(name="Who may speak", value=_chosen(settings.speak_role_ids, existing_ids, _ROLE))
+    embed.add_field(name="Members agree to a clone", value=_agreeing(settings, consent))
     embed.add_field(name="Where", value=_chosen(settings.channel_ids, existing_ids, _CHANNEL))
     embed.add_field(name="Voices", value=f"{settings.voices_per_member} per member\n{settings.voices_per_guild} in all")
     embed.add_field(
@@ -87,6 +99,11 @@ def render_settings(
     embed.add_field(name="Messages that are read aloud", value=_reading(settings))
     embed.set_footer(text="Choices are saved immediately. Moderators are exempt from role and channel limits.")
     return embed
+
+
+def _agreeing(settings: GuildSettings, default: ConsentKind) -> str:
+    words = CONSENTS[consent_of(settings, default)]
+    return f"{words} (the default here)" if settings.consent is None else words
 
 
 def _after_leaving(days: int) -> str:

@@ -31,6 +31,7 @@ SETTINGS = {
     "seconds_per_day_per_guild": "seconds of audio per day in all",
     "text_length": "the longest text",
     "retention_days": "days for which texts and jobs are kept",
+    "consent": "how members agree to a clone",
     "away_days": "days that voices speak on when their owner left",
     "read_length": "characters of a message that are read aloud",
     "read_per_minute": "messages read aloud per minute and member",
@@ -49,6 +50,12 @@ _MENTIONS = {
     "read_ignored_role_ids": ("<@&{}>", "none"),
 }
 """How ids are shown, and the text for none."""
+_SHORTCOMINGS = {
+    "words": "it does not say the sentence",
+    "voice": "it is not the voice of the clip",
+    "mark": "it is generated speech",
+}
+"""Why a spoken consent did not count -> its words."""
 _IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
 _OF_MEMBER = re.compile(r"of (\d{1,20})")
 
@@ -128,6 +135,16 @@ def _member(written: str) -> str:
     return f"<@{written}>" if written.isdecimal() else safe(written, _WORDS)
 
 
+def _cloned(entry: AuditEntry) -> str:
+    consent = f" ({safe(entry.detail, _DETAIL)})" if entry.detail else ""
+    return f"began to clone the voice **{safe(entry.target, _WORDS)}**{consent}"
+
+
+def _unheard(entry: AuditEntry) -> str:
+    missing = _SHORTCOMINGS.get(entry.detail, safe(entry.detail, _DETAIL))
+    return f"sent a recording that is no spoken consent: {missing}"
+
+
 def _renamed(entry: AuditEntry) -> str:
     return f"renamed the voice **{safe(entry.target, _WORDS)}**, {safe(entry.detail, _DETAIL)}"
 
@@ -184,7 +201,7 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "pronunciation.import": _with_target("imported a dictionary; words:"),
     "channel.join": _with_channel("asked me into"),
     "channel.leave": _with_channel("sent me away from"),
-    "voice.clone": _with_target("began to clone the voice"),
+    "voice.clone": _cloned,
     "voice.import": _with_target("imported the voice"),
     "voice.export": _with_target("exported the voice"),
     "voice.rename": _renamed,
@@ -196,6 +213,7 @@ SENTENCES: dict[str, Callable[[AuditEntry], str]] = {
     "consent.withdraw": _with_member("took back that", " may clone their voice"),
     "consent.allow": _with_member("allowed", " to clone their voice"),
     "consent.deny": _with_member("did not allow", " to clone their voice"),
+    "consent.fail": _unheard,
     "consent.expire": _plain("got no answer to a consent request in time"),
     "privacy.export": _plain("exported their own data"),
     "privacy.forget": _with_member("deleted all data of", alone="deleted all data about themselves"),

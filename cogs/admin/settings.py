@@ -88,7 +88,7 @@ async def panel(studio: Studio, settings: GuildSettings, existing_ids: frozenset
         AskDefaults(),
     )
     voice = await studio.library.of_server(settings.guild_id)
-    return {"embed": render_settings(settings, existing_ids, voice), "view": view}
+    return {"embed": render_settings(settings, existing_ids, voice, studio.consent), "view": view}
 
 
 async def restore_defaults(interaction: discord.Interaction[StudioBot], _target: str) -> str:
@@ -96,7 +96,7 @@ async def restore_defaults(interaction: discord.Interaction[StudioBot], _target:
     actor = actor_of(interaction)
     fresh = GuildSettings(actor.guild_id)
     numbers = (name for form in FORMS.values() for name in form.numbers)
-    names = (*_ROLE_MENUS, "channel_ids", "default_voice", *numbers, *CHANNEL_FIELDS, *READ_FIELDS)
+    names = (*_ROLE_MENUS, "channel_ids", "default_voice", "consent", *numbers, *CHANNEL_FIELDS, *READ_FIELDS)
     await interaction.client.studio.admin.change(actor, **{name: getattr(fresh, name) for name in names})
     return "All settings are back to their defaults. See them with /admin settings."
 

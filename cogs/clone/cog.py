@@ -8,10 +8,12 @@ from cogs.checks import actor_of, origin_of, require_attachments
 from cogs.clone.consent import ask_by_message
 from cogs.clone.modals import ConsentModal, DetailsModal
 from cogs.clone.recordings import read_recording, recording_in, require_still_there
+from cogs.clone.spoken import MENU, SayIt, render_sentence, take_answer
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.studio_bot import StudioBot
+from cogs.ui.base import persistent_view
 from cogs.ui.render import render_asked
-from errors import InvalidInput
+from errors import InvalidInput, NotAllowed
 from studio.policy import clean_name
 from studio.values import CloneOrder, Update
 
@@ -23,15 +25,21 @@ class Clone(commands.Cog):
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self._menu = app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this)
+        anywhere = app_commands.AppCommandContext(guild=True, dm_channel=True)
+        self._menus = (
+            app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this),
+            app_commands.ContextMenu(name=MENU, callback=self.said_here, allowed_contexts=anywhere),
+        )
 
     async def cog_load(self) -> None:
-        """Add the context menu, which discord.py does not tie to a cog."""
-        self.bot.tree.add_command(self._menu)
+        """Add the context menus, which discord.py does not tie to a cog."""
+        for menu in self._menus:
+            self.bot.tree.add_command(menu)
 
     async def cog_unload(self) -> None:
-        """Remove the context menu."""
-        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        """Remove the context menus."""
+        for menu in self._menus:
+            self.bot.tree.remove_command(menu.name, type=menu.type)
 
     @app_commands.command(name="clone", description="Make a voice from a recording of your own speech")
     @app_commands.describe(
@@ -88,12 +96,31 @@ class Clone(commands.Cog):
         await interaction.response.send_modal(form)
 
     async def _take(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
-        """Read the recording and queue the clone. The member has confirmed the consent form."""
+        """Read the recording and queue the clone, or ask for a sentence. The member has confirmed the consent form."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
+        if await clones.asks_for_speech(actor.guild_id):
+            await self._ask_to_say(interaction, audio, order)
+            return
         await interaction.response.defer(thinking=True)
         data = await read_recording(audio)
         receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True)
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
+
+    async def _ask_to_say(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
+        """Store the recording and show the sentence that the member has to say."""
+        spoken = self.bot.studio.spoken
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        asked = await spoken.ask(actor_of(interaction), order, await read_recording(audio))
+        sentence = render_sentence(asked, interaction.locale, spoken.languages)
+        await interaction.followup.send(embed=sentence, view=persistent_view(SayIt(asked.id)), ephemeral=True)
+
+    async def said_here(self, interaction: Interaction, message: discord.Message) -> None:
+        """Take the member's own message, such as a voice message, as the recording of their sentence."""
+        if message.author.id != interaction.user.id:
+            raise NotAllowed("This works on your own messages only: the sentence has to be yours.")
+        audio = recording_in(message.attachments)
+        asked = await self.bot.studio.spoken.latest(interaction.user.id, interaction.guild_id)
+        await take_answer(interaction, asked, audio)
 
     async def _ask(
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder

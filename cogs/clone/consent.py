@@ -1,4 +1,4 @@
-"""Consent requests to a message's author: Allow and Deny, and a button to take a yes back.
+"""Consent requests to a message's author: Allow and Deny.
 
 The buttons work in direct messages, after a restart, and for an author who has left the server.
 """
@@ -10,6 +10,8 @@ import aiohttp
 import discord
 import structlog
 
+from cogs.clone.spoken import SayIt, render_sentence
+from cogs.clone.take_back import TakeBack
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -42,10 +44,17 @@ class ConsentButton(
     async def callback(self, interaction: Interaction) -> None:
         """Store the answer, remove the buttons, and tell the requester about a no.
 
-        A yes shows itself as a new voice.
+        A yes shows itself as a new voice. Where consent is spoken, the author gets a sentence to say instead.
         """
         await interaction.response.defer()
-        clones = interaction.client.studio.clones
+        studio = interaction.client.studio
+        clones = studio.clones
+        asked = await studio.spoken.ask_author(self.request_id, interaction.user.id) if self.allow else None
+        if asked is not None:
+            sentence = render_sentence(asked, interaction.locale, studio.spoken.languages)
+            view = persistent_view(SayIt(asked.id), _new_sentence(asked.id), ConsentButton("deny", asked.id))
+            await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=_NOBODY)
+            return
         request, _ = await clones.answer(self.request_id, interaction.user.id, self.allow)
         allowed = request.state is ConsentState.ALLOWED
         await interaction.edit_original_response(
@@ -60,28 +69,12 @@ class ConsentButton(
                 await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
 
 
-class TakeBack(
-    FromId,
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=f"consent-back:{ids.text('request')}",
-):
-    """Takes one yes back. Only the author can use it; the studio checks that."""
-
-    def __init__(self, request: str) -> None:
-        button = discord.ui.Button[discord.ui.View](
-            label="Take it back", style=discord.ButtonStyle.danger, custom_id=f"consent-back:{request}"
-        )
-        super().__init__(button)
-        self.request_id = request
-
-    @guarded
-    async def callback(self, interaction: Interaction) -> None:
-        """Delete the voice, then say so."""
-        await interaction.response.defer()
-        request = await interaction.client.studio.clones.take_back(self.request_id, interaction.user.id)
-        await interaction.edit_original_response(
-            content=render_verdict(request), embed=None, view=None, allowed_mentions=_NOBODY
-        )
+def _new_sentence(request: str) -> ConsentButton:
+    """Return the button Allow with another label: each press makes a new sentence."""
+    button = ConsentButton("allow", request)
+    button.item.label = "New sentence"
+    button.item.style = discord.ButtonStyle.secondary
+    return button
 
 
 def question_view(request: ConsentRequest) -> discord.ui.View:

@@ -16,7 +16,7 @@ from studio.housekeeping import LISTENING
 from studio.spoken_consent import ATTEMPTS, SAY_WITHIN, SENTENCES_PER_HOUR
 from studio.values import CloneOrder
 from tests.fakes import prompt_bytes, sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, House, origin, until
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, origin, until
 
 SAID = sound_bytes("OGG")
 NO_WORDS = SpokenAnswer("something else", 1, 5, 0.1, 0.2, 0.9, is_generated=False)
@@ -25,49 +25,49 @@ GENERATED = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.9, is_generated=True)
 
 
 @pytest.fixture(autouse=True)
-async def _spoken(house: House) -> None:
-    await house.studio.admin.change(MOD, consent="spoken")
+async def _spoken(harness: StudioHarness) -> None:
+    await harness.studio.admin.change(MOD, consent="spoken")
 
 
-async def asked(house: House, name: str = "Ann") -> SpokenConsent:
-    return await house.studio.spoken.ask(ANN, CloneOrder(name), sound_bytes())
+async def asked(harness: StudioHarness, name: str = "Ann") -> SpokenConsent:
+    return await harness.studio.spoken.ask(ANN, CloneOrder(name), sound_bytes())
 
 
-async def lines(house: House) -> list[tuple[str, str]]:
-    return [(entry.action, entry.detail) for entry in (await house.studio.admin.audit(MOD, 1)).entries]
+async def lines(harness: StudioHarness) -> list[tuple[str, str]]:
+    return [(entry.action, entry.detail) for entry in (await harness.studio.admin.audit(MOD, 1)).entries]
 
 
-async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(house: House) -> None:
-    question = await asked(house)
+async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(harness: StudioHarness) -> None:
+    question = await asked(harness)
     assert len(parts(question.sentence)[1]) == 5
     assert question.expires_at - question.created_at == SAY_WITHIN
-    assert house.executor.requests == []
-    receipt = await house.studio.spoken.answer(question.id, ANN.member_id, SAID, origin(1, house.clock))
-    job = await house.ended(receipt.job.id)
-    assert house.executor.listened == [(sound_bytes(), SAID, question.sentence)]
+    assert harness.executor.requests == []
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, origin(1, harness.clock))
+    job = await harness.ended(receipt.job.id)
+    assert harness.executor.listened == [(sound_bytes(), SAID, question.sentence)]
     assert (job.id, job.state) == (question.id, "delivered")
-    voice = await house.storage.voices.get(GUILD, int(job.voice_id or 0))
+    voice = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
     assert (voice.owner_id, voice.speaker_id, voice.name) == (ANN.member_id, ANN.member_id, "Ann")
-    stored = await house.storage.spoken_consents.get(question.id)
+    stored = await harness.storage.spoken_consents.get(question.id)
     assert (stored.words, stored.likeness, stored.voice_id) == (5, 0.9, voice.id)
-    assert stored.given_at == house.clock()
-    assert all(name.startswith(f"voices/{GUILD}-") for name in house.files())
-    assert ("voice.clone", "own voice, policy 1, spoken: 5 of 5 words, likeness 0.90") in await lines(house)
-    assert await house.studio.clones.knows_policy(ANN)
+    assert stored.given_at == harness.clock()
+    assert all(name.startswith(f"voices/{GUILD}-") for name in harness.files())
+    assert ("voice.clone", "own voice, policy 1, spoken: 5 of 5 words, likeness 0.90") in await lines(harness)
+    assert await harness.studio.clones.knows_policy(ANN)
 
 
-async def test_a_box_alone_is_not_enough_nor_a_file(house: House) -> None:
+async def test_a_box_alone_is_not_enough_nor_a_file(harness: StudioHarness) -> None:
     with pytest.raises(NotAllowed, match="saying a sentence"):
-        await house.clone()
+        await harness.clone()
     with pytest.raises(NotAllowed, match="spoken consent"):
-        await house.studio.library.import_(ANN, "Ann", prompt_bytes(), attested=True)
-    assert house.files() == []
+        await harness.studio.library.import_(ANN, "Ann", prompt_bytes(), attested=True)
+    assert harness.files() == []
 
 
-async def test_where_a_box_is_enough_the_log_says_so(house: House) -> None:
-    await house.studio.admin.change(MOD, consent="checkbox")
-    await house.ended((await house.clone()).job.id)
-    assert ("voice.clone", "own voice, policy 1, by a box") in await lines(house)
+async def test_where_a_box_is_enough_the_log_says_so(harness: StudioHarness) -> None:
+    await harness.studio.admin.change(MOD, consent="checkbox")
+    await harness.ended((await harness.clone()).job.id)
+    assert ("voice.clone", "own voice, policy 1, by a box") in await lines(harness)
 
 
 @pytest.mark.parametrize(
@@ -75,197 +75,204 @@ async def test_where_a_box_is_enough_the_log_says_so(house: House) -> None:
     [(NO_WORDS, "something else", "words"), (NO_VOICE, "voice does not sound", "voice"), (GENERATED, "mark", "mark")],
 )
 async def test_what_is_missing_is_told_and_counted(
-    house: House, heard: SpokenAnswer, sentence: str, reason: str
+    harness: StudioHarness, heard: SpokenAnswer, sentence: str, reason: str
 ) -> None:
-    question = await asked(house)
-    house.executor.heard = heard
+    question = await asked(harness)
+    harness.executor.heard = heard
     for left in (2, 1):
         with pytest.raises(InvalidInput, match=f"{sentence}.*You have {left} more attempt"):
-            await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.files() == [f"uploads/{question.id}"]
+            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.files() == [f"uploads/{question.id}"]
     with pytest.raises(InvalidInput, match=r"last attempt.*Use /clone"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.files() == []
-    assert [line for line in await lines(house) if line[0] == "consent.fail"] == [("consent.fail", reason)] * 3
-    house.executor.heard = replace(heard, words=5, statement=1.0, likeness=0.9, is_generated=False)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.files() == []
+    assert [line for line in await lines(harness) if line[0] == "consent.fail"] == [("consent.fail", reason)] * 3
+    harness.executor.heard = replace(heard, words=5, statement=1.0, likeness=0.9, is_generated=False)
     with pytest.raises(NotFound):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.executor.requests == []
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.executor.requests == []
 
 
-async def test_a_file_without_speech_is_an_attempt_and_is_deleted(house: House) -> None:
-    question = await asked(house)
-    house.executor.fail_next("InvalidInput", "I heard only silence in this recording.")
+async def test_a_file_without_speech_is_an_attempt_and_is_deleted(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.executor.fail_next("InvalidInput", "I heard only silence in this recording.")
     with pytest.raises(InvalidInput, match=r"only silence.*2 more attempts"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.files() == [f"uploads/{question.id}"]
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.files() == [f"uploads/{question.id}"]
     with pytest.raises(InvalidInput, match="empty"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, b"", None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, b"", None)
 
 
-async def test_a_worker_that_dies_leaves_no_recording_of_the_answer(house: House) -> None:
-    question = await asked(house)
-    house.executor.fail_next("Unavailable", "The speech worker stopped.")
+async def test_a_worker_that_dies_leaves_no_recording_of_the_answer(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.executor.fail_next("Unavailable", "The speech worker stopped.")
     with pytest.raises(Unavailable):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.files() == [f"uploads/{question.id}"]
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.files() == [f"uploads/{question.id}"]
 
 
-async def test_recordings_sent_at_once_are_no_more_attempts(house: House) -> None:
-    question = await asked(house)
-    house.executor.heard = NO_VOICE
+async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.executor.heard = NO_VOICE
     outcomes = await asyncio.gather(
-        *(house.studio.spoken.answer(question.id, ANN.member_id, SAID, None) for _ in range(ATTEMPTS + 3)),
+        *(harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None) for _ in range(ATTEMPTS + 3)),
         return_exceptions=True,
     )
     assert all(isinstance(each, InvalidInput | LimitReached | NotFound) for each in outcomes)
-    assert len(house.executor.listened) <= ATTEMPTS
+    assert len(harness.executor.listened) <= ATTEMPTS
 
 
-async def test_a_sentence_is_said_once(house: House) -> None:
-    question = await asked(house)
-    await house.ended((await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
+async def test_a_sentence_is_said_once(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
     with pytest.raises(Conflict):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert len(house.executor.requests) == 1
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert len(harness.executor.requests) == 1
 
 
-async def test_after_ten_minutes_the_sentence_and_the_recording_are_gone(house: House) -> None:
-    question = await asked(house)
-    house.clock.now += SAY_WITHIN
+async def test_after_ten_minutes_the_sentence_and_the_recording_are_gone(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.clock.now += SAY_WITHIN
     with pytest.raises(Conflict, match="time for this sentence is over"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    await house.studio.upkeep()
-    assert house.files() == [f"uploads/{question.id}"]  # an answer that came in time may still be listened to
-    house.clock.now += LISTENING
-    await house.studio.upkeep()
-    assert house.files() == []
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    await harness.studio.upkeep()
+    assert harness.files() == [f"uploads/{question.id}"]  # an answer that came in time may still be listened to
+    harness.clock.now += LISTENING
+    await harness.studio.upkeep()
+    assert harness.files() == []
     with pytest.raises(NotFound):
-        await house.studio.spoken.find(question.id, ANN.member_id)
+        await harness.studio.spoken.find(question.id, ANN.member_id)
 
 
-async def test_a_newer_sentence_replaces_the_older_one(house: House) -> None:
-    older = await asked(house, "Older")
-    newer = await asked(house, "Newer")
-    assert (await house.studio.spoken.latest(ANN.member_id, GUILD)) == newer
-    assert house.files() == [f"uploads/{newer.id}"]
+async def test_a_newer_sentence_replaces_the_older_one(harness: StudioHarness) -> None:
+    older = await asked(harness, "Older")
+    newer = await asked(harness, "Newer")
+    assert (await harness.studio.spoken.latest(ANN.member_id, GUILD)) == newer
+    assert harness.files() == [f"uploads/{newer.id}"]
     with pytest.raises(NotFound, match="newer one"):
-        await house.studio.spoken.answer(older.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(older.id, ANN.member_id, SAID, None)
 
 
-async def test_nobody_else_says_it(house: House) -> None:
-    question = await asked(house)
+async def test_nobody_else_says_it(harness: StudioHarness) -> None:
+    question = await asked(harness)
     with pytest.raises(NotAllowed, match="Only the member"):
-        await house.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
     with pytest.raises(NotFound):
-        await house.studio.spoken.latest(BOB.member_id, GUILD)
+        await harness.studio.spoken.latest(BOB.member_id, GUILD)
     with pytest.raises(NotAllowed, match="someone else"):
-        await house.studio.spoken.ask(ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes())
+        await harness.studio.spoken.ask(ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes())
 
 
-async def test_a_restart_in_between_loses_nothing(house: House) -> None:
-    question = await asked(house)
-    await house.restart()
-    receipt = await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert (await house.ended(receipt.job.id)).state == "delivered"
+async def test_a_restart_in_between_loses_nothing(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    await harness.restart()
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert (await harness.ended(receipt.job.id)).state == "delivered"
 
 
-async def test_rights_count_at_the_answer(house: House) -> None:
-    question = await asked(house)
-    await house.studio.admin.change(MOD, clone_role_ids={77})
+async def test_rights_count_at_the_answer(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    await harness.studio.admin.change(MOD, clone_role_ids={77})
     with pytest.raises(NotAllowed, match="roles"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.executor.listened == []
-    house.courier.roles[ANN.member_id] = {77}
-    release = house.executor.hold()
-    answer = asyncio.create_task(house.studio.spoken.answer(question.id, ANN.member_id, SAID, None))
-    await until(lambda: bool(house.executor.listened), "the recording to be listened to")
-    house.courier.roles[ANN.member_id] = set()
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.executor.listened == []
+    harness.courier.roles[ANN.member_id] = {77}
+    release = harness.executor.hold()
+    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None))
+    await until(lambda: bool(harness.executor.listened), "the recording to be listened to")
+    harness.courier.roles[ANN.member_id] = set()
     release()
     with pytest.raises(NotAllowed, match="roles"):
         await answer
-    house.courier.left.add(ANN.member_id)
+    harness.courier.left.add(ANN.member_id)
     with pytest.raises(NotAllowed, match="left"):
-        await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
-    assert house.executor.requests == []
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    assert harness.executor.requests == []
 
 
-async def test_without_the_recogniser_nothing_is_cloned_and_nothing_set(house: House) -> None:
-    question = await asked(house)
-    house.executor.consent_languages = ()
-    for attempt in (house.clone(), asked(house), house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)):
+async def test_without_the_recogniser_nothing_is_cloned_and_nothing_set(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.executor.consent_languages = ()
+    for attempt in (
+        harness.clone(),
+        asked(harness),
+        harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None),
+    ):
         with pytest.raises(Unavailable, match="make consent"):
             await attempt
-    await house.studio.admin.change(MOD, consent="checkbox")
+    await harness.studio.admin.change(MOD, consent="checkbox")
     with pytest.raises(Unavailable, match=r"make consent.*Nothing was changed"):
-        await house.studio.admin.change(MOD, consent="spoken")
-    assert (await house.studio.admin.settings(MOD)).consent is ConsentKind.CHECKBOX
+        await harness.studio.admin.change(MOD, consent="spoken")
+    assert (await harness.studio.admin.settings(MOD)).consent is ConsentKind.CHECKBOX
 
 
-async def test_so_many_sentences_an_hour(house: House) -> None:
+async def test_so_many_sentences_an_hour(harness: StudioHarness) -> None:
     for _ in range(SENTENCES_PER_HOUR):
-        await asked(house)
+        await asked(harness)
     with pytest.raises(LimitReached, match="60 minutes"):
-        await asked(house)
-    house.clock.now += timedelta(hours=1)
-    assert await asked(house)
+        await asked(harness)
+    harness.clock.now += timedelta(hours=1)
+    assert await asked(harness)
 
 
-async def test_an_author_says_it_for_whoever_asked(house: House) -> None:
-    request = await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes("FLAC"))
+async def test_an_author_says_it_for_whoever_asked(harness: StudioHarness) -> None:
+    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes("FLAC"))
     with pytest.raises(NotAllowed, match="saying a sentence"):
-        await house.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.clones.answer(request.id, BOB.member_id, True)
     with pytest.raises(NotAllowed):
-        await house.studio.spoken.ask_author(request.id, ANN.member_id)
-    question = await house.studio.spoken.ask_author(request.id, BOB.member_id)
-    house.executor.heard = NO_VOICE
+        await harness.studio.spoken.ask_author(request.id, ANN.member_id)
+    question = await harness.studio.spoken.ask_author(request.id, BOB.member_id)
+    harness.executor.heard = NO_VOICE
     for _ in range(ATTEMPTS):
         with pytest.raises(InvalidInput):
-            await house.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
-    assert house.files() == [f"uploads/{request.id}"]  # the request is still open
-    house.executor.heard = replace(NO_VOICE, likeness=0.91)
-    question = await house.studio.spoken.ask_author(request.id, BOB.member_id)
-    receipt = await house.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
-    await house.ended(receipt.job.id)
-    assert house.executor.listened[-1] == (sound_bytes("FLAC"), SAID, question.sentence)
-    voice = await house.storage.voices.get(GUILD, int(receipt.job.voice_id or 0))
+            await harness.studio.spoken.answer(request.id, BOB.member_id, SAID, None)
+    assert harness.files() == [f"uploads/{request.id}"]  # the request is still open
+    harness.executor.heard = replace(NO_VOICE, likeness=0.91)
+    question = await harness.studio.spoken.ask_author(request.id, BOB.member_id)
+    assert question is not None
+    receipt = await harness.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
+    await harness.ended(receipt.job.id)
+    assert harness.executor.listened[-1] == (sound_bytes("FLAC"), SAID, question.sentence)
+    voice = await harness.storage.voices.get(GUILD, int(receipt.job.voice_id or 0))
     assert (voice.owner_id, voice.speaker_id) == (ANN.member_id, BOB.member_id)
-    assert ("consent.allow", "Bob's, spoken: 5 of 5 words, likeness 0.91") in await lines(house)
+    assert ("consent.allow", "Bob's, spoken: 5 of 5 words, likeness 0.91") in await lines(harness)
     with pytest.raises(Conflict):
-        await house.studio.spoken.ask_author(request.id, BOB.member_id)
+        await harness.studio.spoken.ask_author(request.id, BOB.member_id)
+    await harness.studio.admin.change(MOD, consent="checkbox")
+    assert await harness.studio.spoken.ask_author(request.id, BOB.member_id) is None
 
 
-async def test_an_author_may_refuse_without_a_word(house: House) -> None:
-    request = await house.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
-    await house.studio.spoken.ask_author(request.id, BOB.member_id)
-    await house.studio.clones.answer(request.id, BOB.member_id, False)
+async def test_an_author_may_refuse_without_a_word(harness: StudioHarness) -> None:
+    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
+    await harness.studio.spoken.ask_author(request.id, BOB.member_id)
+    await harness.studio.clones.answer(request.id, BOB.member_id, False)
     with pytest.raises(Conflict):
-        await house.studio.spoken.answer(request.id, BOB.member_id, SAID, None)
-    assert house.executor.requests == []
+        await harness.studio.spoken.answer(request.id, BOB.member_id, SAID, None)
+    assert harness.executor.requests == []
 
 
-async def test_what_is_deleted_with_the_voice_and_with_the_member(house: House) -> None:
-    question = await asked(house)
-    await house.ended((await house.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
-    await house.studio.library.delete(ANN, "Ann")
+async def test_what_is_deleted_with_the_voice_and_with_the_member(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
+    await harness.studio.library.delete(ANN, "Ann")
     with pytest.raises(NotFound):
-        await house.storage.spoken_consents.get(question.id)
-    waiting = await asked(house, "Again")
-    assert (await house.studio.privacy.show(ANN)).spoken == 1
-    assert waiting.sentence.encode() in await exported(house)
-    await house.studio.privacy.forget(ANN)
-    assert house.files() == []
-    assert await house.storage.spoken_consents.of_member(GUILD, ANN.member_id) == []
+        await harness.storage.spoken_consents.get(question.id)
+    waiting = await asked(harness, "Again")
+    assert (await harness.studio.privacy.show(ANN)).spoken == 1
+    assert waiting.sentence.encode() in await exported(harness)
+    await harness.studio.privacy.forget(ANN)
+    assert harness.files() == []
+    assert await harness.storage.spoken_consents.of_member(GUILD, ANN.member_id) == []
 
 
-async def test_the_owner_of_the_bot_sets_the_default(house: House) -> None:
-    await house.studio.admin.change(MOD, consent=None)
-    assert not await house.studio.clones.asks_for_speech(GUILD)
-    house.studio.clones._consent = ConsentKind.SPOKEN
-    assert await house.studio.clones.asks_for_speech(GUILD)
+async def test_the_owner_of_the_bot_sets_the_default(harness: StudioHarness) -> None:
+    await harness.studio.admin.change(MOD, consent=None)
+    assert not await harness.studio.clones.asks_for_speech(GUILD)
+    harness.studio.clones._consent = ConsentKind.SPOKEN
+    assert await harness.studio.clones.asks_for_speech(GUILD)
 
 
-async def exported(house: House) -> bytes:
+async def exported(harness: StudioHarness) -> bytes:
     """The records of Ann's export."""
-    with zipfile.ZipFile(io.BytesIO(await house.studio.privacy.export([ANN]))) as archive:
+    with zipfile.ZipFile(io.BytesIO(await harness.studio.privacy.export([ANN]))) as archive:
         return archive.read("data.json")

@@ -23,7 +23,7 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.settings import FORMS, READ_FIELDS
 from errors import InvalidInput
-from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
+from storage.records import ChannelOutput, ConsentKind, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
 from studio.values import Erased, QueueEntry, Stats
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -75,8 +75,17 @@ def test_settings_name_roles_channels_and_numbers() -> None:
     assert "except those of 2 ignored roles" in str(ignoring.to_dict())
 
 
+def test_how_members_agree_is_the_owners_default_until_moderators_choose() -> None:
+    def shown(settings: GuildSettings) -> str | None:
+        embed = render_settings(settings, consent=ConsentKind.SPOKEN)
+        return {field.name: field.value for field in embed.fields}["Members agree to a clone"]
+
+    assert shown(GuildSettings(1)) == "by saying a sentence (the default here)"
+    assert shown(GuildSettings(1, consent=ConsentKind.CHECKBOX)) == "by a box in a form"
+
+
 def test_every_setting_is_shown_and_can_be_changed() -> None:
-    changeable = {"clone_role_ids", "speak_role_ids", "channel_ids", "default_voice"} | {
+    changeable = {"clone_role_ids", "speak_role_ids", "channel_ids", "default_voice", "consent"} | {
         name for form in FORMS.values() for name in form.numbers
     }
     changeable |= {*CHANNEL_FIELDS, *READ_FIELDS}
@@ -86,6 +95,7 @@ def test_every_setting_is_shown_and_can_be_changed() -> None:
         changed: Any = {name: frozenset({987}) if name.endswith("_ids") else 987}
         if name == "default_voice":
             changed = {name: "v:987"}
+        changed |= {"consent": ConsentKind.SPOKEN} if name == "consent" else {}
         changed |= {"channel_output": ChannelOutput.CHANNEL} if name == "channel_output" else {}
         assert render_settings(replace(GuildSettings(1), **changed)).to_dict() != plain, name
 

@@ -51,6 +51,11 @@ def line(action: str, target: str = "", detail: str = "") -> str:
         (("voice.rename", "Old", "now New"), "renamed the voice **Old**, now New"),
         (("voice.share", "Ann", "chosen"), "let chosen members and roles use the voice **Ann**"),
         (("consent.allow", "10", "Ann"), "allowed <@10> to clone their voice: Ann"),
+        (
+            ("consent.fail", "", "voice"),
+            "sent a recording that is no spoken consent: it is another voice than the clip's",
+        ),
+        (("voice.clone", "Ann", "own voice, by a box"), "began to clone the voice **Ann** (own voice, by a box)"),
         (("privacy.forget", "10"), "deleted all data of <@10>"),
         (("privacy.forget",), "deleted all data about themselves"),
         (("purge", "5 jobs", "older than 30 days"), "deleted 5 jobs older than 30 days"),

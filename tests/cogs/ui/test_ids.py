@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from cogs.admin.buttons import ADMIN_ITEMS
 from cogs.admin.settings import SETTINGS_ITEMS
-from cogs.clone.consent import ConsentButton, TakeBack
+from cogs.clone.consent import ConsentButton
+from cogs.clone.spoken import SayIt
+from cogs.clone.take_back import TakeBack
 from cogs.jobs.buttons import Cancel, Fetch
 from cogs.privacy.cog import AskRevoke
 from cogs.ui import ids
@@ -26,7 +28,7 @@ ITEMS: tuple[Any, ...] = (
     *CONFIRM_ITEMS,
     *PAGE_ITEMS,
     *SHARING_ITEMS,
-    *(ConsentButton, TakeBack, Cancel, Fetch, AskRevoke, Discard, Repeat, Stop),
+    *(ConsentButton, TakeBack, SayIt, Cancel, Fetch, AskRevoke, Discard, Repeat, Stop),
     *VOICE_ITEMS,
 )
 SAMPLES = (
@@ -46,6 +48,7 @@ SAMPLES = (
     "share-roles:7",
     "consent:allow:ab12",
     "consent-back:ab12",
+    "say-consent:ab12",
     "cancel:ab12",
     "fetch:ab12",
     "discard:ab12",
