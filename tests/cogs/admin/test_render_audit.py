@@ -53,7 +53,7 @@ def line(action: str, target: str = "", detail: str = "") -> str:
         (("consent.allow", "10", "Ann"), "allowed <@10> to clone their voice: Ann"),
         (
             ("consent.fail", "", "voice"),
-            "sent a recording that is no spoken consent: it is another voice than the clip's",
+            "sent a recording that is no spoken consent: it is not the voice of the clip",
         ),
         (("voice.clone", "Ann", "own voice, by a box"), "began to clone the voice **Ann** (own voice, by a box)"),
         (("privacy.forget", "10"), "deleted all data of <@10>"),
