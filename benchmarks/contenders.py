@@ -17,7 +17,7 @@ from cloning.takes import Take, TakeTarget, VoiceFeatures
 _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
 
-class Barkeep:
+class BarkeepEngine:
     """The engine of this repository, loaded as in the bot. The best of several takes of a line is kept."""
 
     def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:

@@ -155,9 +155,11 @@ def _speaker(options: argparse.Namespace, contender: Contender) -> Any:
             semantic_tokens=semantic_tokens(options.seconds),
         )
     if contender.family == OURS:
-        from benchmarks.contenders import Barkeep
+        from benchmarks.contenders import BarkeepEngine
 
-        return Barkeep(folder, contender.dtype, options.device, fast=contender.fast, takes_of_each=contender.takes)
+        return BarkeepEngine(
+            folder, contender.dtype, options.device, fast=contender.fast, takes_of_each=contender.takes
+        )
     if contender.family == "suno":
         import torch
 

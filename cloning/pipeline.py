@@ -37,7 +37,7 @@ _FEATURE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Clone:
+class ClonedVoice:
     """A new voice: its prompt, the clip it was made from, the quality report, and what made its semantic tokens."""
 
     prompt: VoicePrompt
@@ -108,7 +108,7 @@ class SpeechPipeline:
         transcript: str | None = None,
         converter: str = "world",
         scratch: Path | None = None,
-    ) -> Clone:
+    ) -> ClonedVoice:
         """Make a voice from a media file of any common format. `scratch`: the folder for temporary files.
 
         `method`: one of METHODS; `transcript` and `converter`: see `methods.subject.Subject`. Raises InvalidInput for a
@@ -118,7 +118,7 @@ class SpeechPipeline:
         chosen = recordings.choose(source, reporter, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
         made = METHODS[method](self.models, subject, reporter)
-        return Clone(made.prompt, chosen.clip, chosen.report, made.maker)
+        return ClonedVoice(made.prompt, chosen.clip, chosen.report, made.maker)
 
     def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
         """Check a media file for the inaudible mark. `scratch`: as in `clone`. Raises as `check_file`."""

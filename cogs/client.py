@@ -16,7 +16,7 @@ from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
 from cogs.delivery import DiscordCourier
-from cogs.jobs.buttons import Cancel, Fetch
+from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.lost_choices import tell_of_lost_choices
 from cogs.studio_bot import StudioBot
 from cogs.tree import BarkeepTree, digest_of
@@ -102,7 +102,7 @@ class Barkeep(StudioBot):
         self.studio = await self._open_studio(self.courier)
         if self._claims_data:
             self._absence_counts = await self.studio.storage.claim(self._own_id())
-        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, Cancel, Fetch, ConsentButton, TakeBack, SayIt)
+        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()

@@ -16,7 +16,7 @@ import structlog
 
 from cogs.answers import Answer, answer_to
 from cogs.membership import actor_there, has_left
-from cogs.progress import Progress
+from cogs.progress import ProgressMessages
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import token_is_gone
@@ -54,7 +54,7 @@ class DiscordCourier:
 
     def __init__(self, client: StudioBot, *, edit_seconds: float) -> None:
         self._client = client
-        self._progress = Progress(self._show, every=edit_seconds)
+        self._progress = ProgressMessages(self._show, every=edit_seconds)
         self._waiting: dict[str, int] = {}
         """Job id -> the message that shows its progress."""
         self._begun: set[str] = set()

@@ -26,7 +26,7 @@ class _Line:
     task: asyncio.Task[None] | None = None
 
 
-class Progress:
+class ProgressMessages:
     """Coalesces updates by job. `every`: the minimum time between two edits, in seconds."""
 
     def __init__(self, show: Show, *, every: float, clock: Callable[[], float] = monotonic) -> None:

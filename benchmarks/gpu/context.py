@@ -20,7 +20,7 @@ Results = Iterator[Result]
 
 
 @dataclass(frozen=True)
-class Sizes:
+class RunSizes:
     """The sizes of the measurements.
 
     shapes: of `benchmarks.rows.SHAPES`. seconds: of a line, and of a warm-up line. crowds: numbers of rows at once.
@@ -44,7 +44,7 @@ class Sizes:
     """The backend of torch.compile."""
 
 
-REAL = Sizes(
+REAL = RunSizes(
     shapes=("small", "large"),
     seconds=5.0,
     warm_seconds=0.5,
@@ -57,7 +57,7 @@ REAL = Sizes(
     half=torch.float16,
     compiler="inductor",
 )
-REHEARSED = Sizes(
+REHEARSED = RunSizes(
     shapes=("tiny",),
     seconds=0.1,
     warm_seconds=0.05,
@@ -77,7 +77,7 @@ class Context:
     """`ends`: the deadline of the part, by `monotonic`."""
 
     device: torch.device
-    sizes: Sizes
+    sizes: RunSizes
     out: Path
     ends: float = float("inf")
     _models: dict[str, Any] = field(default_factory=dict)

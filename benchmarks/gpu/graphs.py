@@ -14,7 +14,7 @@ from benchmarks.rows import SPEC
 from benchmarks.work import Model
 from cloning.bark.batch import CausalModel, Place
 from cloning.bark.coarse import CoarseModel
-from cloning.bark.cuda_graphs import CapturedBatch, Form
+from cloning.bark.cuda_graphs import CapturedBatch, GraphKey
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
 from cloning.bark.special_tokens import Recipe
@@ -47,7 +47,7 @@ def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str,
     }
 
 
-def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[Form, Callable[[], object]]:
+def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[GraphKey, Callable[[], object]]:
     """Return the form and a step of `rows` that hold `length` positions and alternate between the heads."""
     device = batch.model.transformer.device
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class GraphKey:
     """The key of a graph: number of slots and positions, the heads, and whether tokens need no sorting."""
 
     slots: int
@@ -42,7 +42,7 @@ class CapturedBatch(Batch):
         self._plan = torch.zeros(slots, 2, dtype=torch.int64, device=device)
         """For each slot, the number of cached positions and the head that is next."""
         self._tokens = torch.zeros(slots, dtype=torch.int64, device=device)
-        self.graphs: dict[Form, torch.cuda.CUDAGraph | str] = {}
+        self.graphs: dict[GraphKey, torch.cuda.CUDAGraph | str] = {}
         """The graph of every form in use, or the reason why it could not be captured."""
         self._can_capture = device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._can_capture else None
@@ -59,17 +59,17 @@ class CapturedBatch(Batch):
         self._run(form)
         return torch.stack([self._tokens[place.slot] for place in places])
 
-    def form_of(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Form:
+    def form_of(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> GraphKey:
         """Return the form of such a step."""
         longest = 1 + max(place.length for place in places)
-        return Form(
+        return GraphKey(
             slots=min(1 << max(place.slot for place in places).bit_length(), self._plan.shape[0]),
             span=min(-(-longest // _SPAN) * _SPAN, self.model.transformer.shape.block),
             heads=tuple(sorted({place.turn for place in places})),
             keep_all=all(sampler.keeps_all for sampler in samplers),
         )
 
-    def _run(self, form: Form) -> None:
+    def _run(self, form: GraphKey) -> None:
         if self._can_capture and form not in self.graphs:
             self.graphs[form] = self._captured(form)
         graph = self.graphs.get(form)
@@ -78,7 +78,7 @@ class CapturedBatch(Batch):
         else:
             graph.replay()
 
-    def compute(self, form: Form) -> None:
+    def compute(self, form: GraphKey) -> None:
         """Compute everything between two steps of the host. Reads and writes buffers only."""
         rows, model = slice(0, form.slots), self.model
         lengths, turns = self._plan[rows].unbind(1)
@@ -88,7 +88,7 @@ class CapturedBatch(Batch):
         self._tokens[rows] = tokens
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
 
-    def _captured(self, form: Form) -> torch.cuda.CUDAGraph | str:
+    def _captured(self, form: GraphKey) -> torch.cuda.CUDAGraph | str:
         """Capture the graph of a step, with the buffers restored; return the error, with a warning, if that fails."""
         before = self._last.clone()
         try:

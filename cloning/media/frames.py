@@ -81,7 +81,7 @@ def blocks(container: InputContainer, stream: AudioStream, tally: Tally) -> Iter
 
     Stops where the file ends or can be read no further. Raises InvalidInput if it is too long or too damaged.
     """
-    clock = _Clock(container)
+    clock = _PauseDetector(container)
     for packet, frames in _decoded(container, stream, tally):
         for frame in frames:
             if frame.sample_rate not in _KNOWN_RATES:
@@ -102,7 +102,7 @@ def blocks(container: InputContainer, stream: AudioStream, tally: Tally) -> Iter
             tally.add(seconds + clock.pause_before(packet, float(packet.pts * packet.time_base), seconds))
 
 
-class _Clock:
+class _PauseDetector:
     """Detects pauses by the time stamps of consecutive frames."""
 
     def __init__(self, container: InputContainer) -> None:

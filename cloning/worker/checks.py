@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Check:
+class PendingCheck:
     """A recording to look at. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
 
     request: Look
@@ -45,7 +45,7 @@ class Checks:
     """All checks, in order."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Check] = {}
+        self._open: dict[str, PendingCheck] = {}
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -54,9 +54,9 @@ class Checks:
         return job_id in self._open
 
     @contextmanager
-    def opened(self, request: Look) -> Iterator[Check]:
+    def opened(self, request: Look) -> Iterator[PendingCheck]:
         """Open a check for the duration of a block."""
-        self._open[request.job_id] = check = Check(request, asyncio.get_running_loop().create_future())
+        self._open[request.job_id] = check = PendingCheck(request, asyncio.get_running_loop().create_future())
         try:
             yield check
         finally:

@@ -27,13 +27,13 @@ async def show_jobs(interaction: Interaction) -> None:
     buttons: list[discord.ui.Item[Any]] = []
     for number, (job, _) in enumerate(jobs, 1):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
-            buttons.append(Cancel(job.id, f"Cancel {number}"))
+            buttons.append(CancelJob(job.id, f"Cancel {number}"))
         elif job.state is not JobState.CANCELLED:  # a cancelled job has nothing to fetch
             buttons.append(Fetch(job.id, f"Fetch {number}"))
     await interaction.edit_original_response(embed=render_jobs(jobs), view=persistent_view(*buttons))
 
 
-class Cancel(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text('job')}"):
+class CancelJob(FromId, discord.ui.DynamicItem[Button], template=f"cancel:{ids.text('job')}"):
     """Cancels a job: the member's own or, for moderators, anybody's."""
 
     def __init__(self, job: str, label: str = "Cancel") -> None:

@@ -18,7 +18,7 @@ from training.shards import Shards, split_of
 
 
 @dataclass(frozen=True)
-class Pronunciation:
+class PhoneAccuracy:
     """`error`: edits per phone. `length`: the length of the speech, as a share of the synthesiser's."""
 
     way: str
@@ -40,7 +40,7 @@ def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
 
 def pronounced(
     engine: SpeechEngine, sentences: Sequence[tuple[str, Tokens]], voice: VoicePrompt
-) -> Iterator[Pronunciation]:
+) -> Iterator[PhoneAccuracy]:
     """Measure greedy and sampled speech, without a voice and with one."""
     for way, temperature, history in (
         ("greedy", 0.0, None),
@@ -52,7 +52,7 @@ def pronounced(
             for seed, (spelled, tokens) in enumerate(sentences)
         ]
         length = sum(len(said) for _, said in pairs) / sum(len(tokens) for tokens, _ in pairs)
-        yield Pronunciation(way, phone_error(pairs), length)
+        yield PhoneAccuracy(way, phone_error(pairs), length)
 
 
 def _said(engine: SpeechEngine, text: str, temperature: float, voice: VoicePrompt | None, seed: int) -> Tokens:

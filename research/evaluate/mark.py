@@ -35,7 +35,7 @@ _AGAIN = "Ogg Opus, 24 kbit/s"
 
 
 @dataclass(frozen=True)
-class Pair:
+class MarkedPair:
     """A line without and with the mark, as Barkeep would send it before coding."""
 
     speaker: str
@@ -97,7 +97,7 @@ def _fitting(path: Path) -> list[Recording]:
     return [recording] if _PROMPT_SECONDS[0] <= recording.seconds <= _PROMPT_SECONDS[1] else []
 
 
-def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
+def spoken(model: str, out: Path, strength: float) -> Iterator[MarkedPair]:
     """Yield sixty lines in held-out voices, each with its own seed, with and without the mark."""
     from research.evaluate import heldout  # the synthesiser, which tests of the rest do not need
 
@@ -113,15 +113,15 @@ def spoken(model: str, out: Path, strength: float) -> Iterator[Pair]:
             said = speak(line, number)
             audio.write(path, said.samples, said.sample_rate, tags={"comment": "AI-generated, without a mark."})
         plain = audio.read_clip(path)
-        yield Pair(line.speaker, line.text, plain, marked(plain, strength))
+        yield MarkedPair(line.speaker, line.text, plain, marked(plain, strength))
         progress.step()
 
 
-def clear(out: Path, strength: float) -> Iterator[Pair]:
+def clear(out: Path, strength: float) -> Iterator[MarkedPair]:
     """Yield the recordings that the voices were cloned from: they have no model noise, which may mask a mark."""
     for reference in read_references(_references(out)):
         plain = recordings.read(reference.take.path)
-        yield Pair(reference.speaker, reference.take.transcript, plain, marked(plain, strength))
+        yield MarkedPair(reference.speaker, reference.take.transcript, plain, marked(plain, strength))
 
 
 def marked(plain: Recording, strength: float = STRENGTH) -> Recording:
@@ -130,7 +130,7 @@ def marked(plain: Recording, strength: float = STRENGTH) -> Recording:
     return Recording(audio.normalise(mark(samples, rate, strength), rate, audio.loudness(samples, rate)), rate)
 
 
-def compared(pairs: Sequence[Pair], out: Path) -> Iterator[Compared]:
+def compared(pairs: Sequence[MarkedPair], out: Path) -> Iterator[Compared]:
     """Yield the measurements of each pair. Voices are compared with recordings that were not cloned."""
     from research.metrics.measurement import ModelMeter
     from research.metrics.recogniser import word_errors

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cogs.progress import Progress
+from cogs.progress import ProgressMessages
 from storage.records import JobRecord
 from studio.values import Update
 from tests.cogs.ui.test_render import job
@@ -38,7 +38,7 @@ def screen() -> Screen:
 
 
 async def test_the_first_news_is_shown_at_once(screen: Screen) -> None:
-    progress = Progress(screen.show, every=60.0)
+    progress = ProgressMessages(screen.show, every=60.0)
     progress.put(job(), Update(stage="x", fraction=0.1))
     await asyncio.sleep(0.01)
     assert screen.fractions() == [0.1]
@@ -46,7 +46,7 @@ async def test_the_first_news_is_shown_at_once(screen: Screen) -> None:
 
 
 async def test_news_is_coalesced_and_the_last_is_shown(screen: Screen) -> None:
-    progress = Progress(screen.show, every=EVERY)
+    progress = ProgressMessages(screen.show, every=EVERY)
     for step in range(100):
         progress.put(job(), Update(stage="x", fraction=step / 100))
         await asyncio.sleep(0.002)
@@ -59,7 +59,7 @@ async def test_news_is_coalesced_and_the_last_is_shown(screen: Screen) -> None:
 
 
 async def test_two_jobs_do_not_wait_for_each_other(screen: Screen) -> None:
-    progress = Progress(screen.show, every=60.0)
+    progress = ProgressMessages(screen.show, every=60.0)
     progress.put(job(id="a"), Update(stage="x", fraction=0.1))
     progress.put(job(id="b"), Update(stage="x", fraction=0.2))
     await asyncio.sleep(0.01)
@@ -68,7 +68,7 @@ async def test_two_jobs_do_not_wait_for_each_other(screen: Screen) -> None:
 
 
 async def test_nothing_is_shown_after_the_answer(screen: Screen) -> None:
-    progress = Progress(screen.show, every=EVERY)
+    progress = ProgressMessages(screen.show, every=EVERY)
     progress.put(job(), Update(stage="x", fraction=0.1))
     await asyncio.sleep(0.01)
     progress.put(job(), Update(stage="x", fraction=0.2))
@@ -79,7 +79,7 @@ async def test_nothing_is_shown_after_the_answer(screen: Screen) -> None:
 
 
 async def test_the_answer_waits_for_an_edit_under_way(screen: Screen) -> None:
-    progress = Progress(screen.show, every=EVERY)
+    progress = ProgressMessages(screen.show, every=EVERY)
     screen.gate = asyncio.Event()
     progress.put(job(), Update(stage="x", fraction=0.1))
     await asyncio.sleep(0.01)
@@ -93,7 +93,7 @@ async def test_the_answer_waits_for_an_edit_under_way(screen: Screen) -> None:
 
 async def test_a_line_that_cannot_be_shown_is_given_up(screen: Screen) -> None:
     screen.wanted = False
-    progress = Progress(screen.show, every=EVERY)
+    progress = ProgressMessages(screen.show, every=EVERY)
     for step in range(5):
         progress.put(job(), Update(stage="x", fraction=step / 10))
         await asyncio.sleep(2 * EVERY)
@@ -101,7 +101,7 @@ async def test_a_line_that_cannot_be_shown_is_given_up(screen: Screen) -> None:
 
 
 async def test_finishing_twice_or_without_news_is_harmless(screen: Screen) -> None:
-    progress = Progress(screen.show, every=EVERY)
+    progress = ProgressMessages(screen.show, every=EVERY)
     await progress.finish("unknown")
     await progress.finish("unknown")
     progress.put(replace(job(), id="unknown"), Update(position=1))

@@ -70,7 +70,7 @@ def test_settings_name_roles_channels_and_numbers() -> None:
     assert fields["Where"] == "<#4> <#5>"
     assert fields["Voices"] == "2 per member\n200 in all"
     assert fields["Audio per day"] == "30 min per member\n240 min in all"
-    assert "ignored" not in fields["Messages that are read aloud"]
+    assert "ignored" not in str(fields["Messages that are read aloud"])
     ignoring = render_settings(GuildSettings(1, read_ignored_role_ids=frozenset({3, 4})))
     assert "except those of 2 ignored roles" in str(ignoring.to_dict())
 

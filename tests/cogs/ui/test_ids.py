@@ -12,7 +12,7 @@ from cogs.admin.settings import SETTINGS_ITEMS
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
-from cogs.jobs.buttons import Cancel, Fetch
+from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.privacy.cog import AskRevoke
 from cogs.ui import ids
 from cogs.ui.confirm import CONFIRM_ITEMS
@@ -28,7 +28,7 @@ ITEMS: tuple[Any, ...] = (
     *CONFIRM_ITEMS,
     *PAGE_ITEMS,
     *SHARING_ITEMS,
-    *(ConsentButton, TakeBack, SayIt, Cancel, Fetch, AskRevoke, Discard, Repeat, Stop),
+    *(ConsentButton, TakeBack, SayIt, CancelJob, Fetch, AskRevoke, Discard, Repeat, Stop),
     *VOICE_ITEMS,
 )
 SAMPLES = (
