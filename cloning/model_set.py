@@ -22,7 +22,7 @@ from cloning.media.audio import Recording
 from cloning.methods import quantizer_network
 from cloning.methods.feature_clusters import Codebook, load_codebook
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
-from cloning.methods.quantizer_network import FeatureQuantizer
+from cloning.methods.quantizer_network import FeatureQuantizer, Quantizer
 from cloning.prompt import Tokens
 
 _OWN_HUBERT = "hubert"
@@ -108,7 +108,10 @@ class LoadedModels:
         """Return the quantizer for a language (features -> semantic tokens) and the name of its file."""
         path = model_choice.resolve_quantizer(self.choice, language)
         if path not in self._quantizers:
-            self._quantizers[path] = quantizer_network.load(path, self.device)
+            loaded = quantizer_network.load(path, self.device)
+            if isinstance(loaded, Quantizer) and self.device.type == "cpu":
+                loaded.compact()
+            self._quantizers[path] = loaded
         return self._quantizers[path], path.name
 
     @cached_property

@@ -35,8 +35,8 @@ class Scheduler:
         self._orders: dict[SemanticRow | CoarseRow, Order] = {}
         self._refined: dict[FineWork, Order] = {}
         self._waiting: list[Order] = []
-        self._threads: ThreadCount
-        """Of the thread that works."""
+        self._threads: ThreadCount | None = None
+        """Made by the first thread that works: the number of threads may be set after the engine is loaded."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -49,23 +49,24 @@ class Scheduler:
                 self._thread.start()
 
     def _work(self) -> None:
-        self._threads = ThreadCount()
+        threads = self._threads = self._threads or ThreadCount()
+        threads.start()
         with torch.inference_mode():
-            while self._admit():
+            while self._admit(threads):
                 try:
                     self._round()
                 except Exception as error:
                     self._fail_everybody(error)
-                self._threads.adjust()
+                threads.adjust()
 
-    def _admit(self) -> bool:
+    def _admit(self, threads: ThreadCount) -> bool:
         """Admit waiting orders. Return whether there is work; if not, this thread ends."""
         while len(self._orders) < self._size and (order := self._next()) is not None:
             self._for(order, self._begin)
         with self._lock:
             busy = bool(self._waiting or self._orders or self._refined)
             if not busy:
-                self._threads.restore()
+                threads.restore()
                 self._thread = None
             return busy
 

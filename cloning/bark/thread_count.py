@@ -30,6 +30,11 @@ class ThreadCount:
         self._wait, self._try_at = _FIRST_WAIT, 0.0
         self._since = now(), worked()
 
+    def start(self) -> None:
+        """Begin in the calling thread, with as many threads as were used last."""
+        torch.set_num_threads(self._count)
+        self._since = self._now(), self._worked()
+
     def adjust(self) -> None:
         """Look at the time since the last decision, and decide. Call it often, between two pieces of work."""
         now, worked = self._now(), self._worked()
@@ -47,10 +52,9 @@ class ThreadCount:
         self._since = self._now(), self._worked()
 
     def restore(self) -> None:
-        """Use all threads again. Threads that start later take over the number that was set last."""
-        self._use(self._most)
+        """Let threads that start later use all, since they take over the number that was set last."""
+        torch.set_num_threads(self._most)
 
     def _use(self, count: int) -> None:
-        if count != self._count:
-            torch.set_num_threads(count)
-            self._count = count
+        torch.set_num_threads(count)
+        self._count = count

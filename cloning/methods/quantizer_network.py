@@ -19,7 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cloning.checkpoints.weights import load_into, load_state
+from cloning.methods import half_lstm
 from cloning.methods.bidirectional import BODIES
+from cloning.methods.half_lstm import HalfLstm
 from errors import InvalidInput, ModelUnavailable
 
 FEATURE_RATE_HZ = 50.0
@@ -170,12 +172,17 @@ class Quantizer(FeatureQuantizer):
     def __init__(self, info: QuantizerInfo) -> None:
         super().__init__()
         self.info = info
-        self.lstm = nn.LSTM(info.input_size, info.hidden_size, _LAYERS, batch_first=True)
+        self.lstm: nn.LSTM | HalfLstm = nn.LSTM(info.input_size, info.hidden_size, _LAYERS, batch_first=True)
         if info.version == 0:
             self.fc = nn.Linear(info.hidden_size, info.output_size)
         else:
             self.intermediate = nn.Linear(info.hidden_size, 4096)
             self.fc = nn.Linear(4096, info.output_size)
+
+    def compact(self) -> None:
+        """Keep the LSTM's weights in float16, for inference on a CPU; the network can no longer be saved."""
+        if isinstance(self.lstm, nn.LSTM) and half_lstm.is_supported():
+            self.lstm = HalfLstm(self.lstm)
 
     def hidden(self, features: Tensor, lengths: Tensor) -> Tensor:
         """See `FeatureQuantizer`. One direction, so padding after a clip's end does not change its states."""

@@ -93,6 +93,18 @@ def test_all_threads_come_back_at_the_end(count: ThreadCount, clocks: Clocks) ->
     assert torch.get_num_threads() == 4
 
 
+def test_the_next_sentence_begins_with_the_threads_of_the_last_one(count: ThreadCount, clocks: Clocks) -> None:
+    clocks.pass_time(0.3, 0.1)
+    count.adjust()
+    count.restore()
+    clocks.pass_time(100.0, 0.0)
+    count.start()
+    assert torch.get_num_threads() == 2
+    clocks.pass_time(0.3, 0.9)
+    count.adjust()
+    assert torch.get_num_threads() == 4
+
+
 def test_one_thread_stays_one(clocks: Clocks) -> None:
     torch.set_num_threads(1)
     count = ThreadCount(lambda: clocks.now, lambda: clocks.worked)

@@ -1,0 +1,67 @@
+"""An LSTM for inference on a CPU, with its weights in float16: half of what every frame reads of them.
+
+A frame's product with the recurrent weights has one row, and waits for the frame before it: reading the weights is all
+of its time. Sums are float32. Two threads would wait for each other at every frame, so it computes in one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_PARTS = ("ih", "hh")
+
+
+def is_supported() -> bool:
+    """Return whether torch has such products here: on x86, by fbgemm."""
+    return "fbgemm" in torch.backends.quantized.supported_engines
+
+
+class HalfLstm(nn.Module):
+    """As a unidirectional `torch.nn.LSTM` with `batch_first` and biases: (B, T, D) -> (B, T, H), None."""
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__()
+        self._size = lstm.hidden_size
+        self._cells = [_packed(lstm, layer) for layer in range(lstm.num_layers)]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """Compute all frames."""
+        start = x.new_zeros(len(self._cells), x.shape[0], self._size)
+        with _one_thread():
+            hidden, *_ = torch.quantized_lstm(
+                x,
+                [start, start],
+                self._cells,
+                True,  # with biases
+                len(self._cells),
+                0.0,  # no dropout
+                False,  # not training
+                False,  # in one direction
+                True,  # batch first
+                dtype=torch.float16,
+                use_dynamic=True,
+            )
+        return hidden, None
+
+
+def _packed(lstm: nn.LSTM, layer: int) -> torch.ScriptObject:
+    parts = [
+        torch.ops.quantized.linear_prepack_fp16(
+            getattr(lstm, f"weight_{part}_l{layer}").detach(), getattr(lstm, f"bias_{part}_l{layer}").detach()
+        )
+        for part in _PARTS
+    ]
+    cell: torch.ScriptObject = torch.ops.quantized.make_quantized_cell_params_fp16(*parts)
+    return cell
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
