@@ -2,8 +2,8 @@
 
 All of it runs on this machine, encrypted from end to end; the server, which decrypts what it hears, is in the same
 process. Measured are the time from a sentence that is ready to its first packet, how evenly packets follow each other,
-alone and beside a process that keeps every core busy, the processor time of ten channels at once, and the memory
-that an hour of sound takes.
+alone and while the speech worker speaks with the bundled model, the processor time of ten channels at once, and the
+memory that an hour of sound takes.
 """
 
 import argparse
@@ -14,20 +14,23 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 import logs
+from assembly import worker_configuration
 from benchmarks.queue import Counter, InstantWorker
 from cloning.media import audio
+from cloning.worker.executor import SubprocessExecutor, worker_command
+from cloning.worker.protocol import Failed, Lost, Progress, Ready, SpeakRequest, Spoken
 from cogs.channel.connection import DiscordConnection, DiscordVoice
 from cogs.channel.source import SILENCE, LineSource
 from cogs.client import Barkeep
+from settings import Settings
 from simulator.live import LiveEnv
 from simulator.voice.lounge import Lounge
 from simulator.voice.packets import Hear, Packet
@@ -40,6 +43,8 @@ CHANNELS = 10
 STARTS = 100
 """How many sentences are timed."""
 RATE = 24_000
+SPEAKER = "v2/en_speaker_6"
+TEXT = "Good evening, and welcome to the lounge. What would you like to drink tonight? " * 5
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -128,9 +133,9 @@ async def starts(folder: Path) -> list[float]:
     return found
 
 
-async def gaps(folder: Path, seconds: float) -> list[float]:
-    """Seconds between packets of one long line."""
-    async with _calls(1) as calls:
+async def gaps(folder: Path, seconds: float, *, busy: bool = False) -> list[float]:
+    """Seconds between packets of one long line; `busy`: while the speech worker speaks."""
+    async with _speaking(folder) if busy else nullcontext(), _calls(1) as calls:
         await calls.connections[0].play(_line(_sound(folder, seconds)))
         await asyncio.sleep(0.2)
         (heard,) = calls.heard.values()
@@ -186,25 +191,31 @@ def _resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-@contextmanager
-def _busy() -> Iterator[None]:
-    """Keep every core busy with products of matrices, in processes of their own, as the speech worker does."""
-    context = get_context("spawn")
-    workers = [context.Process(target=_multiply, daemon=True) for _ in range(os.cpu_count() or 1)]
-    for worker in workers:
-        worker.start()
-    time.sleep(2)
+@asynccontextmanager
+async def _speaking(folder: Path) -> AsyncIterator[None]:
+    """Have the real speech worker speak with the bundled model meanwhile, as many lines at once as it takes."""
+    settings = Settings(data_dir=folder)
+    command = worker_command(worker_configuration(settings))
+    executor = SubprocessExecutor(command, job_timeout=settings.job_timeout, capacity=settings.batch)
+    await executor.start()
+    ready = asyncio.Event()
+    task = asyncio.create_task(_keep_speaking(executor, folder, ready))
     try:
+        await ready.wait()
         yield
     finally:
-        for worker in workers:
-            worker.terminate()
+        task.cancel()
+        await executor.close()
 
 
-def _multiply() -> None:
-    matrix = np.ones((256, 256), np.float32)
-    while True:
-        matrix @ matrix
+async def _keep_speaking(executor: SubprocessExecutor, folder: Path, begun: asyncio.Event) -> None:
+    """A line follows each that ends. Sets `begun` when the first one is at work."""
+    async for event in executor.events():
+        if isinstance(event, Progress):
+            begun.set()
+        for _ in range(executor.capacity if isinstance(event, Ready) else isinstance(event, Spoken | Failed | Lost)):
+            output = Path(tempfile.mkdtemp(dir=folder))
+            await executor.submit(SpeakRequest(output.name, TEXT, output, speaker=SPEAKER))
 
 
 def _spread(name: str, values: list[float]) -> str:
@@ -225,8 +236,8 @@ def main() -> None:
         print("| milliseconds | median | p95 | p99 | most | sd |\n| --- | ---: | ---: | ---: | ---: | ---: |")
         print(_spread("sentence ready to first packet", asyncio.run(starts(folder))), flush=True)
         print(_spread("between packets", asyncio.run(gaps(folder, seconds))), flush=True)
-        with _busy():
-            print(_spread("between packets, all cores busy", asyncio.run(gaps(folder, seconds))), flush=True)
+        busy = asyncio.run(gaps(folder, seconds, busy=True))
+        print(_spread("between packets, the speech worker at work", busy), flush=True)
         senders, process, lost = asyncio.run(many(folder, seconds))
         print(
             f"\n{CHANNELS} channels: {senders:.1%} of a core to send, {process:.1%} with the server that listens; "
