@@ -33,6 +33,10 @@ class Conflict(BarkeepError):
     """It exists already, or was changed in the meantime."""
 
 
+class NameTaken(Conflict):
+    """Another voice of the server has this name."""
+
+
 class LimitReached(BarkeepError):
     """A limit of the server or of the machine is used up."""
 
@@ -58,6 +62,7 @@ KINDS: dict[str, type[BarkeepError]] = {
         VoiceUnavailable,
         NotFound,
         Conflict,
+        NameTaken,
         LimitReached,
         Unavailable,
         Cancelled,

@@ -68,13 +68,13 @@ class LiveEnv(Env):
         self.backend.clock = LiveClock()
         await super().start()
         # Tasks started from another thread do not inherit the context in which simcord put its adapter.
-        _default_adapter().request = self._webhook_adapter.request
+        default_adapter().request = self._webhook_adapter.request
 
     async def shutdown(self) -> None:
         """Close the pages and the bot, which ends its own work."""
         await self._run_pre_shutdown()
         await self.bot.close()
-        _default_adapter().__dict__.pop("request", None)
+        default_adapter().__dict__.pop("request", None)
         await super().shutdown()
 
     @contextmanager
@@ -112,6 +112,6 @@ class LiveEnv(Env):
             super()._record_error(error)
 
 
-def _default_adapter() -> Any:
+def default_adapter() -> Any:
     """Return the adapter through which discord.py answers interactions if no context variable sets another."""
     return contextvars.Context().run(async_context.get)

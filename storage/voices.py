@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, se
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import Conflict, InvalidInput, NotFound
+from errors import InvalidInput, NameTaken, NotFound
 from storage.columns import Clock
 from storage.consents import store_confirmation
 from storage.limits import check_voices
@@ -264,7 +264,7 @@ async def _flush_name(session: AsyncSession, name: str) -> None:
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict(f"There is already a voice called {name} here. Please choose another name.") from error
+        raise NameTaken(f"There is already a voice called {name} here. Please choose another name.") from error
 
 
 def _set_models(row: VoiceRow, models: VoiceModels) -> None:

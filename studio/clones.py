@@ -15,7 +15,7 @@ from cloning.consent.packages import NOT_INSTALLED
 from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import Executor
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
+from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NameTaken, NotAllowed, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import (
     AuditLine,
@@ -66,9 +66,15 @@ class CloneService:
         self._dispatcher = dispatcher
         self._clock = clock
 
-    async def knows_policy(self, actor: Actor) -> bool:
-        """Return whether the actor has agreed to the current policy. Each recording still needs a confirmation."""
-        return policy.has_consented(await self._storage.consents.get(actor.guild_id, actor.member_id))
+    def check_order(self, order: CloneOrder, size: int) -> CloneOrder:
+        """Check what needs no database, and return the order as it is stored; `size` of the recording in bytes.
+
+        Raises InvalidInput (name, description, size, a language that the loaded model does not read).
+        """
+        order = _cleaned(order)
+        check_model_reads(order.language, languages_read(self._executor))
+        check_size(size)
+        return order
 
     async def asks_for_speech(self, guild_id: int) -> bool:
         """Return whether members of this server agree by saying a sentence. Raises Unavailable if it would not be
@@ -79,16 +85,14 @@ class CloneService:
     async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
         """Check all that can be checked before the recording is read; `size` in bytes.
 
-        Raises NotAllowed, InvalidInput (name, description, size, a language that the loaded model does not read),
-        Conflict for a taken name, LimitReached, and Unavailable as `asks_for_speech` does.
+        Raises NotAllowed, InvalidInput as `check_order`, Conflict for a taken name, LimitReached, and Unavailable as
+        `asks_for_speech` does.
         """
         settings = await rights.require(self._storage, actor, policy.may_clone)
         self._asks_for_speech(settings)
-        order = _cleaned(order)
-        check_model_reads(order.language, languages_read(self._executor))
-        check_size(size)
+        order = self.check_order(order, size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
-            raise Conflict(f"There is already a voice called {order.name}. Please choose another name.")
+            raise NameTaken(f"There is already a voice called {order.name}. Please choose another name.")
         _, mine = await self._storage.voices.list(
             actor.guild_id, None, owner_id=actor.member_id, ready_only=False, limit=1
         )

@@ -8,7 +8,6 @@ import unicodedata
 
 from errors import InvalidInput, NotAllowed
 from storage.records import (
-    Consent,
     ConsentKind,
     GuildSettings,
     MemberRecord,
@@ -18,7 +17,7 @@ from storage.records import (
     VoiceState,
 )
 from studio.invisible_characters import is_invisible
-from studio.values import POLICY_VERSION, Actor
+from studio.values import Actor
 
 NAME_LENGTH = 32
 """The longest name of a voice, in characters after NFKC."""
@@ -117,11 +116,6 @@ def must_moderate(actor: Actor) -> None:
     """Raise NotAllowed unless the actor is a moderator."""
     if not actor.is_moderator:
         raise NotAllowed("Only moderators of this server can do that.")
-
-
-def has_consented(consent: Consent | None) -> bool:
-    """Return whether a member's consent is valid under the current policy."""
-    return consent is not None and consent.policy_version >= POLICY_VERSION
 
 
 def consent_of(settings: GuildSettings, default: ConsentKind) -> ConsentKind:

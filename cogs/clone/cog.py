@@ -12,6 +12,7 @@ from cogs.clone.spoken import MENU, SayIt, render_sentence, take_answer
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import persistent_view
+from cogs.ui.errors import say_privately
 from cogs.ui.render import render_asked
 from errors import InvalidInput, NotAllowed
 from studio.policy import clean_name
@@ -57,17 +58,16 @@ class Clone(commands.Cog):
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check the cheap conditions, show the consent form, then queue the clone."""
+        """Check what needs no database, show the consent form, then check the rest and queue the clone."""
         actor = actor_of(interaction)
         require_attachments(interaction)
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
-        await self.bot.studio.clones.check(actor, order, audio.size)
+        self.bot.studio.clones.check_order(order, audio.size)
 
         async def proceed(answer: Interaction, order: CloneOrder) -> None:
             await self._take(answer, audio, order)
 
-        known = await self.bot.studio.clones.knows_policy(actor)
-        await interaction.response.send_modal(ConsentModal(order, proceed, known=known))
+        await interaction.response.send_modal(ConsentModal(order, proceed))
 
     async def clone_this(self, interaction: Interaction, message: discord.Message) -> None:
         """Ask for a name; then clone the member's own message, or ask the author of somebody else's."""
@@ -84,24 +84,23 @@ class Clone(commands.Cog):
         own = author.id == actor.member_id
 
         async def proceed(answer: Interaction, order: CloneOrder) -> None:
-            await self.bot.studio.clones.check(actor_of(answer), order, audio.size)
+            self.bot.studio.clones.check_order(order, audio.size)
             if own:
                 await self._take(answer, audio, order)
             else:
                 await self._ask(answer, message, audio, order)
 
         suggestion = CloneOrder(_suggestion(author.display_name), speaker_id=author.id)
-        known = await self.bot.studio.clones.knows_policy(actor)
-        form = DetailsModal(suggestion, proceed, own=own, known=known)
-        await interaction.response.send_modal(form)
+        await interaction.response.send_modal(DetailsModal(suggestion, proceed, own=own))
 
     async def _take(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
         """Read the recording and queue the clone, or ask for a sentence. The member has confirmed the consent form."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
+        await interaction.response.defer(thinking=True)
+        await clones.check(actor, order, audio.size)
         if await clones.asks_for_speech(actor.guild_id):
             await self._ask_to_say(interaction, audio, order)
             return
-        await interaction.response.defer(thinking=True)
         data = await read_recording(audio)
         receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True)
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
@@ -109,10 +108,9 @@ class Clone(commands.Cog):
     async def _ask_to_say(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
         """Store the recording and show the sentence that the member has to say."""
         spoken = self.bot.studio.spoken
-        await interaction.response.defer(ephemeral=True, thinking=True)
         asked = await spoken.ask(actor_of(interaction), order, await read_recording(audio))
         sentence = render_sentence(asked, interaction.locale, spoken.languages)
-        await interaction.followup.send(embed=sentence, view=persistent_view(SayIt(asked.id)), ephemeral=True)
+        await say_privately(interaction, "", persistent_view(SayIt(asked.id)), embed=sentence, sign="🎙️")
 
     async def said_here(self, interaction: Interaction, message: discord.Message) -> None:
         """Take the member's own message, such as a voice message, as the recording of their sentence."""
@@ -128,6 +126,7 @@ class Clone(commands.Cog):
         """Store the recording and ask its author."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await clones.check(actor, order, audio.size)
         await require_still_there(message)
         data = await read_recording(audio)
         request = await clones.ask_author(actor, message.author.id, order, data)

@@ -5,6 +5,7 @@ When a form is refused, the member can open it again with what they entered.
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import discord
@@ -12,7 +13,8 @@ import discord
 from cloning.text.splitting import LANGUAGES
 from cogs.options import DESCRIPTION_LENGTH, NAME_LENGTH
 from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView
-from errors import Conflict, InvalidInput
+from cogs.ui.errors import answer_error
+from errors import InvalidInput, NameTaken
 from studio.values import CloneOrder
 
 CONSENT = (
@@ -20,7 +22,6 @@ CONSENT = (
     "until you delete it (/voices delete, /privacy forget). Only you can speak with it until "
     "you share it; moderators see its card and can delete it. Whatever it says is labelled as AI-generated."
 )
-AS_BEFORE = "As before: the voice stays until you delete it, and only you can use it until you share it."
 _MINE = "This is my own voice, and I agree"
 _MINE_DETAIL = "Cloning someone else's voice without their consent is not allowed."
 _NEEDED = "Please confirm that the voice is yours: go on and tick the box. Nothing was cloned yet."
@@ -46,33 +47,38 @@ class _Form(SafeModal, ABC):
     """A form that is offered again when its input is refused."""
 
     @abstractmethod
-    def again(self) -> SafeModal:
-        """Return the same form with what was entered."""
+    def again(self, error: InvalidInput | NameTaken) -> SafeModal:
+        """Return the form in which this error can be put right, with what was entered."""
 
     async def on_error(  # type: ignore[override]  # discord.py calls a modal without an item
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
-        """Answer with one private sentence and, if the input was the problem, a button to open the form again."""
-        if not isinstance(error, (InvalidInput, Conflict)) or interaction.response.is_done():
-            await super().on_error(interaction, error)
-            return
-        sentence = discord.utils.escape_mentions(error.message)
-        await interaction.response.send_message(sentence, view=_OpenAgain(self.again), ephemeral=True)
+        """Answer with one private sentence and, if the input was the problem, a button to open the form again.
+
+        Many reasons are found only after the form was submitted: Discord waits three seconds for a form, and what is
+        in the database may take longer under load.
+        """
+        if isinstance(error, NameTaken) or (isinstance(error, InvalidInput) and not interaction.response.is_done()):
+            await answer_error(interaction, error, _OpenAgain(partial(self.again, error)))
+        else:
+            await answer_error(interaction, error)
 
 
 class ConsentModal(_Form, title="Your voice, your word"):
     """Asks for consent to one recording; the order is otherwise complete."""
 
-    def __init__(self, order: CloneOrder, proceed: Continue, *, known: bool) -> None:
+    def __init__(self, order: CloneOrder, proceed: Continue) -> None:
         super().__init__()
-        self._order, self._proceed, self._known = order, proceed, known
+        self._order, self._proceed = order, proceed
         self._box = _consent_box()
-        self.add_item(discord.ui.TextDisplay(AS_BEFORE if known else CONSENT))
+        self.add_item(discord.ui.TextDisplay(CONSENT))
         self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
 
-    def again(self) -> SafeModal:
-        """Return the form with an unticked box."""
-        return ConsentModal(self._order, self._proceed, known=self._known)
+    def again(self, error: InvalidInput | NameTaken) -> SafeModal:
+        """Return the form with an unticked box; where the name is taken, one that asks for another name."""
+        if isinstance(error, NameTaken):
+            return DetailsModal(self._order, self._proceed, own=True)
+        return ConsentModal(self._order, self._proceed)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Continue only with a ticked box."""
@@ -80,15 +86,15 @@ class ConsentModal(_Form, title="Your voice, your word"):
         await self._proceed(interaction, self._order)
 
 
-class DetailsModal(_Form, title="Clone this voice"):
+class DetailsModal(_Form, title="Name of the voice"):
     """Asks for the options of /clone and, for the member's own voice, for consent.
 
-    suggestion: the initial values. known: whether the member has agreed to the policy before.
+    suggestion: the initial values.
     """
 
-    def __init__(self, suggestion: CloneOrder, proceed: Continue, *, own: bool, known: bool) -> None:
+    def __init__(self, suggestion: CloneOrder, proceed: Continue, *, own: bool) -> None:
         super().__init__()
-        self._suggestion, self._proceed, self._own, self._known = suggestion, proceed, own, known
+        self._suggestion, self._proceed, self._own = suggestion, proceed, own
         self._name = discord.ui.TextInput[DetailsModal](
             custom_id="name", min_length=1, max_length=NAME_LENGTH, default=suggestion.name or None
         )
@@ -106,12 +112,12 @@ class DetailsModal(_Form, title="Clone this voice"):
         self.add_item(discord.ui.Label(text="Language spoken in the recording", component=self._language))
         self.add_item(discord.ui.Label(text="Description", component=self._description))
         if self._box is not None:
-            self.add_item(discord.ui.TextDisplay(AS_BEFORE if known else CONSENT))
+            self.add_item(discord.ui.TextDisplay(CONSENT))
             self.add_item(discord.ui.Label(text=_MINE, description=_MINE_DETAIL, component=self._box))
 
-    def again(self) -> SafeModal:
+    def again(self, _error: InvalidInput | NameTaken) -> SafeModal:
         """Return the form with what was entered and an unticked box."""
-        return DetailsModal(self._order(), self._proceed, own=self._own, known=self._known)
+        return DetailsModal(self._order(), self._proceed, own=self._own)
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Make the order from the fields and continue."""

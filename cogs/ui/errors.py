@@ -33,8 +33,10 @@ def as_barkeep(error: BaseException) -> BarkeepError | None:
     return None
 
 
-async def answer_error(interaction: discord.Interaction, error: BaseException) -> None:
-    """Tell the member privately what went wrong. Never raises.
+async def answer_error(
+    interaction: discord.Interaction, error: BaseException, view: discord.ui.View = discord.utils.MISSING
+) -> None:
+    """Tell the member privately what went wrong. Never raises. `view`: what they can do about it.
 
     An unexpected error is logged with its traceback under a reference id, and the member gets that id.
     """
@@ -52,29 +54,36 @@ async def answer_error(interaction: discord.Interaction, error: BaseException) -
         )
         log.error("unknown_error", reference=reference, interaction_id=interaction.id, exc_info=error)
     try:
-        await say_privately(interaction, sentence)
+        await say_privately(interaction, sentence, view)
     except discord.HTTPException as failure:
         log.info("error_not_told", interaction_id=interaction.id, status=failure.status, code=failure.code)
 
 
-async def say_privately(interaction: discord.Interaction, sentence: str) -> None:
-    """Answer with a sentence that only the member sees, whatever was answered before.
+async def say_privately(
+    interaction: discord.Interaction,
+    sentence: str,
+    view: discord.ui.View = discord.utils.MISSING,
+    *,
+    embed: discord.Embed = discord.utils.MISSING,
+    sign: str = "⚠️",
+) -> None:
+    """Answer with a sentence, a view and an embed that only the member sees, whatever was answered before.
 
     The first follow-up of a public "thinking" message is always public. So that message is edited to a bare sign first,
-    and deleted after the private sentence.
+    and deleted after the private answer.
     """
     text = discord.utils.escape_mentions(sentence)[:2000]
     if not interaction.response.is_done():
-        await interaction.response.send_message(text, ephemeral=True)
+        await interaction.response.send_message(text, view=view, embed=embed, ephemeral=True)
         return
     if interaction.response.type is not discord.InteractionResponseType.deferred_channel_message:
-        await interaction.followup.send(text, ephemeral=True)
+        await interaction.followup.send(text, view=view, embed=embed, ephemeral=True)
         return
-    sign = await interaction.edit_original_response(content="⚠️")
-    if sign.flags.ephemeral:
-        await sign.edit(content=text)
+    waiting = await interaction.edit_original_response(content=sign)
+    if waiting.flags.ephemeral:
+        await waiting.edit(content=text, view=view, embed=embed)
         return
-    await interaction.followup.send(text, ephemeral=True)
+    await interaction.followup.send(text, view=view, embed=embed, ephemeral=True)
     await interaction.delete_original_response()
 
 

@@ -191,22 +191,22 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         language: str = "en",
         description: app_commands.Range[str, 0, DESCRIPTION_LENGTH] = "",
     ) -> None:
-        """Check the cheap conditions, show the consent form, then read the file."""
+        """Check what needs no database, show the consent form, then check the rest and read the file."""
         actor = actor_of(interaction)
         if not 0 < file.size <= MAX_PROMPT_BYTES:
             raise InvalidInput("That file is empty or too large. A voice file (.npz) has well under a megabyte.")
         order = CloneOrder(name, language, description, speaker_id=actor.member_id)
-        await self.bot.studio.clones.check(actor, order, file.size)
+        self.bot.studio.clones.check_order(order, file.size)
 
         async def proceed(answer: discord.Interaction[Any], order: CloneOrder) -> None:
             await self._import(answer, file, order)
 
-        known = await self.bot.studio.clones.knows_policy(actor)
-        await interaction.response.send_modal(ConsentModal(order, proceed, known=known))
+        await interaction.response.send_modal(ConsentModal(order, proceed))
 
     async def _import(self, interaction: Interaction, file: discord.Attachment, order: CloneOrder) -> None:
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.bot.studio.clones.check(actor, order, file.size)
         data = await read_recording(file)
         record = await self.bot.studio.library.import_(
             actor, order.name, data, attested=True, language=order.language, description=order.description

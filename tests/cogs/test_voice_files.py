@@ -95,10 +95,12 @@ async def test_importing_under_a_taken_name_or_beyond_the_limit(
 ) -> None:
     await add_voice(studio, channel, member, "Ada")
     file = ("a.npz", prompt_bytes())
-    taken = shown(await member.slash(channel, "voices import", file=file, name="ADA"))
+    form = await member.slash(channel, "voices import", file=file, name="ADA")
+    taken = shown(await member.submit_modal(form, {"consent": True}))
     assert "ADA" in taken.content or "Ada" in taken.content
     await studio.storage.guilds.change(guild.id, voices_per_member=1)
-    full = shown(await member.slash(channel, "voices import", file=file, name="Bea"))
+    form = await member.slash(channel, "voices import", file=file, name="Bea")
+    full = shown(await member.submit_modal(form, {"consent": True}))
     assert full.ephemeral
     assert "1" in full.content
     assert await names(studio, guild) == ["Ada"]

@@ -222,7 +222,7 @@ async def test_revoking_removes_voices_they_are_heard_in_and_stops_clones(harnes
     assert (erased.voices, erased.consents) == (2, 2)
     assert (await harness.ended(running.job.id)).state is JobState.CANCELLED
     release()
-    assert not await harness.studio.clones.knows_policy(BOB)
+    assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     assert await harness.storage.voices.find(GUILD, "Bobby") is None
     assert await harness.storage.voices.find(GUILD, "Ann") is not None
     assert not [name for name in harness.files() if key[2:] == name.split("/")[1].rpartition("-")[2]]

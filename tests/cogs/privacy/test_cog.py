@@ -15,7 +15,7 @@ from cogs.client import Barkeep
 from storage.records import JobState, NewVoice, VoiceModels
 from studio.studio import Studio
 from tests.cogs.conftest import Clone
-from tests.cogs.library import ROOMY, actor_in, add_voice, followed, labels_of, names, second_server, shown, text_of
+from tests.cogs.library import ROOMY, add_voice, followed, labels_of, names, second_server, shown, text_of
 from tests.fakes import FakeExecutor
 
 Restart = Callable[[], Awaitable[Barkeep]]
@@ -163,7 +163,7 @@ async def test_withdrawing_consent_takes_every_voice_of_oneself(
     done = shown(await member.click(question, label="Withdraw it"))
     assert "2 voices made from your speech" in done.content
     assert await names(studio, guild) == ["Otto by Mira"]
-    assert not await studio.clones.knows_policy(actor_in(channel, member))
+    assert await studio.storage.consents.get(guild.id, member.id) is None
 
 
 async def test_another_server_is_not_touched_and_not_shown(
