@@ -205,6 +205,7 @@ def combined(summaries: Sequence[PrivacySummary]) -> PrivacySummary:
         retention_days=max((each.retention_days for each in summaries), default=0),
         unread=any(each.unread for each in summaries),
         ignored=any(each.ignored for each in summaries),
+        spoken=sum(each.spoken for each in summaries),
     )
 
 

@@ -154,6 +154,10 @@ async def agreed(storage: Storage) -> None:
     await attest(storage, GUILD, ANNA)
 
 
+async def said(storage: Storage) -> None:
+    await storage.spoken_consents.ask(sentence(member=ANNA))
+
+
 async def chose(storage: Storage) -> None:
     await storage.members.set_default_voice(GUILD, ANNA, "s:v2/en_speaker_6")
 
@@ -166,7 +170,7 @@ async def has_to_say(storage: Storage) -> None:
     await storage.spoken_consents.ask(sentence(member=ANNA))
 
 
-@pytest.mark.parametrize("leave", [own, heard, shared, asked, asks, spoke, agreed, chose, acted, has_to_say])
+@pytest.mark.parametrize("leave", [own, heard, shared, asked, asks, spoke, said, agreed, chose, acted, has_to_say])
 async def test_each_kind_of_record_names_its_server(
     storage: Storage, leave: Callable[[Storage], Awaitable[None]]
 ) -> None:

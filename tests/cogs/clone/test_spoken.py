@@ -52,7 +52,7 @@ async def test_the_sentence_is_shown_said_and_the_voice_made(
     ask: Ask, member: MemberActor, studio: Studio, guild: GuildHandle, executor: FakeExecutor, recording: Recording
 ) -> None:
     shown = await ask()
-    assert shown.ephemeral
+    assert answer(shown).ephemeral
     embed = answer(shown).embeds[0]
     assert "I agree to a copy of my voice: " in (embed.description or "")
     assert "Language" not in [field.name for field in embed.fields]
@@ -118,7 +118,8 @@ async def test_without_the_recogniser_nothing_is_cloned_and_nothing_set(
     guild: GuildHandle,
 ) -> None:
     executor.consent_languages = ()
-    assert "make consent" in refusal(await member.slash(channel, "clone", name="Ada", audio=recording))
+    form = await member.slash(channel, "clone", name="Ada", audio=recording)
+    assert "make consent" in refusal(await member.submit_modal(form, {"consent": True}))
     await moderator.slash(channel, "admin settings", consent="checkbox")
     assert "make consent" in refusal(await moderator.slash(channel, "admin settings", consent="spoken"))
     assert (await studio.storage.guilds.get(guild.id)).consent is ConsentKind.CHECKBOX

@@ -1,6 +1,6 @@
 """The records about a member as embeds."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from simcord.components import validate_embeds
@@ -109,6 +109,13 @@ def test_several_servers_are_one_question() -> None:
     assert "8 lines" in stays
     assert "were refused: 2" in stays
     assert "blocked you" in stays
+
+
+def test_no_kind_of_record_is_left_out_of_the_question() -> None:
+    every = {field.name: 2 for field in fields(PrivacySummary) if field.type is int}
+    every |= {field.name: True for field in fields(PrivacySummary) if field.type is bool}
+    one = replace(SUMMARY, **every)  # type: ignore[arg-type]  # each field has a value of its type
+    assert combined([one]) == replace(one, has_default=False)
 
 
 def test_a_default_voice_that_cannot_be_used_is_not_named() -> None:
