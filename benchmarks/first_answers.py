@@ -20,9 +20,6 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from simcord.actors import MemberActor
-from simcord.builders import ChannelHandle
-
 import logs
 from benchmarks.queue import InstantWorker
 from cogs.client import Barkeep
@@ -127,7 +124,7 @@ async def _acts(env: TimedEnv, clones: int, others: int) -> list[tuple[str, Act]
     return acts
 
 
-async def _clone(member: MemberActor, channel: ChannelHandle, number: int) -> tuple[str, Act]:
+async def _clone(member: Any, channel: Any, number: int) -> tuple[str, Act]:
     """Return one of the three ways to a voice."""
     name = f"Voice {number}"
     if number % 3 == 0:
