@@ -1,6 +1,7 @@
 """Measure the parts of generation, beside the peers and the limits of the machine.
 
-    python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--suno CLONE_OF_SUNO_AI_BARK]
+    python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--precisions float32,...]
+                              [--suno CLONE_OF_SUNO_AI_BARK]
 
 The parts are reading a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of
 the fine model. The minimum of all repeats counts, with one thread in CPU time, so it works on a shared machine where
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precisions", default="float32,bfloat16,int8")
     parser.add_argument("--suno", type=Path)
     arguments = parser.parse_args()
     limit_spinning()
@@ -46,15 +48,16 @@ def _measured(arguments: argparse.Namespace) -> Iterator[tuple[str, Parts]]:
     import torch
 
     from benchmarks import limits
+    from cloning.bark.precision import PRECISIONS
 
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     bounds = limits.measure()
-    for dtype in (torch.float32, torch.bfloat16):
-        name = str(dtype).removeprefix("torch.")
-        yield f"limit {name}", _limit(arguments.shape, dtype, bounds)
-        yield f"barkeep {name}", _barkeep(arguments, dtype)
-        yield f"transformers {name}", _transformers(arguments, dtype)
+    for precision in (PRECISIONS[name] for name in arguments.precisions.split(",")):
+        yield f"limit {precision.name}", _limit(arguments.shape, precision, bounds)
+        yield f"barkeep {precision.name}", _barkeep(arguments, precision)
+        if not precision.is_int8:
+            yield f"transformers {precision.name}", _transformers(arguments, precision.dtype)
     if arguments.suno:
         yield "suno float32", _suno(arguments)
 
@@ -65,16 +68,20 @@ def _sentence(parts: Parts) -> float:
     return steps * parts["step"] + SENTENCE["windows"] * parts["read"] + SENTENCE["fine"] * parts["fine"]
 
 
-def _limit(shape: str, dtype: Any, bounds: Any) -> Parts:
-    """Return the limit: bytes of matrices, one head and the cache by bandwidth; operations by matrix rate."""
+def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
+    """Return the limit: bytes of matrices, one head and the cache by bandwidth; operations by matrix rate.
+
+    The rate of 8 bits is not measured, and counts as the fastest one.
+    """
     from benchmarks.rows import SHAPES
 
     size = SHAPES[shape]
     matrices = 12 * size["num_layers"] * size["hidden_size"] ** 2
     cached = 2 * size["num_layers"] * CONTEXT * size["hidden_size"]
     attention = 4 * size["num_layers"] * size["hidden_size"]
-    rate = bounds.rate[str(dtype).removeprefix("torch.")]
-    step = [(matrices + 1024 * size["hidden_size"] + rows * cached) * dtype.itemsize for rows in (1, ROWS)]
+    rate = bounds.rate.get(precision.name, max(bounds.rate.values()))
+    head = 1024 * size["hidden_size"]
+    step = [matrices * precision.matrix_bytes + (head + rows * cached) * precision.dtype.itemsize for rows in (1, ROWS)]
     return {
         "read": (2 * matrices * CONTEXT + attention * CONTEXT**2 / 2) / rate,
         "step": step[0] / bounds.bandwidth,
@@ -83,7 +90,7 @@ def _limit(shape: str, dtype: Any, bounds: Any) -> Parts:
     }
 
 
-def _barkeep(arguments: argparse.Namespace, dtype: Any) -> Parts:
+def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
     import torch
 
     from benchmarks.checkpoints import cast, random_bark
@@ -91,12 +98,15 @@ def _barkeep(arguments: argparse.Namespace, dtype: Any) -> Parts:
     from cloning.bark.cache import KeyValueCache
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel
+    from cloning.bark.int8 import quantise
     from cloning.bark.special_tokens import Recipe
 
-    model = cast(random_bark(arguments.shape), dtype)
+    model = cast(random_bark(arguments.shape), precision.dtype)
+    if precision.is_int8:
+        quantise(model)
     coarse = CoarseModel(model.coarse_acoustics, SPEC, Recipe.from_config({}))
     fine = FineModel(model.fine_acoustics, SPEC)
-    cache = KeyValueCache(coarse.transformer.shape, ROWS, dtype, coarse.transformer.device)
+    cache = KeyValueCache(coarse.transformer.shape, ROWS, precision.dtype, coarse.transformer.device)
     vectors = coarse.embeddings[torch.arange(CONTEXT)]
     codes = torch.zeros(WINDOW, SPEC.fine_books, dtype=torch.int64)
 
