@@ -75,12 +75,14 @@ class _VoiceClient(discord.VoiceClient):
     """discord.py's client, which tells when it is at its end."""
 
     gone: Callable[[], None] | None = None
+    ended = False
 
     def create_connection_state(self) -> VoiceConnectionState:
         return _State(self)
 
     def cleanup(self) -> None:
         super().cleanup()
+        self.ended = True
         gone, self.gone = self.gone, None
         if gone is not None:
             gone()
@@ -180,6 +182,8 @@ class DiscordVoice:
         client = await self._connected(channel)
         if isinstance(channel, discord.StageChannel):
             await _become_speaker(channel, client)
+        if client.ended:
+            raise Unavailable("I was sent away from the voice channel while I entered it.")
         client.gone = gone
         return DiscordConnection(client)
 

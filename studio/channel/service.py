@@ -161,8 +161,7 @@ class ChannelService:
                 if done:
                     await self._exit(guild_id)
                 else:
-                    await self._rooms.close(guild_id)
-                    await self._sit_again(Seat(guild_id, room.connection.channel_id))
+                    await self._come_again(guild_id, room)
 
     async def close(self) -> None:
         """Leave everywhere, and remember where that was."""
@@ -225,6 +224,14 @@ class ChannelService:
         except BarkeepError as error:
             _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=error.message)
             await self._storage.seats.leave(seat.guild_id)
+
+    async def _come_again(self, guild_id: int, room: Room) -> None:
+        """Make a new connection to the room's channel. The time without a line goes on, so that this has an end."""
+        quiet_since = room.quiet_since
+        await self._rooms.close(guild_id)
+        await self._sit_again(Seat(guild_id, room.connection.channel_id))
+        if (again := self._rooms.get(guild_id)) is not None:
+            again.quiet_since = quiet_since
 
     async def _is_done(self, guild_id: int, room: Room) -> bool:
         if room.lines:

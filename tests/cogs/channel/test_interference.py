@@ -79,11 +79,15 @@ async def test_thrown_out_and_asked_back_at_once_it_stays(party: Party) -> None:
     await until(lambda: party.sound[-20:] == packets_of(tone(9))[-20:], "a line in the new room")
 
 
-async def test_moved_in_mid_line_it_goes_on_in_the_other_channel(party: Party) -> None:
+@pytest.mark.parametrize("hangs_up", [True, False])
+async def test_moved_in_mid_line_it_goes_on_in_the_other_channel(party: Party, hangs_up: bool) -> None:
+    """Discord also closes the old websocket, before or after it tells of the new channel."""
     await party.bob.join_voice(party.cellar)
     await speaks(party, 3.0)
     before = len(party.sound)
     party.lounge.request(party.guild.id, party.cellar.id)
+    if hangs_up:
+        await party.server.hang_up(4014)
     whole = packets_of(tone(0, 3.0))
     await until(lambda: party.sound[-1:] == whole[-1:], "the end", 25.0)
     await party.quiet()
@@ -100,6 +104,22 @@ async def test_moved_to_where_nobody_is_it_falls_silent(party: Party) -> None:
     await until(lambda: party.files_of(said), "the file")
     assert party.room.lines == ()
     assert len(party.sound) < len(packets_of(tone(0, 5.0)))
+
+
+async def test_thrown_out_while_it_makes_itself_a_speaker_it_has_not_come(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = party.guild.create_stage_channel("stage")
+    await party.ann.join_voice(stage)
+
+    async def edit(member: discord.Member, **_: object) -> None:
+        party.env.backend.set_voice_state(party.guild.id, member.id, None)
+        await until(lambda: party.bot.voice_clients == [], "the end of the connection")
+
+    monkeypatch.setattr(discord.Member, "edit", edit)
+    assert "sent away" in await party.does(party.ann, "join")
+    assert party.bot.studio.channels.scene(party.guild.id) is None
+    await party.forgets_its_seat()
 
 
 async def test_muted_by_a_moderator_it_says_no_further_line(party: Party) -> None:

@@ -369,3 +369,14 @@ class TestComingBack:
         assert room_of(harness).connection is lounge.connections[1]
         assert lounge.left == [LOUNGE]
         assert await seat_of(harness) == LOUNGE
+
+    async def test_connections_that_never_carry_sound_are_not_made_for_ever(
+        self, harness: StudioHarness, lounge: FakeVoice
+    ) -> None:
+        for _ in range(30):
+            lounge.connections[-1].ready = False
+            await harness.studio.channels.upkeep()
+            harness.clock.move(minutes=1)
+        assert harness.studio.channels.scene(GUILD) is None
+        assert await seat_of(harness) is None
+        assert len(lounge.connections) < 12, "it tried again after its idle time"
