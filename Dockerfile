@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # CPU by default. For CUDA: --build-arg TORCH_INDEX=<an index with the CUDA build of torch>, and run with a GPU.
 # Without TORCH_INDEX the registry's default build of torch is taken, which brings CUDA's libraries along on x86-64.
-# For spoken consent: --build-arg CONSENT=spoken.
+# The recogniser of spoken consent comes with --build-arg CONSENT=spoken.
 
 FROM python:3.11-slim-bookworm AS build
 ARG TORCH_INDEX=""
@@ -13,7 +13,8 @@ COPY requirements.txt requirements-consent.txt ./
 # The version is the lock's.
 # hadolint ignore=DL3013
 RUN pip install "$(grep -o '^torch==[^ ;]*' requirements.txt)" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
- && pip install --no-deps -r requirements.txt ${CONSENT:+-r requirements-consent.txt}
+ && pip install --no-deps -r requirements.txt \
+ && if [ "$CONSENT" = spoken ]; then pip install --no-deps -r requirements-consent.txt; fi
 
 FROM python:3.11-slim-bookworm
 RUN useradd --create-home --uid 10001 barkeep \

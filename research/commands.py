@@ -6,6 +6,7 @@ from research.bundled.build import bundled_command
 from research.bundled.codec_steps import codec_command
 from research.bundled.hubert_training import hubert_command
 from research.evaluate.command import evaluate_command
+from research.evaluate.consent import evaluate_consent_command
 from research.evaluate.heldout import labelled_command
 from research.evaluate.mark import evaluate_mark_command
 from research.evaluate.match import match_command
@@ -23,6 +24,7 @@ app.command("bundled")(bundled_command)
 app.command("codec")(codec_command)
 app.command("hubert")(hubert_command)
 app.command("evaluate")(evaluate_command)
+app.command("evaluate-consent")(evaluate_consent_command)
 app.command("evaluate-mark")(evaluate_mark_command)
 app.command("labelled")(labelled_command)
 app.command("match")(match_command)

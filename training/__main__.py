@@ -11,7 +11,7 @@ from training.data import data_command
 from training.published_sets import export_command, import_command
 from training.quantizer import quantizer_command
 
-RESEARCH = ("bundled", "codec", "hubert", "evaluate", "evaluate-mark", "match", "recordings")
+RESEARCH = ("bundled", "codec", "hubert", "evaluate", "evaluate-consent", "evaluate-mark", "match", "recordings")
 """Commands of `python -m research` that also work here, since scripts and notes use them."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

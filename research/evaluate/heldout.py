@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from cloning.media import audio
+from cloning.media.audio import Recording
 from research.bundled.phones import TOKEN_RATE, Pronouncer, frame_tokens
 from research.bundled.texts import sentences
 from research.evaluate.hibari import BUILT_IN, SAMPLE_RATE, HibariSpeaker, HibariSynthesiser
@@ -75,6 +76,12 @@ def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
 def built_in_clip(text: str) -> Clip | None:
     """Return a sentence in the recipe's own voice; None if a word cannot be pronounced."""
     return _recorded(f"evaluation-{text}", BUILT_IN, text)
+
+
+def spoken_by(speaker: str, text: str) -> Recording | None:
+    """Return a text in a speaker's voice; None if a word has no certain pronunciation."""
+    clip = _recorded(f"evaluation-{speaker}-{text}", speaker, text)
+    return None if clip is None else recording_of(clip)
 
 
 def _reference(folder: Path, speaker: str) -> SpeakerRecordings:
