@@ -7,10 +7,12 @@ import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands
+from discord.state import ConnectionState
 
 from cogs.checks import (
     TOKEN_LIFE,
     actor_of,
+    existing_in,
     moderators,
     origin_of,
     require_attachments,
@@ -53,6 +55,19 @@ def test_a_member_is_known_with_roles_and_rights() -> None:
     assert (actor.guild_id, actor.channel_id, actor.member_id) == (10, 20, MEMBER_ID)
     assert actor.role_ids == {10, 11, 12}
     assert not actor.is_moderator
+
+
+def test_of_a_server_that_only_an_interaction_told_of_it_is_unknown_what_exists() -> None:
+    """Discord sends its id, its features and its language, and no role: not even that of everybody."""
+    told: Any = {"id": "10", "features": [], "locale": "en-GB"}
+    state = create_autospec(ConnectionState, instance=True)
+    state.member_cache_flags = discord.MemberCacheFlags.none()
+    guild = discord.Guild(data=told, state=state)
+    assert not guild.unavailable
+    assert existing_in(guild) is None
+    everybody: Any = {"id": "10", "name": "@everyone"}
+    guild._add_role(discord.Role(guild=guild, state=state, data=everybody))
+    assert existing_in(guild) == {10}
 
 
 def test_rules_for_a_channel_count_in_its_threads() -> None:
