@@ -67,7 +67,7 @@ def test_of_a_server_that_only_an_interaction_told_of_it_is_unknown_what_exists(
     assert existing_in(guild) is None
     everybody: Any = {"id": "10", "name": "@everyone"}
     guild._add_role(discord.Role(guild=guild, state=state, data=everybody))
-    assert existing_in(guild) == {10}
+    assert existing_in(guild) == frozenset({10})
 
 
 def test_rules_for_a_channel_count_in_its_threads() -> None:
