@@ -219,28 +219,35 @@ class JobRepository:
         values = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
         return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, owner, **values)
 
-    async def fail(self, job_id: str, kind: str, message: str, *, owner: str | None) -> JobRecord | None:
+    async def fail(
+        self, job_id: str, kind: str, message: str, *, owner: str | None, until: datetime | None = None
+    ) -> JobRecord | None:
         """Mark a job as failed: a running one that `owner` holds or, with None, a queued one.
 
-        `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member.
+        `kind`: a key of errors.KINDS, or another word; `message`: a sentence for the member. `until` as in `requeue`.
         """
         before = (JobState.QUEUED,) if owner is None else (JobState.RUNNING,)
         values = {"error_kind": kind, "error_message": message, "audio_seconds": 0.0}
-        return await self._finish(job_id, before, JobState.FAILED, owner, **values)
+        return await self._finish(job_id, before, JobState.FAILED, owner, until, **values)
 
     async def cancel(self, job_id: str) -> JobRecord | None:
         """Cancel a queued or running job. Return None if it has finished."""
         return await self._finish(job_id, UNFINISHED, JobState.CANCELLED, audio_seconds=0.0)
 
-    async def requeue(self, job_id: str, owner: str | None, *, refund_attempt: bool = False) -> JobRecord | None:
+    async def requeue(
+        self, job_id: str, owner: str | None, *, refund_attempt: bool = False, until: datetime | None = None
+    ) -> JobRecord | None:
         """Put a job that `owner` holds back to its place in the queue.
 
-        refund_attempt: the job had begun and its worker was stopped on purpose, which does not count as an attempt.
+        until: the end of the lease, where another process takes the job from `owner`. If the lease was renewed in the
+        meantime, `owner` is alive and keeps the job. refund_attempt: the job had begun and its worker was stopped on
+        purpose, which does not count as an attempt.
         """
         return await self._move(
             job_id,
             (JobState.RUNNING,),
             owner,
+            until,
             state=JobState.QUEUED,
             attempts=JobRow.attempts - int(refund_attempt),
             started_at=None,
@@ -338,18 +345,26 @@ class JobRepository:
         before: Collection[JobState],
         after: JobState,
         owner: str | None = None,
+        until: datetime | None = None,
         **values: Any,
     ) -> JobRecord | None:
         ended = {"state": after, "finished_at": self._clock(), "lease_owner": None, "lease_until": None}
-        return await self._move(job_id, before, owner, **ended, **values)
+        return await self._move(job_id, before, owner, until, **ended, **values)
 
     async def _move(
-        self, job_id: str, before: Collection[JobState], owner: str | None = None, **values: Any
+        self,
+        job_id: str,
+        before: Collection[JobState],
+        owner: str | None = None,
+        until: datetime | None = None,
+        **values: Any,
     ) -> JobRecord | None:
-        """Compare and set in one statement. With `owner`, only if `owner` holds the job."""
+        """Compare and set in one statement. With `owner`, only if `owner` holds the job; with `until`, until then."""
         changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
         if owner is not None:
             changed = changed.where(JobRow.lease_owner == owner)
+        if until is not None:
+            changed = changed.where(JobRow.lease_until == until)
         async with self._sessions.write(deletes=values.get("state") is JobState.CANCELLED) as session:
             row = await session.scalar(changed.returning(JobRow))
             return row.record() if row else None

@@ -6,6 +6,7 @@ The order of steps matters: files first, then the row that refers to them, then 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,15 @@ class Completion:
         _count(done)
         return done
 
-    async def failed(self, job: JobRecord, kind: str, message: str) -> JobRecord | None:
+    async def failed(
+        self, job: JobRecord, kind: str, message: str, *, until: datetime | None = None
+    ) -> JobRecord | None:
         """Mark the job as failed. `kind`: a key of errors.KINDS or UNKNOWN; `message`: a sentence for the member.
 
-        `job` names the process that holds it: this one, one that has ended, or none if it is queued.
+        `job` names the process that holds it: this one, one that has ended, or none if it is queued. `until`: the end
+        of the lease, where that process may have renewed it.
         """
-        done = await self._storage.jobs.fail(job.id, kind, message, owner=job.lease_owner)
+        done = await self._storage.jobs.fail(job.id, kind, message, owner=job.lease_owner, until=until)
         if done is None:
             if await self._is_unwanted(job):
                 await self._storage.files.drop_staging(job.id)

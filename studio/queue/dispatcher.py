@@ -299,8 +299,8 @@ class Dispatcher:
         if active.ending:
             return
         if isinstance(event, Progress | PartSpoken):
-            if not active.begun:
-                await self._note_begun(active)
+            if not active.begun and not await self._note_begun(active):
+                return
             if isinstance(event, PartSpoken) and active.folder is not None:
                 await self._hear(active.folder, event)
             if (news := active.update_for(event, self._clock())) is not None:
@@ -316,18 +316,21 @@ class Dispatcher:
             _log.warning("part_not_heard", job_id=event.job_id, reason=error.message)
             self.rooms.drop(event.job_id, Fate.LOST)
 
-    async def _note_begun(self, active: ActiveJob) -> None:
-        """Count the attempt: the worker has begun the job."""
+    async def _note_begun(self, active: ActiveJob) -> bool:
+        """Count the attempt: the worker has begun the job. Return False if another process holds the job now."""
         active.begun = True
         try:
             begun = await self._storage.jobs.begun(active.job.id, self._owner)
         except Unavailable as error:
             _log.warning("attempt_not_counted", job_id=active.job.id, reason=error.message)
-            return
-        if begun is not None:
-            active.job = begun
-            active.expected = self._estimates.of(begun)
-            _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
+            return True
+        if begun is None:
+            await self._let_go(active)
+            return False
+        active.job = begun
+        active.expected = self._estimates.of(begun)
+        _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
+        return True
 
     def _end(self, active: ActiveJob, work: Awaitable[None]) -> None:
         """Run `work` for a job that the worker has finished with, then take the next job."""
@@ -351,11 +354,17 @@ class Dispatcher:
             return
         renewed = await self._storage.jobs.renew(held, self._owner, LEASE)
         for job_id in held:
-            active = self._active.get(job_id)
-            if job_id not in renewed and active is not None and not (active.ending or active.cancelled.is_set()):
-                _log.warning("lease_lost", job_id=job_id)
-                await self._executor.cancel(job_id)
-                self._drop(active)
+            if job_id not in renewed and (active := self._active.get(job_id)) is not None:
+                await self._let_go(active)
+
+    async def _let_go(self, active: ActiveJob) -> None:
+        """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""
+        if active.ending or active.cancelled.is_set():
+            return
+        _log.warning("lease_lost", job_id=active.job.id)
+        await self._executor.cancel(active.job.id)
+        self._drop(active)
+        self._wake()
 
     def _wait_again(self, job: JobRecord) -> None:
         """Queue a job again after its worker or process was lost."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -87,9 +88,9 @@ class JobEndings:
             _log.error("job_left_behind", job_id=job.id, reason=error.message)  # its lease expires
 
     async def recover(self, job: JobRecord) -> None:
-        """Handle the loss of the process that held this job. Raises Unavailable."""
+        """Handle the loss of the process that held this job, unless it has renewed its lease. Raises Unavailable."""
         _log.warning("process_lost", job_id=job.id, guild_id=job.guild_id, attempt=job.attempts)
-        await self._try_again(job)
+        await self._try_again(job, until=job.lease_until)
 
     async def fail(self, job: JobRecord, kind: str, message: str) -> None:
         """End a job with a sentence. If storing it fails, the lease expires and upkeep takes over."""
@@ -134,9 +135,9 @@ class JobEndings:
         ready = self._executor.health().ready
         return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
 
-    async def _try_again(self, job: JobRecord) -> None:
+    async def _try_again(self, job: JobRecord, *, until: datetime | None = None) -> None:
         if job.attempts < ATTEMPTS:
-            if (again := await self._storage.jobs.requeue(job.id, job.lease_owner)) is not None:
+            if (again := await self._storage.jobs.requeue(job.id, job.lease_owner, until=until)) is not None:
                 self._wait_again(again)
             return
         done = await self._completion.failed(
@@ -144,6 +145,7 @@ class JobEndings:
             Unavailable.__name__,
             f"The speech worker broke down {ATTEMPTS} times on this, so it was given up. Try something shorter, or "
             "another recording.",
+            until=until,
         )
         if done is not None:
             self._answers.begin(job.id)

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from storage.records import JobKind, JobState
+from storage.records import JobKind, JobRecord, JobState
+from studio.queue.endings import ATTEMPTS
 from studio.queue.lease import LEASE
 from tests.studio.conftest import BOB, StudioHarness, person, until
 
@@ -52,6 +53,31 @@ async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(harn
     own = await harness.storage.jobs.get(first.job.id)
     assert own.state is JobState.RUNNING
     assert own.lease_until == harness.clock() + LEASE
+
+
+@pytest.mark.parametrize("attempts", [0, ATTEMPTS])
+async def test_a_job_whose_lease_is_renewed_in_the_last_moment_is_not_taken_over(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    harness.executor.hold()
+    await harness.reaches((await harness.say("in the way")).job.id, JobState.RUNNING)
+    theirs = (await harness.say("elsewhere")).job.id
+    owner, jobs = "elsewhere/1/ab", harness.storage.jobs
+    assert await jobs.claim(theirs, owner, LEASE) is not None
+    for _ in range(attempts):
+        await jobs.begun(theirs, owner)
+    harness.clock.now += LEASE + timedelta(seconds=1)
+    expired = jobs.expired
+
+    async def read_just_before(now: datetime) -> list[JobRecord]:
+        found = await expired(now)
+        assert await jobs.renew([theirs], owner, LEASE) == {theirs}
+        return found
+
+    monkeypatch.setattr(jobs, "expired", read_just_before)
+    await harness.studio.upkeep()
+    held = await jobs.get(theirs)
+    assert (held.state, held.lease_owner, held.attempts) == (JobState.RUNNING, owner, attempts)
 
 
 @pytest.mark.parametrize("step", ["make_ready", "ready"])

@@ -248,6 +248,27 @@ async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(harness:
     assert await harness.storage.jobs.get(receipt.job.id) == theirs
 
 
+async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_at_once(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = harness.storage.jobs
+    begun = jobs.begun
+
+    async def too_late(job_id: str, owner: str) -> JobRecord | None:
+        await jobs.requeue(job_id, owner)
+        await jobs.claim(job_id, "elsewhere/1/ab", LEASE)
+        return await begun(job_id, owner)
+
+    monkeypatch.setattr(jobs, "begun", too_late)
+    harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: harness.executor.cancelled == [receipt.job.id], "the end")
+    assert harness.studio.dispatcher._active == {}
+    held = await jobs.get(receipt.job.id)
+    assert (held.lease_owner, held.attempts) == ("elsewhere/1/ab", 0)
+    assert harness.courier.delivered == []
+
+
 async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(harness: StudioHarness) -> None:
     harness.executor.silent = True
     release = harness.executor.hold()
