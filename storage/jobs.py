@@ -204,7 +204,7 @@ class JobRepository:
 
     async def begun(self, job_id: str, owner: str) -> JobRecord | None:
         """Count an attempt: a worker began a job that `owner` holds. Return None if `owner` no longer holds it."""
-        values = {"attempts": JobRow.attempts + 1, "started_at": self._clock()}
+        values: dict[str, Any] = {"attempts": JobRow.attempts + 1, "started_at": self._clock()}
         return await self._move(job_id, (JobState.RUNNING,), owner, **values)
 
     async def renew(self, job_ids: Collection[str], owner: str, lease: timedelta) -> set[str]:
@@ -216,7 +216,7 @@ class JobRepository:
 
     async def ready(self, job_id: str, result: dict[str, Any], owner: str) -> JobRecord | None:
         """Mark a job that `owner` holds as done. `result["seconds"]`, if present, counts as generated audio."""
-        values = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
+        values: dict[str, Any] = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
         return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, owner, **values)
 
     async def fail(

@@ -27,6 +27,7 @@ from cloning.worker.protocol import (
 )
 from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
+from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.channel.lines import Fate
@@ -317,16 +318,19 @@ class Dispatcher:
             self.rooms.drop(event.job_id, Fate.LOST)
 
     async def _note_begun(self, active: ActiveJob) -> bool:
-        """Count the attempt: the worker has begun the job. Return False if another process holds the job now."""
+        """Count the attempt: the worker has begun the job. Return False if another process has the job now."""
         active.begun = True
         try:
             begun = await self._storage.jobs.begun(active.job.id, self._owner)
+            current = begun or await self._storage.jobs.find(active.job.id)
         except Unavailable as error:
             _log.warning("attempt_not_counted", job_id=active.job.id, reason=error.message)
             return True
         if begun is None:
-            await self._let_go(active)
-            return False
+            is_elsewhere = current is not None and current.state in UNFINISHED
+            if is_elsewhere:  # otherwise it was cancelled or deleted, and its end removes its files
+                await self._let_go(active)
+            return not is_elsewhere
         active.job = begun
         active.expected = self._estimates.of(begun)
         _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)

@@ -53,7 +53,7 @@ async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(harnes
     assert stored.given_at == harness.clock()
     assert all(name.startswith(f"voices/{GUILD}-") for name in harness.files())
     assert ("voice.clone", "own voice, policy 1, spoken: 5 of 5 words, likeness 0.90") in await lines(harness)
-    assert await harness.studio.clones.knows_policy(ANN)
+    assert await harness.storage.consents.get(GUILD, ANN.member_id) is not None
 
 
 async def test_a_box_alone_is_not_enough_nor_a_file(harness: StudioHarness) -> None:
