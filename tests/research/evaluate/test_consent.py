@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning.consent.speaker import SpeakerEncoder
+from cloning.consent.speaker import Embedding, SpeakerEncoder
 from cloning.media import audio
 from cloning.media.audio import Recording
 from errors import InvalidInput
@@ -18,7 +18,7 @@ RATE = 16_000
 
 def voice(person: str, direction: int, pitch: float = 5.0) -> Voice:
     embedding = np.eye(4, dtype=np.float32)[direction]
-    answers = dict.fromkeys(("", *consent._TREATED), (embedding,))
+    answers: dict[str, tuple[Embedding, ...]] = dict.fromkeys(("", *consent._TREATED), (embedding,))
     return Voice(person, True, (embedding,), answers, pitch)
 
 
