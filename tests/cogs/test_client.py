@@ -23,9 +23,14 @@ async def test_no_privileged_intent_is_asked_for(bot: Barkeep) -> None:
     assert bot.intents == discord.Intents(guilds=True, voice_states=True)
 
 
-async def test_every_command_is_for_servers_only(bot: Barkeep) -> None:
+async def test_only_what_concerns_oneself_works_in_direct_messages(bot: Barkeep) -> None:
     payload = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
-    assert all(command["contexts"] == [0] for command in payload)
+    server, direct = 0, 1
+    assert all(set(command["contexts"]) <= {server, direct} for command in payload)
+    assert {command["name"] for command in payload if direct in command["contexts"]} == {
+        "privacy",
+        "This is my spoken consent",
+    }
     assert all(command["integration_types"] == [0] for command in payload)
 
 
