@@ -18,7 +18,8 @@ GROUPS = (
     (
         "🎤 Make a voice",
         "</clone> with ten seconds of your speech, or *Apps → Clone this voice* on a message with a recording; "
-        "someone else's voice needs their consent. </voices import> adds a Bark voice file.",
+        "someone else's voice needs their consent. Where a server asks for spoken consent, *Apps → This is my spoken "
+        "consent* on your voice message gives it. </voices import> adds a Bark voice file.",
     ),
     (
         "🔊 Speak",
