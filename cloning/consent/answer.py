@@ -7,7 +7,7 @@ LEAST_WORDS = 4
 LEAST_STATEMENT = 0.5
 """Of the words of the statement."""
 LEAST_LIKENESS = 0.8
-"""The least likeness to the clip that counts as the same voice: where, for half of the persons of
+"""The least likeness to the clip that counts as the same voice: about where, for half of the persons of
 `research evaluate-consent`, as many right answers are refused as wrong ones taken (docs/privacy.md)."""
 MOST_HEARD = 2
 """How many times as many words as the sentence has may be heard: a recital of the whole vocabulary does not count."""
