@@ -72,7 +72,11 @@ def test_a_line_without_sound_ends_at_once(stage: Stage) -> None:
     assert stage.source.ended
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", tone(0, 0.1)[:20], tone(0, 0.1)[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"RIFF", tone(0, 0.1)[:20], tone(0, 0.1)[:60]],
+    ids=["empty", "another format", "half a page", "half a header"],
+)
 def test_a_damaged_piece_is_passed_over(stage: Stage, content: bytes) -> None:
     stage.add(0, content=content)
     second = stage.add(1)
