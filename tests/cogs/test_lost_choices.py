@@ -56,7 +56,8 @@ async def test_a_deleted_role_and_a_deleted_channel(
     await env.settle()
     assert "may clone voices" in told(owner)[-1]
     assert "were deleted" in refusal(await member.slash(channel, "say", text="Hello."))
-    assert "were deleted" in refusal(await member.slash(channel, "clone", name="Mira", audio=recording))
+    form = await member.slash(channel, "clone", name="Mira", audio=recording)
+    assert "were deleted" in refusal(await member.submit_modal(form, {"consent": True}))
     panel = shown(await moderator.slash(channel, "admin settings"))
     assert "Who may speak: ⚠️ 2 roles deleted" in text_of(panel)
     assert "choose again below" in text_of(panel)

@@ -151,6 +151,8 @@ def test_a_recording_can_be_cancelled(simulator: Simulator) -> None:
 
 def test_voices_are_offered_before_a_letter_is_typed(simulator: Simulator) -> None:
     with open_tab(simulator.url) as tab:
+        tab.press(tab.last("Welcome to The Snug!"), "Hear a voice")
+        tab.playing()  # the built-in voices are known once the models are loaded
         tab.page.get_by_placeholder("Message #the-bar").click()
         tab.page.keyboard.type("/voices info")
         tab.page.locator('.command-entry:has(strong:text-is("/voices info"))').click()
