@@ -180,9 +180,8 @@ class CloneService:
 
         A yes covers this recording and is stored together with the clone that it allows.
         Raises NotAllowed for anybody but the author, for the yes of a blocked author, and without a sentence where the
-        server asks for spoken consent; Conflict when the request was
-        answered or has expired, and any error that keeps the requester from cloning now; the request then stays open
-        until it expires.
+        server asks for spoken consent; Conflict when the request was answered or has expired, and any error that keeps
+        the requester from cloning now; the request then stays open until it expires.
         """
         if not allow:
             return await self._refuse(request_id, member_id), None

@@ -91,6 +91,10 @@ class SpokenConsentService:
             raise NotAllowed("Only the member who was asked for this sentence can say it.")
         return asked
 
+    async def request_of(self, asked: SpokenConsent) -> ConsentRequest:
+        """Return the consent request that an author answers with this sentence. Raises NotFound."""
+        return await self._storage.consents.get_request(asked.id)
+
     async def latest(self, member_id: int, guild_id: int | None) -> SpokenConsent:
         """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
         return await self._storage.spoken_consents.latest(member_id, guild_id)
@@ -106,7 +110,7 @@ class SpokenConsentService:
         if asked.order is not None:
             await self._clones.check(await self._actor(asked), clone_of(asked.order), len(audio))
         else:
-            self._check_open(await self._storage.consents.get_request(asked.id), member_id)
+            self._check_open(await self.request_of(asked), member_id)
         asked = await self._storage.spoken_consents.begin_attempt(spoken_id, member_id, ATTEMPTS)
         heard = await self._listen(asked, audio)
         yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)

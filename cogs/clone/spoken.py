@@ -91,7 +91,7 @@ async def _answer_for_another(interaction: Interaction, asked: SpokenConsent, au
     is_form = interaction.type is discord.InteractionType.modal_submit
     await interaction.response.defer(thinking=not is_form, ephemeral=True)
     await studio.spoken.answer(asked.id, interaction.user.id, await read_recording(audio), None)
-    request = await studio.storage.consents.get_request(asked.id)
+    request = await studio.spoken.request_of(asked)
     view = persistent_view(TakeBack(request.id))
     nobody = discord.AllowedMentions.none()
     await interaction.edit_original_response(

@@ -65,6 +65,14 @@ async def _actors(interaction: Interaction, server: str) -> list[Actor]:
     return [Actor(guild_id, interaction.user.id, channel_id, frozenset(), is_moderator=False) for guild_id in chosen]
 
 
+async def _with_data(interaction: Interaction, server: str) -> list[Actor]:
+    """Return the member as `_actors` does. Raises NotFound also in direct messages if nothing is stored about them."""
+    actors = await _actors(interaction, server)
+    if not actors:
+        raise NotFound("I store nothing about you, on any server.")
+    return actors
+
+
 def _where(interaction: Interaction, server: str) -> str:
     if server and server != str(interaction.guild_id):
         return f"on {safe(_name(interaction.client, int(server)))}"
@@ -153,9 +161,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         if interaction.guild_id is not None:  # in direct messages the bot may always attach
             require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        actors = await _actors(interaction, server)
-        if not actors:
-            raise NotFound("I store nothing about you, on any server.")
+        actors = await _with_data(interaction, server)
         data = await self.bot.studio.privacy.export(actors)
         note = f"Everything I store about you {_where(interaction, server)}."
         await send_privately(interaction, note, _FILE, data)
@@ -166,9 +172,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
     async def forget(self, interaction: Interaction, server: ServerOption = "") -> None:
         """Ask for confirmation, with what is deleted and what stays."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        actors = await _actors(interaction, server)
-        if not actors:
-            raise NotFound("I store nothing about you, on any server.")
+        actors = await _with_data(interaction, server)
         summary = combined(await _summaries(interaction, actors))
         question = render_forget_question(summary, _where(interaction, server))
         await confirm.ask(interaction, question, "Delete everything", _FORGET, server)

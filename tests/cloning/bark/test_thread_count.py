@@ -114,7 +114,15 @@ def test_one_thread_stays_one(clocks: Clocks) -> None:
         assert torch.get_num_threads() == 1
 
 
-@pytest.mark.parametrize("int8", [False, pytest.param(True, marks=pytest.mark.skipif(not is_supported(), reason="-"))])
+@pytest.mark.parametrize(
+    "int8",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.skipif(not is_supported(), reason="this processor has no instructions for it")
+        ),
+    ],
+)
 def test_the_number_of_threads_changes_no_token(*, int8: bool) -> None:
     model = tiny_bark()
     engine: BarkEngine = an_engine(model) if int8 else tiny_engine(model)
