@@ -137,7 +137,7 @@ async def _fill(storage: Storage, waiting: int) -> None:
         guild = 1 + number % GUILDS
         member = 1000 * guild + number // GUILDS % MEMBERS
         job = NewJob(f"job-{number}", JobKind.SPEECH, guild, 1, member, order, expected_seconds=1.0)
-        await storage.jobs.accept_speech(job, settings[guild])
+        await storage.acceptance.accept_speech(job, settings[guild])
 
 
 async def _say(studio: Studio, number: int) -> None:

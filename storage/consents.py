@@ -69,7 +69,7 @@ class ConsentRepository:
     async def answer(self, request_id: str, by_author: int, state: ConsentState) -> ConsentRequest:
         """Refuse a pending request, once; EXPIRED closes a request whose time is over.
 
-        JobRepository.accept_clone writes a yes, together with the job that it allows. Raises NotFound, NotAllowed if
+        JobAcceptance.accept_clone writes a yes, together with the job that it allows. Raises NotFound, NotAllowed if
         `by_author` is not the member who was asked, and Conflict if the request was answered before or its time is
         over.
         """

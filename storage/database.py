@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import NotFound, Unavailable
 from storage import installation
+from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
 from storage.columns import Clock, utc_now
 from storage.consents import ConsentRepository
@@ -51,6 +52,7 @@ class Storage:
         self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse, reserve: Reserve | None
     ) -> None:
         self.voices = VoiceRepository(sessions, clock)
+        self.acceptance = JobAcceptance(sessions, clock)
         self.jobs = JobRepository(sessions, clock)
         self.guilds = GuildRepository(sessions)
         self.members = MemberRepository(sessions, clock)

@@ -295,7 +295,7 @@ class CloneService:
     ) -> JobRecord:
         settings = await self._storage.guilds.get(job.guild_id)
         voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
-        _, accepted = await self._storage.jobs.accept_clone(
+        _, accepted = await self._storage.acceptance.accept_clone(
             voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken
         )
         if accepted.id == job.id:

@@ -196,7 +196,7 @@ class SpeechService:
             hourly=order.reply is not Reply.NOTHING,  # Reading has a pace of its own: reading_rules.Pace.
             line=line,
         )
-        accepted = await self._storage.jobs.accept_speech(job, settings)
+        accepted = await self._storage.acceptance.accept_speech(job, settings)
         if room is not None and accepted.id == job.id:
             self._rooms.add(room, Line(job.id, voice.name, words_of(accepted), job=accepted, reply=order.reply))
         receipt = Receipt(accepted, self._dispatcher.enqueue(accepted))

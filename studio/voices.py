@@ -273,7 +273,7 @@ class VoiceLibrary:
         )
         ready = self._ready()
         check_model_reads(language, ready.languages)
-        await self._storage.jobs.count_request(actor.member_id, settings)
+        await self._storage.acceptance.count_request(actor.member_id, settings)
         async with self._reading:
             prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
         record = await self._storage.voices.add(

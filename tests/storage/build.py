@@ -75,12 +75,12 @@ async def add_voice(storage: Storage, name: str = "Anna", **other: Any) -> Voice
 
 async def reserve(storage: Storage, name: str = "Anna", **other: Any) -> tuple[VoiceRecord, JobRecord]:
     job = new_job(kind=JobKind.CLONE, **other)
-    return await storage.jobs.accept_clone(new_voice(name, owner=job.member_id, guild=job.guild_id), job, PLENTY)
+    return await storage.acceptance.accept_clone(new_voice(name, owner=job.member_id, guild=job.guild_id), job, PLENTY)
 
 
 async def speech_in(storage: Storage, state: JobState, job_id: str | None = None, **other: Any) -> JobRecord:
     """A job that went the usual way to `state`."""
-    job = await storage.jobs.accept_speech(new_job(job_id, **other), PLENTY)
+    job = await storage.acceptance.accept_speech(new_job(job_id, **other), PLENTY)
     if state is JobState.QUEUED:
         return job
     if state is JobState.CANCELLED:

@@ -65,7 +65,7 @@ async def test_the_author_answers_once(storage: Storage, answer: ConsentState) -
 def allow(storage: Storage, author: int = ANNA, **limited: int) -> Awaitable[tuple[VoiceRecord, JobRecord]]:
     """The author's yes to the request "ask" of Boris."""
     job = new_job("ask", kind=JobKind.CLONE, member=BORIS)
-    return storage.jobs.accept_clone(
+    return storage.acceptance.accept_clone(
         new_voice("Asked for", owner=BORIS, speaker=ANNA), job, limits(**limited), allowed_by=author
     )
 

@@ -162,8 +162,8 @@ async def test_a_kill_between_accept_and_commit_accepts_nothing(address: str, da
         address,
         data_dir,
         """
-        import storage.jobs as jobs
-        jobs._insert = die
+        import storage.acceptance as acceptance
+        acceptance._insert = die
         await reserve(opened, 'Anna')
         """,
     )
@@ -254,7 +254,7 @@ async def test_a_full_disk_does_not_undo_a_deletion(
     sqlite_address: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = await Storage.open(sqlite_address, data_dir)
-    job = await storage.jobs.accept_speech(new_job(), PLENTY)
+    job = await storage.acceptance.accept_speech(new_job(), PLENTY)
     await storage.jobs.delete_of_member(GUILD, job.member_id)
     full = create_autospec(Sessions.empty_log, side_effect=Unavailable(FULL))
     with monkeypatch.context() as disk:
@@ -268,7 +268,7 @@ async def test_a_full_disk_does_not_undo_a_deletion(
 
 async def test_what_a_member_had_deleted_is_not_in_the_file(sqlite_address: str, data_dir: Path) -> None:
     storage = await Storage.open(sqlite_address, data_dir)
-    job = await storage.jobs.accept_speech(new_job(), PLENTY)
+    job = await storage.acceptance.accept_speech(new_job(), PLENTY)
     await storage.jobs.delete_of_member(GUILD, job.member_id)
     await storage.close()
     folder = Path(sqlite_address.removeprefix("sqlite+aiosqlite:///")).parent

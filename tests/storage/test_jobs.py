@@ -1,126 +1,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from errors import Conflict, LimitReached, NotFound
+from errors import NotFound
 from storage.database import Storage
-from storage.records import GuildSettings, JobKind, JobRecord, JobState, VoiceState
+from storage.records import JobRecord, JobState
 from tests.storage.build import (
     ANNA,
     BORIS,
-    CHANNEL,
     GUILD,
-    MODELS,
-    NOON,
     OTHER_GUILD,
-    PLENTY,
     Clock,
     add_voice,
-    limits,
-    new_job,
-    new_voice,
-    reserve,
     speech_in,
 )
 
 LEASE = timedelta(minutes=1)
-
-
-async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
-    voice = await add_voice(storage)
-    new = new_job(
-        "line",
-        private=True,
-        voice_id=voice.id,
-        interaction_id=500,
-        interaction_token="secret",
-        token_expires_at=NOON + timedelta(minutes=14),
-    )
-    job = await storage.jobs.accept_speech(new, PLENTY)
-    assert job == await storage.jobs.get("line")
-    assert (job.kind, job.state, job.guild_id, job.channel_id, job.member_id) == (
-        JobKind.SPEECH,
-        JobState.QUEUED,
-        GUILD,
-        CHANNEL,
-        ANNA,
-    )
-    assert (job.order, job.private, job.voice_id, job.attempts, job.created_at) == (
-        {"text": "Grüße, 世界"},
-        True,
-        voice.id,
-        0,
-        NOON,
-    )
-    assert (job.interaction_id, job.interaction_token, job.token_expires_at) == (
-        500,
-        "secret",
-        NOON + timedelta(minutes=14),
-    )
-    assert (job.result, job.error_kind, job.error_message, job.message_id, job.started_at) == (None,) * 5
-
-
-async def test_a_clone_reserves_its_voice(storage: Storage) -> None:
-    voice, job = await reserve(storage, "Anna")
-    assert (voice.state, voice.name, voice.model) == (VoiceState.CLONING, "Anna", None)
-    assert job.voice_id == voice.id
-    assert await storage.voices.get(GUILD, voice.id) == voice
-
-
-async def test_a_clone_whose_name_is_taken_leaves_no_job(storage: Storage) -> None:
-    await add_voice(storage, "Anna")
-    with pytest.raises(Conflict, match="anna"):
-        await reserve(storage, "anna")
-    assert await storage.jobs.queued() == []
-
-
-async def test_a_line_for_a_voice_that_is_gone_reserved_or_elsewhere_is_refused(storage: Storage) -> None:
-    reserved, clone = await reserve(storage, "Anna")
-    elsewhere = await add_voice(storage, guild=OTHER_GUILD)
-    for voice_id in (reserved.id, elsewhere.id, 999):
-        with pytest.raises(NotFound, match="deleted"):
-            await storage.jobs.accept_speech(new_job(voice_id=voice_id), PLENTY)
-    assert [job.id for job in await storage.jobs.queued()] == [clone.id]
-
-
-async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twin: Storage) -> None:
-    first = await storage.jobs.accept_speech(new_job("one", interaction_id=7), PLENTY)
-    again = await twin.jobs.accept_speech(
-        new_job("two", interaction_id=7), GuildSettings(GUILD, jobs_per_hour_per_member=0)
-    )
-    assert again == first
-    assert [job.id for job in await storage.jobs.queued()] == [first.id]
-
-
-async def test_a_repeated_id_gets_the_job_it_has(storage: Storage) -> None:
-    first = await reserve(storage, "Anna", job_id="ask")
-    assert await reserve(storage, "Anna", job_id="ask") == first
-
-
-async def test_a_repeated_clone_gets_its_voice_and_job_unless_the_voice_is_gone(storage: Storage) -> None:
-    first = await reserve(storage, "Anna", interaction_id=7)
-    assert await reserve(storage, "Anna", interaction_id=7) == first
-    await storage.voices.delete(GUILD, first[0].id)
-    with pytest.raises(Conflict, match="start again"):
-        await reserve(storage, "Anna", interaction_id=7)
-
-
-async def test_one_interaction_at_once_makes_one_job(storage: Storage, twin: Storage) -> None:
-    accepts = [side.jobs.accept_speech(new_job(interaction_id=7), PLENTY) for side in [storage, twin] * 10]
-    assert len({job.id for job in await asyncio.gather(*accepts)}) == 1
-
-
-@pytest.mark.parametrize("limit", ["jobs_per_hour_per_member", "jobs_per_hour_per_guild"])
-async def test_twenty_at_once_cannot_pass_a_limit_of_one(storage: Storage, twin: Storage, limit: str) -> None:
-    allowed = limits(**{limit: 1})
-    accepts = [side.jobs.accept_speech(new_job(), allowed) for side in [storage, twin] * 10]
-    outcomes = await asyncio.gather(*accepts, return_exceptions=True)
-    assert sum(isinstance(outcome, LimitReached) for outcome in outcomes) == 19
-    assert len(await storage.jobs.queued()) == 1
 
 
 async def test_the_queue_is_in_order_of_acceptance_even_when_the_clock_stands(storage: Storage) -> None:
@@ -381,19 +279,6 @@ async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> Non
     elsewhere = await speech_in(storage, JobState.QUEUED, guild=OTHER_GUILD)
     assert sorted(await storage.jobs.delete_of_member(GUILD, ANNA)) == sorted(mine)
     assert [job.id for job in await storage.jobs.queued()] == [others.id, elsewhere.id]
-
-
-async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storage) -> None:
-    allowed = limits(voices_per_member=1)
-    job = new_job("a", kind=JobKind.CLONE)
-    voice, _ = await storage.jobs.accept_clone(new_voice("a"), job, allowed)
-    with pytest.raises(LimitReached, match="already have 1 voice"):
-        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
-    await storage.voices.make_ready(GUILD, voice.id, MODELS, None, has_clip=True)
-    with pytest.raises(LimitReached, match="already have 1 voice"):
-        await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
-    await storage.voices.delete(GUILD, voice.id)
-    await storage.jobs.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
 
 
 async def test_the_text_of_a_line_is_forgotten_and_its_order_stays(storage: Storage) -> None:

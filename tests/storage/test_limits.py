@@ -18,7 +18,7 @@ async def spoken(storage: Storage, seconds: float, *, member: int = ANNA, guild:
 
 
 async def accept(storage: Storage, allowed: GuildSettings, *, expected: float = 0.0, member: int = ANNA) -> None:
-    await storage.jobs.accept_speech(new_job(member=member, expected_seconds=expected), allowed)
+    await storage.acceptance.accept_speech(new_job(member=member, expected_seconds=expected), allowed)
 
 
 async def test_an_hour_is_a_span_that_ends_now(storage: Storage, clock: Clock) -> None:
@@ -67,13 +67,13 @@ async def test_a_lowered_limit_waits_for_more_than_the_oldest(storage: Storage, 
 
 async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage) -> None:
     allowed = limits(jobs_per_hour_per_guild=2)
-    await storage.jobs.accept_clone(new_voice("a"), new_job(kind=JobKind.CLONE), allowed)
+    await storage.acceptance.accept_clone(new_voice("a"), new_job(kind=JobKind.CLONE), allowed)
     await accept(storage, allowed, member=BORIS)
     with pytest.raises(LimitReached, match="This server has used all 2 of its requests for this hour"):
         await accept(storage, allowed)
     with pytest.raises(LimitReached, match="This server"):
-        await storage.jobs.accept_clone(new_voice("b"), new_job(kind=JobKind.CLONE), allowed)
-    await storage.jobs.accept_speech(
+        await storage.acceptance.accept_clone(new_voice("b"), new_job(kind=JobKind.CLONE), allowed)
+    await storage.acceptance.accept_speech(
         new_job(guild=OTHER_GUILD), limits(guild_id=OTHER_GUILD, jobs_per_hour_per_guild=2)
     )
 
@@ -81,15 +81,15 @@ async def test_the_servers_hour_counts_everybody_and_clones_too(storage: Storage
 async def test_what_is_not_hourly_neither_uses_the_hour_nor_waits_for_it(storage: Storage) -> None:
     allowed = limits(jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
     for _ in range(2):
-        await storage.jobs.accept_speech(new_job(hourly=False), allowed)
+        await storage.acceptance.accept_speech(new_job(hourly=False), allowed)
     await storage.jobs.delete_of_member(GUILD, ANNA)
     await accept(storage, allowed)
-    await storage.jobs.accept_speech(new_job(hourly=False), allowed)
+    await storage.acceptance.accept_speech(new_job(hourly=False), allowed)
     with pytest.raises(LimitReached, match="for this hour"):
         await accept(storage, allowed)
     used_up = limits(seconds_per_day_per_member=10)
     with pytest.raises(LimitReached, match="of speech a day"):
-        await storage.jobs.accept_speech(new_job(hourly=False, expected_seconds=11), used_up)
+        await storage.acceptance.accept_speech(new_job(hourly=False, expected_seconds=11), used_up)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ async def asks(storage: Storage) -> None:
 
 
 async def spoke(storage: Storage) -> None:
-    await storage.jobs.accept_speech(new_job(member=ANNA), PLENTY)
+    await storage.acceptance.accept_speech(new_job(member=ANNA), PLENTY)
 
 
 async def agreed(storage: Storage) -> None:

@@ -23,7 +23,7 @@ def sentence(spoken_id: str = "say", *, member: int = ANNA, guild: int = GUILD, 
 async def said(storage: Storage, yes: SpokenYes = YES) -> int:
     """Accept the clone that was allowed; its voice."""
     job = new_job(yes.id, kind=JobKind.CLONE, member=ANNA)
-    voice, _ = await storage.jobs.accept_clone(new_voice(owner=ANNA), job, limits(), policy_version=1, spoken=yes)
+    voice, _ = await storage.acceptance.accept_clone(new_voice(owner=ANNA), job, limits(), policy_version=1, spoken=yes)
     return voice.id
 
 

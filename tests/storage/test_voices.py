@@ -283,7 +283,7 @@ async def test_an_import_and_a_clone_at_once_cannot_pass_a_limit_of_one(storage:
             for n, side in enumerate([storage, twin] * 5)
         ),
         *(
-            side.jobs.accept_clone(new_voice(f"clone {n}"), new_job(kind=JobKind.CLONE), limits)
+            side.acceptance.accept_clone(new_voice(f"clone {n}"), new_job(kind=JobKind.CLONE), limits)
             for n, side in enumerate([storage, twin] * 5)
         ),
     ]

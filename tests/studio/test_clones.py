@@ -126,7 +126,7 @@ async def test_nothing_stays_when_the_row_cannot_be_written(
     async def locked(*_: object, **__: object) -> None:
         raise Unavailable("The database is locked.")
 
-    monkeypatch.setattr(harness.storage.jobs, "accept_clone", locked)
+    monkeypatch.setattr(harness.storage.acceptance, "accept_clone", locked)
     with pytest.raises(Unavailable):
         await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
     assert harness.files() == []
@@ -194,7 +194,7 @@ async def test_a_yes_that_cannot_be_written_makes_nothing(
     async def locked(*_: object) -> None:
         raise Unavailable("The database is locked.")
 
-    monkeypatch.setattr("storage.jobs.answer_once", locked)
+    monkeypatch.setattr("storage.acceptance.answer_once", locked)
     with pytest.raises(Unavailable):
         await harness.studio.clones.answer(request.id, BOB.member_id, True)
     monkeypatch.undo()
@@ -209,7 +209,7 @@ async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(harness:
     request = await ask(harness)
     job = NewJob(request.id, JobKind.CLONE, GUILD, ANN.channel_id, ANN.member_id, request.order)
     voice = NewVoice(GUILD, ANN.member_id, BOB.member_id, "Bob's voice", "en")
-    made, _ = await harness.storage.jobs.accept_clone(voice, job, GuildSettings(GUILD))
+    made, _ = await harness.storage.acceptance.accept_clone(voice, job, GuildSettings(GUILD))
     await harness.studio.clones.answer(request.id, BOB.member_id, False)
     with pytest.raises(NotFound):
         await harness.storage.voices.get(GUILD, made.id)

@@ -88,14 +88,14 @@ class TestCrossing:
     async def test_a_line_that_comes_as_the_bot_leaves_is_posted(
         self, harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        accept, accepted, go_on = harness.storage.jobs.accept_speech, asyncio.Event(), asyncio.Event()
+        accept, accepted, go_on = harness.storage.acceptance.accept_speech, asyncio.Event(), asyncio.Event()
 
         async def slowly(*arguments: object) -> object:
             accepted.set()
             await go_on.wait()
             return await accept(*arguments)  # type: ignore[arg-type]  # handed on
 
-        monkeypatch.setattr(harness.storage.jobs, "accept_speech", slowly)
+        monkeypatch.setattr(harness.storage.acceptance, "accept_speech", slowly)
         saying = asyncio.create_task(harness.say(actor=ANN_THERE))
         await accepted.wait()
         await harness.studio.channels.leave(ANN_THERE)

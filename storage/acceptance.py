@@ -1,0 +1,150 @@
+"""Accepts jobs: checks the limits and stores a job with what belongs to it, in one transaction."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Conflict, NotFound
+from storage.audit import add_line
+from storage.columns import Clock
+from storage.consents import answer_once, store_confirmation
+from storage.limits import check_jobs, check_seconds, check_voices
+from storage.models import ConsentRequestRow, JobRow, SpentRow, VoiceRow
+from storage.records import (
+    ConsentState,
+    GuildSettings,
+    JobRecord,
+    JobState,
+    NewJob,
+    NewVoice,
+    SpokenYes,
+    VoiceRecord,
+    VoiceState,
+)
+from storage.sessions import Sessions, lock_guild
+from storage.spoken_consents import store_yes
+from storage.voices import insert_voice, new_row
+
+
+class JobAcceptance:
+    """Accepts jobs. Every method raises Unavailable as Sessions does."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def accept_clone(
+        self,
+        voice: NewVoice,
+        job: NewJob,
+        limits: GuildSettings,
+        *,
+        policy_version: int | None = None,
+        allowed_by: int | None = None,
+        spoken: SpokenYes | None = None,
+    ) -> tuple[VoiceRecord, JobRecord]:
+        """Reserve the voice, accept the job that makes it and store the consent, all or nothing.
+
+        policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
+        allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
+        request. spoken: the sentence that was said for it, which can be used once. A repeated id or interaction returns
+        the job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken
+        name or a sentence that is no longer open, and for a yes as ConsentRepository.answer does.
+        """
+        async with self._sessions.write() as session:
+            await lock_guild(session, voice.guild_id)
+            now = self._clock()
+            question: ConsentRequestRow | None = None
+            if allowed_by is not None:
+                question = await answer_once(session, job.id, allowed_by, ConsentState.ALLOWED, now)
+            known = await _accepted_before(session, job)
+            if known is not None:
+                return await _voice_of(session, known), known.record()
+            if policy_version is not None:
+                await store_confirmation(session, voice.guild_id, job.member_id, policy_version, now)
+            await check_jobs(session, limits, job.member_id, now)
+            await check_voices(
+                session, voice.guild_id, voice.owner_id, limits.voices_per_member, limits.voices_per_guild
+            )
+            reserved = new_row(voice, VoiceState.CLONING, now)
+            await insert_voice(session, reserved)
+            accepted = await _insert(session, replace(job, voice_id=reserved.id), now)
+            if question is not None:
+                question.voice_id = reserved.id
+            if spoken is not None:
+                await store_yes(session, spoken, reserved.id, now)
+            return reserved.record(), accepted.record()
+
+    async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
+        """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
+
+        Raises LimitReached for the limits of `limits`, and NotFound if the job's voice has been deleted.
+        """
+        async with self._sessions.write() as session:
+            await lock_guild(session, job.guild_id)
+            known = await _accepted_before(session, job)
+            if known is not None:
+                return known.record()
+            now = self._clock()
+            if job.hourly:
+                await check_jobs(session, limits, job.member_id, now)
+            await check_seconds(session, limits, job.member_id, job.expected_seconds, now)
+            if job.voice_id is not None:
+                await _check_voice(session, job.guild_id, job.voice_id)
+            return (await _insert(session, job, now)).record()
+
+    async def count_request(self, member_id: int, limits: GuildSettings) -> None:
+        """Count work that is not a job (an import) against the hourly limit. Raises LimitReached."""
+        async with self._sessions.write() as session:
+            await lock_guild(session, limits.guild_id)
+            now = self._clock()
+            await check_jobs(session, limits, member_id, now)
+            session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
+
+
+async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
+    same = JobRow.id == job.id
+    if job.interaction_id is not None:
+        same |= JobRow.interaction_id == job.interaction_id
+    return await session.scalar(select(JobRow).where(JobRow.guild_id == job.guild_id, same))
+
+
+async def _voice_of(session: AsyncSession, job: JobRow) -> VoiceRecord:
+    row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == job.guild_id, VoiceRow.id == job.voice_id))
+    if row is None:
+        raise Conflict("The voice from this request has since been deleted. Please start again.")
+    return row.record()
+
+
+async def _check_voice(session: AsyncSession, guild_id: int, voice_id: int) -> None:
+    ready = (VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id, VoiceRow.state == VoiceState.READY)
+    if await session.scalar(select(VoiceRow.id).where(*ready)) is None:
+        raise NotFound("That voice has just been deleted. Please choose another one.")
+
+
+async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
+    row = JobRow(
+        id=job.id,
+        kind=job.kind,
+        state=JobState.QUEUED,
+        guild_id=job.guild_id,
+        channel_id=job.channel_id,
+        member_id=job.member_id,
+        order=job.order,
+        private=job.private,
+        voice_id=job.voice_id,
+        interaction_id=job.interaction_id,
+        interaction_token=job.interaction_token,
+        token_expires_at=job.token_expires_at,
+        attempts=0,
+        created_at=now,
+        audio_seconds=job.expected_seconds,
+        hourly=job.hourly,
+    )
+    session.add(row)
+    if job.line is not None:
+        add_line(session, job.guild_id, job.member_id, job.line, now)
+    await session.flush()
+    return row
