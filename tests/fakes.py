@@ -189,6 +189,10 @@ class FakeExecutor:
         if (task := self._tasks.get(job_id)) is not None:
             task.cancel()
 
+    def tell(self, event: Event) -> None:
+        """The worker reports one more event."""
+        self._queue.put_nowait(event)
+
     def end_events(self) -> None:
         """The stream of events breaks off once."""
         self._queue.put_nowait(None)

@@ -1,4 +1,4 @@
-"""Sends queued jobs to the worker in fair order and handles their events.
+"""Sends queued jobs to the worker in fair order, and keeps those that this process holds.
 
 Storage holds the truth: after a crash the next process continues from there. Tasks exist only while there is work, so
 that an idle bot has none.
@@ -8,29 +8,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import (
-    Checked,
-    Event,
-    Executor,
-    Heartbeat,
-    Listened,
-    PartSpoken,
-    Progress,
-    Ready,
-    Request,
-    part_file,
-)
+from cloning.worker.protocol import Executor, Request
 from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
-from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
-from studio.channel.lines import Fate
 from studio.channel.rooms import Rooms
 from studio.queue.completion import Completion
 from studio.queue.delivery import AnswerDelivery
@@ -41,6 +27,7 @@ from studio.queue.job_payload import Reply, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
 from studio.queue.worker_events import ActiveJob
+from studio.queue.worker_listener import WorkerListener
 from studio.queue.worker_requests import request_for
 from studio.values import Courier, Update
 
@@ -88,8 +75,20 @@ class Dispatcher:
         self._endings = JobEndings(
             storage, executor, self._completion, answers, self._wait_again, sleep, self._estimates
         )
-        self._events = executor.events()
         self._active: dict[str, ActiveJob] = {}
+        self._listener = WorkerListener(
+            storage,
+            executor,
+            courier,
+            rooms,
+            self._endings,
+            self._estimates,
+            active=self._active,
+            owner=owner,
+            clock=clock,
+            free_place=self._free_place,
+            let_go=self._let_go,
+        )
         self._queue = FairQueue()
         self._queue_updates = QueueUpdates(storage, courier, self._estimates)
         self._storage_errors: Counter[str] = Counter()
@@ -97,9 +96,7 @@ class Dispatcher:
         self._claiming: str | None = None
         self._awake = False
         self._closing = False
-        self._parked = False
         self._filler: asyncio.Task[None] | None = None
-        self._listener: asyncio.Task[None] | None = None
 
     def enqueue(self, job: JobRecord) -> int:
         """Add an accepted job to the queue, if it is queued. Return its `position`."""
@@ -163,10 +160,8 @@ class Dispatcher:
         Waits for writes under way: an interrupted transaction can leave the database locked.
         """
         self._closing = True
-        if self._listener is not None and self._parked:
-            self._listener.cancel()
-        tasks = [task for task in (self._filler, self._listener) if task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        filled = [self._filler] if self._filler is not None else []
+        await asyncio.gather(self._listener.close(), *filled, return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
         for job in await self._storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
@@ -265,81 +260,7 @@ class Dispatcher:
         if active.cancelled.is_set():
             await self._executor.cancel(active.job.id)
         _log.info("job_submitted", kind=active.job.kind.value)
-        if self._listener is None and not self._closing:
-            self._listener = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        """Handle events as long as the worker has jobs."""
-        try:
-            while any(not active.ending for active in self._active.values()) and not self._closing:
-                self._parked = True
-                try:
-                    event = await anext(self._events)
-                except Exception as error:
-                    self._lose_all(f"The worker's events ended: {type(error).__name__}.")
-                    return
-                finally:
-                    self._parked = False
-                await self._handle(event)
-        finally:
-            self._listener = None
-
-    def _lose_all(self, reason: str) -> None:
-        """Treat every active job as lost: the worker's events ended."""
-        self._events = self._executor.events()
-        for active in self._active.values():
-            if not active.ending:
-                self._end(active, self._endings.lost(active.job, reason))
-
-    async def _handle(self, event: Event) -> None:
-        if (
-            isinstance(event, Ready | Heartbeat | Checked | Listened)
-            or (active := self._active.get(event.job_id)) is None
-        ):
-            return
-        if active.ending:
-            return
-        if isinstance(event, Progress | PartSpoken):
-            if not active.begun and not await self._note_begun(active):
-                return
-            if isinstance(event, PartSpoken) and active.folder is not None:
-                await self._hear(active.folder, event)
-            if (news := active.update_for(event, self._clock())) is not None:
-                self._courier().update(active.job, news)
-        else:
-            self._end(active, self._endings.conclude(active.job, event))
-
-    async def _hear(self, folder: Path, event: PartSpoken) -> None:
-        """A sentence can be heard where its line waits for it."""
-        try:
-            await self.rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
-        except BarkeepError as error:
-            _log.warning("part_not_heard", job_id=event.job_id, reason=error.message)
-            self.rooms.drop(event.job_id, Fate.LOST)
-
-    async def _note_begun(self, active: ActiveJob) -> bool:
-        """Count the attempt: the worker has begun the job. Return False if another process has the job now."""
-        active.begun = True
-        try:
-            begun = await self._storage.jobs.begun(active.job.id, self._owner)
-            current = begun or await self._storage.jobs.find(active.job.id)
-        except Unavailable as error:
-            _log.warning("attempt_not_counted", job_id=active.job.id, reason=error.message)
-            return True
-        if begun is None:
-            is_elsewhere = current is not None and current.state in UNFINISHED
-            if is_elsewhere:  # otherwise it was cancelled or deleted, and its end removes its files
-                await self._let_go(active)
-            return not is_elsewhere
-        active.job = begun
-        active.expected = self._estimates.of(begun)
-        _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
-        return True
-
-    def _end(self, active: ActiveJob, work: Awaitable[None]) -> None:
-        """Run `work` for a job that the worker has finished with, then take the next job."""
-        active.ending = True
-        self._endings.begin(work, lambda: self._free_place(active))
+        self._listener.listen()
 
     def _free_place(self, active: ActiveJob) -> None:
         self._drop(active)

@@ -81,14 +81,10 @@ async def test_of_a_short_text_only_the_whole_is_heard(waiting: Waiting, sentenc
     assert len(waiting.files) == 1
 
 
-async def test_later_news_keeps_the_beginning_without_sending_it_again(
-    waiting: Waiting, world: World, studio: Studio
-) -> None:
+async def test_later_news_keeps_the_beginning_without_sending_it_again(waiting: Waiting, world: World) -> None:
     await waiting.begin()
-    (active,) = studio.dispatcher._active.values()
-    news = active.update_for(Progress(active.job.id, "later", 0.7), world.env.now())
-    assert news is not None
-    studio.courier.update(active.job, news)
+    (request,) = world.executor.requests
+    world.executor.tell(Progress(request.job_id, "later", 0.7))
     await world.env.settle()
     assert "Later" in waiting.message.content
     assert LABEL in waiting.message.content

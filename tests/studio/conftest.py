@@ -13,6 +13,7 @@ import pytest
 import studio
 from storage.database import RESERVE, Storage
 from storage.records import JobRecord, JobState
+from studio.queue.lease import LEASE
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
@@ -141,6 +142,15 @@ class StudioHarness:
             return (await self.storage.jobs.get(job_id)).started_at is not None
 
         await until(is_begun, f"{job_id} to begin")
+
+    async def taken_over(self, job_id: str) -> JobRecord:
+        """The job, while it is at work here, as it is after another process took it."""
+        await self.begun(job_id)
+        mine = (await self.storage.jobs.get(job_id)).lease_owner
+        assert await self.storage.jobs.requeue(job_id, mine) is not None
+        theirs = await self.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
+        assert theirs is not None
+        return theirs
 
     async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
         return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None, attested=True)

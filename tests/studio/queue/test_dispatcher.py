@@ -1,4 +1,4 @@
-"""Jobs from acceptance to answer: through errors, crashes, cancellations and restarts, and never two answers."""
+"""Jobs from acceptance to the worker: through locks, cancellations and restarts."""
 
 import asyncio
 from functools import reduce
@@ -6,43 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cloning.worker.protocol import CloneRequest, PartSpoken, SpeakRequest
+from cloning.worker.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
-from storage.records import JobRecord, JobState, VoiceState
+from storage.records import JobState
 from storage.sessions import BUSY
 from studio.queue.dispatcher import MAX_STORAGE_ERRORS, PATIENCE
-from studio.queue.endings import ATTEMPTS
-from studio.queue.lease import LEASE
-from studio.queue.worker_events import LONG_TEXT
-from studio.values import SayOrder, Update
+from studio.values import Update
 from tests.fakes import FakeExecutor
-from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, StudioHarness, person, until
-
-
-async def test_an_unknown_error_becomes_an_apology_with_its_reference(harness: StudioHarness) -> None:
-    harness.executor.fail_next("Unknown", "ref-77")
-    job = await harness.ended((await harness.say()).job.id)
-    assert job.error_kind == "Unknown"
-    assert job.error_message is not None
-    assert job.error_message.startswith("Something went wrong")
-    assert "ref-77" in job.error_message
-
-
-async def test_a_lost_worker_costs_one_retry_and_no_second_answer(harness: StudioHarness) -> None:
-    harness.executor.lose_next()
-    job = await harness.ended((await harness.clone()).job.id)
-    assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
-    assert len(harness.courier.of(job.id)) == 1
-    assert [update for job_id, update in harness.courier.updates if update.retrying and job_id == job.id]
-
-
-async def test_a_job_that_loses_worker_after_worker_is_given_up(harness: StudioHarness) -> None:
-    harness.executor.lose_next(times=ATTEMPTS)
-    job = await harness.ended((await harness.clone()).job.id)
-    assert (job.state, job.error_kind) == (JobState.FAILED, Unavailable.__name__)
-    assert len(harness.executor.requests) == ATTEMPTS
-    assert len(harness.courier.of(job.id)) == 1
-    assert harness.files() == []
+from tests.studio.conftest import BOB, GUILD, StudioHarness, person, until
 
 
 async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHarness) -> None:
@@ -166,107 +137,14 @@ async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
     assert (job.state, job.error_message) == (JobState.FAILED, "The disk is full.")
 
 
-@pytest.mark.parametrize("act", ["say", "clone"])
-@pytest.mark.parametrize("step", ["jobs.ready", "jobs.get", "voices.make_ready", "files.keep_result"])
-async def test_a_busy_moment_at_completion_throws_nothing_away(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str, act: str
-) -> None:
-    release = harness.executor.hold()
-    receipt = await (harness.say() if act == "say" else harness.clone())
-    await until(lambda: bool(harness.executor.requests), "the request")
-    *path, name = step.split(".")
-    holder = reduce(getattr, path, harness.storage)
-    work, busy = getattr(holder, name), [Unavailable(BUSY)] * 3
-
-    async def sometimes(*arguments: object, **options: object) -> object:
-        if busy:
-            raise busy.pop()
-        return await work(*arguments, **options)
-
-    monkeypatch.setattr(holder, name, sometimes)
-    release()
-    await until(lambda: not harness.tasks(), "idle")
-    job = await harness.storage.jobs.get(receipt.job.id)
-    assert job.state is JobState.DELIVERED
-    assert len(harness.courier.of(job.id)) == 1
-
-
-async def test_a_worker_that_dies_in_company_costs_only_the_reason(harness: StudioHarness) -> None:
-    """As many wait as the worker holds, and one of those that it holds kills it each time."""
-    await harness.restart(capacity=8)
-    harness.executor.deadly = "poison"
-    receipts = [await harness.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    receipts += [await harness.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    jobs = [await harness.ended(receipt.job.id) for receipt in receipts]
-    assert [job.state for n, job in enumerate(jobs) if n != 3] == [JobState.DELIVERED] * 15
-    assert (jobs[3].state, jobs[3].attempts) == (JobState.FAILED, ATTEMPTS)
-    assert max(job.attempts for n, job in enumerate(jobs) if n != 3) <= 2
-
-
-async def test_a_job_that_was_not_begun_loses_no_attempt(harness: StudioHarness) -> None:
-    harness.executor.silent = True
-    harness.executor.lose_next(times=2 * ATTEMPTS)
-    job = await harness.ended((await harness.say()).job.id)
-    assert (job.state, job.attempts) == (JobState.DELIVERED, 0)
-
-
-async def test_two_deaths_that_had_other_reasons_fail_no_job(harness: StudioHarness) -> None:
-    harness.executor.lose_next(times=2)
-    assert (await harness.ended((await harness.say()).job.id)).state is JobState.DELIVERED
-
-
-async def taken_over(harness: StudioHarness, job_id: str) -> JobRecord:
-    """The job, while it is at work here, as it is after another process took it."""
-    await until(lambda: job_id in (request.job_id for request in harness.executor.requests), "the request")
-    await until(lambda: harness.studio.dispatcher._active[job_id].job.attempts > 0, "the worker")
-    mine = (await harness.storage.jobs.get(job_id)).lease_owner
-    assert await harness.storage.jobs.requeue(job_id, mine) is not None
-    theirs = await harness.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
-    assert theirs is not None
-    return theirs
-
-
-async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness: StudioHarness) -> None:
-    release = harness.executor.hold()
-    receipt = await harness.clone()
-    theirs = await taken_over(harness, receipt.job.id)
-    release()
-    await until(lambda: not harness.tasks(), "idle")
-    assert await harness.storage.jobs.get(receipt.job.id) == theirs
-    assert harness.courier.delivered == []
-    assert receipt.job.voice_id is not None
-    assert (await harness.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
-
-
 async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(harness: StudioHarness) -> None:
     harness.executor.hold()
     receipt = await harness.say()
-    theirs = await taken_over(harness, receipt.job.id)
+    theirs = await harness.taken_over(receipt.job.id)
     await harness.studio.upkeep()
-    await until(lambda: not harness.studio.dispatcher._active, "the end")
+    await until(lambda: not harness.tasks(), "the end")
     assert harness.executor.cancelled == [receipt.job.id]
     assert await harness.storage.jobs.get(receipt.job.id) == theirs
-
-
-async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_at_once(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = harness.storage.jobs
-    begun = jobs.begun
-
-    async def too_late(job_id: str, owner: str) -> JobRecord | None:
-        await jobs.requeue(job_id, owner)
-        await jobs.claim(job_id, "elsewhere/1/ab", LEASE)
-        return await begun(job_id, owner)
-
-    monkeypatch.setattr(jobs, "begun", too_late)
-    harness.executor.hold()
-    receipt = await harness.say()
-    await until(lambda: harness.executor.cancelled == [receipt.job.id], "the end")
-    assert harness.studio.dispatcher._active == {}
-    held = await jobs.get(receipt.job.id)
-    assert (held.lease_owner, held.attempts) == ("elsewhere/1/ab", 0)
-    assert harness.courier.delivered == []
 
 
 async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(harness: StudioHarness) -> None:
@@ -303,17 +181,6 @@ async def test_patience_with_a_worker_that_cannot_load_ends(harness: StudioHarne
     assert (await harness.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 
-async def test_events_that_end_lose_the_jobs_but_not_the_queue(harness: StudioHarness) -> None:
-    release = harness.executor.hold()
-    receipt = await harness.say()
-    await until(lambda: bool(harness.executor.requests), "the request")
-    harness.executor.end_events()
-    release()
-    job = await harness.ended(receipt.job.id)
-    assert job.state in (JobState.DELIVERED, JobState.FAILED)
-    assert len(harness.courier.of(job.id)) == 1
-
-
 async def test_several_jobs_run_at_once_where_the_worker_takes_several(harness: StudioHarness) -> None:
     await harness.restart(capacity=2)
     release = harness.executor.hold()
@@ -339,30 +206,6 @@ async def test_eight_members_at_once_are_with_the_worker_at_once_and_end_togethe
     assert len(harness.courier.delivered) == 8
 
 
-async def test_the_beginning_of_a_long_text_goes_along_with_the_news(harness: StudioHarness) -> None:
-    harness.executor.sentences = LONG_TEXT
-    release = harness.executor.hold()
-    receipt = await harness.say()
-    await until(lambda: any(update.beginning for _, update in harness.courier.updates), "the beginning")
-    (beginning,) = {update.beginning for _, update in harness.courier.updates if update.beginning}
-    assert beginning.is_file()
-    release()
-    await harness.ended(receipt.job.id)
-    assert not beginning.exists()
-
-
-async def test_a_cancelled_job_tells_nothing_more(harness: StudioHarness) -> None:
-    release = harness.executor.hold()
-    receipt = await harness.say()
-    await until(lambda: bool(harness.studio.dispatcher._active), "the job")
-    await harness.studio.dispatcher.cancel(receipt.job.id)
-    told = len(harness.courier.updates)
-    await harness.studio.dispatcher._handle(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
-    release()
-    await harness.ended(receipt.job.id)
-    assert len(harness.courier.updates) == told
-
-
 async def test_closing_twice_and_waking_after_closing_are_harmless(harness: StudioHarness) -> None:
     harness.executor.hold()
     receipt = await harness.say()
@@ -381,15 +224,3 @@ async def test_the_tasks_of_the_studio_are_seen_while_it_works(harness: StudioHa
     assert harness.tasks()
     release()
     await harness.ended(receipt.job.id)
-
-
-async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarness) -> None:
-    release = harness.executor.hold()
-    receipt = await harness.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
-    await until(lambda: any(update.stage == "speaking" for _, update in harness.courier.updates), "progress")
-    assert harness.courier.delivered == []
-    release()
-    await harness.ended(receipt.job.id)
-    count = len(harness.courier.updates)
-    await until(lambda: not harness.tasks(), "idle")
-    assert len(harness.courier.updates) == count
