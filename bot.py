@@ -23,16 +23,15 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 import aiohttp
 import discord
 import structlog
-from pydantic import ValidationError
 
 import logs
 import systems  # noqa: F401 (an unsupported system is reported before anything else fails)
 from assembly import create_bot
 from checkup import NO_INTENT, WRONG_SHAPE, Exit, StartError, check, looks_like_token
 from cogs.client import Barkeep
-from errors import BarkeepError, Unavailable
+from errors import BarkeepError, InvalidInput, Unavailable
 from health import HealthServer
-from settings import Settings
+from settings import Settings, read_settings
 from storage.modes import private_folder
 
 CLOSE_SECONDS = 4.5
@@ -170,13 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="check settings, database and models, then end")
     options = parser.parse_args(arguments)
     try:
-        settings = Settings()
-    except ValidationError as invalid:
-        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
-        _say(f"These settings are not valid: {names}. See .env.example for the allowed values.")
-        return Exit.SETTINGS
-    except (UnicodeDecodeError, OSError):
-        _say("The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read.")
+        settings = read_settings()
+    except InvalidInput as error:
+        _say(error.message)
         return Exit.SETTINGS
     token = settings.discord_token
     logs.configure(settings.log_level, settings.log_format, secrets=[token.get_secret_value()] if token else [])

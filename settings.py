@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import InvalidInput
 
 
 class Settings(BaseSettings):
@@ -77,3 +79,18 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in use."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'barkeep.sqlite3'}"
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment and `.env`. Raises InvalidInput with a sentence for the owner."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
+        raise InvalidInput(
+            f"These settings are not valid: {names}. See .env.example for the allowed values."
+        ) from invalid
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(
+            "The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read."
+        ) from error

@@ -5,6 +5,8 @@ from pathlib import Path
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
@@ -20,10 +22,22 @@ async def upgrade(sessions: Sessions) -> None:
 
     Raises Unavailable if the database cannot be reached, or was made by a newer Barkeep.
     """
+    with readable_errors():
+        async with sessions.writing_engine.begin() as connection:
+            await connection.run_sync(migrate)
+
+
+def migrate(connection: Connection) -> None:
+    """Run the missing migrations in the connection's transaction. On PostgreSQL others wait until it ends.
+
+    Raises Unavailable if the database was made by a newer Barkeep.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = _config()
+    config.attributes["connection"] = connection
     try:
-        with readable_errors():
-            async with sessions.writing_engine.begin() as connection:
-                await connection.run_sync(_upgrade)
+        command.upgrade(config, "head")
     except CommandError as error:
         _log.error("migration_error", reason=str(error))
         raise Unavailable(
@@ -32,10 +46,14 @@ async def upgrade(sessions: Sessions) -> None:
         ) from error
 
 
-def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+def is_newest(connection: Connection) -> bool:
+    """Return whether the database has the schema of this version."""
+    return MigrationContext.configure(connection).get_current_revision() == (
+        ScriptDirectory.from_config(_config()).get_current_head()
+    )
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
