@@ -23,7 +23,8 @@ from storage.records import VoiceRecord
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voice_deletion import remove_voice
-from studio.voices import VoiceLibrary, file_name
+from studio.voice_files import file_name
+from studio.voices import VoiceLibrary
 
 _log = structlog.get_logger(__name__)
 

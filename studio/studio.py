@@ -24,6 +24,7 @@ from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService
 from studio.values import Courier
+from studio.voice_files import VoiceFileService
 from studio.voices import VoiceLibrary
 
 
@@ -75,7 +76,8 @@ class Studio:
             clock=clock,
         )
         self.consent = consent
-        self.library = VoiceLibrary(storage, executor, self.dispatcher, consent=consent)
+        self.library = VoiceLibrary(storage, executor, self.dispatcher)
+        self.voice_files = VoiceFileService(storage, executor, self.library, consent=consent)
         self.clones = CloneService(
             storage, executor, self.dispatcher, lambda: self.courier, consent=consent, clock=clock
         )

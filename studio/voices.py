@@ -5,23 +5,16 @@ import re
 from collections.abc import Callable, Iterable
 
 from cloning.checkpoints.speakers import ANY_SPEAKER
-from cloning.checkpoints.voice_reading import read_voice
-from cloning.prompt import PromptSpec
-from cloning.text.readable import check_model_reads
-from cloning.text.splitting import check_language
-from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
-from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable, VoiceUnavailable
+from cloning.worker.protocol import Executor
+from errors import Conflict, InvalidInput, NotAllowed, NotFound, VoiceUnavailable
 from storage.database import Storage
 from storage.names import fold, name_key
-from storage.records import ConsentKind, NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
+from storage.records import Viewer, Visibility, VoiceRecord, VoiceState
 from studio import name_search, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
-from studio.values import POLICY_VERSION, Actor, Page, Voice
+from studio.values import Actor, Page, Voice
 from studio.voice_deletion import remove_voice
-
-MAX_PROMPT_BYTES = 4 * 1024 * 1024
-"""The largest voice file that is read, in bytes. One of 15 s has about 100 kB."""
 
 _EVERY_VOICE = 5000
 _RECORD_KEY = re.compile(r"v:(\d{1,18})")
@@ -35,12 +28,10 @@ class VoiceLibrary:
     must not know of are treated as missing.
     """
 
-    def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher, *, consent: ConsentKind) -> None:
-        self._consent = consent
+    def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher) -> None:
         self._storage = storage
         self._executor = executor
         self._dispatcher = dispatcher
-        self._reading = asyncio.Lock()
 
     async def search(self, actor: Actor, typed: str, limit: int = 25) -> list[Voice]:
         """Return at most `limit` usable voices that match a typed text: the member's default first, then the best
@@ -108,6 +99,13 @@ class VoiceLibrary:
                 return speaker
         names = [] if _RECORD_KEY.fullmatch(typed) else await self._names(actor)
         raise NotFound(_no_such_voice(await asyncio.to_thread(name_search.near, typed, names)))
+
+    async def record(self, actor: Actor, typed: str) -> VoiceRecord:
+        """Return the record of the named voice. Raises as `info` does, and InvalidInput for a built-in speaker."""
+        voice = await self.info(actor, typed)
+        if voice.record is None:
+            raise InvalidInput("Built-in speakers belong to the model and can't be changed.")
+        return voice.record
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:
         """Make a voice the member's default. Without a name, return what would speak now, or None.
@@ -191,7 +189,7 @@ class VoiceLibrary:
         voices.
         Raises NotAllowed for a voice that the actor may not delete.
         """
-        record = await self._known(actor, typed) or _of_library(await self.info(actor, typed))
+        record = await self._known(actor, typed) or await self.record(actor, typed)
         policy.may_delete(actor, record)
         return record
 
@@ -223,7 +221,7 @@ class VoiceLibrary:
         another menu changes them concurrently.
         """
         await rights.require(self._storage, actor, policy.may_act)
-        record = _of_library(await self.info(actor, typed))
+        record = await self.record(actor, typed)
         policy.may_share(actor, record, visibility)
         members = None if member_ids is None else frozenset(member_ids)
         roles = None if role_ids is None else frozenset(role_ids)
@@ -232,72 +230,6 @@ class VoiceLibrary:
         shared = await self._storage.voices.share(record.guild_id, record.id, visibility, members, roles)
         await self._audit(actor, "voice.share", record, visibility.value)
         return shared
-
-    async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
-        """Return a voice's prompt as (file name, .npz), for its owner unless another person is the speaker."""
-        await rights.require(self._storage, actor, policy.may_act)
-        record = _of_library(await self.info(actor, typed))
-        policy.may_take_away(actor, record)
-        data = await self._storage.files.read_voice_file(record.guild_id, record.id, PROMPT_FILE)
-        await self._audit(actor, "voice.export", record)
-        return f"{file_name(record.name)}.npz", data
-
-    async def import_(
-        self, actor: Actor, name: str, data: bytes, *, attested: bool, language: str = "en", description: str = ""
-    ) -> VoiceRecord:
-        """Make a voice from a prompt file.
-
-        Needs the same rights as a clone, and the actor's confirmation that it is theirs.
-        Files are read one at a time, and each counts as a request against the hourly limit, even if refused. Raises
-        InvalidInput with what is wrong with the file, Conflict for the name, LimitReached, NotAllowed (also where the
-        server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
-        not loaded, since they determine which tokens are valid.
-        """
-        settings = await rights.require(self._storage, actor, policy.may_clone)
-        if not attested:
-            raise NotAllowed(
-                "Please confirm first that the voice is your own: use /voices import and fill in its form."
-            )
-        if policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
-            raise NotAllowed(
-                "This server asks for spoken consent, and nobody can tell whose voice a file holds. Use /clone with a "
-                "recording."
-            )
-        new = NewVoice(
-            actor.guild_id,
-            actor.member_id,
-            actor.member_id,
-            policy.clean_name(name),
-            check_language(language),
-            policy.clean_description(description),
-        )
-        ready = self._ready()
-        check_model_reads(language, ready.languages)
-        await self._storage.acceptance.count_request(actor.member_id, settings)
-        async with self._reading:
-            prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
-        record = await self._storage.voices.add(
-            new,
-            VoiceModels(ready.model, "", "imported", ready.digest),
-            has_clip=False,
-            member_limit=settings.voices_per_member,
-            guild_limit=settings.voices_per_guild,
-            policy_version=POLICY_VERSION,
-            place=lambda placed: self._storage.files.put_voice_file(placed.guild_id, placed.id, PROMPT_FILE, prompt),
-        )
-        await self._audit(actor, "voice.import", record)
-        return record
-
-    async def clip(self, actor: Actor, typed: str) -> tuple[VoiceRecord, bytes]:
-        """Return a voice and its reference recording as FLAC, if the actor may use the voice.
-
-        Raises NotFound for speakers, imported voices, and a voice that is being deleted.
-        """
-        await rights.require(self._storage, actor, policy.may_act)
-        record = (await self.resolve(actor, typed)).record
-        if record is None or not record.has_clip:
-            raise NotFound("There is no recording behind this voice.")
-        return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _unnamed(self, actor: Actor) -> Voice:
         """Return the member's default.
@@ -369,25 +301,14 @@ class VoiceLibrary:
         wanted = fold(query)
         return [voice for voice in speakers_of(self._executor) or () if wanted in fold(voice.name)]
 
-    def _ready(self) -> Ready:
-        ready = self._executor.health().ready
-        if ready is None:
-            raise Unavailable("The speech models are still loading. Please import the voice again in a minute.")
-        return ready
-
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
         await rights.require(self._storage, actor, policy.may_act)
-        record = _of_library(await self.info(actor, typed))
+        record = await self.record(actor, typed)
         policy.may_manage(actor, record)
         return record
 
     async def _audit(self, actor: Actor, action: str, record: VoiceRecord, detail: str = "") -> None:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, record.name, detail)
-
-
-def file_name(name: str) -> str:
-    """Return a voice's name in a form that is safe as a file name."""
-    return re.sub(r"[^\w-]+", "-", name).strip("-") or "voice"
 
 
 def _record_ids(key: str) -> list[int]:
@@ -399,12 +320,6 @@ def _made(record: VoiceRecord) -> Voice:
     if record.state is VoiceState.CLONING:
         raise Conflict(f"The voice {record.name} is still being made. Please try again when its card appears.")
     return voice_of(record)
-
-
-def _of_library(voice: Voice) -> VoiceRecord:
-    if voice.record is None:
-        raise InvalidInput("Built-in speakers belong to the model and can't be changed.")
-    return voice.record
 
 
 _DEFAULT_LOST = (
@@ -431,9 +346,3 @@ def _no_such_voice(near: list[str]) -> str:
     if near:
         return f"There is no voice of that name here. Did you mean {' or '.join(near)}?"
     return "There is no such voice here. See all voices with /voices list."
-
-
-def _read_prompt(data: bytes, spec: PromptSpec) -> bytes:
-    if len(data) > MAX_PROMPT_BYTES:
-        raise InvalidInput("That file is too large. A voice file (.npz) has well under a megabyte.")
-    return read_voice(data, spec)

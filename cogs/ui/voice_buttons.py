@@ -64,13 +64,13 @@ async def hear(interaction: Interaction, key: str) -> None:
 
     Raises the studio's errors.
     """
-    library = interaction.client.studio.library
-    voice = await library.info(actor_of(interaction), key)
-    language = library.hello_language(voice)
+    studio = interaction.client.studio
+    voice = await studio.library.info(actor_of(interaction), key)
+    language = studio.library.hello_language(voice)
     await speak(interaction, SayOrder(HELLO[language], key, language, private=True))
     if voice.record is None or not voice.record.has_clip:
         return
-    record, sound = await library.clip(actor_of(interaction), key)
+    record, sound = await studio.voice_files.clip(actor_of(interaction), key)
     file = discord.File(io.BytesIO(sound), filename=f"{file_stem(record.name)}-{CLIP_FILE}")
     await interaction.followup.send(render_clip(record), file=file, ephemeral=True)
 

@@ -36,7 +36,7 @@ from storage.records import Visibility
 from studio.policy import may_use
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder
-from studio.voices import MAX_PROMPT_BYTES
+from studio.voice_files import MAX_PROMPT_BYTES
 
 Interaction = discord.Interaction[StudioBot]
 VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
@@ -172,7 +172,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        name, data = await self.bot.studio.library.export(actor, voice)
+        name, data = await self.bot.studio.voice_files.export(actor, voice)
         await send_privately(interaction, "In Bark's own format, for the model that it was made with.", name, data)
 
     @app_commands.command(name="import", description="Add a voice from a Bark voice file (.npz)")
@@ -208,7 +208,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.bot.studio.clones.check(actor, order, file.size)
         data = await read_recording(file)
-        record = await self.bot.studio.library.import_(
+        record = await self.bot.studio.voice_files.import_(
             actor, order.name, data, attested=True, language=order.language, description=order.description
         )
         await interaction.followup.send(render_imported(record), ephemeral=True)

@@ -33,7 +33,7 @@ async def add_voice(
     """An imported voice of `owner`, shared with nobody or everybody."""
     await studio.storage.guilds.change(owner.guild.id, voices_per_member=ROOMY)
     actor = actor_in(channel, owner)
-    record = await studio.library.import_(actor, name, prompt_bytes(), language=language, attested=True)
+    record = await studio.voice_files.import_(actor, name, prompt_bytes(), language=language, attested=True)
     if visibility is Visibility.EVERYONE:
         record = await studio.library.share(actor, f"v:{record.id}", visibility, (), ())
     return record

@@ -7,7 +7,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from studio.studio import Studio
-from studio.voices import MAX_PROMPT_BYTES
+from studio.voice_files import MAX_PROMPT_BYTES
 from tests.cogs.conftest import Clone
 from tests.cogs.library import add_voice, names, shown
 from tests.fakes import prompt_bytes

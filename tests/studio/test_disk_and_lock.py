@@ -74,7 +74,7 @@ async def say(harness: StudioHarness) -> None:
 
 
 async def bring(harness: StudioHarness) -> None:
-    await harness.studio.library.import_(ANN, "New", prompt_bytes(), attested=True)
+    await harness.studio.voice_files.import_(ANN, "New", prompt_bytes(), attested=True)
 
 
 async def delete(harness: StudioHarness) -> None:

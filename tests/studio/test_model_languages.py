@@ -35,7 +35,9 @@ def ask(language: str) -> Deed:
 
 
 def bring(language: str) -> Deed:
-    return lambda harness: harness.studio.library.import_(ANN, "Hans", prompt_bytes(), attested=True, language=language)
+    return lambda harness: harness.studio.voice_files.import_(
+        ANN, "Hans", prompt_bytes(), attested=True, language=language
+    )
 
 
 REFUSED = [

@@ -67,7 +67,7 @@ async def test_who_is_heard_gets_the_voice_and_nobody_else_takes_it_away(harness
         assert [name for name in archive.namelist() if name.endswith("Bobby/clip.flac")]
     for actor, reason in ((ANN, "not to a file"), (MOD, "owner")):
         with pytest.raises(NotAllowed, match=reason):
-            await harness.studio.library.export(actor, key)
+            await harness.studio.voice_files.export(actor, key)
 
 
 async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(harness: StudioHarness) -> None:

@@ -60,7 +60,7 @@ async def test_a_box_alone_is_not_enough_nor_a_file(harness: StudioHarness) -> N
     with pytest.raises(NotAllowed, match="saying a sentence"):
         await harness.clone()
     with pytest.raises(NotAllowed, match="spoken consent"):
-        await harness.studio.library.import_(ANN, "Ann", prompt_bytes(), attested=True)
+        await harness.studio.voice_files.import_(ANN, "Ann", prompt_bytes(), attested=True)
     assert harness.files() == []
 
 

@@ -103,7 +103,7 @@ async def test_a_voice_of_other_models_is_cloned_again_from_its_clip(harness: St
 
 
 async def test_an_imported_voice_of_other_models_says_so(harness: StudioHarness) -> None:
-    record = await harness.studio.library.import_(ANN, "Old", prompt_bytes(), attested=True)
+    record = await harness.studio.voice_files.import_(ANN, "Old", prompt_bytes(), attested=True)
     assert (record.model, record.model_digest) == ("tiny", "weights of tiny")
     await harness.storage.voices.set_models(GUILD, record.id, VoiceModels("other", "", "imported", "others"))
     job = await harness.ended((await harness.say(voice="Old")).job.id)
