@@ -1,6 +1,7 @@
 # Every target sets up what it needs; second runs skip what is done.
 # PYTHON=...      the Python 3.11, 3.12 or 3.13 that makes the virtual environment; else the first that is found
 # TORCH_INDEX=... a package index with another build of torch (CPU only, or another CUDA)
+# EXTRAS=...      for `make setup`: ray (speech on several machines, docs/cluster.md), consent (spoken consent)
 # DEVICES=...     for `make experiment`: where clips are made, a process for each
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -16,9 +17,9 @@ QUANTIZERS := .training/quantizers
 LABELLED := .training/labelled
 VOICES := .training/bundled/kokoro-js-1.2.1.tgz
 
-.PHONY: setup consent development research run demo test test-research lint bench format lock bundled experiment clean
+.PHONY: setup consent development research run demo test test-research test-cluster lint bench format lock bundled experiment clean
 
-setup: .venv/.runtime
+setup: .venv/.runtime $(EXTRAS:%=.venv/.%)
 
 # What spoken consent needs beside that: a speech recogniser and a speaker encoder.
 consent: .venv/.consent
@@ -37,7 +38,11 @@ demo: setup
 
 # Two processes side by side: a thread each for torch, or they are in each other's way.
 test: .venv/.development .venv/.consent .venv/.browser .venv/.postgres
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/research
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/research --ignore tests/cluster
+
+# Ray nodes on this machine that are killed, stopped and added; several minutes.
+test-cluster: .venv/.development .venv/.ray
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/cluster
 
 test-research: .venv/.research
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests/research
@@ -67,6 +72,9 @@ lock: .venv/.development
 	$(LOCK) --no-deps requirements-consent.in -o .venv/lock
 	(echo "# The lock of spoken consent's packages, made by \`make lock\` from requirements-consent.in."; \
 	  grep -vE '^#' .venv/lock) > requirements-consent.txt
+	$(LOCK) requirements-ray.in -o .venv/lock
+	(echo "# The lock of Ray's packages, made by \`make lock\` from requirements-ray.in."; \
+	  grep -vE '^#' .venv/lock | grep -vxFf requirements.txt) > requirements-ray.txt
 	$(LOCK) requirements-dev.in -o .venv/lock
 	(echo '# The lock of the development tools, made by `make lock` from requirements-dev.in.'; \
 	  grep -vE '^#' .venv/lock | grep -vxFf requirements.txt) > requirements-dev.txt
@@ -112,6 +120,11 @@ clean:
 .venv/.consent: requirements-consent.txt .venv/.runtime
 	@echo "The packages of requirements-consent.txt (0.2 GB once installed)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-consent.txt
+	@touch $@
+
+.venv/.ray: requirements-ray.txt .venv/.runtime
+	@echo "The packages of requirements-ray.txt (0.3 GB once installed)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-ray.txt
 	@touch $@
 
 .venv/.development: requirements-dev.txt .venv/.runtime

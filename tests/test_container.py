@@ -51,14 +51,14 @@ def reached(start: str) -> set[str]:
 
 
 def test_everything_that_the_bot_imports_is_copied() -> None:
-    wanted = {name if (ROOT / name).is_dir() else f"{name}.py" for name in reached("bot")}
+    wanted = {name if (ROOT / name).is_dir() else f"{name}.py" for name in reached("bot") | reached("cluster")}
     assert {"bot.py", "checkup.py", "cloning"} <= wanted
     assert wanted | {"models"} == copied()
 
 
 def test_what_is_copied_exists_and_is_not_ignored() -> None:
     sent = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
-    for source in copied() | {"requirements.txt", "requirements-consent.txt"}:
+    for source in copied() | {"requirements.txt", "requirements-consent.txt", "requirements-ray.txt"}:
         assert (ROOT / source).exists()
         assert source in sent or (source.endswith(".py") and "*.py" in sent)
 

@@ -7,15 +7,20 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
+def printed(*arguments: str) -> str:
+    """What would be run, on a machine on which nothing is installed."""
+    command = ["make", "-n", "-B", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_ray_is_installed_only_where_it_is_asked_for() -> None:
+    assert "requirements-ray" not in printed("setup")
+    assert "-r requirements-ray.txt" in printed("setup", "EXTRAS=ray")
+
+
 def test_setup_says_what_is_installed_and_how_large_it_is() -> None:
     """`make -n` prints the recipes of a machine on which nothing is installed, and runs none."""
-    recipe = subprocess.run(
-        ["make", "-n", "-B", "setup"],  # noqa: S607 (the one on the path)
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    recipe = printed("setup")
     first, second = (re.search(rf'echo "{step} of 2: (.*)"', recipe) for step in (1, 2))
     assert first is not None
     assert second is not None

@@ -1,0 +1,259 @@
+"""The machines of a Ray cluster that speak for Barkeep (docs/cluster.md): `python cluster.py head | node | ...`.
+
+    head     starts the cluster, on the machine that the others know
+    node     joins it; with --workers 0 without speaking, as the machine of a bot does
+    nodes    lists the speech nodes
+    drain    lets a node finish its jobs and take no more; resume takes that back
+
+Exit codes: 0 done, 2 settings or arguments, 7 the cluster or a node cannot be reached.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import sys
+from collections.abc import Coroutine
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+from pydantic import ValidationError
+
+import environment
+from cloning.cluster import start
+from cloning.cluster.relay import NO_NODE, Found
+from cloning.cluster.start import Machine
+from errors import BarkeepError, InvalidInput, NotFound, Unavailable
+from settings import Settings
+
+if TYPE_CHECKING:
+    from cloning.cluster.connection import RayNode
+
+WRONG, UNREACHABLE = 2, 7
+WAIT_SECONDS = 15.0
+"""How long a node may take to answer."""
+UNGUARDED = (
+    "A cluster that others can reach runs whatever they send it. Make one long random word, set it as RAY_AUTH_TOKEN "
+    "in .env on every machine, and start this again."
+)
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Workers = Annotated[int | None, typer.Option(help="How many speech workers; default: one a GPU, or one.", min=0)]
+Name = Annotated[str | None, typer.Option(help="This machine's name in lists; default: its host name.")]
+Store = Annotated[int, typer.Option(help="Memory for files on their way, in MB.", min=80)]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
+        raise InvalidInput(f"These settings are not valid: {names}. See .env.example for the allowed values.") from None
+
+
+def _token(settings: Settings) -> str | None:
+    return None if settings.ray_auth_token is None else settings.ray_auth_token.get_secret_value()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _machine(name: str | None, host: str | None, workers: int | None, store: int) -> Machine:
+    """Return what this machine gives, after saying which GPUs it has. Raises InvalidInput."""
+    gpus: list[str] = []
+    if workers != 0:
+        from cloning.cluster import gpus as devices  # torch takes seconds to import
+
+        gpus = devices.found()
+        _say("GPUs: " + "; ".join(gpus) + "." if gpus else "No GPU was found by torch: speech is made by the CPU.")
+    count = (len(gpus) or 1) if workers is None else workers
+    if start.gpus_for_each(count, len(gpus)) is None:
+        raise InvalidInput(
+            f"{len(gpus)} GPUs cannot be shared by {count} workers: choose a multiple or a divisor of {len(gpus)}."
+        )
+    return Machine(name or socket.gethostname(), host, count, len(gpus), store)
+
+
+@app.command()
+def head(
+    host: Annotated[str, typer.Option(help="The address of this machine that the others use.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 6379,
+    workers: Annotated[int, typer.Option(help="How many speech workers run here, too.", min=0)] = 0,
+    name: Name = None,
+    store: Store = 200,
+) -> None:
+    """Start a cluster, and start it again whenever it ends. Ctrl-C stops it."""
+    token = _token(_settings())
+    if token is None and not is_loopback(host):
+        raise InvalidInput(UNGUARDED)
+    command = start.head_command(_machine(name, host, workers, store), port)
+    variables = environment.to_join_a_cluster(token)
+    asyncio.run(start.keep_running(command, variables, f"{host}:{port}", _say, joins=False))
+
+
+@app.command()
+def node(
+    head: Annotated[str | None, typer.Option(help="host:port of the head; default: RAY_ADDRESS.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address of this machine that the others use.")] = None,
+    workers: Workers = None,
+    name: Name = None,
+    store: Store = 200,
+) -> None:
+    """Join the cluster, and join again whenever that ends. Ctrl-C leaves it."""
+    settings = _settings()
+    address, token = head or settings.ray_address, _token(settings)
+    where, _, port = address.rpartition(":")
+    if not where or not port.isdigit():
+        raise InvalidInput(f"{address} is no address. Give the head as host:port, such as 10.0.0.1:6379.")
+    if token is None and not is_loopback(where):
+        raise InvalidInput(UNGUARDED)
+    command = start.node_command(_machine(name, host, workers, store), address)
+    variables = environment.to_join_a_cluster(token)
+    asyncio.run(start.keep_running(command, variables, address, _say, joins=True))
+
+
+@app.command()
+def nodes() -> None:
+    """List the speech nodes: state, model, jobs."""
+    _with_cluster(_list())
+
+
+@app.command()
+def drain(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
+    """Let a node take no more jobs, and wait until it has none. It can be stopped then."""
+    _with_cluster(_drain(node))
+
+
+@app.command()
+def resume(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
+    """Let a drained node take jobs again."""
+    _with_cluster(_resume(node))
+
+
+def _with_cluster(work: Coroutine[Any, Any, None]) -> None:
+    """Join the cluster of the settings and do `work`."""
+    environment.join_a_cluster(_token(_settings()))
+    asyncio.run(_joined(work))
+
+
+async def _joined(work: Coroutine[Any, Any, None]) -> None:
+    """Join, do `work`, and leave. Raises Unavailable."""
+    address = _settings().ray_address
+    try:
+        if not await start.is_reachable(address):
+            raise Unavailable(f"Nothing answers at RAY_ADDRESS={address}. Does `python cluster.py head` run there?")
+        await asyncio.to_thread(_connection().join, address)
+        await work
+    finally:
+        work.close()
+
+
+def _connection() -> ModuleType:
+    from cloning.cluster import connection  # needs Ray
+
+    return connection
+
+
+async def _found() -> "list[Found[RayNode]]":
+    found = await asyncio.to_thread(_connection().speech_nodes, _settings().device)
+    return sorted(found.values(), key=lambda each: each.name)
+
+
+async def _list() -> None:
+    found = await _found()
+    for each in found:
+        _say(f"{each.name} ({each.address}): {await _state(each)}")
+    if not found:
+        _say(NO_NODE)
+
+
+async def _state(each: "Found[RayNode]") -> str:
+    """Return a line about a node."""
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            health, jobs, is_drained = await each.remote.state()
+    except TimeoutError:
+        return "does not answer"
+    except Unavailable as error:
+        return error.message
+    if health is None or (health.ready is None and health.error is None):
+        return "loading its models"
+    if health.ready is None:
+        return str(health.error)
+    drained = ", drained" if is_drained else ""
+    return f"{health.ready.model} on {health.ready.device}, {jobs} {'job' if jobs == 1 else 'jobs'}{drained}"
+
+
+async def _named(name: str) -> "Found[RayNode]":
+    """Return the node of a name or an address. Raises NotFound."""
+    found = await _found()
+    fitting = [each for each in found if name in (each.name, each.address)]
+    if len(fitting) != 1:
+        names = ", ".join(f"{each.name} ({each.address})" for each in found) or "none"
+        problem = "Several nodes are called" if fitting else "There is no node"
+        raise NotFound(f"{problem} {name}. The speech nodes are: {names}.")
+    return fitting[0]
+
+
+async def _drain(name: str) -> None:
+    each = await _named(name)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await each.remote.drain(True)
+    told: int | None = None
+    while True:
+        async with asyncio.timeout(WAIT_SECONDS):
+            _, jobs, _ = await each.remote.state()
+        if not jobs:
+            break
+        if jobs != told:
+            told = jobs
+            _say(f"{each.name} takes no more jobs, and finishes {jobs}.")
+        await asyncio.sleep(1)
+    _say(f"{each.name} has no jobs. Stop it now, or let it take jobs again with `python cluster.py resume {name}`.")
+
+
+async def _resume(name: str) -> None:
+    each = await _named(name)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await each.remote.drain(False)
+    _say(f"{each.name} takes jobs again.")
+
+
+def main() -> int:
+    """Run a command. Returns the exit code."""
+    try:
+        app(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return WRONG
+    except ImportError as error:
+        _say(f"Ray is not installed ({error.name}). Install it with `make setup EXTRAS=ray`.")
+        return WRONG
+    except (InvalidInput, NotFound) as error:
+        _say(error.message)
+        return WRONG
+    except TimeoutError:
+        _say("The node does not answer.")
+        return UNREACHABLE
+    except BarkeepError as error:
+        _say(error.message)
+        return UNREACHABLE
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
