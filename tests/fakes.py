@@ -26,6 +26,8 @@ from cloning.worker.protocol import (
     Failed,
     Health,
     Lost,
+    Nodes,
+    NodeState,
     PartSpoken,
     Progress,
     Ready,
@@ -192,6 +194,11 @@ class FakeExecutor:
     def tell(self, event: Event) -> None:
         """The worker reports one more event."""
         self._queue.put_nowait(event)
+
+    def grow(self, capacity: int) -> None:
+        """A node of a cluster has joined: there is room for more jobs."""
+        self._capacity = capacity
+        self.tell(Nodes((NodeState("n", "127.0.0.1", "ready", capacity, 0),)))
 
     def end_events(self) -> None:
         """The stream of events breaks off once."""

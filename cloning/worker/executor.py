@@ -37,6 +37,8 @@ from cloning.worker.protocol import (
     ListenRequest,
     Look,
     Lost,
+    Nodes,
+    NodeState,
     PartSpoken,
     Progress,
     Ready,
@@ -54,7 +56,8 @@ _CHECK_SECONDS = 240.0
 """The timeout of a check in seconds, for loading models, earlier checks, and itself."""
 _CLOSING = "The speech worker is shutting down. Try again in a minute."
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository's folder."""
 # `-m cloning.worker` works only if the bot is started in the repository's folder.
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.server import main; main(sys.argv[1:])"
 
@@ -75,7 +78,7 @@ def _unchanged(awaitable: Awaitable[T], /) -> Awaitable[T]:
 
 def worker_command(configuration: Mapping[str, object]) -> list[str]:
     """Return the command of a worker with this configuration, as `jobs.load` takes it, for SubprocessExecutor."""
-    return [sys.executable, "-c", _START, str(_ROOT), json.dumps(configuration)]
+    return [sys.executable, "-c", _START, str(ROOT), json.dumps(configuration)]
 
 
 @dataclass(slots=True)
@@ -90,7 +93,9 @@ class SubprocessExecutor:
     """Run speech jobs in a child process started by `command`. Implements `cloning.worker.protocol.Executor`.
 
     job_timeout: seconds without progress after which a job counts as hung. heartbeat_timeout: seconds of silence after
-    which the worker does. capacity: how many jobs the worker runs at once. All methods belong to one event loop.
+    which the worker does. capacity: how many jobs the worker runs at once, until it says so itself by Nodes. passes_on:
+    the worker passes its jobs on to others, which keep suspects apart; it may lose one job and live. variables: its
+    environment, as WorkerProcess takes it. All methods belong to one event loop.
     """
 
     def __init__(
@@ -100,12 +105,16 @@ class SubprocessExecutor:
         job_timeout: float,
         heartbeat_timeout: float = 30.0,
         capacity: int = 1,
+        passes_on: bool = False,
+        variables: Mapping[str, str] | None = None,
         wait: Wait = _unchanged,
     ) -> None:
         self._command = tuple(command)
         self._capacity = capacity
         self._job_timeout = job_timeout
         self._heartbeat_timeout = heartbeat_timeout
+        self._passes_on = passes_on
+        self._variables = variables
         self._wait = wait
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._waiting: deque[Request] = deque()
@@ -116,14 +125,15 @@ class SubprocessExecutor:
         self._supervisor: asyncio.Task[None] | None = None
         self._worker: WorkerProcess | None = None
         self._ready: Ready | None = None
+        self._nodes: tuple[NodeState, ...] = ()
         self._error: str | None = None
         self._pause = 0.0
         self._restarts = 0
 
     @property
     def capacity(self) -> int:
-        """The number of jobs that run at once."""
-        return self._capacity
+        """The number of jobs that run at once. As many wait here where no node of a cluster takes any."""
+        return sum(node.capacity for node in self._nodes) or self._capacity
 
     async def start(self) -> None:
         """Start loading the models; return at once."""
@@ -179,7 +189,7 @@ class SubprocessExecutor:
 
     def health(self) -> Health:
         """Return the state of the worker."""
-        return Health(self._worker is not None, self._ready, self._error, self._restarts)
+        return Health(self._worker is not None, self._ready, self._error, self._restarts, self._nodes)
 
     async def close(self) -> None:
         """Stop the worker within three seconds, even during a job. Its jobs are Lost."""
@@ -231,7 +241,7 @@ class SubprocessExecutor:
         """Start a worker and handle its events until it ends. Return a sentence that says how it ended."""
         hung, status = None, 0
         try:
-            self._worker = await WorkerProcess.start(self._command, self._log_line)
+            self._worker = await WorkerProcess.start(self._command, self._log_line, self._variables)
             hung = await self._attend(self._worker)
         except Exception:  # a lost job must be reported whatever failed here
             _log.exception("The speech worker's supervisor failed")
@@ -242,6 +252,7 @@ class SubprocessExecutor:
             if self._worker is not None:
                 status = await self._worker.stop(_GRACE if self._closed else 0.0)
             self._worker = self._ready = None
+            self._nodes = ()
         return hung or _ending(status)
 
     async def _attend(self, worker: WorkerProcess) -> str | None:
@@ -269,8 +280,11 @@ class SubprocessExecutor:
             case Ready():
                 self._ready, self._error = event, None
                 self._events.put_nowait(event)
+            case Nodes():
+                self._nodes = event.nodes
+                self._events.put_nowait(event)
             case Failed(job_id="", message=message):
-                self._error = message
+                self._ready, self._error = None, message
                 _log.error("The speech worker cannot start: %s", message)
             case Heartbeat() if self._running:
                 self._events.put_nowait(event)
@@ -279,7 +293,7 @@ class SubprocessExecutor:
                 self._events.put_nowait(event)
             case Checked() | Listened() | Failed() if event.job_id in self._checks:
                 self._checks.end(event)
-            case Cloned() | Spoken() | Failed() if event.job_id in self._running:
+            case Cloned() | Spoken() | Failed() | Lost() if event.job_id in self._running:
                 del self._running[event.job_id]
                 self._pause = 0.0
                 self._events.put_nowait(event)
@@ -290,19 +304,23 @@ class SubprocessExecutor:
         """Send jobs to a ready worker up to its capacity."""
         if self._worker is None or self._ready is None:
             return
-        alone = any(job.request.alone for job in self._running.values()) or any(job.alone for job in self._waiting)
-        for check in self._checks.next(jobs=len(self._running), alone=alone):
+        for check in self._checks.next(jobs=len(self._running), alone=self._has_suspects()):
             self._worker.send(check)
-        while self._waiting and len(self._running) < self._capacity and not self._checks.has_suspect:
-            if self._waiting[0].alone and (self._running or self._checks.at_work):
+        while self._waiting and len(self._running) < self.capacity and not self._checks.has_suspect:
+            if not self._passes_on and self._waiting[0].alone and (self._running or self._checks.at_work):
                 return
             request = self._waiting.popleft()
             self._running[request.job_id] = _Running(request, monotonic())
             self._worker.send(request)
 
+    def _has_suspects(self) -> bool:
+        """Return whether a job that has to be alone waits or runs."""
+        requests = (*(job.request for job in self._running.values()), *self._waiting)
+        return not self._passes_on and any(request.alone for request in requests)
+
     def _lose_running(self, reason: str) -> None:
         """Report running jobs as Lost; a job that was being cancelled ends as cancelled."""
-        if self._closed:
+        if self._closed or self._passes_on:
             self._checks.close()
         else:
             self._checks.lose(jobs=len(self._running))

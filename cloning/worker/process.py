@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import environment
 from cloning.worker import protocol
@@ -47,11 +47,13 @@ class WorkerProcess:
         self._relay = asyncio.create_task(_relay(process.stderr, log_line))
 
     @classmethod
-    async def start(cls, command: Sequence[str], log_line: LogLine) -> "WorkerProcess":
+    async def start(
+        cls, command: Sequence[str], log_line: LogLine, variables: Mapping[str, str] | None = None
+    ) -> "WorkerProcess":
         """Start `command` in its own session, so that a Ctrl-C for the parent does not reach it.
 
-        Its environment holds no secrets, since it reads members' uploads. Raises OSError if the process cannot be
-        started.
+        variables: its environment; None: what models need, without secrets, since it reads members' uploads. Raises
+        OSError if the process cannot be started.
         """
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -60,7 +62,7 @@ class WorkerProcess:
             stderr=PIPE,
             start_new_session=True,
             limit=_LINE_LIMIT,
-            env=environment.to_run_models(),
+            env=environment.to_run_models() if variables is None else variables,
         )
         return cls(process, log_line)
 

@@ -214,17 +214,46 @@ class Heartbeat:
     """The worker is alive; sent every few seconds, from a separate thread."""
 
 
-Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | Failed | Lost | Heartbeat
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A speech worker of a cluster. `state` is a sentence's end for people, e.g. "ready" or "does not answer".
+
+    `capacity`: how many jobs it takes at once now; 0 while it is not ready, or is drained. `running`: how many this bot
+    process has there. `model` and `device` are empty until it has loaded its models.
+    """
+
+    name: str
+    address: str
+    state: str
+    capacity: int
+    running: int
+    model: str = ""
+    device: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The speech workers of a cluster have changed. Only a worker that passes its jobs on to others sends this."""
+
+    nodes: tuple[NodeState, ...]
+
+
+Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | Failed | Lost | Heartbeat | Nodes
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `error`: why it cannot start."""
+    """`alive`: the worker process runs. `ready`: what it loaded, or None until then. `error`: why it cannot start.
+
+    `nodes`: the speech workers of a cluster; () for a single worker.
+    """
 
     alive: bool
     ready: Ready | None
     error: str | None
     restarts: int
+    nodes: tuple[NodeState, ...] = ()
 
 
 class Executor(Protocol):
@@ -288,6 +317,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
         Failed,
         Lost,
         Heartbeat,
+        Nodes,
     )
 }
 

@@ -224,8 +224,8 @@ def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
 
 def main(arguments: list[str]) -> NoReturn:
     """Load the models and serve until stdin ends."""
-    _log_to_stderr()
-    _die_with_parent()
+    log_to_stderr()
+    die_with_parent()
     try:
         status = _serve_configuration(arguments)
     except Exception:
@@ -236,7 +236,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _serve_configuration(arguments: list[str]) -> int:
-    writer = EventWriter(_private_stdout())
+    writer = EventWriter(private_stdout())
     if len(arguments) != 1:
         _log.error("usage: python -m cloning.worker CONFIGURATION")
         return 2
@@ -257,7 +257,7 @@ def _serve_configuration(arguments: list[str]) -> int:
     return 1
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux: let the system kill this process when the bot ends, since a suspended one does not see stdin end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -270,13 +270,14 @@ class _LevelOnEveryLine(logging.Formatter):
         return super().format(record).replace("\n", f"\n{record.levelname} ")
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Log to stderr, each line with its level in front."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LevelOnEveryLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _private_stdout() -> BinaryIO:
+def private_stdout() -> BinaryIO:
     """Return a private copy of stdout for events. Later output to stdout, also of C libraries, goes to stderr."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -87,6 +87,7 @@ class Dispatcher:
             owner=owner,
             clock=clock,
             free_place=self._free_place,
+            more_room=self._wake,
             let_go=self._let_go,
         )
         self._queue = FairQueue()

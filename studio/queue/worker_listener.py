@@ -13,6 +13,7 @@ from cloning.worker.protocol import (
     Executor,
     Heartbeat,
     Listened,
+    Nodes,
     PartSpoken,
     Progress,
     Ready,
@@ -35,7 +36,7 @@ class WorkerListener:
     """Follows active jobs by the worker's events, in a task that exists while the worker has jobs.
 
     active: the jobs that this process holds, by id. owner: the name of this process as the holder of leases.
-    free_place: called when the end of a job is stored. let_go: called for a job that another process holds now.
+    free_place: called when the end of a job is stored. more_room: called when there may be more. let_go: called for a job that another process holds now.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class WorkerListener:
         owner: str,
         clock: Callable[[], datetime],
         free_place: Callable[[ActiveJob], None],
+        more_room: Callable[[], None],
         let_go: Callable[[ActiveJob], Awaitable[None]],
     ) -> None:
         self._storage = storage
@@ -63,6 +65,7 @@ class WorkerListener:
         self._owner = owner
         self._clock = clock
         self._free_place = free_place
+        self._more_room = more_room
         self._let_go = let_go
         self._events = executor.events()
         self._task: asyncio.Task[None] | None = None
@@ -106,6 +109,9 @@ class WorkerListener:
                 self._end(active, self._endings.lost(active.job, reason))
 
     async def _handle(self, event: Event) -> None:
+        if isinstance(event, Nodes):
+            self._more_room()
+            return
         if (
             isinstance(event, Ready | Heartbeat | Checked | Listened)
             or (active := self._active.get(event.job_id)) is None

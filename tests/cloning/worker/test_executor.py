@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from cloning.worker.protocol import (
     Failed,
     Heartbeat,
     Lost,
+    Nodes,
     PartSpoken,
     Progress,
     Ready,
@@ -509,3 +511,62 @@ async def test_start_loads_without_work(make: Make) -> None:
         break
     assert executor.health().alive
     assert executor.health().ready is not None
+
+
+async def test_a_worker_that_passes_jobs_on_says_how_many_it_takes_and_may_lose_one(make: Make, tmp_path: Path) -> None:
+    relay = """
+import json, sys
+def say(type, **body):
+    print(json.dumps({"type": type, **body}), flush=True)
+def nodes(*capacities):
+    say("Nodes", nodes=[dict(name="n", address="", state="ready", capacity=c, running=0) for c in capacities])
+nodes(2, 1)
+say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=[], prompt_spec={})
+held = []
+for line in sys.stdin:
+    held.append(json.loads(line)["job_id"])
+    if len(held) == 3:
+        say("Lost", job_id=held[0], reason="The speech node n does not answer.")
+        say("Spoken", job_id=held[1], seconds=1.0, seed=7, sentences=1)
+    if len(held) == 5:
+        nodes()
+        say("Failed", job_id="", kind="Unavailable", message="No speech node is in the cluster.")
+"""
+    script = tmp_path / "relay.py"
+    await asyncio.to_thread(script.write_text, relay)
+    executor = SubprocessExecutor(
+        [sys.executable, "-I", "-S", str(script)], job_timeout=inf, capacity=8, passes_on=True
+    )
+    assert executor.capacity == 8
+    for name in "abcde":  # all of them would have to be alone, which is the relay's business
+        await executor.submit(speak(name, alone=True))
+    events: list[Event] = []
+    async for event in executor.events():
+        events.append(event)
+        if isinstance(event, Ready):
+            assert (executor.capacity, len(executor.health().nodes)) == (3, 2)
+        if executor.health().nodes == () and isinstance(event, Nodes):
+            break
+    assert Lost("a", "The speech node n does not answer.") in events
+    assert [event.job_id for event in events if isinstance(event, Spoken)] == ["b"]
+    while executor.health().error is None:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0.01)
+    assert executor.health().ready is None
+    assert executor.capacity == 8
+    await executor.close()
+    assert {event.job_id async for event in executor.events() if isinstance(event, Lost)} == {"c", "d", "e"}
+
+
+async def test_a_relay_that_ends_loses_its_checks_without_a_suspicion(tmp_path: Path) -> None:
+    relay = """
+import json, sys
+ready = dict(type="Ready", model="m", hubert="h", device="cpu", sample_rate=1, speakers=[], prompt_spec={})
+print(json.dumps(ready), flush=True)
+sys.stdin.readline()
+"""
+    script = tmp_path / "relay.py"
+    await asyncio.to_thread(script.write_text, relay)
+    executor = SubprocessExecutor([sys.executable, "-I", "-S", str(script)], job_timeout=inf, passes_on=True)
+    with pytest.raises(Unavailable, match="Try again in a minute"):
+        await executor.check(Path("a.ogg"))
+    await executor.close()

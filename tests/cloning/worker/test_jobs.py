@@ -38,6 +38,7 @@ from cloning.worker.protocol import (
     Event,
     Heartbeat,
     Lost,
+    Nodes,
     PartSpoken,
     Progress,
     Ready,
@@ -357,7 +358,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         await until(executor, lambda event: isinstance(event, Progress))
     finally:
         await executor.close()
-    ends = [event async for event in executor.events() if not isinstance(event, Ready | Heartbeat | Progress)]
+    ends = [event async for event in executor.events() if not isinstance(event, Ready | Heartbeat | Progress | Nodes)]
     assert [(type(event), event.job_id) for event in ends] == [(Lost, "last")]
     assert len(asyncio.all_tasks()) == 1
 

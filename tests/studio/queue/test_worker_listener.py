@@ -96,3 +96,16 @@ async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarn
     count = len(harness.courier.updates)
     await until(lambda: not harness.tasks(), "idle")
     assert len(harness.courier.updates) == count
+
+
+async def test_a_node_that_joins_gets_waiting_jobs_at_once(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    first = await harness.say("one")
+    await harness.reaches(first.job.id, JobState.RUNNING)
+    second = await harness.say("two")
+    assert len(harness.executor.requests) == 1
+    harness.executor.grow(2)
+    await harness.reaches(second.job.id, JobState.RUNNING)
+    release()
+    for receipt in (first, second):
+        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
