@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 from checkup import NO_RECOGNISER, Exit, StartError
+from cloning.cluster.executor import cluster_executor
 from cloning.consent import packages
 from cloning.worker.executor import SubprocessExecutor, worker_command
+from cloning.worker.protocol import Executor
 from cogs.client import Barkeep
 from errors import BarkeepError
 from settings import Settings
@@ -26,11 +28,8 @@ def create_bot(settings: Settings) -> Barkeep:
             storage = await Storage.open(settings.database, settings.data_dir, reserves=True)
         except BarkeepError as error:
             raise StartError(Exit.STORAGE, error.message) from error
-        executor = SubprocessExecutor(
-            worker_command(worker_configuration(settings)), job_timeout=settings.job_timeout, capacity=settings.batch
-        )
         patience = timedelta(seconds=settings.worker_patience)
-        return Studio(storage, executor, courier, patience=patience, consent=consent)
+        return Studio(storage, create_executor(settings), courier, patience=patience, consent=consent)
 
     if settings.discord_token is None:  # The simulator does not store commands and cannot remove the bot.
         return Barkeep(open_studio, read_messages=settings.read_messages)
@@ -40,6 +39,21 @@ def create_bot(settings: Settings) -> Barkeep:
         command_digest=settings.data_dir / "commands.sha256",
         claims_data=True,
     )
+
+
+def create_executor(settings: Settings) -> Executor:
+    """Return what runs speech jobs, here or on a cluster. It is not started."""
+    configuration = worker_configuration(settings)
+    if settings.executor == "ray":
+        return cluster_executor(
+            configuration,
+            address=settings.ray_address,
+            device=settings.device,
+            token=None if settings.ray_auth_token is None else settings.ray_auth_token.get_secret_value(),
+            capacity=settings.batch,
+            job_timeout=settings.job_timeout,
+        )
+    return SubprocessExecutor(worker_command(configuration), job_timeout=settings.job_timeout, capacity=settings.batch)
 
 
 def worker_configuration(settings: Settings) -> dict[str, object]:

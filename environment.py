@@ -32,6 +32,13 @@ _FOR_MODELS_PREFIXES = (
 )
 
 
+_FOR_RAY = {
+    "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a CPU worker keeps CUDA_VISIBLE_DEVICES as the machine has it
+}
+
+
 def to_run() -> dict[str, str]:
     """Return what any program needs: paths, the language, and where Python and libraries are."""
     return _allowed(os.environ, _TO_RUN, _TO_RUN_PREFIXES)
@@ -40,6 +47,17 @@ def to_run() -> dict[str, str]:
 def to_run_models() -> dict[str, str]:
     """Return what a program with models needs as well: threads, devices, and access to the hub."""
     return to_run() | _allowed(os.environ, _FOR_MODELS, _FOR_MODELS_PREFIXES)
+
+
+def to_join_a_cluster(token: str | None) -> dict[str, str]:
+    """Return what a program of a Ray cluster needs, models included. token: what the cluster asks for, if it does."""
+    let_in = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    return to_run_models() | _FOR_RAY | let_in
+
+
+def join_a_cluster(token: str | None) -> None:
+    """Prepare this process for Ray, which reads its own environment. Call it before Ray is imported."""
+    os.environ.update(to_join_a_cluster(token))
 
 
 def _allowed(environment: Mapping[str, str], names: Iterable[str], prefixes: tuple[str, ...]) -> dict[str, str]:

@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     offline: bool = False
     """Never download; use only the cache."""
 
+    executor: Literal["subprocess", "ray"] = "subprocess"
+    """Where speech is generated. subprocess: on this machine. ray: on the machines of a Ray cluster."""
+    ray_address: str = Field(default="127.0.0.1:6379", pattern=r"^(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}$")
+    """The address of the cluster's head, host:port."""
+    ray_auth_token: SecretStr | None = None
+    """What the machines of the cluster show each other; the same one on each of them."""
+
     job_timeout: float = Field(default=900.0, gt=0)
     """Seconds without progress after which a job counts as hung and its worker is replaced."""
     worker_patience: float = Field(default=600.0, gt=0)

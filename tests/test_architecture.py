@@ -7,11 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OUTER = ("bot", "assembly", "checkup", "simulator", "logs", "health", "settings", "environment", "systems", "errors")
+OUTER = (
+    "bot",
+    "cluster",
+    "assembly",
+    "checkup",
+    "simulator",
+    "logs",
+    "health",
+    "settings",
+    "environment",
+    "systems",
+    "errors",
+)
 ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training", "research")
 
 ALLOWED = {
-    "bot": set(ROOMS) - {"bot", "environment", "training", "research"},
+    "bot": set(ROOMS) - {"bot", "cluster", "environment", "training", "research"},
+    "cluster": {"cloning", "environment", "errors", "settings"},
     "assembly": {"checkup", "cogs", "studio", "cloning", "storage", "errors", "settings"},
     "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"assembly", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
@@ -54,6 +67,10 @@ VOICE_NAMES = {
 """What discord.py has for sound."""
 VOICE_FILES = {"cogs/channel/connection.py", "cogs/channel/source.py"}
 
+RAY_FILE = "cloning/cluster/connection.py"
+"""The only file that uses Ray, and the two that use it, where a cluster is wanted."""
+RAY_USERS = {"cloning/cluster/main.py", "cluster.py"}
+
 LAYERS_OF_CLONING = (
     (
         "cloning.prompt",
@@ -74,11 +91,13 @@ LAYERS_OF_CLONING = (
     ("cloning.consent",),
     ("cloning.takes", "cloning.sentences", "cloning.pipeline", "cloning.inspection"),
     ("cloning.worker", "cloning.cli"),
+    ("cloning.cluster",),
 )
 """What a layer may import: itself and those above it here. A module belongs to its longest prefix."""
 TORCH_FREE = (
     "cloning.worker.protocol",
     "cloning.worker.executor",
+    "cloning.cluster.executor",
     "cloning.consent.packages",
     "cloning.consent.answer",
     "cloning.prompt",
@@ -139,6 +158,13 @@ def test_only_the_voice_connection_knows_discords_sound(room: str, path: Path) -
             used = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
         wrong = used & VOICE_NAMES
         assert not wrong, f"{path.relative_to(ROOT)} must not use {sorted(wrong)} of discord"
+
+
+@pytest.mark.parametrize(("room", "path"), CASES)
+def test_only_a_cluster_brings_ray(room: str, path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    assert "ray" not in _imports(path) or name == RAY_FILE
+    assert "cloning.cluster.connection" not in _modules_imported(path) or name in RAY_USERS
 
 
 def _file_of(module: str) -> Path | None:

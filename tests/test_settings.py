@@ -75,3 +75,16 @@ def test_database_defaults_to_sqlite_in_the_data_folder() -> None:
 def test_devices(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     monkeypatch.setenv("DEVICE", device)
     assert Settings().device == device
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1:6379", "head:6379", "[fd00::1]:6379", "a-b.example.org:1"])
+def test_addresses_of_a_head(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    assert Settings().ray_address == address
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "ray://head:10001", ":6379", "head:port", "auto"])
+def test_wrong_addresses_of_a_head(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ValidationError, match="ray_address"):
+        Settings()

@@ -1,0 +1,162 @@
+"""The only file that uses Ray's interface from the bot's side: joining a cluster, its speech nodes, and their calls.
+
+`python cluster.py node` offers the resource SPEECH, one for each speech worker. Each of them is a detached actor with a
+name, bound to its node, so that every bot process finds the same one, and finds it again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    ObjectStoreFullError,
+    OutOfDiskError,
+    RayError,
+    RayTaskError,
+)
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from cloning.cluster import messages
+from cloning.cluster.messages import Arrangement, News, Parcel
+from cloning.cluster.node import SpeechNode
+from cloning.cluster.refusals import why_dead, why_not
+from cloning.cluster.relay import Found
+from cloning.cluster.start import SPEECH
+from cloning.worker.protocol import Health
+from errors import Unavailable
+
+NAMESPACE = "barkeep"
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def join(address: str) -> None:
+    """Join the cluster whose head is at `address` (host:port). Blocks for some seconds. Raises Unavailable."""
+    try:
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            configure_logging=False,
+        )
+    except Exception as error:  # Ray raises RuntimeError, ConnectionError, RayError and its own C++ errors here
+        raise Unavailable(why_not(address, str(error))) from error
+
+
+def speech_nodes(device: str) -> "dict[str, Found[RayNode]]":
+    """Return the speech workers that the cluster has now, and start those that do not run yet.
+
+    device: the setting DEVICE; one that asks for CUDA needs nodes with a GPU. Blocks; raises Unavailable.
+    """
+    try:
+        nodes = ray.nodes()
+    except Exception as error:  # as in `join`
+        raise Unavailable("The head of the cluster does not answer.") from error
+    found: dict[str, Found[RayNode]] = {}
+    for node in nodes:
+        workers = int(node["Resources"].get(SPEECH, 0)) if node["Alive"] else 0
+        for number in range(workers):
+            key = f"{node['NodeID']}-{number}"
+            name = node["NodeName"] or node["NodeManagerHostname"]
+            remote = RayNode(key, node["NodeID"], node["Resources"].get("GPU", 0) / workers, device)
+            found[key] = Found(key, name if workers == 1 else f"{name}/{number}", node["NodeManagerAddress"], remote)
+    return found
+
+
+class RayNode:
+    """Calls one speech node. Implements `place.Remote`.
+
+    key: the actor's name. gpus: its share of the node's GPUs.
+    """
+
+    def __init__(self, key: str, node_id: str, gpus: float, device: str) -> None:
+        self._key = key
+        self._node_id = node_id
+        self._gpus = gpus
+        self._device = device
+        self._actor: Any = None
+
+    async def attach(self, session: str, arrangement: Arrangement) -> None:
+        """Start the actor if it does not run, and open a session."""
+        if self._device.startswith("cuda") and self._gpus == 0:
+            raise Unavailable("has no GPU, and DEVICE asks for one; set DEVICE=auto, or start it where there is one")
+        self._actor = await asyncio.to_thread(self._started)
+        if await self._call(self._actor.version.remote()) != messages.protocol_digest():
+            raise Unavailable("runs another version of Barkeep; install the bot's version there, and start it again")
+        await self._call(self._actor.attach.remote(session, arrangement))
+
+    async def submit(self, session: str, parcel: Parcel) -> bool:
+        """Send a request. False: its prompt is needed."""
+        return await self._call(await asyncio.to_thread(self._actor.submit.remote, session, parcel))
+
+    async def cancel(self, session: str, job_id: str) -> None:
+        """Stop a job."""
+        await self._call(self._actor.cancel.remote(session, job_id))
+
+    async def exchange(self, session: str, received: int) -> News | None:
+        """Fetch what is new."""
+        return await self._call(self._actor.exchange.remote(session, received))
+
+    async def drain(self, on: bool) -> None:
+        """Let the node take no more jobs, or take them again."""
+        self._actor = self._actor or await asyncio.to_thread(self._existing)
+        await self._call(self._actor.drain.remote(on))
+
+    async def state(self) -> tuple[Health | None, int, bool]:
+        """Return the worker's state, the number of jobs, and whether it is drained."""
+        self._actor = self._actor or await asyncio.to_thread(self._existing)
+        return await self._call(self._actor.state.remote())
+
+    def _started(self) -> Any:
+        """Return the actor, which Ray starts if it does not run."""
+        try:
+            return (
+                ray.remote(SpeechNode)
+                .options(
+                    name=self._key,
+                    lifetime="detached",
+                    get_if_exists=True,
+                    num_cpus=0,
+                    num_gpus=self._gpus,
+                    resources={SPEECH: 1},
+                    max_restarts=-1,
+                    max_task_retries=0,  # a job that is tried again is the bot's decision
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(self._node_id, soft=False),
+                )
+                .remote()
+            )
+        except RayError as error:
+            raise Unavailable(f"cannot be started by Ray ({type(error).__name__})") from error
+
+    def _existing(self) -> Any:
+        try:
+            return ray.get_actor(self._key)
+        except ValueError as error:
+            raise Unavailable("runs no speech worker yet; a bot process starts it") from error
+
+    async def _call(self, reference: Awaitable[T]) -> T:
+        try:
+            return await reference
+        except ActorUnavailableError as error:
+            raise Unavailable("was interrupted") from error
+        except ActorDiedError as error:
+            raise Unavailable(why_dead(str(error))) from error
+        except (ObjectStoreFullError, OutOfDiskError) as error:
+            raise Unavailable(
+                "has no room for the files of a job: Ray's object store is full; give it more with "
+                "`python cluster.py node --store MB`"
+            ) from error
+        except RayTaskError as error:
+            if isinstance(error.cause, Unavailable):
+                raise error.cause from None
+            _log.error("a speech node failed: %s", error)
+            raise Unavailable("failed; the log of the bot says how") from error
+        except RayError as error:
+            raise Unavailable(f"cannot be reached ({type(error).__name__})") from error

@@ -1,0 +1,138 @@
+"""What a relay process and a speech node say to each other, and how files travel with it. Does not import Ray.
+
+A request goes as its line of JSON and its input files as bytes; an event as its line and the files that it made.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from cloning.worker import protocol
+from cloning.worker.protocol import (
+    CLIP_FILE,
+    PROMPT_FILE,
+    SPEECH_FILE,
+    CheckRequest,
+    Cloned,
+    CloneRequest,
+    Event,
+    ListenRequest,
+    Look,
+    PartSpoken,
+    Request,
+    SpeakRequest,
+    Spoken,
+    part_file,
+)
+from errors import InvalidInput
+
+SILENT_SECONDS = 15.0
+"""How long a node may leave a relay without an answer, and a relay a node without a question."""
+POLL_SECONDS = 2.0
+"""How long a node waits for news before it answers without any."""
+
+_OUTPUT = "output_dir"
+_PROMPT = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How a node runs its speech worker: what `jobs.load` takes, places, and seconds without progress in a job."""
+
+    configuration: dict[str, object]
+    capacity: int
+    job_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A request on its way. `files`: field -> bytes. `prompt`: the digest of the prompt, which may be left out."""
+
+    job_id: str
+    line: str
+    files: dict[str, bytes]
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An answer of a node.
+
+    events: (number, line, files) of each event, in order. ready: the line of the loaded models, or None. error: why
+    the worker cannot start. others: jobs that it runs for other bot processes.
+    """
+
+    events: tuple[tuple[int, str, dict[str, bytes]], ...]
+    ready: str | None
+    error: str | None
+    restarts: int
+    draining: bool
+    others: int
+
+
+def protocol_digest() -> str:
+    """Return a digest of the files that both sides must have alike."""
+    sources = (Path(__file__), Path(__file__).with_name("node.py"), Path(protocol.__file__))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+def packed(request: Request | Look) -> Parcel:
+    """Read the files of a request. Raises OSError."""
+    paths = {field.name: getattr(request, field.name) for field in fields(request) if field.name != _OUTPUT}
+    files = {name: path.read_bytes() for name, path in paths.items() if isinstance(path, Path)}
+    prompt = hashlib.sha256(files[_PROMPT]).hexdigest() if _PROMPT in files else None
+    return Parcel(request.job_id, protocol.encode(request), files, prompt)
+
+
+def without_prompt(parcel: Parcel) -> Parcel:
+    """Return the parcel for a node that has the prompt."""
+    return replace(parcel, files={name: data for name, data in parcel.files.items() if name != _PROMPT})
+
+
+def prompt_of(parcel: Parcel) -> bytes | None:
+    """Return the prompt, if the parcel holds it."""
+    return parcel.files.get(_PROMPT)
+
+
+def with_prompt(parcel: Parcel, prompt: bytes) -> Parcel:
+    """Return the parcel with its prompt."""
+    return replace(parcel, files={**parcel.files, _PROMPT: prompt})
+
+
+def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Look:
+    """Write the files of a request into `folder`, and return the request with their paths and `job_id`.
+
+    Raises InvalidInput for a line that holds no request, and OSError.
+    """
+    request = protocol.decode(parcel.line)
+    if not isinstance(request, CloneRequest | SpeakRequest | CheckRequest | ListenRequest):
+        raise InvalidInput("The bot sent something that is no request.")
+    changes: dict[str, object] = {"job_id": job_id}
+    for name, data in parcel.files.items():
+        path = folder / f"{name}{Path(getattr(request, name)).suffix}"
+        path.write_bytes(data)
+        changes[name] = path
+    if hasattr(request, _OUTPUT):
+        changes[_OUTPUT] = folder
+    return replace(request, **changes)  # type: ignore[arg-type]  # each kind gets its own fields
+
+
+def made_files(event: Event, folder: Path) -> dict[str, bytes]:
+    """Read what an event says was made: name -> bytes."""
+    match event:
+        case PartSpoken():
+            names = [part_file(event.number)]
+        case Spoken():
+            names = [SPEECH_FILE, PROMPT_FILE]
+        case Cloned():
+            names = [PROMPT_FILE, CLIP_FILE]
+        case _:
+            names = []
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write what a node made. Raises OSError."""
+    for name, data in files.items():
+        (folder / Path(name).name).write_bytes(data)

@@ -1,0 +1,294 @@
+"""A speech node: the supervised speech worker of one machine or GPU, for the relay processes of several bots.
+
+It runs as an asynchronous Ray actor, which lives on when a bot ends. Each relay has a session: its jobs, and the events
+that it has not received yet. A relay that is not heard for a while has ended: its jobs are cancelled. Does not import
+Ray or torch.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from cloning.cluster import messages
+from cloning.cluster.messages import Arrangement, News, Parcel
+from cloning.worker import protocol
+from cloning.worker.executor import ROOT, SubprocessExecutor, worker_command
+from cloning.worker.protocol import (
+    Checked,
+    CheckRequest,
+    Cloned,
+    Event,
+    Executor,
+    Failed,
+    Health,
+    Listened,
+    ListenRequest,
+    Look,
+    Lost,
+    PartSpoken,
+    Progress,
+    Ready,
+    Spoken,
+)
+from errors import BarkeepError, Unavailable
+
+PROMPT_SECONDS = 600.0
+"""How long a prompt stays in memory after its last use: a deleted voice must not stay longer."""
+_PROMPTS = 256
+_EVENTS_AT_ONCE = 32
+_FOLDER = "barkeep-speech-"
+
+_log = logging.getLogger(__name__)
+
+Build = Callable[[Arrangement], Executor]
+
+
+def _build(arrangement: Arrangement) -> Executor:
+    os.chdir(ROOT)  # where the bot's relative paths, such as the cache of models, are meant
+    return SubprocessExecutor(
+        worker_command(arrangement.configuration),
+        job_timeout=arrangement.job_timeout,
+        capacity=arrangement.capacity,
+    )
+
+
+@dataclass(slots=True)
+class _Session:
+    """What one relay has to be told. `events`: (number, line, files), until it has received them."""
+
+    heard: float
+    events: list[tuple[int, str, dict[str, bytes]]] = field(default_factory=list)
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class _Job:
+    """A request here. `name`: its id at the bot; here it has another one, since a bot may send it again."""
+
+    name: str
+    session: str
+    folder: Path
+    look: "asyncio.Task[None] | None" = None
+    stopped: bool = False
+
+
+class SpeechNode:
+    """Runs the jobs of several relays. All methods belong to one event loop, and are called from afar.
+
+    build: makes the executor of the speech worker; a test replaces it.
+    """
+
+    def __init__(self, build: Build = _build) -> None:
+        self._build = build
+        self._arrangement: Arrangement | None = None
+        self._executor: Executor | None = None
+        self._sessions: dict[str, _Session] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._ids = itertools.count(1)
+        self._prompts: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._draining = False
+        self._attaching = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+
+    async def version(self) -> str:
+        """Return the digest of this node's program, which must be the relay's."""
+        return messages.protocol_digest()
+
+    async def attach(self, session: str, arrangement: Arrangement) -> None:
+        """Open a session, and start the speech worker as it says. The last relay's settings are those of all."""
+        async with self._attaching:
+            if self._arrangement != arrangement:
+                await self._close_worker()
+                await asyncio.to_thread(_remove_remains)
+                self._arrangement, self._executor = arrangement, self._build(arrangement)
+                self._tasks = [asyncio.create_task(self._listen(self._executor)), asyncio.create_task(self._sweep())]
+                await self._executor.start()
+            self._sessions[session] = _Session(monotonic())
+
+    async def submit(self, session: str, parcel: Parcel) -> bool:
+        """Take a request; its events follow. Return False if its prompt was left out and is not here.
+
+        Raises Unavailable for an unknown session, or while the node is drained.
+        """
+        executor = self._executor
+        if executor is None or session not in self._sessions:
+            raise Unavailable("was started again")
+        if self._draining:
+            raise Unavailable("is drained")
+        if parcel.prompt is not None:
+            prompt = messages.prompt_of(parcel) or self._prompt(parcel.prompt)
+            if prompt is None:
+                return False
+            self._prompts[parcel.prompt] = (prompt, monotonic())
+            self._prompts.move_to_end(parcel.prompt)
+            parcel = messages.with_prompt(parcel, prompt)
+        here = f"{next(self._ids)}"
+        folder = self._folder / here
+        await asyncio.to_thread(folder.mkdir)
+        request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
+        self._jobs[here] = job = _Job(parcel.job_id, session, folder)
+        if isinstance(request, CheckRequest | ListenRequest):
+            job.look = asyncio.create_task(self._look(executor, request))
+        else:
+            await executor.submit(request)
+        return True
+
+    async def cancel(self, session: str, name: str) -> None:
+        """Stop a job of a session; it ends with Failed(kind="Cancelled"). Unknown names are ignored."""
+        for here, job in list(self._jobs.items()):
+            if (job.session, job.name) == (session, name):
+                await self._stop(here, job)
+
+    async def exchange(self, session: str, received: int) -> News | None:
+        """Return the events after number `received`; wait a moment if there are none. None: an unknown session.
+
+        Calling it says that the relay lives.
+        """
+        mine = self._sessions.get(session)
+        if mine is None or self._executor is None:
+            return None
+        mine.heard = monotonic()
+        mine.events = [event for event in mine.events if event[0] > received]
+        if not mine.events:
+            mine.changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(messages.POLL_SECONDS):
+                    await mine.changed.wait()
+        health = self._executor.health()
+        return News(
+            tuple(mine.events[:_EVENTS_AT_ONCE]),
+            None if health.ready is None else protocol.encode(health.ready),
+            health.error,
+            health.restarts,
+            self._draining,
+            sum(job.session != session for job in self._jobs.values()),
+        )
+
+    async def drain(self, on: bool) -> None:
+        """Take no more jobs, or take them again. Those that run go on."""
+        self._draining = on
+        self._wake_all()
+
+    async def state(self) -> tuple[Health | None, int, bool]:
+        """Return the worker's state (None before the first relay came), the number of jobs, whether it is drained."""
+        return None if self._executor is None else self._executor.health(), len(self._jobs), self._draining
+
+    async def close(self) -> None:
+        """Stop the worker, and remove every file."""
+        await self._close_worker()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _close_worker(self) -> None:
+        if self._executor is not None:
+            await self._executor.close()
+        for task in self._tasks[:1]:  # the listener ends by itself, when the last job is reported as lost
+            await asyncio.gather(task, return_exceptions=True)
+        for task in self._tasks[1:]:
+            task.cancel()
+        self._arrangement = self._executor = None
+
+    async def _listen(self, executor: Executor) -> None:
+        """Hand the worker's events to the sessions of their jobs."""
+        async for event in executor.events():
+            match event:
+                case Ready():
+                    self._wake_all()
+                case Progress() | PartSpoken():
+                    await self._tell(event)
+                case Cloned() | Spoken() | Failed() | Lost():
+                    await self._end(event)
+                case _:
+                    pass
+
+    async def _look(self, executor: Executor, request: Look) -> None:
+        """Check or listen, and tell the result as a worker would."""
+        result: Checked | Listened | Failed
+        try:
+            if isinstance(request, CheckRequest):
+                result = Checked(request.job_id, await executor.check(request.source))
+            else:
+                heard = await executor.listen(request.source, request.answer, request.sentence)
+                result = Listened(request.job_id, heard)
+        except BarkeepError as error:
+            result = Failed(request.job_id, type(error).__name__, error.message)
+        await self._end(result)
+
+    async def _tell(self, event: Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
+        """Keep an event, with the files that it made, until its relay fetches it."""
+        job = self._jobs.get(event.job_id)
+        if job is None or job.session not in self._sessions:
+            return
+        try:
+            files = await asyncio.to_thread(messages.made_files, event, job.folder)
+        except OSError as error:
+            _log.error("the result of job %s cannot be read: %s", job.name, error)
+            event, files = Lost(event.job_id, "The speech node could not read what it made."), {}
+        named: Event = replace(event, job_id=job.name)
+        if (session := self._sessions.get(job.session)) is not None:
+            session.events.append((next(session.numbers), protocol.encode(named), files))
+            session.changed.set()
+
+    async def _end(self, event: Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
+        await self._tell(event)
+        job = self._jobs.pop(event.job_id, None)
+        if job is not None:
+            await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
+
+    async def _stop(self, here: str, job: _Job) -> None:
+        job.stopped = True
+        if self._executor is not None and job.look is None:
+            await self._executor.cancel(here)
+
+    async def _sweep(self) -> None:
+        """Forget relays that are not heard, and prompts that are not used."""
+        while True:
+            await asyncio.sleep(1)
+            now = monotonic()
+            gone = [name for name, session in self._sessions.items() if now - session.heard > messages.SILENT_SECONDS]
+            for name in gone:
+                del self._sessions[name]
+            for here, job in list(self._jobs.items()):
+                if job.session not in self._sessions and not job.stopped:
+                    _log.warning("job %s is cancelled: its bot is not heard any more", job.name)
+                    await self._stop(here, job)
+            while self._prompts and (
+                len(self._prompts) > _PROMPTS or now - next(iter(self._prompts.values()))[1] > PROMPT_SECONDS
+            ):
+                self._prompts.popitem(last=False)
+
+    def _prompt(self, digest: str) -> bytes | None:
+        found = self._prompts.get(digest)
+        return None if found is None else found[0]
+
+    def _wake_all(self) -> None:
+        for session in self._sessions.values():
+            session.changed.set()
+
+
+def _remove_remains() -> None:
+    """Remove the folders of nodes of this machine that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        process = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

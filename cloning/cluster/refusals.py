@@ -1,0 +1,36 @@
+"""Turns Ray's errors into sentences that say what to do. Does not import Ray."""
+
+
+def why_not(address: str, error: str) -> str:
+    """Return a sentence for Ray's error when a process could not join the cluster."""
+    if "ersion mismatch" in error:
+        theirs, ours = (_versions(part) for part in error.split("This process", 1))
+        return (
+            f"The cluster at {address} runs {theirs}, and this machine {ours}. Install the same ones everywhere: "
+            "`make setup EXTRAS=ray` with the same Python, then start the node again."
+        )
+    if "uthentication" in error or "oken" in error:
+        return (
+            f"The cluster at {address} does not accept this machine's token. Set the same RAY_AUTH_TOKEN on every "
+            "machine of the cluster."
+        )
+    if "resolve node to connect" in error or "node info" in error:
+        return (
+            f"This machine is not part of the cluster at {address}. Start `python cluster.py node --head {address} "
+            "--workers 0` on it first."
+        )
+    return (
+        f"The cluster at {address} cannot be joined: {error.strip().splitlines()[-1] if error.strip() else 'no reason'}"
+    )
+
+
+def _versions(text: str) -> str:
+    found = [line.strip() for line in text.splitlines() if line.strip().startswith(("Ray:", "Python:"))]
+    return " with ".join(line.replace(":", "") for line in found) or "other versions"
+
+
+def why_dead(error: str) -> str:
+    """Return what a node does whose actor cannot live, from Ray's error."""
+    if "ModuleNotFoundError" in error or "No module named" in error:
+        return "does not find Barkeep's program; start it with `python cluster.py node`"
+    return "was stopped"

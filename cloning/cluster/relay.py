@@ -1,0 +1,143 @@
+"""Passes a bot's jobs on to the speech nodes of a cluster. Without Ray.
+
+A job goes to the node with the most room for its size; among equals, to one that has the voice's prompt. One that finds
+no room waits. Nodes come and go at any time.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from cloning.cluster import messages
+from cloning.cluster.messages import Arrangement, Parcel
+from cloning.cluster.place import Place, Remote
+from cloning.worker.protocol import CheckRequest, Event, Failed, ListenRequest, Look, Nodes, Ready, Request
+from errors import Cancelled, Unavailable
+
+NO_NODE = (
+    "No speech node is in the cluster. Start one with `python cluster.py node --head ADDRESS` on a machine that has "
+    "Barkeep installed."
+)
+
+_log = logging.getLogger(__name__)
+
+Emit = Callable[[Event], None]
+
+
+R = TypeVar("R", bound=Remote, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[R]):
+    """A speech worker that the cluster has. `key` is its own as long as it is in the cluster."""
+
+    key: str
+    name: str
+    address: str
+    remote: R
+
+
+class Relay:
+    """Holds the nodes, and the jobs that wait for one. All methods belong to one event loop.
+
+    emit: sends an event to the bot.
+    """
+
+    def __init__(self, arrangement: Arrangement, emit: Emit) -> None:
+        self._arrangement = arrangement
+        self._emit = emit
+        self._places: dict[str, Place] = {}
+        self._attending: dict[str, asyncio.Task[None]] = {}
+        self._waiting: deque[tuple[Request | Look, Parcel]] = deque()
+        self._ready: Ready | None = None
+        self._error: str | None = None
+        self._nodes: Nodes | None = None
+
+    def update(self, found: Mapping[str, Found[Remote]]) -> None:
+        """Take the speech workers that the cluster has now."""
+        for key in self._places.keys() - found.keys():
+            self._attending.pop(key).cancel()
+            place = self._places.pop(key)
+            _log.warning("the speech node %s has left the cluster", place.name)
+            place.leave("has left the cluster")
+        for key in found.keys() - self._places.keys():
+            node = found[key]
+            _log.info("the speech node %s has joined the cluster", node.name)
+            place = Place(
+                node.name,
+                node.address,
+                node.remote,
+                self._arrangement,
+                tell=self._emit,
+                changed=self._look_around,
+            )
+            self._places[key] = place
+            self._attending[key] = asyncio.create_task(place.attend())
+        self._look_around()
+
+    async def submit(self, request: Request | Look) -> None:
+        """Take a request of the bot. Its events follow, the last one in any case."""
+        try:
+            parcel = await asyncio.to_thread(messages.packed, request)
+        except OSError as error:
+            _log.error("the files of job %s cannot be read: %s", request.job_id, error)
+            self._emit(Failed(request.job_id, Unavailable.__name__, "The files of this job could not be read."))
+            return
+        self._waiting.append((request, parcel))
+        self._distribute()
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job. Unknown ids are ignored."""
+        for waiting in [waiting for waiting in self._waiting if waiting[0].job_id == job_id]:
+            self._waiting.remove(waiting)
+            self._emit(Failed(job_id, Cancelled.__name__, "The job was cancelled."))
+        for place in [place for place in self._places.values() if place.holds(job_id)]:
+            await place.cancel(job_id)
+
+    def _look_around(self) -> None:
+        """Tell the bot what changed, and give nodes with room what waits."""
+        self._compare_models()
+        nodes = Nodes(tuple(place.describe() for place in self._places.values()))
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._emit(nodes)
+        ready = next((place.ready for place in self._places.values() if place.ready and not place.refused), None)
+        if ready is not None and ready != self._ready:
+            self._emit(ready)
+        self._ready = ready
+        error = None if ready else self._why_none()
+        if error is not None and error != self._error:
+            self._emit(Failed("", Unavailable.__name__, error))
+        self._error = error
+        self._distribute()
+
+    def _why_none(self) -> str | None:
+        """Return why no node is ready, or None while one is starting."""
+        if not self._places:
+            return NO_NODE
+        errors = [f"{place.name}: {place.error}" for place in self._places.values() if place.error is not None]
+        return "; ".join(errors) if len(errors) == len(self._places) else None
+
+    def _compare_models(self) -> None:
+        """Refuse nodes whose weights differ from those of the first: a voice would be made again at each change."""
+        first: Ready | None = None
+        for place in self._places.values():
+            if place.ready is None:
+                continue
+            first = first or place.ready
+            same = (place.ready.model, place.ready.digest) == (first.model, first.digest)
+            place.refused = None if same else "has loaded other weights than the other nodes; install the same ones"
+
+    def _distribute(self) -> None:
+        """Send waiting jobs while there is room."""
+        for waiting in list(self._waiting):
+            request, parcel = waiting
+            beside = isinstance(request, CheckRequest | ListenRequest)
+            fitting = [place for place in self._places.values() if (place.capacity if beside else place.free) > 0]
+            if fitting:
+                self._waiting.remove(waiting)
+                best = min(fitting, key=lambda place: (-place.free / place.capacity, not place.knows(parcel.prompt)))
+                best.take(request, parcel)

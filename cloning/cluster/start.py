@@ -1,0 +1,154 @@
+"""Starts Ray on this machine, for a head or a speech node, and starts it again when it ends. Does not import Ray.
+
+A node that Ray has declared dead ends itself when it comes back, and every node ends when the head was started again:
+someone has to start them anew.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cloning.cluster.refusals import why_not
+from cloning.worker.executor import ROOT
+
+SPEECH = "barkeep-speech"
+"""The resource of a node that speaks: how many workers it runs."""
+REACH_SECONDS = 5.0
+_PAUSE_SECONDS = 5.0
+_STOP_SECONDS = 10.0
+_KEPT_LINES = 60
+_HEALTH = {
+    "health_check_initial_delay_ms": 5000,
+    "health_check_period_ms": 2000,
+    "health_check_timeout_ms": 5000,
+    "health_check_failure_threshold": 4,
+    "gcs_rpc_server_reconnect_timeout_s": 20,
+}
+"""Ray notices a node that is gone within half a minute instead of 65 s, and a node a lost head after 20 s, not 60."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine gives to the cluster. `host`: its address for the others; None: Ray finds it. store: MB."""
+
+    name: str
+    host: str | None
+    workers: int
+    gpus: int
+    store: int
+
+
+def gpus_for_each(workers: int, gpus: int) -> float | None:
+    """Return each worker's share of the GPUs, or None where Ray cannot share them so: a part of one, or whole ones."""
+    if not workers or not gpus:
+        return 0.0
+    share = gpus / workers
+    return share if share == int(share) or workers % gpus == 0 else None
+
+
+def head_command(machine: Machine, port: int) -> list[str]:
+    """Return the command that starts the head of a cluster."""
+    system = json.dumps(_HEALTH, separators=(",", ":"))
+    return [*_start(machine), "--head", f"--port={port}", "--include-dashboard=false", f"--system-config={system}"]
+
+
+def node_command(machine: Machine, head: str) -> list[str]:
+    """Return the command by which this machine joins the cluster of `head` (host:port)."""
+    return [*_start(machine), f"--address={head}"]
+
+
+def _start(machine: Machine) -> list[str]:
+    resources = {SPEECH: machine.workers} if machine.workers else {}
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
+        f"--node-name={machine.name}",
+        *([f"--node-ip-address={machine.host}"] if machine.host else []),
+        "--num-cpus=1",
+        f"--num-gpus={machine.gpus}",
+        f"--resources={json.dumps(resources)}",
+        f"--object-store-memory={machine.store * 1_000_000}",
+    ]
+
+
+async def is_reachable(address: str) -> bool:
+    """Return whether something listens at host:port."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(REACH_SECONDS):
+            _, stream = await asyncio.open_connection(host.strip("[]"), int(port))
+            stream.close()
+            return True
+    return False
+
+
+async def keep_running(
+    command: Sequence[str], variables: Mapping[str, str], address: str, say: Say, *, joins: bool
+) -> None:
+    """Run Ray until SIGINT or SIGTERM, and start it again when it ends.
+
+    address: of the head. joins: whether this machine waits for the head, instead of being it.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    waited = False
+    while not stop.is_set():
+        if joins and not await is_reachable(address):
+            if not waited:
+                say(f"Nothing answers at {address}. This machine joins as soon as `python cluster.py head` runs there.")
+            waited = True
+            await _pause(stop, _PAUSE_SECONDS)
+            continue
+        waited = False
+        say(f"Ray starts, for the cluster at {address}.")
+        output = await _run(command, variables, stop)
+        if not stop.is_set():
+            say(f"Ray ended and is started again in {_PAUSE_SECONDS:g} s. {why_not(address, output)}")
+            await _pause(stop, _PAUSE_SECONDS)
+    say("Ray has stopped.")
+
+
+async def _run(command: Sequence[str], variables: Mapping[str, str], stop: asyncio.Event) -> str:
+    """Run Ray once, until it ends or `stop` is set. Return the end of its output."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**variables, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        cwd=ROOT,
+        start_new_session=True,  # Ctrl-C reaches it through `stop`, once
+    )
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    reading = asyncio.create_task(_keep(process.stdout, lines))
+    stopping = asyncio.create_task(stop.wait())
+    ended = asyncio.create_task(process.wait())
+    await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not ended.done():
+        process.terminate()
+        done, _ = await asyncio.wait({ended}, timeout=_STOP_SECONDS)
+        if not done:
+            process.kill()
+            await ended
+    await asyncio.wait({reading}, timeout=1.0)  # one of Ray's processes may hold the pipe open
+    reading.cancel()
+    return "".join(lines)
+
+
+async def _keep(output: asyncio.StreamReader | None, lines: deque[str]) -> None:
+    while output is not None and (line := await output.readline()):
+        lines.append(line.decode(errors="replace"))
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

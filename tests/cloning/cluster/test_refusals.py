@@ -1,0 +1,39 @@
+"""What people read instead of Ray's errors. The texts are Ray 2.60's own."""
+
+import pytest
+
+from cloning.cluster.refusals import why_dead, why_not
+
+MISMATCH = """Version mismatch: The cluster was started with:
+    Ray: 2.59.0
+    Python: 3.12.3
+This process on node 10.0.0.7 was started with:
+    Ray: 2.60.0
+    Python: 3.11.7
+"""
+
+
+def test_other_versions_are_named() -> None:
+    sentence = why_not("10.0.0.1:6379", MISMATCH)
+    assert (
+        "10.0.0.1:6379 runs Ray 2.59.0 with Python 3.12.3, and this machine Ray 2.60.0 with Python 3.11.7" in sentence
+    )
+    assert "make setup EXTRAS=ray" in sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        ("Token authentication is enabled but the authentication token is invalid or incorrect.", "RAY_AUTH_TOKEN"),
+        ("No node info found matching attributes: '' when trying to resolve node to connect to.", "--workers 0"),
+        ("first\nWhat Ray says last.\n", "cannot be joined: What Ray says last."),
+        ("", "no reason"),
+    ],
+)
+def test_each_error_says_what_to_do(error: str, part: str) -> None:
+    assert part in why_not("10.0.0.1:6379", error)
+
+
+def test_a_node_without_the_program_is_told_apart() -> None:
+    assert "cluster.py node" in why_dead("ModuleNotFoundError: No module named 'cloning'")
+    assert why_dead("The actor died because its node has died.") == "was stopped"

@@ -1,0 +1,350 @@
+"""The relay with nodes in this process: where jobs go, and what becomes of them when nodes fail, hang, go and come."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cloning.cluster import messages, place
+from cloning.cluster.messages import Arrangement, News, Parcel
+from cloning.cluster.node import SpeechNode
+from cloning.cluster.relay import NO_NODE, Found, Relay
+from cloning.worker.protocol import (
+    SPEECH_FILE,
+    Checked,
+    CheckRequest,
+    Event,
+    Failed,
+    Lost,
+    Nodes,
+    Ready,
+    SpeakRequest,
+    Spoken,
+)
+from errors import Unavailable
+from tests.fakes import FakeExecutor, prompt_bytes
+
+HOW = Arrangement({}, 4, 60.0)
+
+
+class Near:
+    """Implements `place.Remote` by a node in this process, which can be made to hang, to fail, or to forget."""
+
+    def __init__(self, model: str = "tiny") -> None:
+        self.worker = FakeExecutor(capacity=HOW.capacity, model=model)
+        self.node = SpeechNode(lambda _: self.worker)
+        self.hangs = False
+        self.error = ""
+        self.parcels: list[Parcel] = []
+
+    async def _line(self) -> None:
+        if self.error:
+            raise Unavailable(self.error)
+        if self.hangs:
+            await asyncio.Event().wait()
+
+    async def attach(self, session: str, arrangement: Arrangement) -> None:
+        await self._line()
+        await self.node.attach(session, arrangement)
+
+    async def submit(self, session: str, parcel: Parcel) -> bool:
+        await self._line()
+        self.parcels.append(parcel)
+        return await self.node.submit(session, parcel)
+
+    async def cancel(self, session: str, job_id: str) -> None:
+        await self._line()
+        await self.node.cancel(session, job_id)
+
+    async def exchange(self, session: str, received: int) -> News | None:
+        await self._line()
+        news = await self.node.exchange(session, received)
+        await self._line()
+        return news
+
+
+class Bench:
+    """A relay, its nodes by name, and what it told the bot."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events: list[Event] = []
+        self.relay = Relay(HOW, self.events.append)
+        self.nodes: dict[str, Near] = {}
+
+    def add(self, name: str, model: str = "tiny") -> Near:
+        self.nodes[name] = node = Near(model)
+        self.update()
+        return node
+
+    def remove(self, name: str) -> Near:
+        node = self.nodes.pop(name)
+        self.update()
+        return node
+
+    def update(self) -> None:
+        self.relay.update({name: Found(name, name, "127.0.0.1", node) for name, node in self.nodes.items()})
+
+    async def say(self, job_id: str, seed: int | None = None) -> None:
+        """Have a job spoken; with `seed` in a voice, whose prompt is made by that seed."""
+        (folder := self.folder / f"{job_id}-{len(list(self.folder.iterdir()))}").mkdir()
+        prompt = None
+        if seed is not None:
+            prompt = folder / "prompt.npz"
+            prompt.write_bytes(prompt_bytes(seed))
+        await self.relay.submit(SpeakRequest(job_id, "hello", folder, prompt=prompt, prompt_digest="weights of tiny"))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():  # noqa: ASYNC110  # events come by a callback
+                await asyncio.sleep(0.01)
+
+    def of(self, kind: type[Event]) -> list[str]:
+        return [getattr(event, "job_id", "") for event in self.events if isinstance(event, kind)]
+
+    def spoke(self, times: int) -> bool:
+        return len(self.of(Spoken)) == times
+
+    @property
+    def capacity(self) -> int:
+        nodes = [event for event in self.events if isinstance(event, Nodes)]
+        return sum(node.capacity for node in nodes[-1].nodes) if nodes else 0
+
+    def states(self) -> dict[str, str]:
+        nodes = [event for event in self.events if isinstance(event, Nodes)]
+        return {node.name: node.state for node in nodes[-1].nodes}
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(messages, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(messages, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(place, "ATTACH_SECONDS", 0.5)
+    monkeypatch.setattr(place, "_RETRY_SECONDS", 0.02)
+    made = Bench(tmp_path)
+    nodes = made.nodes
+    made.update()
+    yield made
+    left = list(nodes.values())
+    nodes.clear()
+    made.update()
+    for node in left:
+        await node.node.close()
+
+
+async def test_without_a_node_the_bot_is_told_what_to_do(bench: Bench) -> None:
+    assert bench.events[-1] == Failed("", "Unavailable", NO_NODE)
+    await bench.say("early")
+    bench.add("a")
+    await bench.until(lambda: bench.of(Spoken) == ["early"])
+    assert any(isinstance(event, Ready) for event in bench.events)
+    assert bench.capacity == HOW.capacity
+
+
+async def test_jobs_are_spread(bench: Bench) -> None:
+    nodes = [bench.add("a"), bench.add("b")]
+    await bench.until(lambda: bench.capacity == 2 * HOW.capacity)
+    releases = [node.worker.hold() for node in nodes]
+    for number in range(6):
+        await bench.say(f"{number}")
+    await bench.until(lambda: [len(node.worker.requests) for node in nodes] == [3, 3])
+    for release in releases:
+        release()
+    await bench.until(lambda: len(bench.of(Spoken)) == 6)
+    folders = [folder for folder in bench.folder.iterdir() if (folder / SPEECH_FILE).exists()]
+    assert len(folders) == 6
+
+
+async def test_equally_busy_nodes_get_the_voices_that_they_have(bench: Bench) -> None:
+    nodes = [bench.add("a"), bench.add("b")]
+    await bench.until(lambda: bench.capacity == 2 * HOW.capacity)
+    releases = [node.worker.hold() for node in nodes]
+    await bench.say("one", seed=1)
+    await bench.say("two", seed=2)
+    await bench.until(lambda: [len(node.worker.requests) for node in nodes] == [1, 1])
+    for release in releases:
+        release()
+    await bench.until(lambda: len(bench.of(Spoken)) == 2)
+    for number in range(4):
+        await bench.say(f"again {number}", seed=2)
+        await bench.until(partial(bench.spoke, 3 + number))
+    has = next(node for node in nodes if any(parcel.job_id == "two" for parcel in node.parcels))
+    assert [parcel.job_id for parcel in has.parcels] == ["two", *(f"again {number}" for number in range(4))]
+    assert [bool(parcel.files) for parcel in has.parcels] == [True, False, False, False, False]
+
+
+async def test_a_node_that_forgot_a_prompt_gets_it_again(bench: Bench) -> None:
+    node = bench.add("a")
+    await bench.say("one", seed=1)
+    await bench.until(lambda: len(bench.of(Spoken)) == 1)
+    node.node._prompts.clear()
+    await bench.say("two", seed=1)
+    await bench.until(lambda: len(bench.of(Spoken)) == 2)
+    assert [bool(parcel.files) for parcel in node.parcels] == [True, False, True]
+
+
+async def test_a_node_that_hangs_loses_its_jobs_and_the_other_goes_on(bench: Bench) -> None:
+    first, second = bench.add("a"), bench.add("b")
+    await bench.until(lambda: bench.capacity == 2 * HOW.capacity)
+    first.worker.hold()
+    second.worker.hold()
+    await bench.say("one")
+    await bench.say("two")
+    await bench.until(lambda: len(first.worker.requests) == len(second.worker.requests) == 1)
+    first.hangs = True
+    await bench.until(lambda: len(bench.of(Lost)) == 1)
+    (lost,) = [event for event in bench.events if isinstance(event, Lost)]
+    assert lost.reason == "The speech node a does not answer."
+    assert bench.states() == {"a": "does not answer", "b": "ready"}
+    assert bench.capacity == HOW.capacity
+    assert not bench.of(Spoken)
+
+
+async def test_a_node_that_answers_again_is_used_again_and_its_old_jobs_end(bench: Bench) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    release = node.worker.hold()
+    await bench.say("one")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    node.hangs = True
+    await bench.until(lambda: bench.of(Lost) == ["one"])
+    node.hangs = False
+    await bench.until(lambda: len(node.worker.cancelled) == 1)
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    release()
+    await bench.say("one")
+    await bench.until(lambda: bench.of(Spoken) == ["one"])
+    assert Counter(bench.of(Lost)) == {"one": 1}
+
+
+async def test_a_node_that_leaves_loses_its_jobs(bench: Bench) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    node.worker.hold()
+    await bench.say("one")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    await bench.remove("a").node.close()
+    assert bench.of(Lost) == ["one"]
+    assert bench.events[-1] == Failed("", "Unavailable", NO_NODE)
+    bench.add("b")
+    await bench.say("one")
+    await bench.until(lambda: bench.of(Spoken) == ["one"])
+
+
+async def test_a_node_whose_session_is_gone_loses_its_jobs(bench: Bench) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    node.worker.hold()
+    await bench.say("one")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    node.node._sessions.clear()
+    await bench.until(lambda: bench.of(Lost) == ["one"])
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+
+
+async def test_a_node_that_cannot_be_called_says_why(bench: Bench) -> None:
+    node = bench.add("a")
+    node.error = "has no GPU, and DEVICE asks for one"
+    await bench.until(lambda: bench.states().get("a") == node.error)
+    await bench.until(lambda: isinstance(bench.events[-1], Failed))
+    assert bench.events[-1] == Failed("", "Unavailable", f"a: {node.error}")
+
+
+async def test_a_node_without_models_says_why(bench: Bench) -> None:
+    node = bench.add("a")
+    node.worker.ready, node.worker.error = None, "There is no model x."
+    await bench.until(lambda: bench.states().get("a") == "There is no model x.")
+    assert bench.capacity == 0
+
+
+async def test_a_new_node_takes_what_waits_at_once(bench: Bench) -> None:
+    first = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    first.worker.hold()
+    for number in range(HOW.capacity + 2):
+        await bench.say(f"{number}")
+    second = bench.add("b")
+    await bench.until(lambda: len(second.worker.requests) == 2)
+    await bench.until(lambda: len(bench.of(Spoken)) == 2)
+
+
+async def test_a_drained_node_gets_nothing(bench: Bench) -> None:
+    first, second = bench.add("a"), bench.add("b")
+    await bench.until(lambda: bench.capacity == 2 * HOW.capacity)
+    await first.node.drain(True)
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    assert bench.states() == {"a": "drained", "b": "ready"}
+    for number in range(4):
+        await bench.say(f"{number}")
+    await bench.until(lambda: len(bench.of(Spoken)) == 4)
+    assert (len(first.worker.requests), len(second.worker.requests)) == (0, 4)
+
+
+async def test_other_weights_are_not_mixed_in(bench: Bench) -> None:
+    bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    bench.add("b", model="other")
+    await bench.until(lambda: "other weights" in bench.states().get("b", ""))
+    assert bench.capacity == HOW.capacity
+    await bench.remove("a").node.close()
+    await bench.until(lambda: bench.states() == {"b": "ready"})
+
+
+async def test_a_waiting_and_a_running_job_are_cancelled(bench: Bench) -> None:
+    await bench.say("waiting")
+    await bench.relay.cancel("waiting")
+    assert bench.of(Failed)[-1] == "waiting"
+    node = bench.add("a")
+    node.worker.hold()
+    await bench.say("running")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    await bench.relay.cancel("running")
+    await bench.until(lambda: bench.of(Failed)[-1] == "running")
+    await bench.relay.cancel("unknown")
+
+
+async def test_a_job_that_was_being_cancelled_is_cancelled_when_its_node_is_lost(bench: Bench) -> None:
+    node = bench.add("a")
+    node.worker.hold()
+    await bench.say("one")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    node.error = "was interrupted"
+    await bench.relay.cancel("one")
+    await bench.until(lambda: Failed("one", "Cancelled", "The job was cancelled.") in bench.events)
+    assert not bench.of(Lost)
+
+
+async def test_a_recording_is_looked_at_although_no_place_is_free(bench: Bench) -> None:
+    node = bench.add("a")
+    node.worker.hold()
+    for number in range(HOW.capacity):
+        await bench.say(f"{number}")
+    await bench.until(lambda: len(node.worker.requests) == HOW.capacity)
+    node.worker._gate = None
+    sound = bench.folder / "a.ogg"
+    sound.write_bytes(b"sound")
+    await bench.relay.submit(CheckRequest("check", sound))
+    await bench.until(lambda: bench.of(Checked) == ["check"])
+
+
+async def test_a_job_whose_files_are_gone_fails(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.add("a")
+    await bench.relay.submit(CheckRequest("check", bench.folder / "nothing.ogg"))
+    assert Failed("check", "Unavailable", "The files of this job could not be read.") in bench.events
+    assert [record.levelno for record in caplog.records if record.name.endswith("relay")] == [logging.ERROR]
+
+
+async def test_two_bots_share_a_node(bench: Bench, tmp_path: Path) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    node.worker.hold()
+    await node.node.attach("another bot", HOW)
+    (tmp_path / "other").mkdir()
+    for number in range(3):
+        request = SpeakRequest(f"theirs {number}", "hello", tmp_path / "other")
+        await node.node.submit("another bot", messages.packed(request))
+    await bench.until(lambda: bench.capacity == HOW.capacity - 3)
