@@ -36,7 +36,8 @@ class WorkerListener:
     """Follows active jobs by the worker's events, in a task that exists while the worker has jobs.
 
     active: the jobs that this process holds, by id. owner: the name of this process as the holder of leases.
-    free_place: called when the end of a job is stored. more_room: called when there may be more. let_go: called for a job that another process holds now.
+    free_place: called when the end of a job is stored. more_room: called when there may be more free places. let_go:
+    called for a job that another process holds now.
     """
 
     def __init__(
