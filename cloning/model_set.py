@@ -24,6 +24,7 @@ from cloning.methods.feature_clusters import Codebook, load_codebook
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from cloning.methods.quantizer_network import FeatureQuantizer, Quantizer
 from cloning.prompt import Tokens
+from cloning.threads import in_own_thread
 
 _OWN_HUBERT = "hubert"
 """The folder of a HuBERT that comes with its model."""
@@ -43,7 +44,13 @@ class LoadedModels:
     @cached_property
     def engine(self) -> SpeechEngine:
         """Bark: text -> tokens -> samples."""
-        engine = BarkEngine.load(
+        engine = in_own_thread(self._load_engine)
+        if self.device.type == "cpu" and engine.spec.width < _WORTH_TWO_THREADS:
+            torch.set_num_threads(1)
+        return engine
+
+    def _load_engine(self) -> BarkEngine:
+        return BarkEngine.load(
             self._bark,
             precision=pick_precision(self.choice.dtype, self.device),
             device=self.device,
@@ -52,9 +59,6 @@ class LoadedModels:
             batch=self.choice.batch,
             fast=self.choice.preset == FAST,
         )
-        if self.device.type == "cpu" and engine.spec.width < _WORTH_TWO_THREADS:
-            torch.set_num_threads(1)
-        return engine
 
     @cached_property
     def codec(self) -> Codec:

@@ -1,12 +1,17 @@
-"""Set how torch's threads wait for each other. Call it before torch is imported."""
+"""How torch's threads wait for each other."""
 
 import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
+_T = TypeVar("_T")
 _SPINS = "20000"
 
 
 def limit_spinning() -> None:
-    """Let OpenMP threads sleep after tens of microseconds of waiting.
+    """Let OpenMP threads sleep after tens of microseconds of waiting. Call it before torch is imported.
 
     Bark on a CPU is thousands of small steps. By default libgomp spins for milliseconds, so with another busy program
     (the bot itself) two threads spin longer than they compute. Threads that sleep at once wake too late: a step of
@@ -14,3 +19,24 @@ def limit_spinning() -> None:
     ms, 48 ms, and 83 ms of CPU time with libgomp's 300,000 (23 November 2026).
     """
     os.putenv("GOMP_SPINCOUNT", _SPINS)
+
+
+def in_own_thread(action: Callable[[], _T]) -> _T:
+    """Run `action` in a thread that ends with it, and return its result or raise its error.
+
+    libgomp keeps helpers for each thread that has computed in parallel, until that thread ends. While a process has
+    more threads of both kinds than the machine has cores, though most of them sleep, libgomp spins 1,000 times at most.
+    So what loads models in the main thread makes every later step slower.
+    """
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(action())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, name="loading", daemon=True)
+    thread.start()
+    thread.join()
+    return future.result()

@@ -23,7 +23,7 @@ from time import monotonic
 from typing import Any, BinaryIO, NoReturn, Protocol
 
 from cloning.progress import ProgressReporter
-from cloning.threads import limit_spinning
+from cloning.threads import in_own_thread, limit_spinning
 from cloning.worker import protocol
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
@@ -290,7 +290,7 @@ def _load(configuration: dict[str, Any]) -> tuple[Ready, JobRunner]:
     limit_spinning()
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 
-    pipeline = jobs.load(configuration)
+    pipeline = in_own_thread(partial(jobs.load, configuration))
     return jobs.ready(pipeline), partial(
         jobs.run, pipeline, takes=configuration["takes"], normalise=configuration["normalise"]
     )
