@@ -10,8 +10,8 @@ from cloning.worker.protocol import Executor
 from cogs.client import Barkeep
 from errors import BarkeepError
 from settings import Settings
+from storage.consent_records import ConsentKind
 from storage.database import Storage
-from storage.records import ConsentKind
 from studio.studio import Studio
 from studio.values import Courier
 

@@ -21,7 +21,7 @@ from simulator.voice.lounge import Lounge
 from simulator.voice.panel import panel
 from simulator.voice.radio import Radio
 from simulator.world import World, build
-from storage.records import ConsentState
+from storage.consent_records import ConsentState
 
 INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone this voice”, on this message."
 

@@ -9,20 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Conflict, NotFound
 from storage.audit import add_line
 from storage.columns import Clock
+from storage.consent_models import ConsentRequestRow
+from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
 from storage.limits import check_jobs, check_seconds, check_voices
-from storage.models import ConsentRequestRow, JobRow, SpentRow, VoiceRow
-from storage.records import (
-    ConsentState,
-    GuildSettings,
-    JobRecord,
-    JobState,
-    NewJob,
-    NewVoice,
-    SpokenYes,
-    VoiceRecord,
-    VoiceState,
-)
+from storage.models import JobRow, SpentRow, VoiceRow
+from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
 from storage.spoken_consents import store_yes
 from storage.voices import insert_voice, new_row

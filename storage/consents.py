@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
-from storage.models import ConsentRequestRow, ConsentRow, VoiceRow
-from storage.records import Consent, ConsentRequest, ConsentState
+from storage.consent_models import ConsentRequestRow, ConsentRow
+from storage.consent_records import Consent, ConsentRequest, ConsentState
+from storage.models import VoiceRow
 from storage.sessions import Sessions, lock_guild
 
 

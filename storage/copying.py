@@ -13,11 +13,11 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from errors import Unavailable
-from storage.models import Base
+from storage.schema import SCHEMA
 
 BATCH = 1000
 """How many rows are in memory at once."""
-TABLES = Base.metadata.sorted_tables
+TABLES = SCHEMA.sorted_tables
 """All tables, each behind those that its foreign keys refer to."""
 
 _Row = dict[str, Any]

@@ -16,6 +16,8 @@ from storage import installation
 from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
 from storage.columns import Clock, utc_now
+from storage.consent_models import ConsentRequestRow
+from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
 from storage.files import GONE, REFUSED, FileStore
 from storage.guilds import GuildRepository
@@ -23,9 +25,9 @@ from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
-from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
+from storage.models import GuildRow, JobRow, VoiceRow
 from storage.pronunciations import PronunciationRepository
-from storage.records import ConsentState, JobKind, JobState, VoiceState
+from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
 from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from storage.models import ConsentRequestRow, GuildRow, JobRow, SettingsRow, VoiceRow
+from storage.consent_models import ConsentRequestRow
+from storage.models import GuildRow, JobRow, SettingsRow, VoiceRow
 from storage.records import GuildSettings
 from storage.sessions import Sessions, lock_guild
 from storage.spoken_consents import open_uploads

@@ -6,17 +6,8 @@ from sqlalchemy import delete, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import Clock
-from storage.models import (
-    AuditRow,
-    ConsentRequestRow,
-    ConsentRow,
-    GuildRow,
-    JobRow,
-    MemberRow,
-    ShareRow,
-    SpokenConsentRow,
-    VoiceRow,
-)
+from storage.consent_models import ConsentRequestRow, ConsentRow, SpokenConsentRow
+from storage.models import AuditRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
 

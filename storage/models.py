@@ -1,4 +1,4 @@
-"""The tables, and the conversion of rows to the values that repositories return.
+"""The tables but those of consent, and the conversion of rows to the values that repositories return.
 
 Deleting a server's row in `guilds` deletes everything of that server, through foreign keys. Jobs refer to their voice
 without a foreign key on purpose: the job of a deleted voice must still show that it had one, and row ids are never
@@ -8,17 +8,15 @@ reused (AUTOINCREMENT), so that the id cannot come to mean another voice.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text, true
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, false, text, true
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from storage.base import Base, of_guild
 from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
+from storage.consent_records import ConsentKind
 from storage.records import (
     AuditEntry,
     ChannelOutput,
-    Consent,
-    ConsentKind,
-    ConsentRequest,
-    ConsentState,
     GuildSettings,
     JobKind,
     JobRecord,
@@ -26,28 +24,10 @@ from storage.records import (
     MemberRecord,
     Pronunciation,
     Seat,
-    SpokenConsent,
     Visibility,
     VoiceRecord,
     VoiceState,
 )
-
-
-class Base(DeclarativeBase):
-    """The schema. Constraints have names, so that later migrations can find them on both databases."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-def _of_guild(*, primary_key: bool = False) -> Mapped[int]:
-    return mapped_column(ForeignKey("guilds.guild_id", ondelete="CASCADE"), primary_key=primary_key)
 
 
 class InstallationRow(Base):
@@ -77,7 +57,7 @@ class SettingsRow(Base):
 
     __tablename__ = "guild_settings"
 
-    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    guild_id: Mapped[int] = of_guild(primary_key=True)
     clone_role_ids: Mapped[frozenset[int]] = mapped_column(IdSet)
     speak_role_ids: Mapped[frozenset[int]] = mapped_column(IdSet)
     channel_ids: Mapped[frozenset[int]] = mapped_column(IdSet)
@@ -111,7 +91,7 @@ class SeatRow(Base):
 
     __tablename__ = "seats"
 
-    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    guild_id: Mapped[int] = of_guild(primary_key=True)
     channel_id: Mapped[int] = mapped_column(BigInteger)
     read_channel_id: Mapped[int | None] = mapped_column(BigInteger)
 
@@ -132,7 +112,7 @@ class VoiceRow(Base):
     )
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
-    guild_id: Mapped[int] = _of_guild()
+    guild_id: Mapped[int] = of_guild()
     owner_id: Mapped[int] = mapped_column(BigInteger)
     speaker_id: Mapped[int | None] = mapped_column(BigInteger)
     name: Mapped[str] = mapped_column(Text)
@@ -206,7 +186,7 @@ class JobRow(Base):
     id: Mapped[str] = mapped_column(String(64), unique=True)
     kind: Mapped[JobKind] = mapped_column(enum_column(JobKind))
     state: Mapped[JobState] = mapped_column(enum_column(JobState))
-    guild_id: Mapped[int] = _of_guild()
+    guild_id: Mapped[int] = of_guild()
     channel_id: Mapped[int] = mapped_column(BigInteger)
     member_id: Mapped[int] = mapped_column(BigInteger)
     order: Mapped[dict[str, Any]] = mapped_column(DOCUMENT)
@@ -247,7 +227,7 @@ class SpentRow(Base):
     __table_args__ = (Index(None, "guild_id", "created_at"),)
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
-    guild_id: Mapped[int] = _of_guild()
+    guild_id: Mapped[int] = of_guild()
     member_id: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     audio_seconds: Mapped[float]
@@ -259,7 +239,7 @@ class PronunciationRow(Base):
 
     __tablename__ = "pronunciations"
 
-    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    guild_id: Mapped[int] = of_guild(primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     word: Mapped[str] = mapped_column(Text)
     say: Mapped[str] = mapped_column(Text)
@@ -275,7 +255,7 @@ class MemberRow(Base):
 
     __tablename__ = "members"
 
-    guild_id: Mapped[int] = _of_guild(primary_key=True)
+    guild_id: Mapped[int] = of_guild(primary_key=True)
     member_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     default_voice: Mapped[str | None] = mapped_column(Text)
     blocked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -290,72 +270,6 @@ class MemberRow(Base):
         return MemberRecord(**{name: getattr(self, name) for name in MemberRecord.__dataclass_fields__})
 
 
-class ConsentRow(Base):
-    """A member's confirmation that the voices they upload are their own."""
-
-    __tablename__ = "consents"
-
-    guild_id: Mapped[int] = _of_guild(primary_key=True)
-    member_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    policy_version: Mapped[int]
-    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    def record(self) -> Consent:
-        """Return the row as a value."""
-        return Consent(**{name: getattr(self, name) for name in Consent.__dataclass_fields__})
-
-
-class ConsentRequestRow(Base):
-    """A request to clone the voice in another member's message."""
-
-    __tablename__ = "consent_requests"
-    __table_args__ = (
-        Index(None, "state", "expires_at"),
-        Index(None, "guild_id", "requester_id"),
-        Index(None, "guild_id", "author_id"),
-    )
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    guild_id: Mapped[int] = _of_guild()
-    channel_id: Mapped[int] = mapped_column(BigInteger)
-    requester_id: Mapped[int] = mapped_column(BigInteger)
-    author_id: Mapped[int] = mapped_column(BigInteger)
-    order: Mapped[dict[str, Any]] = mapped_column(DOCUMENT)
-    state: Mapped[ConsentState] = mapped_column(enum_column(ConsentState))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    voice_id: Mapped[int | None] = mapped_column(BigInteger)
-
-    def record(self) -> ConsentRequest:
-        """Return the row as a value."""
-        return ConsentRequest(**{name: getattr(self, name) for name in ConsentRequest.__dataclass_fields__})
-
-
-class SpokenConsentRow(Base):
-    """A sentence of consent. Once it was said it goes with the voice that it allows."""
-
-    __tablename__ = "spoken_consents"
-    __table_args__ = (Index(None, "guild_id", "member_id"), Index(None, "voice_id"))
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    guild_id: Mapped[int] = _of_guild()
-    channel_id: Mapped[int] = mapped_column(BigInteger)
-    member_id: Mapped[int] = mapped_column(BigInteger)
-    order: Mapped[dict[str, Any] | None] = mapped_column(DOCUMENT)
-    sentence: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    attempts: Mapped[int]
-    given_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    words: Mapped[int | None]
-    likeness: Mapped[float | None]
-    voice_id: Mapped[int | None] = mapped_column(ForeignKey("voices.id", ondelete="CASCADE"))
-
-    def record(self) -> SpokenConsent:
-        """Return the row as a value."""
-        return SpokenConsent(**{name: getattr(self, name) for name in SpokenConsent.__dataclass_fields__})
-
-
 class AuditRow(Base):
     """One line of a server's audit log."""
 
@@ -368,7 +282,7 @@ class AuditRow(Base):
     )
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
-    guild_id: Mapped[int] = _of_guild()
+    guild_id: Mapped[int] = of_guild()
     actor_id: Mapped[int] = mapped_column(BigInteger)
     action: Mapped[str] = mapped_column(Text)
     target: Mapped[str] = mapped_column(Text)

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
-from storage.models import SpokenConsentRow
-from storage.records import SpokenConsent, SpokenYes
+from storage.consent_models import SpokenConsentRow
+from storage.consent_records import SpokenConsent, SpokenYes
 from storage.sessions import Sessions, lock_guild
 
 _OPEN = SpokenConsentRow.given_at.is_(None)

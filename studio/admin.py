@@ -9,13 +9,13 @@ import structlog
 from cloning.consent.packages import NOT_INSTALLED
 from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from storage.consent_records import ConsentKind
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import (
     AuditEntry,
     AuditQuery,
     ChannelOutput,
-    ConsentKind,
     GuildSettings,
     JobRecord,
     JobState,

@@ -16,19 +16,9 @@ from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import Executor
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NameTaken, NotAllowed, NotFound, Unavailable
+from storage.consent_records import ConsentKind, ConsentRequest, ConsentState, SpokenYes
 from storage.database import Storage
-from storage.records import (
-    AuditLine,
-    ConsentKind,
-    ConsentRequest,
-    ConsentState,
-    GuildSettings,
-    JobKind,
-    JobRecord,
-    NewJob,
-    NewVoice,
-    SpokenYes,
-)
+from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
 from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json

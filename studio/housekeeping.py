@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from errors import Conflict, NotFound
+from storage.consent_records import ConsentState
 from storage.database import Storage
-from storage.records import ConsentState
 
 RETENTION_EVERY = timedelta(hours=1)
 """How often old jobs are looked for."""

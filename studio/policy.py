@@ -7,15 +7,8 @@ import re
 import unicodedata
 
 from errors import InvalidInput, NotAllowed
-from storage.records import (
-    ConsentKind,
-    GuildSettings,
-    MemberRecord,
-    Viewer,
-    Visibility,
-    VoiceRecord,
-    VoiceState,
-)
+from storage.consent_records import ConsentKind
+from storage.records import GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord, VoiceState
 from studio.invisible_characters import is_invisible
 from studio.values import Actor
 

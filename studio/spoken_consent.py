@@ -13,8 +13,8 @@ from cloning.consent.answer import SpokenAnswer
 from cloning.consent.sentences import new_sentence
 from cloning.worker.protocol import Executor
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
+from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
-from storage.records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from studio.clones import CloneService, check_size, new_id, own_order
 from studio.hourly import HourlyCount
 from studio.queue.job_payload import clone_of, clone_to_json

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloning.worker.protocol import Executor
+from storage.consent_records import ConsentKind
 from storage.database import Storage
-from storage.records import ConsentKind
 from studio.admin import AdminService
 from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService

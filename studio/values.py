@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from cloning.worker.protocol import Health
-from storage.records import AuditEntry, Consent, JobRecord, Pronunciation, Usage, VoiceRecord
+from storage.consent_records import Consent
+from storage.records import AuditEntry, JobRecord, Pronunciation, Usage, VoiceRecord
 
 POLICY_VERSION = 1
 """Raise it when the consent text changes in substance: every member is then asked again."""

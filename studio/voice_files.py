@@ -9,8 +9,9 @@ from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
 from errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from storage.consent_records import ConsentKind
 from storage.database import Storage
-from storage.records import ConsentKind, NewVoice, VoiceModels, VoiceRecord
+from storage.records import NewVoice, VoiceModels, VoiceRecord
 from studio import policy, rights
 from studio.values import POLICY_VERSION, Actor
 from studio.voices import VoiceLibrary

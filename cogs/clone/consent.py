@@ -17,7 +17,7 @@ from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_question, render_refusal, render_verdict
 from errors import Unavailable
-from storage.records import ConsentRequest, ConsentState
+from storage.consent_records import ConsentRequest, ConsentState
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import COLOUR, render_verdict, safe, when
-from storage.records import SpokenConsent
+from storage.consent_records import SpokenConsent
 from studio.clones import check_size
 from studio.spoken_consent import ATTEMPTS
 from studio.values import Update

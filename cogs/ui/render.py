@@ -10,7 +10,8 @@ import discord
 from cloning.media.report import LISTENED_SECONDS, QualityReport, report_from_json
 from cloning.text.splitting import LANGUAGES
 from cloning.watermark.finding import Finding, explained
-from storage.records import ConsentRequest, ConsentState, JobKind, JobRecord, JobState, VoiceRecord
+from storage.consent_records import ConsentRequest, ConsentState
+from storage.records import JobKind, JobRecord, JobState, VoiceRecord
 from studio.queue.job_payload import words_of
 from studio.values import Update, Voice
 

@@ -2,10 +2,8 @@
 
 from alembic import context
 
-from storage.models import Base
+from storage.schema import SCHEMA
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=SCHEMA, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
 from errors import NotAllowed, NotFound
+from storage.consent_records import ConsentState
 from storage.database import Storage
-from storage.records import ConsentState, JobKind, JobRecord, VoiceRecord
+from storage.records import JobKind, JobRecord, VoiceRecord
 from studio import policy
 from studio.queue.job_payload import SpeechPayload, words_of
 from studio.speakers import PREFIX, speaker_voice

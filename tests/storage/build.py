@@ -5,18 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from storage.consent_records import Consent
 from storage.database import Storage
-from storage.records import (
-    Consent,
-    GuildSettings,
-    JobKind,
-    JobRecord,
-    JobState,
-    NewJob,
-    NewVoice,
-    VoiceModels,
-    VoiceRecord,
-)
+from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob, NewVoice, VoiceModels, VoiceRecord
 
 GUILD = 100_000_000_000_000_001
 OTHER_GUILD = 100_000_000_000_000_002

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
+from storage.consent_records import Consent, ConsentRequest, ConsentState
 from storage.database import Storage
-from storage.records import Consent, ConsentRequest, ConsentState, JobKind, JobRecord, VoiceRecord
+from storage.records import JobKind, JobRecord, VoiceRecord
 from tests.storage.build import (
     ANNA,
     BORIS,

@@ -5,19 +5,10 @@ from datetime import timedelta
 import pytest
 
 from errors import NotFound
+from storage.consent_records import ConsentKind, ConsentRequest, ConsentState, SpokenConsent
 from storage.database import Storage
 from storage.guilds import GuildRemains
-from storage.records import (
-    AuditLine,
-    ChannelOutput,
-    ConsentKind,
-    ConsentRequest,
-    ConsentState,
-    GuildSettings,
-    JobState,
-    Pronunciation,
-    SpokenConsent,
-)
+from storage.records import AuditLine, ChannelOutput, GuildSettings, JobState, Pronunciation
 from tests.storage.build import (
     ANNA,
     BORIS,

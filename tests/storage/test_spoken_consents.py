@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
+from storage.consent_records import SpokenConsent, SpokenYes
 from storage.database import Storage
-from storage.records import JobKind, SpokenConsent, SpokenYes
+from storage.records import JobKind
 from tests.storage.build import ANNA, BORIS, CHANNEL, GUILD, NOON, OTHER_GUILD, Clock, limits, new_job, new_voice
 
 MINUTES = timedelta(minutes=10)

@@ -6,7 +6,8 @@ import pytest
 
 from cloning.worker.protocol import CloneRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
-from storage.records import ConsentRequest, ConsentState, GuildSettings, JobKind, JobState, NewJob, NewVoice
+from storage.consent_records import ConsentRequest, ConsentState
+from storage.records import GuildSettings, JobKind, JobState, NewJob, NewVoice
 from studio.clones import ANSWER_WITHIN, MAX_RECORDING_BYTES
 from studio.values import POLICY_VERSION, CloneOrder
 from tests.fakes import sound_bytes

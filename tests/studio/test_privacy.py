@@ -8,7 +8,8 @@ import pytest
 
 from cloning.prompt import VoicePrompt
 from errors import NotAllowed
-from storage.records import ConsentState, JobState, Visibility
+from storage.consent_records import ConsentState
+from storage.records import JobState, Visibility
 from studio.values import CloneOrder, Erased
 from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness, origin, person, until

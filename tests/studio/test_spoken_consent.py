@@ -11,7 +11,7 @@ import pytest
 from cloning.consent.answer import SpokenAnswer
 from cloning.consent.sentences import parts
 from errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
-from storage.records import ConsentKind, SpokenConsent
+from storage.consent_records import ConsentKind, SpokenConsent
 from studio.housekeeping import LISTENING
 from studio.spoken_consent import ATTEMPTS, SAY_WITHIN, SENTENCES_PER_HOUR
 from studio.values import CloneOrder

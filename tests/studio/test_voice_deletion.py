@@ -2,7 +2,8 @@
 
 import pytest
 
-from storage.records import ConsentState, JobState, Visibility
+from storage.consent_records import ConsentState
+from storage.records import JobState, Visibility
 from studio.values import CloneOrder
 from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until

@@ -23,7 +23,8 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.settings import FORMS, READ_FIELDS
 from errors import InvalidInput
-from storage.records import ChannelOutput, ConsentKind, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
+from storage.consent_records import ConsentKind
+from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
 from studio.values import Erased, QueueEntry, Stats
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
 from cogs.clone.spoken import MENU, render_sentence
-from storage.records import ConsentKind
+from storage.consent_records import ConsentKind
 from studio.spoken_consent import SAY_WITHIN
 from studio.studio import Studio
 from tests.cogs.clone.test_cog import voices

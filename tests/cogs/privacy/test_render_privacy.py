@@ -14,7 +14,7 @@ from cogs.privacy.render_privacy import (
     render_revoke_question,
     render_revoked,
 )
-from storage.records import Consent
+from storage.consent_records import Consent
 from studio.privacy import combined
 from studio.values import Erased, PrivacySummary
 from tests.cogs.voices.test_render_library import NOW, RECORD, text_of

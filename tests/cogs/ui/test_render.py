@@ -26,16 +26,8 @@ from cogs.ui.render import (
     render_verdict,
     safe,
 )
-from storage.records import (
-    ConsentRequest,
-    ConsentState,
-    JobKind,
-    JobRecord,
-    JobState,
-    Visibility,
-    VoiceRecord,
-    VoiceState,
-)
+from storage.consent_records import ConsentRequest, ConsentState
+from storage.records import JobKind, JobRecord, JobState, Visibility, VoiceRecord, VoiceState
 from studio.values import Update, Voice
 from tests.fakes import REPORT
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from errors import Unavailable
 from storage.migrations import upgrade as upgrade_module
 from storage.migrations.upgrade import upgrade
-from storage.models import Base
+from storage.schema import SCHEMA
 from storage.sessions import BUSY, Sessions
 from tests.storage.conftest import migrate, sqlite_url
 
@@ -23,7 +23,7 @@ from tests.storage.conftest import migrate, sqlite_url
 def differences(connection: Connection) -> list[Any]:
     """What Alembic would change to make the database equal to the models."""
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, Base.metadata))
+    return list(compare_metadata(context, SCHEMA))
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def _in_words(index: Any) -> dict[str, Any]:
 
 
 def made_by_models(connection: Connection) -> dict[str, Any]:
-    Base.metadata.drop_all(connection)
-    Base.metadata.create_all(connection)
+    SCHEMA.drop_all(connection)
+    SCHEMA.create_all(connection)
     return described(connection)
 
 
@@ -66,7 +66,7 @@ async def test_the_migrations_make_exactly_the_schema_of_the_models(address: str
         modelled = await connection.run_sync(made_by_models)
         await connection.rollback()
     await sessions.close()
-    assert set(migrated) == set(Base.metadata.tables)
+    assert set(migrated) == set(SCHEMA.tables)
     assert migrated == modelled
 
 
@@ -77,7 +77,7 @@ async def test_sqlites_own_words_for_the_schema_are_equal_too(sqlite_address: st
         migrated = {name: words(sql) for name, sql in database.execute(wanted)}
     modelled_sessions = Sessions(sqlite_url(tmp_path / "modelled.sqlite3"), busy_timeout=1)
     async with modelled_sessions.writing_engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+        await connection.run_sync(SCHEMA.create_all)
         modelled = {name: words(sql) for name, sql in await connection.execute(text(wanted))}
     await modelled_sessions.close()
     assert migrated == modelled
