@@ -12,6 +12,7 @@ from errors import BarkeepError
 from settings import Settings
 from storage.consent_records import ConsentKind
 from storage.database import Storage
+from storage.shards import ALL, Shards
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -20,12 +21,15 @@ def create_bot(settings: Settings) -> Barkeep:
     """Return the bot with everything behind it. Nothing is opened or connected before it logs in."""
 
     consent = ConsentKind(settings.consent)
+    shards = ALL
+    if settings.shards is not None and settings.shard_count is not None:
+        shards = Shards(settings.shards, settings.shard_count)
 
     async def open_studio(courier: Courier) -> Studio:
         if consent is ConsentKind.SPOKEN and not packages.languages():
             raise StartError(Exit.SETTINGS, NO_RECOGNISER)
         try:
-            storage = await Storage.open(settings.database, settings.data_dir, reserves=True)
+            storage = await Storage.open(settings.database, settings.data_dir, reserves=True, shards=shards)
         except BarkeepError as error:
             raise StartError(Exit.STORAGE, error.message) from error
         patience = timedelta(seconds=settings.worker_patience)
@@ -36,8 +40,9 @@ def create_bot(settings: Settings) -> Barkeep:
     return Barkeep(
         open_studio,
         read_messages=settings.read_messages,
-        command_digest=settings.data_dir / "commands.sha256",
         claims_data=True,
+        shard_count=settings.shard_count,
+        shard_ids=settings.shards,
     )
 
 

@@ -79,6 +79,8 @@ async def _connect(settings: Settings, stop: asyncio.Event) -> None:
         if not connection.cancelled():
             with _as_start_error():
                 await connection
+                if bot.ended_by is not None:
+                    raise bot.ended_by
 
 
 @contextmanager
@@ -120,6 +122,7 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
     with suppress(OSError):  # opening storage below reports what is wrong
         await asyncio.to_thread(private_folder, settings.data_dir)
     apart = {"discord_token": None, "database_url": None, "data_dir": settings.data_dir / "simulator"}
+    apart |= {"shard_count": None, "shard_ids": None}
     bot = create_bot(settings.model_copy(update=apart))
     async with AsyncExitStack() as stack:
         await _serve_health(settings, bot, stack)

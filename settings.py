@@ -1,12 +1,15 @@
 """Barkeep's settings: one frozen object, and the only place that reads the environment and `.env`."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import InvalidInput
+
+_SHARDS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -27,6 +30,11 @@ class Settings(BaseSettings):
     """The folder of voices, jobs and the SQLite file."""
     database_url: str | None = None
     """An SQLAlchemy URL; default: SQLite in data_dir. `postgresql+asyncpg://...` works with the same models."""
+
+    shard_count: int | None = Field(default=None, ge=1, le=10_000)
+    """How many shards all bot processes have together; default: Discord decides, and one process has all."""
+    shard_ids: str | None = None
+    """The shards of this process, such as 0,2-3; default: all. Needs shard_count."""
 
     model: str = "bundled"
     """bundled, suno/bark-small, suno/bark, or a directory in the same format."""
@@ -82,6 +90,21 @@ class Settings(BaseSettings):
         """Treat `NAME=` in the environment or in .env as the default; in the environment it hides the value in .env."""
         return {name: value for name, value in values.items() if not (isinstance(value, str) and not value.strip())}
 
+    @model_validator(mode="after")
+    def _shards_are_consistent(self) -> Self:
+        parse_shard_ids(self.shard_ids, self.shard_count)
+        if (self.shard_count or 1) > 1 and self.database.startswith("sqlite"):
+            raise ValueError(
+                "SHARD_COUNT above 1 is for several bot processes, which share a PostgreSQL database. Set DATABASE_URL "
+                "to one, or leave SHARD_COUNT and SHARD_IDS empty: one process with SQLite serves all servers."
+            )
+        return self
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """The ids of this process's shards, sorted; None: all, as many as Discord wants."""
+        return parse_shard_ids(self.shard_ids, self.shard_count)
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in use."""
@@ -93,11 +116,43 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as invalid:
-        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
-        raise InvalidInput(
-            f"These settings are not valid: {names}. See .env.example for the allowed values."
-        ) from invalid
+        raise InvalidInput(_what_is_wrong(invalid)) from invalid
     except (UnicodeDecodeError, OSError) as error:
         raise InvalidInput(
             "The file .env cannot be read. It must be plain text in UTF-8, which the user who runs Barkeep may read."
         ) from error
+
+
+def _what_is_wrong(invalid: ValidationError) -> str:
+    """Return sentences about settings that are not valid. Values stay out, because a token may be among them."""
+    errors = invalid.errors()
+    names = ", ".join(sorted({str(error["loc"][0]).upper() for error in errors if error["loc"]}))
+    sentences = [f"These settings are not valid: {names}. See .env.example for the allowed values."] if names else []
+    return " ".join(sentences + [str(error["ctx"]["error"]) for error in errors if error["type"] == "value_error"])
+
+
+def parse_shard_ids(text: str | None, count: int | None) -> tuple[int, ...] | None:
+    """Return the shards that `text` names, sorted: numbers and ranges with commas between them, such as "0,2-3".
+
+    None for no text is all `count` of them, or None without a count. Raises ValueError with a sentence for the owner.
+    """
+    if text is None:
+        return None if count is None else tuple(range(count))
+    if count is None:
+        raise ValueError("SHARD_IDS needs SHARD_COUNT: how many shards all bot processes have together.")
+    found: set[int] = set()
+    for part in text.split(","):
+        match = _SHARDS.fullmatch(part.strip())
+        if match is None:
+            raise ValueError("SHARD_IDS is a list of numbers and ranges, such as 0 or 0,2-3.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ValueError(f"The range {first}-{last} in SHARD_IDS is empty. Write the lower number first.")
+        if last >= count:
+            raise ValueError(
+                f"SHARD_IDS names shard {last}, but SHARD_COUNT is {count}, so the shards are 0 to {count - 1}."
+            )
+        if twice := found.intersection(range(first, last + 1)):
+            raise ValueError(f"SHARD_IDS names shard {min(twice)} twice.")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))

@@ -5,7 +5,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import discord
 import structlog
@@ -18,6 +17,7 @@ from cogs.clone.take_back import TakeBack
 from cogs.delivery import DiscordCourier
 from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.lost_choices import tell_of_lost_choices
+from cogs.server_names import ServerNames
 from cogs.studio_bot import StudioBot
 from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
@@ -54,10 +54,10 @@ class Barkeep(StudioBot):
     """A Discord client with a studio.
 
     `open_studio` is awaited once, after login and before the gateway opens, with the courier that sends answers.
-    `command_digest`: a file with the digest of the commands that Discord has; without it they are synced at every
-    start.
-    `claims_data`: ties the data to this Discord application, and deletes the data of servers that removed the bot while
-    it was offline. Off in the simulator, which has no real application.
+    `claims_data`: ties the data to this Discord application and the shards to this process, remembers which commands
+    Discord has, and deletes the data of servers that removed the bot while it was offline. Off in the simulator, which
+    has no real application; commands are then synced at every start.
+    `shard_count`, `shard_ids`: as in Shards; None: all, as many as Discord wants.
     `read_messages`: asks Discord for what members write, so that channels can be read aloud.
     """
 
@@ -67,9 +67,9 @@ class Barkeep(StudioBot):
         self,
         open_studio: OpenStudio,
         *,
-        command_digest: Path | None = None,
         claims_data: bool = False,
         shard_count: int | None = None,
+        shard_ids: tuple[int, ...] | None = None,
         edit_seconds: float = EDIT_SECONDS,
         read_messages: bool = False,
     ) -> None:
@@ -85,22 +85,27 @@ class Barkeep(StudioBot):
             allowed_installs=app_commands.AppInstallationType(guild=True),
             max_messages=None,
             shard_count=shard_count,
+            shard_ids=None if shard_ids is None else list(shard_ids),  # type: ignore[arg-type]  # None is its default
         )
         self._open_studio = open_studio
-        self._command_digest = command_digest
         self._claims_data = claims_data
         self._absence_counts = False
         self._edit_seconds = edit_seconds
+        self.ended_by: BarkeepError | None = None
+        """Why the bot closed by itself."""
+        self._end: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         """Open the studio, load the cogs, sync the commands, and continue what an earlier run left behind.
 
         Raises Conflict if the data belong to another application: this bot is in none of their servers and would delete
-        all.
+        all. Also if another process has one of the shards.
         """
         self.courier = DiscordCourier(self, edit_seconds=self._edit_seconds)
         self.studio = await self._open_studio(self.courier)
+        self.server_names = ServerNames(self, self.studio.storage.shards)
         if self._claims_data:
+            await self.studio.storage.claim_shards(self._close_because)
             self._absence_counts = await self.studio.storage.claim(self._own_id())
         self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
         for extension in EXTENSIONS:
@@ -145,11 +150,12 @@ class Barkeep(StudioBot):
         Deletes the data of servers that removed the bot, and tells moderators about deleted roles and channels.
         """
         try:
+            storage = self.studio.storage
             if self._absence_counts:
-                for guild_id in await self.studio.storage.guilds.all_ids():
-                    if self.get_guild(guild_id) is None:
+                for guild_id in await storage.guilds.all_ids():
+                    if storage.shards.own(guild_id) and self.get_guild(guild_id) is None:
                         await self.studio.admin.guild_removed(guild_id)
-            for settings in await self.studio.storage.guilds.all_settings():
+            for settings in await storage.guilds.all_settings():
                 await tell_of_lost_choices(self, self.get_guild(settings.guild_id))
         except BarkeepError as error:
             log.warning("absence_not_noticed", reason=error.message)  # the next start tries again
@@ -170,15 +176,27 @@ class Barkeep(StudioBot):
             raise RuntimeError("setup_hook runs after login, which tells the application id")
         return self.application_id
 
+    def _close_because(self, error: BarkeepError) -> None:
+        """Close by itself: another process serves this one's servers."""
+        self.ended_by = error
+        self._end = asyncio.create_task(self.close())
+
     async def _sync_commands(self) -> None:
         """Sync the commands only if they changed: Discord allows 200 creations a day."""
-        digest = digest_of(self.tree, self._own_id())
-        if self._command_digest is not None and await asyncio.to_thread(_read, self._command_digest) == digest:
+        if not self._claims_data:
+            await self.tree.sync()
             return
-        await self.tree.sync()
-        log.info("commands_synced", digest=digest[:12])
-        if self._command_digest is not None:
-            await asyncio.to_thread(_write, self._command_digest, digest)
+        digest = digest_of(self.tree, self._own_id())
+        storage = self.studio.storage
+        async with storage.in_turn():  # of several processes that start together, one syncs
+            if await storage.commands_digest() == digest:
+                return
+            await self.tree.sync()
+            log.info("commands_synced", digest=digest[:12])
+            try:
+                await storage.note_commands(digest)
+            except BarkeepError as error:
+                log.warning("commands_not_remembered", reason=error.message)  # the next start syncs them again
 
     @tasks.loop(seconds=UPKEEP_SECONDS)
     async def _upkeep(self) -> None:
@@ -189,20 +207,3 @@ class Barkeep(StudioBot):
             log.warning("upkeep_failed", reason=error.message)
         except Exception:
             log.exception("upkeep_failed")
-
-
-def _read(path: Path) -> str | None:
-    """Return the text of a file, or None if it cannot be read."""
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write for the next start; errors such as a full disk are ignored."""
-    try:
-        path.touch(0o600)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        log.warning("not_remembered", file=path.name, reason=error.strerror)

@@ -2,6 +2,7 @@
 
 from discord.ext import commands
 
+from cogs.server_names import ServerNames
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -11,3 +12,4 @@ class StudioBot(commands.AutoShardedBot):
 
     studio: Studio
     courier: Courier
+    server_names: ServerNames

@@ -14,8 +14,10 @@ from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
 from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import JobRow, SpentRow, VoiceRow
+from storage.notices import Notice, Subject, tell
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
+from storage.shards import Shards
 from storage.spoken_consents import store_yes
 from storage.voices import insert_voice, new_row
 
@@ -23,9 +25,10 @@ from storage.voices import insert_voice, new_row
 class JobAcceptance:
     """Accepts jobs. Every method raises Unavailable as Sessions does."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
         self._sessions = sessions
         self._clock = clock
+        self._shards = shards
 
     async def accept_clone(
         self,
@@ -62,7 +65,7 @@ class JobAcceptance:
             )
             reserved = new_row(voice, VoiceState.CLONING, now)
             await insert_voice(session, reserved)
-            accepted = await _insert(session, replace(job, voice_id=reserved.id), now)
+            accepted = await self._insert(session, replace(job, voice_id=reserved.id), now)
             if question is not None:
                 question.voice_id = reserved.id
             if spoken is not None:
@@ -85,7 +88,7 @@ class JobAcceptance:
             await check_seconds(session, limits, job.member_id, job.expected_seconds, now)
             if job.voice_id is not None:
                 await _check_voice(session, job.guild_id, job.voice_id)
-            return (await _insert(session, job, now)).record()
+            return (await self._insert(session, job, now)).record()
 
     async def count_request(self, member_id: int, limits: GuildSettings) -> None:
         """Count work that is not a job (an import) against the hourly limit. Raises LimitReached."""
@@ -94,6 +97,15 @@ class JobAcceptance:
             now = self._clock()
             await check_jobs(session, limits, member_id, now)
             session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
+
+    async def _insert(self, session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
+        row = _row_of(job, now)
+        session.add(row)
+        if job.line is not None:
+            add_line(session, job.guild_id, job.member_id, job.line, now)
+        await session.flush()
+        await tell(session, self._shards, Notice(Subject.JOB, job.guild_id, job.id))
+        return row
 
 
 async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
@@ -116,8 +128,8 @@ async def _check_voice(session: AsyncSession, guild_id: int, voice_id: int) -> N
         raise NotFound("That voice has just been deleted. Please choose another one.")
 
 
-async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
-    row = JobRow(
+def _row_of(job: NewJob, now: datetime) -> JobRow:
+    return JobRow(
         id=job.id,
         kind=job.kind,
         state=JobState.QUEUED,
@@ -135,8 +147,3 @@ async def _insert(session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
         audio_seconds=job.expected_seconds,
         hourly=job.hourly,
     )
-    session.add(row)
-    if job.line is not None:
-        add_line(session, job.guild_id, job.member_id, job.line, now)
-    await session.flush()
-    return row

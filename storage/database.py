@@ -1,8 +1,10 @@
 """Opens the database and the file store, upgrades both, and cleans up after a crash."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -11,7 +13,7 @@ import structlog
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import NotFound, Unavailable
+from errors import BarkeepError, NotFound, Unavailable
 from storage import installation
 from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
@@ -20,17 +22,21 @@ from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
 from storage.files import GONE, REFUSED, FileStore
+from storage.folder_claim import FolderClaim
 from storage.guilds import GuildRepository
 from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import GuildRow, JobRow, VoiceRow
+from storage.notices import Notice
+from storage.presence import Presence
 from storage.pronunciations import PronunciationRepository
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
 from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
+from storage.shards import ALL, Shards
 from storage.spoken_consents import SpokenConsentRepository, open_uploads
 from storage.voices import VoiceRepository
 
@@ -51,23 +57,33 @@ class Storage:
     """All repositories and files. Create one with `open`."""
 
     def __init__(
-        self, sessions: Sessions, files: FileStore, clock: Clock, in_use: InUse, reserve: Reserve | None
+        self,
+        sessions: Sessions,
+        files: FileStore,
+        clock: Clock,
+        in_use: InUse,
+        reserve: Reserve | None,
+        shards: Shards,
+        presence: Presence | None,
     ) -> None:
-        self.voices = VoiceRepository(sessions, clock)
-        self.acceptance = JobAcceptance(sessions, clock)
-        self.jobs = JobRepository(sessions, clock)
+        self.voices = VoiceRepository(sessions, clock, shards)
+        self.acceptance = JobAcceptance(sessions, clock, shards)
+        self.jobs = JobRepository(sessions, clock, shards)
         self.guilds = GuildRepository(sessions)
         self.members = MemberRepository(sessions, clock)
         self.consents = ConsentRepository(sessions, clock)
         self.spoken_consents = SpokenConsentRepository(sessions, clock)
         self.pronunciations = PronunciationRepository(sessions, clock)
         self.audit = AuditRepository(sessions, clock)
-        self.seats = SeatRepository(sessions)
+        self.seats = SeatRepository(sessions, shards)
         self.files = files
+        self.shards = shards
         self._clock = clock
         self._sessions = sessions
         self._in_use = in_use
         self._reserve = reserve
+        self._presence = presence
+        self._folder_claim: FolderClaim | None = None
 
     @classmethod
     async def open(
@@ -78,24 +94,29 @@ class Storage:
         clock: Clock = utc_now,
         busy_timeout: float = 10.0,
         reserves: bool = False,
+        shards: Shards = ALL,
     ) -> Self:
         """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
 
         Creates what is missing and upgrades an older database. Unless another process uses the same folder, it also
         removes what a crash left behind: files without a row, which stay in the trash for TRASH_KEPT, and reserved
         names whose job is over. `busy_timeout`: seconds to wait for a lock. `reserves`: some room on the disk is kept
-        for deletions. Raises Unavailable with a sentence for the owner, also if the database and the folder do not
-        belong together or too many voices lack a row.
+        for deletions. `shards`: the servers of this process; the others are those of other processes on the same
+        PostgreSQL database. Raises Unavailable with a sentence for the owner, also if the database and the folder do
+        not belong together or too many voices lack a row.
         """
         with _errors_for_the_owner(data_dir):
             files = FileStore(data_dir)
             await files.prepare()
             reserve = Reserve(data_dir / RESERVE) if reserves else None
             sessions = Sessions(url, busy_timeout=busy_timeout, reserve=reserve)
-            in_use = InUse(data_dir)
+            presence = Presence(sessions, process_name()) if sessions.engine.dialect.name == "postgresql" else None
+            in_use = InUse(data_dir, presence)
             try:
                 await upgrade(sessions)
-                if in_use.alone():
+                if presence is not None:
+                    await presence.open()
+                if await in_use.alone():
                     await installation.check_pair(sessions, files)
                     await _tidy(sessions, files, clock)
                     await in_use.share()
@@ -104,9 +125,11 @@ class Storage:
                     await installation.check_pair(sessions, files)
             except BaseException:
                 in_use.close()
+                if presence is not None:
+                    await presence.close()
                 await sessions.close()
                 raise
-        storage = cls(sessions, files, clock, in_use, reserve)
+        storage = cls(sessions, files, clock, in_use, reserve, shards, presence)
         await storage.keep_room()
         return storage
 
@@ -116,6 +139,53 @@ class Storage:
         Raises Conflict, with a sentence for the owner, if they belong to another application.
         """
         return await installation.claim(self._sessions, application_id)
+
+    @asynccontextmanager
+    async def in_turn(self) -> AsyncIterator[None]:
+        """Wait until no other process is in its turn."""
+        if self._presence is None:
+            yield
+            return
+        async with self._presence.in_turn():
+            yield
+
+    async def commands_digest(self) -> str | None:
+        """Return the digest of the commands that Discord has; None if they were never synced."""
+        return await installation.commands_digest(self._sessions)
+
+    async def note_commands(self, digest: str) -> None:
+        """Store the digest of the commands that Discord has."""
+        await installation.note_commands(self._sessions, digest)
+
+    async def claim_shards(self, refused: Callable[[BarkeepError], None], *, patience: float = 10.0) -> None:
+        """Take the shards for this process, until it ends.
+
+        refused: called if another process took them while the connection to PostgreSQL was lost. patience: how many
+        seconds to wait for a process that just ends. Raises Conflict, with a sentence for the owner, if another process
+        has one of them.
+        """
+        if self._presence is not None:
+            await self._presence.claim(self.shards, patience, refused)
+            return
+        self._folder_claim = FolderClaim(self.files.data_dir)
+        await self._folder_claim.take(process_name(), patience)
+
+    async def leads(self) -> bool:
+        """Return whether this process does what only one of all has to do."""
+        return self._presence is None or await self._presence.leads()
+
+    async def listen(self, hear: Callable[[Notice | None], None]) -> None:
+        """Call `hear` with each change that another process makes to this one's servers.
+
+        None: some may have been missed, because the connection to PostgreSQL was lost.
+        """
+
+        def hear_own(notice: Notice | None) -> None:
+            if notice is None or self.shards.own(notice.guild_id):
+                hear(notice)
+
+        if self._presence is not None:
+            await self._presence.listen(hear_own)
 
     async def empty_trash(self) -> None:
         """Delete files that have been in the trash for TRASH_KEPT."""
@@ -139,8 +209,17 @@ class Storage:
 
     async def close(self) -> None:
         """Close the connections. The object cannot be used afterwards."""
+        if self._presence is not None:
+            await self._presence.close()
+        if self._folder_claim is not None:
+            self._folder_claim.close()
         await self._sessions.close()
         self._in_use.close()
+
+
+def process_name() -> str:
+    """Return a name of this process for its owner."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
 
 
 @contextmanager

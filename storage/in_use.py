@@ -1,4 +1,4 @@
-"""Detects whether another process uses the same data folder."""
+"""Detects whether another process uses the same data folder, or the same PostgreSQL database from elsewhere."""
 
 import asyncio
 import fcntl
@@ -6,18 +6,26 @@ from pathlib import Path
 
 from storage.files import readable_errors
 from storage.modes import private_opener
+from storage.presence import Presence
 
 
 class InUse:
-    """A lock file, shared by all processes with this folder open. The kernel releases it when a process dies."""
+    """A lock file, shared by all processes with this folder open. The kernel releases it when a process dies.
 
-    def __init__(self, data_dir: Path) -> None:
+    presence: the same among the processes of a PostgreSQL database, which may run on several machines.
+    """
+
+    def __init__(self, data_dir: Path, presence: Presence | None = None) -> None:
+        self._presence = presence
         with readable_errors():
             path = data_dir / "in-use.lock"
             self._file = open(path, "wb", opener=private_opener)  # noqa: SIM115 (Path has no opener)
 
-    def alone(self) -> bool:
+    async def alone(self) -> bool:
         """Return whether no other process has the folder open. If so, none can open it until `share`."""
+        return self._alone_here() and (self._presence is None or await self._presence.alone())
+
+    def _alone_here(self) -> bool:
         with readable_errors():
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,6 +37,8 @@ class InUse:
         """Share the lock with other processes. Waits while another process holds it alone."""
         with readable_errors():
             await asyncio.to_thread(fcntl.flock, self._file, fcntl.LOCK_SH)
+        if self._presence is not None:
+            await self._presence.share()
 
     def close(self) -> None:
         """Release the lock. Calling it twice is harmless."""

@@ -8,7 +8,7 @@ not joined.
 import uuid
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,6 +59,18 @@ async def claim(sessions: Sessions, application_id: int) -> bool:
             )
         row.application_id = application_id
         return known is not None
+
+
+async def commands_digest(sessions: Sessions) -> str | None:
+    """Return the digest of the commands that Discord has; None if they were never synced."""
+    async with sessions.read() as session:
+        return await session.scalar(select(InstallationRow.commands_digest))
+
+
+async def note_commands(sessions: Sessions, digest: str) -> None:
+    """Store the digest of the commands that Discord has."""
+    async with sessions.write() as session:
+        await session.execute(update(InstallationRow).values(commands_digest=digest))
 
 
 async def _database_id(session: AsyncSession, proposed: str) -> tuple[str, bool]:

@@ -15,8 +15,10 @@ from errors import NotFound
 from storage.columns import Clock
 from storage.limits import delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow
+from storage.notices import Notice, Subject, tell
 from storage.records import JobKind, JobRecord, JobState, Usage, WaitingJob
 from storage.sessions import Sessions
+from storage.shards import Shards
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
@@ -27,11 +29,16 @@ BATCH = 500
 
 
 class JobRepository:
-    """Jobs. Every method raises Unavailable as Sessions does."""
+    """Jobs. Every method raises Unavailable as Sessions does.
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    shards: the servers of this process. "All servers" below are all of these.
+    """
+
+    def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
         self._sessions = sessions
         self._clock = clock
+        self._shards = shards
+        self._own = shards.matching(JobRow.guild_id.expression)
 
     async def get(self, job_id: str) -> JobRecord:
         """Return the job with this id, of any server. Raises NotFound."""
@@ -50,7 +57,7 @@ class JobRepository:
     async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
         """Return the queued jobs of all servers in order of acceptance, from behind sequence `after`."""
         fields = [getattr(JobRow, name) for name in WaitingJob.__dataclass_fields__]
-        waiting = select(*fields).where(JobRow.state == JobState.QUEUED, JobRow.sequence > after)
+        waiting = select(*fields).where(JobRow.state == JobState.QUEUED, JobRow.sequence > after, self._own)
         async with self._sessions.read() as session:
             return [WaitingJob(*row) for row in await session.execute(waiting.order_by(JobRow.sequence).limit(limit))]
 
@@ -60,11 +67,11 @@ class JobRepository:
 
     async def running(self) -> list[JobRecord]:
         """Return the running jobs of all servers."""
-        return await self._select(JobRow.state == JobState.RUNNING)
+        return await self._select(JobRow.state == JobState.RUNNING, self._own)
 
     async def expired(self, now: datetime) -> list[JobRecord]:
         """Return the running jobs of all servers whose lease has run out."""
-        return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now)
+        return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now, self._own)
 
     async def done_last(self, limit: int) -> list[JobRecord]:
         """Return the latest successful jobs of all servers, oldest first."""
@@ -73,7 +80,7 @@ class JobRepository:
 
     async def unanswered(self) -> list[str]:
         """Return the ids of finished jobs, of all servers, whose answer has not been delivered, oldest first."""
-        waiting = select(JobRow.id).where(*WITHOUT_ANSWER).order_by(JobRow.sequence)
+        waiting = select(JobRow.id).where(*WITHOUT_ANSWER, self._own).order_by(JobRow.sequence)
         async with self._sessions.read() as session:
             return list(await session.scalars(waiting))
 
@@ -242,7 +249,9 @@ class JobRepository:
         theirs = (JobRow.guild_id == guild_id, JobRow.member_id == member_id)
         async with self._sessions.write(deletes=True) as session:
             await prune_spent(session, self._clock())
-            return await delete_jobs(session, self._clock(), *theirs)
+            deleted = await delete_jobs(session, self._clock(), *theirs)
+            await tell(session, self._shards, Notice(Subject.MEMBER, guild_id, str(member_id)))
+            return deleted
 
     async def _select(
         self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
@@ -278,6 +287,9 @@ class JobRepository:
             changed = changed.where(JobRow.lease_owner == owner)
         if until is not None:
             changed = changed.where(JobRow.lease_until == until)
-        async with self._sessions.write(deletes=values.get("state") is JobState.CANCELLED) as session:
+        cancels = values.get("state") is JobState.CANCELLED
+        async with self._sessions.write(deletes=cancels) as session:
             row = await session.scalar(changed.returning(JobRow))
+            if row is not None and cancels:
+                await tell(session, self._shards, Notice(Subject.JOB, row.guild_id, row.id))
             return row.record() if row else None

@@ -31,13 +31,17 @@ from storage.records import (
 
 
 class InstallationRow(Base):
-    """The only row: the data folder and the Discord application that the database belongs to."""
+    """The only row: the data folder and the Discord application that the database belongs to.
+
+    `commands_digest`: of the commands that Discord has.
+    """
 
     __tablename__ = "installation"
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     id: Mapped[str] = mapped_column(String(32))
     application_id: Mapped[int | None] = mapped_column(BigInteger)
+    commands_digest: Mapped[str | None] = mapped_column(String(64))
 
 
 class GuildRow(Base):

@@ -115,7 +115,7 @@ async def _unused(data_dir: Path) -> AsyncIterator[None]:
     except NotFound as error:
         raise InvalidInput(f"There is no data folder at {data_dir}. Check DATA_DIR.") from error
     try:
-        if not in_use.alone():
+        if not await in_use.alone():
             raise Unavailable(f"A bot is using {data_dir}. Stop it, and run this again. {_NOTHING_CHANGED}")
         yield
     finally:

@@ -5,18 +5,21 @@ from sqlalchemy import delete, select, update
 from storage.models import SeatRow
 from storage.records import Seat
 from storage.sessions import Sessions, lock_guild
+from storage.shards import Shards
 
 
 class SeatRepository:
     """Seats, at most one for each server. Every method raises Unavailable as Sessions does."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, shards: Shards) -> None:
         self._sessions = sessions
+        self._shards = shards
 
     async def all(self) -> list[Seat]:
-        """Every seat."""
+        """Every seat in the servers of this process."""
+        own = select(SeatRow).where(self._shards.matching(SeatRow.guild_id.expression))
         async with self._sessions.read() as session:
-            rows = await session.scalars(select(SeatRow).order_by(SeatRow.guild_id))
+            rows = await session.scalars(own.order_by(SeatRow.guild_id))
             return [row.record() for row in rows]
 
     async def find(self, guild_id: int) -> Seat | None:

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 import structlog
-from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types
+from asyncpg import (
     DataError as PostgresDataError,
 )
 from asyncpg import (
@@ -115,8 +116,14 @@ class Sessions:
                 if raw.driver_connection is not None:
                     await raw.driver_connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    async def own_connection(self) -> Any:  # asyncpg ships no types
+        """Return a connection of asyncpg outside the pool, to PostgreSQL. Close it."""
+        _, address = self.engine.dialect.create_connect_args(self.engine.url)
+        with readable_errors():
+            return await asyncpg.connect(**address, **_postgres_options(self._busy_timeout))
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection of the pool."""
         await self.engine.dispose()
 
 
@@ -244,11 +251,12 @@ def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
     query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}  # asyncpg's name for it
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
-        connect_args={
-            "timeout": 10,
-            "command_timeout": 60,
-            "server_settings": {"application_name": "barkeep", "lock_timeout": str(round(busy_timeout * 1000))},
-        },
+        connect_args=_postgres_options(busy_timeout),
         pool_pre_ping=True,
         hide_parameters=True,
     )
+
+
+def _postgres_options(busy_timeout: float) -> dict[str, Any]:
+    settings = {"application_name": "barkeep", "lock_timeout": str(round(busy_timeout * 1000))}
+    return {"timeout": 10, "command_timeout": 60, "server_settings": settings}

@@ -14,8 +14,10 @@ from storage.consents import store_confirmation
 from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
+from storage.notices import Notice, Subject, tell
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
+from storage.shards import Shards
 
 Voices = list[VoiceRecord]  # the repository's method `list` hides the type inside the class
 
@@ -28,9 +30,10 @@ def voice_key(voice_id: int) -> str:
 class VoiceRepository:
     """Voices. Every method raises NotFound for a voice that is not in that server, and Unavailable as Sessions does."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
         self._sessions = sessions
         self._clock = clock
+        self._shards = shards
 
     async def get(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """Return the voice with this id."""
@@ -217,6 +220,7 @@ class VoiceRepository:
                 .where(SettingsRow.guild_id == guild_id, SettingsRow.default_voice == voice_key(voice_id))
                 .values(default_voice=None)
             )
+            await tell(session, self._shards, Notice(Subject.VOICE, guild_id, str(voice_id)))
             return record
 
 

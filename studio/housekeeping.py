@@ -37,9 +37,14 @@ class Housekeeping:
         self._last_retention: datetime | None = None
 
     async def run(self) -> None:
-        """Expire requests, and once an hour delete what is older than its server's retention."""
+        """Expire requests, and once an hour delete what is older than its server's retention.
+
+        Of several processes one does it, for the servers of all.
+        """
         now = self._clock()
         await self._storage.keep_room()
+        if not await self._storage.leads():
+            return
         await self._expire_questions(now)
         if self._last_retention is None or abs(now - self._last_retention) >= RETENTION_EVERY:  # a clock may go back
             self._last_retention = now

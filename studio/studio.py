@@ -20,6 +20,7 @@ from studio.pronunciations import PronunciationService
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
+from studio.queue.neighbours import Neighbours
 from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService
@@ -75,6 +76,7 @@ class Studio:
             patience=patience,
             clock=clock,
         )
+        self._neighbours = Neighbours(self.dispatcher)
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.voice_files = VoiceFileService(storage, executor, self.library, consent=consent)
@@ -99,6 +101,7 @@ class Studio:
         """Load the speech models and continue where an earlier process stopped."""
         await self.executor.start()
         await self.dispatcher.start()
+        await self.storage.listen(self._neighbours.hear)
 
     async def upkeep(self) -> None:
         """Run periodic work: leases, expired requests, retention. Call it every half minute."""
@@ -116,6 +119,7 @@ class Studio:
         self._closed = True
         try:
             await self.channels.close()
+            await self._neighbours.close()
             await self.dispatcher.close()
         finally:
             await self.executor.close()

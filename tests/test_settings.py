@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from settings import Settings
+from settings import Settings, parse_shard_ids
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
@@ -88,3 +90,63 @@ def test_wrong_addresses_of_a_head(monkeypatch: pytest.MonkeyPatch, address: str
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(ValidationError, match="ray_address"):
         Settings()
+
+
+def on_postgres(**settings: object) -> Settings:
+    return Settings(_env_file=None, database_url="postgresql+asyncpg://b@127.0.0.1/b", **settings)  # type: ignore[arg-type]
+
+
+def test_without_shards_a_process_serves_all_servers() -> None:
+    assert Settings(_env_file=None).shards is None
+    assert on_postgres(shard_count=3).shards == (0, 1, 2)
+    assert on_postgres(shard_count=4, shard_ids="3, 0-1").shards == (0, 1, 3)
+    assert Settings(_env_file=None, shard_count=1).shards == (0,)
+
+
+@pytest.mark.parametrize(
+    ("ids", "count", "sentence"),
+    [
+        ("0", None, "SHARD_IDS needs SHARD_COUNT"),
+        ("2", 2, "names shard 2, but SHARD_COUNT is 2, so the shards are 0 to 1"),
+        ("0-999999", 2, "names shard 999999"),
+        ("0,1,0-2", 3, "names shard 0 twice"),
+        ("2-1", 3, "range 2-1 in SHARD_IDS is empty"),
+        ("zero", 3, "list of numbers and ranges"),
+        ("0,", 3, "list of numbers and ranges"),
+        ("-1", 3, "list of numbers and ranges"),
+        ("1.0", 3, "list of numbers and ranges"),
+        ("٣", 5, "list of numbers and ranges"),
+    ],
+)
+def test_bad_shards_are_refused_with_a_sentence(ids: str, count: int | None, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        on_postgres(shard_ids=ids, shard_count=count)
+
+
+def test_several_shards_are_refused_on_sqlite() -> None:
+    with pytest.raises(ValidationError, match="share a PostgreSQL database"):
+        Settings(_env_file=None, shard_count=2)
+
+
+@given(
+    st.integers(1, 40).flatmap(lambda count: st.tuples(st.just(count), st.sets(st.integers(0, count - 1), min_size=1)))
+)
+def test_shards_are_read_as_they_are_written(case: tuple[int, set[int]]) -> None:
+    count, ids = case
+    assert parse_shard_ids(",".join(map(str, ids)), count) == tuple(sorted(ids))
+    first, last = min(ids), max(ids)
+    assert parse_shard_ids(f" {first} , {first + 1}-{last}" if last > first else str(first), count) == tuple(
+        range(first, last + 1)
+    )
+
+
+@given(st.text(alphabet="0123456789,- x٣", max_size=20), st.integers(1, 50))
+def test_any_other_text_is_refused_or_names_existing_shards(text: str, count: int) -> None:
+    try:
+        ids = parse_shard_ids(text, count)
+    except ValueError as error:
+        assert "SHARD_IDS" in str(error)
+    else:
+        assert ids is not None
+        assert set(ids) <= set(range(count))
+        assert list(ids) == sorted(set(ids))

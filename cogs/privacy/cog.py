@@ -41,12 +41,6 @@ _FILE = "my-voice-data.zip"
 _SERVER = "One of the servers that store something about you; left out: this one, or in direct messages all"
 
 
-def _name(bot: StudioBot, guild_id: int) -> str:
-    """Return a server's name, also where the member no longer sees it; its id while Discord does not show it."""
-    guild = bot.get_guild(guild_id)
-    return f"Server {guild_id}" if guild is None else guild.name
-
-
 async def _actors(interaction: Interaction, server: str) -> list[Actor]:
     """Return the member on the servers that a command is about.
 
@@ -73,9 +67,9 @@ async def _with_data(interaction: Interaction, server: str) -> list[Actor]:
     return actors
 
 
-def _where(interaction: Interaction, server: str) -> str:
+async def _where(interaction: Interaction, server: str) -> str:
     if server and server != str(interaction.guild_id):
-        return f"on {safe(_name(interaction.client, int(server)))}"
+        return f"on {safe(await interaction.client.server_names.of(int(server)))}"
     return HERE if interaction.guild_id is not None else EVERYWHERE
 
 
@@ -100,7 +94,7 @@ async def server_choices(interaction: discord.Interaction[Any], current: str) ->
 
 async def _servers(interaction: discord.Interaction[Any], typed: str) -> list[Choice]:
     known = await interaction.client.studio.privacy.servers(interaction.user.id)
-    named = sorted((_name(interaction.client, guild_id), guild_id) for guild_id in known)
+    named = sorted([(await interaction.client.server_names.of(guild_id), guild_id) for guild_id in known])
     return [
         app_commands.Choice(name=name[:CHOICE_LENGTH], value=str(guild_id))
         for name, guild_id in named
@@ -124,7 +118,7 @@ class AskRevoke(
         """Ask for confirmation, with the voices that would be deleted."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         summary = combined(await _summaries(interaction, await _actors(interaction, self.server)))
-        question = render_revoke_question(summary, _where(interaction, self.server))
+        question = render_revoke_question(summary, await _where(interaction, self.server))
         await confirm.ask(interaction, question, "Withdraw it", _REVOKE, self.server)
 
 
@@ -145,10 +139,10 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         actors = await _actors(interaction, server)
         summaries = await _summaries(interaction, actors)
         if interaction.guild_id is None and not server:
-            places = [_name(self.bot, actor.guild_id) for actor in actors]
+            places = [await self.bot.server_names.of(actor.guild_id) for actor in actors]
             embed = render_overview(list(zip(places, summaries, strict=True)))
         else:
-            embed = render_privacy(summaries[0], _where(interaction, server))
+            embed = render_privacy(summaries[0], await _where(interaction, server))
         consented = any(summary.consent is not None or summary.heard_in for summary in summaries)
         view = persistent_view(*([AskRevoke(server)] if consented else []))
         await interaction.followup.send(embed=embed, view=view, ephemeral=True)
@@ -163,7 +157,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await interaction.response.defer(ephemeral=True, thinking=True)
         actors = await _with_data(interaction, server)
         data = await self.bot.studio.privacy.export(actors)
-        note = f"Everything I store about you {_where(interaction, server)}."
+        note = f"Everything I store about you {await _where(interaction, server)}."
         await send_privately(interaction, note, _FILE, data)
 
     @app_commands.command(name="forget", description="Delete everything I store about you")
@@ -174,7 +168,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await interaction.response.defer(ephemeral=True, thinking=True)
         actors = await _with_data(interaction, server)
         summary = combined(await _summaries(interaction, actors))
-        question = render_forget_question(summary, _where(interaction, server))
+        question = render_forget_question(summary, await _where(interaction, server))
         await confirm.ask(interaction, question, "Delete everything", _FORGET, server)
 
 

@@ -15,6 +15,7 @@ import structlog
 from cloning.worker.protocol import Executor, Request
 from errors import BarkeepError, NotFound, Unavailable
 from storage.database import Storage
+from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.channel.rooms import Rooms
@@ -100,8 +101,8 @@ class Dispatcher:
         self._filler: asyncio.Task[None] | None = None
 
     def enqueue(self, job: JobRecord) -> int:
-        """Add an accepted job to the queue, if it is queued. Return its `position`."""
-        if job.state is JobState.QUEUED:
+        """Add an accepted job to the queue, if it is queued and of this process's servers. Return its `position`."""
+        if job.state is JobState.QUEUED and self._storage.shards.own(job.guild_id):
             self._queue.add(job)
             self._wake()
         return self.position(job.id)
@@ -116,17 +117,26 @@ class Dispatcher:
         job = await self._storage.jobs.cancel(job_id)
         if job is None:
             return None
-        self._queue.remove(job_id)
-        if self._claiming == job_id:
-            self._claiming = None
-        if (active := self._active.get(job_id)) is not None:
-            active.cancelled.set()
-            if active.folder is not None:
-                await self._executor.cancel(job_id)
+        await self._stop(job_id)
         await self._completion.cancelled(job)
-        self._answers.begin(job.id)
+        if self._storage.shards.own(job.guild_id):
+            self._answers.begin(job.id)
         _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)
         return job
+
+    async def look(self, job_id: str) -> None:
+        """Follow what another process did with a job: it was accepted, cancelled, deleted, or taken over."""
+        job = await self._storage.jobs.find(job_id)
+        if job is None or job.state not in UNFINISHED:
+            await self._stop(job_id)
+            if job is None or job.state is JobState.CANCELLED:
+                self.rooms.drop(job_id)
+            if job is not None and job.answered_at is None:
+                self._answers.begin(job_id)
+            return
+        if (active := self._active.get(job_id)) is not None and job.lease_owner != self._owner:
+            await self._let_go(active)
+        self.enqueue(job)
 
     async def start(self) -> None:
         """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
@@ -170,6 +180,16 @@ class Dispatcher:
                 await self._storage.jobs.requeue(job.id, self._owner, refund_attempt=job.started_at is not None)
                 await self._storage.files.drop_staging(job.id)
         self._active.clear()
+
+    async def _stop(self, job_id: str) -> None:
+        """Stop the work on a job that was cancelled."""
+        self._queue.remove(job_id)
+        if self._claiming == job_id:
+            self._claiming = None
+        if (active := self._active.get(job_id)) is not None:
+            active.cancelled.set()
+            if active.folder is not None:
+                await self._executor.cancel(job_id)
 
     def _wake(self) -> None:
         """Start filling the worker, in a task."""
@@ -274,14 +294,14 @@ class Dispatcher:
             self._queue.end(active.job.id)
 
     async def _renew(self) -> None:
-        """Renew the leases of active jobs. Jobs that another process has taken over are cancelled here."""
+        """Renew the leases of active jobs. Jobs that another process took over or cancelled are stopped here."""
         held = [job_id for job_id, active in self._active.items() if not active.ending]
         if not held:
             return
         renewed = await self._storage.jobs.renew(held, self._owner, LEASE)
         for job_id in held:
-            if job_id not in renewed and (active := self._active.get(job_id)) is not None:
-                await self._let_go(active)
+            if job_id not in renewed and (active := self._active.get(job_id)) is not None and not active.ending:
+                await self.look(job_id)
 
     async def _let_go(self, active: ActiveJob) -> None:
         """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""

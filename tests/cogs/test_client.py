@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import discord
 import pytest
@@ -52,17 +53,21 @@ async def test_all_commands_fit_what_discord_takes(bot: Barkeep) -> None:
     assert len(bot.tree.get_commands(type=discord.AppCommandType.message)) <= 5
 
 
-async def syncs(data_dir: Path, digest: Path | None) -> int:
+async def syncs(data_dir: Path, *, claims_data: bool = True, remembers: bool = True) -> int:
     """How often one start of the bot tells Discord the commands."""
 
     async def open_studio(courier: Courier) -> Studio:
         storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
+        if not remembers:
+            storage.note_commands = create_autospec(  # type: ignore[method-assign]  # the disk is full
+                storage.note_commands, side_effect=Unavailable("The disk is full.")
+            )
         return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")
 
-    bot = Barkeep(open_studio, shard_count=1, command_digest=digest)
+    bot = Barkeep(open_studio, shard_count=1, claims_data=claims_data)
     env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
     await env.start()
     await env.shutdown()
@@ -71,14 +76,19 @@ async def syncs(data_dir: Path, digest: Path | None) -> int:
 
 
 async def test_commands_are_synced_only_when_they_changed(tmp_path: Path) -> None:
-    digest = tmp_path / "commands.sha256"
-    assert [await syncs(tmp_path / "data", digest) for _ in range(2)] == [1, 0]
-    digest.write_text("of another version")
-    assert await syncs(tmp_path / "data", digest) == 1
+    assert [await syncs(tmp_path) for _ in range(2)] == [1, 0]
+    storage = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'sync.sqlite3'}", tmp_path)
+    await storage.note_commands("of another version")
+    await storage.close()
+    assert [await syncs(tmp_path) for _ in range(2)] == [1, 0]
 
 
-async def test_without_a_digest_commands_are_synced_at_every_start(tmp_path: Path) -> None:
-    assert [await syncs(tmp_path / "data", None) for _ in range(2)] == [1, 1]
+async def test_a_bot_that_does_not_claim_its_data_syncs_commands_at_every_start(tmp_path: Path) -> None:
+    assert [await syncs(tmp_path, claims_data=False) for _ in range(2)] == [1, 1]
+
+
+async def test_commands_that_cannot_be_remembered_are_synced_again(tmp_path: Path) -> None:
+    assert [await syncs(tmp_path, remembers=False) for _ in range(2)] == [1, 1]
 
 
 async def test_a_server_that_removes_the_bot_is_forgotten(
@@ -165,12 +175,6 @@ async def test_closing_before_login_is_harmless() -> None:
         raise AssertionError("nothing is opened before login")
 
     await Barkeep(open_studio).close()
-
-
-async def test_a_full_disk_only_costs_the_memory_of_the_commands(tmp_path: Path) -> None:
-    folder = tmp_path / "a folder where the file should be"
-    folder.mkdir()
-    assert await syncs(tmp_path / "data", folder) == 1
 
 
 async def test_a_studio_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:

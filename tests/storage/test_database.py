@@ -163,7 +163,7 @@ async def test_a_kill_between_accept_and_commit_accepts_nothing(address: str, da
         data_dir,
         """
         import storage.acceptance as acceptance
-        acceptance._insert = die
+        acceptance._row_of = die
         await reserve(opened, 'Anna')
         """,
     )

@@ -1,0 +1,255 @@
+"""How the processes of one PostgreSQL database know of each other: locks that end with a process, and notices.
+
+A process holds its locks and hears notices on one connection outside the pool. PostgreSQL frees the locks when the
+connection ends, also because the process was killed or, after VANISHED, because its machine is gone. When only the
+connection is lost, it is made again in the background.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+
+from errors import BarkeepError, Conflict, Unavailable
+from storage.notices import CHANNEL, Notice, notice_of
+from storage.sessions import Sessions, readable_errors
+from storage.shards import Shards
+
+PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between attempts to connect again; the last one repeats."""
+VANISHED = 25
+"""After how many seconds PostgreSQL notices that a machine is gone, and frees its locks."""
+
+_TRY_SECONDS = 0.25
+_NAME_LENGTH = 63
+# An arbitrary number for each kind of lock, the same in every version.
+_BASE, _COUNT, _SHARD = 0x6261726B, 0x6261726C, 0x6261726D
+_IN_USE, _LEAD, _CLAIMING, _IN_TURN = 0, 1, 2, 3
+
+_KEEPALIVE = f"SET tcp_keepalives_idle = {VANISHED - 15}; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+_HOLDERS = """
+    SELECT held.objid::int AS number, activity.application_name AS name
+    FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
+    WHERE held.locktype = 'advisory' AND held.granted AND held.classid::int = $1 AND held.pid <> pg_backend_pid()
+    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+log = structlog.get_logger(__name__)
+
+Hear = Callable[[Notice | None], None]
+
+
+class Presence:
+    """This process among those of one PostgreSQL database. Create it with `open`.
+
+    name: of this process, for the sentence that another process gets. Every method raises Unavailable if the database
+    cannot be reached.
+    """
+
+    def __init__(self, sessions: Sessions, name: str) -> None:
+        self._sessions = sessions
+        self._name = name
+        self._connection: Any = None  # asyncpg ships no types
+        self._turn = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
+        self._closing = False
+        self._alone = self._in_use = self._leading = False
+        self._claimed: Shards | None = None
+        self._hear: Hear | None = None
+        self._refused: Callable[[BarkeepError], None] | None = None
+
+    async def open(self) -> None:
+        """Connect."""
+        async with self._turn:
+            await self._connect()
+
+    async def alone(self) -> bool:
+        """Return whether no other process has the database open. If so, none can open it until `share`."""
+        async with self._turn:
+            self._alone = await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _IN_USE)
+            return self._alone
+
+    async def share(self) -> None:
+        """Share the database with other processes. Waits while one of them has it alone."""
+        async with self._turn:
+            await self._share()
+            if self._alone:
+                await self._value("SELECT pg_advisory_unlock($1, $2)", _BASE, _IN_USE)
+                self._alone = False
+
+    async def claim(self, shards: Shards, patience: float, refused: Callable[[BarkeepError], None]) -> None:
+        """Take shards that no other process has; they are free again when this process ends.
+
+        Waits up to `patience` seconds for a process that just ends. refused: called if the connection was lost and
+        another process has taken a shard meanwhile. Raises Conflict, with a sentence for the owner, for shards that
+        another process has and for processes with another number of shards.
+        """
+        deadline = asyncio.get_running_loop().time() + patience
+        while True:
+            try:
+                async with self._turn:
+                    await self._claim(shards)
+            except Conflict:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(_TRY_SECONDS)
+            else:
+                self._claimed, self._refused = shards, refused
+                return
+
+    async def leads(self) -> bool:
+        """Return whether this process does the work that only one has to do. Another one does so once it has ended."""
+        async with self._turn:
+            if not self._leading:
+                self._leading = await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _LEAD)
+            else:
+                await self._value("SELECT 1")  # a connection that was lost in silence no longer holds the lock
+            return self._leading
+
+    @asynccontextmanager
+    async def in_turn(self) -> AsyncIterator[None]:
+        """Wait until no other process is in its turn."""
+        while True:
+            async with self._turn:
+                if await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _IN_TURN):
+                    break
+            await asyncio.sleep(_TRY_SECONDS)
+        try:
+            yield
+        finally:
+            async with self._turn:
+                await self._value("SELECT pg_advisory_unlock($1, $2)", _BASE, _IN_TURN)
+
+    async def listen(self, hear: Hear) -> None:
+        """Call `hear` with each notice, and with None when notices may have been missed."""
+        async with self._turn:
+            self._hear = hear
+            await self._listen()
+
+    async def close(self) -> None:
+        """End the connection, and with it every lock. Calling it twice is harmless."""
+        self._closing = True
+        if self._again is not None:
+            self._again.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._again
+        if self._connection is not None:
+            with suppress(Exception):  # whatever happens, the server notices the end
+                await self._connection.close(timeout=2)
+
+    async def _connect(self) -> None:
+        connection = await self._sessions.own_connection()
+        with readable_errors():
+            await connection.execute(_KEEPALIVE)
+            name = f"barkeep, {self._name}"[:_NAME_LENGTH]
+            await connection.fetchval("SELECT set_config('application_name', $1, false)", name)
+        self._connection = connection
+        self._connection.add_termination_listener(self._ended)
+
+    def _ended(self, _: object) -> None:
+        """The connection is at its end: make a new one, unless this process ends."""
+        if not self._closing and self._again is None:
+            log.warning("presence_lost")
+            self._leading = False
+            self._again = asyncio.create_task(self._come_again())
+            self._again.add_done_callback(self._is_back)
+
+    def _is_back(self, _: object) -> None:
+        self._again = None
+        if self._connection.is_closed():
+            self._ended(None)
+
+    async def _come_again(self) -> None:
+        """Connect again, with the same locks."""
+        attempt = 0
+        while True:
+            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            attempt += 1
+            try:
+                async with self._turn:
+                    await self._restore()
+            except Unavailable:
+                continue
+            except Conflict as error:
+                log.error("shards_taken", reason=error.message)
+                if self._refused is not None:
+                    self._refused(error)
+                return
+            log.info("presence_restored")
+            if self._hear is not None:
+                self._hear(None)
+            return
+
+    async def _restore(self) -> None:
+        if self._connection.is_closed():
+            await self._connect()
+        if self._claimed is not None:
+            await self._claim(self._claimed)
+        if self._in_use:
+            await self._share()
+        await self._listen()
+
+    async def _share(self) -> None:
+        while not await self._value("SELECT pg_try_advisory_lock_shared($1, $2)", _BASE, _IN_USE):  # noqa: ASYNC110
+            await asyncio.sleep(_TRY_SECONDS)  # PostgreSQL would wait too, but no longer than for other locks
+        self._in_use = True
+
+    async def _listen(self) -> None:
+        if self._hear is not None:
+            with readable_errors():
+                await self._connection.add_listener(CHANNEL, self._heard)
+
+    def _heard(self, _connection: object, _process: int, _channel: str, payload: str) -> None:
+        notice = notice_of(payload)
+        if notice is not None and self._hear is not None:
+            self._hear(notice)
+
+    async def _claim(self, shards: Shards) -> None:
+        """Take the shards, all or none. Raises Conflict."""
+        await self._value("SELECT pg_advisory_lock($1, $2)", _BASE, _CLAIMING)
+        try:
+            for holder in await self._holders(_COUNT):
+                if holder["number"] != shards.count:
+                    raise Conflict(_other_count(shards.count, holder["number"], holder["name"]))
+            taken = {holder["number"]: holder["name"] for holder in await self._holders(_SHARD)}
+            if clash := sorted(taken.keys() & set(shards.ids)):
+                raise Conflict(_taken(clash, shards.count, taken[clash[0]]))
+            await self._value("SELECT pg_try_advisory_lock_shared($1, $2)", _COUNT, shards.count)
+            for shard in shards.ids:
+                await self._value("SELECT pg_try_advisory_lock($1, $2)", _SHARD, shard)
+        finally:
+            await self._value("SELECT pg_advisory_unlock($1, $2)", _BASE, _CLAIMING)
+
+    async def _holders(self, kind: int) -> list[Any]:
+        with readable_errors():
+            return list(await self._connection.fetch(_HOLDERS, kind))
+
+    async def _value(self, query: str, *values: int) -> Any:
+        with readable_errors():
+            try:
+                return await self._connection.fetchval(query, *values)
+            except TimeoutError:
+                self._connection.terminate()
+                raise
+
+
+def _other_count(wanted: int, there: int, holder: str) -> str:
+    return (
+        f"SHARD_COUNT is {wanted} in this process, and {there} in a process that is running ({holder}). All processes "
+        "must have the same. To change it, stop all of them first. (Empty counts as 1.)"
+    )
+
+
+def _taken(shards: list[int], count: int, holder: str) -> str:
+    if count == 1:
+        return (
+            f"Another bot process already serves all servers with this database ({holder}). Stop it first; or set "
+            "SHARD_COUNT, and SHARD_IDS of its own in each process."
+        )
+    which = f"shard {shards[0]}" if len(shards) == 1 else f"shards {', '.join(map(str, shards))}"
+    return (
+        f"Another bot process already has {which} ({holder}). Set SHARD_IDS to shards that no other process has, or "
+        "stop that process first."
+    )

@@ -1,0 +1,167 @@
+"""Several processes on one PostgreSQL: who has which shards, who does what only one has to do."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from errors import BarkeepError, Conflict
+from storage.database import Storage
+from storage.notices import Notice, Subject
+from storage.shards import ALL, Shards
+from tests.storage.build import PLENTY, new_job
+from tests.storage.conftest import execute
+from tests.storage.test_shards import SECOND
+
+pytestmark = pytest.mark.postgres
+ME = f"{socket.gethostname()}, process {os.getpid()}"
+
+Open = Callable[..., Awaitable[Storage]]
+
+
+def never(error: BarkeepError) -> None:
+    raise AssertionError(error.message)
+
+
+@pytest.fixture
+async def start(postgres_address: str, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens a storage as another process would; `machine` has a folder of its own."""
+    opened: list[Storage] = []
+
+    async def start(shards: Shards = ALL, machine: str = "one") -> Storage:
+        storage = await Storage.open(postgres_address, tmp_path / machine, shards=shards)
+        opened.append(storage)
+        return storage
+
+    yield start
+    for storage in opened:
+        await storage.close()
+
+
+async def drop_connections(address: str) -> None:
+    """End every process's connection outside the pool."""
+    named = "application_name LIKE 'barkeep, %'"
+    await execute(address, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {named}")  # noqa: S608
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    async with asyncio.timeout(seconds):
+        yield
+
+
+async def test_two_processes_take_disjoint_shards(start: Open) -> None:
+    for ids in ((0, 2), (1,)):
+        await (await start(Shards(ids, 3))).claim_shards(never)
+
+
+async def test_a_shard_that_another_process_has_is_named(start: Open) -> None:
+    await (await start(Shards((0, 2), 4))).claim_shards(never)
+    second = await start(Shards((1, 2), 4))
+    with pytest.raises(Conflict) as refused:
+        await second.claim_shards(never, patience=0)
+    assert f"Another bot process already has shard 2 (barkeep, {ME}" in refused.value.message
+    third = await start(Shards((1, 3), 4))
+    await third.claim_shards(never, patience=0)  # the refused one kept nothing
+
+
+async def test_two_processes_with_all_servers_are_refused(start: Open) -> None:
+    await (await start()).claim_shards(never)
+    with pytest.raises(Conflict, match="already serves all servers with this database"):
+        await (await start()).claim_shards(never, patience=0)
+
+
+async def test_another_number_of_shards_is_refused(start: Open) -> None:
+    await (await start(Shards((0,), 2))).claim_shards(never)
+    with pytest.raises(Conflict, match="SHARD_COUNT is 4 in this process, and 2 in a process that is running"):
+        await (await start(Shards((3,), 4))).claim_shards(never, patience=0)
+
+
+async def test_shards_are_free_again_when_their_process_ends(start: Open) -> None:
+    first = await start(Shards((0,), 2))
+    await first.claim_shards(never)
+    claiming = asyncio.create_task((await start(Shards((0,), 2))).claim_shards(never))
+    await asyncio.sleep(0.1)
+    assert not claiming.done()
+    await first.close()
+    async with within(5):
+        await claiming
+
+
+async def test_one_process_leads_and_another_follows_it(start: Open) -> None:
+    first, second = await start(), await start()
+    assert [await first.leads(), await second.leads(), await first.leads()] == [True, False, True]
+    await first.close()
+    assert await second.leads()
+
+
+async def test_turns_do_not_overlap(start: Open) -> None:
+    inside = 0
+    worked = 0
+
+    async def work(storage: Storage) -> None:
+        nonlocal inside, worked
+        async with storage.in_turn():
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0.05)
+            inside -= 1
+            worked += 1
+
+    await asyncio.gather(*[work(await start()) for _ in range(3)])
+    assert worked == 3
+
+
+async def test_a_process_on_another_machine_keeps_files_from_being_swept(start: Open) -> None:
+    first = await start(machine="one")
+    await first.files.put_upload("on-its-way", b"the row follows")
+    await first.close()
+    await start(machine="two")
+    await start(machine="one")
+    assert first.files.upload("on-its-way").read_bytes() == b"the row follows"
+
+
+async def test_a_lost_connection_comes_back_with_everything(start: Open, postgres_address: str) -> None:
+    first, second = await start(Shards((1,), 2)), await start(Shards((0,), 2))
+    heard: asyncio.Queue[Notice | None] = asyncio.Queue()
+    await first.claim_shards(never)
+    await first.listen(heard.put_nowait)
+    assert await first.leads()
+    await drop_connections(postgres_address)
+    async with within(20):
+        assert await heard.get() is None  # some may have been missed
+        await second.acceptance.accept_speech(new_job("new", guild=SECOND), PLENTY)
+        assert await heard.get() == Notice(Subject.JOB, SECOND, "new")
+    with pytest.raises(Conflict, match="already has shard 1"):
+        await (await start(Shards((1,), 2))).claim_shards(never, patience=0)
+    assert [await first.leads(), await second.leads()].count(True) == 1
+
+
+async def test_a_process_whose_shard_was_taken_while_its_connection_was_lost_is_told(
+    start: Open, postgres_address: str
+) -> None:
+    refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
+    first, second = await start(Shards((0,), 2)), await start(Shards((0,), 2))
+    await first.claim_shards(refused.put_nowait)
+    claiming = asyncio.create_task(second.claim_shards(never))
+    await asyncio.sleep(0.1)
+    assert first._presence is not None
+    first._presence._turn = Held()  # it cannot come back before the other one is in
+    holder = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 0 AND classid = x'6261726d'::int"
+    await execute(postgres_address, f"SELECT pg_terminate_backend(pid) {holder}")
+    async with within(10):
+        await claiming
+        first._presence._turn.release()
+        assert "already has shard 0" in (await refused.get()).message
+
+
+class Held(asyncio.Lock):
+    """A lock that is taken until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._locked = True
