@@ -125,43 +125,6 @@ def test_messages_that_discord_does_not_let_the_bot_read(
     assert "Message Content Intent" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("flags", "code", "words"),
-    [(1 << 18, Exit.FINE, "fine"), (1 << 19, Exit.FINE, "fine"), (0, Exit.SETTINGS, "Message Content Intent")],
-)
-def test_check_asks_discord_whether_messages_may_be_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: int, code: Exit, words: str
-) -> None:
-    user = {"id": "123", "username": "barkeep", "discriminator": "0", "avatar": None}
-    texts = dict.fromkeys(("name", "description", "verify_key"), "")
-    rights = {"bot_public": True, "bot_require_code_grant": False}
-    application = {"id": "123", "icon": None, "owner": user, "flags": flags, **texts, **rights}
-    monkeypatch.setattr(HTTPClient, "static_login", AsyncMock(spec=HTTPClient.static_login, return_value=user))
-    monkeypatch.setattr(
-        HTTPClient, "application_info", AsyncMock(spec=HTTPClient.application_info, return_value=application)
-    )
-    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
-    monkeypatch.setenv("READ_MESSAGES", "true")
-    assert bot.main(["--check"]) == code
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Messages: ")]
-    assert words in line
-
-
-def test_check_without_a_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
-    monkeypatch.setenv("READ_MESSAGES", "true")
-    assert bot.main(["--check"]) == Exit.NETWORK
-    assert "Messages: Discord cannot be reached" in capsys.readouterr().out
-
-
-def test_check_asks_nothing_of_discord_where_messages_are_not_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with_token(monkeypatch, RuntimeError("never reached"))
-    assert bot.main(["--check"]) == Exit.FINE
-    assert "Messages" not in capsys.readouterr().out
-
-
 def test_no_way_to_discord(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with_token(monkeypatch, aiohttp.ClientConnectionError("Cannot connect to host discord.com:443"))
     assert bot.main([]) == Exit.NETWORK
@@ -270,44 +233,6 @@ def test_a_bot_that_does_not_close_is_not_waited_for(
     assert "close_took_too_long" in capsys.readouterr().err
 
 
-def test_check_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bot.main(["--check"]) == Exit.FINE
-    settings, token, channels, consent, database, models = capsys.readouterr().out.splitlines()
-    assert str(tmp_path / "data") in settings
-    assert "simulator" in token
-    assert channels == "Voice channels: fine, the libraries are there."
-    assert consent == "Spoken consent: fine, the recogniser is installed."
-    assert database == "Database (sqlite): fine, 0 servers known."
-    assert "bundled" in models
-
-
-@pytest.mark.parametrize(
-    ("missing", "named"), [(["davey"], "davey"), (["nacl"], "PyNaCl"), (["davey", "nacl"], "davey and PyNaCl")]
-)
-def test_check_names_the_libraries_that_voice_channels_lack(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: list[str], named: str
-) -> None:
-    for module in [name for name in sys.modules if name.partition(".")[0] in missing]:
-        monkeypatch.delitem(sys.modules, module)
-    for module in missing:
-        monkeypatch.setitem(sys.modules, module, None)
-    assert bot.main(["--check"]) == Exit.FINE, "the rest of the bot works"
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Voice channels: ")]
-    assert f": {named} missing" in line
-    assert 'pip install "discord.py[voice]"' in line
-
-
-@pytest.mark.parametrize(("chosen", "code"), [("checkbox", Exit.FINE), ("spoken", Exit.SETTINGS)])
-def test_spoken_consent_needs_its_recogniser(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chosen: str, code: Exit
-) -> None:
-    monkeypatch.setattr("cloning.consent.packages.languages", lambda: ())
-    monkeypatch.setenv("CONSENT", chosen)
-    assert bot.main(["--check"]) == code
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Spoken consent: ")]
-    assert "make consent" in line
-
-
 def test_the_bot_does_not_start_where_spoken_consent_is_not_recognised(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -315,60 +240,6 @@ def test_the_bot_does_not_start_where_spoken_consent_is_not_recognised(
     monkeypatch.setenv("CONSENT", "spoken")
     assert bot.main(["--simulate"]) == Exit.SETTINGS
     assert capsys.readouterr().out.endswith("Install it with `make consent`, or set CONSENT=checkbox.\n")
-
-
-def test_check_with_a_token_does_not_tell_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
-    assert bot.main(["--check"]) == Exit.FINE
-    output = capsys.readouterr()
-    assert "Token: set." in output.out
-    assert SECRET not in output.out + output.err
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "code"),
-    [
-        ("DATABASE_URL", "carrier-pigeon://coop", Exit.STORAGE),
-        ("MODEL", "/no/such/model", Exit.MODELS),
-        ("QUANTIZER", "/no/such/quantizer.pth", Exit.MODELS),
-    ],
-)
-def test_check_names_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, code: Exit
-) -> None:
-    monkeypatch.setenv(name, value)
-    assert bot.main(["--check"]) == code
-    assert "fine" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("offline", "code"), [("false", Exit.FINE), ("true", Exit.MODELS)])
-def test_check_of_a_model_that_is_not_there_yet(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: str, code: Exit
-) -> None:
-    monkeypatch.setenv("MODEL", "suno/bark-small")
-    monkeypatch.setenv("OFFLINE", offline)
-    assert bot.main(["--check"]) == code
-    assert "not complete" in capsys.readouterr().out
-
-
-def test_check_of_a_directory_whose_hubert_is_not_there_yet(
-    stand_in: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MODEL", str(stand_in / "bark"))
-    assert bot.main(["--check"]) == Exit.FINE
-    assert "the first start fetches the rest" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda:99"), ("QUANTIZER", "/no/such/quantizer.pth")])
-def test_check_of_a_model_that_is_not_there_yet_still_names_other_errors(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
-) -> None:
-    monkeypatch.setenv("MODEL", "suno/bark-small")
-    monkeypatch.setenv(name, value)
-    assert bot.main(["--check"]) == Exit.MODELS
-    assert value in capsys.readouterr().out
 
 
 _INTERRUPTED = """

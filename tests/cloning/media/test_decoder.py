@@ -1,10 +1,7 @@
 """The decoder in this process: which files it reads, and what it says about the others. Its limits: in a child."""
 
 import errno
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,55 +11,9 @@ from hypothesis import strategies as st
 
 from cloning.media import decoder
 from errors import InvalidInput, Unavailable
-from tests.media.build import Sound, coded, corrupted, encoded, silent_flac, speech, tone, wav, without_length
-
-FORMATS = {
-    "wav 16": encoded("wav", "pcm_s16le"),
-    "wav 24": encoded("wav", "pcm_s24le"),
-    "wav float": encoded("wav", "pcm_f32le"),
-    "wav 8": encoded("wav", "pcm_u8"),
-    "wav A-law": encoded("wav", "pcm_alaw"),
-    "wav stereo": encoded("wav", "pcm_s16le", layout="stereo"),
-    "wav 5.1": encoded("wav", "pcm_s16le", layout="5.1"),
-    "flac": encoded("flac", "flac"),
-    "mp3": encoded("mp3", "libmp3lame"),
-    "ogg opus": encoded("ogg", "libopus"),
-    "ogg vorbis": encoded("ogg", "libvorbis"),
-    "m4a aac": encoded("ipod", "aac"),
-    "m4a alac": encoded("ipod", "alac"),
-    "aac": encoded("adts", "aac"),
-    "aiff": encoded("aiff", "pcm_s16be"),
-    "caf": encoded("caf", "pcm_s16le"),
-    "webm": encoded("webm", "libopus"),
-    "mp4 video": encoded("mp4", "aac", video_codec="mpeg4"),
-    "webm video": encoded("webm", "libopus", video_codec="libvpx"),
-}
-
-
-def outcome(
-    data: bytes, folder: Path, max_seconds: float = 600.0, *, keep_seconds: float = 600.0, track: int = 0
-) -> decoder.DecodeResult:
-    source, out = folder / "source", folder / "out"
-    source.write_bytes(data)
-    return decoder.decode(source, out, track=track, keep_seconds=keep_seconds, max_seconds=max_seconds)
-
-
-def decoded(data: bytes, folder: Path, max_seconds: float = 600.0) -> tuple[int, Sound]:
-    """The rate, and the mean of all channels."""
-    found = outcome(data, folder, max_seconds)
-    samples = np.fromfile(folder / "out", "<f4")
-    mono = []
-    for channels, length in found.pieces:
-        mono.append(samples[: channels * length].reshape(-1, channels).mean(axis=1))
-        samples = samples[channels * length :]
-    assert samples.size == 0
-    return found.sample_rate, np.concatenate(mono).astype(np.float32)
-
-
-def refusal(data: bytes, folder: Path, max_seconds: float = 600.0) -> str:
-    with pytest.raises(InvalidInput) as caught:
-        decoded(data, folder, max_seconds)
-    return caught.value.message
+from tests.cloning.media.decoder_runs import FORMATS, decoded, outcome, refusal
+from tests.cloning.test_confinement import run
+from tests.media.build import coded, corrupted, encoded, speech, tone, wav
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -148,74 +99,6 @@ def test_what_is_there_of_a_truncated_file_is_used(container: str, codec: str, t
     rate, samples = decoded(data[: len(data) * 6 // 10], tmp_path)
     assert 1.5 * rate < samples.size < 3.5 * rate
     assert np.abs(samples).max() > 0.2
-
-
-def loud(samples: Sound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which tenths of a second hold sound."""
-    tenths = samples[: samples.size // 4800 * 4800].reshape(-1, 4800)
-    return np.asarray(np.abs(tenths).max(axis=1) > 0.05)
-
-
-@pytest.mark.parametrize(
-    ("container", "codec"),
-    [
-        ("matroska", "libopus"),
-        ("webm", "libopus"),
-        ("matroska", "aac"),
-        ("matroska", "pcm_s16le"),
-        ("mp4", "aac"),
-        ("mp4", "libopus"),
-    ],
-)
-def test_a_pause_that_was_not_stored_is_kept(container: str, codec: str, tmp_path: Path) -> None:
-    data = coded(container, codec, tone(4.0), pause=(2.0, 3.0))
-    found = outcome(data, tmp_path)
-    assert found.seconds == pytest.approx(7.0, abs=0.05)
-    assert not found.has_holes
-    heard = loud(np.fromfile(tmp_path / "out", "<f4"))
-    assert heard[:20].all()
-    assert not heard[21:50].any()
-    assert heard[51:69].all()
-
-
-def test_a_pause_is_kept_to_a_reasonable_length(tmp_path: Path) -> None:
-    found = outcome(coded("webm", "libopus", tone(4.0), pause=(2.0, 3600.0)), tmp_path)
-    assert found.seconds == pytest.approx(34.0, abs=0.05)
-
-
-@pytest.mark.parametrize("container", ["matroska", "webm", "ogg", "mp4"])
-def test_a_clock_may_begin_anywhere(container: str, tmp_path: Path) -> None:
-    found = outcome(coded(container, "libopus", tone(2.0), start=3600.0), tmp_path)
-    assert found.seconds == pytest.approx(2.0, abs=0.05)
-    assert sum(length for _, length in found.pieces) == pytest.approx(96_000, abs=1000)
-
-
-@pytest.mark.parametrize(
-    ("container", "codec", "options"),
-    [
-        ("adts", "aac", {}),
-        ("matroska", "aac", {}),
-        ("mp4", "aac", {"movflags": "frag_keyframe+empty_moov"}),
-        ("mp4", "libopus", {}),
-        ("ogg", "libopus", {}),
-        ("mp3", "libmp3lame", {}),
-    ],
-)
-def test_no_length_rests_on_what_the_header_says(
-    container: str, codec: str, options: dict[str, str], tmp_path: Path
-) -> None:
-    """What is counted is decoded or stamped: an ADTS file's length is a guess, and Ogg Opus counts its lead-in."""
-    data = coded(container, codec, tone(3.0), options=options)
-    assert outcome(data, tmp_path, 3.04).seconds == pytest.approx(3.0, abs=0.03)
-    assert outcome(data, tmp_path, 3.04, keep_seconds=1.0).seconds == pytest.approx(3.0, abs=0.03)
-    assert "longer than 3 seconds" in refusal(data, tmp_path, 2.95)
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_only_the_first_seconds_are_decoded_and_the_rest_is_counted(name: str, tmp_path: Path) -> None:
-    found = outcome(FORMATS[name], tmp_path, keep_seconds=0.4)
-    assert found.seconds == pytest.approx(1.0, abs=0.07)
-    assert 0.4 <= sum(length for _, length in found.pieces) / found.sample_rate < 0.6
 
 
 CHAINED = {
@@ -315,28 +198,6 @@ def test_a_file_cannot_make_the_decoder_open_another_or_listen(playlist: bytes, 
     assert "not a recording" in refusal(playlist.replace(b"{path}", str(other).encode()), tmp_path)
 
 
-def test_three_hours_are_refused_whether_the_header_says_so_or_not(tmp_path: Path) -> None:
-    bomb = silent_flac(3 * 3600)
-    assert len(bomb) < 4 * 2**20
-    assert "longer than 10 minutes" in refusal(bomb, tmp_path)
-    assert "longer than 10 minutes" in refusal(without_length(bomb), tmp_path)
-    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".part"] == ["source"]
-
-
-def test_a_guessed_length_is_not_believed(tmp_path: Path) -> None:
-    """The first frames of a variable-rate MP3 can make it look many times as long as it is."""
-    assert "longer than 2 seconds" in refusal(encoded("mp3", "libmp3lame", seconds=3), tmp_path, 2.0)
-    _, samples = decoded(encoded("mp3", "libmp3lame", seconds=1), tmp_path, 2.0)
-    assert samples.size < 60_000
-
-
-def test_a_header_may_promise_more_than_the_file_holds(tmp_path: Path) -> None:
-    """Recorders that stream to a pipe cannot go back to fill in the length."""
-    data = (tone() * 32767).astype("<i2").tobytes()
-    for claim in (0, 2**32 - 1):
-        assert decoded(wav(data, claim=claim), tmp_path)[1].size == 48_000
-
-
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for source in (tmp_path / "gone.wav", tmp_path):
         with pytest.raises(InvalidInput, match="cannot be opened"):
@@ -399,37 +260,6 @@ def test_mutated_media_is_decoded_or_refused(
     source.write_bytes(data[:end])
     limits = ["--track", "0", "--keep-seconds", "3", "--max-seconds", "5", "--memory-mb", "1", "--cpu-seconds", "1"]
     decoder.main([str(source), str(out), *limits])
-
-
-@pytest.fixture(autouse=True)
-def _unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' own process is not to be limited; the limits have their test in a child below."""
-    monkeypatch.setattr(decoder, "confine", lambda *limits: None)
-
-
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    root = Path(decoder.__file__).parents[2]
-    return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
-
-
-def test_the_limits_are_the_kernels() -> None:
-    child = run(
-        "import resource, json; from cloning.confinement import confine; confine(64, 7, 1234)\n"
-        "try: held = bytearray(200 * 2**20)\nexcept MemoryError: held = None\n"
-        "print(json.dumps([held is None, resource.getrlimit(resource.RLIMIT_CPU), "
-        "resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_CORE)]))"
-    )
-    refused, cpu, size, core = json.loads(child.stdout)
-    assert refused or not Path("/proc/self/statm").exists()
-    assert (cpu, size, core) == ([7, 7], [1234, 1234], [0, 0])
-
-
-def test_limits_of_the_surroundings_are_not_raised() -> None:
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (5, 5)); from cloning.confinement import confine\n"
-        "confine(64, 60, 10**9); print(resource.getrlimit(resource.RLIMIT_CPU))"
-    )
-    assert run(code).stdout.strip() == "(5, 5)"
 
 
 def test_the_child_needs_no_torch() -> None:

@@ -5,19 +5,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from math import inf
 from pathlib import Path
 
 import pytest
 
 from cloning.prompt import BARK
-from cloning.watermark.finding import Finding
 from cloning.worker import executor as executor_module
 from cloning.worker.executor import SubprocessExecutor
 from cloning.worker.process import WorkerProcess
 from cloning.worker.protocol import (
-    Checked,
     Event,
     Failed,
     Heartbeat,
@@ -26,116 +23,10 @@ from cloning.worker.protocol import (
     PartSpoken,
     Progress,
     Ready,
-    SpeakRequest,
     Spoken,
 )
-from errors import InvalidInput, Unavailable
-
-WORKER = """
-import json, os, signal, sys, threading, time
-
-speaking = threading.Lock()  # print writes a line and its end apart: two threads at once make one line of two
-
-def say(type, **body):
-    with speaking:
-        print(json.dumps({"type": type, **body}), flush=True)
-
-def beat():
-    while beating.is_set():
-        say("Heartbeat")
-        time.sleep(0.05)
-
-beating = threading.Event()
-beating.set()
-threading.Thread(target=beat, daemon=True).start()
-starts = sys.argv[1]
-with open(starts, "a") as log:
-    log.write(f"{os.getpid()}\\n")
-if len(sys.argv) > 2 and sys.argv[2] == "explain":
-    say("Failed", job_id="", kind="Unavailable", message="The model is not there.")
-if len(sys.argv) > 2 and not (sys.argv[2].isdigit() and len(open(starts).readlines()) > int(sys.argv[2])):
-    sys.exit(3)
-say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["v2/en_speaker_1"], prompt_spec={})
-for line in sys.stdin:
-    body = json.loads(line)
-    job, text = body["job_id"], body.get("text", "")
-    if body["type"] == "CheckRequest":
-        source = body["source"]
-        print("check", source, file=sys.stderr, flush=True)
-        if source == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if source in ("bad", "bug"):
-            kind = "InvalidInput" if source == "bad" else "Unknown"
-            say("Failed", job_id=job, kind=kind, message="no sound")
-        if source == "step":
-            say("Progress", job_id="a", stage="semantic", fraction=0.6)
-        again = len(open(starts).readlines()) > 1
-        if source in ("fine", "step") or (source == "later" and again):
-            finding = dict(verdict="marked", confidence=0.9, spans=[[0.0, 2.0]], seconds=2.0, total_seconds=3.0)
-            say("Checked", job_id=job, finding=finding)
-        continue
-    if body["type"] == "ListenRequest":
-        heard = dict(text=body["sentence"], words=5, of=5, statement=1.0, length=1.0, likeness=0.9, is_generated=False)
-        say("Listened", job_id=job, heard=heard)
-        continue
-    if body["type"] == "Cancel":
-        say("Failed", job_id=job, kind="Cancelled", message="stopped")
-        continue
-    print("WARNING about", job, file=sys.stderr, flush=True)
-    say("Progress", job_id=job, stage="semantic", fraction=0.5)
-    if text == "parts":
-        say("PartSpoken", job_id=job, number=0, of=2, seconds=0.5)
-    if text == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if text == "exit":
-        sys.exit(1)
-    if text == "silent":
-        beating.clear()
-        time.sleep(60)
-    if text == "stubborn":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(60)
-    if text == "flood":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # goes on until the pipe is full
-    while text == "flood":
-        print("x" * 10_000)
-    if text == "garbage":
-        print("not json", "{", "[1]", '{"type": "Lost"}', "x" * 2_000_000, sep="\\n", flush=True)
-        sys.stdout.buffer.write(b"\\xff\\xfe\\n")
-        say("PartSpoken", job_id="somebody else's", number=0, of=2, seconds=0.5)
-        say("Spoken", job_id="somebody else's", seconds=1.0, seed=1, sentences=1)
-    if text != "wait":
-        say("Spoken", job_id=job, seconds=1.0, seed=7, sentences=1)
-"""
-
-HANGS = 60.0
-"""Seconds after which something that must end counts as hung."""
-
-Make = Callable[..., SubprocessExecutor]
-
-
-@pytest.fixture
-async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    script = tmp_path / "worker.py"
-    script.write_text(WORKER)
-    made: list[SubprocessExecutor] = []
-
-    def _make(*arguments: str, job_timeout: float = 30.0, heartbeat_timeout: float = 20.0) -> SubprocessExecutor:
-        command = [sys.executable, "-I", "-S", str(script), str(tmp_path / "starts"), *arguments]
-        made.append(SubprocessExecutor(command, job_timeout=job_timeout, heartbeat_timeout=heartbeat_timeout))
-        return made[-1]
-
-    yield _make
-    for executor in made:
-        await executor.close()
-
-
-def speak(job_id: str, text: str = "hello", *, alone: bool = False) -> SpeakRequest:
-    return SpeakRequest(job_id, text, Path("out"), alone=alone)
-
-
-def pids(tmp_path: Path) -> list[int]:
-    return [int(line) for line in (tmp_path / "starts").read_text().split()]
+from errors import Unavailable
+from tests.cloning.worker.conftest import HANGS, Make, begun, next_end, pids, speak
 
 
 async def test_parts_are_passed_on(make: Make) -> None:
@@ -147,152 +38,6 @@ async def test_parts_are_passed_on(make: Make) -> None:
         if isinstance(event, Spoken):
             break
     assert events[-2:] == [PartSpoken("j", 0, 2, 0.5), Spoken("j", 1.0, 7, 1)]
-
-
-async def test_a_check_is_answered_while_jobs_wait_and_is_no_event(make: Make) -> None:
-    executor = make()
-    for name in "abc":
-        await executor.submit(speak(name, "wait"))
-    assert await executor.check(Path("fine")) == Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
-    with pytest.raises(InvalidInput, match="no sound"):
-        await executor.check(Path("bad"))
-    with pytest.raises(Unavailable, match="tell the owner: no sound"):
-        await executor.check(Path("bug"))
-    await executor.close()
-    events = [event async for event in executor.events()]
-    assert [event.job_id for event in events if isinstance(event, Failed | Checked)] == []
-    assert {event.job_id for event in events if isinstance(event, Lost)} == {"a", "b", "c"}
-
-
-async def test_a_spoken_consent_is_listened_to_beside_the_jobs(make: Make) -> None:
-    executor = make()
-    heard = await executor.listen(Path("clip"), Path("answer"), "I agree: so.")
-    assert (heard.text, heard.counts) == ("I agree: so.", True)
-
-
-async def test_nothing_is_listened_to_without_the_recogniser(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = make()
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert executor.consent_languages == ()
-    with pytest.raises(Unavailable, match="make consent"):
-        await executor.listen(Path("clip"), Path("answer"), "I agree: so.")
-    assert not executor.health().alive
-
-
-async def test_a_check_starts_the_worker_and_no_more_than_two_go_at_once(
-    make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "cloning.worker")
-    executor = make()
-    waiting = [asyncio.create_task(executor.check(Path(f"never-{number}"))) for number in range(3)]
-    while sum("check never" in record.getMessage() for record in caplog.records) < 2:  # noqa: ASYNC110  # as below
-        await asyncio.sleep(0.01)
-    assert "never-2" not in caplog.text
-    waiting[0].cancel()
-    await asyncio.gather(waiting[0], return_exceptions=True)
-    while "never-2" not in caplog.text:  # noqa: ASYNC110  # a line of a log gives no event to wait for
-        await asyncio.sleep(0.01)
-    await executor.close()
-    for check in waiting[1:]:
-        with pytest.raises(Unavailable, match="stopped while it looked"):
-            await check
-    with pytest.raises(Unavailable, match="shutting down"):
-        await executor.check(Path("fine"))
-
-
-FOUND = Finding("marked", 0.9, ((0.0, 2.0),), 2.0, 3.0)
-
-
-async def test_a_check_that_kills_the_worker_beside_a_job_is_tried_alone_and_given_up(
-    make: Make, tmp_path: Path
-) -> None:
-    executor = make()
-    await executor.submit(speak("a", "wait"))
-    with pytest.raises(Unavailable, match="Try another file"):
-        await executor.check(Path("die"))
-    assert isinstance(await next_end(executor), Lost)
-    assert len(pids(tmp_path)) == 2
-    assert await executor.check(Path("fine")) == FOUND
-    assert len(pids(tmp_path)) == 3
-
-
-async def test_a_check_that_kills_the_worker_alone_is_not_tried_again(make: Make, tmp_path: Path) -> None:
-    executor = make()
-    with pytest.raises(Unavailable, match="Try another file"):
-        await executor.check(Path("die"))
-    assert await executor.check(Path("fine")) == FOUND
-    assert len(pids(tmp_path)) == 2
-
-
-async def test_a_check_beside_a_job_that_kills_the_worker_is_answered_before_the_next_job(make: Make) -> None:
-    executor = make()
-    check = asyncio.create_task(executor.check(Path("later")))
-    await executor.submit(speak("a", "die"))
-    assert isinstance(await next_end(executor), Lost)
-    await executor.submit(speak("b"))
-    assert await next_end(executor) == Spoken("b", 1.0, 7, 1)
-    assert check.done()
-    assert await check == FOUND
-
-
-async def test_a_job_that_has_to_be_alone_has_no_check_beside_it(make: Make) -> None:
-    executor = make()
-    await executor.submit(speak("a", "wait", alone=True))
-    await begun(executor)
-    check = asyncio.create_task(executor.check(Path("step")))  # "step" is told as progress of a job that runs
-    await asyncio.sleep(0)
-    await executor.cancel("a")
-    assert await check == FOUND
-    await executor.close()
-    assert [
-        type(event) for event in [event async for event in executor.events()] if not isinstance(event, Heartbeat)
-    ] == [Failed]
-
-
-async def test_a_job_that_has_to_be_alone_waits_for_checks(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "cloning.worker")
-    executor = make()
-    check = asyncio.create_task(executor.check(Path("never")))
-    while "check never" not in caplog.text:  # noqa: ASYNC110  # a line of a log gives no event to wait for
-        await asyncio.sleep(0.01)
-    await executor.submit(speak("a", alone=True))
-    later = asyncio.create_task(executor.check(Path("fine")))
-    await asyncio.sleep(0)
-    assert executor._checks.at_work == 1
-    assert executor._running == {}
-    check.cancel()
-    await asyncio.gather(check, return_exceptions=True)
-    assert await next_end(executor) == Spoken("a", 1.0, 7, 1)
-    assert await later == FOUND
-
-
-async def test_a_check_ends_where_the_worker_does_not_start_or_takes_too_long(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    executor = make("explain")
-    await executor.start()
-    while executor.health().error is None:  # noqa: ASYNC110  # nothing is told of it
-        await asyncio.sleep(0.01)
-    with pytest.raises(Unavailable, match="does not start"):
-        await executor.check(Path("fine"))
-    monkeypatch.setattr(executor_module, "_CHECK_SECONDS", 0.2)
-    with pytest.raises(Unavailable, match="in time"):
-        await make().check(Path("never"))
-
-
-async def begun(executor: SubprocessExecutor) -> None:
-    """Wait until the worker reports progress of a job."""
-    async for event in executor.events():
-        if isinstance(event, Progress):
-            return
-    raise AssertionError("The events ended.")
-
-
-async def next_end(executor: SubprocessExecutor) -> Event:
-    async for event in executor.events():
-        if not isinstance(event, Ready | Heartbeat | Progress):
-            return event
-    raise AssertionError("The events ended.")
 
 
 async def test_a_job_runs_and_reports(make: Make, caplog: pytest.LogCaptureFixture) -> None:
