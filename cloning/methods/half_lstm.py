@@ -1,15 +1,16 @@
 """An LSTM for inference on a CPU, with its weights in float16: half of what every frame reads of them.
 
 A frame's product with the recurrent weights has one row, and waits for the frame before it: reading the weights is all
-of its time. Sums are float32. Two threads would wait for each other at every frame, so it computes in one.
+of its time. Sums are float32. Threads wait for each other at every frame, so there are fewer on a busy machine.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from cloning.bark.thread_count import ThreadCount
+
+_AT_ONCE = 32
+"""Frames between two looks at how busy the machine is. Two threads took 24 ms a frame on a busy one, one takes 1.3."""
 _PARTS = ("ih", "hh")
 
 
@@ -29,21 +30,32 @@ class HalfLstm(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         """Compute all frames."""
         start = x.new_zeros(len(self._cells), x.shape[0], self._size)
-        with _one_thread():
-            hidden, *_ = torch.quantized_lstm(
-                x,
-                [start, start],
-                self._cells,
-                True,  # with biases
-                len(self._cells),
-                0.0,  # no dropout
-                False,  # not training
-                False,  # in one direction
-                True,  # batch first
-                dtype=torch.float16,
-                use_dynamic=True,
-            )
-        return hidden, None
+        state = [start, start]
+        threads = ThreadCount()
+        try:
+            found = []
+            for frames in x.split(_AT_ONCE, dim=1):
+                hidden, *state = self._run(frames, state)
+                found.append(hidden)
+                threads.adjust()
+        finally:
+            threads.restore()
+        return torch.cat(found, dim=1), None
+
+    def _run(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.quantized_lstm(
+            x,
+            state,
+            self._cells,
+            True,  # with biases
+            len(self._cells),
+            0.0,  # no dropout
+            False,  # not training
+            False,  # in one direction
+            True,  # batch first
+            dtype=torch.float16,
+            use_dynamic=True,
+        )
 
 
 def _packed(lstm: nn.LSTM, layer: int) -> torch.ScriptObject:
@@ -55,13 +67,3 @@ def _packed(lstm: nn.LSTM, layer: int) -> torch.ScriptObject:
     ]
     cell: torch.ScriptObject = torch.ops.quantized.make_quantized_cell_params_fp16(*parts)
     return cell
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
