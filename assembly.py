@@ -10,6 +10,7 @@ from cloning.worker.protocol import Executor
 from cogs.client import Barkeep
 from errors import BarkeepError
 from settings import Settings
+from storage.bucket import open_bucket
 from storage.consent_records import ConsentKind
 from storage.database import Storage
 from storage.shards import ALL, Shards
@@ -29,7 +30,10 @@ def create_bot(settings: Settings) -> Barkeep:
         if consent is ConsentKind.SPOKEN and not packages.languages():
             raise StartError(Exit.SETTINGS, NO_RECOGNISER)
         try:
-            storage = await Storage.open(settings.database, settings.data_dir, reserves=True, shards=shards)
+            bucket = open_bucket(settings.files, settings.bucket_options)
+            storage = await Storage.open(
+                settings.database, settings.data_dir, reserves=True, shards=shards, bucket=bucket
+            )
         except BarkeepError as error:
             raise StartError(Exit.STORAGE, error.message) from error
         patience = timedelta(seconds=settings.worker_patience)

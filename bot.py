@@ -121,7 +121,7 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
 
     with suppress(OSError):  # opening storage below reports what is wrong
         await asyncio.to_thread(private_folder, settings.data_dir)
-    apart = {"discord_token": None, "database_url": None, "data_dir": settings.data_dir / "simulator"}
+    apart = {"discord_token": None, "database_url": None, "files": None, "data_dir": settings.data_dir / "simulator"}
     apart |= {"shard_count": None, "shard_ids": None}
     bot = create_bot(settings.model_copy(update=apart))
     async with AsyncExitStack() as stack:

@@ -14,6 +14,7 @@ from enum import IntEnum
 from cloning.consent import packages
 from errors import BarkeepError, Unavailable
 from settings import Settings
+from storage.bucket import open_bucket
 from storage.database import Storage
 
 Say = Callable[[str], None]
@@ -147,7 +148,8 @@ def _can_import(module: str) -> bool:
 async def _database(settings: Settings, say: Say) -> Exit:
     name = settings.database.partition(":")[0].partition("+")[0]
     try:
-        storage = await Storage.open(settings.database, settings.data_dir)
+        bucket = open_bucket(settings.files, settings.bucket_options)
+        storage = await Storage.open(settings.database, settings.data_dir, bucket=bucket)
         guilds = len(await storage.guilds.all_ids())
         await storage.close()
     except BarkeepError as error:

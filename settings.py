@@ -36,6 +36,18 @@ class Settings(BaseSettings):
     shard_ids: str | None = None
     """The shards of this process, such as 0,2-3; default: all. Needs shard_count."""
 
+    files: str | None = Field(default=None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?$")
+    """s3://bucket/prefix: where voices, uploads and results are kept, for bot processes on several machines; default:
+    in data_dir."""
+    aws_endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
+    """The address of an S3-compatible store; default: Amazon's."""
+    aws_region: str = "us-east-1"
+    """The region of the bucket."""
+    aws_access_key_id: str | None = None
+    """The name of the key that may read, write, list and delete in the bucket."""
+    aws_secret_access_key: SecretStr | None = None
+    """The secret of that key."""
+
     model: str = "bundled"
     """bundled, suno/bark-small, suno/bark, or a directory in the same format."""
     hubert: str | None = None
@@ -104,6 +116,17 @@ class Settings(BaseSettings):
     def shards(self) -> tuple[int, ...] | None:
         """The ids of this process's shards, sorted; None: all, as many as Discord wants."""
         return parse_shard_ids(self.shard_ids, self.shard_count)
+
+    @property
+    def bucket_options(self) -> dict[str, str | None]:
+        """How the bucket in `files` is reached: options of storage.bucket.Bucket."""
+        secret = self.aws_secret_access_key
+        return {
+            "endpoint": self.aws_endpoint_url,
+            "region": self.aws_region,
+            "access_key_id": self.aws_access_key_id,
+            "secret_access_key": None if secret is None else secret.get_secret_value(),
+        }
 
     @property
     def database(self) -> str:

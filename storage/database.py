@@ -17,6 +17,7 @@ from errors import BarkeepError, NotFound, Unavailable
 from storage import installation
 from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
+from storage.bucket import FILES_AWAY, Bucket
 from storage.columns import Clock, utc_now
 from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState
@@ -37,6 +38,7 @@ from storage.reserve import Reserve
 from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
 from storage.shards import ALL, Shards
+from storage.shared_files import SharedFiles
 from storage.spoken_consents import SpokenConsentRepository, open_uploads
 from storage.voices import VoiceRepository
 
@@ -95,6 +97,7 @@ class Storage:
         busy_timeout: float = 10.0,
         reserves: bool = False,
         shards: Shards = ALL,
+        bucket: Bucket | None = None,
     ) -> Self:
         """Open the database at an SQLAlchemy URL (SQLite or PostgreSQL) and the files in `data_dir`.
 
@@ -102,11 +105,12 @@ class Storage:
         removes what a crash left behind: files without a row, which stay in the trash for TRASH_KEPT, and reserved
         names whose job is over. `busy_timeout`: seconds to wait for a lock. `reserves`: some room on the disk is kept
         for deletions. `shards`: the servers of this process; the others are those of other processes on the same
-        PostgreSQL database. Raises Unavailable with a sentence for the owner, also if the database and the folder do
-        not belong together or too many voices lack a row.
+        PostgreSQL database. `bucket`: holds uploads, voices and results, in place of `data_dir`. Raises Unavailable
+        with a sentence for the owner, also if the database and the folder do not belong together or too many voices
+        lack a row.
         """
-        with _errors_for_the_owner(data_dir):
-            files = FileStore(data_dir)
+        with _errors_for_the_owner(data_dir, bucket):
+            files = FileStore(data_dir) if bucket is None else SharedFiles(data_dir, bucket)
             await files.prepare()
             reserve = Reserve(data_dir / RESERVE) if reserves else None
             sessions = Sessions(url, busy_timeout=busy_timeout, reserve=reserve)
@@ -223,7 +227,7 @@ def process_name() -> str:
 
 
 @contextmanager
-def _errors_for_the_owner(data_dir: Path) -> Iterator[None]:
+def _errors_for_the_owner(data_dir: Path, bucket: Bucket | None) -> Iterator[None]:
     """Replace storage errors that are written for members with sentences for the owner."""
     folder = (
         f"The data folder {data_dir.absolute()} cannot be used. Let the user who runs Barkeep write there, or set "
@@ -237,6 +241,8 @@ def _errors_for_the_owner(data_dir: Path) -> Iterator[None]:
         yield
     except (NotFound, Unavailable) as error:
         sentence = {GONE: folder, REFUSED: folder, AWAY: database}.get(error.message)
+        if bucket is not None and error.message == FILES_AWAY:
+            sentence = bucket.sentence()
         if sentence is None:
             raise
         raise Unavailable(sentence) from error
@@ -273,7 +279,7 @@ async def _check_sweep(session: AsyncSession, files: FileStore, voices: set[tupl
     if len(lost) > max(FEW_VOICES, SWEPT_SHARE * len(folders)):
         _log.error("voices_without_a_row", folders=[files.voice_dir(*folder).name for folder in lost])
         raise Unavailable(
-            f"Of {len(folders)} voices in {files.data_dir.absolute() / 'voices'}, {len(lost)} are not in the database, "
-            "which may be an older copy. Nothing was removed. Restore the newest database; or, if those voices are not "
-            "wanted, move their folders away (the log names them), and start again."
+            f"Of {len(folders)} voices in {files.place}, {len(lost)} are not in the database, which may be an older "
+            "copy. Nothing was removed. Restore the newest database; or, if those voices are not wanted, move their "
+            "folders away (the log names them), and start again."
         )

@@ -30,11 +30,12 @@ from storage.sessions import FULL
 
 GONE = "That file no longer exists. It may just have been deleted."
 REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
+LOST = "The files of this voice were lost before they could be stored. Please clone it again."
 
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-_VOICE = re.compile(r"(\d{1,20})-(\d{1,20})")
-_TRASHED = re.compile(r"(\d{1,15})-[0-9a-f]{32}-.+")
+KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+VOICE = re.compile(r"(\d{1,20})-(\d{1,20})")
+TRASHED = re.compile(r"(\d{1,15})-[0-9a-f]{32}-.+")
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
@@ -61,6 +62,8 @@ class FileStore:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
+        self.place = f"the data folder {data_dir.absolute()}"
+        """Where voices are kept, in a sentence for the owner."""
         self._installation_id = data_dir / "installation-id"
         self._trash = data_dir / "trash"
         self._tmp = data_dir / "tmp"
@@ -72,12 +75,12 @@ class FileStore:
 
     async def prepare(self) -> None:
         """Create the folders and close them, new or existing, to every other user of the machine."""
-        await _in_thread(self._prepare)
+        await in_thread(self._prepare)
 
     async def installation_id(self) -> str | None:
         """Return the id that this folder shares with its database, or None in a new folder."""
         try:
-            return (await _read(self._installation_id)).decode(errors="replace").strip() or None
+            return (await read_file(self._installation_id)).decode(errors="replace").strip() or None
         except NotFound:
             return None
 
@@ -87,25 +90,34 @@ class FileStore:
 
     def upload(self, key: str) -> Path:
         """Return the path of the upload `key`."""
-        return self._uploads / _checked(_KEY, key)
+        return self._uploads / checked(KEY, key)
 
-    async def put_upload(self, key: str, data: bytes) -> Path:
+    async def put_upload(self, key: str, data: bytes) -> None:
         """Store an upload; it replaces an earlier one with the same key."""
-        return await self._put(self.upload(key), data)
+        await self._put(self.upload(key), data)
+
+    async def upload_for_job(self, job_id: str) -> Path:
+        """Return a job's upload as a file that is there as long as the job's staging folder. Raises NotFound."""
+        return await _existing(self.upload(job_id))
+
+    @asynccontextmanager
+    async def upload_at_hand(self, key: str) -> AsyncIterator[Path]:
+        """An upload as a file that is there inside the `with`. Raises NotFound."""
+        yield await _existing(self.upload(key))
 
     async def drop_upload(self, key: str) -> None:
         """Delete an upload, if it exists."""
-        await _in_thread(self.upload(key).unlink, True)
+        await in_thread(self.upload(key).unlink, True)
 
     async def staging(self, job_id: str) -> Path:
         """Return a job's own folder for work in progress, and create it if needed."""
-        folder = self._staging / _checked(_KEY, job_id)
-        await _in_thread(modes.private_folder, folder)
+        folder = self._staging / checked(KEY, job_id)
+        await in_thread(modes.private_folder, folder)
         return folder
 
     async def drop_staging(self, job_id: str) -> None:
         """Delete a job's work in progress, if there is any."""
-        await self._remove(self._staging / _checked(_KEY, job_id))
+        await self._remove(self._staging / checked(KEY, job_id))
 
     @asynccontextmanager
     async def briefly(self, data: bytes) -> AsyncIterator[Path]:
@@ -114,7 +126,7 @@ class FileStore:
         try:
             yield path
         finally:
-            await _in_thread(path.unlink, True)
+            await in_thread(path.unlink, True)
 
     def voice_dir(self, guild_id: int, voice_id: int) -> Path:
         """Return the folder of a voice."""
@@ -122,12 +134,12 @@ class FileStore:
 
     async def voice_folders(self) -> set[tuple[int, int]]:
         """Return the (guild, voice) of every voice folder, with or without a row."""
-        names = await _in_thread(_names, self._voices)
-        return {(int(match[1]), int(match[2])) for match in map(_VOICE.fullmatch, names) if match}
+        names = await in_thread(_names, self._voices)
+        return {(int(match[1]), int(match[2])) for match in map(VOICE.fullmatch, names) if match}
 
     def voice_file(self, guild_id: int, voice_id: int, name: str) -> Path:
         """Return the path of a voice's file `name`."""
-        return self.voice_dir(guild_id, voice_id) / _checked(_NAME, name)
+        return self.voice_dir(guild_id, voice_id) / checked(NAME, name)
 
     async def adopt_voice(self, guild_id: int, voice_id: int, staging: Path, names: Iterable[str]) -> None:
         """Move the files `names` from a staging folder into the voice's folder; other files there stay.
@@ -135,58 +147,60 @@ class FileStore:
         A new voice's folder appears with all its files at once. The call can be repeated after a crash.
         Raises Unavailable if a file is in neither folder.
         """
-        checked = [_checked(_NAME, name) for name in names]
-        await _in_thread(self._adopt, staging, self.voice_dir(guild_id, voice_id), checked)
+        safe = [checked(NAME, name) for name in names]
+        await in_thread(self._adopt, staging, self.voice_dir(guild_id, voice_id), safe)
 
-    async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> Path:
+    async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> None:
         """Write one file of a voice; it replaces an earlier one."""
         target = self.voice_file(guild_id, voice_id, name)
-        await _in_thread(_make_folder, target.parent)
+        await in_thread(_make_folder, target.parent)
         try:
-            return await self._put(target, data)
+            await self._put(target, data)
         except Unavailable:
             with suppress(OSError):  # The folder of an existing voice is not empty, so it stays.
                 await asyncio.to_thread(target.parent.rmdir)
             raise
 
+    async def voice_file_for_job(self, job_id: str, guild_id: int, voice_id: int, name: str) -> Path:
+        """Return a file of a voice that is there as long as the job's staging folder. Raises NotFound."""
+        return await _existing(self.voice_file(guild_id, voice_id, name))
+
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
         """Return the bytes of one file of a voice."""
-        return await _read(self.voice_file(guild_id, voice_id, name))
+        return await read_file(self.voice_file(guild_id, voice_id, name))
 
     async def drop_voice(self, guild_id: int, voice_id: int) -> None:
         """Delete a voice's folder, if it exists. The folder is renamed away first, then its files are deleted."""
         await self._remove(self.voice_dir(guild_id, voice_id))
 
-    async def keep_result(self, job_id: str, file: Path) -> Path:
+    async def keep_result(self, job_id: str, file: Path) -> None:
         """Move a finished file out of staging until it is delivered. The call can be repeated."""
-        kept = self._results / (_checked(_KEY, job_id) + file.suffix)
-        await _in_thread(self._move, file, kept)
-        return kept
+        await in_thread(self._move, file, self._results / (checked(KEY, job_id) + file.suffix))
 
     async def result(self, job_id: str) -> Path | None:
         """Return the file that waits for delivery, or None."""
-        kept = await _in_thread(self._kept, job_id)
+        kept = await in_thread(self._kept, job_id)
         return kept[0] if kept else None
 
     async def drop_result(self, job_id: str) -> None:
         """Delete the file that waited for delivery, if it exists."""
-        for kept in await _in_thread(self._kept, job_id):
-            await _in_thread(kept.unlink, True)
+        for kept in await in_thread(self._kept, job_id):
+            await in_thread(kept.unlink, True)
 
     async def keep_aloud(self, job_id: str, file: Path) -> Path:
         """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
-        kept = self._aloud / _checked(_KEY, job_id) / _checked(_NAME, file.name)
-        await _in_thread(_link, file, kept)
+        kept = self._aloud / checked(KEY, job_id) / checked(NAME, file.name)
+        await in_thread(_link, file, kept)
         return kept
 
     async def drop_aloud(self, job_id: str) -> None:
         """Remove what was kept to be heard, if there is any."""
-        await self._remove(self._aloud / _checked(_KEY, job_id))
+        await self._remove(self._aloud / checked(KEY, job_id))
 
     async def drop_many(self, keys: Collection[str]) -> None:
         """Delete the uploads and results with these keys, if they exist."""
-        wanted = {_checked(_KEY, key) for key in keys}
-        await _in_thread(self._drop_many, wanted)
+        wanted = {checked(KEY, key) for key in keys}
+        await in_thread(self._drop_many, wanted)
 
     async def sweep(
         self, voice_ids: set[tuple[int, int]], job_ids: set[str], upload_keys: set[str], *, now: datetime
@@ -204,13 +218,17 @@ class FileStore:
             (self._voices, lambda path: path.name in voices),
             (self._results, lambda path: path.stem in job_ids),
         ]
-        half_written = await _in_thread(_remove_all, self._tmp)
-        await _in_thread(_remove_all, self._aloud)  # What was in the air is silent since.
-        return half_written + await _in_thread(self._sweep, claims, int(now.timestamp()))
+        return await self._sweep_disk(claims, now)
+
+    async def _sweep_disk(self, claims: list[tuple[Path, Callable[[Path], bool]]], now: datetime) -> int:
+        """Move what is not claimed in these folders to the trash, and delete half-written files."""
+        half_written = await in_thread(_remove_all, self._tmp)
+        await in_thread(_remove_all, self._aloud)  # What was in the air is silent since.
+        return half_written + await in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:
         """Delete what was moved to the trash before `before`."""
-        await _in_thread(self._empty_trash, before.timestamp())
+        await in_thread(self._empty_trash, before.timestamp())
 
     def _prepare(self) -> None:
         modes.private_folder(self.data_dir)
@@ -237,7 +255,7 @@ class FileStore:
 
     def _empty_trash(self, before: float) -> None:
         for path in list(self._trash.iterdir()):
-            trashed = _TRASHED.fullmatch(path.name)
+            trashed = TRASHED.fullmatch(path.name)
             if trashed and int(trashed[1]) < before:
                 _delete(path)
 
@@ -247,7 +265,7 @@ class FileStore:
                 path.unlink(missing_ok=True)
 
     def _kept(self, job_id: str) -> list[Path]:
-        return list(self._results.glob(_checked(_KEY, job_id) + ".*"))
+        return list(self._results.glob(checked(KEY, job_id) + ".*"))
 
     async def _put(self, target: Path, data: bytes) -> Path:
         temporary = self._temporary()
@@ -265,7 +283,7 @@ class FileStore:
 
     def _adopt(self, staging: Path, folder: Path, names: list[str]) -> None:
         if any(not (staging / name).is_file() and not (folder / name).is_file() for name in names):
-            raise Unavailable("The files of this voice were lost before they could be stored. Please clone it again.")
+            raise Unavailable(LOST)
         moving = [name for name in names if (staging / name).is_file()]
         if folder.is_dir():
             for name in moving:
@@ -289,25 +307,34 @@ class FileStore:
         _rename(source, target)
 
     async def _remove(self, folder: Path) -> None:
-        await _in_thread(_remove_folder, folder, self._temporary())
+        await in_thread(_remove_folder, folder, self._temporary())
 
     def _temporary(self) -> Path:
         return self._tmp / uuid.uuid4().hex
 
 
-def _checked(pattern: re.Pattern[str], word: str) -> str:
+def checked(pattern: re.Pattern[str], word: str) -> str:
+    """Return a key or name that leads out of no folder. Raises ValueError for another one."""
     if not pattern.fullmatch(word):
         raise ValueError(f"not a key or name for a file: {word!r}")
     return word
 
 
-async def _read(path: Path) -> bytes:
+async def read_file(path: Path) -> bytes:
+    """Return the bytes of a file. Raises as FileStore does."""
     with readable_errors():
         async with aiofiles.open(path, "rb") as file:
             return await file.read()
 
 
-async def _in_thread(work: Callable[..., _T], *arguments: object) -> _T:
+async def _existing(path: Path) -> Path:
+    if not await in_thread(path.is_file):
+        raise NotFound(GONE)
+    return path
+
+
+async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
+    """Run what touches the disk in a thread. Raises as FileStore does."""
     with readable_errors():
         return await asyncio.to_thread(work, *arguments)
 

@@ -6,7 +6,6 @@ not joined.
 """
 
 import uuid
-from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -36,9 +35,9 @@ async def check_pair(sessions: Sessions, files: FileStore) -> None:
         voices = {(row.guild_id, row.id) for row in await session.execute(ready)}
         known = folder_id == database_id and not is_new
         if not known and (folder_id not in (None, database_id) or (folders and not voices & folders)):
-            raise Unavailable(_other_database(files.data_dir))
+            raise Unavailable(_other_database(files.place))
     if not known and voices and not folders:
-        raise Unavailable(_no_files(files.data_dir, len(voices), database_id))
+        raise Unavailable(_no_files(files.place, len(voices), database_id))
     if folder_id is None:
         await files.put_installation_id(database_id)
 
@@ -81,18 +80,17 @@ async def _database_id(session: AsyncSession, proposed: str) -> tuple[str, bool]
     return (await session.scalars(select(InstallationRow.id))).one(), is_new
 
 
-def _other_database(data_dir: Path) -> str:
+def _other_database(place: str) -> str:
     return (
-        f"The data folder {data_dir.absolute()} belongs to another database than the one that DATABASE_URL names "
-        "(empty: SQLite in DATA_DIR). Nothing was changed. Set DATABASE_URL and DATA_DIR back to what they were; "
-        "a new database needs a new, empty DATA_DIR."
+        f"{place[0].upper()}{place[1:]} belongs to another database than the one that DATABASE_URL names (empty: "
+        "SQLite in DATA_DIR). Nothing was changed. Set DATABASE_URL, DATA_DIR and FILES back to what they were; a new "
+        "database needs a new, empty DATA_DIR, or another FILES."
     )
 
 
-def _no_files(data_dir: Path, voices: int, database_id: str) -> str:
+def _no_files(place: str, voices: int, database_id: str) -> str:
     return (
-        f"The database knows {voices} {'voice' if voices == 1 else 'voices'}, and the data folder "
-        f"{data_dir.absolute()} has files of none. Set DATA_DIR back to the folder that was used before, or copy its "
-        f"folder voices into this one. If those files are lost, write {database_id} into a file installation-id there, "
-        "and start again."
+        f"The database knows {voices} {'voice' if voices == 1 else 'voices'}, and {place} has files of none. Set "
+        "DATA_DIR and FILES back to what was used before, or copy the folder voices from there. If those files are "
+        f"lost, write {database_id} into a file installation-id there, and start again."
     )

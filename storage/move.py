@@ -1,10 +1,12 @@
-"""Copies an SQLite installation into an empty PostgreSQL database.
+"""Copies an SQLite installation into an empty PostgreSQL database, and files into a bucket.
 
     python -m storage.move --to postgresql+asyncpg://user:password@host/database
+    python -m storage.move        only files, into the bucket that FILES names
 
-The source is what the settings name today; it is only read, and must not be in use. All rows are copied and compared in
-one transaction on the target: if the command is stopped, nothing is stored, and it can be run again. Files stay where
-they are. Exit codes are those of bot.py.
+The source is the database that the settings name today, and DATA_DIR; it is only read, and must not be in use. All rows
+are copied and compared in one transaction on the target: if the command is stopped, nothing is stored, and it can be
+run again. With FILES=s3://... in the settings, voices, uploads and results are copied there and compared first;
+else they stay where they are. Exit codes are those of bot.py.
 """
 
 import argparse
@@ -24,11 +26,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 import logs
 from errors import BarkeepError, InvalidInput, NotFound, Unavailable
 from settings import read_settings
+from storage.bucket import Bucket, open_bucket
 from storage.copying import TABLES, Content, content, continue_numbers, copy
 from storage.files import FileStore
 from storage.in_use import InUse
 from storage.migrations.upgrade import is_newest, migrate
 from storage.models import InstallationRow
+from storage.moving_files import copy_files
 from storage.sessions import AWAY, BUSY, FULL, Sessions, readable_errors
 
 SETTINGS, STORAGE = 2, 3
@@ -51,10 +55,11 @@ _FULL = f"The disk of the machine that PostgreSQL runs on is full. {_NOTHING_CHA
 _FOR_THE_OWNER = {AWAY: _UNREACHABLE, BUSY: _IN_USE, FULL: _FULL}
 
 
-async def move(source: str, data_dir: Path, target: str, say: Say) -> None:
+async def move(source: str, data_dir: Path, target: str, say: Say, bucket: Bucket | None = None) -> None:
     """Copy the database at the SQLAlchemy URL `source`, which belongs to `data_dir`, to the one at `target`.
 
-    If an earlier run did so, the two are only compared. Raises InvalidInput for a URL that does not fit, and
+    `bucket`: the files in `data_dir` are copied there first. If an earlier run copied the database, the two are only
+    compared. Raises InvalidInput for a URL that does not fit, and
     Unavailable with a sentence for the owner; nothing was changed then.
     """
     path = _sqlite_file(source)
@@ -62,6 +67,8 @@ async def move(source: str, data_dir: Path, target: str, say: Say) -> None:
     try:
         async with _unused(data_dir), _snapshot(path) as reading:
             installation_id = await _check_source(reading, FileStore(data_dir))
+            if bucket is not None:
+                await _copy_files(data_dir, bucket, installation_id, say)
             say(f"Copying {path} ...")
             with _errors_for_the_owner(), _errors_of_the_file():
                 async with sessions.writing_engine.begin() as writing:
@@ -75,9 +82,27 @@ async def move(source: str, data_dir: Path, target: str, say: Say) -> None:
         say(f"{name:18} {found.rows:11,} rows, digest {found.digest >> 192:016x}")
     what = "was moved before, and nothing differs" if copied else "is moved"
     say(f"The database {what}: {sum(found.rows for found in contents.values()):,} rows, compared by count and digest.")
-    say(f"{path} was not changed; keep it as a backup. Files stay in {data_dir}.")
+    say(f"{path} was not changed; keep it as a backup. Files are in {bucket.url if bucket else data_dir}.")
     say("Set this in .env, with the password in place of ***, and start the bot:")
     say(f"DATABASE_URL={make_url(target).render_as_string(hide_password=True)}")
+
+
+async def move_files(data_dir: Path, bucket: Bucket, say: Say) -> None:
+    """Copy the files in `data_dir` to `bucket`. Raises as `move` does; another run continues."""
+    async with _unused(data_dir):
+        installation_id = await FileStore(data_dir).installation_id()
+        if installation_id is None:
+            raise InvalidInput(f"{data_dir} has no files of Barkeep's, so there is nothing to copy. Check DATA_DIR.")
+        await _copy_files(data_dir, bucket, installation_id, say)
+
+
+async def _copy_files(data_dir: Path, bucket: Bucket, installation_id: str, say: Say) -> None:
+    say(f"Copying the files in {data_dir} to {bucket.url} ...")
+    copied = await copy_files(data_dir, bucket, installation_id)
+    say(
+        f"{copied.files:,} files of {copied.size / 1e6:,.1f} MB are there and equal, {copied.before:,} of them from "
+        f"before. Those in {data_dir} were not changed; delete them once the bot runs."
+    )
 
 
 def _sqlite_file(url: str) -> Path:
@@ -224,12 +249,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m storage.move", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--to", required=True, metavar="URL", help="an empty PostgreSQL database")
+    parser.add_argument("--to", metavar="URL", help="an empty PostgreSQL database")
     options = parser.parse_args(arguments)
     try:
         settings = read_settings()
         logs.configure(settings.log_level, settings.log_format)
-        asyncio.run(move(settings.database, settings.data_dir.absolute(), options.to, _say))
+        bucket, data_dir = open_bucket(settings.files, settings.bucket_options), settings.data_dir.absolute()
+        if options.to is not None:
+            asyncio.run(move(settings.database, data_dir, options.to, _say, bucket))
+        elif bucket is not None:
+            asyncio.run(move_files(data_dir, bucket, _say))
+        else:
+            raise InvalidInput("Name a PostgreSQL database with --to, or a bucket with FILES in .env.")
     except BarkeepError as error:
         _say(error.message)
         return SETTINGS if isinstance(error, InvalidInput) else STORAGE

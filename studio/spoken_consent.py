@@ -155,8 +155,9 @@ class SpokenConsentService:
     async def _listen(self, asked: SpokenConsent, audio: bytes) -> SpokenAnswer:
         """Return what was heard if it is a yes. Raises InvalidInput with what to do next."""
         try:
-            async with self._storage.files.briefly(audio) as path:
-                heard = await self._executor.listen(self._storage.files.upload(asked.id), path, asked.sentence)
+            files = self._storage.files
+            async with files.upload_at_hand(asked.id) as recording, files.briefly(audio) as answer:
+                heard = await self._executor.listen(recording, answer, asked.sentence)
         except InvalidInput as error:
             raise InvalidInput(f"{error.message} {await self._next(asked)}") from error
         if not heard.counts:

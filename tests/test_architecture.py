@@ -52,6 +52,7 @@ ONLY_IN = {
     "encodec": MODELS,
     "sqlalchemy": {"storage"},
     "alembic": {"storage"},
+    "obstore": {"storage"},
 }
 VOICE_NAMES = {
     "VoiceClient",

@@ -3,7 +3,6 @@
 Checks blocks, consents and sharing as they are now. Roles are those at acceptance.
 """
 
-import asyncio
 from pathlib import Path
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, CloneRequest, Request, SpeakRequest
@@ -36,10 +35,12 @@ async def _clone_request(storage: Storage, job: JobRecord) -> CloneRequest:
     voice = await _voice(storage, job)
     if not await _consented(storage, job, voice):
         raise NotAllowed("The consent to clone this voice was withdrawn, so it was not made.")
-    source = storage.files.upload(job.id)
-    if not await _exists(source):
-        raise NotFound("The recording was lost before it could be cloned. Please upload it again.")
-    return CloneRequest(job.id, source, await storage.files.staging(job.id), voice.language, alone=job.attempts > 0)
+    staging = await storage.files.staging(job.id)
+    try:
+        source = await storage.files.upload_for_job(job.id)
+    except NotFound:
+        raise NotFound("The recording was lost before it could be cloned. Please upload it again.") from None
+    return CloneRequest(job.id, source, staging, voice.language, alone=job.attempts > 0)
 
 
 async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bool:
@@ -52,6 +53,7 @@ async def _consented(storage: Storage, job: JobRecord, voice: VoiceRecord) -> bo
 
 async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
     order = SpeechPayload.of(job)
+    staging = await storage.files.staging(job.id)
     artist = speaker_voice(order.voice.removeprefix(PREFIX)).name
     voice: VoiceRecord | None = None
     prompt: Path | None = None
@@ -61,11 +63,11 @@ async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
         artist = voice.name
         if not policy.may_use(order.actor(job), voice):
             raise NotAllowed("This voice is no longer shared with you.")
-        prompt, clip = await _files(storage, voice)
+        prompt, clip = await _files(storage, job, voice)
     return SpeakRequest(
         job.id,
         order.text,
-        await storage.files.staging(job.id),
+        staging,
         prompt=prompt,
         prompt_model=None if voice is None else voice.model,
         prompt_digest=None if voice is None else voice.model_digest,
@@ -96,14 +98,16 @@ async def _voice(storage: Storage, job: JobRecord) -> VoiceRecord:
         raise NotFound("The voice was deleted before your request started.") from None
 
 
-async def _files(storage: Storage, voice: VoiceRecord) -> tuple[Path | None, Path | None]:
+async def _files(storage: Storage, job: JobRecord, voice: VoiceRecord) -> tuple[Path | None, Path | None]:
     """Return a voice's prompt and clip, None for a missing one. The worker needs one of them."""
-    paths = [storage.files.voice_file(voice.guild_id, voice.id, name) for name in (PROMPT_FILE, CLIP_FILE)]
-    prompt, clip = [path if await _exists(path) else None for path in paths]
+    prompt, clip = [await _file(storage, job, voice, name) for name in (PROMPT_FILE, CLIP_FILE)]
     if prompt is None and clip is None:
         raise NotFound(f"The files of the voice {voice.name} are missing. Please delete it and clone it again.")
     return prompt, clip
 
 
-async def _exists(path: Path) -> bool:
-    return await asyncio.to_thread(path.is_file)
+async def _file(storage: Storage, job: JobRecord, voice: VoiceRecord, name: str) -> Path | None:
+    try:
+        return await storage.files.voice_file_for_job(job.id, voice.guild_id, voice.id, name)
+    except NotFound:
+        return None

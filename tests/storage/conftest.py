@@ -4,15 +4,20 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.bucket import Bucket
 from storage.database import Storage
 from storage.migrations.upgrade import upgrade
 from storage.sessions import Sessions
 from tests.storage.build import Clock
 from tests.storage.postgres import find_programs, running_server
+from tests.storage.seaweed import BUCKET, ObjectStore, find_program, running_store
 
 
 def sqlite_url(path: Path) -> str:
@@ -55,6 +60,31 @@ async def postgres_address(postgres_server: str) -> str:
     return postgres_server
 
 
+@pytest.fixture
+async def empty_postgres(postgres_server: str) -> AsyncIterator[str]:
+    """The URL of a database without tables."""
+    name = f"empty_{uuid4().hex}"
+    await _alone(postgres_server, f"CREATE DATABASE {name}")
+    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    await _alone(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An S3-compatible store of this process's own."""
+    program = find_program()
+    if program is None:
+        pytest.skip("SeaweedFS is not installed here (make development).")
+    with running_store(program) as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStore) -> Bucket:
+    """A place in the store that no other test uses."""
+    return Bucket(f"s3://{BUCKET}/tests/{uuid4().hex}", object_store.options())
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def address(request: pytest.FixtureRequest) -> str:
     """The URL of a migrated database without rows."""
@@ -91,3 +121,11 @@ async def execute(url: str, *statements: str) -> None:
         for statement in statements:
             await session.execute(text(statement))
     await sessions.close()
+
+
+async def _alone(server: str, statement: str) -> None:
+    """Run a statement that cannot be in a transaction."""
+    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()

@@ -7,9 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -37,12 +35,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-async def target(postgres_server: str) -> AsyncIterator[str]:
-    """The URL of a database without tables."""
-    name = f"move_{uuid4().hex}"
-    await _alone(postgres_server, f"CREATE DATABASE {name}")
-    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
-    await _alone(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+def target(empty_postgres: str) -> str:
+    return empty_postgres
 
 
 @pytest.fixture
@@ -65,14 +59,6 @@ async def source(sqlite_address: str, data_dir: Path) -> str:
     await storage.claim(42)
     await storage.close()
     return sqlite_address
-
-
-async def _alone(server: str, statement: str) -> None:
-    """Run a statement that cannot be in a transaction."""
-    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(statement))
-    await engine.dispose()
 
 
 async def contents(url: str) -> dict[str, Content]:
