@@ -1,5 +1,6 @@
 """An S3-compatible store of the tests' own: SeaweedFS on loopback, in a temporary folder, thrown away afterwards."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from storage.bucket import Bucket
 
 BUCKET = "barkeep"
 OWNER, GUEST, READER = "owner", "guest", "reader"
@@ -66,7 +69,9 @@ def running_store(program: Path) -> Iterator[ObjectStore]:
             process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
         try:
             _wait_for(process, ports["s3.port"], folder / "log")
-            yield ObjectStore(f"http://127.0.0.1:{ports['s3.port']}", process)
+            store = ObjectStore(f"http://127.0.0.1:{ports['s3.port']}", process)
+            asyncio.run(Bucket(f"s3://{BUCKET}", store.options()).put("made", b""))
+            yield store
         finally:
             process.kill()
             process.wait()

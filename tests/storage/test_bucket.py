@@ -61,9 +61,8 @@ async def test_many_are_deleted_at_once(bucket: Bucket) -> None:
     ],
 )
 async def test_what_is_wrong_is_said_to_the_owner(
-    bucket: Bucket, object_store: ObjectStore, name: str, key: str, other: dict[str, str], sentence: str
+    object_store: ObjectStore, name: str, key: str, other: dict[str, str], sentence: str
 ) -> None:
-    await bucket.check()  # so that the bucket of the tests exists
     wrong = Bucket(f"s3://{name}/x", object_store.options(key, **other))
     with pytest.raises(Unavailable, match=sentence) as said:
         await wrong.check()

@@ -73,10 +73,7 @@ async def test_the_bucket_of_another_installation_is_refused(data_dir: Path, buc
     assert await bucket.names("uploads") == []
 
 
-async def test_a_bucket_that_cannot_be_written_is_said(
-    data_dir: Path, object_store: ObjectStore, bucket: Bucket
-) -> None:
-    await bucket.check()
+async def test_a_bucket_that_cannot_be_written_is_said(data_dir: Path, object_store: ObjectStore) -> None:
     with pytest.raises(Unavailable, match="may not use the bucket"):
         await copy_files(data_dir, Bucket(f"s3://{BUCKET}", object_store.options(READER)), ID)
 

@@ -11,6 +11,7 @@ from types import CoroutineType
 import pytest
 
 import studio
+from storage.bucket import Bucket
 from storage.database import RESERVE, Storage
 from storage.records import JobRecord, JobState
 from studio.queue.lease import LEASE
@@ -79,6 +80,7 @@ class StudioHarness:
         self.courier = FakeCourier()
         self.model = MODEL
         self.reserves = False
+        self.bucket: Bucket | None = None
 
     async def open(self) -> None:
         self.storage = await Storage.open(
@@ -86,6 +88,7 @@ class StudioHarness:
             self.folder,
             clock=self.clock,
             reserves=self.reserves,
+            bucket=self.bucket,
         )
         self.studio = Studio(self.storage, self.executor, self.courier, clock=self.clock, sleep=self._sleep)
 
