@@ -1,6 +1,5 @@
 """Files of a data folder are copied into a bucket, compared, and never replaced."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ ID = "an-id"
 
 
 @pytest.fixture
-async def data_dir(tmp_path: Path, sqlite_address: str) -> AsyncIterator[Path]:
+async def data_dir(tmp_path: Path, sqlite_address: str) -> Path:
     """A folder with a file of each kind, and its database beside it."""
     storage = await Storage.open(sqlite_address, tmp_path / "data")
     await add_voice(storage)

@@ -27,7 +27,7 @@ class Trouble:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._left: int | None = None
         self.met = False
-        write, put, in_thread = Sessions.write, files.FileStore._put, files._in_thread
+        write, put, in_thread = Sessions.write, files.FileStore._put, files.in_thread
 
         @asynccontextmanager
         async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
