@@ -45,7 +45,7 @@ class Trouble:
 
         monkeypatch.setattr(Sessions, "write", writing)
         monkeypatch.setattr(files.FileStore, "_put", putting)
-        monkeypatch.setattr(files, "_in_thread", working)
+        monkeypatch.setattr(files, "in_thread", working)
 
     @contextlib.contextmanager
     def at(self, number: int) -> Iterator[None]:
