@@ -35,6 +35,7 @@ _FOR_MODELS_PREFIXES = (
 _FOR_RAY = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # 15 by default: every other program of the machine would come first
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a CPU worker keeps CUDA_VISIBLE_DEVICES as the machine has it
 }
 
@@ -55,9 +56,12 @@ def to_join_a_cluster(token: str | None) -> dict[str, str]:
     return to_run_models() | _FOR_RAY | let_in
 
 
-def join_a_cluster(token: str | None) -> None:
-    """Prepare this process for Ray, which reads its own environment. Call it before Ray is imported."""
-    os.environ.update(to_join_a_cluster(token))
+def join_a_cluster(token: str | None, **others: str) -> None:
+    """Prepare this process for Ray, which reads its own environment. Call it before Ray is imported.
+
+    others: more variables, for the nodes that this process starts.
+    """
+    os.environ.update(to_join_a_cluster(token) | others)
 
 
 def _allowed(environment: Mapping[str, str], names: Iterable[str], prefixes: tuple[str, ...]) -> dict[str, str]:

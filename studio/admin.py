@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from cloning.consent.packages import NOT_INSTALLED
-from cloning.worker.protocol import Executor
+from cloning.worker.protocol import Executor, NodeState
 from errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.consent_records import ConsentKind
 from storage.database import Storage
@@ -184,6 +184,11 @@ class AdminService:
             QueueEntry(job, None if job.state is JobState.READY else self._dispatcher.position(job.id)) for job in jobs
         ]
         return sorted(entries, key=_queue_order)
+
+    def nodes(self, actor: Actor) -> tuple[NodeState, ...]:
+        """Return the speech workers of a cluster; () on a single machine."""
+        policy.must_moderate(actor)
+        return self._executor.health().nodes
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Cancel any job of the server. Raises Conflict when it has ended."""

@@ -38,14 +38,9 @@ T = TypeVar("T")
 
 def join(address: str) -> None:
     """Join the cluster whose head is at `address` (host:port). Blocks for some seconds. Raises Unavailable."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(
-            address=address,
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            configure_logging=False,
-        )
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
     except Exception as error:  # Ray raises RuntimeError, ConnectionError, RayError and its own C++ errors here
         raise Unavailable(why_not(address, str(error))) from error
 

@@ -129,16 +129,17 @@ class Place:
 
     def describe(self) -> NodeState:
         """Return what people are told about it."""
-        state = "drained" if self._news.draining and self.ready is not None else self._state
+        state = "cannot be used" if self.error else self._state
         return NodeState(
             self.name,
             self._address,
-            self.refused or state,
+            "drained" if self._news.draining and self.ready is not None else state,
             self.capacity,
             self.running,
             self.ready.model if self.ready else "",
             self.ready.device if self.ready else "",
             self._news.restarts,
+            self.error,
         )
 
     async def attend(self) -> None:

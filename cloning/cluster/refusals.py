@@ -3,25 +3,34 @@
 
 def why_not(address: str, error: str) -> str:
     """Return a sentence for Ray's error when a process could not join the cluster."""
-    if "ersion mismatch" in error:
-        theirs, ours = (_versions(part) for part in error.split("This process", 1))
-        return (
-            f"The cluster at {address} runs {theirs}, and this machine {ours}. Install the same ones everywhere: "
-            "`make setup EXTRAS=ray` with the same Python, then start the node again."
-        )
-    if "uthentication" in error or "oken" in error:
-        return (
-            f"The cluster at {address} does not accept this machine's token. Set the same RAY_AUTH_TOKEN on every "
-            "machine of the cluster."
-        )
     if "resolve node to connect" in error or "node info" in error:
         return (
             f"This machine is not part of the cluster at {address}. Start `python cluster.py node --head {address} "
             "--workers 0` on it first."
         )
-    return (
-        f"The cluster at {address} cannot be joined: {error.strip().splitlines()[-1] if error.strip() else 'no reason'}"
-    )
+    if "Failed to connect to Ray cluster" in error:
+        return (
+            f"Something listens at {address}, but it lets this machine in no further. Set the same RAY_AUTH_TOKEN on "
+            "every machine of the cluster, and check that the address is that of `python cluster.py head`."
+        )
+    return why_ended(address, error)
+
+
+def why_ended(address: str, output: str) -> str:
+    """Return a sentence for the output of a `ray start` that ended."""
+    if "ersion mismatch" in output:
+        theirs, ours = (_versions(part) for part in output.split("This process", 1))
+        return (
+            f"The cluster at {address} runs {theirs}, and this machine {ours}. Install the same ones everywhere: "
+            "`make setup EXTRAS=ray` with the same Python, then start the node again."
+        )
+    if "uthentication" in output or "nauthenticated" in output:
+        return (
+            f"The cluster at {address} does not accept this machine's token. Set the same RAY_AUTH_TOKEN on every "
+            "machine of the cluster."
+        )
+    last = output.strip().splitlines()[-1].strip() if output.strip() else "it gives no reason"
+    return f"Ray says of the cluster at {address}: {last}"
 
 
 def _versions(text: str) -> str:

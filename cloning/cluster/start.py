@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cloning.cluster.refusals import why_not
+from cloning.cluster.refusals import why_ended
 from cloning.worker.executor import ROOT
 
 SPEECH = "barkeep-speech"
@@ -22,7 +22,7 @@ REACH_SECONDS = 5.0
 _PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 10.0
 _KEPT_LINES = 60
-_HEALTH = {
+HEALTH = {
     "health_check_initial_delay_ms": 5000,
     "health_check_period_ms": 2000,
     "health_check_timeout_ms": 5000,
@@ -55,7 +55,7 @@ def gpus_for_each(workers: int, gpus: int) -> float | None:
 
 def head_command(machine: Machine, port: int) -> list[str]:
     """Return the command that starts the head of a cluster."""
-    system = json.dumps(_HEALTH, separators=(",", ":"))
+    system = json.dumps(HEALTH, separators=(",", ":"))
     return [*_start(machine), "--head", f"--port={port}", "--include-dashboard=false", f"--system-config={system}"]
 
 
@@ -110,7 +110,7 @@ async def keep_running(
         say(f"Ray starts, for the cluster at {address}.")
         output = await _run(command, variables, stop)
         if not stop.is_set():
-            say(f"Ray ended and is started again in {_PAUSE_SECONDS:g} s. {why_not(address, output)}")
+            say(f"Ray ended and is started again in {_PAUSE_SECONDS:g} s. {why_ended(address, output)}")
             await _pause(stop, _PAUSE_SECONDS)
     say("Ray has stopped.")
 

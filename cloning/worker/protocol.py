@@ -216,7 +216,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A speech worker of a cluster. `state` is a sentence's end for people, e.g. "ready" or "does not answer".
+    """A speech worker of a cluster. `state` is for people, e.g. "ready"; `error` says why it cannot be used.
 
     `capacity`: how many jobs it takes at once now; 0 while it is not ready, or is drained. `running`: how many this bot
     process has there. `model` and `device` are empty until it has loaded its models.
@@ -230,6 +230,7 @@ class NodeState:
     model: str = ""
     device: str = ""
     restarts: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,9 @@ async def _queue_page(studio: Studio, actor: Actor, _query: str, number: int) ->
         for line, entry in enumerate(shown, first)
         if entry.job.state in (JobState.QUEUED, JobState.RUNNING)
     )
-    return pages.ListPage(render_queue(shown, first, number, count, len(entries)), number, count, items=buttons)
+    return pages.ListPage(
+        render_queue(shown, first, number, count, len(entries), studio.admin.nodes(actor)), number, count, items=buttons
+    )
 
 
 async def _blocked_page(studio: Studio, actor: Actor, _query: str, number: int) -> pages.ListPage:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import discord
 
+from cloning.worker.protocol import NodeState
 from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import count, place
 from storage.consent_records import ConsentKind
@@ -29,6 +30,7 @@ CONSENTS = {
 _MENTIONS_LISTED = 25
 _PHRASE = 60
 _TOP_MEMBERS = 5
+_NODES = 8
 _FIELD = 1024
 
 
@@ -156,15 +158,39 @@ def _mentions(mentions: Sequence[str]) -> str:
     return " ".join(mentions[:_MENTIONS_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def render_queue(entries: Sequence[QueueEntry], first: int, number: int, pages: int, total: int) -> discord.Embed:
-    """Return one page of the queue; lines are numbered from `first`, as the buttons below them."""
+def render_queue(
+    entries: Sequence[QueueEntry],
+    first: int,
+    number: int,
+    pages: int,
+    total: int,
+    nodes: Sequence[NodeState] = (),
+) -> discord.Embed:
+    """Return one page of the queue; lines are numbered from `first`, as the buttons below them.
+
+    nodes: the speech workers of a cluster, which follow the jobs.
+    """
     embed = discord.Embed(title="Queue of this server", colour=COLOUR)
     embed.description = (
         "\n".join(f"**{line}.** {_queue_line(entry)}" for line, entry in enumerate(entries, first))
         or "Nothing is queued or running."
     )
+    if nodes:
+        shown = "\n".join(_node_line(node) for node in nodes[:_NODES])
+        more = f"\nand {len(nodes) - _NODES} more" if len(nodes) > _NODES else ""
+        embed.add_field(name="Speech nodes, for all servers", value=shown + more, inline=False)
     embed.set_footer(text=place(total, "job", number, pages))
     return embed
+
+
+def _node_line(node: NodeState) -> str:
+    """Return a line about a speech node, without its address and its error: they are the owner's."""
+    name = safe(node.name, 40)
+    if not node.model:
+        return f"**{name}** · {node.state}"
+    jobs = count(node.running, "job")
+    room = f"{jobs}, room for {max(0, node.capacity - node.running)} more" if node.capacity else jobs
+    return f"**{name}** · {node.state} · {room} · {safe(node.device, 20)}"
 
 
 def _queue_line(entry: QueueEntry) -> str:
@@ -244,6 +270,9 @@ def _worker(stats: Stats) -> str:
         return "cannot start; see the log of the bot"
     if health.ready is None:
         return "loading its models" if health.alive else "not running"
+    if health.nodes:
+        ready = sum(bool(node.model) for node in health.nodes)
+        return f"{safe(health.ready.model, 200)} on {ready} of {count(len(health.nodes), 'node')}"
     restarts = f", {count(health.restarts, 'restart')}" if health.restarts else ""
     return f"{safe(health.ready.model, 200)} on {safe(health.ready.device, 50)}{restarts}"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloning.cluster.refusals import why_dead, why_not
+from cloning.cluster.refusals import why_dead, why_ended, why_not
 
 MISMATCH = """Version mismatch: The cluster was started with:
     Ray: 2.59.0
@@ -26,12 +26,17 @@ def test_other_versions_are_named() -> None:
     [
         ("Token authentication is enabled but the authentication token is invalid or incorrect.", "RAY_AUTH_TOKEN"),
         ("No node info found matching attributes: '' when trying to resolve node to connect to.", "--workers 0"),
-        ("first\nWhat Ray says last.\n", "cannot be joined: What Ray says last."),
+        ("Failed to connect to Ray cluster at 10.0.0.1:6379", "RAY_AUTH_TOKEN"),
+        ("first\nWhat Ray says last.\n", "6379: What Ray says last."),
         ("", "no reason"),
     ],
 )
 def test_each_error_says_what_to_do(error: str, part: str) -> None:
     assert part in why_not("10.0.0.1:6379", error)
+
+
+def test_a_node_is_not_told_to_start_a_node() -> None:
+    assert "--workers 0" not in why_ended("10.0.0.1:6379", "No node info found matching attributes: ''")
 
 
 def test_a_node_without_the_program_is_told_apart() -> None:

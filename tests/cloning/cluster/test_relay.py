@@ -116,7 +116,7 @@ class Bench:
 
     def states(self) -> dict[str, str]:
         nodes = [event for event in self.events if isinstance(event, Nodes)]
-        return {node.name: node.state for node in nodes[-1].nodes}
+        return {node.name: node.error or node.state for node in nodes[-1].nodes}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simcord.components import validate_embeds
 
 from cloning.prompt import BARK
-from cloning.worker.protocol import Health, Ready
+from cloning.worker.protocol import Health, NodeState, Ready
 from cogs.admin.channels_form import CHANNEL_FIELDS, whole_number
 from cogs.admin.render_admin import (
     render_blocked,
@@ -124,6 +124,23 @@ def test_the_queue_is_numbered_and_hides_private_words() -> None:
     assert "Nothing is queued" in (render_queue([], 1, 1, 1, 0).description or "")
 
 
+def test_the_nodes_of_a_cluster_follow_the_queue_without_what_is_the_owners() -> None:
+    nodes = [
+        NodeState("gpu-*1*", "10.0.0.2", "ready", 4, 3, "suno/bark", "cuda"),
+        NodeState("gpu-2", "10.0.0.3", "drained", 0, 1, "suno/bark", "cuda"),
+        NodeState("gpu-3", "10.0.0.4", "cannot be used", 0, 0, error="There is no model /srv/models."),
+    ]
+    (field,) = render_queue([], 1, 1, 1, 0, nodes).fields
+    assert (field.value or "").splitlines() == [
+        "**gpu-\\*1\\*** · ready · 3 jobs, room for 1 more · cuda",
+        "**gpu-2** · drained · 1 job · cuda",
+        "**gpu-3** · cannot be used",
+    ]
+    many = render_queue([], 1, 1, 1, 0, [NodeState("n" * 300, "a", "s" * 20, 1, 0, "m", "d" * 99)] * 99).fields[0]
+    assert (many.value or "").endswith("and 91 more")
+    assert len(many.value or "") <= 1024
+
+
 def test_blocked_members_with_who_when_and_why() -> None:
     member = MemberRecord(1, 10, None, NOW, 99, "shouting *loudly*")
     shown = render_blocked([member], 1, 1, 1, 1).description or ""
@@ -151,6 +168,16 @@ def test_stats_in_words() -> None:
             "cannot start; see the log of the bot",
         ),
         (Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 2), "2 restarts"),
+        (
+            Health(
+                True,
+                Ready("tiny", "hubert", "cpu", 24_000, (), BARK),
+                None,
+                0,
+                (NodeState("a", "", "ready", 4, 0, "tiny", "cpu"), NodeState("b", "", "does not answer", 0, 0)),
+            ),
+            "tiny on 1 of 2 nodes",
+        ),
     ],
 )
 def test_the_worker_in_words(health: Health, words: str) -> None:
