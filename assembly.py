@@ -1,8 +1,9 @@
 """Builds the bot from its parts."""
 
+import importlib.util
 from datetime import timedelta
 
-from checkup import NO_RECOGNISER, Exit, StartError
+from checkup import NO_RAY, NO_RECOGNISER, Exit, StartError
 from cloning.cluster.executor import cluster_executor
 from cloning.consent import packages
 from cloning.worker.executor import SubprocessExecutor, worker_command
@@ -29,6 +30,8 @@ def create_bot(settings: Settings) -> Barkeep:
     async def open_studio(courier: Courier) -> Studio:
         if consent is ConsentKind.SPOKEN and not packages.languages():
             raise StartError(Exit.SETTINGS, NO_RECOGNISER)
+        if settings.executor == "ray" and importlib.util.find_spec("ray") is None:
+            raise StartError(Exit.SETTINGS, NO_RAY)
         try:
             bucket = open_bucket(settings.files, settings.bucket_options)
             storage = await Storage.open(

@@ -177,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(error.message)
         return Exit.SETTINGS
     token = settings.discord_token
-    logs.configure(settings.log_level, settings.log_format, secrets=[token.get_secret_value()] if token else [])
+    secrets = [each.get_secret_value() for each in (token, settings.ray_auth_token) if each is not None]
+    logs.configure(settings.log_level, settings.log_format, secrets=secrets)
     try:
         if options.check:
             return asyncio.run(check(settings, _say, _may_read))

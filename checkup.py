@@ -7,10 +7,12 @@ downloading any.
 import asyncio
 import base64
 import importlib
+import importlib.util
 import re
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
+from cloning.cluster.start import is_reachable
 from cloning.consent import packages
 from errors import BarkeepError, Unavailable
 from settings import Settings
@@ -56,6 +58,15 @@ NO_RECOGNISER = (
     "CONSENT=spoken needs a speech recogniser, which is not installed. Install it with `make consent`, or set "
     "CONSENT=checkbox."
 )
+NO_RAY = (
+    "EXECUTOR=ray needs Ray, which is not installed. Install it with `make setup EXTRAS=ray`, or set "
+    "EXECUTOR=subprocess."
+)
+UNGUARDED = (
+    "RAY_AUTH_TOKEN is not set. Ray listens on all addresses of a machine, even at 127.0.0.1, and runs whatever it is "
+    "sent. Make one long random word and set it in .env on every machine of the cluster; Barkeep then starts Ray with "
+    "RAY_AUTH_MODE=token."
+)
 _TOKEN = re.compile(r"([\w-]+)\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -81,6 +92,7 @@ async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
         await _reading(settings, say, may_read),
         await asyncio.to_thread(_voice_channels, say),
         _consent(settings, say),
+        await _cluster(settings, say),
         await _database(settings, say),
         await asyncio.to_thread(_models, settings, say),
     ]
@@ -134,6 +146,26 @@ def _consent(settings: Settings, say: Say) -> Exit:
         say(f"Spoken consent: {NO_RECOGNISER}")
         return Exit.SETTINGS
     say("Spoken consent: not installed, so moderators cannot choose it. Install it with `make consent`.")
+    return Exit.FINE
+
+
+async def _cluster(settings: Settings, say: Say) -> Exit:
+    """Look whether the cluster's head can be reached, and whether others can reach it too easily."""
+    if settings.executor != "ray":
+        return Exit.FINE
+    if importlib.util.find_spec("ray") is None:
+        say(f"Cluster: {NO_RAY}")
+        return Exit.SETTINGS
+    if settings.ray_auth_token is None:
+        say(f"Cluster: {UNGUARDED}")
+        return Exit.SETTINGS
+    if not await is_reachable(settings.ray_address):
+        say(
+            f"Cluster: nothing answers at {settings.ray_address}, so jobs will wait. Start `python cluster.py head` on "
+            "that machine."
+        )
+        return Exit.NETWORK
+    say(f"Cluster: fine, something listens at {settings.ray_address}. `python cluster.py nodes` lists who speaks.")
     return Exit.FINE
 
 

@@ -9,23 +9,22 @@ Exit codes: 0 done, 2 settings or arguments, 7 the cluster or a node cannot be r
 """
 
 import asyncio
-import ipaddress
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
-from pydantic import ValidationError
 
 import environment
+from checkup import UNGUARDED
 from cloning.cluster import start
 from cloning.cluster.relay import NO_NODE, Found
 from cloning.cluster.start import Machine
 from errors import BarkeepError, InvalidInput, NotFound, Unavailable
-from settings import Settings
+from settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from cloning.cluster.connection import RayNode
@@ -33,16 +32,34 @@ if TYPE_CHECKING:
 WRONG, UNREACHABLE = 2, 7
 WAIT_SECONDS = 15.0
 """How long a node may take to answer."""
-UNGUARDED = (
-    "A cluster that others can reach runs whatever they send it. Make one long random word, set it as RAY_AUTH_TOKEN "
-    "in .env on every machine, and start this again."
+app = typer.Typer(
+    help="The machines of a Ray cluster that speak for Barkeep (docs/cluster.md).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
-
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 Workers = Annotated[int | None, typer.Option(help="How many speech workers; default: one a GPU, or one.", min=0)]
 Name = Annotated[str | None, typer.Option(help="This machine's name in lists; default: its host name.")]
 Store = Annotated[int, typer.Option(help="Memory for files on their way, in MB.", min=80)]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn errors into a sentence and an exit code."""
+    try:
+        yield
+        return
+    except ImportError as error:
+        message, code = f"Ray is not installed ({error.name}). Install it with `make setup EXTRAS=ray`.", WRONG
+    except (InvalidInput, NotFound) as error:
+        message, code = error.message, WRONG
+    except TimeoutError:
+        message, code = "The node does not answer.", UNREACHABLE
+    except BarkeepError as error:
+        message, code = error.message, UNREACHABLE
+    _say(message)
+    raise typer.Exit(code)
 
 
 def _say(line: str) -> None:
@@ -50,24 +67,15 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as invalid:
-        names = ", ".join(sorted({str(error["loc"][0]).upper() for error in invalid.errors()}))
-        raise InvalidInput(f"These settings are not valid: {names}. See .env.example for the allowed values.") from None
-
-
 def _token(settings: Settings) -> str | None:
     return None if settings.ray_auth_token is None else settings.ray_auth_token.get_secret_value()
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _guarded(settings: Settings) -> str:
+    """Return the cluster's token. Raises InvalidInput without one."""
+    if (token := _token(settings)) is None:
+        raise InvalidInput(UNGUARDED)
+    return token
 
 
 def _machine(name: str | None, host: str | None, workers: int | None, store: int) -> Machine:
@@ -87,6 +95,7 @@ def _machine(name: str | None, host: str | None, workers: int | None, store: int
 
 
 @app.command()
+@_told()
 def head(
     host: Annotated[str, typer.Option(help="The address of this machine that the others use.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 6379,
@@ -95,15 +104,14 @@ def head(
     store: Store = 200,
 ) -> None:
     """Start a cluster, and start it again whenever it ends. Ctrl-C stops it."""
-    token = _token(_settings())
-    if token is None and not is_loopback(host):
-        raise InvalidInput(UNGUARDED)
+    token = _guarded(read_settings())
     command = start.head_command(_machine(name, host, workers, store), port)
     variables = environment.to_join_a_cluster(token)
     asyncio.run(start.keep_running(command, variables, f"{host}:{port}", _say, joins=False))
 
 
 @app.command()
+@_told()
 def node(
     head: Annotated[str | None, typer.Option(help="host:port of the head; default: RAY_ADDRESS.")] = None,
     host: Annotated[str | None, typer.Option(help="The address of this machine that the others use.")] = None,
@@ -112,31 +120,32 @@ def node(
     store: Store = 200,
 ) -> None:
     """Join the cluster, and join again whenever that ends. Ctrl-C leaves it."""
-    settings = _settings()
-    address, token = head or settings.ray_address, _token(settings)
+    settings = read_settings()
+    address, token = head or settings.ray_address, _guarded(settings)
     where, _, port = address.rpartition(":")
     if not where or not port.isdigit():
         raise InvalidInput(f"{address} is no address. Give the head as host:port, such as 10.0.0.1:6379.")
-    if token is None and not is_loopback(where):
-        raise InvalidInput(UNGUARDED)
     command = start.node_command(_machine(name, host, workers, store), address)
     variables = environment.to_join_a_cluster(token)
     asyncio.run(start.keep_running(command, variables, address, _say, joins=True))
 
 
 @app.command()
+@_told()
 def nodes() -> None:
     """List the speech nodes: state, model, jobs."""
     _with_cluster(_list())
 
 
 @app.command()
+@_told()
 def drain(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
     """Let a node take no more jobs, and wait until it has none. It can be stopped then."""
     _with_cluster(_drain(node))
 
 
 @app.command()
+@_told()
 def resume(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
     """Let a drained node take jobs again."""
     _with_cluster(_resume(node))
@@ -144,13 +153,13 @@ def resume(node: Annotated[str, typer.Argument(help="A name or an address, as `n
 
 def _with_cluster(work: Coroutine[Any, Any, None]) -> None:
     """Join the cluster of the settings and do `work`."""
-    environment.join_a_cluster(_token(_settings()))
+    environment.join_a_cluster(_token(read_settings()))
     asyncio.run(_joined(work))
 
 
 async def _joined(work: Coroutine[Any, Any, None]) -> None:
     """Join, do `work`, and leave. Raises Unavailable."""
-    address = _settings().ray_address
+    address = read_settings().ray_address
     try:
         if not await start.is_reachable(address):
             raise Unavailable(f"Nothing answers at RAY_ADDRESS={address}. Does `python cluster.py head` run there?")
@@ -167,7 +176,7 @@ def _connection() -> ModuleType:
 
 
 async def _found() -> "list[Found[RayNode]]":
-    found = await asyncio.to_thread(_connection().speech_nodes, _settings().device)
+    found = await asyncio.to_thread(_connection().speech_nodes, read_settings().device)
     return sorted(found.values(), key=lambda each: each.name)
 
 
@@ -231,29 +240,5 @@ async def _resume(name: str) -> None:
     _say(f"{each.name} takes jobs again.")
 
 
-def main() -> int:
-    """Run a command. Returns the exit code."""
-    try:
-        app(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return WRONG
-    except ImportError as error:
-        _say(f"Ray is not installed ({error.name}). Install it with `make setup EXTRAS=ray`.")
-        return WRONG
-    except (InvalidInput, NotFound) as error:
-        _say(error.message)
-        return WRONG
-    except TimeoutError:
-        _say("The node does not answer.")
-        return UNREACHABLE
-    except BarkeepError as error:
-        _say(error.message)
-        return UNREACHABLE
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    app()

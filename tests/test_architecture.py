@@ -24,7 +24,7 @@ ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training", "research")
 
 ALLOWED = {
     "bot": set(ROOMS) - {"bot", "cluster", "environment", "training", "research"},
-    "cluster": {"cloning", "environment", "errors", "settings"},
+    "cluster": {"checkup", "cloning", "environment", "errors", "settings"},
     "assembly": {"checkup", "cogs", "studio", "cloning", "storage", "errors", "settings"},
     "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"assembly", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},
@@ -164,7 +164,7 @@ def test_only_the_voice_connection_knows_discords_sound(room: str, path: Path) -
 @pytest.mark.parametrize(("room", "path"), CASES)
 def test_only_a_cluster_brings_ray(room: str, path: Path) -> None:
     name = str(path.relative_to(ROOT))
-    assert "ray" not in _imports(path) or name == RAY_FILE
+    assert "ray" not in _imports(path) or name == RAY_FILE or room == "benchmarks"
     assert "cloning.cluster.connection" not in _modules_imported(path) or name in RAY_USERS
 
 

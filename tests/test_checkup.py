@@ -1,6 +1,9 @@
 """What `bot.py --check` reports."""
 
+import importlib.util
+import socket
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from unittest.mock import AsyncMock
 
@@ -142,3 +145,48 @@ def test_check_of_a_model_that_is_not_there_yet_still_names_other_errors(
     monkeypatch.setenv(name, value)
     assert bot.main(["--check"]) == Exit.MODELS
     assert value in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("installed", "token", "listens", "code", "words"),
+    [
+        (False, "word", True, Exit.SETTINGS, "make setup EXTRAS=ray"),
+        (True, "", True, Exit.SETTINGS, "RAY_AUTH_MODE=token"),
+        (True, "word", False, Exit.NETWORK, "nothing answers at 127.0.0.1:"),
+        (True, "word", True, Exit.FINE, "fine, something listens"),
+    ],
+)
+def test_check_looks_at_the_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    installed: bool,
+    token: str,
+    listens: bool,
+    code: Exit,
+    words: str,
+) -> None:
+    find = importlib.util.find_spec
+
+    def found(name: str, package: str | None = None) -> ModuleSpec | None:
+        if name != "ray":
+            return find(name, package)
+        return ModuleSpec("ray", None) if installed else None
+
+    monkeypatch.setattr("importlib.util.find_spec", found)
+    monkeypatch.setenv("EXECUTOR", "ray")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1] if listens else 1
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+        assert bot.main(["--check"]) == code
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Cluster: ")]
+    assert words in line
+
+
+def test_a_bot_without_ray_does_not_start_with_ray(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
+    monkeypatch.setenv("EXECUTOR", "ray")
+    assert bot.main(["--simulate"]) == Exit.SETTINGS
+    assert "EXECUTOR=ray needs Ray" in capsys.readouterr().out
