@@ -11,6 +11,7 @@ from settings import Settings
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+CLUSTER = yaml.safe_load((ROOT / "compose.cluster.yaml").read_text(encoding="utf-8"))
 
 
 def copied() -> set[str]:
@@ -77,3 +78,28 @@ def test_the_health_check_asks_the_port_that_is_set() -> None:
     port = COMPOSE["services"]["barkeep"]["environment"]["HEALTH_PORT"]
     assert f"HEALTH_PORT={port}" in DOCKERFILE
     assert f"127.0.0.1:{port}/livez" in DOCKERFILE
+
+
+def test_the_cluster_sets_what_there_is() -> None:
+    services = CLUSTER["services"]
+    assert set(services) == {"database", "head", "speech", "bot-0", "bot-1"}
+    for name in ("speech", "bot-0", "bot-1"):
+        assert {each.lower() for each in services[name]["environment"]} <= set(Settings.model_fields)
+    shards = [services[name]["environment"]["SHARD_IDS"] for name in ("bot-0", "bot-1")]
+    assert shards == ["0", "1"]
+    for service in services.values():
+        for volume in service.get("volumes", []):
+            assert volume.split(":")[0] in CLUSTER["volumes"]
+        if "build" in service:
+            assert service["build"]["args"]["EXECUTOR"] == "ray"
+            assert service["env_file"] == ".env"
+
+
+def test_the_cluster_runs_commands_that_exist() -> None:
+    from cluster import app
+
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback is not None}
+    lines = [str(service.get("command", "")) for service in CLUSTER["services"].values()]
+    used = {word for line in lines for word in re.findall(r"cluster\.py (\w+)", line)}
+    assert used == {"head", "node"}
+    assert used <= commands
