@@ -4,7 +4,6 @@ The worker finds out whether a recording contains speech.
 """
 
 import contextlib
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from storage.database import Storage
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
 from studio import metrics, policy, rights
 from studio.queue.dispatcher import Dispatcher
-from studio.queue.job_payload import clone_of, clone_to_json
+from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.speakers import languages_read
 from studio.values import POLICY_VERSION, Actor, CloneOrder, Courier, Origin, Receipt
 from studio.voice_deletion import remove_voice
@@ -305,11 +304,6 @@ def _manner(spoken: SpokenYes | None, otherwise: str) -> str:
     if spoken is None:
         return otherwise
     return f"spoken: {spoken.words} of {spoken.of} words, likeness {spoken.likeness:.2f}"
-
-
-def new_id() -> str:
-    """Return an id for a job or a request: 20 random hexadecimal digits, short enough for a Discord nonce."""
-    return secrets.token_hex(10)
 
 
 def own_order(actor: Actor, order: CloneOrder) -> CloneOrder:

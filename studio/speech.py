@@ -16,10 +16,9 @@ from storage.records import AuditLine, ChannelOutput, GuildSettings, JobKind, Jo
 from studio import metrics, policy, rights, speech_text
 from studio.channel.lines import Line
 from studio.channel.rooms import Room
-from studio.clones import new_id
 from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
-from studio.queue.job_payload import Reply, SpeechPayload, words_of
+from studio.queue.job_payload import Reply, SpeechPayload, new_id, words_of
 from studio.speakers import language_of, languages_read
 from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
 from studio.voices import VoiceLibrary

@@ -15,9 +15,9 @@ from cloning.worker.protocol import Executor
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
 from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
-from studio.clones import CloneService, check_size, new_id, own_order
+from studio.clones import CloneService, check_size, own_order
 from studio.hourly import HourlyCount
-from studio.queue.job_payload import clone_of, clone_to_json
+from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.values import Actor, CloneOrder, Courier, Origin, Receipt
 
 SAY_WITHIN = timedelta(minutes=10)

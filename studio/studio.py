@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cloning.worker.protocol import Executor
+from storage.columns import utc_now
 from storage.consent_records import ConsentKind
 from storage.database import Storage
 from studio.admin import AdminService
@@ -29,10 +30,6 @@ from studio.voice_files import VoiceFileService
 from studio.voices import VoiceLibrary
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Studio:
     """Everything that members and moderators can ask for, independent of Discord.
 
@@ -51,7 +48,7 @@ class Studio:
         *,
         patience: timedelta = PATIENCE,
         consent: ConsentKind = ConsentKind.CHECKBOX,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
     ) -> None:

@@ -12,7 +12,7 @@ from benchmarks.gpu import models
 from benchmarks.gpu.context import Context, Results
 from benchmarks.rows import SPEC
 from benchmarks.work import Model
-from cloning.bark.batch import CausalModel, Place
+from cloning.bark.batch import CausalModel, RowState
 from cloning.bark.coarse import CoarseModel
 from cloning.bark.cuda_graphs import CapturedBatch, GraphKey
 from cloning.bark.sampling import Sampler
@@ -53,7 +53,7 @@ def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> 
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
     for slot, sampler in enumerate(samplers):
         batch.draws.enter(slot, sampler, 0.0)
-    places = [Place(slot, length, slot % len(batch.model.heads)) for slot in range(rows)]
+    places = [RowState(slot, length, slot % len(batch.model.heads)) for slot in range(rows)]
     return batch.form_of(places, samplers), lambda: batch.step(places, samplers)
 
 

@@ -18,7 +18,7 @@ from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.bark.int8 import quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Scheduler
-from cloning.bark.stages import Decode, DecodeTogether, Order, Stages
+from cloning.bark.stages import Decode, DecodeTogether, Generation, Stages
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
 from cloning.progress import ProgressReporter
@@ -103,9 +103,9 @@ class BarkEngine:
         self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
     ) -> Tokens:
         """Run the first stage alone: semantic tokens, int64 (S,), S >= 0. Raises InvalidInput for a text too long."""
-        order = Order(Utterance(text, history, options, reporter), object(), semantic_only=True)
-        with self._ordered([order]):
-            return order.result.result().prompt.semantic
+        generation = Generation(Utterance(text, history, options, reporter), object(), semantic_only=True)
+        with self._submitted([generation]):
+            return generation.result.result().prompt.semantic
 
     def generate(
         self, text: str, history: VoicePrompt | None, options: GenerationOptions, reporter: ProgressReporter
@@ -121,23 +121,23 @@ class BarkEngine:
     def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
         """Speak several windows together, and yield each as it is done. See `SpeechEngine.generate_each`."""
         party = object()
-        orders = [Order(utterance, party) for utterance in utterances]
-        places = {order.result: index for index, order in enumerate(orders)}
-        with self._ordered(orders) as results:
+        generations = [Generation(utterance, party) for utterance in utterances]
+        places = {generation.result: index for index, generation in enumerate(generations)}
+        with self._submitted(generations) as results:
             for result in results:
                 yield places[result], result.result()
 
     @contextmanager
-    def _ordered(self, orders: list[Order]) -> Iterator[Iterator[Future[Generated]]]:
-        """Submit the orders and yield their results as they are done. On exit, unfinished orders are dropped."""
-        results = [order.result for order in orders]
+    def _submitted(self, generations: list[Generation]) -> Iterator[Iterator[Future[Generated]]]:
+        """Submit the generations and yield their results as they are done. On exit, the unfinished are dropped."""
+        results = [generation.result for generation in generations]
         try:
-            for order in orders:
-                self._scheduler.submit(order)
+            for generation in generations:
+                self._scheduler.submit(generation)
             yield as_completed(results)
         finally:
-            for order in orders:
-                order.dropped.set()
+            for generation in generations:
+                generation.dropped.set()
             wait(results)
 
     def _text_tokens(self, text: str) -> list[int]:

@@ -33,7 +33,7 @@ class CausalModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RowState:
     """The state of a row before a step: its slot, the number of cached positions, and the head that is next."""
 
     slot: int
@@ -61,15 +61,15 @@ class Batch:
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turn]
         return tokens
 
-    def step(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Tensor:
+    def step(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> Tensor:
         """Read every row's last token and draw its next one -> int64 (rows,), or END."""
-        for place, sampler in zip(places, samplers, strict=True):
-            self.draws.shake(place.slot, sampler)
-        slots, lengths = [place.slot for place in places], [place.length for place in places]
-        rows, turns = torch.tensor(slots), torch.tensor([place.turn for place in places])
+        for state, sampler in zip(states, samplers, strict=True):
+            self.draws.shake(state.slot, sampler)
+        slots, lengths = [state.slot for state in states], [state.length for state in states]
+        rows, turns = torch.tensor(slots), torch.tensor([state.turn for state in states])
         lasts = self.model.embeddings[self._last[rows]]
         hidden = self.model.transformer.step(lasts, self.cache, slots, lengths)
-        logits = self._logits(hidden, turns, sorted({place.turn for place in places}))
+        logits = self._logits(hidden, turns, sorted({state.turn for state in states}))
         tokens = self.draws.choose(logits, rows, keep_all=_keep_all(samplers))
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
         return tokens

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cloning.bark.batch import Batch, CausalModel, Place
+from cloning.bark.batch import Batch, CausalModel, RowState
 from cloning.bark.sampling import Sampler
 
 _SPAN = 256
@@ -47,25 +47,25 @@ class CapturedBatch(Batch):
         self._can_capture = device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self._can_capture else None
 
-    def step(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> Tensor:
+    def step(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> Tensor:
         """See `Batch.step`. Does not wait: inputs are transferred asynchronously before the step."""
-        for place, sampler in zip(places, samplers, strict=True):
-            self.draws.shake(place.slot, sampler)
-        form = self.form_of(places, samplers)
+        for state, sampler in zip(states, samplers, strict=True):
+            self.draws.shake(state.slot, sampler)
+        form = self.form_of(states, samplers)
         plan = [[0, 0] for _ in range(form.slots)]
-        for place in places:
-            plan[place.slot] = [place.length, place.turn]
+        for state in states:
+            plan[state.slot] = [state.length, state.turn]
         self._plan[: len(plan)].copy_(_pinned(plan, self._plan.device), non_blocking=True)
         self._run(form)
-        return torch.stack([self._tokens[place.slot] for place in places])
+        return torch.stack([self._tokens[state.slot] for state in states])
 
-    def form_of(self, places: Sequence[Place], samplers: Sequence[Sampler]) -> GraphKey:
+    def form_of(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> GraphKey:
         """Return the form of such a step."""
-        longest = 1 + max(place.length for place in places)
+        longest = 1 + max(state.length for state in states)
         return GraphKey(
-            slots=min(1 << max(place.slot for place in places).bit_length(), self._plan.shape[0]),
+            slots=min(1 << max(state.slot for state in states).bit_length(), self._plan.shape[0]),
             span=min(-(-longest // _SPAN) * _SPAN, self.model.transformer.shape.block),
-            heads=tuple(sorted({place.turn for place in places})),
+            heads=tuple(sorted({state.turn for state in states})),
             keep_all=all(sampler.keeps_all for sampler in samplers),
         )
 

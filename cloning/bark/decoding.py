@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from cloning.bark.batch import Batch, CausalModel, Place
+from cloning.bark.batch import Batch, CausalModel, RowState
 from cloning.bark.cuda_graphs import CapturedBatch
 from cloning.bark.sampling import Sampler
 
@@ -123,9 +123,9 @@ class Decoder(Generic[R]):
         self._flight.append(([seat], self._batch.read(context, seat.slot, turn, seat.row.sampler)))
 
     def _step(self, seats: list[_Seat[R]]) -> None:
-        places = [Place(seat.slot, seat.length, seat.row.turn(seat.ahead)) for seat in seats]
+        states = [RowState(seat.slot, seat.length, seat.row.turn(seat.ahead)) for seat in seats]
         self._draw_ahead(seats)
-        self._flight.append((seats, self._batch.step(places, [seat.row.sampler for seat in seats])))
+        self._flight.append((seats, self._batch.step(states, [seat.row.sampler for seat in seats])))
         for seat in seats:
             seat.length += 1
 

@@ -31,8 +31,8 @@ Tokenize = Callable[[str], list[int]]
 
 
 @dataclass(eq=False)
-class Order:
-    """An utterance with its state and its owner: `party` is the same for all that were ordered together."""
+class Generation:
+    """The generation of an utterance, with its state. `party` is the same for all that were submitted together."""
 
     utterance: Utterance
     party: object
@@ -45,7 +45,7 @@ class Order:
 
     @property
     def reporter(self) -> ProgressReporter:
-        """The utterance's reporter, which also raises Cancelled once the order is dropped."""
+        """The utterance's reporter, which also raises Cancelled once the generation is dropped."""
 
         def report(stage: str, fraction: float) -> None:
             if self.dropped.is_set():
@@ -73,45 +73,49 @@ class Stages:
         self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
         self.fine = FineModel(model.fine_acoustics, self.spec, fast=fast)
 
-    def begin(self, order: Order) -> SemanticRow:
+    def begin(self, generation: Generation) -> SemanticRow:
         """Start the first stage. Raises InvalidInput for a text or a voice that does not fit the models."""
-        text, history, options = order.utterance.text, order.utterance.history, order.utterance.options
+        text, history, options = generation.utterance.text, generation.utterance.history, generation.utterance.options
         tokens = self._tokens(text)
         if history is not None:
             history.validate(self.spec.prompt)
-        order.generator = torch.Generator(self.semantic.transformer.device).manual_seed(options.seed)
+        generation.generator = torch.Generator(self.semantic.transformer.device).manual_seed(options.seed)
         return SemanticRow(
             self.semantic.context(tokens, None if history is None else history.semantic),
             limit=min(options.max_semantic_tokens or self.spec.max_semantic_tokens, self.spec.max_semantic_tokens),
             min_eos_p=options.min_eos_p,
-            sampler=self._sampler(order, 0),
-            reporter=order.reporter,
+            sampler=self._sampler(generation, 0),
+            reporter=generation.reporter,
         )
 
-    def go_on(self, order: Order, row: SemanticRow) -> CoarseRow | None:
+    def go_on(self, generation: Generation, row: SemanticRow) -> CoarseRow | None:
         """Start the second stage; None if the utterance ends here, with its result set."""
         row.check()
-        order.semantic = row.tokens
-        if order.semantic_only or self.spec.frames(len(row.tokens)) == 0:
-            order.result.set_result(self._without_sound(row.tokens if order.semantic_only else []))
+        generation.semantic = row.tokens
+        if generation.semantic_only or self.spec.frames(len(row.tokens)) == 0:
+            generation.result.set_result(self._without_sound(row.tokens if generation.semantic_only else []))
             return None
-        return CoarseRow(self.coarse, row.tokens, order.utterance.history, self._sampler(order, 1), order.reporter)
+        return CoarseRow(
+            self.coarse, row.tokens, generation.utterance.history, self._sampler(generation, 1), generation.reporter
+        )
 
-    def refine(self, order: Order, row: CoarseRow) -> FineWork:
+    def refine(self, generation: Generation, row: CoarseRow) -> FineWork:
         """Start the third stage."""
         row.check()
-        return FineWork(self.fine, row.codes, order.utterance.history, self._sampler(order, 2), order.reporter)
+        return FineWork(
+            self.fine, row.codes, generation.utterance.history, self._sampler(generation, 2), generation.reporter
+        )
 
-    def codes(self, order: Order, work: FineWork) -> Tokens:
+    def codes(self, generation: Generation, work: FineWork) -> Tokens:
         """Return the input of the codec: fine tokens (books, T). Raises Cancelled."""
-        order.reporter.report(AUDIO, 0.0)
+        generation.reporter.report(AUDIO, 0.0)
         return work.codes
 
-    def finish(self, order: Order, codes: Tokens, samples: Samples) -> None:
+    def finish(self, generation: Generation, codes: Tokens, samples: Samples) -> None:
         """Set the result."""
-        order.reporter.report(AUDIO, 1.0)
-        prompt = VoicePrompt(np.array(order.semantic, np.int64), codes[: self.spec.coarse_books], codes)
-        order.result.set_result(Generated(prompt, samples))
+        generation.reporter.report(AUDIO, 1.0)
+        prompt = VoicePrompt(np.array(generation.semantic, np.int64), codes[: self.spec.coarse_books], codes)
+        generation.result.set_result(Generated(prompt, samples))
 
     def _tokens(self, text: str) -> list[int]:
         tokens, room = self._tokenize(text), self.spec.max_text_tokens
@@ -121,14 +125,14 @@ class Stages:
             raise InvalidInput(f"This text has {len(tokens)} tokens, and {room} fit one window of Bark. Divide it.")
         return tokens
 
-    def _sampler(self, order: Order, stage: int) -> Sampler:
-        if order.generator is None:
-            raise ValueError("The first stage of this order has not started.")
-        options = order.utterance.options
+    def _sampler(self, generation: Generation, stage: int) -> Sampler:
+        if generation.generator is None:
+            raise ValueError("The first stage of this generation has not started.")
+        options = generation.utterance.options
         temperature = options.stage_temperatures[stage]
         if stage == 2:  # Suno's code draws fine tokens from all
-            return Sampler(temperature, order.generator)
-        return Sampler(temperature, order.generator, options.top_k, options.top_p)
+            return Sampler(temperature, generation.generator)
+        return Sampler(temperature, generation.generator, options.top_k, options.top_p)
 
     def _without_sound(self, semantic: list[int]) -> Generated:
         none = np.zeros((self.spec.fine_books, 0), np.int64)

@@ -23,7 +23,7 @@ REMOVE_ACTION = "remove-voice"
 _LABEL_LENGTH = 100
 
 
-class CancelJob(
+class CancelQueuedJob(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=f"queue-cancel:{ids.text('job')}:{ids.count('page')}",
@@ -82,5 +82,5 @@ class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], templa
         await confirm.ask(interaction, render_delete_question(record), "Remove it", REMOVE_ACTION, key)
 
 
-ADMIN_ITEMS = (CancelJob, Unblock, RemoveVoice)
+ADMIN_ITEMS = (CancelQueuedJob, Unblock, RemoveVoice)
 """The dynamic items to register with the bot."""

@@ -61,7 +61,7 @@ async def _queue_page(studio: Studio, actor: Actor, _query: str, number: int) ->
     entries = await studio.admin.queue(actor)
     shown, first, number, count = _cut(entries, number)
     buttons = tuple(
-        admin_buttons.CancelJob(entry.job.id, number, f"Cancel {line}")
+        admin_buttons.CancelQueuedJob(entry.job.id, number, f"Cancel {line}")
         for line, entry in enumerate(shown, first)
         if entry.job.state in (JobState.QUEUED, JobState.RUNNING)
     )

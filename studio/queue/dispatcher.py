@@ -27,8 +27,7 @@ from studio.queue.fair_order import FairQueue
 from studio.queue.job_payload import Reply, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
-from studio.queue.worker_events import ActiveJob
-from studio.queue.worker_listener import WorkerListener
+from studio.queue.worker_events import ActiveJob, WorkerListener
 from studio.queue.worker_requests import request_for
 from studio.values import Courier, Update
 

@@ -1,9 +1,10 @@
-"""The payload of a job: what its `order` column holds, written and read in one place.
+"""Ids of jobs, and their payloads: what the `order` column of a job holds, written and read in one place.
 
 Stored payloads survive upgrades and downgrades: unknown fields are ignored, and missing fields take their default.
 Every field that is added needs a default.
 """
 
+import secrets
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,11 @@ class Reply(StrEnum):
     FILE = "file"
     WORDS = "words"
     NOTHING = "nothing"
+
+
+def new_id() -> str:
+    """Return an id for a job or a request: 20 random hexadecimal digits, short enough for a Discord nonce."""
+    return secrets.token_hex(10)
 
 
 def reply_of(job: JobRecord) -> Reply:

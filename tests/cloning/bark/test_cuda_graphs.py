@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cloning.bark.bark import BarkEngine
-from cloning.bark.batch import Batch, CausalModel, Place
+from cloning.bark.batch import Batch, CausalModel, RowState
 from cloning.bark.coarse import CoarseModel
 from cloning.bark.config import BarkSpec
 from cloning.bark.cuda_graphs import CapturedBatch
@@ -55,7 +55,7 @@ def test_a_step_on_a_device_waits_for_nothing(elsewhere: list[CausalModel], monk
         monkeypatch.setattr(batch.draws, "shake", lambda *_: None)  # for want of a generator there
         last = len(model.heads) - 1
         assert batch.read(model.embeddings[:5], 2, last, samplers[1]).device.type == "meta"
-        tokens = batch.step([Place(0, 9, 0), Place(2, 5, last)], samplers)
+        tokens = batch.step([RowState(0, 9, 0), RowState(2, 5, last)], samplers)
         assert (tokens.device.type, tokens.shape) == ("meta", (2,))
 
 

@@ -1,4 +1,4 @@
-"""What the worker tells of a job becomes news for its member."""
+"""Events of the worker, on time and late, and what members are told of them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from cloning.worker.protocol import PartSpoken, Progress
+from storage.records import JobRecord, JobState, VoiceState
+from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT, ActiveJob
-from studio.values import Update
+from studio.values import SayOrder, Update
+from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, until
 from tests.studio.queue.test_fair_order import job
 
 FOLDER = Path("staging")
@@ -34,3 +37,104 @@ def test_a_cancelled_job_has_no_news(event: Progress | PartSpoken) -> None:
     active = ActiveJob(job(1, 1, 1), FOLDER)
     active.cancelled.set()
     assert active.update_for(event, NOW) is None
+
+
+async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.clone()
+    theirs = await harness.taken_over(receipt.job.id)
+    release()
+    await until(lambda: not harness.tasks(), "idle")
+    assert await harness.storage.jobs.get(receipt.job.id) == theirs
+    assert harness.courier.delivered == []
+    assert receipt.job.voice_id is not None
+    assert (await harness.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
+
+
+async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_at_once(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = harness.storage.jobs
+    begun = jobs.begun
+
+    async def too_late(job_id: str, owner: str) -> JobRecord | None:
+        await jobs.requeue(job_id, owner)
+        await jobs.claim(job_id, "elsewhere/1/ab", LEASE)
+        return await begun(job_id, owner)
+
+    monkeypatch.setattr(jobs, "begun", too_late)
+    harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: harness.executor.cancelled == [receipt.job.id], "the end")
+    await until(lambda: not harness.tasks(), "idle")
+    held = await jobs.get(receipt.job.id)
+    assert (held.lease_owner, held.attempts) == ("elsewhere/1/ab", 0)
+    assert harness.courier.delivered == []
+
+
+async def test_events_that_end_lose_the_jobs_but_not_the_queue(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: bool(harness.executor.requests), "the request")
+    harness.executor.end_events()
+    release()
+    job = await harness.ended(receipt.job.id)
+    assert job.state in (JobState.DELIVERED, JobState.FAILED)
+    assert len(harness.courier.of(job.id)) == 1
+
+
+async def test_the_beginning_of_a_long_text_goes_along_with_the_news(harness: StudioHarness) -> None:
+    harness.executor.sentences = LONG_TEXT
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await until(lambda: any(update.beginning for _, update in harness.courier.updates), "the beginning")
+    (beginning,) = {update.beginning for _, update in harness.courier.updates if update.beginning}
+    assert beginning.is_file()
+    release()
+    await harness.ended(receipt.job.id)
+    assert not beginning.exists()
+
+
+async def test_a_cancelled_job_tells_nothing_more(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel = harness.executor.cancel
+
+    told: list[int] = []
+
+    async def late(job_id: str) -> None:
+        told.append(len(harness.courier.updates))
+        harness.executor.tell(PartSpoken(job_id, 0, LONG_TEXT, 1.0))
+        await cancel(job_id)
+
+    monkeypatch.setattr(harness.executor, "cancel", late)
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await harness.begun(receipt.job.id)
+    await harness.studio.dispatcher.cancel(receipt.job.id)
+    release()
+    await harness.ended(receipt.job.id)
+    assert told == [len(harness.courier.updates)]
+
+
+async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
+    await until(lambda: any(update.stage == "speaking" for _, update in harness.courier.updates), "progress")
+    assert harness.courier.delivered == []
+    release()
+    await harness.ended(receipt.job.id)
+    count = len(harness.courier.updates)
+    await until(lambda: not harness.tasks(), "idle")
+    assert len(harness.courier.updates) == count
+
+
+async def test_a_node_that_joins_gets_waiting_jobs_at_once(harness: StudioHarness) -> None:
+    release = harness.executor.hold()
+    first = await harness.say("one")
+    await harness.reaches(first.job.id, JobState.RUNNING)
+    second = await harness.say("two")
+    assert len(harness.executor.requests) == 1
+    harness.executor.grow(2)
+    await harness.reaches(second.job.id, JobState.RUNNING)
+    release()
+    for receipt in (first, second):
+        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
