@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -139,10 +138,3 @@ class LineResults:
         for stage, spent in stages.items():
             self.stages[stage] += spent
         self.samples += samples.size
-
-
-class Speaker(Protocol):
-    """Speaks lines."""
-
-    def speak(self, lines: list[BenchmarkLine]) -> LineResults:
-        """Speak all lines as fast as possible."""

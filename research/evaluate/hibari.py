@@ -17,12 +17,9 @@ from hibari.tts import Hibari
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 
-from research.bundled.phones import DURATION_RATE
-
 SAMPLE_RATE = 16_000
 FRAME = 200
 """Samples per frame of the network: 12.5 ms."""
-FRAMES_PER_DURATION = SAMPLE_RATE // FRAME // DURATION_RATE
 
 BUILT_IN = "built-in"
 """The name of hibari's own voice, unchanged."""
