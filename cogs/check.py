@@ -1,4 +1,4 @@
-"""/check and the message menu "Was this made by Barkeep?": a recording in, what its mark says out, for the asker."""
+"""/check and the message menu "Was this made by Barkeep?": check a recording for the mark, with a private answer."""
 
 import discord
 from discord import app_commands

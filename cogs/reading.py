@@ -1,4 +1,4 @@
-"""/read: a channel whose messages are read aloud in the voice channel, and who is not read. Also hears the messages."""
+"""/read: reads a channel's messages aloud in the voice channel. Commands for it, and the listener for messages."""
 
 import discord
 import structlog
@@ -28,7 +28,7 @@ _WRITTEN_BY_HAND = (discord.MessageType.default, discord.MessageType.reply)
 
 @app_commands.guild_only()
 class Read(commands.GroupCog, group_name="read", group_description="Read a channel aloud in the voice channel"):
-    """Reading by command, and the messages that are read."""
+    """The commands of reading aloud, and the listener for messages."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -36,7 +36,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
     @app_commands.command(name="start", description="Read aloud what is written in the voice channel's chat")
     @app_commands.describe(channel="For moderators: another channel; the voice channel's own chat if you leave it out")
     async def start(self, interaction: Interaction, channel: ReadableChannel | None = None) -> None:
-        """From now on, until /read stop or until the bot leaves the voice channel."""
+        """Start reading, until /read stop or until the bot leaves the voice channel."""
         if not self.bot.intents.message_content:
             raise Unavailable(OFF)
         if channel is not None and not channel.permissions_for(channel.guild.me).view_channel:
@@ -51,7 +51,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
 
     @app_commands.command(name="stop", description="Stop reading aloud")
     async def stop(self, interaction: Interaction) -> None:
-        """What waits is dropped."""
+        """Stop reading, and drop waiting messages."""
         actor = actor_of(interaction)
         await interaction.response.defer(thinking=True)
         channel_id = await self.bot.studio.reading.stop(actor)
@@ -60,7 +60,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
     @app_commands.command(name="me", description="Decide whether what you write is read aloud on this server")
     @app_commands.describe(read="Whether it is")
     async def me(self, interaction: Interaction, read: bool) -> None:
-        """For the member alone."""
+        """Set whether the member's own messages are read."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.bot.studio.reading.choose(actor, read=read)
@@ -71,7 +71,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
     @app_commands.describe(who="A member or a role", ignored="False reads them again")
     @app_commands.check(require_moderator)
     async def ignore(self, interaction: Interaction, who: discord.Member | discord.Role, ignored: bool = True) -> None:
-        """Or read them again."""
+        """Stop reading a member's or a role's messages, or read them again."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if isinstance(who, discord.Role):
@@ -94,7 +94,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
         per_minute: app_commands.Range[int, 1, 60] | None = None,
         names: bool | None = None,
     ) -> None:
-        """Change what is given, then show all."""
+        """Change the given rules, then show all."""
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         given = {"read_length": length, "read_per_minute": per_minute, "read_names": names}
@@ -106,7 +106,7 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Read it, if it is of a member and its channel is read."""
+        """Read the message, if a member wrote it and its channel is read."""
         author, channel = message.author, message.channel
         if message.type not in _WRITTEN_BY_HAND or not isinstance(author, discord.Member) or author.bot:
             return
@@ -126,18 +126,18 @@ class Read(commands.GroupCog, group_name="read", group_description="Read a chann
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """What was deleted is not said, or not to its end."""
+        """End the line of a deleted message."""
         await self.bot.studio.reading.withdraw(payload.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """The same for many."""
+        """End the lines of deleted messages."""
         for message_id in payload.message_ids:
             await self.bot.studio.reading.withdraw(message_id)
 
 
 def target_of(channel: ReadableChannel) -> Target:
-    """A channel as the studio knows it."""
+    """Return a channel as a value of the studio."""
     return Target(
         channel.id,
         channel.parent_id if isinstance(channel, discord.Thread) else None,
@@ -146,7 +146,7 @@ def target_of(channel: ReadableChannel) -> Target:
 
 
 def render_reading(reading: Reading, *, sees_messages: bool) -> discord.Embed:
-    """What is read on a server and what is not, for one member. sees_messages: the bot has that intent."""
+    """Render the state of reading on a server for one member. sees_messages: the bot has that intent."""
     settings = reading.settings
     embed = discord.Embed(title="Reading aloud", colour=COLOUR)
     if not sees_messages:
@@ -177,7 +177,7 @@ def _written(message: discord.Message, author: discord.Member) -> Written:
 
 
 async def _tell(message: discord.Message, reason: BarkeepError) -> None:
-    """Why a member is not read any more, in the channel where they write. It notifies nobody."""
+    """Say why a member's messages are no longer read, in the channel where they write, without a notification."""
     try:
         await message.channel.send(
             f"🔇 {message.author.mention}, your messages are not read for now. {safe(reason.message)}",

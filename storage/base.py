@@ -1,4 +1,4 @@
-"""What all tables have in common."""
+"""The base class of all tables, and the column that they share."""
 
 from sqlalchemy import ForeignKey, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""A file that keeps some room on the disk, given up when it is full: so that deleting works then, too.
+"""A file that reserves room on the disk. It is deleted when the disk is full, so that deleting rows still works.
 
 Deleting a row writes first: SQLite's log grows before anything shrinks.
 """

@@ -1,4 +1,4 @@
-"""The voice channels that the bot sits in, so that it comes back to them after a restart."""
+"""The voice channels that the bot is in, so that it returns to them after a restart."""
 
 from sqlalchemy import delete, select, update
 
@@ -23,13 +23,13 @@ class SeatRepository:
             return [row.record() for row in rows]
 
     async def find(self, guild_id: int) -> Seat | None:
-        """Where the bot sits in that server, if anywhere."""
+        """Return the seat in that server, or None."""
         async with self._sessions.read() as session:
             row = await session.get(SeatRow, guild_id)
             return None if row is None else row.record()
 
     async def take(self, guild_id: int, channel_id: int) -> Seat:
-        """The bot sits there now, and nowhere else in that server. What it reads aloud stays, if it sat there before.
+        """Store the bot's seat in a server; it replaces an earlier one. The channel that is read aloud is kept.
 
         Returns the seat.
         """
@@ -40,12 +40,12 @@ class SeatRepository:
             return row.record()
 
     async def read(self, guild_id: int, channel_id: int | None) -> bool:
-        """Keep which channel is read aloud in the server's voice channel. False if the bot sits in none."""
+        """Store which channel is read aloud in the server's voice channel. False without a seat there."""
         seat = update(SeatRow).where(SeatRow.guild_id == guild_id).values(read_channel_id=channel_id)
         async with self._sessions.write() as session:
             return await session.scalar(seat.returning(SeatRow.guild_id)) is not None
 
     async def leave(self, guild_id: int) -> None:
-        """The bot sits nowhere in that server any more."""
+        """Delete the seat in that server."""
         async with self._sessions.write() as session:
             await session.execute(delete(SeatRow).where(SeatRow.guild_id == guild_id))

@@ -1,6 +1,6 @@
-"""Whether a recording carries the mark of generated speech. Anyone may ask, whatever the server's rules for voices say.
+"""Checks recordings for the mark of generated speech. Every member may ask, independent of rights to voices.
 
-The recording is deleted when it was looked at. How often somebody asked is remembered for an hour, in memory only.
+The recording is deleted after the check. The number of checks is kept for an hour, in memory only.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from studio.hourly import HourlyCount
 from studio.values import Actor
 
 CHECKS_PER_HOUR = 12
-"""By one member, in all servers together."""
+"""Checks an hour of one member, in all servers together."""
 
 
 class CheckService:
@@ -28,7 +28,7 @@ class CheckService:
         self._busy: set[int] = set()
 
     def admit(self, actor: Actor, size: int) -> None:
-        """What can be known before the recording is read; `size` in bytes. Raises InvalidInput and LimitReached."""
+        """Check what is known before the recording is read; `size` in bytes. Raises InvalidInput and LimitReached."""
         if size == 0:
             raise InvalidInput("That file is empty. Choose a recording.")
         if size > MAX_RECORDING_BYTES:
@@ -42,7 +42,7 @@ class CheckService:
             )
 
     async def check(self, actor: Actor, audio: bytes) -> Finding:
-        """Look for the mark. Raises as `admit`, InvalidInput for what is no recording, Unavailable."""
+        """Look for the mark. Raises as `admit`, InvalidInput if the file is no recording, Unavailable."""
         self.admit(actor, len(audio))
         self._asked.note(actor.member_id)
         self._busy.add(actor.member_id)

@@ -8,7 +8,7 @@ _HOUR = timedelta(hours=1)
 
 
 class HourlyCount:
-    """How often each member asked, in all servers together; at most `limit` times an hour."""
+    """The requests of each member in the last hour, in all servers together; at most `limit`."""
 
     def __init__(self, limit: int, clock: Callable[[], datetime]) -> None:
         self._limit = limit
@@ -16,7 +16,7 @@ class HourlyCount:
         self._asked: dict[int, deque[datetime]] = {}
 
     def minutes_to_wait(self, member_id: int) -> int:
-        """Return in how many minutes the member may ask again; 0: now."""
+        """Return after how many minutes the member may ask again; 0: now."""
         self._forget()
         asked = self._asked.get(member_id, deque())
         if len(asked) < self._limit:
@@ -24,11 +24,11 @@ class HourlyCount:
         return max(1, round((asked[0] + _HOUR - self._clock()).total_seconds() / 60))
 
     def note(self, member_id: int) -> None:
-        """Count a question."""
+        """Count a request."""
         self._asked.setdefault(member_id, deque()).append(self._clock())
 
     def _forget(self) -> None:
-        """Forget what is older than an hour, of all members."""
+        """Drop all requests that are older than an hour."""
         since = self._clock() - _HOUR
         for asked in self._asked.values():
             while asked and asked[0] <= since:

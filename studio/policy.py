@@ -100,7 +100,7 @@ def may_take_away(actor: Actor, voice: VoiceRecord) -> None:
 
 
 def may_delete(actor: Actor, voice: VoiceRecord) -> None:
-    """Raise NotAllowed unless the actor may delete the voice. Its speaker may, whoever owns it."""
+    """Raise NotAllowed unless the actor may delete the voice. Its speaker may, also if another member owns it."""
     if not actor.is_moderator and actor.member_id not in (voice.owner_id, voice.speaker_id):
         raise NotAllowed("Only the voice's owner, the person whose voice it is, or a moderator can delete it.")
 

@@ -1,7 +1,7 @@
-"""Reading a channel aloud: what members write in it is said in the server's voice channel, each in their own voice.
+"""Reads a channel aloud: each message is said in the server's voice channel, in its author's default voice.
 
-What is read is a line of speech like any other, under the same rights and limits; which messages, and in which words,
-is decided by `reading_rules`.
+A message is a speech job like any other, under the same rights and limits. `reading_rules` decides which messages are
+read, and in which words.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from studio.speech import SpeechService
 from studio.values import Actor, Receipt
 
 MOST_WAITING = 30
-"""Lines that wait in a voice channel at most: what is written then is not read."""
+"""The maximum of waiting lines in a voice channel. Messages beyond it are not read."""
 TELL_AGAIN = timedelta(hours=1)
-"""How long a member is not told again that their limit is used up."""
+"""The least time between two notices to a member that their limit is used up."""
 _REMEMBERED = 1000
-"""Messages whose lines are found when they are deleted."""
+"""The number of messages whose lines are kept, to end them when the message is deleted."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is read on a server, and what is not. `channel_id`: None if nothing is read at present.
+    """The state of reading on a server. `channel_id`: None if no channel is read.
 
     `ignored`: the members whom moderators do not have read; `unread`: who asks does not want to be read.
     """
@@ -62,7 +62,7 @@ class Reading:
 
 
 class ReadingService:
-    """Starts and stops reading, reads, and keeps who is not read."""
+    """Starts and stops reading, reads messages, and stores whose messages are not read."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class ReadingService:
         self._told: dict[tuple[int, int], datetime] = {}
 
     async def start(self, actor: Actor, target: Target | None) -> int:
-        """Read a channel aloud from now on, the voice channel's own chat if `target` is None. Which one it is.
+        """Start reading a channel; the voice channel's own chat if `target` is None. Return its id.
 
         The bot comes to the actor's voice channel if it sits in none. Raises NotAllowed, InvalidInput, and what
         ChannelService.join raises.
@@ -106,7 +106,7 @@ class ReadingService:
         return target.channel_id
 
     async def stop(self, actor: Actor) -> int:
-        """Read no longer, and drop what waits. Which channel it was. Raises NotAllowed, Conflict if none is read."""
+        """Stop reading and drop waiting messages. Return the channel. Raises NotAllowed, Conflict if none is read."""
         await rights.require(self._storage, actor, policy.may_act)
         room = self._rooms.get(actor.guild_id)
         channel_id = None if room is None else room.read_channel_id
@@ -119,7 +119,7 @@ class ReadingService:
         return channel_id
 
     async def reading(self, actor: Actor) -> Reading:
-        """What is read here and what is not, for the actor."""
+        """Return the state of reading on the actor's server."""
         room = self._rooms.get(actor.guild_id)
         return Reading(
             None if room is None else room.read_channel_id,
@@ -129,13 +129,13 @@ class ReadingService:
         )
 
     async def choose(self, actor: Actor, *, read: bool) -> None:
-        """The actor wants their own messages read, or not. Everybody may choose, also who is blocked."""
+        """Store whether the actor wants their messages read. Blocked members may choose too."""
         await self._storage.members.set_unread(actor.guild_id, actor.member_id, unread=not read)
         if not read:
             await self._drop_member(actor.guild_id, actor.member_id)
 
     async def ignore_member(self, actor: Actor, member_id: int, *, ignored: bool) -> None:
-        """Do not read a member's messages, or read them again. Raises NotAllowed."""
+        """Stop reading a member's messages, or read them again. Raises NotAllowed."""
         policy.must_moderate(actor)
         await self._storage.members.set_ignored(actor.guild_id, member_id, ignored=ignored)
         if ignored:
@@ -144,7 +144,7 @@ class ReadingService:
         await self._storage.audit.write(actor.guild_id, actor.member_id, action, str(member_id))
 
     async def ignore_role(self, actor: Actor, role_id: int, *, ignored: bool) -> None:
-        """The same for all members of a role."""
+        """Stop reading the messages of a role's members, or read them again. Raises NotAllowed."""
         policy.must_moderate(actor)
         async with self._turns[actor.guild_id]:  # Two moderators at once both have their way.
             chosen = (await self._storage.guilds.get(actor.guild_id)).read_ignored_role_ids
@@ -152,7 +152,7 @@ class ReadingService:
             await self._admin.change(actor, read_ignored_role_ids=wanted)
 
     def listens_to(self, guild_id: int, target: Target) -> bool:
-        """Whether what is written in this channel is read at this moment: it was chosen, and somebody hears it.
+        """Return whether messages in this channel are read now: it was chosen, and somebody listens.
 
         The chat of a voice channel only while the bot sits in it: moderators may have moved the bot.
         """
@@ -187,7 +187,7 @@ class ReadingService:
                 return None
 
     async def withdraw(self, message_id: int) -> None:
-        """A message was deleted: it is not read, or not to its end."""
+        """End the line of a deleted message."""
         if job_id := self._lines.pop(message_id, ""):
             await self._silence(job_id)
 
@@ -219,7 +219,7 @@ class ReadingService:
             await self._drop(room, lambda author_id: author_id == member_id)
 
     async def _drop(self, room: Room, unwanted: Callable[[int | None], bool]) -> None:
-        """Say nothing more of the messages of some authors. What was asked for with /say goes on."""
+        """End the lines of some authors' messages. Lines of /say continue."""
         read = [line for line in room.lines if line.reply is Reply.NOTHING and line.job is not None]
         for line in reversed(read):  # The one that is being said last: none of the others begins.
             if unwanted(line.member_id):
@@ -230,7 +230,7 @@ class ReadingService:
         await self._dispatcher.cancel(job_id)
 
     def _require_room(self, actor: Actor) -> Room:
-        """The room, for who sits there and for moderators."""
+        """Return the room if the actor is in it or is a moderator. Raises NotAllowed."""
         room = self._rooms.get(actor.guild_id)
         if room is None:
             raise Conflict("I have just lost the voice channel. Please try again.")
@@ -244,7 +244,7 @@ class ReadingService:
             self._lines.popitem(last=False)
 
     def _is_told(self, actor: Actor) -> bool:
-        """Whether the member was told a short time ago why they are not read; now they are."""
+        """Return whether the member was told within TELL_AGAIN why they are not read. If not, note it now."""
         now = self._clock()
         self._told = {key: told for key, told in self._told.items() if told > now - TELL_AGAIN}
         key = actor.guild_id, actor.member_id

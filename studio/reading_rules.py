@@ -1,4 +1,4 @@
-"""Which messages of a channel are read aloud, and in which words. Pure: nothing is asked, and Discord is not known."""
+"""Rules for reading aloud: which messages are read, and in which words. Pure functions, without Discord."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _NAME_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A message as somebody wrote it. `author`: the name that others see; `attachments`, `stickers`: how many."""
+    """A message. `author`: the name that others see; `attachments`, `stickers`: their numbers."""
 
     message_id: int
     author: str
@@ -26,16 +26,16 @@ class Written:
 
 
 def is_read(actor: Actor, settings: GuildSettings, member: MemberRecord) -> bool:
-    """Whether what the actor writes is read: not of who is blocked or ignored, and not of who does not want it."""
+    """Return whether the actor's messages are read: not if they are blocked or ignored, or have opted out."""
     if member.blocked_at is not None or member.unread or member.ignored:
         return False
     return actor.role_ids.isdisjoint(settings.read_ignored_role_ids)
 
 
 def words_for(written: Written, names: Mapping[str, str], settings: GuildSettings, *, named: bool) -> str:
-    """What is said of a message, before the server's dictionary; "" for one without anything to say.
+    """Return the words for a message, before the server's dictionary; "" if there are none.
 
-    Longer ones end after `settings.read_length` characters with "and so on". `named`: begin with who wrote it.
+    Longer ones end after `settings.read_length` characters with "and so on". `named`: begin with the author.
     """
     text = speech_text.in_words(written.text, names, code=False).strip()
     before = f"{_name_of(written)} said: " if named else ""
@@ -58,13 +58,13 @@ def _things(written: Written) -> list[str]:
 
 
 class Pace:
-    """How many messages of each member were read in the last minute."""
+    """Counts each member's messages of the last minute."""
 
     def __init__(self) -> None:
         self._read: defaultdict[tuple[int, int], deque[datetime]] = defaultdict(deque)
 
     def allows(self, guild_id: int, member_id: int, now: datetime, limit: int) -> bool:
-        """Whether one more is within `limit`; then it counts."""
+        """Return whether one more message is within `limit`; if so, count it."""
         for key in [key for key, moments in self._read.items() if not moments or moments[-1] <= now - MINUTE]:
             del self._read[key]
         moments = self._read[guild_id, member_id]

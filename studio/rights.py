@@ -40,7 +40,7 @@ async def require_present(
 ) -> None:
     """Raise VoiceUnavailable once another person who owns or speaks in the voice was away for the server's `away_days`.
 
-    The days count from the first time that it is noticed here. While the platform does not answer, nobody is away.
+    The days count from the first time that it is noticed here. Without an answer, all count as present.
     """
     people = {person for person in (voice.owner_id, voice.speaker_id) if person is not None}
     for member_id in people - {actor.member_id}:

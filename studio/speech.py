@@ -76,7 +76,7 @@ class SpeechService:
         return await self._accept(actor, speech, voice, settings, origin, line, private=order.private, room=room)
 
     async def read_aloud(self, actor: Actor, words: str) -> Receipt:
-        """Say a message in the server's voice channel and nowhere else: nobody is answered, and a crash loses it.
+        """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
 
         The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. Raises as `submit`,
         and Conflict where the bot sits in no voice channel.

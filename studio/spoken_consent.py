@@ -1,6 +1,6 @@
 """Spoken consent: a sentence made for one clone, which the member says in the voice that is to be cloned.
 
-A recording of it is deleted when it was listened to. What was measured is stored with the voice.
+A recording of it is deleted after it was checked. The measurements are stored with the voice.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.values import Actor, CloneOrder, Courier, Origin, Receipt
 
 SAY_WITHIN = timedelta(minutes=10)
-"""How long a sentence can be said."""
+"""How long a sentence is valid."""
 ATTEMPTS = 3
-"""How many recordings are listened to for one sentence."""
+"""The number of attempts for one sentence."""
 SENTENCES_PER_HOUR = 12
-"""For one member, in all servers together."""
+"""Sentences an hour of one member, in all servers together."""
 _TEXT_SHOWN = 200
 _ANSWERED = "This request was answered before, or has expired."
 

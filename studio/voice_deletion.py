@@ -1,4 +1,4 @@
-"""How a voice goes: its clone is stopped, its row disappears, its files follow, and so does what still speaks with it.
+"""Deletes a voice: stops its clone and the speech that uses it, and removes its row and files.
 
 Shared by several services.
 """

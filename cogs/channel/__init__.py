@@ -1,1 +1,1 @@
-"""The bot in voice channels. Only `connection` and `source` know discord's classes for sound."""
+"""Voice channels on Discord. Only `connection` and `source` use discord.py's classes for sound."""

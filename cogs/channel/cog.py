@@ -1,4 +1,4 @@
-"""/join, /leave, /skip, /stop: the bot in voice channels. Also tells the studio who comes and goes there."""
+"""/join, /leave, /skip, /stop: the bot in voice channels. Also reports to the studio who joins and leaves them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ Interaction = discord.Interaction[StudioBot]
 
 @app_commands.guild_only()
 class Channel(commands.Cog):
-    """Voice channels by command."""
+    """The commands of voice channels."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
@@ -29,7 +29,7 @@ class Channel(commands.Cog):
 
     @app_commands.command(name="join", description="Let me come to your voice channel, and speak there")
     async def join(self, interaction: Interaction) -> None:
-        """Come, or say why that is not possible."""
+        """Join the member's voice channel, or say why that is not possible."""
         actor = actor_of(interaction)
         await interaction.response.defer(thinking=True)
         scene = await self.bot.studio.channels.join(actor)
@@ -39,7 +39,7 @@ class Channel(commands.Cog):
 
     @app_commands.command(name="leave", description="Send me away from the voice channel")
     async def leave(self, interaction: Interaction) -> None:
-        """Go."""
+        """Leave the voice channel."""
         actor = actor_of(interaction)
         await interaction.response.defer(thinking=True)
         channel_id = await self.bot.studio.channels.leave(actor)
@@ -47,7 +47,7 @@ class Channel(commands.Cog):
 
     @app_commands.command(name="skip", description="Skip your line that is being said; moderators skip any")
     async def skip(self, interaction: Interaction) -> None:
-        """Silence, and the next line."""
+        """End the current line and go on with the next."""
         actor = actor_of(interaction)
         await interaction.response.defer(thinking=True)
         scene = await self.bot.studio.channels.skip(actor)
@@ -55,7 +55,7 @@ class Channel(commands.Cog):
 
     @app_commands.command(name="stop", description="Stop all your lines in the voice channel; moderators stop all")
     async def stop(self, interaction: Interaction) -> None:
-        """Silence."""
+        """End the member's lines or, for moderators, all lines."""
         actor = actor_of(interaction)
         await interaction.response.defer(thinking=True)
         stopped = await self.bot.studio.channels.stop(actor)
@@ -63,14 +63,14 @@ class Channel(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Every server is known now, and who sits where."""
+        """Give the studio the platform, now that all servers and their voice channels are known."""
         await self.bot.studio.channels.resume()
 
     @commands.Cog.listener()
     async def on_voice_state_update(
         self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
     ) -> None:
-        """Somebody came, went or was moved; perhaps the bot itself."""
+        """Report that a member joined, left or was moved, or the bot itself."""
         if before.channel == after.channel:
             return
         is_me = self.bot.user is not None and member.id == self.bot.user.id

@@ -22,7 +22,7 @@ from studio.channel.lines import Line
 CONNECT_SECONDS = 15.0
 """How long entering a channel may take."""
 BACK_SECONDS = 45.0
-"""How long a line waits for a connection that broke. discord.py tries again after 0 to 2 s, 0 to 4 s, and so on."""
+"""How long a line waits for a lost connection. discord.py tries again after 0 to 2 s, 0 to 4 s, and so on."""
 LEAVE_SECONDS = 2.0
 """How long the platform may take to note that the bot left."""
 LOOK_SECONDS = 0.02
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class _State(VoiceConnectionState):
-    """discord.py's state machine, with two stalls of up to half a minute taken out."""
+    """discord.py's state machine without two waits of up to half a minute."""
 
     def _create_socket(self) -> None:
         """A socket with a reader of its own.
@@ -72,7 +72,7 @@ class _State(VoiceConnectionState):
 
 
 class _VoiceClient(discord.VoiceClient):
-    """discord.py's client, which tells when it is at its end."""
+    """discord.py's client with a callback for its end."""
 
     gone: Callable[[], None] | None = None
     ended = False
@@ -96,7 +96,7 @@ class DiscordConnection:
 
     @property
     def channel_id(self) -> int:
-        """Where it is at this moment."""
+        """The channel that the bot is in now."""
         return self._client.channel.id
 
     @property
@@ -108,7 +108,7 @@ class DiscordConnection:
         return state.dave_protocol_version == 0 or state.can_encrypt
 
     async def play(self, line: Line) -> None:
-        """Say a line to its end."""
+        """Play a line to its end."""
         source = LineSource(line, lambda: self.ready)
         try:
             while not source.ended:
@@ -161,7 +161,7 @@ class DiscordConnection:
             raise Unavailable("The connection to the voice channel broke and did not come back.") from None
 
     def _require_voice(self) -> None:
-        """Raises NotAllowed if nobody would hear the bot."""
+        """Raise NotAllowed if the bot could not be heard."""
         channel, me = self._client.channel, self._client.guild.me
         if not channel.permissions_for(me).speak:
             raise NotAllowed(f"I may not speak in <#{channel.id}> any more.")
@@ -188,7 +188,7 @@ class DiscordVoice:
         return DiscordConnection(client)
 
     def audience(self, guild_id: int, channel_id: int) -> int:
-        """Return how many people are in the channel. Somebody whom Discord did not describe is taken for one."""
+        """Return the number of people in the channel. A member whom Discord did not describe counts as one."""
         guild = self._client.get_guild(guild_id)
         channel = None if guild is None else guild.get_channel(channel_id)
         if guild is None or not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
@@ -226,7 +226,7 @@ class DiscordVoice:
 
 
 def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None:
-    """Raises what keeps the bot from a channel."""
+    """Raise the reason why the bot cannot enter a channel."""
     if not (voice_client.has_nacl and voice_state.has_dave):
         raise Unavailable(LIBRARIES)
     rights = channel.permissions_for(channel.guild.me)
@@ -239,7 +239,7 @@ def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None
 
 
 async def _become_speaker(channel: discord.StageChannel, client: _VoiceClient) -> None:
-    """On a stage, only speakers are heard. Raises NotAllowed if the bot cannot make itself one."""
+    """Make the bot a speaker on a stage, where only speakers are heard. Raises NotAllowed if it cannot."""
     try:
         await channel.guild.me.edit(suppress=False)
     except discord.HTTPException as error:

@@ -1,4 +1,4 @@
-"""What is said about a voice channel: what is heard there now, and what comes next. Pure functions."""
+"""Renders the state of a voice channel: the current line and the next one. Pure functions."""
 
 from cogs.ui.render import safe
 from studio.channel.lines import Line

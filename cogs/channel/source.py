@@ -1,4 +1,4 @@
-"""A line as discord.py plays sound: one Opus packet every 20 ms, straight from the files that the worker wrote.
+"""Gives discord.py a line as sound: one Opus packet every 20 ms, from the files that the worker wrote.
 
 A player's thread reads; nothing is decoded, and of a file only one page is in memory.
 """
@@ -46,17 +46,17 @@ class LineSource(discord.AudioSource):
 
     @property
     def idle(self) -> bool:
-        """Whether it holds no more sound, until the line has another piece."""
+        """Whether no packet is left until the line gets another piece."""
         return self._idle and self.taken == len(self._line.pieces)
 
     @property
     def ended(self) -> bool:
-        """Whether all of the line was given."""
+        """Whether all packets of the line were returned."""
         complete = self._line.complete  # Before the pieces: see Line.
         return complete and self.idle
 
     def is_opus(self) -> bool:
-        """No encoder is needed."""
+        """Tell discord.py that the packets are Opus already."""
         return True
 
     def read(self) -> bytes:
@@ -70,7 +70,7 @@ class LineSource(discord.AudioSource):
         return b"" if self.ended else self._wait()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._file.close()
 
     def _wait(self) -> bytes:

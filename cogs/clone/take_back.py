@@ -1,4 +1,4 @@
-"""The button by which an author takes a yes back. It works after a restart, and for an author who has left."""
+"""The button that withdraws an author's yes. It works after a restart, and for an author who has left."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class TakeBack(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=f"consent-back:{ids.text('request')}",
 ):
-    """Takes one yes back. Only the author can use it; the studio checks that."""
+    """Withdraws one yes. Only the author can use it; the studio checks that."""
 
     def __init__(self, request: str) -> None:
         button = discord.ui.Button[discord.ui.View](

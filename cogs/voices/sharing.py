@@ -1,4 +1,4 @@
-"""Menus that choose who may use a voice. They know the voice from their ids, so they work after a restart."""
+"""Menus that choose who may use a voice. Their ids contain the voice, so they work after a restart."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Speech in voice channels: lines in their order, the rooms they are heard in, and who may do what there."""
+"""Speech in voice channels: lines and their queues, and who may control them."""

@@ -1,4 +1,4 @@
-"""What stands between the studio and the platform's voice channels."""
+"""The interface between the studio and the platform's voice channels."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,16 +11,16 @@ class Connection(Protocol):
 
     @property
     def channel_id(self) -> int:
-        """Where it is at this moment: moderators may move it."""
+        """The channel that the bot is in now; moderators may move it."""
 
     @property
     def ready(self) -> bool:
-        """Whether sound that is sent now arrives. False for a while when the platform changes its server."""
+        """Whether sound that is sent now arrives; False while the platform changes its voice server."""
 
     async def play(self, line: Line) -> None:
-        """Say a line to its end, piece by piece as they come. Cancel it to stop the sound.
+        """Play a line to its end, each piece when it is ready. Cancel the call to stop the sound.
 
-        When it returns or raises, nothing of the line is on its way any more. Raises NotAllowed if the bot may not be
+        No sound of the line is sent after it returns or raises. Raises NotAllowed if the bot may not be
         heard there, Unavailable if the connection broke and did not come back.
         """
 
@@ -29,7 +29,7 @@ class Connection(Protocol):
 
 
 class VoiceGateway(Protocol):
-    """Opens connections, and knows who hears."""
+    """Opens connections, and counts the listeners of a channel."""
 
     async def connect(self, guild_id: int, channel_id: int, gone: Callable[[], None]) -> Connection:
         """Enter a voice channel. `gone` is called if the connection ends and `close` did not end it.
@@ -39,4 +39,4 @@ class VoiceGateway(Protocol):
         """
 
     def audience(self, guild_id: int, channel_id: int) -> int:
-        """How many people, bots aside, are in the channel."""
+        """Return the number of people in the channel, without bots."""

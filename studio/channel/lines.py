@@ -1,6 +1,6 @@
-"""A line of speech on its way into a voice channel: its pieces come one after the other, and it ends in one way.
+"""A line of speech for a voice channel: a list of pieces that grows until the line is complete, and one end.
 
-The event loop adds pieces, a player's thread takes them. Free of Discord: who plays a line stands behind `Connection`.
+The event loop adds pieces, and a player's thread takes them. `gateway.Connection` plays a line.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from studio.queue.job_payload import Reply
 
 
 class Fate(StrEnum):
-    """How a line ended. HEARD: to its end. SKIPPED: somebody wanted it so. LOST: it could not be said to its end."""
+    """How a line ended. HEARD: played to its end. SKIPPED: ended by a member. LOST: playing failed."""
 
     HEARD = "heard"
     SKIPPED = "skipped"
@@ -31,7 +31,7 @@ class Piece:
 
 
 class Line:
-    """One line. `voice` is the name that people see; `job` is None for what no member asked for.
+    """One line. `voice` is the name that members see; `job` is None for a line that no member requested.
 
     Only the event loop calls the methods. `pieces` only grows, and `complete` is set after the last piece is in it, so
     that a thread which reads `complete` first and `pieces` next misses none.
@@ -53,36 +53,36 @@ class Line:
 
     @property
     def member_id(self) -> int | None:
-        """Who asked for it."""
+        """The member who requested it."""
         return None if self.job is None else self.job.member_id
 
     @property
     def pieces(self) -> Sequence[Piece]:
-        """What can be heard so far, in order."""
+        """The pieces that are ready, in order."""
         return self._pieces
 
     def add(self, piece: Piece) -> None:
-        """The next piece can be heard."""
+        """Add the next piece."""
         self._pieces.append(piece)
         self._news.set()
 
     def close(self) -> None:
-        """There are no more pieces to come."""
+        """Mark the line as complete."""
         self.complete = True
         self._news.set()
 
     def end(self, fate: Fate) -> None:
-        """It is over."""
+        """End the line."""
         self.fate = fate
         self.close()
         self._over.set()
 
     async def more(self, taken: int) -> None:
-        """Wait until there are more pieces than `taken`, or until there are no more to come."""
+        """Wait until there are more than `taken` pieces, or until the line is complete."""
         while not self.complete and len(self._pieces) <= taken:
             self._news.clear()
             await self._news.wait()
 
     async def over(self) -> None:
-        """Wait until it is over."""
+        """Wait until the line has ended."""
         await self._over.wait()

@@ -1,6 +1,6 @@
-"""The voice channels that the bot sits in, one for each server, and the lines that are said there, one after the other.
+"""The voice channels that the bot is in, one per server, and the queue of lines in each.
 
-All of it is in memory: a crash loses sound that was in the air. What was accepted is a job, and stays one.
+All of it is in memory: a crash loses what was being played, but no accepted job.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from studio.queue.job_payload import Reply
 from studio.values import Actor
 
 _REMEMBERED = 1000
-"""How many fates are remembered, for answers that go out after their line was heard."""
+"""The number of fates that are kept, for answers that are sent after their line was heard."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Room:
-    """One voice channel with its lines in the order in which they were asked for. `told`: called when a line ends.
+    """One voice channel with its lines in the order of requests. `told`: called when a line ends.
 
     `read_channel_id`: the channel whose messages are read aloud here.
     """
@@ -46,11 +46,11 @@ class Room:
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The line that is said or made now, and those that wait behind it."""
+        """The line that is played or generated now, and those that wait behind it."""
         return tuple(self._lines)
 
     def add(self, line: Line) -> None:
-        """Say this after all that was asked for before. In a room that was left, it is lost at once."""
+        """Add a line to the queue. In a room that the bot has left, it is lost at once."""
         self._lines.append(line)
         if self._closed:
             self.end(line, Fate.LOST)
@@ -58,7 +58,7 @@ class Room:
             self._runner = asyncio.create_task(self._run())
 
     def end(self, line: Line, fate: Fate) -> None:
-        """A line is over, heard or not. One that is being said falls silent."""
+        """End a line, heard or not. A line that is being played stops."""
         if line not in self._lines:
             return
         self._lines.remove(line)
@@ -69,7 +69,7 @@ class Room:
         self._told(line)
 
     async def close(self) -> None:
-        """Say nothing more, and leave."""
+        """Stop playing, and leave."""
         self._closed = True
         for line in self.lines:
             self.end(line, Fate.LOST)
@@ -101,7 +101,7 @@ class Room:
 
 
 class Rooms:
-    """All rooms by server, and their lines by job. The queue of jobs tells it what was made."""
+    """All rooms by server, and their lines by job. The job queue reports what was generated."""
 
     def __init__(self, files: FileStore, clock: Callable[[], datetime]) -> None:
         self._files = files
@@ -115,60 +115,60 @@ class Rooms:
         return iter(tuple(self._rooms.items()))
 
     def get(self, guild_id: int) -> Room | None:
-        """The room of a server."""
+        """Return the room of a server."""
         return self._rooms.get(guild_id)
 
     def near(self, actor: Actor) -> Room | None:
-        """The room that the actor sits in."""
+        """Return the room that the actor is in."""
         room = self._rooms.get(actor.guild_id)
         return room if room is not None and room.connection.channel_id == actor.voice_channel_id else None
 
     def open(self, guild_id: int, connection: Connection) -> Room:
-        """The bot has entered a channel."""
+        """Make a room for a channel that the bot has entered."""
         room = self._rooms[guild_id] = Room(connection, self._ended, self._clock)
         return room
 
     async def close(self, guild_id: int) -> None:
-        """The bot leaves a server's channel, or is not there any more."""
+        """Leave a server's channel, or note that the bot is no longer in it."""
         room = self._rooms.pop(guild_id, None)
         if room is not None:
             await room.close()
 
     async def close_all(self) -> None:
-        """Leave everywhere."""
+        """Leave all channels."""
         await asyncio.gather(*(self.close(guild_id) for guild_id in list(self._rooms)))
         await asyncio.gather(*self._tidying)
 
     def add(self, room: Room, line: Line) -> None:
-        """Say a line in a room, once its sound comes."""
+        """Add a job's line to a room; it is played when its sound is ready."""
         if line.job is not None:
             self._lines[line.key] = room, line
         room.add(line)
 
     def waits(self, job_id: str) -> bool:
-        """Whether the job's line is still to be said to its end."""
+        """Return whether the job's line has still to be played to its end."""
         return job_id in self._lines
 
     def fate(self, job_id: str) -> Fate | None:
-        """How the job's line ended; None if it goes on, or was never to be heard in a channel."""
+        """Return how the job's line ended; None if it has not, or if the job has no line."""
         return self._fates.get(job_id)
 
     def awaited(self, job_id: str) -> tuple[int, Line] | None:
-        """The channel and the line of a job, if its answer has to wait for the line's end."""
+        """Return the channel and the line of a job whose answer has to wait for the line's end."""
         found = self._lines.get(job_id)
         if found is None or found[1].reply is not Reply.WORDS:
             return None
         return found[0].connection.channel_id, found[1]
 
     async def part(self, job_id: str, file: Path, number: int, pause: float) -> None:
-        """Sentence `number` of a job was made. An attempt that was lost had made the first ones: they stay."""
+        """Add sentence `number` of a job. Sentences of an earlier, lost attempt are kept."""
         found = self._lines.get(job_id)
         if found is not None and number == len(found[1].pieces) and not found[1].complete:
             found[1].add(Piece(await self._files.keep_aloud(job_id, file), pause))
             self._forget_if_over(found[1])
 
     async def whole(self, job_id: str, file: Path) -> None:
-        """All of a job was made. `file` is all of it; it is heard where no parts were told of."""
+        """Complete a job's line. `file`: the whole speech, which is played if no sentences were added."""
         found = self._lines.get(job_id)
         if found is None:
             return
@@ -179,16 +179,16 @@ class Rooms:
         line.close()
 
     def drop(self, job_id: str, fate: Fate = Fate.SKIPPED) -> None:
-        """Nothing more of the job is to be heard: it failed, was cancelled or deleted."""
+        """End the line of a job that failed, was cancelled or was deleted."""
         if (found := self._lines.get(job_id)) is not None:
             found[0].end(found[1], fate)
 
     def drop_member(self, guild_id: int, member_id: int) -> None:
-        """Nothing more of what a member asked for is to be heard."""
+        """End all lines of a member."""
         self._drop_jobs(guild_id, lambda job: job.member_id == member_id)
 
     def drop_voice(self, guild_id: int, voice_id: int) -> None:
-        """Nothing more is to be heard in a voice."""
+        """End all lines in a voice."""
         self._drop_jobs(guild_id, lambda job: job.voice_id == voice_id)
 
     def _drop_jobs(self, guild_id: int, unwanted: Callable[[JobRecord], bool]) -> None:
@@ -207,7 +207,7 @@ class Rooms:
         self._tidy(line)
 
     def _forget_if_over(self, line: Line) -> None:
-        """A line may end while a file of it is being kept."""
+        """Delete the files of a line that ended while one of them was being stored."""
         if line.fate is not None:
             self._tidy(line)
 

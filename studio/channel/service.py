@@ -1,4 +1,4 @@
-"""What members ask of the bot in voice channels: come, go, skip, be silent. It also leaves and comes back by itself."""
+"""Voice channels for members: join, leave, skip and stop. The bot also leaves and returns automatically."""
 
 import asyncio
 from collections import defaultdict
@@ -20,14 +20,14 @@ from studio.queue.job_payload import Reply
 from studio.values import Actor
 
 BROKEN = timedelta(seconds=50)
-"""How long a connection may be down before it is given up and made again: two looks of upkeep."""
+"""How long a connection may be down before it is replaced: two rounds of upkeep."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What goes on in a voice channel: the line that is said or made now, and those that wait, in order."""
+    """The state of a voice channel: the line that is played or generated now, and those that wait, in order."""
 
     channel_id: int
     now: Line | None
@@ -35,10 +35,10 @@ class Scene:
 
 
 class ChannelService:
-    """Voice channels, for members and for the platform that tells who moves in them.
+    """Handles the requests of members, and the platform's reports of who joins and leaves.
 
-    `attend` gives it the platform; before that, nobody can be joined. `notice`: the sound that says that the bot's
-    voices are generated, if there is one.
+    `attend` provides the platform; before that, no channel can be joined. `notice`: a recording that says that the
+    bot's voices are generated, if there is one.
     """
 
     def __init__(self, storage: Storage, dispatcher: Dispatcher, *, clock: Callable[[], datetime]) -> None:
@@ -53,11 +53,11 @@ class ChannelService:
         self._closing = False
 
     def attend(self, gateway: VoiceGateway, notice: Piece) -> None:
-        """The platform is there."""
+        """Set the platform."""
         self._gateway, self._notice = gateway, notice
 
     def scene(self, guild_id: int) -> Scene | None:
-        """What goes on in the server's voice channel; None where the bot sits in none."""
+        """Return the state of the server's voice channel; None if the bot is in none."""
         room = self._rooms.get(guild_id)
         if room is None:
             return None
@@ -65,9 +65,9 @@ class ChannelService:
         return Scene(room.connection.channel_id, now, tuple(line for line in waiting if line is not None))
 
     async def join(self, actor: Actor) -> Scene:
-        """Come to the voice channel that the actor sits in.
+        """Join the voice channel that the actor is in.
 
-        Raises NotAllowed, InvalidInput (they sit in none), Conflict (others listen elsewhere), and what
+        Raises NotAllowed, InvalidInput (the actor is in none), Conflict (others listen in another channel), and what
         `VoiceGateway.connect` raises.
         """
         settings = await rights.require(self._storage, actor, policy.may_speak)
@@ -86,7 +86,7 @@ class ChannelService:
         return self._scene(actor.guild_id)
 
     async def leave(self, actor: Actor) -> int:
-        """Leave the voice channel; which it was. For who sits there, for moderators, and for all if nobody does."""
+        """Leave the voice channel and return it. For its members and moderators; for all if it is empty."""
         await rights.require(self._storage, actor, policy.may_act)
         async with self._locks[actor.guild_id]:
             room = self._require_room(actor)
@@ -98,7 +98,7 @@ class ChannelService:
         return channel_id
 
     async def skip(self, actor: Actor) -> Scene:
-        """Let the line end that is being said: one's own, or as a moderator anybody's. What goes on then."""
+        """End the line that is being played: the actor's own or, for moderators, any. Return the state after it."""
         await rights.require(self._storage, actor, policy.may_act)
         room = self._require_room(actor)
         if not room.lines:
@@ -110,7 +110,7 @@ class ChannelService:
         return self._scene(actor.guild_id)
 
     async def stop(self, actor: Actor) -> int:
-        """End all of one's own lines, or as a moderator all that there are. How many they were."""
+        """End all of the actor's lines or, for moderators, all lines. Return their number."""
         await rights.require(self._storage, actor, policy.may_act)
         room = self._require_room(actor)
         lines = [line for line in room.lines if actor.is_moderator or line.member_id == actor.member_id]
@@ -121,14 +121,14 @@ class ChannelService:
         return len(lines)
 
     async def moved(self, guild_id: int, channel_id: int) -> None:
-        """A moderator moved the bot to another channel."""
+        """Note that a moderator moved the bot to another channel."""
         async with self._locks[guild_id]:
             if self._rooms.get(guild_id) is not None:
                 await self._storage.seats.take(guild_id, channel_id)
         self.look(guild_id)
 
     def look(self, guild_id: int) -> None:
-        """Somebody came or went. To nobody, nothing is said."""
+        """Note that somebody joined or left. In an empty channel nothing is played."""
         room = self._rooms.get(guild_id)
         if room is None or self._gateway is None:
             return
@@ -140,7 +140,7 @@ class ChannelService:
             room.end(line, Fate.LOST)
 
     async def resume(self) -> None:
-        """Come back to where an earlier process sat, if somebody is still there. Call it when the platform is ready."""
+        """Return to the channels of an earlier process that are not empty. Call it when the platform is ready."""
         for guild_id in [seat.guild_id for seat in await self._storage.seats.all()]:
             async with self._locks[guild_id]:
                 seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
@@ -148,7 +148,7 @@ class ChannelService:
                     await self._sit_again(seat)
 
     async def upkeep(self) -> None:
-        """Leave where the bot has been alone or idle for too long; come again where its connection broke for good."""
+        """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good."""
         for guild_id, room in self._rooms:
             self.look(guild_id)
             done, broken = await self._is_done(guild_id, room), self._is_broken(room)
@@ -164,7 +164,7 @@ class ChannelService:
                     await self._come_again(guild_id, room)
 
     async def close(self) -> None:
-        """Leave everywhere, and remember where that was."""
+        """Leave all channels. They stay stored, so that the next process returns to them."""
         self._closing = True
         await self._rooms.close_all()
         await asyncio.gather(*self._leaving, return_exceptions=True)
@@ -189,7 +189,7 @@ class ChannelService:
         await self._storage.seats.leave(guild_id)
 
     async def _give_up(self, actor: Actor, room: Room) -> None:
-        """Leave a channel for another one, unless that would take it from somebody."""
+        """Leave a channel for another one. Raises Conflict if others listen there."""
         if self._audience(actor, room):
             raise Conflict(
                 f"I am with others in <#{room.connection.channel_id}>. Ask there to send me away with /leave."
@@ -197,7 +197,7 @@ class ChannelService:
         await self._exit(actor.guild_id)
 
     def _gone(self, guild_id: int) -> None:
-        """The platform ended the connection: somebody threw the bot out, or the channel was deleted."""
+        """Handle an end by the platform: somebody removed the bot, or the channel was deleted."""
         room = self._rooms.get(guild_id)
         if self._closing or room is None:
             return
@@ -207,7 +207,7 @@ class ChannelService:
         task.add_done_callback(self._leaving.discard)
 
     async def _after(self, guild_id: int, room: Room) -> None:
-        """Leave the room whose connection ended, unless the bot has left it meanwhile or entered another one."""
+        """Leave the room whose connection ended, unless the bot has left it or entered another one in the meantime."""
         try:
             async with self._locks[guild_id]:
                 if self._rooms.get(guild_id) is room:
@@ -226,7 +226,7 @@ class ChannelService:
             await self._storage.seats.leave(seat.guild_id)
 
     async def _come_again(self, guild_id: int, room: Room) -> None:
-        """Make a new connection to the room's channel. The time without a line goes on, so that this has an end."""
+        """Make a new connection to the room's channel. The idle time continues, so that this ends."""
         quiet_since = room.quiet_since
         await self._rooms.close(guild_id)
         await self._sit_again(Seat(guild_id, room.connection.channel_id))
@@ -241,7 +241,7 @@ class ChannelService:
         return self._clock() - since >= timedelta(minutes=settings.channel_idle_minutes)
 
     def _is_broken(self, room: Room) -> bool:
-        """Whether people sit there who could not have heard the bot for a long time."""
+        """Return whether the channel has listeners and the connection has been down for a long time."""
         if room.connection.ready or room.alone_since is not None:
             room.broken_since = None
             return False

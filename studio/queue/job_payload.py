@@ -30,7 +30,7 @@ def new_id() -> str:
 
 
 def reply_of(job: JobRecord) -> Reply:
-    """How a job is answered, also one whose order was forgotten."""
+    """Return how a job is answered, also one whose payload was blanked."""
     known = job.order.get("reply")
     return Reply(known) if known in tuple(Reply) else Reply.FILE
 
