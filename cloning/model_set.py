@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from cloning import memory
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
 from cloning.bark.precision import pick_precision
@@ -50,7 +51,7 @@ class LoadedModels:
         return engine
 
     def _load_engine(self) -> BarkEngine:
-        return BarkEngine.load(
+        engine = BarkEngine.load(
             self._bark,
             precision=pick_precision(self.choice.dtype, self.device),
             device=self.device,
@@ -59,6 +60,8 @@ class LoadedModels:
             batch=self.choice.batch,
             fast=self.choice.preset == FAST,
         )
+        memory.use_large_pages()
+        return engine
 
     @cached_property
     def codec(self) -> Codec:

@@ -216,6 +216,7 @@ def _one_at_a_time(reporter: ProgressReporter) -> Iterator[None]:
 def _load_all(models: LoadedModels) -> None:
     """Load everything that the first job needs, except quantizers of other languages."""
     _ = models.digest, models.engine, models.hubert, models.speakers, models.quantizer(next(iter(LANGUAGES)))
+    memory.use_large_pages()
 
 
 @contextmanager
