@@ -167,13 +167,11 @@ def _waits(worker: Worker, options: argparse.Namespace) -> None:
     for members in options.members:
         a_second = _rate(members, options)
         cells = [_cell(worker, number, a_second, options) for number in options.gpus]
-        print(f"| {members:,} | {a_second:.2f} | {' | '.join(cells)} |", flush=True)
+        print(f"| {members:,} | {a_second:.2g} | {' | '.join(cells)} |", flush=True)
 
 
 def _parts(worker: Worker, options: argparse.Namespace) -> None:
-    print(
-        "| members | servers | requests/s | bot processes for their work | for Discord | cores of the database | GPUs |"
-    )
+    print("| members | servers | requests/s | bot processes | Discord's shards | cores of the database | GPUs |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for members in options.members:
         a_second = _rate(members, options)
@@ -181,7 +179,7 @@ def _parts(worker: Worker, options: argparse.Namespace) -> None:
         cells = (
             f"{members:,}",
             f"{servers:,}",
-            f"{a_second:.2f}",
+            f"{a_second:.2g}",
             f"{ceil(a_second * options.bot_ms / 1000 / FULL)}",
             f"{ceil(servers / SERVERS_A_SHARD)}",
             f"{a_second * options.database_ms / 1000:.2f}",

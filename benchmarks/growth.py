@@ -5,7 +5,8 @@
 Stores so many finished jobs, voices and audit lines, in 1,000 servers and over 30 days, then says lines in cloned
 voices. Measured for each: the processor time of the bot and, on a PostgreSQL server on this machine, of its backends,
 which other programs do not change; the statements; and what PostgreSQL counted as rows read by scans and by index.
-SQLite is measured in a temporary folder. On PostgreSQL, databases named barkeep_growth_* are created and dropped.
+SQLite is measured in a temporary folder; with --postgres a PostgreSQL server instead, on which databases named
+barkeep_growth_* are created and dropped.
 Prints a table in Markdown.
 """
 
@@ -225,14 +226,14 @@ async def _phases(
 ) -> tuple[list[int], list[Spent]]:
     """Say lines. Return the statements and what was spent before, between and after the phases."""
     storage = await Storage.open(database.url, folder)
-    voices = [await _voice(storage, guild) for guild in range(1, MEASURED + 1)]
+    voices = [await voice_of_server(storage, guild) for guild in range(1, MEASURED + 1)]
     worker, courier = InstantWorker(), Counter()
     studio = Studio(storage, worker, courier)
     await studio.start()
     await asyncio.sleep(0.5)
     spent, counts = [await database.spent()], [log.count]
     for number in range(jobs):
-        await _say(studio, voices[number % MEASURED], number)
+        await say(studio, voices[number % MEASURED], number)
     spent.append(await database.spent())
     counts.append(log.count)
     worker.open.set()
@@ -244,7 +245,7 @@ async def _phases(
     return counts, spent
 
 
-async def _voice(storage: Storage, guild: int) -> VoiceRecord:
+async def voice_of_server(storage: Storage, guild: int) -> VoiceRecord:
     """Return a voice that anybody may use, with a file, in a server without limits."""
     limits = {
         name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_", "voices_"))
@@ -259,7 +260,8 @@ async def _voice(storage: Storage, guild: int) -> VoiceRecord:
     return voice
 
 
-async def _say(studio: Studio, voice: VoiceRecord, number: int) -> None:
+async def say(studio: Studio, voice: VoiceRecord, number: int) -> None:
+    """Ask for a line in a voice."""
     actor = Actor(voice.guild_id, voice.owner_id, 1, frozenset(), is_moderator=False)
     order = SayOrder(f"Good evening, number {number}.", f"v:{voice.id}")
     await studio.speech.submit(actor, order, {}, None, max_bytes=1 << 23)
@@ -287,7 +289,7 @@ def _processor_ms(process: int) -> float:
     return 1000 * _TICK * (int(fields[11]) + int(fields[12]))
 
 
-async def _row(name: str, rows: int, server: str | None, jobs: int) -> dict[str, Cost]:
+async def _row(rows: int, server: str | None, jobs: int) -> dict[str, Cost]:
     with tempfile.TemporaryDirectory() as folder:
         if server is None:
             return await measure(Sqlite(Path(folder)), Path(folder), rows, jobs)
@@ -311,10 +313,10 @@ def main(arguments: list[str] | None = None) -> None:
     logs.configure("ERROR", "text", secrets=[])
     print("| database | rows of each kind | | statements | bot, ms | database, ms | scanned rows | rows by index |")
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
-    for name, server in {"SQLite": None, **({"PostgreSQL": options.postgres} if options.postgres else {})}.items():
-        for rows in options.rows:
-            for phase, cost in asyncio.run(_row(name, rows, server, options.jobs)).items():
-                print(f"| {name} | {rows:,} | {phase} | " + " | ".join(cost.cells()) + " |", flush=True)
+    name = "PostgreSQL" if options.postgres else "SQLite"
+    for rows in options.rows:
+        for phase, cost in asyncio.run(_row(rows, options.postgres, options.jobs)).items():
+            print(f"| {name} | {rows:,} | {phase} | " + " | ".join(cost.cells()) + " |", flush=True)
 
 
 if __name__ == "__main__":
