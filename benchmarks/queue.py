@@ -111,7 +111,7 @@ async def measure(waiting: int) -> tuple[float, float, float]:
     """Return CPU milliseconds to accept a line, to work on a job, and the longest block of the loop."""
     with tempfile.TemporaryDirectory() as folder:
         storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/queue.sqlite3", Path(folder))
-        await _fill(storage, waiting)
+        await fill(storage, waiting)
         worker, courier = InstantWorker(), Counter()
         studio = Studio(storage, worker, courier)
         await studio.start()
@@ -129,7 +129,8 @@ async def measure(waiting: int) -> tuple[float, float, float]:
     return 1000 * (accepted - began) / JOBS, 1000 * (answered - accepted) / JOBS, 1000 * block()
 
 
-async def _fill(storage: Storage, waiting: int) -> None:
+async def fill(storage: Storage, waiting: int) -> None:
+    """Store waiting jobs of GUILDS servers, without a limit."""
     limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
     settings = {guild: (await storage.guilds.change(guild, **limits))[1] for guild in range(1, GUILDS + 1)}
     order = SpeechPayload("Good evening.", VOICE, "en", None, None, 1 << 23, ()).to_json()

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from errors import NotFound
 from storage.columns import Clock
+from storage.job_statements import ANSWERED, FIND, UNANSWERED, lease_answer, move, record_of
 from storage.limits import delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow
 from storage.notices import Notice, Subject, tell
@@ -22,7 +23,6 @@ from storage.shards import Shards
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
-UNANSWERED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
 FINISHED = (*UNANSWERED, JobState.DELIVERED)
 BATCH = 500
 """How many old jobs are deleted in one transaction."""
@@ -42,17 +42,15 @@ class JobRepository:
 
     async def get(self, job_id: str) -> JobRecord:
         """Return the job with this id, of any server. Raises NotFound."""
-        async with self._sessions.read() as session:
-            row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
-            if row is None:
-                raise NotFound("That job no longer exists. It may have been deleted.")
-            return row.record()
+        job = await self.find(job_id)
+        if job is None:
+            raise NotFound("That job no longer exists. It may have been deleted.")
+        return job
 
     async def find(self, job_id: str) -> JobRecord | None:
         """Return the job with this id, of any server, or None."""
-        async with self._sessions.read() as session:
-            row = await session.scalar(select(JobRow).where(JobRow.id == job_id))
-            return row.record() if row else None
+        async with self._sessions.once(writes=False) as connection:
+            return record_of((await connection.execute(FIND, {"job_id": job_id})).first())
 
     async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
         """Return the queued jobs of all servers in order of acceptance, from behind sequence `after`."""
@@ -116,27 +114,40 @@ class JobRepository:
         return await self._select(JobRow.guild_id == guild_id, JobRow.voice_id == voice_id, JobRow.state.in_(states))
 
     async def claim(self, job_id: str, owner: str, lease: timedelta) -> JobRecord | None:
-        """Lease a queued job to `owner`. Return None if another process has it or it is finished."""
+        """Lease a queued job to `owner`. Return None if another process has it or it is finished.
+
+        A crash of PostgreSQL can undo this: the job is then queued again, and `owner` cannot end it.
+        """
         until = self._clock() + lease
         return await self._move(
-            job_id, (JobState.QUEUED,), state=JobState.RUNNING, lease_owner=owner, lease_until=until
+            job_id, (JobState.QUEUED,), waits=False, state=JobState.RUNNING, lease_owner=owner, lease_until=until
         )
 
     async def begun(self, job_id: str, owner: str) -> JobRecord | None:
-        """Count an attempt: a worker began a job that `owner` holds. Return None if `owner` no longer holds it."""
-        values: dict[str, Any] = {"attempts": JobRow.attempts + 1, "started_at": self._clock()}
-        return await self._move(job_id, (JobState.RUNNING,), owner, **values)
+        """Count an attempt: a worker began a job that `owner` holds. Return None if `owner` no longer holds it.
+
+        A crash of PostgreSQL can undo this: the attempt is then not counted.
+        """
+        values: dict[str, Any] = {"attempts": 1, "started_at": self._clock()}
+        return await self._move(job_id, (JobState.RUNNING,), owner, waits=False, **values)
 
     async def renew(self, job_ids: Collection[str], owner: str, lease: timedelta) -> set[str]:
         """Renew the lease of these jobs. Return the ids that `owner` still holds."""
         held = (JobRow.id.in_(job_ids), JobRow.state == JobState.RUNNING, JobRow.lease_owner == owner)
-        async with self._sessions.write() as session:
+        async with self._sessions.once(writes=True) as connection:
             renewed = update(JobRow).where(*held).values(lease_until=self._clock() + lease).returning(JobRow.id)
-            return set(await session.scalars(renewed))
+            return set(await connection.scalars(renewed))
 
-    async def ready(self, job_id: str, result: dict[str, Any], owner: str) -> JobRecord | None:
-        """Mark a job that `owner` holds as done. `result["seconds"]`, if present, counts as generated audio."""
+    async def ready(
+        self, job_id: str, result: dict[str, Any], owner: str, *, lease: timedelta | None = None
+    ) -> JobRecord | None:
+        """Mark a job that `owner` holds as done. `result["seconds"]`, if present, counts as generated audio.
+
+        lease: `owner` also leases the answer, as by `claim_answer`.
+        """
         values: dict[str, Any] = {"result": result, "audio_seconds": float(result.get("seconds", 0.0))}
+        if lease is not None:
+            values |= {"lease_owner": owner, "lease_until": self._clock() + lease}
         return await self._finish(job_id, (JobState.RUNNING,), JobState.READY, owner, **values)
 
     async def fail(
@@ -169,7 +180,7 @@ class JobRepository:
             owner,
             until,
             state=JobState.QUEUED,
-            attempts=JobRow.attempts - int(refund_attempt),
+            attempts=-int(refund_attempt),
             started_at=None,
             lease_owner=None,
             lease_until=None,
@@ -180,12 +191,10 @@ class JobRepository:
 
         Returns None if the job is deleted or answered, or if another process has leased the answer.
         """
-        held = JobRow.lease_owner.is_(None) if held_by is None else JobRow.lease_owner == held_by
-        claimed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(UNANSWERED), *WITHOUT_ANSWER, held)
-        async with self._sessions.write() as session:
-            values = {"lease_owner": owner, "lease_until": self._clock() + lease}
-            row = await session.scalar(claimed.values(**values).returning(JobRow))
-            return row.record() if row else None
+        values = {"job_id": job_id, "owner": owner, "until": self._clock() + lease}
+        values |= {} if held_by is None else {"held_by": held_by}
+        async with self._sessions.once(writes=True) as connection:
+            return record_of((await connection.execute(lease_answer(held=held_by is not None), values)).first())
 
     async def answered(self, job_id: str, message_id: int | None) -> JobRecord | None:
         """Record that the answer was delivered.
@@ -193,20 +202,9 @@ class JobRepository:
         A ready job becomes delivered; a failed or cancelled one keeps its state. The interaction token is deleted, as
         it is not needed any more. Returns None if it was answered before.
         """
-        async with self._sessions.write() as session:
-            row = await session.scalar(
-                select(JobRow)
-                .where(JobRow.id == job_id, JobRow.state.in_(UNANSWERED), JobRow.answered_at.is_(None))
-                .with_for_update()
-            )
-            if row is None:
-                return None
-            if row.state == JobState.READY:
-                row.state = JobState.DELIVERED
-            row.answered_at = self._clock()
-            row.message_id = message_id
-            row.interaction_token = row.lease_owner = row.lease_until = None
-            return row.record()
+        values = {"job_id": job_id, "now": self._clock(), "message": message_id}
+        async with self._sessions.once(writes=True) as connection:
+            return record_of((await connection.execute(ANSWERED, values)).first())
 
     async def forget_text(self, job_id: str) -> None:
         """Delete what a line of speech said, and keep the rest of its order."""
@@ -270,8 +268,8 @@ class JobRepository:
         until: datetime | None = None,
         **values: Any,
     ) -> JobRecord | None:
-        ended = {"state": after, "finished_at": self._clock(), "lease_owner": None, "lease_until": None}
-        return await self._move(job_id, before, owner, until, **ended, **values)
+        ended: dict[str, Any] = {"state": after, "finished_at": self._clock(), "lease_owner": None, "lease_until": None}
+        return await self._move(job_id, before, owner, until, **(ended | values))
 
     async def _move(
         self,
@@ -279,17 +277,24 @@ class JobRepository:
         before: Collection[JobState],
         owner: str | None = None,
         until: datetime | None = None,
+        *,
+        waits: bool = True,
         **values: Any,
     ) -> JobRecord | None:
-        """Compare and set in one statement. With `owner`, only if `owner` holds the job; with `until`, until then."""
-        changed = update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(before)).values(**values)
-        if owner is not None:
-            changed = changed.where(JobRow.lease_owner == owner)
-        if until is not None:
-            changed = changed.where(JobRow.lease_until == until)
-        cancels = values.get("state") is JobState.CANCELLED
-        async with self._sessions.write(deletes=cancels) as session:
-            row = await session.scalar(changed.returning(JobRow))
-            if row is not None and cancels:
-                await tell(session, self._shards, Notice(Subject.JOB, row.guild_id, row.id))
-            return row.record() if row else None
+        """Compare and set in one statement. With `owner`, only if `owner` holds the job; with `until`, until then.
+
+        waits: until the disk has it. values: the new ones; `attempts` are added.
+        """
+        waits = waits or self._sessions.engine.dialect.name == "sqlite"
+        changed = move(tuple(before), tuple(values), owned=owner is not None, until=until is not None, waits=waits)
+        given: dict[str, Any] = {"job_id": job_id, "held_by": owner, "leased_until": until}
+        given = {name: value for name, value in given.items() if value is not None}
+        given |= {f"new_{name}": value for name, value in values.items()}
+        if values.get("state") is not JobState.CANCELLED:
+            async with self._sessions.once(writes=True) as connection:
+                return record_of((await connection.execute(changed, given)).first())
+        async with self._sessions.write(deletes=True) as session:
+            job = record_of((await session.execute(changed, given)).first())
+            if job is not None:
+                await tell(session, self._shards, Notice(Subject.JOB, job.guild_id, job.id))
+            return job

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ from asyncpg import (
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
 
 from errors import Unavailable
@@ -63,14 +63,20 @@ class Sessions:
         self._reserve = reserve
         self.engine = _engine(url, busy_timeout)
         self.writing_engine = self.engine.execution_options(writes=True)
-        self._readers = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._autocommit = self.engine
+        if self.engine.dialect.name == "postgresql":
+            self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = async_sessionmaker(self._autocommit, expire_on_commit=False)
         self._writers = async_sessionmaker(self.writing_engine, expire_on_commit=False)
         self._busy_timeout = busy_timeout
         self._one_writer = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A transaction with a consistent view. Raises Unavailable if the database is locked, full or unreachable."""
+        """A view that is consistent within a statement on PostgreSQL, and within all of them on SQLite.
+
+        Raises Unavailable if the database is locked, full or unreachable.
+        """
         with readable_errors():
             async with self._readers.begin() as session:
                 yield session
@@ -86,6 +92,22 @@ class Sessions:
         with readable_errors():
             async with self._turn(), self._writers.begin() as session:
                 yield session
+
+    @asynccontextmanager
+    async def once(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement without rows of the ORM, which costs a third of a session's.
+
+        On PostgreSQL the statement commits itself, in one round trip instead of three. Raises Unavailable as `read`
+        does.
+        """
+        with readable_errors():
+            if self.engine.dialect.name == "sqlite":
+                engine = self.writing_engine if writes else self.engine
+                async with self._turn() if writes else nullcontext(), engine.begin() as connection:
+                    yield connection
+            else:
+                async with self._autocommit.connect() as connection:
+                    yield connection
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -249,12 +271,19 @@ def _log_ahead(cursor: Any, deadline: float) -> None:
 
 def _postgres_engine(url: URL, busy_timeout: float) -> AsyncEngine:
     query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}  # asyncpg's name for it
-    return create_async_engine(
+    engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
         connect_args=_postgres_options(busy_timeout),
-        pool_pre_ping=True,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def replace_if_ended(connection: Any, *_: object) -> None:
+        """Let the pool replace a connection that the server ended; asyncpg knows it without asking the server."""
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
 
 
 def _postgres_options(busy_timeout: float) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from errors import Conflict, NotAllowed, NotFound
 from storage.database import Storage
-from storage.jobs import UNANSWERED, UNFINISHED
+from storage.job_statements import UNANSWERED
+from storage.jobs import UNFINISHED
 from storage.records import JobKind, JobRecord, JobState
 from studio import policy, rights
 from studio.queue.delivery import AnswerDelivery

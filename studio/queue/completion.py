@@ -19,9 +19,12 @@ from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceStat
 from studio import metrics
 from studio.channel.lines import Fate
 from studio.channel.rooms import Rooms
+from studio.queue.lease import LEASE
 
 UNKNOWN = "Unknown"
 """The kind of an unexpected error."""
+UNWANTED = (JobState.FAILED, JobState.CANCELLED)
+"""States in which nothing that the worker made is kept."""
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +84,7 @@ class Completion:
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         if event.left_out:
             result["left_out"] = list(event.left_out)
-        done = await self._storage.jobs.ready(job.id, result, self._owner)
+        done = await self._storage.jobs.ready(job.id, result, self._owner, lease=LEASE)
         if done is None:
             if await self._is_unwanted(job):
                 await self._storage.files.drop_staging(job.id)
@@ -130,7 +133,7 @@ class Completion:
         await files.drop_staging(job.id)
 
     async def _clone_ready(self, job: JobRecord) -> JobRecord | None:
-        done = await self._storage.jobs.ready(job.id, {}, self._owner)
+        done = await self._storage.jobs.ready(job.id, {}, self._owner, lease=LEASE)
         if done is None:
             if await self._is_unwanted(job):
                 await self.clear(job)
@@ -163,18 +166,16 @@ class Completion:
 
     async def _still_held(self, job: JobRecord) -> bool:
         """Return whether this process still holds the job. Files of a job that is no longer wanted are removed."""
-        if await self._is_unwanted(job):
+        current = await self._storage.jobs.find(job.id)
+        if current is None or current.state in UNWANTED:
             await self._storage.files.drop_staging(job.id)
             return False
-        current = await self._storage.jobs.get(job.id)
         return current.state is JobState.RUNNING and current.lease_owner == self._owner
 
     async def _is_unwanted(self, job: JobRecord) -> bool:
         """Return whether the job was deleted, cancelled or given up, possibly by another process."""
-        try:
-            return (await self._storage.jobs.get(job.id)).state in (JobState.FAILED, JobState.CANCELLED)
-        except NotFound:
-            return True
+        current = await self._storage.jobs.find(job.id)
+        return current is None or current.state in UNWANTED
 
 
 @contextlib.contextmanager

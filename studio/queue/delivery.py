@@ -28,6 +28,8 @@ FIRST_ROUND, LONGEST_ROUND = timedelta(minutes=5), timedelta(hours=2)
 """Time between two rounds of attempts; it doubles each time."""
 FETCHING = timedelta(minutes=2)
 """How long a fetching member has for an answer; meanwhile it is not delivered another way."""
+FRESH = timedelta(seconds=1)
+"""How long a job that was just done counts as read."""
 AT_ONCE = 16
 """How many answers are sent at the same time."""
 GRACE = 1.0
@@ -70,9 +72,16 @@ class AnswerDelivery:
         """Jobs with an attempt under way, which must not be interrupted."""
         self._sent: dict[str, Delivery] = {}
         """Delivered answers that storage could not record yet."""
+        self._leased: dict[str, JobRecord] = {}
+        """Jobs that were just done, with a lease on their answer: their first attempt need not read them again."""
         self._due: dict[str, datetime] = {}
         self._round: dict[str, timedelta] = {}
         self._unreachable: set[str] = set()
+
+    def begin_leased(self, job: JobRecord) -> None:
+        """Start delivering the answer of a job that has just been done and that leases its answer to this process."""
+        self._leased[job.id] = job
+        self.begin(job.id)
 
     def begin(self, job_id: str) -> None:
         """Start delivering the answer of a finished job, unless that is under way."""
@@ -183,9 +192,11 @@ class AnswerDelivery:
 
         None if it was deleted or answered, or if another process sends the answer.
         """
-        try:
-            job = await self._storage.jobs.get(job_id)
-        except NotFound:
+        done = self._leased.pop(job_id, None)
+        if done is not None and done.finished_at is not None and self._clock() - done.finished_at < FRESH:
+            return done
+        job = await self._storage.jobs.find(job_id)
+        if job is None:
             return None
         if job.lease_owner not in (None, self._owner) and not is_abandoned(job, self._clock()):
             return None

@@ -243,7 +243,7 @@ class Dispatcher:
         active = self._active[job.id] = ActiveJob(job)
         try:
             if (done := await self._completion.cloned_before(job)) is not None:
-                self._answers.begin(done.id)
+                self._answers.begin_leased(done)
             elif reply_of(job) is Reply.NOTHING and not self.rooms.waits(job.id):
                 raise NotFound("The voice channel in which this was to be heard was left.")
             else:

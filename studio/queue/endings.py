@@ -127,7 +127,7 @@ class JobEndings:
         else:
             if done is not None:
                 self._estimates.learn([done])
-                self._answers.begin(done.id)
+                self._answers.begin_leased(done)
 
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
         if isinstance(event, Cloned):

@@ -38,7 +38,7 @@ async def test_a_job_that_loses_worker_after_worker_is_given_up(harness: StudioH
 
 
 @pytest.mark.parametrize("act", ["say", "clone"])
-@pytest.mark.parametrize("step", ["jobs.ready", "jobs.get", "voices.make_ready", "files.keep_result"])
+@pytest.mark.parametrize("step", ["jobs.ready", "jobs.find", "voices.make_ready", "files.keep_result"])
 async def test_a_busy_moment_at_completion_throws_nothing_away(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str, act: str
 ) -> None:
