@@ -61,10 +61,10 @@ class CodecProfile:
 
 
 _TEACHER = Schedule(
-    steps=3_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
+    steps=6_000, warmup=100, learning_rate=2e-3, weight_decay=0.0, betas=(0.9, 0.98), precision="bfloat16"
 )
 _SEANET = Schedule(
-    steps=7_000,
+    steps=16_000,
     warmup=200,
     learning_rate=1e-3,
     weight_decay=0.0,
@@ -82,7 +82,7 @@ _ADVERSARIAL = replace(
 
 CODEC_PROFILES = {
     "cpu": CodecProfile(
-        hours=6.0,
+        hours=12.0,
         teacher_batch=16,
         teacher=_TEACHER,
         decoder_batch=8,
@@ -95,7 +95,7 @@ CODEC_PROFILES = {
     "cuda": CodecProfile(
         hours=60.0,
         teacher_batch=128,
-        teacher=replace(_TEACHER, steps=6_000),
+        teacher=_TEACHER,
         decoder_batch=64,
         decoder=replace(_SEANET, warmup=500, steps=30_000, save_every=500),
         adversarial_batch=32,
