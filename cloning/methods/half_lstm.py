@@ -34,7 +34,7 @@ class HalfLstm(nn.Module):
         threads = ThreadCount()
         try:
             found = []
-            for frames in x.split(_AT_ONCE, dim=1):
+            for frames in torch.split(x, _AT_ONCE, dim=1):
                 hidden, *state = self._run(frames, state)
                 found.append(hidden)
                 threads.adjust()
@@ -43,7 +43,7 @@ class HalfLstm(nn.Module):
         return torch.cat(found, dim=1), None
 
     def _run(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        return torch.quantized_lstm(
+        result: tuple[Tensor, Tensor, Tensor] = torch.quantized_lstm(
             x,
             state,
             self._cells,
@@ -56,6 +56,7 @@ class HalfLstm(nn.Module):
             dtype=torch.float16,
             use_dynamic=True,
         )
+        return result
 
 
 def _packed(lstm: nn.LSTM, layer: int) -> torch.ScriptObject:

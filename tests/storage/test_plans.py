@@ -65,7 +65,7 @@ async def _scanned(connection: AsyncConnection, statement: str, parameters: Any)
         return {match[1] for row in rows if (match := _SCAN.search(row.detail))} & LARGE
     await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # scans only where no index helps
     rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-    plan = rows.scalar()
+    plan = rows.scalar_one()
     return set(_seq_scans((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])) & LARGE
 
 
