@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -16,6 +17,8 @@ from tests.cluster.conftest import ROOT, LocalCluster
 
 NOTICED_SECONDS = 35
 LONG = "The evening was long, and the keeper of the bar told many stories."
+
+Record = Callable[[str, object], None]
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -56,20 +59,23 @@ async def test_a_worker_is_killed(cluster: LocalCluster, tmp_path: Path) -> None
     each_answered_once(tmp_path, 4)
 
 
-async def test_a_node_is_killed_and_another_added(cluster: LocalCluster, tmp_path: Path) -> None:
+async def test_a_node_is_killed_and_another_added(
+    cluster: LocalCluster, tmp_path: Path, record_property: Record
+) -> None:
     async with open_bot(tmp_path, cluster.address) as bot:
         await busy(bot)
         killed = monotonic()
         cluster.remove("one")
         await bot.until_places(PLACES)
-        assert monotonic() - killed < NOTICED_SECONDS
+        record_property("noticed after", noticed := monotonic() - killed)
+        assert noticed < NOTICED_SECONDS
         cluster.add("three")
         await bot.until_places(2 * PLACES)
         await bot.until_answered()
     each_answered_once(tmp_path, 4)
 
 
-async def test_a_node_falls_silent(cluster: LocalCluster, tmp_path: Path) -> None:
+async def test_a_node_falls_silent(cluster: LocalCluster, tmp_path: Path, record_property: Record) -> None:
     async with open_bot(tmp_path, cluster.address) as bot:
         await busy(bot)
         family = processes.family(processes.raylet(cluster.nodes["one"]))
@@ -77,7 +83,7 @@ async def test_a_node_falls_silent(cluster: LocalCluster, tmp_path: Path) -> Non
         processes.send(signal.SIGSTOP, family)
         try:
             await bot.until_places(PLACES)
-            noticed = monotonic() - stopped
+            record_property("noticed after", noticed := monotonic() - stopped)
             await bot.until_answered()
         finally:
             processes.send(signal.SIGCONT, family)
@@ -90,13 +96,13 @@ async def test_a_node_is_added_in_mid_queue(cluster: LocalCluster, tmp_path: Pat
     cluster.remove("two")
     async with open_bot(tmp_path, cluster.address) as bot:
         await bot.until_places(PLACES)
-        for member in range(PLACES + 3):
+        for member in range(3 * PLACES):
             await bot.say(LONG, member)
         await bot.until(lambda: bot.running() == {"one": PLACES}, "a full node")
         cluster.add("two")
-        await bot.until(lambda: bot.running().get("two", 0) == 3, "jobs on the new node")
+        await bot.until(lambda: bot.running().get("two", 0) > 0, "jobs on the new node")
         await bot.until_answered()
-    each_answered_once(tmp_path, PLACES + 3)
+    each_answered_once(tmp_path, 3 * PLACES)
 
 
 async def test_a_bot_is_killed_in_mid_job(cluster: LocalCluster, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import platform
 import signal
 import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,29 @@ async def ask(folder: Path, *arguments: str) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
+OTHER_VERSIONS = """
+import sys
+import environment
+environment.join_a_cluster(sys.argv[2])
+import ray._private.utils
+ray._private.utils.compute_version_info = lambda: (sys.argv[3], sys.argv[4])
+from cloning.cluster.connection import join
+from errors import Unavailable
+try:
+    join(sys.argv[1])
+except Unavailable as error:
+    sys.stdout.write(error.message)
+"""
+
+
+async def joined_with(address: str, token: str, ray: str, python: str) -> str:
+    """What a machine with these versions and this token is told."""
+    command = (sys.executable, "-c", OTHER_VERSIONS, address, token, ray, python)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode()
+
+
 async def test_three_machines_a_drained_node_and_a_lost_head(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -62,6 +87,12 @@ async def test_three_machines_a_drained_node_and_a_lost_head(tmp_path: Path) -> 
             0,
             ["one (127.0.0.2): bundled on cpu, 0 jobs", "two (127.0.0.3): bundled on cpu, 0 jobs"],
         )
+        ours, python = version("ray"), platform.python_version()
+        minor = python.rpartition(".")[0]
+        assert f"runs Ray {ours} with" in await joined_with(address, TOKEN, "2.0.0", python)
+        assert "and this machine Ray" in await joined_with(address, TOKEN, ours, "3.99.0")
+        assert "RAY_AUTH_TOKEN" in await joined_with(address, "another-word", ours, python)
+        assert await joined_with(address, TOKEN, ours, f"{minor}.99") == ""
         assert (await ask(here, "drain", "one"))[0] == 0
         await bot.until_places(PLACES)
         for member in range(2):
