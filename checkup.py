@@ -93,7 +93,7 @@ async def check(settings: Settings, say: Say, may_read: MayRead) -> Exit:
         await asyncio.to_thread(_voice_channels, say),
         _consent(settings, say),
         await _cluster(settings, say),
-        await _database(settings, say),
+        await _files(settings, say) or await _database(settings, say),
         await asyncio.to_thread(_models, settings, say),
     ]
     return next((code for code in codes if code is not Exit.FINE), Exit.FINE)
@@ -175,6 +175,18 @@ def _can_import(module: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+async def _files(settings: Settings, say: Say) -> Exit:
+    try:
+        bucket = open_bucket(settings.files, settings.bucket_options)
+        if bucket is not None:
+            await bucket.check()
+            say(f"Files: fine, in {bucket.url}.")
+    except BarkeepError as error:
+        say(f"Files: {error.message}")
+        return Exit.STORAGE
+    return Exit.FINE
 
 
 async def _database(settings: Settings, say: Say) -> Exit:

@@ -34,6 +34,7 @@ from storage.migrations.upgrade import is_newest, migrate
 from storage.models import InstallationRow
 from storage.moving_files import copy_files
 from storage.sessions import AWAY, BUSY, FULL, Sessions, readable_errors
+from storage.shared_files import SharedFiles
 
 SETTINGS, STORAGE = 2, 3
 """Exit codes."""
@@ -66,7 +67,7 @@ async def move(source: str, data_dir: Path, target: str, say: Say, bucket: Bucke
     sessions = Sessions(_postgres(target), busy_timeout=10)
     try:
         async with _unused(data_dir), _snapshot(path) as reading:
-            installation_id = await _check_source(reading, FileStore(data_dir))
+            installation_id = await _check_source(reading, data_dir, bucket)
             if bucket is not None:
                 await _copy_files(data_dir, bucket, installation_id, say)
             say(f"Copying {path} ...")
@@ -101,7 +102,7 @@ async def _copy_files(data_dir: Path, bucket: Bucket, installation_id: str, say:
     copied = await copy_files(data_dir, bucket, installation_id)
     say(
         f"{copied.files:,} files of {copied.size / 1e6:,.1f} MB are there and equal, {copied.before:,} of them from "
-        f"before. Those in {data_dir} were not changed; delete them once the bot runs."
+        f"before. Nothing in {data_dir} was changed; delete voices, uploads and results there once the bot runs."
     )
 
 
@@ -160,8 +161,12 @@ async def _snapshot(path: Path) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-async def _check_source(reading: AsyncConnection, files: FileStore) -> str:
-    """Return the id of the installation."""
+async def _check_source(reading: AsyncConnection, data_dir: Path, bucket: Bucket | None) -> str:
+    """Return the id of the installation, which the data folder has too, or the bucket if it is in use already."""
+    places: list[FileStore] = [FileStore(data_dir)]
+    if bucket is not None:
+        await bucket.check()
+        places.append(SharedFiles(data_dir, bucket))
     with _errors_of_the_file():
         newest = await reading.run_sync(is_newest)
         found = (await reading.execute(select(InstallationRow.id))).scalar() if newest else None
@@ -170,9 +175,9 @@ async def _check_source(reading: AsyncConnection, files: FileStore) -> str:
             "The SQLite database was last opened by another version of Barkeep. Run `bot.py --check`, which upgrades "
             f"it, and then this again. {_NOTHING_CHANGED}"
         )
-    if found != await files.installation_id():
+    if found not in [await place.installation_id() for place in places]:
         raise Unavailable(
-            f"The SQLite database and the data folder {files.data_dir} do not belong together. Run `bot.py "
+            f"The SQLite database and the data folder {data_dir} do not belong together. Run `bot.py "
             f"--check`, which says more. {_NOTHING_CHANGED}"
         )
     return found

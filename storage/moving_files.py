@@ -70,7 +70,8 @@ async def _copy(bucket: Bucket, name: str, data: bytes) -> bool:
             return False
     raise Unavailable(
         f"{name} in {bucket.url} differs from the file on this disk: a bot has used one of the two since an earlier "
-        "run. It was not replaced. Set FILES to another prefix, and run this again."
+        "run. It was not replaced. If the bot uses the bucket already, delete voices, uploads and results in DATA_DIR; "
+        "if not, set FILES to another prefix. Then run this again."
     )
 
 

@@ -119,6 +119,19 @@ def test_check_names_what_is_wrong(
     assert "fine" in capsys.readouterr().out
 
 
+def test_check_of_a_file_store_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FILES", "s3://barkeep/production")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    assert bot.main(["--check"]) == Exit.STORAGE
+    output = capsys.readouterr()
+    assert "Files: The file store s3://barkeep/production at http://127.0.0.1:9 cannot be used" in output.out
+    assert SECRET not in output.out + output.err
+
+
 @pytest.mark.parametrize(("offline", "code"), [("false", Exit.FINE), ("true", Exit.MODELS)])
 def test_check_of_a_model_that_is_not_there_yet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: str, code: Exit

@@ -1,5 +1,10 @@
 """Files of a data folder are copied into a bucket, compared, and never replaced."""
 
+import asyncio
+import os
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +15,10 @@ from storage.bucket import Bucket
 from storage.database import Storage
 from storage.moving_files import Copied, copy_files
 from tests.storage.build import GUILD, add_voice
-from tests.storage.seaweed import BUCKET, READER, ObjectStore
+from tests.storage.seaweed import BUCKET, OWNER, READER, ObjectStore, secret_of
 
 ID = "an-id"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -28,6 +34,13 @@ async def data_dir(tmp_path: Path, sqlite_address: str) -> Path:
     (await storage.files.staging("job-3") / "half.ogg").write_bytes(b"half")
     await storage.close()
     return tmp_path / "data"
+
+
+def command(settings: dict[str, str]) -> subprocess.Popen[str]:
+    """The command in another process, as an owner starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "storage.move"], cwd=ROOT, env=os.environ | settings, stdout=subprocess.PIPE, text=True
+    )
 
 
 def on_disk(data_dir: Path) -> dict[str, bytes]:
@@ -105,3 +118,39 @@ async def test_rows_and_files_move_together(
 def test_without_a_target_the_choice_is_said(own_process: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert move.main([]) == move.SETTINGS
     assert "--to, or a bucket with FILES" in capsys.readouterr().out
+
+
+@pytest.mark.postgres
+async def test_rows_move_where_the_files_are_in_the_bucket_already(
+    tmp_path: Path, sqlite_address: str, empty_postgres: str, bucket: Bucket
+) -> None:
+    storage = await Storage.open(sqlite_address, tmp_path / "data", bucket=bucket)
+    await add_voice(storage)
+    await storage.files.put_voice_file(GUILD, 1, "prompt.npz", b"prompt")
+    await storage.close()
+    await move.move(sqlite_address, tmp_path / "data", empty_postgres, print, bucket)
+    storage = await Storage.open(empty_postgres, tmp_path / "data", bucket=bucket)
+    assert await storage.files.read_voice_file(GUILD, 1, "prompt.npz") == b"prompt"
+    await storage.close()
+
+
+async def test_killed_at_any_moment_another_run_completes_it(
+    data_dir: Path, sqlite_address: str, bucket: Bucket, object_store: ObjectStore
+) -> None:
+    storage = await Storage.open(sqlite_address, data_dir)
+    for number in range(60):
+        await storage.files.put_voice_file(GUILD, 1, f"part-{number}", bytes([number]) * 100_000)
+    await storage.close()
+    names = {"ENDPOINT_URL": object_store.endpoint, "ACCESS_KEY_ID": OWNER, "SECRET_ACCESS_KEY": secret_of(OWNER)}
+    own = {"DATA_DIR": str(data_dir), "FILES": bucket.url} | {f"AWS_{name}": value for name, value in names.items()}
+    for _ in range(3):
+        process = command(own)
+        assert process.stdout is not None
+        assert "Copying" in await asyncio.to_thread(process.stdout.readline)
+        await asyncio.sleep(random.uniform(0, 0.3))
+        process.kill()
+        process.communicate()
+    report, _ = await asyncio.to_thread(command(own).communicate)
+    assert "62 files of 10.0 MB are there and equal" in report  # upload and result had no row
+    for number in range(60):
+        assert await bucket.get(f"voices/{GUILD}-1/part-{number}") == bytes([number]) * 100_000
