@@ -16,6 +16,7 @@ from torch import nn
 
 from benchmarks.checkpoints import BARK, HUBERT, QUANTIZER
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, LineResults
+from cloning import memory
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.weights import load_bark, load_hubert
 from cloning.methods.hubert import LAYER, SAMPLE_RATE
@@ -49,6 +50,7 @@ class BarkeepCloner:
     def __init__(self, folder: Path, device: str) -> None:
         models = LoadedModels(ModelChoice(str(folder), device=device))
         self._hubert, self._codec, (self._quantizer, _) = models.hubert, models.codec, models.quantizer("en")
+        memory.use_large_pages()
 
     def features(self, clip: Clip) -> torch.Tensor:
         """See Cloner."""
