@@ -78,12 +78,14 @@ class ConsentRepository:
             return (await answer_once(session, request_id, by_author, state, self._clock())).record()
 
     async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
-        """Withdraw a permission, once. Raises NotFound, NotAllowed for other members, and Conflict if nothing was
-        allowed.
+        """Withdraw a permission; a second time changes nothing. Raises NotFound, NotAllowed for other members, and
+        Conflict if nothing was allowed.
         """
         allowed = (ConsentRequestRow.id == request_id, ConsentRequestRow.state == ConsentState.ALLOWED)
         async with self._sessions.write(deletes=True) as session:
             row = await _asked(session, request_id, by_author)
+            if row.state is ConsentState.WITHDRAWN:
+                return row.record()
             taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
             changed = await session.scalar(
                 taken_back.returning(ConsentRequestRow).execution_options(populate_existing=True)
@@ -154,6 +156,8 @@ class ConsentRepository:
         same = [row for row in earlier if row.author_id == request.author_id]
         now = self._clock()
         open_ = [row for row in earlier if row.state is ConsentState.PENDING and row.expires_at > now]
+        if any(row.state is ConsentState.WITHDRAWN for row in same):
+            raise NotAllowed("This member took back what they allowed you, so you can't ask them again.")
         if any(row.state in REFUSED for row in same):
             raise NotAllowed("This member has already said no to you, so you can't ask them again.")
         if any(row in open_ for row in same):

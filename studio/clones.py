@@ -188,14 +188,17 @@ class CloneService:
     async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
         """Withdraw the author's yes: the voice made from it is deleted, or its clone is cancelled.
 
-        Raises NotFound, NotAllowed for anybody but the author, and Conflict if there is nothing to take back.
+        A second time finishes what an error interrupted. Raises NotFound, NotAllowed for anybody but the author, and
+        Conflict if there is nothing to take back.
         """
+        before = await self._storage.consents.get_request(request_id)
         request = await self._storage.consents.withdraw(request_id, member_id)
-        await self._unmake(request)
+        removed = await self._unmake(request)
         await self._storage.finish_deleting()
-        await self._storage.audit.write(
-            request.guild_id, member_id, "consent.withdraw", str(request.requester_id), clone_of(request.order).name
-        )
+        if removed or before.state is ConsentState.ALLOWED:
+            await self._storage.audit.write(
+                request.guild_id, member_id, "consent.withdraw", str(request.requester_id), clone_of(request.order).name
+            )
         return request
 
     async def _refuse(self, request_id: str, member_id: int) -> ConsentRequest:
@@ -205,14 +208,16 @@ class CloneService:
         await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
         return request
 
-    async def _unmake(self, request: ConsentRequest) -> None:
-        """Cancel the clone of a request and delete the voice that it made."""
+    async def _unmake(self, request: ConsentRequest) -> bool:
+        """Cancel the clone of a request and delete the voice that it made. Return whether there was a voice."""
         await self._dispatcher.cancel(request.id)
         job = await self._storage.jobs.find(request.id)
         voice_id = request.voice_id if job is None else job.voice_id
         voice = None if voice_id is None else await self._storage.voices.by_id(request.guild_id, voice_id)
-        if voice is not None and voice.speaker_id == request.author_id:
-            await remove_voice(self._storage, self._dispatcher, voice)
+        if voice is None or voice.speaker_id != request.author_id:
+            return False
+        await remove_voice(self._storage, self._dispatcher, voice)
+        return True
 
     async def _check_parties(self, request: ConsentRequest) -> None:
         """Check the current rights of the author and of the member who asked.

@@ -19,7 +19,7 @@ from errors import NotFound
 from storage.consents import REFUSED
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import VoiceRecord
+from storage.records import ConsentState, VoiceRecord
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voice_deletion import remove_voice
@@ -59,6 +59,7 @@ class PrivacyService:
             requests=len(requests),
             spoken=len(spoken),
             refusals=len(refused),
+            allowed=sum(each.author_id == member_id and each.state is ConsentState.ALLOWED for each in requests),
             audit_lines=audit_lines,
             blocked=member.blocked_at is not None,
             unread=member.unread,
@@ -207,6 +208,7 @@ def combined(summaries: Sequence[PrivacySummary]) -> PrivacySummary:
         unread=any(each.unread for each in summaries),
         ignored=any(each.ignored for each in summaries),
         spoken=sum(each.spoken for each in summaries),
+        allowed=sum(each.allowed for each in summaries),
     )
 
 

@@ -233,6 +233,8 @@ class PrivacySummary:
     """They chose a default voice, perhaps one that they cannot use now."""
     spoken: int = 0
     """Sentences of consent that the member said, or has to say."""
+    allowed: int = 0
+    """Requests of other members for a recording of theirs that they allowed and did not take back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,12 @@ def _default(summary: PrivacySummary) -> str:
 
 
 def _consent(summary: PrivacySummary) -> str:
-    if summary.consent is None:
-        return "not given"
-    return f"given {when(summary.consent.given_at)}, version {summary.consent.policy_version} of the text"
+    given = []
+    if summary.consent is not None:
+        given.append(f"given {when(summary.consent.given_at)}, version {summary.consent.policy_version} of the text")
+    if summary.allowed:
+        given.append(f"you allowed another member's request for one recording: {summary.allowed}")
+    return " · ".join(given) or "not given"
 
 
 def _names(records: tuple[VoiceRecord, ...], listed: int = _NAMES_LISTED) -> str:
@@ -94,12 +97,18 @@ def _names(records: tuple[VoiceRecord, ...], listed: int = _NAMES_LISTED) -> str
 def render_revoke_question(summary: PrivacySummary, where: str = HERE) -> discord.Embed:
     """Return the question before consent is withdrawn, with every voice of the member there."""
     own = tuple(record for record in summary.owned if record.speaker_id == record.owner_id)
+    heard = (*own, *summary.heard_in)
+    one = (
+        " To delete only one of them, use `/voices delete`, or *Take it back* in the message in which you allowed it."
+        if len(heard) > 1
+        else ""
+    )
     return discord.Embed(
         title=f"Withdraw your consent {where}?",
         description=(
             "Every voice made from your speech is deleted, with its recording and prompt: "
-            f"{_names((*own, *summary.heard_in), _NAMES_IN_QUESTION)}. Queued clones of your voice are "
-            "cancelled. I'll ask you again before the next one."
+            f"{_names(heard, _NAMES_IN_QUESTION)}. Queued clones of your voice are cancelled. I'll ask you again "
+            f"before the next one.{one}"
         ),
         colour=discord.Colour.red(),
     )

@@ -100,7 +100,7 @@ async def test_a_yes_after_a_no_or_too_late_makes_nothing(storage: Storage, cloc
     assert await storage.voices.of_person(GUILD, ANNA) == []
 
 
-async def test_what_was_allowed_is_taken_back_once_and_only_by_its_author(storage: Storage) -> None:
+async def test_what_was_allowed_is_taken_back_only_by_its_author(storage: Storage) -> None:
     await storage.consents.request(a_request(), limit=9)
     with pytest.raises(Conflict, match="nothing to take back"):
         await storage.consents.withdraw("ask", ANNA)
@@ -110,9 +110,8 @@ async def test_what_was_allowed_is_taken_back_once_and_only_by_its_author(storag
     with pytest.raises(NotFound):
         await storage.consents.withdraw("nothing", ANNA)
     assert (await storage.consents.withdraw("ask", ANNA)).state is ConsentState.WITHDRAWN
-    with pytest.raises(Conflict, match="already"):
-        await storage.consents.withdraw("ask", ANNA)
-    with pytest.raises(NotAllowed, match="said no"):
+    assert (await storage.consents.withdraw("ask", ANNA)).state is ConsentState.WITHDRAWN
+    with pytest.raises(NotAllowed, match="took back"):
         await storage.consents.request(a_request("again"), limit=9)
 
 

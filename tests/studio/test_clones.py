@@ -1,6 +1,7 @@
 """Accepting clones: consent, rights, names, limits, and other people's voices."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -247,11 +248,29 @@ async def test_a_yes_can_be_taken_back_and_takes_its_voice_along(harness: Studio
     release()
     assert taken.state is ConsentState.WITHDRAWN
     assert [f"v:{voice.id}" for voice in await harness.storage.voices.of_person(GUILD, BOB.member_id)] == [own]
-    with pytest.raises(Conflict, match="already"):
-        await harness.studio.clones.take_back(request.id, BOB.member_id)
-    with pytest.raises(NotAllowed, match="said no"):
+    assert (await harness.studio.clones.take_back(request.id, BOB.member_id)).state is ConsentState.WITHDRAWN
+    lines, _ = await harness.storage.audit.read(GUILD, limit=50, offset=0)
+    assert [line.action for line in lines].count("consent.withdraw") == 1
+    with pytest.raises(NotAllowed, match="took back"):
         await ask(harness)
     await until(lambda: not harness.tasks(), "idle")
+
+
+async def test_taking_back_again_deletes_what_an_error_left(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = await ask(harness)
+    await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    await harness.ended(request.id)
+    with monkeypatch.context() as broken:
+        broken.setattr(harness.storage.voices, "delete", AsyncMock(side_effect=Unavailable("busy")))
+        with pytest.raises(Unavailable):
+            await harness.studio.clones.take_back(request.id, BOB.member_id)
+    await harness.studio.clones.take_back(request.id, BOB.member_id)
+    assert await harness.storage.voices.of_person(GUILD, BOB.member_id) == []
+    assert harness.files() == []
+    lines, _ = await harness.storage.audit.read(GUILD, limit=50, offset=0)
+    assert [line.action for line in lines].count("consent.withdraw") == 1
 
 
 async def test_a_yes_that_was_taken_back_before_its_turn_makes_nothing(harness: StudioHarness) -> None:

@@ -38,6 +38,8 @@ def test_what_is_kept_about_a_member() -> None:
     for words in ("Anna", "version 1", "3, with their texts", "30 days"):
         assert words in shown
     assert "not given" in text_of(render_privacy(replace(SUMMARY, consent=None)))
+    assert "not given" not in text_of(render_privacy(replace(SUMMARY, consent=None, allowed=1)))
+    assert "another member's request for one recording: 1" in text_of(render_privacy(replace(SUMMARY, allowed=1)))
     assert "Blocked" in text_of(render_privacy(replace(SUMMARY, blocked=True)))
 
 
@@ -60,6 +62,13 @@ def test_withdrawing_names_the_voices_in_which_the_member_is_heard() -> None:
     assert "Anna, Copy of me." in (asked or "")
     assert "Ben" not in (asked or "")
     assert "1 voice made from your speech" in render_revoked(Erased(1, 0))
+
+
+def test_withdrawing_everything_says_how_one_permission_is_taken_back() -> None:
+    heard = replace(RECORD, name="Copy of me", owner_id=11)
+    everything = render_revoke_question(replace(SUMMARY, heard_in=(heard,))).description or ""
+    assert "To delete only one of them, use `/voices delete`" in everything
+    assert "only one" not in (render_revoke_question(SUMMARY).description or "")
 
 
 @pytest.mark.parametrize("kept", [True, False])
