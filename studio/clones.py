@@ -113,7 +113,7 @@ class CloneService:
                 await self._storage.files.drop_upload(job_id)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
-    async def submit_spoken(self, actor: Actor, order: CloneOrder, origin: Origin | None, spoken: SpokenYes) -> Receipt:
+    async def submit_spoken(self, actor: Actor, order: CloneOrder, spoken: SpokenYes) -> Receipt:
         """Accept a clone of the actor's own voice after they said the sentence for it.
 
         The upload is stored under the sentence's id, which becomes the job's. Raises NotAllowed by current rights and
@@ -121,7 +121,7 @@ class CloneService:
         """
         own = own_order(actor, order)
         await rights.require(self._storage, actor, policy.may_clone)
-        accepted = await self._accept_own(spoken.id, actor, own, origin, spoken)
+        accepted = await self._accept_own(spoken.id, actor, own, None, spoken)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
@@ -184,6 +184,13 @@ class CloneService:
         detail = f"{clone_of(request.order).name}, {_manner(spoken, 'by a button')}"
         await self._storage.audit.write(request.guild_id, member_id, "consent.allow", str(request.requester_id), detail)
         return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
+
+    async def question(self, request_id: str, member_id: int) -> ConsentRequest:
+        """Return a request to the author who was asked. Raises NotFound, and NotAllowed for anybody else."""
+        request = await self._storage.consents.get_request(request_id)
+        if request.author_id != member_id:
+            raise NotAllowed("Only the member whose voice is in that message can answer this.")
+        return request
 
     async def take_back(self, request_id: str, member_id: int) -> ConsentRequest:
         """Withdraw the author's yes: the voice made from it is deleted, or its clone is cancelled.

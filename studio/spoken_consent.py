@@ -18,7 +18,7 @@ from storage.database import Storage
 from studio.clones import CloneService, check_size, own_order
 from studio.hourly import HourlyCount
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
-from studio.values import Actor, CloneOrder, Courier, Origin, Receipt
+from studio.values import Actor, CloneOrder, Courier, Receipt
 
 SAY_WITHIN = timedelta(minutes=10)
 """How long a sentence is valid."""
@@ -99,7 +99,7 @@ class SpokenConsentService:
         """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
         return await self._storage.spoken_consents.latest(member_id, guild_id)
 
-    async def answer(self, spoken_id: str, member_id: int, audio: bytes, origin: Origin | None) -> Receipt:
+    async def answer(self, spoken_id: str, member_id: int, audio: bytes) -> Receipt:
         """Listen to a recording of the sentence, and clone if it is a yes.
 
         Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
@@ -116,7 +116,7 @@ class SpokenConsentService:
         yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)
         _log.info("spoken_consent_given", id=asked.id, guild_id=asked.guild_id)
         if asked.order is not None:
-            return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), origin, yes)
+            return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), yes)
         _, receipt = await self._clones.answer(asked.id, member_id, True, yes)
         if receipt is None:
             raise Conflict(_ANSWERED)

@@ -1,5 +1,7 @@
 """/clone and the message menu "Clone this voice": queue a clone of a recording, after consent."""
 
+from functools import partial
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -117,8 +119,8 @@ class Clone(commands.Cog):
         if message.author.id != interaction.user.id:
             raise NotAllowed("This works on your own messages only: the sentence has to be yours.")
         audio = recording_in(message.attachments)
-        asked = await self.bot.studio.spoken.latest(interaction.user.id, interaction.guild_id)
-        await take_answer(interaction, asked, audio)
+        latest = partial(self.bot.studio.spoken.latest, interaction.user.id, interaction.guild_id)
+        await take_answer(interaction, latest, audio)
 
     async def _ask(
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder

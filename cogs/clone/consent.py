@@ -16,8 +16,9 @@ from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_question, render_refusal, render_verdict
-from errors import Unavailable
+from errors import Conflict, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState
+from storage.consents import REFUSED
 
 log = structlog.get_logger(__name__)
 
@@ -42,31 +43,43 @@ class ConsentButton(
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Store the answer, remove the buttons, and tell the requester about a no.
-
-        A yes shows itself as a new voice. Where consent is spoken, the author gets a sentence to say instead.
-        """
+        """Store the answer, and show it in place of the buttons; also one that was given before or taken back since."""
         await interaction.response.defer()
+        try:
+            await self._answer(interaction)
+        except Conflict:
+            request = await interaction.client.studio.clones.question(self.request_id, interaction.user.id)
+            if request.state not in (ConsentState.ALLOWED, *REFUSED):
+                raise
+            await _show(interaction, request)
+
+    async def _answer(self, interaction: Interaction) -> None:
+        """Store the answer, and tell the requester about a no.
+
+        A yes shows itself as a new voice. Where consent is spoken, the author gets a sentence to say instead. Raises
+        what the studio raises.
+        """
         studio = interaction.client.studio
-        clones = studio.clones
         asked = await studio.spoken.ask_author(self.request_id, interaction.user.id) if self.allow else None
         if asked is not None:
             sentence = render_sentence(asked, interaction.locale, studio.spoken.languages)
             view = persistent_view(SayIt(asked.id), _new_sentence(asked.id), ConsentButton("deny", asked.id))
             await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=_NOBODY)
             return
-        request, _ = await clones.answer(self.request_id, interaction.user.id, self.allow)
-        allowed = request.state is ConsentState.ALLOWED
-        await interaction.edit_original_response(
-            content=render_verdict(request),
-            embed=None,
-            view=persistent_view(TakeBack(request.id)) if allowed else None,
-            allowed_mentions=_NOBODY,
-        )
-        if not allowed:
+        request, _ = await studio.clones.answer(self.request_id, interaction.user.id, self.allow)
+        await _show(interaction, request)
+        if request.state is not ConsentState.ALLOWED:
             with contextlib.suppress(discord.HTTPException, *_NETWORK):
                 requester = await _user(interaction.client, request.requester_id)
                 await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
+
+
+async def _show(interaction: Interaction, request: ConsentRequest) -> None:
+    """Replace the question by its answer."""
+    view = persistent_view(TakeBack(request.id)) if request.state is ConsentState.ALLOWED else None
+    await interaction.edit_original_response(
+        content=render_verdict(request), embed=None, view=view, allowed_mentions=_NOBODY
+    )
 
 
 def _new_sentence(request: str) -> ConsentButton:

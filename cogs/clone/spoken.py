@@ -3,11 +3,13 @@
 Buttons work after a restart and in direct messages.
 """
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import discord
 
-from cogs.checks import origin_of
 from cogs.clone.recordings import read_recording
 from cogs.clone.take_back import TakeBack
 from cogs.ui import ids
@@ -17,12 +19,15 @@ from cogs.ui.render import COLOUR, render_verdict, safe, when
 from storage.consent_records import SpokenConsent
 from studio.clones import check_size
 from studio.spoken_consent import ATTEMPTS
-from studio.values import Update
 
 Interaction = discord.Interaction[Any]
 
 MENU = "This is my spoken consent"
 _SENTENCE = 1000
+_QUOTE = "> "
+_HEARD = "✅ I heard you. The voice is being made, and its card comes into the channel. /jobs shows how far it is."
+_LISTENING = "👂 I am listening to your recording…"
+_NOBODY = discord.AllowedMentions.none()
 
 
 class SayIt(
@@ -41,19 +46,19 @@ class SayIt(
 
     @guarded
     async def callback(self, interaction: Interaction) -> None:
-        """Open the form with the sentence."""
-        asked = await interaction.client.studio.spoken.find(self.request_id, interaction.user.id)
-        await interaction.response.send_modal(SayModal(asked))
+        """Open the form. The database is asked when it is submitted: Discord waits three seconds for a form."""
+        await interaction.response.send_modal(SayModal(self.request_id, interaction.message))
 
 
 class SayModal(SafeModal, title="Say this sentence"):
-    """Takes one recording of a sentence."""
+    """Takes one recording of a sentence. `message`: shows the sentence and has the button that opened the form."""
 
-    def __init__(self, asked: SpokenConsent) -> None:
+    def __init__(self, request: str, message: discord.Message | None) -> None:
         super().__init__()
-        self._asked = asked
+        self._request = request
         self._file = discord.ui.FileUpload[SayModal](custom_id="recording", min_values=1, max_values=1)
-        self.add_item(discord.ui.TextDisplay(f"> {safe(asked.sentence, _SENTENCE)}"))
+        if sentence := _quoted(message):
+            self.add_item(discord.ui.TextDisplay(sentence))
         self.add_item(
             discord.ui.Label(
                 text="A recording in which you say it",
@@ -64,46 +69,51 @@ class SayModal(SafeModal, title="Say this sentence"):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Listen to the recording."""
-        await take_answer(interaction, self._asked, self._file.values[0])
+        find = partial(interaction.client.studio.spoken.find, self._request, interaction.user.id)
+        await take_answer(interaction, find, self._file.values[0])
 
 
-async def take_answer(interaction: Interaction, asked: SpokenConsent, audio: discord.Attachment) -> None:
-    """Read a recording and have it listened to; after a yes, the voice is made. Raises what the studio raises."""
+async def take_answer(
+    interaction: Interaction, find: Callable[[], Awaitable[SpokenConsent]], audio: discord.Attachment
+) -> None:
+    """Read a recording and have it listened to; after a yes, the voice is made. Raises what the studio raises.
+
+    find: returns the sentence. After a form, the answer replaces the sentence and its buttons. The card of the voice is
+    posted where the clone was asked for.
+    """
     check_size(audio.size)
-    if asked.order is None:
-        await _answer_for_another(interaction, asked, audio)
-        return
-    here = interaction.channel_id == asked.channel_id
-    await interaction.response.defer(thinking=True, ephemeral=not here)
-    data = await read_recording(audio)
-    client = interaction.client
-    origin = origin_of(interaction) if here else None  # elsewhere, the card goes to the channel of the command
-    receipt = await client.studio.spoken.answer(asked.id, interaction.user.id, data, origin)
-    if here:
-        client.courier.update(receipt.job, Update(position=receipt.position))
-    else:
-        await interaction.followup.send("✅ I heard you. The voice is being made.", ephemeral=True)
-
-
-async def _answer_for_another(interaction: Interaction, asked: SpokenConsent, audio: discord.Attachment) -> None:
-    """Take an author's yes; where the question is at hand, the verdict replaces it."""
-    studio = interaction.client.studio
     is_form = interaction.type is discord.InteractionType.modal_submit
-    await interaction.response.defer(thinking=not is_form, ephemeral=True)
-    await studio.spoken.answer(asked.id, interaction.user.id, await read_recording(audio), None)
-    request = await studio.spoken.request_of(asked)
-    view = persistent_view(TakeBack(request.id))
-    nobody = discord.AllowedMentions.none()
-    await interaction.edit_original_response(
-        content=render_verdict(request), embed=None, view=view, allowed_mentions=nobody
-    )
+    # In direct messages the answer has to last: it has the button that takes the yes back.
+    await interaction.response.defer(thinking=not is_form, ephemeral=interaction.guild_id is not None)
+    spoken = interaction.client.studio.spoken
+    if is_form:
+        await interaction.edit_original_response(content=_LISTENING)
+    try:
+        asked = await find()
+        await spoken.answer(asked.id, interaction.user.id, await read_recording(audio))
+    except BaseException:
+        if is_form:
+            with suppress(discord.HTTPException):  # the member is told the error in any case
+                await interaction.edit_original_response(content=None)
+        raise
+    verdict, view = _HEARD, None
+    if asked.order is None:
+        request = await spoken.request_of(asked)
+        verdict, view = render_verdict(request), persistent_view(TakeBack(request.id))
+    await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=_NOBODY)
+
+
+def _quoted(message: discord.Message | None) -> str:
+    """Return the sentence as its message quotes it, "" without one."""
+    lines = [line for embed in message.embeds for line in (embed.description or "").splitlines()] if message else []
+    return next((line for line in lines if line.startswith(_QUOTE)), "")
 
 
 def render_sentence(asked: SpokenConsent, locale: discord.Locale, languages: tuple[str, ...]) -> discord.Embed:
     """Return the sentence, and how to answer. `languages`: those that the recogniser knows."""
     embed = discord.Embed(
         title="Say this sentence",
-        description=f"> {safe(asked.sentence, _SENTENCE)}\n\n"
+        description=f"{_QUOTE}{safe(asked.sentence, _SENTENCE)}\n\n"
         "Record yourself in the same voice as in the recording that is to be cloned, in a quiet place. Then press the "
         f"button, or send a voice message and choose *Apps → {MENU}* on it. I delete what you upload as soon as I have "
         "listened to it. Nothing is cloned before.",

@@ -39,6 +39,7 @@ async def test_show_counts_everything_of_this_server_only(harness: StudioHarness
     bobs = await harness.studio.privacy.show(BOB)
     assert [voice.name for voice in bobs.heard_in] == ["Bobby"]
     assert bobs.owned == ()
+    assert (bobs.consent, bobs.allowed, mine.allowed) == (None, 1, 0)
     elsewhere = await harness.studio.privacy.show(STRANGER)
     assert (elsewhere.consent, elsewhere.default_voice, elsewhere.owned, elsewhere.jobs) == (None, None, (), 0)
 

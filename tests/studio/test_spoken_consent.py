@@ -16,7 +16,7 @@ from studio.housekeeping import LISTENING
 from studio.spoken_consent import ATTEMPTS, SAY_WITHIN, SENTENCES_PER_HOUR
 from studio.values import CloneOrder
 from tests.fakes import prompt_bytes, sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, origin, until
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until
 
 SAID = sound_bytes("OGG")
 NO_WORDS = SpokenAnswer("something else", 1, 5, 0.1, 0.2, 0.9, is_generated=False)
@@ -42,7 +42,7 @@ async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(harnes
     assert len(parts(question.sentence)[1]) == 5
     assert question.expires_at - question.created_at == SAY_WITHIN
     assert harness.executor.requests == []
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, origin(1, harness.clock))
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     job = await harness.ended(receipt.job.id)
     assert harness.executor.listened == [(sound_bytes(), SAID, question.sentence)]
     assert (job.id, job.state) == (question.id, "delivered")
@@ -81,15 +81,15 @@ async def test_what_is_missing_is_told_and_counted(
     harness.executor.heard = heard
     for left in (2, 1):
         with pytest.raises(InvalidInput, match=f"{sentence}.*You have {left} more attempt"):
-            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.files() == [f"uploads/{question.id}"]
     with pytest.raises(InvalidInput, match=r"last attempt.*Use /clone"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.files() == []
     assert [line for line in await lines(harness) if line[0] == "consent.fail"] == [("consent.fail", reason)] * 3
     harness.executor.heard = replace(heard, words=5, statement=1.0, likeness=0.9, is_generated=False)
     with pytest.raises(NotFound):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.executor.requests == []
 
 
@@ -97,17 +97,17 @@ async def test_a_file_without_speech_is_an_attempt_and_is_deleted(harness: Studi
     question = await asked(harness)
     harness.executor.fail_next("InvalidInput", "I heard only silence in this recording.")
     with pytest.raises(InvalidInput, match=r"only silence.*2 more attempts"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.files() == [f"uploads/{question.id}"]
     with pytest.raises(InvalidInput, match="empty"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, b"", None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, b"")
 
 
 async def test_a_worker_that_dies_leaves_no_recording_of_the_answer(harness: StudioHarness) -> None:
     question = await asked(harness)
     harness.executor.fail_next("Unavailable", "The speech worker stopped.")
     with pytest.raises(Unavailable):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.files() == [f"uploads/{question.id}"]
 
 
@@ -115,7 +115,7 @@ async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarne
     question = await asked(harness)
     harness.executor.heard = NO_VOICE
     outcomes = await asyncio.gather(
-        *(harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None) for _ in range(ATTEMPTS + 3)),
+        *(harness.studio.spoken.answer(question.id, ANN.member_id, SAID) for _ in range(ATTEMPTS + 3)),
         return_exceptions=True,
     )
     assert all(isinstance(each, InvalidInput | LimitReached | NotFound) for each in outcomes)
@@ -124,9 +124,9 @@ async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarne
 
 async def test_a_sentence_is_said_once(harness: StudioHarness) -> None:
     question = await asked(harness)
-    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).job.id)
     with pytest.raises(Conflict):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert len(harness.executor.requests) == 1
 
 
@@ -134,7 +134,7 @@ async def test_after_ten_minutes_the_sentence_and_the_recording_are_gone(harness
     question = await asked(harness)
     harness.clock.now += SAY_WITHIN
     with pytest.raises(Conflict, match="time for this sentence is over"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     await harness.studio.upkeep()
     assert harness.files() == [f"uploads/{question.id}"]  # an answer that came in time may still be listened to
     harness.clock.now += LISTENING
@@ -150,13 +150,13 @@ async def test_a_newer_sentence_replaces_the_older_one(harness: StudioHarness) -
     assert (await harness.studio.spoken.latest(ANN.member_id, GUILD)) == newer
     assert harness.files() == [f"uploads/{newer.id}"]
     with pytest.raises(NotFound, match="newer one"):
-        await harness.studio.spoken.answer(older.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(older.id, ANN.member_id, SAID)
 
 
 async def test_nobody_else_says_it(harness: StudioHarness) -> None:
     question = await asked(harness)
     with pytest.raises(NotAllowed, match="Only the member"):
-        await harness.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, BOB.member_id, SAID)
     with pytest.raises(NotFound):
         await harness.studio.spoken.latest(BOB.member_id, GUILD)
     with pytest.raises(NotAllowed, match="someone else"):
@@ -166,7 +166,7 @@ async def test_nobody_else_says_it(harness: StudioHarness) -> None:
 async def test_a_restart_in_between_loses_nothing(harness: StudioHarness) -> None:
     question = await asked(harness)
     await harness.restart()
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert (await harness.ended(receipt.job.id)).state == "delivered"
 
 
@@ -174,11 +174,11 @@ async def test_rights_count_at_the_answer(harness: StudioHarness) -> None:
     question = await asked(harness)
     await harness.studio.admin.change(MOD, clone_role_ids={77})
     with pytest.raises(NotAllowed, match="roles"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.executor.listened == []
     harness.courier.roles[ANN.member_id] = {77}
     release = harness.executor.hold()
-    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None))
+    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID))
     await until(lambda: bool(harness.executor.listened), "the recording to be listened to")
     harness.courier.roles[ANN.member_id] = set()
     release()
@@ -186,7 +186,7 @@ async def test_rights_count_at_the_answer(harness: StudioHarness) -> None:
         await answer
     harness.courier.left.add(ANN.member_id)
     with pytest.raises(NotAllowed, match="left"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert harness.executor.requests == []
 
 
@@ -196,7 +196,7 @@ async def test_without_the_recogniser_nothing_is_cloned_and_nothing_set(harness:
     for attempt in (
         harness.clone(),
         asked(harness),
-        harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None),
+        harness.studio.spoken.answer(question.id, ANN.member_id, SAID),
     ):
         with pytest.raises(Unavailable, match="make consent"):
             await attempt
@@ -225,12 +225,12 @@ async def test_an_author_says_it_for_whoever_asked(harness: StudioHarness) -> No
     harness.executor.heard = NO_VOICE
     for _ in range(ATTEMPTS):
         with pytest.raises(InvalidInput):
-            await harness.studio.spoken.answer(request.id, BOB.member_id, SAID, None)
+            await harness.studio.spoken.answer(request.id, BOB.member_id, SAID)
     assert harness.files() == [f"uploads/{request.id}"]  # the request is still open
     harness.executor.heard = replace(NO_VOICE, likeness=0.91)
     question = await harness.studio.spoken.ask_author(request.id, BOB.member_id)
     assert question is not None
-    receipt = await harness.studio.spoken.answer(question.id, BOB.member_id, SAID, None)
+    receipt = await harness.studio.spoken.answer(question.id, BOB.member_id, SAID)
     await harness.ended(receipt.job.id)
     assert harness.executor.listened[-1] == (sound_bytes("FLAC"), SAID, question.sentence)
     voice = await harness.storage.voices.get(GUILD, int(receipt.job.voice_id or 0))
@@ -247,13 +247,13 @@ async def test_an_author_may_refuse_without_a_word(harness: StudioHarness) -> No
     await harness.studio.spoken.ask_author(request.id, BOB.member_id)
     await harness.studio.clones.answer(request.id, BOB.member_id, False)
     with pytest.raises(Conflict):
-        await harness.studio.spoken.answer(request.id, BOB.member_id, SAID, None)
+        await harness.studio.spoken.answer(request.id, BOB.member_id, SAID)
     assert harness.executor.requests == []
 
 
 async def test_what_is_deleted_with_the_voice_and_with_the_member(harness: StudioHarness) -> None:
     question = await asked(harness)
-    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID, None)).job.id)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).job.id)
     await harness.studio.library.delete(ANN, "Ann")
     with pytest.raises(NotFound):
         await harness.storage.spoken_consents.get(question.id)
