@@ -8,6 +8,7 @@ import structlog
 from errors import Conflict, NotFound
 from storage.consent_records import ConsentState
 from storage.database import Storage
+from studio.upkeep import alone
 
 RETENTION_EVERY = timedelta(hours=1)
 """How often old jobs are looked for."""
@@ -42,13 +43,13 @@ class Housekeeping:
         Of several processes one does it, for the servers of all.
         """
         now = self._clock()
-        await self._storage.keep_room()
+        await alone("reserve", self._storage.keep_room())
         if not await self._storage.leads():
             return
-        await self._expire_questions(now)
+        await alone("questions", self._expire_questions(now))
+        await alone("sentences", self._expire_sentences(now))
         if self._last_retention is None or abs(now - self._last_retention) >= RETENTION_EVERY:  # a clock may go back
-            self._last_retention = now
-            await self._apply_retention(now)
+            await alone("retention", self._apply_retention(now))
 
     async def _expire_questions(self, now: datetime) -> None:
         for request in await self._storage.consents.expired(now):
@@ -58,6 +59,8 @@ class Housekeeping:
                 continue  # answered or withdrawn in the meantime
             await self._storage.files.drop_upload(request.id)
             await self._storage.audit.write(request.guild_id, request.requester_id, "consent.expire")
+
+    async def _expire_sentences(self, now: datetime) -> None:
         for asked in await self._storage.spoken_consents.expired(now - LISTENING):
             if await self._storage.spoken_consents.delete(asked.id) and asked.order is not None:
                 await self._storage.files.drop_upload(asked.id)
@@ -74,3 +77,4 @@ class Housekeeping:
             _log.info("retention_applied", jobs=deleted)
         await self._storage.finish_deleting()
         await self._storage.empty_trash()
+        self._last_retention = now

@@ -16,10 +16,11 @@ import structlog
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE
 from errors import NotFound
+from storage.consent_records import ConsentState
 from storage.consents import REFUSED
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import ConsentState, VoiceRecord
+from storage.records import VoiceRecord
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Erased, PrivacySummary
 from studio.voice_deletion import remove_voice

@@ -25,6 +25,7 @@ from studio.queue.neighbours import Neighbours
 from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService
+from studio.upkeep import alone
 from studio.values import Courier
 from studio.voice_files import VoiceFileService
 from studio.voices import VoiceLibrary
@@ -101,9 +102,12 @@ class Studio:
         await self.storage.listen(self._neighbours.hear)
 
     async def upkeep(self) -> None:
-        """Run periodic work: leases, expired requests, retention. Call it every half minute."""
+        """Run periodic work: leases, expired requests, retention. Call it every half minute.
+
+        An error of one step is logged, and the others run.
+        """
         await self.dispatcher.upkeep()
-        await self.channels.upkeep()
+        await alone("channels", self.channels.upkeep())
         await self._housekeeping.run()
 
     async def close(self) -> None:

@@ -33,11 +33,13 @@ class FakeVoice:
     """All channels. `people` is how many hear the bot; `said` are the lines that were said to their end.
 
     `connections` are all that were opened, `refusal` is raised by the next ones; `closing` is awaited by `close`.
+    `shown`: whether the platform tells who is there.
     """
 
     def __init__(self, wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable) -> None:
         self.wait = wait
         self.people = 1
+        self.shown = True
         self.said: list[str] = []
         self.left: list[int] = []
         self.connections: list[FakeConnection] = []
@@ -49,6 +51,9 @@ class FakeVoice:
             raise self.refusal
         self.connections.append(FakeConnection(self, channel_id, gone))
         return self.connections[-1]
+
+    def shows(self, guild_id: int) -> bool:
+        return self.shown
 
     def audience(self, guild_id: int, channel_id: int) -> int:
         return self.people

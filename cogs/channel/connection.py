@@ -187,6 +187,11 @@ class DiscordVoice:
         client.gone = gone
         return DiscordConnection(client)
 
+    def shows(self, guild_id: int) -> bool:
+        """Return whether Discord describes the server: not while it is unavailable, or not known yet."""
+        guild = self._client.get_guild(guild_id)
+        return guild is not None and not guild.unavailable
+
     def audience(self, guild_id: int, channel_id: int) -> int:
         """Return the number of people in the channel. A member whom Discord did not describe counts as one."""
         guild = self._client.get_guild(guild_id)
@@ -198,7 +203,7 @@ class DiscordVoice:
 
     def _channel(self, guild_id: int, channel_id: int) -> discord.VoiceChannel | discord.StageChannel:
         guild = self._client.get_guild(guild_id)
-        if guild is None or guild.unavailable:
+        if guild is None or not self.shows(guild_id):
             raise Unavailable("Discord does not show me this server at the moment. Please try again in a minute.")
         channel = guild.get_channel(channel_id)
         if not isinstance(channel, discord.VoiceChannel | discord.StageChannel):

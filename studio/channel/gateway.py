@@ -38,5 +38,8 @@ class VoiceGateway(Protocol):
         network), each with a sentence for the member.
         """
 
+    def shows(self, guild_id: int) -> bool:
+        """Whether the platform tells at the moment who sits in the server's channels. It does not in an outage."""
+
     def audience(self, guild_id: int, channel_id: int) -> int:
         """Return the number of people in the channel, without bots."""

@@ -17,10 +17,13 @@ from studio.channel.lines import Fate, Line, Piece
 from studio.channel.rooms import Room
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply
+from studio.upkeep import alone
 from studio.values import Actor
 
 BROKEN = timedelta(seconds=50)
 """How long a connection may be down before it is replaced: two rounds of upkeep."""
+RETURN_WITHIN = timedelta(minutes=10)
+"""How long the bot tries to return to a channel while the platform does not answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,8 @@ class ChannelService:
         self._gateway: VoiceGateway | None = None
         self._notice: Piece | None = None
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._away: dict[int, datetime] = {}
+        """Servers with a seat that could not be taken again, and since when."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -89,6 +94,8 @@ class ChannelService:
         """Leave the voice channel and return it. For its members and moderators; for all if it is empty."""
         await rights.require(self._storage, actor, policy.may_act)
         async with self._locks[actor.guild_id]:
+            if self._rooms.get(actor.guild_id) is None:
+                await self._stay_away(actor.guild_id)
             room = self._require_room(actor)
             channel_id = room.connection.channel_id
             if not (actor.is_moderator or actor.voice_channel_id == channel_id or self._audience(actor, room) == 0):
@@ -130,7 +137,7 @@ class ChannelService:
     def look(self, guild_id: int) -> None:
         """Note that somebody joined or left. In an empty channel nothing is played."""
         room = self._rooms.get(guild_id)
-        if room is None or self._gateway is None:
+        if room is None or self._gateway is None or not self._gateway.shows(guild_id):
             return
         if self._gateway.audience(guild_id, room.connection.channel_id):
             room.alone_since = None
@@ -141,33 +148,46 @@ class ChannelService:
 
     async def resume(self) -> None:
         """Return to the channels of an earlier process that are not empty. Call it when the platform is ready."""
-        for guild_id in [seat.guild_id for seat in await self._storage.seats.all()]:
-            async with self._locks[guild_id]:
-                seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
-                if seat is not None and self._rooms.get(guild_id) is None:
-                    await self._sit_again(seat)
+        for seat in await self._storage.seats.all():
+            await alone("seat", self._resume(seat.guild_id))
 
     async def upkeep(self) -> None:
-        """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good."""
+        """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good;
+        return to channels for which the platform did not answer.
+        """
         for guild_id, room in self._rooms:
-            self.look(guild_id)
-            done, broken = await self._is_done(guild_id, room), self._is_broken(room)
-            if not done and not broken:
-                continue
-            async with self._locks[guild_id]:
-                if self._rooms.get(guild_id) is not room:
-                    continue
-                _log.info("channel_left", guild_id=guild_id, alone=room.alone_since is not None, broken=broken)
-                if done:
-                    await self._exit(guild_id)
-                else:
-                    await self._come_again(guild_id, room)
+            await alone("room", self._tend(guild_id, room))
+        for guild_id in tuple(self._away):
+            await alone("seat", self._resume(guild_id))
 
     async def close(self) -> None:
         """Leave all channels. They stay stored, so that the next process returns to them."""
         self._closing = True
         await self._rooms.close_all()
         await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _resume(self, guild_id: int) -> None:
+        async with self._locks[guild_id]:
+            seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
+            if seat is not None and self._rooms.get(guild_id) is None:
+                await self._sit_again(seat)
+            else:
+                self._away.pop(guild_id, None)
+
+    async def _tend(self, guild_id: int, room: Room) -> None:
+        """Leave a room where nothing goes on, or make its connection again."""
+        self.look(guild_id)
+        done, broken = await self._is_done(guild_id, room), self._is_broken(room)
+        if not done and not broken:
+            return
+        async with self._locks[guild_id]:
+            if self._rooms.get(guild_id) is not room:
+                return
+            _log.info("channel_left", guild_id=guild_id, alone=room.alone_since is not None, broken=broken)
+            if done:
+                await self._exit(guild_id)
+            else:
+                await self._come_again(guild_id, room)
 
     async def _enter(self, guild_id: int, channel_id: int) -> Room:
         if self._gateway is None:
@@ -179,6 +199,7 @@ class ChannelService:
         except BaseException:
             await self._rooms.close(guild_id)
             raise
+        self._away.pop(guild_id, None)
         room.read_channel_id = seat.read_channel_id
         self.look(guild_id)
         _log.info("channel_joined", guild_id=guild_id, channel_id=channel_id)
@@ -216,14 +237,26 @@ class ChannelService:
             _log.warning("seat_not_left", guild_id=guild_id, reason=error.message)
 
     async def _sit_again(self, seat: Seat) -> None:
+        """Enter the seat's channel, or give the seat up: where nobody sits, where the bot may not come, and after
+        RETURN_WITHIN. Until then, upkeep tries again while the platform or the database does not answer.
+        """
         try:
-            if self._gateway is None or not self._gateway.audience(seat.guild_id, seat.channel_id):
-                await self._storage.seats.leave(seat.guild_id)
-                return
-            await self._enter(seat.guild_id, seat.channel_id)
+            if self._gateway is None or not self._gateway.shows(seat.guild_id):
+                raise Unavailable("The platform does not show this server at the moment.")
+            if self._gateway.audience(seat.guild_id, seat.channel_id):
+                await self._enter(seat.guild_id, seat.channel_id)
+            else:
+                await self._stay_away(seat.guild_id)
         except BarkeepError as error:
             _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=error.message)
-            await self._storage.seats.leave(seat.guild_id)
+            since = self._away.setdefault(seat.guild_id, self._clock())
+            if not isinstance(error, Unavailable | Conflict) or self._clock() - since >= RETURN_WITHIN:
+                await self._stay_away(seat.guild_id)
+
+    async def _stay_away(self, guild_id: int) -> None:
+        """Give up the seat of a server."""
+        self._away.pop(guild_id, None)
+        await self._storage.seats.leave(guild_id)
 
     async def _come_again(self, guild_id: int, room: Room) -> None:
         """Make a new connection to the room's channel. The idle time continues, so that this ends."""

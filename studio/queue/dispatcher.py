@@ -29,6 +29,7 @@ from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
 from studio.queue.worker_events import ActiveJob, WorkerListener
 from studio.queue.worker_requests import request_for
+from studio.upkeep import alone
 from studio.values import Courier, Update
 
 PATIENCE = timedelta(minutes=10)
@@ -153,13 +154,11 @@ class Dispatcher:
 
         Call it every half minute.
         """
-        await self._renew()
-        for job in await self._storage.jobs.expired(self._clock()):
-            if job.id not in self._active:
-                await self._endings.recover(job)
-        await self._answers.resume()
-        await self._read_queue()
-        await self._fail_overdue()
+        await alone("leases", self._renew())
+        await alone("lost jobs", self._recover())
+        await alone("answers", self._answers.resume())
+        await alone("queue", self._read_queue())
+        await alone("overdue jobs", self._fail_overdue())
         self._measure()
         if self._queue or self._active:
             self._wake()
@@ -320,6 +319,12 @@ class Dispatcher:
             metrics.RETRIED.labels(job.kind.value).inc()
             self._courier().update(job, Update(retrying=True))
         self._wake()
+
+    async def _recover(self) -> None:
+        """Take over jobs whose process was lost."""
+        for job in await self._storage.jobs.expired(self._clock()):
+            if job.id not in self._active:
+                await self._endings.recover(job)
 
     async def _read_queue(self) -> None:
         """Read the queue from storage in pages: add unknown jobs and drop those that are no longer queued."""

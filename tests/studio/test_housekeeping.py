@@ -1,8 +1,10 @@
 """What time takes away."""
 
+from unittest.mock import AsyncMock
+
 import pytest
 
-from errors import NotFound
+from errors import NotFound, Unavailable
 from storage.records import JobState
 from tests.studio.conftest import GUILD, MOD, STRANGER, StudioHarness, person
 
@@ -84,3 +86,41 @@ async def test_the_audit_log_keeps_a_year(harness: StudioHarness) -> None:
     harness.clock.move(days=2)
     await harness.studio.upkeep()
     assert (await harness.studio.admin.audit(MOD, 1)).total == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "step"),
+    [
+        ("jobs", "expired"),
+        ("jobs", "unanswered"),
+        ("jobs", "queued"),
+        ("consents", "expired"),
+        ("spoken_consents", "expired"),
+        (None, "keep_room"),
+    ],
+)
+@pytest.mark.parametrize("error", [Unavailable("The disk is full."), RuntimeError("unexpected")], ids=["known", "new"])
+async def test_a_step_that_fails_keeps_no_other_from_its_work(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, part: str | None, step: str, error: Exception
+) -> None:
+    await harness.studio.admin.change(MOD, retention_days=0)
+    job = await harness.ended((await harness.say()).job.id)
+    harness.clock.move(days=1)
+    broken = harness.storage if part is None else getattr(harness.storage, part)
+    monkeypatch.setattr(broken, step, AsyncMock(side_effect=error))
+    await harness.studio.upkeep()
+    assert await harness.storage.jobs.find(job.id) is None
+
+
+async def test_retention_that_failed_is_tried_again_in_the_next_round(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.studio.admin.change(MOD, retention_days=0)
+    job = await harness.ended((await harness.say()).job.id)
+    harness.clock.move(days=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(harness.storage.audit, "prune", AsyncMock(side_effect=Unavailable("busy")))
+        await harness.studio.upkeep()
+    harness.clock.move(seconds=30)
+    await harness.studio.upkeep()
+    assert await harness.storage.jobs.find(job.id) is None

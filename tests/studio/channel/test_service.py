@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
-from storage.records import JobState
+from storage.records import JobState, Seat
 from studio.channel.lines import Fate
-from studio.channel.service import BROKEN
+from studio.channel.service import BROKEN, RETURN_WITHIN
 from studio.values import Actor, Receipt
 from tests.fake_voice import FakeVoice
 from tests.studio.channel.conftest import ANN_THERE, BOB_THERE, CELLAR, LOUNGE, NOTICE, room_of, seat_of
@@ -347,6 +347,71 @@ class TestComingBack:
         await self.again(harness, voice)
         assert harness.studio.channels.scene(GUILD) is None
         assert await seat_of(harness) is None
+
+    @pytest.mark.parametrize("outage", ["refused", "not shown"])
+    async def test_while_the_platform_does_not_answer_it_tries_again(
+        self, harness: StudioHarness, lounge: FakeVoice, outage: str
+    ) -> None:
+        voice = FakeVoice()
+        voice.shown = outage != "not shown"
+        voice.people = 1 if voice.shown else 0
+        voice.refusal = Unavailable("Discord's voice server did not answer.")
+        await self.again(harness, voice)
+        harness.clock.move(minutes=9)
+        await harness.studio.channels.upkeep()
+        assert harness.studio.channels.scene(GUILD) is None
+        assert await seat_of(harness) == LOUNGE
+        voice.refusal, voice.shown, voice.people = None, True, 1
+        await harness.studio.channels.upkeep()
+        assert room_of(harness).connection is voice.connections[0]
+        await harness.studio.channels.upkeep()
+        assert len(voice.connections) == 1
+
+    async def test_after_a_while_it_no_longer_tries(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        voice = FakeVoice()
+        voice.refusal = Unavailable("Discord's voice server did not answer.")
+        await self.again(harness, voice)
+        harness.clock.move(seconds=RETURN_WITHIN.total_seconds())
+        await harness.studio.channels.upkeep()
+        assert await seat_of(harness) is None
+        voice.refusal = None
+        await harness.studio.channels.upkeep()
+        assert voice.connections == []
+
+    async def test_sent_away_meanwhile_it_does_not_come_back(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        voice = FakeVoice()
+        voice.refusal = Unavailable("Discord's voice server did not answer.")
+        await self.again(harness, voice)
+        with pytest.raises(Conflict, match="in no voice channel"):
+            await harness.studio.channels.leave(MOD)
+        voice.refusal = None
+        await harness.studio.channels.upkeep()
+        assert voice.connections == []
+        assert await seat_of(harness) is None
+
+    async def test_a_server_whose_seat_cannot_be_read_keeps_no_other_from_its_own(
+        self, harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await harness.storage.seats.take(GUILD - 1, CELLAR)
+        await harness.restart()
+        find = harness.storage.seats.find
+
+        async def found(guild_id: int) -> Seat | None:
+            if guild_id == GUILD - 1:
+                raise Unavailable("Something else is using the database.")
+            return await find(guild_id)
+
+        monkeypatch.setattr(harness.storage.seats, "find", found)
+        harness.studio.channels.attend(voice := FakeVoice(), NOTICE)
+        await harness.studio.channels.resume()
+        assert room_of(harness).connection is voice.connections[0]
+
+    async def test_in_an_outage_nobody_is_taken_for_gone(self, harness: StudioHarness, lounge: FakeVoice) -> None:
+        harness.executor.hold()
+        (said,) = await queue(harness, ANN_THERE)
+        lounge.shown, lounge.people = False, 0
+        harness.studio.channels.look(GUILD)
+        assert [line.key for line in room_of(harness).lines] == [said.job.id]
 
     async def test_a_connection_that_stays_broken_is_made_again(
         self, harness: StudioHarness, lounge: FakeVoice
