@@ -17,10 +17,11 @@ from storage.database import Storage
 from storage.records import GuildSettings
 from studio import policy, rights
 from studio.admin import AdminService
+from studio.channel.lines import Line
 from studio.channel.rooms import Room
 from studio.channel.service import ChannelService
 from studio.queue.dispatcher import Dispatcher
-from studio.queue.job_payload import Reply
+from studio.queue.job_payload import Reply, SpeechPayload
 from studio.reading_rules import Pace, Written, is_read, words_for
 from studio.speech import SpeechService
 from studio.values import Actor, Receipt
@@ -150,6 +151,8 @@ class ReadingService:
             chosen = (await self._storage.guilds.get(actor.guild_id)).read_ignored_role_ids
             wanted = chosen | {role_id} if ignored else chosen - {role_id}
             await self._admin.change(actor, read_ignored_role_ids=wanted)
+        if ignored and (room := self._rooms.get(actor.guild_id)) is not None:
+            await self._drop(room, lambda line: line.job is not None and role_id in SpeechPayload.of(line.job).roles)
 
     def listens_to(self, guild_id: int, target: Target) -> bool:
         """Return whether messages in this channel are read now: it was chosen, and somebody listens.
@@ -169,8 +172,7 @@ class ReadingService:
         reason is not told.
         """
         settings = await self._storage.guilds.get(actor.guild_id)
-        member = await self._storage.members.get(actor.guild_id, actor.member_id)
-        if not is_read(actor, settings, member):
+        if not await self._is_wanted(actor):
             return None
         if not self._pace.allows(actor.guild_id, actor.member_id, self._clock(), settings.read_per_minute):
             return None
@@ -199,15 +201,24 @@ class ReadingService:
             return None
         named = settings.read_names and self._last_author.get(actor.guild_id) != actor.member_id
         words = words_for(written, names, settings, named=named)
-        if not words or written.message_id not in self._lines:
+        if not words or written.message_id not in self._lines or not await self._is_wanted(actor):
             return None
         receipt = await self._speech.read_aloud(actor, words)
         self._last_author[actor.guild_id] = actor.member_id
-        if written.message_id not in self._lines:  # It was deleted in this very moment.
+        # It was deleted in this very moment, or reading was ended, by its author or for all.
+        if written.message_id not in self._lines or not await self._is_wanted(actor):
             await self._silence(receipt.job.id)
             return None
         self._remember(written.message_id, receipt.job.id)
         return receipt
+
+    async def _is_wanted(self, actor: Actor) -> bool:
+        """Return whether the actor's messages in this channel are read at this moment."""
+        room = self._rooms.get(actor.guild_id)
+        if room is None or room.read_channel_id != actor.channel_id:
+            return False
+        settings = await self._storage.guilds.get(actor.guild_id)
+        return is_read(actor, settings, await self._storage.members.get(actor.guild_id, actor.member_id))
 
     async def _bind(self, room: Room, guild_id: int, channel_id: int | None) -> None:
         await self._storage.seats.read(guild_id, channel_id)
@@ -216,13 +227,13 @@ class ReadingService:
 
     async def _drop_member(self, guild_id: int, member_id: int) -> None:
         if (room := self._rooms.get(guild_id)) is not None:
-            await self._drop(room, lambda author_id: author_id == member_id)
+            await self._drop(room, lambda line: line.member_id == member_id)
 
-    async def _drop(self, room: Room, unwanted: Callable[[int | None], bool]) -> None:
-        """End the lines of some authors' messages. Lines of /say continue."""
+    async def _drop(self, room: Room, unwanted: Callable[[Line], bool]) -> None:
+        """End some lines of messages. Lines of /say continue."""
         read = [line for line in room.lines if line.reply is Reply.NOTHING and line.job is not None]
         for line in reversed(read):  # The one that is being said last: none of the others begins.
-            if unwanted(line.member_id):
+            if unwanted(line):
                 await self._silence(line.key)
 
     async def _silence(self, job_id: str) -> None:

@@ -77,7 +77,7 @@ class Studio:
         self._neighbours = Neighbours(self.dispatcher)
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
-        self.voice_files = VoiceFileService(storage, executor, self.library, consent=consent)
+        self.voice_files = VoiceFileService(storage, executor, self.library, lambda: self.courier, consent=consent)
         self.clones = CloneService(
             storage, executor, self.dispatcher, lambda: self.courier, consent=consent, clock=clock
         )

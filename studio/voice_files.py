@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 
 from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import PromptSpec
@@ -13,7 +14,7 @@ from storage.consent_records import ConsentKind
 from storage.database import Storage
 from storage.records import NewVoice, VoiceModels, VoiceRecord
 from studio import policy, rights
-from studio.values import POLICY_VERSION, Actor
+from studio.values import POLICY_VERSION, Actor, Courier
 from studio.voices import VoiceLibrary
 
 MAX_PROMPT_BYTES = 4 * 1024 * 1024
@@ -27,8 +28,17 @@ class VoiceFileService:
     moderators did not choose.
     """
 
-    def __init__(self, storage: Storage, executor: Executor, library: VoiceLibrary, *, consent: ConsentKind) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        executor: Executor,
+        library: VoiceLibrary,
+        courier: Callable[[], Courier],
+        *,
+        consent: ConsentKind,
+    ) -> None:
         self._storage = storage
+        self._courier = courier
         self._executor = executor
         self._library = library
         self._consent = consent
@@ -92,12 +102,14 @@ class VoiceFileService:
     async def clip(self, actor: Actor, typed: str) -> tuple[VoiceRecord, bytes]:
         """Return a voice and its reference recording as FLAC, if the actor may use the voice.
 
-        Raises NotFound for speakers, imported voices, and a voice that is being deleted.
+        Raises NotFound for speakers, imported voices, and a voice that is being deleted, and VoiceUnavailable where
+        the person whom it belongs to has left, as for speech.
         """
-        await rights.require(self._storage, actor, policy.may_act)
+        settings = await rights.require(self._storage, actor, policy.may_act)
         record = (await self._library.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
+        await rights.require_present(self._storage, self._courier(), actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     def _ready(self) -> Ready:

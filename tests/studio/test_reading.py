@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.records import JobRecord, JobState, Visibility
-from studio import reading
+from studio import reading, rights
 from studio.channel.lines import Piece
 from studio.reading import Target
 from studio.reading_rules import Written
-from studio.values import Actor, SayOrder
+from studio.values import Actor, Receipt, SayOrder
 from tests.fake_voice import FakeVoice
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, StudioHarness, until
 
@@ -235,6 +236,61 @@ async def test_who_opts_out_is_not_heard_to_the_end(harness: StudioHarness, loun
     assert read is not None
     assert (await harness.storage.jobs.get(read.job.id)).state is JobState.CANCELLED
     assert lounge.said == ["Two"]
+
+
+ROLE = 7
+BOB_OF_ROLE = replace(BOB_THERE, role_ids=frozenset({ROLE}))
+END_READING = {
+    "opted out": lambda harness: harness.studio.reading.choose(BOB, read=False),
+    "ignored": lambda harness: harness.studio.reading.ignore_member(MOD, BOB.member_id, ignored=True),
+    "ignored role": lambda harness: harness.studio.reading.ignore_role(MOD, ROLE, ignored=True),
+    "blocked": lambda harness: harness.studio.admin.block(MOD, BOB.member_id, ""),
+    "stopped": lambda harness: harness.studio.reading.stop(MOD),
+}
+"""Why a message is read no longer."""
+
+
+@pytest.mark.parametrize("reason", END_READING)
+async def test_a_message_is_not_said_once_reading_ended_for_its_author(
+    harness: StudioHarness, lounge: FakeVoice, reason: str
+) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.studio.reading.read(BOB_OF_ROLE, Written(1, "Bob", "One"), no_names)
+    assert receipt is not None
+    await END_READING[reason](harness)
+    release()
+    assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert lounge.said == []
+
+
+@pytest.mark.parametrize("reason", END_READING)
+@pytest.mark.parametrize("moment", ["looked at", "accepted"])
+async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
+    harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch, reason: str, moment: str
+) -> None:
+    release = harness.executor.hold()
+    accept = harness.studio.speech.read_aloud
+
+    async def names() -> Mapping[str, str]:
+        if moment == "looked at":
+            await END_READING[reason](harness)
+        return {}
+
+    async def accepted(actor: Actor, words: str) -> Receipt:
+        if moment == "looked at":
+            raise AssertionError("It was accepted.")
+        waiting = harness.studio.dispatcher.rooms.get(GUILD)
+        assert waiting is not None
+        await END_READING[reason](harness)
+        with monkeypatch.context() as unblocked:  # rights were looked at before
+            unblocked.setattr(rights, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
+            return await accept(actor, words)
+
+    monkeypatch.setattr(harness.studio.speech, "read_aloud", accepted)
+    assert await harness.studio.reading.read(BOB_OF_ROLE, Written(1, "Bob", "One"), names) is None
+    release()
+    await until(lambda: not harness.tasks(), "idle")
+    assert lounge.said == []
 
 
 async def test_a_channel_with_nobody_in_it_gets_nothing(harness: StudioHarness, lounge: FakeVoice) -> None:

@@ -19,8 +19,9 @@ from errors import (
     NotAllowed,
     NotFound,
     Unavailable,
+    VoiceUnavailable,
 )
-from storage.records import JobState
+from storage.records import JobState, Visibility
 from studio.voice_files import MAX_PROMPT_BYTES, file_name
 from tests.fakes import prompt_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness
@@ -153,6 +154,16 @@ async def test_the_clip_is_for_those_who_may_use_the_voice(harness: StudioHarnes
     await harness.storage.files.drop_voice(GUILD, int(key[2:]))
     with pytest.raises(NotFound, match="no longer exists"):
         await harness.studio.voice_files.clip(ANN, key)
+
+
+async def test_the_recording_of_a_member_who_left_is_not_heard(harness: StudioHarness) -> None:
+    key = await harness.voice()
+    await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    await harness.studio.voice_files.clip(BOB, key)
+    harness.courier.left.add(ANN.member_id)
+    with pytest.raises(VoiceUnavailable, match="not on this server"):
+        await harness.studio.voice_files.clip(BOB, key)
+    await harness.studio.voice_files.clip(ANN, key)
 
 
 @pytest.mark.parametrize(
