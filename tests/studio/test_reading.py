@@ -263,7 +263,7 @@ async def test_a_message_is_not_said_once_reading_ended_for_its_author(
     assert lounge.said == []
 
 
-@pytest.mark.parametrize("reason", END_READING)
+@pytest.mark.parametrize("reason", sorted({*END_READING} - {"ignored role"}))
 @pytest.mark.parametrize("moment", ["looked at", "accepted"])
 async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
     harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch, reason: str, moment: str
