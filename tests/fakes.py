@@ -111,7 +111,9 @@ class FakeExecutor:
         """Whether nothing is told of a job before its end."""
         self.checked: list[bytes] = []
         self.finding = Finding("marked", 0.99, ((0.0, 4.0),), 4.0, 4.0)
-        self.heard = SpokenAnswer("", words=5, of=5, statement=1.0, length=1.0, likeness=0.9, is_generated=False)
+        self.heard = SpokenAnswer(
+            "", words=5, of=5, statement=1.0, length=1.0, likeness=0.9, weakest=0.8, is_generated=False
+        )
         self.listened: list[tuple[bytes, bytes, str]] = []
         """The clip, the answer and the sentence of each spoken consent."""
         self.consent_languages: tuple[str, ...] = ("en",)

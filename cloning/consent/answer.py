@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 LEAST_WORDS = 4
 """Of the random words: the recogniser may miss one."""
+LEAST_PART = 0.7
+"""The least likeness of each third of the clip, so that nobody's voice hides behind one's own: of 11 people, 2.3 % of
+the right answers have less, and 94.5 % of those to a clip that ends with 3 s of somebody else."""
 LEAST_STATEMENT = 0.5
 """Of the words of the statement."""
 LEAST_LIKENESS = 0.8
@@ -18,7 +21,8 @@ class SpokenAnswer:
     """`text`: the words that were recognised. `words`: how many of the `of` random ones are among them, in order.
 
     `statement`: the share of the statement's words, 0..1. `length`: words recognised for each word of the sentence.
-    `likeness`: cosine of the voices of recording and clip, 0..1. `is_generated`: the recording carries the watermark.
+    `likeness`: cosine of the voices of recording and clip, 0..1; `weakest`: that of the least like part of the clip.
+    `is_generated`: the recording carries the watermark.
     """
 
     text: str
@@ -27,6 +31,7 @@ class SpokenAnswer:
     statement: float
     length: float
     likeness: float
+    weakest: float
     is_generated: bool
 
     @property
@@ -36,8 +41,8 @@ class SpokenAnswer:
 
     @property
     def has_voice(self) -> bool:
-        """Whether it was said in the voice of the clip."""
-        return self.likeness >= LEAST_LIKENESS
+        """Whether it was said in the voice of the clip, and of every part of it."""
+        return self.likeness >= LEAST_LIKENESS and self.weakest >= LEAST_PART
 
     @property
     def counts(self) -> bool:

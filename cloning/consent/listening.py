@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from cloning.consent.answer import SpokenAnswer
 from cloning.consent.recogniser import Whisper
 from cloning.consent.sentences import found_in_order, parts, tokens
@@ -14,6 +16,8 @@ from errors import InvalidInput
 
 ANSWER_SECONDS = 30.0
 """A longer answer is refused: a sentence takes five to ten seconds."""
+PART_SECONDS = 3.4
+"""A clip of ten seconds is compared in thirds, too."""
 _RATE = 16_000
 
 
@@ -38,7 +42,9 @@ def judge(spoken: Recording, clip: Recording, sentence: str) -> SpokenAnswer:
     """Compare what is spoken with the sentence, and its voice with the clip's. Raises as `listen`."""
     speech = reference.choose(spoken, rate=_RATE, max_seconds=ANSWER_SECONDS).clip
     encoder = SpeakerEncoder()
-    likeness = similarity(encoder.embed(speech), encoder.embed(clip))
+    voice = encoder.embed(speech)
+    likeness = similarity(voice, encoder.embed(clip))
+    weakest = min(similarity(voice, encoder.embed(part)) for part in _parts(clip))
     statement, drawn = parts(sentence)
     text = Whisper()(spoken)
     heard = tokens(text)
@@ -49,5 +55,12 @@ def judge(spoken: Recording, clip: Recording, sentence: str) -> SpokenAnswer:
         statement=round(found_in_order(statement, heard) / len(statement), 3),
         length=round(len(heard) / (len(statement) + len(drawn)), 3),
         likeness=round(likeness, 3),
+        weakest=round(weakest, 3),
         is_generated=check([spoken]).verdict == "marked",
     )
+
+
+def _parts(clip: Recording) -> list[Recording]:
+    """Return the clip in parts of about PART_SECONDS: Bark continues the end of a prompt, whoever is heard before."""
+    number = max(1, round(clip.seconds / PART_SECONDS))
+    return [Recording(part, clip.sample_rate) for part in np.array_split(clip.samples, number)]

@@ -19,9 +19,9 @@ from tests.fakes import prompt_bytes, sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until
 
 SAID = sound_bytes("OGG")
-NO_WORDS = SpokenAnswer("something else", 1, 5, 0.1, 0.2, 0.9, is_generated=False)
-NO_VOICE = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.5, is_generated=False)
-GENERATED = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.9, is_generated=True)
+NO_WORDS = SpokenAnswer("something else", 1, 5, 0.1, 0.2, 0.9, weakest=0.8, is_generated=False)
+NO_VOICE = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.5, weakest=0.8, is_generated=False)
+GENERATED = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.9, weakest=0.8, is_generated=True)
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cloning.consent.answer import LEAST_LIKENESS, LEAST_WORDS, MOST_HEARD, SpokenAnswer
+from cloning.consent.answer import LEAST_LIKENESS, LEAST_PART, LEAST_WORDS, MOST_HEARD, SpokenAnswer
 
-YES = SpokenAnswer("", LEAST_WORDS, 5, 0.5, 1.0, LEAST_LIKENESS, is_generated=False)
+YES = SpokenAnswer("", LEAST_WORDS, 5, 0.5, 1.0, LEAST_LIKENESS, weakest=LEAST_PART, is_generated=False)
 
 
 def test_the_limits_themselves_count() -> None:
@@ -21,6 +21,7 @@ def test_the_limits_themselves_count() -> None:
         {"statement": 0.49},
         {"length": MOST_HEARD + 0.1},
         {"likeness": LEAST_LIKENESS - 0.001},
+        {"weakest": LEAST_PART - 0.001},
         {"is_generated": True},
     ],
     ids=lambda change: next(iter(change)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cloning.consent.answer import SpokenAnswer
+from cloning.consent.answer import LEAST_LIKENESS, SpokenAnswer
 from cloning.consent.listening import ANSWER_SECONDS, listen
 from cloning.media import joining, recordings
 from cloning.progress import ProgressReporter
@@ -53,6 +53,19 @@ def test_the_words_in_another_voice_do_not_count(tmp_path: Path) -> None:
     assert found.has_words
     assert not found.has_voice
     assert not found.counts
+
+
+def test_a_clip_in_which_somebody_else_is_heard_last_does_not_count(tmp_path: Path) -> None:
+    """Bark continues the end of a clip."""
+    own, other = recordings.read(CLIP), recordings.read(OTHER_CLIP)
+    mixed = tmp_path / "mixed.wav"
+    length = round(4.5 * other.sample_rate)
+    sound = np.concatenate([own.samples, other.samples[:length], np.zeros(length // 4, np.float32)])
+    soundfile.write(mixed, sound, own.sample_rate)
+    found = heard(PASSWORD, tmp_path, clip=mixed)
+    assert found.has_words
+    assert found.likeness >= LEAST_LIKENESS
+    assert not found.has_voice
 
 
 def test_generated_speech_is_no_persons_word(tmp_path: Path) -> None:
