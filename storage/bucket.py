@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from errors import NotFound, Unavailable
-from storage.files import GONE
+from storage.disk import GONE
 
 FILES_AWAY = (
     "Barkeep cannot reach its files right now. Please try again in a few minutes; "

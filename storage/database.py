@@ -22,7 +22,8 @@ from storage.columns import Clock, utc_now
 from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
-from storage.files import GONE, REFUSED, FileStore
+from storage.disk import GONE, REFUSED
+from storage.files import FileStore
 from storage.folder_claim import FolderClaim
 from storage.guilds import GuildRepository
 from storage.in_use import InUse

@@ -10,48 +10,40 @@ Barkeep, never from users; a key that contains a path raises ValueError.
 """
 
 import asyncio
-import errno
 import os
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import aiofiles
-import structlog
 
 from errors import NotFound, Unavailable
 from storage import modes
-from storage.sessions import FULL
+from storage.disk import (
+    delete,
+    existing,
+    in_thread,
+    link,
+    make_folder,
+    names_in,
+    read_file,
+    readable_errors,
+    remove_all,
+    remove_folder,
+    rename,
+    sync,
+)
 
-GONE = "That file no longer exists. It may just have been deleted."
-REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
 LOST = "The files of this voice were lost before they could be stored. Please clone it again."
 
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 VOICE = re.compile(r"(\d{1,20})-(\d{1,20})")
 TRASHED = re.compile(r"(\d{1,15})-[0-9a-f]{32}-.+")
-_log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
-
-
-@contextmanager
-def readable_errors() -> Iterator[None]:
-    """Turn OSErrors into sentences for members and log the reason."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise NotFound(GONE) from error
-    except OSError as error:
-        _log.error("file_error", kind=type(error).__name__, reason=error.strerror, file=str(error.filename))
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Unavailable(FULL) from error
-        raise Unavailable(REFUSED) from error
 
 
 class FileStore:
@@ -98,12 +90,12 @@ class FileStore:
 
     async def upload_for_job(self, job_id: str) -> Path:
         """Return a job's upload as a file that is there as long as the job's staging folder. Raises NotFound."""
-        return await _existing(self.upload(job_id))
+        return await existing(self.upload(job_id))
 
     @asynccontextmanager
     async def upload_at_hand(self, key: str) -> AsyncIterator[Path]:
         """An upload as a file that is there inside the `with`. Raises NotFound."""
-        yield await _existing(self.upload(key))
+        yield await existing(self.upload(key))
 
     async def drop_upload(self, key: str) -> None:
         """Delete an upload, if it exists."""
@@ -134,7 +126,7 @@ class FileStore:
 
     async def voice_folders(self) -> set[tuple[int, int]]:
         """Return the (guild, voice) of every voice folder, with or without a row."""
-        names = await in_thread(_names, self._voices)
+        names = await in_thread(names_in, self._voices)
         return {(int(match[1]), int(match[2])) for match in map(VOICE.fullmatch, names) if match}
 
     def voice_file(self, guild_id: int, voice_id: int, name: str) -> Path:
@@ -153,7 +145,7 @@ class FileStore:
     async def put_voice_file(self, guild_id: int, voice_id: int, name: str, data: bytes) -> None:
         """Write one file of a voice; it replaces an earlier one."""
         target = self.voice_file(guild_id, voice_id, name)
-        await in_thread(_make_folder, target.parent)
+        await in_thread(make_folder, target.parent)
         try:
             await self._put(target, data)
         except Unavailable:
@@ -163,7 +155,7 @@ class FileStore:
 
     async def voice_file_for_job(self, job_id: str, guild_id: int, voice_id: int, name: str) -> Path:
         """Return a file of a voice that is there as long as the job's staging folder. Raises NotFound."""
-        return await _existing(self.voice_file(guild_id, voice_id, name))
+        return await existing(self.voice_file(guild_id, voice_id, name))
 
     async def read_voice_file(self, guild_id: int, voice_id: int, name: str) -> bytes:
         """Return the bytes of one file of a voice."""
@@ -190,7 +182,7 @@ class FileStore:
     async def keep_aloud(self, job_id: str, file: Path) -> Path:
         """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
         kept = self._aloud / checked(KEY, job_id) / checked(NAME, file.name)
-        await in_thread(_link, file, kept)
+        await in_thread(link, file, kept)
         return kept
 
     async def drop_aloud(self, job_id: str) -> None:
@@ -222,8 +214,8 @@ class FileStore:
 
     async def _sweep_disk(self, claims: list[tuple[Path, Callable[[Path], bool]]], now: datetime) -> int:
         """Move what is not claimed in these folders to the trash, and delete half-written files."""
-        half_written = await in_thread(_remove_all, self._tmp)
-        await in_thread(_remove_all, self._aloud)  # What was in the air is silent since.
+        half_written = await in_thread(remove_all, self._tmp)
+        await in_thread(remove_all, self._aloud)  # What was in the air is silent since.
         return half_written + await in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:
@@ -257,7 +249,7 @@ class FileStore:
         for path in list(self._trash.iterdir()):
             trashed = TRASHED.fullmatch(path.name)
             if trashed and int(trashed[1]) < before:
-                _delete(path)
+                delete(path)
 
     def _drop_many(self, keys: set[str]) -> None:
         for path in [*self._uploads.iterdir(), *self._results.iterdir()]:
@@ -275,7 +267,7 @@ class FileStore:
                     await file.write(data)
                     await file.flush()
                     await asyncio.to_thread(os.fsync, file.fileno())
-                await asyncio.to_thread(_rename, temporary, target)
+                await asyncio.to_thread(rename, temporary, target)
             finally:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
@@ -294,7 +286,7 @@ class FileStore:
             try:
                 for name in moving:
                     self._move(staging / name, complete / name)
-                _rename(complete, folder)
+                rename(complete, folder)
             except OSError:
                 shutil.rmtree(complete, ignore_errors=True)
                 raise
@@ -303,11 +295,11 @@ class FileStore:
         if not source.exists() and target.exists():
             return
         modes.close_to_others(source)
-        _sync(source)
-        _rename(source, target)
+        sync(source)
+        rename(source, target)
 
     async def _remove(self, folder: Path) -> None:
-        await in_thread(_remove_folder, folder, self._temporary())
+        await in_thread(remove_folder, folder, self._temporary())
 
     def _temporary(self) -> Path:
         return self._tmp / uuid.uuid4().hex
@@ -318,77 +310,3 @@ def checked(pattern: re.Pattern[str], word: str) -> str:
     if not pattern.fullmatch(word):
         raise ValueError(f"not a key or name for a file: {word!r}")
     return word
-
-
-async def read_file(path: Path) -> bytes:
-    """Return the bytes of a file. Raises as FileStore does."""
-    with readable_errors():
-        async with aiofiles.open(path, "rb") as file:
-            return await file.read()
-
-
-async def _existing(path: Path) -> Path:
-    if not await in_thread(path.is_file):
-        raise NotFound(GONE)
-    return path
-
-
-async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
-    """Run what touches the disk in a thread. Raises as FileStore does."""
-    with readable_errors():
-        return await asyncio.to_thread(work, *arguments)
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Replace `target` atomically and durably."""
-    source.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's entries, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(0o700, exist_ok=True)
-    _sync(folder.parent)
-
-
-def _link(file: Path, kept: Path) -> None:
-    kept.parent.mkdir(modes.FOLDER, exist_ok=True)
-    kept.unlink(missing_ok=True)
-    try:
-        kept.hardlink_to(file)
-    except FileNotFoundError:
-        raise
-    except OSError:  # Some file systems have no second names.
-        shutil.copyfile(file, kept)
-
-
-def _remove_folder(folder: Path, temporary: Path) -> None:
-    try:
-        folder.rename(temporary)
-    except FileNotFoundError:
-        return
-    _sync(folder.parent)
-    shutil.rmtree(temporary)
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
-
-
-def _remove_all(folder: Path) -> int:
-    paths = list(folder.iterdir())
-    for path in paths:
-        _delete(path)
-    return len(paths)
-
-
-def _delete(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from errors import Conflict
-from storage.files import readable_errors
+from storage.disk import readable_errors
 from storage.modes import private_opener
 
 _TRY_SECONDS = 0.25

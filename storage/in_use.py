@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 from pathlib import Path
 
-from storage.files import readable_errors
+from storage.disk import readable_errors
 from storage.modes import private_opener
 from storage.presence import Presence
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from errors import NotFound, Unavailable
 from storage.bucket import FILES_AWAY, Bucket
-from storage.files import read_file
+from storage.disk import read_file
 from storage.shared_files import SharedFiles
 
 FOLDERS = ("voices", "uploads", "results")

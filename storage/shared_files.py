@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from errors import NotFound, Unavailable
 from storage.bucket import Bucket
-from storage.files import KEY, LOST, NAME, TRASHED, VOICE, FileStore, checked, in_thread, read_file
+from storage.disk import in_thread, read_file
+from storage.files import KEY, LOST, NAME, TRASHED, VOICE, FileStore, checked
 
 _ID = "installation-id"
 _RESULT = ".ogg"

@@ -1,0 +1,118 @@
+"""Files and folders on disk: renamed and deleted durably, with errors as sentences."""
+
+import asyncio
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import aiofiles
+import structlog
+
+from errors import NotFound, Unavailable
+from storage import modes
+from storage.sessions import FULL
+
+GONE = "That file no longer exists. It may just have been deleted."
+REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn OSErrors into sentences for members and log the reason."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(GONE) from error
+    except OSError as error:
+        _log.error("file_error", kind=type(error).__name__, reason=error.strerror, file=str(error.filename))
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(FULL) from error
+        raise Unavailable(REFUSED) from error
+
+
+async def read_file(path: Path) -> bytes:
+    """Return the bytes of a file. Raises NotFound or Unavailable as readable_errors does."""
+    with readable_errors():
+        async with aiofiles.open(path, "rb") as file:
+            return await file.read()
+
+
+async def existing(path: Path) -> Path:
+    """Return the path of a file that exists. Raises NotFound."""
+    if not await in_thread(path.is_file):
+        raise NotFound(GONE)
+    return path
+
+
+async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
+    """Run what touches the disk in a thread. Raises NotFound or Unavailable as readable_errors does."""
+    with readable_errors():
+        return await asyncio.to_thread(work, *arguments)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Replace `target` atomically and durably."""
+    source.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder durably, if it is missing."""
+    folder.mkdir(0o700, exist_ok=True)
+    sync(folder.parent)
+
+
+def link(file: Path, kept: Path) -> None:
+    """Give a file a second name, or copy it where there are none."""
+    kept.parent.mkdir(modes.FOLDER, exist_ok=True)
+    kept.unlink(missing_ok=True)
+    try:
+        kept.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:  # Some file systems have no second names.
+        shutil.copyfile(file, kept)
+
+
+def remove_folder(folder: Path, temporary: Path) -> None:
+    """Rename a folder away, then delete it. Does nothing if there is none."""
+    try:
+        folder.rename(temporary)
+    except FileNotFoundError:
+        return
+    sync(folder.parent)
+    shutil.rmtree(temporary)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what is in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+def remove_all(folder: Path) -> int:
+    """Delete what is in a folder. Return how many files and folders there were."""
+    paths = list(folder.iterdir())
+    for path in paths:
+        delete(path)
+    return len(paths)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with what is in it."""
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
