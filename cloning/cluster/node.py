@@ -43,6 +43,8 @@ from errors import BarkeepError, Unavailable
 
 PROMPT_SECONDS = 600.0
 """How long a prompt stays in memory after its last use: a deleted voice must not stay longer."""
+PROGRESS_SECONDS = 0.25
+"""How long progress is collected: an answer for each would cost a fifth of a processor core."""
 _PROMPTS = 256
 _EVENTS_AT_ONCE = 32
 _FOLDER = "barkeep-speech-"
@@ -63,12 +65,26 @@ def _build(arrangement: Arrangement) -> Executor:
 
 @dataclass(slots=True)
 class _Session:
-    """What one relay has to be told. `events`: (number, line, files), until it has received them."""
+    """What one relay has to be told. `events`: (number, line, files), until it has received them.
+
+    `changed` ends the wait for them.
+    """
 
     heard: float
     events: list[tuple[int, str, dict[str, bytes]]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    collecting: bool = False
+
+    def collect(self) -> None:
+        """Let the events wait a little for others."""
+        if not self.collecting:
+            self.collecting = True
+            asyncio.get_running_loop().call_later(PROGRESS_SECONDS, self._collected)
+
+    def _collected(self) -> None:
+        self.collecting = False
+        self.changed.set()
 
 
 @dataclass(slots=True)
@@ -79,6 +95,7 @@ class _Job:
     session: str
     folder: Path
     look: "asyncio.Task[None] | None" = None
+    begun: bool = False
     stopped: bool = False
 
 
@@ -160,11 +177,12 @@ class SpeechNode:
             return None
         mine.heard = monotonic()
         mine.events = [event for event in mine.events if event[0] > received]
-        if not mine.events:
-            mine.changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(messages.POLL_SECONDS):
-                    await mine.changed.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(messages.POLL_SECONDS):
+                await mine.changed.wait()
+        mine.changed.clear()
+        if len(mine.events) > _EVENTS_AT_ONCE:
+            mine.changed.set()
         health = self._executor.health()
         return News(
             tuple(mine.events[:_EVENTS_AT_ONCE]),
@@ -237,7 +255,11 @@ class SpeechNode:
         named: Event = replace(event, job_id=job.name)
         if (session := self._sessions.get(job.session)) is not None:
             session.events.append((next(session.numbers), protocol.encode(named), files))
-            session.changed.set()
+            if isinstance(event, Progress) and job.begun:
+                session.collect()
+            else:
+                job.begun = True
+                session.changed.set()
 
     async def _end(self, event: Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
         await self._tell(event)
