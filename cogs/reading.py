@@ -152,7 +152,7 @@ def render_reading(reading: Reading, *, sees_messages: bool) -> discord.Embed:
     if not sees_messages:
         embed.description = OFF
     elif reading.channel_id is None:
-        embed.description = "Nothing is read at present. /read start begins in the voice channel."
+        embed.description = "I am not reading any channel. Use /read start to begin."
     else:
         embed.description = f"What is written in <#{reading.channel_id}> is read aloud in each member's default voice."
     embed.add_field(name="Of a message", value=f"{settings.read_length} characters")

@@ -30,14 +30,14 @@ class CheckService:
     def admit(self, actor: Actor, size: int) -> None:
         """Check what is known before the recording is read; `size` in bytes. Raises InvalidInput and LimitReached."""
         if size == 0:
-            raise InvalidInput("That file is empty. Choose a recording.")
+            raise InvalidInput("That file is empty. Please choose a recording.")
         if size > MAX_RECORDING_BYTES:
             raise InvalidInput(f"That file has more than {MAX_RECORDING_BYTES >> 20} MB. Cut out the part in question.")
         if actor.member_id in self._busy:
-            raise LimitReached("I am still looking at another recording for you. Try again when it is done.")
+            raise LimitReached("I am still checking another recording for you. Please try again when it is done.")
         if minutes := self._asked.minutes_to_wait(actor.member_id):
             raise LimitReached(
-                f"You may have {CHECKS_PER_HOUR} recordings checked an hour, and you have. "
+                f"You have used all {CHECKS_PER_HOUR} of your checks for this hour. "
                 f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
             )
 

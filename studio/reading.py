@@ -246,7 +246,7 @@ class ReadingService:
         if room is None:
             raise Conflict("I have just lost the voice channel. Please try again.")
         if not actor.is_moderator and actor.voice_channel_id != room.connection.channel_id:
-            raise NotAllowed(f"I sit in <#{room.connection.channel_id}>. Join it, then ask again.")
+            raise NotAllowed(f"I am in <#{room.connection.channel_id}>. Join it, then try again.")
         return room
 
     def _remember(self, message_id: int, job_id: str) -> None:
@@ -268,10 +268,10 @@ class ReadingService:
 def _check_target(actor: Actor, settings: GuildSettings, target: Target, own: Target) -> None:
     """Raises NotAllowed or InvalidInput for a channel that cannot be read in the voice channel of `own`."""
     if target.is_voice and target.channel_id != own.channel_id:
-        raise InvalidInput(f"I sit in <#{own.channel_id}>, and don't read the chat of another voice channel there.")
+        raise InvalidInput(f"I am in <#{own.channel_id}> and can't read the chat of another voice channel there.")
     if target.channel_id != own.channel_id and not actor.is_moderator:
         raise NotAllowed(
-            "Only a moderator can have another channel read than the voice channel's own chat: not everybody who "
+            "Only moderators can choose a channel other than the voice channel's own chat, because not everybody who "
             "listens may see it."
         )
     if settings.channel_ids and settings.channel_ids.isdisjoint({target.channel_id, target.parent_id}):

@@ -83,7 +83,7 @@ class SpeechService:
         """
         room = self._rooms.get(actor.guild_id)
         if room is None:
-            raise Conflict("I am in no voice channel of this server.")
+            raise Conflict("I am not in a voice channel here.")
         settings = await rights.require(self._storage, actor, policy.may_speak)
         dictionary = await self._pronunciations.dictionary(actor.guild_id)
         said = speech_text.with_pictures_named(dictionary.applied(words))

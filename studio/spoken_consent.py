@@ -27,7 +27,7 @@ ATTEMPTS = 3
 SENTENCES_PER_HOUR = 12
 """Sentences an hour of one member, in all servers together."""
 _TEXT_SHOWN = 200
-_ANSWERED = "This request was answered before, or has expired."
+_ANSWERED = "This request has expired or was already answered."
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ class SpokenConsentService:
     def _new(self, spoken_id: str, guild_id: int, channel_id: int, member_id: int) -> SpokenConsent:
         if minutes := self._asked.minutes_to_wait(member_id):
             raise LimitReached(
-                f"You were asked for {SENTENCES_PER_HOUR} sentences within an hour. "
+                f"You have used all {SENTENCES_PER_HOUR} of your sentences for this hour. "
                 f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
             )
         self._asked.note(member_id)

@@ -27,7 +27,7 @@ class Channel(commands.Cog):
         self.bot = bot
         bot.studio.channels.attend(DiscordVoice(bot), Piece(NOTICE))
 
-    @app_commands.command(name="join", description="Let me come to your voice channel, and speak there")
+    @app_commands.command(name="join", description="Bring me into your voice channel, to speak there")
     async def join(self, interaction: Interaction) -> None:
         """Join the member's voice channel, or say why that is not possible."""
         actor = actor_of(interaction)
@@ -37,7 +37,7 @@ class Channel(commands.Cog):
             f"👋 I am in <#{scene.channel_id}>. What you ask for with /say is heard there. /leave sends me away."
         )
 
-    @app_commands.command(name="leave", description="Send me away from the voice channel")
+    @app_commands.command(name="leave", description="Make me leave the voice channel")
     async def leave(self, interaction: Interaction) -> None:
         """Leave the voice channel."""
         actor = actor_of(interaction)
@@ -45,7 +45,7 @@ class Channel(commands.Cog):
         channel_id = await self.bot.studio.channels.leave(actor)
         await interaction.followup.send(f"👋 I left <#{channel_id}>.")
 
-    @app_commands.command(name="skip", description="Skip your line that is being said; moderators skip any")
+    @app_commands.command(name="skip", description="Skip your line while I say it; moderators skip any")
     async def skip(self, interaction: Interaction) -> None:
         """End the current line and go on with the next."""
         actor = actor_of(interaction)

@@ -164,7 +164,7 @@ class DiscordConnection:
         """Raise NotAllowed if the bot could not be heard."""
         channel, me = self._client.channel, self._client.guild.me
         if not channel.permissions_for(me).speak:
-            raise NotAllowed(f"I may not speak in <#{channel.id}> any more.")
+            raise NotAllowed(f"I am no longer allowed to speak in <#{channel.id}>.")
         if me.voice is not None and (me.voice.mute or me.voice.suppress):
             raise NotAllowed(f"A moderator has muted me in <#{channel.id}>.")
 
@@ -183,7 +183,7 @@ class DiscordVoice:
         if isinstance(channel, discord.StageChannel):
             await _become_speaker(channel, client)
         if client.ended:
-            raise Unavailable("I was sent away from the voice channel while I entered it.")
+            raise Unavailable("I was removed from the voice channel while I was joining it.")
         client.gone = gone
         return DiscordConnection(client)
 
@@ -204,7 +204,7 @@ class DiscordVoice:
     def _channel(self, guild_id: int, channel_id: int) -> discord.VoiceChannel | discord.StageChannel:
         guild = self._client.get_guild(guild_id)
         if guild is None or not self.shows(guild_id):
-            raise Unavailable("Discord does not show me this server at the moment. Please try again in a minute.")
+            raise Unavailable("Discord does not show me this server right now. Please try again in a minute.")
         channel = guild.get_channel(channel_id)
         if not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
             raise NotFound("I cannot see that voice channel. Please ask a moderator to let me see it.")
@@ -237,7 +237,7 @@ def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None
     rights = channel.permissions_for(channel.guild.me)
     for allowed, name in ((rights.view_channel, "View Channel"), (rights.connect, "Connect"), (rights.speak, "Speak")):
         if not allowed and not (name == "Speak" and isinstance(channel, discord.StageChannel)):
-            raise NotAllowed(f"I lack the permission {name} in <#{channel.id}>. Please ask a moderator for it.")
+            raise NotAllowed(f"I need the permission {name} in <#{channel.id}>. Please ask a moderator for it.")
     full = channel.user_limit and len(channel.voice_states) >= channel.user_limit
     if full and not rights.move_members:
         raise LimitReached(f"<#{channel.id}> is full: it takes {channel.user_limit} people.")

@@ -10,7 +10,7 @@ _PHRASE = 60
 def render_scene(scene: Scene) -> str:
     """Return the line that is heard or made now, and the next one."""
     if scene.now is None:
-        return "Nothing is waiting to be said."
+        return "Nothing is playing or waiting."
     lines = [f"{'🔊 Now' if scene.now.begun else '🎙️ First'}: {_line(scene.now)}"]
     if scene.waiting:
         lines.append(f"⏭️ Next: {_line(scene.waiting[0])}")

@@ -61,7 +61,7 @@ def render_update(update: Update) -> str:
 
 def _line_of(update: Update) -> str:
     if update.channel_id is not None:
-        return f"🔊 Ready. It is being said in <#{update.channel_id}>, or waits for its turn there."
+        return f"🔊 Ready. It plays in <#{update.channel_id}> as soon as it is its turn."
     if update.retrying:
         return "🔁 The speech worker stopped. Trying again…"
     if update.loading:

@@ -78,7 +78,7 @@ class ChannelService:
         settings = await rights.require(self._storage, actor, policy.may_speak)
         channel_id = actor.voice_channel_id
         if channel_id is None:
-            raise InvalidInput("Join a voice channel first, then ask me to come with /join.")
+            raise InvalidInput("Join a voice channel first, then use /join.")
         async with self._locks[actor.guild_id]:
             room = self._rooms.get(actor.guild_id)
             if room is None or room.connection.channel_id != channel_id:
@@ -99,7 +99,7 @@ class ChannelService:
             room = self._require_room(actor)
             channel_id = room.connection.channel_id
             if not (actor.is_moderator or actor.voice_channel_id == channel_id or self._audience(actor, room) == 0):
-                raise NotAllowed(f"Others are listening in <#{channel_id}>. Join them, and send me away from there.")
+                raise NotAllowed(f"Others are listening in <#{channel_id}>. Join them to use /leave.")
             await self._exit(actor.guild_id)
         await self._storage.audit.write(actor.guild_id, actor.member_id, "channel.leave", str(channel_id))
         return channel_id
@@ -109,10 +109,10 @@ class ChannelService:
         await rights.require(self._storage, actor, policy.may_act)
         room = self._require_room(actor)
         if not room.lines:
-            raise Conflict("I am not saying anything at the moment.")
+            raise Conflict("I am not saying anything right now.")
         line = room.lines[0]
         if not actor.is_moderator and line.member_id != actor.member_id:
-            raise NotAllowed("You did not ask for this line. Only who did, or a moderator, can skip it.")
+            raise NotAllowed("This line is not yours. Only the member who asked for it, or a moderator, can skip it.")
         await self._silence(room, line)
         return self._scene(actor.guild_id)
 
@@ -122,7 +122,7 @@ class ChannelService:
         room = self._require_room(actor)
         lines = [line for line in room.lines if actor.is_moderator or line.member_id == actor.member_id]
         if not lines:
-            raise Conflict("Nothing of yours is being said or waits here.")
+            raise Conflict("You have no lines here, playing or waiting.")
         for line in reversed(lines):  # The one that is being said last: none of the others begins.
             await self._silence(room, line)
         return len(lines)
@@ -191,7 +191,7 @@ class ChannelService:
 
     async def _enter(self, guild_id: int, channel_id: int) -> Room:
         if self._gateway is None:
-            raise Unavailable("I cannot come to voice channels at the moment. Please try again in a minute.")
+            raise Unavailable("I can't join voice channels right now. Please try again in a minute.")
         connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
         room = self._rooms.open(guild_id, connection)
         try:
@@ -213,7 +213,7 @@ class ChannelService:
         """Leave a channel for another one. Raises Conflict if others listen there."""
         if self._audience(actor, room):
             raise Conflict(
-                f"I am with others in <#{room.connection.channel_id}>. Ask there to send me away with /leave."
+                f"Others are listening to me in <#{room.connection.channel_id}>. They can let me go with /leave."
             )
         await self._exit(actor.guild_id)
 
@@ -296,7 +296,7 @@ class ChannelService:
     def _require_room(self, actor: Actor) -> Room:
         room = self._rooms.get(actor.guild_id)
         if room is None:
-            raise Conflict("I am in no voice channel of this server. Join one, and ask me to come with /join.")
+            raise Conflict("I am not in a voice channel here. Join one, then use /join.")
         return room
 
     def _audience(self, actor: Actor, room: Room) -> int:

@@ -78,7 +78,7 @@ async def test_a_member_may_not_ask_without_end(
 ) -> None:
     for _ in range(CHECKS_PER_HOUR):
         await member.slash(channel, "check", audio=recording)
-    assert "12 recordings checked an hour" in refusal(await member.slash(channel, "check", audio=recording))
+    assert "all 12 of your checks" in refusal(await member.slash(channel, "check", audio=recording))
     assert "mark" in answer(await other.slash(channel, "check", audio=recording)).content
 
 

@@ -189,7 +189,7 @@ async def test_only_moderators_have_another_channel_read(
     moderator: MemberActor,
     voice: FakeVoice,
 ) -> None:
-    assert "Only a moderator" in refusal(await member.slash(lounge, "read start", channel=channel))
+    assert "Only moderators" in refusal(await member.slash(lounge, "read start", channel=channel))
     assert bot.user is not None
     hidden = guild.create_text_channel("hidden", overwrites={bot.user: discord.PermissionOverwrite(view_channel=False)})
     assert "cannot see" in refusal(await moderator.slash(lounge, "read start", channel=hidden))

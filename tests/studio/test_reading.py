@@ -326,7 +326,7 @@ async def test_stopping_drops_what_waits_and_leaves_what_was_asked_for(
     ("actor", "target", "kind", "words"),
     [
         (ANN, None, InvalidInput, "Join a voice channel"),
-        (ANN_THERE, Target(BAR), NotAllowed, "Only a moderator"),
+        (ANN_THERE, Target(BAR), NotAllowed, "Only moderators"),
         (replace(MOD, voice_channel_id=LOUNGE), Target(71, is_voice=True), InvalidInput, "another voice channel"),
     ],
 )

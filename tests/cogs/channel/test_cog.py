@@ -46,7 +46,7 @@ async def test_a_full_channel_is_not_entered(party: Party) -> None:
 async def test_a_channel_is_not_taken_from_those_who_listen(party: Party) -> None:
     await party.sits()
     await party.bob.join_voice(party.cellar)
-    assert f"with others in {party.channel.mention}" in await party.does(party.bob, "join")
+    assert f"listening to me in {party.channel.mention}" in await party.does(party.bob, "join")
     await party.ann.leave_voice()
     assert party.cellar.mention in await party.does(party.bob, "join")
 
@@ -83,7 +83,7 @@ async def test_only_who_listens_or_moderates_sends_it_away(party: Party) -> None
     await party.bob.leave_voice()
     assert "Others are listening" in await party.does(party.bob, "leave")
     assert party.channel.mention in await party.does(party.mod, "leave")
-    assert "in no voice channel" in await party.does(party.ann, "leave")
+    assert "not in a voice channel" in await party.does(party.ann, "leave")
     assert party.bot.voice_clients == []
     await party.forgets_its_seat()
 
@@ -96,7 +96,7 @@ async def test_own_lines_are_skipped_and_moderators_skip_any(party: Party) -> No
     await party.says(party.bob, "Two.")
     await party.says(party.ann, "Three.")
     await until(lambda: party.sound, "the first line")
-    assert "You did not ask for this line" in await party.does(party.bob, "skip")
+    assert "This line is not yours" in await party.does(party.bob, "skip")
     answer = await party.does(party.ann, "skip")
     assert "Skipped" in answer
     assert "“Two.”" in answer

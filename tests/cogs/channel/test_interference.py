@@ -117,7 +117,7 @@ async def test_thrown_out_while_it_makes_itself_a_speaker_it_has_not_come(
         await until(lambda: party.bot.voice_clients == [], "the end of the connection")
 
     monkeypatch.setattr(discord.Member, "edit", edit)
-    assert "sent away" in await party.does(party.ann, "join")
+    assert "was removed" in await party.does(party.ann, "join")
     assert party.bot.studio.channels.scene(party.guild.id) is None
     await party.forgets_its_seat()
 
@@ -151,7 +151,7 @@ async def test_a_voice_channel_of_another_server_does_not_count(party: Party) ->
 async def test_two_channels_ask_at_once_and_one_gets_it(party: Party) -> None:
     await party.bob.join_voice(party.cellar)
     answers = await asyncio.gather(party.does(party.ann, "join"), party.does(party.bob, "join"))
-    assert sorted("I am with others in" in answer for answer in answers) == [False, True]
+    assert sorted("Others are listening to me" in answer for answer in answers) == [False, True]
     assert len(party.bot.voice_clients) == 1
 
 

@@ -14,7 +14,7 @@ def line(text: str, *, member_id: int | None = 7) -> Line:
 
 
 def test_nothing() -> None:
-    assert render_scene(Scene(70, None, ())) == "Nothing is waiting to be said."
+    assert render_scene(Scene(70, None, ())) == "Nothing is playing or waiting."
 
 
 def test_what_is_said_and_what_follows() -> None:

@@ -124,7 +124,7 @@ class TestJoining:
         [
             (ANN, InvalidInput, "Join a voice channel first"),
             (replace(ANN_THERE, member_id=5), NotAllowed, "blocked"),
-            (IN_CELLAR, Conflict, f"with others in <#{LOUNGE}>"),
+            (IN_CELLAR, Conflict, f"listening to me in <#{LOUNGE}>"),
         ],
     )
     async def test_why_it_does_not_come(
@@ -151,7 +151,7 @@ class TestJoining:
         assert await seat_of(harness) == CELLAR
 
     async def test_a_refusal_leaves_nothing_behind(self, harness: StudioHarness, voice: FakeVoice) -> None:
-        voice.refusal = NotAllowed("I lack the permission Connect.")
+        voice.refusal = NotAllowed("I need the permission Connect.")
         with pytest.raises(NotAllowed, match="Connect"):
             await harness.studio.channels.join(ANN_THERE)
         assert harness.studio.channels.scene(GUILD) is None
@@ -162,7 +162,7 @@ class TestJoining:
     async def test_before_the_platform_is_there_it_cannot_come(self, harness: StudioHarness) -> None:
         with pytest.raises(Unavailable, match="try again"):
             await harness.studio.channels.join(ANN_THERE)
-        with pytest.raises(Conflict, match="in no voice channel"):
+        with pytest.raises(Conflict, match="not in a voice channel"):
             await harness.studio.channels.leave(ANN_THERE)
         await harness.studio.channels.upkeep()
         harness.studio.channels.look(GUILD)
@@ -193,7 +193,7 @@ class TestSkippingAndStopping:
     ) -> None:
         harness.executor.hold()
         first, second, third = await queue(harness, ANN_THERE, BOB_THERE, ANN_THERE)
-        with pytest.raises(NotAllowed, match="did not ask for this line"):
+        with pytest.raises(NotAllowed, match="line is not yours"):
             await harness.studio.channels.skip(BOB_THERE)
         scene = await harness.studio.channels.skip(ANN_THERE)
         assert scene.now is not None
@@ -220,14 +220,14 @@ class TestSkippingAndStopping:
         assert {line.member_id for line in room_of(harness).lines} == {BOB_THERE.member_id}
         assert await harness.studio.channels.stop(MOD) == 2
         for actor in (ANN_THERE, MOD):
-            with pytest.raises(Conflict, match="Nothing of yours"):
+            with pytest.raises(Conflict, match="no lines here"):
                 await harness.studio.channels.stop(actor)
         with pytest.raises(Conflict, match="not saying anything"):
             await harness.studio.channels.skip(MOD)
 
     async def test_nothing_is_skipped_where_the_bot_is_not(self, harness: StudioHarness, voice: FakeVoice) -> None:
         for action in (harness.studio.channels.skip, harness.studio.channels.stop):
-            with pytest.raises(Conflict, match="in no voice channel"):
+            with pytest.raises(Conflict, match="not in a voice channel"):
                 await action(ANN_THERE)
 
     async def test_who_is_blocked_does_nothing(self, harness: StudioHarness, lounge: FakeVoice) -> None:
@@ -343,7 +343,7 @@ class TestComingBack:
 
     async def test_where_it_may_not_come_back_it_stays_away(self, harness: StudioHarness, lounge: FakeVoice) -> None:
         voice = FakeVoice()
-        voice.refusal = NotAllowed("I lack the permission Connect.")
+        voice.refusal = NotAllowed("I need the permission Connect.")
         await self.again(harness, voice)
         assert harness.studio.channels.scene(GUILD) is None
         assert await seat_of(harness) is None
