@@ -39,6 +39,12 @@ def running_server(programs: Path) -> Iterator[str]:
             _run(*control, "-m", "immediate", "stop", **identity)
 
 
+def restart(programs: Path, folder: Path) -> None:
+    """Restart a server that runs in `folder`: every connection ends."""
+    identity = _identity(folder)
+    _run(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-m", "fast", "restart", **identity)
+
+
 def _identity(folder: Path) -> dict[str, Any]:
     """As whom the programs run, for they refuse root: nobody, who then owns `folder`."""
     if os.geteuid() != 0:

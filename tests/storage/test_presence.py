@@ -6,16 +6,18 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from errors import BarkeepError, Conflict
+from errors import BarkeepError, Conflict, Unavailable
 from storage.database import Storage
 from storage.notices import Notice, Subject
 from storage.shards import ALL, Shards
 from tests.storage.build import PLENTY, new_job
 from tests.storage.conftest import execute
-from tests.storage.test_shards import SECOND
+from tests.storage.postgres import find_programs, restart, running_server
+from tests.storage.test_shards import FIRST, SECOND
 
 pytestmark = pytest.mark.postgres
 ME = f"{socket.gethostname()}, process {os.getpid()}"
@@ -165,3 +167,28 @@ class Held(asyncio.Lock):
     def __init__(self) -> None:
         super().__init__()
         self._locked = True
+
+
+async def test_a_server_that_is_away_at_the_start_is_said_to_the_owner(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="PostgreSQL must be running and know the user"):
+        await Storage.open(f"postgresql+asyncpg://postgres@/postgres?host={tmp_path}", tmp_path / "data")
+
+
+async def test_a_server_that_restarts_is_used_again_with_everything(tmp_path: Path) -> None:
+    programs = find_programs()
+    assert programs is not None
+    heard: asyncio.Queue[Notice | None] = asyncio.Queue()
+    with running_server(programs) as url:
+        storage = await Storage.open(url, tmp_path, shards=Shards((0,), 2))
+        await storage.claim_shards(never)
+        await storage.listen(heard.put_nowait)
+        await storage.acceptance.accept_speech(new_job("kept", guild=FIRST), PLENTY)
+        await asyncio.to_thread(restart, programs, Path(parse_qs(urlsplit(url).query)["host"][0]))
+        async with within(30):
+            assert await heard.get() is None
+        assert [job.id for job in await storage.jobs.queued()] == ["kept"]
+        second = await Storage.open(url, tmp_path, shards=Shards((0,), 2))
+        with pytest.raises(Conflict, match="already has shard 0"):
+            await second.claim_shards(never, patience=0)
+        await second.close()
+        await storage.close()
