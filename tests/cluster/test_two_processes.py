@@ -13,6 +13,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+from errors import Unavailable
 from storage.sessions import Sessions
 from tests.storage.conftest import migrate
 from tests.storage.postgres import find_programs, restart, running_server
@@ -68,12 +69,17 @@ def url() -> Iterator[str]:
 
 
 async def number(url: str, query: str) -> int:
-    """Return what a query counts."""
-    sessions = Sessions(url, busy_timeout=10)
-    async with sessions.read() as session:
-        found = await session.scalar(text(query))
-    await sessions.close()
-    return int(found or 0)
+    """Return what a query counts. The machine may be too busy to answer in time, so this asks again."""
+    for attempt in range(10):
+        sessions = Sessions(url, busy_timeout=10)
+        try:
+            async with sessions.read() as session:
+                return int(await session.scalar(text(query)) or 0)
+        except Unavailable:
+            await asyncio.sleep(attempt)
+        finally:
+            await sessions.close()
+    raise AssertionError("PostgreSQL did not answer")
 
 
 async def store_sent(url: str, lines: list[list[str]]) -> None:
