@@ -8,7 +8,7 @@ second, by the clock and by the processor time of this process, and how many tra
 
 --peer: a Python with the packages of benchmarks/requirements-dispatch.txt. procrastinate then runs as many jobs that do
 nothing on the same server, in turns with ours; its jobs are as durable, and take two changes of a row each instead of
-five. Prints the ratio of the medians.
+four. Prints the ratio of the medians.
 """
 
 import argparse
