@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import BarkeepError, Unavailable
-from storage import files
+from storage import disk, files
 from storage.database import RESERVE
 from storage.records import JobState, VoiceState
 from storage.sessions import BUSY, FULL, Sessions
@@ -27,7 +27,7 @@ class Trouble:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._left: int | None = None
         self.met = False
-        write, put, in_thread = Sessions.write, files.FileStore._put, files.in_thread
+        write, put, in_thread = Sessions.write, files.FileStore._put, disk.in_thread
 
         @asynccontextmanager
         async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
