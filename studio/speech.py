@@ -79,7 +79,7 @@ class SpeechService:
         """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
 
         The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. Raises as `submit`,
-        and Conflict where the bot sits in no voice channel.
+        and Conflict where the bot is not in a voice channel.
         """
         room = self._rooms.get(actor.guild_id)
         if room is None:

@@ -382,7 +382,7 @@ class TestComingBack:
         voice = FakeVoice()
         voice.refusal = Unavailable("Discord's voice server did not answer.")
         await self.again(harness, voice)
-        with pytest.raises(Conflict, match="in no voice channel"):
+        with pytest.raises(Conflict, match="not in a voice channel"):
             await harness.studio.channels.leave(MOD)
         voice.refusal = None
         await harness.studio.channels.upkeep()
