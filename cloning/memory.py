@@ -29,8 +29,8 @@ def release_freed() -> None:
 def use_large_pages() -> None:
     """Move memory that holds models to pages of 2 MB, on Linux with x86 since 6.1; elsewhere only free what they left.
 
-    A step reads all weights: with pages of 4 kB it takes an eighth longer (bark-small in int8: 13.3 ms and 11.7). Takes
-    about a second, and hardly any memory.
+    A step reads all weights: with everything in pages of 4 kB it takes an eighth longer (bark-small in int8: 13.3 ms
+    and 11.7). Takes about two seconds, and hardly any memory.
     """
     gc.collect()  # transformers' modules, whose matrices have been taken over, hold each other
     release_freed()
