@@ -6,8 +6,7 @@ name, bound to its node, so that every bot process finds the same one, and finds
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import ray
 from ray.exceptions import (
@@ -32,8 +31,6 @@ from errors import Unavailable
 NAMESPACE = "barkeep"
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 def join(address: str) -> None:
@@ -83,31 +80,31 @@ class RayNode:
         if self._device.startswith("cuda") and self._gpus == 0:
             raise Unavailable("has no GPU, and DEVICE asks for one; set DEVICE=auto, or start it where there is one")
         self._actor = await asyncio.to_thread(self._started)
-        if await self._call(self._actor.version.remote()) != messages.protocol_digest():
+        if await self._call(self._actor.version) != messages.protocol_digest():
             raise Unavailable("runs another version of Barkeep; install the bot's version there, and start it again")
-        await self._call(self._actor.attach.remote(session, arrangement))
+        await self._call(self._actor.attach, session, arrangement)
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
         """Send a request. False: its prompt is needed."""
-        return await self._call(await asyncio.to_thread(self._actor.submit.remote, session, parcel))
+        return cast(bool, await self._call(self._actor.submit, session, parcel))
 
     async def cancel(self, session: str, job_id: str) -> None:
         """Stop a job."""
-        await self._call(self._actor.cancel.remote(session, job_id))
+        await self._call(self._actor.cancel, session, job_id)
 
     async def exchange(self, session: str, received: int) -> News | None:
         """Fetch what is new."""
-        return await self._call(self._actor.exchange.remote(session, received))
+        return cast(News | None, await self._call(self._actor.exchange, session, received))
 
     async def drain(self, on: bool) -> None:
         """Let the node take no more jobs, or take them again."""
         self._actor = self._actor or await asyncio.to_thread(self._existing)
-        await self._call(self._actor.drain.remote(on))
+        await self._call(self._actor.drain, on)
 
     async def state(self) -> tuple[Health | None, int, bool]:
         """Return the worker's state, the number of jobs, and whether it is drained."""
         self._actor = self._actor or await asyncio.to_thread(self._existing)
-        return await self._call(self._actor.state.remote())
+        return cast(tuple[Health | None, int, bool], await self._call(self._actor.state))
 
     def _started(self) -> Any:
         """Return the actor, which Ray starts if it does not run."""
@@ -136,9 +133,10 @@ class RayNode:
         except ValueError as error:
             raise Unavailable("runs no speech worker yet; a bot process starts it") from error
 
-    async def _call(self, reference: Awaitable[T]) -> T:
+    async def _call(self, method: Any, *values: object) -> Any:
+        """Call a method of the actor. Ray stores large values first, and raises at once what keeps it from that."""
         try:
-            return await reference
+            return await (await asyncio.to_thread(method.remote, *values))
         except ActorUnavailableError as error:
             raise Unavailable("was interrupted") from error
         except ActorDiedError as error:

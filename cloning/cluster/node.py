@@ -152,13 +152,18 @@ class SpeechNode:
             parcel = messages.with_prompt(parcel, prompt)
         here = f"{next(self._ids)}"
         folder = self._folder / here
-        await asyncio.to_thread(folder.mkdir)
-        request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
-        self._jobs[here] = job = _Job(parcel.job_id, session, folder)
-        if isinstance(request, CheckRequest | ListenRequest):
-            job.look = asyncio.create_task(self._look(executor, request))
-        else:
-            await executor.submit(request)
+        try:
+            await asyncio.to_thread(folder.mkdir)
+            request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
+            self._jobs[here] = job = _Job(parcel.job_id, session, folder)
+            if isinstance(request, CheckRequest | ListenRequest):
+                job.look = asyncio.create_task(self._look(executor, request))
+            else:
+                await executor.submit(request)
+        except (OSError, BarkeepError):
+            self._jobs.pop(here, None)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
         return True
 
     async def cancel(self, session: str, name: str) -> None:

@@ -149,6 +149,9 @@ class Place:
                 await self._converse()
             except Unavailable as error:
                 self._lose(error.message)
+            except Exception:  # its jobs would never end
+                _log.exception("talking to the speech node %s failed", self.name)
+                self._lose("failed; the log of the bot says how")
             await asyncio.sleep(_RETRY_SECONDS)
 
     def take(self, request: Request | Look, parcel: Parcel) -> None:
@@ -173,6 +176,10 @@ class Place:
         except Unavailable as error:
             self._end(request.job_id, self._lost(request.job_id, error.message))
             return
+        except Exception:
+            _log.exception("a job could not be sent to the speech node %s", self.name)
+            self._end(request.job_id, self._lost(request.job_id, "failed; the log of the bot says how"))
+            return
         if parcel.prompt is not None:
             self._prompts[parcel.prompt] = None
             self._prompts.move_to_end(parcel.prompt)
@@ -185,7 +192,10 @@ class Place:
             return
         held.cancelled = True
         try:
-            await self._remote.cancel(self._session, job_id)
+            async with asyncio.timeout(messages.SILENT_SECONDS):
+                await self._remote.cancel(self._session, job_id)
+        except TimeoutError:
+            _log.warning("%s did not answer when it was told to stop a job", self.name)
         except Unavailable as error:
             _log.warning("%s could not be told to stop a job: %s", self.name, error.message)
 

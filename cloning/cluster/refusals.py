@@ -19,10 +19,10 @@ def why_not(address: str, error: str) -> str:
 def why_ended(address: str, output: str) -> str:
     """Return a sentence for the output of a `ray start` that ended."""
     if "ersion mismatch" in output:
-        theirs, ours = (_versions(part) for part in output.split("This process", 1))
+        theirs, _, ours = output.partition("This process")
         return (
-            f"The cluster at {address} runs {theirs}, and this machine {ours}. Install the same ones everywhere: "
-            "`make setup EXTRAS=ray` with the same Python, then start the node again."
+            f"The cluster at {address} runs {_versions(theirs)}, and this machine {_versions(ours)}. Install the same "
+            "ones everywhere: `make setup EXTRAS=ray` with the same Python, then start the node again."
         )
     if "uthentication" in output or "nauthenticated" in output:
         return (

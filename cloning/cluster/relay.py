@@ -55,6 +55,7 @@ class Relay:
         self._ready: Ready | None = None
         self._error: str | None = None
         self._nodes: Nodes | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
 
     def update(self, found: Mapping[str, Found[Remote]]) -> None:
         """Take the speech workers that the cluster has now."""
@@ -95,7 +96,9 @@ class Relay:
             self._waiting.remove(waiting)
             self._emit(Failed(job_id, Cancelled.__name__, "The job was cancelled."))
         for place in [place for place in self._places.values() if place.holds(job_id)]:
-            await place.cancel(job_id)
+            task = asyncio.create_task(place.cancel(job_id))  # a node that hangs must not keep other requests waiting
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
 
     def _look_around(self) -> None:
         """Tell the bot what changed, and give nodes with room what waits."""

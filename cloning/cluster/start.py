@@ -78,9 +78,9 @@ def _start(machine: Machine) -> list[str]:
 
 
 async def is_reachable(address: str) -> bool:
-    """Return whether something listens at host:port."""
+    """Return whether something listens at host:port. Nothing does at what is no address."""
     host, _, port = address.rpartition(":")
-    with suppress(OSError, TimeoutError):
+    with suppress(OSError, TimeoutError, ValueError, OverflowError):  # the last two: not a host name, not a port
         async with asyncio.timeout(REACH_SECONDS):
             _, stream = await asyncio.open_connection(host.strip("[]"), int(port))
             stream.close()

@@ -1,5 +1,7 @@
 """Ray's errors on the way to a node become what the node does."""
 
+from collections.abc import Awaitable
+
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, ObjectStoreFullError, RayTaskError
 
@@ -7,10 +9,22 @@ from cloning.cluster.connection import RayNode
 from errors import Unavailable
 
 
-async def failing(error: Exception) -> None:
-    raise error
+class Method:
+    """A method of an actor that fails: as its call begins, or later."""
+
+    def __init__(self, error: Exception, *, at_once: bool) -> None:
+        self._error, self._at_once = error, at_once
+
+    def remote(self) -> Awaitable[None]:
+        if self._at_once:
+            raise self._error
+        return self._later()
+
+    async def _later(self) -> None:
+        raise self._error
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -26,9 +40,9 @@ async def failing(error: Exception) -> None:
         (GetTimeoutError("slow"), "cannot be reached"),
     ],
 )
-async def test_each_error_of_ray_says_what_the_node_does(error: Exception, words: str) -> None:
+async def test_each_error_of_ray_says_what_the_node_does(error: Exception, words: str, at_once: bool) -> None:
     with pytest.raises(Unavailable, match=words):
-        await RayNode("key", "node", 0.0, "auto")._call(failing(error))
+        await RayNode("key", "node", 0.0, "auto")._call(Method(error, at_once=at_once))
 
 
 async def test_a_node_without_a_gpu_is_not_waited_for() -> None:

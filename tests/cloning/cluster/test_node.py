@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -64,6 +65,10 @@ def folders(folder: Path) -> list[str]:
     return [inner.name for inner in folder.glob("barkeep-speech-*")]
 
 
+def inner_folders(folder: Path) -> list[Path]:
+    return list(folder.glob("barkeep-speech-*/*"))
+
+
 def say(folder: Path, job_id: str = "job", text: str = "hello") -> messages.Parcel:
     prompt = folder / "prompt.npz"
     prompt.write_bytes(prompt_bytes())
@@ -98,6 +103,20 @@ async def test_a_job_runs_and_its_sound_comes_as_bytes(speech: SpeechNode, tmp_p
     assert before
     assert all(isinstance(event, Progress) and event.job_id == "job" for event, _ in before)
     assert (await speech.state())[1] == 0
+
+
+async def test_a_job_that_is_not_taken_leaves_nothing(
+    speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = AsyncMock(side_effect=Unavailable("The speech worker is shutting down."))
+    monkeypatch.setattr(workers[0], "submit", refusing)
+    with pytest.raises(Unavailable):
+        await speech.submit("one", say(tmp_path))
+    assert (await speech.state())[1] == 0
+    monkeypatch.setattr(messages, "unpacked", Mock(side_effect=OSError("the disk is full")))
+    with pytest.raises(OSError, match="full"):
+        await speech.submit("one", say(tmp_path))
+    assert not inner_folders(tmp_path)
 
 
 async def test_events_come_again_until_they_are_received(speech: SpeechNode, tmp_path: Path) -> None:

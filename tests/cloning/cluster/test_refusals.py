@@ -27,6 +27,7 @@ def test_other_versions_are_named() -> None:
         ("Token authentication is enabled but the authentication token is invalid or incorrect.", "RAY_AUTH_TOKEN"),
         ("No node info found matching attributes: '' when trying to resolve node to connect to.", "--workers 0"),
         ("Failed to connect to Ray cluster at 10.0.0.1:6379", "RAY_AUTH_TOKEN"),
+        ("GCS version mismatch", "other versions"),
         ("first\nWhat Ray says last.\n", "6379: What Ray says last."),
         ("", "no reason"),
     ],

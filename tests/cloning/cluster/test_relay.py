@@ -39,11 +39,15 @@ class Near:
         self.node = SpeechNode(lambda _: self.worker)
         self.hangs = False
         self.error = ""
+        self.breaks: Exception | None = None
+        self.refuses: Exception | None = None
         self.parcels: list[Parcel] = []
 
     async def _line(self) -> None:
         if self.error:
             raise Unavailable(self.error)
+        if self.breaks is not None:
+            raise self.breaks
         if self.hangs:
             await asyncio.Event().wait()
 
@@ -53,6 +57,8 @@ class Near:
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
         await self._line()
+        if self.refuses is not None:
+            raise self.refuses
         self.parcels.append(parcel)
         return await self.node.submit(session, parcel)
 
@@ -202,6 +208,47 @@ async def test_a_node_that_hangs_loses_its_jobs_and_the_other_goes_on(bench: Ben
     assert bench.states() == {"a": "does not answer", "b": "ready"}
     assert bench.capacity == HOW.capacity
     assert not bench.of(Spoken)
+
+
+async def test_a_node_that_hangs_keeps_no_other_request_waiting_when_its_job_is_cancelled(bench: Bench) -> None:
+    first, second = bench.add("a"), bench.add("b")
+    await bench.until(lambda: bench.capacity == 2 * HOW.capacity)
+    first.worker.hold()
+    second.worker.hold()
+    await bench.say("one")
+    await bench.say("two")
+    await bench.until(lambda: len(first.worker.requests) == len(second.worker.requests) == 1)
+    first.hangs = True
+    for job_id in ("one", "two"):
+        async with asyncio.timeout(0.25):  # half of what a node may be silent
+            await bench.relay.cancel(job_id)
+    await bench.until(lambda: len(bench.of(Failed)) == 2)
+    assert not bench.of(Lost)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug")])
+async def test_a_node_whose_call_fails_in_an_unknown_way_loses_its_jobs_and_is_asked_again(
+    bench: Bench, error: Exception
+) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    release = node.worker.hold()
+    await bench.say("one")
+    await bench.until(lambda: len(node.worker.requests) == 1)
+    node.breaks = error
+    await bench.until(lambda: bench.of(Lost) == ["one"])
+    node.breaks = None
+    release()
+    await bench.say("one")
+    await bench.until(lambda: bench.of(Spoken) == ["one"])
+
+
+async def test_a_job_that_cannot_be_sent_for_an_unknown_reason_is_lost(bench: Bench) -> None:
+    node = bench.add("a")
+    await bench.until(lambda: bench.capacity == HOW.capacity)
+    node.refuses = RuntimeError("a bug")
+    await bench.say("one")
+    await bench.until(lambda: bench.of(Lost) == ["one"])
 
 
 async def test_a_node_that_answers_again_is_used_again_and_its_old_jobs_end(bench: Bench) -> None:

@@ -40,6 +40,11 @@ async def test_an_address_is_tried() -> None:
     assert not await start.is_reachable(f"127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:", "a..b:6379", f"{'x' * 64}:6379"])
+async def test_nothing_listens_at_what_is_no_address(address: str) -> None:
+    assert not await start.is_reachable(address)
+
+
 async def test_ray_is_started_again_until_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(start, "_PAUSE_SECONDS", 0.01)
     log = tmp_path / "starts"
