@@ -23,12 +23,17 @@ VANISHED = 25
 """After how many seconds PostgreSQL notices that a machine is gone, and frees its locks."""
 
 _TRY_SECONDS = 0.25
+_SPARE_SECONDS = 5.0
 _NAME_LENGTH = 63
 # An arbitrary number for each kind of lock, the same in every version.
 _BASE, _COUNT, _SHARD = 0x6261726B, 0x6261726C, 0x6261726D
 _IN_USE, _LEAD, _CLAIMING, _IN_TURN = 0, 1, 2, 3
 
-_KEEPALIVE = f"SET tcp_keepalives_idle = {VANISHED - 15}; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+# Keepalives notice a silent end; where a notice waits for its acknowledgement, the user timeout does (milliseconds).
+_KEEPALIVE = (
+    f"SET tcp_keepalives_idle = {VANISHED - 15}; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
+    f"SET tcp_user_timeout = {VANISHED * 1000}"
+)
 _HOLDERS = """
     SELECT held.objid::int AS number, activity.application_name AS name
     FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
@@ -41,6 +46,10 @@ log = structlog.get_logger(__name__)
 Hear = Callable[[Notice | None], None]
 
 
+class _StillHeld(Conflict):
+    """A process of this one's name has the shards: PostgreSQL has not noticed the end of the earlier connection."""
+
+
 class Presence:
     """This process among those of one PostgreSQL database. Create it with `open`.
 
@@ -50,7 +59,7 @@ class Presence:
 
     def __init__(self, sessions: Sessions, name: str) -> None:
         self._sessions = sessions
-        self._name = name
+        self._name = f"barkeep, {name}"[:_NAME_LENGTH]
         self._connection: Any = None  # asyncpg ships no types
         self._turn = asyncio.Lock()
         self._again: asyncio.Task[None] | None = None
@@ -143,8 +152,7 @@ class Presence:
         connection = await self._sessions.own_connection()
         with readable_errors():
             await connection.execute(_KEEPALIVE)
-            name = f"barkeep, {self._name}"[:_NAME_LENGTH]
-            await connection.fetchval("SELECT set_config('application_name', $1, false)", name)
+            await connection.fetchval("SELECT set_config('application_name', $1, false)", self._name)
         self._connection = connection
         self._connection.add_termination_listener(self._ended)
 
@@ -163,7 +171,8 @@ class Presence:
 
     async def _come_again(self) -> None:
         """Connect again, with the same locks."""
-        attempt = 0
+        attempt, held_until = 0, 0.0
+        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
             attempt += 1
@@ -173,6 +182,10 @@ class Presence:
             except Unavailable:
                 continue
             except Conflict as error:
+                if isinstance(error, _StillHeld):
+                    held_until = held_until or now() + VANISHED + _SPARE_SECONDS
+                    if now() < held_until:
+                        continue
                 log.error("shards_taken", reason=error.message)
                 if self._refused is not None:
                     self._refused(error)
@@ -215,7 +228,8 @@ class Presence:
                     raise Conflict(_other_count(shards.count, holder["number"], holder["name"]))
             taken = {holder["number"]: holder["name"] for holder in await self._holders(_SHARD)}
             if clash := sorted(taken.keys() & set(shards.ids)):
-                raise Conflict(_taken(clash, shards.count, taken[clash[0]]))
+                is_own = all(taken[shard] == self._name for shard in clash)
+                raise (_StillHeld if is_own else Conflict)(_taken(clash, shards.count, taken[clash[0]]))
             await self._value("SELECT pg_try_advisory_lock_shared($1, $2)", _COUNT, shards.count)
             for shard in shards.ids:
                 await self._value("SELECT pg_try_advisory_lock($1, $2)", _SHARD, shard)

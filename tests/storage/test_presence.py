@@ -11,8 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from errors import BarkeepError, Conflict, Unavailable
+from storage import database, presence
 from storage.database import Storage
 from storage.notices import Notice, Subject
+from storage.presence import PAUSES
 from storage.shards import ALL, Shards
 from tests.storage.build import PLENTY, new_job
 from tests.storage.conftest import execute
@@ -146,21 +148,59 @@ async def test_a_lost_connection_comes_back_with_everything(start: Open, postgre
 
 
 async def test_a_process_whose_shard_was_taken_while_its_connection_was_lost_is_told(
-    start: Open, postgres_address: str
+    start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
-    first, second = await start(Shards((0,), 2)), await start(Shards((0,), 2))
+    first = await start(Shards((0,), 2))
+    monkeypatch.setattr(database, "process_name", lambda: "elsewhere, process 1")
+    second = await start(Shards((0,), 2))
     await first.claim_shards(refused.put_nowait)
+    async with within(LONG):
+        await (await taken_meanwhile(first, second, postgres_address))
+        assert "already has shard 0" in (await refused.get()).message
+
+
+async def test_a_process_waits_for_the_end_of_its_earlier_connection(start: Open, postgres_address: str) -> None:
+    """PostgreSQL notices later than the process that a connection was lost, and keeps its locks until then."""
+    refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
+    heard: asyncio.Queue[Notice | None] = asyncio.Queue()
+    first, earlier = await start(Shards((0,), 2)), await start(Shards((0,), 2))  # by their name the same process
+    await first.claim_shards(refused.put_nowait)
+    await first.listen(heard.put_nowait)
+    async with within(LONG):
+        await (await taken_meanwhile(first, earlier, postgres_address))
+        await asyncio.sleep(2 * PAUSES[0])
+        assert refused.empty()
+        await earlier.close()
+        assert await heard.get() is None
+    assert refused.empty()
+    with pytest.raises(Conflict, match="already has shard 0"):
+        await (await start(Shards((0,), 2))).claim_shards(never, patience=0)
+
+
+async def test_an_earlier_connection_is_not_waited_for_without_end(
+    start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers may have the same host name and process id."""
+    monkeypatch.setattr(presence, "VANISHED", -presence._SPARE_SECONDS)
+    refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
+    first, other = await start(Shards((0,), 2)), await start(Shards((0,), 2))
+    await first.claim_shards(refused.put_nowait)
+    async with within(LONG):
+        await (await taken_meanwhile(first, other, postgres_address))
+        assert "already has shard 0" in (await refused.get()).message
+
+
+async def taken_meanwhile(first: Storage, second: Storage, address: str) -> "asyncio.Task[None]":
+    """End the connection of `first`, and let `second` take its shard before it comes back."""
     claiming = asyncio.create_task(second.claim_shards(never, patience=LONG))
     await asyncio.sleep(0.1)
     assert first._presence is not None
-    first._presence._turn = Held()  # it cannot come back before the other one is in
+    first._presence._turn = Held()
     holder = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 0 AND classid = x'6261726d'::int"
-    await execute(postgres_address, f"SELECT pg_terminate_backend(pid) {holder}")
-    async with within(LONG):
-        await claiming
-        first._presence._turn.release()
-        assert "already has shard 0" in (await refused.get()).message
+    await execute(address, f"SELECT pg_terminate_backend(pid) {holder}")
+    claiming.add_done_callback(lambda _: first._presence._turn.release())  # type: ignore[union-attr]  # it is there
+    return claiming
 
 
 class Held(asyncio.Lock):
