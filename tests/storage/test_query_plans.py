@@ -1,5 +1,7 @@
-"""The plans of the statements that every job passes through, with many finished jobs: none reads a whole table."""
+"""The plans of the statements that a job passes through, with many rows of each kind: none reads a whole table."""
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,91 +10,95 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from benchmarks.growth import say, statements, voice_of_server
+from benchmarks.queue import Counter, InstantWorker
 from storage.database import Storage
 from storage.records import JobState
-from storage.sessions import Sessions, lock_guild
-from storage.shards import Shards
+from storage.shards import ALL, Shards
+from studio.studio import Studio
 from tests.storage.build import ANNA, GUILD, PLENTY, Clock, new_job
+from tests.storage.conftest import execute
 
-OWN = Shards(((GUILD >> 22) % 2,), 2)
-LARGE = ("jobs", "spent")
-
-_NUMBERS = {
-    "postgresql": "SELECT number FROM generate_series(1, 20000) AS number",
-    "sqlite": "WITH RECURSIVE numbers(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers "
-    "WHERE number < 20000) SELECT number FROM numbers",
-}
-_FILL = (
-    "INSERT INTO guilds (guild_id, revision) SELECT 100000000000000001 + number, 1 FROM ({numbers}) AS each "
-    "WHERE number < 50",
-    'INSERT INTO jobs (id, kind, state, guild_id, channel_id, member_id, "order", private, attempts, created_at, '
-    "finished_at, answered_at, audio_seconds) SELECT 'old-' || number, 'speech', 'delivered', "
-    "100000000000000001 + number % 50, 1, number % 997, '{{}}', false, 1, '2026-01-30 12:00:00', "
-    "'2026-01-30 12:00:00', "
-    "'2026-01-30 12:00:00', 1.0 FROM ({numbers}) AS each",
-    "INSERT INTO spent (guild_id, member_id, created_at, audio_seconds) SELECT 100000000000000001 + number % 50, "
-    "number % 997, '2026-01-30 12:00:00', 1.0 FROM ({numbers}) AS each",
-)
-
-
-async def fill(storage: Storage) -> None:
-    """Store 20,000 finished jobs of fifty servers, a month old, and what the planner needs to know of them."""
-    sessions = storage._sessions
-    numbers = _NUMBERS[sessions.engine.dialect.name]
-    async with sessions.write() as session:
-        await lock_guild(session, GUILD)
-        for statement in _FILL:
-            await session.execute(text(statement.format(numbers=numbers).replace(":", "\\:")))
-    async with sessions.engine.connect() as connection:
-        await connection.execute(text("ANALYZE"))
-        await connection.commit()
+ROWS = 5000
+"""Of each kind, in 1,000 servers."""
+JOBS = 3
+LARGE = {"jobs", "voices", "audit", "guilds", "spent", "members"}
+_PARTIAL = "ix_jobs_without_answer"
+"""An index of few rows, which may be read whole."""
+_SCAN = re.compile(rf"SCAN (\w+)\b(?! USING (?:COVERING )?INDEX {_PARTIAL})")
 
 
 class Plans:
-    """Notes every statement and asks for its plan."""
+    """Notes every statement with its last parameters, and asks for its plan."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, storage: Storage) -> None:
+        self._engine = storage._sessions.engine
         self._noted: dict[str, Any] = {}
-        event.listen(sessions.engine.sync_engine, "before_cursor_execute", self._note)
+        event.listen(self._engine.sync_engine, "before_cursor_execute", self._note)
 
-    def _note(self, _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+    def _note(self, _: object, __: object, statement: str, parameters: Any, ___: object, many: bool) -> None:
         if statement.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT", "WITH"):
-            self._noted.setdefault(statement, parameters)
+            self._noted[statement] = parameters[0] if many else parameters
 
-    async def scans(self) -> dict[str, str]:
-        """Return the statements that read all of a large table, with their plans."""
-        explain = "EXPLAIN QUERY PLAN " if self._sessions.engine.dialect.name == "sqlite" else "EXPLAIN "
-        found = {}
-        for statement, parameters in dict(self._noted).items():
-            async with self._sessions.engine.connect() as connection:
-                rows = await connection.exec_driver_sql(explain + statement, parameters)
-                plan = "\n".join(str(row[-1]) for row in rows)
-                await connection.rollback()
-            if any(re.search(pattern, plan) for table in LARGE for pattern in _whole(table)):
-                found[statement] = plan
-        return found
+    async def scans(self) -> dict[str, set[str]]:
+        """Return the statements that read large tables from end to end, with these tables."""
+        event.remove(self._engine.sync_engine, "before_cursor_execute", self._note)
+        async with self._engine.connect() as connection:
+            found = {
+                statement: await _scanned(connection, statement, self._noted[statement]) for statement in self._noted
+            }
+            await connection.rollback()
+        return {statement: tables for statement, tables in found.items() if tables}
 
     def __len__(self) -> int:
         return len(self._noted)
 
 
-def _whole(table: str) -> tuple[str, str]:
-    """Return what a plan says of a table that is read whole: on PostgreSQL, on SQLite."""
-    return rf"Seq Scan on {table}\b", rf"SCAN {table}\b(?! USING (COVERING )?INDEX ix_jobs_without_answer)"
+async def _scanned(connection: AsyncConnection, statement: str, parameters: Any) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return {match[1] for row in rows if (match := _SCAN.search(row.detail))} & LARGE
+    await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # scans only where no index helps
+    rows = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    plan = rows.scalar_one()
+    return set(_seq_scans((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])) & LARGE
 
 
-@pytest.fixture
-async def full(address: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Storage]:
-    storage = await Storage.open(address, tmp_path / "data", clock=clock, shards=OWN)
-    await fill(storage)
+def _seq_scans(plan: dict[str, Any]) -> list[str]:
+    own = [plan["Relation Name"]] if plan["Node Type"] == "Seq Scan" else []
+    return own + [name for inner in plan.get("Plans", ()) for name in _seq_scans(inner)]
+
+
+@pytest.fixture(params=[ALL, Shards(((GUILD >> 22) % 2,), 2)], ids=["all shards", "one of two"])
+async def full(address: str, tmp_path: Path, clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
+    storage = await Storage.open(address, tmp_path / "data")
+    await storage.close()
+    await execute(address, *statements(address.partition(":")[0].partition("+")[0], ROWS))
+    storage = await Storage.open(address, tmp_path / "data", clock=clock, shards=request.param)
     yield storage
     await storage.close()
 
 
-async def test_no_statement_of_a_job_reads_a_whole_table(full: Storage, clock: Clock) -> None:
-    plans = Plans(full._sessions)
+async def test_no_statement_on_a_jobs_way_through_the_studio_reads_a_whole_table(full: Storage) -> None:
+    voice = await voice_of_server(full, 1)
+    worker, courier = InstantWorker(), Counter()
+    studio = Studio(full, worker, courier)
+    await studio.start()
+    plans = Plans(full)
+    for number in range(JOBS):
+        await say(studio, voice, number)
+    worker.open.set()
+    for _ in range(JOBS):
+        await asyncio.wait_for(courier.answers.get(), 60)
+    await studio.close()
+    assert len(plans) > 10
+    assert await plans.scans() == {}
+
+
+async def test_no_statement_of_storage_reads_a_whole_table(full: Storage, clock: Clock) -> None:
+    plans = Plans(full)
     await full.acceptance.accept_speech(new_job("line"), PLENTY)
     await full.acceptance.accept_speech(new_job("other"), PLENTY)
     await full.jobs.queued(limit=500)
@@ -115,7 +121,7 @@ async def test_no_statement_of_a_job_reads_a_whole_table(full: Storage, clock: C
 
 
 async def test_a_scan_would_be_noticed(full: Storage) -> None:
-    plans = Plans(full._sessions)
+    plans = Plans(full)
     async with full._sessions.read() as session:
         await session.execute(text("SELECT count(*) FROM jobs WHERE channel_id = 7"))
     assert len(await plans.scans()) == 1
