@@ -11,6 +11,7 @@ import asyncio
 import os
 import resource
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ import numpy as np
 import logs
 from assembly import worker_configuration
 from benchmarks.queue import Counter, InstantWorker
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media import audio
 from cloning.worker.executor import SubprocessExecutor, worker_command
 from cloning.worker.protocol import Failed, Lost, Progress, Ready, SpeakRequest, Spoken
@@ -43,7 +45,6 @@ CHANNELS = 10
 STARTS = 100
 """How many sentences are timed."""
 RATE = 24_000
-SPEAKER = "v2/en_speaker_6"
 TEXT = "Good evening, and welcome to the lounge. What would you like to drink tonight? " * 5
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -213,9 +214,11 @@ async def _keep_speaking(executor: SubprocessExecutor, folder: Path, begun: asyn
     async for event in executor.events():
         if isinstance(event, Progress):
             begun.set()
-        for _ in range(executor.capacity if isinstance(event, Ready) else isinstance(event, Spoken | Failed | Lost)):
+        if isinstance(event, Failed | Lost):
+            sys.exit(f"The worker does not speak: {event}")
+        for _ in range(executor.capacity if isinstance(event, Ready) else isinstance(event, Spoken)):
             output = Path(tempfile.mkdtemp(dir=folder))
-            await executor.submit(SpeakRequest(output.name, TEXT, output, speaker=SPEAKER))
+            await executor.submit(SpeakRequest(output.name, TEXT, output, speaker=ANY_SPEAKER))
 
 
 def _spread(name: str, values: list[float]) -> str:
