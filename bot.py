@@ -176,13 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         _say(error.message)
         return Exit.SETTINGS
-    token = settings.discord_token
-    secrets = [each.get_secret_value() for each in (token, settings.ray_auth_token) if each is not None]
-    logs.configure(settings.log_level, settings.log_format, secrets=secrets)
+    logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets)
     try:
         if options.check:
             return asyncio.run(check(settings, _say, _may_read))
-        asyncio.run(run(settings, simulate=options.simulate or token is None))
+        asyncio.run(run(settings, simulate=options.simulate or settings.discord_token is None))
     except StartError as error:
         log.debug("start_failed", exc_info=True)
         _say(error.message)

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import InvalidInput
 
+_BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?$"
 _SHARDS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
@@ -36,7 +37,7 @@ class Settings(BaseSettings):
     shard_ids: str | None = None
     """The shards of this process, such as 0,2-3; default: all. Needs shard_count."""
 
-    files: str | None = Field(default=None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?$")
+    files: str | None = Field(default=None, pattern=_BUCKET)
     """s3://bucket/prefix: where voices, uploads and results are kept, for bot processes on several machines; default:
     in data_dir."""
     aws_endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
@@ -116,6 +117,12 @@ class Settings(BaseSettings):
     def shards(self) -> tuple[int, ...] | None:
         """The ids of this process's shards, sorted; None: all, as many as Discord wants."""
         return parse_shard_ids(self.shard_ids, self.shard_count)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may contain."""
+        secrets = (self.discord_token, self.ray_auth_token, self.aws_secret_access_key)
+        return [secret.get_secret_value() for secret in secrets if secret is not None]
 
     @property
     def bucket_options(self) -> dict[str, str | None]:

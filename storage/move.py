@@ -258,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = read_settings()
-        logs.configure(settings.log_level, settings.log_format)
+        logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets)
         bucket, data_dir = open_bucket(settings.files, settings.bucket_options), settings.data_dir.absolute()
         if options.to is not None:
             asyncio.run(move(settings.database, data_dir, options.to, _say, bucket))

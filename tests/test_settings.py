@@ -6,9 +6,10 @@ import pytest
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from settings import Settings, parse_shard_ids
+from storage.bucket import Bucket
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
@@ -52,6 +53,30 @@ def test_blank_in_the_environment_hides_the_file(monkeypatch: pytest.MonkeyPatch
 def test_the_token_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "very-secret")
     assert "very-secret" not in repr(Settings())
+
+
+def test_every_secret_is_kept_out_of_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = [name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None]
+    assert len(hidden) == 3
+    for name in hidden:
+        monkeypatch.setenv(name.upper(), f"the {name}")
+    assert sorted(Settings().secrets) == sorted(f"the {name}" for name in hidden)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/", "s3://a.b-c/one/two_2/v1.0", "s3://bucket/one/"])
+def test_buckets(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("FILES", url)
+    Bucket(url, {"access_key_id": "a", "secret_access_key": "b"})
+    assert Settings().files == url
+
+
+@pytest.mark.parametrize(
+    "url", ["bucket", "s3://", "s3://B/x", "s3://bucket/../x", "s3://bucket/./x", "s3://bucket/a//b", "s3://bucket/ü"]
+)
+def test_what_is_no_bucket(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("FILES", url)
+    with pytest.raises(ValidationError, match="files"):
+        Settings()
 
 
 def test_settings_cannot_be_changed() -> None:
