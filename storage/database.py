@@ -45,6 +45,8 @@ from storage.voices import VoiceRepository
 
 TRASH_KEPT = timedelta(days=7)
 """How long files in the trash can be restored."""
+COPY_KEPT = timedelta(hours=1)
+"""How long a copy of a result that is kept in a bucket stays on disk; longer than a round of attempts to send it."""
 FEW_VOICES = 3
 """How many voice folders without a row a crash explains, in any database."""
 SWEPT_SHARE = 0.1
@@ -191,6 +193,10 @@ class Storage:
 
         if self._presence is not None:
             await self._presence.listen(hear_own)
+
+    async def drop_copies(self) -> None:
+        """Delete copies of results on this disk, older than COPY_KEPT: another process may delete a result."""
+        await self.files.drop_copies(self._clock() - COPY_KEPT)
 
     async def empty_trash(self) -> None:
         """Delete files that have been in the trash for TRASH_KEPT."""

@@ -179,6 +179,9 @@ class FileStore:
         for kept in await in_thread(self._kept, job_id):
             await in_thread(kept.unlink, True)
 
+    async def drop_copies(self, before: datetime) -> None:
+        """Delete copies on this disk, made before `before`, of results that are kept elsewhere. Here are none."""
+
     async def keep_aloud(self, job_id: str, file: Path) -> Path:
         """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
         kept = self._aloud / checked(KEY, job_id) / checked(NAME, file.name)

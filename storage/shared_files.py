@@ -9,7 +9,7 @@ when it is sent.
 
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -112,7 +112,7 @@ class SharedFiles(FileStore):
         await self._bucket.put(_result(job_id), data)
 
     async def result(self, job_id: str) -> Path | None:
-        """Fetch the file that waits for delivery, or return None. The copy goes with the result, or is swept."""
+        """Fetch the file that waits for delivery, or return None. The copy goes with the result or by `drop_copies`."""
         copy = self._copy(job_id)
         try:
             await self._put(copy, await self._bucket.get(_result(job_id)))
@@ -120,6 +120,10 @@ class SharedFiles(FileStore):
             await in_thread(copy.unlink, True)
             return None
         return copy
+
+    async def drop_copies(self, before: datetime) -> None:
+        """Delete copies on this disk, made before `before`, of results that are kept elsewhere."""
+        await in_thread(self._drop_copies, before.timestamp())
 
     async def drop_result(self, job_id: str) -> None:
         """Delete the file that waited for delivery, if it exists, and the copy of it."""
@@ -154,6 +158,12 @@ class SharedFiles(FileStore):
         trashed = [(name, TRASHED.fullmatch(PurePosixPath(name).name)) for name in names]
         await self._bucket.delete([name for name, match in trashed if match and int(match[1]) < before.timestamp()])
         await super().empty_trash(before)
+
+    def _drop_copies(self, before: float) -> None:
+        for copy in self._tmp.glob(f"*{_RESULT}"):
+            with suppress(FileNotFoundError):  # it was sent meanwhile
+                if copy.stat().st_mtime < before:
+                    copy.unlink()
 
     def _copy(self, job_id: str) -> Path:
         """Return where a result is while it is sent."""

@@ -40,10 +40,11 @@ class Housekeeping:
     async def run(self) -> None:
         """Expire requests, and once an hour delete what is older than its server's retention.
 
-        Of several processes one does it, for the servers of all.
+        Of several processes one does it, for the servers of all; each looks after its own disk.
         """
         now = self._clock()
         await alone("reserve", self._storage.keep_room())
+        await alone("copies", self._storage.drop_copies())
         if not await self._storage.leads():
             return
         await alone("questions", self._expire_questions(now))

@@ -1,5 +1,6 @@
 """Files in a bucket keep the promises of files on disk, for several machines."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -141,6 +142,19 @@ async def test_a_copy_of_a_result_that_was_deleted_elsewhere_is_removed(
     await files.drop_many({"job-1", "never-was"})
     assert await elsewhere.result("job-1") is None
     assert on_disk(tmp_path) == []
+
+
+async def test_copies_of_results_that_could_not_be_sent_do_not_stay(
+    files: SharedFiles, elsewhere: SharedFiles, tmp_path: Path
+) -> None:
+    for job_id in ("old", "new"):
+        folder = await staged(files, job_id, speech_ogg=b"sound")
+        await files.keep_result(job_id, folder / "speech.ogg")
+        await elsewhere.result(job_id)
+    os.utime(tmp_path / "elsewhere/tmp/old.ogg", (NOON.timestamp() - 1, NOON.timestamp() - 1))
+    await files.drop_many(["old"])  # on this machine: the copy is on another one
+    await elsewhere.drop_copies(NOON)
+    assert [name for name in on_disk(tmp_path) if "tmp" in name] == ["elsewhere/tmp/new.ogg"]
 
 
 async def test_what_nothing_refers_to_rests_in_the_trash_for_days(files: SharedFiles, bucket: Bucket) -> None:

@@ -5,6 +5,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from errors import NotFound, Unavailable
+from storage.database import COPY_KEPT
 from storage.records import JobState
 from tests.studio.conftest import GUILD, MOD, STRANGER, StudioHarness, person
 
@@ -124,3 +125,13 @@ async def test_retention_that_failed_is_tried_again_in_the_next_round(
     harness.clock.move(seconds=30)
     await harness.studio.upkeep()
     assert await harness.storage.jobs.find(job.id) is None
+
+
+async def test_a_process_that_does_not_lead_looks_after_its_own_disk(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped = AsyncMock(spec=harness.storage.files.drop_copies)
+    monkeypatch.setattr(harness.storage, "leads", AsyncMock(return_value=False))
+    monkeypatch.setattr(harness.storage.files, "drop_copies", dropped)
+    await harness.studio.upkeep()
+    dropped.assert_awaited_once_with(harness.clock() - COPY_KEPT)
