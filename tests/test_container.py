@@ -92,7 +92,8 @@ def test_the_cluster_sets_what_there_is() -> None:
             assert volume.split(":")[0] in CLUSTER["volumes"]
         if "build" in service:
             assert service["build"]["args"]["EXECUTOR"] == "ray"
-            assert service["env_file"] == ".env"
+    assert {name for name, service in services.items() if "env_file" in service} == {"bot-0", "bot-1"}
+    assert all("RAY_AUTH_TOKEN" in services[name]["environment"] for name in ("head", "speech"))
 
 
 def test_the_cluster_runs_commands_that_exist() -> None:
