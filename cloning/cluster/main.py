@@ -49,6 +49,7 @@ async def _serve(configuration: dict[str, Any], writer: server.EventWriter) -> i
     relay = Relay(arrangement, writer.emit)
     beating = asyncio.create_task(_beat(writer))
     reading = asyncio.create_task(_read(relay))
+    reading.add_done_callback(_end_unless_read)
     try:
         await _reach(configuration["address"], writer)
         return await _follow(configuration["address"], str(configuration["device"]), relay)
@@ -83,6 +84,13 @@ async def _read(relay: Relay) -> None:
         elif isinstance(message, Cancel):
             await relay.cancel(message.job_id)
     server.end_process_group()
+
+
+def _end_unless_read(reading: "asyncio.Task[None]") -> None:
+    """End this process if an error ended the reading of requests. The bot starts another, and its jobs are lost."""
+    if not reading.cancelled() and (error := reading.exception()) is not None:
+        _log.error("requests cannot be read any more", exc_info=error)
+        server.end_process_group()
 
 
 async def _reach(address: str, writer: server.EventWriter) -> None:
