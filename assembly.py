@@ -3,7 +3,7 @@
 import importlib.util
 from datetime import timedelta
 
-from checkup import NO_RAY, NO_RECOGNISER, Exit, StartError
+from checkup import NO_RAY, NO_RECOGNISER, UNGUARDED, Exit, StartError
 from cloning.cluster.executor import cluster_executor
 from cloning.consent import packages
 from cloning.worker.executor import SubprocessExecutor, worker_command
@@ -32,6 +32,8 @@ def create_bot(settings: Settings) -> Barkeep:
             raise StartError(Exit.SETTINGS, NO_RECOGNISER)
         if settings.executor == "ray" and importlib.util.find_spec("ray") is None:
             raise StartError(Exit.SETTINGS, NO_RAY)
+        if settings.executor == "ray" and settings.ray_auth_token is None:
+            raise StartError(Exit.SETTINGS, UNGUARDED)
         try:
             bucket = open_bucket(settings.files, settings.bucket_options)
             storage = await Storage.open(

@@ -1,16 +1,21 @@
-"""Which executor the settings choose."""
+"""Which executor the settings choose, and what keeps a bot from it."""
 
 import asyncio
+import importlib.util
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import create_autospec
 
+import pytest
 from pydantic import SecretStr
 
-from assembly import create_executor
+from assembly import create_bot, create_executor
+from checkup import Exit, StartError
 from cloning.worker.executor import SubprocessExecutor
 from settings import Settings
+from studio.values import Courier
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +27,15 @@ def test_one_machine_imports_no_ray() -> None:
         "sys.exit('ray' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+async def test_a_bot_joins_no_cluster_without_a_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())  # as if Ray was installed
+    bot = create_bot(Settings(_env_file=None, executor="ray", data_dir=tmp_path / "data"))
+    with pytest.raises(StartError, match="RAY_AUTH_TOKEN is not set") as refused:
+        await bot._open_studio(create_autospec(Courier, instance=True))
+    assert refused.value.code is Exit.SETTINGS
+    assert not (tmp_path / "data").exists()
 
 
 async def test_a_cluster_without_a_head_is_named_and_waited_for() -> None:
