@@ -42,7 +42,7 @@ class Check(commands.Cog):
         actor, desk = actor_of(interaction), self.bot.studio.checks
         desk.admit(actor, audio.size)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        finding = await desk.check(actor, await read_recording(audio))
+        finding = await desk.check(actor, audio.size, lambda: read_recording(audio))
         await interaction.followup.send(render_finding(finding, audio.filename), ephemeral=True)
 
 

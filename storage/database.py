@@ -26,6 +26,7 @@ from storage.disk import GONE, REFUSED
 from storage.files import FileStore
 from storage.folder_claim import FolderClaim
 from storage.guilds import GuildRepository
+from storage.hourly import HourlyCounts
 from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
@@ -78,6 +79,7 @@ class Storage:
         self.members = MemberRepository(sessions, clock)
         self.consents = ConsentRepository(sessions, clock)
         self.spoken_consents = SpokenConsentRepository(sessions, clock)
+        self.hourly = HourlyCounts(sessions, clock)
         self.pronunciations = PronunciationRepository(sessions, clock)
         self.audit = AuditRepository(sessions, clock)
         self.seats = SeatRepository(sessions, shards)

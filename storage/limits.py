@@ -73,11 +73,11 @@ async def check_jobs(session: AsyncSession, settings: GuildSettings, member_id: 
     free_at = await _hour_frees(session, [here, theirs], settings.jobs_per_hour_per_member, now)
     if free_at is not None:
         used_up = _used_up("your", settings.jobs_per_hour_per_member)
-        raise LimitReached(f"You have used {used_up} for this hour. {_again(free_at, now)}")
+        raise LimitReached(f"You have used {used_up} for this hour. {again(free_at, now)}")
     free_at = await _hour_frees(session, [here], settings.jobs_per_hour_per_guild, now)
     if free_at is not None:
         used_up = _used_up("its", settings.jobs_per_hour_per_guild)
-        raise LimitReached(f"This server has used {used_up} for this hour. {_again(free_at, now)}")
+        raise LimitReached(f"This server has used {used_up} for this hour. {again(free_at, now)}")
 
 
 async def check_seconds(
@@ -89,11 +89,11 @@ async def check_seconds(
     free_at = await _day_frees(session, [here, theirs], settings.seconds_per_day_per_member, expected, now)
     if free_at is not None:
         allowed = _span(settings.seconds_per_day_per_member)
-        raise LimitReached(f"This is over your limit of {allowed} of speech a day. {_again(free_at, now)}")
+        raise LimitReached(f"This is over your limit of {allowed} of speech a day. {again(free_at, now)}")
     free_at = await _day_frees(session, [here], settings.seconds_per_day_per_guild, expected, now)
     if free_at is not None:
         allowed = _span(settings.seconds_per_day_per_guild)
-        raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {_again(free_at, now)}")
+        raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {again(free_at, now)}")
 
 
 async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
@@ -137,7 +137,8 @@ def _within(span: timedelta, now: datetime) -> tuple[ColumnElement[bool], Column
     return _USED.c.created_at > now - span, _USED.c.created_at <= now + SKEW
 
 
-def _again(free_at: datetime, now: datetime) -> str:
+def again(free_at: datetime, now: datetime) -> str:
+    """Say when a request will be allowed again; NEVER: only after a moderator changed the limit."""
     if free_at == NEVER:
         return "A moderator can change the limit."
     minutes = max(1, math.ceil((free_at - now).total_seconds() / 60))

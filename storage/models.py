@@ -15,6 +15,7 @@ from storage.base import Base, of_guild
 from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
 from storage.consent_records import ConsentKind
 from storage.records import (
+    Asked,
     AuditEntry,
     ChannelOutput,
     GuildSettings,
@@ -236,6 +237,18 @@ class SpentRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     audio_seconds: Mapped[float]
     hourly: Mapped[bool] = mapped_column(server_default=true())
+
+
+class AskedRow(Base):
+    """A request of a member that counts for an hour and is not a job. It belongs to no server."""
+
+    __tablename__ = "asked"
+    __table_args__ = (Index(None, "member_id", "kind", "asked_at"),)
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
+    member_id: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[Asked] = mapped_column(enum_column(Asked))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PronunciationRow(Base):

@@ -30,6 +30,15 @@ class JobKind(StrEnum):
     SPEECH = "speech"
 
 
+class Asked(StrEnum):
+    """What a member asks for that is not a job and has a limit an hour: a check of a recording, or a sentence of
+    spoken consent. The values are shown to members.
+    """
+
+    CHECK = "check"
+    SENTENCE = "sentence"
+
+
 class JobState(StrEnum):
     """queued -> running -> ready -> delivered, or failed, or cancelled. The last three can still lack a delivered
     answer.

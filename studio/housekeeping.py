@@ -76,6 +76,7 @@ class Housekeeping:
             await self._storage.consents.prune_requests(guild_id, kept)
         if deleted := await delete_finished(self._storage, before):
             _log.info("retention_applied", jobs=deleted)
+        await self._storage.hourly.prune()
         await self._storage.finish_deleting()
         await self._storage.empty_trash()
         self._last_retention = now

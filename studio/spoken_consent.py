@@ -12,11 +12,11 @@ import structlog
 from cloning.consent.answer import SpokenAnswer
 from cloning.consent.sentences import new_sentence
 from cloning.worker.protocol import Executor
-from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed
+from errors import BarkeepError, Conflict, InvalidInput, NotAllowed
 from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
+from storage.records import Asked
 from studio.clones import CloneService, check_size, own_order
-from studio.hourly import HourlyCount
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.values import Actor, CloneOrder, Courier, Receipt
 
@@ -49,7 +49,6 @@ class SpokenConsentService:
         self._clones = clones
         self._courier = courier
         self._clock = clock
-        self._asked = HourlyCount(SENTENCES_PER_HOUR, clock)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -64,7 +63,7 @@ class SpokenConsentService:
         """
         own = own_order(actor, order)
         await self._clones.check(actor, own, len(audio))
-        asked = self._new(new_id(), actor.guild_id, actor.channel_id, actor.member_id)
+        asked = await self._new(new_id(), actor.guild_id, actor.channel_id, actor.member_id)
         await self._storage.files.put_upload(asked.id, audio)
         try:
             return await self._put(replace(asked, order=clone_to_json(own)))
@@ -82,7 +81,7 @@ class SpokenConsentService:
         if not await self._clones.asks_for_speech(request.guild_id):
             return None
         self._check_open(request, member_id)
-        return await self._put(self._new(request.id, request.guild_id, request.channel_id, member_id))
+        return await self._put(await self._new(request.id, request.guild_id, request.channel_id, member_id))
 
     async def find(self, spoken_id: str, member_id: int) -> SpokenConsent:
         """Return a sentence that a member was asked for. Raises NotFound, and NotAllowed for anybody else."""
@@ -129,13 +128,8 @@ class SpokenConsentService:
         if request.state is not ConsentState.PENDING or request.expires_at <= self._clock():
             raise Conflict(_ANSWERED)
 
-    def _new(self, spoken_id: str, guild_id: int, channel_id: int, member_id: int) -> SpokenConsent:
-        if minutes := self._asked.minutes_to_wait(member_id):
-            raise LimitReached(
-                f"You have used all {SENTENCES_PER_HOUR} of your sentences for this hour. "
-                f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
-            )
-        self._asked.note(member_id)
+    async def _new(self, spoken_id: str, guild_id: int, channel_id: int, member_id: int) -> SpokenConsent:
+        await self._storage.hourly.count(member_id, Asked.SENTENCE, SENTENCES_PER_HOUR)
         now = self._clock()
         return SpokenConsent(spoken_id, guild_id, channel_id, member_id, None, new_sentence(), now, now + SAY_WITHIN)
 

@@ -90,7 +90,7 @@ class Studio:
         self.jobs = JobService(storage, self.dispatcher, self._answers, lambda: self.courier)
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
-        self.checks = CheckService(storage.files, executor, clock=clock)
+        self.checks = CheckService(storage, executor)
         self.reading = ReadingService(storage, self.channels, self.speech, self.admin, self.dispatcher, clock=clock)
         self._housekeeping = Housekeeping(storage, clock=clock)
         self._closed = False

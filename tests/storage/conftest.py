@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 async def postgres_address(postgres_server: str) -> str:
     """The test database, with the newest schema and no rows."""
-    await execute(postgres_server, "TRUNCATE guilds, installation RESTART IDENTITY CASCADE")
+    await empty(postgres_server)
     return postgres_server
 
 
@@ -112,6 +112,11 @@ async def migrate(url: str) -> None:
     sessions = Sessions(url, busy_timeout=5)
     await upgrade(sessions)
     await sessions.close()
+
+
+async def empty(url: str) -> None:
+    """Delete the rows of all tables of a PostgreSQL database."""
+    await execute(url, "TRUNCATE guilds, installation, asked RESTART IDENTITY CASCADE")
 
 
 async def execute(url: str, *statements: str) -> None:

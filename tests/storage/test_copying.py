@@ -16,7 +16,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Enum, Float, Integer, 
 from storage.columns import IdSet, UtcDateTime
 from storage.copying import TABLES, Content, content, copy
 from storage.sessions import Sessions
-from tests.storage.conftest import sqlite_url
+from tests.storage.conftest import empty, sqlite_url
 
 LARGE = st.integers(0, 2**63 - 1)
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=16)
@@ -82,6 +82,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture
 def databases_of_both(runner: asyncio.Runner, migrated: Path, tmp_path: Path, postgres_server: str) -> Iterator[Both]:
+    runner.run(empty(postgres_server))
     urls = sqlite_url(Path(shutil.copy(migrated, tmp_path))), postgres_server
     both = [Sessions(url, busy_timeout=5) for url in urls]
     yield both[0], both[1]

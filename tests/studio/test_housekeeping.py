@@ -6,8 +6,8 @@ import pytest
 
 from errors import NotFound, Unavailable
 from storage.database import COPY_KEPT
-from storage.records import JobState
-from tests.studio.conftest import GUILD, MOD, STRANGER, StudioHarness, person
+from storage.records import Asked, JobState
+from tests.studio.conftest import ANN, GUILD, MOD, STRANGER, StudioHarness, person
 
 
 async def test_texts_and_recordings_go_after_each_servers_retention(harness: StudioHarness) -> None:
@@ -135,3 +135,11 @@ async def test_a_process_that_does_not_lead_looks_after_its_own_disk(
     monkeypatch.setattr(harness.storage.files, "drop_copies", dropped)
     await harness.studio.upkeep()
     dropped.assert_awaited_once_with(harness.clock() - COPY_KEPT)
+
+
+async def test_what_a_member_asked_for_is_kept_for_an_hour_or_two(harness: StudioHarness) -> None:
+    await harness.storage.hourly.count(ANN.member_id, Asked.CHECK, 1)
+    await harness.studio.upkeep()
+    harness.clock.move(minutes=61)
+    await harness.studio.upkeep()
+    assert "table asked" not in await harness.traces(str(ANN.member_id))

@@ -209,7 +209,8 @@ async def test_without_the_recogniser_nothing_is_cloned_and_nothing_set(harness:
 async def test_so_many_sentences_an_hour(harness: StudioHarness) -> None:
     for _ in range(SENTENCES_PER_HOUR):
         await asked(harness)
-    with pytest.raises(LimitReached, match="60 minutes"):
+    await harness.restart()
+    with pytest.raises(LimitReached, match=r"all 12 of your sentences for this hour.*60 minutes"):
         await asked(harness)
     harness.clock.now += timedelta(hours=1)
     assert await asked(harness)
