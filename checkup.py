@@ -204,6 +204,9 @@ async def _database(settings: Settings, say: Say) -> Exit:
 
 
 def _models(settings: Settings, say: Say) -> Exit:
+    if settings.executor == "ray":  # This machine does not speak: it may have neither the models nor the GPU.
+        say(f"Models ({settings.model}): each speech node looks for its own; `python cluster.py nodes` lists errors.")
+        return Exit.FINE
     from cloning.checkpoints import (
         downloads,
         model_choice,  # these import torch, which the running bot does not

@@ -196,6 +196,24 @@ def test_check_looks_at_the_cluster(
     assert words in line
 
 
+@pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda"), ("OFFLINE", "true")])
+def test_with_a_cluster_this_machine_needs_no_models_and_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: ModuleSpec(name, None))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("EXECUTOR", "ray")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "word")
+    monkeypatch.setenv("MODEL", "suno/bark-small")
+    monkeypatch.setenv("MODEL_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv(name, value)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        assert bot.main(["--check"]) == Exit.FINE
+    said = capsys.readouterr().out
+    assert "Models (suno/bark-small): each speech node looks for its own" in said
+
+
 def test_a_bot_without_ray_does_not_start_with_ray(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
