@@ -43,7 +43,7 @@ def join(address: str) -> None:
 
 
 def speech_nodes(device: str) -> "dict[str, Found[RayNode]]":
-    """Return the speech workers that the cluster has now, and start those that do not run yet.
+    """Return the speech workers that the cluster has now, also those that no bot process has started yet.
 
     device: the setting DEVICE; one that asks for CUDA needs nodes with a GPU. Blocks; raises Unavailable.
     """

@@ -29,6 +29,11 @@ def why_ended(address: str, output: str) -> str:
             f"The cluster at {address} does not accept this machine's token. Set the same RAY_AUTH_TOKEN on every "
             "machine of the cluster."
         )
+    if "Remaining processes will be killed" in output:
+        return (
+            "One of Ray's processes on this machine was killed, or failed. Look into /tmp/ray/session_latest/logs, and "
+            "into the system's log, which says if memory ran out."
+        )
     last = output.strip().splitlines()[-1].strip() if output.strip() else "it gives no reason"
     return f"Ray says of the cluster at {address}: {last}"
 

@@ -1,7 +1,7 @@
 """Starts Ray on this machine, for a head or a speech node, and starts it again when it ends. Does not import Ray.
 
 A node that Ray has declared dead ends itself when it comes back, and every node ends when the head was started again:
-someone has to start them anew.
+something has to start it again.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ HEALTH = {
     "health_check_failure_threshold": 4,
     "gcs_rpc_server_reconnect_timeout_s": 20,
 }
-"""Ray notices a node that is gone within half a minute instead of 65 s, and a node a lost head after 20 s, not 60."""
+"""With them Ray notices within half a minute that a node is gone, not after 65 s; a node notices after 20 s, not 60,
+that the head is gone."""
 
 Say = Callable[[str], None]
 

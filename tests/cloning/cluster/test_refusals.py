@@ -40,6 +40,14 @@ def test_a_node_is_not_told_to_start_a_node() -> None:
     assert "--workers 0" not in why_ended("10.0.0.1:6379", "No node info found matching attributes: ''")
 
 
+def test_a_process_of_ray_that_was_killed_is_told_as_that() -> None:
+    tail = "[state-dump] \tGCTaskFailureReason - 1 total\n" * 57
+    output = f"{tail}2026-11-29 12:48:36,784\tERR scripts.py:1315 -- Remaining processes will be killed.\n"
+    sentence = why_ended("10.0.0.1:6379", output)
+    assert "One of Ray's processes on this machine was killed" in sentence
+    assert "scripts.py" not in sentence
+
+
 def test_a_node_without_the_program_is_told_apart() -> None:
     assert "cluster.py node" in why_dead("ModuleNotFoundError: No module named 'cloning'")
     assert why_dead("The actor died because its node has died.") == "was stopped"
