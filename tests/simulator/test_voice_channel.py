@@ -79,7 +79,7 @@ def test_listen_plays_what_the_channel_hears(simulator: Simulator) -> None:
         assert heard(tab) < QUIET, "there is sound before anything was said"
         tab.command("say", text="One. Two. Three.")
         waits(tab, f"window.peak > {LOUD}", WORK)
-        assert any("now" in line and "One. Two. Three." in line for line in tab.page.evaluate("window.seen"))
+        waits(tab, "window.seen.some((line) => line.includes('now') && line.includes('One. Two. Three.'))", WORK)
         tab.shot("listen")
         tab.page.get_by_role("button", name="Stop listening").click()
         expect(tab.page.get_by_role("button", name="Listen")).to_have_attribute("aria-pressed", "false")

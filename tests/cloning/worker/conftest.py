@@ -59,7 +59,8 @@ for line in sys.stdin:
             say("Checked", job_id=job, finding=finding)
         continue
     if body["type"] == "ListenRequest":
-        heard = dict(text=body["sentence"], words=5, of=5, statement=1.0, length=1.0, likeness=0.9, is_generated=False)
+        heard = dict(text=body["sentence"], words=5, of=5, statement=1.0, length=1.0)
+        heard |= dict(likeness=0.9, weakest=0.8, is_generated=False)
         say("Listened", job_id=job, heard=heard)
         continue
     if body["type"] == "Cancel":
