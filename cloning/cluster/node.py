@@ -22,6 +22,7 @@ from cloning.cluster import messages
 from cloning.cluster.messages import Arrangement, News, Parcel
 from cloning.worker import protocol
 from cloning.worker.executor import ROOT, SubprocessExecutor, worker_command
+from cloning.worker.process import is_running
 from cloning.worker.protocol import (
     Checked,
     CheckRequest,
@@ -307,15 +308,5 @@ def _remove_remains() -> None:
     """Remove the folders of nodes of this machine that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         process = folder.name.removeprefix(_FOLDER).partition("-")[0]
-        if process.isdigit() and not _is_alive(int(process)):
+        if process.isdigit() and not is_running(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

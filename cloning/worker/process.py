@@ -115,6 +115,17 @@ class WorkerProcess:
             os.killpg(self._process.pid, number)
 
 
+def is_running(process_id: int) -> bool:
+    """Return whether a process of this machine, anybody's, is running."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 async def _within(seconds: float, work: Awaitable[object]) -> None:
     """Await `work`, and cancel it after `seconds`."""
     # wait_for of Python 3.11 loses a cancellation that arrives in the moment in which the work is done

@@ -5,6 +5,7 @@ import secrets
 import socket
 from datetime import datetime, timedelta
 
+from cloning.worker.process import is_running
 from storage.records import JobRecord
 
 LEASE = timedelta(seconds=90)
@@ -27,18 +28,8 @@ def is_abandoned(job: JobRecord, now: datetime) -> bool:
         return True
     host, _, rest = (job.lease_owner or "").partition("/")
     process = rest.partition("/")[0]
-    return host == _host() and process.isdigit() and (int(process) == os.getpid() or not _is_alive(int(process)))
+    return host == _host() and process.isdigit() and (int(process) == os.getpid() or not is_running(int(process)))
 
 
 def _host() -> str:
     return socket.gethostname()[:_HOST_LENGTH].replace("/", "-")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from errors import Unavailable
 from storage.sessions import Sessions
-from tests.storage.conftest import migrate
-from tests.storage.postgres import find_programs, restart, running_server
+from tests.storage.conftest import migrated_server
+from tests.storage.postgres import find_programs, restart
 
 ROOT = Path(__file__).parents[2]
 JOBS = 1000
@@ -60,11 +60,7 @@ class Process:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("There is no PostgreSQL server here to start (on Debian: apt-get install postgresql).")
-    with running_server(programs) as url:
-        asyncio.run(migrate(url))
+    with migrated_server() as url:
         yield url
 
 
@@ -101,7 +97,6 @@ def sent_by(folder: Path) -> list[list[str]]:
 @pytest.mark.timeout(PATIENCE + 60)
 def test_nothing_is_lost_or_doubled(url: str, tmp_path: Path) -> None:
     programs = find_programs()
-    assert programs is not None
     both = [Process(url, tmp_path, shard) for shard in (0, 1)]
     began, kills, restarted = time.monotonic(), 0, False
     unanswered = "SELECT count(*) FROM jobs WHERE answered_at IS NULL"

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,11 +46,7 @@ def sqlite_address(tmp_path: Path, migrated: Path) -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a migrated database on a server of this process's own: two test processes share nothing."""
-    programs = find_programs()
-    if programs is None:
-        pytest.skip("There is no PostgreSQL server here to start (on Debian: apt-get install postgresql).")
-    with running_server(programs) as url:
-        asyncio.run(migrate(url))
+    with migrated_server() as url:
         yield url
 
 
@@ -105,6 +102,14 @@ async def twin(storage: Storage, address: str, tmp_path: Path, clock: Clock) -> 
     opened = await Storage.open(address, tmp_path / "data", clock=clock)
     yield opened
     await opened.close()
+
+
+@contextmanager
+def migrated_server() -> Iterator[str]:
+    """The URL of a database with the newest schema and no rows. Skips the test where there is no server to start."""
+    with running_server(find_programs()) as url:
+        asyncio.run(migrate(url))
+        yield url
 
 
 async def migrate(url: str) -> None:

@@ -218,7 +218,6 @@ async def test_a_server_that_is_away_at_the_start_is_said_to_the_owner(tmp_path:
 
 async def test_a_server_that_restarts_is_used_again_with_everything(tmp_path: Path) -> None:
     programs = find_programs()
-    assert programs is not None
     heard: asyncio.Queue[Notice | None] = asyncio.Queue()
     with running_server(programs) as url:
         storage = await Storage.open(url, tmp_path, shards=Shards((0,), 2))
