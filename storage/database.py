@@ -47,7 +47,8 @@ from storage.voices import VoiceRepository
 TRASH_KEPT = timedelta(days=7)
 """How long files in the trash can be restored."""
 COPY_KEPT = timedelta(hours=1)
-"""How long a copy of a result that is kept in a bucket stays on disk; longer than a round of attempts to send it."""
+"""How long a disk keeps copies and work in progress that may be another process's; longer than a round of attempts to
+send a result."""
 FEW_VOICES = 3
 """How many voice folders without a row a crash explains, in any database."""
 SWEPT_SHARE = 0.1
@@ -197,8 +198,19 @@ class Storage:
             await self._presence.listen(hear_own)
 
     async def drop_copies(self) -> None:
-        """Delete copies of results on this disk, older than COPY_KEPT: another process may delete a result."""
-        await self.files.drop_copies(self._clock() - COPY_KEPT)
+        """Delete what is on this disk for more than COPY_KEPT, of jobs that another process may have brought to an end.
+
+        That is copies of their results, and work in progress, which has copies of voices and recordings.
+        """
+        before = self._clock() - COPY_KEPT
+        await self.files.drop_copies(before)
+        if staged := await self.files.staged(before):
+            async with self._sessions.read() as session:
+                needed = select(JobRow.id).where(JobRow.id.in_(staged), JobRow.state.in_((*UNFINISHED, JobState.READY)))
+                kept = set(await session.scalars(needed))
+            for job_id in staged:
+                if job_id not in kept:
+                    await self.files.drop_staging(job_id)
 
     async def empty_trash(self) -> None:
         """Delete files that have been in the trash for TRASH_KEPT."""

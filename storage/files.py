@@ -111,6 +111,10 @@ class FileStore:
         """Delete a job's work in progress, if there is any."""
         await self._remove(self._staging / checked(KEY, job_id))
 
+    async def staged(self, before: datetime) -> list[str]:
+        """Return the jobs whose work in progress on this disk was last changed before `before`."""
+        return await in_thread(self._staged, before.timestamp())
+
     @asynccontextmanager
     async def briefly(self, data: bytes) -> AsyncIterator[Path]:
         """A file that is there inside the `with` only. What a crash leaves of it is deleted by the next `sweep`."""
@@ -275,6 +279,14 @@ class FileStore:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
         return target
+
+    def _staged(self, before: float) -> list[str]:
+        found = []
+        for folder in self._staging.iterdir():
+            with suppress(FileNotFoundError):  # its job ended meanwhile
+                if folder.stat().st_mtime < before:
+                    found.append(folder.name)
+        return found
 
     def _adopt(self, staging: Path, folder: Path, names: list[str]) -> None:
         if any(not (staging / name).is_file() and not (folder / name).is_file() for name in names):

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from errors import Unavailable
-from storage.database import Storage
+from storage.database import COPY_KEPT, Storage
 from storage.records import JobState, VoiceState
 from storage.sessions import FULL, Sessions
 from tests.storage.build import GUILD, OTHER_GUILD, PLENTY, Clock, add_voice, new_job, reserve, speech_in
@@ -171,6 +172,22 @@ async def test_a_kill_between_accept_and_commit_accepts_nothing(address: str, da
     assert await storage.jobs.queued() == []
     assert await storage.voices.list(GUILD, None, ready_only=False) == ([], 0)
     await storage.close()
+
+
+async def test_work_in_progress_of_a_job_that_ended_elsewhere_leaves_the_disk(storage: Storage, clock: Clock) -> None:
+    """The process that ran it was killed, and a process of another machine took the job."""
+    old = (clock() - 2 * COPY_KEPT).timestamp()
+    staged = {}
+    for name, state in (("ended", JobState.FAILED), ("at-work", JobState.RUNNING), ("to-send", JobState.READY)):
+        staged[name] = await storage.files.staging((await speech_in(storage, state, name)).id)
+    staged["deleted"] = await storage.files.staging("deleted")
+    for folder in staged.values():
+        (folder / "clip").write_bytes(b"sound")
+        os.utime(folder, (old, old))
+    staged["new"] = await storage.files.staging("new")  # its job may not be stored yet
+    os.utime(staged["new"], (clock().timestamp(),) * 2)
+    await storage.drop_copies()
+    assert {name for name, folder in staged.items() if folder.exists()} == {"at-work", "to-send", "new"}
 
 
 async def test_the_files_of_a_running_storage_are_not_swept(storage: Storage, address: str, data_dir: Path) -> None:

@@ -3,7 +3,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
 from errors import NotFound
 from storage.database import Storage
@@ -195,16 +194,6 @@ async def test_unanswered_jobs_are_those_that_ended_without_an_answer(storage: S
     answered = await speech_in(storage, JobState.FAILED)
     await storage.jobs.answered(answered.id, None)
     assert await storage.jobs.unanswered() == expected
-
-
-async def test_what_awaits_its_answer_is_found_by_its_index(storage: Storage) -> None:
-    if storage._sessions.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL scans a table that is as small as this one")
-    async with storage._sessions.read() as session:
-        plan = await session.execute(
-            text("EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE finished_at IS NOT NULL AND answered_at IS NULL")
-        )
-        assert "ix_jobs_without_answer" in str(plan.all())
 
 
 async def test_an_answer_is_claimed_from_whom_it_was_seen_with(storage: Storage) -> None:
