@@ -9,10 +9,9 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from cloning.text import numbers
-from cloning.text.abbreviations import ORDINAL_NOUNS
 from cloning.text.calendar_words import german_ordinal
 from cloning.text.grammar import GAP, Rule, end, minus, negative, number_in_words, number_pattern, parts, start
-from cloning.text.vocabulary import CENTS, CURRENCIES, FEMININE, PERCENT, UNITS, WORDS
+from cloning.text.vocabulary import CENTS, CURRENCIES, FEMININE, ORDINAL_NOUNS, PERCENT, UNITS, WORDS
 
 _SCALES = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "bn": "billion", "B": "billion"}
 _RUSSIAN_ENDS = {

@@ -67,3 +67,8 @@ def number_in_words(written: str, language: str, gender: str | None = None) -> s
 def negative(match: re.Match[str], language: str) -> str:
     """Return the word for a matched minus, or an empty string."""
     return (WORDS[language].minus + ("" if language in numbers.UNSPACED else " ")) if match["minus"] else ""
+
+
+def flexible(written: str) -> str:
+    """Return the pattern of an abbreviation; the space after a full stop is optional."""
+    return re.escape(written).replace(r"\.\ ", r"\.[ \u00a0\u202f]?")

@@ -9,8 +9,18 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache, partial
 
-from cloning.text import abbreviations, amounts, calendar_words, numbers
-from cloning.text.grammar import GROUPED, Rule, letters, minus, negative, number_in_words, number_pattern, start
+from cloning.text import amounts, calendar_words, numbers, vocabulary
+from cloning.text.grammar import (
+    GROUPED,
+    Rule,
+    flexible,
+    letters,
+    minus,
+    negative,
+    number_in_words,
+    number_pattern,
+    start,
+)
 from cloning.text.vocabulary import FRACTIONS, WORDS
 
 _TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
@@ -55,15 +65,15 @@ def _shortened(language: str) -> list[Rule]:
     """Return the rules for abbreviations."""
     found: list[Rule] = []
     for table, follows in (
-        (abbreviations.CLOSING, ""),
-        (abbreviations.INNER, ""),
-        (abbreviations.COUNTERS, r"(?=[ \u00a0\u202f]?\d)"),
+        (vocabulary.CLOSING, ""),
+        (vocabulary.INNER, ""),
+        (vocabulary.COUNTERS, r"(?=[ \u00a0\u202f]?\d)"),
     ):
         for short, long in table.get(language, {}).items():
             end = "" if short[-1] in ".°º№ª" else r"(?![\w.])"
             pattern = rf"(?<![\w.]){_any_case(short)}{end}{follows}"
-            found.append((pattern, partial(_expanded, short, long, table is abbreviations.CLOSING)))
-    for short, long in abbreviations.TITLES.get(language, {}).items():
+            found.append((pattern, partial(_expanded, short, long, table is vocabulary.CLOSING)))
+    for short, long in vocabulary.TITLES.get(language, {}).items():
         stop = r"\." if len(short) < 2 or language == "hi" else r"\.?"
         name = r"(?=[ \u00a0\u202f]+[^\W\d_])"
         found.append((rf"(?<![\w.]){_any_case(short)}{stop}{name}", partial(_title, short, long, language)))
@@ -72,7 +82,7 @@ def _shortened(language: str) -> list[Rule]:
 
 def _any_case(short: str) -> str:
     """Return the pattern of an abbreviation whose first letter may be a capital."""
-    rest = abbreviations.flexible(short[1:])
+    rest = flexible(short[1:])
     first = short[0]
     return (f"[{first}{first.upper()}]" if first.islower() and len(first.upper()) == 1 else re.escape(first)) + rest
 
