@@ -13,7 +13,7 @@ import numpy as np
 
 from cloning.consent.answer import SpokenAnswer
 from cloning.consent.listening import listen
-from cloning.media import joining, recordings
+from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
@@ -158,13 +158,13 @@ class SpeechPipeline:
         reader = Reader(self.models.engine, options, self._voice_features(voice) if options.takes > 1 else None)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
-        gaps = [joining.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
+        gaps = [audio.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
         with closing(reader.read(sentences, voice, reporter)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
-                sounds.append(joining.polish(generated.samples, rate, self._change))
+                sounds.append(audio.polish(generated.samples, rate, self._change))
                 hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate, [*gaps, 0.0][len(sounds) - 1]))
-        samples = joining.join(sounds, gaps, rate)
+        samples = audio.join(sounds, gaps, rate)
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
 
     def _voice_features(self, voice: VoicePrompt | None) -> VoiceFeatures | None:
@@ -173,7 +173,7 @@ class SpeechPipeline:
             return None
         spec = self.models.engine.spec
         samples = self.models.codec.decode(voice.fine[:, -round(_FEATURE_SECONDS * spec.frame_rate) :])
-        return VoiceFeatures.of(samples, spec.sample_rate) if joining.is_usable(samples) else None
+        return VoiceFeatures.of(samples, spec.sample_rate) if audio.is_usable(samples) else None
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.media import joining, world_vocoder
+from cloning.media import audio, world_vocoder
 from cloning.media.audio import Recording, Samples
 from cloning.text import durations
 
@@ -83,7 +83,7 @@ class Take:
     @property
     def is_usable(self) -> bool:
         """Whether the take has sound."""
-        return joining.is_usable(self.samples)
+        return audio.is_usable(self.samples)
 
 
 def best(takes: Sequence[Take], wanted: TakeTarget) -> int | None:
@@ -99,7 +99,7 @@ def best(takes: Sequence[Take], wanted: TakeTarget) -> int | None:
 
 def cost(take: Take, wanted: TakeTarget) -> float:
     """Return the cost of a usable take, by the formula above."""
-    spoken = joining.trim(take.samples, take.rate)
+    spoken = audio.trim(take.samples, take.rate)
     octaves = abs(float(np.log2(spoken.size / take.rate / durations.expected_seconds(wanted.text, wanted.language))))
     levels = np.abs(take.samples)
     total = (

@@ -22,7 +22,7 @@ from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utte
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BARK as PUBLISHED
-from cloning.media import joining
+from cloning.media import audio
 from cloning.model_set import LoadedModels
 from cloning.prompt import VoicePrompt
 from errors import BarkeepError, InvalidInput
@@ -166,7 +166,7 @@ class ClipGenerator:
             return "the text has too many tokens"
         if len(generated.prompt.semantic) >= self._engine.spec.max_semantic_tokens:
             return "it ran into the length limit"
-        return None if joining.is_usable(generated.samples) else "it is silent"
+        return None if audio.is_usable(generated.samples) else "it is silent"
 
     def _clip(self, one: PlannedClip, generated: Generated) -> Clip:
         """Return the clip; a random speaker is named after the clip's key, since no other clip has that voice."""

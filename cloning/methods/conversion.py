@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cloning.bark.engine import Generated, GenerationOptions
-from cloning.media import joining
+from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
 from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
@@ -57,6 +57,6 @@ def _spoken(models: "LoadedModels", subject: Subject, reporter: ProgressReporter
         if voice is None and window.prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
             voice = window.prompt
     samples = np.concatenate([window.samples for window in windows])
-    if not joining.is_usable(samples):
+    if not audio.is_usable(samples):
         raise Unavailable("The model made no sound to convert. Clone by another method, or give the clip's words.")
     return np.concatenate([window.prompt.semantic for window in windows]), Recording(samples, spec.sample_rate)

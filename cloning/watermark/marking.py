@@ -8,8 +8,7 @@ import soxr
 import torch
 
 from cloning.media.audio import Samples
-from cloning.watermark.network import BINS, perth
-from cloning.watermark.spectrum import RANGE_DB, TRAINED_RATE, fits, levels, shortest, sound, spectrum
+from cloning.watermark.network import BINS, RANGE_DB, TRAINED_RATE, fits, levels, perth, shortest, sound, spectrum
 
 STRENGTH = 1.0
 """The share of the network's change that is applied. With less, detection after coding is worse: docs/privacy.md."""

@@ -1,7 +1,9 @@
-"""The networks of Perth, which put a mark into a magnitude spectrum and detect it there.
+"""The networks of Perth, which put a mark into a magnitude spectrum and detect it there, and the spectra they read.
 
 The weights are those of the package resemble-perth 1.0.1 (MIT, Resemble AI). Only its weight file is read: its own code
-needs torchaudio, and pkg_resources, which setuptools no longer has.
+needs torchaudio, and pkg_resources, which setuptools no longer has. The networks were trained on frames of 2,048
+samples every 320 at 32 kHz. Frames of the same duration have the same bins, 15.625 Hz apart, at other rates too, so
+speech need not be resampled to be marked.
 """
 
 import importlib.util
@@ -26,6 +28,11 @@ _PACED = ((1.25, "slow_layers"), (1.0, "normal_layers"), (0.75, "fast_layers"))
 """The factor by which each branch of the detector stretches time first, and the name of its layers."""
 _SILENT_SHARE = 0.05
 """A frame whose levels sum to less than this share of the loudest frame's counts as silence and is not marked."""
+TRAINED_RATE = 32_000
+_FLOOR = 1e-9
+_FLOOR_DB, _HEADROOM_DB = -180.0, 15.0
+RANGE_DB = _HEADROOM_DB - _FLOOR_DB
+"""Decibels between level 0 and level 1 of the networks' scale."""
 _FILE = "perth_net/pretrained/implicit/perth_net_250000.pth.tar"
 
 
@@ -98,6 +105,36 @@ def perth() -> Perth:
     return loaded
 
 
+def fits(rate: int) -> bool:
+    """Return whether a frame and a hop are a whole number of samples at `rate` hertz."""
+    return (rate / BIN_HERTZ).is_integer() and (rate * HOP_SECONDS).is_integer()
+
+
+def shortest(rate: int) -> int:
+    """Return the least number of samples with a spectrum: one frame."""
+    return _sizes(rate)[0]
+
+
+def spectrum(samples: Tensor, rate: int) -> Tensor:
+    """Return complex (B, bins, T) of float32 (B, N), with a frame around every hundredth of a second."""
+    frame, hop = _sizes(rate)
+    window = torch.hann_window(frame)
+    return torch.stft(samples, frame, hop, window=window, return_complex=True)
+
+
+def sound(spectra: Tensor, rate: int, length: int) -> Tensor:
+    """Return float32 (B, `length`) from the result of `spectrum`."""
+    frame, hop = _sizes(rate)
+    return torch.istft(spectra, frame, hop, window=torch.hann_window(frame), length=length)
+
+
+def levels(spectra: Tensor) -> Tensor:
+    """Return (B, bins, T) in the networks' scale: decibels, from 0 at -180 to 1 at 15."""
+    frame = 2 * (spectra.shape[1] - 1)
+    decibels = 20 * (spectra.abs() * (TRAINED_RATE / BIN_HERTZ / frame)).clamp_min(_FLOOR).log10()
+    return (decibels - _FLOOR_DB) / RANGE_DB
+
+
 class _Convolution(nn.Module):
     """A convolution over time. The name of its part is the weight file's."""
 
@@ -129,6 +166,10 @@ def _stretched(frames: Tensor, length: int) -> Tensor:
     if frames.shape[2] == length:
         return frames
     return functional.interpolate(frames, size=length, mode="linear", align_corners=True)
+
+
+def _sizes(rate: int) -> tuple[int, int]:
+    return round(rate / BIN_HERTZ), round(rate * HOP_SECONDS)
 
 
 def _weights() -> Path:

@@ -8,7 +8,7 @@ import soundfile
 
 from cloning.consent.answer import LEAST_LIKENESS, SpokenAnswer
 from cloning.consent.listening import ANSWER_SECONDS, listen
-from cloning.media import joining, recordings
+from cloning.media import audio, recordings
 from cloning.progress import ProgressReporter
 from cloning.watermark.marking import mark
 from errors import InvalidInput
@@ -71,7 +71,7 @@ def test_a_clip_in_which_somebody_else_is_heard_last_does_not_count(tmp_path: Pa
 def test_generated_speech_is_no_persons_word(tmp_path: Path) -> None:
     spoken = recordings.read(PASSWORD)
     marked = tmp_path / "marked.wav"
-    soundfile.write(marked, joining.polish(spoken.samples, spoken.sample_rate, mark), spoken.sample_rate)
+    soundfile.write(marked, audio.polish(spoken.samples, spoken.sample_rate, mark), spoken.sample_rate)
     found = heard(marked, tmp_path)
     assert found.has_words
     assert found.is_generated

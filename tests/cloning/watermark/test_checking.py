@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from cloning.media import audio, joining
+from cloning.media import audio
 from cloning.media.audio import Recording, Samples
 from cloning.watermark.checking import WINDOW_SECONDS, check, check_file, confidences
 from cloning.watermark.finding import Finding, explained
@@ -19,7 +19,7 @@ RATE = 24_000
 
 def reply() -> Samples:
     """A marked reply as Barkeep makes it."""
-    return joining.polish(speech("guest", RATE), RATE, mark)
+    return audio.polish(speech("guest", RATE), RATE, mark)
 
 
 def saved(path: Path, samples: Samples, rate: int = RATE) -> Path:

@@ -8,7 +8,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloning.media import audio, joining
+from cloning.media import audio
 from cloning.media.audio import Recording, Samples
 from cloning.watermark.checking import check
 from cloning.watermark.marking import mark
@@ -75,7 +75,7 @@ def test_level_does_not_matter() -> None:
 
 def test_polished_marked_speech_keeps_loudness_and_peaks() -> None:
     loud = np.clip(speech(rate=24_000)[24_000:96_000] * 8, -1, 1)
-    plain, marked = joining.polish(loud, 24_000), joining.polish(loud, 24_000, mark)
+    plain, marked = audio.polish(loud, 24_000), audio.polish(loud, 24_000, mark)
     assert marked.size == plain.size
     assert np.abs(soxr.resample(marked, 24_000, 96_000)).max() <= 10 ** (-1 / 20) + 1e-3
     assert audio.loudness(marked, 24_000) == pytest.approx(audio.SPEECH_LUFS, abs=0.3)
