@@ -24,6 +24,7 @@ from storage.records import (
 )
 from studio import policy
 from studio.housekeeping import delete_finished
+from studio.names import one_line
 from studio.privacy import PrivacyService
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats, Voice
@@ -150,7 +151,7 @@ class AdminService:
         policy.must_moderate(actor)
         if member_id == actor.member_id:
             raise InvalidInput("You can't block yourself.")
-        reason = policy.one_line(reason)
+        reason = one_line(reason)
         if len(reason) > REASON_LENGTH:
             raise InvalidInput(f"Shorten the reason to at most {REASON_LENGTH} characters.")
         blocked = await self._storage.members.block(actor.guild_id, member_id, actor.member_id, reason)

@@ -18,7 +18,8 @@ from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NameTaken
 from storage.consent_records import ConsentKind, ConsentRequest, ConsentState, SpokenYes
 from storage.database import Storage
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
-from studio import metrics, policy, rights
+from studio import metrics, policy
+from studio.names import clean_description, clean_name
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.speakers import languages_read
@@ -77,7 +78,7 @@ class CloneService:
         Raises NotAllowed, InvalidInput as `check_order`, Conflict for a taken name, LimitReached, and Unavailable as
         `asks_for_speech` does.
         """
-        settings = await rights.require(self._storage, actor, policy.may_clone)
+        settings = await policy.require(self._storage, actor, policy.may_clone)
         self._asks_for_speech(settings)
         order = self.check_order(order, size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
@@ -120,7 +121,7 @@ class CloneService:
         for somebody else's voice, LimitReached, and Conflict for a taken name or a sentence that is no longer open.
         """
         own = own_order(actor, order)
-        await rights.require(self._storage, actor, policy.may_clone)
+        await policy.require(self._storage, actor, policy.may_clone)
         accepted = await self._accept_own(spoken.id, actor, own, None, spoken)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
@@ -234,7 +235,7 @@ class CloneService:
         if (await self._storage.members.get(request.guild_id, request.author_id)).blocked_at is not None:
             raise NotAllowed("A moderator has blocked you from using voices there, so you can only say no.")
         try:
-            await rights.require_later(
+            await policy.require_later(
                 self._storage,
                 self._courier(),
                 policy.may_clone,
@@ -329,8 +330,8 @@ def _cleaned(order: CloneOrder) -> CloneOrder:
     """Return an order in its stored form. Raises InvalidInput."""
     return replace(
         order,
-        name=policy.clean_name(order.name),
-        description=policy.clean_description(order.description),
+        name=clean_name(order.name),
+        description=clean_description(order.description),
         language=check_language(order.language),
     )
 

@@ -1,29 +1,60 @@
-"""The rules of who may do what, and which names are valid. Pure functions that return or raise.
+"""The rules of who may do what, and `require`, which checks one now. Every action calls it, immediate or delayed.
 
-Rights come from the actor as they are now; Discord's own permissions are not trusted.
+Rights come from the actor as they are now; Discord's own permissions are not trusted. The server's settings and blocks
+are read at each check.
 """
 
-import re
-import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
 
-from errors import InvalidInput, NotAllowed
+from errors import NotAllowed, VoiceUnavailable
 from storage.consent_records import ConsentKind
+from storage.database import Storage
 from storage.records import GuildSettings, MemberRecord, Viewer, Visibility, VoiceRecord, VoiceState
-from studio.invisible_characters import is_invisible
-from studio.values import Actor
+from studio.values import Actor, Courier
 
-NAME_LENGTH = 32
-"""The longest name of a voice, in characters after NFKC."""
-DESCRIPTION_LENGTH = 200
-"""The longest description of a voice, in characters after NFKC."""
+Rule = Callable[[Actor, GuildSettings, MemberRecord], None]
+"""One of may_act, may_clone and may_speak: raises NotAllowed."""
 
-_SPACES = re.compile(r"\s+")
-_MENTION = re.compile(r"<(?:@|#|/|id:|t:)|@(?:everyone|here)\b")
-_CUSTOM_EMOJI = re.compile(r"<a?:\w+:\d+>")
-_MARKDOWN = frozenset("*_~`|\\<>#[]@")
-_PUNCTUATION = frozenset(" -'’.,!?&+()")
-_KEYCAP = "\u20e3"
-_MARKS_IN_A_ROW = 3
+
+async def require(storage: Storage, actor: Actor, rule: Rule) -> GuildSettings:
+    """Return the server's settings if the rule allows the actor. Raises NotAllowed."""
+    settings = await storage.guilds.get(actor.guild_id)
+    rule(actor, settings, await storage.members.get(actor.guild_id, actor.member_id))
+    return settings
+
+
+async def require_later(
+    storage: Storage, courier: Courier, rule: Rule, *, guild_id: int, channel_id: int, member_id: int
+) -> None:
+    """Check a rule for an action that was requested earlier, with the member's current roles, rights and channel.
+
+    Raises NotAllowed, also for a member who has left the server, and Unavailable if the platform does not answer.
+    """
+    actor = await courier.actor(guild_id, channel_id, member_id)
+    if actor is None:
+        raise NotAllowed("They have left the server.")
+    await require(storage, actor, rule)
+
+
+async def require_present(
+    storage: Storage, courier: Courier, actor: Actor, voice: VoiceRecord, settings: GuildSettings
+) -> None:
+    """Raise VoiceUnavailable once another person who owns or speaks in the voice was away for the server's `away_days`.
+
+    The days count from the first time that it is noticed here. Without an answer, all count as present.
+    """
+    people = {person for person in (voice.owner_id, voice.speaker_id) if person is not None}
+    for member_id in people - {actor.member_id}:
+        left = await courier.has_left(actor.guild_id, member_id)
+        if left is None:
+            continue
+        away = await storage.members.note_presence(actor.guild_id, member_id, left=left)
+        if away is not None and away >= timedelta(days=settings.away_days):
+            raise VoiceUnavailable(
+                f"The voice {voice.name} cannot be used while the person it belongs to is not on this server. "
+                "Name another voice, or choose another default with /voices default."
+            )
 
 
 def may_act(_actor: Actor, _settings: GuildSettings, member: MemberRecord) -> None:
@@ -126,52 +157,6 @@ def viewer_of(actor: Actor) -> Viewer:
     return Viewer(actor.member_id, actor.role_ids)
 
 
-def clean_name(name: str) -> str:
-    """Return a name in its stored form: NFKC, single spaces, 1 to 32 characters, letters, digits and some punctuation.
-
-    Raises InvalidInput with the reason. A stored name cannot mention, format, hide characters or look like a voice's
-    key.
-    """
-    if _CUSTOM_EMOJI.search(name):
-        raise InvalidInput("A voice's name can't have emoji in it. Use letters and digits.")
-    if _MENTION.search(name):
-        raise InvalidInput("A voice's name can't mention anyone. Write the name without @, # or <>.")
-    cleaned = _SPACES.sub(" ", unicodedata.normalize("NFKC", name)).strip()
-    if not cleaned:
-        raise InvalidInput("Give the voice a name of 1 to 32 characters.")
-    if len(cleaned) > NAME_LENGTH:
-        raise InvalidInput(f"That name has {len(cleaned)} characters. Choose one of at most {NAME_LENGTH}.")
-    for character in cleaned:
-        _check_character(character)
-    if not any(unicodedata.category(character)[0] in "LN" for character in cleaned):
-        raise InvalidInput("A voice's name needs at least one letter or digit.")
-    if _marks_in_a_row(cleaned) > _MARKS_IN_A_ROW:
-        raise InvalidInput("That name stacks too many accents. Use fewer.")
-    return cleaned
-
-
-def clean_description(description: str) -> str:
-    """Return a description in its stored form: NFKC, single spaces, no invisible characters; may be empty.
-
-    Raises InvalidInput when it is longer than 200 characters.
-    """
-    cleaned = one_line(description)
-    if len(cleaned) > DESCRIPTION_LENGTH:
-        raise InvalidInput(
-            f"That description has {len(cleaned)} characters. Shorten it to at most {DESCRIPTION_LENGTH}."
-        )
-    return cleaned
-
-
-def one_line(text: str) -> str:
-    """Return a text in one line: NFKC, single spaces, without characters that a database cannot store."""
-    visible = "".join(
-        character if unicodedata.category(character)[0] != "C" or character in "\n\t" else " "
-        for character in unicodedata.normalize("NFKC", text)
-    )
-    return _SPACES.sub(" ", visible).strip()
-
-
 def _not_blocked(member: MemberRecord) -> None:
     if member.blocked_at is not None:
         raise NotAllowed("A moderator has blocked you from using voices on this server.")
@@ -198,25 +183,3 @@ def _has_role(actor: Actor, role_ids: frozenset[int], what: str) -> None:
             "Ask a moderator to choose again with /admin settings."
         )
     raise NotAllowed(f"{what} is limited to certain roles on this server. Ask a moderator for one of them.")
-
-
-def _check_character(character: str) -> None:
-    category = unicodedata.category(character)
-    if character in _MARKDOWN:
-        raise InvalidInput(
-            f"A voice's name can't contain {character}. Use letters, digits, spaces and - ' . , ! ? & +."
-        )
-    if is_invisible(character):
-        raise InvalidInput("That name has invisible characters in it. Type it again without them.")
-    if category[0] == "S" and character not in _PUNCTUATION:
-        raise InvalidInput("A voice's name can't have emoji or symbols in it. Use letters and digits.")
-    if character == _KEYCAP or (category[0] not in "LMN" and character not in _PUNCTUATION):
-        raise InvalidInput("That name has unusual punctuation. Use letters, digits, spaces and - ' . , ! ? & +.")
-
-
-def _marks_in_a_row(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if unicodedata.category(character)[0] == "M" else 0
-        longest = max(longest, run)
-    return longest

@@ -15,7 +15,7 @@ import structlog
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.database import Storage
 from storage.records import GuildSettings
-from studio import policy, rights
+from studio import policy
 from studio.admin import AdminService
 from studio.channel.lines import Line
 from studio.channel.rooms import Room
@@ -95,7 +95,7 @@ class ReadingService:
         The bot comes to the actor's voice channel if it sits in none. Raises NotAllowed, InvalidInput, and what
         ChannelService.join raises.
         """
-        settings = await rights.require(self._storage, actor, policy.may_speak)
+        settings = await policy.require(self._storage, actor, policy.may_speak)
         if self._rooms.get(actor.guild_id) is None:
             await self._channels.join(actor)
         room = self._require_room(actor)
@@ -108,7 +108,7 @@ class ReadingService:
 
     async def stop(self, actor: Actor) -> int:
         """Stop reading and drop waiting messages. Return the channel. Raises NotAllowed, Conflict if none is read."""
-        await rights.require(self._storage, actor, policy.may_act)
+        await policy.require(self._storage, actor, policy.may_act)
         room = self._rooms.get(actor.guild_id)
         channel_id = None if room is None else room.read_channel_id
         if room is None or channel_id is None:

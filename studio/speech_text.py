@@ -1,7 +1,7 @@
 """Cleans chat text for speech: removes markup, replaces mentions by names, and keeps cues such as `[laughs]`.
 
 `in_words` replaces mentions, links and the like by words, then `spoken` removes the rest of the markup. A server's
-dictionary is applied between the two (see dictionary). The caller passes the names behind ids.
+pronunciations are applied between the two (see pronunciations). The caller passes the names behind ids.
 """
 
 import re
@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from errors import InvalidInput
-from studio.invisible_characters import is_invisible
 
 RAW_LENGTH = 8000
 """The longest text that is parsed, in characters: twice the longest message that Discord allows."""
@@ -76,6 +75,17 @@ _ROUNDS = 3
 """How often markup is searched for in what removed markup left. Ordinary text needs one round."""
 _LOOSE_MARK = re.compile(r" +(?=[,.;:!?…)](?:\W|$))|(?<=\() +")
 
+_IGNORABLE = (
+    range(0x034F, 0x0350),
+    range(0x115F, 0x1161),
+    range(0x17B4, 0x17B6),
+    range(0x180B, 0x1810),
+    range(0x3164, 0x3165),
+    range(0xFE00, 0xFE10),
+    range(0xFFA0, 0xFFA1),
+    range(0xE0100, 0xE01F0),
+)
+"""The letters and marks of Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties."""
 _JOINERS = frozenset("\u200c\u200d")
 _SONG = frozenset("♪♫♩♬")
 _SYMBOLS_FROM = 0x2190
@@ -159,6 +169,11 @@ def _speaker_of(names: Mapping[str, str], *, code: bool) -> Callable[[re.Match[s
 def plain_name(name: str) -> str:
     """Return a display name without anything that could be read as markup."""
     return "".join(character if character.isalnum() or character in " -'’." else " " for character in name).strip()
+
+
+def is_invisible(character: str) -> bool:
+    """Return whether a character is invisible by itself: controls, joiners, fillers, variation selectors."""
+    return unicodedata.category(character)[0] == "C" or any(ord(character) in block for block in _IGNORABLE)
 
 
 def _without_pictures(text: str) -> str:

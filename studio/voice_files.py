@@ -13,7 +13,8 @@ from errors import InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.consent_records import ConsentKind
 from storage.database import Storage
 from storage.records import NewVoice, VoiceModels, VoiceRecord
-from studio import policy, rights
+from studio import policy
+from studio.names import clean_description, clean_name
 from studio.values import POLICY_VERSION, Actor, Courier
 from studio.voices import VoiceLibrary
 
@@ -46,7 +47,7 @@ class VoiceFileService:
 
     async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
         """Return a voice's prompt as (file name, .npz), for its owner unless another person is the speaker."""
-        await rights.require(self._storage, actor, policy.may_act)
+        await policy.require(self._storage, actor, policy.may_act)
         record = await self._library.record(actor, typed)
         policy.may_take_away(actor, record)
         data = await self._storage.files.read_voice_file(record.guild_id, record.id, PROMPT_FILE)
@@ -64,7 +65,7 @@ class VoiceFileService:
         server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
         not loaded, since they determine which tokens are valid.
         """
-        settings = await rights.require(self._storage, actor, policy.may_clone)
+        settings = await policy.require(self._storage, actor, policy.may_clone)
         if not attested:
             raise NotAllowed(
                 "Please confirm first that the voice is your own: use /voices import and fill in its form."
@@ -78,9 +79,9 @@ class VoiceFileService:
             actor.guild_id,
             actor.member_id,
             actor.member_id,
-            policy.clean_name(name),
+            clean_name(name),
             check_language(language),
-            policy.clean_description(description),
+            clean_description(description),
         )
         ready = self._ready()
         check_model_reads(language, ready.languages)
@@ -105,11 +106,11 @@ class VoiceFileService:
         Raises NotFound for speakers, imported voices, and a voice that is being deleted, and VoiceUnavailable where
         the person whom it belongs to has left, as for speech.
         """
-        settings = await rights.require(self._storage, actor, policy.may_act)
+        settings = await policy.require(self._storage, actor, policy.may_act)
         record = (await self._library.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
-        await rights.require_present(self._storage, self._courier(), actor, record, settings)
+        await policy.require_present(self._storage, self._courier(), actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     def _ready(self) -> Ready:

@@ -10,7 +10,8 @@ from errors import Conflict, InvalidInput, NotAllowed, NotFound, VoiceUnavailabl
 from storage.database import Storage
 from storage.names import fold, name_key
 from storage.records import Viewer, Visibility, VoiceRecord, VoiceState
-from studio import name_search, policy, rights
+from studio import policy
+from studio.names import clean_description, clean_name, near, rank
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
 from studio.values import Actor, Page, Voice
@@ -45,7 +46,7 @@ class VoiceLibrary:
         if preferred is not None and len(records) == limit:  # the default can be one of those that were cut off
             records += await self._storage.voices.several(actor.guild_id, viewer, _record_ids(preferred))
         voices = [*map(voice_of, records), *(speakers_of(self._executor) or ())]
-        fitting = [voices[index] for index in name_search.rank(typed, [voice.name for voice in voices])]
+        fitting = [voices[index] for index in rank(typed, [voice.name for voice in voices])]
         fitting.sort(key=lambda voice: voice.key != preferred)
         return list({voice.key: voice for voice in fitting}.values())[:limit]
 
@@ -98,7 +99,7 @@ class VoiceLibrary:
             if name_key(speaker.name) == name_key(typed):
                 return speaker
         names = [] if _RECORD_KEY.fullmatch(typed) else await self._names(actor)
-        raise NotFound(_no_such_voice(await asyncio.to_thread(name_search.near, typed, names)))
+        raise NotFound(_no_such_voice(await asyncio.to_thread(near, typed, names)))
 
     async def record(self, actor: Actor, typed: str) -> VoiceRecord:
         """Return the record of the named voice. Raises as `info` does, and InvalidInput for a built-in speaker."""
@@ -117,7 +118,7 @@ class VoiceLibrary:
                 return await self._unnamed(actor)
             except NotFound:
                 return None
-        await rights.require(self._storage, actor, policy.may_act)
+        await policy.require(self._storage, actor, policy.may_act)
         voice = await self.resolve(actor, typed)
         await self._storage.members.set_default_voice(actor.guild_id, actor.member_id, voice.key)
         return voice
@@ -162,16 +163,14 @@ class VoiceLibrary:
     async def rename(self, actor: Actor, typed: str, new: str) -> VoiceRecord:
         """Rename a voice. Raises InvalidInput for the name, Conflict if it is taken."""
         record = await self._managed(actor, typed)
-        renamed = await self._storage.voices.rename(record.guild_id, record.id, policy.clean_name(new))
+        renamed = await self._storage.voices.rename(record.guild_id, record.id, clean_name(new))
         await self._audit(actor, "voice.rename", record, f"now {renamed.name}")
         return renamed
 
     async def describe(self, actor: Actor, typed: str, description: str) -> VoiceRecord:
         """Change a voice's description; an empty one removes it."""
         record = await self._managed(actor, typed)
-        described = await self._storage.voices.describe(
-            record.guild_id, record.id, policy.clean_description(description)
-        )
+        described = await self._storage.voices.describe(record.guild_id, record.id, clean_description(description))
         await self._audit(actor, "voice.describe", record)
         return described
 
@@ -204,7 +203,7 @@ class VoiceLibrary:
             found, _ = await self._storage.voices.list(actor.guild_id, None, ready_only=False, limit=_EVERY_VOICE)
         else:
             found = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
-        fitting = [found[index] for index in name_search.rank(typed, [record.name for record in found])]
+        fitting = [found[index] for index in rank(typed, [record.name for record in found])]
         return [record for record in fitting if _passes(rule, actor, record)]
 
     async def share(
@@ -220,7 +219,7 @@ class VoiceLibrary:
         Only the owner may; a moderator may only make it private again. None keeps the current members or roles, even if
         another menu changes them concurrently.
         """
-        await rights.require(self._storage, actor, policy.may_act)
+        await policy.require(self._storage, actor, policy.may_act)
         record = await self.record(actor, typed)
         policy.may_share(actor, record, visibility)
         members = None if member_ids is None else frozenset(member_ids)
@@ -267,7 +266,7 @@ class VoiceLibrary:
     async def _close(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
         """Return voices with similar names. Runs in a thread, since every name is compared."""
         names = await self._storage.voices.names(guild_id, viewer)
-        near = await asyncio.to_thread(name_search.rank, typed, [name for _, name in names])
+        near = await asyncio.to_thread(rank, typed, [name for _, name in names])
         return await self._storage.voices.several(guild_id, viewer, [names[index][0] for index in near[:limit]])
 
     async def _names(self, actor: Actor) -> list[str]:
@@ -302,7 +301,7 @@ class VoiceLibrary:
         return [voice for voice in speakers_of(self._executor) or () if wanted in fold(voice.name)]
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
-        await rights.require(self._storage, actor, policy.may_act)
+        await policy.require(self._storage, actor, policy.may_act)
         record = await self.record(actor, typed)
         policy.may_manage(actor, record)
         return record

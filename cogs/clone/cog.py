@@ -17,7 +17,7 @@ from cogs.ui.base import persistent_view
 from cogs.ui.errors import say_privately
 from cogs.ui.render import render_asked
 from errors import InvalidInput, NotAllowed
-from studio.policy import clean_name
+from studio.names import clean_name
 from studio.values import CloneOrder, Update
 
 Interaction = discord.Interaction[StudioBot]

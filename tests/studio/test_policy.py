@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from errors import InvalidInput, NotAllowed
 from storage.records import GuildSettings, MemberRecord, Visibility, VoiceRecord, VoiceState
 from studio import policy
+from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_description, clean_name
 from studio.values import Actor
 from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, person
 
@@ -172,7 +173,7 @@ def test_only_moderators_moderate() -> None:
     ],
 )
 def test_good_names_are_kept(name: str, kept: str) -> None:
-    assert policy.clean_name(name) == kept
+    assert clean_name(name) == kept
 
 
 @pytest.mark.parametrize(
@@ -213,19 +214,19 @@ def test_good_names_are_kept(name: str, kept: str) -> None:
 )
 def test_bad_names_are_refused_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
-        policy.clean_name(name)
+        clean_name(name)
 
 
 @given(st.text(max_size=60))
 @example("Ann\u0301")
 def test_a_kept_name_is_clean_and_stays_the_same(name: str) -> None:
     try:
-        kept = policy.clean_name(name)
+        kept = clean_name(name)
     except InvalidInput as error:
         assert error.message.endswith(".")
         return
-    assert 1 <= len(kept) <= policy.NAME_LENGTH
-    assert policy.clean_name(kept) == kept
+    assert 1 <= len(kept) <= NAME_LENGTH
+    assert clean_name(kept) == kept
     assert not set(kept) & set("*_~`|\\<>#[]@:/\n")
     assert all(unicodedata.category(character)[0] != "C" for character in kept)
 
@@ -233,11 +234,11 @@ def test_a_kept_name_is_clean_and_stays_the_same(name: str) -> None:
 @given(st.text(max_size=400))
 def test_descriptions_are_visible_single_lines(text: str) -> None:
     try:
-        kept = policy.clean_description(text)
+        kept = clean_description(text)
     except InvalidInput as error:
         assert "200" in error.message
         return
-    assert len(kept) <= policy.DESCRIPTION_LENGTH
+    assert len(kept) <= DESCRIPTION_LENGTH
     assert kept == kept.strip()
     assert all(unicodedata.category(character)[0] != "C" for character in kept)
-    assert policy.clean_description(kept) == kept
+    assert clean_description(kept) == kept

@@ -11,7 +11,7 @@ import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.records import JobRecord, JobState, Visibility
-from studio import reading, rights
+from studio import policy, reading
 from studio.channel.lines import Piece
 from studio.reading import Target
 from studio.reading_rules import Written
@@ -282,8 +282,8 @@ async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
         waiting = harness.studio.dispatcher.rooms.get(GUILD)
         assert waiting is not None
         await END_READING[reason](harness)
-        with monkeypatch.context() as unblocked:  # rights were looked at before
-            unblocked.setattr(rights, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
+        with monkeypatch.context() as unblocked:  # rights were checked before
+            unblocked.setattr(policy, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
             return await accept(actor, words)
 
     monkeypatch.setattr(harness.studio.speech, "read_aloud", accepted)

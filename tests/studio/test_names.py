@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.names import fold
-from studio.name_search import near, rank
+from studio.names import near, rank
 
 NAMES = ["Ann", "Anna Lee", "Zoë", "Grandpa Joe", "English speaker 6", "English speaker 7"]
 

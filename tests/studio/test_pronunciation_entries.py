@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from errors import InvalidInput
 from storage.records import Pronunciation
 from studio import speech_text
-from studio.dictionary import SAY_LENGTH, WORD_LENGTH, Dictionary, entry_of, key_of
+from studio.pronunciations import SAY_LENGTH, WORD_LENGTH, Dictionary, entry_of, key_of
 
 
 def dictionary(*pairs: tuple[str, str], match_case: bool = False) -> Dictionary:
