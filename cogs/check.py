@@ -5,7 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of
-from cogs.clone.recordings import read_recording, recording_in
+from cogs.files import read_recording, recording_in
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import render_finding
 

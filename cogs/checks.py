@@ -1,6 +1,10 @@
-"""Converts interactions to actors, and checks moderator commands. The studio decides about voices."""
+"""Converts interactions to actors, finds the names of mentions, and checks moderator commands.
 
-from collections.abc import Callable
+The studio decides about voices.
+"""
+
+import re
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -15,6 +19,9 @@ T = TypeVar("T", bound="app_commands.Command[Any, ..., Any] | app_commands.Group
 
 TOKEN_LIFE = timedelta(minutes=14)
 """How long an interaction's token is used: it is valid for 15 minutes, less one for clocks and slow networks."""
+
+_MEMBER = re.compile(r"<@!?(\d{1,20})>")
+_LOOKUPS = 5
 
 _NO_SERVER = "This works only in a server, because voices belong to servers."
 
@@ -80,6 +87,46 @@ def role_ids_of(member: discord.Member) -> frozenset[int]:
 def origin_of(interaction: discord.Interaction[Any]) -> Origin:
     """Return the interaction as the origin of a job, which can answer it later."""
     return Origin(interaction.id, interaction.token, interaction.created_at + TOKEN_LIFE)
+
+
+async def names_in(
+    text: str, speaker: discord.Member, known: Iterable[discord.abc.User | discord.Role] = ()
+) -> dict[str, str]:
+    """Return id -> display name for the members, roles and channels that `text` mentions.
+
+    `known` are used first. Channels that the speaker cannot see stay unnamed, as in Discord itself. At most _LOOKUPS
+    members are fetched from Discord; unknown members stay unnamed.
+    """
+    guild = speaker.guild
+    names = {str(thing.id): _name_of(thing) for thing in known}
+    names.update((str(role.id), role.name) for role in guild.roles if str(role.id) in text)
+    for channel in (*guild.channels, *guild.threads):
+        if str(channel.id) in text and _sees(speaker, channel):
+            names[str(channel.id)] = channel.name
+    unknown = [found for found in dict.fromkeys(_MEMBER.findall(text)) if found not in names]
+    for found in unknown[:_LOOKUPS]:
+        member = await _member(guild, int(found))
+        if member is not None:
+            names[found] = member.display_name
+    return names
+
+
+def _name_of(thing: discord.abc.User | discord.Role) -> str:
+    return thing.name if isinstance(thing, discord.Role) else thing.display_name
+
+
+def _sees(member: discord.Member, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+    """Return whether the member sees a channel; False for private threads, whose members only Discord knows."""
+    private = isinstance(channel, discord.Thread) and channel.is_private()
+    return not private and channel.permissions_for(member).view_channel
+
+
+async def _member(guild: discord.Guild, member_id: int) -> discord.Member | None:
+    """Return the member from the cache or Discord; None if there is none or Discord does not answer."""
+    try:
+        return guild.get_member(member_id) or await guild.fetch_member(member_id)
+    except discord.HTTPException:
+        return None
 
 
 class NotModerator(NotAllowed, app_commands.CheckFailure):

@@ -7,8 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.checks import actor_of, require_attachments, require_moderator
-from cogs.clone.recordings import read_recording
-from cogs.files import send_privately
+from cogs.files import read_recording, send_privately
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from cogs.studio_bot import StudioBot
 from cogs.ui import pages

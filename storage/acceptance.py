@@ -14,10 +14,9 @@ from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
 from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import JobRow, SpentRow, VoiceRow
-from storage.notices import Notice, Subject, tell
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
-from storage.shards import Shards
+from storage.shards import Notice, NoticeKind, Shards, tell
 from storage.spoken_consents import store_yes
 from storage.voices import insert_voice, new_row
 
@@ -104,7 +103,7 @@ class JobAcceptance:
         if job.line is not None:
             add_line(session, job.guild_id, job.member_id, job.line, now)
         await session.flush()
-        await tell(session, self._shards, Notice(Subject.JOB, job.guild_id, job.id))
+        await tell(session, self._shards, Notice(NoticeKind.JOB, job.guild_id, job.id))
         return row
 
 

@@ -1,11 +1,12 @@
-"""Column types that behave alike on SQLite and PostgreSQL."""
+"""The base class of all tables, and column types that behave alike on SQLite and PostgreSQL."""
 
 import enum
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, ForeignKey, Integer, MetaData
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
@@ -22,6 +23,19 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the current time, in UTC with a zone."""
     return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every table. Constraints have names, so that later migrations can find them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,6 +76,11 @@ class IdSet(TypeDecorator[frozenset[int]]):
     def process_result_value(self, value: list[int] | None, dialect: Dialect) -> frozenset[int]:
         """Convert a value from the driver."""
         return frozenset(value or ())
+
+
+def of_guild(*, primary_key: bool = False) -> Mapped[int]:
+    """Return a column for the server that a row belongs to. The row is deleted with its server."""
+    return mapped_column(ForeignKey("guilds.guild_id", ondelete="CASCADE"), primary_key=primary_key)
 
 
 def enum_column(kind: type[enum.StrEnum]) -> Enum:

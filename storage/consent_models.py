@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, of_guild
-from storage.columns import DOCUMENT, UtcDateTime, enum_column
+from storage.columns import DOCUMENT, Base, UtcDateTime, enum_column, of_guild
 from storage.consent_records import Consent, ConsentRequest, ConsentState, SpokenConsent
 
 

@@ -25,21 +25,19 @@ from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
 from storage.files import FileStore
 from storage.folder_claim import FolderClaim
-from storage.guilds import GuildRepository
+from storage.guilds import GuildRepository, PronunciationRepository
 from storage.hourly import HourlyCounts
 from storage.in_use import InUse
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import GuildRow, JobRow, VoiceRow
-from storage.notices import Notice
 from storage.presence import Presence
-from storage.pronunciations import PronunciationRepository
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
 from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
-from storage.shards import ALL, Shards
+from storage.shards import ALL, Notice, Shards
 from storage.shared_files import SharedFiles
 from storage.spoken_consents import SpokenConsentRepository, open_uploads
 from storage.voices import VoiceRepository

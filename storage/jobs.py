@@ -16,10 +16,9 @@ from storage.columns import Clock
 from storage.job_statements import ANSWERED, FIND, UNANSWERED, lease_answer, move, record_of
 from storage.limits import delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow
-from storage.notices import Notice, Subject, tell
 from storage.records import JobKind, JobRecord, JobState, Usage, WaitingJob
 from storage.sessions import Sessions
-from storage.shards import Shards
+from storage.shards import Notice, NoticeKind, Shards, tell
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
@@ -248,7 +247,7 @@ class JobRepository:
         async with self._sessions.write(deletes=True) as session:
             await prune_spent(session, self._clock())
             deleted = await delete_jobs(session, self._clock(), *theirs)
-            await tell(session, self._shards, Notice(Subject.MEMBER, guild_id, str(member_id)))
+            await tell(session, self._shards, Notice(NoticeKind.MEMBER, guild_id, str(member_id)))
             return deleted
 
     async def _select(
@@ -296,5 +295,5 @@ class JobRepository:
         async with self._sessions.write(deletes=True) as session:
             job = record_of((await session.execute(changed, given)).first())
             if job is not None:
-                await tell(session, self._shards, Notice(Subject.JOB, job.guild_id, job.id))
+                await tell(session, self._shards, Notice(NoticeKind.JOB, job.guild_id, job.id))
             return job

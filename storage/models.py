@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from storage.base import Base, of_guild
-from storage.columns import DOCUMENT, ROW_ID, IdSet, UtcDateTime, enum_column
+from storage.columns import DOCUMENT, ROW_ID, Base, IdSet, UtcDateTime, enum_column, of_guild
 from storage.consent_records import ConsentKind
 from storage.records import (
     Asked,

@@ -13,9 +13,8 @@ from typing import Any
 import structlog
 
 from errors import BarkeepError, Conflict, Unavailable
-from storage.notices import CHANNEL, Notice, notice_of
 from storage.sessions import Sessions, readable_errors
-from storage.shards import Shards
+from storage.shards import CHANNEL, Notice, Shards, notice_of
 
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts to connect again; the last one repeats."""

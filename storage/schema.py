@@ -1,7 +1,7 @@
 """The whole schema. Importing this module defines every table."""
 
 from storage import consent_models, models
-from storage.base import Base
+from storage.columns import Base
 
 __all__ = ["SCHEMA", "consent_models", "models"]
 

@@ -1,9 +1,22 @@
-"""Which servers a bot process serves, where several processes share one database."""
+"""Which servers a bot process serves, where several share one database, and the notices that they send each other.
 
+A notice tells that a process changed something of a server that is not its own. It is sent in the transaction of the
+change by PostgreSQL's NOTIFY, so that only what happened is told. It makes the other process faster: one that misses a
+notice finds the change when it next reads the rows.
+"""
+
+import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, literal, true
+from sqlalchemy import ColumnElement, Integer, func, literal, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+CHANNEL = "barkeep"
+"""The name of PostgreSQL's channel."""
+
+_PAYLOAD = re.compile(r"(job|member|voice) (0|[1-9]\d{0,18}) ([A-Za-z0-9_-]{1,64})", re.ASCII)
 
 _GUILD_BITS = 22
 """Discord takes the shard of a server from its id without these lowest bits."""
@@ -33,3 +46,39 @@ class Shards:
 
 ALL = Shards((0,), 1)
 """Every server."""
+
+
+class NoticeKind(Enum):
+    """What was changed."""
+
+    JOB = "job"
+    """A job was accepted or cancelled."""
+    MEMBER = "member"
+    """The jobs of a member were deleted."""
+    VOICE = "voice"
+    """A voice was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One change. `id`: of the job, the member or the voice."""
+
+    kind: NoticeKind
+    guild_id: int
+    id: str
+
+    def payload(self) -> str:
+        """Return it as text."""
+        return f"{self.kind.value} {self.guild_id} {self.id}"
+
+
+def notice_of(payload: str) -> Notice | None:
+    """Return what `Notice.payload` wrote; None for any other text, as another version may send it."""
+    match = _PAYLOAD.fullmatch(payload)
+    return None if match is None else Notice(NoticeKind(match[1]), int(match[2]), match[3])
+
+
+async def tell(session: AsyncSession, shards: Shards, notice: Notice) -> None:
+    """Tell the process that serves the server, once the transaction is committed, unless this process serves it."""
+    if not shards.own(notice.guild_id):
+        await session.execute(select(func.pg_notify(CHANNEL, notice.payload())))

@@ -14,10 +14,9 @@ from storage.consents import store_confirmation
 from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
-from storage.notices import Notice, Subject, tell
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
 from storage.sessions import Sessions, lock_guild
-from storage.shards import Shards
+from storage.shards import Notice, NoticeKind, Shards, tell
 
 Voices = list[VoiceRecord]  # the repository's method `list` hides the type inside the class
 
@@ -220,7 +219,7 @@ class VoiceRepository:
                 .where(SettingsRow.guild_id == guild_id, SettingsRow.default_voice == voice_key(voice_id))
                 .values(default_voice=None)
             )
-            await tell(session, self._shards, Notice(Subject.VOICE, guild_id, str(voice_id)))
+            await tell(session, self._shards, Notice(NoticeKind.VOICE, guild_id, str(voice_id)))
             return record
 
 

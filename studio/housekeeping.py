@@ -1,14 +1,13 @@
 """Expires consent requests and deletes texts and recordings after each server's retention."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
 
-from errors import Conflict, NotFound
+from errors import BarkeepError, Conflict, NotFound
 from storage.consent_records import ConsentState
 from storage.database import Storage
-from studio.upkeep import alone
 
 RETENTION_EVERY = timedelta(hours=1)
 """How often old jobs are looked for."""
@@ -18,6 +17,16 @@ LISTENING = timedelta(minutes=5)
 """How long after its time a sentence is kept: a recording that came in time may still be listened to."""
 
 _log = structlog.get_logger(__name__)
+
+
+async def alone(step: str, work: Awaitable[object]) -> None:
+    """Await one step. An error is logged, so that the next steps run; the next round tries this one again."""
+    try:
+        await work
+    except BarkeepError as error:
+        _log.warning("upkeep_failed", step=step, reason=error.message)
+    except Exception:
+        _log.exception("upkeep_failed", step=step)
 
 
 async def delete_finished(storage: Storage, before_by_guild: Mapping[int, datetime]) -> int:

@@ -14,7 +14,7 @@ from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService
 from studio.checks import CheckService
 from studio.clones import CloneService
-from studio.housekeeping import Housekeeping
+from studio.housekeeping import Housekeeping, alone
 from studio.jobs import JobService
 from studio.privacy import PrivacyService
 from studio.pronunciations import PronunciationService
@@ -25,7 +25,6 @@ from studio.queue.neighbours import Neighbours
 from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService
-from studio.upkeep import alone
 from studio.values import Courier
 from studio.voice_files import VoiceFileService
 from studio.voices import VoiceLibrary

@@ -10,8 +10,8 @@ from typing import Any
 
 import discord
 
-from cogs.clone.recordings import read_recording
 from cogs.clone.take_back import TakeBack
+from cogs.files import read_recording
 from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded, persistent_view
 from cogs.ui.ids import FromId

@@ -10,8 +10,7 @@ from discord.ext import commands
 
 from cogs.checks import actor_of, require_attachments
 from cogs.clone.modals import ConsentModal
-from cogs.clone.recordings import read_recording
-from cogs.files import send_privately
+from cogs.files import read_recording, send_privately
 from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages

@@ -15,9 +15,9 @@ from studio import policy
 from studio.channel.gateway import VoiceGateway
 from studio.channel.lines import Fate, Line, Piece
 from studio.channel.rooms import Room
+from studio.housekeeping import alone
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply
-from studio.upkeep import alone
 from studio.values import Actor
 
 BROKEN = timedelta(seconds=50)

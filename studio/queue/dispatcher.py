@@ -19,6 +19,7 @@ from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.channel.rooms import Rooms
+from studio.housekeeping import alone
 from studio.queue.completion import Completion
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
@@ -29,7 +30,6 @@ from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
 from studio.queue.worker_events import ActiveJob, WorkerListener
 from studio.queue.worker_requests import request_for
-from studio.upkeep import alone
 from studio.values import Courier, Update
 
 PATIENCE = timedelta(minutes=10)

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from errors import BarkeepError
-from storage.notices import Notice, Subject
+from storage.shards import Notice, NoticeKind
 from studio.queue.dispatcher import Dispatcher
 
 _log = structlog.get_logger(__name__)
@@ -24,9 +24,9 @@ class Neighbours:
         """Follow a notice. None: some may have been missed, so everything is read again."""
         if notice is None:
             self._begin(self._dispatcher.upkeep())
-        elif notice.subject is Subject.JOB:
+        elif notice.kind is NoticeKind.JOB:
             self._begin(self._dispatcher.look(notice.id))
-        elif notice.subject is Subject.MEMBER:
+        elif notice.kind is NoticeKind.MEMBER:
             self._dispatcher.rooms.drop_member(notice.guild_id, int(notice.id))
         else:
             self._dispatcher.rooms.drop_voice(notice.guild_id, int(notice.id))

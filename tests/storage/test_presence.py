@@ -13,9 +13,8 @@ import pytest
 from errors import BarkeepError, Conflict, Unavailable
 from storage import database, presence
 from storage.database import Storage
-from storage.notices import Notice, Subject
 from storage.presence import PAUSES
-from storage.shards import ALL, Shards
+from storage.shards import ALL, Notice, NoticeKind, Shards
 from tests.storage.build import PLENTY, new_job
 from tests.storage.conftest import execute
 from tests.storage.postgres import find_programs, restart, running_server
@@ -141,7 +140,7 @@ async def test_a_lost_connection_comes_back_with_everything(start: Open, postgre
     async with within(LONG):
         assert await heard.get() is None  # some may have been missed
         await second.acceptance.accept_speech(new_job("new", guild=SECOND), PLENTY)
-        assert await heard.get() == Notice(Subject.JOB, SECOND, "new")
+        assert await heard.get() == Notice(NoticeKind.JOB, SECOND, "new")
     with pytest.raises(Conflict, match="already has shard 1"):
         await (await start(Shards((1,), 2))).claim_shards(never, patience=0)
     assert [await first.leads(), await second.leads()].count(True) == 1

@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 
 from errors import LimitReached
 from storage.database import Storage
-from storage.notices import Notice, Subject, notice_of
-from storage.shards import Shards
+from storage.shards import Notice, NoticeKind, Shards, notice_of
 from tests.storage.build import ANNA, PLENTY, add_voice, limits, new_job
 from tests.storage.test_shards import FIRST, SECOND
 
 NAMES = st.text("abcXYZ019_-", min_size=1, max_size=64)
 
 
-@given(st.sampled_from(Subject), st.integers(0, 2**63 - 1), NAMES)
-def test_a_notice_is_read_as_it_was_written(subject: Subject, guild_id: int, name: str) -> None:
-    notice = Notice(subject, guild_id, name)
+@given(st.sampled_from(NoticeKind), st.integers(0, 2**63 - 1), NAMES)
+def test_a_notice_is_read_as_it_was_written(kind: NoticeKind, guild_id: int, name: str) -> None:
+    notice = Notice(kind, guild_id, name)
     assert notice_of(notice.payload()) == notice
 
 
@@ -44,14 +43,14 @@ async def test_the_owner_hears_what_another_process_changed(both: tuple[Storage,
     heard: asyncio.Queue[Notice | None] = asyncio.Queue()
     await one.listen(heard.put_nowait)
     await zero.acceptance.accept_speech(new_job("new", guild=SECOND), PLENTY)
-    assert await asyncio.wait_for(heard.get(), 10) == Notice(Subject.JOB, SECOND, "new")
+    assert await asyncio.wait_for(heard.get(), 10) == Notice(NoticeKind.JOB, SECOND, "new")
     await zero.jobs.cancel("new")
-    assert await asyncio.wait_for(heard.get(), 10) == Notice(Subject.JOB, SECOND, "new")
+    assert await asyncio.wait_for(heard.get(), 10) == Notice(NoticeKind.JOB, SECOND, "new")
     voice = await add_voice(zero, guild=SECOND)
     await zero.voices.delete(SECOND, voice.id)
-    assert await asyncio.wait_for(heard.get(), 10) == Notice(Subject.VOICE, SECOND, str(voice.id))
+    assert await asyncio.wait_for(heard.get(), 10) == Notice(NoticeKind.VOICE, SECOND, str(voice.id))
     await zero.jobs.delete_of_member(SECOND, ANNA)
-    assert await asyncio.wait_for(heard.get(), 10) == Notice(Subject.MEMBER, SECOND, str(ANNA))
+    assert await asyncio.wait_for(heard.get(), 10) == Notice(NoticeKind.MEMBER, SECOND, str(ANNA))
 
 
 @pytest.mark.postgres
@@ -68,6 +67,6 @@ async def test_nothing_is_told_of_what_did_not_happen_or_concerns_only_its_own_p
         await zero.acceptance.accept_speech(new_job("refused", guild=SECOND), limits(jobs_per_hour_per_member=0))
     assert await zero.jobs.cancel("unknown") is None
     await zero.acceptance.accept_speech(new_job("last", guild=SECOND), PLENTY)
-    assert await asyncio.wait_for(heard.get(), 10) == Notice(Subject.JOB, SECOND, "last")
+    assert await asyncio.wait_for(heard.get(), 10) == Notice(NoticeKind.JOB, SECOND, "last")
     await zero.acceptance.accept_speech(new_job("first", guild=FIRST), PLENTY)
     assert heard.empty()

@@ -7,7 +7,7 @@ import aiohttp
 import discord
 import pytest
 
-from cogs.clone.recordings import read_recording, recording_in
+from cogs.files import read_recording, recording_in
 from errors import InvalidInput, Unavailable
 from tests.cogs.ui.test_errors import http_error, response
 
