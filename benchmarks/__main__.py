@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks import peers, report
 from benchmarks.measure import add_options, semantic_tokens
 from benchmarks.rows import CONTENDERS, OURS, ROWS, SHAPES, BenchmarkRow, Contender
-from benchmarks.work import Machine
+from benchmarks.work import MachineLimits
 
 Measure = Callable[[list[str]], dict[str, Any]]
 
@@ -179,7 +179,7 @@ class Bench:
         return report.Task(
             semantic_tokens(self._options.seconds),
             SHAPES[self._options.shape],
-            Machine(machine["bandwidth"], machine["rate"]),
+            MachineLimits(machine["bandwidth"], machine["rate"]),
             machine["of_decoding"],
             machine["of_cloning"],
             machine["device"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import work
 from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, BenchmarkRow
-from benchmarks.work import Machine
+from benchmarks.work import MachineLimits
 
 Measured = Mapping[str, Any]
 """The output of `benchmarks.measure` for one contender in one row, or the medians of several."""
@@ -34,7 +34,7 @@ class Task:
     semantic: int
     """Semantic tokens of a line."""
     size: Mapping[str, int]
-    machine: Machine
+    machine: MachineLimits
     of_decoding: float
     of_cloning: Mapping[str, float]
     device: str

@@ -19,7 +19,7 @@ _VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineLimits:
     """Bytes per second, and floating-point operations per second for each measured precision."""
 
     bandwidth: float
@@ -62,7 +62,12 @@ class Model:
 
 
 def least_seconds(
-    row: BenchmarkRow, contender: Contender, semantic: int, size: Mapping[str, int], machine: Machine, codec: float
+    row: BenchmarkRow,
+    contender: Contender,
+    semantic: int,
+    size: Mapping[str, int],
+    machine: MachineLimits,
+    codec: float,
 ) -> dict[str, float]:
     """Return the limit of each stage of a row with lines of `semantic` tokens, in the contender's windows.
 
@@ -111,7 +116,7 @@ def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -
     return passes
 
 
-def least_clone_seconds(machine: Machine, operations: Mapping[str, float]) -> dict[str, float]:
+def least_clone_seconds(machine: MachineLimits, operations: Mapping[str, float]) -> dict[str, float]:
     """Return the limit of each stage of cloning, in float32."""
     return {stage: machine.seconds(0, count, "float32") for stage, count in operations.items()}
 

@@ -28,7 +28,7 @@ from cloning.prompt import VoicePrompt
 from errors import BarkeepError, InvalidInput
 from training.feature_cache import fingerprint
 from training.prompts import PromptPlan, Prompts
-from training.shards import Clip, Shards, ShardWriter
+from training.shards import Clip, ClipShards, ShardWriter
 
 CLIPS_PER_SHARD = 32
 """Clips per shard: the most that a kill loses in each process."""
@@ -213,7 +213,7 @@ def _revision(model: str) -> str:
 
 def _keys(folder: Path) -> set[str]:
     """Return the keys of all clips that exist or were left out, by any process."""
-    return {*Shards(folder).keys, *(record["key"] for record in _left_out_records(folder))}
+    return {*ClipShards(folder).keys, *(record["key"] for record in _left_out_records(folder))}
 
 
 def _left_out_records(folder: Path) -> list[dict[str, str]]:

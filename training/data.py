@@ -21,7 +21,7 @@ from errors import Cancelled, InvalidInput, Unavailable
 from training.clip_generation import DataPlan, finished_count, generate_share, left_out, spec_of
 from training.prompts import PromptPlan, Prompts, Source
 from training.settings_file import keep_settings
-from training.shards import Shards
+from training.shards import ClipShards
 
 _SETTINGS = "settings.json"
 _PROGRESS_SECONDS = 15.0
@@ -94,7 +94,7 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         signal.signal(signal.SIGTERM, handler)
     if any(worker.exitcode for worker in workers):
         raise Unavailable("A process stopped early; the reason is above. The same command continues.")
-    shards = Shards(folder)
+    shards = ClipShards(folder)
     shards.verify()
     print(f"{folder}: {len(shards)} clips, all of them whole")
     for reason, count in left_out(folder).items():

@@ -25,7 +25,7 @@ from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from errors import InvalidInput, Unavailable
 from training.noise import add_noise
 from training.room_acoustics import disturb
-from training.shards import Clip, Shards
+from training.shards import Clip, ClipShards
 
 Features = Callable[[NDArray[np.float32]], Tensor]
 """Samples (N,) at 16 kHz -> (T, D), as `HubertFeatures` does."""
@@ -62,7 +62,7 @@ class FeatureCache:
     name: the HuBERT's, see `fingerprint`. hubert: computes the features that are missing.
     """
 
-    def __init__(self, folder: Path, shards: Shards, name: str, hubert: Features | HubertFeatures) -> None:
+    def __init__(self, folder: Path, shards: ClipShards, name: str, hubert: Features | HubertFeatures) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._shards, self._name, self._hubert = folder, shards, name, hubert
 

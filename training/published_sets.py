@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cloning.atomic_files import write_atomically
 from cloning.prompt import BARK
 from errors import InvalidInput
-from training.shards import Clip, Shards, ShardWriter
+from training.shards import Clip, ClipShards, ShardWriter
 
 _SAMPLE_RATE = 24_000
 """Bark's rate; sound of another rate is not Bark's own."""
@@ -54,7 +54,7 @@ def import_command(
 ) -> None:
     """Import a training set in the original layout."""
     errors = import_original(source, out)
-    print(f"{out}: {len(Shards(out))} clips")
+    print(f"{out}: {len(ClipShards(out))} clips")
     for error, count in errors.items():
         print(f"left out, {error}: {count}")
 
@@ -94,7 +94,7 @@ def import_original(source: Path, folder: Path) -> Counter[str]:
 
 def export_original(data: Path, folder: Path) -> int:
     """Write the clips in `data` that have sound; return their number. Raises InvalidInput if none has, Unavailable."""
-    shards = Shards(data)
+    shards = ClipShards(data)
     for part in ("semantic", "wav"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     written = 0

@@ -34,7 +34,7 @@ from training.networks import NETWORKS, OURS, NetworkChoice, initial_network
 from training.quantizer_job import QuantizerJob, check_examples
 from training.quantizer_report import predict, write_report
 from training.settings_file import keep_settings
-from training.shards import Clip, Shards, read_shards, recording_of
+from training.shards import Clip, ClipShards, read_shards, recording_of
 
 _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
@@ -196,16 +196,16 @@ def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> lis
     ]
 
 
-def clips_in(data: Path) -> Shards:
+def clips_in(data: Path) -> ClipShards:
     """Return the clips in a folder. Raises InvalidInput if there are none, or they are damaged."""
-    shards = Shards(data)
+    shards = ClipShards(data)
     if not len(shards):
         raise InvalidInput(f"There are no clips in {data}. Make some with `data`, or import them with `import`.")
     return shards
 
 
 def corpus_of(
-    shards: Shards, hubert: Path, vocabulary: int, device: torch.device, copies: int, hours: float = math.inf
+    shards: ClipShards, hubert: Path, vocabulary: int, device: torch.device, copies: int, hours: float = math.inf
 ) -> Corpus:
     """Return features and tokens of clips; missing features are computed and stored beside the shards.
 

@@ -124,7 +124,7 @@ class ShardWriter:
         self._waiting.clear()
 
 
-class Shards:
+class ClipShards:
     """The clips of a folder, by position; audio and tokens are read on access.
 
     Positions follow the names of the shards, then their lines. `keys`, `texts` and `speakers` are those of the clips,
@@ -188,7 +188,7 @@ class Shards:
 
 def read_shards(folder: Path) -> Iterator[Clip]:
     """Yield the clips of `folder` in order. Raises InvalidInput that names a shard that cannot be read."""
-    shards = Shards(folder)
+    shards = ClipShards(folder)
     for index in range(len(shards)):
         yield shards[index]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks import checkpoints, limits
-from benchmarks.work import Machine
+from benchmarks.work import MachineLimits
 
 Result = tuple[str, dict[str, Any]]
 """A name and its measurements."""
@@ -93,9 +93,9 @@ class Context:
         return limits.measure(self.device)
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineLimits:
         """The limits, for `benchmarks.work`."""
-        return Machine(self.limits.bandwidth, self.limits.rate)
+        return MachineLimits(self.limits.bandwidth, self.limits.rate)
 
     def random_bark(self, shape: str) -> Any:
         """Return a BarkModel of a published shape in float32 on the device, made once. Copy it before changing it."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from errors import InvalidInput
 from research.bundled.spectra import HOP, SAMPLE_RATE
-from training.shards import Shards, Split, split_of
+from training.shards import ClipShards, Split, split_of
 
 _FULL_SCALE = 32_768.0
 
@@ -59,7 +59,7 @@ def load_buffer(folder: Path, split: Split, hours: float, device: torch.device) 
 
     Raises InvalidInput if there are none, or they are not at the codec's rate.
     """
-    shards = Shards(folder)
+    shards = ClipShards(folder)
     chosen = [
         index
         for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))

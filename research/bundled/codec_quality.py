@@ -19,7 +19,7 @@ from research.bundled.teacher import BOOKS, Teacher
 from research.metrics.dnsmos import opinion
 from research.metrics.recogniser import recognise, word_error_rate
 from research.metrics.speakers import embed, similarity
-from training.shards import Clip, Shards, Split
+from training.shards import Clip, ClipShards, Split
 
 _FULL_SCALE = 32_768.0
 _BOOKS_HEARD = (BOOKS, 2)
@@ -45,7 +45,7 @@ class Quality(NamedTuple):
 
 def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
     """Return `count` clips of a split, sampled from the whole corpus. Raises InvalidInput if there are none."""
-    shards = Shards(corpus)
+    shards = ClipShards(corpus)
     places = [
         index
         for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))

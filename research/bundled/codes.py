@@ -11,7 +11,7 @@ from cloning.atomic_files import replacing
 from errors import InvalidInput, NotFound
 from research.bundled.spectra import HOP
 from research.bundled.teacher import Teacher
-from training.shards import Clip, Shards
+from training.shards import Clip, ClipShards
 
 _PREFIX = "codes-"
 _CLIPS_A_FILE = 500
@@ -49,7 +49,7 @@ def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.devi
     for clips without sound.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards, known = Shards(corpus), Codes(folder)
+    shards, known = ClipShards(corpus), Codes(folder)
     left = [index for index, key in enumerate(shards.keys) if key not in known]
     number = 1 + max((int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.npz")), default=-1)
     for start in range(0, len(left), _CLIPS_A_FILE):

@@ -23,7 +23,7 @@ from research.bundled.kokoro import BUILT_IN, SAMPLE_RATE, KokoroSpeaker, Kokoro
 from research.bundled.number_phrases import number_sentences
 from research.bundled.phones import Pronouncer, frame_tokens
 from research.bundled.texts import sentences
-from training.shards import Clip, Shards, ShardWriter, Split, split_of
+from training.shards import Clip, ClipShards, ShardWriter, Split, split_of
 
 Kind = Literal["speech", "text"]
 
@@ -160,7 +160,7 @@ def _work(
     studio = ClipMaker(voices)
     make_clip = studio.record if kind == "speech" else studio.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
-        made = set(Shards(folder).keys)
+        made = set(ClipShards(folder).keys)
         for request in islice(clip_requests(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):
             if request.key not in made and (clip := make_clip(request)) is not None:
                 writer.add(clip)

@@ -14,7 +14,7 @@ from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import InvalidInput
 from research.bundled.phones import phone_error
-from training.shards import Shards, split_of
+from training.shards import ClipShards, split_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PhoneAccuracy:
 
 def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
     """Return sentences of the test split with their semantic tokens. Raises InvalidInput if there are none."""
-    shards = Shards(text)
+    shards = ClipShards(text)
     chosen = [index for index, spelled in enumerate(shards.texts) if split_of(spelled) == "test"][:count]
     if not chosen:
         raise InvalidInput("There are no held-out sentences to measure with; make the text corpus first.")

@@ -17,7 +17,7 @@ from research.bundled.layout import SEMANTIC_ROOM, TEXT_ROOM
 from research.bundled.phones import START, frame_tokens
 from research.bundled.speech import Numbers
 from research.bundled.spelling import PIECES, make
-from training.shards import Shards, Split, split_of
+from training.shards import ClipShards, Split, split_of
 
 _SPACE = PIECES.index(" ")
 _READ_AT_ONCE = 5000
@@ -104,7 +104,7 @@ class Sentences:
         """Load the sentences in the shards of `folders`. Raises InvalidInput if there are none of this split."""
         found: list[AlignedSentence] = []
         for folder in folders:
-            shards = Shards(folder)
+            shards = ClipShards(folder)
             chosen = [index for index, text in enumerate(shards.texts) if split_of(text) == split]
             for start in range(0, len(chosen), _READ_AT_ONCE):
                 found += _read(shards, chosen[start : start + _READ_AT_ONCE])
@@ -131,7 +131,7 @@ class Sentences:
         return [row.since(int(share * row.words)) for row, share in zip(chosen, skipped, strict=True)]
 
 
-def _read(shards: Shards, indices: list[int]) -> list[AlignedSentence]:
+def _read(shards: ClipShards, indices: list[int]) -> list[AlignedSentence]:
     encodings = make().encode_batch([shards.texts[index] for index in indices], add_special_tokens=False)
     found = []
     for index, encoding in zip(indices, encodings, strict=True):

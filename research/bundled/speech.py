@@ -12,7 +12,7 @@ from errors import InvalidInput
 from research.bundled.clip_buffer import split_of_clip
 from research.bundled.codes import Codes
 from research.bundled.layout import BOOKS
-from training.shards import Shards, Split
+from training.shards import ClipShards, Split
 
 Numbers = NDArray[np.int64]
 
@@ -36,7 +36,7 @@ class SpeechTokens:
     @classmethod
     def load(cls, corpus: Path, codes: Path, split: Split) -> Self:
         """Load the clips of a split that have codes. Raises InvalidInput if there are none."""
-        shards, known = Shards(corpus), Codes(codes)
+        shards, known = ClipShards(corpus), Codes(codes)
         chosen = [
             index
             for index, (key, speaker, text) in enumerate(zip(shards.keys, shards.speakers, shards.texts, strict=True))

@@ -16,7 +16,7 @@ from errors import InvalidInput
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.phones import frame_tokens
 from research.bundled.spectra import HOP, SAMPLE_RATE
-from training.shards import Clip, Shards, ShardWriter, split_of
+from training.shards import Clip, ClipShards, ShardWriter, split_of
 
 _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
@@ -29,7 +29,7 @@ _PEAK = 0.95
 
 def write_corpus(speech: Path, folder: Path) -> None:
     """Add the clips of `speech` that `folder` lacks, and print their number. Raises InvalidInput without sound."""
-    said = Shards(speech)
+    said = ClipShards(speech)
     made = 0
     with ShardWriter(folder, _CLIPS_PER_SHARD, "corpus") as writer:
         for index, (key, speaker) in enumerate(zip(said.keys, said.speakers, strict=True)):

@@ -49,7 +49,7 @@ def evaluate_command(
     """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
     # Whisper and the other models are installed for evaluation, not for all training.
     from research.evaluate import heldout
-    from research.evaluate.experiment import Settings, evaluate
+    from research.evaluate.experiment import ExperimentSettings, evaluate
     from research.evaluate.report import PICTURE, TABLE, write_report
     from research.metrics.measurement import ModelMeter
 
@@ -60,7 +60,7 @@ def evaluate_command(
             raise InvalidInput(f"There is no {given!r} to choose. Choose one of: {', '.join(known)}.")
     if check_language(language) != "en" and (texts is None or references is None):
         raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
-    settings = Settings(
+    settings = ExperimentSettings(
         ModelChoice(model, quantizer=quantizer, device=device, dtype=dtype, preset=preset, codebook=codebook),
         _methods(methods),
         tuple(read_texts(texts) if texts else heldout.held_out_sentences()),

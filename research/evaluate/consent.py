@@ -60,7 +60,7 @@ _SYNTHETIC = 60
 
 
 @dataclass(frozen=True)
-class Voice:
+class MeasuredVoice:
     """A person's clips and answers. `speaks`: they were recorded saying sentences, and not single letters."""
 
     person: str
@@ -77,7 +77,7 @@ class _Spoken:
 
 
 @dataclass(frozen=True)
-class Trial:
+class VoiceComparison:
     """One answer to one clip: whose the clip is, whose the answer, and their likeness."""
 
     owner: str
@@ -97,7 +97,7 @@ def evaluate_consent_command(
     print(_table(("words", "number", "taken for the sentence", "95 %"), rows))
 
 
-def measured(people: Path) -> Iterator[Voice]:
+def measured(people: Path) -> Iterator[MeasuredVoice]:
     """Yield the voices of a folder. Raises InvalidInput for fewer than four persons."""
     found = prompts_of(people)
     if len(found) < 4:
@@ -112,7 +112,7 @@ def measured(people: Path) -> Iterator[Voice]:
         progress.step()
 
 
-def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> Voice:
+def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> MeasuredVoice:
     """Return a person's voice. No recording is in a clip and an answer. Raises InvalidInput for too little speech."""
     recordings = [
         _Spoken(recording, analyse(recording).speech_seconds) for recording in map(_readable, files) if recording
@@ -126,7 +126,7 @@ def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> Voi
     clips = [_joined(first, _CLIP_SECONDS, random) for _ in range(_EACH)]
     answers = [_joined(other, _ANSWER_SECONDS, random) for _ in range(_EACH)]
     treated = {"": answers, **{name: list(map(TREATMENTS[name], answers)) for name in _TREATED}}
-    return Voice(
+    return MeasuredVoice(
         person,
         speaks,
         tuple(map(encoder.embed, clips)),
@@ -135,7 +135,7 @@ def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> Voi
     )
 
 
-def voice_table(voices: Sequence[Voice], threshold: float = LEAST_LIKENESS) -> str:
+def voice_table(voices: Sequence[MeasuredVoice], threshold: float = LEAST_LIKENESS) -> str:
     """Return equal error rates, and the table of what is accepted at the threshold for persons at even places."""
     chosen_on, held_out = voices[1::2], voices[::2]
     lines = []
@@ -156,20 +156,20 @@ def voice_table(voices: Sequence[Voice], threshold: float = LEAST_LIKENESS) -> s
     return "\n".join([*lines, "", _table(head, [row for row in rows if row is not None])])
 
 
-def same(voices: Sequence[Voice], treatment: str = "") -> list[Trial]:
+def same(voices: Sequence[MeasuredVoice], treatment: str = "") -> list[VoiceComparison]:
     """Return each answer beside each clip of the same person."""
     return [
-        Trial(voice.person, voice.person, similarity(clip, answer))
+        VoiceComparison(voice.person, voice.person, similarity(clip, answer))
         for voice in voices
         for clip in voice.clips
         for answer in voice.answers[treatment]
     ]
 
 
-def different(voices: Sequence[Voice], *, alike: bool = False) -> list[Trial]:
+def different(voices: Sequence[MeasuredVoice], *, alike: bool = False) -> list[VoiceComparison]:
     """Return each answer beside each clip of another person; `alike`: of like pitch only."""
     return [
-        Trial(one.person, other.person, similarity(clip, answer))
+        VoiceComparison(one.person, other.person, similarity(clip, answer))
         for one in voices
         for other in voices
         if one is not other and not (alike and not _are_alike(one, other))
@@ -264,11 +264,11 @@ def _joined(spoken: Sequence[_Spoken], seconds: float, random: np.random.Generat
     raise InvalidInput(f"{length:.1f} of {seconds:.0f} seconds of speech.")
 
 
-def _are_alike(one: Voice, other: Voice) -> bool:
+def _are_alike(one: MeasuredVoice, other: MeasuredVoice) -> bool:
     return one.pitch is not None and other.pitch is not None and abs(one.pitch - other.pitch) < _LIKE
 
 
-def _row(name: str, trials: Sequence[Trial], threshold: float) -> tuple[str, ...] | None:
+def _row(name: str, trials: Sequence[VoiceComparison], threshold: float) -> tuple[str, ...] | None:
     """Return a row with the interval over persons, since the trials of one are alike; None without trials."""
     found = estimate(
         trials, lambda some: share([trial.likeness >= threshold for trial in some]), lambda trial: trial.owner

@@ -33,7 +33,7 @@ _BUILT_IN_SEED = 0
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExperimentSettings:
     """What is evaluated: `sentences` of `texts` in each voice, with `seeds` seeds. `language`: of all recordings."""
 
     choice: ModelChoice
@@ -46,7 +46,7 @@ class Settings:
 
 
 def evaluate(
-    settings: Settings,
+    settings: ExperimentSettings,
     references: Sequence[SpeakerRecordings],
     people: Sequence[SpeakerRecordings] | None,
     meter: Meter,
@@ -74,7 +74,11 @@ def evaluate(
 
 
 def _trial(
-    settings: Settings, loaded: LoadedModels, references: Sequence[SpeakerRecordings], meter: Meter, folder: Path
+    settings: ExperimentSettings,
+    loaded: LoadedModels,
+    references: Sequence[SpeakerRecordings],
+    meter: Meter,
+    folder: Path,
 ) -> Trial:
     choice = settings.choice
     run = "-".join(
@@ -90,7 +94,7 @@ def _trial(
     return Trial(loaded, references, meter, store, folder, language=settings.language, converter=settings.converter)
 
 
-def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
+def _clones(trial: Trial, method: str, settings: ExperimentSettings) -> list[Cell]:
     planned: list[PlannedLine] = list(lines(list(trial.speakers), settings.texts, settings.sentences, settings.seeds))
     progress = ProgressPrinter(method, len(planned))
     cells = []
@@ -100,7 +104,7 @@ def _clones(trial: Trial, method: str, settings: Settings) -> list[Cell]:
     return cells
 
 
-def _without_clones(trial: Trial, settings: Settings) -> tuple[list[Cell], list[Cell]]:
+def _without_clones(trial: Trial, settings: ExperimentSettings) -> tuple[list[Cell], list[Cell]]:
     """Measure the built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
     texts = settings.texts[: heldout.SENTENCES]
     if not trial.models.speakers.names:
@@ -142,7 +146,7 @@ def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
         return  # not every method needs them; one that does raises the error
 
 
-def _facts(settings: Settings, main: str, trial: Trial) -> dict[str, str]:
+def _facts(settings: ExperimentSettings, main: str, trial: Trial) -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%d %B %Y"),
         "model": f"{settings.choice.model}, {settings.choice.dtype}, preset {settings.choice.preset}",

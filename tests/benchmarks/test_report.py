@@ -7,12 +7,12 @@ import pytest
 from benchmarks import report
 from benchmarks.report import Task
 from benchmarks.rows import ROWS
-from benchmarks.work import Machine
+from benchmarks.work import MachineLimits
 
 TASK = Task(
     249,
     {"num_layers": 12, "hidden_size": 768},
-    Machine(2e10, {"float32": 2e11, "bfloat16": 4e11}),
+    MachineLimits(2e10, {"float32": 2e11, "bfloat16": 4e11}),
     4e7,
     {"features": 1e11, "quantizer": 2e10, "codec": 3e10},
     "cpu",

@@ -6,18 +6,18 @@ import pytest
 
 from benchmarks import work
 from benchmarks.rows import CONTENDERS, ROWS
-from benchmarks.work import Machine, Model
+from benchmarks.work import MachineLimits, Model
 
 SIZE = {"num_layers": 12, "hidden_size": 768}
 MATRICES = 12 * 12 * 768**2
 CODEC = 4e7
-SLOW_MEMORY = Machine(1e9, {"float32": 1e18, "bfloat16": 1e18})
+SLOW_MEMORY = MachineLimits(1e9, {"float32": 1e18, "bfloat16": 1e18})
 """Where only bytes count."""
-SLOW_PROCESSOR = Machine(1e18, {"float32": 1e9, "bfloat16": 2e9})
+SLOW_PROCESSOR = MachineLimits(1e18, {"float32": 1e9, "bfloat16": 2e9})
 """Where only operations count."""
 
 
-def least(row: str, contender: str, machine: Machine, semantic: int = 249) -> dict[str, float]:
+def least(row: str, contender: str, machine: MachineLimits, semantic: int = 249) -> dict[str, float]:
     known = CONTENDERS[contender]
     known = replace(known, dtype="float32") if known.dtype == "auto" else known
     return work.least_seconds(ROWS[row], known, semantic, SIZE, machine, CODEC)

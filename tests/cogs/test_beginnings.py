@@ -23,7 +23,7 @@ TOKEN_LIFE = 15 * 60.0
 BACK_OFF = 90.0
 
 
-class Waiting:
+class WaitingMember:
     """A long text at work: what its member sees, and the function that lets it finish."""
 
     def __init__(self, world: World, channel: ChannelHandle, member: MemberActor) -> None:
@@ -58,11 +58,11 @@ class Waiting:
 
 
 @pytest.fixture
-async def waiting(world: World, channel: ChannelHandle, member: MemberActor) -> Waiting:
-    return Waiting(world, channel, member)
+async def waiting(world: World, channel: ChannelHandle, member: MemberActor) -> WaitingMember:
+    return WaitingMember(world, channel, member)
 
 
-async def test_the_beginning_is_heard_and_then_the_whole(waiting: Waiting) -> None:
+async def test_the_beginning_is_heard_and_then_the_whole(waiting: WaitingMember) -> None:
     await waiting.begin()
     assert waiting.files == [BEGINNING]
     assert LABEL in waiting.message.content
@@ -74,14 +74,14 @@ async def test_the_beginning_is_heard_and_then_the_whole(waiting: Waiting) -> No
 
 
 @pytest.mark.parametrize("sentences", [1, LONG_TEXT - 1])
-async def test_of_a_short_text_only_the_whole_is_heard(waiting: Waiting, sentences: int) -> None:
+async def test_of_a_short_text_only_the_whole_is_heard(waiting: WaitingMember, sentences: int) -> None:
     await waiting.begin(sentences=sentences)
     assert waiting.files == []
     await waiting.end()
     assert len(waiting.files) == 1
 
 
-async def test_later_news_keeps_the_beginning_without_sending_it_again(waiting: Waiting, world: World) -> None:
+async def test_later_news_keeps_the_beginning_without_sending_it_again(waiting: WaitingMember, world: World) -> None:
     await waiting.begin()
     (request,) = world.executor.requests
     world.executor.tell(Progress(request.job_id, "later", 0.7))
@@ -93,7 +93,7 @@ async def test_later_news_keeps_the_beginning_without_sending_it_again(waiting: 
     await waiting.end()
 
 
-async def test_cancelling_takes_the_beginning_away(waiting: Waiting, member: MemberActor, world: World) -> None:
+async def test_cancelling_takes_the_beginning_away(waiting: WaitingMember, member: MemberActor, world: World) -> None:
     await waiting.begin()
     await member.click(waiting.message, label="Cancel")
     await world.env.settle()
@@ -103,7 +103,7 @@ async def test_cancelling_takes_the_beginning_away(waiting: Waiting, member: Mem
 
 
 async def test_forgetting_takes_the_beginning_away(
-    waiting: Waiting, studio: Studio, channel: ChannelHandle, member: MemberActor, world: World
+    waiting: WaitingMember, studio: Studio, channel: ChannelHandle, member: MemberActor, world: World
 ) -> None:
     voice = await add_voice(studio, channel, member, "Ada")
     await waiting.begin(voice=f"v:{voice.id}")
@@ -113,7 +113,7 @@ async def test_forgetting_takes_the_beginning_away(
     assert waiting.files == []
 
 
-async def test_a_error_takes_the_beginning_away(waiting: Waiting, executor: FakeExecutor) -> None:
+async def test_a_error_takes_the_beginning_away(waiting: WaitingMember, executor: FakeExecutor) -> None:
     executor.fail_next("Unavailable", "The disk is full.")
     await waiting.begin()
     assert waiting.files == [BEGINNING]
@@ -121,7 +121,7 @@ async def test_a_error_takes_the_beginning_away(waiting: Waiting, executor: Fake
     assert waiting.files == []
 
 
-async def test_a_second_attempt_begins_anew(waiting: Waiting, executor: FakeExecutor) -> None:
+async def test_a_second_attempt_begins_anew(waiting: WaitingMember, executor: FakeExecutor) -> None:
     executor.lose_next()
     await waiting.begin()
     await waiting.end()
@@ -130,7 +130,7 @@ async def test_a_second_attempt_begins_anew(waiting: Waiting, executor: FakeExec
 
 
 async def test_another_process_takes_away_what_it_does_not_know(
-    waiting: Waiting, world: World, restart: Callable[[], Awaitable[Barkeep]]
+    waiting: WaitingMember, world: World, restart: Callable[[], Awaitable[Barkeep]]
 ) -> None:
     await waiting.begin()
     await restart()
@@ -140,7 +140,7 @@ async def test_another_process_takes_away_what_it_does_not_know(
 
 
 async def test_an_answer_in_the_channel_takes_the_waiting_message_along(
-    waiting: Waiting, world: World, channel: ChannelHandle
+    waiting: WaitingMember, world: World, channel: ChannelHandle
 ) -> None:
     await waiting.begin()
     world.later(TOKEN_LIFE)
@@ -152,7 +152,7 @@ async def test_an_answer_in_the_channel_takes_the_waiting_message_along(
 
 
 async def test_a_private_beginning_is_left_to_its_member(
-    waiting: Waiting, world: World, channel: ChannelHandle, member: MemberActor
+    waiting: WaitingMember, world: World, channel: ChannelHandle, member: MemberActor
 ) -> None:
     await waiting.begin(private=True)
     assert waiting.files == [BEGINNING]
@@ -163,7 +163,7 @@ async def test_a_private_beginning_is_left_to_its_member(
     assert member.user.dm_channel.last_message is not None
 
 
-async def test_a_beginning_that_discord_does_not_take_does_no_harm(waiting: Waiting, env: simcord.Env) -> None:
+async def test_a_beginning_that_discord_does_not_take_does_no_harm(waiting: WaitingMember, env: simcord.Env) -> None:
     env.inject_error("PATCH", ORIGINAL, status=500, times=4)
     await waiting.begin()
     assert waiting.files == []

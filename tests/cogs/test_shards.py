@@ -24,7 +24,7 @@ THERE = 7 << 22 | 1
 """A server of shard 1."""
 
 
-class Process:
+class ShardBot:
     """A bot with one of two shards, and a Discord of its own."""
 
     def __init__(self, url: str, folder: Path, shard: int) -> None:
@@ -40,13 +40,13 @@ class Process:
         return self.env.external_wait(awaitable, reason="work that others do")
 
 
-Start = Callable[[int], Awaitable[Process]]
+Start = Callable[[int], Awaitable[ShardBot]]
 
 
 @pytest.fixture
 async def start(postgres_address: str, tmp_path: Path) -> AsyncIterator[Start]:  # noqa: F811
     """Starts the process of a shard, after the one before has ended: simcord runs one Discord at a time."""
-    started: list[Process] = []
+    started: list[ShardBot] = []
 
     async def end() -> None:
         for process in started:
@@ -54,9 +54,9 @@ async def start(postgres_address: str, tmp_path: Path) -> AsyncIterator[Start]: 
             await process.bot.close()
         started.clear()
 
-    async def start(shard: int) -> Process:
+    async def start(shard: int) -> ShardBot:
         await end()
-        started.append(Process(postgres_address, tmp_path, shard))
+        started.append(ShardBot(postgres_address, tmp_path, shard))
         await started[0].env.start()
         return started[0]
 

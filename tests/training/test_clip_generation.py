@@ -17,7 +17,7 @@ from errors import Conflict, InvalidInput, Unavailable
 from training import clip_generation, data
 from training.clip_generation import ClipGenerator, DataPlan, finished_count, left_out, planned_clip, spec_of
 from training.prompts import PromptPlan, Prompts, Source
-from training.shards import Shards
+from training.shards import ClipShards
 
 SPEC = BarkSpec.from_configs({}, {})
 
@@ -56,7 +56,7 @@ class Engine:
         return Generated(VoicePrompt(random.integers(0, 10_000, length), fine[:2], fine), samples)
 
 
-class Speakers:
+class TwoSpeakers:
     """Two of them."""
 
     def load(self, name: str) -> VoicePrompt:
@@ -71,7 +71,7 @@ class Loaded:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.speakers = Speakers()
+        self.speakers = TwoSpeakers()
 
 
 def plan(**changed: Any) -> DataPlan:
@@ -105,7 +105,7 @@ def run(folder: Path, clips: int = 60, engine: Engine | None = None, processes: 
 
 
 def content(folder: Path) -> dict[str, tuple[Any, ...]]:
-    shards = Shards(folder)
+    shards = ClipShards(folder)
     shards.verify()
     clips = [shards[place] for place in range(len(shards))]
     return {
@@ -127,7 +127,7 @@ def test_all_that_is_of_use_is_kept_and_the_rest_counted(tmp_path: Path) -> None
 
 def test_a_clip_knows_how_it_was_made(tmp_path: Path) -> None:
     run(tmp_path, 12)
-    clip = Shards(tmp_path)[0]
+    clip = ClipShards(tmp_path)[0]
 
     wanted = planned_clip(plan(), Prompts(plan().prompts, SPEC.window_seconds), int(clip.key))
     assert (clip.text, clip.seed, clip.facts["temperature"]) == (wanted.text, wanted.seed, wanted.temperature)
@@ -171,7 +171,7 @@ def test_given_voices_are_drawn_and_are_the_speakers(tmp_path: Path) -> None:
     engine = run(tmp_path, voices=("a", "b"))
 
     assert len(engine.voices) == 2
-    assert set(Shards(tmp_path).speakers) == {"a", "b"}
+    assert set(ClipShards(tmp_path).speakers) == {"a", "b"}
 
 
 def test_a_voice_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from errors import InvalidInput, Unavailable
 from training.feature_cache import CLEAN, NOISY, FeatureCache, rooms
-from training.shards import Clip, Shards, ShardWriter
+from training.shards import Clip, ClipShards, ShardWriter
 
 
 class Hubert:
@@ -26,14 +26,14 @@ class Hubert:
         return torch.stack([frames[:, 0], frames.mean(dim=1)], dim=1)
 
 
-def corpus(folder: Path, clips: int = 5, *, seed: int = 0) -> Shards:
+def corpus(folder: Path, clips: int = 5, *, seed: int = 0) -> ClipShards:
     random = np.random.default_rng(seed)
     with ShardWriter(folder, 2) as writer:
         for number in range(clips):
             audio = random.integers(-9000, 9000, 320 * (20 + number)).astype(np.int16)
             semantic = np.arange(19 + 2 * number, dtype=np.uint16)
             writer.add(Clip(f"c{number}", f"t{number}", f"s{number}", 0, 16_000, audio, semantic))
-    return Shards(folder)
+    return ClipShards(folder)
 
 
 def test_tails_are_cut_to_the_shorter_of_features_and_tokens(tmp_path: Path) -> None:
@@ -117,4 +117,4 @@ def test_clips_without_sound_are_refused(tmp_path: Path) -> None:
         writer.add(Clip("quiet", "t", "s", 0, 16_000, None, np.arange(5, dtype=np.uint16)))
 
     with pytest.raises(InvalidInput, match="quiet has no sound"):
-        FeatureCache(tmp_path / "cache", Shards(tmp_path / "clips"), "h", Hubert()).examples(CLEAN, [0])
+        FeatureCache(tmp_path / "cache", ClipShards(tmp_path / "clips"), "h", Hubert()).examples(CLEAN, [0])

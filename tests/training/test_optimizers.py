@@ -11,7 +11,7 @@ from training.optimizers import Optimizers
 RATE = 0.01
 
 
-class Layer(nn.Module):
+class TinyLayer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.inner = nn.Linear(8, 6)
@@ -27,7 +27,7 @@ class Stack(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.table = nn.Embedding(10, 8)
-        self.layers = nn.ModuleList([Layer(), Layer()])
+        self.layers = nn.ModuleList([TinyLayer(), TinyLayer()])
         self.heads = nn.ModuleList([nn.Linear(8, 5, bias=False)])
 
     def loss(self) -> Tensor:

@@ -10,7 +10,7 @@ import soundfile
 
 from errors import InvalidInput
 from training.published_sets import export_original, find_pairs, import_original
-from training.shards import Shards
+from training.shards import ClipShards
 
 RATE = 24_000
 
@@ -53,7 +53,7 @@ def test_what_is_exported_is_imported_again(tmp_path: Path) -> None:
     assert export_original(tmp_path / "clips", tmp_path / "b") == 2
     assert import_original(tmp_path / "b", tmp_path / "again").total() == 0
 
-    first, second = Shards(tmp_path / "clips"), Shards(tmp_path / "again")
+    first, second = ClipShards(tmp_path / "clips"), ClipShards(tmp_path / "again")
     assert first.keys == ["0", "7"]
     assert second.keys == ["0", "1"]
     for place in range(2):
@@ -86,7 +86,7 @@ def test_a_published_set_is_read_zip_by_zip_though_its_names_repeat(tmp_path: Pa
 
     assert not import_original(layout(tmp_path / "a", files), tmp_path / "clips")
 
-    shards = Shards(tmp_path / "clips")
+    shards = ClipShards(tmp_path / "clips")
     clips = {clip.key: clip for clip in map(shards.__getitem__, range(len(shards)))}
     assert set(clips) == {"first-0", "second-0", "first-a line", "second-a line"}
     for clip in clips.values():
@@ -103,7 +103,7 @@ def test_the_same_set_unpacked_is_the_same(tmp_path: Path) -> None:
 
     assert not import_original(layout(tmp_path / "a", files), tmp_path / "clips")
 
-    shards = Shards(tmp_path / "clips")
+    shards = ClipShards(tmp_path / "clips")
     assert sorted(shards.keys) == ["7", "first-0", "second-0"]
     for clip in map(shards.__getitem__, range(3)):
         assert clip.audio is not None
@@ -143,7 +143,7 @@ def test_what_is_of_no_use_is_left_out_and_counted(tmp_path: Path) -> None:
 
     errors = import_original(layout(tmp_path / "a", pair(0) | bad), tmp_path / "clips")
 
-    assert Shards(tmp_path / "clips").keys == ["0"]
+    assert ClipShards(tmp_path / "clips").keys == ["0"]
     assert errors == {
         "tokens without sound": 1,
         "sound without tokens": 1,
@@ -169,7 +169,7 @@ def test_importing_again_goes_on(tmp_path: Path) -> None:
     import_original(layout(tmp_path / "a", pair(0)), tmp_path / "clips")
     import_original(layout(tmp_path / "a", pair(1)), tmp_path / "clips")
 
-    assert Shards(tmp_path / "clips").keys == ["0", "1"]
+    assert ClipShards(tmp_path / "clips").keys == ["0", "1"]
 
 
 def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from errors import Conflict, InvalidInput, Unavailable
 from training import shards
-from training.shards import Clip, Shards, ShardWriter, read_shards, split_of
+from training.shards import Clip, ClipShards, ShardWriter, read_shards, split_of
 
 
 def make_clip(key: str, samples: int | None = 320, tokens: int = 5) -> Clip:
@@ -64,7 +64,7 @@ def test_any_clips_come_back(tmp_path_factory: pytest.TempPathFactory, written: 
     folder = tmp_path_factory.mktemp("shards")
     write(folder, *written, size=size)
 
-    stored = Shards(folder)
+    stored = ClipShards(folder)
     stored.verify()
     assert len(stored) == len(written)
     assert all(same(stored[index], clip) for index, clip in enumerate(written))
@@ -74,7 +74,7 @@ def test_any_clips_come_back(tmp_path_factory: pytest.TempPathFactory, written: 
 def test_names_and_lengths_are_known_without_reading_audio(tmp_path: Path) -> None:
     write(tmp_path, make_clip("a", tokens=3), make_clip("bb", None, tokens=4))
 
-    stored = Shards(tmp_path)
+    stored = ClipShards(tmp_path)
     assert (stored.keys, stored.speakers) == (["a", "bb"], ["speaker 1", "speaker 2"])
     assert stored.texts[1].startswith("Text of bb")
     assert stored.lengths.tolist() == [3, 4]
@@ -89,8 +89,8 @@ def test_tokens_of_any_integer_type_are_kept_as_uint16(tmp_path: Path) -> None:
     clip = make_clip("a")
     write(tmp_path, Clip(**{**vars(clip), "semantic": clip.semantic.astype(np.int64)}))
 
-    assert Shards(tmp_path)[0].semantic.dtype == np.uint16
-    Shards(tmp_path).verify()
+    assert ClipShards(tmp_path)[0].semantic.dtype == np.uint16
+    ClipShards(tmp_path).verify()
 
 
 def test_writing_goes_on_behind_what_is_there(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_writing_goes_on_behind_what_is_there(tmp_path: Path) -> None:
             writer.add(make_clip("b"))
         writer.add(make_clip("d"))
 
-    assert Shards(tmp_path).keys == ["a", "b", "c", "d"]
-    assert [path.name for path in Shards(tmp_path).paths] == [f"clips-0000{number}.npz" for number in range(3)]
+    assert ClipShards(tmp_path).keys == ["a", "b", "c", "d"]
+    assert [path.name for path in ClipShards(tmp_path).paths] == [f"clips-0000{number}.npz" for number in range(3)]
 
 
 def test_processes_share_a_folder_under_their_own_prefixes(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_processes_share_a_folder_under_their_own_prefixes(tmp_path: Path) -> No
         second.add(make_clip("b"))
 
     assert ShardWriter(tmp_path, 1, "p-1").keys == {"b"}
-    assert sorted(Shards(tmp_path).keys) == ["a", "b"]
+    assert sorted(ClipShards(tmp_path).keys) == ["a", "b"]
 
 
 def test_a_manifest_whose_shard_was_never_finished_does_not_count(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_a_manifest_whose_shard_was_never_finished_does_not_count(tmp_path: Path
         assert writer.keys == {"a", "b"}
         writer.add(make_clip("e"))
 
-    Shards(tmp_path).verify()
-    assert Shards(tmp_path).keys == ["a", "b", "e"]
+    ClipShards(tmp_path).verify()
+    assert ClipShards(tmp_path).keys == ["a", "b", "e"]
 
 
 _ENDLESS = """
@@ -150,7 +150,7 @@ def test_a_kill_loses_only_the_unfinished_shard(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    stored = Shards(tmp_path)
+    stored = ClipShards(tmp_path)
     stored.verify()
     assert len(stored) == 3 * len(stored.paths) >= 45
     assert stored.keys == [str(number) for number in range(len(stored))]
@@ -169,7 +169,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, suffix: str, damage: Any) -> N
     damage(tmp_path / f"clips-00001{suffix}")
 
     with pytest.raises(InvalidInput, match=r"shard clips-00001\.npz is damaged"):
-        Shards(tmp_path).verify()
+        ClipShards(tmp_path).verify()
 
 
 def test_a_shard_without_its_manifest_is_named(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_shard_without_its_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "clips-00000.jsonl").unlink()
 
     with pytest.raises(InvalidInput, match=r"clips-00000\.npz"):
-        Shards(tmp_path)
+        ClipShards(tmp_path)
 
 
 def test_a_manifest_with_missing_lines_is_found(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_manifest_with_missing_lines_is_found(tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text("utf-8").split("\n")[0] + "\n", "utf-8")
 
     with pytest.raises(InvalidInput, match=r"clips-00000\.npz"):
-        Shards(tmp_path).verify()
+        ClipShards(tmp_path).verify()
 
 
 def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:

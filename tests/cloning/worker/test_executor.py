@@ -99,7 +99,7 @@ async def test_silence_is_a_hang(make: Make) -> None:
     assert "stopped answering" in lost.reason
 
 
-class Clock:
+class ExecutorClock:
     """The executor's clock, moved by hand."""
 
     def __init__(self) -> None:
@@ -110,13 +110,13 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> ExecutorClock:
+    clock = ExecutorClock()
     monkeypatch.setattr(executor_module, "monotonic", clock)
     return clock
 
 
-async def test_a_job_without_progress_is_lost_though_the_heart_beats(make: Make, clock: Clock) -> None:
+async def test_a_job_without_progress_is_lost_though_the_heart_beats(make: Make, clock: ExecutorClock) -> None:
     executor = make(job_timeout=30, heartbeat_timeout=1000)
     await executor.submit(speak("a", "wait"))
     await begun(executor)
@@ -126,7 +126,7 @@ async def test_a_job_without_progress_is_lost_though_the_heart_beats(make: Make,
     assert "no progress for 30 seconds" in lost.reason
 
 
-async def test_a_job_with_progress_may_take_its_time(make: Make, clock: Clock) -> None:
+async def test_a_job_with_progress_may_take_its_time(make: Make, clock: ExecutorClock) -> None:
     executor = make(job_timeout=30, heartbeat_timeout=1000)
     await executor.submit(speak("a", "wait"))
     await begun(executor)

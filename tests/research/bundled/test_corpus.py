@@ -13,7 +13,7 @@ from research.bundled.corpus import ClipMaker, ClipRequest, Plan, clip_requests
 from research.bundled.kokoro import BUILT_IN, SAMPLES_PER_DURATION
 from research.bundled.phones import Pronouncer, frame_tokens
 from tests.research.bundled.kokoro_voices import write_voices
-from training.shards import Shards, split_of
+from training.shards import ClipShards, split_of
 
 PLAN = Plan(speakers=120, clips_per_speaker=3, built_in_clips=100, texts=900)
 TEXTS = [f"Sentence number {number}." for number in range(1000)]
@@ -106,7 +106,7 @@ def test_another_number_of_processes_makes_the_same_and_goes_on(tmp_path: Path, 
     assert work(two, plan, archive, 0, 2) == 2
     assert work(two, plan, archive, 0, 1) == 3
 
-    alone, shared = Shards(one), Shards(two)
+    alone, shared = ClipShards(one), ClipShards(two)
     assert sorted(alone.keys) == sorted(shared.keys)
     assert len(shared) == 3
     for place, key in enumerate(alone.keys):

@@ -12,7 +12,7 @@ from research.bundled.kokoro import SAMPLE_RATE as SAID_RATE
 from research.bundled.phones import frame_tokens, phones
 from research.bundled.spectra import HOP, SAMPLE_RATE
 from research.bundled.stretched import as_said_by, speakers_of, write_corpus
-from training.shards import Clip, Shards, ShardWriter, split_of
+from training.shards import Clip, ClipShards, ShardWriter, split_of
 
 PHONEMES = "həlˈO ðˈɛɹ, jˈu."
 DURATIONS = np.full(len(PHONEMES) + 2, 5)
@@ -90,7 +90,7 @@ def test_nothing_is_made_twice_and_what_comes_later_is_added(
             writer.add(said(key, speaker))
         write_corpus(tmp_path / "speech", tmp_path / "corpus")
 
-    assert Shards(tmp_path / "corpus").keys == ["one", "one-stretched", "two", "two-stretched"]
+    assert ClipShards(tmp_path / "corpus").keys == ["one", "one-stretched", "two", "two-stretched"]
     assert capsys.readouterr().out == "2 clips made of 1 that were said\n2 clips made of 2 that were said\n"
 
 

@@ -10,16 +10,25 @@ from cloning.media import audio
 from cloning.media.audio import Recording
 from errors import InvalidInput
 from research.evaluate import consent
-from research.evaluate.consent import Voice, different, equal_error, has_words, known, same, voice_of, voice_table
+from research.evaluate.consent import (
+    MeasuredVoice,
+    different,
+    equal_error,
+    has_words,
+    known,
+    same,
+    voice_of,
+    voice_table,
+)
 from tests.stand_in.synthetic_voice import synthetic_voice
 
 RATE = 16_000
 
 
-def voice(person: str, direction: int, pitch: float = 5.0) -> Voice:
+def voice(person: str, direction: int, pitch: float = 5.0) -> MeasuredVoice:
     embedding = np.eye(4, dtype=np.float32)[direction]
     answers: dict[str, tuple[Embedding, ...]] = dict.fromkeys(("", *consent._TREATED), (embedding,))
-    return Voice(person, True, (embedding,), answers, pitch)
+    return MeasuredVoice(person, True, (embedding,), answers, pitch)
 
 
 def test_answers_are_compared_with_clips_of_the_same_person_and_of_every_other() -> None:

@@ -14,7 +14,7 @@ from cloning.methods import registry
 from errors import BarkeepError
 from research.commands import app
 from research.evaluate import experiment, heldout
-from research.evaluate.experiment import Settings, evaluate
+from research.evaluate.experiment import ExperimentSettings, evaluate
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording
 from tests.cloning.tones import ToneEngine, pipeline
 from tests.research.evaluate.cells import FakeMeter
@@ -26,7 +26,7 @@ TEXTS = ("hello there", "Something else.")
 
 
 @pytest.fixture
-def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> ExperimentSettings:
     monkeypatch.setitem(registry.METHODS, "quantizer", CountingMethod())
     monkeypatch.setitem(registry.METHODS, "transcript", CountingMethod("The words are not known."))
     models = pipeline(ToneEngine(), stand_in).models
@@ -34,7 +34,7 @@ def settings(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     clip = Clip("key", "text", "built-in", 0, 16_000, np.full(8000, 999, np.int16), np.zeros(25, np.uint16), {})
     monkeypatch.setattr(heldout, "built_in_clip", lambda text: clip if text == TEXTS[0] else None)
     choice = ModelChoice(model=str(stand_in), device="cpu")
-    return Settings(choice, ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
+    return ExperimentSettings(choice, ("quantizer", "transcript"), TEXTS, sentences=1, seeds=2)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def references(tmp_path: Path) -> list[SpeakerRecordings]:
 
 
 def test_every_method_speaker_and_seed_is_measured_once(
-    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
+    settings: ExperimentSettings, references: list[SpeakerRecordings], tmp_path: Path
 ) -> None:
     meter = FakeMeter()
     results = evaluate(settings, references, references, meter, tmp_path / "out")
@@ -74,7 +74,7 @@ def test_every_method_speaker_and_seed_is_measured_once(
 
 
 def test_only_another_content_of_a_model_is_measured_anew(
-    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
+    settings: ExperimentSettings, references: list[SpeakerRecordings], tmp_path: Path
 ) -> None:
     meter, quantizer = FakeMeter(), tmp_path / "quantizer.pth"
     settings = replace(settings, choice=replace(settings.choice, quantizer=str(quantizer)))
@@ -89,7 +89,7 @@ def test_only_another_content_of_a_model_is_measured_anew(
 
 
 def test_another_precision_or_preset_is_measured_by_itself(
-    settings: Settings, references: list[SpeakerRecordings], tmp_path: Path
+    settings: ExperimentSettings, references: list[SpeakerRecordings], tmp_path: Path
 ) -> None:
     meter = FakeMeter()
     heard: list[int] = []

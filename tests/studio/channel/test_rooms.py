@@ -139,7 +139,7 @@ async def test_closing_ends_every_line_and_then_leaves(
     assert connection.voice.said == []
 
 
-class Lounge:
+class AllRooms:
     """All rooms, with one in which lines are said once `connection.go_on` is set, and files to be heard."""
 
     def __init__(self, folder: Path, connection: Slow) -> None:
@@ -162,14 +162,14 @@ class Lounge:
 
 
 @pytest.fixture
-async def lounge(tmp_path: Path, connection: Slow) -> Lounge:
-    lounge = Lounge(tmp_path, connection)
+async def lounge(tmp_path: Path, connection: Slow) -> AllRooms:
+    lounge = AllRooms(tmp_path, connection)
     await lounge.files.prepare()
     return lounge
 
 
 async def test_a_line_is_heard_from_its_parts_and_the_files_are_gone_afterwards(
-    lounge: Lounge, connection: Slow
+    lounge: AllRooms, connection: Slow
 ) -> None:
     line = lounge.line(1)
     connection.go_on.set()
@@ -184,7 +184,7 @@ async def test_a_line_is_heard_from_its_parts_and_the_files_are_gone_afterwards(
     await until(lambda: lounge.kept() == [], "no file")
 
 
-async def test_a_line_without_parts_is_heard_from_the_whole(lounge: Lounge, connection: Slow) -> None:
+async def test_a_line_without_parts_is_heard_from_the_whole(lounge: AllRooms, connection: Slow) -> None:
     line = lounge.line(1)
     connection.go_on.set()
     await lounge.rooms.whole(line.key, lounge.sound)
@@ -192,7 +192,7 @@ async def test_a_line_without_parts_is_heard_from_the_whole(lounge: Lounge, conn
     assert [piece.path.name for piece in line.pieces] == [lounge.sound.name]
 
 
-async def test_what_comes_after_the_end_is_not_kept(lounge: Lounge) -> None:
+async def test_what_comes_after_the_end_is_not_kept(lounge: AllRooms) -> None:
     line = lounge.line(1)
     coming = asyncio.create_task(lounge.rooms.part(line.key, lounge.sound, 0, 0.0))
     await asyncio.sleep(0)
@@ -204,7 +204,7 @@ async def test_what_comes_after_the_end_is_not_kept(lounge: Lounge) -> None:
     assert lounge.rooms.fate(line.key) is Fate.SKIPPED
 
 
-async def test_jobs_that_were_never_to_be_heard_are_passed_over(lounge: Lounge) -> None:
+async def test_jobs_that_were_never_to_be_heard_are_passed_over(lounge: AllRooms) -> None:
     await lounge.rooms.part("other", lounge.sound, 0, 0.0)
     await lounge.rooms.whole("other", lounge.sound)
     lounge.rooms.drop("other")
@@ -213,7 +213,7 @@ async def test_jobs_that_were_never_to_be_heard_are_passed_over(lounge: Lounge) 
     assert lounge.kept() == []
 
 
-async def test_an_answer_without_a_file_waits_for_its_line(lounge: Lounge) -> None:
+async def test_an_answer_without_a_file_waits_for_its_line(lounge: AllRooms) -> None:
     posted, heard = lounge.line(1), lounge.line(2, reply=Reply.WORDS)
     assert lounge.rooms.awaited(posted.key) is None
     assert lounge.rooms.awaited(heard.key) == (LOUNGE, heard)
@@ -221,7 +221,7 @@ async def test_an_answer_without_a_file_waits_for_its_line(lounge: Lounge) -> No
     assert lounge.rooms.awaited(heard.key) is None
 
 
-async def test_a_members_or_a_voices_lines_end_in_their_own_server(lounge: Lounge, connection: Slow) -> None:
+async def test_a_members_or_a_voices_lines_end_in_their_own_server(lounge: AllRooms, connection: Slow) -> None:
     lines = [lounge.line(number, member_id=1 + number % 2, voice_id=number) for number in range(4)]
     lounge.rooms.drop_member(901, 1)
     lounge.rooms.drop_voice(901, 1)
@@ -232,7 +232,7 @@ async def test_a_members_or_a_voices_lines_end_in_their_own_server(lounge: Loung
     assert list(lounge.room.lines) == [lines[1]]
 
 
-async def test_who_sits_with_the_bot_is_near(lounge: Lounge) -> None:
+async def test_who_sits_with_the_bot_is_near(lounge: AllRooms) -> None:
     there = replace(ANN, voice_channel_id=LOUNGE)
     assert lounge.rooms.near(there) is lounge.room
     assert lounge.rooms.near(replace(there, voice_channel_id=71)) is None
@@ -240,7 +240,7 @@ async def test_who_sits_with_the_bot_is_near(lounge: Lounge) -> None:
     assert lounge.rooms.near(ANN) is None
 
 
-async def test_closing_everything_loses_lines_and_leaves_no_file(lounge: Lounge, connection: Slow) -> None:
+async def test_closing_everything_loses_lines_and_leaves_no_file(lounge: AllRooms, connection: Slow) -> None:
     line = lounge.line(1)
     await lounge.rooms.part(line.key, lounge.sound, 0, 0.0)
     await lounge.rooms.close_all()
@@ -251,14 +251,14 @@ async def test_closing_everything_loses_lines_and_leaves_no_file(lounge: Lounge,
     assert connection.voice.left == [LOUNGE]
 
 
-async def test_a_line_for_a_room_that_was_left_is_lost_at_once(lounge: Lounge) -> None:
+async def test_a_line_for_a_room_that_was_left_is_lost_at_once(lounge: AllRooms) -> None:
     await lounge.rooms.close_all()
     line = lounge.line(1, reply=Reply.WORDS)
     assert lounge.rooms.fate(line.key) is Fate.LOST
     assert lounge.rooms.awaited(line.key) is None
 
 
-async def test_only_the_last_fates_are_remembered(lounge: Lounge, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_last_fates_are_remembered(lounge: AllRooms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     lines = [lounge.line(number) for number in range(3)]
     for line in lines:
@@ -267,7 +267,7 @@ async def test_only_the_last_fates_are_remembered(lounge: Lounge, monkeypatch: p
 
 
 async def test_a_file_that_cannot_be_removed_is_left_to_the_next_start(
-    lounge: Lounge, monkeypatch: pytest.MonkeyPatch
+    lounge: AllRooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def drop_aloud(job_id: str) -> None:
         raise Unavailable("The disk refuses access.")

@@ -22,7 +22,7 @@ HERE, THERE = replace(ANN, guild_id=2 << 22), replace(ANN, guild_id=3 << 22)
 """The same member on a server of shard 0 and on one of shard 1."""
 
 
-class Process:
+class ShardStudio:
     """A studio with the servers of one shard."""
 
     def __init__(self, url: str, folder: Path, shard: int) -> None:
@@ -49,8 +49,8 @@ class Process:
 
 
 @pytest.fixture
-async def processes(postgres_address: str, tmp_path: Path) -> AsyncIterator[tuple[Process, Process]]:  # noqa: F811
-    both = Process(postgres_address, tmp_path, 0), Process(postgres_address, tmp_path, 1)
+async def processes(postgres_address: str, tmp_path: Path) -> AsyncIterator[tuple[ShardStudio, ShardStudio]]:  # noqa: F811
+    both = ShardStudio(postgres_address, tmp_path, 0), ShardStudio(postgres_address, tmp_path, 1)
     for process in both:
         await process.start()
     yield both
@@ -58,7 +58,9 @@ async def processes(postgres_address: str, tmp_path: Path) -> AsyncIterator[tupl
         await process.studio.close()
 
 
-async def test_a_job_that_another_process_accepts_is_worked_on_at_once(processes: tuple[Process, Process]) -> None:
+async def test_a_job_that_another_process_accepts_is_worked_on_at_once(
+    processes: tuple[ShardStudio, ShardStudio],
+) -> None:
     direct, owner = processes
     receipt = await direct.studio.clones.submit(THERE, CloneOrder("Ann"), sound_bytes(), None, attested=True)
     await owner.answered(receipt)
@@ -67,7 +69,7 @@ async def test_a_job_that_another_process_accepts_is_worked_on_at_once(processes
     assert direct.courier.delivered == []
 
 
-async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[Process, Process]) -> None:
+async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[ShardStudio, ShardStudio]) -> None:
     direct, owner = processes
     owner.executor.hold()
     running, queued = await owner.say(), await owner.say()
@@ -82,7 +84,9 @@ async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[
     assert list((owner.storage.files.data_dir / "staging").iterdir()) == []
 
 
-async def test_a_cancelled_job_is_answered_by_the_process_of_its_server(processes: tuple[Process, Process]) -> None:
+async def test_a_cancelled_job_is_answered_by_the_process_of_its_server(
+    processes: tuple[ShardStudio, ShardStudio],
+) -> None:
     direct, owner = processes
     owner.executor.hold()
     receipt = await owner.say()
@@ -94,7 +98,7 @@ async def test_a_cancelled_job_is_answered_by_the_process_of_its_server(processe
 
 
 async def test_without_a_notice_upkeep_finds_the_change(
-    processes: tuple[Process, Process],
+    processes: tuple[ShardStudio, ShardStudio],
     postgres_address: str,  # noqa: F811
 ) -> None:
     direct, owner = processes
@@ -113,7 +117,7 @@ async def test_without_a_notice_upkeep_finds_the_change(
 
 
 async def test_notices_that_were_missed_are_made_up_for(
-    processes: tuple[Process, Process],
+    processes: tuple[ShardStudio, ShardStudio],
     postgres_address: str,  # noqa: F811
 ) -> None:
     direct, owner = processes
@@ -127,7 +131,7 @@ async def test_notices_that_were_missed_are_made_up_for(
     assert direct.executor.requests == []
 
 
-async def test_limits_hold_across_processes(processes: tuple[Process, Process]) -> None:
+async def test_limits_hold_across_processes(processes: tuple[ShardStudio, ShardStudio]) -> None:
     first, second = processes
     await first.storage.guilds.change(THERE.guild_id, jobs_per_hour_per_member=4)
     outcomes = await asyncio.gather(*(each.say() for each in (first, second) * 6), return_exceptions=True)
@@ -135,7 +139,7 @@ async def test_limits_hold_across_processes(processes: tuple[Process, Process]) 
 
 
 async def test_a_job_is_never_run_or_answered_by_the_process_of_another_server(
-    processes: tuple[Process, Process],
+    processes: tuple[ShardStudio, ShardStudio],
 ) -> None:
     other, owner = processes
     await owner.studio.close()
