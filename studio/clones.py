@@ -44,7 +44,7 @@ class CloneService:
         storage: Storage,
         executor: Executor,
         dispatcher: Dispatcher,
-        courier: Callable[[], Courier],
+        courier: Courier,
         *,
         consent: ConsentKind,
         clock: Callable[[], datetime],
@@ -237,7 +237,7 @@ class CloneService:
         try:
             await policy.require_later(
                 self._storage,
-                self._courier(),
+                self._courier,
                 policy.may_clone,
                 guild_id=request.guild_id,
                 channel_id=request.channel_id,

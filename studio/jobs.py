@@ -1,7 +1,5 @@
 """A member's own jobs: queued, running, and finished without a delivered answer."""
 
-from collections.abc import Callable
-
 from errors import Conflict, NotAllowed, NotFound
 from storage.database import Storage
 from storage.job_statements import UNANSWERED
@@ -16,9 +14,7 @@ from studio.values import Actor, Courier, Outcome
 class JobService:
     """Lists, cancels and fetches jobs."""
 
-    def __init__(
-        self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery, courier: Callable[[], Courier]
-    ) -> None:
+    def __init__(self, storage: Storage, dispatcher: Dispatcher, answers: AnswerDelivery, courier: Courier) -> None:
         self._storage = storage
         self._dispatcher = dispatcher
         self._answers = answers
@@ -81,7 +77,7 @@ class JobService:
             return
         if not policy.may_use(actor, voice):
             raise NotAllowed("This voice is no longer shared with you.")
-        await policy.require_present(self._storage, self._courier(), actor, voice, settings)
+        await policy.require_present(self._storage, self._courier, actor, voice, settings)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)

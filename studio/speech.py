@@ -1,6 +1,6 @@
 """Accepts speech: checks rights, finds the voice and cleans the text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
@@ -44,7 +44,7 @@ class SpeechService:
         library: VoiceLibrary,
         pronunciations: PronunciationService,
         dispatcher: Dispatcher,
-        courier: Callable[[], Courier],
+        courier: Courier,
     ) -> None:
         self._courier = courier
         self._executor = executor
@@ -178,7 +178,7 @@ class SpeechService:
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
             order = replace(order, reply=Reply.WORDS)
         if voice.record is not None:
-            await policy.require_present(self._storage, self._courier(), actor, voice.record, settings)
+            await policy.require_present(self._storage, self._courier, actor, voice.record, settings)
         job = NewJob(
             new_id(),
             JobKind.SPEECH,

@@ -40,7 +40,7 @@ class SpokenConsentService:
         storage: Storage,
         executor: Executor,
         clones: CloneService,
-        courier: Callable[[], Courier],
+        courier: Courier,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -141,7 +141,7 @@ class SpokenConsentService:
 
     async def _actor(self, asked: SpokenConsent) -> Actor:
         """Return the member with their current roles. Raises NotAllowed if they have left."""
-        actor = await self._courier().actor(asked.guild_id, asked.channel_id, asked.member_id)
+        actor = await self._courier.actor(asked.guild_id, asked.channel_id, asked.member_id)
         if actor is None:
             raise NotAllowed("You have left that server, so nothing was cloned.")
         return actor

@@ -76,17 +76,13 @@ class Studio:
         self._neighbours = Neighbours(self.dispatcher)
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
-        self.voice_files = VoiceFileService(storage, executor, self.library, lambda: self.courier, consent=consent)
-        self.clones = CloneService(
-            storage, executor, self.dispatcher, lambda: self.courier, consent=consent, clock=clock
-        )
-        self.spoken = SpokenConsentService(storage, executor, self.clones, lambda: self.courier, clock=clock)
+        self.voice_files = VoiceFileService(storage, executor, self.library, courier, consent=consent)
+        self.clones = CloneService(storage, executor, self.dispatcher, courier, consent=consent, clock=clock)
+        self.spoken = SpokenConsentService(storage, executor, self.clones, courier, clock=clock)
         self.pronunciations = PronunciationService(storage)
-        self.speech = SpeechService(
-            storage, executor, self.library, self.pronunciations, self.dispatcher, lambda: self.courier
-        )
+        self.speech = SpeechService(storage, executor, self.library, self.pronunciations, self.dispatcher, courier)
         self.channels = ChannelService(storage, self.dispatcher, clock=clock)
-        self.jobs = JobService(storage, self.dispatcher, self._answers, lambda: self.courier)
+        self.jobs = JobService(storage, self.dispatcher, self._answers, courier)
         self.privacy = PrivacyService(storage, self.library, self.dispatcher)
         self.admin = AdminService(storage, executor, self.library, self.privacy, self.dispatcher, clock=clock)
         self.checks = CheckService(storage, executor)

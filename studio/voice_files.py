@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 
 from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import PromptSpec
@@ -34,7 +33,7 @@ class VoiceFileService:
         storage: Storage,
         executor: Executor,
         library: VoiceLibrary,
-        courier: Callable[[], Courier],
+        courier: Courier,
         *,
         consent: ConsentKind,
     ) -> None:
@@ -110,7 +109,7 @@ class VoiceFileService:
         record = (await self._library.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
-        await policy.require_present(self._storage, self._courier(), actor, record, settings)
+        await policy.require_present(self._storage, self._courier, actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     def _ready(self) -> Ready:
