@@ -45,7 +45,8 @@ class Scheduler:
         with self._lock:
             self._waiting.append(generation)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="bark", daemon=True)
+                # No daemon: Python stops those at its end, and one that frees a tensor then aborts the process.
+                self._thread = threading.Thread(target=self._work, name="bark")
                 self._thread.start()
 
     def _work(self) -> None:

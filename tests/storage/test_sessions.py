@@ -227,7 +227,8 @@ async def test_connections_that_the_server_cut_are_replaced(postgres_address: st
     sessions = Sessions(postgres_address, busy_timeout=1)
     other = Sessions(postgres_address, busy_timeout=1)
     async with sessions.read() as session:
-        await session.execute(text("SELECT 1"))
+        pooled = await (await session.connection()).get_raw_connection()
+        connection = pooled.driver_connection
     async with other.write() as session:
         await session.execute(
             text(
@@ -235,6 +236,9 @@ async def test_connections_that_the_server_cut_are_replaced(postgres_address: st
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
+    async with asyncio.timeout(30):
+        while not connection.is_closed():
+            await asyncio.sleep(0.01)
     async with sessions.read() as session:
         assert await session.scalar(text("SELECT 1")) == 1
     await sessions.close()
