@@ -15,6 +15,8 @@ const form = document.getElementById("channel-composer");
 const timeline = document.getElementById("channel-timeline");
 const messages = document.getElementById("channel-message-list");
 
+const shown = () => [...messages.querySelectorAll("article")];
+
 function element(tag, text, className = "") {
   const made = document.createElement(tag);
   made.textContent = text;
@@ -60,24 +62,28 @@ form.addEventListener("focusin", ({ target }) => {
 
 // The voice that somebody asked to hear plays as soon as it is there.
 let before = null; // the ids of the messages that were there when the button was pressed
-let pending = null; // the element that is to play
-const shown = () => [...messages.querySelectorAll("article")];
+let playing = null; // the element that plays the answer
 new MutationObserver(() => {
   const answer = before && shown().find((it) => !before.has(it.dataset.messageId) && it.querySelector("audio"));
   if (!answer) return;
   const sound = answer.querySelector("audio");
-  if (sound === pending) return;
-  pending = sound; // A message is drawn again when it changes: then its new element has to play.
-  const done = () => { if (sound === pending) before = pending = null; };
+  if (sound === playing) return;
+  if (playing) sound.currentTime = playing.currentTime; // the message was drawn again: its new element goes on
+  playing = sound;
+  const done = () => { if (sound === playing) before = playing = null; };
+  sound.addEventListener("pause", () => { if (sound.isConnected) done(); });
   // A browser that forbids it leaves the button beside the waveform; an element that was replaced is aborted.
-  const play = () => sound.play().then(done, (error) => { if (error.name !== "AbortError") done(); });
-  if (sound.readyState >= 3) play();
-  else sound.addEventListener("canplay", play, { once: true });
+  const play = () => sound.play().catch((error) => { if (error.name !== "AbortError") done(); });
+  if (sound.readyState > 0) play();
+  else sound.addEventListener("loadedmetadata", play, { once: true }); // more is not loaded before it plays
 }).observe(messages, { childList: true, subtree: true });
 
 document.addEventListener("click", (event) => {
   const label = event.target.closest("button")?.querySelector(".button-label")?.textContent;
-  if (label === HEAR) before = new Set(shown().map((it) => it.dataset.messageId));
+  if (label === HEAR) {
+    before = new Set(shown().map((it) => it.dataset.messageId));
+    playing = null;
+  }
   if (label === RECORD) {
     event.stopImmediatePropagation();
     record();

@@ -22,7 +22,7 @@ from tests.simulator.browser import WORK, Tab, open_tab
 
 ROOT = Path(__file__).parent.parent.parent
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#\S+")
-STOP_SECONDS = 5.0
+STOP_SECONDS = 15.0
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -39,7 +39,7 @@ class Simulator:
         """Ask it to stop. Returns the exit status and the seconds that it took."""
         started = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - started
+        return self.process.wait(60), time.monotonic() - started
 
 
 def start(data: Path, model: str, *program: str, **settings: str) -> Simulator:

@@ -237,7 +237,7 @@ async def test_connections_that_the_server_cut_are_replaced(postgres_address: st
             )
         )
     async with asyncio.timeout(30):
-        while not connection.is_closed():
+        while not connection.is_closed():  # noqa: ASYNC110 (asyncpg tells it to nobody)
             await asyncio.sleep(0.01)
     async with sessions.read() as session:
         assert await session.scalar(text("SELECT 1")) == 1
