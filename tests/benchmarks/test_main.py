@@ -69,7 +69,7 @@ def medians(directory: Path, *options: str) -> dict[str, dict[str, dict[str, Any
     for of_row in found.values():
         assert len({round(facts["audio_s"], 3) for facts in of_row.values()}) == 1, "everybody speaks as long"
         for facts in of_row.values():
-            assert facts["time_s"] == pytest.approx(sum(facts["stages_s"].values()), rel=0.25)
+            assert 0 < sum(facts["stages_s"].values()) <= facts["time_s"] * 1.001
     return found
 
 
