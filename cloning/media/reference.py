@@ -39,6 +39,8 @@ _LEAST_WORTH = 0.2
 """Clipping cannot take all of a clip's worth: some voice is better than none."""
 _AS_GOOD = 0.95
 """Windows within this share of the best count as equal, and the latest is taken: people warm up as they speak."""
+_LEAST_SECONDS = 1.0
+"""The least speech that a voice is made from."""
 _SURROUNDINGS = round(0.5 / FRAME_SECONDS)
 """Frames around a window that are used to measure its noise."""
 _QUIET_SEARCH = round(1.0 / FRAME_SECONDS)
@@ -84,20 +86,20 @@ class _Window:
         return float(activity.clipped[self.start : self.end].mean())
 
 
-def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_seconds: float = 1.0) -> Reference:
+def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0) -> Reference:
     """Return the best seconds of a recording, at `rate` hertz and speaking loudness, and a report.
 
     The clip is one stretch of the recording, `max_seconds` long at most, in which long silences are shortened; it
     begins and ends with a little silence. Of a long recording only the first LISTENED_SECONDS are analysed, and the
-    report says so. Raises InvalidInput if there is less than `min_seconds` of speech.
+    report says so. Raises InvalidInput if there is less than a second of speech.
     """
     if recording.samples.size == 0:
         raise InvalidInput("The recording is empty. Record about 10 seconds of your voice and send that.")
     heard = _beginning(recording)
     part = "this recording" if heard is recording else f"the first {_minutes()} of this recording"
-    if heard.seconds < min_seconds:
+    if heard.seconds < _LEAST_SECONDS:
         raise InvalidInput(
-            f"This recording is shorter than the {min_seconds:g} s of speech that a voice needs. Record about 10 "
+            f"This recording is shorter than the {_LEAST_SECONDS:g} s of speech that a voice needs. Record about 10 "
             "seconds of one person speaking."
         )
     sound = Recording(without_clicks(without_offset(heard.samples), heard.sample_rate), heard.sample_rate)
@@ -106,9 +108,9 @@ def choose(recording: Recording, *, rate: int, max_seconds: float = 10.0, min_se
             f"I heard only silence in {part}. Check that the right microphone is on and record it again."
         )
     activity = analyse(heard)
-    _require_speech(activity.speech_seconds, min_seconds, part)
+    _require_speech(activity.speech_seconds, _LEAST_SECONDS, part)
     window = _best(activity, sound.seconds, max_seconds)
-    _require_speech(window.speech_seconds, min_seconds, part)
+    _require_speech(window.speech_seconds, _LEAST_SECONDS, part)
     cut = _cut(sound, window)
     clip = Recording(normalise(resample(cut, rate).samples, rate), rate)
     return Reference(clip, _report(recording, sound, activity, window, cut, clip))

@@ -28,6 +28,10 @@ class Quantized(NamedTuple):
     """Scalar: the distance of the inputs from their entries, over the books in use."""
 
 
+_REVIVE_BELOW = 0.02
+"""An entry that is chosen less often than this share of the mean is replaced."""
+
+
 class ResidualQuantizer(nn.Module):
     """`books` codebooks of `size` entries with `width` numbers each."""
 
@@ -36,9 +40,9 @@ class ResidualQuantizer(nn.Module):
     sums: Tensor  # (books, size, width): running sum of those inputs
     ready: Tensor
 
-    def __init__(self, books: int, size: int, width: int, decay: float = 0.99, revive_below: float = 0.02) -> None:
+    def __init__(self, books: int, size: int, width: int, decay: float = 0.99) -> None:
         super().__init__()
-        self.books, self.size, self._decay, self._revive_below = books, size, decay, revive_below
+        self.books, self.size, self._decay = books, size, decay
         self.register_buffer("embed", torch.zeros(books, size, width))
         self.register_buffer("counts", torch.ones(books, size))
         self.register_buffer("sums", torch.zeros(books, size, width))
@@ -119,7 +123,7 @@ class ResidualQuantizer(nn.Module):
         self.sums[book].lerp_(sums, 1 - self._decay)
         drawn = torch.from_numpy(random.integers(0, len(residual), self.size)).to(residual.device)
         mean_count = self.counts[book].sum() / self.size
-        dead = (self.counts[book] < self._revive_below * mean_count) & active[drawn]
+        dead = (self.counts[book] < _REVIVE_BELOW * mean_count) & active[drawn]
         self.counts[book] = torch.where(dead, mean_count, self.counts[book])
         self.sums[book] = torch.where(dead[:, None], residual[drawn] * mean_count, self.sums[book])
         self.embed[book] = self.sums[book] / self.counts[book].clamp(min=_CLUSTER_FLOOR)[:, None]

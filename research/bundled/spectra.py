@@ -3,8 +3,6 @@
 All computation is in float32 regardless of autocast: logarithms of small sums of squares need it.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -93,10 +91,10 @@ class SpectralLoss(nn.Module):
     RESOLUTIONS = ((1024, 80), (512, 64), (256, 32), (128, 16))
     """Window length in samples, mel bands; windows move by a quarter."""
 
-    def __init__(self, resolutions: Sequence[tuple[int, int]] = RESOLUTIONS) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._windows = [window for window, _ in resolutions]
-        for window, bands in resolutions:
+        self._windows = [window for window, _ in self.RESOLUTIONS]
+        for window, bands in self.RESOLUTIONS:
             self.register_buffer(f"filters_{window}", mel_filters(window, bands), persistent=False)
             self.register_buffer(f"window_{window}", torch.hann_window(window), persistent=False)
 

@@ -19,20 +19,20 @@ class Frames:
     count: int
 
 
-def frame_accuracy(models: LoadedModels, clips: Iterable[Clip], language: str = "en") -> Estimate | None:
-    """Return the quantizer's share of right tokens over all frames, with an interval over speakers.
+def frame_accuracy(models: LoadedModels, clips: Iterable[Clip]) -> Estimate | None:
+    """Return the English quantizer's share of right tokens over all frames, with an interval over speakers.
 
     Tokens and labels start together; the longer one is cut. Clips without sound are left out.
     """
     return estimate(
-        [_frames(models, clip, language) for clip in clips if clip.audio is not None],
+        [_frames(models, clip) for clip in clips if clip.audio is not None],
         _accuracy,
         lambda frames: frames.speaker,
     )
 
 
-def _frames(models: LoadedModels, clip: Clip, language: str) -> Frames:
-    found, _ = models.semantic_tokens(recording_of(clip), language)
+def _frames(models: LoadedModels, clip: Clip) -> Frames:
+    found, _ = models.semantic_tokens(recording_of(clip), "en")
     length = min(found.size, clip.semantic.size)
     return Frames(clip.speaker, int(np.count_nonzero(found[:length] == clip.semantic[:length])), length)
 

@@ -28,9 +28,9 @@ _OTHER = "other"
 _LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said this."}
 
 
-def held_out_sentences(number: int = SENTENCES) -> list[str]:
+def held_out_sentences() -> list[str]:
     """Return English sentences of the recipe's test split, the first ones of a fixed order."""
-    return _held_out()[:number]
+    return _held_out()[:SENTENCES]
 
 
 def held_out_speakers(number: int = VOICES) -> list[str]:

@@ -59,9 +59,9 @@ def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
     )
 
 
-def word_error_rate(pairs: Iterable[tuple[str, str]], language: str = "en") -> float:
+def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
     """Return the word error rate over all pairs (said, heard) together: long sentences count more than short ones."""
-    return sum((word_errors(said, heard, language) for said, heard in pairs), WordErrors(0, 0)).rate
+    return sum((word_errors(said, heard) for said, heard in pairs), WordErrors(0, 0)).rate
 
 
 @cache
