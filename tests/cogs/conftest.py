@@ -25,6 +25,10 @@ NEVER = 3600.0
 """Progress edits after the first come an hour later: a test that wants them moves the clock."""
 
 
+Waiting = tuple[simcord.InteractionResult, Callable[[], None]]
+"""A command that waits for its answer, and the function that lets its job finish."""
+
+
 class World:
     """One data folder and one Discord, and the bots that come and go between them."""
 
@@ -180,3 +184,10 @@ async def clone(channel: ChannelHandle, member: MemberActor, recording: tuple[st
         return shown
 
     return clone
+
+
+@pytest.fixture
+async def waiting(channel: ChannelHandle, member: MemberActor, executor: FakeExecutor) -> Waiting:
+    """A line of speech that is at work, and the function that lets it finish."""
+    release = executor.hold()
+    return await member.slash(channel, "say", text="Hello."), release

@@ -13,9 +13,9 @@ from cogs.client import Barkeep
 from storage.records import JobState
 from studio.queue.delivery import PAUSES
 from studio.studio import Studio
-from tests.cogs.conftest import World
+from tests.cogs.conftest import Waiting, World
 from tests.cogs.library import followed, shown
-from tests.cogs.replies import answer, labels, refusal
+from tests.cogs.replies import answer, labels
 from tests.fakes import FakeExecutor
 
 ORIGINAL = "/webhooks/*/messages/@original"
@@ -26,22 +26,9 @@ TOKEN_LIFE = 15 * 60.0
 BACK_OFF = 90.0
 """Longer than the first three pauses between attempts, in seconds."""
 
-Hold = Callable[[], None]
-
 
 @pytest.fixture
-async def waiting(
-    channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
-) -> tuple[simcord.InteractionResult, Hold]:
-    """A line of speech that is at work, and the function that lets it finish."""
-    release = executor.hold()
-    return await member.slash(channel, "say", text="Hello."), release
-
-
-@pytest.fixture
-async def waiting_privately(
-    channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
-) -> tuple[simcord.InteractionResult, Hold]:
+async def waiting_privately(channel: ChannelHandle, member: MemberActor, executor: FakeExecutor) -> Waiting:
     """The same, for one pair of ears."""
     release = executor.hold()
     return await member.slash(channel, "say", text="A secret.", private=True), release
@@ -56,9 +43,6 @@ async def state(studio: Studio, member: MemberActor) -> tuple[JobState, bool]:
 def sent(channel: ChannelHandle) -> list[discord.Message]:
     """What the bot wrote in a channel with a file."""
     return [message for message in channel.history() if message.attachments]
-
-
-Waiting = tuple[simcord.InteractionResult, Hold]
 
 
 async def test_by_the_interaction_while_its_token_is_good(
@@ -278,68 +262,6 @@ async def test_a_restart_before_the_answer_answers_once(
 
 
 FAILED = "⚠️ The speech failed. The disk is full."
-
-
-@pytest.mark.parametrize("private", [False, True])
-async def test_a_failure_is_told_to_the_member_alone(
-    channel: ChannelHandle, member: MemberActor, other: MemberActor, executor: FakeExecutor, private: bool
-) -> None:
-    executor.fail_next("Unavailable", "The disk is full.")
-    assert refusal(await member.slash(channel, "say", text="Two.", private=private)) == FAILED
-    assert channel.history(viewer=other) == []
-
-
-async def test_a_failure_is_told_directly_when_the_token_has_expired_and_its_news_go(
-    world: World, waiting: Waiting, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
-) -> None:
-    _, release = waiting
-    executor.fail_next("Unavailable", "The disk is full.")
-    await member.slash(channel, "say", text="Two.")
-    world.later(TOKEN_LIFE)
-    release()
-    await world.env.settle()
-    (left,) = channel.history()
-    assert left.content.startswith("🔊")
-    told = member.user.dm_channel.last_message
-    assert told is not None
-    assert told.content == f"<@{member.id}> {FAILED}"
-
-
-async def test_a_failure_whose_waiting_message_somebody_deleted(
-    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
-) -> None:
-    shown, release = waiting
-    executor.fail_next("Unavailable", "The disk is full.")
-    second = await member.slash(channel, "say", text="Two.")
-    env.backend.delete_message(channel.id, answer(second).id)
-    release()
-    await env.settle()
-    assert refusal(second) == FAILED
-    assert answer(shown).attachments
-
-
-async def test_a_failure_that_discord_does_not_take_at_first_is_told_once(
-    env: simcord.Env, waiting: Waiting, channel: ChannelHandle, member: MemberActor, executor: FakeExecutor
-) -> None:
-    _, release = waiting
-    executor.fail_next("Unavailable", "The disk is full.")
-    second = await member.slash(channel, "say", text="Two.")
-    env.inject_error("POST", FOLLOW_UP, status=500, times=1)
-    release()
-    await env.settle()
-    await env.advance_time(BACK_OFF)
-    assert refusal(second) == FAILED
-
-
-async def test_an_answer_in_the_channel_takes_the_place_of_its_news(
-    world: World, waiting: Waiting, channel: ChannelHandle
-) -> None:
-    _, release = waiting
-    world.later(TOKEN_LIFE)
-    release()
-    await world.env.settle()
-    (message,) = channel.history()
-    assert message.content.startswith("🔊")
 
 
 async def test_news_that_discord_does_not_take_does_no_harm(

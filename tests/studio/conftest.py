@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import CoroutineType
@@ -14,14 +15,17 @@ import studio
 from storage.bucket import Bucket
 from storage.database import RESERVE, Storage
 from storage.records import JobRecord, JobState
+from studio.channel.lines import Piece
 from studio.queue.lease import LEASE
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
+from tests.fake_voice import FakeVoice
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
 
 _STUDIO = Path(studio.__file__).parent
 GUILD = 900
 CHANNEL = 30
+LOUNGE = 70
 MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -44,6 +48,7 @@ def person(member_id: int, *, guild_id: int = GUILD, roles: tuple[int, ...] = ()
 
 ANN, BOB, MOD = person(1), person(2), person(3, moderator=True)
 STRANGER = person(1, guild_id=901)
+ANN_THERE, BOB_THERE = (replace(who, voice_channel_id=LOUNGE, channel_id=LOUNGE) for who in (ANN, BOB))
 
 
 def origin(number: int, clock: FakeClock) -> Origin:
@@ -212,3 +217,18 @@ async def harness(tmp_path: Path) -> AsyncIterator[StudioHarness]:
     await harness.studio.start()
     yield harness
     await harness.studio.close()
+
+
+@pytest.fixture
+async def voice(harness: StudioHarness) -> FakeVoice:
+    """What speaks in voice channels."""
+    voice = FakeVoice()
+    harness.studio.channels.attend(voice, Piece(Path("notice.ogg")))
+    return voice
+
+
+@pytest.fixture
+async def lounge(harness: StudioHarness, voice: FakeVoice) -> FakeVoice:
+    """The bot sits in the lounge and reads its chat."""
+    assert await harness.studio.reading.start(ANN_THERE, None) == LOUNGE
+    return voice
