@@ -5,7 +5,7 @@ and renamed, and the folder that now holds it is synced. `sweep` moves what a cr
 to, to the trash, where it is deleted days later. Dropped files are deleted immediately. Keys and file names come from
 Barkeep, never from users; a key that contains a path raises ValueError.
 
-    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.SUFFIX  aloud/JOB/NAME
+    tmp/  uploads/KEY  staging/JOB/  voices/GUILD-VOICE/NAME  results/JOB.ogg  aloud/JOB/NAME
     trash/SECONDS-NUMBER-FOLDER-NAME  installation-id
 """
 
@@ -101,15 +101,19 @@ class FileStore:
         """Delete an upload, if it exists."""
         await in_thread(self.upload(key).unlink, True)
 
+    def staging_folder(self, job_id: str) -> Path:
+        """Return the path of a job's own folder for work in progress."""
+        return self._staging / checked(KEY, job_id)
+
     async def staging(self, job_id: str) -> Path:
         """Return a job's own folder for work in progress, and create it if needed."""
-        folder = self._staging / checked(KEY, job_id)
+        folder = self.staging_folder(job_id)
         await in_thread(modes.private_folder, folder)
         return folder
 
     async def drop_staging(self, job_id: str) -> None:
         """Delete a job's work in progress, if there is any."""
-        await self._remove(self._staging / checked(KEY, job_id))
+        await self._remove(self.staging_folder(job_id))
 
     async def staged(self, before: datetime) -> list[str]:
         """Return the jobs whose work in progress on this disk was last changed before `before`."""
@@ -170,18 +174,17 @@ class FileStore:
         await self._remove(self.voice_dir(guild_id, voice_id))
 
     async def keep_result(self, job_id: str, file: Path) -> None:
-        """Move a finished file out of staging until it is delivered. The call can be repeated."""
-        await in_thread(self._move, file, self._results / (checked(KEY, job_id) + file.suffix))
+        """Move a finished Ogg file out of staging until it is delivered. The call can be repeated."""
+        await in_thread(self._move, file, self._result(job_id))
 
     async def result(self, job_id: str) -> Path | None:
         """Return the file that waits for delivery, or None."""
-        kept = await in_thread(self._kept, job_id)
-        return kept[0] if kept else None
+        kept = self._result(job_id)
+        return kept if await in_thread(kept.is_file) else None
 
     async def drop_result(self, job_id: str) -> None:
         """Delete the file that waited for delivery, if it exists."""
-        for kept in await in_thread(self._kept, job_id):
-            await in_thread(kept.unlink, True)
+        await in_thread(self._result(job_id).unlink, True)
 
     async def drop_copies(self, before: datetime) -> None:
         """Delete copies on this disk, made before `before`, of results that are kept elsewhere. Here are none."""
@@ -263,8 +266,8 @@ class FileStore:
             if path.stem in keys:
                 path.unlink(missing_ok=True)
 
-    def _kept(self, job_id: str) -> list[Path]:
-        return list(self._results.glob(checked(KEY, job_id) + ".*"))
+    def _result(self, job_id: str) -> Path:
+        return self._results / f"{checked(KEY, job_id)}.ogg"
 
     async def _put(self, target: Path, data: bytes) -> Path:
         temporary = self._temporary()

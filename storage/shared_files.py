@@ -102,8 +102,6 @@ class SharedFiles(FileStore):
 
     async def keep_result(self, job_id: str, file: Path) -> None:
         """Store a finished file until it is delivered. The call can be repeated."""
-        if file.suffix != _RESULT:
-            raise ValueError(f"a result is an Ogg file, not {file.suffix}")
         try:
             data = await read_file(file)
         except NotFound:
