@@ -3,54 +3,70 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Update, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Row, Update, case, func, select, update
+from sqlalchemy.types import TypeEngine
 
 from storage.models import WITHOUT_ANSWER, JobRow
 from storage.records import JobRecord, JobState
+from storage.together import Given, Statement
 
 UNANSWERED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
 """States of a job that has ended and waits for its answer to be delivered."""
 
 _COLUMNS = JobRow.__mapper__.columns
-_RECORD = [_COLUMNS[name].label(name) for name in JobRecord.__dataclass_fields__]
-_THIS = _COLUMNS["id"] == bindparam("job_id")
+RECORD = [_COLUMNS[name].label(name) for name in JobRecord.__dataclass_fields__]
+"""The columns of a JobRecord, in its order."""
 
 
-def record_of(row: "Row[Any] | None") -> JobRecord | None:
-    """Return what one of these statements found."""
-    return None if row is None else JobRecord(**row._mapping)
+def record_of(row: "Row[Any]") -> JobRecord:
+    """Return a row of RECORD as a value."""
+    return JobRecord(*tuple(row))
 
 
-FIND: Select[Any] = select(*_RECORD).where(_THIS)
+def _type(name: str) -> TypeEngine[Any]:
+    return _COLUMNS[name].type
+
+
+def _this(given: Given) -> ColumnElement[bool]:
+    return _COLUMNS["id"] == given["job_id"]
+
+
+def _change(given: Given, *conditions: ColumnElement[bool]) -> Update:
+    return update(JobRow.__table__).where(_this(given), *conditions)  # type: ignore[arg-type]  # any selectable
+
+
+FIND = Statement(lambda given: select(*RECORD).where(_this(given)), {"job_id": _type("id")})
 """The job `job_id`."""
 
-ANSWERED: Update = (
-    update(JobRow.__table__)  # type: ignore[arg-type]  # declared as any selectable
-    .where(_THIS, _COLUMNS["state"].in_(UNANSWERED), _COLUMNS["answered_at"].is_(None))
-    .values(
+
+def _answered(given: Given) -> Update:
+    changed = _change(given, _COLUMNS["state"].in_(UNANSWERED), _COLUMNS["answered_at"].is_(None))
+    return changed.values(
         state=case((_COLUMNS["state"] == JobState.READY, JobState.DELIVERED), else_=_COLUMNS["state"]),
-        answered_at=bindparam("now"),
-        message_id=bindparam("message"),
+        answered_at=given["now"],
+        message_id=given["message"],
         interaction_token=None,
         lease_owner=None,
         lease_until=None,
-    )
-    .returning(*_RECORD)
-)
+    ).returning(*RECORD)
+
+
+ANSWERED = Statement(_answered, {"job_id": _type("id"), "now": _type("answered_at"), "message": _type("message_id")})
 """Record at `now` that the answer of `job_id` was delivered as `message`."""
 
 
 @cache
-def lease_answer(*, held: bool) -> Any:
+def lease_answer(*, held: bool) -> Statement:
     """Lease the answer of `job_id` to `owner` until `until`, if `held_by` has it or, with held=False, nobody."""
-    lease_owner = _COLUMNS["lease_owner"]
-    holder: ColumnElement[bool] = lease_owner == bindparam("held_by") if held else lease_owner.is_(None)
-    return (
-        update(JobRow.__table__)  # type: ignore[arg-type]  # declared as any selectable
-        .where(_THIS, _COLUMNS["state"].in_(UNANSWERED), *WITHOUT_ANSWER, holder)
-        .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
-        .returning(*_RECORD)
-    )
+
+    def build(given: Given) -> Update:
+        lease_owner = _COLUMNS["lease_owner"]
+        holder: ColumnElement[bool] = lease_owner == given["held_by"] if held else lease_owner.is_(None)
+        changed = _change(given, _COLUMNS["state"].in_(UNANSWERED), *WITHOUT_ANSWER, holder)
+        return changed.values(lease_owner=given["owner"], lease_until=given["until"]).returning(*RECORD)
+
+    types = {"job_id": _type("id"), "owner": _type("lease_owner"), "until": _type("lease_until")}
+    return Statement(build, types | ({"held_by": _type("lease_owner")} if held else {}))
 
 
 _NO_WAIT = func.set_config("synchronous_commit", "off", True)
@@ -59,27 +75,31 @@ of its own."""
 
 
 @cache
-def move(before: tuple[JobState, ...], names: tuple[str, ...], *, owned: bool, until: bool, waits: bool = True) -> Any:
+def move(
+    before: tuple[JobState, ...], names: tuple[str, ...], *, owned: bool, until: bool, waits: bool = True
+) -> Statement:
     """Set the columns `names` of `job_id` to `new_NAME`, if its state is one of `before`; to attempts, that is added.
 
     owned: only if `held_by` holds the job. until: only if its lease ends at `leased_until`. waits: False lets a crash
     of PostgreSQL undo the change (on PostgreSQL only).
     """
-    conditions = [_THIS, _COLUMNS["state"].in_(before)]
+
+    def build(given: Given) -> Update:
+        conditions: list[ColumnElement[bool]] = [_COLUMNS["state"].in_(before)]
+        if owned:
+            conditions.append(_COLUMNS["lease_owner"] == given["held_by"])
+        if until:
+            conditions.append(_COLUMNS["lease_until"] == given["leased_until"])
+        if not waits:
+            conditions.append(_NO_WAIT.is_not(None))
+        values: dict[Any, ColumnElement[Any]] = {_COLUMNS[name]: given[f"new_{name}"] for name in names}
+        if "attempts" in names:
+            values[_COLUMNS["attempts"]] = _COLUMNS["attempts"] + values[_COLUMNS["attempts"]]
+        return _change(given, *conditions).values(values).returning(*RECORD)
+
+    types = {"job_id": _type("id")} | {f"new_{name}": _type(name) for name in names}
     if owned:
-        conditions.append(_COLUMNS["lease_owner"] == bindparam("held_by"))
+        types["held_by"] = _type("lease_owner")
     if until:
-        conditions.append(_COLUMNS["lease_until"] == bindparam("leased_until"))
-    if not waits:
-        conditions.append(_NO_WAIT.is_not(None))
-    values: dict[Any, ColumnElement[Any]] = {
-        _COLUMNS[name]: bindparam(f"new_{name}", type_=_COLUMNS[name].type) for name in names
-    }
-    if "attempts" in names:
-        values[_COLUMNS["attempts"]] = _COLUMNS["attempts"] + values[_COLUMNS["attempts"]]
-    return (
-        update(JobRow.__table__)  # type: ignore[arg-type]  # declared as any selectable
-        .where(*conditions)
-        .values(values)
-        .returning(*_RECORD)
-    )
+        types["leased_until"] = _type("lease_until")
+    return Statement(build, types)

@@ -7,18 +7,20 @@ taken over changes nothing and returns None.
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 
 from errors import NotFound
 from storage.columns import Clock
-from storage.job_statements import ANSWERED, FIND, UNANSWERED, lease_answer, move, record_of
+from storage.job_statements import ANSWERED, FIND, RECORD, UNANSWERED, lease_answer, move, record_of
 from storage.limits import delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow
 from storage.records import JobKind, JobRecord, JobState, Usage, WaitingJob
 from storage.sessions import Sessions
 from storage.shards import Notice, NoticeKind, Shards, tell
+from storage.together import Statement, Together
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
@@ -38,6 +40,8 @@ class JobRepository:
         self._clock = clock
         self._shards = shards
         self._own = shards.matching(JobRow.guild_id.expression)
+        self._found = Together(partial(self._run, FIND, writes=False))
+        self._changed: dict[Statement, Together[str, dict[str, Any], JobRecord]] = {}
 
     async def get(self, job_id: str) -> JobRecord:
         """Return the job with this id, of any server. Raises NotFound."""
@@ -48,8 +52,7 @@ class JobRepository:
 
     async def find(self, job_id: str) -> JobRecord | None:
         """Return the job with this id, of any server, or None."""
-        async with self._sessions.once(writes=False) as connection:
-            return record_of((await connection.execute(FIND, {"job_id": job_id})).first())
+        return await self._found.do(job_id, {"job_id": job_id})
 
     async def queued(self, *, after: int = 0, limit: int | None = None) -> list[WaitingJob]:
         """Return the queued jobs of all servers in order of acceptance, from behind sequence `after`."""
@@ -59,8 +62,9 @@ class JobRepository:
             return [WaitingJob(*row) for row in await session.execute(waiting.order_by(JobRow.sequence).limit(limit))]
 
     async def of_ids(self, job_ids: Collection[str]) -> list[JobRecord]:
-        """Return those of these jobs that still exist, of any server."""
-        return await self._select(JobRow.id.in_(job_ids))
+        """Return those of these jobs that still exist, of any server, in the order of `job_ids`."""
+        found = await self._run(FIND, {job_id: {"job_id": job_id} for job_id in job_ids}, writes=False)
+        return [found[job_id] for job_id in job_ids if job_id in found]
 
     async def running(self) -> list[JobRecord]:
         """Return the running jobs of all servers."""
@@ -190,10 +194,8 @@ class JobRepository:
 
         Returns None if the job is deleted or answered, or if another process has leased the answer.
         """
-        values = {"job_id": job_id, "owner": owner, "until": self._clock() + lease}
-        values |= {} if held_by is None else {"held_by": held_by}
-        async with self._sessions.once(writes=True) as connection:
-            return record_of((await connection.execute(lease_answer(held=held_by is not None), values)).first())
+        leased = lease_answer(held=held_by is not None)
+        return await self._change(leased, job_id, owner=owner, until=self._clock() + lease, held_by=held_by)
 
     async def answered(self, job_id: str, message_id: int | None) -> JobRecord | None:
         """Record that the answer was delivered.
@@ -201,9 +203,7 @@ class JobRepository:
         A ready job becomes delivered; a failed or cancelled one keeps its state. The interaction token is deleted, as
         it is not needed any more. Returns None if it was answered before.
         """
-        values = {"job_id": job_id, "now": self._clock(), "message": message_id}
-        async with self._sessions.once(writes=True) as connection:
-            return record_of((await connection.execute(ANSWERED, values)).first())
+        return await self._change(ANSWERED, job_id, now=self._clock(), message=message_id)
 
     async def forget_text(self, job_id: str) -> None:
         """Delete what a line of speech said, and keep the rest of its order."""
@@ -254,9 +254,9 @@ class JobRepository:
         self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> list[JobRecord]:
         order = JobRow.sequence.desc() if newest_first else JobRow.sequence.asc()
-        async with self._sessions.read() as session:
-            rows = await session.scalars(select(JobRow).where(*conditions).order_by(order).limit(limit))
-            return [row.record() for row in rows]
+        async with self._sessions.once(writes=False) as connection:
+            rows = await connection.execute(select(*RECORD).where(*conditions).order_by(order).limit(limit))
+            return [record_of(row) for row in rows]
 
     async def _finish(
         self,
@@ -285,15 +285,24 @@ class JobRepository:
         waits: until the disk has it. values: the new ones; `attempts` are added.
         """
         waits = waits or self._sessions.engine.dialect.name == "sqlite"
-        changed = move(tuple(before), tuple(values), owned=owner is not None, until=until is not None, waits=waits)
-        given: dict[str, Any] = {"job_id": job_id, "held_by": owner, "leased_until": until}
-        given = {name: value for name, value in given.items() if value is not None}
-        given |= {f"new_{name}": value for name, value in values.items()}
+        moved = move(tuple(before), tuple(values), owned=owner is not None, until=until is not None, waits=waits)
+        given = {f"new_{name}": value for name, value in values.items()} | {"held_by": owner, "leased_until": until}
         if values.get("state") is not JobState.CANCELLED:
-            async with self._sessions.once(writes=True) as connection:
-                return record_of((await connection.execute(changed, given)).first())
+            return await self._change(moved, job_id, **given)
         async with self._sessions.write(deletes=True) as session:
-            job = record_of((await session.execute(changed, given)).first())
-            if job is not None:
-                await tell(session, self._shards, Notice(NoticeKind.JOB, job.guild_id, job.id))
-            return job
+            found = await moved.run(await session.connection(), [given | {"job_id": job_id}])
+            for row in found:
+                await tell(session, self._shards, Notice(NoticeKind.JOB, row.guild_id, row.id))
+            return record_of(found[0]) if found else None
+
+    async def _change(self, statement: Statement, job_id: str, **given: Any) -> JobRecord | None:
+        """Run a statement that changes the job, together with the same change of other jobs."""
+        if statement not in self._changed:
+            self._changed[statement] = Together(partial(self._run, statement, writes=True))
+        return await self._changed[statement].do(job_id, given | {"job_id": job_id})
+
+    async def _run(
+        self, statement: Statement, given: Mapping[str, Mapping[str, Any]], *, writes: bool
+    ) -> dict[str, JobRecord]:
+        async with self._sessions.once(writes=writes) as connection:
+            return {row.id: record_of(row) for row in await statement.run(connection, list(given.values()))}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, false, or_, select
+from sqlalchemy import BigInteger, delete, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import Clock
@@ -10,6 +10,16 @@ from storage.consent_models import ConsentRequestRow, ConsentRow, SpokenConsentR
 from storage.models import AuditRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
+from storage.together import Statement, Together
+
+_COLUMNS = MemberRow.__mapper__.columns
+_FIND = Statement(
+    lambda given: select(*(_COLUMNS[name] for name in MemberRecord.__dataclass_fields__)).where(
+        _COLUMNS["guild_id"] == given["in_guild"], _COLUMNS["member_id"] == given["member"]
+    ),
+    {"in_guild": BigInteger(), "member": BigInteger()},
+)
+"""The member `member` of the server `in_guild`."""
 
 
 class MemberRepository:
@@ -18,12 +28,12 @@ class MemberRepository:
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
+        self._found = Together(self._find)
 
     async def get(self, guild_id: int, member_id: int) -> MemberRecord:
         """Return the member's record; a blank one for an unknown member."""
-        async with self._sessions.read() as session:
-            row = await session.get(MemberRow, (guild_id, member_id))
-            return row.record() if row else MemberRecord(guild_id, member_id)
+        found = await self._found.do((guild_id, member_id), {"in_guild": guild_id, "member": member_id})
+        return found or MemberRecord(guild_id, member_id)
 
     async def servers_of(self, member_id: int) -> list[int]:
         """Return the servers that store anything about the member, besides the usage of deleted jobs.
@@ -130,6 +140,11 @@ class MemberRepository:
             row.default_voice = row.away_since = None
             if row.blocked_at is None and not row.unread and not row.ignored:
                 await session.delete(row)
+
+    async def _find(self, given: dict[tuple[int, int], dict[str, int]]) -> dict[tuple[int, int], MemberRecord]:
+        async with self._sessions.once(writes=False) as connection:
+            found = [MemberRecord(*tuple(row)) for row in await _FIND.run(connection, list(given.values()))]
+        return {(member.guild_id, member.member_id): member for member in found}
 
 
 async def _row(session: AsyncSession, guild_id: int, member_id: int) -> MemberRow:

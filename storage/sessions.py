@@ -173,6 +173,15 @@ def readable_errors() -> Iterator[None]:
         raise Unavailable(_sentence(error)) from error
 
 
+def is_refusal(error: Exception) -> bool:
+    """Return whether the database refused what `error` is about, so that nothing was changed.
+
+    False also where that is not known, because the connection was lost.
+    """
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and not cause.connection_invalidated
+
+
 def _sentence(error: BaseException) -> str:
     causes = list(_causes(error))
     codes = {cause.sqlite_errorcode & 0xFF for cause in causes if isinstance(cause, sqlite3.Error) and _has_code(cause)}

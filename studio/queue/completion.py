@@ -46,7 +46,7 @@ class Completion:
             return None
         voice_id = _voice_id(job)
         await self._storage.files.adopt_voice(
-            job.guild_id, voice_id, await self._storage.files.staging(job.id), (PROMPT_FILE, CLIP_FILE)
+            job.guild_id, voice_id, self._storage.files.staging_folder(job.id), (PROMPT_FILE, CLIP_FILE)
         )
         report = asdict(event.report)
         models = VoiceModels(event.model, event.hubert, event.quantizer, event.digest)
@@ -74,7 +74,7 @@ class Completion:
         """
         if not await self._still_held(job):
             return None
-        staging = await self._storage.files.staging(job.id)
+        staging = self._storage.files.staging_folder(job.id)
         if event.refreshed_model is not None and job.voice_id is not None:
             quantizer = event.refreshed_quantizer or ""
             models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
@@ -155,7 +155,7 @@ class Completion:
 
     async def _refresh(self, job: JobRecord, voice_id: int, models: VoiceModels) -> None:
         """Replace a voice's prompt by the one made for the models in use. Does nothing if the voice is deleted."""
-        staging = await self._storage.files.staging(job.id)
+        staging = self._storage.files.staging_folder(job.id)
         try:
             voice = await self._storage.voices.get(job.guild_id, voice_id)
             await self._storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))

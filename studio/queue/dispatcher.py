@@ -5,15 +5,14 @@ that an idle bot has none.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import Executor, Request
-from errors import BarkeepError, NotFound, Unavailable
+from cloning.worker.protocol import Executor
+from errors import Unavailable
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
@@ -25,17 +24,14 @@ from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
 from studio.queue.estimates import REMEMBERED, JobEstimates
 from studio.queue.fair_order import FairQueue
-from studio.queue.job_payload import Reply, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.queue_updates import QueueUpdates, place
+from studio.queue.starting import JobStarter
 from studio.queue.worker_events import ActiveJob, WorkerListener
-from studio.queue.worker_requests import request_for
 from studio.values import Courier, Update
 
 PATIENCE = timedelta(minutes=10)
 """The default time that a job waits for a worker that cannot load its models."""
-MAX_STORAGE_ERRORS = 10
-"""How often storage errors may keep a job from the worker before it fails; upkeep retries each time."""
 _PAGE = 500
 _NOT_LOADED = "The speech models could not be loaded. The log of the bot says why. Please try again later."
 
@@ -93,12 +89,25 @@ class Dispatcher:
         )
         self._queue = FairQueue()
         self._queue_updates = QueueUpdates(storage, courier, self._estimates)
-        self._storage_errors: Counter[str] = Counter()
+        self._starter = JobStarter(
+            storage,
+            executor,
+            self._completion,
+            self._endings,
+            answers,
+            rooms,
+            active=self._active,
+            owner=owner,
+            clock=clock,
+            submitted=self._submitted,
+            free_place=self._free_place,
+            not_claimed=self._not_claimed,
+        )
         self._down_since: datetime | None = None
-        self._claiming: str | None = None
-        self._awake = False
         self._closing = False
-        self._filler: asyncio.Task[None] | None = None
+        self._moved = False
+        """The queue has moved since waiting members were told their place."""
+        self._telling: asyncio.Task[None] | None = None
 
     def enqueue(self, job: JobRecord) -> int:
         """Add an accepted job to the queue, if it is queued and of this process's servers. Return its `position`."""
@@ -169,8 +178,8 @@ class Dispatcher:
         Waits for writes under way: an interrupted transaction can leave the database locked.
         """
         self._closing = True
-        filled = [self._filler] if self._filler is not None else []
-        await asyncio.gather(self._listener.close(), *filled, return_exceptions=True)
+        told = [self._telling] if self._telling is not None else []
+        await asyncio.gather(self._listener.close(), self._starter.close(), *told, return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
         for job in await self._storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
@@ -182,104 +191,53 @@ class Dispatcher:
     async def _stop(self, job_id: str) -> None:
         """Stop the work on a job that was cancelled."""
         self._queue.remove(job_id)
-        if self._claiming == job_id:
-            self._claiming = None
+        self._starter.stop(job_id)
         if (active := self._active.get(job_id)) is not None:
             active.cancelled.set()
             if active.folder is not None:
                 await self._executor.cancel(job_id)
 
     def _wake(self) -> None:
-        """Start filling the worker, in a task."""
-        self._awake = True
-        if self._filler is None and not self._closing:
-            self._filler = asyncio.create_task(self._fill_until_quiet())
-
-    def _free(self) -> int:
-        return self._executor.capacity - len(self._active)
-
-    async def _fill_until_quiet(self) -> None:
-        try:
-            while self._awake and not self._closing:
-                self._awake = False
-                await self._fill()
-        except Exception:
-            _log.exception("queue_stopped")  # upkeep tries again
-        finally:
-            self._filler = None
-
-    async def _fill(self) -> None:
-        """Give the worker as many jobs as it takes, then tell waiting members their new place."""
+        """Start as many jobs as the worker takes, and tell waiting members their new place."""
         while self._free() > 0 and not self._closing and (job_id := self._queue.next()) is not None:
             self._queue.begin(job_id)
-            self._claiming = job_id
-            claimed = await self._claim(job_id)
-            if claimed is None or self._claiming is None:  # another process took it, or it was cancelled
-                self._queue.end(job_id)
-                continue
-            waited = (self._clock() - claimed.created_at).total_seconds()
-            metrics.WAIT_SECONDS.labels(claimed.kind.value).observe(max(0.0, waited))
-            with structlog.contextvars.bound_contextvars(job_id=claimed.id, guild_id=claimed.guild_id):
-                await self._begin(claimed)
-        await self._queue_updates.send(
-            self._queue,
-            self._active.values(),
-            self._free(),
-            capacity=self._executor.capacity,
-            loading=self._executor.health().error is not None,
-        )
-        self._measure()
+            self._starter.begin(job_id)
+        self._tell()
 
-    async def _claim(self, job_id: str) -> JobRecord | None:
-        try:
-            return await self._storage.jobs.claim(job_id, self._owner, LEASE)
-        except Unavailable:
-            self._queue.end(job_id)  # upkeep finds it in storage
-            raise
+    def _tell(self) -> None:
+        self._moved = True
+        if self._telling is None and not self._closing:
+            self._telling = asyncio.create_task(self._tell_until_quiet())
 
-    async def _begin(self, job: JobRecord) -> None:
-        """Submit a claimed job, or end it if it must not run any more."""
-        active = self._active[job.id] = ActiveJob(job)
-        try:
-            if (done := await self._completion.cloned_before(job)) is not None:
-                self._answers.begin_leased(done)
-            elif reply_of(job) is Reply.NOTHING and not self.rooms.waits(job.id):
-                raise NotFound("The voice channel in which this was to be heard was left.")
-            else:
-                await self._submit(active, await request_for(self._storage, job))
-        except Unavailable as error:
-            await self._put_back(job, error)
-        except BarkeepError as error:
-            await self._endings.fail(job, type(error).__name__, error.message)
-        except Exception:
-            await self._endings.fail_unknown(job)
-        finally:
-            if active.folder is None:
-                self._drop(active)
+    def _free(self) -> int:
+        return self._executor.capacity - self._queue.at_work
 
-    async def _put_back(self, job: JobRecord, error: Unavailable) -> None:
-        """Put a job back after a storage error, until upkeep. After MAX_STORAGE_ERRORS errors the job fails."""
-        self._storage_errors[job.id] += 1
-        _log.warning("job_put_back", reason=error.message, setbacks=self._storage_errors[job.id])
-        if self._storage_errors[job.id] >= MAX_STORAGE_ERRORS:
-            await self._endings.fail(job, type(error).__name__, error.message)
-            return
-        try:
-            await self._storage.jobs.requeue(job.id, self._owner)
-        except Unavailable:
-            _log.warning("job_left_to_its_lease")  # the lease expires, since it is not renewed
-
-    async def _submit(self, active: ActiveJob, request: Request) -> None:
-        """Submit the job to the worker, unless it was cancelled in the meantime."""
-        if active.cancelled.is_set():
-            await self._storage.files.drop_staging(active.job.id)
-            return
-        await self._executor.submit(request)
-        active.folder = request.output_dir
-        if active.cancelled.is_set():
-            await self._executor.cancel(active.job.id)
-        _log.info("job_submitted", kind=active.job.kind.value)
+    def _submitted(self) -> None:
         self._listener.listen()
+        self._tell()
+
+    def _not_claimed(self, job_id: str, failed: bool) -> None:
+        self._queue.end(job_id)
+        if not failed:
+            self._wake()
+
+    async def _tell_until_quiet(self) -> None:
+        """Tell waiting members their place, again if the queue moves meanwhile."""
+        try:
+            while self._moved and not self._closing:
+                self._moved = False
+                await self._queue_updates.send(
+                    self._queue,
+                    self._active.values(),
+                    self._free(),
+                    capacity=self._executor.capacity,
+                    loading=self._executor.health().error is not None,
+                )
+                self._measure()
+        except Unavailable as error:
+            _log.warning("places_not_told", reason=error.message)
+        finally:
+            self._telling = None
 
     def _free_place(self, active: ActiveJob) -> None:
         self._drop(active)
@@ -336,8 +294,7 @@ class Dispatcher:
                 self._queue.add(job)
         for job_id in gone:
             self._queue.remove(job_id)
-        for job_id in self._storage_errors.keys() - set(self._queue.ids()):
-            del self._storage_errors[job_id]
+        self._starter.forget_errors_of_others(self._queue.ids())
 
     async def _fail_overdue(self) -> None:
         """Fail jobs that have waited too long for a worker that cannot load its models."""

@@ -62,6 +62,11 @@ class FairQueue:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
 
+    @property
+    def at_work(self) -> int:
+        """The number of active jobs."""
+        return len(self._at_work)
+
     def ids(self) -> list[str]:
         """Return the ids of the queued jobs, in no order."""
         return list(self._jobs)

@@ -1,6 +1,7 @@
 """Handles the worker's events: what becomes of each active job, and the updates for its member."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +11,18 @@ import structlog
 
 from cloning.worker.protocol import (
     Checked,
+    Cloned,
     Event,
     Executor,
+    Failed,
     Heartbeat,
     Listened,
+    Lost,
     Nodes,
     PartSpoken,
     Progress,
     Ready,
+    Spoken,
     part_file,
 )
 from errors import BarkeepError, Unavailable
@@ -53,6 +58,10 @@ class ActiveJob:
     """The first sentence of a long text, once its file exists."""
     expected: float | None = None
     """Estimated seconds of work; None without an estimate."""
+    events: deque[Event] = field(default_factory=deque)
+    """Events of the worker that have not been handled."""
+    followed: bool = False
+    """A task handles the events."""
 
     def update_for(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
         """Record how far the job is. Return the update for its member, if there is one.
@@ -77,6 +86,8 @@ class ActiveJob:
 
 class WorkerListener:
     """Follows active jobs by the worker's events, in a task that exists while the worker has jobs.
+
+    The events of one job are handled one after the other, those of several jobs side by side.
 
     active: the jobs that this process holds, by id. owner: the name of this process as the holder of leases.
     free_place: called when the end of a job is stored. more_room: called when there may be more free places. let_go:
@@ -113,6 +124,7 @@ class WorkerListener:
         self._let_go = let_go
         self._events = executor.events()
         self._task: asyncio.Task[None] | None = None
+        self._following: set[asyncio.Task[None]] = set()
         self._waiting = False
         self._closing = False
 
@@ -122,12 +134,13 @@ class WorkerListener:
             self._task = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
-        """Stop, after the event that is being handled."""
+        """Stop, after the events that are being handled."""
         self._closing = True
         if self._task is not None:
             if self._waiting:
                 self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._following, return_exceptions=True)
 
     async def _listen(self) -> None:
         """Handle events as long as the worker has jobs."""
@@ -141,7 +154,7 @@ class WorkerListener:
                     return
                 finally:
                     self._waiting = False
-                await self._handle(event)
+                self._take(event)
         finally:
             self._task = None
 
@@ -150,19 +163,36 @@ class WorkerListener:
         self._events = self._executor.events()
         for active in self._active.values():
             if not active.ending:
-                self._end(active, self._endings.lost(active.job, reason))
+                self._take(Lost(active.job.id, reason))
 
-    async def _handle(self, event: Event) -> None:
+    def _take(self, event: Event) -> None:
+        """Take an event that the worker sent, and handle it after the earlier ones of its job."""
         if isinstance(event, Nodes):
             self._more_room()
             return
         if (
             isinstance(event, Ready | Heartbeat | Checked | Listened)
             or (active := self._active.get(event.job_id)) is None
+            or active.ending
         ):
             return
-        if active.ending:
-            return
+        active.ending = not isinstance(event, Progress | PartSpoken)
+        active.events.append(event)
+        if not active.followed:
+            active.followed = True
+            task = asyncio.create_task(self._follow(active))
+            self._following.add(task)
+            task.add_done_callback(self._following.discard)
+
+    async def _follow(self, active: ActiveJob) -> None:
+        """Handle the events of a job, as long as this process holds it."""
+        try:
+            while active.events and self._active.get(active.job.id) is active and not self._closing:
+                await self._handle(active, active.events.popleft())
+        finally:
+            active.followed = False
+
+    async def _handle(self, active: ActiveJob, event: Event) -> None:
         if isinstance(event, Progress | PartSpoken):
             if not active.begun and not await self._note_begun(active):
                 return
@@ -170,8 +200,8 @@ class WorkerListener:
                 await self._hear(active.folder, event)
             if (news := active.update_for(event, self._clock())) is not None:
                 self._courier().update(active.job, news)
-        else:
-            self._end(active, self._endings.conclude(active.job, event))
+        elif isinstance(event, Cloned | Spoken | Failed | Lost):
+            self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
 
     async def _hear(self, folder: Path, event: PartSpoken) -> None:
         """A sentence can be heard where its line waits for it."""
@@ -199,8 +229,3 @@ class WorkerListener:
         active.expected = self._estimates.of(begun)
         _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
         return True
-
-    def _end(self, active: ActiveJob, work: Awaitable[None]) -> None:
-        """Run `work` for a job that the worker has finished with, then take the next job."""
-        active.ending = True
-        self._endings.begin(work, lambda: self._free_place(active))

@@ -116,14 +116,15 @@ class StudioHarness:
         await self.storage.close()
         self.executor = FakeExecutor(model=self.model)
 
-    async def ended(self, job_id: str) -> JobRecord:
-        """The job once its answer is out."""
+    async def ended(self, job_id: str, *, idle: bool = True) -> JobRecord:
+        """The job once its answer is out and, with `idle`, nothing else is to be done."""
 
         async def is_answered() -> bool:
             return (await self.storage.jobs.get(job_id)).answered_at is not None
 
         await until(is_answered, f"the answer to {job_id}")
-        await until(lambda: not self.tasks(), "idle")
+        if idle:
+            await until(lambda: not self.tasks(), "idle")
         return await self.storage.jobs.get(job_id)
 
     async def left(self, job_id: str) -> JobRecord:

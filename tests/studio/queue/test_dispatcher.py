@@ -10,7 +10,8 @@ from cloning.worker.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
 from storage.records import JobState
 from storage.sessions import BUSY
-from studio.queue.dispatcher import MAX_STORAGE_ERRORS, PATIENCE
+from studio.queue.dispatcher import PATIENCE
+from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
 from tests.fakes import FakeExecutor
 from tests.studio.conftest import BOB, GUILD, StudioHarness, person, until

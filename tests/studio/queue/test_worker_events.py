@@ -1,5 +1,6 @@
 """Events of the worker, on time and late, and what members are told of them."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from storage.records import JobRecord, JobState, VoiceState
 from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT, ActiveJob
 from studio.values import SayOrder, Update
-from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, until
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, StudioHarness, until
 from tests.studio.queue.test_fair_order import job
 
 FOLDER = Path("staging")
@@ -138,3 +139,28 @@ async def test_a_node_that_joins_gets_waiting_jobs_at_once(harness: StudioHarnes
     release()
     for receipt in (first, second):
         assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.restart(capacity=2)
+    go_on = asyncio.Event()
+    begun, slow = harness.storage.jobs.begun, []
+
+    async def sometimes(job_id: str, owner: str) -> JobRecord | None:
+        if not slow:
+            slow.append(job_id)
+            await go_on.wait()
+        return await begun(job_id, owner)
+
+    monkeypatch.setattr(harness.storage.jobs, "begun", sometimes)
+    receipts = [await harness.say("one"), await harness.say("two", actor=BOB)]
+    await until(lambda: bool(slow), "the first beginning")
+    (other,) = [receipt.job.id for receipt in receipts if receipt.job.id != slow[0]]
+    assert (await harness.ended(other, idle=False)).state is JobState.DELIVERED
+    assert (await harness.storage.jobs.get(slow[0])).state is JobState.RUNNING
+    go_on.set()
+    job = await harness.ended(slow[0])
+    assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
+    assert len(harness.courier.of(job.id)) == 1
