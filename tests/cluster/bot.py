@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -85,17 +86,23 @@ class Bot:
         return {node.name: node.running for node in self.studio.executor.health().nodes}
 
 
-@asynccontextmanager
-async def open_bot(folder: Path, address: str) -> AsyncIterator[Bot]:
-    """Start a bot, with the bundled model on the nodes of the cluster at `address`."""
-    settings = Settings(
+def cluster_settings(folder: Path, address: str, **others: Any) -> Settings:
+    """The settings of a bot of the cluster at `address`. others: more of them."""
+    return Settings(
         _env_file=None,
         executor="ray",
         ray_address=address,
         ray_auth_token=SecretStr(TOKEN),
         batch=PLACES,
         data_dir=folder,
+        **others,
     )
+
+
+@asynccontextmanager
+async def open_bot(folder: Path, address: str, **others: Any) -> AsyncIterator[Bot]:
+    """Start a bot, with the bundled model on the nodes of the cluster at `address`, unless other settings say else."""
+    settings = cluster_settings(folder, address, **others)
     storage = await Storage.open(settings.database, folder)
     courier = WritingCourier(folder / ANSWERS)
     studio = Studio(storage, create_executor(settings), courier)

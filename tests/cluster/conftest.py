@@ -10,6 +10,7 @@ import pytest
 import environment
 from cloning.cluster.start import HEALTH, SPEECH
 from tests.cluster.bot import TOKEN
+from tests.storage.conftest import migrated_server
 
 ROOT = Path(__file__).parents[2]
 environment.join_a_cluster(TOKEN, PYTHONPATH=str(ROOT))  # Ray reads the environment when it is imported
@@ -40,10 +41,15 @@ class LocalCluster:
     def address(self) -> str:
         return str(self._cluster.address)
 
-    def add(self, name: str) -> Any:
-        """A new speech node."""
+    def add(self, name: str, gpus: int = 0) -> Any:
+        """A new speech node. gpus: how many it says that it has; Ray believes it."""
         node = self._cluster.add_node(
-            num_cpus=1, object_store_memory=STORE, resources={SPEECH: 1}, node_name=name, include_log_monitor=False
+            num_cpus=1,
+            num_gpus=gpus,
+            object_store_memory=STORE,
+            resources={SPEECH: 1},
+            node_name=name,
+            include_log_monitor=False,
         )
         self.nodes[name] = node
         return node
@@ -80,3 +86,10 @@ def cluster(_started: LocalCluster) -> LocalCluster:
     """The cluster, with both nodes."""
     _started.restore()
     return _started
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """An empty PostgreSQL database, on a server that ends with the test."""
+    with migrated_server() as url:
+        yield url

@@ -1,8 +1,11 @@
-"""One of two bot processes, with its half of Discord: `python -m tests.cluster.shard_process URL FOLDER SHARD JOBS`.
+"""One of two bot processes, with its half of Discord.
 
-A hundred members of ten servers use /say until JOBS jobs of this shard are accepted in all, also by processes that were
-killed before. What the bot answers is written to FOLDER/sent before Discord's simulation has it, as if it was accepted
-there: "number of the line, process, way".
+    python -m tests.cluster.shard_process URL FOLDER SHARD JOBS [ADDRESS]
+
+Members of ten servers use /say until JOBS jobs of this shard are accepted in all, also by processes that were killed
+before. With ADDRESS, that of a Ray cluster, four of them hear the bundled model; else a hundred, and speech is instant.
+What the bot answers is written to FOLDER/sent before Discord's simulation has it, as if it was accepted there: "number
+of the line, process, way".
 """
 
 import asyncio
@@ -21,6 +24,8 @@ from discord.utils import DISCORD_EPOCH
 from sqlalchemy import func, select
 
 import logs
+from assembly import create_executor
+from cloning.worker.protocol import Executor
 from cogs.client import Barkeep
 from cogs.delivery import DiscordCourier
 from errors import BarkeepError
@@ -31,12 +36,15 @@ from storage.records import GuildSettings
 from storage.shards import Shards
 from studio.studio import Studio
 from studio.values import Actor, Courier, Receipt, SayOrder
+from tests.cluster.bot import cluster_settings
 from tests.fakes import FakeExecutor
 
 SERVERS, MEMBERS = 10, 10
 """Servers of this process, and members of each."""
 AT_ONCE = 8
 """Members who use a command at the same time."""
+FEW = 4
+"""Members who hear real speech, which takes its time."""
 VOICE = "s:v2/en_speaker_0"
 LIMIT = 100_000
 NUMBER = re.compile(r"Line (\d{12})")
@@ -67,9 +75,8 @@ class HalfOfDiscord(LiveEnv):
         self._moment = max(self._moment + 1, round(1000 * time.time()) - DISCORD_EPOCH)
         return self._moment << 22 | os.getpid()
 
-    async def start(self) -> None:
-        """Attach the bot, and note what it answers."""
-        await super().start()
+    def note_answers(self) -> None:
+        """Note what the bot answers from now on. Call it before its studio starts, which brings answers at once."""
         request = self._webhook_adapter.request
 
         async def noted(route: Any, *arguments: Any, **options: Any) -> Any:
@@ -118,18 +125,26 @@ class NotedCourier(DiscordCourier):
         return await super()._send(target, job, answer, buttons)
 
 
-async def run(url: str, folder: Path, shard: int, jobs: int) -> None:
+def speech(folder: Path, address: str | None) -> Executor:
+    """Return what makes the speech."""
+    if address is not None:
+        return create_executor(cluster_settings(folder, address))
+    executor = FakeExecutor(capacity=8)
+    executor.delay = 0.2
+    return executor
+
+
+async def run(url: str, folder: Path, shard: int, jobs: int, address: str | None) -> None:
     """Serve until this process is killed."""
     shards = Shards((shard,), 2)
 
     async def open_studio(courier: Courier) -> Studio:
+        env.note_answers()
         storage = await Storage.open(url, folder, shards=shards)
-        executor = FakeExecutor(capacity=8)
-        executor.delay = 0.2
         limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
         for _, channel in env.places[::MEMBERS]:
             await storage.guilds.change(channel.guild.id, **limits)
-        return Studio(storage, executor, courier)
+        return Studio(storage, speech(folder, address), courier)
 
     bot = Barkeep(open_studio, shard_count=2, shard_ids=(shard,), claims_data=True)
     env = HalfOfDiscord(bot, shard, folder / "sent")
@@ -157,10 +172,11 @@ async def run(url: str, folder: Path, shard: int, jobs: int) -> None:
             await asyncio.sleep(random.uniform(0, 3))
             async with at_once:
                 text = f"Line {shard}{os.getpid() % 10_000_000:07d}{next(numbers):04d}."
-                decided[text] = asyncio.Event()
+                accepted = decided[text] = asyncio.Event()
                 await asyncio.gather(member.slash(channel, "say", text=text, voice=VOICE), return_exceptions=True)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(decided.pop(text).wait(), 20)
+                    await asyncio.wait_for(accepted.wait(), 20)
+                del decided[text]
 
     async def count() -> None:
         accepted = select(func.count()).select_from(JobRow).where(shards.matching(JobRow.guild_id.expression))
@@ -173,7 +189,8 @@ async def run(url: str, folder: Path, shard: int, jobs: int) -> None:
                 pass
             await asyncio.sleep(0.3)
 
-    await asyncio.gather(count(), *(ask(member, channel) for member, channel in env.places))
+    members = env.places if address is None else env.places[:: len(env.places) // FEW]
+    await asyncio.gather(count(), *(ask(member, channel) for member, channel in members))
 
 
 if __name__ == "__main__":
@@ -181,4 +198,5 @@ if __name__ == "__main__":
     import cogs.client
 
     cogs.client.DiscordCourier = NotedCourier  # type: ignore[attr-defined]  # the one that notes
-    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    address = sys.argv[5] if len(sys.argv) > 5 else None
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), address))
