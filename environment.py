@@ -35,6 +35,7 @@ _FOR_MODELS_PREFIXES = (
 _FOR_RAY = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # of 40 s each; 20 by default: a quarter of an hour's silence at a wrong address
     "RAY_worker_niceness": "0",  # 15 by default: every other program of the machine would come first
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a CPU worker keeps CUDA_VISIBLE_DEVICES as the machine has it
 }

@@ -8,11 +8,6 @@ def why_not(address: str, error: str) -> str:
             f"This machine is not part of the cluster at {address}. Start `python cluster.py node --head {address} "
             "--workers 0` on it first."
         )
-    if "Failed to connect to Ray cluster" in error:
-        return (
-            f"Something listens at {address}, but it lets this machine in no further. Set the same RAY_AUTH_TOKEN on "
-            "every machine of the cluster, and check that the address is that of `python cluster.py head`."
-        )
     return why_ended(address, error)
 
 
@@ -23,6 +18,12 @@ def why_ended(address: str, output: str) -> str:
         return (
             f"The cluster at {address} runs {_versions(theirs)}, and this machine {_versions(ours)}. Install the same "
             "ones everywhere: `make setup EXTRAS=ray` with the same Python, then start the node again."
+        )
+    if "Failed to connect to Ray cluster" in output or "waiting for GCS" in output:
+        return (
+            f"Something listens at {address}, but it lets this machine in no further. Set the same RAY_AUTH_TOKEN on "
+            "every machine of the cluster, and check that the address is that of `python cluster.py head`. A head that "
+            "has just been started, or is busy, may need a minute."
         )
     if "uthentication" in output or "nauthenticated" in output:
         return (

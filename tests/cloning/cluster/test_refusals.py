@@ -40,6 +40,11 @@ def test_a_node_is_not_told_to_start_a_node() -> None:
     assert "--workers 0" not in why_ended("10.0.0.1:6379", "No node info found matching attributes: ''")
 
 
+def test_a_node_is_told_that_something_else_listens_at_the_address() -> None:
+    output = "    raise RuntimeError(\nray.exceptions.RpcError: Timed out while waiting for GCS to become available.\n"
+    assert "Something listens at 10.0.0.1:6379" in why_ended("10.0.0.1:6379", output)
+
+
 def test_a_process_of_ray_that_was_killed_is_told_as_that() -> None:
     tail = "[state-dump] \tGCTaskFailureReason - 1 total\n" * 57
     output = f"{tail}2026-11-29 12:48:36,784\tERR scripts.py:1315 -- Remaining processes will be killed.\n"
