@@ -6,9 +6,11 @@ name, bound to its node, so that every bot process finds the same one, and finds
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any, cast
 
 import ray
+from ray._private.state import available_resources_per_node  # the public calls count the whole cluster
 from ray.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
@@ -107,7 +109,15 @@ class RayNode:
         return cast(tuple[Health | None, int, bool], await self._call(self._actor.state))
 
     def _started(self) -> Any:
-        """Return the actor, which Ray starts if it does not run."""
+        """Return the actor, which Ray starts if it does not run. Raises Unavailable, too where Ray would wait."""
+        with suppress(ValueError):
+            return ray.get_actor(self._key)
+        free = available_resources_per_node().get(self._node_id, {}).get("GPU", 0.0)
+        if free < self._gpus:
+            raise Unavailable(
+                f"has no GPU free: its speech worker needs {self._gpus:g}, and {free:g} are left by other programs of "
+                "the cluster; end them"
+            )
         try:
             return (
                 ray.remote(SpeechNode)
@@ -134,17 +144,21 @@ class RayNode:
             raise Unavailable("runs no speech worker yet; a bot process starts it") from error
 
     async def _call(self, method: Any, *values: object) -> Any:
-        """Call a method of the actor. Ray stores large values first, and raises at once what keeps it from that."""
+        """Call a method of the actor. Ray stores large values first, on this machine; answers come by way of both."""
+        is_sent = False
         try:
-            return await (await asyncio.to_thread(method.remote, *values))
+            answer = await asyncio.to_thread(method.remote, *values)
+            is_sent = True
+            return await answer
         except ActorUnavailableError as error:
             raise Unavailable("was interrupted") from error
         except ActorDiedError as error:
             raise Unavailable(why_dead(str(error))) from error
         except (ObjectStoreFullError, OutOfDiskError) as error:
+            where = "on its machine" if is_sent else "on the bot's machine"
             raise Unavailable(
-                "has no room for the files of a job: Ray's object store is full; give it more with "
-                "`python cluster.py node --store MB`"
+                f"cannot be used for the files of a job: {where}, Ray's object store is full, and so is its disk; make "
+                "room on the disk, or start Ray there with a larger `--store`"
             ) from error
         except RayTaskError as error:
             if isinstance(error.cause, Unavailable):

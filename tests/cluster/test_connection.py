@@ -3,7 +3,14 @@
 from collections.abc import Awaitable
 
 import pytest
-from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, ObjectStoreFullError, RayTaskError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    GetTimeoutError,
+    ObjectStoreFullError,
+    OutOfDiskError,
+    RayTaskError,
+)
 
 from cloning.cluster.connection import RayNode
 from errors import Unavailable
@@ -34,13 +41,21 @@ class Method:
             ActorDiedError(RayTaskError("__init__", "ModuleNotFoundError: No module named 'cloning'", ImportError())),
             "does not find Barkeep's program",
         ),
-        (ObjectStoreFullError("full"), "object store is full"),
         (RayTaskError("attach", "a traceback", Unavailable("is drained")), "is drained"),
         (RayTaskError("attach", "a traceback", ValueError("a bug")), "failed; the log"),
         (GetTimeoutError("slow"), "cannot be reached"),
     ],
 )
 async def test_each_error_of_ray_says_what_the_node_does(error: Exception, words: str, at_once: bool) -> None:
+    with pytest.raises(Unavailable, match=words):
+        await RayNode("key", "node", 0.0, "auto")._call(Method(error, at_once=at_once))
+
+
+@pytest.mark.parametrize(
+    ("at_once", "words"), [(True, "on the bot's machine, Ray's"), (False, "on its machine, Ray's")]
+)
+@pytest.mark.parametrize("error", [ObjectStoreFullError("full"), OutOfDiskError("full")])
+async def test_it_is_said_which_machine_has_no_room(error: Exception, words: str, at_once: bool) -> None:
     with pytest.raises(Unavailable, match=words):
         await RayNode("key", "node", 0.0, "auto")._call(Method(error, at_once=at_once))
 
