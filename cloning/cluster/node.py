@@ -44,8 +44,9 @@ from errors import BarkeepError, Unavailable
 
 PROMPT_SECONDS = 600.0
 """How long a prompt stays in memory after its last use: a deleted voice must not stay longer."""
-PROGRESS_SECONDS = 0.25
-"""How long progress is collected: an answer for each would cost a fifth of a processor core."""
+PROGRESS_SECONDS = 1.0
+"""How long progress is collected: an answer for each event would cost a fifth of a processor core, and the bot shows
+progress every three seconds at most."""
 _PROMPTS = 256
 _EVENTS_AT_ONCE = 32
 _FOLDER = "barkeep-speech-"
@@ -98,6 +99,8 @@ class _Job:
     look: "asyncio.Task[None] | None" = None
     begun: bool = False
     stopped: bool = False
+    progress: int = 0
+    """The number of its last event of progress, which the next one replaces."""
 
 
 class SpeechNode:
@@ -253,14 +256,20 @@ class SpeechNode:
         job = self._jobs.get(event.job_id)
         if job is None or job.session not in self._sessions:
             return
+        files: dict[str, bytes] = {}
         try:
-            files = await asyncio.to_thread(messages.made_files, event, job.folder)
+            if not isinstance(event, Progress):
+                files = await asyncio.to_thread(messages.made_files, event, job.folder)
         except OSError as error:
             _log.error("the result of job %s cannot be read: %s", job.name, error)
-            event, files = Lost(event.job_id, "The speech node could not read what it made."), {}
+            event = Lost(event.job_id, "The speech node could not read what it made.")
         named: Event = replace(event, job_id=job.name)
         if (session := self._sessions.get(job.session)) is not None:
-            session.events.append((next(session.numbers), protocol.encode(named), files))
+            number = next(session.numbers)
+            if isinstance(event, Progress):
+                session.events = [kept for kept in session.events if kept[0] != job.progress]
+                job.progress = number
+            session.events.append((number, protocol.encode(named), files))
             if isinstance(event, Progress) and job.begun:
                 session.collect()
             else:

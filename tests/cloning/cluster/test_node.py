@@ -130,6 +130,26 @@ async def test_events_come_again_until_they_are_received(speech: SpeechNode, tmp
     assert not (await fetch(speech, received=first[-1][0])).events
 
 
+async def test_of_progress_only_the_newest_is_kept(
+    speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path
+) -> None:
+    async def until_told(fraction: float) -> None:
+        wanted = [Progress(job_id, "speaking", fraction) for job_id in ("other", "job")]
+        while [protocol.decode(line) for _, line, _ in (await fetch(speech)).events] != wanted:
+            pass
+
+    release = workers[0].hold()
+    for job_id in ("other", "job"):
+        await speech.submit("one", say(tmp_path, job_id))
+    await until_told(0.5)
+    for number in range(100):
+        for request in workers[0].requests:
+            workers[0].tell(Progress(request.job_id, "speaking", number / 100))
+    await until_told(0.99)
+    release()
+    assert isinstance((await until_ended(speech))[-1][0], Spoken)
+
+
 async def test_sessions_hear_only_of_their_own_jobs(speech: SpeechNode, tmp_path: Path) -> None:
     await speech.attach("two", HOW)
     await speech.submit("one", say(tmp_path, "same"))
