@@ -1,21 +1,29 @@
-"""What Ray costs: `python -m benchmarks.cluster [--lines 8] [--model bundled]`. Needs `make setup EXTRAS=ray`.
+"""What Ray costs: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
 
-The same lines are spoken three times on this machine: by one speech worker with two threads, by two workers with one
-thread each, and by two such workers that are nodes of a Ray cluster. The last two differ by Ray only. Measured are the
-time from a request to its first event, speech a second by the clock, and the processor time of everything but the
-speech workers (bot, relay process, actors, Ray), which other programs do not change. Loading is not counted. Prints a
-table in Markdown.
+The same lines are spoken by two speech workers with a thread each, and by two such workers that are nodes of a Ray
+cluster: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so that a machine that
+becomes slower does so for both, and each pair of neighbours gives a ratio. While the workers speak by themselves, every
+process of Ray is stopped (SIGSTOP); it costs them nothing, while Ray's runs bear what it does at rest, too.
+
+Measured are the throughput, the time from a request to its first event, and the processor time of everything but the
+speech workers (bot, relay process, actors, Ray). Loading is not counted. Prints tables in Markdown.
 """
 
 import argparse
 import asyncio
 import os
+import signal
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import exp, log
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
+
+from scipy import stats
 
 import environment
 from assembly import create_executor, worker_configuration
@@ -26,9 +34,15 @@ from settings import Settings
 
 TOKEN = "benchmark-of-one-machine"  # noqa: S105 (it guards nothing: the cluster lives for some minutes)
 LINE = "The evening was long, and the keeper of the bar told many stories."
-FIRST_EVENTS = 20
+FIRST_EVENTS = 2
+"""How many first events are measured before each run."""
 STORE = 100_000_000
 _TICKS = os.sysconf("SC_CLK_TCK")
+_NAMES = (
+    *("ray::SpeechNode", "cloning.cluster.main", "gcs_server", "raylet/raylet"),
+    *("log_monitor", "runtime_env", "dashboard"),
+)
+"""What tells Ray's programs apart in their command lines."""
 
 
 class Listener:
@@ -70,133 +84,224 @@ class Listener:
                 self._ended[event.job_id].set()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """first: milliseconds to the first events. speech: seconds of it a second. beside: processor seconds of everything
-    but the speech workers, and `workers` those of the speech workers, for all lines."""
+@dataclass(slots=True)
+class Side:
+    """One of the two ways, and what was measured of it.
 
-    first: Sequence[float]
-    speech: float
-    beside: float
-    workers: float
+    is_ready: whether its models are loaded. first: milliseconds to first events. speech: seconds of it a second, of
+    each run. beside: processor seconds by program, without the speech workers. workers: those of the speech workers.
+    """
+
+    name: str
+    executors: Sequence[Executor]
+    is_ready: Callable[[], bool]
+    first: list[float] = field(default_factory=list)
+    speech: list[float] = field(default_factory=list)
+    beside: Counter[str] = field(default_factory=Counter)
+    workers: float = 0.0
+    listeners: list[Listener] = field(default_factory=list)
+
+    async def open(self) -> None:
+        """Start the executors and load the models."""
+        self.listeners = [Listener(executor) for executor in self.executors]
+        for executor in self.executors:
+            await executor.start()
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Wait until it takes jobs."""
+        while not self.is_ready():  # noqa: ASYNC110  # several processes load
+            await asyncio.sleep(0.05)
+
+    async def run(self, lines: int, *, counts: bool) -> None:
+        """Speak the lines once. counts: whether it is measured. Raises RuntimeError if a line failed."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            first = [await self._first(folder, number) for number in range(FIRST_EVENTS)]
+            before, started = processor_seconds(), perf_counter()
+            for number in range(lines):
+                await self._listener(number).say(f"line-{folder.name}-{number}", folder, seed=number)
+            spoken = [await self._listener(number).ended(f"line-{folder.name}-{number}") for number in range(lines)]
+            took, after = perf_counter() - started, processor_seconds()
+        if not all(spoken):
+            raise RuntimeError(f"a line failed ({self.name}); run this on a quieter machine, or with fewer --lines")
+        if counts:
+            self.first += first
+            self.speech.append(sum(spoken) / took)
+            self.beside += after[0] - before[0]
+            self.workers += after[1] - before[1]
+
+    async def _first(self, folder: Path, number: int) -> float:
+        """Return the milliseconds from a request to its first event, on an idle worker. The line is cancelled."""
+        listener, job_id = self._listener(number), f"first-{folder.name}-{number}"
+        sent = await listener.say(job_id, folder, seed=1)
+        milliseconds = 1000 * (await listener.begun(job_id) - sent)
+        await listener.executor.cancel(job_id)
+        await listener.ended(job_id)
+        return milliseconds
+
+    def _listener(self, number: int) -> Listener:
+        return self.listeners[number % len(self.listeners)]
 
 
-async def measure(executors: Sequence[Executor], lines: int, is_ready: Callable[[], bool]) -> Result:
-    """Start the executors, load the models, and measure."""
-    listeners = [Listener(executor) for executor in executors]
-    for executor in executors:
-        await executor.start()
-    while not is_ready():  # noqa: ASYNC110  # several processes load
-        await asyncio.sleep(0.1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        first = [await _first(listeners[number % len(listeners)], folder, number) for number in range(FIRST_EVENTS)]
-        before, started = processor_seconds(), perf_counter()
-        for number in range(lines):
-            await listeners[number % len(listeners)].say(f"line-{number}", folder, seed=number)
-        spoken = sum([await listeners[number % len(listeners)].ended(f"line-{number}") for number in range(lines)])
-        took, after = perf_counter() - started, processor_seconds()
-    for executor in executors:
-        await executor.close()
-    return Result(first, spoken / took, after[0] - before[0], after[1] - before[1])
-
-
-async def _first(listener: Listener, folder: Path, number: int) -> float:
-    """Return the milliseconds from a request to its first event, on an idle worker. The line is cancelled."""
-    job_id = f"first-{number}"
-    sent = await listener.say(job_id, folder, seed=1)
-    milliseconds = 1000 * (await listener.begun(job_id) - sent)
-    await listener.executor.cancel(job_id)
-    await listener.ended(job_id)
-    return milliseconds
-
-
-def processor_seconds() -> tuple[float, float]:
-    """Return the processor time of everything below this process and itself: without the speech workers, and theirs."""
+def processes() -> tuple[dict[int, int], dict[int, float]]:
+    """Return the parent and the processor seconds of each process of this machine."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(OSError):
             fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        process = int(path.parent.name)
-        parents[process], used[process] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS
-    mine = {os.getpid()}
-    while grown := {process for process, parent in parents.items() if parent in mine} - mine:
-        mine |= grown
-    speaking = {process for process in mine if _is_worker(process)}
-    return sum(used.get(each, 0.0) for each in mine - speaking), sum(used.get(each, 0.0) for each in speaking)
+            process = int(path.parent.name)
+            parents[process], used[process] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS
+    return parents, used
 
 
-def _is_worker(process: int) -> bool:
+def below(process: int, parents: dict[int, int]) -> set[int]:
+    """Return a process and everything below it."""
+    found = {process}
+    while grown := {child for child, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return found
+
+
+def command(process: int) -> str:
+    """Return a process's command line; "" if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_text()
+    return ""
+
+
+def processor_seconds() -> tuple[Counter[str], float]:
+    """Return the processor seconds of everything below this process and itself: by program, and speech workers'."""
+    parents, used = processes()
+    beside: Counter[str] = Counter()
+    speaking = 0.0
+    for process in below(os.getpid(), parents):
+        line = command(process)
+        if "cloning.worker.server" in line:
+            speaking += used.get(process, 0.0)
+        else:
+            own = "bot" if process == os.getpid() else "others"
+            beside[next((name for name in _NAMES if name in line), own)] += used.get(process, 0.0)
+    return beside, speaking
+
+
+@contextmanager
+def ray_stopped() -> Iterator[None]:
+    """Stop every process of Ray and of the relay: what is below this one, except its own speech workers."""
+    parents, _ = processes()
+    own = (child for child, parent in parents.items() if parent == os.getpid())
+    speaking = [child for child in own if "cloning.worker.server" in command(child)]
+    kept = {os.getpid()}.union(*(below(child, parents) for child in speaking))
+    stopped = below(os.getpid(), parents) - kept
     try:
-        return "cloning.worker.server" in Path(f"/proc/{process}/cmdline").read_text()
-    except OSError:
-        return False
+        _send(signal.SIGSTOP, stopped)
+        yield
+    finally:
+        _send(signal.SIGCONT, stopped)
 
 
-def local(settings: Settings, threads: int) -> SubprocessExecutor:
-    """Return an executor with a speech worker of this machine."""
+def _send(number: signal.Signals, to: set[int]) -> None:
+    for process in to:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> None:
+    """Measure pairs of runs until the time is over, after one run of each that is not counted."""
+
+    async def by_workers(*, counts: bool = True) -> None:
+        with ray_stopped():
+            await workers.run(lines, counts=counts)
+
+    async def by_ray(*, counts: bool = True) -> None:
+        await ray.ready()
+        await ray.run(lines, counts=counts)
+
+    await by_workers(counts=False)
+    await by_ray(counts=False)
+    until, turn = perf_counter() + seconds, (by_workers, by_ray)
+    while perf_counter() < until or len(ray.speech) < 2:
+        for run in turn:
+            await run()
+        turn = turn[::-1]
+
+
+def ratio(workers: Side, ray: Side) -> str:
+    """Return a sentence about the throughput of each pair of neighbours, with a confidence interval."""
+    logs = [log(b / a) for a, b in zip(workers.speech, ray.speech, strict=True)]
+    low, high = stats.t.interval(0.95, len(logs) - 1, loc=fmean(logs), scale=stats.sem(logs))
+    return (
+        f"Throughput of Ray to that of the workers, {len(logs)} pairs: {exp(fmean(logs)):.3f} "
+        f"(95 % confidence {exp(low):.3f} to {exp(high):.3f}; median {exp(median(logs)):.3f})."
+    )
+
+
+def row(side: Side) -> str:
+    """Return a line of the table."""
+    ordered, beside = sorted(side.first), side.beside.total()
+    p95 = ordered[int(0.95 * (len(ordered) - 1))]
+    share = 100 * beside / (beside + side.workers)
+    return (
+        f"| {side.name} | {median(ordered):.1f} | {p95:.1f} | {median(side.speech):.3f} | {side.workers:.1f} | "
+        f"{beside:.2f} | {share:.1f} % |"
+    )
+
+
+def local(settings: Settings) -> SubprocessExecutor:
+    """Return an executor with a speech worker of one thread."""
     return SubprocessExecutor(
         worker_command(worker_configuration(settings)),
         job_timeout=settings.job_timeout,
         capacity=settings.batch,
-        variables=environment.to_run_models() | {"OMP_NUM_THREADS": str(threads)},
+        variables=environment.to_run_models() | {"OMP_NUM_THREADS": "1"},
     )
 
 
-async def in_processes(settings: Settings, lines: int, workers: int) -> Result:
-    """Measure speech workers without Ray."""
-    executors = [local(settings, 2 // workers) for _ in range(workers)]
-    return await measure(executors, lines, lambda: all(each.health().ready for each in executors))
-
-
-async def on_ray(settings: Settings, lines: int) -> Result:
-    """Measure two nodes of a Ray cluster."""
+async def measure(settings: Settings, lines: int, seconds: float) -> tuple[Side, Side]:
+    """Start two workers, and two nodes of a Ray cluster with a relay process, and measure both."""
     environment.join_a_cluster(TOKEN, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
     from ray.cluster_utils import Cluster
 
+    processes_ = [local(settings) for _ in range(2)]
+    workers = Side("two workers", processes_, lambda: all(each.health().ready for each in processes_))
+    await workers.open()
     head = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False, "_system_config": HEALTH}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    for number in range(2):
-        cluster.add_node(num_cpus=1, object_store_memory=STORE, resources={SPEECH: 1}, node_name=f"node-{number}")
-    executor = create_executor(settings.model_copy(update={"ray_address": cluster.address}))
-    ready = 2 * settings.batch
     try:
-        return await measure([executor], lines, lambda: sum(n.capacity for n in executor.health().nodes) == ready)
+        for number in range(2):
+            cluster.add_node(num_cpus=1, object_store_memory=STORE, resources={SPEECH: 1}, node_name=f"node-{number}")
+        relay = create_executor(settings.model_copy(update={"ray_address": cluster.address}))
+        places = 2 * settings.batch
+        ray = Side("two Ray nodes", [relay], lambda: sum(n.capacity for n in relay.health().nodes) == places)
+        await ray.open()
+        await alternate(workers, ray, lines, seconds)
+        for executor in (*processes_, relay):
+            await executor.close()
     finally:
         cluster.shutdown()
-
-
-def row(name: str, result: Result) -> str:
-    """Return a line of the table."""
-    ordered = sorted(result.first)
-    p95 = ordered[int(0.95 * (len(ordered) - 1))]
-    share = 100 * result.beside / (result.beside + result.workers)
-    return (
-        f"| {name} | {median(ordered):.1f} | {p95:.1f} | {result.speech:.3f} | {result.workers:.1f} | "
-        f"{result.beside:.2f} | {share:.1f} % |"
-    )
+    return workers, ray
 
 
 async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
-    parser.add_argument("--lines", type=int, default=8, help="an even number")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of measuring; starting takes one more")
+    parser.add_argument(
+        "--lines", type=int, default=8, help="of each run, an even number; a run has to take under 10 s"
+    )
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--only", choices=("one", "two", "ray"), help="measure one of them, for a short quiet time")
     options = parser.parse_args()
-    settings = Settings(_env_file=None, executor="ray", model=options.model, batch=options.lines, ray_auth_token=TOKEN)
-    half = settings.model_copy(update={"batch": options.lines // 2})
+    half = options.lines // 2
+    settings = Settings(_env_file=None, executor="ray", model=options.model, batch=half, ray_auth_token=TOKEN)
+    workers, ray = await measure(settings, options.lines, 60 * options.minutes)
     print("| | first event, ms | p95 | speech, s/s | processor of the workers, s | of the rest, s | its share |")
     print("|---|---|---|---|---|---|---|")
-    if options.only in (None, "one"):
-        print(row("one worker, two threads", await in_processes(settings, options.lines, 1)), flush=True)
-    if options.only in (None, "two"):
-        print(row("two workers, a thread each", await in_processes(half, options.lines, 2)), flush=True)
-    if options.only in (None, "ray"):
-        print(row("two Ray nodes, a thread each", await on_ray(half, options.lines)), flush=True)
+    print(row(workers))
+    print(row(ray))
+    print(f"\n{ratio(workers, ray)}\n")
+    by_program = ", ".join(f"{name.rpartition('/')[2]} {used:.2f}" for name, used in ray.beside.most_common())
+    print(f"Processor seconds beside the workers with Ray: {by_program}.")
 
 
 if __name__ == "__main__":
