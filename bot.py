@@ -31,6 +31,7 @@ from checkup import NO_INTENT, WRONG_SHAPE, Exit, StartError, check, looks_like_
 from cogs.client import Barkeep
 from errors import BarkeepError, InvalidInput, Unavailable
 from health import HealthServer
+from logs import print_line
 from settings import Settings, read_settings
 from storage.modes import private_folder
 
@@ -127,7 +128,7 @@ async def _simulate(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         await _serve_health(settings, bot, stack)
         try:
-            await serve(bot, stop, port=settings.simulator_port, model=settings.model, say=_say)
+            await serve(bot, stop, port=settings.simulator_port, model=settings.model, say=print_line)
         except Unavailable as error:
             raise error if isinstance(error, StartError) else StartError(Exit.PORT, error.message) from error
 
@@ -158,11 +159,6 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, ask)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as the arguments say. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -174,22 +170,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings()
     except InvalidInput as error:
-        _say(error.message)
+        print_line(error.message)
         return Exit.SETTINGS
     logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets)
     try:
         if options.check:
-            return asyncio.run(check(settings, _say, _may_read))
+            return asyncio.run(check(settings, print_line, _may_read))
         asyncio.run(run(settings, simulate=options.simulate or settings.discord_token is None))
     except StartError as error:
         log.debug("start_failed", exc_info=True)
-        _say(error.message)
+        print_line(error.message)
         return error.code
     except KeyboardInterrupt:
         return Exit.UNEXPECTED
     except Exception:
         log.exception("unexpected")
-        _say("Barkeep stopped because of an unexpected error. See the log above.")
+        print_line("Barkeep stopped because of an unexpected error. See the log above.")
         return Exit.UNEXPECTED
     return Exit.FINE
 

@@ -10,7 +10,6 @@ Exit codes: 0 done, 2 settings or arguments, 7 the cluster or a node cannot be r
 
 import asyncio
 import socket
-import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -24,6 +23,7 @@ from cloning.cluster import start
 from cloning.cluster.relay import NO_NODE, Found
 from cloning.cluster.start import Machine
 from errors import BarkeepError, InvalidInput, NotFound, Unavailable
+from logs import print_line
 from settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -58,13 +58,8 @@ def _told() -> Iterator[None]:
         message, code = "The node does not answer.", UNREACHABLE
     except BarkeepError as error:
         message, code = error.message, UNREACHABLE
-    _say(message)
+    print_line(message)
     raise typer.Exit(code)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def _token(settings: Settings) -> str | None:
@@ -85,7 +80,9 @@ def _machine(name: str | None, host: str | None, workers: int | None, store: int
         from cloning.cluster import gpus as devices  # torch takes seconds to import
 
         gpus = devices.found()
-        _say("GPUs: " + "; ".join(gpus) + "." if gpus else "No GPU was found by torch: speech is made by the CPU.")
+        print_line(
+            "GPUs: " + "; ".join(gpus) + "." if gpus else "No GPU was found by torch: speech is made by the CPU."
+        )
     count = (len(gpus) or 1) if workers is None else workers
     if start.gpus_for_each(count, len(gpus)) is None:
         raise InvalidInput(
@@ -107,7 +104,7 @@ def head(
     token = _guarded(read_settings())
     command = start.head_command(_machine(name, host, workers, store), port)
     variables = environment.to_join_a_cluster(token)
-    asyncio.run(start.keep_running(command, variables, f"{host}:{port}", _say, joins=False))
+    asyncio.run(start.keep_running(command, variables, f"{host}:{port}", print_line, joins=False))
 
 
 @app.command()
@@ -127,7 +124,7 @@ def node(
         raise InvalidInput(f"{address} is no address. Give the head as host:port, such as 10.0.0.1:6379.")
     command = start.node_command(_machine(name, host, workers, store), address)
     variables = environment.to_join_a_cluster(token)
-    asyncio.run(start.keep_running(command, variables, address, _say, joins=True))
+    asyncio.run(start.keep_running(command, variables, address, print_line, joins=True))
 
 
 @app.command()
@@ -183,9 +180,9 @@ async def _found() -> "list[Found[RayNode]]":
 async def _list() -> None:
     found = await _found()
     for each in found:
-        _say(f"{each.name} ({each.address}): {await _state(each)}")
+        print_line(f"{each.name} ({each.address}): {await _state(each)}")
     if not found:
-        _say(NO_NODE)
+        print_line(NO_NODE)
 
 
 async def _state(each: "Found[RayNode]") -> str:
@@ -228,16 +225,18 @@ async def _drain(name: str) -> None:
             break
         if jobs != told:
             told = jobs
-            _say(f"{each.name} takes no more jobs, and finishes {jobs}.")
+            print_line(f"{each.name} takes no more jobs, and finishes {jobs}.")
         await asyncio.sleep(1)
-    _say(f"{each.name} has no jobs. Stop it now, or let it take jobs again with `python cluster.py resume {name}`.")
+    print_line(
+        f"{each.name} has no jobs. Stop it now, or let it take jobs again with `python cluster.py resume {name}`."
+    )
 
 
 async def _resume(name: str) -> None:
     each = await _named(name)
     async with asyncio.timeout(WAIT_SECONDS):
         await each.remote.drain(False)
-    _say(f"{each.name} takes jobs again.")
+    print_line(f"{each.name} takes jobs again.")
 
 
 if __name__ == "__main__":

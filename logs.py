@@ -66,6 +66,12 @@ def configure(
     logging.captureWarnings(True)
 
 
+def print_line(line: str) -> None:
+    """Print a line for the person at the terminal, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _renderer(style: Literal["text", "json"], *, colours: bool) -> list[Processor]:
     if style == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]

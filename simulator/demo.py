@@ -27,6 +27,7 @@ from assembly import create_bot
 from cloning.media import recordings
 from cogs.client import Barkeep
 from errors import BarkeepError, Unavailable
+from logs import print_line
 from settings import Settings
 from simulator.demo_cog import SAMPLE
 from simulator.live import LiveEnv
@@ -147,14 +148,9 @@ def _step(name: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        _say(f"{time.perf_counter() - started:6.1f} s  {name}: failed")
+        print_line(f"{time.perf_counter() - started:6.1f} s  {name}: failed")
         raise
-    _say(f"{time.perf_counter() - started:6.1f} s  {name}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    print_line(f"{time.perf_counter() - started:6.1f} s  {name}")
 
 
 def main() -> int:
@@ -162,15 +158,15 @@ def main() -> int:
     settings = Settings()
     logs.configure("WARNING", settings.log_format)
     if notice := model_notice(settings.model):
-        _say(notice)
+        print_line(notice)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        _say(examine(asyncio.run(play(settings, FOLDER)), SENTENCE))
+        print_line(examine(asyncio.run(play(settings, FOLDER)), SENTENCE))
     except KeyboardInterrupt:
-        _say("Stopped.")
+        print_line("Stopped.")
         return STOPPED
     except BarkeepError as error:
-        _say(error.message)
+        print_line(error.message)
         return 1
     return 0
 

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 import logs
 from errors import BarkeepError, InvalidInput, NotFound, Unavailable
+from logs import print_line
 from settings import read_settings
 from storage.bucket import Bucket, open_bucket
 from storage.copying import TABLES, Content, content, continue_numbers, copy
@@ -261,20 +262,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets)
         bucket, data_dir = open_bucket(settings.files, settings.bucket_options), settings.data_dir.absolute()
         if options.to is not None:
-            asyncio.run(move(settings.database, data_dir, options.to, _say, bucket))
+            asyncio.run(move(settings.database, data_dir, options.to, print_line, bucket))
         elif bucket is not None:
-            asyncio.run(move_files(data_dir, bucket, _say))
+            asyncio.run(move_files(data_dir, bucket, print_line))
         else:
             raise InvalidInput("Name a PostgreSQL database with --to, or a bucket with FILES in .env.")
     except BarkeepError as error:
-        _say(error.message)
+        print_line(error.message)
         return SETTINGS if isinstance(error, InvalidInput) else STORAGE
     return 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ROOMS = (*OUTER, "cogs", "studio", "cloning", "storage", "training", "research")
 
 ALLOWED = {
     "bot": set(ROOMS) - {"bot", "cluster", "environment", "training", "research"},
-    "cluster": {"checkup", "cloning", "environment", "errors", "settings"},
+    "cluster": {"checkup", "cloning", "environment", "errors", "logs", "settings"},
     "assembly": {"checkup", "cogs", "studio", "cloning", "storage", "errors", "settings"},
     "checkup": {"cloning", "storage", "errors", "settings"},
     "simulator": {"assembly", "cogs", "studio", "cloning", "storage", "errors", "settings", "logs"},

@@ -15,7 +15,8 @@ import onnx
 import scipy.fft
 from hibari.tts import Hibari
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
+
+from research.bundled.kokoro import onnx_session, whole_durations
 
 SAMPLE_RATE = 16_000
 FRAME = 200
@@ -128,7 +129,7 @@ class HibariSynthesiser:
         """hibari's network, with its durations as an output."""
         model = onnx.load(self._hibari.model_path)
         model.graph.output.append(onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None))
-        return _session(model)
+        return onnx_session(model)
 
     def fits(self, phonemes: str) -> bool:
         """Return whether a sentence is short enough for the network."""
@@ -161,7 +162,7 @@ class HibariSynthesiser:
     def _run(self, phonemes: str, speed: float) -> _Frames:
         *spectra, durations = self._network.run(None, self._inputs(phonemes, speed))
         harmonics, phase, noise, rest, rest_phase, pitch = (values[0] for values in spectra)
-        return _Frames(harmonics, phase, noise, rest, rest_phase, pitch, _whole(durations))
+        return _Frames(harmonics, phase, noise, rest, rest_phase, pitch, whole_durations(durations))
 
     def _inputs(self, phonemes: str, speed: float) -> dict[str, NDArray[np.generic]]:
         ids = self._hibari.ids(phonemes)
@@ -181,17 +182,6 @@ class _Warp:
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         bent: NDArray[np.float32] = values[self._below] * (1 - self._share) + values[self._below + 1] * self._share
         return bent.T
-
-
-def _whole(durations: NDArray[np.float32]) -> NDArray[np.int64]:
-    return durations.reshape(-1).astype(np.int64)
-
-
-def _session(model: onnx.ModelProto) -> Any:
-    options = SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _colour(speaker: HibariSpeaker) -> NDArray[np.float64]:
