@@ -1,8 +1,9 @@
-"""Lists the files whose functions one `/say` runs: `python -m benchmarks.say_path`.
+"""Lists the files whose functions one `/say` or `/clone` runs: `python -m benchmarks.say_path [clone]`.
 
 The real bot in simcord's Discord and the real worker, with the model of the settings and a built-in speaker. Python
-calls are traced in both processes, from the command to the answer. Prints each file with its functions, and the number
-of files in each process and in both. Files of the simulator and of benchmarks do not count.
+calls are traced in both processes, from the command to the answer; the bot's periodic work is off. Prints each file
+with its functions, and the number of files in each process and in both. Files of the simulator and of benchmarks do not
+count.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from storage.records import JobState
 ROOT = Path(__file__).parent.parent
 DELIVERED = (JobState.DELIVERED,)
 TEXT = "Hello there, my friend."
+RECORDING = ROOT / "simulator" / "media" / "guest.flac"
 _NOT_COUNTED = ("simulator", "benchmarks", "tests", ".venv")
 _WORKER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from benchmarks.say_path import work; work(*sys.argv[1:])"
 
@@ -68,24 +70,31 @@ def work(path: str, configuration: str) -> None:
     server.main([configuration])
 
 
-async def trace(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the calls of the bot's process and of the worker's during one `/say`."""
+async def trace(folder: Path, command: str) -> tuple[list[str], list[str]]:
+    """Return the calls of the bot's process and of the worker's during one `command`."""
     ours, theirs = folder / "bot", folder / "worker"
 
-    def command(configuration: Any) -> list[str]:
+    def worker_command(configuration: Any) -> list[str]:
         return [sys.executable, "-c", _WORKER, str(ROOT), str(theirs), json.dumps(configuration)]
 
     apart = {"discord_token": None, "database_url": None, "data_dir": folder / "data"}
-    with patch("assembly.worker_command", command):
+    with patch("assembly.worker_command", worker_command):
         bot = create_bot(Settings().model_copy(update=apart))
         world = build(LiveEnv(bot))
         await world.env.start()
     try:
         while (ready := bot.studio.executor.health().ready) is None:  # noqa: ASYNC110  # health has no event
             await asyncio.sleep(0.5)
+        bot._upkeep.cancel()
         jobs = bot.studio.storage.jobs
         FunctionCalls(ours)
-        await world.member.slash(world.channel, "say", text=TEXT, voice=f"s:{ready.speakers[0]}")
+        if command == "say":
+            await world.member.slash(world.channel, "say", text=TEXT, voice=f"s:{ready.speakers[0]}")
+        else:
+            form = await world.member.slash(
+                world.channel, "clone", name="Ada", audio=(RECORDING.name, RECORDING.read_bytes())
+            )
+            await world.member.submit_modal(form, {"consent": True})
         while not await jobs.of_member(world.guild.id, world.member.id, states=DELIVERED):  # noqa: ASYNC110  # storage has none
             await asyncio.sleep(0.5)
         sys.setprofile(None)
@@ -104,10 +113,11 @@ def table(calls: Iterable[str]) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Trace one `/say` and print what ran."""
+    """Trace one command and print what ran."""
+    command = "clone" if sys.argv[1:] == ["clone"] else "say"
     logs.configure("ERROR", "text")
     with tempfile.TemporaryDirectory(prefix="barkeep-path-") as folder:
-        ours, theirs = map(table, asyncio.run(trace(Path(folder))))
+        ours, theirs = map(table, asyncio.run(trace(Path(folder), command)))
     for name, files in (("bot", ours), ("worker", theirs)):
         print(f"{name}: {len(files)} files")
         for file, functions in files.items():
