@@ -61,12 +61,12 @@ class Studio:
             return wait(sleep(seconds))
 
         rooms = Rooms(storage.files, clock)
-        self._answers = AnswerDelivery(storage, executor, lambda: self.courier, rooms, rest, owner=owner, clock=clock)
+        self._answers = AnswerDelivery(storage, executor, courier, rooms, rest, owner=owner, clock=clock)
         self.dispatcher = Dispatcher(
             storage,
             executor,
             self._answers,
-            lambda: self.courier,
+            courier,
             rooms,
             rest,
             owner=owner,

@@ -52,7 +52,7 @@ class AnswerDelivery:
         self,
         storage: Storage,
         executor: Executor,
-        courier: Callable[[], Courier],
+        courier: Courier,
         rooms: Rooms,
         sleep: Sleep,
         *,
@@ -154,7 +154,7 @@ class AnswerDelivery:
             return
         channel_id, line = awaited
         if line.job is not None:
-            self._courier().update(line.job, Update(channel_id=channel_id))
+            self._courier.update(line.job, Update(channel_id=channel_id))
         await line.over()
 
     async def _attempt(self, job_id: str, *, last: bool) -> None:
@@ -185,7 +185,7 @@ class AnswerDelivery:
     async def _deliver(self, job: JobRecord, *, last: bool) -> Delivery | None:
         if reply_of(job) is Reply.NOTHING:
             return Delivery("voice", None)
-        return await self._courier().deliver(await self._outcome(job), last=last)
+        return await self._courier.deliver(await self._outcome(job), last=last)
 
     async def _claim(self, job_id: str) -> JobRecord | None:
         """Lease the answer and return the job.

@@ -51,7 +51,7 @@ class Dispatcher:
         storage: Storage,
         executor: Executor,
         answers: AnswerDelivery,
-        courier: Callable[[], Courier],
+        courier: Courier,
         rooms: Rooms,
         sleep: Callable[[float], Awaitable[Any]],
         *,
@@ -275,7 +275,7 @@ class Dispatcher:
         self._queue.add(job)
         if job.attempts:
             metrics.RETRIED.labels(job.kind.value).inc()
-            self._courier().update(job, Update(retrying=True))
+            self._courier.update(job, Update(retrying=True))
         self._wake()
 
     async def _recover(self) -> None:

@@ -1,6 +1,6 @@
 """Tells waiting members their place in the queue, and that the speech models cannot be loaded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from storage.database import Storage
 from studio.queue.estimates import JobEstimates
@@ -20,7 +20,7 @@ def place(before: int, free: int) -> int:
 class QueueUpdates:
     """Tells members near the front of the queue what has changed since the last message."""
 
-    def __init__(self, storage: Storage, courier: Callable[[], Courier], estimates: JobEstimates) -> None:
+    def __init__(self, storage: Storage, courier: Courier, estimates: JobEstimates) -> None:
         self._storage = storage
         self._estimates = estimates
         self._courier = courier
@@ -40,4 +40,4 @@ class QueueUpdates:
         changed = [job_id for job_id, update in updates.items() if self._last_sent.get(job_id) != update]
         self._last_sent = updates
         for job in await self._storage.jobs.of_ids(changed):
-            self._courier().update(job, updates[job.id])
+            self._courier.update(job, updates[job.id])

@@ -98,7 +98,7 @@ class WorkerListener:
         self,
         storage: Storage,
         executor: Executor,
-        courier: Callable[[], Courier],
+        courier: Courier,
         rooms: Rooms,
         endings: JobEndings,
         estimates: JobEstimates,
@@ -199,7 +199,7 @@ class WorkerListener:
             if isinstance(event, PartSpoken) and active.folder is not None:
                 await self._hear(active.folder, event)
             if (news := active.update_for(event, self._clock())) is not None:
-                self._courier().update(active.job, news)
+                self._courier.update(active.job, news)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
             self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
 
