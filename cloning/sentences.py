@@ -64,7 +64,7 @@ class Sentence:
 
 
 class Reader:
-    """Generate sentences with one engine. voice_features: those of the voice, to compare takes with."""
+    """Generates sentences with one engine. voice_features: what takes are compared with; None without a voice."""
 
     def __init__(self, engine: SpeechEngine, options: SayOptions, voice_features: VoiceFeatures | None) -> None:
         self._engine = engine

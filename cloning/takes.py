@@ -65,7 +65,7 @@ class VoiceFeatures:
 
 @dataclass(frozen=True)
 class TakeTarget:
-    """What a take should be: the sentence, its language, and the voice if one was given."""
+    """What takes are compared with: the sentence, its language, and the voice if one was given."""
 
     text: str
     language: str

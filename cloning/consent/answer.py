@@ -1,19 +1,19 @@
-"""What was heard in a recording of a consent sentence, and whether it counts. Does not import torch."""
+"""The result of comparing a recording with a consent sentence, and whether it counts. Does not import torch."""
 
 from dataclasses import dataclass
 
 LEAST_WORDS = 4
-"""Of the random words: the recogniser may miss one."""
+"""The fewest random words that must be recognised: the recogniser may miss one."""
 LEAST_PART = 0.7
-"""The least likeness of each third of the clip, so that nobody's voice hides behind one's own: of 11 people, 2.3 % of
-the right answers have less, and 94.5 % of those to a clip that ends with 3 s of somebody else."""
+"""The least likeness of each third of the clip, which finds a part in another voice: of 11 people, 2.3 % of the right
+answers have less, and 94.5 % of those to a clip that ends with 3 s of somebody else."""
 LEAST_STATEMENT = 0.5
-"""Of the words of the statement."""
+"""The least share of the statement's words that must be recognised."""
 LEAST_LIKENESS = 0.8
 """The least likeness to the clip that counts as the same voice: about where, for half of the persons of
 `research evaluate-consent`, as many right answers are refused as wrong ones taken (docs/privacy.md)."""
 MOST_HEARD = 2
-"""How many times as many words as the sentence has may be heard: a recital of the whole vocabulary does not count."""
+"""The most words that may be recognised, as a multiple of the sentence's: reading out all words does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,6 @@ def judge(spoken: Recording, clip: Recording, sentence: str) -> SpokenAnswer:
 
 
 def _parts(clip: Recording) -> list[Recording]:
-    """Return the clip in parts of about PART_SECONDS: Bark continues the end of a prompt, whoever is heard before."""
+    """Return the clip in parts of about PART_SECONDS, since Bark continues the voice at the end of a prompt."""
     number = max(1, round(clip.seconds / PART_SECONDS))
     return [Recording(part, clip.sample_rate) for part in np.array_split(clip.samples, number)]

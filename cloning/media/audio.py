@@ -185,7 +185,7 @@ def loudness(samples: Samples, rate: int) -> float:
         return SILENCE_LUFS
     block = min(_LOUDNESS_BLOCK, samples.size / rate)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, about clips in which every block is below the gate
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, for clips of which no block passes the gate
         meter = Meter(rate, block_size=block)  # type: ignore[no-untyped-call]  # pyloudnorm has no annotations
         measured = float(meter.integrated_loudness(samples.astype(np.float64)))  # type: ignore[no-untyped-call]  # same
     return max(measured, SILENCE_LUFS) if np.isfinite(measured) else SILENCE_LUFS

@@ -1,9 +1,8 @@
-"""Recordings that wait for a look at them beside the jobs, or are looked at by the worker. Belongs to one event loop.
-
-A look is a watermark check, or listening to a spoken consent.
+"""Checks of recordings that run beside the jobs: for the watermark, or for a spoken consent.
 
 They are not jobs: the caller waits for the answer. A recording that the worker had when it died is a suspect, as a job
-is: it is looked at again, alone, before anything else, and given up if the worker dies again. Does not import torch.
+is: it is checked again, alone, before anything else, and fails if the worker dies again. All functions belong to one
+event loop. Does not import torch.
 """
 
 import asyncio
@@ -20,15 +19,15 @@ from errors import KINDS, Unavailable
 
 AT_ONCE = 2
 """The maximum of checks at once. They are short, and run beside the jobs."""
-_LOST = "The speech worker stopped while it looked at this recording. Try again in a minute."
-_GIVEN_UP = "The speech worker stopped when it looked at this recording alone, so it was not checked. Try another file."
+_LOST = "The speech worker stopped while it checked this recording. Try again in a minute."
+_GIVEN_UP = "The speech worker stopped when it checked this recording alone. Try another file."
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class PendingCheck:
-    """A recording to look at. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
+    """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
 
     request: Look
     result: "asyncio.Future[Finding | SpokenAnswer]"
@@ -37,12 +36,12 @@ class PendingCheck:
 
 
 def new_id() -> str:
-    """Return an id for a request that is no job."""
+    """Return an id for a request that is not a job."""
     return f"check-{secrets.token_hex(8)}"
 
 
 class Checks:
-    """All checks, in order."""
+    """The checks that wait or run, in order."""
 
     def __init__(self) -> None:
         self._open: dict[str, PendingCheck] = {}
@@ -69,7 +68,7 @@ class Checks:
 
     @property
     def has_suspect(self) -> bool:
-        """Whether a recording has to be looked at alone; no job may start before."""
+        """Whether a recording has to be checked alone; no job may start before."""
         return any(check.suspect for check in self._open.values())
 
     def next(self, *, jobs: int, alone: bool) -> Iterator[Look]:
@@ -115,6 +114,6 @@ class Checks:
                 self._open[job_id].suspect, self._open[job_id].sent = True, False
 
     def close(self) -> None:
-        """Fail all: no worker comes any more."""
+        """Fail all checks, when no worker will be started again."""
         for job_id in self._open:
             self.end(Failed(job_id, Unavailable.__name__, _LOST))

@@ -276,7 +276,7 @@ def _row(name: str, trials: Sequence[VoiceComparison], threshold: float) -> tupl
     if found is None:
         return None
     low, high = found.low, found.high
-    if found.value in (0.0, 1.0):  # the bootstrap knows nothing but what it has seen
+    if found.value in (0.0, 1.0):  # the bootstrap draws only values that occurred
         persons = len({trial.owner for trial in trials})
         low, high = interval(round(found.value * persons), persons)
     likeness = [trial.likeness for trial in trials]

@@ -1,1 +1,1 @@
-"""A voice server of the simulated Discord: what the bot says in a channel arrives here, and can be listened to."""
+"""A voice server for the simulated Discord, which receives the bot's speech, and a stream of it for the page."""

@@ -1,7 +1,7 @@
-"""The server's side of DAVE, Discord's end-to-end encryption, and the one listener that is a member with the bot.
+"""The server's side of DAVE, Discord's end-to-end encryption, and the one listener who decrypts the bot's speech.
 
-MLS (RFC 9420) keeps the group's key: the server is its external sender, which proposes that the bot is added; the
-listener, who made the group, commits that. What the bot says is then decrypted with the listener's keys.
+MLS (RFC 9420) agrees on the group's key. The bot makes the group; the server is its external sender and proposes to add
+the listener; the bot commits that. Its packets are then decrypted with the listener's keys.
 """
 
 import struct
@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 PROTOCOL = 1
 """The version of DAVE."""
 LISTENER = 1
-"""The user id of the listener: no snowflake is as low."""
+"""The user id of the listener, which is lower than any snowflake."""
 
 _MLS, _PUBLIC_MESSAGE, _EXTERNAL_SENDER, _PROPOSAL, _ADD = 1, 1, 2, 2, 1
 _BASIC_CREDENTIAL = 1
 _SUITE = struct.pack(">H", 2)
-"""The cipher suite of DAVE, which a welcome begins with."""
+"""The cipher suite of DAVE: the first bytes of a welcome."""
 
 
 def vector(content: bytes) -> bytes:
-    """Bytes with their length before them, as MLS writes it: 1, 2 or 4 bytes (RFC 9420, section 2.1.2)."""
+    """Return bytes with their length before them, as MLS writes it: 1, 2 or 4 bytes (RFC 9420, section 2.1.2)."""
     length = len(content)
     if length < 1 << 6:
         return bytes([length]) + content
@@ -33,7 +33,7 @@ def vector(content: bytes) -> bytes:
 
 
 class Group:
-    """One encrypted call in a channel, in which the listener hears the bot."""
+    """The group of one encrypted call: the bot and the listener."""
 
     def __init__(self, channel_id: int) -> None:
         self._channel_id = channel_id
@@ -45,13 +45,14 @@ class Group:
         self._session.set_external_sender(self.sender)
 
     def invite(self) -> bytes:
-        """A proposal, for opcode 27, to add the listener to the group that the bot made: the bot commits it."""
+        """Return the proposal of opcode 27 to add the listener to the bot's group."""
         return b"\x00" + vector(self._proposal(self._session.get_serialized_key_package()))
 
     def accept(self, commit_welcome: bytes) -> bytes:
-        """Let the listener in with what the bot answered by opcode 28. The commit alone, for opcode 29.
+        """Add the listener by the bot's answer of opcode 28, and return the commit alone, for opcode 29.
 
         Commit and welcome are joined without a length: the welcome begins where the listener can read one.
+        Raises ValueError if there is none.
         """
         for place in range(len(commit_welcome)):
             if commit_welcome[place : place + len(_SUITE)] != _SUITE:
@@ -64,11 +65,11 @@ class Group:
         raise ValueError("the commit has no welcome for the listener")
 
     def decrypt(self, user_id: int, packet: bytes) -> bytes:
-        """A packet of somebody in the group as it was before. Raises ValueError if it was not encrypted for it."""
+        """Decrypt a member's packet. Raises ValueError if it was not encrypted for this group."""
         return self._session.decrypt(user_id, davey.MediaType.audio, packet)
 
     def _proposal(self, key_package: bytes) -> bytes:
-        """An MLS message that proposes, in the server's name, to add who sent the key package."""
+        """Return the server's MLS message that proposes to add the sender of the key package."""
         content = (
             vector(struct.pack(">Q", self._channel_id))
             + struct.pack(">Q", 0)  # epoch

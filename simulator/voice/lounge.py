@@ -1,6 +1,6 @@
-"""Gives a live environment its voice channels: the bot's request to enter one is answered, and what it says is heard.
+"""Adds voice channels to a live environment: answers the bot's request to enter one, and receives its speech.
 
-simcord answers neither the request on the gateway nor a second websocket, so both are given to its classes here.
+simcord answers neither the request on the gateway nor a second websocket, so this module adds both to its classes.
 Names with a leading underscore are simcord's private ones, as in live.py.
 """
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from simulator.voice.server import VoiceServer
 
 ANSWER_SECONDS = 0.02
-"""Discord answers on its gateway a moment later, and discord.py waits for the answer only from then on."""
+"""The delay of the gateway's answer in seconds: discord.py misses an answer that comes at once."""
 
 _lounges: "WeakKeyDictionary[Backend, Lounge]" = WeakKeyDictionary()
 
 
 class Lounge:
-    """The voice side of one server's simulated Discord. `hear` is told what arrives, with the channel's id.
+    """The voice servers of a simulated Discord. `hear(channel id)` returns the function that gets a channel's packets.
 
     `servers`: the voice servers that were opened, one for each channel; `move` puts a channel on a new one.
     """
@@ -51,7 +51,7 @@ class Lounge:
             await self._session.close()
 
     async def move(self, guild_id: int, channel_id: int) -> None:
-        """Discord moves the channel to another voice server, as after a change of its region."""
+        """Move the channel to another voice server, as Discord does after a change of its region."""
         self._retired.append(self.servers.pop(channel_id))
         await self._tell_server(guild_id, channel_id)
 
@@ -62,7 +62,7 @@ class Lounge:
         return await self._session.ws_connect(url.replace("wss://", "ws://", 1), compress=compress)
 
     def request(self, guild_id: int, channel_id: int | None, **flags: bool) -> None:
-        """Take the bot's request to enter a channel, or to leave."""
+        """Answer the bot's request to enter a channel, or to leave (None)."""
         task = asyncio.create_task(self._answer(guild_id, channel_id, **flags))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -90,7 +90,7 @@ class Lounge:
 async def _voice_state(
     websocket: Any, guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False
 ) -> None:
-    """Opcode 4 of the main gateway."""
+    """Handle opcode 4 of the main gateway."""
     _lounges[websocket._backend].request(guild_id, channel_id, self_mute=self_mute, self_deaf=self_deaf)
 
 

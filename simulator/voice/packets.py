@@ -1,4 +1,4 @@
-"""What arrives at a voice server. Needs none of the libraries by which it is decrypted."""
+"""The packets that a voice server receives. Does not import the libraries that decrypt them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ SILENCE = b"\xf8\xff\xfe"
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """20 ms of Opus that arrived. `at`: time.perf_counter(); `sequence` and `timestamp` are RTP's.
+    """20 ms of Opus. `at`: its arrival by time.perf_counter(); `sequence` and `timestamp`: those of RTP.
 
-    `opus` is None if the listener could not decrypt it: nobody in the channel hears that.
+    `opus` is None if the listener could not decrypt it.
     """
 
     at: float

@@ -1,4 +1,4 @@
-"""What the page shows of the voice channel: who sits there, what is said, what waits."""
+"""The state of the voice channel for the page: its people, the line that is spoken, and the waiting lines."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a voice channel hears, as a stream for a browser: Opus in WebM without an end, silence included."""
+"""Streams a voice channel to browsers: Opus in WebM without an end, silence included."""
 
 import asyncio
 import time
@@ -16,17 +16,17 @@ PACKET_SECONDS = 0.02
 AHEAD = 5
 """Packets of silence that a stream begins with, so that a late packet makes no gap."""
 LIMIT = 500
-"""Packets that wait for one listener at most, 10 s; a browser that is slower than that misses the rest."""
+"""The most packets that wait for one listener: 10 s. A slower browser loses the oldest."""
 
 
 class Radio:
-    """Every listener hears every channel: the bot sits in one at a time."""
+    """Sends the packets of all channels to all listeners: the bot is in one channel at a time."""
 
     def __init__(self) -> None:
         self._listeners: dict[object, deque[bytes]] = {}
 
     def hear(self, _channel_id: int) -> Hear:
-        """Return what takes the packets of a channel."""
+        """Return the function that gets the packets of a channel."""
         return self._take
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -54,7 +54,7 @@ class Radio:
 
 
 class _Writer:
-    """The file that PyAV writes into."""
+    """A file in memory that PyAV writes into."""
 
     def __init__(self) -> None:
         self._content = bytearray()
@@ -64,13 +64,13 @@ class _Writer:
         return len(data)
 
     def taken(self) -> bytes:
-        """Return and forget what was written."""
+        """Return what was written since the last call."""
         content, self._content = bytes(self._content), bytearray()
         return content
 
 
 class _Muxer:
-    """Wraps packets as they are into short clusters of WebM."""
+    """Writes packets unchanged into short clusters of WebM."""
 
     def __init__(self, writer: _Writer) -> None:
         self.written = 0

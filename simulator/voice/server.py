@@ -1,7 +1,7 @@
-"""A voice server on 127.0.0.1: the websocket and the UDP port that discord.py speaks to, with encryption to the end.
+"""A voice server on 127.0.0.1: the websocket and the UDP port that discord.py uses, with end-to-end encryption.
 
-What it hears it decrypts and hands on, packet by packet. It knows what Discord documents of its voice gateway,
-version 8; the opcodes stand there under these names.
+It decrypts each packet and passes it on. Implements version 8 of Discord's voice gateway as far as it is documented;
+the opcodes have Discord's names.
 """
 
 import asyncio
@@ -54,13 +54,13 @@ class Op(IntEnum):
 
 
 class VoiceServer(asyncio.DatagramProtocol):
-    """One channel's server. `hear` is told of every packet. `deaf` to UDP, it is as good as behind a firewall."""
+    """One channel's server. `hear` gets every packet. `deaf`: UDP is ignored, as behind a firewall."""
 
     def __init__(self, channel_id: int, hear: Hear) -> None:
         self.speaking = False
         self.deaf = False
         self.connections = 0
-        """How often the bot has introduced itself."""
+        """How often the bot has identified itself."""
         self._channel_id = channel_id
         self._hear = hear
         self._key = secrets.token_bytes(32)
@@ -98,7 +98,7 @@ class VoiceServer(asyncio.DatagramProtocol):
             await self._socket.close(code=code)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        """Sound, or the question which address the bot has."""
+        """Handle a packet of sound, or a request for the bot's own address."""
         if self.deaf:
             return
         if len(data) == _DISCOVERY and data[1] == 1:
@@ -112,9 +112,9 @@ class VoiceServer(asyncio.DatagramProtocol):
         head, body, nonce = data[: _HEADER.size], data[_HEADER.size : -_NONCE], data[-_NONCE:]
         with suppress(nacl.exceptions.CryptoError):
             packet = self._box.decrypt(body, head, nonce.ljust(24, b"\0"))
-            if packet == SILENCE:  # DAVE leaves it as it is.
+            if packet == SILENCE:  # DAVE does not encrypt silence.
                 return packet
-            with suppress(Exception):  # davey raises whatever its cipher says.
+            with suppress(Exception):  # davey raises errors of any type
                 return self._group.decrypt(self._user_id, packet)
         return None
 
