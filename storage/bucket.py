@@ -3,8 +3,8 @@
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +19,8 @@ FILES_AWAY = (
 _TIMEOUT = "30s"
 _CONNECT_TIMEOUT = "5s"
 _RETRIES, _RETRY_TIME = 3, timedelta(seconds=20)
+_LEFT = timedelta(hours=1)
+"""After this time the object of a check is one that was left: no check takes so long."""
 _CODE = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 _WRONG_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"}
 _log = structlog.get_logger(__name__)
@@ -55,13 +57,22 @@ class Bucket:
         )
 
     async def check(self) -> None:
-        """List, write, read and delete an object. Raises Unavailable with a sentence for the owner."""
+        """List, write, read and delete an object. Raises Unavailable with a sentence for the owner.
+
+        An object that an earlier check could not delete is deleted.
+        """
         name = f"tmp/{uuid.uuid4().hex}"
         try:
-            await self._obstore.list(self._store, prefix="tmp").collect_async()  # first: it says if there is no bucket
-            await self._obstore.put_async(self._store, name, b"check")
-            await self._obstore.get_async(self._store, name)
-            await self._obstore.delete_async(self._store, [name])
+            found = await self._obstore.list(self._store, prefix="tmp").collect_async()  # it says if there is no bucket
+            left = [str(each["path"]) for each in found if each["last_modified"] < datetime.now(UTC) - _LEFT]
+            try:
+                await self._obstore.put_async(self._store, name, b"check")
+                await self._obstore.get_async(self._store, name)
+            except self._errors:
+                with suppress(*self._errors):
+                    await self._obstore.delete_async(self._store, [name])
+                raise
+            await self._obstore.delete_async(self._store, [name, *left])
         except self._errors as error:
             _log.error("bucket_error", kind=type(error).__name__, reason=_reason(error))
             raise Unavailable(self.sentence(_code(error))) from error

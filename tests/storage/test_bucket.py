@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -34,6 +36,27 @@ async def test_a_renamed_object_is_at_its_new_place_only(bucket: Bucket) -> None
         await bucket.rename("uploads/a", "trash/a")
     assert await bucket.names("trash") == ["trash/a"]
     assert await bucket.names("uploads") == []
+
+
+async def test_a_check_that_fails_half_way_leaves_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_answer(*_: object) -> None:
+        raise OSError("no answer")
+
+    monkeypatch.setattr(bucket, "_obstore", SimpleNamespace(**vars(bucket._obstore) | {"get_async": no_answer}))
+    with pytest.raises(Unavailable):
+        await bucket.check()
+    assert await bucket.names("tmp") == []
+
+
+async def test_what_an_earlier_check_left_is_deleted_and_what_another_needs_is_not(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bucket.put("tmp/now", b"check")
+    await bucket.check()
+    assert await bucket.names("tmp") == ["tmp/now"]
+    monkeypatch.setattr("storage.bucket._LEFT", -timedelta(minutes=5))  # as if some time had passed
+    await bucket.check()
+    assert await bucket.names("tmp") == []
 
 
 async def test_prefixes_are_apart(object_store: ObjectStore) -> None:
