@@ -125,8 +125,9 @@ class Storage:
                 if presence is not None:
                     await presence.open()
                 if await in_use.alone():
-                    await installation.check_pair(sessions, files)
-                    await _tidy(sessions, files, clock)
+                    async with in_use.kept_alone():
+                        await installation.check_pair(sessions, files)
+                        await _tidy(sessions, files, clock)
                     await in_use.share()
                 else:
                     await in_use.share()

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from storage.disk import readable_errors
@@ -32,6 +33,10 @@ class InUse:
             except BlockingIOError:
                 return False
         return True
+
+    def kept_alone(self) -> AbstractAsyncContextManager[None]:
+        """Interrupt what is inside with Unavailable if it is not certain any more that this process is alone."""
+        return nullcontext() if self._presence is None else self._presence.kept_alone()
 
     async def share(self) -> None:
         """Share the lock with other processes. Waits while another process holds it alone."""

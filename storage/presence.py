@@ -2,11 +2,13 @@
 
 A process holds its locks and hears notices on one connection outside the pool. PostgreSQL frees the locks when the
 connection ends, also because the process was killed or, after VANISHED, because its machine is gone. When only the
-connection is lost, it is made again in the background.
+connection is lost, it is made again in the background. The process asks the server every few seconds. If it has had no
+answer for PROVEN, it cannot know whether its shards are still its own, and uses the database again only once they are.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,11 +18,15 @@ from errors import BarkeepError, Conflict, Unavailable
 from storage.sessions import Sessions, readable_errors
 from storage.shards import CHANNEL, Notice, Shards, notice_of
 
-PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+PAUSES = (0.5, 1.0, 2.0)
 """Seconds between attempts to connect again; the last one repeats."""
 VANISHED = 25
 """After how many seconds PostgreSQL notices that a machine is gone, and frees its locks."""
+PROVEN = 20.0
+"""For how many seconds after PostgreSQL was last asked, and answered, the shards are this process's for certain."""
 
+_BEAT_SECONDS, _ANSWER_SECONDS = 5.0, 12.0
+_LOST = "The connection to PostgreSQL was lost while Barkeep started, so another process may have the database now."
 _TRY_SECONDS = 0.25
 _SPARE_SECONDS = 5.0
 _NAME_LENGTH = 63
@@ -65,6 +71,11 @@ class Presence:
         self._closing = False
         self._alone = self._in_use = self._leading = False
         self._claimed: Shards | None = None
+        self._holds = False
+        """The connection has the locks of the claimed shards."""
+        self._proven_at = 0.0
+        self._until_lost: asyncio.Timeout | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._hear: Hear | None = None
         self._refused: Callable[[BarkeepError], None] | None = None
 
@@ -72,12 +83,27 @@ class Presence:
         """Connect."""
         async with self._turn:
             await self._connect()
+        self._beating = asyncio.create_task(self._beat())
 
     async def alone(self) -> bool:
         """Return whether no other process has the database open. If so, none can open it until `share`."""
         async with self._turn:
             self._alone = await self._value("SELECT pg_try_advisory_lock($1, $2)", _BASE, _IN_USE)
             return self._alone
+
+    @asynccontextmanager
+    async def kept_alone(self) -> AsyncIterator[None]:
+        """Interrupt what is inside if the connection is lost, for then another process can be alone, too.
+
+        Raises Unavailable, with a sentence for the owner.
+        """
+        try:
+            async with asyncio.timeout(0 if self._connection.is_closed() else None) as self._until_lost:
+                yield
+        except TimeoutError as error:
+            raise Unavailable(f"{_LOST} Start it again.") from error
+        finally:
+            self._until_lost = None
 
     async def share(self) -> None:
         """Share the database with other processes. Waits while one of them has it alone."""
@@ -105,6 +131,7 @@ class Presence:
                 await asyncio.sleep(_TRY_SECONDS)
             else:
                 self._claimed, self._refused = shards, refused
+                self._sessions.usable = self._is_proven
                 return
 
     async def leads(self) -> bool:
@@ -139,10 +166,11 @@ class Presence:
     async def close(self) -> None:
         """End the connection, and with it every lock. Calling it twice is harmless."""
         self._closing = True
-        if self._again is not None:
-            self._again.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._again
+        for task in (self._beating, self._again):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         if self._connection is not None:
             with suppress(Exception):  # whatever happens, the server notices the end
                 await self._connection.close(timeout=2)
@@ -157,6 +185,9 @@ class Presence:
 
     def _ended(self, _: object) -> None:
         """The connection is at its end: make a new one, unless this process ends."""
+        self._holds = False
+        if self._until_lost is not None and not self._until_lost.expired():
+            self._until_lost.reschedule(0)
         if not self._closing and self._again is None:
             log.warning("presence_lost")
             self._leading = False
@@ -167,6 +198,22 @@ class Presence:
         self._again = None
         if self._connection.is_closed():
             self._ended(None)
+
+    def _is_proven(self) -> bool:
+        return time.monotonic() - self._proven_at < PROVEN
+
+    async def _beat(self) -> None:
+        """Ask the server every few seconds, so that a connection that ended in silence is noticed."""
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            async with self._turn:
+                if self._connection.is_closed():
+                    continue  # it is made again
+                asked = time.monotonic()
+                with suppress(Unavailable):
+                    await self._value("SELECT 1")
+                    if self._holds:
+                        self._proven_at = asked
 
     async def _come_again(self) -> None:
         """Connect again, with the same locks."""
@@ -220,6 +267,7 @@ class Presence:
 
     async def _claim(self, shards: Shards) -> None:
         """Take the shards, all or none. Raises Conflict."""
+        asked = time.monotonic()
         await self._value("SELECT pg_advisory_lock($1, $2)", _BASE, _CLAIMING)
         try:
             for holder in await self._holders(_COUNT):
@@ -234,15 +282,19 @@ class Presence:
                 await self._value("SELECT pg_try_advisory_lock($1, $2)", _SHARD, shard)
         finally:
             await self._value("SELECT pg_advisory_unlock($1, $2)", _BASE, _CLAIMING)
+        self._holds, self._proven_at = True, asked
 
     async def _holders(self, kind: int) -> list[Any]:
-        with readable_errors():
-            return list(await self._connection.fetch(_HOLDERS, kind))
+        return list(await self._answer(self._connection.fetch(_HOLDERS, kind, timeout=_ANSWER_SECONDS)))
 
     async def _value(self, query: str, *values: int) -> Any:
+        return await self._answer(self._connection.fetchval(query, *values, timeout=_ANSWER_SECONDS))
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        """Return the server's answer. Without one the connection is lost."""
         with readable_errors():
             try:
-                return await self._connection.fetchval(query, *values)
+                return await asked
             except TimeoutError:
                 self._connection.terminate()
                 raise

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ class Sessions:
         self._writers = async_sessionmaker(self.writing_engine, expire_on_commit=False)
         self._busy_timeout = busy_timeout
         self._one_writer = asyncio.Lock()
+        self.usable: Callable[[], bool] = lambda: True
+        """Whether this process may use the database now. If not, every transaction raises Unavailable."""
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -77,6 +79,7 @@ class Sessions:
 
         Raises Unavailable if the database is locked, full or unreachable.
         """
+        self._check()
         with readable_errors():
             async with self._readers.begin() as session:
                 yield session
@@ -87,6 +90,7 @@ class Sessions:
 
         deletes: it removes what somebody wants gone, and may use the room that is kept for that on a full disk.
         """
+        self._check()
         if deletes and self._reserve is not None:
             await asyncio.to_thread(self._reserve.give_up_if_full)
         with readable_errors():
@@ -100,6 +104,7 @@ class Sessions:
         On PostgreSQL the statement commits itself, in one round trip instead of three. Raises Unavailable as `read`
         does.
         """
+        self._check()
         with readable_errors():
             if self.engine.dialect.name == "sqlite":
                 engine = self.writing_engine if writes else self.engine
@@ -108,6 +113,10 @@ class Sessions:
             else:
                 async with self._autocommit.connect() as connection:
                     yield connection
+
+    def _check(self) -> None:
+        if not self.usable():
+            raise Unavailable(AWAY)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

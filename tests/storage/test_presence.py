@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -128,6 +129,124 @@ async def test_a_process_on_another_machine_keeps_files_from_being_swept(start: 
     await start(machine="two")
     await start(machine="one")
     assert first.files.upload("on-its-way").read_bytes() == b"the row follows"
+
+
+async def test_a_start_whose_connection_is_lost_while_it_sweeps_stops(
+    start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may start then, be alone too, and store files that this one does not know."""
+    swept: list[str] = []
+
+    async def slow(*_: object) -> None:
+        await drop_connections(postgres_address)
+        await asyncio.sleep(LONG)
+        swept.append("files of another process")
+
+    monkeypatch.setattr(database, "_tidy", slow)
+    async with within(LONG / 2):
+        with pytest.raises(Unavailable, match="lost while Barkeep started"):
+            await start()
+    assert swept == []
+    monkeypatch.undo()
+    await start()
+
+
+class Line:
+    """The way to the server, which can go silent: what is sent then gets no answer, and no end either."""
+
+    def __init__(self, server: Path, folder: Path) -> None:
+        self._server, self._folder = server, folder
+        self._open = asyncio.Event()
+        self._open.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> str:
+        self._listener = await asyncio.start_unix_server(self._connect, self._folder / ".s.PGSQL.5432")
+        return f"postgresql+asyncpg://postgres@/postgres?host={self._folder}"
+
+    def silence(self) -> None:
+        self._open.clear()
+
+    async def end(self) -> None:
+        """End what was silent. New connections work."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._open.set()
+
+    async def close(self) -> None:
+        self._listener.close()
+        await self.end()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, there = await asyncio.open_unix_connection(self._server / ".s.PGSQL.5432")
+        for source, target in ((reader, there), (back, writer)):
+            task = asyncio.create_task(self._pass(source, target))
+            self._tasks.add(task)
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while sent := await source.read(65536):
+                await self._open.wait()
+                target.write(sent)
+        finally:
+            target.close()
+
+
+@pytest.fixture
+async def line(postgres_address: str, tmp_path: Path) -> AsyncIterator[tuple[Line, str]]:
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket is short
+        line = Line(Path(parse_qs(urlsplit(postgres_address).query)["host"][0]), Path(folder))
+        yield line, await line.start()
+        await line.close()
+
+
+async def test_a_process_that_gets_no_answer_stops_before_its_shards_are_free(
+    line: tuple[Line, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "PROVEN", 2.0)
+    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "_ANSWER_SECONDS", 1.0)
+    storage = await Storage.open(line[1], tmp_path, shards=Shards((0,), 2))
+    await storage.claim_shards(never)
+    assert await storage.jobs.find("none") is None
+    await asyncio.sleep(0.5)
+    line[0].silence()
+    async with within(LONG):
+        await asyncio.sleep(2.5)
+        with pytest.raises(Unavailable, match="cannot use its database right now"):
+            await storage.jobs.find("none")  # at once: it is not even asked
+        await line[0].end()
+
+        await until_it_works(storage)
+    await storage.close()
+
+
+async def until_it_works(storage: Storage) -> None:
+    while True:
+        with suppress(Unavailable):
+            assert await storage.jobs.find("none") is None
+            return
+        await asyncio.sleep(0.1)
+
+
+def test_a_silence_is_noticed_and_the_process_stops_before_postgresql_frees_its_locks() -> None:
+    assert presence._BEAT_SECONDS + presence._ANSWER_SECONDS < presence.PROVEN < presence.VANISHED
+
+
+async def test_an_answer_proves_nothing_while_the_shards_are_not_claimed_again(
+    start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "PROVEN", 2.0)
+    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.2)
+    first, second = await start(Shards((0,), 2)), await start(Shards((0,), 2))
+    await first.claim_shards(lambda _: None)
+    async with within(LONG):
+        await (await taken_meanwhile(first, second, postgres_address))
+        await asyncio.sleep(3)
+        with pytest.raises(Unavailable):
+            await first.jobs.find("none")
+        assert await second.jobs.find("none") is None
 
 
 async def test_a_lost_connection_comes_back_with_everything(start: Open, postgres_address: str) -> None:

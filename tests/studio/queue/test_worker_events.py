@@ -146,7 +146,8 @@ async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only
 ) -> None:
     await harness.restart(capacity=2)
     go_on = asyncio.Event()
-    begun, slow = harness.storage.jobs.begun, []
+    begun = harness.storage.jobs.begun
+    slow: list[str] = []
 
     async def sometimes(job_id: str, owner: str) -> JobRecord | None:
         if not slow:
