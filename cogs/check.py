@@ -4,8 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of
 from cogs.files import read_recording, recording_in
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import render_finding
 

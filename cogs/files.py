@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from cogs.checks import upload_limit
+from cogs.interactions import upload_limit
 from errors import InvalidInput, LimitReached, Unavailable
 
 _MIB = 2**20

@@ -8,7 +8,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import COLOUR
 

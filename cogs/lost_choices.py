@@ -9,7 +9,7 @@ import discord
 import structlog
 
 from cogs.admin.render_admin import render_lost_choices
-from cogs.checks import existing_in
+from cogs.interactions import existing_in
 from cogs.studio_bot import StudioBot
 from errors import BarkeepError
 

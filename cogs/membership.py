@@ -3,7 +3,7 @@
 import aiohttp
 import discord
 
-from cogs.checks import actor_in
+from cogs.interactions import actor_in
 from cogs.studio_bot import StudioBot
 from errors import Unavailable
 from studio.values import Actor

@@ -8,7 +8,7 @@ import structlog
 from discord import app_commands
 
 from cloning.text.splitting import LANGUAGES
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from errors import BarkeepError
 
 log = structlog.get_logger(__name__)

@@ -6,8 +6,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, require_attachments, require_moderator
 from cogs.files import read_recording, send_privately
+from cogs.interactions import actor_of, require_attachments, require_moderator
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from cogs.studio_bot import StudioBot
 from cogs.ui import pages

@@ -5,7 +5,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_in, actor_of, names_in, require_moderator
+from cogs.interactions import actor_in, actor_of, names_in, require_moderator
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import COLOUR, safe
 from errors import BarkeepError, NotAllowed, Unavailable

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, member_of, names_in, origin_of, require_attachments, upload_limit
+from cogs.interactions import actor_of, member_of, names_in, origin_of, require_attachments, upload_limit
 from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, voice_choices
 from cogs.studio_bot import StudioBot
 from errors import InvalidInput

@@ -102,11 +102,11 @@ TORCH_FREE = (
     "cloning.consent.packages",
     "cloning.consent.answer",
     "cloning.prompt",
-    "cloning.checkpoints.voice_reader",
+    "cloning.checkpoints.voice_reader_process",
     "cloning.checkpoints.voice_reading",
     "cloning.text.splitting",
     "cloning.media.audio",
-    "cloning.media.decoder",
+    "cloning.media.decoder_process",
     "cloning.media.decoding",
 )
 

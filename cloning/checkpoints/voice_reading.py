@@ -1,4 +1,4 @@
-"""Read an untrusted voice file in a separate process (`voice_reader`) with limits set by the kernel."""
+"""Read an untrusted voice file in a separate process (`voice_reader_process`) with limits set by the kernel."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from errors import KINDS, InvalidInput, Unavailable
 
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
-_READER = (sys.executable, "-m", "cloning.checkpoints.voice_reader")
+_READER = (sys.executable, "-m", "cloning.checkpoints.voice_reader_process")
 _SECONDS = 60.0
 
 

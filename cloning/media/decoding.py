@@ -18,7 +18,7 @@ from errors import KINDS, BarkeepError, InvalidInput, Unavailable
 
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
-_DECODER = (sys.executable, "-m", "cloning.media.decoder")
+_DECODER = (sys.executable, "-m", "cloning.media.decoder_process")
 
 MAX_SECONDS = 600.0
 """A longer recording is rejected."""
@@ -52,7 +52,7 @@ def decode(
 ) -> Decoded:
     """Decode the first seconds of a soundtrack of any common format, detected by content, at 48 kHz at most.
 
-    A child process does the work (`cloning.media.decoder`): whatever a file does to FFmpeg, the caller gets
+    A child process does the work (`cloning.media.decoder_process`): whatever a file does to FFmpeg, the caller gets
     InvalidInput with a sentence. `track` 0 is the default of players; the others follow. `timeout` limits both
     wall-clock and CPU seconds. `scratch`: the folder for temporary files, else the system's. The samples are in an
     unlinked file until they are released. Raises Unavailable if no child can run or that folder is full.
@@ -80,7 +80,7 @@ def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
 
 
 def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
-    """Return the child's answer, as `decoder.Outcome`. Raises the error that it answered or that its exit means."""
+    """Return the child's answer, a DecodeResult as JSON. Raises the error that it answered or that its exit means."""
     try:
         child = subprocess.run(
             [*_DECODER, *arguments],

@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from cogs.checks import actor_of, require_moderator
+from cogs.interactions import actor_of, require_moderator
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.base import guarded

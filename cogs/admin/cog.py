@@ -22,7 +22,7 @@ from cogs.admin.render_admin import (
     render_stats,
 )
 from cogs.admin.render_audit import render_audit
-from cogs.checks import actor_of, moderators
+from cogs.interactions import actor_of, moderators
 from cogs.options import MAX_CHOICES, NAME_LENGTH, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages

@@ -11,7 +11,7 @@ import discord
 
 from cogs.admin.channels_form import CHANNEL_FIELDS, ChannelsModal, whole_number
 from cogs.admin.render_admin import render_defaults_question, render_settings
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm
 from cogs.ui.base import SafeModal, guarded, persistent_view

@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from cogs.channel.connection import DiscordVoice
 from cogs.channel.render_channel import render_scene
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from studio.channel.lines import Piece
 

@@ -6,11 +6,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, origin_of, require_attachments
 from cogs.clone.consent import ask_by_message
 from cogs.clone.modals import ConsentModal, DetailsModal
 from cogs.clone.spoken import MENU, SayIt, render_sentence, take_answer
 from cogs.files import read_recording, recording_in, require_still_there
+from cogs.interactions import actor_of, origin_of, require_attachments
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import persistent_view

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from cogs.answers import answer_to
-from cogs.checks import actor_of, require_attachments
+from cogs.interactions import actor_of, require_attachments
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId

@@ -9,8 +9,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, require_attachments
 from cogs.files import send_privately
+from cogs.interactions import actor_of, require_attachments
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from cogs.privacy.render_privacy import (
     EVERYWHERE,

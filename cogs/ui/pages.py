@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import discord
 
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded, persistent_view

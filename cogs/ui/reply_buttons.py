@@ -5,7 +5,7 @@ from typing import Any
 
 import discord
 
-from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.interactions import actor_of, origin_of, require_attachments, upload_limit
 from cogs.ui import ids
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId

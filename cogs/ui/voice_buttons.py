@@ -10,7 +10,7 @@ from typing import Any
 import discord
 
 from cloning.worker.protocol import CLIP_FILE
-from cogs.checks import actor_of, origin_of, require_attachments, upload_limit
+from cogs.interactions import actor_of, origin_of, require_attachments, upload_limit
 from cogs.options import TEXT_LENGTH
 from cogs.ui import ids
 from cogs.ui.base import SafeModal, guarded

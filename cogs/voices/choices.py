@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from storage.records import Visibility, VoiceRecord
 from studio import policy

@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.checks import actor_of, require_attachments
 from cogs.clone.modals import ConsentModal
 from cogs.files import read_recording, send_privately
+from cogs.interactions import actor_of, require_attachments
 from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages

@@ -4,7 +4,7 @@ from typing import Any
 
 import discord
 
-from cogs.checks import actor_of
+from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view

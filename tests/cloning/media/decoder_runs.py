@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning.media import decoder
+from cloning.media import decoder_process
 from errors import InvalidInput
 from tests.media.build import Sound, encoded
 
@@ -34,10 +34,10 @@ FORMATS = {
 
 def outcome(
     data: bytes, folder: Path, max_seconds: float = 600.0, *, keep_seconds: float = 600.0, track: int = 0
-) -> decoder.DecodeResult:
+) -> decoder_process.DecodeResult:
     source, out = folder / "source", folder / "out"
     source.write_bytes(data)
-    return decoder.decode(source, out, track=track, keep_seconds=keep_seconds, max_seconds=max_seconds)
+    return decoder_process.decode(source, out, track=track, keep_seconds=keep_seconds, max_seconds=max_seconds)
 
 
 def decoded(data: bytes, folder: Path, max_seconds: float = 600.0) -> tuple[int, Sound]:

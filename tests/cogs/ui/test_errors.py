@@ -18,7 +18,7 @@ from cogs.ui.errors import as_barkeep, token_is_gone
 from errors import KINDS, BarkeepError, NotAllowed, Unavailable
 from studio.studio import Studio
 from tests.cogs.replies import refusal
-from tests.cogs.test_checks import interaction
+from tests.cogs.test_interactions import interaction
 
 
 def response(status: int) -> Any:

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.state import ConnectionState
 
-from cogs.checks import (
+from cogs.interactions import (
     TOKEN_LIFE,
     actor_of,
     existing_in,

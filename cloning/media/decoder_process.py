@@ -1,8 +1,8 @@
-"""Decode an untrusted media file to raw samples, in a separate process: `python -m cloning.media.decoder`.
+"""Decode an untrusted media file to raw samples, in a separate process: `python -m cloning.media.decoder_process`.
 
 FFmpeg parses hostile bytes only here, with its memory, CPU time and output limited by the kernel and its formats and
 codecs by lists. It gets a file object, so it can open no other file or address. Called by
-`cloning.media.decoding.decode`; prints one line of JSON: an Outcome, or a kind of `errors` and a sentence.
+`cloning.media.decoding.decode`; prints one line of JSON: a DecodeResult, or a kind of `errors` and a sentence.
 """
 
 import argparse
@@ -97,7 +97,7 @@ class _Bytes:
 
 
 def decode(source: Path, out: Path, *, track: int, keep_seconds: float, max_seconds: float) -> DecodeResult:
-    """Write the first seconds of a soundtrack of `source` to `out`, with all channels unchanged; see Outcome.
+    """Write the first seconds of a soundtrack of `source` to `out`, with all channels unchanged; see DecodeResult.
 
     `track` 0 is the default of players, the others follow in file order. Samples of floating-point files may be beyond
     1. The rate is the stream's own, at most MAX_RATE. Raises InvalidInput, or Unavailable if `out` cannot be written.
@@ -129,7 +129,7 @@ def _open(source: Path) -> BinaryIO:
 
 
 def _write(incoming: Iterator[tuple[int, Channels]], target: BinaryIO) -> tuple[int, list[tuple[int, int]]]:
-    """Write blocks; return the sample rate, and the pieces of Outcome."""
+    """Write blocks; return the sample rate, and the pieces of DecodeResult."""
     rate = 0
     pieces: list[tuple[int, int]] = []
     for block_rate, block in incoming:
@@ -231,7 +231,9 @@ def _codec(stream: AudioStream) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Decode as the command line says and print the outcome. The exit status is 0 whenever there is an outcome."""
-    parser = argparse.ArgumentParser(prog="python -m cloning.media.decoder", description="Media file to raw samples.")
+    parser = argparse.ArgumentParser(
+        prog="python -m cloning.media.decoder_process", description="Media file to raw samples."
+    )
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--track", type=int, required=True)

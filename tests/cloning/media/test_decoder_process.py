@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloning.media import decoder
+from cloning.media import decoder_process
 from errors import InvalidInput, Unavailable
 from tests.cloning.media.decoder_runs import FORMATS, decoded, outcome, refusal
 from tests.cloning.test_confinement import run
@@ -201,21 +201,21 @@ def test_a_file_cannot_make_the_decoder_open_another_or_listen(playlist: bytes, 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for source in (tmp_path / "gone.wav", tmp_path):
         with pytest.raises(InvalidInput, match="cannot be opened"):
-            decoder.decode(source, tmp_path / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
+            decoder_process.decode(source, tmp_path / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
 
 
 def test_a_place_that_cannot_be_written_is_not_the_files_error(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(FORMATS["flac"])
     with pytest.raises(Unavailable, match="no room"):
-        decoder.decode(source, tmp_path / "no folder" / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
+        decoder_process.decode(source, tmp_path / "no folder" / "out", track=0, keep_seconds=10.0, max_seconds=10.0)
 
 
 def test_a_broken_index_that_points_nowhere_is_answered_with_an_error_number(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(FORMATS["flac"])
     with source.open("rb") as file:
-        nameless = decoder._Bytes(file, 10, 20)
+        nameless = decoder_process._Bytes(file, 10, 20)
         assert nameless.seek(-5) == -errno.EINVAL
         assert nameless.seek(4) == 4
         assert nameless.read(100) == FORMATS["flac"][14:20]
@@ -234,7 +234,7 @@ def test_a_disk_that_cannot_be_read_is_not_told_as_a_full_one(tmp_path: Path, mo
     def refuse(_: object, size: int = -1) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(decoder._Bytes, "read", refuse)
+    monkeypatch.setattr(decoder_process._Bytes, "read", refuse)
     assert "damaged" in refusal(FORMATS["flac"], tmp_path)
 
 
@@ -259,9 +259,11 @@ def test_mutated_media_is_decoded_or_refused(
     source, out = tmp_path / "source", tmp_path / "out"
     source.write_bytes(data[:end])
     limits = ["--track", "0", "--keep-seconds", "3", "--max-seconds", "5", "--memory-mb", "1", "--cpu-seconds", "1"]
-    decoder.main([str(source), str(out), *limits])
+    decoder_process.main([str(source), str(out), *limits])
 
 
 def test_the_child_needs_no_torch() -> None:
-    code = "import sys, cloning.media.decoder, cloning.media.audio, cloning.prompt; print('torch' in sys.modules)"
+    code = (
+        "import sys, cloning.media.decoder_process, cloning.media.audio, cloning.prompt; print('torch' in sys.modules)"
+    )
     assert run(code).stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Read an untrusted voice file in a separate process: `python -m cloning.checkpoints.voice_reader SPEC`.
+"""Read an untrusted voice file in a separate process: `python -m cloning.checkpoints.voice_reader_process SPEC`.
 
 SPEC is a PromptSpec as JSON; the file comes on standard input. Prints one line of JSON, null or a kind of `errors` with
 a sentence, followed by the voice as Barkeep writes it. Called by `cloning.checkpoints.voice_reading`.

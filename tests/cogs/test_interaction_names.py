@@ -5,7 +5,7 @@ from unittest.mock import create_autospec
 
 import discord
 
-from cogs.checks import names_in
+from cogs.interactions import names_in
 from tests.cogs.ui.test_errors import http_error
 
 
