@@ -59,7 +59,7 @@ class Bot:
         receipt = await self.studio.speech.submit(person(member), order, {}, None, max_bytes=MAX_BYTES)
         return receipt.job.id
 
-    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 240) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not condition():  # noqa: ASYNC110  # some of it happens in other processes

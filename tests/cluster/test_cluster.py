@@ -20,7 +20,7 @@ LONG = "The evening was long, and the keeper of the bar told many stories."
 
 Record = Callable[[str, object], None]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def each_answered_once(folder: Path, jobs: int) -> None:

@@ -21,7 +21,7 @@ from tests.cluster.test_cluster import LONG
 
 CLI = (sys.executable, str(ROOT / "cluster.py"))
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.bot import PLACES, TOKEN, Bot, open_bot
 from tests.cluster.conftest import ROOT, LocalCluster
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def errors(bot: Bot) -> dict[str, str]:
@@ -64,7 +64,7 @@ async def test_a_gpu_that_is_not_there(cluster: LocalCluster, tmp_path: Path) ->
         await until_said(bot, "one", "has no GPU, and DEVICE asks for one")
         await until_said(bot, "with-a-gpu", "needs 1, and 0 are left by other programs")
         await other.communicate(b"")  # it ends with its input
-        await until_said(bot, "with-a-gpu", "CUDA")  # what its worker finds out
+        await until_said(bot, "with-a-gpu", "has no device cuda")  # what its worker finds out
     async with open_bot(tmp_path, cluster.address) as bot:
         await bot.until_places(3 * PLACES)
 
