@@ -14,16 +14,15 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import exp, log
 from pathlib import Path
+from random import Random
 from statistics import fmean, median
 from time import perf_counter
-
-from scipy import stats
 
 import environment
 from assembly import create_executor, worker_configuration
@@ -37,6 +36,7 @@ LINE = "The evening was long, and the keeper of the bar told many stories."
 FIRST_EVENTS = 2
 """How many first events are measured before each run."""
 STORE = 100_000_000
+RESAMPLES = 10_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 _NAMES = (
     *("ray::SpeechNode", "cloning.cluster.main", "gcs_server", "raylet/raylet"),
@@ -97,7 +97,7 @@ class Side:
     is_ready: Callable[[], bool]
     first: list[float] = field(default_factory=list)
     speech: list[float] = field(default_factory=list)
-    beside: Counter[str] = field(default_factory=Counter)
+    beside: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     workers: float = 0.0
     listeners: list[Listener] = field(default_factory=list)
 
@@ -128,7 +128,8 @@ class Side:
         if counts:
             self.first += first
             self.speech.append(sum(spoken) / took)
-            self.beside += after[0] - before[0]
+            for program, used in after[0].items():
+                self.beside[program] += used - before[0].get(program, 0.0)
             self.workers += after[1] - before[1]
 
     async def _first(self, folder: Path, number: int) -> float:
@@ -171,10 +172,10 @@ def command(process: int) -> str:
     return ""
 
 
-def processor_seconds() -> tuple[Counter[str], float]:
+def processor_seconds() -> tuple[dict[str, float], float]:
     """Return the processor seconds of everything below this process and itself: by program, and speech workers'."""
     parents, used = processes()
-    beside: Counter[str] = Counter()
+    beside: defaultdict[str, float] = defaultdict(float)
     speaking = 0.0
     for process in below(os.getpid(), parents):
         line = command(process)
@@ -228,9 +229,11 @@ async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> Non
 
 
 def ratio(workers: Side, ray: Side) -> str:
-    """Return a sentence about the throughput of each pair of neighbours, with a confidence interval."""
+    """Return a sentence about the throughput of each pair of neighbours, with a confidence interval (bootstrap)."""
     logs = [log(b / a) for a, b in zip(workers.speech, ray.speech, strict=True)]
-    low, high = stats.t.interval(0.95, len(logs) - 1, loc=fmean(logs), scale=stats.sem(logs))
+    random = Random(0)
+    means = sorted(fmean(random.choices(logs, k=len(logs))) for _ in range(RESAMPLES))
+    low, high = means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES)]
     return (
         f"Throughput of Ray to that of the workers, {len(logs)} pairs: {exp(fmean(logs)):.3f} "
         f"(95 % confidence {exp(low):.3f} to {exp(high):.3f}; median {exp(median(logs)):.3f})."
@@ -239,7 +242,7 @@ def ratio(workers: Side, ray: Side) -> str:
 
 def row(side: Side) -> str:
     """Return a line of the table."""
-    ordered, beside = sorted(side.first), side.beside.total()
+    ordered, beside = sorted(side.first), sum(side.beside.values())
     p95 = ordered[int(0.95 * (len(ordered) - 1))]
     share = 100 * beside / (beside + side.workers)
     return (
@@ -300,7 +303,8 @@ async def main() -> None:
     print(row(workers))
     print(row(ray))
     print(f"\n{ratio(workers, ray)}\n")
-    by_program = ", ".join(f"{name.rpartition('/')[2]} {used:.2f}" for name, used in ray.beside.most_common())
+    most = sorted(ray.beside.items(), key=lambda item: -item[1])
+    by_program = ", ".join(f"{name.rpartition('/')[2]} {used:.2f}" for name, used in most)
     print(f"Processor seconds beside the workers with Ray: {by_program}.")
 
 
