@@ -24,7 +24,9 @@ import aiofiles
 from errors import NotFound, Unavailable
 from storage import modes
 from storage.disk import (
+    QuickWork,
     delete,
+    discard_folder,
     existing,
     in_thread,
     link,
@@ -64,6 +66,7 @@ class FileStore:
         self._voices = data_dir / "voices"
         self._results = data_dir / "results"
         self._aloud = data_dir / "aloud"
+        self._quick = QuickWork()
 
     async def prepare(self) -> None:
         """Create the folders and close them, new or existing, to every other user of the machine."""
@@ -108,12 +111,12 @@ class FileStore:
     async def staging(self, job_id: str) -> Path:
         """Return a job's own folder for work in progress, and create it if needed."""
         folder = self.staging_folder(job_id)
-        await in_thread(modes.private_folder, folder)
+        await self._quick.do(modes.private_folder, folder)
         return folder
 
     async def drop_staging(self, job_id: str) -> None:
         """Delete a job's work in progress, if there is any."""
-        await self._remove(self.staging_folder(job_id))
+        await self._quick.do(discard_folder, self.staging_folder(job_id), self._temporary())
 
     async def staged(self, before: datetime) -> list[str]:
         """Return the jobs whose work in progress on this disk was last changed before `before`."""
@@ -171,7 +174,7 @@ class FileStore:
 
     async def drop_voice(self, guild_id: int, voice_id: int) -> None:
         """Delete a voice's folder, if it exists. The folder is renamed away first, then its files are deleted."""
-        await self._remove(self.voice_dir(guild_id, voice_id))
+        await in_thread(remove_folder, self.voice_dir(guild_id, voice_id), self._temporary())
 
     async def keep_result(self, job_id: str, file: Path) -> None:
         """Move a finished Ogg file out of staging until it is delivered. The call can be repeated."""
@@ -180,11 +183,11 @@ class FileStore:
     async def result(self, job_id: str) -> Path | None:
         """Return the file that waits for delivery, or None."""
         kept = self._result(job_id)
-        return kept if await in_thread(kept.is_file) else None
+        return kept if await self._quick.do(kept.is_file) else None
 
     async def drop_result(self, job_id: str) -> None:
         """Delete the file that waited for delivery, if it exists."""
-        await in_thread(self._result(job_id).unlink, True)
+        await self._quick.do(self._result(job_id).unlink, True)
 
     async def drop_copies(self, before: datetime) -> None:
         """Delete copies on this disk, made before `before`, of results that are kept elsewhere. Here are none."""
@@ -197,7 +200,7 @@ class FileStore:
 
     async def drop_aloud(self, job_id: str) -> None:
         """Remove what was kept to be heard, if there is any."""
-        await self._remove(self._aloud / checked(KEY, job_id))
+        await self._quick.do(discard_folder, self._aloud / checked(KEY, job_id), self._temporary())
 
     async def drop_many(self, keys: Collection[str]) -> None:
         """Delete the uploads and results with these keys, if they exist."""
@@ -315,9 +318,6 @@ class FileStore:
         modes.close_to_others(source)
         sync(source)
         rename(source, target)
-
-    async def _remove(self, folder: Path) -> None:
-        await in_thread(remove_folder, folder, self._temporary())
 
     def _temporary(self) -> Path:
         return self._tmp / uuid.uuid4().hex

@@ -62,9 +62,8 @@ class JobRepository:
             return [WaitingJob(*row) for row in await session.execute(waiting.order_by(JobRow.sequence).limit(limit))]
 
     async def of_ids(self, job_ids: Collection[str]) -> list[JobRecord]:
-        """Return those of these jobs that still exist, of any server, in the order of `job_ids`."""
-        found = await self._run(FIND, {job_id: {"job_id": job_id} for job_id in job_ids}, writes=False)
-        return [found[job_id] for job_id in job_ids if job_id in found]
+        """Return those of these jobs that still exist, of any server."""
+        return await self._select(JobRow.id.in_(job_ids))
 
     async def running(self) -> list[JobRecord]:
         """Return the running jobs of all servers."""

@@ -53,7 +53,7 @@ async def test_the_queue_is_read_in_pages(storage: Storage) -> None:
 
 async def test_jobs_are_got_by_their_ids(storage: Storage) -> None:
     ids = [(await speech_in(storage, JobState.QUEUED)).id for _ in range(3)]
-    assert [job.id for job in await storage.jobs.of_ids([ids[2], ids[0], "unknown"])] == [ids[2], ids[0]]
+    assert [job.id for job in await storage.jobs.of_ids([ids[2], ids[0], "unknown"])] == [ids[0], ids[2]]
     assert await storage.jobs.of_ids([]) == []
 
 

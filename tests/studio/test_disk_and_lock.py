@@ -28,6 +28,7 @@ class Trouble:
         self._left: int | None = None
         self.met = False
         write, put, in_thread = Sessions.write, files.FileStore._put, disk.in_thread
+        quickly = disk.QuickWork.do
 
         @asynccontextmanager
         async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -43,9 +44,14 @@ class Trouble:
             self._pass(FULL)
             return await in_thread(work, *arguments)
 
+        async def working_quickly(quick: disk.QuickWork, *arguments: Any) -> Any:
+            self._pass(FULL)
+            return await quickly(quick, *arguments)
+
         monkeypatch.setattr(Sessions, "write", writing)
         monkeypatch.setattr(files.FileStore, "_put", putting)
         monkeypatch.setattr(files, "in_thread", working)
+        monkeypatch.setattr(disk.QuickWork, "do", working_quickly)
 
     @contextlib.contextmanager
     def at(self, number: int) -> Iterator[None]:
