@@ -12,7 +12,7 @@ import torch
 
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.media.audio import Recording
-from cloning.methods import conversion, transcript
+from cloning.methods import conversion, registry
 from cloning.methods import subject as subjects
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
@@ -74,14 +74,14 @@ def test_a_model_clones_and_speaks(noise: SpeechPipeline) -> None:
 
 def test_the_transcript_method_takes_the_clip_and_its_words(noise: SpeechPipeline) -> None:
     clip = Recording(np.random.default_rng(0).normal(0, 0.1, 24_000).astype(np.float32), 24_000)
-    made = transcript.by_transcript(noise.models, Subject(clip, "en", "hello"), ProgressReporter())
+    made = registry.by_transcript(noise.models, Subject(clip, "en", "hello"), ProgressReporter())
     made.prompt.validate(noise.models.engine.spec.prompt)
     assert made.maker == "transcript"
     assert made.prompt.seconds() <= 1.0
     codes = noise.models.codec.encode(clip.samples)
     assert np.array_equal(made.prompt.fine, codes[:, : made.prompt.fine.shape[1]])
     with pytest.raises(InvalidInput, match="words"):
-        transcript.by_transcript(noise.models, Subject(clip, "en"), ProgressReporter())
+        registry.by_transcript(noise.models, Subject(clip, "en"), ProgressReporter())
 
 
 def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: SpeechPipeline) -> None:
@@ -89,7 +89,7 @@ def test_a_long_transcript_is_said_in_pieces_until_the_clip_is_full(noise: Speec
     engine = noise.models.engine
     words = "This is quite a long sentence about nothing. " * 12
     with mock.patch.object(engine, "semantic", wraps=engine.semantic) as semantic:
-        made = transcript.by_transcript(noise.models, Subject(clip, "en", words), ProgressReporter())
+        made = registry.by_transcript(noise.models, Subject(clip, "en", words), ProgressReporter())
     assert semantic.call_count > 1
     limits = [call.args[2].max_semantic_tokens for call in semantic.call_args_list]
     assert limits[0] == engine.spec.semantic_tokens(12.0)

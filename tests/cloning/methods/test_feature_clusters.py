@@ -9,9 +9,8 @@ from safetensors.torch import save_file
 
 from cloning.checkpoints.model_choice import ModelChoice, resolve_codebook
 from cloning.media.audio import Recording
-from cloning.methods.codebook import by_codebook
 from cloning.methods.feature_clusters import Codebook, load_codebook
-from cloning.methods.registry import METHODS
+from cloning.methods.registry import METHODS, by_codebook
 from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
