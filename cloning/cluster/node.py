@@ -127,9 +127,14 @@ class SpeechNode:
         return messages.protocol_digest()
 
     async def attach(self, session: str, arrangement: Arrangement) -> None:
-        """Open a session, and start the speech worker as it says. The last relay's settings are those of all."""
+        """Open a session, and start the speech worker as it says.
+
+        Raises Unavailable if another relay that is still heard has other settings: its jobs would be lost.
+        """
         async with self._attaching:
             if self._arrangement != arrangement:
+                if self._arrangement is not None and self._sessions:
+                    raise Unavailable(_other_settings(self._arrangement, arrangement))
                 await self._close_worker()
                 await asyncio.to_thread(_remove_remains)
                 self._arrangement, self._executor = arrangement, self._build(arrangement)
@@ -311,6 +316,18 @@ class SpeechNode:
     def _wake_all(self) -> None:
         for session in self._sessions.values():
             session.changed.set()
+
+
+def _other_settings(here: Arrangement, wanted: Arrangement) -> str:
+    """Return what another bot process has set in another way. No values: some are addresses and folders."""
+    one, other = (
+        {"capacity": each.capacity, "job_timeout": each.job_timeout, **each.configuration} for each in (here, wanted)
+    )
+    names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    return (
+        f"speaks for another bot process with other settings ({', '.join(names)}). Give all "
+        "bot processes of a cluster the same settings of speech, or stop the other one."
+    )
 
 
 def _remove_remains() -> None:

@@ -248,12 +248,20 @@ async def test_recordings_are_looked_at(speech: SpeechNode, workers: list[FakeEx
     assert (await until_ended(speech, "three"))[-1][0] == Failed("bad", "InvalidInput", "No sound.")
 
 
-async def test_other_settings_replace_the_worker_and_lose_its_jobs(
-    speech: SpeechNode, workers: list[FakeExecutor]
+async def test_other_settings_are_taken_once_the_earlier_bot_is_gone(
+    speech: SpeechNode, workers: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await speech.attach("two", HOW)
     assert len(workers) == 1
-    await speech.attach("two", Arrangement({"model": "other"}, 4, 60.0))
+    other = Arrangement({"model": "other"}, 4, 60.0)
+    with pytest.raises(Unavailable, match=r"other settings \(capacity, model\). Give all bot processes"):
+        await speech.attach("three", other)
+    assert not workers[0].closed
+    monkeypatch.setattr(messages, "SILENT_SECONDS", 0.1)
+    async with asyncio.timeout(30):
+        while speech._sessions:  # noqa: ASYNC110  # they are forgotten in silence
+            await asyncio.sleep(0.05)
+    await speech.attach("three", other)
     assert [worker.closed for worker in workers] == [True, False]
     assert workers[1].capacity == 4
 
