@@ -229,6 +229,7 @@ async def test_connections_that_the_server_cut_are_replaced(postgres_address: st
     async with sessions.read() as session:
         pooled = await (await session.connection()).get_raw_connection()
         connection = pooled.driver_connection
+        assert connection is not None
     async with other.write() as session:
         await session.execute(
             text(
@@ -237,7 +238,7 @@ async def test_connections_that_the_server_cut_are_replaced(postgres_address: st
             )
         )
     async with asyncio.timeout(30):
-        while not connection.is_closed():  # noqa: ASYNC110 (asyncpg tells it to nobody)
+        while not connection.is_closed():  # noqa: ASYNC110 (asyncpg has no event for it)
             await asyncio.sleep(0.01)
     async with sessions.read() as session:
         assert await session.scalar(text("SELECT 1")) == 1
