@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.cache import KeyValueCache
-from cloning.bark.linear import Linear
+from cloning.bark.half_cache import HalfCache
+from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Draws, Sampler
 
@@ -20,7 +21,7 @@ class CausalModel(Protocol):
     """A causal model with its embeddings and heads."""
 
     transformer: Transformer
-    heads: Sequence[Linear]
+    heads: Sequence[Matrix]
     """Each predicts its own tokens; all have the same number."""
     embeddings: Tensor
     """(input vocabulary, width)"""
@@ -47,7 +48,7 @@ class Batch:
     def __init__(self, model: CausalModel, slots: int) -> None:
         transformer = model.transformer
         self.model = model
-        self.cache = KeyValueCache(transformer.shape, slots, transformer.dtype, transformer.device)
+        self.cache: KeyValueCache | HalfCache = transformer.cache(slots)
         self.draws = Draws(slots, model.vocabulary, model.end, transformer.device)
         self._last = torch.zeros(slots, dtype=torch.int64, device=transformer.device)
         self._offsets = torch.tensor(model.offsets, device=transformer.device)

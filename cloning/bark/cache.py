@@ -2,16 +2,37 @@
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cloning.bark.shape import Shape
 
 
+class Cache(Protocol):
+    """What a step on a CPU uses of a cache."""
+
+    def write(self, layer: int, slot: int, keys: Tensor, values: Tensor) -> None:
+        """Write (heads, T, head width) at the beginning of a slot."""
+
+    def append(self, layer: int, slots: Sequence[int], positions: Sequence[int], pairs: Tensor) -> None:
+        """Write row i of (rows, 2, heads, head width), keys and values, at `positions[i]` of `slots[i]`."""
+
+    def attend(self, layer: int, slots: Sequence[int], lengths: Sequence[int], queries: Tensor, into: Tensor) -> None:
+        """Attend from queries, float32 (rows, heads, head width), to the first positions of each row's slot.
+
+        Writes into `into` (rows, heads * head width). There may be more queries than slots. A row's sums do not depend
+        on the others.
+        """
+
+
 class KeyValueCache:
-    """`keys` and `values`, each (layers, slots, heads, block, head width). Nothing in it grows or moves.
+    """Implements Cache. `keys` and `values`, each (layers, slots, heads, block, head width).
+
+    Nothing in it grows or moves.
 
     On a CPU half precision saves memory; attention is computed in float32, which is faster there, from a copy of one
     row at a time that fits the processor's caches.
@@ -19,14 +40,14 @@ class KeyValueCache:
 
     def __init__(self, shape: Shape, slots: int, dtype: torch.dtype, device: torch.device) -> None:
         size = (shape.layers, slots, shape.heads, shape.block, shape.head_width)
-        self._both = _zeros((2, *size), dtype, device)
+        self._both = zeros((2, *size), dtype, device)
         self.keys, self.values = self._both
         # Made once, since a step takes one of each layer and row: both (2, heads, block, head width), and each alone.
         self._pairs = [[self._both[:, layer, slot] for slot in range(slots)] for layer in range(shape.layers)]
         self._alone = [[(pair[:1], pair[1:]) for pair in pairs] for pairs in self._pairs]
         self._widened: Tensor | None = None
         if device.type == "cpu" and dtype != torch.float32:
-            self._widened = _zeros((2, *size[2:]), torch.float32, device)
+            self._widened = zeros((2, *size[2:]), torch.float32, device)
 
     def write(self, layer: int, slot: int, keys: Tensor, values: Tensor) -> None:
         """Write (heads, T, head width) at the beginning of a slot."""
@@ -50,6 +71,14 @@ class KeyValueCache:
         keys, values = self._alone[layer][slot]
         return keys.narrow(2, 0, length), values.narrow(2, 0, length)
 
+    def attend(self, layer: int, slots: Sequence[int], lengths: Sequence[int], queries: Tensor, into: Tensor) -> None:
+        """See `Cache`: row by row, which reads no more of the cache than necessary."""
+        each = queries[:, None, :, None]  # (rows, 1, H, 1, D)
+        places = into.view(each.shape)
+        for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
+            keys, values = self.row(layer, slot, length)
+            places[row] = functional.scaled_dot_product_attention(each[row], keys, values)
+
     def put(self, layer: int, positions: Tensor, keys: Tensor, values: Tensor) -> None:
         """Write row i of (rows, heads, head width) at `positions[i]` (on the device) of slot i."""
         slots = torch.arange(positions.shape[0], device=positions.device)
@@ -61,7 +90,7 @@ class KeyValueCache:
         return self.keys[layer, :slots, :, :length], self.values[layer, :slots, :, :length]
 
 
-def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Allocate zeros; on a CPU lazily, so that unused slots take no memory."""
     if device.type != "cpu":
         return torch.zeros(size, dtype=dtype, device=device)

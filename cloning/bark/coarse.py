@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.linear import Linear
-from cloning.bark.model import Transformer
+from cloning.bark.linear import Matrix
+from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import Sampler
 from cloning.bark.special_tokens import Recipe
 from cloning.progress import ProgressReporter
@@ -31,15 +31,14 @@ class CoarseModel:
         self.recipe = recipe
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
-        said = module.lm_head.weight.detach()[spec.semantic_vocab :]
-        self.heads: Sequence[Linear] = [Linear(book) for book in said.split(spec.codebook_size)[: spec.coarse_books]]
-        """One for each book, with only its tokens."""
         self.offsets: Sequence[int] = [
             spec.semantic_vocab + book * spec.codebook_size for book in range(spec.coarse_books)
         ]
+        books = [slice(offset, offset + spec.codebook_size) for offset in self.offsets]
+        self.heads: Sequence[Matrix] = take_heads(module.lm_head, *books)
+        """One for each book, with only its tokens."""
         self.vocabulary = spec.codebook_size
         self.end: int | None = None
-        module.lm_head.weight = None
         self.transformer = Transformer(module)
 
     def flat(self, codes: Tokens) -> list[int]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cloning.bark.batch import Batch, CausalModel, RowState
+from cloning.bark.cache import KeyValueCache
 from cloning.bark.sampling import Sampler
 
 _SPAN = 256
@@ -35,6 +36,8 @@ class GraphKey:
 
 class CapturedBatch(Batch):
     """A batch for a GPU. On CUDA every form of a step is captured on first use and replayed afterwards."""
+
+    cache: KeyValueCache  # rounded matrices are for a CPU
 
     def __init__(self, model: CausalModel, slots: int) -> None:
         super().__init__(model, slots)

@@ -2,7 +2,7 @@
 
 A weight has one scale per output. Its input is rounded too, in 256 steps between the minimum and the maximum of its
 row. Sums are sums of integers, so the values of a row do not depend on other rows. Norms, attention, embeddings and
-heads are not rounded. benchmarks/RESULTS.md has the loss of quality.
+the heads of the fine stage are not rounded. benchmarks/RESULTS.md has the loss of quality.
 """
 
 from typing import Any
@@ -15,6 +15,8 @@ _PACKED_FOR = 900
 """As in `cloning.bark.linear`."""
 
 _LARGEST, _STEPS = 127, 255
+WIDTH_STEP = 4
+"""The width of a product's input is a multiple of this."""
 _LEAST_WIDTH = 64
 """The width of a product that shows how sums are added up."""
 _AT_ONCE = 64
@@ -53,22 +55,28 @@ def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def quantise(model: Any) -> None:
-    """Round the matrices of the blocks of transformers' BarkModel in place, one after the other.
+    """Round the matrices of the blocks of transformers' BarkModel and the heads of its causal models in place.
 
     Afterwards the three models only work through `cloning.bark.model.Transformer`.
     """
     for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
         for block in part.layers:
             for module in (block.attn.att_proj, block.attn.out_proj, block.mlp.in_proj, block.mlp.out_proj):
-                weight, module.scales = rounded(module.weight.detach())
-                module.weight = nn.Parameter(weight, requires_grad=False)
+                _round(module)
+    for part in (model.semantic, model.coarse_acoustics):  # a step reads them whole
+        _round(part.lm_head)
+
+
+def _round(module: Any) -> None:
+    weight, module.scales = rounded(module.weight.detach())
+    module.weight = nn.Parameter(weight, requires_grad=False)
 
 
 def in_steps(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Round float32 (rows, in) to uint8 (rows, in + 8), with each row's step and least value, float32 (rows, 1).
 
-    `in` is a multiple of 4. By the operator that packs embeddings, which rounds a row in one pass: a sixth of the time
-    of torch's operators. It leaves the bytes of both floats in the last 8 columns.
+    `in` is a multiple of WIDTH_STEP. By the operator that packs embeddings, which rounds a row in one pass: a sixth of
+    the time of torch's operators. It leaves the bytes of both floats in the last 8 columns.
     """
     steps = torch.ops.quantized.embedding_bag_byte_prepack.default(x)
     floats = steps.view(torch.float32)

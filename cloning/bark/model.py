@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cloning.bark.cache import KeyValueCache
+from cloning.bark.cache import Cache, KeyValueCache
+from cloning.bark.half_cache import HalfCache
 from cloning.bark.int8 import Int8Linear
 from cloning.bark.linear import Linear, Matrix, filled_up
 from cloning.bark.shape import Shape
@@ -82,7 +83,13 @@ class Transformer:
         """The bytes of matrices that a step reads, without heads and embeddings."""
         return sum(linear.nbytes for layer in self._layers for linear in layer.linears)
 
-    def read(self, x: Tensor, cache: KeyValueCache, slot: int) -> Tensor:
+    def cache(self, slots: int) -> KeyValueCache | HalfCache:
+        """Return a cache for so many rows: with rounded matrices in float16, else in the model's precision."""
+        if isinstance(self._layers[0].projection, Int8Linear):
+            return HalfCache(self.shape, slots)
+        return KeyValueCache(self.shape, slots, self.dtype, self.device)
+
+    def read(self, x: Tensor, cache: Cache, slot: int) -> Tensor:
         """Read the context of one row, (T, width) without positions -> the output of its last position, (1, width)."""
         x = x + self.positions[: x.shape[0]]
         for number, layer in enumerate(self._layers):
@@ -96,7 +103,7 @@ class Transformer:
             x = layer.finish(x, _merged(attended[0]))
         return self._last(x)
 
-    def step(self, x: Tensor, cache: KeyValueCache, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
+    def step(self, x: Tensor, cache: Cache, slots: Sequence[int], lengths: Sequence[int]) -> Tensor:
         """Read one token for each row, (rows, width) without positions -> (rows, width).
 
         The cache holds `lengths[i]` positions of row i in `slots[i]`, and one more afterwards.
@@ -104,10 +111,11 @@ class Transformer:
         rows = x.shape[0]
         x = filled_up(x + self.positions[torch.tensor(lengths, device=self.device)], self._fewest_rows)
         attended = torch.zeros_like(x)
+        seen = [length + 1 for length in lengths]
         for number, layer in enumerate(self._layers):
             projected = layer.projection(layer.norm_1(x)).view(x.shape[0], 3, self.shape.heads, -1)  # (rows, 3, H, D)
             cache.append(number, slots, lengths, projected[:, 1:])
-            _attend_row_by_row(projected[:, 0], cache, number, slots, lengths, attended)
+            cache.attend(number, slots, seen, projected[:, 0].float(), attended)
             x = layer.finish(x, attended)
         return self._last(x[:rows])
 
@@ -167,21 +175,6 @@ class Transformer:
         return queries, keys, values
 
 
-def _attend_row_by_row(
-    queries: Tensor, cache: KeyValueCache, layer: int, slots: Sequence[int], lengths: Sequence[int], attended: Tensor
-) -> None:
-    """Attend from queries (rows, H, D) to each row's own positions, in float32, into `attended` (rows, H * D).
-
-    There may be more queries than slots. On a CPU this reads no more of the cache than necessary, and a row's sums do
-    not depend on the others' lengths.
-    """
-    each = queries[:, None, :, None].float()  # (rows, 1, H, 1, D)
-    places = attended.view(each.shape)
-    for row, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
-        keys, values = cache.row(layer, slot, length + 1)
-        places[row] = functional.scaled_dot_product_attention(each[row], keys, values)
-
-
 def _merged(x: Tensor) -> Tensor:
     """(H, T, D) -> (T, H * D)"""
     return x.transpose(0, 1).reshape(x.shape[1], -1)
@@ -194,6 +187,13 @@ def take_linear(module: Any, *, gelu: bool = False) -> Matrix:
     if weight.dtype == torch.int8:
         return Int8Linear(weight, module.scales, bias, gelu=gelu)
     return Linear(weight, bias, gelu=gelu)
+
+
+def take_heads(module: Any, *outputs: slice | list[int]) -> list[Matrix]:
+    """Return a layer for each selection of a head's outputs, and remove the module's weight."""
+    weight, scales = module.weight.detach(), getattr(module, "scales", None)
+    module.weight = None
+    return [Linear(weight[some]) if scales is None else Int8Linear(weight[some], scales[some]) for some in outputs]
 
 
 def _take_layer(module: Any) -> Layer:

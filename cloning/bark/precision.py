@@ -19,7 +19,7 @@ _MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """`dtype`: of everything but the matrices of the blocks, which take `matrix_bytes` per number."""
+    """`dtype`: of everything but matrices, which take `matrix_bytes` per number, and keys and values."""
 
     name: str
     dtype: torch.dtype
@@ -30,9 +30,20 @@ class Precision:
         """Whether the matrices are rounded to 8-bit integers."""
         return self.matrix_bytes == 1
 
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes per number of keys and values (`Transformer.cache`)."""
+        return 2 if self.is_int8 else self.dtype.itemsize
+
     def plan(self, config: Mapping[str, Any], batch: int) -> MemoryPlan:
         """Return the memory that a checkpoint with this `config.json` needs."""
-        return MemoryPlan.for_bark(config, batch=batch, itemsize=self.dtype.itemsize, matrix_itemsize=self.matrix_bytes)
+        return MemoryPlan.for_bark(
+            config,
+            batch=batch,
+            itemsize=self.dtype.itemsize,
+            matrix_itemsize=self.matrix_bytes,
+            cache_itemsize=self.cache_bytes,
+        )
 
 
 PRECISIONS = {

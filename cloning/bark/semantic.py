@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.linear import Linear
-from cloning.bark.model import Transformer
+from cloning.bark.linear import Matrix
+from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import END, Sampler
 from cloning.bark.special_tokens import Recipe
 from cloning.progress import ProgressReporter
@@ -30,12 +30,11 @@ class SemanticModel:
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
         rows = [*range(spec.semantic_vocab), recipe.semantic_end]
-        self.heads: Sequence[Linear] = [Linear(module.lm_head.weight.detach()[rows])]
+        self.heads: Sequence[Matrix] = take_heads(module.lm_head, rows)
         """One head with only the tokens that can be drawn: every semantic token, then the end."""
         self.offsets: Sequence[int] = [0]
         self.vocabulary = len(rows)
         self.end: int | None = spec.semantic_vocab
-        module.lm_head.weight = None
         self.transformer = Transformer(module)
 
     def context(self, text: Sequence[int], history: Tokens | None) -> Tensor:

@@ -49,11 +49,18 @@ class MemoryPlan:
 
     @classmethod
     def for_bark(
-        cls, config: Mapping[str, Any], *, batch: int, itemsize: int, matrix_itemsize: int | None = None
+        cls,
+        config: Mapping[str, Any],
+        *,
+        batch: int,
+        itemsize: int,
+        matrix_itemsize: int | None = None,
+        cache_itemsize: int | None = None,
     ) -> Self:
         """Compute the plan of a checkpoint's `config.json` with `itemsize` bytes per number.
 
-        `matrix_itemsize`: the bytes per number of matrices, if they differ. Activations and the codec are not included.
+        `matrix_itemsize`, `cache_itemsize`: the bytes per number of matrices and of caches, if they differ.
+        Activations and the codec are not included.
         """
         weights = caches = 0
         for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config"):
@@ -63,5 +70,5 @@ class MemoryPlan:
             books = part.get("n_codes_total", 8) if stage == "fine_acoustics_config" else 1
             weights += shape.matrices * (matrix_itemsize or itemsize)
             weights += (shape.block + books * ends) * shape.width * itemsize
-            caches += batch * shape.cache * itemsize if stage != "fine_acoustics_config" else 0
+            caches += batch * shape.cache * (cache_itemsize or itemsize) if stage != "fine_acoustics_config" else 0
         return cls(weights, caches)

@@ -73,6 +73,18 @@ def test_a_model_keeps_a_quarter_of_its_matrices_bytes() -> None:
 
 
 @pytest.mark.parametrize("kind", [PUBLISHED, OTHER], ids=["published", "other"])
+def test_heads_of_steps_are_rounded_and_near_the_float_ones(kind: dict[str, Any]) -> None:
+    model = tiny_bark(**kind)
+    exact, rounded_ones = tiny_engine(model)._stages, an_engine(model)._stages
+    for one, other in ((exact.semantic, rounded_ones.semantic), (exact.coarse, rounded_ones.coarse)):
+        x = torch.randn(5, one.embeddings.shape[1])
+        assert len(one.heads) == len(other.heads)
+        for head, small in zip(one.heads, other.heads, strict=True):
+            assert small.nbytes * 4 == head.nbytes
+            assert 0 < (small(x) - head(x)).norm() < 0.02 * head(x).norm()
+
+
+@pytest.mark.parametrize("kind", [PUBLISHED, OTHER], ids=["published", "other"])
 def test_what_it_likes_best_is_mostly_the_same(kind: dict[str, Any]) -> None:
     model = tiny_bark(**kind)
     favourites = []

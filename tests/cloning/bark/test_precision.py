@@ -93,7 +93,7 @@ def test_lower_precisions_plan_less() -> None:
     assert plans["bfloat16"] == plans["float16"]
     assert plans["bfloat16"].weights * 2 == plans["float32"].weights
     assert plans["bfloat16"].caches * 2 == plans["float32"].caches
-    assert plans["int8"].caches == plans["float32"].caches
+    assert plans["int8"].caches == plans["bfloat16"].caches
     matrices = 3 * Shape.from_config(CONFIG["semantic_config"]).matrices
     assert plans["float32"].weights - plans["int8"].weights == 3 * matrices
 
