@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cloning.checkpoints.weights import load_hubert
+from cloning.methods.rounded_hubert import round_matrices
 
 SAMPLE_RATE = 16_000
 """Samples per second of HuBERT's input."""
@@ -23,9 +24,12 @@ _CHUNK = 30 * SAMPLE_RATE
 
 
 class HubertFeatures:
-    """`features(samples)`: float32 (N,) at 16 kHz, not normalised -> float32 (T, D) at 50 Hz, on `device`."""
+    """`features(samples)`: float32 (N,) at 16 kHz, not normalised -> float32 (T, D) at 50 Hz, on `device`.
 
-    def __init__(self, directory: Path, device: torch.device) -> None:
+    rounded: compute in 8 bits, on a CPU that has them (`cloning.bark.int8.is_supported`).
+    """
+
+    def __init__(self, directory: Path, device: torch.device, *, rounded: bool = False) -> None:
         self._model = load_hubert(directory)
         nn.Module.to(self._model, device)
         self._device = device
@@ -37,6 +41,9 @@ class HubertFeatures:
         # they stay.
         if not self._model.config.do_stable_layer_norm:
             del self._model.encoder.layers[self._layer :]
+        if rounded:
+            with torch.inference_mode():
+                round_matrices(self._model)
 
     @torch.inference_mode()
     def __call__(self, samples: np.ndarray) -> Tensor:
