@@ -10,7 +10,7 @@ from benchmarks import by_engine, checkpoints
 from benchmarks.rows import SPEC, TEXT_TOKENS, BenchmarkLine, LineResults
 from cloning import takes
 from cloning.bark.engine import Generated
-from cloning.checkpoints.model_choice import EXACT, FAST, ModelChoice
+from cloning.checkpoints.model_choice import AUTO, FAST, ModelChoice
 from cloning.model_set import LoadedModels
 from cloning.takes import Take, TakeTarget, VoiceFeatures
 
@@ -22,7 +22,7 @@ class BarkeepEngine:
 
     def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:
         self._takes = takes_of_each
-        preset = FAST if fast else EXACT
+        preset = FAST if fast else AUTO
         self._engine = LoadedModels(ModelChoice(str(folder), dtype=dtype, device=device, preset=preset)).engine
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:

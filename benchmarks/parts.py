@@ -4,9 +4,9 @@
                               [--suno CLONE_OF_SUNO_AI_BARK]
 
 The parts are reading a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of
-the fine model. The minimum of all repeats counts, with one thread in CPU time, so it works on a shared machine where
-`python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a cloned voice, and finally one line of
-JSON.
+the fine model (1,024 frames, in 8 bits 886). The minimum of all repeats counts, with one thread in CPU time, so it
+works on a shared machine where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a
+cloned voice, and finally one line of JSON.
 """
 
 import argparse
@@ -19,9 +19,11 @@ from typing import Any
 
 from cloning.threads import limit_spinning
 
-CONTEXT, WINDOW, ROWS = 887, 1024, 8
-SENTENCE = {"semantic": 249, "coarse": 748, "windows": 13, "fine": 6}
-"""Semantic steps, coarse steps, window reads, and fine passes of 5 s of speech in a voice."""
+CONTEXT, ROWS = 887, 8
+SENTENCE = {"semantic": 249, "coarse": 748, "fine": 6}
+"""Semantic steps, coarse steps and fine passes of 5 s of speech in a voice."""
+READS, FRAMES = {True: 13, False: 6}, {True: 1024, False: 886}
+"""Whether windows are Suno's -> coarse windows, and frames of a fine one. In 8 bits they are those of Windows.LONG."""
 
 Parts = dict[str, float]
 
@@ -40,7 +42,8 @@ def main() -> None:
     for name, parts in _measured(arguments):
         results[name] = parts
         shown = "  ".join(f"{part} {seconds * 1e3:8.1f} ms" for part, seconds in parts.items())
-        print(f"{name:22} {shown}  sentence {_sentence(parts):6.1f} s", flush=True)
+        whole = _sentence(parts, exact=not name.endswith(" int8"))
+        print(f"{name:22} {shown}  sentence {whole:6.1f} s", flush=True)
     print(json.dumps({"shape": arguments.shape, "threads": arguments.threads, "parts": results}))
 
 
@@ -62,10 +65,10 @@ def _measured(arguments: argparse.Namespace) -> Iterator[tuple[str, Parts]]:
         yield "suno float32", _suno(arguments)
 
 
-def _sentence(parts: Parts) -> float:
+def _sentence(parts: Parts, *, exact: bool) -> float:
     """Return the seconds of a sentence of 5 s, without the codec."""
     steps = SENTENCE["semantic"] + SENTENCE["coarse"]
-    return steps * parts["step"] + SENTENCE["windows"] * parts["read"] + SENTENCE["fine"] * parts["fine"]
+    return steps * parts["step"] + READS[exact] * parts["read"] + SENTENCE["fine"] * parts["fine"]
 
 
 def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
@@ -81,12 +84,14 @@ def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
     attention = 4 * size["num_layers"] * size["hidden_size"]
     rate = bounds.rate.get(precision.name, max(bounds.rate.values()))
     head = 1024 * size["hidden_size"]
-    step = [matrices * precision.matrix_bytes + (head + rows * cached) * precision.dtype.itemsize for rows in (1, ROWS)]
+    weights = (matrices + head) * precision.matrix_bytes
+    step = [weights + rows * cached * precision.cache_bytes for rows in (1, ROWS)]
+    frames = FRAMES[not precision.is_int8]
     return {
         "read": (2 * matrices * CONTEXT + attention * CONTEXT**2 / 2) / rate,
         "step": step[0] / bounds.bandwidth,
         "step of 8": step[1] / bounds.bandwidth,
-        "fine": (2 * matrices * WINDOW + attention * WINDOW**2) / rate,
+        "fine": (2 * matrices * frames + attention * frames**2) / rate,
     }
 
 
@@ -95,7 +100,6 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
 
     from benchmarks.checkpoints import cast, random_bark
     from benchmarks.rows import SPEC
-    from cloning.bark.cache import KeyValueCache
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel
     from cloning.bark.int8 import quantise
@@ -106,9 +110,9 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
         quantise(model)
     coarse = CoarseModel(model.coarse_acoustics, SPEC, Recipe.from_config({}))
     fine = FineModel(model.fine_acoustics, SPEC)
-    cache = KeyValueCache(coarse.transformer.shape, ROWS, precision.dtype, coarse.transformer.device)
+    cache = coarse.transformer.cache(ROWS)
     vectors = coarse.embeddings[torch.arange(CONTEXT)]
-    codes = torch.zeros(WINDOW, SPEC.fine_books, dtype=torch.int64)
+    codes = torch.zeros(FRAMES[not precision.is_int8], SPEC.fine_books, dtype=torch.int64)
 
     def step(rows: int) -> None:
         hidden = coarse.transformer.step(vectors[:rows], cache, range(rows), [CONTEXT] * rows)
@@ -131,7 +135,7 @@ def _transformers(arguments: argparse.Namespace, dtype: Any) -> Parts:
 
     model = cast(random_bark(arguments.shape), dtype)
     ids = torch.arange(CONTEXT)[None]
-    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
+    codes = torch.zeros(1, FRAMES[True], 8, dtype=torch.int64)
 
     def step(rows: int) -> float:
         past = model.coarse_acoustics(ids, use_cache=True).past_key_values
@@ -156,7 +160,7 @@ def _suno(arguments: argparse.Namespace) -> Parts:
     models = Suno(random_bark(arguments.shape), arguments.suno).models
     ids = torch.arange(CONTEXT)[None]
     _, past = models["coarse"](ids, use_cache=True)
-    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
+    codes = torch.zeros(1, FRAMES[True], 8, dtype=torch.int64)
     step = _fewest(arguments, lambda: models["coarse"](ids[:, :1], use_cache=True, past_kv=past), 4)
     return {
         "read": _fewest(arguments, lambda: models["coarse"](ids, use_cache=True)),

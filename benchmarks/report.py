@@ -57,8 +57,9 @@ class Task:
         """Return the least seconds of each stage."""
         if not row.lines:
             return work.least_clone_seconds(self.machine, self.of_cloning)
-        at = replace(CONTENDERS[contender], dtype=self.precision(contender))
-        return work.least_seconds(row, at, self.semantic, self.size, self.machine, self.of_decoding)
+        known = CONTENDERS[contender]
+        at, windows = replace(known, dtype=self.precision(contender)), known.windows(self.device)
+        return work.least_seconds(row, at, windows, self.semantic, self.size, self.machine, self.of_decoding)
 
 
 def medians(runs: Sequence[Measured]) -> dict[str, Any]:

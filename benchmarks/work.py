@@ -1,8 +1,9 @@
 """Compute the work of a row, and its least time on a machine of known limits.
 
 A pass through a model reads its matrices, one head and the keys and values of every row, or multiplies; whichever takes
-longer on this machine is its limit. Embeddings, norms, sampling and Python are not counted, nor are reads that fit a
-cache. For the codec and for cloning only multiplications are counted (`benchmarks.operations`). Does not import torch.
+longer on this machine is its limit. In 8 bits, keys and values are float16, as here. Embeddings, norms, sampling and
+Python are not counted, nor are reads that fit a cache. For the codec and for cloning only multiplications are counted
+(`benchmarks.operations`). Does not import torch.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,12 @@ from dataclasses import dataclass, replace
 
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, BenchmarkRow, Contender
 from cloning.bark.special_tokens import Recipe
+from cloning.bark.windows import Windows
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
+_BLOCK = 1024
+"""The positions of each model."""
 _HEARD_RATE = 50
 """HuBERT's frames per second; the window of the last one does not fit."""
 _VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
@@ -64,6 +68,7 @@ class Model:
 def least_seconds(
     row: BenchmarkRow,
     contender: Contender,
+    windows: Windows,
     semantic: int,
     size: Mapping[str, int],
     machine: MachineLimits,
@@ -86,25 +91,23 @@ def least_seconds(
     context = SPEC.max_text_tokens + 1
     spoken = [longer.read(context)] * together
     spoken += [longer.step(together, context + done) for done in range(1, semantic)]
-    most = SPEC.max_fine_history // 2 if contender.fast else SPEC.max_fine_history
+    most = SPEC.max_fine_history // 2 if windows is Windows.SHORT_HISTORY else SPEC.max_fine_history
     history = min(_VOICE_FRAMES, most) if voiced else 0
-    window = min(SPEC.max_fine_input, history + frames) if contender.fast else SPEC.max_fine_input
-    windows = range(0, frames + history - SPEC.max_fine_input, SPEC.max_fine_history)
+    window = SPEC.max_fine_input if windows is Windows.EXACT else min(SPEC.max_fine_input, history + frames)
+    further = range(0, frames + history - SPEC.max_fine_input, SPEC.max_fine_history)
     books = SPEC.fine_books - SPEC.coarse_books
-    fine = [model.read(window, causal=False)] * (books * (1 + len(windows)))
+    fine = [model.read(window, causal=False)] * (books * (1 + len(further)))
     return {
         "semantic": times * total(spoken),
-        "coarse": times * total(_coarse(model, together, frames, voiced=voiced, fast=contender.fast)),
+        "coarse": times * total(_coarse(model, together, frames, windows, voiced=voiced)),
         "fine": lines * total(fine),
         "audio": machine.seconds(0, lines * frames * codec, "float32"),
     }
 
 
-def _coarse(model: Model, rows: int, frames: int, *, voiced: bool, fast: bool) -> list[tuple[float, float]]:
+def _coarse(model: Model, rows: int, frames: int, windows: Windows, *, voiced: bool) -> list[tuple[float, float]]:
     """Return every pass of the second stage."""
-    recipe = Recipe.from_config({})
-    if fast:
-        recipe = recipe.fast(SPEC, 1024)
+    recipe = Recipe.from_config({}).with_windows(windows, SPEC, _BLOCK)
     past = _VOICE_FRAMES * SPEC.coarse_books if voiced else 0
     tokens = frames * SPEC.coarse_books
     passes = []

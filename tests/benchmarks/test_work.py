@@ -7,6 +7,7 @@ import pytest
 from benchmarks import work
 from benchmarks.rows import CONTENDERS, ROWS
 from benchmarks.work import MachineLimits, Model
+from cloning.bark.windows import Windows
 
 SIZE = {"num_layers": 12, "hidden_size": 768}
 MATRICES = 12 * 12 * 768**2
@@ -19,14 +20,19 @@ SLOW_PROCESSOR = MachineLimits(1e18, {"float32": 1e9, "bfloat16": 2e9})
 
 def least(row: str, contender: str, machine: MachineLimits, semantic: int = 249) -> dict[str, float]:
     known = CONTENDERS[contender]
-    known = replace(known, dtype="float32") if known.dtype == "auto" else known
-    return work.least_seconds(ROWS[row], known, semantic, SIZE, machine, CODEC)
+    at = replace(known, dtype="float32") if known.dtype == "auto" else known
+    return work.least_seconds(ROWS[row], at, known.windows("cpu"), semantic, SIZE, machine, CODEC)
 
 
 def test_a_step_reads_matrices_head_and_cache() -> None:
     size, operations = Model(12, 768, 1024, "float32").step(1, 500)
     assert size == 4 * (MATRICES + 1024 * 768 + 2 * 12 * 500 * 768)
     assert operations == 2 * (MATRICES + 1024 * 768) + 4 * 12 * 500 * 768
+
+
+def test_in_8_bits_a_step_reads_a_byte_of_a_matrix_and_two_of_the_cache() -> None:
+    size, _ = Model(12, 768, 1024, "int8").step(1, 500)
+    assert size == MATRICES + 1024 * 768 + 2 * 2 * 12 * 500 * 768
 
 
 def test_half_the_bytes_take_half_the_time() -> None:
@@ -41,17 +47,17 @@ def test_eight_rows_together_read_the_matrices_once() -> None:
 
 
 def test_together_nobody_multiplies_less() -> None:
-    together, alone = least("members", "barkeep", SLOW_PROCESSOR), least("members", "transformers", SLOW_PROCESSOR)
+    together, alone = (least("members", name, SLOW_PROCESSOR) for name in ("barkeep-float32", "transformers"))
     assert together == pytest.approx(alone)
 
 
 def test_the_fine_stage_is_six_passes_over_whole_windows() -> None:
     one = 2 * MATRICES * 1024 + 2 * 1024 * 768 * 1024 + 4 * 12 * 768 * 1024**2
-    assert least("sentence", "barkeep", SLOW_PROCESSOR)["fine"] == pytest.approx(6 * one / 1e9)
+    assert least("sentence", "barkeep-float32", SLOW_PROCESSOR)["fine"] == pytest.approx(6 * one / 1e9)
 
 
 def test_the_fine_stage_of_a_long_line_has_two_windows() -> None:
-    short, long = (least("sentence", "barkeep", SLOW_PROCESSOR, tokens)["fine"] for tokens in (249, 400))
+    short, long = (least("sentence", "barkeep-float32", SLOW_PROCESSOR, tokens)["fine"] for tokens in (249, 400))
     assert long == pytest.approx(2 * short)
 
 
@@ -61,17 +67,26 @@ def test_a_voice_costs_a_history_in_the_coarse_stage_only() -> None:
     assert with_voice["semantic"] == without["semantic"]
 
 
-def test_fast_fine_windows_are_as_long_as_voice_and_text() -> None:
-    frames = 256 + 374
+@pytest.mark.parametrize(("contender", "history"), [("barkeep", 512), ("barkeep-fast", 256)])
+def test_other_fine_windows_are_as_long_as_voice_and_text(contender: str, history: int) -> None:
+    frames = history + 374
     one = 2 * MATRICES * frames + 2 * 1024 * 768 * frames + 4 * 12 * 768 * frames**2
-    assert least("sentence", "barkeep-fast", SLOW_PROCESSOR)["fine"] == pytest.approx(6 * one / 1e9)
+    assert least("sentence", contender, SLOW_PROCESSOR)["fine"] == pytest.approx(6 * one / 1e9)
 
 
-def test_fast_windows_are_read_less_often() -> None:
-    assert (
-        least("sentence", "barkeep-fast", SLOW_PROCESSOR)["coarse"]
-        < least("sentence", "barkeep", SLOW_PROCESSOR)["coarse"] / 2
+def test_longer_coarse_windows_are_read_less_often() -> None:
+    exact, long, fast = (
+        least("sentence", name, SLOW_PROCESSOR)["coarse"] for name in ("barkeep-float32", "barkeep", "barkeep-fast")
     )
+    assert long < 0.6 * exact
+    assert fast < 0.5 * long
+
+
+@pytest.mark.parametrize(("contender", "same"), [("barkeep", False), ("barkeep-float32", True), ("suno", True)])
+def test_windows_are_sunos_in_float32_and_on_a_gpu(contender: str, same: bool) -> None:
+    known = CONTENDERS[contender]
+    assert (known.windows("cpu") is Windows.EXACT) is same
+    assert known.windows("cuda") is Windows.EXACT
 
 
 def test_precisions_that_were_not_measured_compute_in_the_fastest() -> None:
