@@ -62,8 +62,9 @@ class Settings(BaseSettings):
     token for token; lower ones change the tokens."""
     batch: int = Field(default=8, ge=1, le=64)
     """How many windows of speech are generated together, and how many jobs run at once."""
-    preset: Literal["exact", "fast"] = "exact"
-    """exact: generates as Suno's code does. fast: uses larger windows, which changes the speech."""
+    preset: Literal["auto", "exact", "fast"] = "auto"
+    """exact: Suno's windows. auto: longer ones that were measured to speak as well, but with DTYPE=float32 and on a GPU
+    Suno's. fast: windows that take still less time and may get more words wrong."""
     takes: int = Field(default=1, ge=1, le=4)
     """How many times each sentence is generated; the best take is kept."""
     normalise: bool = True

@@ -86,7 +86,11 @@ Dtype = Annotated[
     ),
 ]
 Preset = Annotated[
-    str, typer.Option(callback=_one_of(("exact", "fast")), help="exact: as in Suno's code; fast: larger windows.")
+    str,
+    typer.Option(
+        callback=_one_of(("auto", "exact", "fast")),
+        help="exact: Suno's windows; auto, fast: such as take less time.",
+    ),
 ]
 Language = Annotated[str, typer.Option(callback=_one_of(LANGUAGES), metavar="CODE", help=f"{', '.join(LANGUAGES)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output.")]
@@ -166,7 +170,7 @@ def say(
     quantizer: QuantizerName = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    preset: Preset = "exact",
+    preset: Preset = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Speak a text with a voice."""
@@ -248,7 +252,7 @@ def _pipeline(
     quantizer: str | None,
     device: str,
     dtype: str,
-    preset: str = "exact",
+    preset: str = "auto",
     codebook: str | None = None,
     *,
     watermark: bool = False,

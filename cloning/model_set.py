@@ -11,10 +11,10 @@ import torch
 from cloning import memory
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
-from cloning.bark.precision import pick_precision
+from cloning.bark.precision import Precision, pick_precision
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.identity import digest_of
-from cloning.checkpoints.model_choice import FAST, ModelChoice
+from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import HUBERT
 from cloning.checkpoints.speakers import Speakers
 from cloning.codec import Codec
@@ -53,12 +53,12 @@ class LoadedModels:
     def _load_engine(self) -> BarkEngine:
         engine = BarkEngine.load(
             self._bark,
-            precision=pick_precision(self.choice.dtype, self.device),
+            precision=self._precision,
             device=self.device,
             decode=self.codec.decode,
             decode_together=self.codec.decode_together,
             batch=self.choice.batch,
-            fast=self.choice.preset == FAST,
+            windows=model_choice.windows(self.choice, self.device),
         )
         memory.use_large_pages()
         return engine
@@ -71,7 +71,8 @@ class LoadedModels:
     @cached_property
     def hubert(self) -> HubertFeatures:
         """HuBERT: samples -> features."""
-        return HubertFeatures(self._hubert, self.device)
+        rounded = self.device.type == "cpu" and self._precision.is_int8
+        return HubertFeatures(self._hubert, self.device, rounded=rounded)
 
     @cached_property
     def hubert_name(self) -> str:
@@ -120,6 +121,10 @@ class LoadedModels:
                 loaded.compact()
             self._quantizers[path] = loaded
         return self._quantizers[path], path.name
+
+    @property
+    def _precision(self) -> Precision:
+        return pick_precision(self.choice.dtype, self.device)
 
     @cached_property
     def _bark(self) -> Path:

@@ -19,6 +19,7 @@ from cloning.bark.int8 import quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Scheduler
 from cloning.bark.stages import Decode, DecodeTogether, Generation, Stages
+from cloning.bark.windows import Windows
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
 from cloning.progress import ProgressReporter
@@ -31,9 +32,9 @@ _log = logging.getLogger(__name__)
 class BarkEngine:
     """Implements `cloning.bark.engine.SpeechEngine`. Takes over the matrices of `model`, which becomes unusable.
 
-    batch: the number of windows that are generated at once. fast: see `Stages`; its tokens differ from the
-    reference's. decode_together: the codec for several windows at once, if that is faster. refined_together: the number
-    of windows that share a pass of the fine stage; by default one on a CPU, where sharing only adds latency.
+    batch: the number of windows that are generated at once. windows: see `Stages`. decode_together: the codec for
+    several windows at once, if that is faster. refined_together: the number of windows that share a pass of the fine
+    stage; by default one on a CPU, where sharing only adds latency.
     """
 
     def __init__(
@@ -43,12 +44,12 @@ class BarkEngine:
         decode: Decode,
         *,
         batch: int,
-        fast: bool = False,
+        windows: Windows = Windows.EXACT,
         decode_together: DecodeTogether | None = None,
         refined_together: int | None = None,
     ) -> None:
         self._tokenizer = tokenizer
-        self._stages = Stages(model, self._text_tokens, decode_together or _one_by_one(decode), fast=fast)
+        self._stages = Stages(model, self._text_tokens, decode_together or _one_by_one(decode), windows)
         alone = self._stages.fine.transformer.device.type == "cpu"
         self._scheduler = Scheduler(self._stages, batch, refined_together or (1 if alone else batch))
 
@@ -61,7 +62,7 @@ class BarkEngine:
         device: torch.device,
         decode: Decode,
         batch: int,
-        fast: bool = False,
+        windows: Windows = Windows.EXACT,
         decode_together: DecodeTogether | None = None,
     ) -> "BarkEngine":
         """Load a checkpoint in the hub's layout.
@@ -88,7 +89,7 @@ class BarkEngine:
             raise ModelUnavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from error
-        return cls(model, tokenizer, decode, batch=batch, fast=fast, decode_together=decode_together)
+        return cls(model, tokenizer, decode, batch=batch, windows=windows, decode_together=decode_together)
 
     @property
     def spec(self) -> BarkSpec:

@@ -15,6 +15,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
+from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
@@ -25,15 +26,16 @@ STAGE = "fine tokens"
 class FineModel:
     """The model with its embeddings and heads.
 
-    fast: of the voice, half as many frames are read as in the reference, and windows end with the text, without
-    padding. Its tokens differ from the reference's.
+    windows: with others than EXACT, windows end with the text, without padding. Then tokens differ from the
+    reference's.
     """
 
-    def __init__(self, module: Any, spec: BarkSpec, *, fast: bool = False) -> None:
+    def __init__(self, module: Any, spec: BarkSpec, windows: Windows = Windows.EXACT) -> None:
         self.spec = spec
-        self.history: int = spec.max_fine_history // 2 if fast else spec.max_fine_history
+        short = windows is Windows.SHORT_HISTORY
+        self.history: int = spec.max_fine_history // 2 if short else spec.max_fine_history
         """The most frames of the voice that are read."""
-        self.shortest: int = 1 if fast else spec.max_fine_input
+        self.shortest: int = spec.max_fine_input if windows is Windows.EXACT else 1
         """The fewest frames of a window."""
         self.embeddings: list[Tensor] = [table.weight.detach() for table in module.input_embeds_layers]
         """(input vocabulary, width) for each book."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from cloning.bark.config import BarkSpec
+from cloning.bark.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,19 @@ class Recipe:
             coarse_window=coarse.get("sliding_window_len", 60),
         )
 
-    def fast(self, spec: BarkSpec, block: int) -> Self:
-        """Return a recipe with the largest windows that fit `block` positions, and a history as long as a window.
+    def with_windows(self, windows: Windows, spec: BarkSpec, block: int) -> Self:
+        """Return the recipe for such windows in a coarse model of `block` positions.
 
-        Published models: 384 and 384 instead of 630 and 60, which `generate_coarse` of `suno-ai/bark` also accepts. The
-        model's input is rebuilt a sixth as often, and has 2.6 s of history instead of 4.2 s.
+        Of the published models, with history and window of 630 and 60: LONG 630 and 138, so that the model's input is
+        rebuilt half as often; SHORT_HISTORY 384 and 384, a sixth as often, with 2.6 s of history instead of 4.2 s.
+        `generate_coarse` of `suno-ai/bark` accepts these too. No window is longer than the semantic tokens it reads.
         """
         ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books
         room = min(block - self.coarse_input, int(self.coarse_input * ratio))
-        half = room // 2 - room // 2 % spec.coarse_books
-        return replace(self, coarse_history=half, coarse_window=half)
+        if windows is Windows.LONG:
+            rest = room - self.coarse_history
+            return replace(self, coarse_window=max(self.coarse_window, rest - rest % spec.coarse_books))
+        if windows is Windows.SHORT_HISTORY:
+            half = room // 2 - room // 2 % spec.coarse_books
+            return replace(self, coarse_history=half, coarse_window=half)
+        return self

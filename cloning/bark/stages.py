@@ -16,6 +16,7 @@ from cloning.bark.fine import FineModel, FineWork
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel, SemanticRow
 from cloning.bark.special_tokens import Recipe
+from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import Cancelled, InvalidInput
@@ -58,20 +59,21 @@ class Generation:
 class Stages:
     """The three models of `model`, whose matrices they take over, with a tokenizer and the codec.
 
-    fast: with larger coarse windows than the reference's (`Recipe.fast`), and shorter fine ones (`FineModel`).
+    windows: of the coarse stage (`Recipe.with_windows`) and the fine one (`FineModel`).
     """
 
-    def __init__(self, model: Any, tokenize: Tokenize, decode: DecodeTogether, *, fast: bool = False) -> None:
+    def __init__(
+        self, model: Any, tokenize: Tokenize, decode: DecodeTogether, windows: Windows = Windows.EXACT
+    ) -> None:
         generation = model.generation_config.to_dict()
         self.spec = BarkSpec.from_configs(model.config.to_dict(), generation)
         recipe = Recipe.from_config(generation)
-        if fast:
-            recipe = recipe.fast(self.spec, model.config.coarse_acoustics_config.block_size)
+        recipe = recipe.with_windows(windows, self.spec, model.config.coarse_acoustics_config.block_size)
         self._tokenize = tokenize
         self.decode = decode
         self.semantic = SemanticModel(model.semantic, self.spec, recipe)
         self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
-        self.fine = FineModel(model.fine_acoustics, self.spec, fast=fast)
+        self.fine = FineModel(model.fine_acoustics, self.spec, windows)
 
     def begin(self, generation: Generation) -> SemanticRow:
         """Start the first stage. Raises InvalidInput for a text or a voice that does not fit the models."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Samples
+from cloning.bark.windows import Windows
 from cloning.checkpoints import libraries
 from cloning.prompt import Tokens, VoicePrompt
 
@@ -88,7 +89,9 @@ def tiny_bark(
     return model
 
 
-def tiny_engine(model: Any, batch: int = 4, *, fast: bool = False, refined_together: int | None = None) -> BarkEngine:
+def tiny_engine(
+    model: Any, batch: int = 4, *, windows: Windows = Windows.EXACT, refined_together: int | None = None
+) -> BarkEngine:
     """An engine with a copy of the model's weights and its own codec."""
 
     def decode(codes: Tokens) -> Samples:
@@ -98,7 +101,7 @@ def tiny_engine(model: Any, batch: int = 4, *, fast: bool = False, refined_toget
     copy = transformers.BarkModel(model.config).eval()
     copy.load_state_dict(model.state_dict())
     copy.generation_config = model.generation_config
-    return BarkEngine(copy, Letters(), decode, batch=batch, fast=fast, refined_together=refined_together)
+    return BarkEngine(copy, Letters(), decode, batch=batch, windows=windows, refined_together=refined_together)
 
 
 def a_voice(engine: BarkEngine, tokens: int = 150, seed: int = 3) -> VoicePrompt:

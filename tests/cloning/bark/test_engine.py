@@ -17,6 +17,7 @@ from cloning.bark.engine import GenerationOptions
 from cloning.bark.fine import STAGE as FINE
 from cloning.bark.semantic import STAGE as SEMANTIC
 from cloning.bark.special_tokens import Recipe
+from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled, InvalidInput
@@ -70,40 +71,62 @@ def test_greedy_equals_transformers(kind: dict[str, Any], length: int, voice_tok
 
 
 @pytest.mark.parametrize("voice_tokens", [0, 150])
-def test_the_fast_preset_is_the_reference_with_larger_windows(model: Any, voice_tokens: int) -> None:
-    engine = tiny_engine(model, fast=True)
+@pytest.mark.parametrize(
+    ("windows", "history", "window"), [(Windows.LONG, 120, 72), (Windows.SHORT_HISTORY, 96, 96)], ids=["long", "short"]
+)
+def test_other_coarse_windows_are_the_reference_with_such_windows(
+    model: Any, windows: Windows, history: int, window: int, voice_tokens: int
+) -> None:
+    engine = tiny_engine(model, windows=windows)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
     options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=190)
     exact = models(PUBLISHED)[1].generate("hello", voice, options, ProgressReporter()).prompt
-    fast = engine.generate("hello", voice, options, ProgressReporter()).prompt
+    other = engine.generate("hello", voice, options, ProgressReporter()).prompt
     changed = copy.deepcopy(model)
-    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
+    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": history, "sliding_window_len": window}
     tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
-    np.testing.assert_array_equal(fast.coarse, tokens[:2])
-    assert np.array_equal(fast.semantic, exact.semantic)
-    assert not np.array_equal(fast.coarse, exact.coarse)
-    assert fast.fine.max() < engine.spec.codebook_size  # every frame of several windows is filled
+    np.testing.assert_array_equal(other.coarse, tokens[:2])
+    assert np.array_equal(other.semantic, exact.semantic)
+    assert not np.array_equal(other.coarse, exact.coarse)
+    assert other.fine.max() < engine.spec.codebook_size  # every frame of several windows is filled
 
 
 @pytest.mark.parametrize("voice_tokens", [0, 10, 150])
-def test_the_fast_preset_ends_fine_windows_with_the_text_after_half_the_history(model: Any, voice_tokens: int) -> None:
-    engine = tiny_engine(model, fast=True)
+@pytest.mark.parametrize(
+    ("windows", "history"), [(Windows.LONG, 64), (Windows.SHORT_HISTORY, 32)], ids=["long", "short"]
+)
+def test_other_fine_windows_end_with_the_text(model: Any, windows: Windows, history: int, voice_tokens: int) -> None:
+    """Of texts at least as long as the history: transformers fills the last frames only of shorter ones."""
+    engine = tiny_engine(model, windows=windows)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
-    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=40)
-    fast = engine.generate("hello", voice, options, ProgressReporter()).prompt
-    read = min(32, engine.spec.frames(voice_tokens))
+    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=43)
+    generated = engine.generate("hello", voice, options, ProgressReporter()).prompt
+    read = min(history, engine.spec.frames(voice_tokens))
+    coarse = engine._stages.coarse.recipe
     changed = copy.deepcopy(model)
-    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
-    window = {"max_fine_history_length": 32, "max_fine_input_length": read + engine.spec.frames(40)}
+    changed.generation_config.coarse_acoustics_config |= {
+        "max_coarse_history": coarse.coarse_history,
+        "sliding_window_len": coarse.coarse_window,
+    }
+    window = {"max_fine_history_length": history, "max_fine_input_length": read + engine.spec.frames(43)}
     changed.generation_config.fine_acoustics_config |= window
-    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=40)
-    np.testing.assert_array_equal(fast.fine, tokens)
+    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=43)
+    np.testing.assert_array_equal(generated.fine, tokens)
 
 
-def test_fast_windows_of_the_published_models() -> None:
-    spec = BarkSpec.from_configs({}, {})
-    recipe = Recipe.from_config({}).fast(spec, 1024)
-    assert (recipe.coarse_history, recipe.coarse_window) == (384, 384)
+@pytest.mark.parametrize(
+    ("windows", "history", "window"),
+    [(Windows.EXACT, 630, 60), (Windows.LONG, 630, 138), (Windows.SHORT_HISTORY, 384, 384)],
+)
+def test_windows_of_the_published_models(windows: Windows, history: int, window: int) -> None:
+    recipe = Recipe.from_config({}).with_windows(windows, BarkSpec.from_configs({}, {}), 1024)
+    assert (recipe.coarse_history, recipe.coarse_window) == (history, window)
+
+
+def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
+    """Of a model with few positions, whose windows fill them anyway."""
+    recipe = Recipe.from_config({}).with_windows(Windows.LONG, BarkSpec.from_configs({}, {}), 900)
+    assert (recipe.coarse_history, recipe.coarse_window) == (630, 60)
 
 
 @pytest.mark.parametrize(
