@@ -4,7 +4,7 @@
                               [--suno CLONE_OF_SUNO_AI_BARK]
 
 The parts are reading a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of
-the fine model (1,024 frames, in 8 bits 886). The minimum of all repeats counts, with one thread in CPU time, so it
+the fine model. The minimum of all repeats counts, with one thread in CPU time, so it
 works on a shared machine where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a
 cloned voice, and finally one line of JSON.
 """
@@ -19,11 +19,11 @@ from typing import Any
 
 from cloning.threads import limit_spinning
 
-CONTEXT, ROWS = 887, 8
+CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "fine": 6}
 """Semantic steps, coarse steps and fine passes of 5 s of speech in a voice."""
-READS, FRAMES = {True: 13, False: 6}, {True: 1024, False: 886}
-"""Whether windows are Suno's -> coarse windows, and frames of a fine one. In 8 bits they are those of Windows.LONG."""
+READS = {True: 13, False: 6}
+"""Coarse windows of that sentence, where they are Suno's, and where not: in 8 bits, by default (Windows.LONG)."""
 
 Parts = dict[str, float]
 
@@ -86,12 +86,11 @@ def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
     head = 1024 * size["hidden_size"]
     weights = (matrices + head) * precision.matrix_bytes
     step = [weights + rows * cached * precision.cache_bytes for rows in (1, ROWS)]
-    frames = FRAMES[not precision.is_int8]
     return {
         "read": (2 * matrices * CONTEXT + attention * CONTEXT**2 / 2) / rate,
         "step": step[0] / bounds.bandwidth,
         "step of 8": step[1] / bounds.bandwidth,
-        "fine": (2 * matrices * frames + attention * frames**2) / rate,
+        "fine": (2 * matrices * WINDOW + attention * WINDOW**2) / rate,
     }
 
 
@@ -112,7 +111,7 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
     fine = FineModel(model.fine_acoustics, SPEC)
     cache = coarse.transformer.cache(ROWS)
     vectors = coarse.embeddings[torch.arange(CONTEXT)]
-    codes = torch.zeros(FRAMES[not precision.is_int8], SPEC.fine_books, dtype=torch.int64)
+    codes = torch.zeros(WINDOW, SPEC.fine_books, dtype=torch.int64)
 
     def step(rows: int) -> None:
         hidden = coarse.transformer.step(vectors[:rows], cache, range(rows), [CONTEXT] * rows)
@@ -135,7 +134,7 @@ def _transformers(arguments: argparse.Namespace, dtype: Any) -> Parts:
 
     model = cast(random_bark(arguments.shape), dtype)
     ids = torch.arange(CONTEXT)[None]
-    codes = torch.zeros(1, FRAMES[True], 8, dtype=torch.int64)
+    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
 
     def step(rows: int) -> float:
         past = model.coarse_acoustics(ids, use_cache=True).past_key_values
@@ -160,7 +159,7 @@ def _suno(arguments: argparse.Namespace) -> Parts:
     models = Suno(random_bark(arguments.shape), arguments.suno).models
     ids = torch.arange(CONTEXT)[None]
     _, past = models["coarse"](ids, use_cache=True)
-    codes = torch.zeros(1, FRAMES[True], 8, dtype=torch.int64)
+    codes = torch.zeros(1, WINDOW, 8, dtype=torch.int64)
     step = _fewest(arguments, lambda: models["coarse"](ids[:, :1], use_cache=True, past_kv=past), 4)
     return {
         "read": _fewest(arguments, lambda: models["coarse"](ids, use_cache=True)),

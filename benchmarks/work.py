@@ -91,9 +91,10 @@ def least_seconds(
     context = SPEC.max_text_tokens + 1
     spoken = [longer.read(context)] * together
     spoken += [longer.step(together, context + done) for done in range(1, semantic)]
-    most = SPEC.max_fine_history // 2 if windows is Windows.SHORT_HISTORY else SPEC.max_fine_history
+    short = windows is Windows.SHORT_HISTORY
+    most = SPEC.max_fine_history // 2 if short else SPEC.max_fine_history
     history = min(_VOICE_FRAMES, most) if voiced else 0
-    window = SPEC.max_fine_input if windows is Windows.EXACT else min(SPEC.max_fine_input, history + frames)
+    window = min(SPEC.max_fine_input, history + frames) if short else SPEC.max_fine_input
     further = range(0, frames + history - SPEC.max_fine_input, SPEC.max_fine_history)
     books = SPEC.fine_books - SPEC.coarse_books
     fine = [model.read(window, causal=False)] * (books * (1 + len(further)))

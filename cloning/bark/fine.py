@@ -26,8 +26,8 @@ STAGE = "fine tokens"
 class FineModel:
     """The model with its embeddings and heads.
 
-    windows: with others than EXACT, windows end with the text, without padding. Then tokens differ from the
-    reference's.
+    windows: with SHORT_HISTORY, half as many frames of the voice are read as in the reference, and windows end with the
+    text, without padding. Then tokens differ from the reference's.
     """
 
     def __init__(self, module: Any, spec: BarkSpec, windows: Windows = Windows.EXACT) -> None:
@@ -35,7 +35,7 @@ class FineModel:
         short = windows is Windows.SHORT_HISTORY
         self.history: int = spec.max_fine_history // 2 if short else spec.max_fine_history
         """The most frames of the voice that are read."""
-        self.shortest: int = spec.max_fine_input if windows is Windows.EXACT else 1
+        self.shortest: int = 1 if short else spec.max_fine_input
         """The fewest frames of a window."""
         self.embeddings: list[Tensor] = [table.weight.detach() for table in module.input_embeds_layers]
         """(input vocabulary, width) for each book."""

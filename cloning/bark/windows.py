@@ -9,6 +9,7 @@ class Windows(Enum):
     EXACT = "exact"
     """As in `suno-ai/bark`."""
     LONG = "long"
-    """With the same history, but a coarse window fills the model's positions, and a fine one ends with the text."""
+    """With the same history, but a coarse window fills the model's positions."""
     SHORT_HISTORY = "short history"
-    """Coarse windows are as long as their history, which is shorter; fine ones read half as much of the voice."""
+    """Coarse windows are as long as their history, which is shorter. Fine ones read half as much of the voice, and end
+    with the text instead of being filled up."""

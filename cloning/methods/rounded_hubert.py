@@ -91,4 +91,4 @@ class _Convolution:
         length, width = frames.shape
         count = (length - self._size) // self._step + 1
         windows = frames.as_strided((count, self._size * width), (self._step * width, 1))
-        return torch.cat([activation(self._matrix(some)) for some in windows.split(_AT_ONCE)])
+        return torch.cat([activation(self._matrix(some)) for some in torch.split(windows, _AT_ONCE)])

@@ -92,25 +92,29 @@ def test_other_coarse_windows_are_the_reference_with_such_windows(
 
 
 @pytest.mark.parametrize("voice_tokens", [0, 10, 150])
-@pytest.mark.parametrize(
-    ("windows", "history"), [(Windows.LONG, 64), (Windows.SHORT_HISTORY, 32)], ids=["long", "short"]
-)
-def test_other_fine_windows_end_with_the_text(model: Any, windows: Windows, history: int, voice_tokens: int) -> None:
-    """Of texts at least as long as the history: transformers fills the last frames only of shorter ones."""
-    engine = tiny_engine(model, windows=windows)
+def test_fine_windows_of_a_short_history_end_with_the_text(model: Any, voice_tokens: int) -> None:
+    engine = tiny_engine(model, windows=Windows.SHORT_HISTORY)
     voice = a_voice(engine, voice_tokens) if voice_tokens else None
-    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=43)
-    generated = engine.generate("hello", voice, options, ProgressReporter()).prompt
-    read = min(history, engine.spec.frames(voice_tokens))
-    coarse = engine._stages.coarse.recipe
+    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=40)
+    short = engine.generate("hello", voice, options, ProgressReporter()).prompt
+    read = min(32, engine.spec.frames(voice_tokens))
     changed = copy.deepcopy(model)
-    changed.generation_config.coarse_acoustics_config |= {
-        "max_coarse_history": coarse.coarse_history,
-        "sliding_window_len": coarse.coarse_window,
-    }
-    window = {"max_fine_history_length": history, "max_fine_input_length": read + engine.spec.frames(43)}
+    changed.generation_config.coarse_acoustics_config |= {"max_coarse_history": 96, "sliding_window_len": 96}
+    window = {"max_fine_history_length": 32, "max_fine_input_length": read + engine.spec.frames(40)}
     changed.generation_config.fine_acoustics_config |= window
-    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=43)
+    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=40)
+    np.testing.assert_array_equal(short.fine, tokens)
+
+
+@pytest.mark.parametrize("voice_tokens", [0, 150])
+def test_fine_windows_of_long_coarse_ones_are_the_reference(model: Any, voice_tokens: int) -> None:
+    engine = tiny_engine(model, windows=Windows.LONG)
+    voice = a_voice(engine, voice_tokens) if voice_tokens else None
+    options = GenerationOptions(temperature=0, min_eos_p=0, max_semantic_tokens=190)
+    generated = engine.generate("hello", voice, options, ProgressReporter()).prompt
+    changed = copy.deepcopy(model)
+    changed.generation_config.coarse_acoustics_config |= {"sliding_window_len": 72}
+    tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
     np.testing.assert_array_equal(generated.fine, tokens)
 
 
