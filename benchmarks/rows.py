@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.windows import Windows
+from cloning.bark.windows import Windows, pick_windows
 from cloning.prompt import VoicePrompt
 
 SHAPES = {
@@ -80,9 +80,7 @@ class Contender:
 
     def windows(self, device: str) -> Windows:
         """Return the windows of its coarse and fine stage on a device of torch's kind, as the bot chooses them."""
-        if self.fast:
-            return Windows.SHORT_HISTORY
-        return Windows.LONG if self.ours and device == "cpu" and self.dtype != "float32" else Windows.EXACT
+        return pick_windows("fast" if self.fast else "auto", self.dtype, device) if self.ours else Windows.EXACT
 
     def together(self, row: BenchmarkRow) -> bool:
         """Return whether it speaks all lines of `row` at once. If not: one after the other."""

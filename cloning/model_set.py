@@ -12,6 +12,7 @@ from cloning import memory
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import SpeechEngine
 from cloning.bark.precision import Precision, pick_precision
+from cloning.bark.windows import pick_windows
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.identity import digest_of
 from cloning.checkpoints.model_choice import ModelChoice
@@ -58,7 +59,7 @@ class LoadedModels:
             decode=self.codec.decode,
             decode_together=self.codec.decode_together,
             batch=self.choice.batch,
-            windows=model_choice.windows(self.choice, self.device),
+            windows=pick_windows(self.choice.preset, self.choice.dtype, self.device.type),
         )
         memory.use_large_pages()
         return engine

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from cloning.bark.windows import Windows
 from cloning.checkpoints import suno
 from cloning.checkpoints.downloads import fetch_file, fetch_repository
 from cloning.checkpoints.published import (
@@ -30,7 +29,7 @@ MODEL_NAMES = (BUNDLED, *BARK)
 
 AUTO, EXACT, FAST = "auto", "exact", "fast"
 PRESETS = (AUTO, EXACT, FAST)
-"""The windows of the coarse and the fine model (`windows`)."""
+"""The windows of the coarse and the fine model (`cloning.bark.windows`)."""
 
 _BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
@@ -54,17 +53,6 @@ class ModelChoice:
     offline: bool = False
     codebook: str | None = None
     """A file, for the method codebook; None: the model's own."""
-
-
-def windows(choice: ModelChoice, device: torch.device) -> Windows:
-    """Return the windows of a choice's preset.
-
-    AUTO is LONG, which was measured to speak as well, but EXACT with DTYPE=float32, whose tokens are Suno's, and on a
-    GPU, where windows of one length share a pass.
-    """
-    if choice.preset == AUTO:
-        return Windows.LONG if device.type == "cpu" and choice.dtype != "float32" else Windows.EXACT
-    return Windows.SHORT_HISTORY if choice.preset == FAST else Windows.EXACT
 
 
 def resolve_bark(choice: ModelChoice) -> Path:

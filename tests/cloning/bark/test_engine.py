@@ -12,11 +12,9 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.coarse import STAGE as COARSE
-from cloning.bark.config import BarkSpec
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.fine import STAGE as FINE
 from cloning.bark.semantic import STAGE as SEMANTIC
-from cloning.bark.special_tokens import Recipe
 from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
@@ -116,21 +114,6 @@ def test_fine_windows_of_long_coarse_ones_are_the_reference(model: Any, voice_to
     changed.generation_config.coarse_acoustics_config |= {"sliding_window_len": 72}
     tokens, _ = by_transformers(changed, "hello", voice, do_sample=False, temperature=1.0, semantic_max_new_tokens=190)
     np.testing.assert_array_equal(generated.fine, tokens)
-
-
-@pytest.mark.parametrize(
-    ("windows", "history", "window"),
-    [(Windows.EXACT, 630, 60), (Windows.LONG, 630, 138), (Windows.SHORT_HISTORY, 384, 384)],
-)
-def test_windows_of_the_published_models(windows: Windows, history: int, window: int) -> None:
-    recipe = Recipe.from_config({}).with_windows(windows, BarkSpec.from_configs({}, {}), 1024)
-    assert (recipe.coarse_history, recipe.coarse_window) == (history, window)
-
-
-def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
-    """Of a model with few positions, whose windows fill them anyway."""
-    recipe = Recipe.from_config({}).with_windows(Windows.LONG, BarkSpec.from_configs({}, {}), 900)
-    assert (recipe.coarse_history, recipe.coarse_window) == (630, 60)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from unittest import mock
 import pytest
 import torch
 
-from cloning.bark.windows import Windows
 from cloning.checkpoints import downloads, model_choice
 from cloning.checkpoints.model_choice import (
     MODEL_NAMES,
@@ -209,21 +208,3 @@ class TestDevices:
     def test_nonsense_is_refused(self, cuda: None, name: str) -> None:
         with pytest.raises(Unavailable):
             pick_device(name)
-
-
-@pytest.mark.parametrize(
-    ("preset", "dtype", "device", "wanted"),
-    [
-        ("auto", "auto", "cpu", Windows.LONG),
-        ("auto", "int8", "cpu", Windows.LONG),
-        ("auto", "float32", "cpu", Windows.EXACT),
-        ("auto", "auto", "cuda", Windows.EXACT),
-        ("exact", "auto", "cpu", Windows.EXACT),
-        ("fast", "float32", "cuda", Windows.SHORT_HISTORY),
-    ],
-)
-def test_windows_are_sunos_where_tokens_are_to_be_and_on_a_gpu(
-    preset: str, dtype: str, device: str, wanted: Windows
-) -> None:
-    choice = ModelChoice(dtype=dtype, preset=preset)
-    assert model_choice.windows(choice, torch.device(device)) is wanted

@@ -1,0 +1,49 @@
+"""Windows: which a preset has, and how long they are. `test_engine` compares what they generate with transformers."""
+
+import pytest
+
+from cloning.bark.config import BarkSpec
+from cloning.bark.special_tokens import Recipe
+from cloning.bark.windows import Windows, pick_windows
+
+SPEC = BarkSpec.from_configs({}, {})
+"""Of the published models."""
+
+
+@pytest.mark.parametrize(
+    ("preset", "dtype", "device", "wanted"),
+    [
+        ("auto", "auto", "cpu", Windows.LONG),
+        ("auto", "int8", "cpu", Windows.LONG),
+        ("auto", "float32", "cpu", Windows.EXACT),
+        ("auto", "auto", "cuda", Windows.EXACT),
+        ("exact", "auto", "cpu", Windows.EXACT),
+        ("fast", "float32", "cuda", Windows.SHORT_HISTORY),
+    ],
+)
+def test_windows_are_sunos_where_tokens_are_to_be_and_on_a_gpu(
+    preset: str, dtype: str, device: str, wanted: Windows
+) -> None:
+    assert pick_windows(preset, dtype, device) is wanted
+
+
+@pytest.mark.parametrize(
+    ("windows", "history", "window"),
+    [(Windows.EXACT, 630, 60), (Windows.LONG, 630, 138), (Windows.SHORT_HISTORY, 384, 384)],
+)
+def test_windows_of_the_published_models(windows: Windows, history: int, window: int) -> None:
+    recipe = Recipe.from_config({}).with_windows(windows, SPEC, 1024)
+    assert (recipe.coarse_history, recipe.coarse_window) == (history, window)
+
+
+def test_long_windows_fill_the_positions_and_have_their_semantic_tokens() -> None:
+    recipe = Recipe.from_config({}).with_windows(Windows.LONG, SPEC, 1024)
+    assert recipe.coarse_input + 1 + recipe.coarse_history + recipe.coarse_window - 1 <= 1024  # the last is not read
+    tokens = recipe.coarse_input * SPEC.frame_rate / SPEC.semantic_rate * SPEC.coarse_books
+    assert recipe.coarse_history + recipe.coarse_window <= tokens
+
+
+def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
+    """Of a model with few positions, whose windows fill them anyway."""
+    recipe = Recipe.from_config({}).with_windows(Windows.LONG, SPEC, 900)
+    assert (recipe.coarse_history, recipe.coarse_window) == (630, 60)
