@@ -1,6 +1,7 @@
 """HuBERT in 8 bits: nearly the same features of the same frames, whatever the sizes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +19,14 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(not int8.is_supported(), reason="this processor has no instructions for it")
 
 
-def a_hubert(**changes: object) -> transformers.HubertModel:
+def a_hubert(**changes: object) -> Any:
     torch.manual_seed(0)
     sizes = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96}
     config = transformers.HubertConfig(**{**sizes, "conv_dim": (32,) * 7, **changes})
     return transformers.HubertModel(config).eval()
 
 
-def both(model: transformers.HubertModel, directory: Path) -> tuple[HubertFeatures, HubertFeatures]:
+def both(model: Any, directory: Path) -> tuple[HubertFeatures, HubertFeatures]:
     tiny.write(model, directory, tiny.hub_weights(model))
     return HubertFeatures(directory, CPU), HubertFeatures(directory, CPU, rounded=True)
 
@@ -86,6 +87,7 @@ def test_what_cannot_be_rounded_stays_as_it_is(tmp_path: Path) -> None:
     for model, folder in ((odd, tmp_path / "odd"), (large, tmp_path / "large")):
         exact, rounded = both(model, folder)
         assert type(rounded._model.feature_extractor) is type(exact._model.feature_extractor)
-        assert isinstance(rounded._model.encoder.layers[0].attention.q_proj, RoundedLinear)
+        layers: Any = rounded._model.encoder.layers
+        assert isinstance(layers[0].attention.q_proj, RoundedLinear)
         samples = sound(16_000)
         assert 0 < error(rounded(samples), exact(samples)) < 0.15
