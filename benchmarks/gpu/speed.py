@@ -19,6 +19,7 @@ from benchmarks.gpu import models
 from benchmarks.gpu.context import Context, Results
 from benchmarks.rows import OURS, SHAPES, TEXT_TOKENS, BenchmarkLine, BenchmarkRow, Contender, LineResults
 from benchmarks.work import least_seconds, units
+from cloning.bark.windows import Windows
 from cloning.prompt import VoicePrompt
 
 _VOICE = (499, 750)
@@ -138,7 +139,7 @@ def _beside_the_limit(
 ) -> dict[str, Any]:
     length = int(context.sizes.seconds * 49.9)
     codec = operations.of_decoding(shape)
-    limits = least_seconds(row, contender, length, SHAPES[shape], context.machine, codec)
+    limits = least_seconds(row, contender, Windows.EXACT, length, SHAPES[shape], context.machine, codec)
     counts = units(row, length)
     return {
         "per_second": {stage: counts[stage] / seconds for stage, seconds in stages.items() if seconds},

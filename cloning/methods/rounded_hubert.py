@@ -61,7 +61,7 @@ class RoundedExtractor(nn.Module):
         """Compute all convolutions."""
         size, step = self._first.kernel_size[0], self._first.stride[0]
         windows = samples[0].unfold(0, size, step)
-        frames = self._activation(functional.linear(windows, *self._normed(windows)))  # (T, C)
+        frames: Tensor = self._activation(functional.linear(windows, *self._normed(windows)))  # (T, C)
         for convolution in self._others:
             frames = convolution(frames, self._activation)
         return frames.T[None]

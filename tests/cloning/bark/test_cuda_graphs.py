@@ -72,18 +72,18 @@ def test_a_decoder_for_a_device_looks_at_its_stride_only(elsewhere: list[CausalM
 def test_a_step_of_fixed_shapes_is_a_step(eager: BarkEngine) -> None:
     torch.manual_seed(0)
     stage, slots, lengths = eager._stages.coarse, [0, 1, 2], [4, 199, 0]
-    batches = [Batch(stage, 4), CapturedBatch(stage, 4)]
-    for batch in batches:
+    plain, captured = Batch(stage, 4), CapturedBatch(stage, 4)
+    for batch in (plain, captured):
         torch.manual_seed(1)
         batch.cache.keys.normal_()
         batch.cache.values.normal_()
     x = torch.randn(3, stage.transformer.shape.width)
     with torch.inference_mode():
-        step = stage.transformer.step(x, batches[0].cache, slots, lengths)
-        fixed = stage.transformer.step_within(x, batches[1].cache, torch.tensor(lengths), 256)
+        step = stage.transformer.step(x, plain.cache, slots, lengths)
+        fixed = stage.transformer.step_within(x, captured.cache, torch.tensor(lengths), 256)
     torch.testing.assert_close(fixed, step, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(batches[1].cache.keys, batches[0].cache.keys, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(batches[1].cache.values, batches[0].cache.values, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(captured.cache.keys, plain.cache.keys, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(captured.cache.values, plain.cache.values, rtol=1e-5, atol=1e-5)
 
 
 def test_a_larger_span_changes_nothing(eager: BarkEngine) -> None:

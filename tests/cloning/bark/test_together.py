@@ -34,11 +34,11 @@ def engine(model: Any) -> BarkEngine:
     return tiny_engine(model, batch=3)
 
 
-@pytest.mark.parametrize("windows", Windows)
+@pytest.mark.parametrize("kind", Windows)
 @pytest.mark.parametrize("shared", [1, 2, 8])
-def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared: int, windows: Windows) -> None:
+def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared: int, kind: Windows) -> None:
     """Of several lengths, some longer than a window, and each at the book that it has come to."""
-    engine = tiny_engine(model, batch=7, windows=windows, refined_together=shared)
+    engine = tiny_engine(model, batch=7, windows=kind, refined_together=shared)
     wanted = [
         replace(one, options=replace(one.options, max_semantic_tokens=length))
         for one, length in zip(utterances(engine), (30, 140, 31, 30, 120, 31, 30), strict=True)

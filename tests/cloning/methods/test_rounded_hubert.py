@@ -19,11 +19,17 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(not int8.is_supported(), reason="this processor has no instructions for it")
 
 
-def a_hubert(**changes: object) -> Any:
+def a_hubert(**changes: Any) -> Any:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96}
+    sizes: dict[str, Any] = {
+        "hidden_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 96,
+    }
     config = transformers.HubertConfig(**{**sizes, "conv_dim": (32,) * 7, **changes})
-    return transformers.HubertModel(config).eval()
+    model: Any = transformers.HubertModel(config)
+    return model.eval()
 
 
 def both(model: Any, directory: Path) -> tuple[HubertFeatures, HubertFeatures]:
