@@ -195,7 +195,7 @@ class FileStore:
     async def keep_aloud(self, job_id: str, file: Path) -> Path:
         """Keep a second name of a finished file, for as long as it is heard in a voice channel."""
         kept = self._aloud / checked(KEY, job_id) / checked(NAME, file.name)
-        await in_thread(link, file, kept)
+        await self._quick.do(link, file, kept)  # as the removal, which may be asked for meanwhile
         return kept
 
     async def drop_aloud(self, job_id: str) -> None:

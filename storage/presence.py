@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -55,6 +56,11 @@ class _StillHeld(Conflict):
     """A process of this one's name has the shards: PostgreSQL has not noticed the end of the earlier connection."""
 
 
+def _seconds() -> float:
+    """Return seconds since the start of the machine; on Linux those in which it was suspended count, too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Presence:
     """This process among those of one PostgreSQL database. Create it with `open`.
 
@@ -83,7 +89,7 @@ class Presence:
         """Connect."""
         async with self._turn:
             await self._connect()
-        self._beating = asyncio.create_task(self._beat())
+        self._beating = Context().run(asyncio.create_task, self._beat())  # no part of what the caller does
 
     async def alone(self) -> bool:
         """Return whether no other process has the database open. If so, none can open it until `share`."""
@@ -200,7 +206,7 @@ class Presence:
             self._ended(None)
 
     def _is_proven(self) -> bool:
-        return time.monotonic() - self._proven_at < PROVEN
+        return _seconds() - self._proven_at < PROVEN
 
     async def _beat(self) -> None:
         """Ask the server every few seconds, so that a connection that ended in silence is noticed."""
@@ -209,7 +215,7 @@ class Presence:
             async with self._turn:
                 if self._connection.is_closed():
                     continue  # it is made again
-                asked = time.monotonic()
+                asked = _seconds()
                 with suppress(Unavailable):
                     await self._value("SELECT 1")
                     if self._holds:
@@ -267,7 +273,7 @@ class Presence:
 
     async def _claim(self, shards: Shards) -> None:
         """Take the shards, all or none. Raises Conflict."""
-        asked = time.monotonic()
+        asked = _seconds()
         await self._value("SELECT pg_advisory_lock($1, $2)", _BASE, _CLAIMING)
         try:
             for holder in await self._holders(_COUNT):

@@ -67,8 +67,9 @@ class Together(Generic[Key, Item, Found]):
             await asyncio.wait([self._waiting[key][1]])
         result = asyncio.get_running_loop().create_future()
         self._waiting[key] = item, result
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), context=Context())  # without the first caller's log fields
+            self._task.add_done_callback(self._ended)
         try:
             return await asyncio.shield(result)
         except asyncio.CancelledError:
@@ -76,16 +77,17 @@ class Together(Generic[Key, Item, Found]):
             raise
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                batch = dict(islice(self._waiting.items(), MOST))
-                for key in batch:
-                    del self._waiting[key]
-                await self._do(batch)
-        finally:
-            self._task = None
+        while self._waiting:
+            batch = dict(islice(self._waiting.items(), MOST))
+            for key in batch:
+                del self._waiting[key]
+            await self._do(batch)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Cancel what waits if the task was cancelled, which may be before its first step."""
+        if task.cancelled():
             for _, result in self._waiting.values():
-                result.cancel()  # only if this was interrupted
+                result.cancel()
             self._waiting.clear()
 
     async def _do(self, batch: dict[Key, tuple[Item, asyncio.Future[Found | None]]]) -> None:
@@ -102,4 +104,4 @@ class Together(Generic[Key, Item, Found]):
                 result.set_result(found.get(key))
         finally:
             for _, result in batch.values():
-                result.cancel()  # likewise; those that are done stay so
+                result.cancel()  # only if this was cancelled: those that are done stay so

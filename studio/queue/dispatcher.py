@@ -182,11 +182,14 @@ class Dispatcher:
         await asyncio.gather(self._listener.close(), self._starter.close(), *told, return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
+        await alone("requeueing at the end", self._requeue_all())  # else other processes wait for the leases to end
+        self._active.clear()
+
+    async def _requeue_all(self) -> None:
         for job in await self._storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
             if job.lease_owner == self._owner:
                 await self._storage.jobs.requeue(job.id, self._owner, refund_attempt=job.started_at is not None)
                 await self._storage.files.drop_staging(job.id)
-        self._active.clear()
 
     async def _stop(self, job_id: str) -> None:
         """Stop the work on a job that was cancelled."""

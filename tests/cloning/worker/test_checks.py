@@ -66,7 +66,7 @@ async def test_a_check_starts_the_worker_and_no_more_than_two_go_at_once(
         await asyncio.sleep(0.01)
     await executor.close()
     for check in waiting[1:]:
-        with pytest.raises(Unavailable, match="stopped while it looked"):
+        with pytest.raises(Unavailable, match="stopped while it checked"):
             await check
     with pytest.raises(Unavailable, match="shutting down"):
         await executor.check(Path("fine"))
