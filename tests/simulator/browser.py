@@ -22,7 +22,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
 )
 WIDTH, HEIGHT = 1280, 900
-PATIENCE = 15_000
+PATIENCE = 30_000
 """Milliseconds that an answer of the page may take on a busy machine."""
 PICTURES_ARE_THERE = "[...document.images].every(image => image.complete && image.naturalWidth)"
 WORK = 90_000
