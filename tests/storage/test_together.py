@@ -174,3 +174,15 @@ async def test_several_members_are_read_at_once(storage: Storage) -> None:
     await storage.members.set_unread(GUILD, 2, unread=True)
     found = await asyncio.gather(*(storage.members.get(GUILD, number) for number in (1, 2, 2, 3)))
     assert [(member.member_id, member.unread) for member in found] == [(1, False), (2, True), (2, True), (3, False)]
+
+
+async def test_who_is_cancelled_with_the_work_before_it_began_ends() -> None:
+    asking = asyncio.create_task(Together(Work()).do("a", 1))
+    await asyncio.sleep(0)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    assert len(tasks) == len({"asking", "working"})
+    for task in tasks:
+        task.cancel()
+    async with asyncio.timeout(30):
+        await asyncio.wait([asking])
+    assert asking.cancelled()

@@ -5,11 +5,12 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cloning.worker.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
-from storage.records import JobState
-from storage.sessions import BUSY
+from storage.records import JobRecord, JobState
+from storage.sessions import AWAY, BUSY
 from studio.queue.dispatcher import PATIENCE
 from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
@@ -225,3 +226,13 @@ async def test_the_tasks_of_the_studio_are_seen_while_it_works(harness: StudioHa
     assert harness.tasks()
     release()
     await harness.ended(receipt.job.id)
+
+
+async def test_a_studio_that_lost_its_database_closes(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def running() -> list[JobRecord]:
+        raise Unavailable(AWAY)
+
+    monkeypatch.setattr(harness.storage.jobs, "running", running)
+    with capture_logs() as log:
+        await harness.studio.close()
+    assert ("upkeep_failed", "requeueing at the end") in [(line["event"], line.get("step")) for line in log]
