@@ -59,16 +59,19 @@ class MemoryPlan:
     ) -> Self:
         """Compute the plan of a checkpoint's `config.json` with `itemsize` bytes per number.
 
-        `matrix_itemsize`, `cache_itemsize`: the bytes per number of matrices and of caches, if they differ.
-        Activations and the codec are not included.
+        `matrix_itemsize`: the bytes per number of matrices and of the causal models' heads, if they differ;
+        `cache_itemsize`: of caches. Activations and the codec are not included.
         """
         weights = caches = 0
         for stage in ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config"):
             part = config.get(stage) or {}
             shape = Shape.from_config(part)
-            ends = part.get("input_vocab_size", 10_048) + part.get("output_vocab_size", 10_048)
-            books = part.get("n_codes_total", 8) if stage == "fine_acoustics_config" else 1
-            weights += shape.matrices * (matrix_itemsize or itemsize)
-            weights += (shape.block + books * ends) * shape.width * itemsize
-            caches += batch * shape.cache * (cache_itemsize or itemsize) if stage != "fine_acoustics_config" else 0
+            is_causal = stage != "fine_acoustics_config"
+            books = 1 if is_causal else part.get("n_codes_total", 8)
+            matrix_bytes = matrix_itemsize or itemsize
+            weights += shape.matrices * matrix_bytes
+            weights += (shape.block + books * part.get("input_vocab_size", 10_048)) * shape.width * itemsize
+            head_bytes = matrix_bytes if is_causal else itemsize
+            weights += books * part.get("output_vocab_size", 10_048) * shape.width * head_bytes
+            caches += batch * shape.cache * (cache_itemsize or itemsize) if is_causal else 0
         return cls(weights, caches)

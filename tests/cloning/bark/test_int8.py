@@ -12,6 +12,7 @@ from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.int8 import Int8Linear, is_supported, quantise, rounded
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
+from cloning.bark.precision import PRECISIONS
 from cloning.progress import ProgressReporter
 from tests.cloning.tiny_engine import OTHER, PUBLISHED, Letters, a_voice, tiny_bark, tiny_engine
 
@@ -70,6 +71,15 @@ def test_a_model_keeps_a_quarter_of_its_matrices_bytes() -> None:
     assert small.nbytes * 4 == size
     assert small.dtype == torch.float32
     assert model.semantic.layers[0].attn.att_proj.weight is None
+
+
+def test_the_plan_of_memory_counts_what_is_rounded() -> None:
+    model = tiny_bark()
+    plan = PRECISIONS["int8"].plan(model.config.to_dict(), batch=3)
+    quantise(model)
+    parts = (model.semantic, model.coarse_acoustics, model.fine_acoustics)
+    weights = [tensor for part in parts for name, tensor in part.state_dict().items() if not name.endswith("attn.bias")]
+    assert plan.weights == pytest.approx(sum(tensor.nbytes for tensor in weights), rel=0.05)
 
 
 @pytest.mark.parametrize("kind", [PUBLISHED, OTHER], ids=["published", "other"])
