@@ -41,7 +41,7 @@ _KEEPALIVE = (
     f"SET tcp_user_timeout = {VANISHED * 1000}"
 )
 _HOLDERS = """
-    SELECT held.objid::int AS number, activity.application_name AS name
+    SELECT held.objid::int AS number, activity.application_name AS name, held.pid AS backend
     FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
     WHERE held.locktype = 'advisory' AND held.granted AND held.classid::int = $1 AND held.pid <> pg_backend_pid()
     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -53,7 +53,7 @@ Hear = Callable[[Notice | None], None]
 
 
 class _StillHeld(Conflict):
-    """A process of this one's name has the shards: PostgreSQL has not noticed the end of the earlier connection."""
+    """An earlier connection of this process has the shards: PostgreSQL has not noticed its end."""
 
 
 def _seconds() -> float:
@@ -72,6 +72,8 @@ class Presence:
         self._sessions = sessions
         self._name = f"barkeep, {name}"[:_NAME_LENGTH]
         self._connection: Any = None  # asyncpg ships no types
+        self._backends: set[int] = set()
+        """PostgreSQL's processes for this and earlier connections. Containers may have one host name and process id."""
         self._turn = asyncio.Lock()
         self._again: asyncio.Task[None] | None = None
         self._closing = False
@@ -187,6 +189,7 @@ class Presence:
             await connection.execute(_KEEPALIVE)
             await connection.fetchval("SELECT set_config('application_name', $1, false)", self._name)
         self._connection = connection
+        self._backends.add(connection.get_server_pid())
         self._connection.add_termination_listener(self._ended)
 
     def _ended(self, _: object) -> None:
@@ -279,10 +282,10 @@ class Presence:
             for holder in await self._holders(_COUNT):
                 if holder["number"] != shards.count:
                     raise Conflict(_other_count(shards.count, holder["number"], holder["name"]))
-            taken = {holder["number"]: holder["name"] for holder in await self._holders(_SHARD)}
+            taken = {holder["number"]: holder for holder in await self._holders(_SHARD)}
             if clash := sorted(taken.keys() & set(shards.ids)):
-                is_own = all(taken[shard] == self._name for shard in clash)
-                raise (_StillHeld if is_own else Conflict)(_taken(clash, shards.count, taken[clash[0]]))
+                is_own = all(taken[shard]["backend"] in self._backends for shard in clash)
+                raise (_StillHeld if is_own else Conflict)(_taken(clash, shards.count, taken[clash[0]]["name"]))
             await self._value("SELECT pg_try_advisory_lock_shared($1, $2)", _COUNT, shards.count)
             for shard in shards.ids:
                 await self._value("SELECT pg_try_advisory_lock($1, $2)", _SHARD, shard)

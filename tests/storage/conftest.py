@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +16,7 @@ from storage.bucket import Bucket
 from storage.database import Storage
 from storage.migrations.upgrade import upgrade
 from storage.sessions import Sessions
+from storage.shards import ALL, Shards
 from tests.storage.build import Clock
 from tests.storage.postgres import find_programs, running_server
 from tests.storage.seaweed import BUCKET, ObjectStore, find_program, running_store
@@ -102,6 +103,21 @@ async def twin(storage: Storage, address: str, tmp_path: Path, clock: Clock) -> 
     opened = await Storage.open(address, tmp_path / "data", clock=clock)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def start(postgres_address: str, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Storage]]]:
+    """Opens a storage as another process would; `machine` has a folder of its own."""
+    opened: list[Storage] = []
+
+    async def start(shards: Shards = ALL, machine: str = "one") -> Storage:
+        storage = await Storage.open(postgres_address, tmp_path / machine, shards=shards)
+        opened.append(storage)
+        return storage
+
+    yield start
+    for storage in opened:
+        await storage.close()
 
 
 @contextmanager

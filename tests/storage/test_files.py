@@ -1,6 +1,8 @@
+import asyncio
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +57,31 @@ def test_no_key_and_no_name_leads_out_of_its_folder(word: str) -> None:
 async def test_only_the_owner_of_the_process_may_look_into_the_store(files: FileStore, tmp_path: Path) -> None:
     for folder in (tmp_path / "data", *(tmp_path / "data").iterdir()):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_what_is_heard_is_not_removed_while_it_is_kept(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line can be skipped at that moment: the removal waits, and leaves nothing."""
+    job = await staged(files, "j", part_ogg=b"sound")
+    keeping, removing = threading.Event(), threading.Event()
+    hardlink, rename = Path.hardlink_to, Path.rename
+
+    def slow_hardlink(kept: Path, file: Path) -> None:
+        keeping.set()
+        assert not removing.wait(0.2), "removed between making its folder and its name"
+        hardlink(kept, file)
+
+    def noted_rename(folder: Path, target: Path) -> Path:
+        removing.set()
+        return rename(folder, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", slow_hardlink)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    kept = asyncio.create_task(files.keep_aloud("j", job / "part.ogg"))
+    await asyncio.to_thread(keeping.wait)
+    await asyncio.gather(kept, files.drop_aloud("j"))
+    assert found(tmp_path) == ["staging/j/part.ogg"]
 
 
 async def test_an_upload_is_kept_replaced_read_and_dropped(files: FileStore, tmp_path: Path) -> None:
