@@ -19,14 +19,14 @@ LISTENING = timedelta(minutes=5)
 _log = structlog.get_logger(__name__)
 
 
-async def alone(step: str, work: Awaitable[object]) -> None:
-    """Await one step. An error is logged, so that the next steps run; the next round tries this one again."""
+async def alone(step: str, work: Awaitable[object], *, event: str = "upkeep_failed") -> None:
+    """Await one step. An error is logged as `event`, so that the next steps run."""
     try:
         await work
     except BarkeepError as error:
-        _log.warning("upkeep_failed", step=step, reason=error.message)
+        _log.warning(event, step=step, reason=error.message)
     except Exception:
-        _log.exception("upkeep_failed", step=step)
+        _log.exception(event, step=step)
 
 
 async def delete_finished(storage: Storage, before_by_guild: Mapping[int, datetime]) -> int:

@@ -149,7 +149,7 @@ class ChannelService:
     async def resume(self) -> None:
         """Return to the channels of an earlier process that are not empty. Call it when the platform is ready."""
         for seat in await self._storage.seats.all():
-            await alone("seat", self._resume(seat.guild_id))
+            await alone("seat", self._resume(seat.guild_id), event="resume_failed")
 
     async def upkeep(self) -> None:
         """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good;

@@ -182,7 +182,8 @@ class Dispatcher:
         await asyncio.gather(self._listener.close(), self._starter.close(), *told, return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
-        await alone("requeueing at the end", self._requeue_all())  # else other processes wait for the leases to end
+        # Jobs that stay running wait until their leases end.
+        await alone("running jobs", self._requeue_all(), event="requeue_failed")
         self._active.clear()
 
     async def _requeue_all(self) -> None:
