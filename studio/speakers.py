@@ -56,15 +56,9 @@ def first_speaker(executor: Executor) -> Voice | None:
     return speakers[0] if speakers else None
 
 
-def speaker_that_spoke(executor: Executor, speaker: str) -> Voice:
-    """Return a built-in speaker; one accepted before the models were loaded gets its real name."""
-    first = first_speaker(executor) if speaker == ANY_SPEAKER else None
-    return first or speaker_voice(speaker)
-
-
 def _name(speaker: str) -> str:
     if speaker == ANY_SPEAKER:
-        return "Built-in speaker"
+        return "First built-in speaker"
     match = _SUNO.fullmatch(speaker)
     if match is None or match["language"] not in LANGUAGES:
         return speaker

@@ -124,6 +124,7 @@ class SpeechService:
         again = replace(
             earlier,
             text=text,
+            voice=voice.key,
             words=earlier.words or ("" if text == earlier.text else earlier.text),
             seed=None,
             max_bytes=max_bytes,

@@ -61,7 +61,7 @@ class Studio:
             return wait(sleep(seconds))
 
         rooms = Rooms(storage.files, clock)
-        self._answers = AnswerDelivery(storage, executor, courier, rooms, rest, owner=owner, clock=clock)
+        self._answers = AnswerDelivery(storage, courier, rooms, rest, owner=owner, clock=clock)
         self.dispatcher = Dispatcher(
             storage,
             executor,

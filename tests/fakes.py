@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.consent.answer import SpokenAnswer
 from cloning.media.report import QualityReport
 from cloning.prompt import BARK
@@ -280,9 +281,13 @@ class FakeExecutor:
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes(1))
         sounds = self.sounds.get(request.text, [sound_bytes("OGG")])
         (request.output_dir / SPEECH_FILE).write_bytes(sounds[-1])
-        made_by = (self.model, f"quantizer-{request.clip_language}", self.digest)
-        refreshed = (None, None, None) if is_ours else made_by
-        return Spoken(request.job_id, 1.0, 7 if request.seed is None else request.seed, self.sentences, *refreshed)
+        seed = 7 if request.seed is None else request.seed
+        speaker = SPEAKERS[0] if request.speaker == ANY_SPEAKER else request.speaker
+        spoken = Spoken(request.job_id, 1.0, seed, self.sentences, speaker=speaker)
+        if is_ours:
+            return spoken
+        quantizer = f"quantizer-{request.clip_language}"
+        return replace(spoken, refreshed_model=self.model, refreshed_quantizer=quantizer, refreshed_digest=self.digest)
 
 
 @dataclass

@@ -37,10 +37,7 @@ class Speakers:
 
         Raises NotFound for an unknown name or a model without speakers, Unavailable for damaged files.
         """
-        if name == ANY_SPEAKER:
-            name = self._first()
-        if name not in self._files:
-            raise NotFound(f"This model has no speaker called {name!r}. It has {self._some_names()}.")
+        name = self.find(name)
         prompt = VoicePrompt(*(_tokens(path) for path in self._files[name]))
         try:
             prompt.validate(self._spec)
@@ -50,10 +47,17 @@ class Speakers:
             ) from error
         return prompt
 
-    def _first(self) -> str:
-        if not self._files:
+    def find(self, name: str) -> str:
+        """Return the name of the speaker that `name` stands for: itself, or the first one for ANY_SPEAKER.
+
+        Raises NotFound for an unknown name or a model without speakers.
+        """
+        if name == ANY_SPEAKER and not self._files:
             raise NotFound("This model has no speakers of its own. Clone a voice first, or name one.")
-        return self.names[0]
+        found = self.names[0] if name == ANY_SPEAKER else name
+        if found not in self._files:
+            raise NotFound(f"This model has no speaker called {name!r}. It has {self._some_names()}.")
+        return found
 
     def _some_names(self) -> str:
         more = len(self.names) - _NAMES_TOLD

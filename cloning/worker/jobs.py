@@ -149,10 +149,13 @@ def _speak(
     speech = pipeline.say(request.text, voice, options, reporter, hear)
     tags = {**request.tags, "seed": str(speech.seed)}
     _write(replace(request, tags=tags), SPEECH_FILE, speech.samples, speech.sample_rate)
-    spoken = Spoken(request.job_id, speech.seconds, speech.seed, speech.sentences, left_out=speech.left_out)
+    models = pipeline.models
+    speaker = None if request.speaker is None else models.speakers.find(request.speaker)
+    spoken = Spoken(
+        request.job_id, speech.seconds, speech.seed, speech.sentences, left_out=speech.left_out, speaker=speaker
+    )
     if not is_refreshed:
         return spoken
-    models = pipeline.models
     _, quantizer = models.quantizer(request.clip_language)
     return replace(
         spoken,

@@ -160,7 +160,7 @@ class PartSpoken:
 class Spoken:
     """A SpeakRequest is done. If the prompt was made again, the `refreshed_...` fields say by which models.
 
-    `left_out`: passages of the text that the model does not read.
+    `left_out`: passages of the text that the model does not read. `speaker`: the built-in speaker whose voice it is.
     """
 
     job_id: str
@@ -171,6 +171,7 @@ class Spoken:
     refreshed_quantizer: str | None = None
     refreshed_digest: str | None = None
     left_out: tuple[str, ...] = ()
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

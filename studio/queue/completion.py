@@ -84,6 +84,8 @@ class Completion:
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         if event.left_out:
             result["left_out"] = list(event.left_out)
+        if event.speaker is not None:
+            result["speaker"] = event.speaker
         done = await self._storage.jobs.ready(job.id, result, self._owner, lease=LEASE)
         if done is None:
             if await self._is_unwanted(job):

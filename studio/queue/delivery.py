@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import Executor
 from errors import Conflict, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
@@ -19,7 +18,7 @@ from studio.channel.lines import Fate
 from studio.channel.rooms import Rooms
 from studio.queue.job_payload import Reply, SpeechPayload, reply_of
 from studio.queue.lease import LEASE, is_abandoned
-from studio.speakers import PREFIX, speaker_that_spoke, voice_of
+from studio.speakers import PREFIX, speaker_voice, voice_of
 from studio.values import Courier, Delivery, Outcome, Update, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
@@ -51,7 +50,6 @@ class AnswerDelivery:
     def __init__(
         self,
         storage: Storage,
-        executor: Executor,
         courier: Courier,
         rooms: Rooms,
         sleep: Sleep,
@@ -60,7 +58,6 @@ class AnswerDelivery:
         clock: Callable[[], datetime],
     ) -> None:
         self._storage = storage
-        self._executor = executor
         self._courier = courier
         self._rooms = rooms
         self._sleep = sleep
@@ -221,7 +218,10 @@ class AnswerDelivery:
     async def _voice(self, job: JobRecord) -> Voice | None:
         if job.voice_id is None:
             key = SpeechPayload.of(job).voice if job.kind is JobKind.SPEECH else ""
-            return speaker_that_spoke(self._executor, key.removeprefix(PREFIX)) if key.startswith(PREFIX) else None
+            if not key.startswith(PREFIX):
+                return None
+            # An order from before the models were loaded does not name the speaker; the worker does.
+            return speaker_voice((job.result or {}).get("speaker", key.removeprefix(PREFIX)))
         try:
             return voice_of(await self._storage.voices.get(job.guild_id, job.voice_id))
         except NotFound:

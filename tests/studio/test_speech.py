@@ -1,6 +1,7 @@
 """Accepting lines of speech, repeating and discarding them."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFoun
 from storage.records import JobState, Visibility
 from studio.values import Actor, CloneOrder, SayOrder
 from tests.fakes import sound_bytes
-from tests.studio.conftest import ANN, BOB, MAX_BYTES, MOD, STRANGER, StudioHarness, origin, person
+from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, STRANGER, StudioHarness, origin, person
 
 
 def last(harness: StudioHarness) -> SpeakRequest:
@@ -44,19 +45,26 @@ async def test_before_the_models_are_loaded_a_line_without_a_voice_waits_for_the
     job = (await harness.say()).job
     await harness.ended(job.id)
     assert (last(harness).speaker, last(harness).prompt) == (ANY_SPEAKER, None)
-    assert last(harness).tags["artist"] == "Built-in speaker (AI-generated voice)"
+    assert last(harness).tags["artist"] == "First built-in speaker (AI-generated voice)"
 
 
-async def test_a_line_from_before_the_models_were_loaded_is_answered_with_the_speakers_own_name(
-    harness: StudioHarness,
-) -> None:
-    ready, harness.executor.ready = harness.executor.ready, None
-    release = harness.executor.hold()
-    job = (await harness.say()).job
-    harness.executor.ready = ready
-    release()
-    await harness.ended(job.id)
+async def test_a_line_from_before_the_models_were_loaded_names_the_speaker_that_spoke(harness: StudioHarness) -> None:
+    harness.executor.ready = None
+    job = await harness.ended((await harness.say()).job.id)
     voice = harness.courier.of(job.id)[0].outcome.voice
+    assert voice is not None
+    assert voice.name == "English speaker 0"
+    [line], _ = await harness.storage.audit.read(GUILD)
+    assert line.target == "First built-in speaker"  # written when the job was accepted, so it has no name yet
+
+
+async def test_an_answer_names_the_speaker_that_spoke_also_under_other_models(harness: StudioHarness) -> None:
+    ready, harness.executor.ready = harness.executor.ready, None
+    assert ready is not None
+    harness.courier.reachable = False
+    job = await harness.left((await harness.say()).job.id)
+    harness.executor.ready = replace(ready, speakers=("announcer", *ready.speakers))
+    voice = (await harness.studio.jobs.fetch(ANN, job.id)).voice
     assert voice is not None
     assert voice.name == "English speaker 0"
 

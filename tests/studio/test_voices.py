@@ -131,7 +131,7 @@ async def test_before_the_models_are_loaded_a_speaker_is_taken_at_its_word(harne
     harness.executor.ready = None
     assert (await harness.studio.library.resolve(ANN, "s:v2/en_speaker_99")).speaker == "v2/en_speaker_99"
     unnamed = await harness.studio.library.resolve(ANN, None)
-    assert (unnamed.key, unnamed.name, unnamed.speaker) == ("s:", "Built-in speaker", ANY_SPEAKER)
+    assert (unnamed.key, unnamed.name, unnamed.speaker) == ("s:", "First built-in speaker", ANY_SPEAKER)
     assert await harness.studio.library.resolve(ANN, "s:") == unnamed
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cloning.bark.engine import Generated
+from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media import audio, recordings
 from cloning.media.audio import Recording
 from cloning.model_set import LoadedModels
@@ -64,6 +65,11 @@ def test_speech_is_written_with_its_tags(tmp_path: Path) -> None:
     with av.open(tmp_path / protocol.SPEECH_FILE) as container:
         tags = {name.lower(): text for name, text in container.streams.audio[0].metadata.items()}
     assert (tags["title"], tags["seed"]) == ("Hello", "9")
+
+
+def test_the_speaker_that_spoke_is_named(tmp_path: Path, stand_in: Path) -> None:
+    for asked, spoke in ((ANY_SPEAKER, "v2/en_speaker_0"), ("v2/en_speaker_1", "v2/en_speaker_1"), (None, None)):
+        assert run(SpeakRequest("j", TEXT, tmp_path, speaker=asked), model=stand_in).speaker == spoke
 
 
 def test_every_part_is_told_as_soon_as_it_is_there(tmp_path: Path) -> None:
