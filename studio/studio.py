@@ -18,6 +18,7 @@ from studio.housekeeping import Housekeeping, alone
 from studio.jobs import JobService
 from studio.privacy import PrivacyService
 from studio.pronunciations import PronunciationService
+from studio.queue.context import QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
 from studio.queue.lease import new_owner
@@ -55,24 +56,14 @@ class Studio:
         self.storage = storage
         self.executor = executor
         self.courier = courier
-        owner = new_owner()
 
         def rest(seconds: float) -> Awaitable[Any]:
             return wait(sleep(seconds))
 
         rooms = Rooms(storage.files, clock)
-        self._answers = AnswerDelivery(storage, courier, rooms, rest, owner=owner, clock=clock)
-        self.dispatcher = Dispatcher(
-            storage,
-            executor,
-            self._answers,
-            courier,
-            rooms,
-            rest,
-            owner=owner,
-            patience=patience,
-            clock=clock,
-        )
+        context = QueueContext(storage, executor, courier, rooms, rest, new_owner(), clock)
+        self._answers = AnswerDelivery(context)
+        self.dispatcher = Dispatcher(context, self._answers, patience=patience)
         self._neighbours = Neighbours(self.dispatcher)
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)

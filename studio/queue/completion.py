@@ -14,11 +14,10 @@ import structlog
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, SPEECH_FILE, Cloned, Spoken
 from errors import BarkeepError, NotFound, Unavailable
-from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
 from studio.channel.lines import Fate
-from studio.channel.rooms import Rooms
+from studio.queue.context import QueueContext
 from studio.queue.lease import LEASE
 
 UNKNOWN = "Unknown"
@@ -30,15 +29,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Completion:
-    """Ends jobs that `owner` holds.
+    """Ends jobs that this process holds.
 
     Every method returns the job as it ended, or None if it had ended before or another process holds it.
     """
 
-    def __init__(self, storage: Storage, rooms: Rooms, owner: str) -> None:
-        self._storage = storage
-        self._rooms = rooms
-        self._owner = owner
+    def __init__(self, context: QueueContext) -> None:
+        self._storage = context.storage
+        self._rooms = context.rooms
+        self._owner = context.owner
 
     async def cloned(self, job: JobRecord, event: Cloned) -> JobRecord | None:
         """Store the voice that the worker made: first its files and row, then the job."""

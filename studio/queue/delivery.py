@@ -4,22 +4,19 @@ Answers that cannot be delivered stay for the member to fetch. A Courier does th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from errors import Conflict, NotFound, Unavailable
-from storage.database import Storage
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.channel.lines import Fate
-from studio.channel.rooms import Rooms
+from studio.queue.context import QueueContext
 from studio.queue.job_payload import Reply, SpeechPayload, reply_of
 from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_voice, voice_of
-from studio.values import Courier, Delivery, Outcome, Update, Voice
+from studio.values import Delivery, Outcome, Update, Voice
 
 PAUSES = (5.0, 20.0, 60.0, 180.0)
 """Seconds between the attempts of one round."""
@@ -36,33 +33,22 @@ GRACE = 1.0
 
 _log = structlog.get_logger(__name__)
 
-Sleep = Callable[[float], Awaitable[Any]]
-
 
 class AnswerDelivery:
-    """Delivers answers in tasks of their own. `sleep` is called between attempts; `owner` names this process.
+    """Delivers answers in tasks of their own.
 
     Before every attempt the job is read again and its answer leased, so that nothing is sent that was deleted, fetched
     or taken over by another process. A crash between sending and recording sends an answer twice; the edit of the
     waiting message then changes nothing, and Discord drops a message with the same nonce for some minutes.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        courier: Courier,
-        rooms: Rooms,
-        sleep: Sleep,
-        *,
-        owner: str,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._storage = storage
-        self._courier = courier
-        self._rooms = rooms
-        self._sleep = sleep
-        self._owner = owner
-        self._clock = clock
+    def __init__(self, context: QueueContext) -> None:
+        self._storage = context.storage
+        self._courier = context.courier
+        self._rooms = context.rooms
+        self._sleep = context.sleep
+        self._owner = context.owner
+        self._clock = context.clock
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._busy: set[str] = set()
@@ -104,7 +90,7 @@ class AnswerDelivery:
     async def close(self) -> None:
         """Stop. Undelivered answers are delivered after the next start.
 
-        AnswerDelivery under way get GRACE seconds to arrive and to be recorded, so that they are not sent again.
+        Answers under way get GRACE seconds to arrive and to be recorded, so that they are not sent again.
         """
         for job_id, task in self._tasks.items():
             if job_id not in self._busy:

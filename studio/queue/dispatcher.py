@@ -5,30 +5,25 @@ that an idle bot has none.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from cloning.worker.protocol import Executor
 from errors import Unavailable
-from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
-from studio.channel.rooms import Rooms
 from studio.housekeeping import alone
 from studio.queue.completion import Completion
+from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
-from studio.queue.estimates import REMEMBERED, JobEstimates
 from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
-from studio.queue.queue_updates import QueueUpdates, place
+from studio.queue.queue_updates import REMEMBERED, JobEstimates, QueueUpdates, place
 from studio.queue.starting import JobStarter
-from studio.queue.worker_events import ActiveJob, WorkerListener
-from studio.values import Courier, Update
+from studio.queue.worker_events import WorkerListener
+from studio.values import Update
 
 PATIENCE = timedelta(minutes=10)
 """The default time that a job waits for a worker that cannot load its models."""
@@ -41,64 +36,35 @@ _log = structlog.get_logger(__name__)
 class Dispatcher:
     """Claims, supervises and finishes jobs.
 
-    owner: the name of this process as the holder of leases. patience: how long a job waits for a worker that cannot
-    load its models. rooms: the voice channels in which lines are heard. sleep: waits some seconds between attempts to
-    store the end of a job.
+    patience: how long a job waits for a worker that cannot load its models.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        executor: Executor,
-        answers: AnswerDelivery,
-        courier: Courier,
-        rooms: Rooms,
-        sleep: Callable[[float], Awaitable[Any]],
-        *,
-        owner: str,
-        patience: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._storage = storage
-        self._executor = executor
+    def __init__(self, context: QueueContext, answers: AnswerDelivery, *, patience: timedelta) -> None:
+        self._storage = context.storage
+        self._executor = context.executor
+        self._courier = context.courier
+        self.rooms = context.rooms
+        self._owner = context.owner
+        self._clock = context.clock
+        self._active = context.active
         self._answers = answers
-        self._courier = courier
-        self.rooms = rooms
-        self._owner = owner
         self._patience = patience
-        self._clock = clock
-        self._completion = Completion(storage, rooms, owner)
+        self._completion = Completion(context)
         self._estimates = JobEstimates()
-        self._endings = JobEndings(
-            storage, executor, self._completion, answers, self._wait_again, sleep, self._estimates
-        )
-        self._active: dict[str, ActiveJob] = {}
+        self._endings = JobEndings(context, self._completion, answers, self._wait_again, self._estimates)
         self._listener = WorkerListener(
-            storage,
-            executor,
-            courier,
-            rooms,
+            context,
             self._endings,
             self._estimates,
-            active=self._active,
-            owner=owner,
-            clock=clock,
             free_place=self._free_place,
             more_room=self._wake,
             let_go=self._let_go,
         )
         self._queue = FairQueue()
-        self._queue_updates = QueueUpdates(storage, courier, self._estimates)
+        self._queue_updates = QueueUpdates(context.storage, context.courier, self._estimates)
         self._starter = JobStarter(
-            storage,
-            executor,
-            self._completion,
+            context,
             self._endings,
-            answers,
-            rooms,
-            active=self._active,
-            owner=owner,
-            clock=clock,
             submitted=self._submitted,
             free_place=self._free_place,
             not_claimed=self._not_claimed,
@@ -232,10 +198,10 @@ class Dispatcher:
                 self._moved = False
                 await self._queue_updates.send(
                     self._queue,
-                    self._active.values(),
                     self._free(),
                     capacity=self._executor.capacity,
                     loading=self._executor.health().error is not None,
+                    not_begun=[job_id for job_id, active in self._active.items() if not active.begun],
                 )
                 self._measure()
         except Unavailable as error:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from cloning.worker.protocol import Cloned, Executor, Failed, Lost, Spoken
+from cloning.worker.protocol import Cloned, Failed, Lost, Spoken
 from errors import BarkeepError, Unavailable
-from storage.database import Storage
 from storage.records import JobRecord
 from studio.queue.completion import UNKNOWN, Completion
+from studio.queue.context import QueueContext
 from studio.queue.delivery import PAUSES, AnswerDelivery
-from studio.queue.estimates import JobEstimates
+from studio.queue.queue_updates import JobEstimates
 
 ATTEMPTS = 3
 """How many times a worker may begin a job.
@@ -31,26 +31,21 @@ T = TypeVar("T")
 class JobEndings:
     """Ends jobs, each in a task of its own.
 
-    wait_again: called with a lost job that goes back to the queue. sleep: called between attempts to store.
-    estimates: learns from successful jobs.
+    wait_again: called with a lost job that goes back to the queue. estimates: learns from successful jobs.
     """
 
     def __init__(
         self,
-        storage: Storage,
-        executor: Executor,
+        context: QueueContext,
         completion: Completion,
         answers: AnswerDelivery,
         wait_again: Callable[[JobRecord], None],
-        sleep: Callable[[float], Awaitable[Any]],
         estimates: JobEstimates,
     ) -> None:
-        self._storage = storage
-        self._executor = executor
+        self._context = context
         self._completion = completion
         self._answers = answers
         self._wait_again = wait_again
-        self._sleep = sleep
         self._estimates = estimates
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[Any]] = set()
@@ -68,6 +63,13 @@ class JobEndings:
         for task in self._resting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def cloned_before(self, job: JobRecord) -> bool:
+        """End a clone whose voice was ready when a crash came. Return False for other jobs."""
+        if (done := await self._completion.cloned_before(job)) is None:
+            return False
+        self._answers.begin_leased(done)
+        return True
 
     async def conclude(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost) -> None:
         """Handle the final event of a job."""
@@ -132,12 +134,12 @@ class JobEndings:
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
         if isinstance(event, Cloned):
             return await self._completion.cloned(job, event)
-        ready = self._executor.health().ready
+        ready = self._context.executor.health().ready
         return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
 
     async def _try_again(self, job: JobRecord, *, until: datetime | None = None) -> None:
         if job.attempts < ATTEMPTS:
-            if (again := await self._storage.jobs.requeue(job.id, job.lease_owner, until=until)) is not None:
+            if (again := await self._context.storage.jobs.requeue(job.id, job.lease_owner, until=until)) is not None:
                 self._wait_again(again)
             return
         done = await self._completion.failed(
@@ -170,7 +172,7 @@ class JobEndings:
             raise RuntimeError("an ending pauses only in a task")
         self._resting.add(task)
         try:
-            await self._sleep(seconds)
+            await self._context.sleep(seconds)
         finally:
             self._resting.discard(task)
 

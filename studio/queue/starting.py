@@ -3,23 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection
-from datetime import datetime
 
 import structlog
 
-from cloning.worker.protocol import Executor, Request
+from cloning.worker.protocol import Request
 from errors import BarkeepError, NotFound, Unavailable
-from storage.database import Storage
 from storage.records import JobRecord
 from studio import metrics
-from studio.channel.rooms import Rooms
-from studio.queue.completion import Completion
-from studio.queue.delivery import AnswerDelivery
+from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.endings import JobEndings
-from studio.queue.job_payload import Reply, reply_of
+from studio.queue.job_payload import Reply, reply_of, request_for
 from studio.queue.lease import LEASE
-from studio.queue.worker_events import ActiveJob
-from studio.queue.worker_requests import request_for
 
 MAX_STORAGE_ERRORS = 10
 """How often storage errors may keep a job from the worker before it fails; upkeep retries each time."""
@@ -30,36 +24,23 @@ _log = structlog.get_logger(__name__)
 class JobStarter:
     """Starts jobs. Several at once are claimed together.
 
-    active: the jobs that this process holds, by id; a claimed one is added. submitted: called when the worker has a
-    job. free_place: called for a claimed job that the worker does not get. not_claimed: called with the id of another
-    job, and whether storage failed, so that the next one would not be claimed either.
+    submitted: called when the worker has a job. free_place: called for a claimed job that the worker does not get.
+    not_claimed: called with the id of another job, and whether storage failed, so that the next one would not be
+    claimed either.
     """
 
     def __init__(
         self,
-        storage: Storage,
-        executor: Executor,
-        completion: Completion,
+        context: QueueContext,
         endings: JobEndings,
-        answers: AnswerDelivery,
-        rooms: Rooms,
         *,
-        active: dict[str, ActiveJob],
-        owner: str,
-        clock: Callable[[], datetime],
         submitted: Callable[[], None],
         free_place: Callable[[ActiveJob], None],
         not_claimed: Callable[[str, bool], None],
     ) -> None:
-        self._storage = storage
-        self._executor = executor
-        self._completion = completion
+        self._context = context
+        self._storage = context.storage
         self._endings = endings
-        self._answers = answers
-        self._rooms = rooms
-        self._active = active
-        self._owner = owner
-        self._clock = clock
         self._submitted = submitted
         self._free_place = free_place
         self._not_claimed = not_claimed
@@ -90,7 +71,7 @@ class JobStarter:
     async def _start(self, job_id: str) -> None:
         failed, job = False, None
         try:
-            job = await self._storage.jobs.claim(job_id, self._owner, LEASE)
+            job = await self._storage.jobs.claim(job_id, self._context.owner, LEASE)
         except Unavailable as error:
             _log.warning("job_not_claimed", job_id=job_id, reason=error.message)  # upkeep finds it in storage
             failed = True
@@ -104,15 +85,13 @@ class JobStarter:
 
     async def _work_on(self, job: JobRecord) -> None:
         """Submit a claimed job, or end it if it must not run any more."""
-        waited = (self._clock() - job.created_at).total_seconds()
+        waited = (self._context.clock() - job.created_at).total_seconds()
         metrics.WAIT_SECONDS.labels(job.kind.value).observe(max(0.0, waited))
-        active = self._active[job.id] = ActiveJob(job)
+        active = self._context.active[job.id] = ActiveJob(job)
         try:
-            if (done := await self._completion.cloned_before(job)) is not None:
-                self._answers.begin_leased(done)
-            elif reply_of(job) is Reply.NOTHING and not self._rooms.waits(job.id):
+            if reply_of(job) is Reply.NOTHING and not self._context.rooms.waits(job.id):
                 raise NotFound("The voice channel in which this was to be heard was left.")
-            else:
+            if not await self._endings.cloned_before(job):
                 await self._submit(active, await request_for(self._storage, job))
         except Unavailable as error:
             await self._put_back(job, error)
@@ -132,7 +111,7 @@ class JobStarter:
             await self._endings.fail(job, type(error).__name__, error.message)
             return
         try:
-            await self._storage.jobs.requeue(job.id, self._owner)
+            await self._storage.jobs.requeue(job.id, self._context.owner)
         except Unavailable:
             _log.warning("job_left_to_its_lease")  # the lease expires, since it is not renewed
 
@@ -141,9 +120,9 @@ class JobStarter:
         if active.cancelled.is_set():
             await self._storage.files.drop_staging(active.job.id)
             return
-        await self._executor.submit(request)
+        await self._context.executor.submit(request)
         active.folder = request.output_dir
         if active.cancelled.is_set():
-            await self._executor.cancel(active.job.id)
+            await self._context.executor.cancel(active.job.id)
         _log.info("job_submitted", kind=active.job.kind.value)
         self._submitted()

@@ -1,10 +1,7 @@
 """Handles the worker's events: what becomes of each active job, and the updates for its member."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -13,7 +10,6 @@ from cloning.worker.protocol import (
     Checked,
     Cloned,
     Event,
-    Executor,
     Failed,
     Heartbeat,
     Listened,
@@ -26,62 +22,13 @@ from cloning.worker.protocol import (
     part_file,
 )
 from errors import BarkeepError, Unavailable
-from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import JobRecord
 from studio.channel.lines import Fate
-from studio.channel.rooms import Rooms
+from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.endings import JobEndings
-from studio.queue.estimates import JobEstimates, seconds_left
-from studio.values import Courier, Update
-
-LONG_TEXT = 3
-"""From this many sentences on, the first is sent ahead; in shorter texts the rest follows too soon."""
+from studio.queue.queue_updates import JobEstimates
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class ActiveJob:
-    """A job that this process holds. `folder`: where the worker writes, once the job is submitted."""
-
-    job: JobRecord
-    folder: Path | None = None
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    begun: bool = False
-    """The worker has begun the job."""
-    ending: bool = False
-    """The worker has finished with the job; this process stores the result."""
-    stage: str | None = None
-    fraction: float = 0.0
-    beginning: Path | None = None
-    """The first sentence of a long text, once its file exists."""
-    expected: float | None = None
-    """Estimated seconds of work; None without an estimate."""
-    events: deque[Event] = field(default_factory=deque)
-    """Events of the worker that have not been handled."""
-    followed: bool = False
-    """A task handles the events."""
-
-    def update_for(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
-        """Record how far the job is. Return the update for its member, if there is one.
-
-        Every update after the first sentence of a long text carries that sentence.
-        """
-        if isinstance(event, Progress):
-            self.stage, self.fraction = event.stage, event.fraction
-        elif event.number == 0 and event.of >= LONG_TEXT and self.folder is not None:
-            self.beginning = self.folder / part_file(event.number)
-        else:
-            return None
-        if self.cancelled.is_set():
-            return None
-        return Update(
-            stage=self.stage,
-            fraction=self.fraction,
-            beginning=self.beginning,
-            seconds_left=seconds_left(self.expected, self.job.started_at, now),
-        )
 
 
 class WorkerListener:
@@ -89,40 +36,28 @@ class WorkerListener:
 
     The events of one job are handled one after the other, those of several jobs side by side.
 
-    active: the jobs that this process holds, by id. owner: the name of this process as the holder of leases.
     free_place: called when the end of a job is stored. more_room: called when there may be more free places. let_go:
     called for a job that another process holds now.
     """
 
     def __init__(
         self,
-        storage: Storage,
-        executor: Executor,
-        courier: Courier,
-        rooms: Rooms,
+        context: QueueContext,
         endings: JobEndings,
         estimates: JobEstimates,
         *,
-        active: Mapping[str, ActiveJob],
-        owner: str,
-        clock: Callable[[], datetime],
         free_place: Callable[[ActiveJob], None],
         more_room: Callable[[], None],
         let_go: Callable[[ActiveJob], Awaitable[None]],
     ) -> None:
-        self._storage = storage
-        self._executor = executor
-        self._courier = courier
-        self._rooms = rooms
+        self._context = context
+        self._active = context.active
         self._endings = endings
         self._estimates = estimates
-        self._active = active
-        self._owner = owner
-        self._clock = clock
         self._free_place = free_place
         self._more_room = more_room
         self._let_go = let_go
-        self._events = executor.events()
+        self._events = context.executor.events()
         self._task: asyncio.Task[None] | None = None
         self._following: set[asyncio.Task[None]] = set()
         self._waiting = False
@@ -160,7 +95,7 @@ class WorkerListener:
 
     def _lose_all(self, reason: str) -> None:
         """Treat every active job as lost: the worker's events ended."""
-        self._events = self._executor.events()
+        self._events = self._context.executor.events()
         for active in self._active.values():
             if not active.ending:
                 self._take(Lost(active.job.id, reason))
@@ -198,25 +133,26 @@ class WorkerListener:
                 return
             if isinstance(event, PartSpoken) and active.folder is not None:
                 await self._hear(active.folder, event)
-            if (news := active.update_for(event, self._clock())) is not None:
-                self._courier.update(active.job, news)
+            if (update := active.update_for(event, self._context.clock())) is not None:
+                self._context.courier.update(active.job, update)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
             self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
 
     async def _hear(self, folder: Path, event: PartSpoken) -> None:
         """A sentence can be heard where its line waits for it."""
         try:
-            await self._rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
+            await self._context.rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
         except BarkeepError as error:
             _log.warning("part_not_heard", job_id=event.job_id, reason=error.message)
-            self._rooms.drop(event.job_id, Fate.LOST)
+            self._context.rooms.drop(event.job_id, Fate.LOST)
 
     async def _note_begun(self, active: ActiveJob) -> bool:
         """Count the attempt: the worker has begun the job. Return False if another process has the job now."""
         active.begun = True
+        jobs = self._context.storage.jobs
         try:
-            begun = await self._storage.jobs.begun(active.job.id, self._owner)
-            current = begun or await self._storage.jobs.find(active.job.id)
+            begun = await jobs.begun(active.job.id, self._context.owner)
+            current = begun or await jobs.find(active.job.id)
         except Unavailable as error:
             _log.warning("attempt_not_counted", job_id=active.job.id, reason=error.message)
             return True

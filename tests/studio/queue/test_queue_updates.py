@@ -7,7 +7,7 @@ import pytest
 
 from cloning.text.durations import expected_seconds
 from storage.records import JobKind, JobRecord, JobState
-from studio.queue.estimates import LEAST_SECONDS, REMEMBERED, JobEstimates, seconds_left
+from studio.queue.queue_updates import LEAST_SECONDS, REMEMBERED, JobEstimates, seconds_left
 from tests.studio.conftest import BOB, StudioHarness
 from tests.studio.queue.test_fair_order import job
 
