@@ -16,6 +16,16 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def reset_logs() -> None:
+    """Restore structlog's defaults, but for its tracebacks with all variables, which take seconds each."""
+    structlog.reset_defaults()
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+reset_logs()
+
+
 @pytest.fixture(scope="session")
 def stand_in(request: pytest.FixtureRequest) -> Path:
     """The directory of a model that makes noise quickly, laid out like models/bundled: what MODEL may name."""
@@ -35,5 +45,5 @@ def own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     yield
     root.handlers, root.level = handlers, level
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    reset_logs()
     structlog.contextvars.clear_contextvars()

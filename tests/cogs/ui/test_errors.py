@@ -7,7 +7,6 @@ from unittest.mock import create_autospec
 import aiohttp
 import discord
 import pytest
-import structlog
 from discord import app_commands
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
@@ -19,6 +18,7 @@ from errors import KINDS, BarkeepError, NotAllowed, Unavailable
 from studio.studio import Studio
 from tests.cogs.replies import refusal
 from tests.cogs.test_interactions import interaction
+from tests.conftest import reset_logs
 
 
 def response(status: int) -> Any:
@@ -93,7 +93,7 @@ async def test_an_unknown_error_is_an_apology_with_a_reference_in_the_log(
         raise RuntimeError("password=hunter2")
 
     monkeypatch.setattr(studio.speech, "submit", broken)
-    structlog.reset_defaults()
+    reset_logs()
     with capture_logs() as lines:
         told = refusal(await member.slash(channel, "say", text="Hello."))
     assert "hunter2" not in told
