@@ -45,10 +45,10 @@ class Cloner(Protocol):
 
 
 class BarkeepCloner:
-    """The models of `LoadedModels`, as in the bot."""
+    """The models of `LoadedModels`, as in the bot; HuBERT's precision follows `dtype`, as there."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        models = LoadedModels(ModelChoice(str(folder), device=device))
+    def __init__(self, folder: Path, device: str, dtype: str) -> None:
+        models = LoadedModels(ModelChoice(str(folder), device=device, dtype=dtype))
         self._hubert, self._codec, (self._quantizer, _) = models.hubert, models.codec, models.quantizer("en")
         memory.use_large_pages()
 

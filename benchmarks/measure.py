@@ -127,8 +127,12 @@ def _busy(programs: int) -> Iterator[None]:
 def _cloned(options: argparse.Namespace, contender: Contender, began: float) -> dict[str, Any]:
     from benchmarks import clones
 
-    kind = clones.BarkeepCloner if contender.family == OURS else clones.TransformersCloner
-    cloner = kind(_folder(options), options.device)
+    folder, device = _folder(options), options.device
+    cloner: clones.Cloner
+    if contender.ours:
+        cloner = clones.BarkeepCloner(folder, device, contender.dtype)
+    else:
+        cloner = clones.TransformersCloner(folder, device)
     clones.clone(cloner)  # once for nothing: a clip takes seconds, and the first one more
     loaded, worked = perf_counter(), process_time()
     told = clones.clone(cloner)

@@ -14,6 +14,8 @@ import torch
 from benchmarks import checkpoints, clones, measure
 from benchmarks.__main__ import Bench, read_options
 from benchmarks.rows import ROWS
+from cloning.checkpoints.model_choice import ModelChoice
+from cloning.model_set import LoadedModels
 
 MACHINE = {
     "processor": "a processor",
@@ -86,6 +88,20 @@ def test_one_line_and_a_clone_beside_transformers(directory: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_rows")
+def test_a_clone_has_the_precision_of_its_contender(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the bot, where it decides whether HuBERT computes in 8 bits."""
+    chosen: list[str] = []
+
+    class Noted(LoadedModels):
+        def __init__(self, choice: ModelChoice) -> None:
+            chosen.append(choice.dtype)
+            super().__init__(choice)
+
+    monkeypatch.setattr(clones, "LoadedModels", Noted)
+    medians(directory, "--rows=clone", "--contenders=barkeep")
+    assert chosen == ["auto"]
+
+
 def test_several_lines_together_or_one_after_the_other(directory: Path) -> None:
     found = medians(directory, "--rows=paragraph,members", "--contenders=barkeep,transformers,transformers-batch")
     paragraph = found["paragraph"]
