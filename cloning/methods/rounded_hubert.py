@@ -4,6 +4,7 @@ The first convolution reads samples, has a hundredth of the multiplications, and
 attention.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -59,12 +60,18 @@ class RoundedExtractor(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """Compute all convolutions."""
-        size, step = self._first.kernel_size[0], self._first.stride[0]
-        windows = samples[0].unfold(0, size, step)
-        frames: Tensor = self._activation(functional.linear(windows, *self._normed(windows)))  # (T, C)
+        windows = samples[0].unfold(0, self._first.kernel_size[0], self._first.stride[0])
+        weight, bias = self._normed(windows)
+
+        def first(places: slice) -> Tensor:
+            frames: Tensor = self._activation(functional.linear(windows[places], weight, bias))
+            return frames
+
+        length, given = len(windows), first
         for convolution in self._others:
-            frames = convolution(frames, self._activation)
-        return frames.T[None]
+            frames = convolution(given, length, self._activation)
+            length, given = len(frames), frames.__getitem__
+        return given(slice(None)).T[None]
 
     def _normed(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weight and bias of the first convolution with its norm for these windows, (T, size).
@@ -86,9 +93,14 @@ class _Convolution:
         weight = convolution.weight.detach().transpose(1, 2).flatten(1)  # (out, size * in)
         self._matrix = RoundedLinear(weight, convolution.bias)
 
-    def __call__(self, frames: Tensor, activation: Any) -> Tensor:
-        """(T, in) -> (T', out)"""
-        length, width = frames.shape
+    def __call__(self, given: Callable[[slice], Tensor], length: int, activation: Any) -> Tensor:
+        """Compute (T', out) from `length` frames, of which `given` returns some, (T, in)."""
         count = (length - self._size) // self._step + 1
-        windows = frames.as_strided((count, self._size * width), (self._step * width, 1))
-        return torch.cat([activation(self._matrix(some)) for some in torch.split(windows, _AT_ONCE)])
+        found = []
+        for begin in range(0, count, _AT_ONCE):
+            rows = min(_AT_ONCE, count - begin)
+            frames = given(slice(begin * self._step, (begin + rows - 1) * self._step + self._size))
+            width = frames.shape[1]
+            windows = frames.as_strided((rows, self._size * width), (self._step * width, 1), frames.storage_offset())
+            found.append(activation(self._matrix(windows)))
+        return torch.cat(found)

@@ -74,6 +74,17 @@ def test_frames_do_not_depend_on_where_pieces_end(tmp_path: Path, monkeypatch: p
     assert torch.equal(rounded(samples), wanted)
 
 
+def test_no_convolution_of_samples_is_whole_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For 10 s, HuBERT base would have 65 MB of its first frames, twice."""
+    _, rounded = both(a_hubert(), tmp_path)
+    lengths: list[int] = []
+    activation: Any = rounded._model.feature_extractor._activation
+    activation.register_forward_hook(lambda _, given, found: lengths.append(len(found)))
+    monkeypatch.setattr(rounded_hubert, "_AT_ONCE", 7)
+    rounded(sound(16_000))
+    assert max(lengths) == 6 * 2 + 3  # under 7 frames of the second
+
+
 def test_the_first_convolution_and_its_norm_are_exact(tmp_path: Path) -> None:
     model = a_hubert(num_feat_extract_layers=1, conv_dim=(32,), conv_kernel=(10,), conv_stride=(5,))
     norm = model.feature_extractor.conv_layers[0].layer_norm
