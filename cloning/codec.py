@@ -181,6 +181,10 @@ def _build(shape: transformers.EncodecConfig) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # encodec uses the older of torch's two weight norms
         encoder: nn.Module = encodec.modules.SEANetEncoder(**common)
         decoder: nn.Module = encodec.modules.SEANetDecoder(**common, trim_right_ratio=shape.trim_right_ratio)
+    if shape.use_conv_shortcut:  # so that nothing else reads the input of an activation afterwards
+        for module in (*encoder.modules(), *decoder.modules()):
+            if isinstance(module, nn.ELU):
+                module.inplace = True  # the largest tensors are 31 MB for 10 s
     quantizer = encodec.quantization.ResidualVectorQuantizer(
         dimension=shape.hidden_size, n_q=shape.num_quantizers, bins=shape.codebook_size
     )

@@ -40,6 +40,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Any]:
 
 
 @pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Any]:
+    """Residual blocks that add their input itself, which no activation may overwrite."""
+    directory = tmp_path_factory.mktemp("identity")
+    reference = checkpoint(directory, {**tiny.CODEC, "use_conv_shortcut": False}, old_weight_norm=False)
+    return Codec(directory, CPU), reference
+
+
+@pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Any]:
     directory = tmp_path_factory.mktemp("small")
     reference = checkpoint(directory, tiny.CODEC, old_weight_norm=False)
@@ -47,7 +55,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Codec, Any]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "count"), [("published", 24_000), ("published", 12_345), ("small", 801), ("small", 7)]
+    ("shape", "count"), [("published", 24_000), ("published", 12_345), ("small", 801), ("small", 7), ("identity", 801)]
 )
 def test_codes_and_samples_equal_those_of_transformers(shape: str, count: int, request: pytest.FixtureRequest) -> None:
     codec, reference = request.getfixturevalue(shape)
