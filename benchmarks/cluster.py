@@ -26,7 +26,7 @@ from time import perf_counter
 
 import environment
 from assembly import create_executor, worker_configuration
-from cloning.cluster.start import HEALTH, SPEECH
+from cloning.cluster.start import PLAIN, SPEECH, SYSTEM
 from cloning.worker.executor import ROOT, SubprocessExecutor, worker_command
 from cloning.worker.protocol import Cloned, Executor, Failed, Lost, Progress, SpeakRequest, Spoken
 from settings import Settings
@@ -269,11 +269,12 @@ async def measure(settings: Settings, lines: int, seconds: float) -> tuple[Side,
     processes_ = [local(settings) for _ in range(2)]
     workers = Side("two workers", processes_, lambda: all(each.health().ready for each in processes_))
     await workers.open()
-    head = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False, "_system_config": HEALTH}
+    plain = {**PLAIN, "object_store_memory": STORE}
+    head = {**plain, "include_dashboard": False, "no_monitor": True, "_system_config": SYSTEM}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for number in range(2):
-            cluster.add_node(num_cpus=1, object_store_memory=STORE, resources={SPEECH: 1}, node_name=f"node-{number}")
+            cluster.add_node(**plain, resources={SPEECH: 1}, node_name=f"node-{number}")
         relay = create_executor(settings.model_copy(update={"ray_address": cluster.address}))
         places = 2 * settings.batch
         ray = Side("two Ray nodes", [relay], lambda: sum(n.capacity for n in relay.health().nodes) == places)

@@ -23,7 +23,7 @@ from errors import InvalidInput, Unavailable
 
 HEAD_SECONDS = 10.0
 """How long the head of the cluster may leave a question unanswered."""
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 _RETRY_SECONDS = 2.0
 _LINE_LIMIT = 1 << 20
 

@@ -101,13 +101,14 @@ def with_prompt(parcel: Parcel, prompt: bytes) -> Parcel:
 
 
 def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Look:
-    """Write the files of a request into `folder`, and return the request with their paths and `job_id`.
+    """Write the files of a request into the new `folder`, and return the request with their paths and `job_id`.
 
     Raises InvalidInput for a line that holds no request, and OSError.
     """
     request = protocol.decode(parcel.line)
     if not isinstance(request, CloneRequest | SpeakRequest | CheckRequest | ListenRequest):
         raise InvalidInput("The bot sent something that is no request.")
+    folder.mkdir()
     changes: dict[str, object] = {"job_id": job_id}
     for name, data in parcel.files.items():
         path = folder / f"{name}{Path(getattr(request, name)).suffix}"

@@ -47,6 +47,8 @@ PROMPT_SECONDS = 600.0
 PROGRESS_SECONDS = 1.0
 """How long progress is collected: an answer for each event would cost a fifth of a processor core, and the bot shows
 progress every three seconds at most."""
+SOON_SECONDS = 0.02
+"""How long other events are collected: jobs that are sent together begin together."""
 _PROMPTS = 256
 _EVENTS_AT_ONCE = 32
 _FOLDER = "barkeep-speech-"
@@ -76,16 +78,19 @@ class _Session:
     events: list[tuple[int, str, dict[str, bytes]]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    collecting: bool = False
+    answer: asyncio.TimerHandle | None = None
 
-    def collect(self) -> None:
+    def tell_within(self, seconds: float) -> None:
         """Let the events wait a little for others."""
-        if not self.collecting:
-            self.collecting = True
-            asyncio.get_running_loop().call_later(PROGRESS_SECONDS, self._collected)
+        loop = asyncio.get_running_loop()
+        if self.answer is not None:
+            if self.answer.when() <= loop.time() + seconds:
+                return
+            self.answer.cancel()
+        self.answer = loop.call_later(seconds, self._tell)
 
-    def _collected(self) -> None:
-        self.collecting = False
+    def _tell(self) -> None:
+        self.answer = None
         self.changed.set()
 
 
@@ -162,7 +167,6 @@ class SpeechNode:
         here = f"{next(self._ids)}"
         folder = self._folder / here
         try:
-            await asyncio.to_thread(folder.mkdir)
             request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
             self._jobs[here] = job = _Job(parcel.job_id, session, folder)
             if isinstance(request, CheckRequest | ListenRequest):
@@ -275,11 +279,8 @@ class SpeechNode:
                 session.events = [kept for kept in session.events if kept[0] != job.progress]
                 job.progress = number
             session.events.append((number, protocol.encode(named), files))
-            if isinstance(event, Progress) and job.begun:
-                session.collect()
-            else:
-                job.begun = True
-                session.changed.set()
+            session.tell_within(PROGRESS_SECONDS if isinstance(event, Progress) and job.begun else SOON_SECONDS)
+            job.begun = True
 
     async def _end(self, event: Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
         await self._tell(event)

@@ -22,15 +22,33 @@ REACH_SECONDS = 5.0
 _PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 10.0
 _KEPT_LINES = 60
-HEALTH = {
+SYSTEM = {
     "health_check_initial_delay_ms": 5000,
     "health_check_period_ms": 2000,
     "health_check_timeout_ms": 5000,
     "health_check_failure_threshold": 4,
     "gcs_rpc_server_reconnect_timeout_s": 20,
+    "enable_metrics_collection": False,
+    "event_stats": False,
+    "task_events_report_interval_ms": 0,
+    "enable_timeline": False,
+    "raylet_report_resources_period_milliseconds": 1000,
+    "raylet_check_gc_period_milliseconds": 1000,
+    "memory_monitor_refresh_ms": 1000,
+    "local_fs_monitor_interval_ms": 1000,
+    "kill_idle_workers_interval_ms": 5000,
+    "object_manager_timer_freq_ms": 500,
+    "io_context_monitor_probe_interval_ms": 10000,
+    "gcs_pull_resource_loads_period_milliseconds": 10000,
 }
-"""With them Ray notices within half a minute that a node is gone, not after 65 s; a node notices after 20 s, not 60,
-that the head is gone."""
+"""What the head tells every Ray of the cluster.
+
+With the first five Ray notices within half a minute that a node is gone, not after 65 s; a node notices after 20 s, not
+60, that the head is gone. The others keep it quiet: it records nothing that is not read here, and looks once a second
+where it would look ten times. They halve what it takes of the processor at rest.
+"""
+PLAIN = {"num_cpus": 0, "include_log_monitor": False}
+"""What each Ray is started without: processes that wait for tasks, and one that sends logs, which are not asked for."""
 
 Say = Callable[[str], None]
 
@@ -56,8 +74,11 @@ def gpus_for_each(workers: int, gpus: int) -> float | None:
 
 def head_command(machine: Machine, port: int) -> list[str]:
     """Return the command that starts the head of a cluster."""
-    system = json.dumps(HEALTH, separators=(",", ":"))
-    return [*_start(machine), "--head", f"--port={port}", "--include-dashboard=false", f"--system-config={system}"]
+    system = json.dumps(SYSTEM, separators=(",", ":"))
+    return [
+        *_start(machine),
+        *("--head", f"--port={port}", "--include-dashboard=false", "--no-monitor", f"--system-config={system}"),
+    ]
 
 
 def node_command(machine: Machine, head: str) -> list[str]:
@@ -71,7 +92,8 @@ def _start(machine: Machine) -> list[str]:
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
         f"--node-name={machine.name}",
         *([f"--node-ip-address={machine.host}"] if machine.host else []),
-        "--num-cpus=1",
+        "--num-cpus=0",
+        "--include-log-monitor=false",
         f"--num-gpus={machine.gpus}",
         f"--resources={json.dumps(resources)}",
         f"--object-store-memory={machine.store * 1_000_000}",

@@ -45,8 +45,8 @@ from cloning.worker.protocol import (
 from errors import KINDS, BarkeepError, InvalidInput, ModelUnavailable, Unavailable
 
 BEAT_SECONDS = 2.0
-PROGRESS_SECONDS = 0.2
-"""At most five progress events per second."""
+PROGRESS_SECONDS = 1.0
+"""How long a job is silent about the progress of a stage. The bot shows it every three seconds at most."""
 LOAD_FAILED = 3
 STARTING = "starting"
 """The stage of a job when this process starts it."""
@@ -210,7 +210,7 @@ def run_job(
 
 
 def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
-    """Return a progress callback that emits every change of stage, and otherwise at most five events per second."""
+    """Return a progress callback that emits every change of stage, and otherwise an event each PROGRESS_SECONDS."""
     last_stage, last_time = "", -PROGRESS_SECONDS
 
     def report(stage: str, fraction: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import environment
-from cloning.cluster.start import HEALTH, SPEECH
+from cloning.cluster.start import PLAIN, SPEECH, SYSTEM
 from tests.cluster.bot import TOKEN
 from tests.storage.conftest import migrated_server
 
@@ -28,11 +28,12 @@ class LocalCluster:
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={
-                "num_cpus": 1,
+                **PLAIN,
+                "no_monitor": True,
                 "object_store_memory": STORE,
                 "include_dashboard": False,
                 "node_name": "head",
-                "_system_config": HEALTH,
+                "_system_config": SYSTEM,
             },
         )
         self.nodes: dict[str, Any] = {}
@@ -44,12 +45,11 @@ class LocalCluster:
     def add(self, name: str, gpus: int = 0) -> Any:
         """A new speech node. gpus: how many it says that it has; Ray believes it."""
         node = self._cluster.add_node(
-            num_cpus=1,
+            **PLAIN,
             num_gpus=gpus,
             object_store_memory=STORE,
             resources={SPEECH: 1},
             node_name=name,
-            include_log_monitor=False,
         )
         self.nodes[name] = node
         return node

@@ -27,7 +27,6 @@ from errors import InvalidInput
 
 
 def there_and_back(request: Request | Look, folder: Path) -> Request | Look:
-    folder.mkdir()
     return messages.unpacked(messages.packed(request), folder, "here")
 
 

@@ -31,6 +31,13 @@ def test_a_node_offers_its_workers_and_no_more() -> None:
     assert not any(part.startswith("--node-ip-address") for part in bot)
 
 
+def test_ray_runs_without_processes_that_are_not_used() -> None:
+    machine = Machine("bot", None, 1, 0, 200)
+    head, node = start.head_command(machine, 6379), start.node_command(machine, "10.0.0.1:6379")
+    assert all({"--num-cpus=0", "--include-log-monitor=false"} <= set(command) for command in (head, node))
+    assert "--no-monitor" in head
+
+
 async def test_an_address_is_tried() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
