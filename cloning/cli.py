@@ -89,7 +89,7 @@ Preset = Annotated[
     str,
     typer.Option(
         callback=_one_of(("auto", "exact", "fast")),
-        help="exact: Suno's windows; auto, fast: such as take less time.",
+        help="exact: Suno's windows of tokens; auto, fast: longer ones, which take less time.",
     ),
 ]
 Language = Annotated[str, typer.Option(callback=_one_of(LANGUAGES), metavar="CODE", help=f"{', '.join(LANGUAGES)}.")]

@@ -23,15 +23,15 @@ GROUPS = (
     ),
     (
         "🔊 Speak",
-        "</say> in any voice that you can use, or *Apps → Say this* on a message. </voices default> is who speaks when "
-        "you name no voice; </jobs> shows what waits, and stops it. </pronounce list> has the words that are said in a "
-        "way of their own; </pronounce export> is the list as a file.",
+        "</say> in any voice that you can use, or *Apps → Say this* on a message. </voices default> sets the voice "
+        "that speaks when you name none; </jobs> shows your requests, and cancels them. </pronounce list> shows which "
+        "words are said differently on this server; </pronounce export> gives you that list as a file.",
     ),
     (
         "🎧 In voice channels",
-        "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> silence your lines, </leave> "
-        "sends me away. </read start> has what is written in a channel said there, each "
-        "in their own voice, until </read stop>; </read me> keeps you out of it, </read rules> shows what is read.",
+        "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> end your lines, </leave> "
+        "ends my stay. </read start> has me read aloud what members write, each in their own voice, until </read "
+        "stop>; </read me> excludes you, </read rules> shows what is read.",
     ),
     (
         "📚 Look after your voices",

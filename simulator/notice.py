@@ -1,6 +1,6 @@
 """A notice about the quality of the bundled model."""
 
-NOTICE = "The bundled model is a small one, for demonstration: it stumbles. MODEL=suno/bark-small speaks better."
+NOTICE = "The bundled model is a small demonstration and makes mistakes. MODEL=suno/bark-small speaks better."
 
 
 def model_notice(model: str) -> str | None:

@@ -33,7 +33,7 @@ def _told(finding: Finding) -> list[str]:
         return [
             f"The mark of generated speech was found at {_places(finding.spans)} ({sure}).",
             "Barkeep put it in, or another program with the same mark, such as Chatterbox.",
-            "Of 200 recordings of people, none was taken for marked; it may happen to 1.8 % of them (95 % interval).",
+            "Of 200 recordings of people, none was taken for marked; in general, up to 1.8 % may be (95 % interval).",
         ]
     if finding.verdict == "unclear":
         return [
