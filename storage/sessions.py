@@ -25,7 +25,7 @@ from asyncpg import (
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
@@ -183,12 +183,15 @@ def readable_errors() -> Iterator[None]:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether the database refused what `error` is about, so that nothing was changed.
+    """Return whether `error` says that the database refused a value, or that it could not be sent, so that nothing was
+    changed.
 
     False also where that is not known, because the connection was lost.
     """
-    cause = error.__cause__
-    return isinstance(cause, DBAPIError) and not cause.connection_invalidated
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    if isinstance(cause, DBAPIError):
+        return not cause.connection_invalidated
+    return isinstance(cause, StatementError | UnicodeEncodeError | OverflowError)
 
 
 def _sentence(error: BaseException) -> str:

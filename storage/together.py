@@ -49,8 +49,8 @@ class Statement:
 class Together(Generic[Key, Item, Found]):
     """Collects what is asked for while `work` is under way, and does all of it with the next call.
 
-    work: takes items by key, and returns what it found, by key. What the database refuses for several is tried for each
-    alone, so that none fails because of another.
+    work: takes items by key, and returns what it found, by key. What the database refuses for several, or cannot be
+    sent, is tried for each alone, so that none fails because of another.
     """
 
     def __init__(self, work: Callable[[dict[Key, Item]], Awaitable[Mapping[Key, Found]]]) -> None:

@@ -161,7 +161,7 @@ class PrivacyService:
             "consent": consent and asdict(consent),
             "member": asdict(await self._storage.members.get(guild_id, member_id)),
             "voices": [asdict(voice) for voice in voices],
-            "jobs": [{**asdict(job), "interaction_token": None} for job in jobs],
+            "jobs": [{**asdict(job), "interaction_token": None, "lease_owner": None} for job in jobs],
             "consent_requests": [
                 asdict(request) for request in await self._storage.consents.requests_of(guild_id, member_id)
             ],

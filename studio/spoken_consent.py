@@ -49,6 +49,8 @@ class SpokenConsentService:
         self._clones = clones
         self._courier = courier
         self._clock = clock
+        self._listening: set[str] = set()
+        """The sentences of which a recording is listened to."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -102,15 +104,25 @@ class SpokenConsentService:
         """Listen to a recording of the sentence, and clone if it is a yes.
 
         Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
-        Conflict and LimitReached when the sentence is no longer open, and what keeps the clone from being accepted.
+        Conflict while another recording of the sentence is listened to, Conflict and LimitReached when the sentence is
+        no longer open, and what keeps the clone from being accepted.
         """
         check_size(len(audio))
         asked = await self.find(spoken_id, member_id)
+        if spoken_id in self._listening:  # the last attempt deletes what the earlier recording is compared with
+            raise Conflict("I am still listening to your other recording of this sentence. Wait for my answer first.")
+        self._listening.add(spoken_id)
+        try:
+            return await self._answer(asked, member_id, audio)
+        finally:
+            self._listening.discard(spoken_id)
+
+    async def _answer(self, asked: SpokenConsent, member_id: int, audio: bytes) -> Receipt:
         if asked.order is not None:
             await self._clones.check(await self._actor(asked), clone_of(asked.order), len(audio))
         else:
             self._check_open(await self.request_of(asked), member_id)
-        asked = await self._storage.spoken_consents.begin_attempt(spoken_id, member_id, ATTEMPTS)
+        asked = await self._storage.spoken_consents.begin_attempt(asked.id, member_id, ATTEMPTS)
         heard = await self._listen(asked, audio)
         yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)
         _log.info("spoken_consent_given", id=asked.id, guild_id=asked.guild_id)

@@ -15,7 +15,7 @@ from cogs.clone.take_back import TakeBack
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
-from cogs.ui.render import render_question, render_refusal, render_verdict
+from cogs.ui.render import render_plain_question, render_question, render_refusal, render_verdict
 from errors import Conflict, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState
 from storage.consents import REFUSED
@@ -25,20 +25,25 @@ log = structlog.get_logger(__name__)
 Interaction = discord.Interaction[Any]
 _NOBODY = discord.AllowedMentions.none()
 _NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
-_LOOKS = {"allow": ("Allow", discord.ButtonStyle.success), "deny": ("Deny", discord.ButtonStyle.danger)}
+_ALLOW, _DENY, _RENEW = "allow", "deny", "renew"
+_LOOKS = {
+    _ALLOW: ("Allow", discord.ButtonStyle.success),
+    _DENY: ("Deny", discord.ButtonStyle.danger),
+    _RENEW: ("New sentence", discord.ButtonStyle.secondary),
+}
 
 
 class ConsentButton(
     FromId,
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=f"consent:(?P<verdict>allow|deny):{ids.text('request')}",
+    template=f"consent:(?P<verdict>allow|deny|renew):{ids.text('request')}",
 ):
-    """Allow or Deny. Only the author can use it; the studio checks that."""
+    """Allow, Deny, or another sentence. Only the author can use it; the studio checks that."""
 
     def __init__(self, verdict: str, request: str) -> None:
         label, style = _LOOKS[verdict]
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"consent:{verdict}:{request}"))
-        self.allow = verdict == "allow"
+        self.verdict = verdict
         self.request_id = request
 
     @guarded
@@ -60,13 +65,19 @@ class ConsentButton(
         what the studio raises.
         """
         studio = interaction.client.studio
-        asked = await studio.spoken.ask_author(self.request_id, interaction.user.id) if self.allow else None
+        allow = self.verdict != _DENY
+        asked = await studio.spoken.ask_author(self.request_id, interaction.user.id) if allow else None
         if asked is not None:
             sentence = render_sentence(asked, interaction.locale, studio.spoken.languages)
-            view = persistent_view(SayIt(asked.id), _new_sentence(asked.id), ConsentButton("deny", asked.id))
+            view = persistent_view(SayIt(asked.id), ConsentButton(_RENEW, asked.id), ConsentButton(_DENY, asked.id))
             await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=_NOBODY)
             return
-        request, _ = await studio.clones.answer(self.request_id, interaction.user.id, self.allow)
+        if self.verdict == _RENEW:  # which is no yes
+            request = await studio.clones.question(self.request_id, interaction.user.id)
+            plain = render_plain_question(request)
+            await interaction.edit_original_response(embed=plain, view=question_view(request), allowed_mentions=_NOBODY)
+            return
+        request, _ = await studio.clones.answer(self.request_id, interaction.user.id, allow)
         await _show(interaction, request)
         if request.state is not ConsentState.ALLOWED:
             with contextlib.suppress(discord.HTTPException, *_NETWORK):
@@ -82,17 +93,9 @@ async def _show(interaction: Interaction, request: ConsentRequest) -> None:
     )
 
 
-def _new_sentence(request: str) -> ConsentButton:
-    """Return the button Allow with another label: each press makes a new sentence."""
-    button = ConsentButton("allow", request)
-    button.item.label = "New sentence"
-    button.item.style = discord.ButtonStyle.secondary
-    return button
-
-
 def question_view(request: ConsentRequest) -> discord.ui.View:
     """Return the buttons of a consent request."""
-    return persistent_view(ConsentButton("allow", request.id), ConsentButton("deny", request.id))
+    return persistent_view(ConsentButton(_ALLOW, request.id), ConsentButton(_DENY, request.id))
 
 
 async def ask_by_message(request: ConsentRequest, message: discord.Message, requester: discord.abc.User) -> None:

@@ -86,10 +86,11 @@ async def take_answer(
     # In direct messages the answer has to last: it has the button that takes the yes back.
     await interaction.response.defer(thinking=not is_form, ephemeral=interaction.guild_id is not None)
     spoken = interaction.client.studio.spoken
+    asked = await find()  # first, because everybody may see the sentence, and its button
     if is_form:
-        await interaction.edit_original_response(content=_LISTENING)
+        with suppress(discord.HTTPException):  # the message may have been deleted while the form was open
+            await interaction.edit_original_response(content=_LISTENING)
     try:
-        asked = await find()
         await spoken.answer(asked.id, interaction.user.id, await read_recording(audio))
     except BaseException:
         if is_form:
@@ -100,7 +101,11 @@ async def take_answer(
     if asked.order is None:
         request = await spoken.request_of(asked)
         verdict, view = render_verdict(request), persistent_view(TakeBack(request.id))
-    await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=_NOBODY)
+    try:
+        await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=_NOBODY)
+    except discord.NotFound:
+        shown = discord.utils.MISSING if view is None else view
+        await interaction.followup.send(verdict, view=shown, ephemeral=True, allowed_mentions=_NOBODY)
 
 
 def _quoted(message: discord.Message | None) -> str:

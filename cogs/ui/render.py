@@ -199,6 +199,19 @@ def render_question(request: ConsentRequest, message_url: str, requester: str, s
     return embed
 
 
+def render_plain_question(request: ConsentRequest) -> discord.Embed:
+    """Return the consent request to an author who no longer has to say a sentence."""
+    embed = discord.Embed(
+        title="May your voice be cloned?",
+        description=f"That server no longer asks for a spoken sentence: a button is enough. With *Allow*, "
+        f"<@{request.requester_id}> gets the voice from your recording, and you can take that back at any time.",
+        colour=COLOUR,
+    )
+    embed.add_field(name="Name of the voice", value=safe(str(request.order.get("name", "")), 200) or "not given")
+    embed.add_field(name="Expires", value=when(request.expires_at))
+    return embed
+
+
 def render_asked(request: ConsentRequest) -> str:
     """Return the confirmation for the member who asked for the voice."""
     return (

@@ -170,6 +170,20 @@ async def test_a_value_that_the_database_refuses_fails_alone(storage: Storage) -
         assert (await storage.jobs.get("bad")).state is JobState.RUNNING
 
 
+async def test_a_value_that_cannot_be_sent_fails_alone(storage: Storage) -> None:
+    """Half of a character that UTF-16 writes as two has no bytes in UTF-8."""
+    for name in ("good", "bad"):
+        await speech_in(storage, JobState.RUNNING, name)
+    ends = [
+        storage.jobs.fail(name, "Unknown", message, owner="bot")
+        for name, message in (("good", "a sentence"), ("bad", "\ud800"))
+    ]
+    good, bad = await asyncio.gather(*ends, return_exceptions=True)
+    assert isinstance(good, JobRecord) and good.state is JobState.FAILED
+    assert isinstance(bad, Exception)
+    assert (await storage.jobs.get("bad")).state is JobState.RUNNING
+
+
 async def test_several_members_are_read_at_once(storage: Storage) -> None:
     await storage.members.set_unread(GUILD, 2, unread=True)
     found = await asyncio.gather(*(storage.members.get(GUILD, number) for number in (1, 2, 2, 3)))

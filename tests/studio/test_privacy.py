@@ -44,6 +44,19 @@ async def test_show_counts_everything_of_this_server_only(harness: StudioHarness
     assert (elsewhere.consent, elsewhere.default_voice, elsewhere.owned, elsewhere.jobs) == (None, None, (), 0)
 
 
+async def test_an_export_tells_nothing_about_the_machine(harness: StudioHarness) -> None:
+    """A job at work is leased to a process, whose name has the host, its start and the container."""
+    harness.executor.hold()
+    receipt = await harness.say()
+    await harness.begun(receipt.job.id)
+    owner = (await harness.storage.jobs.get(receipt.job.id)).lease_owner
+    assert owner is not None
+    with zipfile.ZipFile(io.BytesIO(await harness.studio.privacy.export([ANN]))) as archive:
+        data = archive.read("data.json").decode()
+    assert receipt.job.id in data
+    assert not [part for part in (owner, *owner.split("/")[0].split()) if part in data]
+
+
 async def test_export_holds_texts_clips_and_prompts_but_no_secrets(harness: StudioHarness) -> None:
     await harness.voice()
     await with_bobs_voice(harness)

@@ -118,8 +118,34 @@ async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarne
         *(harness.studio.spoken.answer(question.id, ANN.member_id, SAID) for _ in range(ATTEMPTS + 3)),
         return_exceptions=True,
     )
-    assert all(isinstance(each, InvalidInput | LimitReached | NotFound) for each in outcomes)
+    assert all(isinstance(each, InvalidInput | Conflict) for each in outcomes)
     assert len(harness.executor.listened) <= ATTEMPTS
+
+
+async def test_a_yes_that_is_being_listened_to_is_not_lost_to_later_recordings(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if those would use up the attempts, which deletes the recording that is to be cloned."""
+    question = await asked(harness)
+    heard, go_on = asyncio.Event(), asyncio.Event()
+    yes = harness.executor.heard
+
+    async def listen(*_: object) -> SpokenAnswer:
+        if heard.is_set():
+            return NO_VOICE
+        heard.set()
+        await go_on.wait()
+        return yes
+
+    monkeypatch.setattr(harness.executor, "listen", listen)
+    first = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID))
+    await heard.wait()
+    for _ in range(ATTEMPTS):
+        with pytest.raises(Conflict, match="still listening"):
+            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.studio.spoken.find(question.id, ANN.member_id)).attempts == 1
+    go_on.set()
+    assert (await harness.ended((await first).job.id)).state == "delivered"
 
 
 async def test_a_sentence_is_said_once(harness: StudioHarness) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import discord
 import pytest
@@ -18,6 +19,7 @@ from storage.sessions import Sessions
 from studio.spoken_consent import SAY_WITHIN
 from studio.studio import Studio
 from tests.cogs.clone.test_cog import voices
+from tests.cogs.clone.test_consent import CLOSED_DM
 from tests.cogs.conftest import World
 from tests.cogs.library import labels_of
 from tests.cogs.replies import answer, refusal
@@ -230,6 +232,81 @@ async def said_in_direct_messages(user: UserHandle, message: discord.Message) ->
         "resolved": {"messages": {str(message.id): dict(message_payload(backend, stored))}},
     }
     return await _dispatch_actor_interaction(user, InteractionType.APPLICATION_COMMAND, channel, data)
+
+
+@pytest.fixture
+async def public(env: simcord.Env, channel: ChannelHandle, member: MemberActor, other: MemberActor) -> discord.Message:
+    """The sentence of an author with closed direct messages: a message in the channel, with its buttons."""
+    env.inject_error("POST", CLOSED_DM, status=403, code=50007)
+    message = await other.send(channel, "listen to me", attachments=[("otto.ogg", sound_bytes("OGG"))])
+    form = await member.context_menu(channel, "Clone this voice", message)
+    await member.submit_modal(form, {"name": "Otto", "language": ["de"]})
+    question = channel.last_message
+    assert question is not None
+    await other.click(question, label="Allow")
+    return question
+
+
+async def test_another_member_changes_nothing_of_a_sentence_that_all_see(
+    public: discord.Message,
+    channel: ChannelHandle,
+    member: MemberActor,
+    other: MemberActor,
+    executor: FakeExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    edited: list[object] = []
+    edit = discord.Interaction.edit_original_response
+
+    async def noted(self: discord.Interaction, **values: Any) -> discord.InteractionMessage:
+        edited.append(values.get("content"))
+        return await edit(self, **values)
+
+    monkeypatch.setattr(discord.Interaction, "edit_original_response", noted)
+    form = await member.click(public, label="Upload a recording…")
+    [told_them] = (await member.submit_modal(form, {"recording": SAID})).followups
+    assert told_them.ephemeral
+    assert "Only the member" in told_them.content
+    assert (edited, executor.listened) == ([], [])
+
+
+async def test_a_yes_is_told_where_its_message_was_deleted(
+    public: discord.Message, env: simcord.Env, other: MemberActor, studio: Studio, guild: GuildHandle
+) -> None:
+    """Moderators can delete it while the form is open; simcord refuses the form then, so its answers are injected."""
+    form = await other.click(public, label="Upload a recording…")
+    for _ in ("listening", "verdict"):
+        env.inject_error("PATCH", "/webhooks/*/messages/@original", status=404, code=10008)
+    [verdict] = (await other.submit_modal(form, {"recording": SAID})).followups
+    assert verdict.ephemeral
+    assert verdict.content.startswith("✅ You allowed it")
+    assert await voices(studio, guild) == ["Otto"]
+    await other.click(verdict, label="Take it back")
+    assert await voices(studio, guild) == []
+
+
+async def test_asking_for_a_new_sentence_is_no_yes(
+    channel: ChannelHandle,
+    member: MemberActor,
+    other: MemberActor,
+    moderator: MemberActor,
+    studio: Studio,
+    guild: GuildHandle,
+) -> None:
+    """Also where moderators have meanwhile decided that a button is enough."""
+    await asked_of_other(channel, member, other)
+    await moderator.slash(channel, "admin settings", consent="checkbox")
+    sentence = other.user.dm_channel.last_message
+    assert sentence is not None
+    await other.user.click(sentence, label="New sentence")
+    assert await voices(studio, guild) == []
+    question = other.user.dm_channel.last_message
+    assert question is not None
+    buttons = [item for item in discord.ui.View.from_message(question).children if isinstance(item, discord.ui.Button)]
+    assert [button.label for button in buttons] == ["Allow", "Deny"]
+    assert "no longer" in (question.embeds[0].description or "")
+    await other.user.click(question, label="Allow")
+    assert await voices(studio, guild) == ["Otto"]
 
 
 async def test_an_authors_voice_message_leaves_a_button_to_take_the_yes_back(
