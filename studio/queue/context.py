@@ -8,15 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cloning.worker.protocol import Event, Executor, PartSpoken, Progress, part_file
+from cloning.worker.protocol import Event, Executor
 from storage.database import Storage
 from storage.records import JobRecord
 from studio.channel.rooms import Rooms
-from studio.queue.queue_updates import seconds_left
-from studio.values import Courier, Update
-
-LONG_TEXT = 3
-"""From this many sentences on, the first is sent ahead; in shorter texts the rest follows too soon."""
+from studio.values import Courier
 
 
 @dataclass(slots=True)
@@ -40,26 +36,6 @@ class ActiveJob:
     """Events of the worker that have not been handled."""
     followed: bool = False
     """A task handles the events."""
-
-    def update_for(self, event: Progress | PartSpoken, now: datetime) -> Update | None:
-        """Record how far the job is. Return the update for its member, if there is one.
-
-        Every update after the first sentence of a long text carries that sentence.
-        """
-        if isinstance(event, Progress):
-            self.stage, self.fraction = event.stage, event.fraction
-        elif event.number == 0 and event.of >= LONG_TEXT and self.folder is not None:
-            self.beginning = self.folder / part_file(event.number)
-        else:
-            return None
-        if self.cancelled.is_set():
-            return None
-        return Update(
-            stage=self.stage,
-            fraction=self.fraction,
-            beginning=self.beginning,
-            seconds_left=seconds_left(self.expected, self.job.started_at, now),
-        )
 
 
 @dataclass(frozen=True, slots=True)

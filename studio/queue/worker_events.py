@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -26,7 +27,11 @@ from storage.jobs import UNFINISHED
 from studio.channel.lines import Fate
 from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.endings import JobEndings
-from studio.queue.queue_updates import JobEstimates
+from studio.queue.queue_updates import JobEstimates, seconds_left
+from studio.values import Update
+
+LONG_TEXT = 3
+"""From this many sentences on, the first is sent ahead; in shorter texts the rest follows too soon."""
 
 _log = structlog.get_logger(__name__)
 
@@ -133,7 +138,7 @@ class WorkerListener:
                 return
             if isinstance(event, PartSpoken) and active.folder is not None:
                 await self._hear(active.folder, event)
-            if (update := active.update_for(event, self._context.clock())) is not None:
+            if (update := update_for(active, event, self._context.clock())) is not None:
                 self._context.courier.update(active.job, update)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
             self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
@@ -165,3 +170,24 @@ class WorkerListener:
         active.expected = self._estimates.of(begun)
         _log.info("job_begun", job_id=begun.id, guild_id=begun.guild_id, attempt=begun.attempts)
         return True
+
+
+def update_for(active: ActiveJob, event: Progress | PartSpoken, now: datetime) -> Update | None:
+    """Record how far a job is. Return the update for its member, if there is one.
+
+    Every update after the first sentence of a long text carries that sentence.
+    """
+    if isinstance(event, Progress):
+        active.stage, active.fraction = event.stage, event.fraction
+    elif event.number == 0 and event.of >= LONG_TEXT and active.folder is not None:
+        active.beginning = active.folder / part_file(event.number)
+    else:
+        return None
+    if active.cancelled.is_set():
+        return None
+    return Update(
+        stage=active.stage,
+        fraction=active.fraction,
+        beginning=active.beginning,
+        seconds_left=seconds_left(active.expected, active.job.started_at, now),
+    )

@@ -11,7 +11,7 @@ from cloning.worker.protocol import Progress
 from cogs.client import Barkeep
 from cogs.delivery import BEGINNING
 from cogs.ui.render import LABEL
-from studio.queue.context import LONG_TEXT
+from studio.queue.worker_events import LONG_TEXT
 from studio.studio import Studio
 from tests.cogs.conftest import World
 from tests.cogs.library import actor_in, add_voice

@@ -6,15 +6,39 @@ from pathlib import Path
 
 import pytest
 
-from cloning.worker.protocol import PartSpoken
+from cloning.worker.protocol import PartSpoken, Progress
 from storage.records import JobRecord, JobState, VoiceState
-from studio.queue.context import LONG_TEXT
+from studio.queue.context import ActiveJob
 from studio.queue.lease import LEASE
-from studio.values import SayOrder
+from studio.queue.worker_events import LONG_TEXT, update_for
+from studio.values import SayOrder, Update
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, StudioHarness, until
+from tests.studio.queue.test_fair_order import job
 
 FOLDER = Path("staging")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("part", [PartSpoken("", 0, LONG_TEXT - 1, 1.0), PartSpoken("", 1, LONG_TEXT, 1.0)])
+def test_only_the_first_of_many_sentences_is_told(part: PartSpoken) -> None:
+    active = ActiveJob(job(1, 1, 1), FOLDER)
+    assert update_for(active, part, NOW) is None
+    assert active.beginning is None
+
+
+def test_a_beginning_stays_with_the_news() -> None:
+    active = ActiveJob(job(1, 1, 1), FOLDER)
+    beginning = FOLDER / "part-0.ogg"
+    assert update_for(active, PartSpoken("", 0, LONG_TEXT, 1.0), NOW) == Update(beginning=beginning)
+    later = update_for(active, Progress("", "the rest", 0.5), NOW)
+    assert later == Update(stage="the rest", fraction=0.5, beginning=beginning)
+
+
+@pytest.mark.parametrize("event", [Progress("", "speaking", 0.1), PartSpoken("", 0, LONG_TEXT, 1.0)])
+def test_a_cancelled_job_has_no_news(event: Progress | PartSpoken) -> None:
+    active = ActiveJob(job(1, 1, 1), FOLDER)
+    active.cancelled.set()
+    assert update_for(active, event, NOW) is None
 
 
 async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness: StudioHarness) -> None:
