@@ -24,7 +24,7 @@ from assembly import create_bot
 from cloning.worker import protocol, server
 from settings import Settings
 from simulator.live import LiveEnv
-from simulator.world import build
+from simulator.simulated_server import build
 from storage.records import JobState
 
 ROOT = Path(__file__).parent.parent

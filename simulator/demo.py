@@ -32,7 +32,7 @@ from settings import Settings
 from simulator.demo_cog import SAMPLE
 from simulator.live import LiveEnv
 from simulator.notice import model_notice
-from simulator.world import build
+from simulator.simulated_server import build
 from storage.records import JobState
 
 FOLDER = Path("demo")
@@ -50,26 +50,26 @@ OVER = (JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED)
 
 
 class Demo:
-    """One member in a new world with an empty library. Replies are saved in `folder`."""
+    """One member in a new server with an empty library. Replies are saved in `folder`."""
 
     def __init__(self, bot: Barkeep, folder: Path) -> None:
         self.bot = bot
-        self.world = build(LiveEnv(bot))
+        self.server = build(LiveEnv(bot))
         self.folder = folder
 
     async def clone(self) -> InteractionResult:
         """Use /clone with the bundled recording and submit the consent form. Returns at the acknowledgement."""
         sample = (SAMPLE.name, await asyncio.to_thread(SAMPLE.read_bytes))
-        form = await self.world.member.slash(self.world.channel, "clone", name=NAME, audio=sample)
-        return await self.world.member.submit_modal(form, {"consent": True})
+        form = await self.server.member.slash(self.server.channel, "clone", name=NAME, audio=sample)
+        return await self.server.member.submit_modal(form, {"consent": True})
 
     async def say(self) -> InteractionResult:
         """Use /say with the new voice, as autocomplete offers it. Returns at the acknowledgement."""
-        choices = await self.world.member.autocomplete(self.world.channel, "say", "voice", NAME)
+        choices = await self.server.member.autocomplete(self.server.channel, "say", "voice", NAME)
         if not choices:
             raise Unavailable("/say does not offer the new voice.")
         voice = choices[0]["value"]
-        return await self.world.member.slash(self.world.channel, "say", text=SENTENCE, voice=voice)
+        return await self.server.member.slash(self.server.channel, "say", text=SENTENCE, voice=voice)
 
     async def save(self, result: InteractionResult) -> list[Path]:
         """Wait for the files that answer an interaction and save them. Raises Unavailable if the answer has none."""
@@ -88,7 +88,7 @@ class Demo:
 
     async def _idle(self) -> bool:
         """Return whether every job is over and answered."""
-        jobs = await self.bot.studio.storage.jobs.of_member(self.world.guild.id, self.world.member.id)
+        jobs = await self.bot.studio.storage.jobs.of_member(self.server.guild.id, self.server.member.id)
         return all(job.state in OVER and job.answered_at is not None for job in jobs)
 
 
@@ -118,10 +118,10 @@ async def _opened(settings: Settings, folder: Path) -> AsyncIterator[Demo]:
         demo = Demo(create_bot(settings.model_copy(update=apart)), folder)
         try:
             with _step("the bot starts in the simulated server"):
-                await demo.world.env.start()
+                await demo.server.env.start()
             yield demo
         finally:
-            await demo.world.env.shutdown()
+            await demo.server.env.shutdown()
 
 
 def examine(recording: Path, text: str) -> str:

@@ -13,7 +13,7 @@ from simcord import MemberActor
 
 from errors import NotFound
 from simulator.page import show_modal
-from simulator.world import World
+from simulator.simulated_server import SimulatedServer
 
 SAMPLE = Path(__file__).parent / "media" / "guest.flac"
 """The recording that ships with the repository."""
@@ -29,8 +29,8 @@ Interaction = discord.Interaction[commands.AutoShardedBot]
 class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator: what Discord's own menus do"):
     """Lets the simulated people post recordings and open the menus of messages."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, server: SimulatedServer) -> None:
+        self.server = server
 
     @app_commands.command(description="Somebody posts a recording in this channel")
     @app_commands.describe(
@@ -39,11 +39,11 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
     async def post(
         self, interaction: Interaction, who: discord.Member | None = None, audio: discord.Attachment | None = None
     ) -> None:
-        """Send a message with audio as one of the world's people."""
+        """Send a message with audio as one of the server's people."""
         person = self._person(who or interaction.user)
         file = (audio.filename, await audio.read()) if audio else (SAMPLE.name, SAMPLE.read_bytes())
         await interaction.response.send_message(f"{person.user.global_name} posts {file[0]}.", ephemeral=True)
-        await person.send(self.world.channel, "Listen to this:", attachments=[file])
+        await person.send(self.server.channel, "Listen to this:", attachments=[file])
 
     @app_commands.command(description="Open a message's Apps menu and choose one of Barkeep's entries")
     @app_commands.describe(entry="The entry of the menu", message="The message whose menu you open")
@@ -56,20 +56,20 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
         if target is None:
             raise NotFound("That message no longer exists. Choose one of those offered.")
         await interaction.response.send_message(f"Opening “{entry}” on a message.", ephemeral=True)
-        show_modal(self.world.env, await person.context_menu(self.world.channel, entry, target))
+        show_modal(self.server.env, await person.context_menu(self.server.channel, entry, target))
 
     @app_commands.command(description="Sit down in the voice channel")
     @app_commands.describe(who="Who sits down (default: you)")
     async def sit(self, interaction: Interaction, who: discord.Member | None = None) -> None:
-        """Join the voice channel as one of the world's people."""
+        """Join the voice channel as one of the server's people."""
         person = self._person(who or interaction.user)
         await interaction.response.send_message(f"{person.user.global_name} sits down.", ephemeral=True)
-        await person.join_voice(self.world.lounge)
+        await person.join_voice(self.server.lounge)
 
     @app_commands.command(description="Leave the voice channel")
     @app_commands.describe(who="Who leaves (default: you)")
     async def stand(self, interaction: Interaction, who: discord.Member | None = None) -> None:
-        """Leave the voice channel as one of the world's people."""
+        """Leave the voice channel as one of the server's people."""
         person = self._person(who or interaction.user)
         await interaction.response.send_message(f"{person.user.global_name} leaves.", ephemeral=True)
         await person.leave_voice()
@@ -89,13 +89,13 @@ class DemoCog(commands.GroupCog, name="demo", description="Only in the simulator
 
     def _person(self, user: discord.User | discord.Member) -> MemberActor:
         try:
-            return self.world.actor(user.id)
+            return self.server.actor(user.id)
         except KeyError:
             raise NotFound("Only Ada, Ben and Mira can do that here.") from None
 
     def _messages(self, person: MemberActor) -> list[discord.Message]:
         """Return the messages that this person sees in the channel, ephemeral ones excluded, oldest first."""
-        return [sent for sent in self.world.channel.history(viewer=person) if not sent.flags.ephemeral]
+        return [sent for sent in self.server.channel.history(viewer=person) if not sent.flags.ephemeral]
 
 
 def _entries(bot: commands.AutoShardedBot) -> list[str]:

@@ -17,10 +17,10 @@ from simulator.live import LiveEnv
 from simulator.notice import model_notice
 from simulator.page import live_page
 from simulator.page_server import VoiceView
+from simulator.simulated_server import SimulatedServer, build
 from simulator.voice.lounge import Lounge
 from simulator.voice.panel import panel
 from simulator.voice.radio import Radio
-from simulator.world import World, build
 from storage.consent_records import ConsentState
 
 INTRODUCTION = "This is how I sound. Ask me with `/demo menu`, entry “Clone this voice”, on this message."
@@ -33,16 +33,16 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
     Raises Unavailable if the port is taken, and every error that keeps the bot from starting.
     """
     env = LiveEnv(bot)
-    world = build(env)
-    await bot.add_cog(DemoCog(world))
+    server = build(env)
+    await bot.add_cog(DemoCog(server))
     radio = Radio()
     lounge = Lounge(env, radio.hear)
     try:
         await env.start()
         notice = model_notice(model)
-        await _furnish(bot, world, notice)
-        voice = VoiceView(partial(panel, bot, world), radio.stream)
-        async with live_page(env, world.channel, world.people, voice=voice, port=port) as page:
+        await _furnish(bot, server, notice)
+        voice = VoiceView(partial(panel, bot, server), radio.stream)
+        async with live_page(env, server.channel, server.people, voice=voice, port=port) as page:
             say(f"No DISCORD_TOKEN is used: this is the simulator. Open {page.url}")
             if notice is not None:
                 say(notice)
@@ -58,23 +58,23 @@ async def serve(bot: Barkeep, stop: asyncio.Event, *, port: int, model: str, say
         await lounge.close()
 
 
-async def _furnish(bot: Barkeep, world: World, notice: str | None) -> None:
+async def _furnish(bot: Barkeep, server: SimulatedServer, notice: str | None) -> None:
     """Send the first messages: a greeting with a notice about the model, and a recording for the message menus."""
-    await greet(bot, world, notice)
+    await greet(bot, server, notice)
     recording = await asyncio.to_thread(SAMPLE.read_bytes)
-    await world.other.send(world.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
-    await _ask_again(bot, world)
+    await server.other.send(server.channel, INTRODUCTION, attachments=[(SAMPLE.name, recording)])
+    await _ask_again(bot, server)
 
 
-async def _ask_again(bot: Barkeep, world: World) -> None:
+async def _ask_again(bot: Barkeep, server: SimulatedServer) -> None:
     """Send the open consent requests again: the simulator keeps requests across restarts, but not messages."""
-    channel = bot.get_partial_messageable(world.channel.id, guild_id=world.guild.id)
-    for person in world.people:
-        for request in await bot.studio.storage.consents.requests_of(world.guild.id, person.id):
+    channel = bot.get_partial_messageable(server.channel.id, guild_id=server.guild.id)
+    for person in server.people:
+        for request in await bot.studio.storage.consents.requests_of(server.guild.id, person.id):
             open_still = request.state is ConsentState.PENDING and request.expires_at > discord.utils.utcnow()
             if request.author_id == person.id and open_still:
                 requester = await bot.fetch_user(request.requester_id)
-                embed = render_question(request, channel.jump_url, requester.display_name, world.guild.name)
+                embed = render_question(request, channel.jump_url, requester.display_name, server.guild.name)
                 await channel.send(f"<@{person.id}>", embed=embed, view=question_view(request))
 
 

@@ -1,4 +1,4 @@
-"""A world in real time around a small bot."""
+"""A server in real time around a small bot."""
 
 from collections.abc import AsyncIterator
 
@@ -6,17 +6,17 @@ import pytest
 
 from simulator.demo_cog import DemoCog
 from simulator.live import LiveEnv
-from simulator.world import World, build
+from simulator.simulated_server import SimulatedServer, build
 from tests.simulator.small_bot import SmallBot
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def server() -> AsyncIterator[SimulatedServer]:
     """Started, with the demo's commands; ends without any error of the bot."""
     bot = SmallBot()
-    world = build(LiveEnv(bot))
-    await bot.add_cog(DemoCog(world))
-    await world.env.start()
-    yield world
-    await world.env.shutdown()
-    assert not world.env.errors
+    server = build(LiveEnv(bot))
+    await bot.add_cog(DemoCog(server))
+    await server.env.start()
+    yield server
+    await server.env.shutdown()
+    assert not server.env.errors

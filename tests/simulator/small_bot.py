@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from errors import InvalidInput
-from simulator.world import World
+from simulator.simulated_server import SimulatedServer
 
 Interaction = discord.Interaction[Any]
 
@@ -97,6 +97,6 @@ async def eventually(condition: Any, seconds: float = 60.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def last_text(world: World) -> str:
-    message = world.channel.history(viewer=world.member)[-1]
+def last_text(server: SimulatedServer) -> str:
+    message = server.channel.history(viewer=server.member)[-1]
     return message.content

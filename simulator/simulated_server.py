@@ -20,7 +20,7 @@ PORTRAIT = 128
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SimulatedServer:
     """The server and its people. `channel` is the one that the page shows."""
 
     env: LiveEnv
@@ -41,7 +41,7 @@ class World:
         return {person.id: person for person in self.people}[member_id]
 
 
-def build(env: LiveEnv) -> World:
+def build(env: LiveEnv) -> SimulatedServer:
     """Create the server in an environment that has not started yet."""
     env.backend.bot_user.name = BOT_NAME
     _portray(env, env.backend.bot_user.id, "B", "#5865f2")
@@ -55,7 +55,7 @@ def build(env: LiveEnv) -> World:
     hidden = discord.PermissionOverwrite(view_channel=False)
     shown = discord.PermissionOverwrite(view_channel=True)
     guild.create_text_channel("back-room", overwrites={guild.default_role: hidden, moderators: shown})
-    return World(
+    return SimulatedServer(
         env=env,
         guild=guild,
         channel=channel,
