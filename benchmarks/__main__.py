@@ -37,13 +37,13 @@ _AT_MOST_MINUTES = 30
 
 def main() -> None:
     """Measure all contenders and print the results."""
-    bench = Bench(read_options(sys.argv[1:]), in_a_process)
+    bench = BenchmarkRun(read_options(sys.argv[1:]), in_a_process)
     bench.run()
     print("\n".join(bench.summary()))
     print(json.dumps(bench.facts()))
 
 
-class Bench:
+class BenchmarkRun:
     """One run of `make bench`."""
 
     def __init__(self, options: argparse.Namespace, measure: Measure) -> None:

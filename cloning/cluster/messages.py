@@ -18,8 +18,8 @@ from cloning.worker.protocol import (
     CloneRequest,
     Event,
     ListenRequest,
-    Look,
     PartSpoken,
+    Query,
     Request,
     SpeakRequest,
     Spoken,
@@ -77,7 +77,7 @@ def protocol_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
-def packed(request: Request | Look) -> Parcel:
+def packed(request: Request | Query) -> Parcel:
     """Read the files of a request. Raises OSError."""
     paths = {field.name: getattr(request, field.name) for field in fields(request) if field.name != _OUTPUT}
     files = {name: path.read_bytes() for name, path in paths.items() if isinstance(path, Path)}
@@ -100,7 +100,7 @@ def with_prompt(parcel: Parcel, prompt: bytes) -> Parcel:
     return replace(parcel, files={**parcel.files, _PROMPT: prompt})
 
 
-def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Look:
+def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Query:
     """Write the files of a request into the new `folder`, and return the request with their paths and `job_id`.
 
     Raises InvalidInput for a line that holds no request, and OSError.

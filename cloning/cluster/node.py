@@ -33,10 +33,10 @@ from cloning.worker.protocol import (
     Health,
     Listened,
     ListenRequest,
-    Look,
     Lost,
     PartSpoken,
     Progress,
+    Query,
     Ready,
     Spoken,
 )
@@ -101,7 +101,7 @@ class _Job:
     name: str
     session: str
     folder: Path
-    look: "asyncio.Task[None] | None" = None
+    query: "asyncio.Task[None] | None" = None
     begun: bool = False
     stopped: bool = False
     progress: int = 0
@@ -170,7 +170,7 @@ class SpeechNode:
             request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
             self._jobs[here] = job = _Job(parcel.job_id, session, folder)
             if isinstance(request, CheckRequest | ListenRequest):
-                job.look = asyncio.create_task(self._look(executor, request))
+                job.query = asyncio.create_task(self._query(executor, request))
             else:
                 await executor.submit(request)
         except (OSError, BarkeepError):
@@ -247,7 +247,7 @@ class SpeechNode:
                 case _:
                     pass
 
-    async def _look(self, executor: Executor, request: Look) -> None:
+    async def _query(self, executor: Executor, request: Query) -> None:
         """Check or listen, and tell the result as a worker would."""
         result: Checked | Listened | Failed
         try:
@@ -290,7 +290,7 @@ class SpeechNode:
 
     async def _stop(self, here: str, job: _Job) -> None:
         job.stopped = True
-        if self._executor is not None and job.look is None:
+        if self._executor is not None and job.query is None:
             await self._executor.cancel(here)
 
     async def _sweep(self) -> None:

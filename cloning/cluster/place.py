@@ -23,9 +23,9 @@ from cloning.worker.protocol import (
     Failed,
     Listened,
     ListenRequest,
-    Look,
     Lost,
     NodeState,
+    Query,
     Ready,
     Request,
     Spoken,
@@ -61,7 +61,7 @@ class Remote(Protocol):
 
 @dataclass(slots=True)
 class _Held:
-    request: Request | Look
+    request: Request | Query
     cancelled: bool = False
 
 
@@ -154,7 +154,7 @@ class Place:
                 self._lose("failed; the log of the bot says how")
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def take(self, request: Request | Look, parcel: Parcel) -> None:
+    def take(self, request: Request | Query, parcel: Parcel) -> None:
         """Send a request, in a task; its events follow, the last one in any case."""
         self._held[request.job_id] = held = _Held(request)
         task = asyncio.create_task(self._send(held, parcel))

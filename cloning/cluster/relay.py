@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from cloning.cluster import messages
 from cloning.cluster.messages import Arrangement, Parcel
 from cloning.cluster.place import Place, Remote
-from cloning.worker.protocol import CheckRequest, Event, Failed, ListenRequest, Look, Nodes, Ready, Request
+from cloning.worker.protocol import CheckRequest, Event, Failed, ListenRequest, Nodes, Query, Ready, Request
 from errors import Cancelled, Unavailable
 
 NO_NODE = (
@@ -51,7 +51,7 @@ class Relay:
         self._emit = emit
         self._places: dict[str, Place] = {}
         self._attending: dict[str, asyncio.Task[None]] = {}
-        self._waiting: deque[tuple[Request | Look, Parcel]] = deque()
+        self._waiting: deque[tuple[Request | Query, Parcel]] = deque()
         self._ready: Ready | None = None
         self._error: str | None = None
         self._nodes: Nodes | None = None
@@ -79,7 +79,7 @@ class Relay:
             self._attending[key] = asyncio.create_task(place.attend())
         self._look_around()
 
-    async def submit(self, request: Request | Look) -> None:
+    async def submit(self, request: Request | Query) -> None:
         """Take a request of the bot. Its events follow, the last one in any case."""
         try:
             parcel = await asyncio.to_thread(messages.packed, request)

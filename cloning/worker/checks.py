@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cloning.consent.answer import SpokenAnswer
 from cloning.watermark.finding import Finding
-from cloning.worker.protocol import Checked, Failed, Listened, Look
+from cloning.worker.protocol import Checked, Failed, Listened, Query
 from errors import KINDS, Unavailable
 
 AT_ONCE = 2
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 class PendingCheck:
     """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
 
-    request: Look
+    request: Query
     result: "asyncio.Future[Finding | SpokenAnswer]"
     sent: bool = False
     suspect: bool = False
@@ -53,7 +53,7 @@ class Checks:
         return job_id in self._open
 
     @contextmanager
-    def opened(self, request: Look) -> Iterator[PendingCheck]:
+    def opened(self, request: Query) -> Iterator[PendingCheck]:
         """Open a check for the duration of a block."""
         self._open[request.job_id] = check = PendingCheck(request, asyncio.get_running_loop().create_future())
         try:
@@ -71,7 +71,7 @@ class Checks:
         """Whether a recording has to be checked alone; no job may start before."""
         return any(check.suspect for check in self._open.values())
 
-    def next(self, *, jobs: int, alone: bool) -> Iterator[Look]:
+    def next(self, *, jobs: int, alone: bool) -> Iterator[Query]:
         """Yield the requests that a ready worker gets now.
 
         jobs: how many it runs. alone: one of its jobs, or the next one, has to be alone.

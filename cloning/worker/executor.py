@@ -35,12 +35,12 @@ from cloning.worker.protocol import (
     Heartbeat,
     Listened,
     ListenRequest,
-    Look,
     Lost,
     Nodes,
     NodeState,
     PartSpoken,
     Progress,
+    Query,
     Ready,
     Request,
     Spoken,
@@ -171,7 +171,7 @@ class SubprocessExecutor:
 
         Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
         """
-        return cast(Finding, await self._look(CheckRequest(new_id(), source)))
+        return cast(Finding, await self._query(CheckRequest(new_id(), source)))
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ class SubprocessExecutor:
         """
         if not self.consent_languages:
             raise Unavailable(packages.NOT_INSTALLED)
-        return cast(SpokenAnswer, await self._look(ListenRequest(new_id(), source, answer, sentence)))
+        return cast(SpokenAnswer, await self._query(ListenRequest(new_id(), source, answer, sentence)))
 
     def health(self) -> Health:
         """Return the state of the worker."""
@@ -204,7 +204,7 @@ class SubprocessExecutor:
             self._events.put_nowait(Lost(self._waiting.popleft().job_id, "The bot is shutting down."))
         self._events.put_nowait(None)
 
-    async def _look(self, request: Look) -> Finding | SpokenAnswer:
+    async def _query(self, request: Query) -> Finding | SpokenAnswer:
         """Have the worker look at a recording. Raises as `check`."""
         if self._closed:
             raise Unavailable(_CLOSING)

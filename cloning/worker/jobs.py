@@ -36,8 +36,8 @@ from cloning.worker.protocol import (
     CloneRequest,
     Listened,
     ListenRequest,
-    Look,
     PartSpoken,
+    Query,
     Ready,
     Request,
     SpeakRequest,
@@ -84,7 +84,7 @@ def ready(pipeline: SpeechPipeline) -> Ready:
 
 def run(
     pipeline: SpeechPipeline,
-    request: Request | Look,
+    request: Request | Query,
     reporter: ProgressReporter,
     emit: Callable[[PartSpoken], None],
     *,

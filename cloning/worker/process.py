@@ -20,7 +20,7 @@ from cloning.worker.protocol import (
     CloneRequest,
     Event,
     ListenRequest,
-    Look,
+    Query,
     Request,
     SpeakRequest,
 )
@@ -71,7 +71,7 @@ class WorkerProcess:
         """The process id, which is also its process group."""
         return self._process.pid
 
-    def send(self, message: Request | Look | Cancel) -> None:
+    def send(self, message: Request | Query | Cancel) -> None:
         """Write one line. A line to a dead worker is dropped; `receive` reports the end."""
         self._requests.write(protocol.encode(message).encode() + b"\n")
 

@@ -93,7 +93,7 @@ class ListenRequest:
 
 Request = CloneRequest | SpeakRequest
 """The requests that are queued as jobs."""
-Look = CheckRequest | ListenRequest
+Query = CheckRequest | ListenRequest
 """The requests that run beside the jobs: the caller waits for the result, and nothing is stored."""
 
 
@@ -324,17 +324,17 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def encode(message: Request | Look | Cancel | Event) -> str:
+def encode(message: Request | Query | Cancel | Event) -> str:
     """Return one line of JSON, without the line break."""
     kind = type(message).__name__
     return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
-def decode(line: str) -> Request | Look | Cancel | Event:
+def decode(line: str) -> Request | Query | Cancel | Event:
     """Return the message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
-        message: Request | Look | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
+        message: Request | Query | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(error).__name__}).") from error
     return message

@@ -35,8 +35,8 @@ from cloning.worker.protocol import (
     Failed,
     Heartbeat,
     Listened,
-    Look,
     Progress,
+    Query,
     Ready,
     Request,
     SpeakRequest,
@@ -69,7 +69,7 @@ class JobRunner(Protocol):
     """Runs one job and returns its last event. Called by several threads at once."""
 
     def __call__(
-        self, request: Request | Look, reporter: ProgressReporter, emit: Emit, /
+        self, request: Request | Query, reporter: ProgressReporter, emit: Emit, /
     ) -> Cloned | Spoken | Checked | Listened:
         """Run `request`; `emit` gets the earlier events. Raises BarkeepError with a message for members."""
 
@@ -98,7 +98,7 @@ class RequestReader:
     def __init__(self, stream: BinaryIO, on_end: Callable[[], None]) -> None:
         self._stream = stream
         self._on_end = on_end
-        self._requests: queue.SimpleQueue[tuple[Request | Look, threading.Event] | DeviceFailed] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[Request | Query, threading.Event] | DeviceFailed] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._cancelled: dict[str, threading.Event] = {}
 
@@ -110,7 +110,7 @@ class RequestReader:
             except (InvalidInput, UnicodeDecodeError):
                 _log.warning("a line of the bot could not be read: %.100r", line)
                 continue
-            if isinstance(message, CloneRequest | SpeakRequest | Look):
+            if isinstance(message, CloneRequest | SpeakRequest | Query):
                 cancelled = threading.Event()
                 with self._lock:
                     self._cancelled[message.job_id] = cancelled
@@ -122,7 +122,7 @@ class RequestReader:
                     event.set()
         self._on_end()
 
-    def next(self) -> tuple[Request | Look, threading.Event]:
+    def next(self) -> tuple[Request | Query, threading.Event]:
         """Wait for a request; the event is set when its job is cancelled. Raises DeviceFailed after `fail`."""
         request = self._requests.get()
         if isinstance(request, DeviceFailed):
@@ -169,7 +169,7 @@ def serve(reader: RequestReader, emit: Emit, run: JobRunner) -> None:
 
 
 def _run_in_thread(
-    reader: RequestReader, emit: Emit, run: JobRunner, request: Request | Look, cancelled: threading.Event
+    reader: RequestReader, emit: Emit, run: JobRunner, request: Request | Query, cancelled: threading.Event
 ) -> None:
     emit(Progress(request.job_id, STARTING, 0.0))  # From here on the bot counts what kills this process.
     try:
@@ -182,7 +182,7 @@ def _run_in_thread(
 
 
 def run_job(
-    request: Request | Look, reporter: ProgressReporter, emit: Emit, run: JobRunner
+    request: Request | Query, reporter: ProgressReporter, emit: Emit, run: JobRunner
 ) -> Cloned | Spoken | Checked | Listened | Failed:
     """Run a job and turn its result or error into its last event. Raises DeviceFailed."""
     try:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks import checkpoints, clones, measure
-from benchmarks.__main__ import Bench, read_options
+from benchmarks.__main__ import BenchmarkRun, read_options
 from benchmarks.rows import ROWS
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.model_set import LoadedModels
@@ -64,7 +64,7 @@ def small_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def medians(directory: Path, *options: str) -> dict[str, dict[str, dict[str, Any]]]:
-    bench = Bench(read_options(arguments(directory, "--runs=1", *options)), here)
+    bench = BenchmarkRun(read_options(arguments(directory, "--runs=1", *options)), here)
     bench.run()
     assert "\n".join(bench.summary()).count("#### ") == len(bench.facts()["medians"])
     found: dict[str, dict[str, dict[str, Any]]] = json.loads(json.dumps(bench.facts()))["medians"]
@@ -124,7 +124,7 @@ def test_peers_whose_code_is_not_here_are_named() -> None:
         return MACHINE if "--contender=limits" in given else {"folder": "."}
 
     given = ["--suno=nowhere", "--bark-cpp=nowhere", "--contenders=suno,bark.cpp,bark.cpp-int8"]
-    bench = Bench(read_options(given), measured)
+    bench = BenchmarkRun(read_options(given), measured)
     bench.run()
     lines = list(bench.summary())
     assert sum("python -m benchmarks.peers" in line for line in lines) == 2
@@ -145,7 +145,7 @@ def test_contenders_take_turns_and_later_runs_stop_in_time() -> None:
         return known.get(asked[-1][1]) or made_up(1.0 if asked[-1][0] == "sentence" else 1000.0)
 
     wanted = ["--rows=sentence,unvoiced", "--contenders=barkeep,transformers", "--runs=2", "--minutes=45"]
-    bench = Bench(read_options(wanted), measured)
+    bench = BenchmarkRun(read_options(wanted), measured)
     bench.run()
     spoken = [pair for pair in asked if pair[0]]
     turns = [("sentence", "barkeep"), ("sentence", "transformers")]
@@ -160,7 +160,7 @@ def test_one_who_fails_is_named_and_the_others_go_on() -> None:
         return known.get(given[0]) or made_up(1.0)
 
     wanted = ["--rows=sentence", "--contenders=barkeep,barkeep-int8", "--runs=2"]
-    bench = Bench(read_options(wanted), measured)
+    bench = BenchmarkRun(read_options(wanted), measured)
     bench.run()
     assert bench.facts()["failed"] == ["barkeep-int8 in sentence: Unavailable: no such dtype"]
     assert bench.facts()["medians"]["sentence"]["barkeep"]["runs"] == 2

@@ -16,7 +16,7 @@ from cloning.cluster.connection import RayNode
 from errors import Unavailable
 
 
-class Method:
+class FailingMethod:
     """A method of an actor that fails: as its call begins, or later."""
 
     def __init__(self, error: Exception, *, at_once: bool) -> None:
@@ -48,7 +48,7 @@ class Method:
 )
 async def test_each_error_of_ray_says_what_the_node_does(error: Exception, words: str, at_once: bool) -> None:
     with pytest.raises(Unavailable, match=words):
-        await RayNode("key", "node", 0.0, "auto")._call(Method(error, at_once=at_once))
+        await RayNode("key", "node", 0.0, "auto")._call(FailingMethod(error, at_once=at_once))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_each_error_of_ray_says_what_the_node_does(error: Exception, words
 @pytest.mark.parametrize("error", [ObjectStoreFullError("full"), OutOfDiskError("full")])
 async def test_it_is_said_which_machine_has_no_room(error: Exception, words: str, at_once: bool) -> None:
     with pytest.raises(Unavailable, match=words):
-        await RayNode("key", "node", 0.0, "auto")._call(Method(error, at_once=at_once))
+        await RayNode("key", "node", 0.0, "auto")._call(FailingMethod(error, at_once=at_once))
 
 
 async def test_a_node_without_a_gpu_is_not_waited_for() -> None:

@@ -14,9 +14,9 @@ from cloning.worker.protocol import (
     CheckRequest,
     CloneRequest,
     ListenRequest,
-    Look,
     PartSpoken,
     Progress,
+    Query,
     Request,
     SpeakRequest,
     Spoken,
@@ -26,7 +26,7 @@ from cloning.worker.protocol import (
 from errors import InvalidInput
 
 
-def there_and_back(request: Request | Look, folder: Path) -> Request | Look:
+def there_and_back(request: Request | Query, folder: Path) -> Request | Query:
     return messages.unpacked(messages.packed(request), folder, "here")
 
 

@@ -28,9 +28,9 @@ from cloning.worker.protocol import (
     Event,
     Failed,
     Heartbeat,
-    Look,
     Lost,
     Progress,
+    Query,
     Ready,
     Request,
     SpeakRequest,
@@ -225,7 +225,7 @@ time.sleep(60)
 def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
     events: list[Event] = []
 
-    def run(request: Request | Look, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | Query, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         events.append(Spoken("work", 0.0, 0, 0))
         return Spoken(request.job_id, 1.0, 1, 1)
 
@@ -271,7 +271,7 @@ def test_the_inbox_skips_garbage_and_ends_with_the_stream() -> None:
 
 
 def test_a_device_error_is_not_swallowed() -> None:
-    def run(request: Request | Look, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | Query, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         raise DeviceFailed
 
     with pytest.raises(DeviceFailed):
@@ -282,7 +282,7 @@ def test_a_kind_that_no_reader_knows_becomes_the_general_one() -> None:
     class Special(InvalidInput):
         pass
 
-    def run(request: Request | Look, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
+    def run(request: Request | Query, reporter: ProgressReporter, emit: worker.Emit) -> Cloned | Spoken:
         raise Special("Odd.")
 
     assert worker.run_job(speak("x"), ProgressReporter(), print, run) == Failed("a", "BarkeepError", "Odd.")
