@@ -228,7 +228,7 @@ class FileStore:
     async def _sweep_disk(self, claims: list[tuple[Path, Callable[[Path], bool]]], now: datetime) -> int:
         """Move what is not claimed in these folders to the trash, and delete half-written files."""
         half_written = await in_thread(remove_all, self._tmp)
-        await in_thread(remove_all, self._aloud)  # What was in the air is silent since.
+        await in_thread(remove_all, self._aloud)  # what an earlier process was playing
         return half_written + await in_thread(self._sweep, claims, int(now.timestamp()))
 
     async def empty_trash(self, before: datetime) -> None:

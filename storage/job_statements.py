@@ -57,7 +57,10 @@ ANSWERED = Statement(_answered, {"job_id": _type("id"), "now": _type("answered_a
 
 @cache
 def lease_answer(*, held: bool) -> Statement:
-    """Lease the answer of `job_id` to `owner` until `until`, if `held_by` has it or, with held=False, nobody."""
+    """Lease the answer of `job_id` to `owner` until `until`, if `held_by` has leased it.
+
+    held=False: if it is not leased.
+    """
 
     def build(given: Given) -> Update:
         lease_owner = _COLUMNS["lease_owner"]

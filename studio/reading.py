@@ -155,7 +155,7 @@ class ReadingService:
             await self._drop(room, lambda line: line.job is not None and role_id in SpeechPayload.of(line.job).roles)
 
     def listens_to(self, guild_id: int, target: Target) -> bool:
-        """Return whether messages in this channel are read now: it was chosen, and somebody listens.
+        """Return whether messages in this channel are read now: it was chosen, and the voice channel has listeners.
 
         The chat of a voice channel only while the bot sits in it: moderators may have moved the bot.
         """
@@ -168,8 +168,7 @@ class ReadingService:
         """Read a message of a channel that the bot listens to; None if it is not to be read.
 
         names: asks for the names of what the message mentions. Raises LimitReached, or VoiceUnavailable for a default
-        voice that can no longer speak, at most once in TELL_AGAIN for each member; whoever is not read for another
-        reason is not told.
+        voice that can no longer speak, at most once in TELL_AGAIN for each member. Other reasons are not told.
         """
         settings = await self._storage.guilds.get(actor.guild_id)
         if not await self._is_wanted(actor):

@@ -84,7 +84,7 @@ class Transformer:
         return sum(linear.nbytes for layer in self._layers for linear in layer.linears)
 
     def cache(self, slots: int) -> KeyValueCache | HalfCache:
-        """Return a cache for so many rows: with rounded matrices in float16, else in the model's precision."""
+        """Return a cache for `slots` rows: in float16 if the matrices are rounded, else in the model's precision."""
         if isinstance(self._layers[0].projection, Int8Linear):
             return HalfCache(self.shape, slots)
         return KeyValueCache(self.shape, slots, self.dtype, self.device)

@@ -45,7 +45,7 @@ async def _actors(interaction: Interaction, server: str) -> list[Actor]:
     """Return the member on the servers that a command is about.
 
     `server`: an id; "" is the server of the interaction, or in direct messages every server with data about the member.
-    Off the server of the interaction the member's roles are unknown, and nobody needs one for their own data. Raises
+    On other servers than the interaction's the member's roles are unknown; members need none for their own data. Raises
     NotFound for a server without data about them.
     """
     here = interaction.guild_id

@@ -237,7 +237,7 @@ class ChannelService:
             _log.warning("seat_not_left", guild_id=guild_id, reason=error.message)
 
     async def _sit_again(self, seat: Seat) -> None:
-        """Enter the seat's channel, or give the seat up: where nobody sits, where the bot may not come, and after
+        """Enter the seat's channel. Give the seat up if the channel is empty or closed to the bot, and after
         RETURN_WITHIN. Until then, upkeep tries again while the platform or the database does not answer.
         """
         try:

@@ -147,7 +147,7 @@ class Completion:
         return done
 
     async def _hear(self, job: JobRecord, file: Path) -> None:
-        """All of a line is there. That it cannot be heard in its channel is no fault of the job."""
+        """Complete the job's line in its voice channel. An error there does not fail the job."""
         try:
             await self._rooms.whole(job.id, file)
         except BarkeepError as error:

@@ -144,7 +144,7 @@ class WorkerListener:
             self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
 
     async def _hear(self, folder: Path, event: PartSpoken) -> None:
-        """A sentence can be heard where its line waits for it."""
+        """Add a sentence to the job's line in a voice channel, if it has one."""
         try:
             await self._context.rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
         except BarkeepError as error:
