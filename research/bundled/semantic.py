@@ -6,7 +6,7 @@ checkpoint holds only the heads' weights.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ class SemanticJob:
         known = targets != _NONE
         logits, looks = self._says(batch, batch.spoken)
         loss = _mean(cross_entropy(logits, targets.clamp(min=0)), known)
-        deaf, _ = self._says(SemanticBatch(np.roll(batch.text, 1, 0), *_rest(batch)), batch.spoken)
+        deaf, _ = self._says(replace(batch, text=np.roll(batch.text, 1, 0)), batch.spoken)
         return {
             "loss": float(loss),
             "gap": float(_mean(cross_entropy(deaf, targets.clamp(min=0)), known) - loss),
@@ -165,10 +165,6 @@ class SemanticJob:
             there = scores[..., :TEXT_ROOM].masked_fill(~inside, -1e4)
             costs.append(_mean(scores.logsumexp(-1) - there.logsumexp(-1), targets != _NONE))
         return torch.stack(costs).mean()
-
-
-def _rest(batch: SemanticBatch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    return batch.history, batch.spoken, batch.targets, batch.spans
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
