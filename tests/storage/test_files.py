@@ -79,7 +79,7 @@ async def test_what_is_heard_is_not_removed_while_it_is_kept(
     monkeypatch.setattr(Path, "hardlink_to", slow_hardlink)
     monkeypatch.setattr(Path, "rename", noted_rename)
     kept = asyncio.create_task(files.keep_aloud("j", job / "part.ogg"))
-    await asyncio.to_thread(keeping.wait)
+    assert await asyncio.to_thread(keeping.wait, 30)
     await asyncio.gather(kept, files.drop_aloud("j"))
     assert found(tmp_path) == ["staging/j/part.ogg"]
 
