@@ -31,7 +31,7 @@ class Norm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it to the last dimension."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, _EPSILON)
+        return torch.layer_norm(x, self.weight.shape, self.weight, self.bias, _EPSILON)
 
 
 @dataclass(frozen=True, slots=True)
