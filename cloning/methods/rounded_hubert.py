@@ -15,6 +15,8 @@ from cloning.bark.int8 import WIDTH_STEP, Int8Linear, rounded
 
 _AT_ONCE = 2048
 """The frames of a convolution that are computed at a time: their windows are copied."""
+_Frames = Callable[[slice], Tensor]
+"""Returns some of a layer's frames, (T, width)."""
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _FEED_FORWARD = ("intermediate_dense", "output_dense")
 
@@ -67,7 +69,8 @@ class RoundedExtractor(nn.Module):
             frames: Tensor = self._activation(functional.linear(windows[places], weight, bias))
             return frames
 
-        length, given = len(windows), first
+        length = len(windows)
+        given: _Frames = first
         for convolution in self._others:
             frames = convolution(given, length, self._activation)
             length, given = len(frames), frames.__getitem__
@@ -93,7 +96,7 @@ class _Convolution:
         weight = convolution.weight.detach().transpose(1, 2).flatten(1)  # (out, size * in)
         self._matrix = RoundedLinear(weight, convolution.bias)
 
-    def __call__(self, given: Callable[[slice], Tensor], length: int, activation: Any) -> Tensor:
+    def __call__(self, given: _Frames, length: int, activation: Any) -> Tensor:
         """Compute (T', out) from `length` frames, of which `given` returns some, (T, in)."""
         count = (length - self._size) // self._step + 1
         found = []
