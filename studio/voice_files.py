@@ -11,7 +11,7 @@ from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, Executor, Ready
 from errors import InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.consent_records import ConsentKind
 from storage.database import Storage
-from storage.records import NewVoice, VoiceModels, VoiceRecord
+from storage.records import GuildSettings, NewVoice, VoiceModels, VoiceRecord
 from studio import policy
 from studio.names import clean_description, clean_name
 from studio.values import POLICY_VERSION, Actor, Courier
@@ -64,15 +64,10 @@ class VoiceFileService:
         server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
         not loaded, since they determine which tokens are valid.
         """
-        settings = await policy.require(self._storage, actor, policy.may_clone)
+        settings = await self._check_importer(actor)
         if not attested:
             raise NotAllowed(
                 "Please confirm first that the voice is your own: use /voices import and fill in its form."
-            )
-        if policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
-            raise NotAllowed(
-                "This server asks for spoken consent, and nobody can tell whose voice a file holds. Use /clone with a "
-                "recording."
             )
         new = NewVoice(
             actor.guild_id,
@@ -87,6 +82,7 @@ class VoiceFileService:
         await self._storage.acceptance.count_request(actor.member_id, settings)
         async with self._reading:
             prompt = await asyncio.to_thread(_read_prompt, data, ready.prompt_spec)
+        await self._check_importer(actor)  # again: other files may have been read first, which takes time
         record = await self._storage.voices.add(
             new,
             VoiceModels(ready.model, "", "imported", ready.digest),
@@ -111,6 +107,16 @@ class VoiceFileService:
             raise NotFound("There is no recording behind this voice.")
         await policy.require_present(self._storage, self._courier, actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
+
+    async def _check_importer(self, actor: Actor) -> GuildSettings:
+        """Return the server's settings. Raises NotAllowed unless the actor may add a voice from a file now."""
+        settings = await policy.require(self._storage, actor, policy.may_clone)
+        if policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
+            raise NotAllowed(
+                "This server asks for spoken consent, and a file does not tell whose voice it holds. Use /clone with a "
+                "recording."
+            )
+        return settings
 
     def _ready(self) -> Ready:
         ready = self._executor.health().ready

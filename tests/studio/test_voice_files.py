@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -22,6 +23,7 @@ from errors import (
     VoiceUnavailable,
 )
 from storage.records import JobState, Visibility
+from studio import voice_files
 from studio.voice_files import MAX_PROMPT_BYTES, file_name
 from tests.fakes import prompt_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness
@@ -52,6 +54,27 @@ async def test_an_import_has_to_fit_the_models_that_run(harness: StudioHarness) 
     await harness.studio.voice_files.import_(ANN, "Small", data, attested=True)
     with pytest.raises(InvalidInput, match="these models use 0 to 9"):
         await harness.studio.voice_files.import_(ANN, "Large", prompt_bytes(), attested=True)
+
+
+async def test_rights_count_once_the_file_was_read(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read one at a time, so a member may be blocked meanwhile."""
+    begun, go_on = threading.Event(), threading.Event()
+    read = voice_files.read_voice
+
+    def slow(data: bytes, spec: PromptSpec) -> bytes:
+        begun.set()
+        go_on.wait(60)
+        return read(data, spec)
+
+    monkeypatch.setattr(voice_files, "read_voice", slow)
+    importing = asyncio.create_task(harness.studio.voice_files.import_(ANN, "Late", prompt_bytes(), attested=True))
+    await asyncio.to_thread(begun.wait, 60)
+    await harness.studio.admin.block(MOD, ANN.member_id, "")
+    go_on.set()
+    with pytest.raises(NotAllowed, match="blocked you"):
+        await importing
+    assert harness.files() == []
+    assert await harness.storage.voices.find(GUILD, "Late") is None
 
 
 async def test_nothing_is_imported_before_the_models_are_known(harness: StudioHarness) -> None:
