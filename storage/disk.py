@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,6 +21,9 @@ from storage.together import Together
 
 GONE = "That file no longer exists. It may just have been deleted."
 REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
+
+_LANES = 4
+"""How many threads move files at the same time."""
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -75,6 +79,48 @@ class QuickWork:
 
     async def _run(self, works: dict[object, Callable[[], Any]]) -> dict[object, Any]:
         return await asyncio.to_thread(lambda: {key: _outcome(work) for key, work in works.items()})
+
+
+class DurableMoves:
+    """Moves files durably. What is asked for meanwhile shares threads, and a sync of the folder that gets the files.
+
+    Several threads, since each waits for its disk: a sync takes milliseconds on some.
+    """
+
+    def __init__(self) -> None:
+        self._lanes = cycle([Together[Path, Path, Exception](self._run) for _ in range(_LANES)])
+
+    async def do(self, source: Path, target: Path) -> None:
+        """Move a file. The call can be repeated. Raises NotFound or Unavailable as readable_errors does."""
+        error = await next(self._lanes).do(target, source)
+        with readable_errors():
+            if error is not None:
+                raise error
+
+    async def _run(self, sources: dict[Path, Path]) -> dict[Path, Exception]:
+        return await asyncio.to_thread(_move_all, sources)
+
+
+def _move_all(sources: dict[Path, Path]) -> dict[Path, Exception]:
+    """Move files, by target. Return the errors."""
+    outcomes = {target: _outcome(partial(_place, source, target)) for target, source in sources.items()}
+    folders = {folder: _outcome(partial(sync, folder)) for folder in {target.parent for target in sources}}
+    found = {target: outcome or folders[target.parent] for target, outcome in outcomes.items()}
+    return {target: error for target, error in found.items() if error is not None}
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file durably. The call can be repeated."""
+    _place(source, target)
+    sync(target.parent)
+
+
+def _place(source: Path, target: Path) -> None:
+    if not source.exists() and target.exists():
+        return
+    modes.close_to_others(source)
+    sync(source)
+    source.replace(target)
 
 
 def _outcome(work: Callable[[], Any]) -> Any:

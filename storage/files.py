@@ -24,6 +24,7 @@ import aiofiles
 from errors import NotFound, Unavailable
 from storage import modes
 from storage.disk import (
+    DurableMoves,
     QuickWork,
     delete,
     discard_folder,
@@ -31,13 +32,13 @@ from storage.disk import (
     in_thread,
     link,
     make_folder,
+    move,
     names_in,
     read_file,
     readable_errors,
     remove_all,
     remove_folder,
     rename,
-    sync,
 )
 
 LOST = "The files of this voice were lost before they could be stored. Please clone it again."
@@ -67,6 +68,7 @@ class FileStore:
         self._results = data_dir / "results"
         self._aloud = data_dir / "aloud"
         self._quick = QuickWork()
+        self._moves = DurableMoves()
 
     async def prepare(self) -> None:
         """Create the folders and close them, new or existing, to every other user of the machine."""
@@ -178,7 +180,7 @@ class FileStore:
 
     async def keep_result(self, job_id: str, file: Path) -> None:
         """Move a finished Ogg file out of staging until it is delivered. The call can be repeated."""
-        await in_thread(self._move, file, self._result(job_id))
+        await self._moves.do(file, self._result(job_id))
 
     async def result(self, job_id: str) -> Path | None:
         """Return the file that waits for delivery, or None."""
@@ -300,24 +302,17 @@ class FileStore:
         moving = [name for name in names if (staging / name).is_file()]
         if folder.is_dir():
             for name in moving:
-                self._move(staging / name, folder / name)
+                move(staging / name, folder / name)
         else:
             complete = self._temporary()
             complete.mkdir(modes.FOLDER)
             try:
                 for name in moving:
-                    self._move(staging / name, complete / name)
+                    move(staging / name, complete / name)
                 rename(complete, folder)
             except OSError:
                 shutil.rmtree(complete, ignore_errors=True)
                 raise
-
-    def _move(self, source: Path, target: Path) -> None:
-        if not source.exists() and target.exists():
-            return
-        modes.close_to_others(source)
-        sync(source)
-        rename(source, target)
 
     def _temporary(self) -> Path:
         return self._tmp / uuid.uuid4().hex

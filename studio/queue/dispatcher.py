@@ -20,13 +20,15 @@ from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
 from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
-from studio.queue.queue_updates import REMEMBERED, JobEstimates, QueueUpdates, place
+from studio.queue.queue_updates import MEMBERS_TOLD, REMEMBERED, JobEstimates, QueueUpdates, place
 from studio.queue.starting import JobStarter
 from studio.queue.worker_events import WorkerListener
 from studio.values import Update
 
 PATIENCE = timedelta(minutes=10)
 """The default time that a job waits for a worker that cannot load its models."""
+TELL_SECONDS = 0.25
+"""How long members are not told another place where more wait than are told: a long queue moves at each job."""
 _PAGE = 500
 _NOT_LOADED = "The speech models could not be loaded. The log of the bot says why. Please try again later."
 
@@ -74,6 +76,8 @@ class Dispatcher:
         self._moved = False
         """The queue has moved since waiting members were told their place."""
         self._telling: asyncio.Task[None] | None = None
+        self._told = False
+        """Members of a long queue were told their place less than TELL_SECONDS ago."""
 
     def enqueue(self, job: JobRecord) -> int:
         """Add an accepted job to the queue, if it is queued and of this process's servers. Return its `position`."""
@@ -176,8 +180,8 @@ class Dispatcher:
 
     def _tell(self) -> None:
         self._moved = True
-        if self._telling is None and not self._closing:
-            self._telling = asyncio.create_task(self._tell_until_quiet())
+        if self._telling is None and not self._told and not self._closing:
+            self._telling = asyncio.create_task(self._tell_places())
 
     def _free(self) -> int:
         return self._executor.capacity - self._queue.at_work
@@ -191,23 +195,31 @@ class Dispatcher:
         if not failed:
             self._wake()
 
-    async def _tell_until_quiet(self) -> None:
-        """Tell waiting members their place, again if the queue moves meanwhile."""
+    async def _tell_places(self) -> None:
+        """Tell waiting members their place, and again if the queue moves meanwhile: later, if it is long."""
+        self._moved = False
         try:
-            while self._moved and not self._closing:
-                self._moved = False
-                await self._queue_updates.send(
-                    self._queue,
-                    self._free(),
-                    capacity=self._executor.capacity,
-                    loading=self._executor.health().error is not None,
-                    not_begun=[job_id for job_id, active in self._active.items() if not active.begun],
-                )
-                self._measure()
+            await self._queue_updates.send(
+                self._queue,
+                self._free(),
+                capacity=self._executor.capacity,
+                loading=self._executor.health().error is not None,
+                not_begun=[job_id for job_id, active in self._active.items() if not active.begun],
+            )
+            self._measure()
         except Unavailable as error:
             _log.warning("places_not_told", reason=error.message)
         finally:
-            self._telling = None
+            self._telling, self._told = None, len(self._queue) > MEMBERS_TOLD
+            if self._told:
+                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
+            elif self._moved:
+                self._tell()
+
+    def _tell_again(self) -> None:
+        self._told = False
+        if self._moved:
+            self._tell()
 
     def _free_place(self, active: ActiveJob) -> None:
         self._drop(active)

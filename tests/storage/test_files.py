@@ -239,6 +239,28 @@ async def test_bytes_are_synced_before_a_name_appears_and_the_name_after(
     assert events == ["file", "name", "folder"]
 
 
+async def test_results_that_are_kept_at_the_same_time_share_syncs_of_their_folder(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [f"job-{number}" for number in range(40)]
+    folders = [await staged(files, job, **({} if job == "job-7" else {"speech_ogg": b"x"})) for job in jobs]
+    synced: list[bool] = []
+    sync = os.fsync
+
+    def watched_sync(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        sync(descriptor)
+
+    monkeypatch.setattr("storage.files.os.fsync", watched_sync)
+    keeping = (files.keep_result(job, folder / "speech.ogg") for job, folder in zip(jobs, folders, strict=True))
+    outcomes = await asyncio.gather(*keeping, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [NotFound]
+    assert outcomes[7] is not None
+    assert found(tmp_path) == sorted(f"results/{job}.ogg" for job in jobs if job != "job-7")
+    assert synced.count(False) == 39
+    assert synced.count(True) < 20
+
+
 async def _written(folder: Path) -> Path:
     path = folder / "speech.ogg"
     path.write_bytes(b"sound")

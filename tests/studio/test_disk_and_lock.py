@@ -28,7 +28,7 @@ class Trouble:
         self._left: int | None = None
         self.met = False
         write, put, in_thread = Sessions.write, files.FileStore._put, disk.in_thread
-        quickly = disk.QuickWork.do
+        quickly, move = disk.QuickWork.do, disk.DurableMoves.do
 
         @asynccontextmanager
         async def writing(sessions: Sessions, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -48,10 +48,15 @@ class Trouble:
             self._pass(FULL)
             return await quickly(quick, *arguments)
 
+        async def moving(moves: disk.DurableMoves, *arguments: Any) -> None:
+            self._pass(FULL)
+            await move(moves, *arguments)
+
         monkeypatch.setattr(Sessions, "write", writing)
         monkeypatch.setattr(files.FileStore, "_put", putting)
         monkeypatch.setattr(files, "in_thread", working)
         monkeypatch.setattr(disk.QuickWork, "do", working_quickly)
+        monkeypatch.setattr(disk.DurableMoves, "do", moving)
 
     @contextlib.contextmanager
     def at(self, number: int) -> Iterator[None]:

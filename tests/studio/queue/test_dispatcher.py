@@ -3,6 +3,7 @@
 import asyncio
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,7 +12,10 @@ from cloning.worker.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
 from storage.records import JobRecord, JobState
 from storage.sessions import AWAY, BUSY
+from studio.queue import dispatcher
 from studio.queue.dispatcher import PATIENCE
+from studio.queue.fair_order import FairQueue
+from studio.queue.queue_updates import QueueUpdates
 from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
 from tests.fakes import FakeExecutor
@@ -25,12 +29,33 @@ async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHar
     second, third = await harness.say("two"), await harness.say("three", actor=BOB)
     assert (first.position, second.position, third.position) == (0, 1, 1)
     assert [harness.studio.dispatcher.position(receipt.job.id) for receipt in (first, third, second)] == [0, 1, 2]
+    await until(lambda: (second.job.id, Update(position=2)) in harness.courier.updates, "the place to be told")
     release()
     for receipt in (first, second, third):
         await harness.ended(receipt.job.id)
     texts = [request.text for request in harness.executor.requests if isinstance(request, SpeakRequest)]
     assert texts == ["one", "three", "two"]
-    assert (second.job.id, Update(position=2)) in harness.courier.updates
+
+
+async def test_a_long_queue_is_told_now_and_then(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    send = QueueUpdates.send
+
+    async def counted(updates: QueueUpdates, queue: FairQueue, *arguments: Any, **named: Any) -> None:
+        await send(updates, queue, *arguments, **named)
+        told.append(len(queue))
+
+    release = harness.executor.hold()
+    monkeypatch.setattr(QueueUpdates, "send", counted)
+    monkeypatch.setattr(dispatcher, "TELL_SECONDS", 3600.0)
+    monkeypatch.setattr(dispatcher, "MEMBERS_TOLD", 2)
+    receipts = [await harness.say(f"line {number}", actor=person(number)) for number in range(1, 6)]
+    await until(lambda: bool(told) and told[-1] > 2, "the places to be told")
+    before = len(told)
+    release()
+    for receipt in receipts:
+        await harness.ended(receipt.job.id)
+    assert len(told) == before
 
 
 async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(harness: StudioHarness) -> None:
