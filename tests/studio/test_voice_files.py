@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import PromptSpec, VoicePrompt
 from errors import (
     Conflict,
@@ -59,12 +60,11 @@ async def test_an_import_has_to_fit_the_models_that_run(harness: StudioHarness) 
 async def test_rights_count_once_the_file_was_read(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read one at a time, so a member may be blocked meanwhile."""
     begun, go_on = threading.Event(), threading.Event()
-    read = voice_files.read_voice
 
     def slow(data: bytes, spec: PromptSpec) -> bytes:
         begun.set()
         go_on.wait(60)
-        return read(data, spec)
+        return read_voice(data, spec)
 
     monkeypatch.setattr(voice_files, "read_voice", slow)
     importing = asyncio.create_task(harness.studio.voice_files.import_(ANN, "Late", prompt_bytes(), attested=True))
