@@ -137,8 +137,9 @@ def clone(
         "made_by": made.quantizer,
         "report": dataclasses.asdict(made.report),
     }
-    advice = [made.report.verdict, *made.report.advice]
-    _tell(as_json, facts, f"{output}: a voice from {made.clip.seconds:.1f} seconds ({'; '.join(advice)})")
+    report = made.report
+    used = f"{report.used_end - report.used_start:.1f} s of the recording"
+    _tell(as_json, facts, f"{output}: a voice from {used} ({report.verdict}). {' '.join(report.advice)}".rstrip())
 
 
 @app.command(epilog=_EPILOGUE)

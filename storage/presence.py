@@ -185,9 +185,13 @@ class Presence:
 
     async def _connect(self) -> None:
         connection = await self._sessions.own_connection()
-        with readable_errors():
-            await connection.execute(_KEEPALIVE)
-            await connection.fetchval("SELECT set_config('application_name', $1, false)", self._name)
+        try:
+            with readable_errors():
+                await connection.execute(_KEEPALIVE)
+                await connection.fetchval("SELECT set_config('application_name', $1, false)", self._name)
+        except BaseException:
+            connection.terminate()
+            raise
         self._connection = connection
         self._backends.add(connection.get_server_pid())
         self._connection.add_termination_listener(self._ended)

@@ -316,7 +316,9 @@ def test_from_a_recording_to_speech(one_thread: None, stand_in: Path, tmp_path: 
     assert code == 0
     facts = json.loads(out)
     assert facts["made_by"] == "quantizer.pth"
-    assert facts["report"]["verdict"]
+    report = facts["report"]
+    assert report["verdict"]
+    assert f"{report['used_end'] - report['used_start']:.1f} s of" in run("clone", REFERENCE, "-o", voice, *chosen)[1]
     assert VoicePrompt.load(voice).semantic.size == facts["semantic_tokens"]
     assert run("inspect", voice, *chosen)[0] == 0
     arguments = ("say", "Hi.", "--voice", voice, "--seed", 2, "--temperature", 0, *chosen)
