@@ -102,6 +102,7 @@ def test_a_clone_has_the_precision_of_its_contender(directory: Path, monkeypatch
     assert chosen == ["auto"]
 
 
+@pytest.mark.usefixtures("small_rows")
 def test_several_lines_together_or_one_after_the_other(directory: Path) -> None:
     found = medians(directory, "--rows=paragraph,members", "--contenders=barkeep,transformers,transformers-batch")
     paragraph = found["paragraph"]

@@ -27,6 +27,10 @@ PATIENCE = 30_000
 PICTURES_ARE_THERE = "[...document.images].every(image => image.complete && image.naturalWidth)"
 WORK = 90_000
 """Milliseconds that a job of the speech worker may take there."""
+PLAYED = """document.addEventListener("playing", ({ target }) => {
+    window.played = target.closest("article.channel-message").dataset.messageId;
+}, true)"""
+"""Keeps the message that began to play: its element is replaced when the message changes."""
 
 
 class Tab:
@@ -118,16 +122,9 @@ class Tab:
         self.ready()
 
     def playing(self) -> Locator:
-        """The message whose recording plays by itself."""
-        messages = self.page.locator("article.channel-message:has(audio)")
-        messages.last.wait_for(state="attached", timeout=WORK)
-        for _ in range(WORK // 100):
-            # Any of them: earlier tests of the same page have left recordings, above and below.
-            for message in messages.all():
-                if message.locator("audio").first.evaluate("it => it.currentTime > 0"):
-                    return message
-            self.page.wait_for_timeout(100)
-        raise AssertionError("Nothing plays.")
+        """The newest message whose recording has begun to play by itself in this tab, also if it has ended."""
+        self.page.wait_for_function("() => window.played", timeout=WORK)
+        return self.page.locator(f"article.channel-message[data-message-id='{self.page.evaluate('window.played')}']")
 
     def play(self, message: Locator) -> float:
         """Play a message's recording and see its time move on. Returns its length in seconds."""
@@ -163,6 +160,7 @@ def open_tab(url: str, *, microphone: Path | None = None) -> Iterator[Tab]:
             )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(PATIENCE)
+        page.add_init_script(PLAYED)
         page.goto(url)
         page.get_by_placeholder("Message #the-bar").wait_for()
         try:
