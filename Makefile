@@ -1,12 +1,12 @@
 # Every target sets up what it needs; second runs skip what is done.
-# PYTHON=...      the Python 3.11, 3.12 or 3.13 that makes the virtual environment; else the first that is found
+# PYTHON=...      the Python 3.11 to 3.14 that makes the virtual environment; else the first that is found
 # TORCH_INDEX=... a package index with another build of torch (CPU only, or another CUDA)
 # EXTRAS=...      for `make setup`: ray (speech on several machines, docs/cluster.md), consent (spoken consent)
 # DEVICES=...     for `make experiment`: where clips are made, a process for each
 
-SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
 # Not `command -v`: a name may be there that starts nothing, as the ones of pyenv do.
-PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do if $$name -c "$(SUPPORTED)" 2>/dev/null; then echo $$name; exit; fi; done; echo python3)
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do if $$name -c "$(SUPPORTED)" 2>/dev/null; then echo $$name; exit; fi; done; echo python3)
 BIN := .venv/bin
 DEVICES ?= cpu,cpu
 TORCH := $(shell grep -o '^torch==[^ ;]*' requirements.txt)
@@ -106,7 +106,7 @@ clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
-	@$(PYTHON) -c "$(SUPPORTED)" || { echo "Barkeep needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c "$(SUPPORTED)" || { echo "Barkeep needs Python 3.11 to 3.14; name one with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
 # Two steps: torch with the libraries of its build, then exactly the lock, without what packages would pull in besides.
