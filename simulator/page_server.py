@@ -21,7 +21,7 @@ REPLACED = (
     ('<link rel="stylesheet" href="/preview.css">', '{}\n    <link rel="stylesheet" href="/barkeep.css">'),
     (
         '<script type="module" src="/app.js"></script>',
-        '{}\n    <script type="module" src="/barkeep.js"></script><script type="module" src="/voice.js"></script>',
+        '<script type="module" src="/barkeep.js"></script><script type="module" src="/voice.js"></script>\n    {}',
     ),
     ("<strong>SimCord</strong><small>Preview</small>", "<strong>Barkeep</strong><small>Simulator</small>"),
     ('<span class="brand-mark" aria-hidden="true">S</span>', '<span class="brand-mark" aria-hidden="true">B</span>'),

@@ -25,12 +25,21 @@ WIDTH, HEIGHT = 1280, 900
 PATIENCE = 30_000
 """Milliseconds that an answer of the page may take on a busy machine."""
 PICTURES_ARE_THERE = "[...document.images].every(image => image.complete && image.naturalWidth)"
-WORK = 90_000
+WORK = 150_000
 """Milliseconds that a job of the speech worker may take there."""
-PLAYED = """document.addEventListener("playing", ({ target }) => {
+NOTED = """document.addEventListener("playing", ({ target }) => {
     window.played = target.closest("article.channel-message").dataset.messageId;
+}, true);
+document.addEventListener("click", ({ target }) => {
+    window.clicked = target.closest("button")?.innerText ?? "";
 }, true)"""
-"""Keeps the message that began to play: its element is replaced when the message changes."""
+"""Keeps the message that began to play, whose element is replaced when it changes, and the button that was clicked."""
+OUTSIDE = """it => {
+    const button = it.getBoundingClientRect();
+    const seen = document.getElementById("channel-timeline").getBoundingClientRect();
+    return Math.trunc(Math.min(0, button.top - seen.top) + Math.max(0, button.bottom - seen.bottom));
+}"""
+"""By how many pixels a button is above (negative) or below the visible part of the timeline."""
 
 
 class Tab:
@@ -117,9 +126,20 @@ class Tab:
         return found
 
     def press(self, message: Locator, label: str) -> None:
-        """Press a message's button."""
-        message.locator(f'button:has(.button-label:text-is("{label}"))').click()
+        """Press a message's button; again if the page moved under the pointer, as a person would."""
+        button = message.locator(f'button:has(.button-label:text-is("{label}"))')
+        self.page.evaluate("() => { window.clicked = '' }")
+        while label not in self.page.evaluate("() => window.clicked"):
+            self._scroll_to(button)
+            button.click()
         self.ready()
+
+    def _scroll_to(self, button: Locator) -> None:
+        """Turn the wheel until the button is in view: the page follows its newest message until somebody does."""
+        while pixels := button.evaluate(OUTSIDE):
+            self.page.locator("#channel-timeline").hover(position={"x": 5, "y": 5})
+            self.page.mouse.wheel(0, pixels)
+            self.page.wait_for_timeout(200)
 
     def playing(self) -> Locator:
         """The newest message whose recording has begun to play by itself in this tab, also if it has ended."""
@@ -160,7 +180,7 @@ def open_tab(url: str, *, microphone: Path | None = None) -> Iterator[Tab]:
             )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(PATIENCE)
-        page.add_init_script(PLAYED)
+        page.add_init_script(NOTED)
         page.goto(url)
         page.get_by_placeholder("Message #the-bar").wait_for()
         try:

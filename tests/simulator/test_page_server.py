@@ -14,7 +14,7 @@ def test_the_page_has_barkeeps_name_and_loads_what_it_adds() -> None:
     page = with_additions(INDEX)
     assert "SimCord Preview</title>" not in page
     assert "<strong>SimCord" not in page
-    assert page.index("/app.js") < page.index("/barkeep.js")
+    assert page.index("/barkeep.js") < page.index("/app.js"), "a press right after the first look would be missed"
     assert page.index("/preview.css") < page.index("/barkeep.css")
 
 
