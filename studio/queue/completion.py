@@ -35,24 +35,23 @@ class Completion:
     """
 
     def __init__(self, context: QueueContext) -> None:
-        self._storage = context.storage
-        self._rooms = context.rooms
-        self._owner = context.owner
+        self._context = context
 
     async def cloned(self, job: JobRecord, event: Cloned) -> JobRecord | None:
         """Store the voice that the worker made: first its files and row, then the job."""
         if not await self._still_held(job):
             return None
+        storage = self._context.storage
         voice_id = _voice_id(job)
-        await self._storage.files.adopt_voice(
-            job.guild_id, voice_id, self._storage.files.staging_folder(job.id), (PROMPT_FILE, CLIP_FILE)
+        await storage.files.adopt_voice(
+            job.guild_id, voice_id, storage.files.staging_folder(job.id), (PROMPT_FILE, CLIP_FILE)
         )
         report = asdict(event.report)
         models = VoiceModels(event.model, event.hubert, event.quantizer, event.digest)
         try:
-            await self._storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
+            await storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
         except NotFound:
-            await self._storage.files.drop_voice(job.guild_id, voice_id)
+            await storage.files.drop_voice(job.guild_id, voice_id)
             raise NotFound("The voice was deleted before it was finished.") from None
         return await self._clone_ready(job)
 
@@ -61,7 +60,7 @@ class Completion:
         if job.kind is not JobKind.CLONE or job.voice_id is None:
             return None
         try:
-            voice = await self._storage.voices.get(job.guild_id, job.voice_id)
+            voice = await self._context.storage.voices.get(job.guild_id, job.voice_id)
         except NotFound:
             return None
         return await self._clone_ready(job) if voice.state is VoiceState.READY else None
@@ -73,26 +72,27 @@ class Completion:
         """
         if not await self._still_held(job):
             return None
-        staging = self._storage.files.staging_folder(job.id)
+        storage = self._context.storage
+        staging = storage.files.staging_folder(job.id)
         if event.refreshed_model is not None and job.voice_id is not None:
             quantizer = event.refreshed_quantizer or ""
             models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
             await self._refresh(job, job.voice_id, models)
         await self._hear(job, staging / SPEECH_FILE)
-        await self._storage.files.keep_result(job.id, staging / SPEECH_FILE)
+        await storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         if event.left_out:
             result["left_out"] = list(event.left_out)
         if event.speaker is not None:
             result["speaker"] = event.speaker
-        done = await self._storage.jobs.ready(job.id, result, self._owner, lease=LEASE)
+        done = await storage.jobs.ready(job.id, result, self._context.owner, lease=LEASE)
         if done is None:
             if await self._is_unwanted(job):
-                await self._storage.files.drop_staging(job.id)
-                await self._storage.files.drop_result(job.id)
+                await storage.files.drop_staging(job.id)
+                await storage.files.drop_result(job.id)
             return None
         with _logged_errors(job):
-            await self._storage.files.drop_staging(job.id)
+            await storage.files.drop_staging(job.id)
         metrics.AUDIO_SECONDS.inc(event.seconds)
         _count(done)
         return done
@@ -105,12 +105,12 @@ class Completion:
         `job` names the process that holds it: this one, one that has ended, or none if it is queued. `until`: the end
         of the lease, where that process may have renewed it.
         """
-        done = await self._storage.jobs.fail(job.id, kind, message, owner=job.lease_owner, until=until)
+        done = await self._context.storage.jobs.fail(job.id, kind, message, owner=job.lease_owner, until=until)
         if done is None:
             if await self._is_unwanted(job):
-                await self._storage.files.drop_staging(job.id)
+                await self._context.storage.files.drop_staging(job.id)
             return None
-        self._rooms.drop(job.id, Fate.LOST)
+        self._context.rooms.drop(job.id, Fate.LOST)
         with _logged_errors(job):
             await self.clear(job)
         _count(done)
@@ -119,63 +119,64 @@ class Completion:
     async def cancelled(self, job: JobRecord) -> None:
         """Clean up after a cancelled job."""
         _count(job)
-        self._rooms.drop(job.id)
+        self._context.rooms.drop(job.id)
         with _logged_errors(job):
             await self.clear(job)
 
     async def clear(self, job: JobRecord) -> None:
         """Remove what an unsuccessful job holds: a reserved voice, its upload, its work in progress."""
-        files = self._storage.files
+        files = self._context.storage.files
         if job.kind is JobKind.CLONE and job.voice_id is not None:
             with contextlib.suppress(NotFound):  # Somebody else deleted the voice first.
-                await self._storage.voices.delete(job.guild_id, job.voice_id)
+                await self._context.storage.voices.delete(job.guild_id, job.voice_id)
             await files.drop_voice(job.guild_id, job.voice_id)
         await files.drop_upload(job.id)
         await files.drop_staging(job.id)
 
     async def _clone_ready(self, job: JobRecord) -> JobRecord | None:
-        done = await self._storage.jobs.ready(job.id, {}, self._owner, lease=LEASE)
+        done = await self._context.storage.jobs.ready(job.id, {}, self._context.owner, lease=LEASE)
         if done is None:
             if await self._is_unwanted(job):
                 await self.clear(job)
             return None
         with _logged_errors(job):
-            await self._storage.files.drop_staging(job.id)
+            await self._context.storage.files.drop_staging(job.id)
         with _logged_errors(job):
-            await self._storage.files.drop_upload(job.id)
+            await self._context.storage.files.drop_upload(job.id)
         _count(done)
         return done
 
     async def _hear(self, job: JobRecord, file: Path) -> None:
         """Complete the job's line in its voice channel. An error there does not fail the job."""
         try:
-            await self._rooms.whole(job.id, file)
+            await self._context.rooms.whole(job.id, file)
         except BarkeepError as error:
             _log.warning("line_not_kept", job_id=job.id, reason=error.message)
-            self._rooms.drop(job.id, Fate.LOST)
+            self._context.rooms.drop(job.id, Fate.LOST)
 
     async def _refresh(self, job: JobRecord, voice_id: int, models: VoiceModels) -> None:
         """Replace a voice's prompt by the one made for the models in use. Does nothing if the voice is deleted."""
-        staging = self._storage.files.staging_folder(job.id)
+        storage = self._context.storage
+        staging = storage.files.staging_folder(job.id)
         try:
-            voice = await self._storage.voices.get(job.guild_id, voice_id)
-            await self._storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))
+            voice = await storage.voices.get(job.guild_id, voice_id)
+            await storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))
             kept = replace(models, hubert=models.hubert or voice.hubert or "")
-            await self._storage.voices.set_models(job.guild_id, voice_id, kept)
+            await storage.voices.set_models(job.guild_id, voice_id, kept)
         except NotFound:
-            await self._storage.files.drop_voice(job.guild_id, voice_id)
+            await storage.files.drop_voice(job.guild_id, voice_id)
 
     async def _still_held(self, job: JobRecord) -> bool:
         """Return whether this process still holds the job. Files of a job that is no longer wanted are removed."""
-        current = await self._storage.jobs.find(job.id)
+        current = await self._context.storage.jobs.find(job.id)
         if current is None or current.state in UNWANTED:
-            await self._storage.files.drop_staging(job.id)
+            await self._context.storage.files.drop_staging(job.id)
             return False
-        return current.state is JobState.RUNNING and current.lease_owner == self._owner
+        return current.state is JobState.RUNNING and current.lease_owner == self._context.owner
 
     async def _is_unwanted(self, job: JobRecord) -> bool:
         """Return whether the job was deleted, cancelled or given up, possibly by another process."""
-        current = await self._storage.jobs.find(job.id)
+        current = await self._context.storage.jobs.find(job.id)
         return current is None or current.state in UNWANTED
 
 

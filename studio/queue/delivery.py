@@ -43,12 +43,7 @@ class AnswerDelivery:
     """
 
     def __init__(self, context: QueueContext) -> None:
-        self._storage = context.storage
-        self._courier = context.courier
-        self._rooms = context.rooms
-        self._sleep = context.sleep
-        self._owner = context.owner
-        self._clock = context.clock
+        self._context = context
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._busy: set[str] = set()
@@ -77,12 +72,12 @@ class AnswerDelivery:
 
         If a member could not be reached in any way, only the next process tries again.
         """
-        waiting = await self._storage.jobs.unanswered()
+        waiting = await self._context.storage.jobs.unanswered()
         for memory in (self._due, self._round):
             for job_id in memory.keys() - set(waiting):
                 del memory[job_id]
         self._unreachable.intersection_update(waiting)
-        now = self._clock()
+        now = self._context.clock()
         for job_id in waiting:
             if job_id not in self._unreachable and self._due.get(job_id, now) <= now:
                 self.begin(job_id)
@@ -106,7 +101,7 @@ class AnswerDelivery:
         """Return the answer of a finished job for a member who fetches it. Raises Conflict while it is being sent."""
         if job.id in self._busy:
             raise Conflict("This answer is on its way to you. If it does not arrive, fetch it again.")
-        self._due[job.id] = self._clock() + FETCHING
+        self._due[job.id] = self._context.clock() + FETCHING
         if (task := self._tasks.get(job.id)) is not None:
             task.cancel()
         return await self._outcome(job)
@@ -125,19 +120,19 @@ class AnswerDelivery:
                 else:
                     return
                 if pause is not None:
-                    await self._sleep(pause)
+                    await self._context.sleep(pause)
             wait = self._round.get(job_id, FIRST_ROUND)
             self._round[job_id] = min(2 * wait, LONGEST_ROUND)
-            self._due[job_id] = self._clock() + wait
+            self._due[job_id] = self._context.clock() + wait
 
     async def _wait_until_heard(self, job_id: str) -> None:
         """Wait for the end of a line that is heard in a voice channel and answered with words only."""
-        awaited = self._rooms.awaited(job_id)
+        awaited = self._context.rooms.awaited(job_id)
         if awaited is None:
             return
         channel_id, line = awaited
         if line.job is not None:
-            self._courier.update(line.job, Update(channel_id=channel_id))
+            self._context.courier.update(line.job, Update(channel_id=channel_id))
         await line.over()
 
     async def _attempt(self, job_id: str, *, last: bool) -> None:
@@ -168,7 +163,7 @@ class AnswerDelivery:
     async def _deliver(self, job: JobRecord, *, last: bool) -> Delivery | None:
         if reply_of(job) is Reply.NOTHING:
             return Delivery("voice", None)
-        return await self._courier.deliver(await self._outcome(job), last=last)
+        return await self._context.courier.deliver(await self._outcome(job), last=last)
 
     async def _claim(self, job_id: str) -> JobRecord | None:
         """Lease the answer and return the job.
@@ -176,29 +171,31 @@ class AnswerDelivery:
         None if it was deleted or answered, or if another process sends the answer.
         """
         done = self._leased.pop(job_id, None)
-        if done is not None and done.finished_at is not None and self._clock() - done.finished_at < FRESH:
+        if done is not None and done.finished_at is not None and self._context.clock() - done.finished_at < FRESH:
             return done
-        job = await self._storage.jobs.find(job_id)
+        job = await self._context.storage.jobs.find(job_id)
         if job is None:
             return None
-        if job.lease_owner not in (None, self._owner) and not is_abandoned(job, self._clock()):
+        if job.lease_owner not in (None, self._context.owner) and not is_abandoned(job, self._context.clock()):
             return None
-        return await self._storage.jobs.claim_answer(job_id, self._owner, LEASE, held_by=job.lease_owner)
+        return await self._context.storage.jobs.claim_answer(
+            job_id, self._context.owner, LEASE, held_by=job.lease_owner
+        )
 
     async def _note(self, job_id: str) -> None:
         delivery = self._sent[job_id]
-        await self._storage.jobs.answered(job_id, delivery.message_id)
-        await self._storage.files.drop_result(job_id)
+        await self._context.storage.jobs.answered(job_id, delivery.message_id)
+        await self._context.storage.files.drop_result(job_id)
         if delivery.way == "voice":  # It was only to be heard, and cannot be asked for again.
-            await self._storage.jobs.forget_text(job_id)
+            await self._context.storage.jobs.forget_text(job_id)
         del self._sent[job_id]
         metrics.ANSWERED.labels(delivery.way).inc()
 
     async def _outcome(self, job: JobRecord) -> Outcome:
         audio = None
         if job.kind is JobKind.SPEECH and job.state in (JobState.READY, JobState.DELIVERED):
-            audio = await self._storage.files.result(job.id)
-        heard = reply_of(job) is Reply.WORDS and self._rooms.fate(job.id) in (Fate.HEARD, Fate.SKIPPED)
+            audio = await self._context.storage.files.result(job.id)
+        heard = reply_of(job) is Reply.WORDS and self._context.rooms.fate(job.id) in (Fate.HEARD, Fate.SKIPPED)
         return Outcome(job, await self._voice(job), None if heard else audio, heard)
 
     async def _voice(self, job: JobRecord) -> Voice | None:
@@ -209,6 +206,6 @@ class AnswerDelivery:
             # An order from before the models were loaded does not name the speaker; the worker does.
             return speaker_voice((job.result or {}).get("speaker", key.removeprefix(PREFIX)))
         try:
-            return voice_of(await self._storage.voices.get(job.guild_id, job.voice_id))
+            return voice_of(await self._context.storage.voices.get(job.guild_id, job.voice_id))
         except NotFound:
             return None

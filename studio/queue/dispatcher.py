@@ -42,13 +42,9 @@ class Dispatcher:
     """
 
     def __init__(self, context: QueueContext, answers: AnswerDelivery, *, patience: timedelta) -> None:
-        self._storage = context.storage
-        self._executor = context.executor
-        self._courier = context.courier
+        self._context = context
         self.rooms = context.rooms
-        self._owner = context.owner
-        self._clock = context.clock
-        self._active = context.active
+        """The voice channels in which lines are heard."""
         self._answers = answers
         self._patience = patience
         self._completion = Completion(context)
@@ -81,7 +77,7 @@ class Dispatcher:
 
     def enqueue(self, job: JobRecord) -> int:
         """Add an accepted job to the queue, if it is queued and of this process's servers. Return its `position`."""
-        if job.state is JobState.QUEUED and self._storage.shards.own(job.guild_id):
+        if job.state is JobState.QUEUED and self._context.storage.shards.own(job.guild_id):
             self._queue.add(job)
             self._wake()
         return self.position(job.id)
@@ -93,19 +89,19 @@ class Dispatcher:
 
     async def cancel(self, job_id: str) -> JobRecord | None:
         """Cancel a job, remove what it made, and tell its member. Return None if it had ended."""
-        job = await self._storage.jobs.cancel(job_id)
+        job = await self._context.storage.jobs.cancel(job_id)
         if job is None:
             return None
         await self._stop(job_id)
         await self._completion.cancelled(job)
-        if self._storage.shards.own(job.guild_id):
+        if self._context.storage.shards.own(job.guild_id):
             self._answers.begin(job.id)
         _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)
         return job
 
     async def look(self, job_id: str) -> None:
         """Follow what another process did with a job: it was accepted, cancelled, deleted, or taken over."""
-        job = await self._storage.jobs.find(job_id)
+        job = await self._context.storage.jobs.find(job_id)
         if job is None or job.state not in UNFINISHED:
             await self._stop(job_id)
             if job is None or job.state is JobState.CANCELLED:
@@ -113,17 +109,17 @@ class Dispatcher:
             if job is not None and job.answered_at is None:
                 self._answers.begin(job_id)
             return
-        if (active := self._active.get(job_id)) is not None and job.lease_owner != self._owner:
+        if (active := self._context.active.get(job_id)) is not None and job.lease_owner != self._context.owner:
             await self._let_go(active)
         self.enqueue(job)
 
     async def start(self) -> None:
         """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
-        for job in await self._storage.jobs.running():
-            if is_abandoned(job, self._clock()):
+        for job in await self._context.storage.jobs.running():
+            if is_abandoned(job, self._context.clock()):
                 await self._endings.recover(job)
         await self._answers.resume()
-        self._estimates.learn(await self._storage.jobs.done_last(2 * REMEMBERED))
+        self._estimates.learn(await self._context.storage.jobs.done_last(2 * REMEMBERED))
         await self._read_queue()
         if self._queue:
             self._wake()
@@ -139,7 +135,7 @@ class Dispatcher:
         await alone("queue", self._read_queue())
         await alone("overdue jobs", self._fail_overdue())
         self._measure()
-        if self._queue or self._active:
+        if self._queue or self._context.active:
             self._wake()
 
     async def close(self) -> None:
@@ -154,22 +150,23 @@ class Dispatcher:
         await self._answers.close()
         # Jobs that stay running wait until their leases end.
         await alone("running jobs", self._requeue_all(), event="requeue_failed")
-        self._active.clear()
+        self._context.active.clear()
 
     async def _requeue_all(self) -> None:
-        for job in await self._storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
-            if job.lease_owner == self._owner:
-                await self._storage.jobs.requeue(job.id, self._owner, refund_attempt=job.started_at is not None)
-                await self._storage.files.drop_staging(job.id)
+        storage, owner = self._context.storage, self._context.owner
+        for job in await storage.jobs.running():  # A job can be claimed in storage and not be known here yet.
+            if job.lease_owner == owner:
+                await storage.jobs.requeue(job.id, owner, refund_attempt=job.started_at is not None)
+                await storage.files.drop_staging(job.id)
 
     async def _stop(self, job_id: str) -> None:
         """Stop the work on a job that was cancelled."""
         self._queue.remove(job_id)
         self._starter.stop(job_id)
-        if (active := self._active.get(job_id)) is not None:
+        if (active := self._context.active.get(job_id)) is not None:
             active.cancelled.set()
             if active.folder is not None:
-                await self._executor.cancel(job_id)
+                await self._context.executor.cancel(job_id)
 
     def _wake(self) -> None:
         """Start as many jobs as the worker takes, and tell waiting members their new place."""
@@ -184,7 +181,7 @@ class Dispatcher:
             self._telling = asyncio.create_task(self._tell_places())
 
     def _free(self) -> int:
-        return self._executor.capacity - self._queue.at_work
+        return self._context.executor.capacity - self._queue.at_work
 
     def _submitted(self) -> None:
         self._listener.listen()
@@ -202,9 +199,9 @@ class Dispatcher:
             await self._queue_updates.send(
                 self._queue,
                 self._free(),
-                capacity=self._executor.capacity,
-                loading=self._executor.health().error is not None,
-                not_begun=[job_id for job_id, active in self._active.items() if not active.begun],
+                capacity=self._context.executor.capacity,
+                loading=self._context.executor.health().error is not None,
+                not_begun=[job_id for job_id, active in self._context.active.items() if not active.begun],
             )
             self._measure()
         except Unavailable as error:
@@ -227,49 +224,53 @@ class Dispatcher:
 
     def _drop(self, active: ActiveJob) -> None:
         """Remove the job from the active ones, unless it has been started again."""
-        if self._active.get(active.job.id) is active:
-            del self._active[active.job.id]
+        if self._context.active.get(active.job.id) is active:
+            del self._context.active[active.job.id]
             self._queue.end(active.job.id)
 
     async def _renew(self) -> None:
         """Renew the leases of active jobs. Jobs that another process took over or cancelled are stopped here."""
-        held = [job_id for job_id, active in self._active.items() if not active.ending]
+        held = self._held()
         if not held:
             return
-        renewed = await self._storage.jobs.renew(held, self._owner, LEASE)
+        renewed = await self._context.storage.jobs.renew(held, self._context.owner, LEASE)
         for job_id in held:
-            if job_id not in renewed and (active := self._active.get(job_id)) is not None and not active.ending:
+            if job_id not in renewed and (active := self._context.active.get(job_id)) is not None and not active.ending:
                 await self.look(job_id)
+
+    def _held(self) -> list[str]:
+        """Return the ids of the active jobs whose end is not being stored."""
+        return [job_id for job_id, active in self._context.active.items() if not active.ending]
 
     async def _let_go(self, active: ActiveJob) -> None:
         """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""
         if active.ending or active.cancelled.is_set():
             return
         _log.warning("lease_lost", job_id=active.job.id)
-        await self._executor.cancel(active.job.id)
+        await self._context.executor.cancel(active.job.id)
         self._drop(active)
         self._wake()
 
     def _wait_again(self, job: JobRecord) -> None:
         """Queue a job again after its worker or process was lost."""
-        if (active := self._active.get(job.id)) is not None:
+        if (active := self._context.active.get(job.id)) is not None:
             self._drop(active)
         self._queue.add(job)
         if job.attempts:
             metrics.RETRIED.labels(job.kind.value).inc()
-            self._courier.update(job, Update(retrying=True))
+            self._context.courier.update(job, Update(retrying=True))
         self._wake()
 
     async def _recover(self) -> None:
         """Take over jobs whose process was lost."""
-        for job in await self._storage.jobs.expired(self._clock()):
-            if job.id not in self._active:
+        for job in await self._context.storage.jobs.expired(self._context.clock()):
+            if job.id not in self._context.active:
                 await self._endings.recover(job)
 
     async def _read_queue(self) -> None:
         """Read the queue from storage in pages: add unknown jobs and drop those that are no longer queued."""
         gone, last = set(self._queue.ids()), 0
-        while page := await self._storage.jobs.queued(after=last, limit=_PAGE):
+        while page := await self._context.storage.jobs.queued(after=last, limit=_PAGE):
             last = page[-1].sequence
             for job in page:
                 gone.discard(job.id)
@@ -280,24 +281,24 @@ class Dispatcher:
 
     async def _fail_overdue(self) -> None:
         """Fail jobs that have waited too long for a worker that cannot load its models."""
-        health, now = self._executor.health(), self._clock()
+        health, now = self._context.executor.health(), self._context.clock()
         if health.ready is not None or health.error is None:
             self._down_since = None
             return
         self._down_since = self._down_since or now
         if now - self._down_since < self._patience:
             return
-        waiting = [*self._queue.ids(), *(job_id for job_id, active in self._active.items() if not active.ending)]
+        waiting = [*self._queue.ids(), *self._held()]
         for start in range(0, len(waiting), _PAGE):
-            for job in await self._storage.jobs.of_ids(waiting[start : start + _PAGE]):
+            for job in await self._context.storage.jobs.of_ids(waiting[start : start + _PAGE]):
                 if now - job.created_at >= self._patience:
                     await self._endings.fail(job, Unavailable.__name__, _NOT_LOADED)
-                    await self._executor.cancel(job.id)
+                    await self._context.executor.cancel(job.id)
                     self._queue.remove(job.id)
 
     def _measure(self) -> None:
-        health = self._executor.health()
+        health = self._context.executor.health()
         metrics.QUEUED.set(len(self._queue))
-        metrics.RUNNING.set(len(self._active))
+        metrics.RUNNING.set(len(self._context.active))
         metrics.WORKER_READY.set(health.ready is not None)
         metrics.WORKER_RESTARTS.set(health.restarts)

@@ -39,7 +39,6 @@ class JobStarter:
         not_claimed: Callable[[str, bool], None],
     ) -> None:
         self._context = context
-        self._storage = context.storage
         self._endings = endings
         self._submitted = submitted
         self._free_place = free_place
@@ -71,7 +70,7 @@ class JobStarter:
     async def _start(self, job_id: str) -> None:
         failed, job = False, None
         try:
-            job = await self._storage.jobs.claim(job_id, self._context.owner, LEASE)
+            job = await self._context.storage.jobs.claim(job_id, self._context.owner, LEASE)
         except Unavailable as error:
             _log.warning("job_not_claimed", job_id=job_id, reason=error.message)  # upkeep finds it in storage
             failed = True
@@ -92,7 +91,7 @@ class JobStarter:
             if reply_of(job) is Reply.NOTHING and not self._context.rooms.waits(job.id):
                 raise NotFound("The voice channel in which this was to be heard was left.")
             if not await self._endings.cloned_before(job):
-                await self._submit(active, await request_for(self._storage, job))
+                await self._submit(active, await request_for(self._context.storage, job))
         except Unavailable as error:
             await self._put_back(job, error)
         except BarkeepError as error:
@@ -111,14 +110,14 @@ class JobStarter:
             await self._endings.fail(job, type(error).__name__, error.message)
             return
         try:
-            await self._storage.jobs.requeue(job.id, self._context.owner)
+            await self._context.storage.jobs.requeue(job.id, self._context.owner)
         except Unavailable:
             _log.warning("job_left_to_its_lease")  # the lease expires, since it is not renewed
 
     async def _submit(self, active: ActiveJob, request: Request) -> None:
         """Submit the job to the worker, unless it was cancelled in the meantime."""
         if active.cancelled.is_set():
-            await self._storage.files.drop_staging(active.job.id)
+            await self._context.storage.files.drop_staging(active.job.id)
             return
         await self._context.executor.submit(request)
         active.folder = request.output_dir

@@ -56,7 +56,6 @@ class WorkerListener:
         let_go: Callable[[ActiveJob], Awaitable[None]],
     ) -> None:
         self._context = context
-        self._active = context.active
         self._endings = endings
         self._estimates = estimates
         self._free_place = free_place
@@ -85,7 +84,7 @@ class WorkerListener:
     async def _listen(self) -> None:
         """Handle events as long as the worker has jobs."""
         try:
-            while any(not active.ending for active in self._active.values()) and not self._closing:
+            while any(not active.ending for active in self._context.active.values()) and not self._closing:
                 self._waiting = True
                 try:
                     event = await anext(self._events)
@@ -101,7 +100,7 @@ class WorkerListener:
     def _lose_all(self, reason: str) -> None:
         """Treat every active job as lost: the worker's events ended."""
         self._events = self._context.executor.events()
-        for active in self._active.values():
+        for active in self._context.active.values():
             if not active.ending:
                 self._take(Lost(active.job.id, reason))
 
@@ -112,7 +111,7 @@ class WorkerListener:
             return
         if (
             isinstance(event, Ready | Heartbeat | Checked | Listened)
-            or (active := self._active.get(event.job_id)) is None
+            or (active := self._context.active.get(event.job_id)) is None
             or active.ending
         ):
             return
@@ -127,7 +126,7 @@ class WorkerListener:
     async def _follow(self, active: ActiveJob) -> None:
         """Handle the events of a job, as long as this process holds it."""
         try:
-            while active.events and self._active.get(active.job.id) is active and not self._closing:
+            while active.events and self._context.active.get(active.job.id) is active and not self._closing:
                 await self._handle(active, active.events.popleft())
         finally:
             active.followed = False

@@ -76,7 +76,7 @@ async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[
     await until(lambda: owner.executor.requests != [], "the work")
     await direct.studio.privacy.forget(THERE)
     await until(lambda: owner.executor.cancelled == [running.job.id], "the end of the work")
-    await until(lambda: owner.studio.dispatcher._active == {}, "the place to be free")
+    await until(lambda: owner.studio.dispatcher._context.active == {}, "the place to be free")
     assert owner.studio.dispatcher.position(queued.job.id) == 0
     assert queued.job.id not in owner.studio.dispatcher._queue
     assert {answer.outcome.job.state for answer in owner.courier.delivered} <= {JobState.CANCELLED}
