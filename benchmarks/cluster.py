@@ -1,7 +1,7 @@
 """What Ray costs: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
 
-The same lines are spoken by two speech workers with a thread each, and by two such workers that are nodes of a Ray
-cluster: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so that a machine that
+The same lines are spoken by two speech workers with a thread each, and by two such workers of one machine that is a
+whole Ray cluster, head and node: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so that a machine that
 becomes slower does so for both, and each pair of neighbours gives a ratio. While the workers speak by themselves, every
 process of Ray is stopped (SIGSTOP); it costs them nothing, while Ray's runs bear what it does at rest, too.
 
@@ -262,22 +262,20 @@ def local(settings: Settings) -> SubprocessExecutor:
 
 
 async def measure(settings: Settings, lines: int, seconds: float) -> tuple[Side, Side]:
-    """Start two workers, and two nodes of a Ray cluster with a relay process, and measure both."""
+    """Start two workers, and a Ray cluster of one machine with two workers and a relay process, and measure both."""
     environment.join_a_cluster(TOKEN, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
     from ray.cluster_utils import Cluster
 
     processes_ = [local(settings) for _ in range(2)]
     workers = Side("two workers", processes_, lambda: all(each.health().ready for each in processes_))
     await workers.open()
-    plain = {**PLAIN, "object_store_memory": STORE}
-    head = {**plain, "include_dashboard": False, "no_monitor": True, "_system_config": SYSTEM}
+    machine = {"resources": {SPEECH: 2}, "node_name": "both", "object_store_memory": STORE, **PLAIN}
+    head = {**machine, "include_dashboard": False, "no_monitor": True, "_system_config": SYSTEM}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        for number in range(2):
-            cluster.add_node(**plain, resources={SPEECH: 1}, node_name=f"node-{number}")
         relay = create_executor(settings.model_copy(update={"ray_address": cluster.address}))
         places = 2 * settings.batch
-        ray = Side("two Ray nodes", [relay], lambda: sum(n.capacity for n in relay.health().nodes) == places)
+        ray = Side("two Ray workers", [relay], lambda: sum(n.capacity for n in relay.health().nodes) == places)
         await ray.open()
         await alternate(workers, ray, lines, seconds)
         for executor in (*processes_, relay):

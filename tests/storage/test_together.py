@@ -1,6 +1,7 @@
 """Group commit: what comes together, what is kept apart, and errors."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -103,6 +104,26 @@ async def test_a_cancelled_call_waits_for_its_work() -> None:
     assert await calls[1] == 2
     with pytest.raises(asyncio.CancelledError):
         await calls[0]
+
+
+async def test_an_error_that_a_cancelled_call_does_not_see_is_no_complaint_of_asyncio() -> None:
+    work = Work()
+    work.go_on.clear()
+    work.refused = {"a"}
+    call = asyncio.create_task(Together(work).do("a", 1))
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    await asyncio.sleep(0)
+    for _ in range(2):  # the second one does not interrupt it either
+        call.cancel()
+        await asyncio.sleep(0)
+    assert not call.done()
+    work.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    del call
+    gc.collect()
+    assert complaints == []
 
 
 async def test_an_interrupted_batch_ends_its_calls() -> None:
