@@ -1,9 +1,10 @@
 """What Ray costs: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
 
 The same lines are spoken by two speech workers with a thread each, and by two such workers of one machine that is a
-whole Ray cluster, head and node: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so that a machine that
-becomes slower does so for both, and each pair of neighbours gives a ratio. While the workers speak by themselves, every
-process of Ray is stopped (SIGSTOP); it costs them nothing, while Ray's runs bear what it does at rest, too.
+whole Ray cluster, head and node: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so
+that a machine that becomes slower does so for both, and each pair of neighbours gives a ratio. While the workers speak
+by themselves, every process of Ray is stopped (SIGSTOP); it costs them nothing, while Ray's runs bear what it does at
+rest, too.
 
 Measured are the throughput, the time from a request to its first event, and the processor time of everything but the
 speech workers (bot, relay process, actors, Ray). Loading is not counted. Prints tables in Markdown.
