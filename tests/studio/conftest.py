@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -174,13 +175,15 @@ class StudioHarness:
         return await self.studio.speech.submit(actor, SayOrder(text, voice), {}, None, max_bytes=MAX_BYTES)
 
     def files(self) -> list[str]:
-        """The files that are kept, the database and what belongs to the folder itself aside."""
+        """The files that are kept, the database and what belongs to the folder itself aside.
+
+        Folders may be deleted meanwhile, which os.walk passes over and pathlib does not.
+        """
         return sorted(
-            str(path.relative_to(self.folder))
-            for path in self.folder.rglob("*")
-            if path.is_file()
-            and "sqlite3" not in path.name
-            and path.name not in ("in-use.lock", "installation-id", RESERVE)
+            str((Path(folder) / name).relative_to(self.folder))
+            for folder, _, names in os.walk(self.folder)
+            for name in names
+            if "sqlite3" not in name and name not in ("in-use.lock", "installation-id", RESERVE)
         )
 
     async def traces(self, *words: str) -> set[str]:
