@@ -223,10 +223,15 @@ class Presence:
                 if self._connection.is_closed():
                     continue  # it is made again
                 asked = _seconds()
-                with suppress(Unavailable):
+                try:
                     await self._value("SELECT 1")
-                    if self._holds:
-                        self._proven_at = asked
+                except Unavailable:
+                    continue  # it is logged, and the connection is made again
+                except Exception:  # if this ended, the process could soon not use the database any more
+                    log.exception("presence_not_proven")
+                    continue
+                if self._holds:
+                    self._proven_at = asked
 
     async def _come_again(self) -> None:
         """Connect again, with the same locks."""
@@ -249,6 +254,9 @@ class Presence:
                 if self._refused is not None:
                     self._refused(error)
                 return
+            except Exception:
+                log.exception("presence_not_restored")
+                continue
             log.info("presence_restored")
             if self._hear is not None:
                 self._hear(None)

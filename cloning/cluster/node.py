@@ -237,15 +237,21 @@ class SpeechNode:
     async def _listen(self, executor: Executor) -> None:
         """Hand the worker's events to the sessions of their jobs."""
         async for event in executor.events():
-            match event:
-                case Ready():
-                    self._wake_all()
-                case Progress() | PartSpoken():
-                    await self._tell(event)
-                case Cloned() | Spoken() | Failed() | Lost():
-                    await self._end(event)
-                case _:
-                    pass
+            try:
+                await self._hand_on(event)
+            except Exception:  # the events of other jobs follow
+                _log.exception("an event of the speech worker was not handed on: %s", type(event).__name__)
+
+    async def _hand_on(self, event: Event) -> None:
+        match event:
+            case Ready():
+                self._wake_all()
+            case Progress() | PartSpoken():
+                await self._tell(event)
+            case Cloned() | Spoken() | Failed() | Lost():
+                await self._end(event)
+            case _:
+                pass
 
     async def _query(self, executor: Executor, request: Query) -> None:
         """Check or listen, and tell the result as a worker would."""
@@ -258,6 +264,9 @@ class SpeechNode:
                 result = Listened(request.job_id, heard)
         except BarkeepError as error:
             result = Failed(request.job_id, type(error).__name__, error.message)
+        except Exception:  # its member waits for an end
+            _log.exception("a recording could not be checked")
+            result = Failed(request.job_id, Unavailable.__name__, "The recording could not be checked.")
         await self._end(result)
 
     async def _tell(self, event: Progress | PartSpoken | Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
@@ -289,26 +298,31 @@ class SpeechNode:
             await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
 
     async def _stop(self, here: str, job: _Job) -> None:
-        job.stopped = True
         if self._executor is not None and job.query is None:
             await self._executor.cancel(here)
+        job.stopped = True
 
     async def _sweep(self) -> None:
         """Forget relays that are not heard, and prompts that are not used."""
         while True:
             await asyncio.sleep(1)
-            now = monotonic()
-            gone = [name for name, session in self._sessions.items() if now - session.heard > messages.SILENT_SECONDS]
-            for name in gone:
-                del self._sessions[name]
-            for here, job in list(self._jobs.items()):
-                if job.session not in self._sessions and not job.stopped:
-                    _log.warning("job %s is cancelled: its bot is not heard any more", job.name)
-                    await self._stop(here, job)
-            while self._prompts and (
-                len(self._prompts) > _PROMPTS or now - next(iter(self._prompts.values()))[1] > PROMPT_SECONDS
-            ):
-                self._prompts.popitem(last=False)
+            try:
+                await self._forget(monotonic())
+            except Exception:  # the next round tries again
+                _log.exception("relays that are not heard could not be forgotten")
+
+    async def _forget(self, now: float) -> None:
+        gone = [name for name, session in self._sessions.items() if now - session.heard > messages.SILENT_SECONDS]
+        for name in gone:
+            del self._sessions[name]
+        while self._prompts and (
+            len(self._prompts) > _PROMPTS or now - next(iter(self._prompts.values()))[1] > PROMPT_SECONDS
+        ):
+            self._prompts.popitem(last=False)
+        for here, job in list(self._jobs.items()):
+            if job.session not in self._sessions and not job.stopped:
+                _log.warning("job %s is cancelled: its bot is not heard any more", job.name)
+                await self._stop(here, job)
 
     def _prompt(self, digest: str) -> bytes | None:
         found = self._prompts.get(digest)

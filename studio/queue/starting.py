@@ -74,6 +74,9 @@ class JobStarter:
         except Unavailable as error:
             _log.warning("job_not_claimed", job_id=job_id, reason=error.message)  # upkeep finds it in storage
             failed = True
+        except Exception:
+            _log.exception("job_not_claimed", job_id=job_id)
+            failed = True
         was_cancelled = job_id not in self._claiming
         self._claiming.discard(job_id)
         if job is None or was_cancelled:

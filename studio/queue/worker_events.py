@@ -127,7 +127,10 @@ class WorkerListener:
         """Handle the events of a job, as long as this process holds it."""
         try:
             while active.events and self._context.active.get(active.job.id) is active and not self._closing:
-                await self._handle(active, active.events.popleft())
+                try:
+                    await self._handle(active, active.events.popleft())
+                except Exception:  # a later event ends the job
+                    _log.exception("event_not_handled", job_id=active.job.id)
         finally:
             active.followed = False
 

@@ -121,6 +121,38 @@ async def test_an_answer_proves_nothing_while_the_shards_are_not_claimed_again(
         assert await second.jobs.find("none") is None
 
 
+async def test_an_unexpected_error_ends_neither_the_questions_nor_the_return(
+    start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.05)
+    process = (await start(Shards((0,), 1)))._presence
+    assert process is not None
+    asked: asyncio.Queue[str] = asyncio.Queue()
+    errors = [RuntimeError("at a question"), RuntimeError("at the return")]
+    value, restore = process._value, process._restore
+
+    async def asks(query: str, *values: int) -> object:
+        asked.put_nowait(query)
+        if len(errors) == 2:
+            raise errors.pop(0)
+        return await value(query, *values)
+
+    async def restores() -> None:
+        if errors:
+            raise errors.pop(0)
+        await restore()
+        asked.put_nowait("restored")
+
+    monkeypatch.setattr(process, "_value", asks)
+    monkeypatch.setattr(process, "_restore", restores)
+    async with within(LONG):
+        assert [await asked.get(), await asked.get()] == ["SELECT 1", "SELECT 1"]
+        await drop_connections(postgres_address)
+        while await asked.get() != "restored":
+            pass
+    assert errors == []
+
+
 async def test_a_lost_connection_comes_back_with_everything(start: Open, postgres_address: str) -> None:
     first, second = await start(Shards((1,), 2)), await start(Shards((0,), 2))
     heard: asyncio.Queue[Notice | None] = asyncio.Queue()

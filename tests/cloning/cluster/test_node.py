@@ -312,3 +312,57 @@ async def test_close_ends_a_job_in_hand(speech: SpeechNode, workers: list[FakeEx
     await speech.submit("one", say(tmp_path))
     await asyncio.wait_for(speech.close(), 10)
     assert workers[0].closed
+
+
+async def test_an_unexpected_error_at_one_event_keeps_no_other_back(
+    speech: SpeechNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_files, errors = messages.made_files, [RuntimeError("once")]
+
+    def fails_once(event: Event, folder: Path) -> dict[str, bytes]:
+        if errors:
+            raise errors.pop()
+        return made_files(event, folder)
+
+    monkeypatch.setattr(messages, "made_files", fails_once)
+    await speech.submit("one", say(tmp_path, "broken"))
+    await speech.submit("one", say(tmp_path, "whole"))
+    async with asyncio.timeout(60):
+        (last, _) = (await until_ended(speech))[-1]
+    assert isinstance(last, Spoken)
+    assert last.job_id == "whole"
+    assert errors == []
+
+
+async def test_an_unexpected_error_ends_a_check(
+    speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = tmp_path / "a.ogg"
+    sound.write_bytes(b"sound")
+    monkeypatch.setattr(workers[0], "check", AsyncMock(side_effect=RuntimeError("unexpected")))
+    await speech.submit("one", messages.packed(CheckRequest("check", sound)))
+    async with asyncio.timeout(60):
+        (last, _) = (await until_ended(speech))[-1]
+    assert isinstance(last, Failed)
+    assert (last.job_id, last.kind) == ("check", "Unavailable")
+
+
+async def test_a_round_that_fails_is_followed_by_another(
+    speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await speech.attach("two", HOW)
+    workers[0].hold()
+    await speech.submit("one", say(tmp_path))
+    cancel, errors = workers[0].cancel, [RuntimeError("once")]
+
+    async def fails_once(job_id: str) -> None:
+        if errors:
+            raise errors.pop()
+        await cancel(job_id)
+
+    monkeypatch.setattr(workers[0], "cancel", fails_once)
+    monkeypatch.setattr(messages, "SILENT_SECONDS", 0.5)
+    async with asyncio.timeout(60):
+        while not workers[0].cancelled:
+            await fetch(speech, "two")
+    assert errors == []

@@ -75,3 +75,20 @@ async def test_a_database_that_fails_is_not_asked_for_the_whole_queue(
     await harness.studio.upkeep()
     for receipt in rest:
         assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+
+
+async def test_a_job_whose_claim_breaks_leaves_its_place(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, errors = harness.storage.jobs.claim, [RuntimeError("once")]
+
+    async def breaks_once(job_id: str, owner: str, lease: timedelta) -> JobRecord | None:
+        if errors:
+            raise errors.pop()
+        return await claim(job_id, owner, lease)
+
+    monkeypatch.setattr(harness.storage.jobs, "claim", breaks_once)
+    receipt = await harness.say()
+    await until(lambda: not errors and not harness.tasks(), "the error")
+    await harness.studio.upkeep()
+    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED

@@ -166,3 +166,28 @@ async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only
     job = await harness.ended(slow[0])
     assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
     assert len(harness.courier.of(job.id)) == 1
+
+
+async def test_an_event_that_breaks_keeps_the_job_from_no_end(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [RuntimeError("once")]
+    release = harness.executor.hold()
+    receipt = await harness.say()
+    await harness.begun(receipt.job.id)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def part(*_: object) -> None:
+        begun.set()
+        await go_on.wait()
+        raise errors.pop()
+
+    monkeypatch.setattr(harness.studio.dispatcher.rooms, "part", part)
+    harness.executor.tell(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
+    await begun.wait()
+    release()
+    active = harness.studio.dispatcher._active[receipt.job.id]
+    await until(lambda: active.ending, "the last event")
+    go_on.set()
+    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert errors == []
