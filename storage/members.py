@@ -45,7 +45,6 @@ class MemberRepository:
         named = (
             exists().where(MemberRow.guild_id == here, MemberRow.member_id == member_id),
             exists().where(ConsentRow.guild_id == here, ConsentRow.member_id == member_id),
-            exists().where(SpokenConsentRow.guild_id == here, SpokenConsentRow.member_id == member_id),
             exists().where(VoiceRow.guild_id == here, VoiceRow.owner_id == member_id),
             exists().where(VoiceRow.guild_id == here, VoiceRow.speaker_id == member_id),
             exists().where(JobRow.guild_id == here, JobRow.member_id == member_id),

@@ -1,8 +1,10 @@
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from storage.database import Storage
 from storage.records import MemberRecord, Visibility
@@ -179,3 +181,17 @@ async def test_each_kind_of_record_names_its_server(
     await leave(storage)
     assert await storage.members.servers_of(ANNA) == [GUILD]
     assert await storage.members.servers_of(CLARA) == [OTHER_GUILD]
+
+
+async def test_each_kind_of_record_is_looked_for_once(storage: Storage) -> None:
+    asked: list[str] = []
+    event.listen(
+        storage._sessions.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: asked.append(statement),
+    )
+    await storage.members.servers_of(ANNA)
+    (statement,) = (each for each in asked if "spoken_consents" in each)
+    looked = re.findall(r"WHERE (\w+)\.guild_id = guilds\.guild_id AND \1\.(\w+) =", statement)
+    assert sorted(set(looked)) == sorted(looked)
+    assert ("spoken_consents", "member_id") in looked
