@@ -57,8 +57,8 @@ class SpokenConsent:
     """A sentence that a member has to say before their voice is cloned, and what was measured when they had said it.
 
     `order`: the clone of the member's own recording; None where the consent request with the same id has it.
-    `attempts`: how many recordings were listened to. `given_at`, `words` (of the random ones), `likeness` (0..1) and
-    `voice_id` are set when the sentence was said; the row goes with that voice.
+    `attempts`: how many recordings were listened to, or are. `given_at`, `words` (of the random ones), `likeness`
+    (0..1) and `voice_id` are set when the sentence was said; the row goes with that voice.
     """
 
     id: str

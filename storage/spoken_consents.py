@@ -80,6 +80,14 @@ class SpokenConsentRepository:
                 raise LimitReached("You have used all attempts for this sentence. Ask for a new one.")
             return changed.record()
 
+    async def return_attempt(self, spoken_id: str) -> None:
+        """Take back what `begin_attempt` counted, because nothing was listened to. Without an open sentence it does
+        nothing.
+        """
+        mine = (SpokenConsentRow.id == spoken_id, SpokenConsentRow.attempts > 0, _OPEN)
+        async with self._sessions.write() as session:
+            await session.execute(update(SpokenConsentRow).where(*mine).values(attempts=SpokenConsentRow.attempts - 1))
+
     async def delete(self, spoken_id: str) -> bool:
         """Delete an open sentence. Return whether there was one."""
         mine = (SpokenConsentRow.id == spoken_id, _OPEN)

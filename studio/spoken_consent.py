@@ -50,7 +50,10 @@ class SpokenConsentService:
         self._courier = courier
         self._clock = clock
         self._listening: set[str] = set()
-        """The sentences of which a recording is listened to."""
+        """The sentences of which this process listens to a recording, so that a yes is not lost: later recordings could
+        use up the attempts meanwhile, and the last one deletes the sentence. It limits nothing: attempts are counted in
+        the database, for all processes together.
+        """
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -105,7 +108,8 @@ class SpokenConsentService:
 
         Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
         Conflict while another recording of the sentence is listened to, Conflict and LimitReached when the sentence is
-        no longer open, and what keeps the clone from being accepted.
+        no longer open, Unavailable where it could not be listened to, which is no attempt, and what keeps the clone
+        from being accepted.
         """
         check_size(len(audio))
         asked = await self.find(spoken_id, member_id)
@@ -147,8 +151,12 @@ class SpokenConsentService:
 
     async def _put(self, asked: SpokenConsent) -> SpokenConsent:
         for replaced in await self._storage.spoken_consents.ask(asked):
-            if replaced.order is not None:
+            if replaced.order is None:
+                continue
+            try:
                 await self._storage.files.drop_upload(replaced.id)
+            except BarkeepError as error:  # the new sentence is stored; the next start cleans up again
+                _log.warning("recording_left_behind", id=replaced.id, reason=error.message)
         return asked
 
     async def _actor(self, asked: SpokenConsent) -> Actor:
@@ -166,11 +174,21 @@ class SpokenConsentService:
                 heard = await self._executor.listen(recording, answer, asked.sentence)
         except InvalidInput as error:
             raise InvalidInput(f"{error.message} {await self._next(asked)}") from error
+        except Exception:
+            await self._return_attempt(asked)
+            raise
         if not heard.counts:
             reason = "words" if not heard.has_words else "mark" if heard.is_generated else "voice"
             await self._storage.audit.write(asked.guild_id, asked.member_id, "consent.fail", "", reason)
             raise InvalidInput(f"{_shortcoming(heard)} {await self._next(asked)}")
         return heard
+
+    async def _return_attempt(self, asked: SpokenConsent) -> None:
+        """Take an attempt back: the recording was not listened to."""
+        try:
+            await self._storage.spoken_consents.return_attempt(asked.id)
+        except BarkeepError as error:
+            _log.warning("attempt_not_returned", id=asked.id, reason=error.message)
 
     async def _next(self, asked: SpokenConsent) -> str:
         """Return what the member can do after an attempt that did not count; the last one ends the request."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cloning.consent.answer import SpokenAnswer
 from cloning.watermark.finding import Finding
 from cloning.worker.protocol import Checked, Failed, Listened, Query
-from errors import KINDS, Unavailable
+from errors import KINDS, InvalidInput, Unavailable
 
 AT_ONCE = 2
 """The maximum of checks at once. They are short, and run beside the jobs."""
@@ -109,7 +109,7 @@ class Checks:
         had = [job_id for job_id, check in self._open.items() if check.sent]
         for job_id in had:
             if jobs + len(had) == 1:
-                self.end(Failed(job_id, Unavailable.__name__, _GIVEN_UP))
+                self.end(Failed(job_id, InvalidInput.__name__, _GIVEN_UP))
             else:
                 self._open[job_id].suspect, self._open[job_id].sent = True, False
 

@@ -169,7 +169,8 @@ class SubprocessExecutor:
     async def check(self, source: Path) -> Finding:
         """Check a media file for the watermark, beside the jobs and without events.
 
-        Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
+        Raises InvalidInput for an unusable file or one at which the worker dies, and Unavailable if the worker is not
+        ready in time or dies otherwise.
         """
         return cast(Finding, await self._query(CheckRequest(new_id(), source)))
 

@@ -280,7 +280,8 @@ class Executor(Protocol):
     async def check(self, source: Path) -> Finding:
         """Check a media file for the watermark, beside the jobs and without events.
 
-        Raises InvalidInput for an unusable file, and Unavailable if the worker is not ready in time or dies.
+        Raises InvalidInput for an unusable file or one at which the worker dies, and Unavailable if the worker is not
+        ready in time or dies otherwise.
         """
 
     @property

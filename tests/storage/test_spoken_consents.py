@@ -64,6 +64,19 @@ async def test_attempts_are_counted_for_the_member_until_the_limit_or_the_end(st
         await storage.spoken_consents.begin_attempt("none", ANNA, 9)
 
 
+async def test_an_attempt_is_taken_back(storage: Storage) -> None:
+    await storage.spoken_consents.ask(sentence())
+    await storage.spoken_consents.begin_attempt("say", ANNA, 2)
+    await storage.spoken_consents.return_attempt("say")
+    await storage.spoken_consents.return_attempt("say")
+    assert (await storage.spoken_consents.get("say")).attempts == 0
+    await storage.spoken_consents.begin_attempt("say", ANNA, 2)
+    await said(storage)
+    await storage.spoken_consents.return_attempt("say")
+    await storage.spoken_consents.return_attempt("none")
+    assert (await storage.spoken_consents.get("say")).attempts == 1
+
+
 async def test_attempts_at_once_do_not_pass_the_limit(storage: Storage, twin: Storage) -> None:
     await storage.spoken_consents.ask(sentence())
     outcomes = await asyncio.gather(

@@ -5,6 +5,7 @@ import io
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -111,6 +112,27 @@ async def test_a_worker_that_dies_leaves_no_recording_of_the_answer(harness: Stu
     assert harness.files() == [f"uploads/{question.id}"]
 
 
+async def test_only_a_recording_that_was_listened_to_is_an_attempt(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = await asked(harness)
+    for _ in range(ATTEMPTS):
+        harness.executor.fail_next("Unavailable", "The speech worker stopped.")
+        with pytest.raises(Unavailable):
+            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    with monkeypatch.context() as broken:
+        broken.setattr(harness.executor, "listen", AsyncMock(side_effect=RuntimeError("unexpected")))
+        with pytest.raises(RuntimeError):
+            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.studio.spoken.find(question.id, ANN.member_id)).attempts == 0
+    harness.executor.heard, yes = NO_VOICE, harness.executor.heard
+    with pytest.raises(InvalidInput, match="2 more attempts"):
+        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    harness.executor.heard = yes
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.ended(receipt.job.id)).state == "delivered"
+
+
 async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarness) -> None:
     question = await asked(harness)
     harness.executor.heard = NO_VOICE
@@ -177,6 +199,27 @@ async def test_a_newer_sentence_replaces_the_older_one(harness: StudioHarness) -
     assert harness.files() == [f"uploads/{newer.id}"]
     with pytest.raises(NotFound, match="newer one"):
         await harness.studio.spoken.answer(older.id, ANN.member_id, SAID)
+
+
+async def test_a_newer_sentence_stays_whole_where_the_older_recording_cannot_be_deleted(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = await asked(harness, "Older")
+    drop = harness.storage.files.drop_upload
+
+    async def fails(upload_id: str) -> None:
+        if upload_id == older.id:
+            raise Unavailable("The disk does not answer.")
+        await drop(upload_id)
+
+    monkeypatch.setattr(harness.storage.files, "drop_upload", fails)
+    newer = await asked(harness, "Newer")
+    assert harness.files() == sorted([f"uploads/{older.id}", f"uploads/{newer.id}"])
+    receipt = await harness.studio.spoken.answer(newer.id, ANN.member_id, SAID)
+    assert (await harness.ended(receipt.job.id)).state == "delivered"
+    monkeypatch.undo()
+    await harness.restart()
+    assert f"uploads/{older.id}" not in harness.files()
 
 
 async def test_nobody_else_says_it(harness: StudioHarness) -> None:

@@ -77,7 +77,7 @@ async def test_a_check_that_kills_the_worker_beside_a_job_is_tried_alone_and_giv
 ) -> None:
     executor = make()
     await executor.submit(speak("a", "wait"))
-    with pytest.raises(Unavailable, match="Try another file"):
+    with pytest.raises(InvalidInput, match="Try another file"):
         await executor.check(Path("die"))
     assert isinstance(await next_end(executor), Lost)
     assert len(pids(tmp_path)) == 2
@@ -87,7 +87,7 @@ async def test_a_check_that_kills_the_worker_beside_a_job_is_tried_alone_and_giv
 
 async def test_a_check_that_kills_the_worker_alone_is_not_tried_again(make: Make, tmp_path: Path) -> None:
     executor = make()
-    with pytest.raises(Unavailable, match="Try another file"):
+    with pytest.raises(InvalidInput, match="Try another file"):
         await executor.check(Path("die"))
     assert await executor.check(Path("fine")) == FOUND
     assert len(pids(tmp_path)) == 2

@@ -76,7 +76,7 @@ async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(harness: Stud
 async def test_a_running_job_is_cancelled_and_the_next_begins(harness: StudioHarness) -> None:
     harness.executor.hold()
     receipt = await harness.clone()
-    await until(lambda: bool(harness.executor.requests), "the request")
+    await harness.begun(receipt.job.id)
     await harness.studio.dispatcher.cancel(receipt.job.id)
     job = await harness.ended(receipt.job.id)
     assert (job.state, job.attempts) == (JobState.CANCELLED, 1)
