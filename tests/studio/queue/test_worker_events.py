@@ -186,7 +186,7 @@ async def test_an_event_that_breaks_keeps_the_job_from_no_end(
     harness.executor.tell(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
     await begun.wait()
     release()
-    active = harness.studio.dispatcher._active[receipt.job.id]
+    active = harness.studio.dispatcher._context.active[receipt.job.id]
     await until(lambda: active.ending, "the last event")
     go_on.set()
     assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
