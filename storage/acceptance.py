@@ -12,6 +12,7 @@ from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
+from storage.erasures import check_not_erased
 from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
@@ -38,14 +39,17 @@ class JobAcceptance:
         policy_version: int | None = None,
         allowed_by: int | None = None,
         spoken: SpokenYes | None = None,
+        since: int | None = None,
     ) -> tuple[VoiceRecord, JobRecord]:
         """Reserve the voice, accept the job that makes it and store the consent, all or nothing.
 
         policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
         allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
-        request. spoken: the sentence that was said for it, which can be used once. A repeated id or interaction returns
-        the job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken
-        name or a sentence that is no longer open, and for a yes as ConsentRepository.answer does.
+        request. spoken: the sentence that was said for it, which can be used once. since: the latest erasure when
+        it was begun, where neither of these rows says that nothing was deleted since. A repeated id or interaction
+        returns the job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a
+        taken name, a sentence that is no longer open or a newer erasure, and for a yes as ConsentRepository.answer
+        does.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
@@ -56,6 +60,7 @@ class JobAcceptance:
             known = await _accepted_before(session, job)
             if known is not None:
                 return await _voice_of(session, known), known.record()
+            await check_not_erased(session, voice.guild_id, since, job.member_id, voice.speaker_id)
             if policy_version is not None:
                 await store_confirmation(session, voice.guild_id, job.member_id, policy_version, now)
             await check_jobs(session, limits, job.member_id, now)

@@ -10,6 +10,7 @@ from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow, ConsentRow
 from storage.consent_records import Consent, ConsentRequest, ConsentState
+from storage.erasures import check_not_erased
 from storage.models import VoiceRow
 from storage.sessions import Sessions, lock_guild
 
@@ -41,14 +42,15 @@ class ConsentRepository:
             back = await session.scalars(taken_back.returning(ConsentRequestRow.id))
             return len(gone.all()) + len(back.all())
 
-    async def request(self, request: ConsentRequest, *, limit: int) -> ConsentRequest:
-        """Store a request until its author answers or it expires.
+    async def request(self, request: ConsentRequest, *, limit: int, since: int | None = None) -> ConsentRequest:
+        """Store a request until its author answers or it expires. since: the latest erasure when it was begun.
 
         Raises NotAllowed if this author refused this requester before, Conflict if an earlier request to this author is
-        still open, and LimitReached if `limit` requests of this requester are open.
+        still open and for a newer erasure, and LimitReached if `limit` requests of this requester are open.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, request.guild_id)
+            await check_not_erased(session, request.guild_id, since, request.requester_id, request.author_id)
             await self._check_earlier(session, request, limit)
             session.add(ConsentRequestRow(**asdict(request)))
         return request

@@ -23,6 +23,7 @@ from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
+from storage.erasures import ErasureRepository
 from storage.files import FileStore
 from storage.folder_claim import FolderClaim
 from storage.guilds import GuildRepository, PronunciationRepository
@@ -74,7 +75,8 @@ class Storage:
         self.voices = VoiceRepository(sessions, clock, shards)
         self.acceptance = JobAcceptance(sessions, clock, shards)
         self.jobs = JobRepository(sessions, clock, shards)
-        self.guilds = GuildRepository(sessions)
+        self.guilds = GuildRepository(sessions, clock)
+        self.erasures = ErasureRepository(sessions, clock)
         self.members = MemberRepository(sessions, clock)
         self.consents = ConsentRepository(sessions, clock)
         self.spoken_consents = SpokenConsentRepository(sessions, clock)

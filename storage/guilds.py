@@ -10,7 +10,7 @@ from errors import LimitReached
 from storage.audit import add_line
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
-from storage.models import GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
+from storage.models import ErasureRow, GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
 from storage.records import AuditLine, GuildSettings, Pronunciation
 from storage.sessions import Sessions, lock_guild
 from storage.spoken_consents import open_uploads
@@ -28,8 +28,9 @@ class GuildRemains:
 class GuildRepository:
     """Servers. Every method raises Unavailable as Sessions does."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
+        self._clock = clock
 
     async def get(self, guild_id: int) -> GuildSettings:
         """Return the server's settings, or the defaults if moderators never changed them."""
@@ -74,7 +75,10 @@ class GuildRepository:
             return list(await session.scalars(select(GuildRow.guild_id).order_by(GuildRow.guild_id)))
 
     async def delete(self, guild_id: int) -> GuildRemains:
-        """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them."""
+        """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them.
+
+        What was begun before is no longer stored (storage.erasures).
+        """
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)
         requests = select(ConsentRequestRow.id).where(ConsentRequestRow.guild_id == guild_id)
@@ -86,6 +90,7 @@ class GuildRepository:
                 request_ids=(*await session.scalars(requests), *await open_uploads(session, guild_id)),
             )
             await session.execute(delete(GuildRow).where(GuildRow.guild_id == guild_id))
+            session.add(ErasureRow(guild_id=guild_id, member_id=None, at=self._clock()))
             return remains
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import BigInteger, delete, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from errors import NotFound
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow, ConsentRow, SpokenConsentRow
 from storage.models import AuditRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
@@ -83,11 +84,17 @@ class MemberRepository:
             return row.record()
 
     async def note_presence(self, guild_id: int, member_id: int, *, left: bool) -> timedelta | None:
-        """Note whether the member has left the server. Return how long that has been known; None if they are there."""
+        """Note whether the member has left the server. Return how long that has been known; None if they are there.
+
+        Raises NotFound for a member who has no voice there, who may just have had their data deleted.
+        """
         if (await self.get(guild_id, member_id)).away_since is None and not left:
             return None
+        theirs = or_(VoiceRow.owner_id == member_id, VoiceRow.speaker_id == member_id)
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
+            if not await session.scalar(select(exists().where(VoiceRow.guild_id == guild_id, theirs))):
+                raise NotFound("That voice has just been deleted. Please choose another one.")
             now = self._clock()
             row.away_since = (row.away_since or now) if left else None
             return None if row.away_since is None else max(timedelta(0), now - row.away_since)

@@ -250,6 +250,18 @@ class AskedRow(Base):
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ErasureRow(Base):
+    """That everything of a member, or of a whole server (None), was deleted. It outlives the server's row."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (Index(None, "guild_id", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True)
+    guild_id: Mapped[int] = mapped_column(BigInteger)
+    member_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class PronunciationRow(Base):
     """How a word is said on a server."""
 

@@ -10,6 +10,7 @@ from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.columns import Clock
 from storage.consent_models import SpokenConsentRow
 from storage.consent_records import SpokenConsent, SpokenYes
+from storage.erasures import check_not_erased
 from storage.sessions import Sessions, lock_guild
 
 _OPEN = SpokenConsentRow.given_at.is_(None)
@@ -23,8 +24,11 @@ class SpokenConsentRepository:
         self._sessions = sessions
         self._clock = clock
 
-    async def ask(self, asked: SpokenConsent) -> list[SpokenConsent]:
-        """Store a sentence. It replaces the member's open ones on this server, which are returned."""
+    async def ask(self, asked: SpokenConsent, since: int | None = None) -> list[SpokenConsent]:
+        """Store a sentence. It replaces the member's open ones on this server, which are returned.
+
+        since: the latest erasure when it was begun. Raises Conflict for a newer one.
+        """
         theirs = (
             SpokenConsentRow.guild_id == asked.guild_id,
             SpokenConsentRow.member_id == asked.member_id,
@@ -32,6 +36,7 @@ class SpokenConsentRepository:
         )
         async with self._sessions.write() as session:
             await lock_guild(session, asked.guild_id)
+            await check_not_erased(session, asked.guild_id, since, asked.member_id)
             replaced = [row.record() for row in await session.scalars(select(SpokenConsentRow).where(*theirs))]
             await session.execute(delete(SpokenConsentRow).where(*theirs))
             session.add(SpokenConsentRow(**asdict(asked)))

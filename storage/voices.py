@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import InvalidInput, NameTaken, NotFound
 from storage.columns import Clock
 from storage.consents import store_confirmation
+from storage.erasures import check_not_erased
 from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
@@ -118,18 +119,22 @@ class VoiceRepository:
         has_clip: bool,
         member_limit: int,
         guild_limit: int,
+        since: int | None = None,
         policy_version: int | None = None,
         place: Callable[[VoiceRecord], Awaitable[object]] | None = None,
     ) -> VoiceRecord:
         """Add a ready voice (an import).
 
+        since: the latest erasure when the import was begun.
         policy_version: stores the owner's confirmation that the voice is theirs, under this version of the policy.
         place: puts the files where they belong. It runs before the commit, so that no crash leaves a voice without
         files; if it raises, the voice is not added.
-        Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name.
+        Raises LimitReached when the member or the server has as many voices as allowed, Conflict for a taken name and
+        for a newer erasure.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, new.guild_id)
+            await check_not_erased(session, new.guild_id, since, new.owner_id, new.speaker_id)
             await check_voices(session, new.guild_id, new.owner_id, member_limit, guild_limit)
             if policy_version is not None:
                 await store_confirmation(session, new.guild_id, new.owner_id, policy_version, self._clock())

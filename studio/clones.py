@@ -72,12 +72,14 @@ class CloneService:
         """
         return self._asks_for_speech(await self._storage.guilds.get(guild_id))
 
-    async def check(self, actor: Actor, order: CloneOrder, size: int) -> None:
+    async def check(self, actor: Actor, order: CloneOrder, size: int) -> int:
         """Check all that can be checked before the recording is read; `size` in bytes.
 
-        Raises NotAllowed, InvalidInput as `check_order`, Conflict for a taken name, LimitReached, and Unavailable as
-        `asks_for_speech` does.
+        Return the server's latest erasure, to be handed on with the recording: if more is deleted until it is stored,
+        it is refused. Raises NotAllowed, InvalidInput as `check_order`, Conflict for a taken name, LimitReached, and
+        Unavailable as `asks_for_speech` does.
         """
+        since = await self._storage.erasures.latest(actor.guild_id)
         settings = await policy.require(self._storage, actor, policy.may_clone)
         self._asks_for_speech(settings)
         order = self.check_order(order, size)
@@ -88,27 +90,37 @@ class CloneService:
         )
         if mine >= settings.voices_per_member:
             raise LimitReached(f"You already have {mine} voices, which is the limit here. Delete one first.")
+        return since
 
     async def submit(
-        self, actor: Actor, order: CloneOrder, audio: bytes, origin: Origin | None, *, attested: bool
+        self,
+        actor: Actor,
+        order: CloneOrder,
+        audio: bytes,
+        origin: Origin | None,
+        *,
+        attested: bool,
+        since: int | None = None,
     ) -> Receipt:
         """Accept a clone of the actor's own voice. It is stored when this returns.
 
         attested: the actor has just confirmed that this recording is their own voice and that they agree to the copy;
-        this is stored together with the job. Raises as `check` does, and NotAllowed without it, for somebody else's
-        voice, and where the server asks for spoken consent.
+        this is stored together with the job. since: as `check` returned it before the recording was read. Raises as
+        `check` does, Conflict if the actor's data were deleted since, and NotAllowed without attested, for somebody
+        else's voice, and where the server asks for spoken consent.
         """
         own = own_order(actor, order)
         if not attested:
             raise NotAllowed("Please confirm first that the voice is your own: use /clone and fill in its form.")
         if await self.asks_for_speech(actor.guild_id):
             raise NotAllowed("On this server you agree to a clone by saying a sentence. Use /clone, and say it.")
-        await self.check(actor, own, len(audio))
+        checked = await self.check(actor, own, len(audio))
         job_id = new_id()
         await self._storage.files.put_upload(job_id, audio)
         accepted: JobRecord | None = None
         try:
-            accepted = await self._accept_own(job_id, actor, own, origin)
+            since = checked if since is None else since
+            accepted = await self._accept_own(job_id, actor, own, origin, since=since)
         finally:
             if accepted is None or accepted.id != job_id:  # refused, or the interaction came twice
                 await self._storage.files.drop_upload(job_id)
@@ -125,15 +137,18 @@ class CloneService:
         accepted = await self._accept_own(spoken.id, actor, own, None, spoken)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
-    async def ask_author(self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes) -> ConsentRequest:
+    async def ask_author(
+        self, actor: Actor, author_id: int, order: CloneOrder, audio: bytes, *, since: int | None = None
+    ) -> ConsentRequest:
         """Store another member's recording and ask them. Nothing is cloned before they agree.
 
-        Raises as `check` does; Conflict while an earlier request to this member is open; LimitReached while too many
-        requests of the actor are open; NotAllowed if this member refused the actor before or is blocked here.
+        since: as for `submit`. Raises as `check` does; Conflict while an earlier request to this member is open, and if
+        data of one of the two were deleted since; LimitReached while too many requests of the actor are open;
+        NotAllowed if this member refused the actor before or is blocked here.
         """
         if author_id == actor.member_id:
             raise InvalidInput("This is your own recording. You can clone it with /clone.")
-        await self.check(actor, order, len(audio))
+        checked = await self.check(actor, order, len(audio))
         if (await self._storage.members.get(actor.guild_id, author_id)).blocked_at is not None:
             raise NotAllowed("This member's voice can't be cloned here.")
         now = self._clock()
@@ -150,7 +165,8 @@ class CloneService:
         )
         await self._storage.files.put_upload(request.id, audio)
         try:
-            request = await self._storage.consents.request(request, limit=OPEN_QUESTIONS)
+            since = checked if since is None else since
+            request = await self._storage.consents.request(request, limit=OPEN_QUESTIONS, since=since)
         except BarkeepError:
             await self._storage.files.drop_upload(request.id)
             raise
@@ -247,7 +263,13 @@ class CloneService:
             raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from error
 
     async def _accept_own(
-        self, job_id: str, actor: Actor, own: CloneOrder, origin: Origin | None, spoken: SpokenYes | None = None
+        self,
+        job_id: str,
+        actor: Actor,
+        own: CloneOrder,
+        origin: Origin | None,
+        spoken: SpokenYes | None = None,
+        since: int | None = None,
     ) -> JobRecord:
         """Store voice, job and consent of a stored upload in one transaction."""
         manner = _manner(spoken, "by a box")
@@ -263,7 +285,7 @@ class CloneService:
             token_expires_at=None if origin is None else origin.expires_at,
             line=AuditLine("voice.clone", own.name, f"own voice, policy {POLICY_VERSION}, {manner}"),
         )
-        return await self._reserve(job, own, policy_version=POLICY_VERSION, spoken=spoken)
+        return await self._reserve(job, own, policy_version=POLICY_VERSION, spoken=spoken, since=since)
 
     async def _accept_for(self, request: ConsentRequest, member_id: int, spoken: SpokenYes | None) -> JobRecord:
         """Accept what an author allows. The job has the request's id, and so finds the stored recording."""
@@ -294,11 +316,12 @@ class CloneService:
         policy_version: int | None = None,
         allowed_by: int | None = None,
         spoken: SpokenYes | None = None,
+        since: int | None = None,
     ) -> JobRecord:
         settings = await self._storage.guilds.get(job.guild_id)
         voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
         _, accepted = await self._storage.acceptance.accept_clone(
-            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken
+            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken, since=since
         )
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.CLONE.value).inc()

@@ -86,6 +86,7 @@ class Housekeeping:
         if deleted := await delete_finished(self._storage, before):
             _log.info("retention_applied", jobs=deleted)
         await self._storage.hourly.prune()
+        await self._storage.erasures.prune()
         await self._storage.finish_deleting()
         await self._storage.empty_trash()
         self._last_retention = now

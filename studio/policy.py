@@ -42,7 +42,8 @@ async def require_present(
 ) -> None:
     """Raise VoiceUnavailable once another person who owns or speaks in the voice was away for the server's `away_days`.
 
-    The days count from the first time that it is noticed here. Without an answer, all count as present.
+    Raises NotFound if the voice was deleted meanwhile. The days count from the first time that it is noticed here.
+    Without an answer, all count as present.
     """
     people = {person for person in (voice.owner_id, voice.speaker_id) if person is not None}
     for member_id in people - {actor.member_id}:

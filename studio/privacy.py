@@ -100,7 +100,8 @@ class PrivacyService:
 
     async def revoke(self, actor: Actor) -> Erased:
         """Withdraw consent: delete every voice of the member and cancel their clones."""
-        # First, so that a clone that starts from now on is refused; one that started before has its voice in the list.
+        # First, so that a clone that was begun before is refused from now on; one that was accepted is in the list.
+        await self._storage.erasures.note(actor.guild_id, actor.member_id)
         revoked = await self._storage.consents.revoke(actor.guild_id, actor.member_id)
         await self._erase_sentences(actor.guild_id, actor.member_id)
         voices = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
@@ -121,6 +122,7 @@ class PrivacyService:
     async def forget_member(self, guild_id: int, member_id: int, *, by: int) -> Erased:
         """Delete everything of any member; the audit log names `by`."""
         blocked = (await self._storage.members.get(guild_id, member_id)).blocked_at is not None
+        await self._storage.erasures.note(guild_id, member_id)
         revoked = await self._storage.consents.revoke(guild_id, member_id)
         voices = jobs = 0
         while (gone := await self._erase_work(guild_id, member_id)) != (0, 0):  # a command can come in between

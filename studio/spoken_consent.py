@@ -60,18 +60,19 @@ class SpokenConsentService:
         """The languages in which sentences are recognised, ISO 639-1; () without the recogniser."""
         return self._executor.consent_languages
 
-    async def ask(self, actor: Actor, order: CloneOrder, audio: bytes) -> SpokenConsent:
+    async def ask(self, actor: Actor, order: CloneOrder, audio: bytes, *, since: int | None = None) -> SpokenConsent:
         """Store a recording of the actor's own voice, and return the sentence to say for it.
 
-        It replaces an earlier sentence of the actor. Raises as CloneService.check does, LimitReached after
+        It replaces an earlier sentence of the actor. since: as CloneService.check returned it before the recording was
+        read. Raises as CloneService.check does, Conflict if the actor's data were deleted since, LimitReached after
         SENTENCES_PER_HOUR, and NotAllowed for somebody else's voice.
         """
         own = own_order(actor, order)
-        await self._clones.check(actor, own, len(audio))
+        checked = await self._clones.check(actor, own, len(audio))
         asked = await self._new(new_id(), actor.guild_id, actor.channel_id, actor.member_id)
         await self._storage.files.put_upload(asked.id, audio)
         try:
-            return await self._put(replace(asked, order=clone_to_json(own)))
+            return await self._put(replace(asked, order=clone_to_json(own)), checked if since is None else since)
         except BarkeepError:
             await self._storage.files.drop_upload(asked.id)
             raise
@@ -83,10 +84,11 @@ class SpokenConsentService:
         was answered or has expired, LimitReached after SENTENCES_PER_HOUR, and Unavailable without the recogniser.
         """
         request = await self._storage.consents.get_request(request_id)
+        since = await self._storage.erasures.latest(request.guild_id)
         if not await self._clones.asks_for_speech(request.guild_id):
             return None
-        self._check_open(request, member_id)
-        return await self._put(await self._new(request.id, request.guild_id, request.channel_id, member_id))
+        self._check_open(await self._storage.consents.get_request(request_id), member_id)  # it may be deleted already
+        return await self._put(await self._new(request.id, request.guild_id, request.channel_id, member_id), since)
 
     async def find(self, spoken_id: str, member_id: int) -> SpokenConsent:
         """Return a sentence that a member was asked for. Raises NotFound, and NotAllowed for anybody else."""
@@ -149,8 +151,8 @@ class SpokenConsentService:
         now = self._clock()
         return SpokenConsent(spoken_id, guild_id, channel_id, member_id, None, new_sentence(), now, now + SAY_WITHIN)
 
-    async def _put(self, asked: SpokenConsent) -> SpokenConsent:
-        for replaced in await self._storage.spoken_consents.ask(asked):
+    async def _put(self, asked: SpokenConsent, since: int) -> SpokenConsent:
+        for replaced in await self._storage.spoken_consents.ask(asked, since):
             if replaced.order is None:
                 continue
             try:
@@ -178,6 +180,7 @@ class SpokenConsentService:
             await self._return_attempt(asked)
             raise
         if not heard.counts:
+            await self._storage.spoken_consents.get(asked.id)  # it may have been deleted with all that names the member
             reason = "words" if not heard.has_words else "mark" if heard.is_generated else "voice"
             await self._storage.audit.write(asked.guild_id, asked.member_id, "consent.fail", "", reason)
             raise InvalidInput(f"{_shortcoming(heard)} {await self._next(asked)}")

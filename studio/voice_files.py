@@ -54,16 +54,28 @@ class VoiceFileService:
         return f"{file_name(record.name)}.npz", data
 
     async def import_(
-        self, actor: Actor, name: str, data: bytes, *, attested: bool, language: str = "en", description: str = ""
+        self,
+        actor: Actor,
+        name: str,
+        data: bytes,
+        *,
+        attested: bool,
+        language: str = "en",
+        description: str = "",
+        since: int | None = None,
     ) -> VoiceRecord:
         """Make a voice from a prompt file.
 
-        Needs the same rights as a clone, and the actor's confirmation that it is theirs.
+        Needs the same rights as a clone, and the actor's confirmation that it is theirs. since: as CloneService.check
+        returned it before the file was downloaded.
         Files are read one at a time, and each counts as a request against the hourly limit, even if refused. Raises
-        InvalidInput with what is wrong with the file, Conflict for the name, LimitReached, NotAllowed (also where the
+        InvalidInput with what is wrong with the file, Conflict for the name and if the actor's data were deleted since,
+        LimitReached, NotAllowed (also where the
         server asks for spoken consent, since a file has no voice to compare with), and Unavailable while the models are
         not loaded, since they determine which tokens are valid.
         """
+        if since is None:
+            since = await self._storage.erasures.latest(actor.guild_id)
         settings = await self._check_importer(actor)
         if not attested:
             raise NotAllowed(
@@ -89,6 +101,7 @@ class VoiceFileService:
             has_clip=False,
             member_limit=settings.voices_per_member,
             guild_limit=settings.voices_per_guild,
+            since=since,
             policy_version=POLICY_VERSION,
             place=lambda placed: self._storage.files.put_voice_file(placed.guild_id, placed.id, PROMPT_FILE, prompt),
         )

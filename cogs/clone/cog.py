@@ -99,18 +99,20 @@ class Clone(commands.Cog):
         """Read the recording and queue the clone, or ask for a sentence. The member has confirmed the consent form."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(thinking=True)
-        await clones.check(actor, order, audio.size)
+        since = await clones.check(actor, order, audio.size)
         if await clones.asks_for_speech(actor.guild_id):
-            await self._ask_to_say(interaction, audio, order)
+            await self._ask_to_say(interaction, audio, order, since)
             return
         data = await read_recording(audio)
-        receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True)
+        receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True, since=since)
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
-    async def _ask_to_say(self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder) -> None:
+    async def _ask_to_say(
+        self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder, since: int
+    ) -> None:
         """Store the recording and show the sentence that the member has to say."""
         spoken = self.bot.studio.spoken
-        asked = await spoken.ask(actor_of(interaction), order, await read_recording(audio))
+        asked = await spoken.ask(actor_of(interaction), order, await read_recording(audio), since=since)
         sentence = render_sentence(asked, interaction.locale, spoken.languages)
         await say_privately(interaction, "", persistent_view(SayIt(asked.id)), embed=sentence, sign="🎙️")
 
@@ -128,10 +130,10 @@ class Clone(commands.Cog):
         """Store the recording and ask its author."""
         actor, clones = actor_of(interaction), self.bot.studio.clones
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await clones.check(actor, order, audio.size)
+        since = await clones.check(actor, order, audio.size)
         await require_still_there(message)
         data = await read_recording(audio)
-        request = await clones.ask_author(actor, message.author.id, order, data)
+        request = await clones.ask_author(actor, message.author.id, order, data, since=since)
         try:
             await ask_by_message(request, message, interaction.user)
         except BaseException:  # nobody was asked, so no recording may be kept

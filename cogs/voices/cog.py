@@ -205,10 +205,16 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
     async def _import(self, interaction: Interaction, file: discord.Attachment, order: CloneOrder) -> None:
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await self.bot.studio.clones.check(actor, order, file.size)
+        since = await self.bot.studio.clones.check(actor, order, file.size)
         data = await read_recording(file)
         record = await self.bot.studio.voice_files.import_(
-            actor, order.name, data, attested=True, language=order.language, description=order.description
+            actor,
+            order.name,
+            data,
+            attested=True,
+            language=order.language,
+            description=order.description,
+            since=since,
         )
         await interaction.followup.send(render_imported(record), ephemeral=True)
 

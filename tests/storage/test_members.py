@@ -43,6 +43,7 @@ async def test_two_first_commands_of_a_member_at_once(storage: Storage, twin: St
 
 
 async def test_how_long_a_member_is_away_counts_from_the_first_notice(storage: Storage, clock: Clock) -> None:
+    await add_voice(storage)
     assert await storage.members.note_presence(GUILD, ANNA, left=False) is None
     assert await storage.members.note_presence(GUILD, ANNA, left=True) == timedelta(0)
     clock.advance(minutes=5)

@@ -171,7 +171,7 @@ async def test_after_forgetting_only_the_audit_log_and_for_a_day_the_limits_know
     assert [words for words in THEIRS if words.encode() in alive] == []
     assert await harness.traces(*THEIRS) == set()
     assert await harness.traces("Beatrix", "Heardbea") == {"table audit"}
-    assert await harness.traces(str(BEA.member_id)) == {"table audit", "table spent"}
+    assert await harness.traces(str(BEA.member_id)) == {"table audit", "table spent", "table erasures"}
 
 
 async def test_after_the_bot_left_a_server_nothing_of_it_is_on_the_disk(harness: StudioHarness) -> None:
@@ -179,7 +179,8 @@ async def test_after_the_bot_left_a_server_nothing_of_it_is_on_the_disk(harness:
     await harness.studio.admin.block(MOD, BEA.member_id, "a reason")
     await harness.studio.admin.guild_removed(GUILD)
     assert harness.files() == []
-    assert await harness.traces(*THEIRS, str(BEA.member_id), "eatrix", "Heardbea", "a reason", str(GUILD)) == set()
+    assert await harness.traces(*THEIRS, str(BEA.member_id), "eatrix", "Heardbea", "a reason") == set()
+    assert await harness.traces(str(GUILD)) == {"table erasures"}
 
 
 async def test_consent_that_is_revoked_while_a_clone_is_being_accepted_counts(

@@ -1,0 +1,21 @@
+"""What was deleted a short while ago, so that nothing that was begun before is stored after it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("guild_id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_erasures"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_erasures_guild_id_id", "erasures", ["guild_id", "id"])

@@ -1,0 +1,196 @@
+"""What is read while its member's data, or those of the server, are deleted is not stored afterwards."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloning.checkpoints.voice_reading import read_voice
+from cloning.prompt import PromptSpec
+from errors import BarkeepError, Conflict, NotFound
+from storage.records import Visibility
+from studio import voice_files
+from studio.values import Actor, CloneOrder
+from tests.fakes import prompt_bytes, sound_bytes
+from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until
+
+Erase = Callable[[StudioHarness], Awaitable[object]]
+
+
+async def forget(harness: StudioHarness) -> object:
+    return await harness.studio.privacy.forget(ANN)
+
+
+async def revoke(harness: StudioHarness) -> object:
+    return await harness.studio.privacy.revoke(ANN)
+
+
+async def purge(harness: StudioHarness) -> object:
+    return await harness.studio.admin.purge(MOD, member_id=ANN.member_id)
+
+
+async def remove(harness: StudioHarness) -> object:
+    return await harness.studio.admin.guild_removed(GUILD)
+
+
+ERASURES = pytest.mark.parametrize("erase", [forget, revoke, purge, remove])
+
+
+class Held:
+    """A method whose calls wait after their work, until `release`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, thing: object, name: str) -> None:
+        self._do = getattr(thing, name)
+        self._begun, self._go_on = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(thing, name, self._call)
+
+    async def during(self, work: Coroutine[Any, Any, object], erase: Awaitable[object]) -> None:
+        """Begin the work, erase while it waits, and see that it is refused."""
+        task = asyncio.create_task(work)
+        await self.begun()
+        await erase
+        self.release()
+        with pytest.raises(Conflict, match="deleted in the meantime"):
+            await task
+
+    async def begun(self) -> None:
+        await self._begun.wait()
+
+    def release(self) -> None:
+        self._go_on.set()
+
+    async def _call(self, *given: Any, **named: Any) -> object:
+        done = await self._do(*given, **named)
+        self._begun.set()
+        await self._go_on.wait()
+        return done
+
+
+async def nothing_is_left(harness: StudioHarness) -> None:
+    """Of Ann, on the server."""
+    storage = harness.storage
+    assert harness.files() == []
+    assert await storage.voices.of_person(GUILD, ANN.member_id) == []
+    assert await storage.jobs.of_member(GUILD, ANN.member_id, limit=None) == []
+    assert await storage.consents.get(GUILD, ANN.member_id) is None
+    assert await storage.consents.requests_of(GUILD, ANN.member_id) == []
+    assert await storage.spoken_consents.of_member(GUILD, ANN.member_id) == []
+
+
+@ERASURES
+async def test_a_file_that_is_read_meanwhile_makes_no_voice(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(data: bytes, spec: PromptSpec) -> bytes:
+        begun.set()
+        go_on.wait(60)
+        return read_voice(data, spec)
+
+    monkeypatch.setattr(voice_files, "read_voice", slow)
+    importing = asyncio.create_task(harness.studio.voice_files.import_(ANN, "Late", prompt_bytes(), attested=True))
+    await asyncio.to_thread(begun.wait, 60)
+    await erase(harness)
+    go_on.set()
+    with pytest.raises(Conflict, match="deleted in the meantime"):
+        await importing
+    await nothing_is_left(harness)
+
+
+@ERASURES
+async def test_a_file_that_is_downloaded_meanwhile_makes_no_voice(harness: StudioHarness, erase: Erase) -> None:
+    since = await harness.studio.clones.check(ANN, CloneOrder("Late"), 1)
+    await erase(harness)
+    with pytest.raises(Conflict, match="deleted in the meantime"):
+        await harness.studio.voice_files.import_(ANN, "Late", prompt_bytes(), attested=True, since=since)
+    await nothing_is_left(harness)
+
+
+@ERASURES
+async def test_a_recording_that_is_stored_meanwhile_is_not_cloned(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    held = Held(monkeypatch, harness.storage.files, "put_upload")
+    await held.during(harness.clone(), erase(harness))
+    await nothing_is_left(harness)
+    assert harness.executor.requests == []
+
+
+@ERASURES
+async def test_a_recording_that_is_downloaded_meanwhile_is_not_cloned(harness: StudioHarness, erase: Erase) -> None:
+    clones, order = harness.studio.clones, CloneOrder("Late")
+    since = await clones.check(ANN, order, 1)
+    await erase(harness)
+    with pytest.raises(Conflict, match="deleted in the meantime"):
+        await clones.submit(ANN, order, sound_bytes(), None, attested=True, since=since)
+    await nothing_is_left(harness)
+
+
+@ERASURES
+@pytest.mark.parametrize(("asks", "author"), [(ANN, BOB), (BOB, ANN)], ids=["the one who asks", "the author"])
+async def test_a_recording_of_another_member_is_not_kept(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase, asks: Actor, author: Actor
+) -> None:
+    held = Held(monkeypatch, harness.storage.files, "put_upload")
+    order = CloneOrder("Late", speaker_id=author.member_id)
+    asking = harness.studio.clones.ask_author(asks, author.member_id, order, sound_bytes())
+    await held.during(asking, erase(harness))
+    await nothing_is_left(harness)
+
+
+@ERASURES
+async def test_a_recording_does_not_wait_for_a_sentence(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    held = Held(monkeypatch, harness.storage.files, "put_upload")
+    await held.during(harness.studio.spoken.ask(ANN, CloneOrder("Late"), sound_bytes()), erase(harness))
+    await nothing_is_left(harness)
+
+
+@pytest.mark.parametrize("erase", [forget, purge, remove])
+async def test_an_author_gets_no_sentence_for_a_request_that_is_gone(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    await harness.studio.admin.change(MOD, consent="spoken")
+    request = await harness.studio.clones.ask_author(BOB, ANN.member_id, CloneOrder("Late"), sound_bytes())
+    held = Held(monkeypatch, harness.storage.hourly, "count")
+    await held.during(harness.studio.spoken.ask_author(request.id, ANN.member_id), erase(harness))
+    await nothing_is_left(harness)
+
+
+@pytest.mark.parametrize("is_yes", [True, False])
+@ERASURES
+async def test_what_is_listened_to_meanwhile_leaves_nothing(harness: StudioHarness, erase: Erase, is_yes: bool) -> None:
+    question = await harness.studio.spoken.ask(ANN, CloneOrder("Late"), sound_bytes())
+    if not is_yes:
+        harness.executor.heard = replace(harness.executor.heard, words=0)
+    release = harness.executor.hold()
+    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, sound_bytes("OGG")))
+    await until(lambda: bool(harness.executor.listened), "the recording to be listened to")
+    await erase(harness)
+    lines = await harness.storage.audit.of_member(GUILD, ANN.member_id)
+    release()
+    with pytest.raises(BarkeepError):
+        await answer
+    await nothing_is_left(harness)
+    assert await harness.storage.audit.of_member(GUILD, ANN.member_id) == lines
+
+
+async def test_a_member_who_left_and_is_forgotten_meanwhile_is_not_noted(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await harness.voice()
+    await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
+    harness.courier.left.add(ANN.member_id)
+    held = Held(monkeypatch, harness.courier, "has_left")
+    saying = asyncio.create_task(harness.say(actor=BOB, voice=key))
+    await held.begun()
+    await forget(harness)
+    held.release()
+    with pytest.raises(NotFound, match="just been deleted"):
+        await saying
+    assert (await harness.storage.members.get(GUILD, ANN.member_id)).away_since is None
