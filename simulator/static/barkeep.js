@@ -71,9 +71,10 @@ new MutationObserver(() => {
   if (playing) sound.currentTime = playing.currentTime; // the message was drawn again: its new element goes on
   playing = sound;
   const done = () => { if (sound === playing) before = playing = null; };
-  sound.addEventListener("pause", () => { if (sound.isConnected) done(); });
-  // A browser that forbids it leaves the button beside the waveform; an element that was replaced is aborted.
-  const play = () => sound.play().catch((error) => { if (error.name !== "AbortError") done(); });
+  sound.addEventListener("pause", () => { if (sound.isConnected && sound.hasAttribute("src")) done(); });
+  // A browser that forbids it leaves the button beside the waveform. An element that is replaced meanwhile, or whose
+  // file was, is followed by another.
+  const play = () => sound.play().catch((error) => { if (error.name === "NotAllowedError") done(); });
   if (sound.readyState > 0) play();
   else sound.addEventListener("loadedmetadata", play, { once: true }); // more is not loaded before it plays
 }).observe(messages, { childList: true, subtree: true });

@@ -34,6 +34,9 @@ document.addEventListener("click", ({ target }) => {
     window.clicked = target.closest("button")?.innerText ?? "";
 }, true)"""
 """Keeps the message that began to play, whose element is replaced when it changes, and the button that was clicked."""
+SOUNDS = (
+    """[...document.querySelectorAll("article audio")].map((it) => [it.readyState, it.paused, it.error?.message])"""
+)
 OUTSIDE = """it => {
     const button = it.getBoundingClientRect();
     const seen = document.getElementById("channel-timeline").getBoundingClientRect();
@@ -143,7 +146,13 @@ class Tab:
 
     def playing(self) -> Locator:
         """The newest message whose recording has begun to play by itself in this tab, also if it has ended."""
-        self.page.wait_for_function("() => window.played", timeout=WORK)
+        try:
+            self.page.wait_for_function("() => window.played", timeout=WORK)
+        except Error:
+            newest = self.page.locator("article.channel-message").last.inner_text()
+            pytest.fail(
+                f"Nothing began to play. The newest message: {newest!r}. Recordings: {self.page.evaluate(SOUNDS)}"
+            )
         return self.page.locator(f"article.channel-message[data-message-id='{self.page.evaluate('window.played')}']")
 
     def play(self, message: Locator) -> float:
