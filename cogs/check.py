@@ -2,30 +2,21 @@
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from cogs.files import read_recording, recording_in
 from cogs.interactions import actor_of
-from cogs.studio_bot import StudioBot
+from cogs.studio_bot import MenuCog, StudioBot
 from cogs.ui.render import render_finding
 
 Interaction = discord.Interaction[StudioBot]
 
 
-class Check(commands.Cog):
+class Check(MenuCog):
     """Looks for the mark in recordings."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self._menu = app_commands.ContextMenu(name="Was this made by Barkeep?", callback=self.check_this)
-
-    async def cog_load(self) -> None:
-        """Context menus do not belong to cogs by themselves."""
-        self.bot.tree.add_command(self._menu)
-
-    async def cog_unload(self) -> None:
-        """Take the menu away with the cog."""
-        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        self.menus = (app_commands.ContextMenu(name="Was this made by Barkeep?", callback=self.check_this),)
 
     @app_commands.command(name="check", description="Look for the mark of generated speech in a recording")
     @app_commands.describe(audio="The recording; only you see the answer, and nothing of it is kept")

@@ -4,31 +4,22 @@ from collections.abc import Iterable
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from cogs.interactions import actor_of, member_of, names_in, origin_of, require_attachments, upload_limit
 from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, voice_choices
-from cogs.studio_bot import StudioBot
+from cogs.studio_bot import MenuCog, StudioBot
 from errors import InvalidInput
 from studio.values import SayOrder, Update
 
 Interaction = discord.Interaction[StudioBot]
 
 
-class Say(commands.Cog):
+class Say(MenuCog):
     """Speech by command and from messages."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
-        self._menu = app_commands.ContextMenu(name="Say this", callback=self.say_this)
-
-    async def cog_load(self) -> None:
-        """Add the context menu, which discord.py does not tie to a cog."""
-        self.bot.tree.add_command(self._menu)
-
-    async def cog_unload(self) -> None:
-        """Remove the context menu."""
-        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        self.menus = (app_commands.ContextMenu(name="Say this", callback=self.say_this),)
 
     @app_commands.command(name="say", description="Say something in one of this server's voices")
     @app_commands.describe(

@@ -9,7 +9,7 @@ import importlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,8 +17,6 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.context import REAL, REHEARSED, Context, Results
-
-Emit = Callable[[Mapping[str, Any]], None]
 
 
 def main(arguments: list[str]) -> int:

@@ -113,11 +113,6 @@ async def default_choices(interaction: Interaction, current: str) -> list[app_co
     return [*none, *await voice_choices(interaction, current)][:MAX_CHOICES]
 
 
-_CONSENT_CHOICES = [
-    app_commands.Choice(name=f"{kind.value}: {words}", value=kind.value) for kind, words in CONSENTS.items()
-]
-
-
 @moderators()
 class Admin(commands.GroupCog, group_name="admin", group_description="For moderators: settings, voices, members, use"):
     """The commands of moderators. All replies are private."""

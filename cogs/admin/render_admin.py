@@ -31,7 +31,6 @@ _MENTIONS_LISTED = 25
 _PHRASE = 60
 _TOP_MEMBERS = 5
 _NODES = 8
-_FIELD = 1024
 
 
 @dataclass(frozen=True, slots=True)

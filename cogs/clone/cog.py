@@ -4,7 +4,6 @@ from functools import partial
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from cogs.clone.consent import ask_by_message
 from cogs.clone.modals import ConsentModal, DetailsModal
@@ -12,7 +11,7 @@ from cogs.clone.spoken import MENU, SayIt, render_sentence, take_answer
 from cogs.files import read_recording, recording_in, require_still_there
 from cogs.interactions import actor_of, origin_of, require_attachments
 from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
-from cogs.studio_bot import StudioBot
+from cogs.studio_bot import MenuCog, StudioBot
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import say_privately
 from cogs.ui.render import render_asked
@@ -23,26 +22,16 @@ from studio.values import CloneOrder, Update
 Interaction = discord.Interaction[StudioBot]
 
 
-class Clone(commands.Cog):
+class Clone(MenuCog):
     """Clones voices from attachments and messages."""
 
     def __init__(self, bot: StudioBot) -> None:
         self.bot = bot
         anywhere = app_commands.AppCommandContext(guild=True, dm_channel=True)
-        self._menus = (
+        self.menus = (
             app_commands.ContextMenu(name="Clone this voice", callback=self.clone_this),
             app_commands.ContextMenu(name=MENU, callback=self.said_here, allowed_contexts=anywhere),
         )
-
-    async def cog_load(self) -> None:
-        """Add the context menus, which discord.py does not tie to a cog."""
-        for menu in self._menus:
-            self.bot.tree.add_command(menu)
-
-    async def cog_unload(self) -> None:
-        """Remove the context menus."""
-        for menu in self._menus:
-            self.bot.tree.remove_command(menu.name, type=menu.type)
 
     @app_commands.command(name="clone", description="Make a voice from a recording of your own speech")
     @app_commands.describe(
