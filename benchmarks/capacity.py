@@ -32,7 +32,7 @@ class Worker:
     batch: int
 
     def speed(self, requests: int) -> float:
-        """Return the seconds of speech a second that each of so many requests at once gets.
+        """Return the seconds of speech a second that each of `requests` requests at once gets.
 
         The time of a step grows evenly with the requests in it.
         """
@@ -102,7 +102,7 @@ class Simulation:
         self._ended: list[tuple[float, float]] = []
 
     def run(self, requests: int, a_second: float, mean_length: float, seed: int = SEED) -> Waits:
-        """Let so many requests come. The first tenth, which finds the workers free, does not count."""
+        """Simulate `requests` requests. The first tenth, which finds the workers free, is not counted."""
         chance = random.Random(seed)
         now, counts_from = 0.0, 0.0
         for number in range(requests):

@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth [--rows 1000 100000 1000000] [--postgres postgresql://user@host/database]
 
-Stores so many finished jobs, voices and audit lines, in 1,000 servers and over 30 days, then says lines in cloned
+Stores ROWS finished jobs, voices and audit lines each, in 1,000 servers and over 30 days, then says lines in cloned
 voices. Measured for each: the processor time of the bot and, on a PostgreSQL server on this machine, of its backends,
 which other programs do not change; the statements; and what PostgreSQL counted as rows read by scans and by index.
 SQLite is measured in a temporary folder; with --postgres a PostgreSQL server instead, on which databases named

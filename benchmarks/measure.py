@@ -114,7 +114,7 @@ def _spoken(
 
 @contextmanager
 def _busy(programs: int) -> Iterator[None]:
-    """Let so many processes compute without end meanwhile."""
+    """Keep `programs` processes computing meanwhile."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
     try:
         yield

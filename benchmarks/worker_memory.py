@@ -23,7 +23,7 @@ SPEAKER = "v2/en_speaker_0"
 PATIENCE = 600.0
 """Seconds: a machine on which others work may stop the worker for a while."""
 SHOWN = (1, 20, 50, 100, 150)
-"""After so many lines, and after the last one, memory is shown."""
+"""Memory is shown after these numbers of lines, and after the last one."""
 
 
 async def measure(requests: int, folder: Path) -> None:

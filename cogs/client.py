@@ -54,10 +54,10 @@ class Barkeep(StudioBot):
     """A Discord client with a studio.
 
     `open_studio` is awaited once, after login and before the gateway opens, with the courier that sends answers.
-    `claims_data`: ties the data to this Discord application and the shards to this process, remembers which commands
+    `claims_data`: ties the data to this Discord application and the shards to this process, stores which commands
     Discord has, and deletes the data of servers that removed the bot while it was offline. Off in the simulator, which
     has no real application; commands are then synced at every start.
-    `shard_count`, `shard_ids`: as in Shards; None: all, as many as Discord wants.
+    `shard_count`, `shard_ids`: as in Shards; None: all, as many as Discord recommends.
     `read_messages`: asks Discord for what members write, so that channels can be read aloud.
     """
 
@@ -115,7 +115,7 @@ class Barkeep(StudioBot):
         self._upkeep.start()
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """Tell a member whose press or form is not remembered: a restart forgets open forms."""
+        """Answer a button or form that no view handles: after a restart, forms that were open have no handler."""
         kind = interaction.type
         if kind not in (discord.InteractionType.component, discord.InteractionType.modal_submit):
             return

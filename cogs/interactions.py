@@ -57,7 +57,7 @@ def actor_in(member: discord.Member, channel_id: int, channel: object, permissio
 def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
     """Return the ids of a server's roles and channels; None while the server is unknown or unavailable.
 
-    A server has the role of everybody; what an interaction tells of one that the bot does not know has no roles.
+    Every server has the role @everyone. A server that is known only from an interaction has no roles.
     """
     if guild is None or guild.unavailable or guild.get_role(guild.id) is None:
         return None

@@ -33,7 +33,7 @@ class SimulatedServer:
 
     @property
     def people(self) -> tuple[MemberActor, MemberActor, MemberActor]:
-        """Everybody whom a person at the page can be."""
+        """The members as whom the page's user can act."""
         return self.member, self.other, self.moderator
 
     def actor(self, member_id: int) -> MemberActor:
@@ -69,7 +69,7 @@ def build(env: LiveEnv) -> SimulatedServer:
 def _join(env: LiveEnv, guild: GuildHandle, name: str, colour: str, roles: list[RoleHandle]) -> MemberActor:
     user = env.create_user(name.split()[0].lower(), global_name=name)
     _portray(env, user.id, name[0], colour)
-    # The page shows one channel and no direct messages, so everybody refuses them and Barkeep uses the channel.
+    # The page shows one channel and no direct messages, so every member refuses them and Barkeep uses the channel.
     env.inject_error(
         "POST",
         f"/channels/{user.dm_channel.id}/messages",

@@ -210,7 +210,7 @@ class GuildSettings:
     """A server's settings. Empty sets of roles and channels mean everybody and everywhere.
 
     `default_voice`: the studio voice key of the voice that speaks for members who have none of their own.
-    `away_days`: how long voices still speak for others after their owner, or who is heard in them, left; 0: not at all.
+    `away_days`: how many days others may use a voice after its owner or its speaker left; 0: none.
     `channel_idle_minutes`: how long the bot sits in a voice channel alone, or without anything to say.
     `channel_notice`: whether it begins there by saying that its voices are generated.
     Of a channel that is read aloud, `read_length`: how many characters of a message; `read_per_minute`: how many

@@ -1,7 +1,7 @@
 """Which servers a bot process serves, where several share one database, and the notices that they send each other.
 
-A notice tells that a process changed something of a server that is not its own. It is sent in the transaction of the
-change by PostgreSQL's NOTIFY, so that only what happened is told. It makes the other process faster: one that misses a
+A notice reports that a process changed something of a server that is not its own. PostgreSQL's NOTIFY sends it in the
+transaction of the change, so that only committed changes are reported. It only saves time: a process that misses a
 notice finds the change when it next reads the rows.
 """
 

@@ -49,7 +49,7 @@ class Housekeeping:
     async def run(self) -> None:
         """Expire requests, and once an hour delete what is older than its server's retention.
 
-        Of several processes one does it, for the servers of all; each looks after its own disk.
+        Of several processes, one does it for the servers of all; each cleans up its own disk.
         """
         now = self._clock()
         await alone("reserve", self._storage.keep_room())

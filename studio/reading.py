@@ -53,7 +53,7 @@ class Target:
 class Reading:
     """The state of reading on a server. `channel_id`: None if no channel is read.
 
-    `ignored`: the members whom moderators do not have read; `unread`: who asks does not want to be read.
+    `ignored`: the members whose messages moderators excluded; `unread`: the asking member excluded their own.
     """
 
     channel_id: int | None

@@ -25,8 +25,8 @@ _SPEAKER_KEY = re.compile(r"s:[\w./-]{0,80}")
 class VoiceLibrary:
     """The voices that members of a server can find, use and, if they own them, manage.
 
-    `typed` is a voice's key or its exact name, ignoring case; similar names are only suggested. Voices that an actor
-    must not know of are treated as missing.
+    `typed` is a voice's key or its exact name, ignoring case; similar names are only suggested. Voices that are
+    hidden from an actor are treated as missing.
     """
 
     def __init__(self, storage: Storage, executor: Executor, dispatcher: Dispatcher) -> None:
@@ -279,7 +279,7 @@ class VoiceLibrary:
     async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
         """Return the library's voice with this key or exact name, in any state.
 
-        None if the actor must not know of it.
+        None also if it is hidden from the actor.
         """
         typed = typed.strip()
         if (key := _RECORD_KEY.fullmatch(typed)) is not None:

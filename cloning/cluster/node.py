@@ -1,8 +1,8 @@
 """A speech node: the supervised speech worker of one machine or GPU, for the relay processes of several bots.
 
-It runs as an asynchronous Ray actor, which lives on when a bot ends. Each relay has a session: its jobs, and the events
-that it has not received yet. A relay that is not heard for a while has ended: its jobs are cancelled. Does not import
-Ray or torch.
+It runs as an asynchronous Ray actor, which keeps running when a bot ends. Each relay has a session: its jobs, and the
+events that it has not received yet. A relay that does not call for a while has ended: its jobs are cancelled. Does not
+import Ray or torch.
 """
 
 import asyncio
@@ -188,7 +188,7 @@ class SpeechNode:
     async def exchange(self, session: str, received: int) -> News | None:
         """Return the events after number `received`; wait a moment if there are none. None: an unknown session.
 
-        Calling it says that the relay lives.
+        Each call also shows that the relay is running.
         """
         mine = self._sessions.get(session)
         if mine is None or self._executor is None:

@@ -128,7 +128,7 @@ class Place:
         return prompt in self._prompts
 
     def describe(self) -> NodeState:
-        """Return what people are told about it."""
+        """Return its state, as shown to moderators and by `cluster.py nodes`."""
         state = "cannot be used" if self.error else self._state
         return NodeState(
             self.name,

@@ -116,7 +116,7 @@ class WorkerProcess:
 
 
 def is_running(process_id: int) -> bool:
-    """Return whether a process of this machine is running, whoever owns it."""
+    """Return whether a process of this machine is running, under any user."""
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:

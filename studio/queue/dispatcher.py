@@ -28,7 +28,7 @@ from studio.values import Update
 PATIENCE = timedelta(minutes=10)
 """The default time that a job waits for a worker that cannot load its models."""
 TELL_SECONDS = 0.25
-"""How long members are not told another place where more wait than are told: a long queue moves at each job."""
+"""The least time between two updates of places while more than MEMBERS_TOLD wait: a long queue moves at each job."""
 _PAGE = 500
 _NOT_LOADED = "The speech models could not be loaded. The log of the bot says why. Please try again later."
 

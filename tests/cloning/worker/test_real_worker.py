@@ -34,14 +34,8 @@ from errors import InvalidInput
 from settings import Settings
 from tests.cloning.consent.test_listening import CLIP, PASSWORD
 from tests.cloning.consent.test_listening import SENTENCE as PASSWORD_SENTENCE
+from tests.cloning.worker.conftest import next_end
 from tests.cloning.worker.test_jobs import REFERENCE, TWO
-
-
-async def last_event(executor: SubprocessExecutor) -> Event:
-    async for event in executor.events():
-        if not isinstance(event, Ready | Heartbeat | Progress):
-            return event
-    raise AssertionError("The events ended.")
 
 
 async def until_spoken(executor: SubprocessExecutor) -> AsyncIterator[Event]:
@@ -72,7 +66,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         with pytest.raises(InvalidInput):
             await executor.listen(CLIP, said, PASSWORD_SENTENCE)
         await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
-        cloned = await last_event(executor)
+        cloned = await next_end(executor)
         assert isinstance(cloned, Cloned)
         assert (cloned.model, cloned.hubert) == (str(stand_in), f"{stand_in}/hubert")
         assert cloned.quantizer == "quantizer.pth"
@@ -91,12 +85,12 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         worker = executor._worker
         assert worker is not None
         os.kill(worker.pid, signal.SIGKILL)
-        assert isinstance(await last_event(executor), Lost)
+        assert isinstance(await next_end(executor), Lost)
         assert not list(folders["said"].iterdir())
 
         clip = folders["clone"] / protocol.CLIP_FILE
         await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
-        spoken = await last_event(executor)
+        spoken = await next_end(executor)
         assert isinstance(spoken, Spoken)
         assert (spoken.refreshed_model, spoken.refreshed_quantizer) == (str(stand_in), "quantizer.pth")
         assert spoken.refreshed_digest == ready.digest
@@ -135,11 +129,11 @@ async def test_eight_at_once_end_together_and_sound_as_one_by_one(stand_in: Path
     try:
         for seed in range(8):
             await executor.submit(request(f"together{seed}", seed))
-        ends = [await last_event(executor) for _ in range(8)]
+        ends = [await next_end(executor) for _ in range(8)]
         assert {type(event) for event in ends} == {Spoken}
         for seed in (0, 3):
             await executor.submit(request(f"alone{seed}", seed))
-            assert isinstance(await last_event(executor), Spoken)
+            assert isinstance(await next_end(executor), Spoken)
             alone = recordings.read(tmp_path / f"alone{seed}" / protocol.SPEECH_FILE)
             together = recordings.read(tmp_path / f"together{seed}" / protocol.SPEECH_FILE)
             assert np.array_equal(alone.samples, together.samples)

@@ -31,12 +31,12 @@ from cloning.worker.protocol import (
     Lost,
     Progress,
     Query,
-    Ready,
     Request,
     SpeakRequest,
     Spoken,
 )
 from errors import InvalidInput
+from tests.cloning.worker.conftest import next_end
 
 # The real main() with a runner whose behaviour is the text of the request.
 PROGRAM = """
@@ -90,17 +90,10 @@ async def executor() -> AsyncIterator[SubprocessExecutor]:
     await made.close()
 
 
-async def last_event(executor: SubprocessExecutor) -> Event:
-    async for event in executor.events():
-        if not isinstance(event, Ready | Heartbeat | Progress):
-            return event
-    raise AssertionError("The events ended.")
-
-
 async def test_prints_do_not_reach_the_protocol(executor: SubprocessExecutor, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "cloning.worker")
     await executor.submit(speak("hello"))
-    assert await last_event(executor) == Spoken("a", 1.5, 3, 1)
+    assert await next_end(executor) == Spoken("a", 1.5, 3, 1)
     await executor.close()
     assert "a library prints something" in caplog.text
     assert "and so does C code" in caplog.text
@@ -111,18 +104,18 @@ async def test_errors_become_sentences_or_references(
     executor: SubprocessExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     await executor.submit(speak("bad"))
-    assert await last_event(executor) == Failed("a", "InvalidInput", "This is no text.")
+    assert await next_end(executor) == Failed("a", "InvalidInput", "This is no text.")
     await executor.submit(speak("memory"))
-    memory = await last_event(executor)
+    memory = await next_end(executor)
     assert isinstance(memory, Failed)
     assert (memory.kind, "memory" in memory.message) == ("Unavailable", True)
     await executor.submit(speak("bug"))
-    unknown = await last_event(executor)
+    unknown = await next_end(executor)
     assert isinstance(unknown, Failed)
     assert unknown.kind == "Unknown"
     assert "secret" not in unknown.message
     await executor.submit(speak("device"))
-    assert isinstance(await last_event(executor), Lost)
+    assert isinstance(await next_end(executor), Lost)
     assert unknown.message in caplog.text
     assert "ZeroDivisionError: secret" in caplog.text
     assert {record.levelname for record in caplog.records if "secret" in record.getMessage()} == {"ERROR"}
@@ -136,18 +129,18 @@ async def test_cancelling_in_mid_job(executor: SubprocessExecutor) -> None:
         if not awaited:
             break
     await executor.cancel("a")
-    assert await last_event(executor) == Failed("a", "Cancelled", "The job was cancelled.")
+    assert await next_end(executor) == Failed("a", "Cancelled", "The job was cancelled.")
 
 
 async def test_jobs_are_done_together_and_cancelled_one_by_one(executor: SubprocessExecutor) -> None:
     for name in "abcdefgh":
         await executor.submit(speak("slow" if name != "h" else "hello", name))
-    assert await last_event(executor) == Spoken("h", 1.5, 3, 1)
+    assert await next_end(executor) == Spoken("h", 1.5, 3, 1)
     for name in "gfedcb":
         await executor.cancel(name)
-        assert await last_event(executor) == Failed(name, "Cancelled", "The job was cancelled.")
+        assert await next_end(executor) == Failed(name, "Cancelled", "The job was cancelled.")
     await executor.submit(speak("device", "i"))
-    ends = [await last_event(executor), await last_event(executor)]
+    ends = [await next_end(executor), await next_end(executor)]
     assert {(type(event), event.job_id) for event in ends if isinstance(event, Lost)} == {(Lost, "a"), (Lost, "i")}
 
 
@@ -159,9 +152,9 @@ async def test_a_killed_worker_is_replaced(executor: SubprocessExecutor) -> None
     process = executor._worker
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    assert isinstance(await last_event(executor), Lost)
+    assert isinstance(await next_end(executor), Lost)
     await executor.submit(speak("hello", "b"))
-    assert await last_event(executor) == Spoken("b", 1.5, 3, 1)
+    assert await next_end(executor) == Spoken("b", 1.5, 3, 1)
 
 
 async def test_closing_in_mid_job(executor: SubprocessExecutor) -> None:
@@ -180,7 +173,7 @@ async def test_models_that_are_missing_are_told(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     assert executor.health().error == "The model is missing."
     await executor.close()
-    assert isinstance(await last_event(executor), Lost)
+    assert isinstance(await next_end(executor), Lost)
 
 
 async def test_the_worker_does_not_outlive_its_parent() -> None:
