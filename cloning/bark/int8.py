@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_PACKED_FOR = 900
-"""As in `cloning.bark.linear`."""
+from cloning.bark.linear import PACKED_FOR
 
 _LARGEST, _STEPS = 127, 255
 WIDTH_STEP = 4
@@ -94,7 +93,7 @@ class Int8Linear:
     def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self.nbytes: int = weight.numel()
         padded = functional.pad(weight, (0, _ENDS))  # zeros for the bytes after a rounded row: no copy without them
-        self._weight: Tensor = torch.ops.onednn.qlinear_prepack(padded, [_PACKED_FOR, padded.shape[1]])
+        self._weight: Tensor = torch.ops.onednn.qlinear_prepack(padded, [PACKED_FOR, padded.shape[1]])
         self._scales = scales
         self._sums = weight.sum(1, dtype=torch.float32) * scales  # the output of a row of ones
         self._no_offsets = torch.zeros(weight.shape[0], dtype=torch.int64)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_PACKED_FOR = 900
+PACKED_FOR = 900
 """The number of rows that the layout is optimised for: a coarse window. It suits a single row equally well."""
 
 FEWEST_ROWS = 4
@@ -51,7 +51,7 @@ class Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self.packed: bool = _can_be_packed(weight)
         self._weight: Tensor = (
-            torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _PACKED_FOR) if self.packed else weight
+            torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR) if self.packed else weight
         )
         self._in_tiles: bool = self.packed and weight.dtype != torch.float32 and torch.cpu._is_amx_tile_supported()
         self._bias = bias

@@ -57,7 +57,7 @@ class Scheduler:
                 try:
                     self._round()
                 except Exception as error:
-                    self._fail_everybody(error)
+                    self._fail_all(error)
                 threads.adjust()
 
     def _admit(self, threads: ThreadCount) -> bool:
@@ -136,7 +136,7 @@ class Scheduler:
         except Exception as reason:
             generation.result.set_exception(reason)
 
-    def _fail_everybody(self, error: Exception) -> None:
+    def _fail_all(self, error: Exception) -> None:
         """End all generations: a shared step has failed, since memory is full or the device is gone."""
         self._semantic.clear()
         self._coarse.clear()
