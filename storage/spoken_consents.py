@@ -50,17 +50,20 @@ class SpokenConsentRepository:
                 raise NotFound(_GONE)
             return row.record()
 
-    async def latest(self, member_id: int, guild_id: int | None) -> SpokenConsent:
-        """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
+    async def waiting(self, member_id: int, guild_id: int | None) -> list[SpokenConsent]:
+        """Return the sentences that a member has to say, newest first: at most one for each server, of one or of all.
+
+        Raises NotFound if there is none.
+        """
         theirs = [SpokenConsentRow.member_id == member_id, _OPEN, SpokenConsentRow.expires_at > self._clock()]
         if guild_id is not None:
             theirs.append(SpokenConsentRow.guild_id == guild_id)
-        newest = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at.desc()).limit(1)
+        newest_first = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at.desc())
         async with self._sessions.read() as session:
-            row = await session.scalar(newest)
-            if row is None:
-                raise NotFound("There is no sentence that you have to say. Start with /clone, or with Allow.")
-            return row.record()
+            found = [row.record() for row in await session.scalars(newest_first)]
+        if not found:
+            raise NotFound("There is no sentence that you have to say. Start with /clone, or with Allow.")
+        return found
 
     async def begin_attempt(self, spoken_id: str, by_member: int, limit: int) -> SpokenConsent:
         """Count an attempt. Raises NotFound, NotAllowed for anybody but the member who was asked, Conflict after the

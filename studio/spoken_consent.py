@@ -101,9 +101,12 @@ class SpokenConsentService:
         """Return the consent request that an author answers with this sentence. Raises NotFound."""
         return await self._storage.consents.get_request(asked.id)
 
-    async def latest(self, member_id: int, guild_id: int | None) -> SpokenConsent:
-        """Return the newest sentence that a member has to say, on one server or on any. Raises NotFound."""
-        return await self._storage.spoken_consents.latest(member_id, guild_id)
+    async def waiting(self, member_id: int, guild_id: int | None) -> list[SpokenConsent]:
+        """Return the sentences that a member has to say, newest first: at most one for each server, of one or of all.
+
+        Raises NotFound if there is none.
+        """
+        return await self._storage.spoken_consents.waiting(member_id, guild_id)
 
     async def answer(self, spoken_id: str, member_id: int, audio: bytes) -> Receipt:
         """Listen to a recording of the sentence, and clone if it is a yes.

@@ -110,8 +110,8 @@ class Clone(MenuCog):
         if message.author.id != interaction.user.id:
             raise NotAllowed("This works on your own messages only: the sentence has to be yours.")
         audio = recording_in(message.attachments)
-        latest = partial(self.bot.studio.spoken.latest, interaction.user.id, interaction.guild_id)
-        await take_answer(interaction, latest, audio)
+        waiting = partial(self.bot.studio.spoken.waiting, interaction.user.id, interaction.guild_id)
+        await take_answer(interaction, waiting, audio)
 
     async def _ask(
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder

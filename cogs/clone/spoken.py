@@ -3,17 +3,17 @@
 Buttons work after a restart and in direct messages.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import discord
 
 from cogs.clone.take_back import TakeBack
 from cogs.files import read_recording
+from cogs.options import CHOICE_LENGTH
 from cogs.ui import ids
-from cogs.ui.base import SafeModal, guarded, persistent_view
+from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView, guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import COLOUR, render_verdict, safe, when
 from storage.consent_records import SpokenConsent
@@ -27,6 +27,8 @@ _SENTENCE = 1000
 _QUOTE = "> "
 _HEARD = "✅ I heard you. The voice is being made, and its card comes into the channel. /jobs shows how far it is."
 _LISTENING = "👂 I am listening to your recording…"
+_WHICH = "More than one server waits for a sentence of yours. Which one did you say in this recording?"
+_OPTIONS = 25
 _NOBODY = discord.AllowedMentions.none()
 
 
@@ -69,33 +71,61 @@ class SayModal(SafeModal, title="Say this sentence"):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Listen to the recording."""
-        find = partial(interaction.client.studio.spoken.find, self._request, interaction.user.id)
-        await take_answer(interaction, find, self._file.values[0])
+        await take_answer(interaction, _only(interaction, self._request), self._file.values[0])
 
 
-async def take_answer(
-    interaction: Interaction, find: Callable[[], Awaitable[SpokenConsent]], audio: discord.Attachment
-) -> None:
+class _WhichSentence(SafeView):
+    """Asks which sentence a recording says, where several servers wait for one. Only its member sees the question."""
+
+    def __init__(self, audio: discord.Attachment, options: list[discord.SelectOption]) -> None:
+        super().__init__(timeout=MODAL_SECONDS)
+        self._audio = audio
+        self._choice = discord.ui.Select[_WhichSentence](placeholder="The sentence that you said", options=options)
+        self._choice.callback = self._chosen  # type: ignore[method-assign]  # as discord.py means it
+        self.add_item(self._choice)
+
+    async def _chosen(self, interaction: Interaction) -> None:
+        await take_answer(interaction, _only(interaction, self._choice.values[0]), self._audio)
+
+
+Waiting = Callable[[], Awaitable[Sequence[SpokenConsent]]]
+"""Returns the sentences that a recording may say, newest first."""
+
+
+def _only(interaction: Interaction, spoken_id: str) -> Waiting:
+    async def find() -> Sequence[SpokenConsent]:
+        return (await interaction.client.studio.spoken.find(spoken_id, interaction.user.id),)
+
+    return find
+
+
+async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord.Attachment) -> None:
     """Read a recording and have it listened to; after a yes, the voice is made. Raises what the studio raises.
 
-    find: returns the sentence. After a form, the answer replaces the sentence and its buttons. The card of the voice is
-    posted where the clone was asked for.
+    If more than one sentence waits, the member is asked first which one they said. After a form or a choice, the answer
+    replaces the message that it belongs to. The card of the voice is posted where the clone was asked for.
     """
     check_size(audio.size)
-    is_form = interaction.type is discord.InteractionType.modal_submit
+    shown = interaction.message
+    in_place = interaction.type is not discord.InteractionType.application_command
     # In direct messages the answer has to last: it has the button that takes the yes back.
-    await interaction.response.defer(thinking=not is_form, ephemeral=interaction.guild_id is not None)
+    await interaction.response.defer(thinking=not in_place, ephemeral=interaction.guild_id is not None)
     spoken = interaction.client.studio.spoken
-    asked = await find()  # first, because everybody may see the sentence, and its button
-    if is_form:
+    found = await waiting()  # first, because everybody may see the sentence, and its button
+    if len(found) > 1:
+        view = _WhichSentence(audio, [await _option(interaction, each) for each in found[:_OPTIONS]])
+        await interaction.edit_original_response(content=_WHICH, view=view, allowed_mentions=_NOBODY)
+        return
+    (asked,) = found
+    if in_place:
         with suppress(discord.HTTPException):  # the message may have been deleted while the form was open
             await interaction.edit_original_response(content=_LISTENING)
     try:
         await spoken.answer(asked.id, interaction.user.id, await read_recording(audio))
     except BaseException:
-        if is_form:
+        if in_place:
             with suppress(discord.HTTPException):  # the member is told the error in any case
-                await interaction.edit_original_response(content=None)
+                await interaction.edit_original_response(content=(shown.content if shown else "") or None)
         raise
     verdict, view = _HEARD, None
     if asked.order is None:
@@ -106,6 +136,13 @@ async def take_answer(
     except discord.NotFound:
         shown = discord.utils.MISSING if view is None else view
         await interaction.followup.send(verdict, view=shown, ephemeral=True, allowed_mentions=_NOBODY)
+
+
+async def _option(interaction: Interaction, asked: SpokenConsent) -> discord.SelectOption:
+    server = await interaction.client.server_names.of(asked.guild_id)
+    return discord.SelectOption(
+        label=asked.sentence[:CHOICE_LENGTH], description=server[:CHOICE_LENGTH], value=asked.id
+    )
 
 
 def _quoted(message: discord.Message | None) -> str:

@@ -39,14 +39,15 @@ async def test_a_sentence_is_stored_and_replaced_by_a_newer_one_there(storage: S
     assert await storage.spoken_consents.of_member(GUILD, ANNA) == [sentence("new", own=False)]
 
 
-async def test_the_newest_open_one_is_found(storage: Storage, clock: Clock) -> None:
+async def test_those_that_wait_are_found(storage: Storage, clock: Clock) -> None:
     await storage.spoken_consents.ask(sentence("here"))
     await storage.spoken_consents.ask(replace(sentence("there", guild=OTHER_GUILD), created_at=NOON + MINUTES / 2))
-    assert (await storage.spoken_consents.latest(ANNA, GUILD)).id == "here"
-    assert (await storage.spoken_consents.latest(ANNA, None)).id == "there"
+    await storage.spoken_consents.ask(sentence("his", member=BORIS))
+    assert [each.id for each in await storage.spoken_consents.waiting(ANNA, GUILD)] == ["here"]
+    assert [each.id for each in await storage.spoken_consents.waiting(ANNA, None)] == ["there", "here"]
     clock.advance(minutes=10)
     with pytest.raises(NotFound):
-        await storage.spoken_consents.latest(ANNA, None)
+        await storage.spoken_consents.waiting(ANNA, None)
 
 
 async def test_attempts_are_counted_for_the_member_until_the_limit_or_the_end(storage: Storage, clock: Clock) -> None:

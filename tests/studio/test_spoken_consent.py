@@ -195,7 +195,7 @@ async def test_after_ten_minutes_the_sentence_and_the_recording_are_gone(harness
 async def test_a_newer_sentence_replaces_the_older_one(harness: StudioHarness) -> None:
     older = await asked(harness, "Older")
     newer = await asked(harness, "Newer")
-    assert (await harness.studio.spoken.latest(ANN.member_id, GUILD)) == newer
+    assert (await harness.studio.spoken.waiting(ANN.member_id, GUILD)) == [newer]
     assert harness.files() == [f"uploads/{newer.id}"]
     with pytest.raises(NotFound, match="newer one"):
         await harness.studio.spoken.answer(older.id, ANN.member_id, SAID)
@@ -227,7 +227,7 @@ async def test_nobody_else_says_it(harness: StudioHarness) -> None:
     with pytest.raises(NotAllowed, match="Only the member"):
         await harness.studio.spoken.answer(question.id, BOB.member_id, SAID)
     with pytest.raises(NotFound):
-        await harness.studio.spoken.latest(BOB.member_id, GUILD)
+        await harness.studio.spoken.waiting(BOB.member_id, GUILD)
     with pytest.raises(NotAllowed, match="someone else"):
         await harness.studio.spoken.ask(ANN, CloneOrder("Bob", speaker_id=BOB.member_id), sound_bytes())
 

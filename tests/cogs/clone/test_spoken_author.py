@@ -12,6 +12,7 @@ from simcord.builders import ChannelHandle, GuildHandle, UserHandle
 from simcord.enums import AppCommandType, InteractionType
 
 from cogs.clone.spoken import MENU
+from storage.consent_records import ConsentKind
 from studio.studio import Studio
 from tests.cogs.clone.test_cog import voices
 from tests.cogs.clone.test_consent import CLOSED_DM
@@ -173,6 +174,46 @@ async def test_an_authors_voice_message_leaves_a_button_to_take_the_yes_back(
     assert verdict.content.startswith("✅ You allowed it")
     await other.user.click(verdict, label="Take it back")
     assert await voices(studio, guild) == []
+
+
+async def test_where_several_servers_wait_the_member_chooses_which_sentence_they_said(
+    env: simcord.Env,
+    channel: ChannelHandle,
+    member: MemberActor,
+    other: MemberActor,
+    studio: Studio,
+    guild: GuildHandle,
+    executor: FakeExecutor,
+) -> None:
+    elsewhere = env.create_guild("Elsewhere")
+    there = elsewhere.create_text_channel("voices")
+    await studio.storage.guilds.change(elsewhere.id, consent=ConsentKind.SPOKEN)
+    await asked_of_other(channel, member, other)
+    await asked_of_other(there, elsewhere.add_member(member.user), elsewhere.add_member(other.user))
+    files = other.user._env.backend.store_attachments(other.user.dm_channel.id, [SAID])
+    said = await other.user.send_dm(attachments=files)
+    question = answer(await said_in_direct_messages(other.user, said))
+    assert "More than one server waits" in question.content
+    assert executor.listened == []
+    [asked] = await studio.storage.spoken_consents.of_member(guild.id, other.id)
+    [later] = await studio.storage.spoken_consents.of_member(elsewhere.id, other.id)
+    offered = {
+        (option["label"], option["description"])
+        for row in question.components
+        for menu in row["components"]
+        for option in menu["options"]
+    }
+    assert offered == {(later.sentence, "Elsewhere"), (asked.sentence, "The Snug")}
+    yes, executor.heard = executor.heard, replace(executor.heard, words=0)
+    refused = await other.user.select(question, values=[asked.id])
+    assert "2 more attempts" in refused.followups[0].content
+    assert (await studio.storage.spoken_consents.get(later.id)).attempts == 0
+    executor.heard = yes
+    await other.user.select(question, values=[asked.id])
+    assert any(each.content.startswith("✅ You allowed it") for each in other.user.dm_channel.history())
+    assert [sentence for _, _, sentence in executor.listened] == [asked.sentence] * 2
+    assert await voices(studio, guild) == ["Otto"]
+    assert await voices(studio, elsewhere) == []
 
 
 async def test_an_answered_question_shows_its_answer_when_it_is_pressed_again(
