@@ -106,15 +106,15 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
     replaces the message that it belongs to. The card of the voice is posted where the clone was asked for.
     """
     check_size(audio.size)
-    shown = interaction.message
+    question = interaction.message
     in_place = interaction.type is not discord.InteractionType.application_command
     # In direct messages the answer has to last: it has the button that takes the yes back.
     await interaction.response.defer(thinking=not in_place, ephemeral=interaction.guild_id is not None)
     spoken = interaction.client.studio.spoken
     found = await waiting()  # first, because everybody may see the sentence, and its button
     if len(found) > 1:
-        view = _WhichSentence(audio, [await _option(interaction, each) for each in found[:_OPTIONS]])
-        await interaction.edit_original_response(content=_WHICH, view=view, allowed_mentions=_NOBODY)
+        choice = _WhichSentence(audio, [await _option(interaction, each) for each in found[:_OPTIONS]])
+        await interaction.edit_original_response(content=_WHICH, view=choice, allowed_mentions=_NOBODY)
         return
     (asked,) = found
     if in_place:
@@ -125,7 +125,7 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
     except BaseException:
         if in_place:
             with suppress(discord.HTTPException):  # the member is told the error in any case
-                await interaction.edit_original_response(content=(shown.content if shown else "") or None)
+                await interaction.edit_original_response(content=(question.content if question else "") or None)
         raise
     verdict, view = _HEARD, None
     if asked.order is None:

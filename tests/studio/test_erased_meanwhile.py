@@ -32,8 +32,8 @@ async def purge(harness: StudioHarness) -> object:
     return await harness.studio.admin.purge(MOD, member_id=ANN.member_id)
 
 
-async def remove(harness: StudioHarness) -> object:
-    return await harness.studio.admin.guild_removed(GUILD)
+async def remove(harness: StudioHarness) -> None:
+    await harness.studio.admin.guild_removed(GUILD)
 
 
 ERASURES = pytest.mark.parametrize("erase", [forget, revoke, purge, remove])
