@@ -58,8 +58,8 @@ async def test_a_gpu_that_is_not_there(cluster: LocalCluster, tmp_path: Path) ->
     other = await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdin=pipe, stdout=pipe)
     assert other.stdout is not None
     async with asyncio.timeout(200):
-        while await other.stdout.readline() != b"held\n":
-            pass
+        while (line := await other.stdout.readline()) != b"held\n":
+            assert line, "the other program has ended"
     async with open_bot(tmp_path, cluster.address, device="cuda") as bot:
         await until_said(bot, "one", "has no GPU, and DEVICE asks for one")
         await until_said(bot, "with-a-gpu", "needs 1, and 0 are left by other programs")
