@@ -40,7 +40,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 ray.init(address=sys.argv[1], log_to_driver=False)
 (node,) = [node["NodeID"] for node in ray.nodes() if node["NodeName"] == "with-a-gpu" and node["Alive"]]
-@ray.remote(num_gpus=1, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
+@ray.remote(num_cpus=0, num_gpus=1, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
 class Holder:
     def holds(self):
         return True
