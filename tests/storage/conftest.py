@@ -137,7 +137,7 @@ async def migrate(url: str) -> None:
 
 async def empty(url: str) -> None:
     """Delete the rows of all tables of a PostgreSQL database."""
-    await execute(url, "TRUNCATE guilds, installation, asked RESTART IDENTITY CASCADE")
+    await execute(url, "TRUNCATE guilds, installation, asked, erasures RESTART IDENTITY CASCADE")
 
 
 async def execute(url: str, *statements: str) -> None:
