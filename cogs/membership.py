@@ -18,10 +18,8 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
 
     Raises Unavailable if Discord cannot be asked, or the server is not known yet.
     """
-    guild = client.get_guild(guild_id)
-    if guild is None or guild.unavailable:
-        raise Unavailable(_AWAY)
     try:
+        guild = await _guild(client, guild_id)
         member = await guild.fetch_member(member_id)
         channel = guild.get_channel_or_thread(channel_id) or await _channel(guild, channel_id)
     except discord.HTTPException as error:
@@ -31,6 +29,16 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
     except _NETWORK as error:
         raise Unavailable(_AWAY) from error
     return actor_in(member, channel_id, channel, member.guild_permissions)
+
+
+async def _guild(client: StudioBot, guild_id: int) -> discord.Guild:
+    """Return a server. What another process serves is fetched: all direct messages come to the process of shard 0."""
+    guild = client.get_guild(guild_id)
+    if guild is None and not client.studio.storage.shards.own(guild_id):
+        guild = await client.fetch_guild(guild_id, with_counts=False)
+    if guild is None or guild.unavailable:
+        raise Unavailable(_AWAY)
+    return guild
 
 
 async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildChannel | discord.Thread | None:
@@ -43,13 +51,11 @@ async def _channel(guild: discord.Guild, channel_id: int) -> discord.abc.GuildCh
 
 async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool | None:
     """Return whether this member has left the server; None if Discord does not answer."""
-    guild = client.get_guild(guild_id)
-    if guild is None or guild.unavailable:
-        return None
     try:
+        guild = await _guild(client, guild_id)
         await guild.fetch_member(member_id)
     except discord.HTTPException as error:
         return True if error.code == _UNKNOWN_MEMBER else None
-    except _NETWORK:
+    except (Unavailable, *_NETWORK):
         return None
     return False

@@ -9,6 +9,7 @@ from cogs.client import Barkeep
 from cogs.membership import actor_there, has_left
 from errors import Unavailable
 from storage.records import Visibility
+from storage.shards import Shards
 from studio.studio import Studio
 from tests.cogs.library import actor_in, add_voice
 from tests.cogs.replies import answer, refusal
@@ -103,3 +104,29 @@ async def test_where_discord_does_not_say_nobody_has_left_and_a_deed_waits(
     assert await has_left(bot, 1, other.id) is None
     with pytest.raises(Unavailable):
         await actor_there(bot, 1, channel.id, other.id)
+
+
+async def test_a_member_of_another_process_s_server_is_asked_for_at_discord(
+    env: simcord.Env,
+    bot: Barkeep,
+    studio: Studio,
+    guild: GuildHandle,
+    channel: ChannelHandle,
+    moderator: MemberActor,
+    other: MemberActor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer to a direct message, which only the process of shard 0 gets."""
+    theirs = Shards((1 - (guild.id >> 22) % 2,), 2)
+    monkeypatch.setattr(studio.storage, "shards", theirs)
+    monkeypatch.delitem(bot._connection._guilds, guild.id)
+    ruler = await actor_there(bot, guild.id, channel.id, moderator.id)
+    assert ruler is not None
+    assert (ruler.guild_id, ruler.is_moderator) == (guild.id, True)
+    assert await has_left(bot, guild.id, other.id) is False
+    guild.remove_member(other.user)
+    assert await has_left(bot, guild.id, other.id)
+    assert await actor_there(bot, guild.id, channel.id, other.id) is None
+    env.inject_error("GET", "/guilds/*", status=500, times=None)
+    with pytest.raises(Unavailable, match="try again"):
+        await actor_there(bot, guild.id, channel.id, moderator.id)
