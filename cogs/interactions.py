@@ -57,10 +57,9 @@ def actor_in(member: discord.Member, channel_id: int, channel: object, permissio
 def existing_in(guild: discord.Guild | None) -> frozenset[int] | None:
     """Return the ids of a server's roles and channels; None while the server is unknown or unavailable.
 
-    Every server has the role @everyone. A server that is known only from an interaction has no roles, and one that was
-    fetched has no channels.
+    Every server has the role @everyone. A server that is known only from an interaction has no roles.
     """
-    if guild is None or guild.unavailable or guild.get_role(guild.id) is None or not guild.channels:
+    if guild is None or guild.unavailable or guild.get_role(guild.id) is None:
         return None
     return frozenset(role.id for role in guild.roles) | frozenset(channel.id for channel in guild.channels)
 

@@ -1,5 +1,7 @@
 """Looks up current members at Discord: their rights for delayed actions, and whether they have left."""
 
+from dataclasses import replace
+
 import aiohttp
 import discord
 
@@ -28,7 +30,10 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
         raise Unavailable(_AWAY) from error
     except _NETWORK as error:
         raise Unavailable(_AWAY) from error
-    return actor_in(member, channel_id, channel, member.guild_permissions)
+    actor = actor_in(member, channel_id, channel, member.guild_permissions)
+    if client.get_guild(guild_id) is None:  # a server that was fetched has no channels
+        return replace(actor, existing_ids=None)
+    return actor
 
 
 async def _guild(client: StudioBot, guild_id: int) -> discord.Guild:

@@ -123,6 +123,7 @@ async def test_a_member_of_another_process_s_server_is_asked_for_at_discord(
     ruler = await actor_there(bot, guild.id, channel.id, moderator.id)
     assert ruler is not None
     assert (ruler.guild_id, ruler.is_moderator) == (guild.id, True)
+    assert ruler.existing_ids is None, "a channel that is not known is not taken for a deleted one"
     assert await has_left(bot, guild.id, other.id) is False
     guild.remove_member(other.user)
     assert await has_left(bot, guild.id, other.id)
