@@ -40,7 +40,7 @@ demo: setup
 test: .venv/.development .venv/.consent .venv/.browser .venv/.postgres
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/research --ignore tests/cluster
 
-# Ray nodes and bot processes on this machine that are killed, stopped and added; half an hour on a busy one.
+# Ray nodes and bot processes on this machine that are killed, stopped and added; nine minutes, on a busy one thirty.
 test-cluster: .venv/.development .venv/.ray .venv/.postgres
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/cluster
 
