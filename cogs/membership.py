@@ -31,7 +31,7 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
     except _NETWORK as error:
         raise Unavailable(_AWAY) from error
     actor = actor_in(member, channel_id, channel, member.guild_permissions)
-    if client.get_guild(guild_id) is None:  # a server that was fetched has no channels
+    if guild is not client.get_guild(guild_id):  # a server that was fetched has no channels
         return replace(actor, existing_ids=None)
     return actor
 

@@ -89,9 +89,7 @@ class SpokenConsentRepository:
             return changed.record()
 
     async def return_attempt(self, spoken_id: str) -> None:
-        """Take back what `begin_attempt` counted, because nothing was listened to. Without an open sentence it does
-        nothing.
-        """
+        """Take back what `begin_attempt` counted, because nothing was listened to. Only an open sentence changes."""
         mine = (SpokenConsentRow.id == spoken_id, SpokenConsentRow.attempts > 0, _OPEN)
         async with self._sessions.write() as session:
             await session.execute(update(SpokenConsentRow).where(*mine).values(attempts=SpokenConsentRow.attempts - 1))

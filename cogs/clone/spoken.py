@@ -11,7 +11,7 @@ import discord
 
 from cogs.clone.take_back import TakeBack
 from cogs.files import read_recording
-from cogs.options import CHOICE_LENGTH
+from cogs.options import CHOICE_LENGTH, MAX_CHOICES
 from cogs.ui import ids
 from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView, guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -28,7 +28,6 @@ _QUOTE = "> "
 _HEARD = "✅ I heard you. The voice is being made, and its card comes into the channel. /jobs shows how far it is."
 _LISTENING = "👂 I am listening to your recording…"
 _WHICH = "More than one server waits for a sentence of yours. Which one did you say in this recording?"
-_OPTIONS = 25
 _NOBODY = discord.AllowedMentions.none()
 
 
@@ -113,7 +112,7 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
     spoken = interaction.client.studio.spoken
     found = await waiting()  # first, because everybody may see the sentence, and its button
     if len(found) > 1:
-        choice = _WhichSentence(audio, [await _option(interaction, each) for each in found[:_OPTIONS]])
+        choice = _WhichSentence(audio, [await _option(interaction, each) for each in found[:MAX_CHOICES]])
         await interaction.edit_original_response(content=_WHICH, view=choice, allowed_mentions=_NOBODY)
         return
     (asked,) = found
