@@ -16,6 +16,7 @@ from errors import BarkeepError, Conflict, InvalidInput, NotAllowed
 from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
 from storage.records import Asked
+from studio.clone_requests import CloneRequestService
 from studio.clones import CloneService, check_size, own_order
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
 from studio.values import Actor, CloneOrder, Courier, Receipt
@@ -40,6 +41,7 @@ class SpokenConsentService:
         storage: Storage,
         executor: Executor,
         clones: CloneService,
+        requests: CloneRequestService,
         courier: Courier,
         *,
         clock: Callable[[], datetime],
@@ -47,6 +49,7 @@ class SpokenConsentService:
         self._storage = storage
         self._executor = executor
         self._clones = clones
+        self._requests = requests
         self._courier = courier
         self._clock = clock
         self._listening: set[str] = set()
@@ -137,7 +140,7 @@ class SpokenConsentService:
         _log.info("spoken_consent_given", id=asked.id, guild_id=asked.guild_id)
         if asked.order is not None:
             return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), yes)
-        _, receipt = await self._clones.answer(asked.id, member_id, True, yes)
+        _, receipt = await self._requests.answer(asked.id, member_id, True, yes)
         if receipt is None:
             raise Conflict(_ANSWERED)
         return receipt

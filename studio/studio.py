@@ -13,6 +13,7 @@ from studio.admin import AdminService
 from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService
 from studio.checks import CheckService
+from studio.clone_requests import CloneRequestService
 from studio.clones import CloneService
 from studio.housekeeping import Housekeeping, alone
 from studio.jobs import JobService
@@ -68,8 +69,9 @@ class Studio:
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.voice_files = VoiceFileService(storage, executor, self.library, courier, consent=consent)
-        self.clones = CloneService(storage, executor, self.dispatcher, courier, consent=consent, clock=clock)
-        self.spoken = SpokenConsentService(storage, executor, self.clones, courier, clock=clock)
+        self.clones = CloneService(storage, executor, self.dispatcher, consent=consent)
+        self.clone_requests = CloneRequestService(storage, self.clones, self.dispatcher, courier, clock=clock)
+        self.spoken = SpokenConsentService(storage, executor, self.clones, self.clone_requests, courier, clock=clock)
         self.pronunciations = PronunciationService(storage)
         self.speech = SpeechService(storage, executor, self.library, self.pronunciations, self.dispatcher, courier)
         self.channels = ChannelService(storage, self.dispatcher, clock=clock)

@@ -117,16 +117,16 @@ class Clone(MenuCog):
         self, interaction: Interaction, message: discord.Message, audio: discord.Attachment, order: CloneOrder
     ) -> None:
         """Store the recording and ask its author."""
-        actor, clones = actor_of(interaction), self.bot.studio.clones
+        actor, requests = actor_of(interaction), self.bot.studio.clone_requests
         await interaction.response.defer(ephemeral=True, thinking=True)
-        since = await clones.check(actor, order, audio.size)
+        since = await self.bot.studio.clones.check(actor, order, audio.size)
         await require_still_there(message)
         data = await read_recording(audio)
-        request = await clones.ask_author(actor, message.author.id, order, data, since=since)
+        request = await requests.ask_author(actor, message.author.id, order, data, since=since)
         try:
             await ask_by_message(request, message, interaction.user)
         except BaseException:  # nobody was asked, so no recording may be kept
-            await clones.withdraw(request)
+            await requests.withdraw(request)
             raise
         await interaction.followup.send(render_asked(request), ephemeral=True)
 

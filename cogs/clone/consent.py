@@ -53,7 +53,7 @@ class ConsentButton(
         try:
             await self._answer(interaction)
         except Conflict:
-            request = await interaction.client.studio.clones.question(self.request_id, interaction.user.id)
+            request = await interaction.client.studio.clone_requests.question(self.request_id, interaction.user.id)
             if request.state not in (ConsentState.ALLOWED, *REFUSED):
                 raise
             await _show(interaction, request)
@@ -73,11 +73,11 @@ class ConsentButton(
             await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=_NOBODY)
             return
         if self.verdict == _RENEW:  # which is no yes
-            request = await studio.clones.question(self.request_id, interaction.user.id)
+            request = await studio.clone_requests.question(self.request_id, interaction.user.id)
             plain = render_plain_question(request)
             await interaction.edit_original_response(embed=plain, view=question_view(request), allowed_mentions=_NOBODY)
             return
-        request, _ = await studio.clones.answer(self.request_id, interaction.user.id, allow)
+        request, _ = await studio.clone_requests.answer(self.request_id, interaction.user.id, allow)
         await _show(interaction, request)
         if request.state is not ConsentState.ALLOWED:
             with contextlib.suppress(discord.HTTPException, *_NETWORK):

@@ -31,7 +31,7 @@ class TakeBack(
     async def callback(self, interaction: Interaction) -> None:
         """Delete the voice, then say so."""
         await interaction.response.defer()
-        request = await interaction.client.studio.clones.take_back(self.request_id, interaction.user.id)
+        request = await interaction.client.studio.clone_requests.take_back(self.request_id, interaction.user.id)
         await interaction.edit_original_response(
             content=render_verdict(request), embed=None, view=None, allowed_mentions=_NOBODY
         )

@@ -176,7 +176,7 @@ async def test_purge_by_age_or_by_member(harness: StudioHarness) -> None:
 
 async def test_a_server_that_removed_the_bot_leaves_nothing(harness: StudioHarness) -> None:
     await harness.voice()
-    await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
     other = await harness.voice(STRANGER, "Elsewhere")
     release = harness.executor.hold()
     await harness.say("running")

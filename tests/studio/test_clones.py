@@ -15,7 +15,7 @@ from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness,
 
 async def ask(harness: StudioHarness, name: str = "Bob's voice") -> ConsentRequest:
     """Ann asks Bob."""
-    return await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder(name), sound_bytes())
+    return await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder(name), sound_bytes())
 
 
 async def test_each_recording_needs_the_members_word(harness: StudioHarness) -> None:

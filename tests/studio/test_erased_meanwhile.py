@@ -137,7 +137,7 @@ async def test_a_recording_of_another_member_is_not_kept(
 ) -> None:
     held = Held(monkeypatch, harness.storage.files, "put_upload")
     order = CloneOrder("Late", speaker_id=author.member_id)
-    asking = harness.studio.clones.ask_author(asks, author.member_id, order, sound_bytes())
+    asking = harness.studio.clone_requests.ask_author(asks, author.member_id, order, sound_bytes())
     await held.during(asking, erase(harness))
     await nothing_is_left(harness)
 
@@ -156,7 +156,7 @@ async def test_an_author_gets_no_sentence_for_a_request_that_is_gone(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
 ) -> None:
     await harness.studio.admin.change(MOD, consent="spoken")
-    request = await harness.studio.clones.ask_author(BOB, ANN.member_id, CloneOrder("Late"), sound_bytes())
+    request = await harness.studio.clone_requests.ask_author(BOB, ANN.member_id, CloneOrder("Late"), sound_bytes())
     held = Held(monkeypatch, harness.storage.hourly, "count")
     await held.during(harness.studio.spoken.ask_author(request.id, ANN.member_id), erase(harness))
     await nothing_is_left(harness)

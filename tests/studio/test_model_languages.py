@@ -31,7 +31,7 @@ def clone(language: str) -> Deed:
 
 def ask(language: str) -> Deed:
     order = CloneOrder("Hans", language)
-    return lambda harness: harness.studio.clones.ask_author(ANN, BOB.member_id, order, sound_bytes())
+    return lambda harness: harness.studio.clone_requests.ask_author(ANN, BOB.member_id, order, sound_bytes())
 
 
 def bring(language: str) -> Deed:

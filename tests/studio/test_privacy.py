@@ -17,8 +17,8 @@ from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness,
 
 async def with_bobs_voice(harness: StudioHarness) -> str:
     """Ann owns a voice in which Bob is heard."""
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    _, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     assert receipt is not None
     await harness.ended(receipt.job.id)
     return f"v:{receipt.job.voice_id}"
@@ -89,7 +89,7 @@ async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(harnes
     await harness.voice(BOB, "Own")
     await with_bobs_voice(harness)
     await harness.voice(name="Ann")
-    await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob again"), sound_bytes())
+    await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bob again"), sound_bytes())
     harness.courier.reachable = False
     lost = await harness.say("undelivered", actor=BOB)
     await harness.left(lost.job.id)
@@ -125,8 +125,8 @@ async def bea_was_here(harness: StudioHarness) -> None:
     """Bea has left every kind of trace that there is, in rows and in files."""
     await harness.voice(BEA, "Beatrix")
     release = harness.executor.hold()
-    asked = await harness.studio.clones.ask_author(ANN, BEA.member_id, CloneOrder("Heardbea"), sound_bytes())
-    await harness.studio.clones.answer(asked.id, BEA.member_id, True)
+    asked = await harness.studio.clone_requests.ask_author(ANN, BEA.member_id, CloneOrder("Heardbea"), sound_bytes())
+    await harness.studio.clone_requests.answer(asked.id, BEA.member_id, True)
     release()
     await harness.ended(asked.id)
     key = await harness.voice(ANN, "Other")
@@ -135,8 +135,8 @@ async def bea_was_here(harness: StudioHarness) -> None:
     await harness.ended((await harness.say("beatrix speaks", BEA, "Beatrix")).job.id)
     await harness.studio.library.share(BEA, "Beatrix", Visibility.CHOSEN, [MOD.member_id], [])
     await harness.ended((await harness.say("a borrowed voice", MOD, "Beatrix")).job.id)
-    await harness.studio.clones.ask_author(BEA, BOB.member_id, CloneOrder("Wantedbybea"), sound_bytes())
-    await harness.studio.clones.ask_author(ANN, BEA.member_id, CloneOrder("Wantedofbea"), sound_bytes())
+    await harness.studio.clone_requests.ask_author(BEA, BOB.member_id, CloneOrder("Wantedbybea"), sound_bytes())
+    await harness.studio.clone_requests.ask_author(ANN, BEA.member_id, CloneOrder("Wantedofbea"), sound_bytes())
     harness.courier.reachable = False
     await harness.left((await harness.say("undelivered words", BEA, "Beatrix")).job.id)
     harness.executor.hold()
@@ -252,19 +252,19 @@ async def test_forgetting_one_removes_them_from_others_shares(harness: StudioHar
 
 
 async def test_a_no_that_they_got_is_not_forgotten_but_the_name_they_asked_for_is(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    await harness.studio.clones.answer(request.id, BOB.member_id, False)
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    await harness.studio.clone_requests.answer(request.id, BOB.member_id, False)
     await harness.studio.privacy.forget(ANN)
     summary = await harness.studio.privacy.show(ANN)
     assert (summary.requests, summary.refusals) == (1, 1)
     assert (await harness.storage.consents.get_request(request.id)).order == {}
     with pytest.raises(NotAllowed, match="said no"):
-        await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+        await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
     assert harness.files() == []
 
 
 async def test_a_question_about_somebody_forgotten_is_gone(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
     assert request.state is ConsentState.PENDING
     await harness.studio.privacy.forget(ANN)
     assert await harness.storage.consents.requests_of(GUILD, BOB.member_id) == []

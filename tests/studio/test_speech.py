@@ -133,8 +133,8 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(harness: St
         await harness.studio.speech.repeat(BOB, line.job.id, None, max_bytes=MAX_BYTES)
     harness.courier.left.clear()
     await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
-    request = await harness.studio.clones.ask_author(BOB, ANN.member_id, CloneOrder("Of Ann"), sound_bytes())
-    await harness.studio.clones.answer(request.id, ANN.member_id, True)
+    request = await harness.studio.clone_requests.ask_author(BOB, ANN.member_id, CloneOrder("Of Ann"), sound_bytes())
+    await harness.studio.clone_requests.answer(request.id, ANN.member_id, True)
     await harness.ended(request.id)
     harness.courier.left.add(ANN.member_id)
     with pytest.raises(NotAllowed, match="is not on this server"):

@@ -286,9 +286,11 @@ async def test_so_many_sentences_an_hour(harness: StudioHarness) -> None:
 
 
 async def test_an_author_says_it_for_whoever_asked(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes("FLAC"))
+    request = await harness.studio.clone_requests.ask_author(
+        ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes("FLAC")
+    )
     with pytest.raises(NotAllowed, match="saying a sentence"):
-        await harness.studio.clones.answer(request.id, BOB.member_id, True)
+        await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     with pytest.raises(NotAllowed):
         await harness.studio.spoken.ask_author(request.id, ANN.member_id)
     question = await harness.studio.spoken.ask_author(request.id, BOB.member_id)
@@ -313,9 +315,9 @@ async def test_an_author_says_it_for_whoever_asked(harness: StudioHarness) -> No
 
 
 async def test_an_author_may_refuse_without_a_word(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bob's"), sound_bytes())
     await harness.studio.spoken.ask_author(request.id, BOB.member_id)
-    await harness.studio.clones.answer(request.id, BOB.member_id, False)
+    await harness.studio.clone_requests.answer(request.id, BOB.member_id, False)
     with pytest.raises(Conflict):
         await harness.studio.spoken.answer(request.id, BOB.member_id, SAID)
     assert harness.executor.requests == []

@@ -50,8 +50,8 @@ async def test_a_recording_that_nobody_got_yet_goes_with_its_voice(harness: Stud
 
 
 async def test_the_clone_of_a_deleted_voice_no_longer_says_whose_it_was(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    answered, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    answered, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     assert answered.state is ConsentState.ALLOWED
     assert receipt is not None
     job = await harness.ended(receipt.job.id)

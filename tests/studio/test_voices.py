@@ -257,8 +257,8 @@ async def test_sharing_with_some_with_all_and_with_nobody(harness: StudioHarness
 
 
 async def test_who_is_heard_can_delete_a_voice_of_another_owner(harness: StudioHarness) -> None:
-    request = await harness.studio.clones.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    _, receipt = await harness.studio.clones.answer(request.id, BOB.member_id, True)
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
+    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     assert receipt is not None
     await harness.ended(receipt.job.id)
     with pytest.raises(NotAllowed, match="private"):

@@ -11,7 +11,7 @@ from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
 from cogs.client import Barkeep
-from studio.clones import ANSWER_WITHIN
+from studio.clone_requests import ANSWER_WITHIN
 from studio.studio import Studio
 from tests.cogs.clone.test_cog import voices
 from tests.cogs.conftest import Clone, World
