@@ -162,6 +162,8 @@ def _work(
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
         made = set(ClipShards(folder).keys)
         for request in islice(clip_requests(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):
+            if (recipe := multiprocessing.parent_process()) is not None and not recipe.is_alive():
+                break  # it was killed; the next start would write the same files as this process
             if request.key not in made and (clip := make_clip(request)) is not None:
                 writer.add(clip)
             with done.get_lock():

@@ -2,7 +2,9 @@
 
 import multiprocessing
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
@@ -112,6 +114,19 @@ def test_another_number_of_processes_makes_the_same_and_goes_on(tmp_path: Path, 
     for place, key in enumerate(alone.keys):
         other = shared[shared.keys.index(key)]
         assert np.array_equal(alone[place].audio, other.audio)  # type: ignore[arg-type]  # both have sound
+
+
+@pytest.mark.usefixtures("few_texts")
+def test_a_process_ends_when_the_recipe_was_killed(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(speakers=2, clips_per_speaker=1, built_in_clips=1, texts=3)
+    recipe = create_autospec(BaseProcess, instance=True)
+    recipe.is_alive.side_effect = [True, False]
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: recipe)
+
+    assert work(tmp_path / "speech", plan, archive, 0, 1) == 1
+    assert len(ClipShards(tmp_path / "speech")) == 1
 
 
 def test_a_process_that_ends_early_is_told_of(tmp_path: Path, archive: Path, capfd: pytest.CaptureFixture[str]) -> None:
