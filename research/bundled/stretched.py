@@ -1,7 +1,7 @@
-"""The corpus at the codec's rate: every clip of Kokoro's, and a stretched copy, as of a smaller or larger speaker.
+"""The corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of smaller and larger speakers.
 
 A stretched clip is the same samples at another rate: formants, pitch and speed change together, without cost or noise,
-and the times of the phonemes stay exact. The copy counts as another speaker.
+and the times of the phonemes stay exact. Each copy counts as another speaker.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from training.shards import Clip, ClipShards, ShardWriter, split_of
 
 _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
+_COPIES = ("stretched", "stretched-2", "stretched-3")
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
 """Natural logarithms of the ratio of a stretched speaker's pitch."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
@@ -41,14 +42,16 @@ def write_corpus(speech: Path, folder: Path) -> None:
 
 
 def speakers_of(speaker: str) -> Iterator[str]:
-    """Yield a speaker's names in the corpus: its own, and one for a copy if it is a random training speaker.
+    """Yield a speaker's names in the corpus: its own, and one for each copy if it is a random training speaker.
 
-    Held-out speakers are not stretched, and neither is one whose second name would be held out.
+    Held-out speakers are not stretched, and there is no copy whose name would be held out.
     """
     yield speaker
-    second = f"{speaker}-stretched"
-    if speaker not in BUILT_IN and split_of(speaker) == split_of(second) == "train":
-        yield second
+    if speaker in BUILT_IN or split_of(speaker) != "train":
+        return
+    for copy in _COPIES:
+        if split_of(name := f"{speaker}-{copy}") == "train":
+            yield name
 
 
 def as_said_by(clip: Clip, name: str) -> Clip:
@@ -80,7 +83,7 @@ def as_said_by(clip: Clip, name: str) -> Clip:
 
 
 def _key(key: str, name: str, speaker: str) -> str:
-    return key if name == speaker else f"{key}-stretched"
+    return key + name.removeprefix(speaker)
 
 
 def _levelled(samples: NDArray[np.float32], level: float) -> NDArray[np.float32]:

@@ -35,9 +35,14 @@ def frequency(clip: Clip) -> float:
 
 
 def drawn(split: str) -> str:
-    """A speaker of this split whose stretched self would be trained on."""
-    names = (f"speaker-{number}" for number in range(1000))
-    return next(name for name in names if split_of(name) == split and split_of(f"{name}-stretched") == "train")
+    """A speaker of this split of whose copies the first would be trained on, the second not, and the third again."""
+    names = (f"speaker-{number}" for number in range(10_000))
+    copies = ("stretched", "stretched-2", "stretched-3")
+    return next(
+        name
+        for name in names
+        if split_of(name) == split and [split_of(f"{name}-{copy}") == "train" for copy in copies] == [True, False, True]
+    )
 
 
 def test_a_clip_keeps_what_it_is_at_another_rate() -> None:
@@ -76,7 +81,8 @@ def test_a_speaker_has_a_level_of_its_own() -> None:
 
 
 def test_only_drawn_speakers_that_train_are_stretched() -> None:
-    assert list(speakers_of(drawn("train"))) == [drawn("train"), f"{drawn('train')}-stretched"]
+    name = drawn("train")
+    assert list(speakers_of(name)) == [name, f"{name}-stretched", f"{name}-stretched-3"]
     assert list(speakers_of(drawn("test"))) == [drawn("test")]
     assert list(speakers_of(BUILT_IN[0])) == [BUILT_IN[0]]
 
@@ -90,8 +96,9 @@ def test_nothing_is_made_twice_and_what_comes_later_is_added(
             writer.add(said(key, speaker))
         write_corpus(tmp_path / "speech", tmp_path / "corpus")
 
-    assert ClipShards(tmp_path / "corpus").keys == ["one", "one-stretched", "two", "two-stretched"]
-    assert capsys.readouterr().out == "2 clips made of 1 that were said\n2 clips made of 2 that were said\n"
+    made = [f"{key}{copy}" for key in ("one", "two") for copy in ("", "-stretched", "-stretched-3")]
+    assert ClipShards(tmp_path / "corpus").keys == made
+    assert capsys.readouterr().out == "3 clips made of 1 that were said\n3 clips made of 2 that were said\n"
 
 
 def test_a_clip_without_sound_is_refused() -> None:
