@@ -95,11 +95,12 @@ class CloneRequestService:
         if not allow:
             return await self._refuse(request_id, member_id), None
         request = await self._storage.consents.get_request(request_id)
+        since = await self._storage.erasures.latest(request.guild_id)
         if request.author_id == member_id:
             await self._check_parties(request)
             if spoken is None and await self._clones.asks_for_speech(request.guild_id):
                 raise NotAllowed("On that server you agree to a clone by saying a sentence. Press Allow, and say it.")
-        accepted = await self._accept(request, member_id, spoken)
+        accepted = await self._accept(request, member_id, spoken, since)
         request = await self._storage.consents.get_request(request_id)
         detail = f"{clone_of(request.order).name}, {manner(spoken, 'by a button')}"
         await self._storage.audit.write(request.guild_id, member_id, "consent.allow", str(request.requester_id), detail)
@@ -165,7 +166,7 @@ class CloneRequestService:
         except NotAllowed as error:
             raise NotAllowed("The member who asked can no longer clone voices there, so nothing was cloned.") from error
 
-    async def _accept(self, request: ConsentRequest, member_id: int, spoken: SpokenYes | None) -> JobRecord:
+    async def _accept(self, request: ConsentRequest, member_id: int, spoken: SpokenYes | None, since: int) -> JobRecord:
         """Accept what an author allows. The job has the request's id, and so finds the stored recording."""
         job = NewJob(
             request.id,
@@ -180,7 +181,7 @@ class CloneRequestService:
         if taken and request.state is ConsentState.PENDING:
             raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
-            return await self._clones.reserve(job, order, allowed_by=member_id, spoken=spoken)
+            return await self._clones.reserve(job, order, allowed_by=member_id, spoken=spoken, since=since)
         except LimitReached as error:  # its sentence is written for the requester, but the author reads this one
             raise LimitReached(
                 "The member who asked cannot have another voice right now. You can allow it later."

@@ -127,9 +127,6 @@ class PrivacyService:
         voices = jobs = 0
         while (gone := await self._erase_work(guild_id, member_id)) != (0, 0):  # a command can come in between
             voices, jobs = voices + gone[0], jobs + gone[1]
-        for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
-            await self._storage.files.drop_upload(request_id)
-        await self._erase_sentences(guild_id, member_id)
         await self._storage.members.forget(guild_id, member_id)
         await self._storage.finish_deleting()
         await self._storage.audit.write(guild_id, by, "privacy.forget", "" if by == member_id else str(member_id))
@@ -142,10 +139,14 @@ class PrivacyService:
             await self._storage.files.drop_upload(spoken_id)
 
     async def _erase_work(self, guild_id: int, member_id: int) -> tuple[int, int]:
-        """Delete the current voices and jobs. Return how many of each there were."""
+        """Delete the current voices and jobs, and what could become one. Return how many of each there were."""
         for job in await self._storage.jobs.of_member(guild_id, member_id, states=UNFINISHED, limit=None):
             await self._dispatcher.cancel(job.id)
         self._dispatcher.rooms.drop_member(guild_id, member_id)
+        # Before the voices: a yes that comes in between is refused, or its voice is in the list.
+        for request_id in await self._storage.consents.delete_requests_of(guild_id, member_id):
+            await self._storage.files.drop_upload(request_id)
+        await self._erase_sentences(guild_id, member_id)
         voices = await self._storage.voices.of_person(guild_id, member_id)
         for voice in voices:
             await remove_voice(self._storage, self._dispatcher, voice)

@@ -1,6 +1,7 @@
 """What is read while its member's data, or those of the server, are deleted is not stored afterwards."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -194,3 +195,67 @@ async def test_a_member_who_left_and_is_forgotten_meanwhile_is_not_noted(
     with pytest.raises(NotFound, match="just been deleted"):
         await saying
     assert (await harness.storage.members.get(GUILD, ANN.member_id)).away_since is None
+
+
+async def own_yes(harness: StudioHarness) -> Callable[[], Awaitable[object]]:
+    """Ann's recording, which waits for her sentence; what answers it."""
+    question = await harness.studio.spoken.ask(ANN, CloneOrder("Late"), sound_bytes())
+    return lambda: harness.studio.spoken.answer(question.id, ANN.member_id, sound_bytes("OGG"))
+
+
+async def ann_allows(harness: StudioHarness) -> Callable[[], Awaitable[object]]:
+    """Bob has asked Ann; her yes."""
+    order = CloneOrder("Late", speaker_id=ANN.member_id)
+    request = await harness.studio.clone_requests.ask_author(BOB, ANN.member_id, order, sound_bytes())
+    return lambda: harness.studio.clone_requests.answer(request.id, ANN.member_id, True)
+
+
+async def bob_allows(harness: StudioHarness) -> Callable[[], Awaitable[object]]:
+    """Ann has asked Bob; his yes."""
+    order = CloneOrder("Late", speaker_id=BOB.member_id)
+    request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, order, sound_bytes())
+    return lambda: harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+
+
+@pytest.mark.parametrize("begin", [own_yes, ann_allows, bob_allows])
+async def test_a_yes_that_comes_while_everything_is_deleted_makes_no_voice(
+    harness: StudioHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    begin: Callable[[StudioHarness], Awaitable[Callable[[], Awaitable[object]]]],
+) -> None:
+    say_yes = await begin(harness)
+    delete, said = harness.storage.jobs.delete_of_member, asyncio.Event()
+
+    async def and_then_yes(guild_id: int, member_id: int) -> list[str]:
+        deleted = await delete(guild_id, member_id)
+        if not said.is_set():
+            said.set()
+            with contextlib.suppress(BarkeepError):
+                await say_yes()
+        return deleted
+
+    monkeypatch.setattr(harness.storage.jobs, "delete_of_member", and_then_yes)
+    await forget(harness)
+    assert said.is_set()
+    await until(lambda: not harness.tasks(), "idle")
+    await nothing_is_left(harness)
+
+
+@ERASURES
+async def test_a_yes_that_was_begun_before_makes_no_voice(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    say_yes = await ann_allows(harness)
+    held = Held(monkeypatch, harness.courier, "actor")
+    answer = asyncio.create_task(as_coroutine(say_yes()))
+    await held.begun()
+    await erase(harness)
+    held.release()
+    with pytest.raises(BarkeepError):
+        await answer
+    assert await harness.storage.voices.of_person(GUILD, ANN.member_id) == []
+    assert harness.executor.requests == []
+
+
+async def as_coroutine(work: Awaitable[object]) -> object:
+    return await work
