@@ -126,7 +126,8 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
                 f"That file is empty or too large. A dictionary has at most {MAX_FILE_BYTES // 1024} KiB."
             )
         await interaction.response.defer(ephemeral=True, thinking=True)
-        new, known = await self.bot.studio.pronunciations.import_(actor, await read_recording(file))
+        since = await self.bot.studio.storage.erasures.latest(actor.guild_id)
+        new, known = await self.bot.studio.pronunciations.import_(actor, await read_recording(file), since=since)
         await interaction.followup.send(f"{count(new, 'word')} added, {known} changed.", ephemeral=True)
 
 

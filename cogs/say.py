@@ -64,9 +64,10 @@ class Say(MenuCog):
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer(ephemeral=order.private, thinking=True)
+        since = await self.bot.studio.storage.erasures.latest(actor.guild_id)
         names = await names_in(order.text, member_of(interaction), mentioned)
         receipt = await self.bot.studio.speech.submit(
-            actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction)
+            actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction), since=since
         )
         self.bot.courier.update(receipt.job, Update(position=receipt.position))
 

@@ -76,16 +76,18 @@ class JobAcceptance:
                 await store_yes(session, spoken, reserved.id, now)
             return reserved.record(), accepted.record()
 
-    async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
+    async def accept_speech(self, job: NewJob, limits: GuildSettings, since: int | None = None) -> JobRecord:
         """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
 
-        Raises LimitReached for the limits of `limits`, and NotFound if the job's voice has been deleted.
+        since: the latest erasure when it was begun. Raises LimitReached for the limits of `limits`, NotFound if the
+        job's voice has been deleted, and Conflict for a newer erasure.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)
             known = await _accepted_before(session, job)
             if known is not None:
                 return known.record()
+            await check_not_erased(session, job.guild_id, since, job.member_id)
             now = self._clock()
             if job.hourly:
                 await check_jobs(session, limits, job.member_id, now)

@@ -10,6 +10,7 @@ from errors import LimitReached
 from storage.audit import add_line
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
+from storage.erasures import check_not_erased
 from storage.models import ErasureRow, GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
 from storage.records import AuditLine, GuildSettings, Pronunciation
 from storage.sessions import Sessions, lock_guild
@@ -108,15 +109,24 @@ class PronunciationRepository:
             return sorted((row.record() for row in rows), key=lambda entry: entry.key)
 
     async def put(
-        self, guild_id: int, entries: Collection[Pronunciation], *, limit: int, by: int, line: AuditLine
+        self,
+        guild_id: int,
+        entries: Collection[Pronunciation],
+        *,
+        limit: int,
+        by: int,
+        line: AuditLine,
+        since: int | None = None,
     ) -> list[Pronunciation]:
         """Store these, all or none, each in place of one with the same key. Return the entries that were replaced.
 
-        Raises LimitReached if the server had more than `limit` afterwards. `by` and `line`: for the audit log.
+        `by` and `line`: for the audit log. since: the latest erasure when it was begun. Raises LimitReached if the
+        server had more than `limit` afterwards, and Conflict if the server was deleted since.
         """
         here = PronunciationRow.guild_id == guild_id
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
+            await check_not_erased(session, guild_id, since)
             keys = {entry.key for entry in entries}
             same = await session.scalars(select(PronunciationRow).where(here, PronunciationRow.key.in_(keys)))
             before = [row.record() for row in same]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, select, update
 
+from storage.erasures import check_not_erased
 from storage.models import SeatRow
 from storage.records import Seat
 from storage.sessions import Sessions, lock_guild
@@ -28,13 +29,14 @@ class SeatRepository:
             row = await session.get(SeatRow, guild_id)
             return None if row is None else row.record()
 
-    async def take(self, guild_id: int, channel_id: int) -> Seat:
+    async def take(self, guild_id: int, channel_id: int, since: int | None = None) -> Seat:
         """Store the bot's seat in a server; it replaces an earlier one. The channel that is read aloud is kept.
 
-        Returns the seat.
+        Returns the seat. since: the latest erasure when it was begun. Raises Conflict if the server was deleted since.
         """
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
+            await check_not_erased(session, guild_id, since)
             row = await session.merge(SeatRow(guild_id=guild_id, channel_id=channel_id))
             await session.flush()
             return row.record()

@@ -159,19 +159,24 @@ class PronunciationService:
         )
         return content.model_dump_json(indent=2).encode()
 
-    async def import_(self, actor: Actor, data: bytes) -> tuple[int, int]:
+    async def import_(self, actor: Actor, data: bytes, *, since: int | None = None) -> tuple[int, int]:
         """Add the words of a file to the dictionary, all or none. Return how many are new and how many existed.
 
-        Raises NotAllowed, InvalidInput with the number of the first invalid word, and LimitReached.
+        since: the server's latest erasure before the file was downloaded. Raises NotAllowed, InvalidInput with the
+        number of the first invalid word, LimitReached, and Conflict if the server's data were deleted since.
         """
         policy.must_moderate(actor)
         entries = {entry.key: entry for entry in _read(data)}
         line = AuditLine("pronunciation.import", str(len(entries)))
-        before = await self._put(actor, list(entries.values()), line)
+        before = await self._put(actor, list(entries.values()), line, since)
         return len(entries) - len(before), len(before)
 
-    async def _put(self, actor: Actor, entries: list[Pronunciation], line: AuditLine) -> list[Pronunciation]:
-        return await self._entries.put(actor.guild_id, entries, limit=ENTRIES, by=actor.member_id, line=line)
+    async def _put(
+        self, actor: Actor, entries: list[Pronunciation], line: AuditLine, since: int | None = None
+    ) -> list[Pronunciation]:
+        return await self._entries.put(
+            actor.guild_id, entries, limit=ENTRIES, by=actor.member_id, line=line, since=since
+        )
 
 
 def _read(data: bytes) -> list[Pronunciation]:

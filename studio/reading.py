@@ -170,6 +170,7 @@ class ReadingService:
         names: asks for the names of what the message mentions. Raises LimitReached, or VoiceUnavailable for a default
         voice that can no longer speak, at most once in TELL_AGAIN for each member. Other reasons are not told.
         """
+        since = await self._storage.erasures.latest(actor.guild_id)
         settings = await self._storage.guilds.get(actor.guild_id)
         if not await self._is_wanted(actor):
             return None
@@ -178,7 +179,7 @@ class ReadingService:
         self._remember(written.message_id, "")
         async with self._turns[actor.guild_id]:  # In the order in which they were written.
             try:
-                return await self._say(actor, written, await names(), settings)
+                return await self._say(actor, written, await names(), settings, since)
             except (LimitReached, VoiceUnavailable):
                 if self._is_told(actor):
                     return None
@@ -193,7 +194,7 @@ class ReadingService:
             await self._silence(job_id)
 
     async def _say(
-        self, actor: Actor, written: Written, names: Mapping[str, str], settings: GuildSettings
+        self, actor: Actor, written: Written, names: Mapping[str, str], settings: GuildSettings, since: int
     ) -> Receipt | None:
         room = self._rooms.get(actor.guild_id)
         if room is None or room.read_channel_id != actor.channel_id or len(room.lines) >= MOST_WAITING:
@@ -202,7 +203,7 @@ class ReadingService:
         words = words_for(written, names, settings, named=named)
         if not words or written.message_id not in self._lines or not await self._is_wanted(actor):
             return None
-        receipt = await self._speech.read_aloud(actor, words)
+        receipt = await self._speech.read_aloud(actor, words, since)
         self._last_author[actor.guild_id] = actor.member_id
         # It was deleted in this very moment, or reading was ended, by its author or for all.
         if written.message_id not in self._lines or not await self._is_wanted(actor):

@@ -55,16 +55,25 @@ class SpeechService:
         self._rooms = dispatcher.rooms
 
     async def submit(
-        self, actor: Actor, order: SayOrder, names: Mapping[str, str], origin: Origin | None, *, max_bytes: int
+        self,
+        actor: Actor,
+        order: SayOrder,
+        names: Mapping[str, str],
+        origin: Origin | None,
+        *,
+        max_bytes: int,
+        since: int | None = None,
     ) -> Receipt:
         """Accept a speech job. It is stored when this returns.
 
         It is also played in the voice channel that the actor shares with the bot, if the server has that switched on.
 
         names: display names by id for what the text mentions (see speech_text.clean). max_bytes: the largest file that
-        can be delivered. Raises NotAllowed, NotFound and Conflict (voice), InvalidInput (text, or a language that the
-        loaded model does not read), and LimitReached.
+        can be delivered. since: the server's latest erasure before the names were looked up. Raises NotAllowed,
+        NotFound and Conflict (voice), Conflict if the actor's data were deleted since, InvalidInput (text, or a
+        language that the loaded model does not read), and LimitReached.
         """
+        since = await self._since(actor) if since is None else since
         settings = await policy.require(self._storage, actor, policy.may_speak)
         _check_numbers(order)
         words = speech_text.in_words(order.text, names, limit=settings.text_length)
@@ -73,13 +82,14 @@ class SpeechService:
         speech = replace(speech, words="" if words == text else words)
         line = AuditLine("speech.say", voice.name)
         room = None if order.private else self._room_for(actor, settings)
-        return await self._accept(actor, speech, voice, settings, origin, line, private=order.private, room=room)
+        return await self._accept(actor, speech, voice, settings, origin, line, since, private=order.private, room=room)
 
-    async def read_aloud(self, actor: Actor, words: str) -> Receipt:
+    async def read_aloud(self, actor: Actor, words: str, since: int) -> Receipt:
         """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
 
-        The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. Raises as `submit`,
-        and Conflict where the bot is not in a voice channel.
+        The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. since: the
+        server's latest erasure when the message came. Raises as `submit`, and Conflict where the bot is not in a voice
+        channel.
         """
         room = self._rooms.get(actor.guild_id)
         if room is None:
@@ -91,7 +101,7 @@ class SpeechService:
         speech, voice = await self._ordered(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
         speech = replace(speech, reply=Reply.NOTHING)
         line = AuditLine("speech.read", voice.name)
-        return await self._accept(actor, speech, voice, settings, None, line, private=False, room=room)
+        return await self._accept(actor, speech, voice, settings, None, line, since, private=False, room=room)
 
     async def _ordered(
         self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int
@@ -114,6 +124,7 @@ class SpeechService:
 
         Applies the server's current dictionary. Raises as `submit` does.
         """
+        since = await self._since(actor)
         settings = await policy.require(self._storage, actor, policy.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
@@ -133,7 +144,7 @@ class SpeechService:
         )
         line = AuditLine("speech.repeat", voice.name)
         room = None if job.private else self._room_for(actor, settings)
-        return await self._accept(actor, again, voice, settings, origin, line, private=job.private, room=room)
+        return await self._accept(actor, again, voice, settings, origin, line, since, private=job.private, room=room)
 
     async def discard(self, actor: Actor, job_id: str) -> None:
         """Delete a generated recording. Raises NotAllowed for anybody but its member and moderators."""
@@ -146,6 +157,10 @@ class SpeechService:
         await self._storage.files.drop_result(job.id)
         await self._storage.jobs.answered(job.id, None)  # its member no longer waits for it
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
+
+    async def _since(self, actor: Actor) -> int:
+        """Return the server's latest erasure: what is begun now is refused if more is deleted until it is stored."""
+        return await self._storage.erasures.latest(actor.guild_id)
 
     async def _pronounced(self, words: str, settings: GuildSettings) -> str:
         """Return a text whose markup is in words, as it is spoken here."""
@@ -170,6 +185,7 @@ class SpeechService:
         settings: GuildSettings,
         origin: Origin | None,
         line: AuditLine,
+        since: int,
         *,
         private: bool,
         room: Room | None,
@@ -196,7 +212,7 @@ class SpeechService:
             hourly=order.reply is not Reply.NOTHING,  # Reading has a pace of its own: reading_rules.Pace.
             line=line,
         )
-        accepted = await self._storage.acceptance.accept_speech(job, settings)
+        accepted = await self._storage.acceptance.accept_speech(job, settings, since)
         if room is not None and accepted.id == job.id:
             self._rooms.add(room, Line(job.id, voice.name, words_of(accepted), job=accepted, reply=order.reply))
         receipt = Receipt(accepted, self._dispatcher.enqueue(accepted))

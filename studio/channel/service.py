@@ -192,10 +192,11 @@ class ChannelService:
     async def _enter(self, guild_id: int, channel_id: int) -> Room:
         if self._gateway is None:
             raise Unavailable("I can't join voice channels right now. Please try again in a minute.")
+        since = await self._storage.erasures.latest(guild_id)
         connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
         room = self._rooms.open(guild_id, connection)
         try:
-            seat = await self._storage.seats.take(guild_id, channel_id)
+            seat = await self._storage.seats.take(guild_id, channel_id, since)
         except BaseException:
             await self._rooms.close(guild_id)
             raise

@@ -6,8 +6,20 @@ import pytest
 
 from errors import Conflict, NotFound
 from storage.database import Storage
-from storage.records import JobKind
-from tests.storage.build import ANNA, BORIS, CLARA, GUILD, MODELS, OTHER_GUILD, Clock, limits, new_job, new_voice
+from storage.records import AuditLine, JobKind, Pronunciation
+from tests.storage.build import (
+    ANNA,
+    BORIS,
+    CHANNEL,
+    CLARA,
+    GUILD,
+    MODELS,
+    OTHER_GUILD,
+    Clock,
+    limits,
+    new_job,
+    new_voice,
+)
 from tests.storage.test_consents import a_request
 from tests.storage.test_spoken_consents import sentence
 
@@ -32,7 +44,24 @@ async def ask(storage: Storage, since: int) -> None:
     await storage.spoken_consents.ask(sentence(), since)
 
 
-STORES = pytest.mark.parametrize("store", [clone, add, request, ask])
+async def speak(storage: Storage, since: int) -> None:
+    await storage.acceptance.accept_speech(new_job(member=ANNA), limits(), since)
+
+
+STORES = pytest.mark.parametrize("store", [clone, add, request, ask, speak])
+
+
+async def sit(storage: Storage, since: int) -> None:
+    await storage.seats.take(GUILD, CHANNEL, since)
+
+
+async def pronounce(storage: Storage, since: int) -> None:
+    line = AuditLine("pronunciation.add", "SQL")
+    await storage.pronunciations.put(GUILD, [SQL], limit=9, by=ANNA, line=line, since=since)
+
+
+OF_SERVERS = pytest.mark.parametrize("store", [clone, add, request, ask, speak, sit, pronounce])
+SQL = Pronunciation("sql", "SQL", "sequel", match_case=False)
 
 
 @STORES
@@ -57,7 +86,7 @@ async def test_what_concerns_others_is_stored(storage: Storage, store: Store) ->
     assert await storage.members.servers_of(ANNA) == [GUILD]
 
 
-@STORES
+@OF_SERVERS
 async def test_after_a_server_was_deleted_nothing_that_was_begun_there_is_stored(
     storage: Storage, store: Store
 ) -> None:

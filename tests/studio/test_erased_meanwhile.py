@@ -14,9 +14,11 @@ from cloning.prompt import PromptSpec
 from errors import BarkeepError, Conflict, NotFound
 from storage.records import Visibility
 from studio import voice_files
-from studio.values import Actor, CloneOrder
+from studio.reading_rules import Written
+from studio.values import Actor, CloneOrder, SayOrder
+from tests.fake_voice import FakeVoice
 from tests.fakes import prompt_bytes, sound_bytes
-from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until
+from tests.studio.conftest import ANN, ANN_THERE, BOB, GUILD, MAX_BYTES, MOD, StudioHarness, until
 
 Erase = Callable[[StudioHarness], Awaitable[object]]
 
@@ -195,6 +197,75 @@ async def test_a_member_who_left_and_is_forgotten_meanwhile_is_not_noted(
     with pytest.raises(NotFound, match="just been deleted"):
         await saying
     assert (await harness.storage.members.get(GUILD, ANN.member_id)).away_since is None
+
+
+@pytest.mark.parametrize("erase", [forget, purge, remove])
+async def test_a_line_that_was_begun_before_is_not_said(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    held = Held(monkeypatch, harness.storage.pronunciations, "of_guild")
+    await held.during(harness.say("A secret."), erase(harness))
+    await nothing_is_left(harness)
+    assert harness.executor.requests == []
+
+
+@pytest.mark.parametrize("erase", [forget, purge, remove])
+async def test_another_take_that_was_begun_before_is_not_said(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+) -> None:
+    said = await harness.ended((await harness.say("A secret.", actor=BOB)).job.id)
+    held = Held(monkeypatch, harness.storage.pronunciations, "of_guild")
+    again = harness.studio.speech.repeat(ANN, said.id, None, max_bytes=MAX_BYTES)
+    await held.during(again, erase(harness))
+    assert await harness.storage.jobs.of_member(GUILD, ANN.member_id, limit=None) == []
+
+
+async def test_a_line_whose_mentions_were_looked_up_meanwhile_is_not_said(harness: StudioHarness) -> None:
+    since = await harness.storage.erasures.latest(GUILD)
+    await forget(harness)
+    with pytest.raises(Conflict, match="deleted in the meantime"):
+        await harness.studio.speech.submit(ANN, SayOrder("A secret."), {}, None, max_bytes=MAX_BYTES, since=since)
+    await nothing_is_left(harness)
+
+
+@pytest.mark.parametrize("erase", [forget, purge])
+async def test_a_message_that_was_written_before_is_not_read(
+    harness: StudioHarness, lounge: FakeVoice, erase: Erase
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def names() -> dict[str, str]:
+        begun.set()
+        await go_on.wait()
+        return {}
+
+    reading = asyncio.create_task(harness.studio.reading.read(ANN_THERE, Written(1, "Ann", "A secret."), names))
+    await begun.wait()
+    await erase(harness)
+    go_on.set()
+    assert await reading is None
+    await nothing_is_left(harness)
+
+
+async def test_a_channel_that_is_joined_while_the_server_is_deleted_is_left(
+    harness: StudioHarness, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, voice, "connect")
+    await held.during(harness.studio.channels.join(ANN_THERE), remove(harness))
+    assert harness.studio.channels.scene(GUILD) is None
+    assert await harness.storage.guilds.all_ids() == []
+
+
+async def test_a_dictionary_that_is_downloaded_while_the_server_is_deleted_is_not_stored(
+    harness: StudioHarness,
+) -> None:
+    desk = harness.studio.pronunciations
+    await desk.add(MOD, "SQL", "sequel", match_case=False)
+    data, since = await desk.export(MOD), await harness.storage.erasures.latest(GUILD)
+    await remove(harness)
+    with pytest.raises(Conflict, match="deleted in the meantime"):
+        await desk.import_(MOD, data, since=since)
+    assert await harness.storage.guilds.all_ids() == []
 
 
 async def own_yes(harness: StudioHarness) -> Callable[[], Awaitable[object]]:

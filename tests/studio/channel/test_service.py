@@ -75,7 +75,7 @@ class TestCrossing:
     async def test_a_seat_that_cannot_be_stored_is_left_again(
         self, harness: StudioHarness, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def take(guild_id: int, channel_id: int) -> object:
+        async def take(guild_id: int, channel_id: int, since: int) -> object:
             raise Unavailable("The disk is full.")
 
         monkeypatch.setattr(harness.storage.seats, "take", take)
