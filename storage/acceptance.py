@@ -1,12 +1,14 @@
 """Accepts jobs: checks the limits and stores a job with what belongs to it, in one transaction."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import Conflict, NotFound
+from errors import Conflict, NotFound, Unavailable
 from storage.audit import add_line
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
@@ -16,14 +18,19 @@ from storage.erasures import check_not_erased
 from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import BUSY, Sessions, is_refusal, lock_guild
 from storage.shards import Notice, NoticeKind, Shards, tell
 from storage.spoken_consents import store_yes
 from storage.voices import insert_voice, new_row
 
+T = TypeVar("T")
+
 
 class JobAcceptance:
-    """Accepts jobs. Every method raises Unavailable as Sessions does."""
+    """Accepts jobs. Every method raises Unavailable as Sessions does.
+
+    If the connection is lost before the database has answered, a job is looked for before it counts as not accepted.
+    """
 
     def __init__(self, sessions: Sessions, clock: Clock, shards: Shards) -> None:
         self._sessions = sessions
@@ -51,6 +58,21 @@ class JobAcceptance:
         taken name, a sentence that is no longer open or a newer erasure, and for a yes as ConsentRepository.answer
         does.
         """
+        try:
+            return await self._accept_clone(voice, job, limits, policy_version, allowed_by, spoken, since)
+        except Unavailable as error:
+            return await self._found(job, _with_voice, error)
+
+    async def _accept_clone(
+        self,
+        voice: NewVoice,
+        job: NewJob,
+        limits: GuildSettings,
+        policy_version: int | None,
+        allowed_by: int | None,
+        spoken: SpokenYes | None,
+        since: int | None,
+    ) -> tuple[VoiceRecord, JobRecord]:
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
             now = self._clock()
@@ -59,7 +81,7 @@ class JobAcceptance:
                 question = await answer_once(session, job.id, allowed_by, ConsentState.ALLOWED, now)
             known = await _accepted_before(session, job)
             if known is not None:
-                return await _voice_of(session, known), known.record()
+                return await _with_voice(session, known)
             await check_not_erased(session, voice.guild_id, since, job.member_id, voice.speaker_id)
             if policy_version is not None:
                 await store_confirmation(session, voice.guild_id, job.member_id, policy_version, now)
@@ -82,6 +104,12 @@ class JobAcceptance:
         since: the latest erasure when it was begun. Raises LimitReached for the limits of `limits`, NotFound if the
         job's voice has been deleted, and Conflict for a newer erasure.
         """
+        try:
+            return await self._accept_speech(job, limits, since)
+        except Unavailable as error:
+            return await self._found(job, _alone, error)
+
+    async def _accept_speech(self, job: NewJob, limits: GuildSettings, since: int | None) -> JobRecord:
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)
             known = await _accepted_before(session, job)
@@ -104,6 +132,17 @@ class JobAcceptance:
             await check_jobs(session, limits, member_id, now)
             session.add(SpentRow(guild_id=limits.guild_id, member_id=member_id, created_at=now, audio_seconds=0.0))
 
+    async def _found(self, job: NewJob, view: Callable[[AsyncSession, JobRow], Awaitable[T]], error: Unavailable) -> T:
+        """Return the `view` of a job that was accepted although `error` came. Raises `error` if it was not."""
+        if is_refusal(error) or error.message == BUSY:  # nothing was begun
+            raise error
+        async with self._sessions.write() as session:
+            await lock_guild(session, job.guild_id)  # a commit may still be under way
+            known = await _accepted_before(session, job)
+            if known is None:
+                raise error
+            return await view(session, known)
+
     async def _insert(self, session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
         row = _row_of(job, now)
         session.add(row)
@@ -121,11 +160,15 @@ async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
     return await session.scalar(select(JobRow).where(JobRow.guild_id == job.guild_id, same))
 
 
-async def _voice_of(session: AsyncSession, job: JobRow) -> VoiceRecord:
+async def _alone(_: AsyncSession, job: JobRow) -> JobRecord:
+    return job.record()
+
+
+async def _with_voice(session: AsyncSession, job: JobRow) -> tuple[VoiceRecord, JobRecord]:
     row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == job.guild_id, VoiceRow.id == job.voice_id))
     if row is None:
         raise Conflict("The voice from this request has since been deleted. Please start again.")
-    return row.record()
+    return row.record(), job.record()
 
 
 async def _check_voice(session: AsyncSession, guild_id: int, voice_id: int) -> None:

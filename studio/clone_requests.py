@@ -72,6 +72,8 @@ class CloneRequestService:
             request = await self._storage.consents.request(request, limit=OPEN_QUESTIONS, since=since)
         except BarkeepError:
             await self._storage.files.drop_upload(request.id)
+            with contextlib.suppress(BarkeepError):  # it may be stored, if only the database's answer was lost
+                await self.withdraw(request)
             raise
         await self._storage.audit.write(actor.guild_id, actor.member_id, "consent.ask", str(author_id))
         return request

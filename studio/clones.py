@@ -105,13 +105,14 @@ class CloneService:
         checked = await self.check(actor, own, len(audio))
         job_id = new_id()
         await self._storage.files.put_upload(job_id, audio)
-        accepted: JobRecord | None = None
         try:
             since = checked if since is None else since
             accepted = await self._accept_own(job_id, actor, own, origin, since=since)
-        finally:
-            if accepted is None or accepted.id != job_id:  # refused, or the interaction came twice
-                await self._storage.files.drop_upload(job_id)
+        except Exception:  # an interruption leaves it, because the clone may be accepted
+            await self._storage.files.drop_upload(job_id)
+            raise
+        if accepted.id != job_id:  # the interaction came twice
+            await self._storage.files.drop_upload(job_id)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
     async def submit_spoken(self, actor: Actor, order: CloneOrder, spoken: SpokenYes) -> Receipt:

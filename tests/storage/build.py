@@ -1,13 +1,20 @@
 """Values for the tests of storage, with everything filled in that a test does not care about."""
 
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from errors import Unavailable
 from storage.consent_records import Consent
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob, NewVoice, VoiceModels, VoiceRecord
+from storage.sessions import AWAY
 
 GUILD = 100_000_000_000_000_001
 OTHER_GUILD = 100_000_000_000_000_002
@@ -100,3 +107,22 @@ async def attest(storage: Storage, guild: int, member: int, policy_version: int 
         voice, MODELS, has_clip=False, member_limit=1000, guild_limit=1000, policy_version=policy_version
     )
     return await storage.consents.get(guild, member)
+
+
+def lose_the_next_commit(storage: Storage, monkeypatch: pytest.MonkeyPatch, *, commits: bool = True) -> None:
+    """The connection breaks before the answer to the next commit. `commits`: the database has committed."""
+    sessions = storage._sessions
+    write = sessions.write
+
+    @asynccontextmanager
+    async def broken(**named: Any) -> AsyncIterator[AsyncSession]:
+        monkeypatch.setattr(sessions, "write", write)
+        error = Unavailable(AWAY)
+        error.__cause__ = ConnectionResetError("the server closed the connection")
+        async with write(**named) as session:
+            yield session
+            if not commits:
+                raise error
+        raise error
+
+    monkeypatch.setattr(sessions, "write", broken)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from errors import Conflict, LimitReached, NotFound
+from errors import Conflict, LimitReached, NotFound, Unavailable
 from storage.database import Storage
 from storage.records import GuildSettings, JobKind, JobState, VoiceState
 from tests.storage.build import (
@@ -17,6 +17,7 @@ from tests.storage.build import (
     PLENTY,
     add_voice,
     limits,
+    lose_the_next_commit,
     new_job,
     new_voice,
     reserve,
@@ -127,3 +128,26 @@ async def test_clones_count_as_clones_and_their_voices_as_voices(storage: Storag
         await storage.acceptance.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
     await storage.voices.delete(GUILD, voice.id)
     await storage.acceptance.accept_clone(new_voice("b"), replace(job, id="b"), allowed)
+
+
+async def test_what_was_accepted_though_its_answer_was_lost_comes_back(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_the_next_commit(storage, monkeypatch)
+    job = await storage.acceptance.accept_speech(new_job("line"), PLENTY)
+    assert job == await storage.jobs.get("line")
+    lose_the_next_commit(storage, monkeypatch)
+    voice, clone = await storage.acceptance.accept_clone(new_voice("Ann"), new_job("clone", kind=JobKind.CLONE), PLENTY)
+    assert clone == await storage.jobs.get("clone")
+    assert clone.voice_id == voice.id
+
+
+async def test_what_was_not_accepted_is_refused(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    lose_the_next_commit(storage, monkeypatch, commits=False)
+    with pytest.raises(Unavailable):
+        await storage.acceptance.accept_speech(new_job("line"), PLENTY)
+    lose_the_next_commit(storage, monkeypatch, commits=False)
+    with pytest.raises(Unavailable):
+        await storage.acceptance.accept_clone(new_voice("Ann"), new_job("clone", kind=JobKind.CLONE), PLENTY)
+    assert await storage.jobs.queued() == []
+    assert await storage.guilds.all_ids() == []

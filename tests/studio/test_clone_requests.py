@@ -11,6 +11,7 @@ from storage.records import GuildSettings, JobKind, JobState, NewJob, NewVoice
 from studio.clone_requests import ANSWER_WITHIN
 from studio.values import CloneOrder
 from tests.fakes import sound_bytes
+from tests.storage.build import lose_the_next_commit
 from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, StudioHarness, person, until
 from tests.studio.test_clones import ask
 
@@ -265,3 +266,23 @@ async def test_every_step_is_audited(harness: StudioHarness) -> None:
         (BOB.member_id, "consent.deny"),
     ]
     await until(lambda: not harness.tasks(), "idle")
+
+
+async def test_a_request_whose_answer_was_lost_bars_no_later_one(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its author was not asked."""
+    order, requests = CloneOrder("Bob", speaker_id=BOB.member_id), harness.studio.clone_requests
+    put = harness.storage.files.put_upload
+
+    async def then_lose(key: str, data: bytes) -> None:
+        await put(key, data)
+        lose_the_next_commit(harness.storage, monkeypatch)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(harness.storage.files, "put_upload", then_lose)
+        with pytest.raises(Unavailable):
+            await requests.ask_author(ANN, BOB.member_id, order, sound_bytes())
+    assert harness.files() == []
+    request = await requests.ask_author(ANN, BOB.member_id, order, sound_bytes())
+    assert harness.files() == [f"uploads/{request.id}"]

@@ -1,15 +1,18 @@
 """Accepting clones of one's own voice: consent, names, limits."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from cloning.worker.protocol import CloneRequest
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, Unavailable
 from storage.consent_records import ConsentRequest
+from storage.records import JobState
 from studio.clones import MAX_RECORDING_BYTES
 from studio.values import POLICY_VERSION, CloneOrder
 from tests.fakes import sound_bytes
+from tests.storage.build import lose_the_next_commit
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness, origin
 
 
@@ -130,3 +133,35 @@ async def test_nothing_stays_when_the_row_cannot_be_written(
     with pytest.raises(Unavailable):
         await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
     assert harness.files() == []
+
+
+async def test_a_clone_whose_answer_was_lost_keeps_its_recording(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = harness.storage.files.put_upload
+
+    async def then_lose(key: str, data: bytes) -> None:
+        await put(key, data)
+        lose_the_next_commit(harness.storage, monkeypatch)
+
+    monkeypatch.setattr(harness.storage.files, "put_upload", then_lose)
+    job = await harness.ended((await harness.clone()).job.id)
+    assert job.state is JobState.DELIVERED
+
+
+async def test_a_clone_that_is_interrupted_keeps_its_recording(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction may have been committed. If not, the next start removes the recording."""
+    accept = harness.storage.acceptance.accept_clone
+
+    async def interrupted(*given: Any, **named: Any) -> None:
+        await accept(*given, **named)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(harness.storage.acceptance, "accept_clone", interrupted)
+    with pytest.raises(asyncio.CancelledError):
+        await harness.clone()
+    await harness.restart()
+    [job] = await harness.storage.jobs.of_member(GUILD, ANN.member_id)
+    assert (await harness.ended(job.id)).state is JobState.DELIVERED
