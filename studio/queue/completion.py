@@ -24,6 +24,8 @@ UNKNOWN = "Unknown"
 """The kind of an unexpected error."""
 UNWANTED = (JobState.FAILED, JobState.CANCELLED)
 """States in which nothing that the worker made is kept."""
+DONE = (JobState.READY, JobState.DELIVERED)
+"""States in which all that is kept is stored."""
 
 _log = structlog.get_logger(__name__)
 
@@ -91,8 +93,7 @@ class Completion:
                 await storage.files.drop_staging(job.id)
                 await storage.files.drop_result(job.id)
             return None
-        with _logged_errors(job):
-            await storage.files.drop_staging(job.id)
+        await self._tidy(job)
         metrics.AUDIO_SECONDS.inc(event.seconds)
         _count(done)
         return done
@@ -139,10 +140,7 @@ class Completion:
             if await self._is_unwanted(job):
                 await self.clear(job)
             return None
-        with _logged_errors(job):
-            await self._context.storage.files.drop_staging(job.id)
-        with _logged_errors(job):
-            await self._context.storage.files.drop_upload(job.id)
+        await self._tidy(job)
         _count(done)
         return done
 
@@ -172,7 +170,17 @@ class Completion:
         if current is None or current.state in UNWANTED:
             await self._context.storage.files.drop_staging(job.id)
             return False
+        if current.state in DONE:  # by an earlier attempt, if the database's answer was lost
+            await self._tidy(job)
         return current.state is JobState.RUNNING and current.lease_owner == self._context.owner
+
+    async def _tidy(self, job: JobRecord) -> None:
+        """Remove what a successful job no longer needs: its work in progress and a clone's recording."""
+        with _logged_errors(job):
+            await self._context.storage.files.drop_staging(job.id)
+        if job.kind is JobKind.CLONE:
+            with _logged_errors(job):
+                await self._context.storage.files.drop_upload(job.id)
 
     async def _is_unwanted(self, job: JobRecord) -> bool:
         """Return whether the job was deleted, cancelled or given up, possibly by another process."""

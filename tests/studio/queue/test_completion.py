@@ -1,10 +1,12 @@
 """What the end of a job does to rows and files."""
 
+from typing import Any
+
 import pytest
 
 from cloning.worker.protocol import SpeakRequest
 from errors import Unavailable
-from storage.records import JobState
+from storage.records import JobRecord, JobState
 from tests.studio.conftest import GUILD, MAX_BYTES, StudioHarness, until
 
 
@@ -87,3 +89,25 @@ async def test_a_error_nobody_expected_ends_the_job_and_not_the_queue(
     assert "ZeroDivision" not in (job.error_message or "")
     monkeypatch.undo()
     assert (await harness.ended((await harness.say()).job.id)).state is JobState.DELIVERED
+
+
+async def test_a_voice_that_is_ready_though_its_answer_was_lost_keeps_no_recording(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, lost = harness.storage.jobs.ready, []
+
+    async def lose_the_answer(*given: Any, **named: Any) -> JobRecord | None:
+        done = await ready(*given, **named)
+        if not lost:
+            lost.append(done)
+            raise Unavailable("The connection was lost.")
+        return done
+
+    monkeypatch.setattr(harness.storage.jobs, "ready", lose_the_answer)
+    receipt = await harness.clone()
+    await harness.reaches(receipt.job.id, JobState.READY)
+    await until(lambda: not harness.tasks(), "idle")
+    await harness.studio.upkeep()
+    job = await harness.ended(receipt.job.id)
+    assert job.state is JobState.DELIVERED
+    assert all(name.startswith("voices/") for name in harness.files())
