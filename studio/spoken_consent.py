@@ -12,7 +12,7 @@ import structlog
 from cloning.consent.answer import SpokenAnswer
 from cloning.consent.sentences import new_sentence
 from cloning.worker.protocol import Executor
-from errors import BarkeepError, Conflict, InvalidInput, NotAllowed
+from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
 from storage.records import Asked
@@ -116,8 +116,8 @@ class SpokenConsentService:
 
         Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
         Conflict while another recording of the sentence is listened to, Conflict and LimitReached when the sentence is
-        no longer open, Unavailable where it could not be listened to, which is no attempt, and what keeps the clone
-        from being accepted.
+        no longer open, Unavailable where it could not be listened to or the yes not be stored, which is no attempt, and
+        what keeps the clone from being accepted.
         """
         check_size(len(audio))
         asked = await self.find(spoken_id, member_id)
@@ -138,9 +138,16 @@ class SpokenConsentService:
         heard = await self._listen(asked, audio)
         yes = SpokenYes(asked.id, heard.words, heard.of, heard.likeness)
         _log.info("spoken_consent_given", id=asked.id, guild_id=asked.guild_id)
+        try:
+            return await self._accept(asked, yes)
+        except Unavailable:
+            await self._return_attempt(asked)
+            raise
+
+    async def _accept(self, asked: SpokenConsent, yes: SpokenYes) -> Receipt:
         if asked.order is not None:
             return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), yes)
-        _, receipt = await self._requests.answer(asked.id, member_id, True, yes)
+        _, receipt = await self._requests.answer(asked.id, asked.member_id, True, yes)
         if receipt is None:
             raise Conflict(_ANSWERED)
         return receipt
@@ -181,19 +188,21 @@ class SpokenConsentService:
             async with files.upload_at_hand(asked.id) as recording, files.briefly(audio) as answer:
                 heard = await self._executor.listen(recording, answer, asked.sentence)
         except InvalidInput as error:
+            await self._storage.spoken_consents.get(asked.id)  # as below
             raise InvalidInput(f"{error.message} {await self._next(asked)}") from error
         except Exception:
             await self._return_attempt(asked)
             raise
         if not heard.counts:
-            await self._storage.spoken_consents.get(asked.id)  # it may have been deleted with all that names the member
+            # It may have been replaced, or deleted with all that names the member.
+            await self._storage.spoken_consents.get(asked.id)
             reason = "words" if not heard.has_words else "mark" if heard.is_generated else "voice"
             await self._storage.audit.write(asked.guild_id, asked.member_id, "consent.fail", "", reason)
             raise InvalidInput(f"{_shortcoming(heard)} {await self._next(asked)}")
         return heard
 
     async def _return_attempt(self, asked: SpokenConsent) -> None:
-        """Take an attempt back: the recording was not listened to."""
+        """Take an attempt back: the recording was not listened to, or the yes could not be stored."""
         try:
             await self._storage.spoken_consents.return_attempt(asked.id)
         except BarkeepError as error:

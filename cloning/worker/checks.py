@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class PendingCheck:
-    """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it had this and more."""
+    """A recording to check. `result` raises BarkeepError. `suspect`: the worker died while it had this."""
 
     request: Query
     result: "asyncio.Future[Finding | SpokenAnswer]"
@@ -104,14 +104,13 @@ class Checks:
         else:
             check.result.set_exception(kind(event.message))
 
-    def lose(self, *, jobs: int) -> None:
-        """Note that the worker died, with this many jobs beside the recordings that it had."""
-        had = [job_id for job_id, check in self._open.items() if check.sent]
-        for job_id in had:
-            if jobs + len(had) == 1:
+    def lose(self) -> None:
+        """Note that the worker died: what it had is checked again, alone, and given up if it was a suspect."""
+        for job_id, check in self._open.items():
+            if check.sent and check.suspect:
                 self.end(Failed(job_id, InvalidInput.__name__, _GIVEN_UP))
-            else:
-                self._open[job_id].suspect, self._open[job_id].sent = True, False
+            elif check.sent:
+                check.suspect, check.sent = True, False
 
     def close(self) -> None:
         """Fail all checks, when no worker will be started again."""

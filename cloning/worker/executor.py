@@ -324,7 +324,7 @@ class SubprocessExecutor:
         if self._closed or self._passes_on:
             self._checks.close()
         else:
-            self._checks.lose(jobs=len(self._running))
+            self._checks.lose()
         for job_id, running in self._running.items():
             self._events.put_nowait(_cancelled(job_id) if running.cancelled else Lost(job_id, reason))
         self._running.clear()

@@ -133,6 +133,33 @@ async def test_only_a_recording_that_was_listened_to_is_an_attempt(
     assert (await harness.ended(receipt.job.id)).state == "delivered"
 
 
+async def test_a_yes_that_could_not_be_stored_is_no_attempt(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = await asked(harness)
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            harness.storage.acceptance, "accept_clone", AsyncMock(side_effect=Unavailable("The database is busy."))
+        )
+        for _ in range(ATTEMPTS):
+            with pytest.raises(Unavailable):
+                await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.ended(receipt.job.id)).state == "delivered"
+
+
+async def test_no_attempts_are_promised_for_a_sentence_that_was_replaced_meanwhile(harness: StudioHarness) -> None:
+    question = await asked(harness)
+    harness.executor.fail_next("InvalidInput", "This file is not a recording.")
+    release = harness.executor.hold()
+    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID))
+    await until(lambda: bool(harness.executor.listened), "the recording to be listened to")
+    await asked(harness, "Newer")
+    release()
+    with pytest.raises(NotFound, match="newer one"):
+        await answer
+
+
 async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarness) -> None:
     question = await asked(harness)
     harness.executor.heard = NO_VOICE

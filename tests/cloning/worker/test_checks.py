@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -85,12 +87,25 @@ async def test_a_check_that_kills_the_worker_beside_a_job_is_tried_alone_and_giv
     assert len(pids(tmp_path)) == 3
 
 
-async def test_a_check_that_kills_the_worker_alone_is_not_tried_again(make: Make, tmp_path: Path) -> None:
+async def test_a_check_that_kills_the_worker_alone_is_tried_once_more_and_given_up(make: Make, tmp_path: Path) -> None:
     executor = make()
     with pytest.raises(InvalidInput, match="Try another file"):
         await executor.check(Path("die"))
-    assert await executor.check(Path("fine")) == FOUND
     assert len(pids(tmp_path)) == 2
+    assert await executor.check(Path("fine")) == FOUND
+    assert len(pids(tmp_path)) == 3
+
+
+async def test_a_check_alone_outlives_a_worker_that_somebody_else_kills(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "cloning.worker")
+    executor = make()
+    check = asyncio.create_task(executor.check(Path("later")))
+    while "check later" not in caplog.text:  # noqa: ASYNC110  # a line of a log gives no event to wait for
+        await asyncio.sleep(0.01)
+    os.kill(pids(tmp_path)[0], signal.SIGKILL)
+    assert await check == FOUND
 
 
 async def test_a_check_beside_a_job_that_kills_the_worker_is_answered_before_the_next_job(make: Make) -> None:
