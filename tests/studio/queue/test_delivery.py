@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -260,3 +261,21 @@ async def test_closing_does_not_wait_for_a_slow_delivery(harness: StudioHarness)
     await held.wait()
     await asyncio.wait_for(harness.studio.close(), 2)
     assert harness.tasks() == []
+
+
+async def test_a_clock_that_is_set_back_makes_no_old_answer_a_fresh_one(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is deleted before its answer is sent."""
+    ready = harness.storage.jobs.ready
+
+    async def then_deleted(*given: Any, **named: Any) -> JobRecord | None:
+        done = await ready(*given, **named)
+        harness.clock.move(minutes=-10)
+        await harness.storage.jobs.delete_of_member(GUILD, ANN.member_id)
+        return done
+
+    monkeypatch.setattr(harness.storage.jobs, "ready", then_deleted)
+    await harness.say()
+    await until(lambda: bool(harness.executor.requests) and not harness.tasks(), "idle")
+    assert harness.courier.delivered == []
