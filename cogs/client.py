@@ -25,6 +25,7 @@ from cogs.ui.errors import answer_error
 from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError, NotFound
+from studio.housekeeping import alone
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -91,6 +92,8 @@ class Barkeep(StudioBot):
         self._claims_data = claims_data
         self._absence_counts = False
         self._edit_seconds = edit_seconds
+        self._removed_from: set[int] = set()
+        """Servers whose data are still to be deleted."""
         self.ended_by: BarkeepError | None = None
         """Why the bot closed by itself."""
         self._end: asyncio.Task[None] | None = None
@@ -134,7 +137,8 @@ class Barkeep(StudioBot):
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a server that removed the bot."""
-        await self.studio.admin.guild_removed(guild.id)
+        self._removed_from.add(guild.id)
+        await alone("removed servers", self._forget_servers())
 
     async def on_guild_role_delete(self, role: discord.Role) -> None:
         """Tell moderators if no role is left that may clone or speak."""
@@ -159,6 +163,13 @@ class Barkeep(StudioBot):
                 await tell_of_lost_choices(self, self.get_guild(settings.guild_id))
         except BarkeepError as error:
             log.warning("absence_not_noticed", reason=error.message)  # the next start tries again
+
+    async def _forget_servers(self) -> None:
+        """Delete the data of servers that removed the bot, unless it was invited again."""
+        for guild_id in tuple(self._removed_from):
+            if self.get_guild(guild_id) is None:
+                await self.studio.admin.guild_removed(guild_id)
+            self._removed_from.discard(guild_id)
 
     async def close(self) -> None:
         """Stop taking work, close the studio, then the connection. Safe to call twice, and before login."""
@@ -201,6 +212,7 @@ class Barkeep(StudioBot):
     @tasks.loop(seconds=UPKEEP_SECONDS)
     async def _upkeep(self) -> None:
         """Run upkeep: leases, expired consent requests, retention. An error is logged, and the next run retries."""
+        await alone("removed servers", self._forget_servers())
         try:
             await self.studio.upkeep()
         except BarkeepError as error:

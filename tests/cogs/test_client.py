@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
-from unittest.mock import create_autospec
+from unittest.mock import AsyncMock, create_autospec
 
 import discord
 import pytest
@@ -98,6 +98,31 @@ async def test_a_server_that_removes_the_bot_is_forgotten(
     env.backend.remove_guild(guild.id)
     await env.settle()
     assert (await studio.storage.voices.list(guild.id, None))[1] == 0
+
+
+@pytest.mark.parametrize("invited_again", [False, True])
+async def test_a_server_that_cannot_be_forgotten_now_is_forgotten_by_upkeep(
+    env: simcord.Env,
+    bot: Barkeep,
+    clone: Clone,
+    guild: GuildHandle,
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    invited_again: bool,
+) -> None:
+    await clone("Ada")
+    with monkeypatch.context() as broken:
+        broken.setattr(studio.admin, "guild_removed", AsyncMock(side_effect=Unavailable("The database is busy.")))
+        there = bot.get_guild(guild.id)
+        assert there is not None
+        env.backend.remove_guild(guild.id)
+        await env.settle()
+        if invited_again:
+            broken.setattr(bot, "get_guild", lambda _: there)
+            await env.advance_time(100.0)
+    await env.advance_time(100.0)
+    assert (await studio.storage.voices.list(guild.id, None))[1] == int(invited_again)
 
 
 async def known_after_a_start(data_dir: Path, *, claims_data: bool) -> list[int]:
