@@ -109,7 +109,7 @@ class Completion:
         done = await self._context.storage.jobs.fail(job.id, kind, message, owner=job.lease_owner, until=until)
         if done is None:
             if await self._is_unwanted(job):
-                await self._context.storage.files.drop_staging(job.id)
+                await self.clear(job)
             return None
         self._context.rooms.drop(job.id, Fate.LOST)
         with _logged_errors(job):
@@ -168,7 +168,7 @@ class Completion:
         """Return whether this process still holds the job. Files of a job that is no longer wanted are removed."""
         current = await self._context.storage.jobs.find(job.id)
         if current is None or current.state in UNWANTED:
-            await self._context.storage.files.drop_staging(job.id)
+            await self.clear(job)
             return False
         if current.state in DONE:  # by an earlier attempt, if the database's answer was lost
             await self._tidy(job)

@@ -94,7 +94,7 @@ async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
             await END_READING[reason](harness)
         return {}
 
-    async def accepted(actor: Actor, words: str) -> Receipt:
+    async def accepted(actor: Actor, words: str, since: int) -> Receipt:
         if moment == "looked at":
             raise AssertionError("It was accepted.")
         waiting = harness.studio.dispatcher.rooms.get(GUILD)
@@ -102,7 +102,7 @@ async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
         await END_READING[reason](harness)
         with monkeypatch.context() as unblocked:  # rights were checked before
             unblocked.setattr(policy, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
-            return await accept(actor, words)
+            return await accept(actor, words, since)
 
     monkeypatch.setattr(harness.studio.speech, "read_aloud", accepted)
     assert await harness.studio.reading.read(BOB_OF_ROLE, Written(1, "Bob", "One"), names) is None

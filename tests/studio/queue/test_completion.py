@@ -7,7 +7,8 @@ import pytest
 from cloning.worker.protocol import SpeakRequest
 from errors import Unavailable
 from storage.records import JobRecord, JobState
-from tests.studio.conftest import GUILD, MAX_BYTES, StudioHarness, until
+from tests.storage.build import lose_the_next_commit
+from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, until
 
 
 async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(harness: StudioHarness) -> None:
@@ -94,7 +95,8 @@ async def test_a_error_nobody_expected_ends_the_job_and_not_the_queue(
 async def test_a_voice_that_is_ready_though_its_answer_was_lost_keeps_no_recording(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready, lost = harness.storage.jobs.ready, []
+    ready = harness.storage.jobs.ready
+    lost: list[JobRecord | None] = []
 
     async def lose_the_answer(*given: Any, **named: Any) -> JobRecord | None:
         done = await ready(*given, **named)
@@ -111,3 +113,22 @@ async def test_a_voice_that_is_ready_though_its_answer_was_lost_keeps_no_recordi
     job = await harness.ended(receipt.job.id)
     assert job.state is JobState.DELIVERED
     assert all(name.startswith("voices/") for name in harness.files())
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+async def test_a_cancelled_clone_frees_its_name_though_the_databases_answer_was_lost(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    release = harness.executor.hold()
+    receipt = await harness.clone()
+    await harness.reaches(receipt.job.id, JobState.RUNNING)
+    lose_the_next_commit(harness.storage, monkeypatch)
+    with pytest.raises(Unavailable):
+        await harness.studio.jobs.cancel(ANN, receipt.job.id)
+    if is_done:
+        release()
+        await until(lambda: not harness.tasks(), "idle")
+    await harness.studio.upkeep()
+    await harness.ended(receipt.job.id)
+    assert await harness.storage.voices.find(GUILD, "Ann") is None
+    assert harness.files() == []
