@@ -21,6 +21,7 @@ from tests.fakes import prompt_bytes, sound_bytes
 from tests.studio.conftest import ANN, ANN_THERE, BOB, GUILD, MAX_BYTES, MOD, StudioHarness, until
 
 Erase = Callable[[StudioHarness], Awaitable[object]]
+Upload = Callable[[StudioHarness], Coroutine[Any, Any, object]]
 
 
 async def forget(harness: StudioHarness) -> object:
@@ -113,12 +114,26 @@ async def test_a_file_that_is_downloaded_meanwhile_makes_no_voice(harness: Studi
     await nothing_is_left(harness)
 
 
+def ask_author(harness: StudioHarness, asks: Actor, author: Actor) -> Coroutine[Any, Any, object]:
+    order = CloneOrder("Late", speaker_id=author.member_id)
+    return harness.studio.clone_requests.ask_author(asks, author.member_id, order, sound_bytes())
+
+
+UPLOADS: dict[str, Upload] = {
+    "clone": lambda harness: harness.clone(),
+    "asking an author": lambda harness: ask_author(harness, ANN, BOB),
+    "an author who is asked": lambda harness: ask_author(harness, BOB, ANN),
+    "spoken consent": lambda harness: harness.studio.spoken.ask(ANN, CloneOrder("Late"), sound_bytes()),
+}
+
+
 @ERASURES
-async def test_a_recording_that_is_stored_meanwhile_is_not_cloned(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
+@pytest.mark.parametrize("upload", UPLOADS.values(), ids=UPLOADS)
+async def test_a_recording_that_is_stored_meanwhile_is_not_kept(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase, upload: Upload
 ) -> None:
     held = Held(monkeypatch, harness.storage.files, "put_upload")
-    await held.during(harness.clone(), erase(harness))
+    await held.during(upload(harness), erase(harness))
     await nothing_is_left(harness)
     assert harness.executor.requests == []
 
@@ -130,27 +145,6 @@ async def test_a_recording_that_is_downloaded_meanwhile_is_not_cloned(harness: S
     await erase(harness)
     with pytest.raises(Conflict, match="deleted in the meantime"):
         await clones.submit(ANN, order, sound_bytes(), None, attested=True, since=since)
-    await nothing_is_left(harness)
-
-
-@ERASURES
-@pytest.mark.parametrize(("asks", "author"), [(ANN, BOB), (BOB, ANN)], ids=["the one who asks", "the author"])
-async def test_a_recording_of_another_member_is_not_kept(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase, asks: Actor, author: Actor
-) -> None:
-    held = Held(monkeypatch, harness.storage.files, "put_upload")
-    order = CloneOrder("Late", speaker_id=author.member_id)
-    asking = harness.studio.clone_requests.ask_author(asks, author.member_id, order, sound_bytes())
-    await held.during(asking, erase(harness))
-    await nothing_is_left(harness)
-
-
-@ERASURES
-async def test_a_recording_does_not_wait_for_a_sentence(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
-) -> None:
-    held = Held(monkeypatch, harness.storage.files, "put_upload")
-    await held.during(harness.studio.spoken.ask(ANN, CloneOrder("Late"), sound_bytes()), erase(harness))
     await nothing_is_left(harness)
 
 

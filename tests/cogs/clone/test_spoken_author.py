@@ -33,10 +33,20 @@ async def clone_voice_of(channel: ChannelHandle, member: MemberActor, other: Mem
 async def asked_of_other(channel: ChannelHandle, member: MemberActor, other: MemberActor) -> discord.Message:
     """Ask `other` for their voice in direct messages, and press Allow as them. Returns the question."""
     await clone_voice_of(channel, member, other)
-    question = other.user.dm_channel.last_message
-    assert question is not None
+    question = last_direct_message(other)
     await other.user.click(question, label="Allow")
     return question
+
+
+def last_direct_message(member: MemberActor) -> discord.Message:
+    message = member.user.dm_channel.last_message
+    assert message is not None
+    return message
+
+
+def buttons_of(message: discord.Message) -> list[str | None]:
+    children = discord.ui.View.from_message(message).children
+    return [item.label for item in children if isinstance(item, discord.ui.Button)]
 
 
 async def said_in_direct_messages(user: UserHandle, message: discord.Message) -> simcord.InteractionResult:
@@ -55,6 +65,14 @@ async def said_in_direct_messages(user: UserHandle, message: discord.Message) ->
 
 
 @pytest.fixture
+async def question(
+    spoken_consent: None, channel: ChannelHandle, member: MemberActor, other: MemberActor
+) -> discord.Message:
+    """The question to an author in direct messages, who pressed Allow and was sent a sentence."""
+    return await asked_of_other(channel, member, other)
+
+
+@pytest.fixture
 async def public(env: simcord.Env, channel: ChannelHandle, member: MemberActor, other: MemberActor) -> discord.Message:
     """The sentence for an author with closed direct messages: a message in the channel, with its buttons."""
     env.inject_error("POST", CLOSED_DM, status=403, code=50007)
@@ -65,20 +83,13 @@ async def public(env: simcord.Env, channel: ChannelHandle, member: MemberActor, 
     return question
 
 
+@pytest.mark.usefixtures("question")
 async def test_an_author_says_it_in_the_direct_message(
-    channel: ChannelHandle,
-    member: MemberActor,
-    other: MemberActor,
-    studio: Studio,
-    guild: GuildHandle,
-    executor: FakeExecutor,
+    member: MemberActor, other: MemberActor, studio: Studio, guild: GuildHandle, executor: FakeExecutor
 ) -> None:
-    await asked_of_other(channel, member, other)
-    sentence = other.user.dm_channel.last_message
-    assert sentence is not None
+    sentence = last_direct_message(other)
     assert "I agree to a copy" in (sentence.embeds[0].description or "")
-    buttons = [item for item in discord.ui.View.from_message(sentence).children if isinstance(item, discord.ui.Button)]
-    assert [button.label for button in buttons] == ["Upload a recording…", "New sentence", "Deny"]
+    assert buttons_of(sentence) == ["Upload a recording…", "New sentence", "Deny"]
     assert await voices(studio, guild) == []
     yes, executor.heard = executor.heard, replace(executor.heard, likeness=0.1)
     form = await other.user.click(sentence, label="Upload a recording…")
@@ -86,13 +97,11 @@ async def test_an_author_says_it_in_the_direct_message(
     assert "voice does not sound" in told_once.content
     executor.heard = yes
     await other.user.click(sentence, label="New sentence")
-    renewed = other.user.dm_channel.last_message
-    assert renewed is not None
+    renewed = last_direct_message(other)
     assert renewed.embeds[0].description != sentence.embeds[0].description
     form = await other.user.click(renewed, label="Upload a recording…")
     await other.user.submit_modal(form, {"recording": SAID})
-    told = other.user.dm_channel.last_message
-    assert told is not None
+    told = last_direct_message(other)
     assert told.content.startswith("✅ You allowed it")
     record = await studio.storage.voices.find(guild.id, "Otto")
     assert record is not None
@@ -139,34 +148,25 @@ async def test_a_yes_is_told_where_its_message_was_deleted(
     assert await voices(studio, guild) == []
 
 
+@pytest.mark.usefixtures("question")
 async def test_asking_for_a_new_sentence_is_no_yes(
-    channel: ChannelHandle,
-    member: MemberActor,
-    other: MemberActor,
-    moderator: MemberActor,
-    studio: Studio,
-    guild: GuildHandle,
+    channel: ChannelHandle, other: MemberActor, moderator: MemberActor, studio: Studio, guild: GuildHandle
 ) -> None:
     """Also where moderators have meanwhile decided that a button is enough."""
-    await asked_of_other(channel, member, other)
     await moderator.slash(channel, "admin settings", consent="checkbox")
-    sentence = other.user.dm_channel.last_message
-    assert sentence is not None
-    await other.user.click(sentence, label="New sentence")
+    await other.user.click(last_direct_message(other), label="New sentence")
     assert await voices(studio, guild) == []
-    question = other.user.dm_channel.last_message
-    assert question is not None
-    buttons = [item for item in discord.ui.View.from_message(question).children if isinstance(item, discord.ui.Button)]
-    assert [button.label for button in buttons] == ["Allow", "Deny"]
-    assert "no longer" in (question.embeds[0].description or "")
-    await other.user.click(question, label="Allow")
+    again = last_direct_message(other)
+    assert buttons_of(again) == ["Allow", "Deny"]
+    assert "no longer" in (again.embeds[0].description or "")
+    await other.user.click(again, label="Allow")
     assert await voices(studio, guild) == ["Otto"]
 
 
+@pytest.mark.usefixtures("question")
 async def test_an_authors_voice_message_leaves_a_button_to_take_the_yes_back(
-    channel: ChannelHandle, member: MemberActor, other: MemberActor, studio: Studio, guild: GuildHandle
+    other: MemberActor, studio: Studio, guild: GuildHandle
 ) -> None:
-    await asked_of_other(channel, member, other)
     files = other.user._env.backend.store_attachments(other.user.dm_channel.id, [SAID])
     said = await other.user.send_dm(attachments=files)
     verdict = answer(await said_in_direct_messages(other.user, said))
@@ -176,9 +176,9 @@ async def test_an_authors_voice_message_leaves_a_button_to_take_the_yes_back(
     assert await voices(studio, guild) == []
 
 
+@pytest.mark.usefixtures("question")
 async def test_where_several_servers_wait_the_member_chooses_which_sentence_they_said(
     env: simcord.Env,
-    channel: ChannelHandle,
     member: MemberActor,
     other: MemberActor,
     studio: Studio,
@@ -188,28 +188,27 @@ async def test_where_several_servers_wait_the_member_chooses_which_sentence_they
     elsewhere = env.create_guild("Elsewhere")
     there = elsewhere.create_text_channel("voices")
     await studio.storage.guilds.change(elsewhere.id, consent=ConsentKind.SPOKEN)
-    await asked_of_other(channel, member, other)
     await asked_of_other(there, elsewhere.add_member(member.user), elsewhere.add_member(other.user))
     files = other.user._env.backend.store_attachments(other.user.dm_channel.id, [SAID])
     said = await other.user.send_dm(attachments=files)
-    question = answer(await said_in_direct_messages(other.user, said))
-    assert "More than one server waits" in question.content
+    choice = answer(await said_in_direct_messages(other.user, said))
+    assert "More than one server waits" in choice.content
     assert executor.listened == []
     [asked] = await studio.storage.spoken_consents.of_member(guild.id, other.id)
     [later] = await studio.storage.spoken_consents.of_member(elsewhere.id, other.id)
     offered = {
         (option["label"], option["description"])
-        for row in question.components
+        for row in choice.components
         for menu in row["components"]
         for option in menu["options"]
     }
     assert offered == {(later.sentence, "Elsewhere"), (asked.sentence, "The Snug")}
     yes, executor.heard = executor.heard, replace(executor.heard, words=0)
-    refused = await other.user.select(question, values=[asked.id])
+    refused = await other.user.select(choice, values=[asked.id])
     assert "2 more attempts" in refused.followups[0].content
     assert (await studio.storage.spoken_consents.get(later.id)).attempts == 0
     executor.heard = yes
-    await other.user.select(question, values=[asked.id])
+    await other.user.select(choice, values=[asked.id])
     assert any(each.content.startswith("✅ You allowed it") for each in other.user.dm_channel.history())
     assert [sentence for _, _, sentence in executor.listened] == [asked.sentence] * 2
     assert await voices(studio, guild) == ["Otto"]
@@ -217,16 +216,14 @@ async def test_where_several_servers_wait_the_member_chooses_which_sentence_they
 
 
 async def test_an_answered_question_shows_its_answer_when_it_is_pressed_again(
-    channel: ChannelHandle, member: MemberActor, other: MemberActor, studio: Studio, guild: GuildHandle
+    question: discord.Message, channel: ChannelHandle, other: MemberActor, studio: Studio, guild: GuildHandle
 ) -> None:
-    question = await asked_of_other(channel, member, other)
     said = await other.send(channel, attachments=[SAID])
     verdict = answer(await other.context_menu(channel, MENU, said))
     assert verdict.ephemeral
     assert verdict.content.startswith("✅ You allowed it")
     await other.user.click(question, label="Deny")
-    shown = other.user.dm_channel.last_message
-    assert shown is not None
+    shown = last_direct_message(other)
     assert shown.content.startswith("✅ You allowed it")
     assert await voices(studio, guild) == ["Otto"]
     await other.user.click(shown, label="Take it back")
