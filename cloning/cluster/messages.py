@@ -73,7 +73,8 @@ class News:
 
 def protocol_digest() -> str:
     """Return a digest of the files that both sides must have alike."""
-    sources = (Path(__file__), Path(__file__).with_name("node.py"), Path(protocol.__file__))
+    here = Path(__file__)
+    sources = (here, here.with_name("node.py"), here.with_name("session.py"), Path(protocol.__file__))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 

@@ -13,13 +13,13 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 from cloning.cluster import messages
 from cloning.cluster.messages import Arrangement, News, Parcel
+from cloning.cluster.session import Session
 from cloning.worker import protocol
 from cloning.worker.executor import ROOT, SubprocessExecutor, worker_command
 from cloning.worker.process import is_running
@@ -50,7 +50,6 @@ progress every three seconds at most."""
 SOON_SECONDS = 0.02
 """How long other events are collected: jobs that are sent together begin together."""
 _PROMPTS = 256
-_EVENTS_AT_ONCE = 32
 _FOLDER = "barkeep-speech-"
 
 _log = logging.getLogger(__name__)
@@ -65,33 +64,6 @@ def _build(arrangement: Arrangement) -> Executor:
         job_timeout=arrangement.job_timeout,
         capacity=arrangement.capacity,
     )
-
-
-@dataclass(slots=True)
-class _Session:
-    """What one relay has to be told. `events`: (number, line, files), until it has received them.
-
-    `changed` ends the wait for them.
-    """
-
-    heard: float
-    events: list[tuple[int, str, dict[str, bytes]]] = field(default_factory=list)
-    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    answer: asyncio.TimerHandle | None = None
-
-    def tell_within(self, seconds: float) -> None:
-        """Let the events wait a little for others."""
-        loop = asyncio.get_running_loop()
-        if self.answer is not None:
-            if self.answer.when() <= loop.time() + seconds:
-                return
-            self.answer.cancel()
-        self.answer = loop.call_later(seconds, self._tell)
-
-    def _tell(self) -> None:
-        self.answer = None
-        self.changed.set()
 
 
 @dataclass(slots=True)
@@ -118,7 +90,7 @@ class SpeechNode:
         self._build = build
         self._arrangement: Arrangement | None = None
         self._executor: Executor | None = None
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._jobs: dict[str, _Job] = {}
         self._ids = itertools.count(1)
         self._prompts: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
@@ -145,7 +117,7 @@ class SpeechNode:
                 self._arrangement, self._executor = arrangement, self._build(arrangement)
                 self._tasks = [asyncio.create_task(self._listen(self._executor)), asyncio.create_task(self._sweep())]
                 await self._executor.start()
-            self._sessions[session] = _Session(monotonic())
+            self._sessions[session] = Session()
 
     async def submit(self, session: str, parcel: Parcel) -> bool:
         """Take a request; its events follow. Return False if its prompt was left out and is not here.
@@ -193,17 +165,10 @@ class SpeechNode:
         mine = self._sessions.get(session)
         if mine is None or self._executor is None:
             return None
-        mine.heard = monotonic()
-        mine.events = [event for event in mine.events if event[0] > received]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(messages.POLL_SECONDS):
-                await mine.changed.wait()
-        mine.changed.clear()
-        if len(mine.events) > _EVENTS_AT_ONCE:
-            mine.changed.set()
+        events = await mine.after(received)
         health = self._executor.health()
         return News(
-            tuple(mine.events[:_EVENTS_AT_ONCE]),
+            events,
             None if health.ready is None else protocol.encode(health.ready),
             health.error,
             health.restarts,
@@ -283,12 +248,11 @@ class SpeechNode:
             event = Lost(event.job_id, "The speech node could not read what it made.")
         named: Event = replace(event, job_id=job.name)
         if (session := self._sessions.get(job.session)) is not None:
-            number = next(session.numbers)
             if isinstance(event, Progress):
-                session.events = [kept for kept in session.events if kept[0] != job.progress]
-                job.progress = number
-            session.events.append((number, protocol.encode(named), files))
-            session.tell_within(PROGRESS_SECONDS if isinstance(event, Progress) and job.begun else SOON_SECONDS)
+                within = PROGRESS_SECONDS if job.begun else SOON_SECONDS
+                job.progress = session.add(named, files, within=within, replaces=job.progress)
+            else:
+                session.add(named, files, within=SOON_SECONDS)
             job.begun = True
 
     async def _end(self, event: Cloned | Spoken | Failed | Lost | Checked | Listened) -> None:
@@ -330,7 +294,7 @@ class SpeechNode:
 
     def _wake_all(self) -> None:
         for session in self._sessions.values():
-            session.changed.set()
+            session.wake()
 
 
 def _other_settings(here: Arrangement, wanted: Arrangement) -> str:

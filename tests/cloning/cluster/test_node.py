@@ -1,4 +1,4 @@
-"""A speech node with a worker that is instant: sessions, events until they are received, orphans, prompts, drain."""
+"""A speech node with a worker that is instant: sessions, orphans, prompts, drain."""
 
 import asyncio
 import os
@@ -24,7 +24,6 @@ from cloning.worker.protocol import (
     Listened,
     ListenRequest,
     Lost,
-    PartSpoken,
     Progress,
     SpeakRequest,
     Spoken,
@@ -120,17 +119,6 @@ async def test_a_job_that_is_not_taken_leaves_nothing(
     assert not inner_folders(tmp_path)
 
 
-async def test_events_come_again_until_they_are_received(speech: SpeechNode, tmp_path: Path) -> None:
-    await speech.submit("one", say(tmp_path))
-    first: tuple[tuple[int, str, dict[str, bytes]], ...] = ()
-    while not first or not isinstance(protocol.decode(first[-1][1]), Spoken):
-        await asyncio.sleep(0.01)
-        first = (await fetch(speech)).events
-    assert (await fetch(speech)).events == first
-    assert (await fetch(speech, received=first[0][0])).events == first[1:]
-    assert not (await fetch(speech, received=first[-1][0])).events
-
-
 async def test_of_progress_only_the_newest_is_kept(
     speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path
 ) -> None:
@@ -149,26 +137,6 @@ async def test_of_progress_only_the_newest_is_kept(
     await until_told(0.99)
     release()
     assert isinstance((await until_ended(speech))[-1][0], Spoken)
-
-
-async def test_what_happens_together_is_told_in_one_answer(
-    speech: SpeechNode, workers: list[FakeExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    release = workers[0].hold()
-    for job_id in ("other", "job"):
-        await speech.submit("one", say(tmp_path, job_id))
-    begun: tuple[tuple[int, str, dict[str, bytes]], ...] = ()
-    while len(begun) < 2:
-        begun = (await fetch(speech)).events
-    monkeypatch.setattr(messages, "POLL_SECONDS", 60.0)
-    monkeypatch.setattr(node, "SOON_SECONDS", 1.0)
-    waiting = asyncio.create_task(fetch(speech, received=begun[-1][0]))
-    await asyncio.sleep(0)
-    for request in workers[0].requests:
-        workers[0].tell(PartSpoken(request.job_id, 0, 2, 1.0))
-    told = [protocol.decode(line) for _, line, _ in (await waiting).events]
-    assert told == [PartSpoken(job_id, 0, 2, 1.0) for job_id in ("other", "job")]
-    release()
 
 
 async def test_sessions_hear_only_of_their_own_jobs(speech: SpeechNode, tmp_path: Path) -> None:
