@@ -1,1 +1,1 @@
-"""How the bundled model is made, and how models are measured. Needs requirements-research.txt."""
+"""The recipe of the bundled model, and the evaluation of models. `make research` installs what they need."""

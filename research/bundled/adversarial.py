@@ -1,7 +1,7 @@
-"""The adversarial phase of the decoder: it continues from the spectral phase, with discriminators that train beside it.
+"""The adversarial phase of the decoder: it continues from the spectral phase and trains discriminators as well.
 
-Both learn in the same step: the discriminators from detached output, the decoder through frozen discriminators. The
-best checkpoint is chosen by word errors and quality, since no loss measures them.
+A step trains both: the discriminators on detached output, the decoder through frozen discriminators. The best
+checkpoint is chosen by word errors and quality, since no loss measures them.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ from research.bundled.discriminators import (
 from training.loop import NotLearning
 
 Listen = Callable[[nn.Module], tuple[float, float]]
-"""A decoder -> the share of wrong words, and DNSMOS, of held-out clips."""
+"""A function that returns a decoder's word error rate and DNSMOS on held-out clips."""
 
 _SPECTRAL = 4.0
-_LIKENESS = 2.0
+_FEATURE_MATCHING = 2.0
 """Weights of the spectral and the feature-matching loss beside the adversarial loss."""
-_HEARD_ALONE = 300
-"""Steps in which only the discriminators learn, before their loss counts for the decoder."""
-_HEEDED = 700
-"""Steps over which that loss grows to its full weight."""
+_ALONE_STEPS = 300
+"""Steps at the beginning in which the decoder learns from the spectral loss only."""
+_RAMP_STEPS = 700
+"""Steps after them in which the weight of the discriminators in the decoder's loss grows from 0 to 1."""
 _WORDS = 4.0
-"""The weight of word errors beside DNSMOS: 5 % of the words count as much as 0.2."""
+"""The weight of the word error rate beside DNSMOS: 5 % of the words count as much as 0.2."""
 
 
 class AdversarialPair(nn.Module):
@@ -48,7 +48,7 @@ class AdversarialPair(nn.Module):
 
 
 def decoder_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the decoder's weights from the state of a whole module."""
+    """Return the decoder's weights from the state of an AdversarialPair."""
     prefix = "decoder."
     return {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
 
@@ -61,18 +61,18 @@ class AdversarialJob:
         self.module = AdversarialPair(decoding.module)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the discriminators' and the decoder's loss on one batch of crops."""
-        duel = self.module
-        heeded = float(((duel.steps - _HEARD_ALONE) / _HEEDED).clamp(0, 1))
-        duel.steps += 1
+        """Return the sum of the discriminators' and the decoder's losses on one batch of crops."""
+        pair = self.module
+        share = float(((pair.steps - _ALONE_STEPS) / _RAMP_STEPS).clamp(0, 1))
+        pair.steps += 1
         restored, target = self._decoding.restored(random)
-        recorded, made = _both(duel.critics, target, restored.detach())
-        frozen = {name: parameter.detach() for name, parameter in duel.critics.named_parameters()}
-        felt: list[LayerOutputs] = functional_call(duel.critics, frozen, (restored,))
+        recorded, made = _both(pair.critics, target, restored.detach())
+        frozen = {name: parameter.detach() for name, parameter in pair.critics.named_parameters()}
+        judged: list[LayerOutputs] = functional_call(pair.critics, frozen, (restored,))
         critics = discriminator_loss(recorded, made)
         spectral = self._decoding.spectral(restored, target)
-        fooling, likeness = adversarial_loss(felt), feature_matching_loss(recorded, felt)
-        total = critics + _SPECTRAL * spectral + heeded * (fooling + _LIKENESS * likeness)
+        fooling, likeness = adversarial_loss(judged), feature_matching_loss(recorded, judged)
+        total = critics + _SPECTRAL * spectral + share * (fooling + _FEATURE_MATCHING * likeness)
         figures = {"critics": critics, "spectral": spectral, "fooling": fooling, "likeness": likeness}
         return total, {name: figure.detach() for name, figure in figures.items()}
 
@@ -83,7 +83,7 @@ class AdversarialJob:
         return {"loss": _WORDS * words - quality, "words_wrong": words, "quality": quality, "spectral": spectral}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if too many words are lost."""
+        """Raise NotLearning if over half of the words are wrong."""
         if figures["words_wrong"] > 0.5:
             raise NotLearning(
                 f"The decoder loses {figures['words_wrong']:.0%} of the words after {step} steps; lower the rate."
@@ -91,7 +91,7 @@ class AdversarialJob:
 
 
 def _both(critics: nn.Module, recorded: Tensor, made: Tensor) -> tuple[list[LayerOutputs], list[LayerOutputs]]:
-    """Run the discriminators on both in one batch."""
+    """Run the discriminators on recorded and decoded crops in one batch; return their outputs for each."""
     judged: list[LayerOutputs] = critics(torch.cat([recorded, made]))
     count = len(recorded)
     return [[part[:count] for part in one] for one in judged], [[part[count:] for part in one] for one in judged]

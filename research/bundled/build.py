@@ -1,10 +1,9 @@
 """Build the bundled model: data, codec, features and tokens, the three stages, and one folder with the result.
 
-Each step resumes where it stopped.
+    python -m research bundled [--work DIR] [--profile cpu|cuda] [--device auto|cpu|cuda] [--step NAME]
 
-    python -m research bundled [--work DIR] [--profile cpu|cuda] [--device cpu|cuda] [--step NAME]
-
-This module has the order, folders and sizes; the modules of the steps have the training.
+A step that was stopped continues where it was. This module has the order, folders and sizes; the training is in the
+modules of the steps.
 """
 
 from collections.abc import Callable
@@ -60,7 +59,7 @@ from training.shards import Split
 WORK = Path(".training/bundled")
 SPEECH, TEXT = "speech", "text"
 MODEL = "model"
-"""The folder in the working folder with everything that is exported."""
+"""The exported model's folder in the working folder."""
 _SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
@@ -73,7 +72,7 @@ class Profile(StrEnum):
 
 
 class Step(StrEnum):
-    """The steps, in their order."""
+    """The steps, in order."""
 
     SPEECH = "speech"
     CORPUS = "corpus"
@@ -162,7 +161,7 @@ RECIPES = {
         sizes=_SIZES,
     ),
 }
-"""A step of the coarse model reads 8,000 positions on a CPU and 64,000 on CUDA."""
+"""A batch of the coarse model has 8,000 positions on a CPU and 64,000 on CUDA."""
 
 
 def bundled_command(
@@ -212,12 +211,13 @@ class Build:
             Step.MEASURE: self._measure,
             Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
-        """All steps that are not the codec's."""
+        """The other steps, without `codes`, which `codec_steps` runs like the codec's training."""
 
     def do(self, step: Step) -> None:
-        """Run or resume one step; nothing if it is done.
+        """Run or resume one step; a finished training is not repeated.
 
-        Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
+        Raises InvalidInput or Unavailable if its input is missing, NotLearning when a gate fails, Cancelled when it is
+        stopped, LimitReached if the exported model is too large.
         """
         if step in self._runs and is_finished(*self._runs[step]):
             print("done", flush=True)
@@ -285,7 +285,7 @@ class Build:
             package.gather(parts, work / MODEL)
 
     def _measure(self) -> None:
-        """Print the phone errors; `research evaluate` measures the sound."""
+        """Print the phone errors of the exported model; `research evaluate` measures its sound."""
         cpu = torch.device("cpu")
         folder = self._work / MODEL / package.BARK
         codec = Codec(folder, cpu)

@@ -1,7 +1,7 @@
-"""Clips of a corpus, concatenated in memory, from which batches of crops are cut without a loop.
+"""Clips of a corpus, concatenated in memory, and random crops of them for training.
 
 A crop may cross from one clip into the next: clips begin and end in silence, and a codec must handle that. The buffer
-is on the training device, so cutting needs no transfer.
+is on the training device, so crops need no transfer.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ _FULL_SCALE = 32_768.0
 
 
 def split_of_clip(speaker: str, text: str) -> Split:
-    """Return the split of a clip: held out when its speaker or its text is."""
+    """Return the split of a clip: test or valid if its speaker or its text is, test before valid."""
     splits = {split_of(speaker), split_of(text)}
     if "test" in splits:
         return "test"
@@ -48,7 +48,7 @@ class ClipBuffer:
         return self.at(starts, frames)
 
     def at(self, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """Return the crops that begin at these frames, int64 (B,)."""
+        """Return the crops of `frames` frames that begin at the frames `starts`, int64 (B,), as `crops` does."""
         places = starts[:, None] + torch.arange(frames, device=starts.device)
         samples = self.samples.view(-1, HOP)[places]  # (B, frames, HOP)
         return samples.flatten(1).float() / _FULL_SCALE, self.semantic[places].long()

@@ -1,8 +1,8 @@
 """Train the coarse model on windows exactly as `cloning.bark.coarse` builds them.
 
-A window holds the semantic tokens around a position in the speech, the infer token, and the first two books of the
-frames before the position, interleaved; in training, the frames after the position follow. The loss covers all frames
-of a window.
+A window holds the semantic tokens around a position in the speech, the infer token, and the codes of the first two
+books, interleaved, for the frames before the position. In training, the frames after the position follow, and the loss
+covers all frames of the window.
 """
 
 from collections.abc import Mapping
@@ -32,24 +32,26 @@ from research.bundled.speech import Joined, Numbers, SpeechTokens, draw_joined
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""The least difference in nats between wrong and true semantic tokens of a model that uses them."""
+"""The least increase of the loss, in nats, with wrong semantic tokens, for a model that uses them."""
 GATE_STEP = 500
 
-_ALONE = 0.15
-_WHOLE_PROMPT = 0.7
+_ALONE, _WHOLE_PROMPT = 0.15, 0.7
+"""See `draw_joined`."""
 _MANY_WRONG, _FEW_WRONG = 0.6, 0.15
+"""The shares of wrong coarse tokens in a row."""
 _SHARE_WITH_MANY = 0.3
 _WRONG_SEMANTIC = 0.3
+"""The largest share of wrong semantic tokens in a row."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 _OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
-"""The offset of each book's codes."""
+"""The token of code 0 of each book."""
 
 
 @dataclass(frozen=True)
 class CoarseWindows:
-    """`inputs` (B, semantic + 1 + books * frames - 1) and, for each frame and book, `targets` (B, frames, books).
+    """`inputs` (B, COARSE_SEMANTIC + books * frames), and the codes that follow, `targets` (B, frames, books).
 
-    `known` (B, frames) marks the frames that exist, `spoken` those of them after the prompt.
+    `known` (B, frames) marks the frames that exist, `spoken` those of them that come after the prompt.
     """
 
     inputs: Numbers
@@ -59,7 +61,7 @@ class CoarseWindows:
 
 
 def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
-    """Return the windows after `done` frames (B,) of each row's clip, and their targets."""
+    """Return the windows at frame `done` (B,) of each row's clip."""
     past = rows.before - (rows.before > 0)  # the engine drops the last frame of a voice's coarse tokens
     places, exists = rows.places(_from(rows.before + done, COARSE_SEMANTIC))
     semantic = np.where(exists, speech.semantic[places], COARSE_PAD)
@@ -74,21 +76,21 @@ def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
 
 
 def _from(place: Numbers, count: int) -> Numbers:
-    """Return the `count` frames of a window at position `place` (B,), (B, count)."""
+    """Return the numbers (B, count) of the first `count` frames of the windows at frames `place` (B,)."""
     return np.maximum(0, place - COARSE_FRAMES_BEFORE)[:, None] + np.arange(count)
 
 
 def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
-    """Draw rows, and for each the number of frames made so far: a multiple of the frames per step."""
+    """Draw rows, and for each the frame of its window: a multiple of COARSE_FRAMES_AT_ONCE, (B,)."""
     joined = draw_joined(speech, random, rows, most_before=COARSE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     turns = -(-joined.length // COARSE_FRAMES_AT_ONCE)
     return joined, (random.random(rows) * turns).astype(np.int64) * COARSE_FRAMES_AT_ONCE
 
 
 def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Replace some coarse tokens, few or many in a row, and some semantic tokens of the inputs by wrong ones.
+    """Replace some coarse tokens (few or many, by row) and some semantic tokens of the inputs by random ones.
 
-    A model that always trusts the previous tokens learns only to continue them.
+    With right previous tokens only, a model would learn only to continue them.
     """
     rows = len(inputs)
     share = np.where(random.random((rows, 1)) < _SHARE_WITH_MANY, _MANY_WRONG, _FEW_WRONG)
@@ -111,7 +113,7 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
 def window_losses(
     module: Any, run: TransformerRunner, inputs: Numbers, targets: Numbers, device: torch.device
 ) -> Tensor:
-    """Return a coarse model's cross-entropy of each target of `windows` in nats, (B, frames, books)."""
+    """Return a coarse model's loss for each target of CoarseWindows in nats, (B, frames, books)."""
     ids, wanted = to_device(inputs, device), to_device(targets, device)
     hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
     hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
@@ -123,7 +125,7 @@ def window_losses(
 
 
 class CoarseJob:
-    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
+    """Trains a coarse model, for training/loop.py. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
         self,
@@ -146,22 +148,22 @@ class CoarseJob:
         self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the mean of both books' losses, on inputs with wrong tokens."""
+        """Return the mean loss of both books, on inputs with some wrong tokens."""
         batch = windows(self._train, *draw_windows(self._train, random, self._batch))
         first, second = self._means(self._losses(spoil(batch.inputs, random), batch.targets), batch.known)
         loss = (first + second) / 2
         return loss, {"book 1": first.detach(), "book 2": second.detach(), TOKENS: float(batch.inputs.size)}
 
     def validate(self) -> dict[str, float]:
-        """Return losses on held-out speakers, and how much wrong semantic tokens and a wrong prompt worsen book 1.
+        """Return the losses on held-out clips; "gap" and "voice gap": the increase of book 1's loss by wrong inputs.
 
-        The latter is measured on the frames after the prompt.
+        "gap" is with another row's semantic tokens, "voice gap" with another row's prompt, on the frames after it.
         """
         figures = [self._validate(true, other) for true, other in self._validation]
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if the model does not use its semantic tokens by step 500."""
+        """Raise NotLearning if the gap is under LEAST_GAP from step GATE_STEP on."""
         if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
             raise NotLearning(
                 f"After {step} steps the coarse model ignores its semantic tokens: wrong ones cost "
@@ -170,10 +172,10 @@ class CoarseJob:
 
     def _validate(self, true: CoarseWindows, other: CoarseWindows) -> dict[str, float]:
         semantic = np.roll(true.inputs[:, :COARSE_SEMANTIC], 1, axis=0)
-        deaf = np.concatenate([semantic, true.inputs[:, COARSE_SEMANTIC:]], axis=1)
+        wrong_inputs = np.concatenate([semantic, true.inputs[:, COARSE_SEMANTIC:]], axis=1)
         losses = self._losses(true.inputs, true.targets)
         first, second = self._means(losses, true.known)
-        wrong, _ = self._means(self._losses(deaf, true.targets), true.known)
+        wrong, _ = self._means(self._losses(wrong_inputs, true.targets), true.known)
         own, _ = self._means(losses, true.spoken)
         others, _ = self._means(self._losses(other.inputs, true.targets), true.spoken)
         return {
@@ -195,15 +197,15 @@ class CoarseJob:
 
 
 def _entries(book: int) -> slice:
-    """Return the ids of a book's tokens."""
+    """Return the range of a book's tokens."""
     begin = SEMANTIC_SIZE + book * CODEBOOK_SIZE
     return slice(begin, begin + CODEBOOK_SIZE)
 
 
 def _times() -> Tensor:
-    """Return the frame of each position of the block: a coarse token has the frame of the next token."""
+    """Return the time of each position of the block in frames: a coarse position has the frame of its target."""
     behind = torch.arange(COARSE_BOOKS * COARSE_FRAMES) // COARSE_BOOKS
-    last = behind[-1:] + 1  # is in the block, and is never read
+    last = behind[-1:] + 1  # a position of the block that is never used
     return torch.cat([torch.arange(COARSE_SEMANTIC), behind, last]).float()
 
 

@@ -16,10 +16,10 @@ from research.bundled.spectra import HOP, SAMPLE_RATE
 from research.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
 
 TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "encoder"
-"""The runs' folders in the codec's folder; each has its best.safetensors."""
+"""Folders of the training runs in the codec's folder; each has its best.safetensors."""
 
 RATIOS = (2, 4, 5, 8)
-"""Upsampling, from frames to samples. The wide layers run at low rates, which makes it fast on a CPU."""
+"""Upsampling factors of the decoder's layers. The small ones come first: the widest layers then run at low rates."""
 
 _BEST = "best.safetensors"
 _BITS = CODEBOOK_SIZE.bit_length() - 1
@@ -28,7 +28,7 @@ OUTPUT_LEVEL = 0.1
 
 
 def codec_config() -> transformers.EncodecConfig:
-    """Return the configuration: 16 kHz mono, 50 frames/s, 8 books of 512, not causal since nothing is streamed."""
+    """Return the configuration: 16 kHz mono, 50 frames/s, 8 books of 512, not causal, since it need not stream."""
     frame_rate = SAMPLE_RATE / HOP
     return transformers.EncodecConfig(
         sampling_rate=SAMPLE_RATE,
@@ -61,7 +61,7 @@ def new_decoder() -> nn.Module:
 
 @torch.no_grad()
 def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> None:
-    """Scale the convolutions in data order so that each has unit variance on `example`.
+    """Scale each convolution so that its output for `example` has unit variance, and set its bias to zero.
 
     Otherwise the latents of a SEANet collapse, or its output stays silent for thousands of steps. `level` is the
     standard deviation of the last convolution's output.
@@ -83,7 +83,7 @@ def unit_variance(module: nn.Module, example: Tensor, level: float = 1.0) -> Non
 
 
 def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transformers.EncodecModel:
-    """Return the whole codec, on the CPU, ready to use. Parts are copied."""
+    """Return the whole codec with copies of its parts, on the CPU, in evaluation mode."""
     codec = transformers.EncodecModel(codec_config())
     codec.encoder.load_state_dict(encoder.state_dict())
     codec.decoder.load_state_dict(decoder.state_dict())
@@ -107,9 +107,9 @@ def load_codec(folder: Path) -> transformers.EncodecModel:
 
 
 def load_decoder(decoder: nn.Module, folder: Path) -> None:
-    """Load the weights of the adversarial phase in `folder` into `decoder`, or else those of the spectral phase.
+    """Load the decoder in `folder`: of the adversarial phase, or of the spectral phase if there is no other.
 
-    Raises Unavailable if there are none, or they are damaged.
+    Raises Unavailable if there is none, or it is damaged.
     """
     weights = folder / ADVERSARIAL / _BEST
     if weights.is_file():
@@ -120,6 +120,6 @@ def load_decoder(decoder: nn.Module, folder: Path) -> None:
 
 
 def _gain(convolution: nn.Module) -> Tensor:
-    """Return weight norm's gain of each channel."""
+    """Return weight norm's gains, one for each channel."""
     gain = convolution.get_parameter("parametrizations.weight.original0")
     return gain.data

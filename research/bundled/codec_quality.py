@@ -1,6 +1,7 @@
 """Measure the codec's sound on held-out clips: word errors, speaker similarity and DNSMOS.
 
-Uses the teacher's codes (the decoder alone) and, once there is an encoder, the codec's own.
+The clips are decoded from the teacher's codes (which measures the decoder alone) and, if there is an encoder, from its
+codes.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,9 +59,9 @@ def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
 
 
 def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn.Module | None) -> Iterator[Quality]:
-    """Yield the quality of the clips uncoded, then by 8 and 2 books of the teacher's codes, then of the encoder's.
+    """Yield the quality of the clips uncoded, then with 8 and with 2 books of the teacher's codes and of the encoder's.
 
-    Runs on the CPU.
+    All modules are on the CPU.
     """
     originals = [_samples(clip) for clip in clips]
     yield _quality("uncoded", clips, originals, originals)
@@ -74,9 +75,9 @@ def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn
 
 
 def decoded(clips: list[Clip], teacher: Teacher, decoder: nn.Module) -> Quality:
-    """Return the quality with all books of the teacher's codes, on the CPU, where `teacher` is.
+    """Return the quality with all books of the teacher's codes.
 
-    `decoder` is moved to the CPU and back.
+    Computed on the CPU: `teacher` is there, and `decoder` is moved there and back.
     """
     originals = [_samples(clip) for clip in clips]
     place = next(decoder.parameters()).device

@@ -2,7 +2,7 @@
 
     python -m research codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-Each step can be resumed. The training is in `teacher`, `codec_training` and `adversarial`.
+A step that was stopped continues where it was. The losses are in `teacher`, `codec_training` and `adversarial`.
 """
 
 from dataclasses import dataclass, replace
@@ -40,8 +40,8 @@ CORPUS, CODEC = "corpus", "codec"
 
 _BEST = "best.safetensors"
 _VALID_HOURS = 0.5
-_CLIPS_HEARD = 20
-_CLIPS_HEARD_ON_THE_WAY = 12
+_CLIPS_MEASURED = 20
+_CLIPS_VALIDATED = 12
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ CODEC_PROFILES = {
 
 
 class CodecStep(StrEnum):
-    """The steps, in their order."""
+    """The steps, in order."""
 
     TEACHER = "teacher"
     CODES = "codes"
@@ -128,9 +128,10 @@ def codec_command(
 
 
 def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: torch.device) -> None:
-    """Run or resume one step in the folder `work`; a finished step does nothing.
+    """Run or resume one step in the folder `work`; a finished training is not repeated.
 
-    Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, NotLearning when a gate fails, Cancelled when it is
+    stopped.
     """
     if step is CodecStep.TEACHER:
         _train_teacher(work, profile, device)
@@ -167,7 +168,7 @@ def _train_adversarially(work: Path, profile: CodecProfile, device: torch.device
     decoding = DecoderJob(new_decoder().to(device), teacher, *buffers, profile.adversarial_batch)
     weights = work / CODEC / DECODER / _BEST
     load_into(decoding.module, load_state(weights), weights)
-    clips, meter = held_out(work / CORPUS, _CLIPS_HEARD_ON_THE_WAY, "valid"), _teacher(work, torch.device("cpu"))
+    clips, meter = held_out(work / CORPUS, _CLIPS_VALIDATED, "valid"), _teacher(work, torch.device("cpu"))
 
     def listen(decoder: nn.Module) -> tuple[float, float]:
         quality = decoded(clips, meter, decoder)
@@ -186,14 +187,14 @@ def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> N
 
 
 def _measure(work: Path) -> None:
-    """Print the quality of clips through the parts that are trained so far."""
+    """Print the quality of held-out clips: uncoded, and coded with the parts that are trained so far."""
     folder = work / CODEC
     teacher = _teacher(work, torch.device("cpu"))
     decoder, encoder = new_decoder(), new_encoder() if (folder / ENCODER / _BEST).is_file() else None
     load_decoder(decoder.eval(), folder)
     if encoder is not None:
         load_into(encoder.eval(), load_state(folder / ENCODER / _BEST), folder / ENCODER / _BEST)
-    for quality in measure(held_out(work / CORPUS, _CLIPS_HEARD), teacher, decoder, encoder):
+    for quality in measure(held_out(work / CORPUS, _CLIPS_MEASURED), teacher, decoder, encoder):
         print(quality, flush=True)
 
 

@@ -22,7 +22,7 @@ class DecoderJob:
 
     _FRAMES = 32
     _BOOK_SHARES = (0.0, 0.2, 0.04, 0.04, 0.04, 0.04, 0.04, 0.6)
-    """How often an item has only its first 1, 2, ... books: few, so that speech without the fine model works too."""
+    """The shares of items with only their first 1, 2, ... books, so that two books alone are intelligible too."""
 
     def __init__(self, decoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
         self.module = decoder
@@ -31,7 +31,7 @@ class DecoderJob:
         self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
 
     def example(self) -> Tensor:
-        """Return latents (B, LATENT, T) as the decoder gets them."""
+        """Return quantized latents (B, LATENT, T), the decoder's input."""
         return self._latents(self._valid, torch.full((len(self._valid),), BOOKS, device=self._valid.device))
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
@@ -39,7 +39,7 @@ class DecoderJob:
         return self.spectral(*self.restored(random)), {}
 
     def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return one batch of crops, decoded and original, (B, N) each."""
+        """Return one batch of crops, decoded and original, (B, N) each, without their margins."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
@@ -47,7 +47,7 @@ class DecoderJob:
         return decoded[:, 0], _inner(samples)
 
     def validate(self) -> dict[str, float]:
-        """Return the spectral loss with 8 and with 2 books; "loss" is weighted as in training."""
+        """Return the spectral loss with 8 and with 2 books; "loss" is their mean, weighted 3 to 1."""
         figures = {}
         for books in (BOOKS, 2):
             used = torch.full((len(self._valid),), books, device=self._valid.device)
@@ -56,7 +56,7 @@ class DecoderJob:
         return {"loss": 0.75 * figures["books_8"] + 0.25 * figures["books_2"], **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if the spectra are far off at step 2000: silence has about 3, first words are below 1.6."""
+        """Raise NotLearning if the loss is over 1.8 from step 2000 on: silence has about 3, the first words 1.6."""
         if step >= 2_000 and figures["loss"] > 1.8:
             raise NotLearning(f"The decoder's spectral loss is {figures['loss']:.2f} after {step} steps; start again.")
 
@@ -67,16 +67,16 @@ class DecoderJob:
 
 
 class EncoderJob:
-    """Trains a SEANet encoder to predict the teacher's latents and codes from noisier sound.
+    """Trains a SEANet encoder to predict the teacher's latents and codes from noisy sound, for training/loop.py.
 
-    The target is the teacher's output for the clean sound, so the codes carry no noise.
+    The target is the teacher's output for the clean sound, so that noise does not reach the codes.
     """
 
     _FRAMES = 64
     _CODES = 0.3
     """The weight of the codes' cross-entropy beside the latents' error, which is relative to their variance."""
-    _NOISE = (8.0, 45.0)
-    _NOISY = 0.6
+    _NOISE = (8.0, 45.0)  # signal-to-noise ratios in dB
+    _NOISY = 0.6  # the share of items with noise
 
     def __init__(self, encoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
         self.module = encoder
@@ -89,11 +89,11 @@ class EncoderJob:
         """Standard deviation of the target latents."""
 
     def example(self) -> Tensor:
-        """Return samples (B, 1, N) as the encoder gets them."""
+        """Return samples (B, 1, N), the encoder's input."""
         return self._valid[:, None]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the latents' error and the codes' cross-entropy of one batch of crops."""
+        """Return the latents' error plus the weighted cross-entropy of the codes, of one batch of crops."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         wanted = self._teacher.latents(samples)
@@ -115,7 +115,7 @@ class EncoderJob:
         }
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if most of the latents' variance is unexplained at step 2000."""
+        """Raise NotLearning if the error is over 60 % of the latents' variance from step 2000 on."""
         if step >= 2_000 and figures["latents"] > 0.6:
             raise NotLearning(
                 f"The encoder misses {figures['latents']:.0%} of the latents' variance after {step} steps; start again."
@@ -144,7 +144,7 @@ class EncoderJob:
 
 
 def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
-    """Return (books,): twice the mean square error per dimension of latents (B, T, D) with the books up to each."""
+    """Return (books,): twice the mean square error per dimension of latents (B, T, D), with the books up to each."""
     codes = quantizer.encode(latents)
     left = [latents - quantizer.decode(codes[:, : book + 1]) for book in range(quantizer.books)]
     return torch.stack([2 * residual.square().mean() for residual in left])

@@ -1,4 +1,4 @@
-"""Store the codec's codes of a corpus in a few files, and read them by the clips' keys."""
+"""Store the codec's codes of a corpus in files, and read them by the keys of the clips."""
 
 import zipfile
 from pathlib import Path
@@ -19,7 +19,7 @@ _FULL_SCALE = 32_768.0
 
 
 class Codes:
-    """The codes of a folder's clips: `codes[key]` is uint16 (books, T). All are in memory, at 16 bytes per frame.
+    """The codes in a folder: `codes[key]` is uint16 (books, T). All are in memory, at 16 bytes per frame.
 
     Raises InvalidInput if a file is damaged.
     """
@@ -36,14 +36,14 @@ class Codes:
         return key in self._codes
 
     def __getitem__(self, key: str) -> NDArray[np.uint16]:
-        """Return a clip's codes. Raises NotFound if it has none."""
+        """Return the codes of the clip `key`. Raises NotFound if it has none."""
         if key not in self._codes:
-            raise NotFound(f"There are no codes of the clip {key}; make the corpus' codes first.")
+            raise NotFound(f"There are no codes of the clip {key}; run the step codes first.")
         return self._codes[key]
 
 
 def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.device) -> None:
-    """Encode every clip of `corpus` without codes in `folder`, and print the progress.
+    """Encode every clip of `corpus` that has no codes in `folder`, and print the progress.
 
     A clip gets as many frames as it has semantic tokens, or as its audio fills if that is fewer. Raises InvalidInput
     for clips without sound.
@@ -61,7 +61,7 @@ def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.devi
 
 
 def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
-    """Return a clip's codes (books, T), T at most its number of semantic tokens. Raises InvalidInput without sound."""
+    """Return a clip's codes (books, T), T up to its number of semantic tokens. Raises InvalidInput without sound."""
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus again.")
     frames = min(len(clip.audio) // HOP, len(clip.semantic))

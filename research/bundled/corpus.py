@@ -28,7 +28,7 @@ from training.shards import Clip, ClipShards, ShardWriter, Split, split_of
 Kind = Literal["speech", "text"]
 
 _CLIPS_PER_SHARD = {"speech": 25, "text": 2000}
-"""Two minutes of work each."""
+"""What a kill can lose in each process: a minute or two of work."""
 _SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 _SPEED_OF_A_CLIP = 0.05  # standard deviation of its logarithm
 _PROGRESS_SECONDS = 15.0
@@ -83,7 +83,7 @@ def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int =
 
 
 def clip_requests(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[ClipRequest]:
-    """Yield the clips of a plan, each speaker's together, with the built-in voices' spread among them."""
+    """Yield the clips of a plan, speaker by speaker, with those of the built-in voices spread evenly among them."""
     by_split = {split: [text for text in _shuffled(texts) if split_of(text) == split] for split in _SPLITS}
     if kind == "text":
         for number, text in enumerate(islice(_shuffled(texts), plan.texts)):
@@ -103,18 +103,18 @@ def clip_requests(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[ClipRequ
 
 
 class ClipMaker:
-    """Makes clips."""
+    """Makes clips with Kokoro. voices: the archive of its voices. Raises Unavailable if it cannot be read."""
 
     def __init__(self, voices: Path) -> None:
         self._pronounce = Pronouncer()
         self._synthesiser = KokoroSynthesiser(voices)
 
     def record(self, request: ClipRequest) -> Clip | None:
-        """Return the clip with its sound, or None if the sentence has a word of uncertain pronunciation."""
+        """Return the clip with its sound; None if a word has no certain pronunciation, or the sentence is too long."""
         return self._make(request, self._say)
 
     def time(self, request: ClipRequest) -> Clip | None:
-        """Return the clip without sound, with its timing; None as for `record`."""
+        """Return the clip with its timing and without sound; None as for `record`."""
         return self._make(request, self._time)
 
     def _make(
@@ -156,9 +156,9 @@ class ClipMaker:
 def _work(
     kind: Kind, folder: Path, plan: Plan, voices: Path, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
-    """Run one process: make every n-th clip that is missing."""
-    studio = ClipMaker(voices)
-    make_clip = studio.record if kind == "speech" else studio.time
+    """Run process `number` of `processes`: make its missing clips and count all of its clips in `done`."""
+    maker = ClipMaker(voices)
+    make_clip = maker.record if kind == "speech" else maker.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:
         made = set(ClipShards(folder).keys)
         for request in islice(clip_requests(kind, plan, [*sentences(), *number_sentences()]), number, None, processes):

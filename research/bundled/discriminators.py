@@ -1,7 +1,8 @@
 """Discriminators for the adversarial phase: they distinguish the decoder's output from recordings.
 
-Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): samples folded at a period,
-sensitive to phase, and complex spectra of several windows, sensitive to noise and harmonics. Narrow, for a CPU.
+Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): one sees samples folded at a
+period and is sensitive to phase, the other sees complex spectra and is sensitive to noise and harmonics. Both have
+fewer channels than there, so that they train on a CPU.
 """
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 PERIODS = (2, 3, 5, 7, 11)
 WINDOWS = (1024, 512, 256)
-"""Samples; a window moves by a quarter."""
+"""Lengths in samples; a window moves by a quarter of its length."""
 
 _LEAK = 0.1
 _PERIOD_WIDTHS = (16, 64, 128, 192)
@@ -19,7 +20,7 @@ _SPECTRUM_WIDTH = 16
 _DILATIONS = (1, 2, 4)
 
 LayerOutputs = list[Tensor]
-"""The outputs of a discriminator's layers; the last one is its score: above 0 for recordings."""
+"""The outputs of a discriminator's layers. The last one is its scores: above 0 for recordings."""
 
 
 class Discriminators(nn.Module):
@@ -34,7 +35,7 @@ class Discriminators(nn.Module):
         self.critics = nn.ModuleList([*critics[0], *critics[1]])
 
     def forward(self, samples: Tensor) -> list[LayerOutputs]:
-        """Judge float (B, N), N over 1024."""
+        """Run all of them on float (B, N). N is over 512, half of the longest window."""
         return [critic(samples) for critic in self.critics]
 
 
@@ -102,7 +103,7 @@ class _SpectrumDiscriminator(nn.Module):
 
 
 def discriminator_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
-    """Return the hinge loss of the discriminators: above 1 is right for recordings, below -1 for generated sound."""
+    """Return the hinge loss of the discriminators: 0 for scores above 1 of recordings and below -1 of decoded sound."""
     return torch.stack(
         [
             functional.relu(1 - real[-1]).mean() + functional.relu(1 + fake[-1]).mean()
@@ -112,12 +113,12 @@ def discriminator_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -
 
 
 def adversarial_loss(made: list[LayerOutputs]) -> Tensor:
-    """Return the decoder's adversarial loss: the negative scores of its output."""
+    """Return the decoder's adversarial loss: the negative mean score of its output."""
     return torch.stack([-judged[-1].mean() for judged in made]).mean()
 
 
 def feature_matching_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
-    """Return the feature-matching loss: the difference between the layers' outputs, relative to the recording's."""
+    """Return the feature-matching loss: the mean difference of the layers' outputs, relative to the recordings'."""
     return torch.stack(
         [
             (ours - theirs.detach()).abs().mean() / theirs.detach().abs().mean().clamp(min=1e-5)

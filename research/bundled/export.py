@@ -36,11 +36,11 @@ SPEC = PromptSpec(
 
 _SPEAKER = "v2/en_speaker_{}"
 _LONGEST_PROMPT = 500
-"""Frames: more than any stage uses."""
+"""Frames of a built-in speaker's prompt: more than any stage uses."""
 
 
 def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) -> transformers.BarkModel:
-    """Build transformers' BarkModel from copies of its four parts."""
+    """Return transformers' BarkModel with copies of its four parts, in evaluation mode."""
     config = transformers.BarkConfig(
         semantic_config=semantic_config(sizes.semantic),
         coarse_acoustics_config=coarse_config(sizes.coarse),
@@ -57,7 +57,7 @@ def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) ->
 
 
 def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
-    """Write configuration, weights in half precision, tokenizer, and the built-in speakers.
+    """Write a BarkModel's configuration, weights in half precision, tokenizer, and built-in speakers to `directory`.
 
     Raises InvalidInput if a speaker is not a prompt for this model.
     """
@@ -77,7 +77,7 @@ def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
 
 
 def prompt_of(speech: SpeechTokens, name: str) -> VoicePrompt:
-    """Return a speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
+    """Return the end of a speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
     clips = np.flatnonzero(speech.speakers == speech.names.index(name))
     clip = clips[speech.lengths[clips].argmax()]
     end = int(speech.starts[clip] + speech.lengths[clip])
@@ -87,7 +87,7 @@ def prompt_of(speech: SpeechTokens, name: str) -> VoicePrompt:
 
 
 def _hub_name(name: str) -> str:
-    """Return the name with weight norm spelled as on the hub."""
+    """Return a weight's name in published checkpoints, which name weight norm's parameters in the older way."""
     return name.replace("parametrizations.weight.original0", "weight_g").replace(
         "parametrizations.weight.original1", "weight_v"
     )

@@ -1,8 +1,8 @@
 """Train the fine model on windows exactly as `cloning.bark.fine` builds them.
 
-A window holds all frames at once: every book of the frames before its position, and the finished books of the others.
-The target is the next book of every frame. Frames that already have it are targets too, since the engine may ask for
-some of them twice.
+A window holds all books of the frames before its position, and for the others the books that are already generated. The
+targets are the next book of every frame. Frames whose next book is among the inputs are targets too, since windows
+overlap and the engine generates some frames twice.
 """
 
 from collections.abc import Mapping
@@ -29,19 +29,20 @@ from training.loop import TOKENS, NotLearning
 
 GATE_STEP = 1000
 LEAST_GAIN = 0.5
-"""The least difference in nats between the model and a guess at book 3."""
+"""How far, in nats, book 3's loss must be below that of a uniform guess."""
 
-_ALONE = 0.2
-_WHOLE_PROMPT = 0.8
+_ALONE, _WHOLE_PROMPT = 0.2, 0.8
+"""See `draw_joined`."""
 _WRONG = 0.05
+"""The share of codes in the earlier books that are replaced by random ones."""
 _VALIDATION_ROWS = 16
 
 
 @dataclass(frozen=True)
 class FineWindows:
-    """`inputs` (B, frames, book + 1), whose last book is the known one; `targets` (B, frames) of that book.
+    """`inputs` (B, frames, book + 1), and the codes of their last book, `targets` (B, frames).
 
-    `known` (B, frames) marks the frames that exist, `asked` those of them whose token is not among the inputs.
+    `known` (B, frames) marks the frames that exist, `asked` those of them whose target is not among the inputs.
     """
 
     inputs: Numbers
@@ -58,9 +59,9 @@ def windows_of(rows: Joined) -> Numbers:
 
 
 def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> FineWindows:
-    """Return the inputs for `book` in window number `window` (B,) of each row, and the targets.
+    """Return the inputs and targets for `book` (from 0) in window number `window` (B,) of each row.
 
-    Where there is no frame, the books that the model has filled by then hold random tokens.
+    Where there is no frame, the books that the engine would have generated before hold random codes.
     """
     length = np.maximum(FINE_FRAMES, rows.before + rows.length)
     start = np.minimum(window * FINE_FRAMES_BEFORE, length - FINE_FRAMES)
@@ -81,13 +82,13 @@ def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, rand
 
 
 def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
-    """Draw rows, and a window of each."""
+    """Draw rows, and the number of a window of each, (B,)."""
     joined = draw_joined(speech, random, rows, most_before=FINE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     return joined, (random.random(rows) * windows_of(joined)).astype(np.int64)
 
 
 def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Replace some tokens in the books before the last by wrong ones: those books are predictions too."""
+    """Replace some codes in the books before the last by random ones: in use, those books are predictions."""
     drawn = random.integers(0, CODEBOOK_SIZE, inputs.shape)
     wrong = (random.random(inputs.shape) < _WRONG) & (inputs != FINE_PAD)
     wrong[..., -1] = False
@@ -95,7 +96,7 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
 
 
 class FineJob:
-    """Implements `training.loop.Job`. `codebooks` (books, entries, latent): the vectors of the codes."""
+    """Trains a fine model, for training/loop.py. `codebooks` (books, entries, latent): the vectors of the codes."""
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class FineJob:
         ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the mean loss of one book, drawn for the whole batch."""
+        """Return the mean loss of one random book, the same for the whole batch."""
         book = int(random.integers(COARSE_BOOKS, BOOKS))
         batch = windows(self._train, *draw_windows(self._train, random, self._batch), book, random)
         losses = self._losses(spoil(batch.inputs, random), batch.targets)
@@ -130,7 +131,7 @@ class FineJob:
         return self._mean(losses, batch.known), {"asked": asked, TOKENS: float(batch.targets.size)}
 
     def validate(self) -> dict[str, float]:
-        """Return the losses of every book on held-out speakers, for the frames that the model is asked for."""
+        """Return the loss of every book on held-out clips, for frames whose target is not among the inputs."""
         losses = [
             float(self._mean(self._losses(batch.inputs, batch.targets), batch.asked)) for batch in self._validation
         ]
@@ -138,7 +139,7 @@ class FineJob:
         return {"loss": float(np.mean(losses)), **books}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if book 3 is little better than a guess at step 1000."""
+        """Raise NotLearning if book 3's loss is not LEAST_GAIN below a guess from step GATE_STEP on."""
         first = figures[f"book {COARSE_BOOKS + 1}"]
         most = float(np.log(CODEBOOK_SIZE)) - LEAST_GAIN
         if step >= GATE_STEP and first > most:

@@ -1,12 +1,12 @@
 """Bark's three transformers, as transformers defines them, with a forward pass for training.
 
-transformers computes attention and all logits in its own float32 arithmetic; here attention uses the fastest method of
-the device, and the caller takes only the positions and logits that have targets. The modules stay transformers', so
-their state is the checkpoint's.
+The forward pass uses the fastest attention of the device, where transformers computes in float32, and returns hidden
+states, so that logits are computed only where there are targets. The modules stay transformers', so their state is the
+checkpoint's.
 
-The initialisation makes a small model follow its input sequence: both sequences get the same sinusoids at the same
-time, tokens and times have about equal weight, and half of the heads of the first two layers start by attending to
-similar vectors, which are those of the same time.
+The initialisation makes a small model follow its input sequence: inputs and outputs of the same time get the same
+sinusoids, tokens and times have about equal weight, and half of the heads of the first two layers start by attending
+to similar vectors, which are those of the same time.
 """
 
 import math
@@ -22,7 +22,7 @@ from cloning.checkpoints.libraries import transformers
 from research.bundled.layout import Size, coarse_config, fine_config, semantic_config
 
 TOKEN_SPREAD = 0.3
-"""Initial standard deviation of a token's vector; the amplitude of a sinusoid of time."""
+"""Initial standard deviation of a token's vector, and the amplitude of a sinusoid of time."""
 
 _MATCHING_LAYERS = 2
 _SHARPNESS = 2.0
@@ -30,8 +30,9 @@ _SHARPNESS = 2.0
 _SLOWEST_FRAMES = 200.0
 """Frames in which the slowest sinusoid turns by one radian."""
 _SPREAD = 0.02
+"""Initial standard deviation of other matrices."""
 TIED_SPREAD = 0.1
-"""The same for vectors shared with the output head: logits must start small."""
+"""Initial standard deviation of a token's vector that the output head shares: logits must start small."""
 _TIED_GAIN = 0.5
 
 
@@ -54,58 +55,58 @@ _Run = Callable[[nn.Module, Tensor, bool, int, tuple[int, ...]], tuple[Tensor, l
 
 
 class TransformerRunner:
-    """Runs transformers on `device`, compiled on CUDA, where launching kernels dominates the time of a small model."""
+    """Runs Bark's transformers on `device`: compiled on CUDA, where a small model mostly waits for kernel launches."""
 
     def __init__(self, device: torch.device) -> None:
         self._run: _Run = torch.compile(_run, dynamic=False) if device.type == "cuda" else _run
 
     def __call__(self, module: nn.Module, x: Tensor, *, causal: bool, since: int = 0) -> Tensor:
-        """Run vectors without positions (B, T, width) -> hidden states (B, T - since, width), for the heads.
+        """Return the last hidden states (B, T - since, width) for token vectors (B, T, width). Differentiable.
 
-        Differentiable. causal: no position attends to a later one. since: the first position that is returned.
+        causal: no position attends to a later one. since: the first position that is returned.
         """
         return self._run(module, x, causal, since, ())[0]
 
-    def looking(
+    def with_scores(
         self, module: nn.Module, x: Tensor, layers: tuple[int, ...], *, since: int = 0
     ) -> tuple[Tensor, list[Tensor]]:
-        """Run causally, and also return the scores of the last head of some layers before the softmax, (B, T, T) each.
+        """Run causally; also return the attention scores (B, T, T) of the last head of each of `layers`.
 
-        Masked positions have a score of -10,000.
+        They are those before the softmax; masked positions have -10,000 added.
         """
         return self._run(module, x, True, since, layers)
 
 
 def _run(
-    module: nn.Module, x: Tensor, causal: bool, since: int, looking: tuple[int, ...]
+    module: nn.Module, x: Tensor, causal: bool, since: int, scored: tuple[int, ...]
 ) -> tuple[Tensor, list[Tensor]]:
     stage: Any = module
     length = x.shape[1]
     x = x + stage.position_embeds_layer.weight[:length]
     attend = _attend_on_gpu if x.is_cuda else _attend_on_cpu
-    hidden = _after(length, x.device) if causal else None
-    looks = []
+    mask = _causal_mask(length, x.device) if causal else None
+    scores = []
     for number, layer in enumerate(stage.layers):
         projected = layer.attn.att_proj(layer.layernorm_1(x))
         queries, keys, values = _split(projected, layer.attn.num_heads)
-        if number in looking:
-            looks.append(_scores(queries[:, -1], keys[:, -1], hidden))
+        if number in scored:
+            scores.append(_scores(queries[:, -1], keys[:, -1], mask))
         if number == len(stage.layers) - 1:  # earlier positions of the last layer are not read
             queries, x = queries[:, :, since:], x[:, since:]
-        attended = attend(queries, keys, values, hidden)
+        attended = attend(queries, keys, values, mask)
         x = x + layer.attn.out_proj(attended.transpose(1, 2).flatten(2))
         x = x + layer.mlp.out_proj(functional.gelu(layer.mlp.in_proj(layer.layernorm_2(x))))
-    return stage.layernorm_final(x), looks
+    return stage.layernorm_final(x), scores
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Compute losses (...) in float32 from logits (..., entries) and int64 targets (...)."""
+    """Return the losses (...) in nats, float32, of logits (..., entries) and int64 targets (...)."""
     losses = functional.cross_entropy(logits.float().flatten(0, -2), targets.flatten(), reduction="none")
     return losses.view(targets.shape)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array as a tensor on `device`; on CUDA without waiting for the transfer."""
+    """Return an array as a tensor on `device`. On CUDA, the host does not wait for the transfer."""
     tensor = torch.from_numpy(array)
     if device.type != "cuda":
         return tensor
@@ -114,7 +115,7 @@ def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
 
 
 def align(module: nn.Module, times: Tensor) -> None:
-    """Initialise positions by time: `times` float (block,), in frames, for each position of the block."""
+    """Initialise the position vectors as sinusoids. times: float (block,), the time of each position in frames."""
     stage: Any = module
     width = stage.position_embeds_layer.weight.shape[1]
     with torch.no_grad():
@@ -122,14 +123,14 @@ def align(module: nn.Module, times: Tensor) -> None:
 
 
 def sinusoids(times: Tensor, width: int) -> Tensor:
-    """Times in frames (N,) -> (N, width): sines and cosines from one radian per frame to one in 200 frames."""
+    """Return (N, width): sines and cosines of times (N,) in frames, from one radian a frame to one in 200 frames."""
     speeds = torch.exp(torch.arange(0, width, 2) * (-math.log(_SLOWEST_FRAMES) / width))
     angles = times.float()[:, None] * speeds
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def spread_like(table: Tensor, codebook: Tensor, spread: float = TOKEN_SPREAD) -> None:
-    """Initialise vectors (entries, width) with the geometry of a codebook (entries, latent)."""
+    """Initialise vectors (entries, width) by a random projection of a codebook (entries, latent)."""
     entries = codebook - codebook.mean(0)
     turned = entries @ torch.randn(entries.shape[1], table.shape[1], device=entries.device)
     with torch.no_grad():
@@ -164,32 +165,32 @@ def _match(attention: Any) -> None:
 
 
 def _split(projected: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, T, 3 * width) -> queries, keys and values, each (B, H, T, D)."""
+    """Return queries, keys and values, each (B, H, T, D), of a projection (B, T, 3 * width)."""
     batch, length, _ = projected.shape
     queries, keys, values = projected.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
     return queries, keys, values
 
 
-def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
-    """Attend from queries (B, H, Q, D), the last positions of keys and values (B, H, T, D) -> (B, H, Q, D)."""
+def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return attention (B, H, Q, D) from the last Q of T positions. Keys and values: (B, H, T, D). Mask: (T, T)."""
     before = keys.shape[2] - queries.shape[2]
-    whole = hidden is not None and not before
-    mask = None if hidden is None or whole else hidden[before:].to(queries.dtype)
-    attended: Tensor = functional.scaled_dot_product_attention(queries, keys, values, mask, is_causal=whole)
+    whole = mask is not None and not before
+    rows = None if mask is None or whole else mask[before:].to(queries.dtype)
+    attended: Tensor = functional.scaled_dot_product_attention(queries, keys, values, rows, is_causal=whole)
     return attended
 
 
-def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None) -> Tensor:
-    """Attend with separate operations: twice as fast as torch's fused attention for a few hundred positions on a CPU.
+def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the same, for a few hundred positions on a CPU twice as fast as by torch's fused attention.
 
-    Causal queries are split into two halves, so that the first ones are not compared with keys they cannot see.
+    Causal queries are split into two halves, so that the first half is not compared with keys that are masked for it.
     """
-    if hidden is None:
+    if mask is None:
         return _mixture(_scores(queries, keys, None), values)
     before, middle = keys.shape[2] - queries.shape[2], queries.shape[2] // 2
     seen = before + middle
-    first = _scores(queries[:, :, :middle], keys[:, :, :seen], hidden[before:seen, :seen])
-    second = _scores(queries[:, :, middle:], keys, hidden[seen:])
+    first = _scores(queries[:, :, :middle], keys[:, :, :seen], mask[before:seen, :seen])
+    second = _scores(queries[:, :, middle:], keys, mask[seen:])
     return torch.cat([_mixture(first, values[:, :, :seen]), _mixture(second, values)], dim=2)
 
 
@@ -198,12 +199,12 @@ def _mixture(scores: Tensor, values: Tensor) -> Tensor:
     return mixed
 
 
-def _scores(queries: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
-    """(..., T, D) -> (..., T, T)"""
+def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the scores (..., Q, T) of queries (..., Q, D) and keys (..., T, D), with the mask added."""
     scores: Tensor = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
-    return scores if hidden is None else scores + hidden.to(scores.dtype)
+    return scores if mask is None else scores + mask.to(scores.dtype)
 
 
-def _after(length: int, device: torch.device) -> Tensor:
+def _causal_mask(length: int, device: torch.device) -> Tensor:
     """Return the causal mask (T, T) to add to scores."""
     return torch.full((length, length), -1e4, device=device).triu(1)

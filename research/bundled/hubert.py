@@ -1,8 +1,8 @@
 """A small HuBERT: from sound to features that identify the semantic token, for any voice and room.
 
-The network is transformers' HubertModel with shorter convolutions; the published one is 80 times as large. It is
-trained to classify the semantic tokens, frame by frame, through a head that the export drops: the rest loads like the
-published model, and a quantizer reads its features.
+The network is transformers' HubertModel with fewer convolutions and layers: it has 1.3 million weights, the published
+one 94 million. It is trained to classify the semantic tokens, frame by frame, through a head that is not exported: the
+rest loads like the published model, and a quantizer reads its features.
 """
 
 from copy import deepcopy
@@ -21,12 +21,13 @@ LAYERS = 4
 
 _CHANNELS = 128
 _KERNELS, _STRIDES = (120, 2, 2, 2), (40, 2, 2, 2)
-"""Frames of 400 samples every 320, like the published convolutions."""
+"""A frame has 400 samples and starts 320 after the previous one, as with the published convolutions."""
 
 _SAMPLE_RATE = 16_000
 _LOWEST_BAND, _HIGHEST_BAND = 80.0, 7600.0
-_LOUDEST_HEARD = 6.0
-"""The clip value of relu6, in standard deviations of a band, so that soft sounds count beside loud ones."""
+_NORM_GAIN = 6.0
+"""Initial gain of the first normalisation. relu6 clips at 6, so here at one standard deviation of a band: soft sounds
+count beside loud ones."""
 
 
 class TokenClassifier(nn.Module):
@@ -40,21 +41,21 @@ class TokenClassifier(nn.Module):
             _begin_as_filter_bank(self.hubert.feature_extractor)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Float (B, N) at 16 kHz -> logits (B, (N - 400) // 320 + 1, SEMANTIC_SIZE). Frame i belongs to token i."""
+        """Return logits (B, (N - 400) // 320 + 1, SEMANTIC_SIZE) of float (B, N) at 16 kHz; frame i is of token i."""
         logits: Tensor = self.head(self.hubert(samples).last_hidden_state)
         return logits
 
 
 def load_classifier(path: Path, device: torch.device) -> TokenClassifier:
-    """Load a trained network, ready to use. Raises Unavailable if the file is missing or damaged."""
-    listener = TokenClassifier()
-    load_into(listener, load_state(path), path)
-    return listener.to(device).eval()
+    """Load a trained network in evaluation mode. Raises Unavailable if the file is missing or damaged."""
+    classifier = TokenClassifier()
+    load_into(classifier, load_state(path), path)
+    return classifier.to(device).eval()
 
 
-def export(listener: TokenClassifier, directory: Path) -> None:
+def export(classifier: TokenClassifier, directory: Path) -> None:
     """Write HuBERT without the head, in half precision, in the hub's layout: config.json and model.safetensors."""
-    deepcopy(listener.hubert).half().save_pretrained(directory)
+    deepcopy(classifier.hubert).half().save_pretrained(directory)
 
 
 def _config() -> transformers.HubertConfig:
@@ -81,7 +82,7 @@ def _config() -> transformers.HubertConfig:
 
 
 def _begin_as_filter_bank(extractor: nn.Module) -> None:
-    """Initialise the convolutions as band filters, in sine and cosine, and their means over time."""
+    """Initialise the first convolution as band-pass filters, in sine and cosine, and the others as means over time."""
     layers: Any = extractor.conv_layers
     first, *others = [layer.conv for layer in layers]
     low, high = (2595 * torch.log10(torch.tensor(1 + hertz / 700)) for hertz in (_LOWEST_BAND, _HIGHEST_BAND))
@@ -91,7 +92,7 @@ def _begin_as_filter_bank(extractor: nn.Module) -> None:
     window = torch.hann_window(_KERNELS[0])
     first.weight.copy_(torch.cat([angle.cos() * window, angle.sin() * window])[:, None])
     nn.init.zeros_(first.bias)
-    nn.init.constant_(layers[0].layer_norm.weight, _LOUDEST_HEARD)
+    nn.init.constant_(layers[0].layer_norm.weight, _NORM_GAIN)
     for layer in others:
         nn.init.normal_(layer.weight, std=0.03)
         layer.weight += 0.5 * torch.eye(_CHANNELS)[:, :, None]

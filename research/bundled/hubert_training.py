@@ -2,7 +2,7 @@
 
     python -m research hubert STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-The network is in `hubert`.
+STEP is train, export or measure. The network is in `hubert`.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from training.room_acoustics import disturb, reverberate
 CORPUS, HUBERT = "corpus", "hubert"
 """Folders in the recipe's working folder."""
 EXPORTED = "model"
-"""The folder in HUBERT that cloning loads."""
+"""The folder in HUBERT with the exported network."""
 
 _FRAMES = 150
 """Frames of a crop: 3 s."""
@@ -43,18 +43,18 @@ _CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
     "room": lambda samples, random: reverberate(samples, random, share=1.0),
     "disturbed": disturb,
 }
-"""The measured conditions: name -> the change of the sound."""
+"""The conditions of measurement: name -> function that changes the sound (B, N)."""
 
 
 class ClassifierJob:
-    """Trains the network, for training/loop.py."""
+    """Trains a TokenClassifier, for training/loop.py."""
 
-    _SMOOTHING = 0.05  # the end of a phone is not exact
+    _SMOOTHING = 0.05  # the boundaries of phones are not exact
 
     def __init__(
-        self, listener: TokenClassifier, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int
+        self, classifier: TokenClassifier, train_buffer: ClipBuffer, valid_buffer: ClipBuffer, batch: int
     ) -> None:
-        self.module = listener
+        self.module = classifier
         self._buffer, self._batch = train_buffer, batch
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -81,19 +81,20 @@ class ClassifierJob:
         return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if less than a third of the frames are right at step 1000; the commonest token has 8 %."""
+        """Raise NotLearning if under a third of the tokens are right from step 1000 on. The commonest one has 8 %."""
         if step >= 1_000 and figures["clean_token"] < 0.33:
             raise NotLearning(
                 f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; start again."
             )
 
 
-def heard(listener: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
-    """Measure a network on float (B, N) with the tokens int64 (B, N / 320).
+def heard(classifier: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
+    """Measure a classifier on samples, float (B, N), with their tokens, int64 (B, N / 320).
 
-    "loss" is the cross-entropy, "token" and "unit" the shares of frames with the right one, "phones" the phone error.
+    "loss" is the cross-entropy, "token" and "unit" are the shares of frames with the right one, "phones" is the phone
+    error rate.
     """
-    logits = listener(samples).float()
+    logits = classifier(samples).float()
     wanted = wanted[:, : logits.shape[1]]
     guess = logits.argmax(dim=-1)
     return {
@@ -134,7 +135,7 @@ HUBERT_PROFILES = {
 
 
 class HubertStep(StrEnum):
-    """The steps, in their order."""
+    """The steps, in order."""
 
     TRAIN = "train"
     EXPORT = "export"
@@ -154,7 +155,8 @@ def hubert_command(
 def run_hubert_step(step: HubertStep, work: Path, profile: HubertProfile, device: torch.device) -> None:
     """Run or resume one step in the folder `work`.
 
-    Raises InvalidInput or Unavailable if its input is missing, NotLearning, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, NotLearning when a gate fails, Cancelled when it is
+    stopped.
     """
     folder = work / HUBERT
     if step is HubertStep.EXPORT:
@@ -176,15 +178,15 @@ def _train(work: Path, profile: HubertProfile, device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def _measure(listener: TokenClassifier, buffer: ClipBuffer) -> None:
+def _measure(classifier: TokenClassifier, buffer: ClipBuffer) -> None:
     """Print the figures on held-out speakers and sentences: clean, in noise, in rooms, and with all effects."""
     samples, wanted = buffer.crops(np.random.default_rng(0), _TEST_CROPS, _FRAMES)
     torch.manual_seed(0)
     for name, change in _CONDITIONS.items():
-        figures = heard(listener, change(samples, np.random.default_rng(0)), wanted)
+        figures = heard(classifier, change(samples, np.random.default_rng(0)), wanted)
         print(name.ljust(9), " ".join(f"{figure} {value:.3f}" for figure, value in figures.items()), flush=True)
 
 
 def _units(tokens: Tensor) -> Tensor:
-    """Map the three thirds of a unit to one number; silences are their own."""
+    """Return one number for the three thirds of a unit; a silence keeps its own."""
     return torch.where(tokens < PAUSE_BASE, tokens // THIRDS, tokens)

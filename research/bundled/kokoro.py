@@ -26,7 +26,7 @@ from training.shards import split_of
 
 SAMPLE_RATE = 24_000
 SAMPLES_PER_DURATION = SAMPLE_RATE // DURATION_RATE
-"""The durations of a sentence's symbols add up to exactly its sound."""
+"""The durations of a sentence's symbols add up to exactly the length of its sound."""
 
 VOICES = "kokoro-js-1.2.1.tgz"
 """The name of npm's archive."""
@@ -54,7 +54,7 @@ _DURATIONS = "/encoder/Clip_output_0"
 
 @dataclass(frozen=True)
 class KokoroSpeaker:
-    """A voice: the weight of each of Kokoro's voices in it, and its usual speed."""
+    """A speaker: the weights of Kokoro's voices in its mixture, and its usual speed."""
 
     name: str
     parts: Mapping[str, float]
@@ -86,10 +86,9 @@ class KokoroUtterance:
 
 
 class KokoroSynthesiser:
-    """Phonemes to speech. One thread; about twice as fast as speech, a hundred times for durations alone."""
+    """Synthesises speech from phonemes, on one thread. voices: the archive. Raises Unavailable without it."""
 
     def __init__(self, voices: Path) -> None:
-        """voices: the archive. Raises Unavailable without it."""
         self._styles = read_voices(voices, {*LEARNED, *RESERVED})
         self._alphabet: Any = Hibari()
 
@@ -104,7 +103,7 @@ class KokoroSynthesiser:
         return KokoroUtterance(samples.reshape(-1), whole_durations(durations))
 
     def durations(self, phonemes: str, speaker: KokoroSpeaker, *, speed: float = 1.0) -> NDArray[np.int64]:
-        """Return the durations of the symbols in `speak`, (P + 2,) in 1/40 s."""
+        """Return only the durations that `speak` would return, int64 (P + 2,) in 1/40 s."""
         (durations,) = self._timing.run(None, self._inputs(phonemes, speaker, speed))
         return whole_durations(durations)
 
@@ -153,12 +152,12 @@ def _styles(files: tarfile.TarFile, name: str) -> NDArray[np.float32]:
 
 
 def _model() -> onnx.ModelProto:
-    """Assemble the network from its packages."""
+    """Assemble the network from its packages. Raises Unavailable if one is missing."""
     folders = [importlib.util.find_spec(part) for part in _PARTS]
     try:
         parts = [Path(str(folder and folder.origin)).with_name("part.bin").read_bytes() for folder in folders]
     except OSError as error:
-        raise Unavailable("Kokoro's network is missing; install what requirements-dev.txt lists.") from error
+        raise Unavailable("Kokoro's network is missing; `make research` installs it.") from error
     return onnx.load_from_string(b"".join(parts))
 
 

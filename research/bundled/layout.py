@@ -1,6 +1,6 @@
 """Numbers shared by the bundled model's stages: vocabularies, special tokens, windows, sizes.
 
-They are written to `config.json` and `generation_config.json`, and shape the training examples. Does not import torch.
+They are written to `config.json` and `generation_config.json`, and determine the training examples.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SEMANTIC_INFER = TEXT_OFFSET + len(PIECES)
 SEMANTIC_INPUTS = SEMANTIC_INFER + 1
 SEMANTIC_OUTPUTS = SEMANTIC_END + 1
 TEXT_ROOM = 128
-"""Text tokens (characters) per window; also the semantic tokens of a voice, which are added to them."""
+"""Text tokens (characters) per window. The last semantic tokens of a voice, as many, are added to their embeddings."""
 SEMANTIC_ROOM = 480
 """Semantic tokens per window: 9.6 s."""
 
@@ -31,11 +31,11 @@ COARSE_PAD = SEMANTIC_SIZE + COARSE_BOOKS * CODEBOOK_SIZE
 COARSE_INFER = COARSE_PAD + 1
 COARSE_VOCABULARY = COARSE_INFER + 1
 COARSE_FRAMES_BEFORE = 128
-"""Earlier frames in the coarse model's input: 2.56 s."""
+"""The maximum of earlier frames in a coarse window: 2.56 s."""
 COARSE_FRAMES_AT_ONCE = 32
-"""Frames that it generates between two updates of its input."""
+"""Frames that are generated in one coarse window."""
 COARSE_SEMANTIC = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE + 16
-"""Semantic tokens in its input: those of these frames, and a third of a second more."""
+"""Semantic tokens in a coarse window: those of these frames, and of the next 0.32 s."""
 COARSE_FRAMES = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE
 
 FINE_PAD = CODEBOOK_SIZE
@@ -43,7 +43,7 @@ FINE_VOCABULARY = CODEBOOK_SIZE + 1
 FINE_FRAMES = 256
 """Frames of a fine window: 5.1 s."""
 FINE_FRAMES_BEFORE = 128
-"""The frames of a window that the one before has made."""
+"""Frames of a fine window that are complete before it: of the voice, or of the previous window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def coarse_config(size: Size) -> dict[str, Any]:
 
 
 def fine_config(size: Size) -> dict[str, Any]:
-    """Return the arguments of transformers' BarkFineConfig. As in Bark, the head of a book is the book's embedding."""
+    """Return the arguments of transformers' BarkFineConfig. As in Bark, a book's output head is its embedding table."""
     return {
         **_common(size),
         "block_size": FINE_FRAMES,

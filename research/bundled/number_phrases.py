@@ -1,6 +1,6 @@
 """Sentences with spoken numbers: counts, ordinals, years, dates, times, money, decimals and single digits.
 
-Digits in a text are turned into these words before the model reads it, so the model must learn all of them.
+The normalisation of texts replaces digits by such words before the model reads them.
 """
 
 import random
@@ -49,7 +49,7 @@ _PATTERNS = (
 
 
 def number_sentences() -> list[str]:
-    """Return distinct sentences in the order of their patterns, of the lengths in `texts`. Deterministic."""
+    """Return distinct sentences that `texts.is_clean`, in the order of their patterns. Deterministic."""
     draw = random.Random(2)
     made = (sentence for pattern in _PATTERNS for sentence in _filled(pattern, draw))
     return [sentence for sentence in dict.fromkeys(made) if is_clean(sentence)]
@@ -66,7 +66,7 @@ def _filled(pattern: str, draw: random.Random) -> Iterator[str]:
 
 
 def _count(draw: random.Random) -> str:
-    """Draw short and long numbers equally often, some of them round."""
+    """Draw a number of 1 to 7 digits, each length equally often, and some of them round."""
     digits = draw.randint(1, _LARGEST)
     number = draw.randint(10 ** (digits - 1), 10**digits - 1)
     return _cardinal(round(number, -draw.randint(0, digits - 1)))

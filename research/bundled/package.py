@@ -1,4 +1,4 @@
-"""Package the finished model as one folder laid out like `models/bundled`, with checksums, and install it."""
+"""Write the finished model as one folder with the layout of `models/bundled`, with checksums, and install it."""
 
 import hashlib
 import shutil
@@ -14,11 +14,11 @@ BARK, HUBERT, QUANTIZER, CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook
 CHECKSUMS = "SHA256SUMS"
 
 LARGEST = 40_000_000
-"""Bytes that the repository has room for."""
+"""The most bytes of a model in the repository."""
 
 
 def gather(parts: Mapping[str, Path], folder: Path) -> None:
-    """Copy files and folders to these names in `folder`, write their checksums, print their sizes. Atomic.
+    """Copy `parts` (name -> file or folder) into `folder` atomically, with their checksums; print their sizes.
 
     Raises LimitReached if they are larger than LARGEST together, Unavailable if one is missing or cannot be written.
     """
@@ -27,7 +27,7 @@ def gather(parts: Mapping[str, Path], folder: Path) -> None:
             if not source.exists():
                 raise Unavailable(f"{source} is missing; run the step that makes it first.")
             _copy(source, made / name)
-        sizes = {name: _weight(made / name) for name in parts}
+        sizes = {name: _size(made / name) for name in parts}
         told = f"{', '.join(f'{name} {_megabytes(size)}' for name, size in sizes.items())}"
         total = sum(sizes.values())
         if total > LARGEST:
@@ -50,7 +50,7 @@ def install(model: Path, place: Path) -> None:
         _copy(model, made)
         if _checksums(made) != (made / CHECKSUMS).read_text(encoding="utf-8"):
             raise Unavailable(f"The files in {model} are not those of its {CHECKSUMS}; run the step export again.")
-    print(f"{place}: {_megabytes(_weight(place))}", flush=True)
+    print(f"{place}: {_megabytes(_size(place))}", flush=True)
 
 
 def write_checksums(folder: Path) -> None:
@@ -66,14 +66,14 @@ def _checksums(folder: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder without file permissions, so that everyone can read it."""
+    """Copy a file or a folder without its permissions, so that everyone can read the copy."""
     if source.is_dir():
         shutil.copytree(source, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
     else:
         shutil.copyfile(source, target)
 
 
-def _weight(path: Path) -> int:
+def _size(path: Path) -> int:
     files = [path] if path.is_file() else path.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -1,8 +1,8 @@
 """Semantic tokens of the bundled model: the phone, its stress, and the position within it.
 
 A token is one of three thirds of a unit, a kind of pause, or the silence at either end. A unit is a phone of hibari's
-alphabet (misaki's, for American English); vowels are stressed or unstressed. Tokens carry nothing of the voice. They
-are exact, since the synthesiser's durations are known exactly.
+alphabet (misaki's, for American English); vowels are stressed or unstressed. Tokens do not depend on the voice. They
+are exact, since the synthesiser reports the duration of each phoneme.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,14 @@ _VOWELS = "ɪiæʌɛɔɑAIOuɜWʊY"
 _REDUCED = "ə"
 _CONSONANTS = "ɹntlskdmðzpvfbwŋhTʃjɡʤʧθʒ"
 _ALIKE = str.maketrans({"ɐ": "ə", "ᵊ": "ə", "ᵻ": "ɪ", ";": ",", ":": ",", "—": ",", "…": ","})
-"""Symbols that sound too similar to another one for a network to learn the difference from little data."""
+"""Symbols that are replaced by another of similar sound: little data does not teach a network the difference."""
 _PAUSES = ",.?!"
 
 UNITS: tuple[str, ...] = (*_REDUCED, *_VOWELS, *(f"ˈ{vowel}" for vowel in _VOWELS), *_CONSONANTS)
-"""The phones. Primary and secondary stress are one."""
+"""The phones. Primary and secondary stress are not distinguished."""
 THIRDS = 3
 PAUSE_BASE = len(UNITS) * THIRDS
-"""The first token that is silence: the pauses at , . ? and !, then the silences before and after the sentence."""
+"""The first token of silence: the pauses at , . ? and !, then the silences before and after the sentence."""
 START, END = PAUSE_BASE + len(_PAUSES), PAUSE_BASE + len(_PAUSES) + 1
 SEMANTIC_SIZE = END + 1
 """The number of different tokens."""
@@ -58,10 +58,10 @@ _KNOWN = frozenset(f"{_STRESS} {_VOWELS}{_REDUCED}{_CONSONANTS}{_PAUSES}")
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments of phonemes, with the silences at both ends.
+    """The G segments of P phonemes and of the silences at both ends.
 
-    `codes` (G,) is the code of each: a unit's, or PAUSE_BASE and above. `of_symbol` (P + 2,) is the segment that each
-    symbol's time belongs to, `word` (G,) the number of spaces before it.
+    `codes` (G,) is the code of each segment: a unit's, or PAUSE_BASE and above. `of_symbol` (P + 2,) is the segment
+    that each symbol's time belongs to, `word` (G,) the number of spaces before each segment.
     """
 
     codes: NDArray[np.int64]
@@ -70,8 +70,7 @@ class Segments:
 
 
 def segment(phonemes: str) -> Segments:
-    """Divide phonemes into segments: the time of a stress mark counts to the next symbol, that of a space to the
-    previous."""
+    """Divide phonemes into segments. A stress mark's time belongs to the next segment, a space's to the previous."""
     codes, words, of_symbol = [START], [0], [0]
     word, stressed = 0, False
     for symbol in phonemes.translate(_ALIKE):
@@ -100,14 +99,14 @@ def _code(symbol: str, stressed: bool) -> int:
 
 @dataclass(frozen=True)
 class FrameTokens:
-    """The tokens of each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before it."""
+    """A token for each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before each."""
 
     tokens: NDArray[np.uint16]
     word: NDArray[np.int64]
 
 
 def frame_tokens(phonemes: str, durations: NDArray[np.integer | np.floating]) -> FrameTokens:
-    """Return the tokens of phonemes whose symbols last `durations` (P + 2,) in 1/40 s, with silences at the ends."""
+    """Return the tokens of P phonemes. durations: (P + 2,) in 1/40 s, with those of the silences at both ends."""
     segments = segment(phonemes)
     lengths = np.bincount(segments.of_symbol, durations, len(segments.codes))
     ends = np.cumsum(lengths) * TOKEN_RATE / DURATION_RATE  # in tokens
@@ -133,13 +132,13 @@ def collapse(tokens: NDArray[np.integer]) -> list[int]:
 
 
 def codes_of(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the code of each token's unit, equal for its three thirds; silences are their own codes."""
+    """Return the code of each token's unit (its three thirds have the same one); a silence's code is its token."""
     values = np.asarray(tokens, np.int64)
     return np.where(values < PAUSE_BASE, values // THIRDS, values)
 
 
 def phones(tokens: NDArray[np.integer]) -> list[int]:
-    """Return the spoken units, without silences."""
+    """Return the codes of the units in `tokens`, without silences."""
     return [code for code in collapse(tokens) if code < len(UNITS)]
 
 

@@ -1,7 +1,6 @@
 """Everyday phrases of a chat, from a small grammar written for this model.
 
-A pattern is text with names of word lists in braces. Every pattern gives the same number of phrases, drawn with a fixed
-seed.
+A pattern is text with names of word lists in braces. Every pattern gives up to 220 phrases, drawn with a fixed seed.
 """
 
 import random
@@ -135,7 +134,7 @@ _PATTERNS = (
 
 
 def phrases() -> Iterator[str]:
-    """Yield phrases in the order of their patterns. Deterministic; some may occur twice."""
+    """Yield phrases in the order of their patterns. Deterministic; patterns may share phrases."""
     draw = random.Random(1)
     for pattern in _PATTERNS:
         found: dict[str, None] = {}

@@ -1,7 +1,4 @@
-"""Measure the phone errors of the semantic model's own speech on held-out sentences.
-
-Uses the exported checkpoint through the engine.
-"""
+"""Measure the phone errors in the semantic tokens that the exported model generates for held-out sentences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +16,7 @@ from training.shards import ClipShards, split_of
 
 @dataclass(frozen=True)
 class PhoneAccuracy:
-    """`error`: edits per phone. `length`: the length of the speech, as a share of the synthesiser's."""
+    """The result of one way of generating. `error`: edits per phone. `length`: relative to the synthesiser's speech."""
 
     way: str
     error: float
@@ -30,7 +27,10 @@ class PhoneAccuracy:
 
 
 def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
-    """Return sentences of the test split with their semantic tokens. Raises InvalidInput if there are none."""
+    """Return up to `count` sentences of the test split with their semantic tokens, int64 (S,).
+
+    Raises InvalidInput if there are none.
+    """
     shards = ClipShards(text)
     chosen = [index for index, spelled in enumerate(shards.texts) if split_of(spelled) == "test"][:count]
     if not chosen:
@@ -41,7 +41,7 @@ def held_out(text: Path, count: int) -> list[tuple[str, Tokens]]:
 def pronounced(
     engine: SpeechEngine, sentences: Sequence[tuple[str, Tokens]], voice: VoicePrompt
 ) -> Iterator[PhoneAccuracy]:
-    """Measure greedy and sampled speech, without a voice and with one."""
+    """Yield the accuracy of greedy tokens, of sampled ones, and of sampled ones with a voice."""
     for way, temperature, history in (
         ("greedy", 0.0, None),
         ("drawn", 0.7, None),

@@ -1,6 +1,6 @@
-"""Make the quantizer, as published, and the codebook for the small HuBERT's features.
+"""Make the quantizer (the published network v0) and the codebook for the small HuBERT's features.
 
-Each is made in a folder that is named after the HuBERT's fingerprint. The training is in `training.quantizer` and
+Each is made in a folder that is named by the HuBERT's fingerprint. The training is in `training.quantizer` and
 `training.codebook`.
 """
 
@@ -66,7 +66,7 @@ def codebook_file(work: Path) -> Path:
 def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
     """Train the quantizer, or resume, and measure it on held-out clips; nothing if that is done.
 
-    Raises InvalidInput or Unavailable if its input is missing, Cancelled.
+    Raises InvalidInput or Unavailable if its input is missing, Cancelled when it is stopped.
     """
     file = quantizer_file(work)
     if file.is_file() and is_finished(profile.schedule, file.parent):

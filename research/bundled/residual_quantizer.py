@@ -1,8 +1,8 @@
-"""Residual vector quantization with codebooks that follow running means of their inputs.
+"""Residual vector quantization with codebooks that are running means of their inputs.
 
 Each book quantizes the residual of the books before it (Zeghidour et al. 2021, SoundStream, section III.C). Books are
 initialised by k-means and updated by exponential means instead of gradients (van den Oord et al. 2017, appendix A.1);
-unused entries are drawn again from the data.
+unused entries are replaced by random inputs.
 """
 
 from typing import NamedTuple
@@ -13,23 +13,21 @@ from torch import Tensor, nn
 
 _KMEANS_ROUNDS = 12
 _CLUSTER_FLOOR = 1e-5
+_REVIVE_BELOW = 0.02
+"""An entry that is chosen less often than this share of the mean is replaced."""
 
 
 class Quantized(NamedTuple):
     """The result of `ResidualQuantizer.forward`."""
 
     latents: Tensor
-    """(B, T, D): the chosen entries' sum, with the gradient of the input."""
+    """(B, T, D): the sum of the chosen entries. Gradients pass straight through to the input, here and below."""
     first: Tensor
-    """(B, T, D): the first book's entries, with the gradient of the input."""
+    """(B, T, D): the entries of the first book."""
     second: Tensor
-    """(B, T, D): the sum of the first two books' entries, with the gradient of the input."""
+    """(B, T, D): the sum of the entries of the first two books."""
     commitment: Tensor
-    """Scalar: the distance of the inputs from their entries, over the books in use."""
-
-
-_REVIVE_BELOW = 0.02
-"""An entry that is chosen less often than this share of the mean is replaced."""
+    """Scalar: the mean square distance of the inputs from the sums of entries, over all books in use."""
 
 
 class ResidualQuantizer(nn.Module):
@@ -50,7 +48,7 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def begin(self, latents: Tensor, random: np.random.Generator) -> None:
-        """Initialise every book by k-means over `latents` (N, D), N at least `size`, on the residual of the last."""
+        """Initialise every book by k-means over the residuals of `latents` (N, D), N at least `size`."""
         residual = latents.float()
         for book in range(self.books):
             start = torch.from_numpy(random.choice(len(residual), self.size, replace=False)).to(residual.device)
@@ -68,7 +66,7 @@ class ResidualQuantizer(nn.Module):
         self.ready.fill_(True)
 
     def encode(self, latents: Tensor) -> Tensor:
-        """(B, T, D) -> int64 codes (B, books, T)."""
+        """Quantize (B, T, D); return int64 codes (B, books, T)."""
         residual = latents.float()
         codes = []
         for book in range(self.books):
@@ -78,7 +76,10 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, dim=1)
 
     def decode(self, codes: Tensor, used: Tensor | None = None) -> Tensor:
-        """Codes (B, books or fewer, T) -> (B, T, D). Only the first `used[b]` books of item b count, if given."""
+        """Return the sums of entries (B, T, D) of codes (B, books or fewer, T).
+
+        used: int64 (B,), the number of books that count for each item; None: all of them.
+        """
         entries = torch.stack([self.embed[book][codes[:, book]] for book in range(codes.shape[1])], dim=1)
         if used is not None:
             kept = torch.arange(codes.shape[1], device=codes.device) < used[:, None]  # (B, books)
@@ -86,9 +87,9 @@ class ResidualQuantizer(nn.Module):
         return entries.sum(dim=1)
 
     def forward(self, latents: Tensor, used: Tensor, random: np.random.Generator) -> Quantized:
-        """Quantize float32 (B, T, D), item b with its first `used[b]` books, and update the books.
+        """Quantize float32 (B, T, D), each item with its first `used` books, int64 (B,). In training, update the books.
 
-        Books not in use for an item neither count for it nor learn from it.
+        An item neither uses nor changes its other books.
         """
         flat, per_frame = latents.flatten(0, 1), used.repeat_interleave(latents.shape[1])
         residual = flat.detach().clone()
@@ -110,14 +111,14 @@ class ResidualQuantizer(nn.Module):
         return Quantized(whole, first, second, commitment)
 
     def perplexity(self) -> list[float]:
-        """Return the number of entries of each book in use: the exponential of the entropy of their running counts."""
+        """Return how many entries of each book are in use: the exponential of the entropy of their running counts."""
         share = self.counts / self.counts.sum(dim=1, keepdim=True)
         entropy: list[float] = (-(share * (share + 1e-9).log()).sum(dim=1)).exp().tolist()
         return entropy
 
     @torch.no_grad()
     def _follow(self, book: int, residual: Tensor, choice: Tensor, active: Tensor, random: np.random.Generator) -> None:
-        """Move a book's entries towards the inputs that chose them; draw unused ones again from the inputs."""
+        """Move a book's entries towards the inputs that chose them; replace unused ones by random inputs."""
         counts, sums = self._totals(residual * active[:, None], choice, active.to(residual.dtype))
         self.counts[book].lerp_(counts, 1 - self._decay)
         self.sums[book].lerp_(sums, 1 - self._decay)
@@ -137,6 +138,6 @@ class ResidualQuantizer(nn.Module):
 
     @staticmethod
     def _choose(inputs: Tensor, entries: Tensor) -> Tensor:
-        """(N, D), (size, D) -> (N,): the nearest entry of each input."""
+        """Return the index of the nearest of `entries` (size, D) to each of `inputs` (N, D), int64 (N,)."""
         with torch.autocast(inputs.device.type, enabled=False):
             return (entries.square().sum(dim=1) - 2 * inputs @ entries.T).argmin(dim=1)

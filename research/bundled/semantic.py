@@ -1,8 +1,8 @@
 """Train the semantic model: text and a voice's last semantic tokens in, semantic tokens out.
 
-The input matches that of `cloning.bark.semantic`. Besides the next token, two heads are trained to attend to the
-characters of the current word, which the synthesiser's durations tell, since a small model learns this last. The
-checkpoint holds only the heads' weights.
+The input is that of `cloning.bark.semantic`. Besides the prediction of the next token, two attention heads are trained
+to attend to the characters of the current word, which is known from the synthesiser's durations: a small model learns
+this last by itself. This adds no weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,17 +32,21 @@ from research.bundled.speech import Numbers
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""The least difference in nats between a wrong text and the true one for a model that reads its text."""
+"""The least increase of the loss, in nats, with a wrong text, for a model that reads its text."""
 GATE_STEP = 1000
 
 _GUIDED_LAYERS = (2, 3)
+"""The layers whose last heads are guided."""
 _GUIDANCE = 0.2
 """The weight of the guided heads' loss."""
 _FIRST_CHARACTER, _EVERY_CHARACTER = 17.0, 3.2
 """The mean time of the first character and the mean duration of a character in the corpus, in frames."""
 _ENDS, _PAIRS = 0.2, 0.25
+"""See `Sentences.draw`."""
 _WITH_HISTORY = 0.5
+"""The share of rows with a voice."""
 _WRONG = 0.05
+"""The share of previous tokens that are replaced by random ones."""
 _NONE = -100
 """The target of positions without one."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
@@ -50,9 +54,10 @@ _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 
 @dataclass(frozen=True)
 class SemanticBatch:
-    """`text` and `history` (B, room) are added; `spoken` (B, S) are the tokens after the infer token.
+    """A batch. `text` and `history` (B, TEXT_ROOM): their embeddings are added. `spoken` (B, S): the previous tokens.
 
-    `targets` (B, S + 1), -100 where there is none, and `spans` (B, S + 1, 2), the characters of the target's word.
+    `targets` (B, S + 1) are the next tokens, -100 where there is none; `spans` (B, S + 1, 2) are the start and end of
+    the characters of each target's word.
     """
 
     text: Numbers
@@ -63,8 +68,10 @@ class SemanticBatch:
 
 
 def batch_of(rows: Sequence[AlignedSentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> SemanticBatch:
-    """Return a batch of rows, each with the semantic tokens of a voice (empty for none); S is a multiple of `multiple`,
-    less 1."""
+    """Return a batch of rows, each with the semantic tokens of a voice, (H,); empty for none.
+
+    S + 1 is a multiple of `multiple`, up to SEMANTIC_ROOM.
+    """
     longest = max(len(row.tokens) for row in rows) + 1
     length = min(SEMANTIC_ROOM, -(-longest // multiple) * multiple)
     text = np.full((len(rows), TEXT_ROOM), TEXT_PAD, np.int64)
@@ -82,7 +89,7 @@ def batch_of(rows: Sequence[AlignedSentence], histories: Sequence[NDArray[np.int
 
 
 class SemanticJob:
-    """Implements `training.loop.Job`."""
+    """Trains a semantic model, for training/loop.py."""
 
     def __init__(self, size: Size, train: Sentences, valid: Sentences, *, batch: int, device: torch.device) -> None:
         self.module: Any = new_semantic(size)
@@ -99,24 +106,24 @@ class SemanticJob:
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         """Return the loss of the next token plus the loss of the guided heads."""
         batch = self._drawn(self._train, random, self._batch)
-        logits, looks = self._says(batch, _spoilt(batch.spoken, random))
+        logits, scores = self._outputs(batch, _with_errors(batch.spoken, random))
         targets = to_device(batch.targets, self._device)
         loss = _mean(cross_entropy(logits, targets.clamp(min=0)), targets != _NONE)
-        astray = self._astray(looks, batch)
+        astray = self._guidance_loss(scores, batch)
         tokens = float(batch.text.size + batch.targets.size)
         return loss + _GUIDANCE * astray, {"next": loss.detach(), "astray": astray.detach(), TOKENS: tokens}
 
     def validate(self) -> dict[str, float]:
-        """Return the loss on held-out sentences, its increase with another text, and more.
+        """Return figures on held-out sentences: "loss", and "gap", its increase with another text.
 
-        "phones" is the share of wrong phones at starts of new phones after right tokens; "astray" is the guided heads'
-        loss.
+        "phones" is the share of wrong predictions where a new phone starts, after right tokens; "astray" is the loss of
+        the guided heads.
         """
         figures = [self._validate(batch) for batch in self._validation]
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if the model does not read its text by step 1000."""
+        """Raise NotLearning if the gap is under LEAST_GAP from step GATE_STEP on."""
         if step >= GATE_STEP and figures["gap"] < LEAST_GAP:
             raise NotLearning(
                 f"After {step} steps the semantic model does not read its text: another one costs "
@@ -135,35 +142,35 @@ class SemanticJob:
     def _validate(self, batch: SemanticBatch) -> dict[str, float]:
         targets = to_device(batch.targets, self._device)
         known = targets != _NONE
-        logits, looks = self._says(batch, batch.spoken)
+        logits, scores = self._outputs(batch, batch.spoken)
         loss = _mean(cross_entropy(logits, targets.clamp(min=0)), known)
-        deaf, _ = self._says(replace(batch, text=np.roll(batch.text, 1, 0)), batch.spoken)
+        wrong, _ = self._outputs(replace(batch, text=np.roll(batch.text, 1, 0)), batch.spoken)
         return {
             "loss": float(loss),
-            "gap": float(_mean(cross_entropy(deaf, targets.clamp(min=0)), known) - loss),
+            "gap": float(_mean(cross_entropy(wrong, targets.clamp(min=0)), known) - loss),
             "phones": _wrong_phones(logits.float().cpu().numpy(), batch),
-            "astray": float(self._astray(looks, batch)),
+            "astray": float(self._guidance_loss(scores, batch)),
         }
 
-    def _says(self, batch: SemanticBatch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
-        """Return logits (B, S + 1, outputs), and the scores of the guided heads."""
+    def _outputs(self, batch: SemanticBatch, spoken: Numbers) -> tuple[Tensor, list[Tensor]]:
+        """Return logits (B, S + 1, SEMANTIC_OUTPUTS), and the scores of the guided heads, (B, T, T) each."""
         table = self.module.input_embeds_layer
         text, history, ids = (to_device(part, self._device) for part in (batch.text, batch.history, spoken))
         infer = torch.full((len(ids), 1), SEMANTIC_INFER, device=self._device)
         x = torch.cat([table(text) + table(history), table(torch.cat([infer, ids], dim=1))], dim=1)
-        hidden, looks = self._run.looking(self.module, x, _GUIDED_LAYERS, since=TEXT_ROOM)
-        return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), looks
+        hidden, scores = self._run.with_scores(self.module, x, _GUIDED_LAYERS, since=TEXT_ROOM)
+        return functional.linear(hidden, self.module.lm_head.weight[:SEMANTIC_OUTPUTS]), scores
 
-    def _astray(self, looks: list[Tensor], batch: SemanticBatch) -> Tensor:
-        """Return the loss of the guided heads in nats: how little they attend to the current word."""
+    def _guidance_loss(self, scores_of_heads: list[Tensor], batch: SemanticBatch) -> Tensor:
+        """Return the loss of the guided heads: the negative logarithm of their attention to the current word."""
         spans, targets = to_device(batch.spans, self._device), to_device(batch.targets, self._device)
         place = torch.arange(TEXT_ROOM, device=self._device)
         inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, S + 1, room)
         costs = []
-        for look in looks:
-            scores = look[:, TEXT_ROOM:].float()
-            there = scores[..., :TEXT_ROOM].masked_fill(~inside, -1e4)
-            costs.append(_mean(scores.logsumexp(-1) - there.logsumexp(-1), targets != _NONE))
+        for scores in scores_of_heads:
+            spoken = scores[:, TEXT_ROOM:].float()
+            word = spoken[..., :TEXT_ROOM].masked_fill(~inside, -1e4)
+            costs.append(_mean(spoken.logsumexp(-1) - word.logsumexp(-1), targets != _NONE))
         return torch.stack(costs).mean()
 
 
@@ -172,14 +179,14 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
     return mean
 
 
-def _spoilt(spoken: Numbers, random: np.random.Generator) -> Numbers:
-    """Replace some previous tokens by wrong ones, so that the model relies more on the text."""
+def _with_errors(spoken: Numbers, random: np.random.Generator) -> Numbers:
+    """Replace some previous tokens by random ones, so that the model relies more on the text."""
     drawn = random.integers(0, SEMANTIC_END, spoken.shape)
     return np.where((random.random(spoken.shape) < _WRONG) & (spoken != SEMANTIC_END), drawn, spoken)
 
 
 def _wrong_phones(logits: NDArray[np.float32], batch: SemanticBatch) -> float:
-    """Return the phone error at starts of new phones: the most likely phone other than the old one is wrong."""
+    """Return the share of starts of new phones at which the most likely phone, except the old one, is wrong."""
     before, after = batch.spoken, batch.targets[:, 1:]
     new = (after < PAUSE_BASE) & (after >= 0) & (after // THIRDS != before // THIRDS)
     rows, places = np.nonzero(new)
@@ -191,6 +198,6 @@ def _wrong_phones(logits: NDArray[np.float32], batch: SemanticBatch) -> float:
 
 
 def _times() -> Tensor:
-    """Return the frame of each position of the block, for text at normal speed."""
+    """Return the time of each position of the block, in frames: a character's at mean speed, then a token's."""
     characters = _FIRST_CHARACTER + torch.arange(TEXT_ROOM) * _EVERY_CHARACTER
     return torch.cat([characters, torch.arange(SEMANTIC_ROOM).float()])

@@ -1,7 +1,7 @@
 """Sentences as characters and aligned semantic tokens, and the rows of training batches.
 
-A row is a sentence, the end of one, or two in a row, so that the model also learns short and long texts. The characters
-of the current word are known for every token.
+A row is a sentence, the end of one, or two sentences, so that the model also learns short and long texts. Of every
+token, the characters of its word are known.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _NEAR = 0.02
 
 @dataclass(frozen=True, eq=False)
 class AlignedSentence:
-    """`characters` (C,) ids of the tokenizer, `tokens` (S,), and the start of each word in both."""
+    """A sentence: `characters` (C,), ids of the tokenizer, `tokens` (S,), and the start of each word in both (W,)."""
 
     characters: NDArray[np.int16]
     tokens: NDArray[np.int16]
@@ -56,7 +56,7 @@ class AlignedSentence:
         return len(self.token_of_word)
 
     def since(self, word: int) -> "AlignedSentence":
-        """Return the part from a word on, after the silence of the beginning."""
+        """Return the part from `word` on, with the silence of the beginning before it."""
         if word == 0:
             return self
         character, token = int(self.character_of_word[word]), int(self.token_of_word[word])
@@ -81,11 +81,11 @@ class AlignedSentence:
 
     @property
     def fits(self) -> bool:
-        """Whether it fits one window, with its end token."""
+        """Whether the sentence and its end token fit one window."""
         return len(self.characters) <= TEXT_ROOM and len(self.tokens) < SEMANTIC_ROOM
 
     def spans(self) -> Numbers:
-        """Return the start and end of the word's characters for each token and for the end, (S + 1, 2)."""
+        """Return for each token, and for the end token, where the characters of its word start and end, (S + 1, 2)."""
         ends = np.append(self.character_of_word[1:], len(self.characters))
         word = np.searchsorted(self.token_of_word, np.arange(len(self.tokens) + 1), side="right") - 1
         return np.stack([self.character_of_word, ends], axis=1).astype(np.int64)[word]

@@ -1,6 +1,6 @@
 """Mel spectra of 16 kHz samples, for the codec's teacher and for the losses.
 
-All computation is in float32 regardless of autocast: logarithms of small sums of squares need it.
+All computation is in float32, also under autocast: logarithms of small sums of squares need it.
 """
 
 import torch
@@ -15,7 +15,7 @@ HOP = 320
 """Samples per frame: 50 frames per second."""
 
 FLOOR = 5e-4
-"""Added to amplitudes before the logarithm; about the noise of a quiet room at speech level 0.1."""
+"""Added to amplitudes before the logarithm: about the noise of a quiet room beside speech of RMS 0.1."""
 
 _TINY_POWER = 1e-9
 
@@ -47,7 +47,7 @@ class FrameMel(nn.Module):
     """Samples that the first and last windows extend beyond their own hops."""
 
     MARGIN = -(-_REACH // HOP)
-    """Frames at either end that depend on samples outside."""
+    """Frames at either end of a crop that depend on samples outside it."""
 
     filters: Tensor
     window: Tensor
@@ -89,7 +89,7 @@ class SpectralLoss(nn.Module):
     """
 
     RESOLUTIONS = ((1024, 80), (512, 64), (256, 32), (128, 16))
-    """Window length in samples, mel bands; windows move by a quarter."""
+    """Window lengths in samples, and numbers of mel bands; a window moves by a quarter of its length."""
 
     def __init__(self) -> None:
         super().__init__()

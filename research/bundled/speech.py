@@ -1,4 +1,4 @@
-"""Clips as concatenated tokens in memory, from which batches are gathered by index arithmetic."""
+"""Clips as concatenated tokens in memory, and the positions of training batches in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,10 @@ class SpeechTokens:
         speakers: Sequence[str],
         texts: Sequence[str],
     ) -> Self:
-        """Build from the tokens of each clip, (S,) and (books, T), cut to the shorter of the two."""
+        """Build from the tokens of each clip, (S,) and (books, T), cut to the shorter of the two.
+
+        Raises InvalidInput without clips.
+        """
         if not semantic:
             raise InvalidInput("There are no clips with codes to train on; make the corpus and its codes first.")
         names = sorted(set(speakers))
@@ -90,7 +93,7 @@ class SpeechTokens:
         return len(self.semantic) / 50 / 3600
 
     def of_same_speaker(self, random: np.random.Generator, clips: Numbers) -> Numbers:
-        """Return for each clip one of its speaker's clips, a different one if there is any."""
+        """Return for each of `clips` (B,) a random clip of its speaker, another one if there is any, (B,)."""
         first = np.searchsorted(self.speakers, self.speakers[clips])
         count = np.searchsorted(self.speakers, self.speakers[clips], side="right") - first
         step = 1 + (random.random(len(clips)) * np.maximum(count - 1, 1)).astype(np.int64)
@@ -100,9 +103,9 @@ class SpeechTokens:
 
 @dataclass(frozen=True)
 class Joined:
-    """For each row: `before` frames of a clip that start at `past`, then a clip of `length` frames at `start`.
+    """B rows: in each, `before` frames from `past` on (a prompt), then a clip of `length` frames from `start` on.
 
-    All (B,), positions in the concatenated clips.
+    All (B,); `past` and `start` are positions in the concatenated clips.
     """
 
     past: Numbers
@@ -111,7 +114,7 @@ class Joined:
     length: Numbers
 
     def places(self, frames: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Return the positions (B, N) of frames (B, N) >= 0 of each row, and which of them exist."""
+        """Return the positions (B, N) of the frames numbered `frames` (B, N) of each row, and which of them exist."""
         behind = frames - self.before[:, None]
         places = np.where(behind < 0, self.past[:, None] + frames, self.start[:, None] + behind)
         exists = behind < self.length[:, None]
@@ -121,10 +124,11 @@ class Joined:
 def draw_joined(
     speech: SpeechTokens, random: np.random.Generator, rows: int, *, most_before: int, alone: float, whole: float
 ) -> Joined:
-    """Draw rows: a clip after the end of another clip of its speaker, like speech after a voice prompt.
+    """Draw `rows` clips, each after a piece of another clip of its speaker, like speech after a voice prompt.
 
-    `alone`: the share of rows without a prompt. `whole`: the share of the others with a prompt of full length; the rest
-    have prompts of random length. Half of the prompts end where their clip ends.
+    `most_before`: the maximum length of a prompt, in frames. `alone`: the share of rows without a prompt. `whole`: the
+    share of the others with the longest possible prompt; the rest have prompts of random length. Half of the prompts
+    end with their clip, the others somewhere in its second half.
     """
     clips = random.integers(0, len(speech), rows)
     prompts = speech.of_same_speaker(random, clips)

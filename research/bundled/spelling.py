@@ -1,8 +1,8 @@
 """The bundled model's tokenizer: lower-case English, one token per character.
 
 With characters instead of word pieces, unknown words can be pronounced from their letters, and all tokens last about
-equally long, so the model learns the alignment early. Symbols without letters are written out (digits, `%`, `&`),
-pauses become one of four marks, and everything else is dropped.
+equally long, so the model learns the alignment early. Digits and some symbols (`%`, `&`) are replaced by words, pauses
+by one of four punctuation marks, and everything else is dropped.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of smaller and larger speakers.
+"""Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of smaller and larger speakers.
 
-A stretched clip is the same samples at another rate: formants, pitch and speed change together, without cost or noise,
-and the times of the phonemes stay exact. Each copy counts as another speaker.
+A stretched clip has the same samples at another rate: formants, pitch and speed change together, and the times of the
+phonemes stay exact. Each copy counts as another speaker.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
 _COPIES = ("stretched", "stretched-2", "stretched-3")
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
-"""Natural logarithms of the ratio of a stretched speaker's pitch."""
+"""Natural logarithms of the factor, or its inverse, by which stretching changes the pitch."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
 """RMS level of a speaker's clip, in dB below full scale."""
 _PEAK = 0.95
@@ -38,7 +38,7 @@ def write_corpus(speech: Path, folder: Path) -> None:
             for name in wanted:
                 writer.add(as_said_by(said[index], name))
             made += len(wanted)
-    print(f"{made} clips made of {len(said)} that were said", flush=True)
+    print(f"made {made} clips from {len(said)}", flush=True)
 
 
 def speakers_of(speaker: str) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The codec's teacher: a log-mel autoencoder with residual codebooks, which defines the codes of a sound.
 
-The shipped EnCodec is trained on the teacher's frozen codes and has its codebooks. The teacher is designed for codes
-that a transformer predicts easily: its first two books must carry the phones (an auxiliary loss reads the semantic
-tokens from them alone), few books must be intelligible (quantizer dropout), and its context is little more than the
-frame. Mel spectra have no phase, so the codes have none.
+The bundled EnCodec is trained on the frozen teacher's codes and has its codebooks. The teacher is trained for codes
+that a transformer predicts easily: the first two books must identify the phones (an auxiliary loss predicts the
+semantic tokens from them alone), few books must be intelligible (quantizer dropout), and a code depends on little more
+than its frame. Mel spectra have no phase, so codes have none.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ LATENT = 64
 _WIDTH = 160
 _PHONE_CONTEXT = 5
 _GAIN = (-12.0, 4.0)
-"""dB; the clips are near full scale, and recordings seldom are."""
+"""Random gains in dB, since recordings differ in level."""
 _EQUALISER = 2.0
-"""dB."""
+"""Standard deviation of random equalisers in dB."""
 _CONTEXT = 2
 """Frames to either side that the encoder's convolutions see."""
 
@@ -69,19 +69,19 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def latents(self, samples: Tensor) -> Tensor:
-        """Float (B, T * HOP) -> float32 (B, T, LATENT), before quantization. Needs two frames or more."""
+        """Return the latents before quantization, float32 (B, T, LATENT), of float (B, T * HOP), two frames or more."""
         with torch.autocast(samples.device.type, enabled=False):
             encoded: Tensor = self.encoder(self.mel(samples))
         return encoded.transpose(1, 2)
 
     @torch.no_grad()
     def encode(self, samples: Tensor) -> Tensor:
-        """Float (B, T * HOP) -> int64 codes (B, BOOKS, T)."""
+        """Return the codes, int64 (B, BOOKS, T), of float (B, T * HOP)."""
         return self.quantizer.encode(self.latents(samples))
 
 
 class _Residual(nn.Module):
-    """x + convolutions of x, with each frame normalised alone, so that no frame depends on the clip's length."""
+    """A residual block of convolutions. Each frame is normalised alone, so that none depends on the clip's length."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def load_teacher(weights: Path, device: torch.device) -> Teacher:
 class TeacherJob:
     """Trains a teacher on crops of a buffer, for training/loop.py.
 
-    For `warmup` steps latents are not quantized; then the codebooks are initialised by k-means over new crops.
+    In the first `warmup` steps latents are not quantized; then the codebooks are initialised by k-means over crops.
     """
 
     _FRAMES = 75
@@ -115,7 +115,7 @@ class TeacherJob:
     _PHONES = 0.05
     _CLUSTER_BATCHES = 12
     _BOOK_SHARES = (0.1, 0.35, 0.05, 0.05, 0.05, 0.05, 0.05, 0.3)
-    """How often an item has only its first 1, 2, ... books: two are the output of the coarse model."""
+    """The shares of items with only their first 1, 2, ... books. Two are the output of the coarse model."""
 
     def __init__(self, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int, warmup: int) -> None:
         self.module = teacher
@@ -123,7 +123,7 @@ class TeacherJob:
         self._valid = valid.crops(np.random.default_rng(0), self._VALID_CROPS, self._FRAMES)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the spectral error, the commitment loss and the phones' cross-entropy of one batch."""
+        """Return the spectral error plus the weighted commitment loss and cross-entropy of the phones, of one batch."""
         teacher = self.module
         if not teacher.quantizer.ready and teacher.steps >= self._warmup:
             batches = [teacher.latents(self._crops(random)[0]) for _ in range(self._CLUSTER_BATCHES)]
@@ -152,8 +152,11 @@ class TeacherJob:
         }
 
     def validate(self) -> dict[str, float]:
-        """Return the spectral error with 8, 2 and 1 books in dB, phone accuracy with one and two books, and entries in
-        use."""
+        """Return the spectral error with 8, 2 and 1 books in dB, and figures of the codes; "loss": of 8 plus 2 books.
+
+        "phones_1" and "phones_2" are the shares of right semantic tokens from one and two books, "entries_1" and
+        "entries_8" the entries in use of these books.
+        """
         teacher = self.module
         samples, semantic = self._valid
         spectra = teacher.mel(samples)
@@ -169,7 +172,7 @@ class TeacherJob:
         return {"loss": figures["dB_8"] + figures["dB_2"], **figures, "entries_1": use[0], "entries_8": use[-1]}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if the first codebook is barely used 1000 steps after the warm-up."""
+        """Raise NotLearning if under an eighth of the first codebook is used, from 1000 steps after the warm-up on."""
         if step >= self._warmup + 1_000 and figures["entries_1"] < CODEBOOK_SIZE / 8:
             raise NotLearning(
                 f"The first codebook uses only {figures['entries_1']:.0f} of {CODEBOOK_SIZE} entries; lower the rate."
@@ -181,7 +184,7 @@ class TeacherJob:
 
 
 def varied(samples: Tensor, random: np.random.Generator) -> Tensor:
-    """Vary the level and equalisation of crops (B, N) as in recordings."""
+    """Return crops (B, N) with random levels and equalisation, as recordings have."""
     return equalise(gain(samples, random, *_GAIN), random, _EQUALISER)
 
 

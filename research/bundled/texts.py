@@ -25,8 +25,8 @@ _ASIDE = re.compile(r"\([^)]*\)|`+|\[[^]]*\]")
 _UNKIND = re.compile(
     r"ethnic slur|\b(?:offensive|obscene|disparaging|derogatory|insulting) (?:term|name|word|slang)|\bvulgar slang\b"
 )
-_FEWEST_USES = 3  # of every word, in all sentences: the name of one species teaches no spelling
-_DEFINITIONS_KEPT = 0.4  # enough, without definitions dominating the data
+_FEWEST_USES = 3  # of every word in all sentences: a model does not learn the spelling of a word that occurs once
+_DEFINITIONS_KEPT = 0.4  # a share, so that definitions do not dominate the data
 _NOT_FOR_ALL = re.compile(
     r"sex|genital|porn|prostitut|rape|incest|suicid|terroris|nazi|torture|breast|excre|vagina|penis"
 )
@@ -70,7 +70,7 @@ def _examples() -> Iterator[str]:
 
 
 def _definitions() -> Iterator[str]:
-    """Yield definitions, and those of a thing also as a sentence about it."""
+    """Yield definitions; one that begins with an article also as the sentence `A LEMMA is DEFINITION`."""
     for lemma, gloss in _synsets():
         for part in gloss.split('"')[0].split(";"):
             meaning = " ".join(_ASIDE.sub(" ", part).split()).rstrip(",: ")

@@ -47,7 +47,7 @@ def evaluate_command(
     preset: Annotated[str, typer.Option(help=f"{' or '.join(PRESETS)}: the windows of Bark.")] = EXACT,
 ) -> None:
     """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
-    # Whisper and the other models are installed for evaluation, not for all training.
+    # These imports take seconds, which other commands need not wait.
     from research.evaluate import heldout
     from research.evaluate.experiment import ExperimentSettings, evaluate
     from research.evaluate.report import PICTURE, TABLE, write_report
@@ -57,7 +57,7 @@ def evaluate_command(
         raise InvalidInput(f"There is no converter {converter!r}. Choose one of: {', '.join(CONVERTERS)}.")
     for given, known in ((dtype, PRECISIONS), (preset, PRESETS)):
         if given not in known:
-            raise InvalidInput(f"There is no {given!r} to choose. Choose one of: {', '.join(known)}.")
+            raise InvalidInput(f"There is no {given!r}. Choose one of: {', '.join(known)}.")
     if check_language(language) != "en" and (texts is None or references is None):
         raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
     settings = ExperimentSettings(

@@ -1,4 +1,4 @@
-"""`python -m research evaluate-consent PEOPLE`: how often spoken consent takes wrong voices or words, or no right ones.
+"""`python -m research evaluate-consent PEOPLE`: measure how often spoken consent is wrong about voices and words.
 
 PEOPLE has a folder of short recordings for each person, such as Debian's prompts for telephone exchanges and the
 letters of a game for children:
@@ -12,10 +12,10 @@ letters of a game for children:
     zcat prompts/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz > people/en_US_f_Allison/texts.txt
     python -m research evaluate-consent people
 
-Voices: for each person, clips and answers are joined from different recordings. The threshold is for the persons at odd
-places; the table has those at even places. A file `texts.txt` in a person's folder has a line `NAME: TEXT` for each
-recording; these are compared with their own words and with the words of the others. Sentences of consent themselves are
-spoken by synthetic voices.
+Voices: for each person, clips and answers are joined from different recordings. The threshold was chosen on every other
+person; the table has the results of the rest. Words: a file `texts.txt` in a person's folder has a line `NAME: TEXT`
+for each recording, and each recording is compared with its own words and with those of the others. So are sentences of
+consent in synthetic voices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,26 +42,29 @@ from research.metrics.statistics import estimate, share
 
 _CLIP_SECONDS, _ANSWER_SECONDS = 10.0, 5.0
 _EACH = 4
-"""Clips, and answers, of each person."""
+"""The number of clips, and of answers, of each person."""
 _SENTENCE_SECONDS = 1.5
-"""A recording with less speech is a letter, a digit or a word."""
+"""A recording with less speech counts as a letter, a digit or a word."""
 _FILES = 60
 """The number of recordings of a person that are read."""
 _ENOUGH = 30
-"""Recordings of sentences that a person needs; of others, all recordings are taken."""
+"""With as many recordings of sentences, only these are used of a person; otherwise all recordings."""
 _LIKE = 0.2
-"""Voices are of like pitch if the logarithms of their frequencies differ by less: three and a half semitones."""
+"""Voices are of like pitch if their log F0 differs by less: three and a half semitones."""
 _CODED = ("Ogg Opus, 24 kbit/s", "telephone band, 8 kHz")
 _TREATED = (*_CODED, "white noise at 20 dB")
 _TEXTS = "texts.txt"
 _LEAST_TEXT, _MOST_TEXT = 7, 16
-"""The words of a text that is used as a sentence: WORDS in the place of random ones, and a statement before them."""
+"""The numbers of words of a text that is used as a sentence: its last WORDS stand for the random ones."""
 _SYNTHETIC = 60
 
 
 @dataclass(frozen=True)
 class MeasuredVoice:
-    """A person's clips and answers. `speaks`: they were recorded saying sentences, and not single letters."""
+    """The embeddings of a person's clips and answers. `answers`: by treatment, "" for none.
+
+    `speaks`: the recordings are of sentences. `pitch`: log F0, see `research.metrics.pitch`.
+    """
 
     person: str
     speaks: bool
@@ -78,7 +81,7 @@ class _Spoken:
 
 @dataclass(frozen=True)
 class VoiceComparison:
-    """One answer to one clip: whose the clip is, whose the answer, and their likeness."""
+    """One answer and one clip: the clip's owner, the answer's speaker, and the similarity of the two."""
 
     owner: str
     speaker: str
@@ -88,7 +91,7 @@ class VoiceComparison:
 def evaluate_consent_command(
     people: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each person.")],
 ) -> None:
-    """Count wrong voices and words that spoken consent takes, and right ones that it refuses."""
+    """Count the wrong voices and words that spoken consent accepts, and the right ones that it refuses."""
     voices = list(measured(people))
     print(voice_table(voices))
     recogniser = Whisper()
@@ -98,7 +101,10 @@ def evaluate_consent_command(
 
 
 def measured(people: Path) -> Iterator[MeasuredVoice]:
-    """Yield the voices of a folder. Raises InvalidInput for fewer than four persons."""
+    """Yield the voices of a folder; print the names of those with too little speech, which are left out.
+
+    Raises InvalidInput for fewer than four persons.
+    """
     found = prompts_of(people)
     if len(found) < 4:
         raise InvalidInput(f"{people} has recordings of {len(found)} persons. Give at least four.")
@@ -136,7 +142,10 @@ def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> Mea
 
 
 def voice_table(voices: Sequence[MeasuredVoice], threshold: float = LEAST_LIKENESS) -> str:
-    """Return equal error rates, and the table of what is accepted at the threshold for persons at even places."""
+    """Return equal error rates, and a table of the shares that are accepted at the threshold.
+
+    The table has the persons at even places; the threshold was chosen on the others.
+    """
     chosen_on, held_out = voices[1::2], voices[::2]
     lines = []
     for group, some in (("the persons that the threshold is for", chosen_on), ("the others", held_out)):
@@ -157,7 +166,7 @@ def voice_table(voices: Sequence[MeasuredVoice], threshold: float = LEAST_LIKENE
 
 
 def same(voices: Sequence[MeasuredVoice], treatment: str = "") -> list[VoiceComparison]:
-    """Return each answer beside each clip of the same person."""
+    """Return the comparisons of each answer with each clip of the same person."""
     return [
         VoiceComparison(voice.person, voice.person, similarity(clip, answer))
         for voice in voices
@@ -167,7 +176,7 @@ def same(voices: Sequence[MeasuredVoice], treatment: str = "") -> list[VoiceComp
 
 
 def different(voices: Sequence[MeasuredVoice], *, alike: bool = False) -> list[VoiceComparison]:
-    """Return each answer beside each clip of another person; `alike`: of like pitch only."""
+    """Return the comparisons of each answer with each clip of another person; `alike`: of like pitch only."""
     return [
         VoiceComparison(one.person, other.person, similarity(clip, answer))
         for one in voices
@@ -179,14 +188,14 @@ def different(voices: Sequence[MeasuredVoice], *, alike: bool = False) -> list[V
 
 
 def equal_error(right: Sequence[float], wrong: Sequence[float]) -> tuple[float, float]:
-    """Return the rate at which as many right as wrong ones are on the wrong side of a threshold, and the threshold."""
+    """Return the equal error rate of the likenesses of right and of wrong voices, and its threshold."""
     ones, others = np.asarray(right), np.asarray(wrong)
     best = min(np.linspace(0.0, 1.0, 501), key=lambda at: abs((ones < at).mean() - (others >= at).mean()))
     return float(((ones < best).mean() + (others >= best).mean()) / 2), float(best)
 
 
 def known(people: Path) -> dict[str, list[tuple[str, Recording]]]:
-    """Return for each person with texts the recordings that can be used as sentences, in their form."""
+    """Return the usable recordings of each person with a `texts.txt`, each with its text as a sentence of consent."""
     found: dict[str, list[tuple[str, Recording]]] = {}
     for path in sorted(people.glob(f"*/{_TEXTS}")):
         texts = dict(line.split(":", 1) for line in path.read_text("utf-8").splitlines() if ":" in line)
@@ -200,8 +209,8 @@ def known(people: Path) -> dict[str, list[tuple[str, Recording]]]:
 
 
 def synthetic(number: int) -> Iterator[tuple[str, Recording]]:
-    """Yield sentences of consent and recordings of them, each in the next of the held-out synthetic voices."""
-    from research.evaluate.heldout import held_out_speakers, spoken_by  # the synthesiser, which tests do not need
+    """Yield `number` sentences of consent with recordings of them, in the held-out synthetic voices by turns."""
+    from research.evaluate.heldout import held_out_speakers, spoken_by  # loads the synthesiser
 
     speakers = held_out_speakers()
     made = 0
@@ -214,7 +223,7 @@ def synthetic(number: int) -> Iterator[tuple[str, Recording]]:
 
 
 def word_rows(name: str, said: Sequence[tuple[str, Recording]], recogniser: Whisper) -> list[tuple[str, ...]]:
-    """Return the rows of recordings with their own sentences, and with every other one."""
+    """Return the table's rows of recordings compared with their own sentence, and with every other one."""
     progress = ProgressPrinter(name, len(said))
     heard = []
     for _, recording in said:
@@ -234,7 +243,7 @@ def word_rows(name: str, said: Sequence[tuple[str, Recording]], recogniser: Whis
 
 
 def has_words(sentence: str, heard: list[str]) -> bool:
-    """Return whether these words are the sentence, as `SpokenAnswer.has_words` decides."""
+    """Return whether the recognised words are the sentence, by the rules of `SpokenAnswer.has_words`."""
     statement, drawn = parts(sentence)
     return (
         found_in_order(drawn, heard) >= LEAST_WORDS

@@ -1,6 +1,6 @@
 """Run the whole evaluation: generate and measure every line, and collect the results. Existing results are reused.
 
-The measurements are in `trial`, `figures` and `goals`.
+A line is measured in `trial`; `figures` and `goals` compute the results.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _BUILT_IN_SEED = 0
 
 @dataclass(frozen=True)
 class ExperimentSettings:
-    """What is evaluated: `sentences` of `texts` in each voice, with `seeds` seeds. `language`: of all recordings."""
+    """The settings: `sentences` of `texts` in each voice, with `seeds` seeds each. `language`: of all recordings."""
 
     choice: ModelChoice
     methods: tuple[str, ...]
@@ -52,7 +52,10 @@ def evaluate(
     meter: Meter,
     out: Path,
 ) -> Results:
-    """Generate and measure every line and everything else in the goals; results in `out` are reused.
+    """Generate and measure every line, and what else the goals need; results in `out` are reused.
+
+    people: references of real persons, if there are any.
+
 
     Raises InvalidInput for unusable references, Unavailable for missing models or a full disk.
     """
@@ -105,7 +108,7 @@ def _clones(trial: Trial, method: str, settings: ExperimentSettings) -> list[Cel
 
 
 def _without_clones(trial: Trial, settings: ExperimentSettings) -> tuple[list[Cell], list[Cell]]:
-    """Measure the built-in voice, and the codec alone on the recipe's own recording of the same sentences."""
+    """Measure the built-in voice, and the codec alone on the synthesiser's recordings of the same sentences."""
     texts = settings.texts[: heldout.SENTENCES]
     if not trial.models.speakers.names:
         return [], []
@@ -121,7 +124,7 @@ def _without_clones(trial: Trial, settings: ExperimentSettings) -> tuple[list[Ce
 
 
 def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
-    """Return the frame accuracy, if the model's semantic tokens are the recipe's."""
+    """Return the quantizer's frame accuracy; None if the model's semantic tokens are not the recipe's."""
     if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
         return None
     return frame_accuracy(loaded, heldout.labelled_clips(voices))

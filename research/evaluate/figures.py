@@ -15,7 +15,7 @@ Cells = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Figure:
-    """A column: its heading, its statistic, whether it is shown in percent, and whether less is better."""
+    """A column of a table: its heading and statistic, whether it is shown in percent, and whether less is better."""
 
     heading: str
     statistic: Callable[[Cells], float | None]
@@ -27,7 +27,7 @@ class Figure:
         return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
     def between(self, one: Cells, other: Cells) -> Estimate | None:
-        """Return the difference of one method's figure to another's, with an interval over the same speakers."""
+        """Return one method's figure less another's, with an interval over speakers, which are the same for both."""
         methods = [{cell.method for cell in cells} for cells in (one, other)]
 
         def difference(cells: Cells) -> float | None:
@@ -37,11 +37,11 @@ class Figure:
         return estimate([*one, *other], difference, lambda cell: cell.speaker)
 
     def text(self, found: Estimate | None) -> str:
-        """Format a cell of a table."""
+        """Format the figure as a table's cell."""
         return "–" if found is None else with_interval(found, percent=self.percent)
 
     def difference_text(self, found: Estimate | None) -> str:
-        """Format a difference: `-3.1 points (-8.0 to +1.9)`; figures without percent have no points."""
+        """Format a difference, as `-3.1 points (-8.0 to +1.9)`, or without percent as `-0.31 (-0.80 to +0.19)`."""
         if found is None:
             return "–"
         scale, digits = (100, 1) if self.percent else (1, 2)
@@ -57,7 +57,7 @@ def with_interval(found: Estimate, *, percent: bool) -> str:
 
 
 def word_error(cells: Cells) -> float | None:
-    """Return the word error rate of all lines together, 0..; None without words."""
+    """Return the word error rate of all lines together, 0 or more; None without words."""
     errors = sum((cell.errors for cell in cells), WordErrors(0, 0))
     return errors.rate if errors.words else None
 
@@ -74,14 +74,14 @@ def other_similarity(cells: Cells) -> float | None:
 
 
 def picked(cells: Cells) -> float | None:
-    """Return how often the right speaker is the most similar of all. None for the model's own voice."""
+    """Return the share of lines whose own reference is the most similar of all. None for the model's own voice."""
     return share([is_picked(cell, tuple(cell.similarities or ())) for cell in cells if cell.speaker])
 
 
 def right_words_in_the_right_voice(cells: Cells) -> float | None:
-    """Return the share of all words that are right in lines whose right speaker is picked.
+    """Return the share of all words that are right and in a line whose own reference is the most similar.
 
-    Combines words and voice in one figure. None for the model's own voice, and without words.
+    None for the model's own voice, and without words.
     """
     clones = [cell for cell in cells if cell.speaker]
     words = sum(cell.words for cell in clones)
@@ -90,7 +90,7 @@ def right_words_in_the_right_voice(cells: Cells) -> float | None:
 
 
 def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
-    """Return whether the right speaker is the most similar of the candidates."""
+    """Return whether the line's own reference is the most similar of the candidates'."""
     known: Mapping[str, float] = cell.similarities or {}
     return bool(known) and max(candidates, key=lambda name: known[name]) == cell.speaker
 

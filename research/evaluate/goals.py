@@ -18,13 +18,13 @@ _PITCHES, _SENTENCES = 20, 30
 
 @dataclass(frozen=True)
 class Bar:
-    """A value to reach: at most, or at least."""
+    """A required value: a maximum if `at_most`, else a minimum."""
 
     value: float
     at_most: bool = False
 
     def is_met(self, value: float) -> bool:
-        """Return whether `value` reaches it."""
+        """Return whether `value` meets the bar."""
         return value <= self.value if self.at_most else value >= self.value
 
     def text(self, *, percent: bool) -> str:
@@ -34,9 +34,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Goal:
-    """A row: what is measured, the bars, and the result.
+    """A row of the table: what is measured, the bars, and the result.
 
-    `beside` explains the result. `lacks`: what the run had too little of, or "".
+    `beside`: an addition to the result. `lacks`: what the run needs more of, such as "30 sentences", or "".
     """
 
     name: str
@@ -70,7 +70,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class ClonedVoices:
-    """Cells of cloned voices, with their references in the order of the list."""
+    """The cells of cloned voices, and their references in order."""
 
     cells: Cells
     speakers: Mapping[str, MeasuredSpeaker]
@@ -132,7 +132,7 @@ def pitch_correlation(voices: ClonedVoices) -> Estimate | None:
 
 
 def exchanged(voices: ClonedVoices) -> Estimate | None:
-    """Return how often two voices with the same text and seed are each more similar to their own reference.
+    """Return how often two voices, with the same text and seed, are both more similar to their own reference.
 
     Voices are paired in order: the first with the second, the third with the fourth.
     """
@@ -163,7 +163,7 @@ def _candidates(names: Sequence[str], choice: int) -> dict[str, list[str]]:
 
 
 def _ceiling(speakers: Mapping[str, MeasuredSpeaker]) -> list[tuple[str, bool]]:
-    """Return whether each speaker is picked from another recording of the same speaker."""
+    """Return whether each speaker's second recording, if there is one, is the most similar to the speaker's first."""
     candidates = _candidates(list(speakers), min(CHOICE, len(speakers)))
     found = []
     for name, speaker in speakers.items():

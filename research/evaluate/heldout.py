@@ -20,7 +20,7 @@ from training.shards import Clip, ShardWriter, recording_of, split_of
 
 VOICES, SENTENCES = 20, 30
 REFERENCE_SECONDS = 8.0
-"""The minimum length, that of a good upload (see the README)."""
+"""The minimum length of a reference: that of a good upload (see the README)."""
 _PAUSE_SECONDS = 0.3
 _SPEED_OF_A_CLIP = 0.05
 """Standard deviation of its logarithm."""
@@ -29,12 +29,12 @@ _LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said 
 
 
 def held_out_sentences() -> list[str]:
-    """Return English sentences of the recipe's test split, the first ones of a fixed order."""
+    """Return SENTENCES English sentences of the recipe's test split. Deterministic."""
     return _held_out()[:SENTENCES]
 
 
 def held_out_speakers(number: int = VOICES) -> list[str]:
-    """Return the names of speakers of the recipe's test split."""
+    """Return the names of the first `number` speakers of the recipe's test split."""
     names = (f"speaker-{place:05d}" for place in count())
     return list(islice((name for name in names if split_of(name) == "test"), number))
 
@@ -48,7 +48,7 @@ def write_references(folder: Path, voices: int = VOICES) -> None:
 
 
 def labelled_clips(voices: int = VOICES) -> Iterator[Clip]:
-    """Yield the clips behind `write_references`, with their true semantic tokens."""
+    """Yield the clips of the first recordings of `write_references`, with their true semantic tokens."""
     for speaker in held_out_speakers(voices):
         yield from _said(speaker, "")
 
@@ -66,7 +66,7 @@ def labelled_command(
 
 
 def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
-    """Yield two such clips of each speaker that has two."""
+    """Yield the first two clips of `labelled_clips` of each speaker that has two."""
     for speaker in held_out_speakers(voices):
         said = _said(speaker, "")
         if len(said) > 1:
@@ -74,7 +74,7 @@ def labelled_pairs(voices: int = VOICES) -> Iterator[tuple[Clip, Clip]]:
 
 
 def built_in_clip(text: str) -> Clip | None:
-    """Return a sentence in the recipe's own voice; None if a word cannot be pronounced."""
+    """Return a sentence in the synthesiser's own voice; None if a word has no certain pronunciation."""
     return _recorded(f"evaluation-{text}", BUILT_IN, text)
 
 
@@ -120,7 +120,7 @@ def _held_out() -> list[str]:
 
 
 def _recorded(key: str, speaker: str, text: str) -> Clip | None:
-    """Return the clip of these arguments, or None if a word has no certain pronunciation."""
+    """Return the clip, whose seed is derived from `key`; None if a word has no certain pronunciation."""
     phonemes = _pronouncer()(text)
     if not phonemes or not _synthesiser().fits(phonemes):
         return None

@@ -1,8 +1,8 @@
 """The voices of the bundled model's first edition: hibari-tts, and speakers made inside its synthesis.
 
-Every 1/80 s, hibari's network predicts the levels of harmonics, noise and the rest at 601 frequencies. A random speaker
-warps the frequency axis (another vocal tract), moves and scales the pitch, and changes speed, equalisation, breath and
-jitter before the synthesis, so no vocoder is needed and the durations stay exact.
+Every 1/80 s, hibari's network predicts the spectra of harmonics, noise and a residual at 601 frequencies. A random
+speaker has another frequency axis (vocal tract), pitch, pitch range, speed, equalisation, breath noise and jitter. All
+are applied before the synthesis, so no vocoder is needed and the durations stay exact.
 """
 
 import hashlib
@@ -50,11 +50,11 @@ _RATE_GAIN = np.float32(_WINDOW / 1200)  # hibari's own window has 1200 samples
 
 @dataclass(frozen=True)
 class HibariSpeaker:
-    """The parameters of a voice. The defaults are hibari's own."""
+    """The parameters of a voice. The defaults are those of hibari's own voice."""
 
     name: str
     tract: float = 1.0
-    """Factor of the formants; over 1 is a shorter vocal tract."""
+    """Factor of the formants; above 1 for a shorter vocal tract."""
     knots: tuple[float, ...] = (0.0, 0.0, 0.0)
     """The relative deviation of each of the first three formants."""
     pitch: float = BUILT_IN_PITCH
@@ -62,13 +62,13 @@ class HibariSpeaker:
     pitch_range: float = 1.0
     speed: float = 1.0
     equaliser: tuple[float, ...] = ()
-    """dB of cosines over the (warped) frequency axis: half a period, a whole one and so on."""
+    """Amplitudes in dB of cosines over the square root of frequency: of half a period, of a whole one, and so on."""
     breath: float = 0.0
-    """dB of noise above hibari's."""
+    """Level of the noise above hibari's, in dB."""
     tilt: float = 0.0
-    """dB by which the harmonics are softer above 4500 Hz; a third of it at 2500 Hz."""
+    """Attenuation of the harmonics above 4500 Hz in dB; a third of it at 2500 Hz."""
     jitter: float = 0.0
-    """Relative deviation of the pitch in 2.5 ms."""
+    """Relative standard deviation of the pitch, drawn anew every 2.5 ms."""
     level: float = -23.0
     """RMS level of a clip, in dB below full scale."""
 
@@ -119,20 +119,20 @@ class _Frames:
 
 
 class HibariSynthesiser:
-    """Phonemes to speech. One thread; a few hundred times faster than speech."""
+    """Synthesises speech from phonemes, on one thread."""
 
     def __init__(self) -> None:
         self._hibari: Any = Hibari()
 
     @cached_property
     def _network(self) -> Any:
-        """hibari's network, with its durations as an output."""
+        """hibari's network, with the durations as another output."""
         model = onnx.load(self._hibari.model_path)
         model.graph.output.append(onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None))
         return onnx_session(model)
 
     def fits(self, phonemes: str) -> bool:
-        """Return whether a sentence is short enough for the network."""
+        """Return whether a sentence is short enough and only has hibari's symbols."""
         return len(self._hibari.ids(phonemes)) <= _MOST_SYMBOLS and len(phonemes) + 2 == len(self._hibari.ids(phonemes))
 
     def speak(
@@ -148,13 +148,13 @@ class HibariSynthesiser:
         tilt = -speaker.tilt / _NEPER * np.clip((_FREQUENCIES - 1500) / 3000, 0, 1)
 
         spectrum = _spectrum(_pulses(pitch, speaker.jitter, random), count)  # (F, bins)
-        spectrum *= _magnitude(warp(frames.harmonics), colour + tilt) * _turn(
+        spectrum *= _magnitude(warp(frames.harmonics), colour + tilt) * _phasors(
             np.float32(np.pi) * np.tanh(warp(frames.phase))
         )
         noise = random.standard_normal((count, 2 * _BINS), dtype=np.float32).view(np.complex64)
         spectrum += _magnitude(warp(frames.noise), colour + speaker.breath / _NEPER) * noise
         # warped phases would ring, so the rest of a random speaker is noise
-        rest = _turn(warp(frames.rest_phase)) if own else 0.8 * noise[::-1]
+        rest = _phasors(warp(frames.rest_phase)) if own else 0.8 * noise[::-1]
         spectrum += _magnitude(warp(frames.rest), colour) * rest
         samples = _overlap_add(_RATE_GAIN * spectrum)
         return HibariUtterance(_levelled(samples, speaker.level), frames.durations)
@@ -170,7 +170,7 @@ class HibariSynthesiser:
 
 
 class _Warp:
-    """Resamples spectra (601, F) to the frequencies of a speaker's vocal tract: (F, bins)."""
+    """Resamples spectra (601, F) along the frequency axis of a speaker's vocal tract; returns (F, bins)."""
 
     def __init__(self, speaker: HibariSpeaker) -> None:
         source = _TRACT_KNOTS / speaker.tract
@@ -180,8 +180,8 @@ class _Warp:
         self._share = (place - self._below).astype(np.float32)[:, None]
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        bent: NDArray[np.float32] = values[self._below] * (1 - self._share) + values[self._below + 1] * self._share
-        return bent.T
+        warped: NDArray[np.float32] = values[self._below] * (1 - self._share) + values[self._below + 1] * self._share
+        return warped.T
 
 
 def _colour(speaker: HibariSpeaker) -> NDArray[np.float64]:
@@ -244,7 +244,7 @@ def _magnitude(logarithm: NDArray[np.float32], more: NDArray[np.float64]) -> NDA
     return np.exp(np.minimum(logarithm + more.astype(np.float32), _LOUDEST))
 
 
-def _turn(angle: NDArray[np.float32]) -> NDArray[np.complex64]:
+def _phasors(angle: NDArray[np.float32]) -> NDArray[np.complex64]:
     turned = np.empty(angle.shape, np.complex64)
     np.cos(angle, out=turned.real)
     np.sin(angle, out=turned.imag)

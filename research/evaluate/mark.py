@@ -1,7 +1,8 @@
 """`python -m research evaluate-mark PROMPTS`: measure the detection of the mark, and its audibility.
 
-PROMPTS is a folder of people's recordings as in `research recordings`. Prints the tables of docs/privacy.md: detection,
-misses and false alarms. Speech and measurements for the same folder and model are reused.
+PROMPTS is a folder of people's recordings, as for `research recordings`. Prints the tables of docs/privacy.md: of
+detection, misses and false alarms, and of speech with and without the mark. Lines that an earlier run generated in the
+same folder are reused.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +29,10 @@ from research.metrics.statistics import Estimate, estimate, mean
 
 _VOICES, _EACH = 20, 3
 _CHOSEN_ON = 110
-"""The first recordings of each speaker by name: the thresholds were chosen on them."""
+"""The number of recordings of each speaker, the first ones by name, on which the thresholds were chosen."""
 _PROMPT_SECONDS = (1.5, 8.0)
 _AGAIN = "Ogg Opus, 24 kbit/s"
-"""The treatment that is also applied to recordings of people, since sent recordings are checked."""
+"""The treatment that recordings of people get too: what members send to be checked is often coded."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,10 @@ class MarkedPair:
 
 @dataclass(frozen=True)
 class Compared:
-    """The measurements of a pair, without and with the mark.
+    """The measurements of a pair, each without and with the mark.
 
-    `likeness`: similarity to another recording of the voice. `alike`: of the two to each other.
+    `quality`: DNSMOS. `wrong`: word errors among `words`. `likeness`: the similarity to another recording of the voice.
+    `alike`: the similarity of the two to each other.
     """
 
     speaker: str
@@ -76,7 +78,10 @@ def evaluate_mark_command(
 
 
 def chosen(folder: Path, number: int) -> list[Recording]:
-    """Return `number` recordings of people, spread over the speakers, that no threshold was chosen on."""
+    """Return `number` recordings of people on which no threshold was chosen, from each speaker by turns.
+
+    Raises InvalidInput if there are too few.
+    """
     speakers = [files[_CHOSEN_ON:] for files in prompts_of(folder).values()]
     found: list[Recording] = []
     for place in range(max(map(len, speakers), default=0)):
@@ -99,7 +104,7 @@ def _fitting(path: Path) -> list[Recording]:
 
 def spoken(model: str, out: Path, strength: float) -> Iterator[MarkedPair]:
     """Yield sixty lines in held-out voices, each with its own seed, with and without the mark."""
-    from research.evaluate import heldout  # the synthesiser, which tests of the rest do not need
+    from research.evaluate import heldout  # loads the synthesiser
 
     heldout.write_references(_references(out), _VOICES)
     voices = [reference.speaker for reference in read_references(_references(out))]
@@ -118,7 +123,10 @@ def spoken(model: str, out: Path, strength: float) -> Iterator[MarkedPair]:
 
 
 def clear(out: Path, strength: float) -> Iterator[MarkedPair]:
-    """Yield the recordings that the voices were cloned from: they have no model noise, which may mask a mark."""
+    """Yield the recordings that the voices were cloned from, without and with the mark.
+
+    They have no noise of a model, which may mask a mark.
+    """
     for reference in read_references(_references(out)):
         plain = recordings.read(reference.take.path)
         yield MarkedPair(reference.speaker, reference.take.transcript, plain, marked(plain, strength))
@@ -157,7 +165,7 @@ def compared(pairs: Sequence[MarkedPair], out: Path) -> Iterator[Compared]:
 
 
 def detection_table(plain: Sequence[Recording], made: Sequence[Recording], people: Sequence[Recording]) -> str:
-    """Return the table of `check` on recordings of people, on unmarked lines, and on marked ones after treatments."""
+    """Return the table of `check` on recordings of people, on unmarked lines, and on marked lines after treatments."""
     seconds = sum(recording.seconds for recording in people)
     print(f"{len(people)} recordings of people, {seconds / 60:.0f} minutes")
     rows = [
@@ -172,7 +180,7 @@ def detection_table(plain: Sequence[Recording], made: Sequence[Recording], peopl
 
 
 def hearing_table(name: str, measured: Sequence[Compared]) -> str:
-    """Return the table without, with, and of the difference, with its interval over voices."""
+    """Return the table of figures without and with the mark, and of their difference, with its interval over voices."""
     rows = [
         _difference("DNSMOS, 1 to 5", measured, lambda some, side: mean([one.quality[side] for one in some]) or 0.0),
         _difference("word error rate", measured, _error_rate),
@@ -182,7 +190,7 @@ def hearing_table(name: str, measured: Sequence[Compared]) -> str:
     ]
     alike = estimate(measured, lambda some: mean([one.alike for one in some]), lambda one: one.speaker)
     head = (f"{name}, {len(measured)}", "without the mark", "with it", "difference, 95 %")
-    end = f"Likeness of the same with and without the mark: {_figure(alike)}\n"
+    end = f"Likeness of the same line with and without the mark: {_figure(alike)}\n"
     return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *rows, "", end])
 
 

@@ -1,9 +1,9 @@
-"""`python -m research match`: measure how much it matters that the two halves of a voice prompt match.
+"""`python -m research match`: measure whether the two halves of a voice prompt must match.
 
-The coarse stage gets prompts with the same sound and semantic tokens from several sources, followed by the speaker's
-next sentence with its true tokens. Its loss (nats per coarse token of the actual sound) shows the value of the prompt.
-True tokens are known only for speakers of the bundled model's recipe. The actual sound is encoded by the recipe's
-teacher, as in the stage's training data; the shipped encoder only approximates it.
+The coarse stage gets prompts with the same sound but semantic tokens from several sources, followed by the speaker's
+next sentence with its true tokens. Its loss (nats per coarse token of the actual sound) measures the prompt: less is
+better. True tokens are known only for speakers of the bundled model's recipe. The next sentence is encoded by the
+recipe's teacher, as in the stage's training data; the bundled encoder only approximates it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Shown:
-    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer is cut."""
+    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer ones are cut."""
 
     semantic: NDArray[np.integer[Any]]
     codes: Tokens
@@ -87,16 +87,16 @@ def match_command(
 
 
 def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[Any]]:
-    """Delay semantic tokens (S,) by `frames`; the first one fills the gap."""
+    """Return semantic tokens (S,) delayed by `frames`; the first one fills the gap."""
     return np.concatenate([np.repeat(semantic[:1], frames), semantic])[: len(semantic)]
 
 
 @torch.inference_mode()
 def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np.float64]:
-    """Return nats per coarse token of each speaker's `said` after its prompt, (speakers,).
+    """Return the loss of each speaker's `said` after its prompt, in nats per coarse token, (speakers,).
 
-    Measured in the first windows that the engine would make, which contain the prompt. coarse: the coarse model of
-    transformers, on the CPU.
+    Measured in the first windows of the engine, which contain the prompt. coarse: the coarse model of transformers, on
+    the CPU.
     """
     speech, rows = _joined(prompts, said)
     nats, frames = np.zeros(len(said)), np.zeros(len(said))
@@ -115,7 +115,7 @@ def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np
 
 
 def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    """Return lines of Markdown: each source's share of right tokens, its loss, and the difference to true tokens."""
+    """Return lines of Markdown: each source's share of right tokens, its loss, and how far it is above true tokens'."""
     lines = [
         "| semantic tokens of the prompt | right | nats a coarse token | more than with the true ones |",
         "| --- " * 4 + "|",
@@ -140,7 +140,7 @@ def _right(prompts: Prompts, true: Prompts) -> float:
 
 
 def _prompts(loaded: LoadedModels, clips: Sequence[Clip]) -> dict[str, list[Shown | None]]:
-    """Return one prompt for each clip, by the source of their semantic tokens."""
+    """Return the prompts of all clips, by the source of their semantic tokens."""
     true = [Shown(clip.semantic, _codes(loaded, clip)) for clip in clips]
     found: dict[str, list[Shown | None]] = {TRUE: [*true]}
     for method in _KEEP_THE_SOUND:

@@ -1,4 +1,4 @@
-"""Plan the lines of an evaluation: every voice says some of the texts, and pairs of voices the same ones."""
+"""Plan the lines of an evaluation: every voice says some of the texts, and the two voices of a pair the same ones."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 class ProgressPrinter:
-    """Prints the progress, at most every ten seconds, and at the end."""
+    """Prints the progress of `total` items: at most every ten seconds, and at the end."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total

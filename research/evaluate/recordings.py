@@ -24,7 +24,7 @@ from errors import InvalidInput
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording, write_manifest
 
 _FORMATS = {".g722": "g722", ".gsm": "gsm", ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg"}
-"""Suffix -> FFmpeg's name; the first two have no header."""
+"""Suffix -> FFmpeg's name of the format, which it cannot recognise without a header, as in the first two."""
 _RATE = 16_000
 _SECONDS = 9.0
 """The length of each recording that is made."""
@@ -43,7 +43,7 @@ def recordings_command(
 
 
 def make_references(source: Path, folder: Path) -> list[SpeakerRecordings]:
-    """Write two FLAC files for each speaker, and their manifest. Raises InvalidInput unless there are two speakers."""
+    """Write two FLAC files for each speaker, and their manifest. Raises InvalidInput for fewer than two speakers."""
     folder.mkdir(parents=True, exist_ok=True)
     found = (_reference(folder, name, files) for name, files in prompts_of(source).items())
     references = [reference for reference in found if reference is not None]
@@ -87,8 +87,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _reference(folder: Path, name: str, files: list[Path]) -> SpeakerRecordings | None:
-    """Put every other prompt into the first recording; None if there are too few for two."""
-    first, other = (_strung(files[start::2]) for start in (0, 1))
+    """Write a recording of every other prompt, and one of the rest; None if there are too few prompts for two."""
+    first, other = (_joined(files[start::2]) for start in (0, 1))
     if first is None or other is None:
         return None
     takes = []
@@ -99,7 +99,7 @@ def _reference(folder: Path, name: str, files: list[Path]) -> SpeakerRecordings 
     return SpeakerRecordings(name, takes[0], (takes[1],))
 
 
-def _strung(files: list[Path]) -> Samples | None:
+def _joined(files: list[Path]) -> Samples | None:
     pieces: list[Samples] = []
     length = 0
     for path in files:

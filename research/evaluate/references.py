@@ -66,7 +66,7 @@ def write_manifest(folder: Path, references: list[SpeakerRecordings]) -> None:
 
 
 def digest(references: list[SpeakerRecordings]) -> str:
-    """Return a digest of the speakers, their order and their files."""
+    """Return a digest of the speakers, their order, their transcripts and their files."""
     made = hashlib.blake2b(digest_size=8)
     for reference in references:
         for take in (reference.take, *reference.others):

@@ -22,9 +22,10 @@ _COMPARED = [figure for figure in _PICTURED if figure.percent]
 
 @dataclass(frozen=True)
 class Results:
-    """The results of one evaluation. `facts`: the models and settings, for the reader.
+    """The results of one evaluation. `facts`: the models and settings, by name.
 
-    `methods`: the cloning methods, and what else was measured. `main`: the one that the others are compared with.
+    `methods`: the cells of each cloning method, and of the built-in voice and the codec. `main`: the method that is
+    compared with the others.
     """
 
     facts: Mapping[str, str]
@@ -95,7 +96,7 @@ def _compared(results: Results) -> list[str]:
     return [
         f"## The method {results.main} less another",
         "",
-        "Speaker by speaker. Where the interval holds zero, the two may be alike.",
+        "Speaker by speaker. If the interval contains zero, the two may be equal.",
         "",
         *_table(["less", *(figure.heading for figure in _COMPARED)], rows),
         "",

@@ -1,4 +1,4 @@
-"""Store results on disk, one line of JSON each, as soon as they exist, so that a stopped run can continue."""
+"""Store each result on disk as a line of JSON as soon as it exists, so that a stopped run can continue."""
 
 import json
 import os
@@ -12,10 +12,10 @@ Value = dict[str, Any]
 
 
 class Store:
-    """`store.once(key, make)`: the value of a key, made now or in an earlier run of the same `run`.
+    """The results of one run by key: `store.once(key, make)` makes a result that is not stored, and stores it.
 
-    `run` identifies everything else that results depend on (models, recordings); lines of other runs stay in the file
-    and are ignored. A truncated last line is dropped. Raises InvalidInput for a file of another kind.
+    `run` identifies what results depend on beside the key (models, recordings); lines of other runs stay in the file
+    and are ignored. A truncated last line is removed. Raises InvalidInput for a file of another kind.
     """
 
     def __init__(self, path: Path, run: str) -> None:

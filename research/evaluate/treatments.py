@@ -1,4 +1,4 @@
-"""Ten treatments of a recording between its generation and its check: coding, cutting, attenuation, noise, ..."""
+"""Treatments that a recording may get between its generation and its check: coding, cutting, attenuation, noise."""
 
 import io
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def coded(recording: Recording, codec: str, container: str, bit_rate: int) -> Re
 
 
 def telephone(recording: Recording) -> Recording:
-    """Limit to the band of a telephone, up to 4 kHz."""
+    """Limit to the band of a telephone, up to 4 kHz, by resampling to 8 kHz."""
     return resample(recording, _TELEPHONE)
 
 

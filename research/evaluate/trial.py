@@ -1,6 +1,6 @@
-"""Generate and measure one line of speech in one cloned voice: the cells of every table.
+"""Generate and measure lines of speech in cloned voices: the cells, of which every table is computed.
 
-All results are stored, so that nothing is made twice.
+All results are stored, so that nothing is generated twice.
 """
 
 import time
@@ -30,15 +30,17 @@ from research.metrics.recogniser import WordErrors, word_errors
 from research.metrics.speakers import Embedding, similarity
 
 BUILT_IN, CODEC = "built-in", "codec"
-"""Measured beside the methods: the model's own voice, and the codec alone."""
+"""Names in the place of a method: the model's built-in voice, and the codec alone."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The measurements of one line. `failed`: the error message if there is no speech; then all else is empty.
+    """The measurements of one line. `failed`: the error message if there is no speech; then all words are wrong.
 
-    `similarities`: to each reference speaker, 0..1. `log_f0`: None if nothing is voiced. `clone_seconds` and
-    `say_seconds`: processing time; `seconds`: of speech.
+    `speaker`: "" for the built-in voice and the codec. `heard`: the recognised words. `wrong`: word errors among
+    `words`. `similarities`: to each reference speaker, 0..1. `log_f0`: see `research.metrics.pitch`. `quality`:
+    DNSMOS. `clone_seconds` and `say_seconds`: processing time; `seconds`: of speech. `sample`: the file's path in the
+    folder.
     """
 
     method: str
@@ -64,13 +66,13 @@ class Cell:
 
     @classmethod
     def of(cls, value: Value) -> Self:
-        """Return a stored cell."""
+        """Return the cell of a stored value."""
         return cls(**value)
 
 
 @dataclass(frozen=True)
 class MeasuredSpeaker:
-    """A measured reference: the recording that is cloned, its voice, and the voice of another recording, if any."""
+    """A measured reference: the recording that is cloned, its embedding and pitch, and another one's embedding."""
 
     name: str
     take: TranscribedRecording
@@ -143,7 +145,7 @@ class Trial:
         )
 
     def _clip(self, take: TranscribedRecording) -> Recording:
-        """Return the seconds that Barkeep would choose from a recording."""
+        """Return the clip that Barkeep chooses from a recording."""
         if take.path not in self._clips:
             try:
                 recording = recordings.read(take.path)
@@ -171,7 +173,7 @@ class Trial:
         return self._said(cell, prompt, clone_seconds=seconds)
 
     def _clone(self, method: str, speaker: MeasuredSpeaker, seed: int) -> tuple[VoicePrompt, float]:
-        """Return the voice and the seconds that cloning took; it is made once for all texts."""
+        """Return the voice and the seconds that cloning took. A voice is cloned once for all texts."""
         path = self._folder / "voices" / method / f"{speaker.name}-{seed}.npz"
         spec = self.models.engine.spec.prompt
 

@@ -1,1 +1,1 @@
-"""How speech is measured: words, voice, pitch and quality, by models that Barkeep itself does not need."""
+"""Measures of speech: words, voice, pitch and quality."""

@@ -12,7 +12,7 @@ from research.metrics.speakers import Embedding, embed
 
 @dataclass(frozen=True)
 class Measurements:
-    """The measurements of a recording. `log_f0`: see `pitch.log_f0`."""
+    """The measurements of a recording: its recognised words, its speaker's embedding, `pitch.log_f0`, and DNSMOS."""
 
     words: str
     voice: Embedding
@@ -21,7 +21,7 @@ class Measurements:
 
 
 class Meter(Protocol):
-    """Measures recordings of any rate. Raises InvalidInput for a silent or empty one."""
+    """Measures recordings of any sample rate. Raises InvalidInput for a silent or empty one."""
 
     def words(self, recording: Recording) -> str:
         """Return the words."""
@@ -34,7 +34,7 @@ class Meter(Protocol):
 
 
 class ModelMeter:
-    """A Meter with Whisper, the speaker encoder, WORLD and DNSMOS. `recogniser`: see `recogniser.Whisper`."""
+    """A Meter with Whisper, the speaker encoder, WORLD and DNSMOS. `recogniser`, `language`: see `Whisper`."""
 
     def __init__(self, recogniser: str = TINY, language: str = "en") -> None:
         self._listener = Whisper(recogniser, language)

@@ -1,4 +1,4 @@
-"""Measure the pitch of a voice, and the correlation of clones with their references."""
+"""Measure the pitch of a voice, and the correlation of the pitch of clones with that of their references."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _LEAST_VOICED_SECONDS = 0.2
 
 
 def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
-    """Return the median of ln(F0 in hertz) over voiced frames of float32 (N,); None if almost nothing is voiced."""
+    """Return the median of ln(F0 in hertz) over voiced frames of float32 (N,); None if under 0.2 s are voiced."""
     f0 = pitch(resample(Recording(samples, sample_rate), SAMPLE_RATE))
     voiced = f0[f0 > 0]
     if voiced.size * FRAME_SECONDS < _LEAST_VOICED_SECONDS:

@@ -37,13 +37,13 @@ def backward(one: AdversarialJob) -> None:
     loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
 
 
-def test_the_critics_do_not_feel_the_decoders_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_decoders_loss_does_not_change_the_critics(monkeypatch: pytest.MonkeyPatch) -> None:
     one = job()
     one.module.steps.fill_(10_000)
     backward(one)
     whole = gradients(one.module.critics)
     monkeypatch.setattr(adversarial, "_SPECTRAL", 0.0)
-    monkeypatch.setattr(adversarial, "_LIKENESS", 0.0)
+    monkeypatch.setattr(adversarial, "_FEATURE_MATCHING", 0.0)
     monkeypatch.setattr(adversarial, "adversarial_loss", lambda _: torch.tensor(0.0))
     backward(one)
 
@@ -52,14 +52,14 @@ def test_the_critics_do_not_feel_the_decoders_loss(monkeypatch: pytest.MonkeyPat
     assert all(not gradient.any() for gradient in gradients(one.module.decoder))
 
 
-def test_the_decoder_heeds_the_critics_only_after_they_have_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_critics_change_the_decoder_only_after_steps_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     one = job()
     backward(one)
-    deaf = gradients(one.module.decoder)
-    monkeypatch.setattr(adversarial, "_LIKENESS", 0.0)
+    first_gradients = gradients(one.module.decoder)
+    monkeypatch.setattr(adversarial, "_FEATURE_MATCHING", 0.0)
     monkeypatch.setattr(adversarial, "adversarial_loss", lambda _: torch.tensor(0.0))
     backward(one)
-    for first, spectral_alone in zip(deaf, gradients(one.module.decoder), strict=True):
+    for first, spectral_alone in zip(first_gradients, gradients(one.module.decoder), strict=True):
         torch.testing.assert_close(first, spectral_alone)
     assert int(one.module.steps) == 2
 
@@ -67,8 +67,8 @@ def test_the_decoder_heeds_the_critics_only_after_they_have_learned(monkeypatch:
     one = job()
     one.module.steps.fill_(10_000)
     backward(one)
-    heeding = gradients(one.module.decoder)
-    assert any(not torch.allclose(first, later) for first, later in zip(deaf, heeding, strict=True))
+    later_gradients = gradients(one.module.decoder)
+    assert any(not torch.allclose(first, later) for first, later in zip(first_gradients, later_gradients, strict=True))
 
 
 def test_words_and_quality_decide_what_is_kept() -> None:
@@ -87,10 +87,10 @@ def test_a_decoder_that_loses_its_words_is_stopped() -> None:
         one.check(500, {"words_wrong": 0.6})
 
 
-def test_the_decoder_is_found_among_the_weights_of_a_duel() -> None:
-    duel = AdversarialPair(new_decoder())
+def test_the_decoder_is_found_among_the_weights_of_a_pair() -> None:
+    pair = AdversarialPair(new_decoder())
     again = new_decoder()
-    again.load_state_dict(decoder_of(duel.state_dict()))
+    again.load_state_dict(decoder_of(pair.state_dict()))
 
-    for one, other in zip(duel.decoder.parameters(), again.parameters(), strict=True):
+    for one, other in zip(pair.decoder.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)

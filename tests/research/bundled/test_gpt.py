@@ -52,7 +52,7 @@ def test_the_fine_forward_is_that_of_transformers() -> None:
 def test_both_ways_of_attending_are_one() -> None:
     queries, keys, values = (torch.randn(2, 2, 9, 8) for _ in range(3))
     for causal in (True, False):
-        hidden = gpt._after(9, queries.device) if causal else None
+        hidden = gpt._causal_mask(9, queries.device) if causal else None
         spelled_out = gpt._attend_on_cpu(queries, keys, values, hidden)
         torch.testing.assert_close(spelled_out, gpt._attend_on_gpu(queries, keys, values, hidden))
 
@@ -63,24 +63,24 @@ def test_asking_the_last_positions_only_changes_nothing() -> None:
     queries, keys, values = (torch.randn(2, 2, 9, 8) for _ in range(3))
 
     torch.testing.assert_close(RUN(module, x, causal=True, since=8), RUN(module, x, causal=True)[:, 8:])
-    last = queries[:, :, 4:], keys, values, gpt._after(9, queries.device)
+    last = queries[:, :, 4:], keys, values, gpt._causal_mask(9, queries.device)
     torch.testing.assert_close(gpt._attend_on_cpu(*last), gpt._attend_on_gpu(*last))
 
 
-def test_where_a_head_looks_is_what_it_attends_by() -> None:
+def test_the_returned_scores_are_those_of_the_attention() -> None:
     module = loud(gpt.new_coarse(SMALL))
     x = module.input_embeds_layer(torch.randint(0, COARSE_VOCABULARY, (2, 11)))
 
-    hidden, looks = RUN.looking(module, x, (0, 2))
+    hidden, scores = RUN.with_scores(module, x, (0, 2))
 
     torch.testing.assert_close(hidden, RUN(module, x, causal=True))
-    assert [look.shape for look in looks] == [(2, 11, 11)] * 2
+    assert [part.shape for part in scores] == [(2, 11, 11)] * 2
     projected = module.layers[0].attn.att_proj(
         module.layers[0].layernorm_1(x + module.position_embeds_layer.weight[:11])
     )
     queries, keys = projected[..., 8:16], projected[..., 24:32]
-    torch.testing.assert_close(looks[0].tril(), (queries @ keys.transpose(1, 2) / 8**0.5).tril())
-    assert looks[0].softmax(-1).triu(1).max() == 0
+    torch.testing.assert_close(scores[0].tril(), (queries @ keys.transpose(1, 2) / 8**0.5).tril())
+    assert scores[0].softmax(-1).triu(1).max() == 0
 
 
 def test_heads_that_match_look_at_the_same_time_first() -> None:
@@ -92,7 +92,7 @@ def test_heads_that_match_look_at_the_same_time_first() -> None:
         x = module.position_embeds_layer.weight[:120] + 0.3 * torch.randn(120, 256)
         projected = module.layers[0].attn.att_proj(module.layers[0].layernorm_1(x))
         queries, keys, _ = gpt._split(projected[None], 2)
-        scores = (queries @ keys.transpose(-1, -2))[0, 0, 60:, :60]  # the second sequence looks at the first
+        scores = (queries @ keys.transpose(-1, -2))[0, 0, 60:, :60]  # the second sequence scores at the first
 
     assert (scores.argmax(1) - torch.arange(60)).abs().median() <= 1
 

@@ -98,7 +98,7 @@ def test_nothing_is_made_twice_and_what_comes_later_is_added(
 
     made = [f"{key}{copy}" for key in ("one", "two") for copy in ("", "-stretched", "-stretched-3")]
     assert ClipShards(tmp_path / "corpus").keys == made
-    assert capsys.readouterr().out == "3 clips made of 1 that were said\n3 clips made of 2 that were said\n"
+    assert capsys.readouterr().out == "made 3 clips from 1\nmade 3 clips from 2\n"
 
 
 def test_a_clip_without_sound_is_refused() -> None:
