@@ -33,16 +33,16 @@ from training.shards import Clip, ClipShards, ShardWriter
 CLIPS_PER_SHARD = 32
 """Clips per shard: the most that a kill loses in each process."""
 _GROUP = 8
-"""Batches that are passed to the engine at once: their results wait in memory."""
+"""The number of batches that are passed to the engine at once; all of their results are in memory together."""
 _LEFT_OUT = "left-out-*.jsonl"
 
 
 @dataclass(frozen=True)
 class DataPlan:
-    """The settings that determine every clip.
+    """The settings that determine every clip. Raises InvalidInput for impossible temperatures.
 
-    voices: speakers of the model or .npz files, one of them drawn for each clip; none: Bark chooses a random voice.
-    temperatures: the lowest and the highest, between which a clip's is drawn.
+    voices: speakers of the model or .npz files, of which one is drawn for each clip; if empty, Bark speaks in a random
+    voice. temperatures: the bounds between which a clip's temperature is drawn.
     """
 
     prompts: PromptPlan
@@ -76,7 +76,7 @@ class PlannedClip:
 
 
 def spec_of(model: str) -> BarkSpec:
-    """Return a model's spec. Suno's are known without a download. Raises Unavailable for an unknown model."""
+    """Return a model's spec, of Suno's models without a download. Raises Unavailable for an unknown model."""
     if model in PUBLISHED:
         return BarkSpec.from_configs({}, {})
     return BarkSpec.from_directory(model_choice.resolve_bark(ModelChoice(model=model)))
@@ -131,7 +131,10 @@ class ClipGenerator:
         self._revision = _revision(plan.model)
 
     def go(self, clips: int, processes: int, done: "Synchronized[int]") -> None:
-        """Generate the missing ones of the first `clips`. Raises Unavailable when the disk is full."""
+        """Generate this process's missing clips of the first `clips`, and count them in `done`.
+
+        Raises Unavailable when the disk is full.
+        """
         with ShardWriter(self._folder, CLIPS_PER_SHARD, f"data-{self._number}") as writer:
             made = _keys(self._folder)
             numbers = (place for place in range(self._number, clips, processes) if f"{place:07d}" not in made)
@@ -147,7 +150,7 @@ class ClipGenerator:
                         done.value += 1
 
     def _spoken(self, clips: list[PlannedClip]) -> Iterator[tuple[PlannedClip, Generated | None]]:
-        """Yield the clips as they are done; None for a text that is too long for the model."""
+        """Yield each clip with its speech as it is done, with None if its text is too long for the model."""
         limit = self._engine.spec.max_text_tokens
         fitting = [one for one in clips if self._engine.count_text_tokens(one.text) <= limit]
         yield from ((one, None) for one in clips if one not in fitting)
@@ -198,7 +201,7 @@ class ClipGenerator:
 
 
 def _end_if_alone() -> None:
-    """Exit, after writing finished clips, when the parent process was killed: another may be started."""
+    """Exit, after writing finished clips, if the parent process was killed: it may be started again."""
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         sys.exit(1)

@@ -1,6 +1,7 @@
 """`python -m training codebook`: cluster HuBERT features, and give each cluster its most frequent semantic token.
 
-AudioLM's and the original's first method; a baseline for the quantizer on the same clips.
+The clusters themselves are the semantic tokens of AudioLM (Z. Borsos et al., 2022). Here they are a baseline for the
+quantizer on the same clips.
 """
 
 from collections.abc import Sequence
@@ -24,14 +25,14 @@ from training.quantizer import Corpus, Data, Device, Hubert, Labelled, Model, lo
 from training.quantizer_report import Predictions, write_report
 
 _FRAMES = 200_000
-"""The number of frames that are clustered: 600 MB at HuBERT's width."""
+"""The number of frames that are clustered: 600 MB at the width of HuBERT base."""
 _AT_ONCE = 4096
 _TOP = 5
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A codebook, and the most frequent tokens of each cluster, int64 (K, 5), in descending order."""
+    """A codebook, and the five most frequent tokens of each cluster, int64 (K, 5), the most frequent first."""
 
     codebook: Codebook
     commonest: NDArray[np.int64]
@@ -42,7 +43,7 @@ def codebook_command(
     out: Annotated[Path, typer.Option(help="The folder for the codebook and its report.")] = Path(
         ".training/quantizers/codebook"
     ),
-    clusters: Annotated[int, typer.Option(min=1, help="How many.")] = 500,
+    clusters: Annotated[int, typer.Option(min=1, help="The number of clusters.")] = 500,
     labelled: Labelled = None,
     model: Model = BUNDLED,
     hubert: Hubert = None,
@@ -56,7 +57,10 @@ def codebook_command(
 
 
 def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
-    """Write `codebook.safetensors` and its report into `out`. Raises InvalidInput for too few frames, Unavailable."""
+    """Write `codebook.safetensors` and its report into `out`, and print the table.
+
+    Raises InvalidInput for too few frames, Unavailable if the folder cannot be written.
+    """
     fitted = fit(corpus, clusters, seed)
     out.mkdir(parents=True, exist_ok=True)
     predictions = {name: predict(fitted, examples) for name, examples in corpus.measured.items()}
@@ -77,11 +81,11 @@ def fit(corpus: Corpus, clusters: int, seed: int) -> Fitted:
     means = MiniBatchKMeans(clusters, random_state=seed, batch_size=_AT_ONCE, n_init=3).fit(frames)
     centroids = torch.from_numpy(np.asarray(means.cluster_centers_, np.float32))
     unnamed = Codebook(centroids, torch.zeros(clusters, dtype=torch.int64))
-    met = np.zeros((clusters, corpus.vocabulary), np.int32)
+    counts = np.zeros((clusters, corpus.vocabulary), np.int32)
     for example in examples:
-        np.add.at(met, (unnamed.clusters(_features(example)).numpy(), example.tokens), 1)
-    met[met.sum(axis=1) == 0] = met.sum(axis=0)  # an empty cluster gets the most frequent tokens of all
-    commonest = np.argsort(-met, axis=1, kind="stable")[:, :_TOP].astype(np.int64)
+        np.add.at(counts, (unnamed.clusters(_features(example)).numpy(), example.tokens), 1)
+    counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)  # an empty cluster gets the most frequent tokens of all
+    commonest = np.argsort(-counts, axis=1, kind="stable")[:, :_TOP].astype(np.int64)
     return Fitted(Codebook(centroids, torch.from_numpy(commonest[:, 0].copy())), commonest)
 
 

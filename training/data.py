@@ -1,4 +1,4 @@
-"""`python -m training data`: Bark speaks prompts, and the semantic tokens and sound are stored in shards.
+"""`python -m training data`: generate prompts' speech with Bark, and store its semantic tokens and sound in shards.
 
 One process per device generates every n-th clip. A clip depends only on its number and the settings, so neither the
 devices nor an interruption changes the data.
@@ -96,7 +96,7 @@ def make(plan: DataPlan, clips: int, devices: list[str], folder: Path) -> None:
         raise Unavailable("A process stopped early; the reason is above. The same command continues.")
     shards = ClipShards(folder)
     shards.verify()
-    print(f"{folder}: {len(shards)} clips, all of them whole")
+    print(f"{folder}: {len(shards)} clips, all of them undamaged")
     for reason, count in left_out(folder).items():
         print(f"left out, {reason}: {count}")
 
@@ -110,7 +110,7 @@ def _follow(workers: Sequence[BaseProcess], done: "Synchronized[int]", before: i
 
 
 def report(done: int, before: int, total: int, seconds: float) -> str:
-    """Return the progress when `done` clips took `seconds`, in addition to `before` earlier ones."""
+    """Return a line of progress: `done` clips took `seconds`, and `before` clips existed at the start."""
     left = total - before - done
     time_left = f"{seconds * left / done / 60:.0f} min left" if done else "loading the model"
     return f"{before + done} of {total} clips, {time_left}"

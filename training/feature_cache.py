@@ -1,8 +1,8 @@
-"""Compute the HuBERT features of a corpus once, plain and in distorted copies, and map them from the disk.
+"""Compute the HuBERT features of a corpus once, of the sound and of distorted copies, and map them from the disk.
 
-Each shard of clips has a file of features for each copy, and beside it a file of frame counts. The names identify the
-HuBERT and the content of the shard, so features are never used for another HuBERT or a changed shard. A kill loses only
-the current shard.
+Each shard of clips has a file of features and a file of frame counts for each copy. Their names identify the HuBERT and
+the content of the shard, so features are never used for another HuBERT or a changed shard. A kill loses only the
+current shard.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from training.room_acoustics import disturb
 from training.shards import Clip, ClipShards
 
 Features = Callable[[NDArray[np.float32]], Tensor]
-"""Samples (N,) at 16 kHz -> (T, D), as `HubertFeatures` does."""
+"""A function from samples (N,) at 16 kHz to features (T, D), such as `HubertFeatures`."""
 
 CLEAN, NOISY = "clean", "noisy"
 _NOISE_DECIBELS = 10.0
@@ -46,7 +46,7 @@ class Example:
 
 
 def rooms(number: int) -> str:
-    """Return the name of a copy with room, microphone and noise effects; each number draws other effects."""
+    """Return the name of copy `number` with effects of rooms, microphones and noise; each copy has other effects."""
     return f"rooms{number}"
 
 
@@ -59,7 +59,7 @@ def fingerprint(model: Path) -> str:
 class FeatureCache:
     """The features of `shards` by one HuBERT, stored in `folder`.
 
-    name: the HuBERT's, see `fingerprint`. hubert: computes the features that are missing.
+    name: the HuBERT's fingerprint. hubert: computes the features that are missing.
     """
 
     def __init__(self, folder: Path, shards: ClipShards, name: str, hubert: Features | HubertFeatures) -> None:
@@ -146,8 +146,10 @@ def _copied(samples: NDArray[np.float32], copy: str, key: str) -> NDArray[np.flo
 
 
 def aligned(features: NDArray[np.float16], clip: Clip) -> Example:
-    """Cut features and tokens to equal length: HuBERT has 50 frames per second and Bark 49.9 tokens, with the same
-    start."""
+    """Return features and tokens cut to the same length.
+
+    Both start at the same time; HuBERT has 50 frames a second and Bark 49.9 tokens.
+    """
     length = min(len(features), len(clip.semantic))
     return Example(features[:length], clip.semantic[:length].astype(np.int64))
 

@@ -12,9 +12,9 @@ _HELD_OUT = 0.08
 
 @dataclass(frozen=True)
 class ClipSplit:
-    """Positions of clips, in their order.
+    """The positions of training and of held-out clips, ascending.
 
-    `by_speaker` says whether speakers are held out too: with few voices, only texts are.
+    `by_speaker`: whether speakers are held out too; if there are too few, only texts are.
     """
 
     train: tuple[int, ...]
@@ -25,7 +25,7 @@ class ClipSplit:
 def split_clips(speakers: Sequence[str], texts: Sequence[str]) -> ClipSplit:
     """Divide clips by the names of their speakers and by their texts.
 
-    A name stays on its side when more clips are added. A clip with a held-out text and a training speaker, or the
+    A name stays in its set when more clips are added. A clip with a held-out text and a training speaker, or the
     reverse, is in neither set. Raises InvalidInput when there are too few clips to hold any out.
     """
     kept = [_is_learned(speaker) for speaker in speakers]

@@ -1,7 +1,8 @@
 """The training loop of all networks: warm-up and decay, checkpoints, resuming, gates, figures, curves.
 
-A run is a folder. `last.pt` holds everything that the next step depends on, so a run that was stopped and continued
-ends with the same bits as an uninterrupted one; `best.safetensors` holds the weights with the lowest validation loss.
+A run is a folder. `last.pt` holds everything that the next step depends on, so that a run that was stopped and
+continued has the same result, to the bit, as an uninterrupted one. `best.safetensors` holds the weights with the lowest
+validation loss.
 """
 
 import math
@@ -24,7 +25,7 @@ from training.optimizers import Kind, Optimizers
 from training.run_state import RunningMean, read_state, write_state, write_weights
 
 TOKENS = "tokens"
-"""A figure of this name counts the tokens of a step; it is shown as a rate, and not as a curve."""
+"""The figure that counts the tokens of a step. It is shown as a rate, and not as a curve."""
 
 LOSS = "loss"
 """The validation figure that selects the best weights."""
@@ -34,7 +35,7 @@ _LINE_EVERY = 50
 
 
 class NotLearning(BarkeepError):
-    """A run does not reach a required figure."""
+    """A run does not reach a required figure, or its loss is not finite."""
 
 
 class Job(Protocol):
@@ -45,34 +46,34 @@ class Job(Protocol):
         """The module whose parameters and buffers are saved. Parameters without gradients are not trained."""
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return one batch's loss and figures for the log (floats, or tensors of one number, which need no sync).
+        """Return the loss of one batch, and figures for the log: floats, or tensors of one number, which need no sync.
 
         All randomness comes from `random` or from torch's default generators. Runs under autocast if the schedule's
-        precision is "bfloat16" and the device computes in it.
+        precision is "bfloat16" and the device supports it.
         """
 
     def validate(self) -> dict[str, float]:
         """Return figures on validation data, among them "loss"; the module is in evaluation mode."""
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Check the figures of a validation. Raises NotLearning with one sentence; nothing is saved then."""
+        """Check the figures of a validation. Raises NotLearning with one sentence; the run then ends without saving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Length and learning rate of a run: linear warm-up to `learning_rate` over `warmup` steps, then a cosine.
 
-    The rate depends on the step and on `steps` alone. A run is extended with more `steps`: it continues from its last
-    checkpoint with the rate of the longer schedule, which is higher than where it stopped.
+    A run that has reached its last step is extended by more `steps`: it continues from its last checkpoint with the
+    rate of the longer schedule, which is higher than the last one.
     """
 
     steps: int
     warmup: int
     learning_rate: float
     final_rate: float = 0.05
-    """The final share of `learning_rate`."""
+    """The last step's share of `learning_rate`."""
     weight_decay: float = 0.01
-    """On everything with two dimensions or more."""
+    """Of parameters with two dimensions or more."""
     betas: tuple[float, float] = (0.9, 0.95)
     optimizer: Kind = "adamw"
     clip_norm: float = 1.0
@@ -81,10 +82,10 @@ class Schedule:
     patience: int | None = None
     """The run ends after this many validations without a better loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: with autocast if the processor supports it; float32 otherwise."""
+    """bfloat16: autocast on CUDA, and on processors that support bfloat16; others compute in float32."""
     seed: int = 0
     ema: float | None = None
-    """The decay of a running mean of the weights, which is then validated and saved as the best; None: no mean."""
+    """The decay of a running mean of the weights, which is validated and saved in their place; None: no mean."""
 
     def rate(self, step: int) -> float:
         """Return the learning rate of step 0, 1, 2, ..."""
@@ -106,7 +107,7 @@ def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -
 
 
 def has_bfloat16() -> bool:
-    """Return whether this processor supports bfloat16. Others emulate it, at twice the time of float32."""
+    """Return whether this processor supports bfloat16. Others emulate it in twice the time of float32."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
@@ -121,7 +122,7 @@ def is_finished(schedule: Schedule, folder: Path) -> bool:
 
 
 class _Run:
-    """One run, resumed from the state in its folder."""
+    """One run, resumed from the state in its folder if there is one."""
 
     def __init__(self, job: Job, schedule: Schedule, folder: Path, device: torch.device) -> None:
         self._job = job
@@ -249,7 +250,7 @@ class _Run:
 
 
 class _Meter:
-    """Mean figures since they were last read, and the speed."""
+    """Computes mean figures and the speed since they were last read."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float | Tensor] = {}
@@ -277,7 +278,7 @@ class _Meter:
 
 
 class _Stop:
-    """Notices Ctrl-C and SIGTERM inside `with`."""
+    """Sets `asked` on Ctrl-C or SIGTERM inside `with`."""
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -11,7 +11,7 @@ from errors import InvalidInput
 
 OURS = "ours"
 _PUBLISHED = {"v0": 0, "v1": 1}
-_OURS_IS = "recurrent"
+_OURS_BODY = "recurrent"
 """The body of the network `ours`."""
 
 NETWORKS = (*_PUBLISHED, OURS, *BODIES)
@@ -22,7 +22,10 @@ _OWN_WIDTH, _PUBLISHED_WIDTH = 512, 1024
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A network by one of `NETWORKS`; `width` of its hidden states, None for the published 1024 or Barkeep's 512."""
+    """A network: one of `NETWORKS`, and the width of its hidden states; None: 1024 as published, 512 for Barkeep's own.
+
+    Raises InvalidInput for an unknown name or an impossible width.
+    """
 
     name: str
     width: int | None = None
@@ -35,24 +38,24 @@ class NetworkChoice:
 
     @property
     def is_published(self) -> bool:
-        """Whether the original code can read it."""
+        """Whether it is one of the published networks, which other programs can load."""
         return self.name in _PUBLISHED
 
     @property
     def learning_rate(self) -> float:
-        """The peak learning rate: the original's 1e-3 for its own networks."""
+        """The peak learning rate; for the published networks 1e-3, with which they were trained."""
         return 1e-3 if self.is_published else 2e-3
 
     @property
     def suffix(self) -> str:
-        """The suffix of the file for other programs."""
+        """The suffix of its file: .pth as published, .safetensors for Barkeep's own."""
         return ".pth" if self.is_published else ".safetensors"
 
     def info(self, features: int, vocabulary: int) -> QuantizerInfo | OwnInfo:
         """Return the sizes for features of this width and `vocabulary` tokens."""
         if self.is_published:
             return QuantizerInfo(features, self.width or _PUBLISHED_WIDTH, vocabulary, _PUBLISHED[self.name])
-        body = _OURS_IS if self.name == OURS else self.name
+        body = _OURS_BODY if self.name == OURS else self.name
         return OwnInfo(features, self.width or _OWN_WIDTH, vocabulary, _LAYERS[body], body)
 
 

@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _BANDS = 6
-"""The number of cosines over a warped frequency axis in an equaliser's curve."""
+"""The number of cosines, over the square root of frequency, that make up an equaliser's curve."""
 
 _SLOPES = (0.0, 2.0)
-"""Noise falls by f^-slope in power: white to brown, as in rooms and fans."""
+"""The power of noise is proportional to f^-slope: white to brown, as in rooms and fans."""
 
 
 def gain(samples: Tensor, random: np.random.Generator, low: float, high: float) -> Tensor:
-    """(B, N) -> (B, N), each item amplified by a random low..high dB."""
+    """Return (B, N) with each item amplified by `low` to `high` dB."""
     factors = 10 ** (random.uniform(low, high, (len(samples), 1)) / 20)
     return samples * _tensor(factors, samples)
 
 
 def equalise(samples: Tensor, random: np.random.Generator, decibels: float) -> Tensor:
-    """(B, N) -> (B, N), each item through a smooth zero-phase filter with a standard deviation of about `decibels`."""
+    """Return (B, N) filtered, each item by a smooth zero-phase curve with a standard deviation of about `decibels`."""
     count = samples.shape[1]
     place = torch.linspace(0, 1, count // 2 + 1, device=samples.device).sqrt()
     cosines = torch.cos(torch.pi * torch.arange(1, _BANDS + 1, device=samples.device)[:, None] * place)  # (bands, F)
@@ -33,7 +33,7 @@ def equalise(samples: Tensor, random: np.random.Generator, decibels: float) -> T
 
 
 def add_noise(samples: Tensor, random: np.random.Generator, low: float, high: float, share: float) -> Tensor:
-    """(B, N) -> (B, N); a `share` of the items get coloured noise, low..high dB below their own level."""
+    """Return (B, N) with coloured noise, `low` to `high` dB below an item's level, in a `share` of the items."""
     batch, count = samples.shape
     noise = torch.randn(samples.shape, device=samples.device)
     frequency = torch.linspace(0, 1, count // 2 + 1, device=samples.device).clamp(min=20 / count)

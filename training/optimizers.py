@@ -14,23 +14,23 @@ Kind = Literal["adamw", "muon"]
 
 
 class Optimizers:
-    """The optimizers of one module, as one. Gains, biases and other vectors are not decayed.
+    """The optimizers of one module. Gains, biases and other vectors have no weight decay.
 
-    kind "muon": Muon updates the weights of linear layers inside a ModuleList; AdamW updates embeddings, heads and
-    vectors. Muon's updates are scaled to AdamW's usual size, so both take the same learning rate.
+    kind "muon": Muon updates the weights of linear layers inside the layers of a ModuleList, AdamW everything else.
+    Muon's updates are scaled to the usual size of AdamW's, so both take the same learning rate.
     """
 
     def __init__(self, module: nn.Module, kind: Kind, *, weight_decay: float, betas: tuple[float, float]) -> None:
         learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        turned = [weight for weight in _layer_matrices(module) if weight.requires_grad] if kind == "muon" else []
-        others = [parameter for parameter in learned if not any(parameter is weight for weight in turned)]
+        matrices = [weight for weight in _layer_matrices(module) if weight.requires_grad] if kind == "muon" else []
+        others = [parameter for parameter in learned if not any(parameter is weight for weight in matrices)]
         groups = [
             {"params": [p for p in others if p.ndim >= 2], "weight_decay": weight_decay},
             {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
         ]
         self._all: list[Optimizer] = [AdamW([group for group in groups if group["params"]], betas=betas, fused=True)]
-        if turned:
-            self._all.append(Muon(turned, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+        if matrices:
+            self._all.append(Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
 
     def step(self, learning_rate: float) -> None:
         """Make one step along the gradients, and clear them."""
@@ -41,7 +41,7 @@ class Optimizers:
             optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> list[dict[str, Any]]:
-        """Return the state that the next step depends on."""
+        """Return the state of each optimizer."""
         return [optimizer.state_dict() for optimizer in self._all]
 
     def load(self, state: list[dict[str, Any]]) -> None:

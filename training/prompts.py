@@ -36,7 +36,7 @@ _SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "ru": ("CYRILLIC",),
     "zh": ("CJK",),
 }
-"""Beginnings of the Unicode names of a language's letters; all others use Latin."""
+"""Language -> how the Unicode names of its letters begin; all other languages are in Latin letters."""
 _LATIN = ("LATIN",)
 _IN_SCRIPT = 0.7
 """The minimum share of letters in the language's script; names and loanwords may be in others."""
@@ -47,16 +47,16 @@ _FEWEST_SENTENCES = 10
 _FEWEST_WORDS = 3
 _TRIES = 200
 _PAIRED = str.maketrans("", "", '"“”„«»()[]「」『』')
-"""Paired marks, which a chain would leave open."""
+"""Removes paired marks, since a chain would leave some of them open."""
 
 
 @dataclass(frozen=True)
 class PromptPlan:
-    """The options of the prompts. files: empty for the text that comes with Barkeep.
+    """The options of the prompts. Raises InvalidInput for an unknown language or impossible numbers.
 
-    order: the number of words (characters, in Japanese and Chinese) that a chain's next word depends on. longest: the
-    maximum of words in a generated sentence. Both and `seed` apply to `Source.MARKOV`; chunks and lines are shuffled by
-    `seed`.
+    files: the texts; empty for the one that comes with Barkeep. order: the number of words (characters, in Japanese and
+    Chinese) that a chain's next word depends on. longest: the maximum of words in a generated sentence. Both apply to
+    `Source.MARKOV` only. seed: of generated sentences, and of the order of chunks and lines.
     """
 
     source: Source
@@ -73,10 +73,10 @@ class PromptPlan:
 
 
 class Prompts:
-    """Prompt 0, 1, 2, ... of a plan; prompts from files repeat, in another order, after the last one.
+    """The prompts of a plan by number: `prompts[0]`, `prompts[1]`, ...
 
-    max_seconds: the length of the model's window. Raises InvalidInput for files that are missing, empty, too small for
-    a chain, or not in the script of the language.
+    After the last chunk or line, all are repeated in another order. max_seconds: the length of the model's window.
+    Raises InvalidInput for files that are missing, empty, too small for a chain, or not in the script of the language.
     """
 
     def __init__(self, plan: PromptPlan, max_seconds: float) -> None:
@@ -164,7 +164,7 @@ def _read(file: Path) -> str:
 
 
 def _fitted(sentences: Sequence[Sequence[str]], order: int) -> Mapping[tuple[str, ...], Mapping[str, int]]:
-    """Return state -> how often each word followed it."""
+    """Return the Markov chain of `order`: the preceding words -> how often each word follows them."""
     if len(sentences) < _FEWEST_SENTENCES:
         raise InvalidInput(
             f"The text has {len(sentences)} sentences; a chain needs {_FEWEST_SENTENCES}. Give a longer text, or use "

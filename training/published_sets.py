@@ -3,9 +3,9 @@
     python -m training import FOLDER --out CLIPS
     python -m training export CLIPS --out FOLDER
 
-As published, `semantic/X.zip` has STEM.npy, and `wav/X.zip` has STEM.wav; the original's own preparation makes
-`N_semantic.npy` and `N_wav.wav` of them, and so does `export`. The files have neither texts nor speakers: every pair
-counts as a new speaker with a new text, as in the original, where Bark spoke without a prompt.
+As published, `semantic/X.zip` has STEM.npy, and `wav/X.zip` has STEM.wav. The code that trained the published
+quantizers renames them to `N_semantic.npy` and `N_wav.wav`; `export` writes these. The files have neither texts nor
+speakers: every pair counts as a new speaker with a new text, since Bark spoke without a prompt.
 """
 
 import io
@@ -32,7 +32,7 @@ _SAMPLE_RATE = 24_000
 """Bark's rate; sound of another rate is not Bark's own."""
 _CLIPS_PER_SHARD = 100
 _NAME = re.compile(r"(?:^|/)([^/.][^/]*?)(?:_semantic(?=\.npy)|_wav(?=\.wav))?\.(npy|wav)$")
-"""Stem and kind of a file; macOS's files begin with a dot."""
+"""Matches the stem and the kind of a file, but no file that begins with a dot, as macOS adds them."""
 _SIDES = ("semantic", "wav")
 _LARGEST_MEMBER = 64 << 20
 """Bytes; 15 s of sound are less than 3 MB."""
@@ -93,7 +93,10 @@ def import_original(source: Path, folder: Path) -> Counter[str]:
 
 
 def export_original(data: Path, folder: Path) -> int:
-    """Write the clips in `data` that have sound; return their number. Raises InvalidInput if none has, Unavailable."""
+    """Write the clips in `data` that have sound into `folder`; return their number.
+
+    Raises InvalidInput if none has sound, Unavailable if the folder cannot be written.
+    """
     shards = ClipShards(data)
     for part in ("semantic", "wav"):
         (folder / part).mkdir(parents=True, exist_ok=True)

@@ -40,16 +40,17 @@ _RUNS = Path(".training/quantizers")
 _SETTINGS = "settings.json"
 _RECORDINGS = "recordings"
 _HELD_OUT = 0.1
-"""With limited hours: the amount of held-out clips, as a share of the training clips."""
+"""If the hours are limited: the amount of held-out clips, as a share of the training clips."""
 _VALIDATED = 200
 """The number of clips for validation during training; the report measures all that are held out."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Features and tokens. train: one list per copy of the sound; valid: the held-out clips, by the copy's name.
+    """Features and tokens. train: the training clips, once per copy of the sound. valid: the held-out ones, by copy.
 
-    recordings: speech that Bark did not make, with its true tokens, if there is any; only used in reports.
+    width: of the features. vocabulary: the number of tokens. recordings: speech that Bark did not generate, with its
+    true tokens; used in reports only.
     """
 
     train: Sequence[Sequence[Example]]
@@ -151,9 +152,7 @@ def train_quantizer(
 ) -> None:
     """Train a network of `choice`, or continue; then write `quantizer.*` and the report into `folder`.
 
-    batch, smoothing: see `QuantizerJob`.
-
-    Raises Cancelled and Unavailable as `train` does.
+    batch, smoothing: see `QuantizerJob`. Raises Cancelled and Unavailable as `training.loop.train` does.
     """
     shown = {name: _some(examples) for name, examples in corpus.valid.items()}
     job = QuantizerJob(module, corpus.train, shown, batch=batch, smoothing=smoothing, device=device)
@@ -189,7 +188,7 @@ def load_corpus(
 
 
 def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> list[Example]:
-    """Return clips with sound and their true tokens as examples."""
+    """Return the features and the true tokens of clips with sound."""
     return [
         aligned(hubert(resample(recording_of(clip), SAMPLE_RATE).samples).to(torch.float16).cpu().numpy(), clip)
         for clip in clips
@@ -197,7 +196,7 @@ def examples_of(hubert: Features | HubertFeatures, clips: Iterable[Clip]) -> lis
 
 
 def clips_in(data: Path) -> ClipShards:
-    """Return the clips in a folder. Raises InvalidInput if there are none, or they are damaged."""
+    """Return the clips in a folder. Raises InvalidInput if there are none, or a manifest is damaged."""
     shards = ClipShards(data)
     if not len(shards):
         raise InvalidInput(f"There are no clips in {data}. Make some with `data`, or import them with `import`.")
@@ -242,7 +241,7 @@ def _drawn(places: Sequence[int], lengths: NDArray[np.int64], hours: float) -> l
 
 
 def vocabulary_of(choice: ModelChoice) -> int:
-    """Return a model's number of semantic tokens. Suno's are known without a download."""
+    """Return a model's number of semantic tokens, of Suno's models without a download."""
     if choice.model in PUBLISHED:
         return BARK.semantic_vocab
     return BarkSpec.from_directory(model_choice.resolve_bark(choice)).semantic_vocab

@@ -1,4 +1,4 @@
-"""Train a quantizer from features and tokens: batches, loss and validation, for training/loop.py."""
+"""Batches, loss and validation of a quantizer, for training/loop.py."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from training.feature_cache import Example
 from training.loop import LOSS, TOKENS
 
 _POOL = 4
-"""Batches are cut from a random pool of this many batches, sorted by length, to reduce padding."""
+"""A batch is taken from this many random batches, sorted by length, so that it has little padding."""
 _BY_LENGTH = 16
 """Clips per batch outside training."""
 _TOP = 5
@@ -118,7 +118,7 @@ class QuantizerJob:
         return {LOSS: sum(losses) / len(losses), **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Do nothing: there is no required accuracy."""
+        """Do nothing: no accuracy is required."""
 
     def _drawn(self, random: np.random.Generator) -> list[Example]:
         count = len(self._copies[0])

@@ -54,7 +54,7 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(quantizer: FeatureQuantizer, examples: Sequence[Example], device: torch.device) -> Predictions:
-    """Predict the tokens of clips, in the order of their lengths; clips without tokens are left out."""
+    """Return the predictions for clips, in the order of their lengths; clips without tokens are left out."""
     true, predicted, among = [], [], []
     for batch in batches([example for example in examples if len(example.tokens)], device):
         hidden = quantizer.hidden(batch.features, batch.lengths)
@@ -98,7 +98,10 @@ def bands(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def confusion(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the most frequent true tokens, and (N, N + 1): their shares predicted as each; last column: others."""
+    """Return the N most frequent true tokens, int64 (N,), and the shares with which each is predicted as each.
+
+    The shares are float64 (N, N + 1); the last column has those of all other tokens.
+    """
     true, predicted = np.concatenate(predictions.true), np.concatenate(predictions.predicted)
     tokens, counts = np.unique(true, return_counts=True)
     shown = tokens[np.argsort(-counts, kind="stable")[:_SHOWN]]
@@ -113,7 +116,10 @@ def confusion(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.f
 def write_report(
     folder: Path, name: str, weights: int, copies: Mapping[str, Predictions], counts: NDArray[np.int64]
 ) -> str:
-    """Write the figures, the table and the picture into `folder`; return the table. Raises Unavailable."""
+    """Write the figures, the table and the picture into `folder`; return the table.
+
+    Raises Unavailable if the folder cannot be written.
+    """
     measured = {copy: measure(predictions, counts) for copy, predictions in copies.items()}
     figures = {"network": name, "weights": weights, **{copy: asdict(one) for copy, one in measured.items()}}
     write_atomically(folder / FIGURES, json.dumps(figures, indent=1).encode())
@@ -148,7 +154,7 @@ def _draw(path: Path, predictions: Predictions) -> None:
     names = [str(token) for token in shown]
     axes.set_yticks(range(len(names)), names)
     axes.set_xticks(range(len(names) + 1), [*names, "other"], rotation=90)
-    axes.set(xlabel="taken for", ylabel="true token, most frequent first")
+    axes.set(xlabel="predicted token", ylabel="true token, most frequent first")
     picture.colorbar(image, label="share of the true token's frames")
     picture.savefig(path, dpi=100)
 

@@ -1,4 +1,4 @@
-"""Augment speech with room reverberation and narrow-band lines, in batches of crops on any device.
+"""Augment speech with room reverberation and low-pass filters, in batches of crops on any device.
 
 Parameters are drawn from the given generator.
 """
@@ -11,16 +11,16 @@ from training.noise import add_noise, equalise, gain
 
 _SAMPLE_RATE = 16_000
 _REVERBERATION = (0.08, 0.6)
-"""Reverberation times in seconds (60 dB decay): a car to a hall."""
+"""Reverberation times (decay by 60 dB) in seconds: a car to a hall."""
 _DIRECT = (-2.0, 14.0)
-"""The level of the direct sound above the room's, in dB."""
-_FIRST_ECHO = 0.003
-_CUTOFF = (2500.0, 7000.0)
-_STEEPNESS = 0.04
+"""The level of the direct sound above the reverberation, in dB."""
+_FIRST_ECHO = 0.003  # seconds after the direct sound
+_CUTOFF = (2500.0, 7000.0)  # Hz
+_STEEPNESS = 0.04  # the width of a filter's edge, relative to its frequency
 
 
 def reverberate(samples: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """(B, N) -> (B, N); a `share` of the items get reverberation of decaying noise. The direct sound is not delayed."""
+    """Return (B, N) at 16 kHz with reverberation (decaying noise) in a `share` of the items; nothing is delayed."""
     batch, count = samples.shape
     time = torch.arange(int(_REVERBERATION[1] * _SAMPLE_RATE), device=samples.device) / _SAMPLE_RATE
     decay = _column(np.log(1000) / random.uniform(*_REVERBERATION, batch), samples)
@@ -34,7 +34,7 @@ def reverberate(samples: Tensor, random: np.random.Generator, share: float) -> T
 
 
 def narrow(samples: Tensor, random: np.random.Generator, share: float) -> Tensor:
-    """(B, N) -> (B, N); a `share` of the items are low-pass filtered, each at its own frequency."""
+    """Return (B, N) at 16 kHz with a `share` of the items low-pass filtered, each at its own frequency."""
     batch, count = samples.shape
     frequency = torch.linspace(0, _SAMPLE_RATE / 2, count // 2 + 1, device=samples.device)
     cutoff = np.where(random.random(batch) < share, random.uniform(*_CUTOFF, batch), 2 * _SAMPLE_RATE)
@@ -45,7 +45,7 @@ def narrow(samples: Tensor, random: np.random.Generator, share: float) -> Tensor
 
 
 def disturb(samples: Tensor, random: np.random.Generator) -> Tensor:
-    """(B, N) -> (B, N) with random rooms, microphones, noise, narrow lines and levels."""
+    """Return (B, N) at 16 kHz with random reverberation, equalisation, noise, low-pass filters and levels."""
     samples = reverberate(samples, random, share=0.4)
     samples = equalise(samples, random, decibels=4.0)
     samples = add_noise(samples, random, low=5.0, high=45.0, share=0.7)

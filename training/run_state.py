@@ -1,6 +1,6 @@
 """Files and weights of a training run: checkpoints, weight files, and the running mean of weights.
 
-Files are written atomically, and read without running code.
+Files are written atomically, and reading them executes no code.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,18 +16,18 @@ from cloning.atomic_files import replacing
 from cloning.checkpoints.weights import read_file
 from errors import Unavailable
 
-_SOON = 10
-"""Early on, the mean covers about the last tenth of the steps."""
+_EARLY_SHARE = 10
+"""At the beginning of a run, the mean covers about the last tenth of the steps: one in this many."""
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors, numbers and containers of them to a torch file atomically. Raises Unavailable."""
+    """Write tensors, numbers and containers of them to a torch file. Raises Unavailable if it cannot be written."""
     with replacing(path) as temporary:
         torch.save(dict(state), temporary)
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read the result of `write_state`, on the CPU. Raises Unavailable if it is damaged or holds anything else."""
+    """Return what `write_state` wrote, on the CPU. Raises Unavailable if it is damaged or holds anything else."""
     state = read_file(path)
     if not isinstance(state, dict):
         raise Unavailable(f"The checkpoint {path} is not from a training run; delete it to start again.")
@@ -35,7 +35,10 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def write_weights(path: Path, module: nn.Module) -> None:
-    """Write a module's state to a safetensors file atomically; tied weights under each name. Raises Unavailable."""
+    """Write a module's state to a safetensors file, tied weights under each of their names.
+
+    Raises Unavailable if it cannot be written.
+    """
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     with replacing(path) as temporary:
         save_file(weights, temporary)
@@ -44,7 +47,7 @@ def write_weights(path: Path, module: nn.Module) -> None:
 class RunningMean:
     """An exponential mean of a module's state. Only floating-point tensors are averaged; others are copied.
 
-    With few steps the mean is shorter, so that the initial weights are forgotten quickly.
+    At the beginning it covers fewer steps, so that the initial weights lose their influence quickly.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -54,7 +57,7 @@ class RunningMean:
     @torch.no_grad()
     def follow(self, module: nn.Module, step: int) -> None:
         """Update the mean with the weights after step 1, 2, 3, ..."""
-        decay = min(self._decay, step / (step + _SOON))
+        decay = min(self._decay, step / (step + _EARLY_SHARE))
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point():
                 self.weights[name].lerp_(tensor, 1 - decay)

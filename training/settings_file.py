@@ -12,7 +12,7 @@ from errors import Conflict, InvalidInput
 def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write `settings` (JSON values) to `path`, or compare them with the existing ones.
 
-    Raises Conflict that names the differences, InvalidInput if the file is damaged, Unavailable if it cannot be
+    Raises Conflict, which names the differences, InvalidInput if the file is damaged, Unavailable if it cannot be
     written.
     """
     wanted = json.loads(json.dumps(settings))

@@ -1,9 +1,9 @@
 """A store of clips for training: numbered shards with checksums and random access.
 
 A shard is two files: `PREFIX-00000.npz`, uncompressed, with the concatenated audio and semantic tokens of its clips,
-and `PREFIX-00000.jsonl`, one line per clip with everything else and a checksum. Both are written to a temporary name
-and renamed, the .npz last: a shard exists when its .npz does. Several processes may write to one folder, each with its
-own prefix.
+and `PREFIX-00000.jsonl`, the manifest: one line per clip with everything else and a checksum. Both are written to a
+temporary name and renamed, the .npz last: a shard exists if its .npz does. Several processes may write to one folder,
+each with its own prefix.
 """
 
 import hashlib
@@ -168,7 +168,7 @@ class ClipShards:
         return np.array(_map(path)["semantic"][tokens : tokens + record["tokens"]])
 
     def facts(self, index: int) -> Mapping[str, Any]:
-        """Return the facts of a clip without reading the clip."""
+        """Return the facts of a clip without reading its sound and tokens."""
         facts: Mapping[str, Any] = self._places[index][1]["facts"]
         return facts
 
