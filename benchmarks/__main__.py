@@ -10,7 +10,7 @@ without batching speak `--peer-lines` lines of a row of eight, and the others ar
 voice or eight are the same, so their time for `paragraph` also counts for `members`. `python -m benchmarks.peers`
 downloads the code of peers that are not Python packages; without it, they are left out.
 
-Prints tables in Markdown, and finally one line of JSON with every measurement.
+Prints tables in Markdown, and as the last line all measurements in JSON.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from benchmarks.work import MachineLimits
 Measure = Callable[[list[str]], dict[str, Any]]
 
 _AT_MOST_MINUTES = 30
-"""A longer measurement is aborted and reported as not measured."""
+"""A measurement that takes longer is aborted and reported as not measured."""
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 class BenchmarkRun:
-    """One run of `make bench`."""
+    """One call of `python -m benchmarks`. measure: runs `benchmarks.measure` with arguments and returns its result."""
 
     def __init__(self, options: argparse.Namespace, measure: Measure) -> None:
         self._options = options
@@ -126,7 +126,7 @@ class BenchmarkRun:
                 runs.append(self._known(row, contender, number) or self._child(contender.name, row.name))
             except subprocess.CalledProcessError as error:
                 self._fail(
-                    row, contender, (error.stderr or "").strip().splitlines()[-1:] or ["it ended without a word"]
+                    row, contender, (error.stderr or "").strip().splitlines()[-1:] or ["it ended without a message"]
                 )
             except subprocess.TimeoutExpired:
                 self._fail(row, contender, [f"it took more than {_AT_MOST_MINUTES} minutes"])
@@ -158,7 +158,7 @@ class BenchmarkRun:
         ]
 
     def _fits(self, row: BenchmarkRow) -> bool:
-        """Return whether another run of a row fits the time, if it takes as long as the last one."""
+        """Return whether another run of a row, as long as the last one, ends before the time is over."""
         last = [runs[-1] for runs in self._measured.get(row.name, {}).values() if runs]
         ahead: float = sum(
             run["time_s"] * run.get("measured_lines", 1) / max(1, row.lines) + run["load_s"]

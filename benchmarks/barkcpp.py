@@ -1,7 +1,7 @@
-"""Run bark.cpp through the C interface of its library. Does not import torch, which would count as its memory.
+"""Run bark.cpp through the C interface of its library. Does not import torch, whose memory would be measured too.
 
-It has neither voices nor batches, and no setting for the length of speech: the end may always be drawn. Its threshold
-for the end is set out of reach here, but about one line in forty still draws the end, and is then spoken again.
+bark.cpp has neither voices nor batches, and no setting for the length of speech. Its threshold for the end is set out
+of reach here; about one line in forty draws the end token all the same, and is spoken again.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _Q8_0 = 7
 """ggml's number for a file most of whose matrices are blocks of 32 eight-bit numbers with a scale of 16 bits."""
 
 _STEPS = STAGES[:3]
-"""In the order of bark.cpp's `bark_encoding_step`."""
+"""Stages in the order of bark.cpp's `bark_encoding_step`."""
 
 _Progress = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
@@ -82,7 +82,7 @@ class BarkCpp:
             raise RuntimeError(f"bark.cpp cannot read {weights}.")
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
-        """Speak the lines one after the other. Only whole lines count."""
+        """Speak the lines one after the other. A line that ended early is spoken again and not counted."""
         told = LineResults()
         for _ in lines:
             while not self._say(told):
@@ -105,7 +105,7 @@ class BarkCpp:
         return True
 
     def _ended(self, samples: int) -> bool:
-        """Return whether the very last token was the end, which no step reports."""
+        """Return whether the last semantic token was the end, which no step reports."""
         frames = samples * 75 // 24_000
         return frames < int(self._length * 75 / 49.9)
 
@@ -118,7 +118,7 @@ class BarkCpp:
 
 
 def quantize(library: Path, weights: Path, quantized: Path) -> None:
-    """Write the same weights with eight bits per number."""
+    """Write `weights` to the file `quantized` with eight bits per number."""
     with _captured_output():
         done = _load(library).bark_model_quantize(os.fsencode(weights), os.fsencode(quantized), _Q8_0)
     if not done:
@@ -143,7 +143,7 @@ def _load(path: Path) -> Any:
 
 @contextmanager
 def _captured_output() -> Iterator[list[str]]:
-    """Yield a list that finally holds C's output to the standard output as its only item."""
+    """Capture the standard output of C code: yield a list, which holds it as its only item in the end."""
     output: list[str] = []
     sys.stdout.flush()
     before = os.dup(1)

@@ -1,4 +1,4 @@
-"""Speak the benchmark's lines with transformers' BarkModel. Imports no more than the model does."""
+"""Speak the benchmark's lines with transformers' BarkModel. Imports no more than the model, for `benchmarks.gpu`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ from cloning.checkpoints.weights import load_bark
 
 
 class Transformers:
-    """transformers' BarkModel with its cache. Lines in the same voice are one batch if `batched`; others cannot be.
+    """transformers' BarkModel with its cache. batched: lines in the same voice are one batch; others cannot be.
 
-    compiler: the backend of torch.compile for its three models, with dynamic lengths; empty: none. model is Any, as its
-    methods are replaced by timed ones.
+    compiler: the backend of torch.compile for its three models, with dynamic lengths; "": none. model: a BarkModel,
+    whose methods are replaced by timed ones.
     """
 
     def __init__(self, model: Any, *, batched: bool = False, compiler: str = "") -> None:
@@ -38,7 +38,7 @@ class Transformers:
         return cls(model, batched=batched, compiler=compiler)
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
-        """Speak lines one after the other, or those of a voice in one batch."""
+        """Speak the lines one after the other, or in one batch."""
         self._told = LineResults()
         for group in self._groups(lines):
             began = perf_counter()

@@ -2,11 +2,10 @@
 
     python -m benchmarks.capacity [--members 500000 ...] [--gpus 16 ...] [--speech 1.0] [--gain 4] [--batch 8] ...
 
-A simulation, not a measurement: requests come at random (Poisson), their lengths are exponential, and they begin in the
-order in which they came. A worker generates up to `batch` of them at once; alone, one gets `speech` seconds of speech
-a second, and a full batch together `gain` times as much. The defaults of a GPU are assumptions, for none was
-measured. The milliseconds of the bot and of the database are those of `python -m benchmarks.growth`. Prints tables in
-Markdown.
+A simulation, not a measurement: requests arrive at random (Poisson) with exponential lengths, and begin in the order of
+their arrival. A worker generates up to `batch` of them at once: `speech` seconds of speech a second for one alone, and
+`gain` times as much for a full batch together. The defaults of a GPU are assumptions, since none was measured. The
+milliseconds of the bot and of the database are those of `python -m benchmarks.growth`. Prints tables in Markdown.
 """
 
 import argparse
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from math import ceil
 
 SERVERS_A_SHARD = 2500
-"""Discord's limit."""
+"""The most servers of a shard: Discord's limit."""
 FULL = 0.5
 """The share of its one core that a bot process may need, so that it answers in time."""
 SEED = 7
@@ -25,62 +24,66 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Worker:
-    """A GPU, or another machine that speaks. `speech`: seconds of speech a second for one request alone."""
+    """A GPU, or another device that generates speech.
+
+    `speech`: seconds of speech a second for one request alone. `gain`: how many times as much a full batch gets
+    together. `batch`: the most requests at once.
+    """
 
     speech: float
     gain: float
     batch: int
 
     def speed(self, requests: int) -> float:
-        """Return the seconds of speech a second that each of `requests` requests at once gets.
+        """Return the seconds of speech a second for each of `requests` requests at once.
 
-        The time of a step grows evenly with the requests in it.
+        The time of a step grows linearly with the number of requests.
         """
         slower = (self.batch / self.gain - 1) / (self.batch - 1) if self.batch > 1 else 0.0
         return self.speech / (1 + slower * (requests - 1))
 
     @property
     def most(self) -> float:
-        """Seconds of speech a second with a full batch."""
+        """Seconds of speech a second of a full batch together."""
         return self.batch * self.speed(self.batch)
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Sorted seconds: until the work on a request began, and until its answer was there."""
+    """Sorted seconds from the arrival of a request until it began, and until it ended."""
 
     to_begin: list[float]
     to_answer: list[float]
 
 
 class _Batch:
-    """The requests that one worker generates now. They get equal shares."""
+    """The requests that one worker generates at the moment, all at the same speed."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._now = 0.0
         self._spoken = 0.0
-        """Seconds of speech that a request would have got that never ended."""
+        """Seconds of speech that a request without an end would have got since the start."""
         self._ends: list[tuple[float, float]] = []
-        """(`_spoken` at its end, its arrival) of each request; a heap."""
+        """A heap of (`_spoken` at its end, its arrival) of each request."""
         self.version = 0
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def advance(self, now: float) -> None:
-        """Let time pass in which nothing begins or ends."""
+        """Advance the time to `now`. No request begins or ends in between."""
         if self._ends:
             self._spoken += (now - self._now) * self._worker.speed(len(self._ends))
         self._now = now
 
     def begin(self, arrival: float, length: float) -> None:
-        """Begin a request now."""
+        """Begin a request of `length` seconds of speech now."""
         heapq.heappush(self._ends, (self._spoken + length, arrival))
         self.version += 1
 
     def end(self) -> float:
-        """End the request that ends now. Return its arrival."""
+        """End the request that ends first, now. Return its arrival."""
         self.version += 1
         return heapq.heappop(self._ends)[1]
 
@@ -90,19 +93,22 @@ class _Batch:
 
 
 class Simulation:
-    """Workers, and requests that wait for them."""
+    """A simulation of equal workers, and of requests that wait for them."""
 
     def __init__(self, worker: Worker, workers: int) -> None:
         self._batch = worker.batch
         self._batches = [_Batch(worker) for _ in range(workers)]
         self._ends: list[tuple[float, int, int]] = []
-        """(time, worker, its version): the next end of each worker, and outdated ones. A heap."""
+        """A heap of (time, worker, its version): the next end of each worker, and outdated entries."""
         self._waiting: deque[tuple[float, float]] = deque()
         self._began: list[tuple[float, float]] = []
         self._ended: list[tuple[float, float]] = []
 
     def run(self, requests: int, a_second: float, mean_length: float, seed: int = SEED) -> Waits:
-        """Simulate `requests` requests. The first tenth, which finds the workers free, is not counted."""
+        """Simulate `requests` requests. The first tenth does not count, since it finds free workers.
+
+        a_second: requests a second. mean_length: seconds of speech of a request.
+        """
         chance = random.Random(seed)
         now, counts_from = 0.0, 0.0
         for number in range(requests):

@@ -1,7 +1,7 @@
-"""Bark, HuBERT and a quantizer of the published shapes with random weights, whose speed equals that of trained ones.
+"""Bark, HuBERT and a quantizer of the published shapes with random weights, which are as fast as trained ones.
 
-They are written once, in the hub's layout, so that every contender loads them as its users would, and the measured
-memory is what users would see.
+They are written once, in the hub's layout, so that every contender loads them as it does in use, and its measured
+memory is that in use.
 """
 
 import shutil
@@ -23,10 +23,10 @@ GENERATION = {
     "coarse_acoustics_config": {},
     "fine_acoustics_config": {},
 }
-"""The published values are the defaults of their readers."""
+"""Entries of the generation configuration. All others are left out: the published values are the readers' defaults."""
 
 WORD = "a"
-"""The only word of all texts."""
+"""The only word of the benchmark's texts."""
 PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", WORD)
 """The vocabulary of the checkpoints' tokenizer."""
 
@@ -84,7 +84,7 @@ def bark_config(shape: str) -> transformers.BarkConfig:
 
 
 def random_hubert(shape: str, seed: int = 0) -> Any:
-    """Return a HubertModel as `facebook/hubert-base-ls960`, or a small one for the shape `tiny`."""
+    """Return a HubertModel of the shape of `facebook/hubert-base-ls960`, or a small one for the shape `tiny`."""
     torch.manual_seed(seed)
     hubert: Any = transformers.HubertModel(hubert_config(shape))
     return hubert.eval()
@@ -112,7 +112,7 @@ def cast(model: Any, dtype: torch.dtype) -> Any:
 
 
 def voice(spec: BarkSpec, seed: int, seconds: float = 10.0) -> VoicePrompt:
-    """Return random tokens as long as a clone from a clip of `seconds`."""
+    """Return a voice prompt of random tokens, as long as a clone from a clip of `seconds`."""
     random = np.random.default_rng(seed)
     semantic = random.integers(0, spec.semantic_vocab, int(seconds * spec.semantic_rate))
     fine: Tokens = random.integers(0, spec.codebook_size, (spec.fine_books, spec.frames(semantic.size)))

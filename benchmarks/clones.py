@@ -1,7 +1,7 @@
 """Cloning in the benchmark: HuBERT's features, the quantizer and the codec's encoder, for a clip of random samples.
 
-Barkeep's code, and the same by transformers' HuBERT and EnCodec and a plain network, as in the code that made the
-published quantizers: features of layer 9 of a whole clip, one token per frame, codes at 6 kbit/s.
+By Barkeep's code, and by transformers' HuBERT and EnCodec with torch's LSTM, as in the code that made the published
+quantizers: features of layer 9 of the whole clip, one token per frame, codes at 6 kbit/s.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Cloner(Protocol):
-    """Converts a clip to tokens."""
+    """Converts a clip, float32 (N,), to tokens."""
 
     def features(self, clip: Clip) -> torch.Tensor:
         """Return HuBERT's features of samples at 16 kHz: (T, D)."""
@@ -45,7 +45,7 @@ class Cloner(Protocol):
 
 
 class BarkeepCloner:
-    """The models of `LoadedModels`, as in the bot; HuBERT's precision follows `dtype`, as there."""
+    """Cloning with the models of `LoadedModels`, as in the bot; `dtype` also determines HuBERT's precision."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
         models = LoadedModels(ModelChoice(str(folder), device=device, dtype=dtype))
@@ -66,7 +66,7 @@ class BarkeepCloner:
 
 
 class TransformersCloner:
-    """transformers' models and torch's network."""
+    """Cloning with transformers' models and torch's LSTM."""
 
     def __init__(self, folder: Path, device: str) -> None:
         self._device = torch.device(device)
@@ -97,7 +97,7 @@ class TransformersCloner:
 
 
 def clone(cloner: Cloner) -> LineResults:
-    """Clone one clip of CLONE_SECONDS; return the seconds of each stage, and of all as `first`."""
+    """Clone one clip of CLONE_SECONDS; return the seconds of each stage, and their sum as `first`."""
     random = np.random.default_rng(0)
     clips = [random.normal(0, 0.1, int(CLONE_SECONDS * rate)).astype(np.float32) for rate in (SAMPLE_RATE, _CODEC_RATE)]
     told = LineResults(samples=clips[1].size)

@@ -1,10 +1,9 @@
-"""What Ray costs: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
+"""Measure the cost of Ray: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
 
 The same lines are spoken by two speech workers with a thread each, and by two such workers of one machine that is a
-whole Ray cluster, head and node: the two differ by Ray only. Short runs alternate (workers, Ray, Ray, workers, ...), so
-that a machine that becomes slower does so for both, and each pair of neighbours gives a ratio. While the workers speak
-by themselves, every process of Ray is stopped (SIGSTOP); it costs them nothing, while Ray's runs bear what it does at
-rest, too.
+whole Ray cluster, head and node: the two sides differ by Ray only. Short runs alternate (workers, Ray, Ray, workers,
+...), so that a change of the machine's speed affects both, and each pair of neighbours gives a ratio. During the runs
+of the workers, every process of Ray is stopped (SIGSTOP), so that what Ray does when idle counts in Ray's runs only.
 
 Measured are the throughput, the time from a request to its first event, and the processor time of everything but the
 speech workers (bot, relay process, actors, Ray). Loading is not counted. Prints tables in Markdown.
@@ -35,7 +34,7 @@ from settings import Settings
 TOKEN = "benchmark-of-one-machine"  # noqa: S105 (it guards nothing: the cluster lives for some minutes)
 LINE = "The evening was long, and the keeper of the bar told many stories."
 FIRST_EVENTS = 2
-"""How many first events are measured before each run."""
+"""The number of first events that are measured before each run."""
 STORE = 100_000_000
 RESAMPLES = 10_000
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -43,11 +42,11 @@ _NAMES = (
     *("ray::SpeechNode", "cloning.cluster.main", "gcs_server", "raylet/raylet"),
     *("log_monitor", "runtime_env", "dashboard"),
 )
-"""What tells Ray's programs apart in their command lines."""
+"""Parts of command lines that identify Ray's programs."""
 
 
 class Listener:
-    """Follows the events of one executor."""
+    """Follows the events of one executor. `first`: the time of each job's first event; `seconds`: of its speech."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -71,7 +70,7 @@ class Listener:
         return self.first[job_id]
 
     async def ended(self, job_id: str) -> float:
-        """Wait for the end of a line. Return the seconds that were spoken."""
+        """Wait for the end of a line. Return its seconds of speech; 0 if it failed."""
         await self._ended[job_id].wait()
         return self.seconds[job_id]
 
@@ -87,10 +86,11 @@ class Listener:
 
 @dataclass(slots=True)
 class Side:
-    """One of the two ways, and what was measured of it.
+    """One of the two sides, and its measurements.
 
-    is_ready: whether its models are loaded. first: milliseconds to first events. speech: seconds of it a second, of
-    each run. beside: processor seconds by program, without the speech workers. workers: those of the speech workers.
+    is_ready: returns whether the models are loaded. first: milliseconds to each first event. speech: seconds of speech
+    a second, of each run. beside: processor seconds by program, without the speech workers. workers: processor seconds
+    of the speech workers.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Side:
         await self.ready()
 
     async def ready(self) -> None:
-        """Wait until it takes jobs."""
+        """Wait until the side takes jobs."""
         while not self.is_ready():  # noqa: ASYNC110  # several processes load
             await asyncio.sleep(0.05)
 
@@ -147,7 +147,7 @@ class Side:
 
 
 def processes() -> tuple[dict[int, int], dict[int, float]]:
-    """Return the parent and the processor seconds of each process of this machine."""
+    """Return the parent, and the processor seconds, of each process of this machine."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -159,7 +159,7 @@ def processes() -> tuple[dict[int, int], dict[int, float]]:
 
 
 def below(process: int, parents: dict[int, int]) -> set[int]:
-    """Return a process and everything below it."""
+    """Return a process and its descendants."""
     found = {process}
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
@@ -174,7 +174,7 @@ def command(process: int) -> str:
 
 
 def processor_seconds() -> tuple[dict[str, float], float]:
-    """Return the processor seconds of everything below this process and itself: by program, and speech workers'."""
+    """Return the processor seconds of this process and its descendants: by program, and of the speech workers."""
     parents, used = processes()
     beside: defaultdict[str, float] = defaultdict(float)
     speaking = 0.0
@@ -190,7 +190,7 @@ def processor_seconds() -> tuple[dict[str, float], float]:
 
 @contextmanager
 def ray_stopped() -> Iterator[None]:
-    """Stop every process of Ray and of the relay: what is below this one, except its own speech workers."""
+    """Stop every process of Ray and of the relay: the descendants of this process, except its own speech workers."""
     parents, _ = processes()
     own = (child for child, parent in parents.items() if parent == os.getpid())
     speaking = [child for child in own if "cloning.worker.server" in command(child)]
@@ -210,7 +210,7 @@ def _send(number: signal.Signals, to: set[int]) -> None:
 
 
 async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> None:
-    """Measure pairs of runs until the time is over, after one run of each that is not counted."""
+    """Measure pairs of runs for `seconds`, after one run of each side that does not count."""
 
     async def by_workers(*, counts: bool = True) -> None:
         with ray_stopped():
@@ -230,7 +230,7 @@ async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> Non
 
 
 def ratio(workers: Side, ray: Side) -> str:
-    """Return a sentence about the throughput of each pair of neighbours, with a confidence interval (bootstrap)."""
+    """Return a sentence: the mean ratio of the throughputs of each pair, with its bootstrap confidence interval."""
     logs = [log(b / a) for a, b in zip(workers.speech, ray.speech, strict=True)]
     random = Random(0)
     means = sorted(fmean(random.choices(logs, k=len(logs))) for _ in range(RESAMPLES))
@@ -242,7 +242,7 @@ def ratio(workers: Side, ray: Side) -> str:
 
 
 def row(side: Side) -> str:
-    """Return a line of the table."""
+    """Return the side's row of the table."""
     ordered, beside = sorted(side.first), sum(side.beside.values())
     p95 = ordered[int(0.95 * (len(ordered) - 1))]
     share = 100 * beside / (beside + side.workers)

@@ -1,6 +1,6 @@
-"""This engine in the benchmark, loaded as in the bot.
+"""Barkeep's engine in the benchmark.
 
-All contenders generate without an end of their own, so every line is exactly as long as the task says.
+All contenders generate without an end of their own, so every line has exactly the length of the task.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
 
 class BarkeepEngine:
-    """The engine of this repository, loaded as in the bot. The best of several takes of a line is kept."""
+    """Barkeep's engine, loaded as in the bot. Of several takes of a line, the best is chosen, as in the bot."""
 
     def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:
         self._takes = takes_of_each
@@ -31,7 +31,7 @@ class BarkeepEngine:
 
 
 def _choose(generated: list[Generated]) -> None:
-    """Choose among several takes of a line, as the bot does."""
+    """Choose the best of several takes of a line."""
     if len(generated) == 1:
         return
     same = [Take(one.samples, SPEC.sample_rate, True) for one in generated]

@@ -1,14 +1,14 @@
-"""How many jobs a second pass through SQL: `python -m benchmarks.dispatch --database URL`.
+"""Measure how many jobs a second pass through SQL: `python -m benchmarks.dispatch --database URL`.
 
     python -m benchmarks.dispatch --database postgresql+asyncpg://postgres@127.0.0.1/empty [--jobs 1000] [--peer PYTHON]
 
-Jobs are stored first. Then the real dispatcher takes them to a worker that is done at once, stores each step and gives
-each answer to a courier that only counts; measured from the first claim to the last stored answer. Prints jobs a
-second, by the clock and by the processor time of this process, and how many transactions a job takes.
+Jobs are stored first. Then the real dispatcher gives them to a stand-in for the worker that ends each at once, stores
+each step, and gives each answer to a courier that only counts. Measured is the time from the first claim to the last
+stored answer. Prints jobs a second, by the clock and by the processor time of this process, and transactions a job.
 
 --peer: a Python with the packages of benchmarks/requirements-dispatch.txt. procrastinate then runs as many jobs that do
-nothing on the same server, in turns with ours; its jobs are as durable, and take two changes of a row each instead of
-four. Prints the ratio of the medians.
+nothing on the same server, in turns with Barkeep. Its jobs are as durable; each changes its row twice, Barkeep's four
+times. Prints the ratio of the medians.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PEER = Path(__file__).parent / "procrastinate_jobs.py"
 
 
 async def ours(url: str, jobs: int) -> dict[str, float]:
-    """Return jobs a second, and what a job costs, with an empty database at `url`."""
+    """Return Barkeep's jobs a second and transactions a job. The database at `url` is emptied first."""
     await _clear(url)
     with tempfile.TemporaryDirectory(prefix="barkeep-dispatch-") as folder:
         storage = await Storage.open(url, Path(folder))
@@ -64,7 +64,7 @@ async def ours(url: str, jobs: int) -> dict[str, float]:
 
 
 def peer(python: str, url: str, jobs: int) -> float:
-    """Return procrastinate's jobs a second, on the same server."""
+    """Return procrastinate's jobs a second, on the same database."""
     address = url.replace("postgresql+asyncpg", "postgresql")
     command = [python, "-P", str(PEER), address, str(jobs), str(CAPACITY)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,10 +1,10 @@
-"""How fast Discord gets the first answer when many act at once: `python -m benchmarks.first_answers`.
+"""Measure the time to the first answer when many members act at once: `python -m benchmarks.first_answers`.
 
     python -m benchmarks.first_answers [--clones 200] [--others 400] [--database URL]
 
-The real bot in simcord's Discord, in real time, without a speech model. Members of 20 servers act in
-the same moment: some use `/clone`, `/voices import` or "Clone this voice", each a third, the others `/say`. Measured is
-the time from the interaction to the bot's first request for it, and the processor time of the process meanwhile, which
+The real bot runs in simcord's Discord, in real time, without a speech model. Members of 20 servers act at the same
+moment: some use `/clone`, `/voices import` or "Clone this voice", a third each, the others `/say`. Measured are the
+time from the interaction to the bot's first request for it, and the processor time of the process in between, which
 other programs do not change. The simulated Discord is in the same process. Prints a table in Markdown.
 """
 
@@ -36,7 +36,7 @@ _PATIENCE = 60.0
 
 Act = Callable[[], Awaitable[Any]]
 Moment = tuple[float, float]
-"""Seconds by the clock, and of the processor for this process."""
+"""Seconds by the clock, and seconds of processor time of this process."""
 
 
 def _now() -> Moment:
@@ -44,7 +44,7 @@ def _now() -> Moment:
 
 
 class TimedEnv(LiveEnv):
-    """Notes when each interaction was sent and when the bot first answered it. Actions wait for nothing."""
+    """A simcord environment that records when each interaction was sent and first answered. Actions do not wait."""
 
     def __init__(self, bot: Barkeep) -> None:
         super().__init__(bot)
@@ -55,7 +55,7 @@ class TimedEnv(LiveEnv):
         self.all_answered = asyncio.Event()
 
     async def start(self) -> None:
-        """Attach the bot, and note its requests."""
+        """Attach the bot, and record its requests."""
         await super().start()
         request = self._webhook_adapter.request
 
@@ -70,7 +70,7 @@ class TimedEnv(LiveEnv):
         self._webhook_adapter.request = default_adapter().request = noted
 
     def waited(self) -> dict[str, list[Moment]]:
-        """Return how long each interaction waited, by kind, in seconds of time and of the processor."""
+        """Return the times from each interaction to its first answer, by kind."""
         waited: dict[str, list[Moment]] = defaultdict(list)
         for number, (kind, sent) in self._sent.items():
             answered = self._answered[number]
@@ -81,11 +81,11 @@ class TimedEnv(LiveEnv):
         self._sent[int(interaction.id)] = self.kind, _now()
 
     async def _settle_internal(self, **_: Any) -> None:
-        """Wait for nothing."""
+        """Do nothing: simcord would wait here until the bot is idle."""
 
 
 async def measure(url: str, folder: Path, clones: int, others: int) -> dict[str, list[Moment]]:
-    """Return the seconds until the first answers, by kind."""
+    """Return the times from each interaction to its first answer, by kind, with a database at `url`."""
     worker = InstantWorker()
 
     async def open_studio(courier: Courier) -> Studio:
@@ -110,7 +110,7 @@ async def _act(env: TimedEnv, kind: str, act: Act) -> None:
 
 
 async def _acts(env: TimedEnv, clones: int, others: int) -> list[tuple[str, Act]]:
-    """Return what members do, evenly over servers and mixed."""
+    """Return the actions of the members, of all kinds by turns, evenly over the servers."""
     servers = [env.create_guild(f"Server {number}") for number in range(SERVERS)]
     channels = [server.create_text_channel("voices") for server in servers]
     acts: list[tuple[str, Act]] = []
@@ -125,7 +125,7 @@ async def _acts(env: TimedEnv, clones: int, others: int) -> list[tuple[str, Act]
 
 
 async def _clone(member: Any, channel: Any, number: int) -> tuple[str, Act]:
-    """Return one of the three ways to a voice."""
+    """Return one of the three actions that make a voice, by turns."""
     name = f"Voice {number}"
     if number % 3 == 0:
         return "/clone", partial(member.slash, channel, "clone", name=name, audio=RECORDING)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 MAGIC = 0x67676D6C
 FLOAT32, FLOAT16 = 0, 1
-"""The types of a tensor, and of a file most of whose tensors have it."""
+"""The types of a tensor, and of a model, whose matrices have it."""
 
 _NAMES = (
     (r"layernorm_final\.weight", "ln_f/g"),
@@ -36,7 +36,7 @@ _NAMES = (
     (r"layers\.(\d+)\.mlp\.in_proj\.weight", r"h\1/mlp/c_fc/w"),
     (r"layers\.(\d+)\.mlp\.out_proj\.weight", r"h\1/mlp/c_proj/w"),
 )
-"""transformers' names of the weights of a model -> bark.cpp's, which begin with `model/`."""
+"""Patterns of transformers' names of weights, and bark.cpp's names, to which `model/` is prepended."""
 
 
 def write(model: Any, vocabulary: list[str], path: Path, *, half: bool = False) -> None:
@@ -57,7 +57,7 @@ def _write_transformer(file: BinaryIO, part: Any, half: bool) -> None:
     books = getattr(config, "n_codes_total", 1)
     heads = books - config.n_codes_given if books > 1 else 1
     sizes = (config.num_layers, config.num_heads, config.hidden_size, config.block_size)
-    # Only the norms of the fine model have biases; bark.cpp marks them like those of matrices.
+    # Of the fine model, only the norms have biases; bark.cpp has one mark for these and for biases of matrices.
     biased = books > 1 or config.bias
     _integers(file, *sizes, int(biased), config.input_vocab_size, config.output_vocab_size, heads, books)
     tensors = {_name(name): tensor for name, tensor in part.state_dict().items() if not name.endswith(".attn.bias")}

@@ -1,13 +1,12 @@
-"""What a job costs by how much is stored: `python -m benchmarks.growth`. The worker is an instant stand-in.
+"""Measure the cost of a job by the number of stored rows: `python -m benchmarks.growth`. The worker is a stand-in.
 
     python -m benchmarks.growth [--rows 1000 100000 1000000] [--postgres postgresql://user@host/database]
 
-Stores ROWS finished jobs, voices and audit lines each, in 1,000 servers and over 30 days, then says lines in cloned
-voices. Measured for each: the processor time of the bot and, on a PostgreSQL server on this machine, of its backends,
-which other programs do not change; the statements; and what PostgreSQL counted as rows read by scans and by index.
+Stores ROWS finished jobs, voices and audit lines each, in 1,000 servers and over 30 days, then submits lines in cloned
+voices. Measured for each job: the processor time of the bot and, on a PostgreSQL server on this machine, of its
+backends, which other programs do not change; the statements; and the rows that PostgreSQL read by scans and by index.
 SQLite is measured in a temporary folder; with --postgres a PostgreSQL server instead, on which databases named
-barkeep_growth_* are created and dropped.
-Prints a table in Markdown.
+barkeep_growth_* are created and dropped. Prints a table in Markdown.
 """
 
 import argparse
@@ -32,8 +31,9 @@ from studio.studio import Studio
 from studio.values import Actor, SayOrder
 
 SERVERS = 1000
-"""Servers that the stored rows belong to. The jobs that are measured are of the first ones."""
+"""The number of servers to which the stored rows belong."""
 MEASURED = 20
+"""The number of servers, the first ones, to which the measured jobs belong."""
 JOBS = 100
 DAYS = 30
 MODELS = VoiceModels("stand-in", "stand-in", "stand-in", None)
@@ -68,7 +68,7 @@ FILL = (
 
 @dataclass(frozen=True)
 class Spent:
-    """Totals so far. Milliseconds of processors, and rows that PostgreSQL read."""
+    """Totals so far: milliseconds of processor time, and rows that PostgreSQL read."""
 
     bot: float
     database: float = 0.0
@@ -87,13 +87,13 @@ class Cost:
     by_index: float | None
 
     def cells(self) -> list[str]:
-        """Return the cells of a table."""
+        """Return the cells of the table's row."""
         numbers = (self.statements, self.bot, self.database, self.scanned, self.by_index)
         return ["" if number is None else f"{number:.1f}" for number in numbers]
 
 
 class Sqlite:
-    """A database in a folder. Its work is done in the process of the bot."""
+    """An SQLite database in a folder. Its work is done in the bot's process."""
 
     name = "sqlite"
 
@@ -113,11 +113,11 @@ class Sqlite:
         return Spent(1000 * process_time())
 
     async def drop(self) -> None:
-        """The folder goes by itself."""
+        """Do nothing: the folder is temporary."""
 
 
 class Postgres:
-    """A database of a server on this machine."""
+    """A database on a PostgreSQL server of this machine, for `rows` rows."""
 
     name = "postgresql"
 
@@ -138,7 +138,7 @@ class Postgres:
         await self._once(self._address, statements)
 
     async def spent(self) -> Spent:
-        """Return the totals so far, once the backends have reported them, which they do every second."""
+        """Return the totals so far, after the backends have reported them, as they do every second."""
         await asyncio.sleep(2.0)
         bot = 1000 * process_time()
         connection = await asyncpg.connect(self._address)
@@ -174,14 +174,14 @@ class Statements(logging.Handler):
         self.count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a line. Parameters are logged in brackets."""
+        """Count a statement; lines in brackets are parameters."""
         words = record.getMessage()
         self.count += not words.startswith(("[", "BEGIN", "COMMIT", "ROLLBACK"))
 
 
 @contextmanager
 def counted() -> Iterator[Statements]:
-    """Count statements of the engines that are made in the `with`."""
+    """Count the statements of the SQLAlchemy engines that are created inside `with`."""
     handler, logger = Statements(), logging.getLogger(ENGINE)
     level, propagates = logger.level, logger.propagate
     logger.setLevel(logging.INFO)
@@ -196,7 +196,7 @@ def counted() -> Iterator[Statements]:
 
 
 async def measure(database: Sqlite | Postgres, folder: Path, rows: int, jobs: int) -> dict[str, Cost]:
-    """Fill an empty database, and return the cost of accepting a job, and of all from there to its answer."""
+    """Fill an empty database; return the cost of accepting a job, and of its dispatch and delivery, by phase."""
     storage = await Storage.open(database.url, folder)
     await storage.close()
     await database.run(statements(database.name, rows))
@@ -224,7 +224,7 @@ def statements(dialect: str, rows: int) -> list[str]:
 async def _phases(
     database: Sqlite | Postgres, folder: Path, jobs: int, log: Statements
 ) -> tuple[list[int], list[Spent]]:
-    """Say lines. Return the statements and what was spent before, between and after the phases."""
+    """Submit and deliver `jobs` lines. Return the statements and totals before, between and after the two phases."""
     storage = await Storage.open(database.url, folder)
     voices = [await voice_of_server(storage, guild) for guild in range(1, MEASURED + 1)]
     worker, courier = InstantWorker(), Counter()
@@ -246,7 +246,7 @@ async def _phases(
 
 
 async def voice_of_server(storage: Storage, guild: int) -> VoiceRecord:
-    """Return a voice that anybody may use, with a file, in a server without limits."""
+    """Return a cloned voice in a server, whose limits are lifted."""
     limits = {
         name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_", "voices_"))
     }
@@ -261,7 +261,7 @@ async def voice_of_server(storage: Storage, guild: int) -> VoiceRecord:
 
 
 async def say(studio: Studio, voice: VoiceRecord, number: int) -> None:
-    """Ask for a line in a voice."""
+    """Submit a line in a voice, as its owner."""
     actor = Actor(voice.guild_id, voice.owner_id, 1, frozenset(), is_moderator=False)
     order = SayOrder(f"Good evening, number {number}.", f"v:{voice.id}")
     await studio.speech.submit(actor, order, {}, None, max_bytes=1 << 23)
@@ -302,7 +302,7 @@ async def _row(rows: int, server: str | None, jobs: int) -> dict[str, Cost]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print rows for each size."""
+    """Print the rows of the table, two for each number of stored rows."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The cost of a large server: pages of the audit log, autocompletion, a purge. SQLite, no speech.
+"""Measure the cost of a large server: pages of the audit log, autocompletion, a purge. SQLite, no speech.
 
     python -m benchmarks.library [--audit 100000] [--voices 5000] [--jobs 100000]
 
@@ -35,7 +35,7 @@ _TICK = 0.001
 
 
 async def main() -> None:
-    """Fill, measure, print."""
+    """Fill a database, measure the operations and print the table."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="barkeep-library-") as folder:
         storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/barkeep.sqlite3", Path(folder), clock=lambda: NOW)
@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
 
 async def _measure(studio: Studio, options: argparse.Namespace) -> None:
     pages = -(-options.audit // 10)
-    print("| what | ms | loop stood still, ms | memory, MB |\n|---|---|---|---|")
+    print("| what | ms | loop blocked, ms | memory, MB |\n|---|---|---|---|")
     for number in (1, pages // 2, pages):
         await _row(f"audit page {number:,} of {pages:,}", partial(studio.admin.audit, MODERATOR, number))
     for typed in ("", "wa", "voice 4321", "qiet voice 77"):
@@ -70,23 +70,23 @@ async def _row(name: str, work: Callable[[], Awaitable[object]], *, repeat: bool
     if repeat:
         await work()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, still = [], 0.0
+    seconds, blocked = [], 0.0
     for _ in range(5 if repeat else 1):
-        with _stillness() as gaps:
+        with _loop_gaps() as gaps:
             await asyncio.sleep(0.01)
             started = perf_counter()
             await work()
             seconds.append(perf_counter() - started)
             await asyncio.sleep(0.01)
-        still = max(still, *gaps)
+        blocked = max(blocked, *gaps)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
     median = sorted(seconds)[len(seconds) // 2]
-    print(f"| {name} | {1000 * median:,.0f} | {1000 * still:,.0f} | +{grown:.0f} |", flush=True)
+    print(f"| {name} | {1000 * median:,.0f} | {1000 * blocked:,.0f} | +{grown:.0f} |", flush=True)
 
 
 @contextmanager
-def _stillness() -> Iterator[list[float]]:
-    """Yield a list that receives the seconds between two turns of the event loop."""
+def _loop_gaps() -> Iterator[list[float]]:
+    """Yield a list that receives the seconds between the turns of the event loop."""
     gaps: list[float] = []
 
     async def tick() -> None:

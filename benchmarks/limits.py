@@ -11,7 +11,7 @@ from cloning.bark.linear import Linear
 
 _REPEATS = 20
 _READ, _ROWS = {"cpu": 2**28, "cuda": 2**32}, {"cpu": 1024, "cuda": 8192}
-"""Bytes to read, far above any cache, and rows of a product: enough that starting it does not count."""
+"""Bytes to read, far more than any cache holds, and rows of a product, so many that its start does not matter."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Limits:
 
 
 def measure(device: torch.device | None = None) -> Limits:
-    """Measure for some seconds. With one thread, CPU time counts, since other programs may use the machine."""
+    """Measure for some seconds, by the clock, or in CPU time with one thread, which other programs change less."""
     device = device or torch.device("cpu")
     memory = torch.ones(_READ[device.type] // 4, device=device)
     bandwidth = memory.numel() * 4 / _best(memory.sum, device)

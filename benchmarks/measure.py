@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def measured(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return what `main` prints for its command line."""
+    """Return the result of the command line, which `main` prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_options(parser)
     parser.add_argument("--contender", required=True)
@@ -56,9 +56,9 @@ def measured(arguments: Sequence[str]) -> dict[str, Any]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options shared with `python -m benchmarks`."""
     parser.add_argument("--shape", default="small", choices=("small", "large", "tiny"))
-    parser.add_argument("--seconds", type=float, default=5.0, help="of audio in every line")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of audio in every line")
     parser.add_argument(
-        "--peer-lines", type=int, choices=range(2, 9), default=2, help="lines really spoken by who speaks one by one"
+        "--peer-lines", type=int, choices=range(2, 9), default=2, help="lines that contenders without batches speak"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -94,7 +94,7 @@ def _spoken(
     lines = [BenchmarkLine(voice, length, seed=number) for number, voice in enumerate(_voices(row))]
     counted = lines if contender.together(row) else lines[: options.peer_lines]
     if options.device.startswith("cuda"):
-        speaker.speak(counted)  # kernels are chosen and compiled by the first ones
+        speaker.speak(counted)  # a warm-up: kernels are chosen and compiled at first use
     with _busy(row.busy):
         loaded, worked = perf_counter(), process_time()
         told: LineResults = speaker.speak(counted)
@@ -114,7 +114,7 @@ def _spoken(
 
 @contextmanager
 def _busy(programs: int) -> Iterator[None]:
-    """Keep `programs` processes computing meanwhile."""
+    """Run `programs` other processes inside `with`, each of which uses a core."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
     try:
         yield
@@ -133,7 +133,7 @@ def _cloned(options: argparse.Namespace, contender: Contender, began: float) -> 
         cloner = clones.BarkeepCloner(folder, device, contender.dtype)
     else:
         cloner = clones.TransformersCloner(folder, device)
-    clones.clone(cloner)  # once for nothing: a clip takes seconds, and the first one more
+    clones.clone(cloner)  # a warm-up: the first clip takes longer
     loaded, worked = perf_counter(), process_time()
     told = clones.clone(cloner)
     return {
@@ -232,7 +232,7 @@ def _limits(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Return the processor's name if the system tells it."""
+    """Return the processor's name from /proc/cpuinfo, or else the machine's architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,12 +1,12 @@
-"""Measure the parts of generation, beside the peers and the limits of the machine.
+"""Measure the parts of generation, of Barkeep and its peers, and compare them with the limits of the machine.
 
     python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--precisions float32,...]
                               [--suno CLONE_OF_SUNO_AI_BARK]
 
-The parts are reading a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a pass of
-the fine model. The minimum of all repeats counts, with one thread in CPU time, so it
-works on a shared machine where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a
-cloned voice, and finally one line of JSON.
+The parts are the pass over a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a
+pass of the fine model. The minimum of all repeats counts, with one thread in CPU time, so that this also works on a
+shared machine, where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a cloned voice,
+and as the last line all measurements in JSON.
 """
 
 import argparse
@@ -23,7 +23,7 @@ CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "fine": 6}
 """Semantic steps, coarse steps and fine passes of 5 s of speech in a voice."""
 READS = {True: 13, False: 6}
-"""Coarse windows of that sentence, where they are Suno's, and where not: in 8 bits, by default (Windows.LONG)."""
+"""The number of coarse windows of that sentence: with Suno's windows, and with `Windows.LONG`, the default in int8."""
 
 Parts = dict[str, float]
 
@@ -66,15 +66,15 @@ def _measured(arguments: argparse.Namespace) -> Iterator[tuple[str, Parts]]:
 
 
 def _sentence(parts: Parts, *, exact: bool) -> float:
-    """Return the seconds of a sentence of 5 s, without the codec."""
+    """Return the seconds of a sentence of 5 s, without the codec. exact: with Suno's coarse windows."""
     steps = SENTENCE["semantic"] + SENTENCE["coarse"]
     return steps * parts["step"] + READS[exact] * parts["read"] + SENTENCE["fine"] * parts["fine"]
 
 
 def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
-    """Return the limit: bytes of matrices, one head and the cache by bandwidth; operations by matrix rate.
+    """Return the least seconds of each part: of steps by bandwidth, of whole windows by the rate of matrix products.
 
-    The rate of 8 bits is not measured, and counts as the fastest one.
+    A step reads the matrices, one head and the cache. The rate of int8 is not measured; the fastest one is used.
     """
     from benchmarks.rows import SHAPES
 
@@ -164,7 +164,7 @@ def _suno(arguments: argparse.Namespace) -> Parts:
     return {
         "read": _fewest(arguments, lambda: models["coarse"](ids, use_cache=True)),
         "step": step,
-        "step of 8": ROWS * step,  # it knows no batches
+        "step of 8": ROWS * step,  # it has no batches
         "fine": _fewest(arguments, lambda: models["fine"](2, codes)),
     }
 

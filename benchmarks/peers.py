@@ -2,9 +2,9 @@
 
     python -m benchmarks.peers [--suno-from ADDRESS]
 
-clones `suno-ai/bark`, and downloads and builds bark.cpp from the source in the package `bark-cpp-python` (this needs
-cmake and a compiler), with OpenBLAS, without which its long matrix products take several times as long. Existing files
-are kept; failures are reported, and the benchmark runs without that peer.
+Clones `suno-ai/bark`, and builds bark.cpp from the source in the package `bark-cpp-python` (this needs cmake and a
+compiler) with OpenBLAS, without which its long matrix products take several times as long. Existing files are kept. If
+a peer cannot be installed, this prints why, and the benchmark runs without it.
 """
 
 import argparse
@@ -26,13 +26,13 @@ _SOURCE = DIRECTORY / "bark.cpp"
 _LIBRARIES = _SOURCE / "build" / "lib"
 _OPENBLAS = DIRECTORY / "openblas"
 _OPENBLAS_NAME = "-Dcblas_sgemm=scipy_cblas_sgemm"
-"""The package's name of the one function that ggml uses."""
+"""Replaces the one function of OpenBLAS that ggml uses by the package's name of it."""
 _FASTEST = "-march=native"
-"""Its own switches stop at AVX2."""
+"""Compiler option: bark.cpp's own build options go up to AVX2 only."""
 
 
 def main() -> None:
-    """Get what is missing."""
+    """Install the missing peers."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--suno-from", default=SUNO_ADDRESS, help="another address, or a clone on this machine")
     arguments = parser.parse_args()
@@ -46,19 +46,19 @@ def main() -> None:
             try:
                 get()
             except (OSError, subprocess.CalledProcessError, tarfile.TarError) as error:
-                print(f"{name} cannot be had here: {error}")
+                print(f"{name} cannot be installed: {error}")
                 continue
-        print(f"{name} is there.")
+        print(f"{name} is installed.")
 
 
 def suno(given: Path | None = None) -> Path | None:
-    """Return a clone of suno-ai/bark: the given one, or the one that `main` made."""
+    """Return a clone of suno-ai/bark: the given one, or the one that `main` made; None if there is none."""
     clone = given or DIRECTORY / "suno"
     return clone if (clone / "bark" / "generation.py").is_file() else None
 
 
 def bark_cpp(given: Path | None = None) -> Path | None:
-    """Return bark.cpp's library: the given one, or the one that `main` built. Absolute, as the loader requires."""
+    """Return the absolute path of bark.cpp's library: the given one, or the one that `main` built; None without one."""
     candidates = [given] if given else [_LIBRARIES / name for name in ("libbark.so", "libbark.dylib")]
     return next((path.resolve() for path in candidates if path.is_file()), None)
 

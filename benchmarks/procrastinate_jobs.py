@@ -1,6 +1,7 @@
-"""procrastinate's part of benchmarks/dispatch.py, for a Python that has it: `procrastinate_jobs.py URL JOBS AT_ONCE`.
+"""Measure procrastinate's jobs a second, for benchmarks/dispatch.py: `python procrastinate_jobs.py URL JOBS AT_ONCE`.
 
-Stores jobs that do nothing, then runs them; the time is from the worker's start to the last job. Prints one JSON line.
+Runs in a Python that has procrastinate. Stores JOBS jobs that do nothing, then runs AT_ONCE at once; measured is the
+time from the worker's start to the end of the last job. Prints a line of JSON.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ _FRESH = ("DROP SCHEMA IF EXISTS procrastinate CASCADE", "CREATE SCHEMA procrast
 
 
 async def main(url: str, jobs: int, at_once: int) -> float:
-    """Return how many jobs a second it did."""
+    """Return the number of jobs a second. Raises RuntimeError if some were not run."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         for statement in _FRESH:
             await connection.execute(statement)

@@ -1,7 +1,7 @@
-"""The cost of the queue by its length: `python -m benchmarks.queue`. The worker is an instant stand-in without a model.
+"""Measure the cost of the queue by its length: `python -m benchmarks.queue`. The worker is a stand-in without a model.
 
 Measured on an SQLite file in CPU time, which other programs do not change: accepting a line of speech, a job from its
-turn to its answer, and the longest time for which the event loop was blocked meanwhile.
+start to its answer, and the longest time for which the event loop was blocked meanwhile.
 """
 
 import argparse
@@ -29,7 +29,7 @@ GUILDS = 20
 MEMBERS = 50
 """Members of each server."""
 JOBS = 40
-"""The number of jobs that are accepted, and that are worked on."""
+"""The number of jobs that are accepted and then done while CPU time is measured."""
 LIMIT = 1_000_000
 VOICE = "s:v2/en_speaker_0"
 _READY = Ready("stand-in", "stand-in", "cpu", 24_000, ("v2/en_speaker_0",), BARK)
@@ -64,20 +64,20 @@ class InstantWorker:
         """Do nothing: jobs end immediately."""
 
     async def check(self, source: Path) -> Finding:
-        """Nothing is marked."""
+        """Return that nothing is marked."""
         return Finding("unmarked", 0.0, (), 1.0, 1.0)
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
-        """Spoken consent is not recognised."""
+        """No languages: spoken consent is not recognised."""
         return ()
 
     async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
-        """Refuse, as the real one does without a recogniser."""
+        """Raise Unavailable, as the real one does without a recogniser."""
         raise Unavailable(NOT_INSTALLED)
 
     def health(self) -> Health:
-        """Return that it is ready."""
+        """Return that the worker is ready."""
         return Health(alive=True, ready=_READY, error=None, restarts=0)
 
     async def close(self) -> None:
@@ -85,7 +85,7 @@ class InstantWorker:
 
 
 class Counter:
-    """Implements `studio.values.Courier`: records each delivered answer."""
+    """Implements `studio.values.Courier`: records the job id of each delivered answer in `answers`."""
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
@@ -108,7 +108,7 @@ class Counter:
 
 
 async def measure(waiting: int) -> tuple[float, float, float]:
-    """Return CPU milliseconds to accept a line, to work on a job, and the longest block of the loop."""
+    """Return CPU milliseconds beside `waiting` jobs: to accept a line, to do a job, the longest block of the loop."""
     with tempfile.TemporaryDirectory() as folder:
         storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/queue.sqlite3", Path(folder))
         await fill(storage, waiting)
@@ -130,7 +130,7 @@ async def measure(waiting: int) -> tuple[float, float, float]:
 
 
 async def fill(storage: Storage, waiting: int) -> None:
-    """Store waiting jobs of GUILDS servers, without a limit."""
+    """Store `waiting` jobs of GUILDS servers, whose limits are lifted."""
     limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
     settings = {guild: (await storage.guilds.change(guild, **limits))[1] for guild in range(1, GUILDS + 1)}
     order = SpeechPayload("Good evening.", VOICE, "en", None, None, 1 << 23, ()).to_json()
@@ -149,7 +149,7 @@ async def _say(studio: Studio, number: int) -> None:
 
 @asynccontextmanager
 async def _longest_block() -> AsyncIterator[Callable[[], float]]:
-    """Yield a function that returns the longest CPU time in seconds between two turns of the loop."""
+    """Yield a function that returns the longest CPU time between two turns of the event loop so far, in seconds."""
     longest = 0.0
 
     async def tick() -> None:
@@ -167,7 +167,7 @@ async def _longest_block() -> AsyncIterator[Callable[[], float]]:
 
 
 def main() -> None:
-    """Print a row for each length."""
+    """Print a row for each length of the queue."""
     parser = argparse.ArgumentParser("python -m benchmarks.queue", description=__doc__)
     logs.configure("WARNING", "text", secrets=[])
     parser.add_argument("waiting", type=int, nargs="*", default=[100, 10_000], help="how many jobs wait")

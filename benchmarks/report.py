@@ -18,18 +18,18 @@ WANTED = {
     "float32": {"sentence": 2.5, "paragraph": 3.5, "members": 4.0},
     "cuda": {"sentence": 8.0},
 }
-"""The required speed of the default, relative to transformers' default: on a CPU by the default precision there."""
+"""The required speed of Barkeep's default relative to transformers' default, by row; on a CPU by its precision."""
 WANTED_OF_FASTEST = 1.5
 """The required speed relative to the fastest peer at the same precision."""
 WANTED_OF_LIMIT = 0.6
-"""The required share of the limit of one row alone in the semantic stage, which is all decoding."""
+"""The required share of the limit in the semantic stage of `sentence`, which is all decoding."""
 WANTED_WHEN_BUSY = 2.5
-"""The most times as long as alone that a sentence may take beside two other programs."""
+"""The longest time of a sentence beside two other programs, relative to its time alone."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """The values shared by all numbers of a run."""
+    """The task and the machine of a run."""
 
     semantic: int
     """Semantic tokens of a line."""
@@ -47,14 +47,14 @@ class Task:
         return self.auto if dtype == "auto" else dtype
 
     def ours(self, precision: str, results: Mapping[str, Measured]) -> str:
-        """Return Barkeep's contender at a precision; for half precision on a CPU at bfloat16."""
+        """Return the name of Barkeep's contender at a precision; for float16 on a CPU, the one at bfloat16."""
         if precision == "float16" and self.device == "cpu":
             precision = "bfloat16"
         named = f"{OURS}-{precision}"
         return OURS if precision == self.auto and named not in results else named
 
     def limits(self, row: BenchmarkRow, contender: str) -> dict[str, float]:
-        """Return the least seconds of each stage."""
+        """Return the least seconds of each stage of a row, for a contender."""
         if not row.lines:
             return work.least_clone_seconds(self.machine, self.of_cloning)
         known = CONTENDERS[contender]
@@ -63,7 +63,7 @@ class Task:
 
 
 def medians(runs: Sequence[Measured]) -> dict[str, Any]:
-    """Return the medians of every number and every stage; of memory the maximum."""
+    """Return the medians of every number and every stage, and the maximum of the memory."""
     middle: dict[str, Any] = {
         key: statistics.median(run[key] for run in runs)
         for key, value in runs[0].items()
@@ -109,7 +109,7 @@ def _costs(facts: Measured, row: BenchmarkRow) -> list[str]:
 
 
 def ratios(row: BenchmarkRow, results: Mapping[str, Measured], task: Task) -> Iterator[str]:
-    """Yield each peer's time relative to Barkeep's default, and to Barkeep at its precision: the whole, then stages."""
+    """Yield a table: each peer's time relative to Barkeep's default, and to Barkeep's at the peer's precision."""
     stages = STAGES if row.lines else CLONE_STAGES
     peers = {name: facts for name, facts in results.items() if not CONTENDERS[name].ours}
     if not peers or OURS not in results:
@@ -125,7 +125,7 @@ def ratios(row: BenchmarkRow, results: Mapping[str, Measured], task: Task) -> It
 
 
 def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[str]:
-    """Yield the goals with the measurements. `results` are medians by row and contender."""
+    """Yield the required and the measured speeds. `results` are medians by row and contender."""
     for row, wanted in WANTED.get(task.device if task.device != "cpu" else task.auto, {}).items():
         if row not in results:
             continue

@@ -26,19 +26,19 @@ SPEC = BarkSpec.from_configs({}, {})
 CLONE_SECONDS = 10.0
 """The length of the reference clip."""
 TEXT_TOKENS = 40
-"""The length of every text; the models read it padded."""
+"""The number of tokens of every text, before the padding."""
 
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """A task: `lines` lines in `voices` voices; 0 voices: without a voice. 0 lines: a voice is cloned."""
+    """A task: to speak `lines` lines in `voices` voices (0: without a voice); with 0 lines, to clone a voice."""
 
     name: str
     title: str
     lines: int
     voices: int
     busy: int = 0
-    """Other programs that use a core each meanwhile."""
+    """The number of other programs that use a core each at the same time."""
 
 
 ROWS = {
@@ -58,9 +58,9 @@ ROWS = {
 class Contender:
     """An implementation, and the rows in which it is measured.
 
-    dtype: "auto" is what the bot chooses on this machine. batched: lines in the same voice are generated together.
-    fast: Barkeep's preset. takes: how often Barkeep generates each line, of which one is kept. compiled: by
-    torch.compile. cuda: only on CUDA.
+    dtype: the precision; "auto": what the bot chooses on this machine. batched: lines in the same voice are generated
+    together. fast: with Barkeep's preset `fast`. takes: how often Barkeep generates each line. compiled: by
+    torch.compile. cuda: measured on CUDA only.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Contender:
 
     @property
     def ours(self) -> bool:
-        """Whether it is the engine of this repository."""
+        """Whether it is Barkeep's engine."""
         return self.family == OURS
 
     def windows(self, device: str) -> Windows:
@@ -83,7 +83,7 @@ class Contender:
         return pick_windows("fast" if self.fast else "auto", self.dtype, device) if self.ours else Windows.EXACT
 
     def together(self, row: BenchmarkRow) -> bool:
-        """Return whether it speaks all lines of `row` at once. If not: one after the other."""
+        """Return whether it speaks all lines of `row` at once, and not one after the other."""
         return row.lines * self.takes > 1 and (self.ours or (self.batched and row.voices == 1))
 
 
@@ -131,14 +131,14 @@ class BenchmarkLine:
 
 @dataclass
 class LineResults:
-    """The result of some lines: number of samples, seconds until the first line was done, seconds of each stage."""
+    """The result of some lines: their samples, the seconds until the first line was done, the seconds of each stage."""
 
     samples: int = 0
     first: float = 0.0
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, stages: dict[str, float], seconds: float, samples: npt.NDArray[np.float32]) -> None:
-        """Add lines that took `seconds` after those before."""
+        """Add lines that took `seconds`, after all others."""
         self.first = self.first or seconds
         for stage, spent in stages.items():
             self.stages[stage] += spent

@@ -1,9 +1,9 @@
-"""Lists the files whose functions one `/say` or `/clone` runs: `python -m benchmarks.say_path [clone]`.
+"""List the files whose functions one `/say` or `/clone` runs: `python -m benchmarks.say_path [clone]`.
 
-The real bot in simcord's Discord and the real worker, with the model of the settings and a built-in speaker. Python
-calls are traced in both processes, from the command to the answer; the bot's periodic work is off. Prints each file
-with its functions, and the number of files in each process and in both. Files of the simulator and of benchmarks do not
-count.
+The real bot runs in simcord's Discord with the real worker, with the model of the settings and a built-in speaker.
+Python calls are traced in both processes, from the command to the answer, without the bot's periodic work. Prints each
+file with its functions, and the number of files in each process and in both. Files of the simulator and of benchmarks
+do not count.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ _WORKER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from benchmarks.say_
 
 
 class FunctionCalls:
-    """The project's functions that ran, as `file:function` lines in `path`. `start`: a function that begins the list.
+    """Writes the project's functions to `path` as they run, as lines `file:function`, each once.
 
-    Without `start` it begins at once. Every line is written when its function runs for the first time.
+    `start`: the code of the first function to be written; None: all are written from now on.
     """
 
     def __init__(self, path: Path, start: CodeType | None = None) -> None:
@@ -65,13 +65,13 @@ class FunctionCalls:
 
 
 def work(path: str, configuration: str) -> None:
-    """Run a speech worker whose calls are listed in `path` from its first request on."""
+    """Run a speech worker, and write its functions to `path` from its first request on."""
     FunctionCalls(Path(path), protocol.decode.__code__)
     server.main([configuration])
 
 
 async def trace(folder: Path, command: str) -> tuple[list[str], list[str]]:
-    """Return the calls of the bot's process and of the worker's during one `command`."""
+    """Return the functions that ran during `command`, in the bot's process and in the worker's."""
     ours, theirs = folder / "bot", folder / "worker"
 
     def worker_command(configuration: Any) -> list[str]:
@@ -104,7 +104,7 @@ async def trace(folder: Path, command: str) -> tuple[list[str], list[str]]:
 
 
 def table(calls: Iterable[str]) -> dict[str, list[str]]:
-    """Return the functions of each file."""
+    """Return file -> its functions."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for line in calls:
         file, _, function = line.partition(":")

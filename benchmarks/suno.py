@@ -1,4 +1,4 @@
-"""Suno's own code in the benchmark, from a clone of `suno-ai/bark`."""
+"""Speak the benchmark's lines with Suno's own code, from a clone of `suno-ai/bark`."""
 
 import importlib
 import re
@@ -66,13 +66,13 @@ class Suno:
 
     @torch.inference_mode()
     def _decoded(self, codes: torch.Tensor) -> npt.NDArray[Any]:
-        """Decode codes (books, T) to samples (N,), as its `codec_decode` does."""
+        """Decode codes (books, T) to samples (N,), as Suno's `codec_decode` does."""
         codes = codes.to(next(self._codec.parameters()).device)
         samples: torch.Tensor = self._codec.decoder(self._codec.quantizer.decode(codes[:, None]))
         return samples[0, 0].cpu().numpy()
 
     def _gpt(self, part: Any, *, fine: bool) -> torch.nn.Module:
-        """Return Suno's class with the weights of transformers' module, which both then share."""
+        """Return Suno's module with the weights of transformers' module, in shared memory."""
         module, config = (sys.modules["bark.model_fine" if fine else "bark.model"]), part.config
         size = {
             "block_size": config.block_size,
@@ -116,7 +116,7 @@ def _suno_name(name: str) -> str:
 
 
 def _suno_module(repository: Path) -> ModuleType:
-    """Import `bark.generation`. Its only use of funcy is a function that Python has too."""
+    """Import `bark.generation`, with a stand-in for funcy, of which it uses only a function that Python has too."""
     sys.path.insert(0, str(repository))
     funcy: Any = ModuleType("funcy")
     funcy.partial = partial

@@ -1,8 +1,8 @@
-"""Speech in voice channels: `python -m benchmarks.voice_channel`. discord.py's client against the simulator's server.
+"""Measure speech in voice channels: `python -m benchmarks.voice_channel`.
 
-All of it runs on this machine, encrypted from end to end; the server, which decrypts what it hears, is in the same
-process. Measured are the time from a sentence that is ready to its first packet, how evenly packets follow each other,
-alone and while the speech worker speaks with the bundled model, the processor time of ten channels at once, and the
+discord.py's client sends to the simulator's server, encrypted from end to end; the server, which decrypts the packets,
+is in the same process. Measured are the time from a finished sentence to its first packet; the intervals of packets,
+alone and while the speech worker speaks with the bundled model; the processor time of ten channels at once; and the
 memory that an hour of sound takes.
 """
 
@@ -43,14 +43,14 @@ from studio.values import Courier
 
 CHANNELS = 10
 STARTS = 100
-"""How many sentences are timed."""
+"""The number of sentences that are timed."""
 RATE = 24_000
 TEXT = "Good evening, and welcome to the lounge. What would you like to drink tonight? " * 5
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Calls:
-    """The bot in some voice channels, and what is heard in each."""
+    """The bot in `count` voice channels. `heard`: the packets that the server received, by channel id."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class Calls:
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
-        """Leave."""
+        """Leave every channel, and stop the bot and the server."""
         for connection in self.connections:
             await connection.close()
         await self._env.shutdown()
@@ -100,7 +100,7 @@ async def _calls(count: int) -> AsyncIterator[Calls]:
 
 
 def _sound(folder: Path, seconds: float) -> Path:
-    """A file of noise, as the worker writes speech."""
+    """Return a file of noise, in the format of the worker's speech; it is written once."""
     path = folder / f"{seconds}.ogg"
     if not path.exists():
         noise = np.random.default_rng(1).normal(0.0, 0.1, round(seconds * RATE)).astype(np.float32)
@@ -116,7 +116,7 @@ def _line(path: Path) -> Line:
 
 
 async def starts(folder: Path) -> list[float]:
-    """Seconds from a sentence that is ready to its first packet at the server, of a line that waits for it."""
+    """Return the seconds from each finished sentence, for which a line waits, to its first packet at the server."""
     found = []
     async with _calls(1) as calls:
         (heard,) = calls.heard.values()
@@ -135,7 +135,7 @@ async def starts(folder: Path) -> list[float]:
 
 
 async def gaps(folder: Path, seconds: float, *, busy: bool = False) -> list[float]:
-    """Seconds between packets of one long line; `busy`: while the speech worker speaks."""
+    """Return the seconds between the packets of one long line. busy: while the speech worker speaks."""
     async with _speaking(folder) if busy else nullcontext(), _calls(1) as calls:
         await calls.connections[0].play(_line(_sound(folder, seconds)))
         await asyncio.sleep(0.2)
@@ -145,7 +145,10 @@ async def gaps(folder: Path, seconds: float, *, busy: bool = False) -> list[floa
 
 
 async def many(folder: Path, seconds: float) -> tuple[float, float, int]:
-    """Processor seconds for each second of sound in all channels: of the senders, and of the process; packets lost."""
+    """Play a line in all channels at once.
+
+    Returns processor seconds a second, of the senders and of the whole process, and the number of lost packets.
+    """
     async with _calls(CHANNELS) as calls:
         file = _sound(folder, seconds)
         lines = [asyncio.create_task(connection.play(_line(file))) for connection in calls.connections]
@@ -162,7 +165,7 @@ async def many(folder: Path, seconds: float) -> tuple[float, float, int]:
 
 
 def _senders() -> float:
-    """Processor seconds that discord.py's player threads have used."""
+    """Return the processor seconds that discord.py's player threads have used."""
     spent = 0
     for thread in threading.enumerate():
         if thread.name.startswith("audio-player"):
@@ -173,7 +176,7 @@ def _senders() -> float:
 
 
 def memory(folder: Path) -> tuple[float, int]:
-    """How many MiB the process grows by while an hour is read, as fast as it goes; how many packets that were."""
+    """Read an hour of sound without pauses. Return by how many MiB the process grew, and the number of packets."""
     piece = Piece(_sound(folder, 30.0), 0.0)
     line = Line("benchmark", "noise", "")
     for _ in range(120):
@@ -194,7 +197,7 @@ def _resident() -> float:
 
 @asynccontextmanager
 async def _speaking(folder: Path) -> AsyncIterator[None]:
-    """Have the real speech worker speak with the bundled model meanwhile, as many lines at once as it takes."""
+    """Let the real speech worker speak inside `with`, with the bundled model and as many lines at once as it takes."""
     settings = Settings(data_dir=folder)
     command = worker_command(worker_configuration(settings))
     executor = SubprocessExecutor(command, job_timeout=settings.job_timeout, capacity=settings.batch)
@@ -210,7 +213,7 @@ async def _speaking(folder: Path) -> AsyncIterator[None]:
 
 
 async def _keep_speaking(executor: SubprocessExecutor, folder: Path, begun: asyncio.Event) -> None:
-    """A line follows each that ends. Sets `begun` when the first one is at work."""
+    """Submit as many lines as the worker takes, and one after each that ends. Sets `begun` at the first progress."""
     async for event in executor.events():
         if isinstance(event, Progress):
             begun.set()
@@ -229,7 +232,7 @@ def _spread(name: str, values: list[float]) -> str:
 
 
 def main() -> None:
-    """Print a table and two lines."""
+    """Measure, and print a table and two sentences."""
     parser = argparse.ArgumentParser("python -m benchmarks.voice_channel", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long the lines are")
     seconds = parser.parse_args().seconds

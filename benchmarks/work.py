@@ -1,9 +1,9 @@
-"""Compute the work of a row, and its least time on a machine of known limits.
+"""Compute the least time of a row on a machine of known limits, from its bytes to read and its operations.
 
-A pass through a model reads its matrices, one head and the keys and values of every row, or multiplies; whichever takes
-longer on this machine is its limit. In 8 bits, keys and values are float16, as here. Embeddings, norms, sampling and
-Python are not counted, nor are reads that fit a cache. For the codec and for cloning only multiplications are counted
-(`benchmarks.operations`). Does not import torch.
+A pass through a model reads its matrices, one head and the keys and values of every row, and multiplies; whichever
+takes longer on the machine is the limit. In int8, keys and values are float16, as in Barkeep. Embeddings, norms,
+sampling and Python are not counted, nor are reads that a processor's cache serves. Of the codec and of cloning only
+operations are counted (`benchmarks.operations`). Does not import torch.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from cloning.bark.windows import Windows
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
 _BLOCK = 1024
-"""The positions of each model."""
+"""The number of positions of each model."""
 _HEARD_RATE = 50
-"""HuBERT's frames per second; the window of the last one does not fit."""
+"""HuBERT's frames per second. A clip has one less, since the last one would need samples after its end."""
 _VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
 
 
@@ -30,13 +30,13 @@ class MachineLimits:
     rate: Mapping[str, float]
 
     def seconds(self, size: float, operations: float, dtype: str) -> float:
-        """Return the seconds of a pass that reads `size` bytes. Unmeasured precisions count as the fastest one."""
+        """Return the least seconds of a pass that reads `size` bytes. Precisions without a rate get the fastest one."""
         return max(size / self.bandwidth, operations / self.rate.get(dtype, max(self.rate.values())))
 
 
 @dataclass(frozen=True)
 class Model:
-    """One of Bark's models in one precision: its layers, its width, and the tokens of its head."""
+    """One of Bark's models in a precision: the numbers of its layers, of its hidden states, of its head's tokens."""
 
     layers: int
     width: int
@@ -44,7 +44,7 @@ class Model:
     dtype: str
 
     def read(self, positions: int, *, causal: bool = True) -> tuple[float, float]:
-        """Return (bytes, operations) of reading one row of `positions`."""
+        """Return (bytes, operations) of a pass over one row of `positions` positions."""
         attended = positions**2 / 2 if causal else positions**2
         seen = 1 if causal else positions
         multiplied = 2 * self._matrices * positions + 2 * self.head * self.width * seen
@@ -107,7 +107,7 @@ def least_seconds(
 
 
 def _coarse(model: Model, rows: int, frames: int, windows: Windows, *, voiced: bool) -> list[tuple[float, float]]:
-    """Return every pass of the second stage."""
+    """Return (bytes, operations) of every pass of the coarse stage."""
     recipe = Recipe.from_config({}).with_windows(windows, SPEC, _BLOCK)
     past = _VOICE_FRAMES * SPEC.coarse_books if voiced else 0
     tokens = frames * SPEC.coarse_books
@@ -126,7 +126,7 @@ def least_clone_seconds(machine: MachineLimits, operations: Mapping[str, float])
 
 
 def units(row: BenchmarkRow, semantic: int) -> dict[str, int]:
-    """Return the units in which the speed of each stage is given: tokens, codec frames or HuBERT frames."""
+    """Return the number of units of each stage, for its speed: tokens, codec frames or HuBERT frames."""
     if not row.lines:
         heard = int(CLONE_SECONDS * _HEARD_RATE) - 1
         return dict(zip(CLONE_STAGES, (heard, heard, _VOICE_FRAMES), strict=True))

@@ -1,7 +1,7 @@
-"""Memory of the speech worker over many short requests: `python -m benchmarks.worker_memory [REQUESTS]`.
+"""Measure the memory of the speech worker over many short requests: `python -m benchmarks.worker_memory [REQUESTS]`.
 
-The real worker speaks with the bundled model: single lines, and now and then four at once. What it occupies is read
-after some of them (Linux).
+The real worker speaks with the bundled model: six lines one by one, then four at once, and so on. Prints its resident
+memory after some of them. Linux only.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from settings import Settings
 REQUESTS = 200
 LINES = ("Good evening.", "What would you like to drink tonight?", "Yes, of course.", "That will be three pounds.")
 GROUPS = (1, 1, 1, 1, 1, 1, 4)
-"""How many lines are spoken at once, one group after the other."""
+"""The numbers of lines that are spoken at once, group by group."""
 SPEAKER = "v2/en_speaker_0"
 PATIENCE = 600.0
-"""Seconds: a machine on which others work may stop the worker for a while."""
+"""Timeouts in seconds: on a machine with other work, the worker may stand still for a while."""
 SHOWN = (1, 20, 50, 100, 150)
 """Memory is shown after these numbers of lines, and after the last one."""
 
 
 async def measure(requests: int, folder: Path) -> None:
-    """Print the worker's megabytes. Raises RuntimeError if a line fails."""
+    """Speak `requests` lines and print the worker's megabytes. Raises RuntimeError if a line fails."""
     settings = Settings(data_dir=folder)
     command = worker_command(worker_configuration(settings))
     executor = SubprocessExecutor(command, job_timeout=PATIENCE, heartbeat_timeout=PATIENCE, capacity=settings.batch)

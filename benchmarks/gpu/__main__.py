@@ -2,8 +2,8 @@
 
     python -m benchmarks.gpu --out FOLDER [--parts parity,graphs,...] [--minutes 7.5] [--rehearse]
 
-Each part has its own time limit and runs in a child process that is ended after that time and replaced when it dies;
-the other parts continue. FOLDER/results.json is written after every result, so an aborted call keeps its results;
+Parts run one after the other in a child process. If one exceeds its time or fails, its process is ended and another one
+runs the remaining parts. FOLDER/results.json is written after every result, so an aborted call keeps its results;
 FOLDER/log.txt has the output of libraries. `--rehearse` runs everything on the CPU with tiny models. benchmarks/GPU.md
 describes the parts and the requirements.
 """
@@ -23,12 +23,12 @@ from typing import Any
 from benchmarks.gpu import report
 
 PARTS = {"machine": 40, "parity": 110, "graphs": 45, "speech": 45, "profiling": 30, "speed": 400}
-"""Maximum seconds of each part, in their order; the last one gets the remaining time."""
+"""Maximum seconds of each part, in order; the last one gets the remaining time."""
 _MINUTES = 7.5
 _GRACE = 15.0
 """Seconds that a part may exceed its time before its process is ended."""
 _START = 120.0
-"""Seconds in which a process must begin its first part: torch is imported, the device wakes up."""
+"""Seconds in which a process must begin its next part: it imports torch and initialises the device."""
 _SAID = 4_000
 """Characters of the log that are kept for a process that died."""
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Session:
-    """One call: the parts and their results so far."""
+    """One call: runs the parts and holds their results. start: starts a child with arguments."""
 
     def __init__(self, options: argparse.Namespace, start: Start) -> None:
         self._options = options
@@ -67,11 +67,11 @@ class Session:
         return all(part["state"] == "done" for part in self._parts.values())
 
     def run(self) -> None:
-        """Run one child after the other, until no part is left or the time is over."""
+        """Run children one after the other, until no part is left or the time is over."""
         self._write()
         while (waiting := self._waiting()) and monotonic() < self._ends:
             self._follow(self._start(self._command(waiting)))
-            if self._waiting() == waiting:  # it did not even begin: another one would not either
+            if self._waiting() == waiting:  # it began no part, and another one would not either
                 break
 
     def _waiting(self) -> list[str]:
@@ -83,7 +83,7 @@ class Session:
         return [*command, *(f"{name}={PARTS[name]}" for name in parts)]
 
     def _follow(self, child: "subprocess.Popen[str]") -> None:
-        """Read the child's output, until it ends or is ended."""
+        """Read the child's output until it ends; kill it when its time is over."""
         said: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_read, args=(child, said), daemon=True).start()
         current, deadline = "", monotonic() + _START
@@ -121,7 +121,7 @@ class Session:
         return current, deadline
 
     def _leave(self, name: str, state: str, why: str) -> None:
-        """End a part; without a name: a child ended between two parts, or before the first."""
+        """Record the end of a part. Without a name, a child ended between two parts, or before the first."""
         if name:
             part = self._parts[name]
             part |= {"state": state, "seconds": round(monotonic() - part.pop("began"), 1)}

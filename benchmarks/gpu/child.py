@@ -1,6 +1,6 @@
 """Run parts one after the other in one process, and print each result at once as a line of JSON.
 
-Exits with an error after a failed part, since the device may be unusable; the parent starts another process for the
+Exits with status 1 after a failed part, since the device may be unusable; the parent starts another process for the
 remaining parts.
 """
 
@@ -46,7 +46,7 @@ def _done(name: str, context: Context, seconds: float) -> bool:
         results: Results = module.run(context)
         for result, facts in results:
             _emit({"part": name, "event": "result", "name": result, "facts": facts})
-    except Exception:  # a part that fails must not take the others' results with it
+    except Exception:  # a failed part must not end the whole call
         _emit({"part": name, "event": "failed", "why": traceback.format_exc()[-4000:]})
         return False
     _emit({"part": name, "event": "ended"})

@@ -16,16 +16,16 @@ from benchmarks.work import MachineLimits
 Result = tuple[str, dict[str, Any]]
 """A name and its measurements."""
 Results = Iterator[Result]
-"""Each is written as it comes."""
+"""What a part yields; each result is written at once."""
 
 
 @dataclass(frozen=True)
 class RunSizes:
     """The sizes of the measurements.
 
-    shapes: of `benchmarks.rows.SHAPES`. seconds: of a line, and of a warm-up line. crowds: numbers of rows at once.
-    voices: semantic tokens and frames of voices. tokens: semantic tokens that are compared after a voice, and the
-    number for several windows of the fine stage. steps: of one form, for a median.
+    shapes: of `benchmarks.rows.SHAPES`. seconds: of a line; warm_seconds: of a warm-up line. crowds: numbers of rows at
+    once. voices: semantic tokens and frames of each voice. tokens: the semantic tokens that are compared; many_tokens:
+    enough for several windows of the fine stage. steps: the measurements of one form of a step, for a median.
     """
 
     shapes: tuple[str, ...]
@@ -39,7 +39,7 @@ class RunSizes:
     runs: int
     """Runs of Barkeep's engine, whose median counts."""
     half: torch.dtype
-    """The half precision; a CPU is ten times slower in float16."""
+    """The precision that is measured as float16. The rehearsal uses float32: a CPU is ten times slower in float16."""
     compiler: str
     """The backend of torch.compile."""
 
@@ -74,7 +74,7 @@ REHEARSED = RunSizes(
 
 @dataclass
 class Context:
-    """`ends`: the deadline of the part, by `monotonic`."""
+    """The device, the sizes and the output folder of a part. `ends`: its deadline, by `monotonic`."""
 
     device: torch.device
     sizes: RunSizes
@@ -98,7 +98,7 @@ class Context:
         return MachineLimits(self.limits.bandwidth, self.limits.rate)
 
     def random_bark(self, shape: str) -> Any:
-        """Return a BarkModel of a published shape in float32 on the device, made once. Copy it before changing it."""
+        """Return a BarkModel of a published shape, float32, on the device. It is shared: copy it to change it."""
         if shape not in self._models:
             self._models = {shape: checkpoints.random_bark(shape).to(self.device)}
         return self._models[shape]
@@ -109,7 +109,7 @@ class Context:
             torch.cuda.synchronize(self.device)
 
     def forget(self) -> None:
-        """Free cached memory, and reset the peak."""
+        """Free cached memory, and reset `peak`."""
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

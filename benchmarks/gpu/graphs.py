@@ -1,4 +1,4 @@
-"""For every form of a step: whether it was captured as a CUDA graph, the error if not, and its time either way."""
+"""Measure every form of a step: whether it was captured as a CUDA graph or why not, and its time captured and eager."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -25,7 +25,7 @@ _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def run(context: Context) -> Results:
-    """Measure the forms of the first shape in every precision."""
+    """Measure the forms of the first shape's causal models in every precision, each with several numbers of rows."""
     shape = context.sizes.shapes[0]
     for dtype in _DTYPES:
         for name, stage in causal_models(context, shape, dtype).items():
@@ -39,7 +39,7 @@ def run(context: Context) -> Results:
 
 
 def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str, CausalModel]:
-    """Return the first two stages with random weights."""
+    """Return the semantic and the coarse stage with random weights."""
     model, recipe = models.converted(context.random_bark(shape), dtype), Recipe.from_config({})
     return {
         "semantic": SemanticModel(model.semantic, SPEC, recipe),
@@ -48,7 +48,7 @@ def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str,
 
 
 def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[GraphKey, Callable[[], object]]:
-    """Return the form and a step of `rows` that hold `length` positions and alternate between the heads."""
+    """Return the form of a step, and the step: of `rows` rows of `length` positions, which alternate between heads."""
     device = batch.model.transformer.device
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
     for slot, sampler in enumerate(samplers):
@@ -75,7 +75,7 @@ def _form(context: Context, batch: CapturedBatch, rows: int, length: int, *, kee
 
 
 def _median(context: Context, action: Callable[[], object]) -> float:
-    """Return the seconds per step, of several between two reads of the device, as in the engine."""
+    """Return the median seconds of a step. As in the engine, the host waits only after several steps."""
     return median(_seconds(context, action))
 
 

@@ -1,6 +1,8 @@
-"""Measure the word errors of speech made on a GPU in each precision.
+"""Measure the word errors of the speech that `benchmarks.gpu` generated, in each precision.
 
-python -m benchmarks.gpu.hear FOLDER/speech.zip          (after `make research`)
+    python -m benchmarks.gpu.hear FOLDER/speech.zip
+
+Needs `make research`.
 """
 
 import io
@@ -17,7 +19,7 @@ from benchmarks.gpu.speech import TEXTS
 from cloning.bark.engine import Samples
 
 Heard = Callable[[Samples, int], str]
-"""float32 (N,) at a sample rate -> the words."""
+"""A function that returns the words in samples, float32 (N,), at a sample rate."""
 
 
 def main(archive: Path) -> None:
@@ -28,7 +30,7 @@ def main(archive: Path) -> None:
 
 
 def table(archive: Path, heard: Heard) -> Iterator[str]:
-    """Yield a line for each precision in the archive."""
+    """Yield the lines of the table, a row for each precision in the archive."""
     from research.metrics.recogniser import WordErrors, word_errors
 
     found: dict[str, WordErrors] = {}

@@ -1,4 +1,4 @@
-"""The engine with random models of the published shapes, without files except the codec's."""
+"""Make engines of random models of the published shapes, without files except the codec's."""
 
 import copy
 from pathlib import Path
@@ -14,16 +14,16 @@ from cloning.codec import Codec
 from cloning.prompt import Tokens, VoicePrompt
 
 SEMANTIC_VOCABULARY, CODES, BOOKS = 10_000, 1024, 8
-"""Of the published checkpoints."""
+"""Sizes of the published checkpoints' vocabularies, and the number of their codebooks."""
 _SHARPNESS = 3.0
-"""Scales random weights so that rounding does not decide the most likely token."""
+"""The factor of random weights, so that rounding does not decide the most likely token."""
 
 
 class Numbers:
     """A tokenizer for which a text is its ids: "5 17" is 5 and 17."""
 
     def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
-        """Tokenize as far as the engine needs it."""
+        """Return the ids of a text, in the form that the engine reads."""
         return {"input_ids": [int(number) for number in text.split()]}
 
 
@@ -33,7 +33,7 @@ def text(tokens: int, seed: int = 0) -> str:
 
 
 def voice(semantic: int, frames: int, seed: int = 0) -> VoicePrompt:
-    """Return random tokens of the published vocabularies."""
+    """Return a voice prompt of random tokens of the published vocabularies."""
     random = np.random.default_rng(seed)
     fine: Tokens = random.integers(0, CODES, (BOOKS, frames))
     return VoicePrompt(random.integers(0, SEMANTIC_VOCABULARY, semantic), fine[:2].copy(), fine)
@@ -57,7 +57,7 @@ def converted(model: Any, dtype: torch.dtype) -> Any:
 
 
 def engine(context: Context, model: Any, *, batch: int, refined_together: int | None = None) -> BarkEngine:
-    """Return the engine with the matrices of `model`, which becomes unusable, and its own codec."""
+    """Return an engine with the matrices of `model`, which becomes unusable, and a copy of its codec."""
     sounds = codec(context, model)
     return BarkEngine(
         model,
@@ -70,7 +70,7 @@ def engine(context: Context, model: Any, *, batch: int, refined_together: int | 
 
 
 def codec(context: Context, model: Any) -> Codec:
-    """Load the codec of `model` through files, as usual."""
+    """Write the codec of `model` to files once, and load it from them, as the bot does."""
     return Codec(_written_codec(context.out, model), context.device)
 
 

@@ -1,7 +1,7 @@
-"""Compare the engine's tokens on this device with transformers', with its own alone, and with those on the CPU.
+"""Compare the engine's tokens on this device: with transformers', of rows with those alone, and with those on the CPU.
 
-In float32 and at temperature 0, on random weights. Where a token differs from transformers', both are compared with
-transformers in float64: if Barkeep's is no further from it, the difference is due to rounding.
+In float32 and at temperature 0, on random weights. If tokens differ from transformers', both are compared with
+transformers in float64: if Barkeep's differ no more from these, the difference is due to rounding.
 """
 
 import copy
@@ -25,18 +25,18 @@ from cloning.prompt import Tokens, VoicePrompt
 
 _TEXT = models.text(12)
 _ENDS = 1e-3
-"""The probability of the end at which a text ends by itself."""
+"""`min_eos_p` of the case in which the text ends by itself."""
 _ROWS = 3
 _SECONDS_OF_A_CASE = 15.0
-"""The time of the longest case: none is started with less."""
+"""The time of the longest case; no case is started with less."""
 
 
 def run(context: Context) -> Results:
-    """Run the comparisons without transformers first: they are fast."""
+    """Run all comparisons, first those without transformers, which are fast."""
     yield from _sounds(context)
     for shape in context.sizes.shapes:
         if context.left < _SECONDS_OF_A_CASE:
-            yield f"{shape}: left out", {"for": "want of time"}
+            yield f"{shape}: left out", {"for": "not enough time"}
             return
         model = models.sharpened(context.random_bark(shape))
         engine = models.engine(context, copy.deepcopy(model), batch=_ROWS)
@@ -58,7 +58,7 @@ def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Resu
         cases.append(("several fine windows", voices[-1], sizes.many_tokens, 0.0))
     for name, voice, tokens, ends in cases:
         if context.left < _SECONDS_OF_A_CASE:
-            yield f"{shape}: {name}: left out", {"for": "want of time"}
+            yield f"{shape}: {name}: left out", {"for": "not enough time"}
             continue
         ours = _spoken(engine, [_wanted(voice, tokens, ends)])[0]
         theirs = stages(model, _TEXT, voice, tokens=tokens, min_eos_p=ends)
@@ -71,7 +71,7 @@ def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Resu
 
 
 def _together(context: Context, shape: str, model: Any, engine: BarkEngine) -> Results:
-    """Compare more utterances than rows, of all lengths, with each alone and with transformers."""
+    """Compare more utterances than rows, of several lengths, with each alone and with transformers."""
     voices = [None, *(models.voice(*size, seed=number) for number, size in enumerate(context.sizes.voices))]
     greedy = [_wanted(voices[n % len(voices)], 10 + context.sizes.tokens * n // 2, 0.0, seed=n) for n in range(7)]
     together = _spoken(engine, greedy)

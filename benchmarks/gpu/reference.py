@@ -1,4 +1,4 @@
-"""The output of transformers' BarkModel at temperature 0, stage by stage."""
+"""Generate the tokens of transformers' BarkModel at temperature 0, stage by stage, and compare tokens with them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _ROOM = 256
 def stages(
     model: Any, text: str, voice: VoicePrompt | None, *, tokens: int, min_eos_p: float = 0.0
 ) -> dict[str, Tokens]:
-    """Return (S,) without the end, (2, T) and (8, T), for a text of `models.Numbers`, on the model's device."""
+    """Return the tokens of a text of `models.Numbers`, by stage: (S,) without the end, (2, T) and (8, T)."""
     ids = [int(number) for number in text.split()]
     padded = torch.tensor([ids + [0] * (_ROOM - len(ids))], device=model.device)
     with (
@@ -44,7 +44,7 @@ def stages(
 
 
 def compared(ours: VoicePrompt, theirs: dict[str, Tokens]) -> dict[str, Any]:
-    """Return for each stage the number of tokens, the number that differ, and the index of the first."""
+    """Return for each stage the number of tokens, of those that differ, and the index of the first that differs."""
     return {stage: _differences(getattr(ours, stage), tokens) for stage, tokens in theirs.items()}
 
 
@@ -60,7 +60,7 @@ def _differences(ours: Tokens, theirs: Tokens) -> dict[str, Any]:
             "others": int(theirs.size),
             "shapes": [list(ours.shape), list(theirs.shape)],
         }
-    others = np.flatnonzero((ours != theirs).T.ravel())  # in the order of time, the books taking turns
+    others = np.flatnonzero((ours != theirs).T.ravel())  # frame by frame, and in a frame book by book
     return {
         "tokens": int(theirs.size),
         "others": int(others.size),

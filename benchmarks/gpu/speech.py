@@ -1,7 +1,6 @@
-"""Generate speech of the bundled model in each precision, to be recognised later on a machine with a recogniser.
+"""Generate speech with the bundled model in each precision; `benchmarks.gpu.hear` recognises it later.
 
-`speech.zip` gets `PRECISION/SPEAKER-NUMBER.wav`, and `texts.json` with the text of each number: see
-`benchmarks.gpu.hear`.
+`speech.zip` has `PRECISION/SPEAKER-NUMBER.wav`, and `texts.json` with the text of each number.
 """
 
 import io
@@ -40,7 +39,7 @@ _PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def run(context: Context) -> Results:
-    """Speak in each precision; unsupported ones are reported. The archive is complete after each."""
+    """Speak in each precision; a precision that the device does not support is reported. Each is written at once."""
     sounds: dict[str, bytes] = {TEXTS: json.dumps(SENTENCES, indent=1).encode()}
     for name in _PRECISIONS:
         try:
@@ -89,7 +88,7 @@ def _speak(context: Context, precision: str) -> tuple[dict[str, Any], dict[str, 
 
 
 def _wav(samples: Samples, sample_rate: int) -> bytes:
-    """Encode as 16 bits, mono."""
+    """Encode samples as WAV, 16 bits, mono."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

@@ -1,8 +1,8 @@
-"""Measure the speed of lines on this device, for Barkeep in three precisions and for transformers in two forms.
+"""Measure the speed of lines on this device, of Barkeep and of transformers in several precisions.
 
-transformers runs by default and at its fastest. Barkeep's figure is the median of several runs after one that captures
-and warms up; transformers, which takes many times as long, speaks once after a short line. The most important
-measurement comes first, and none is started that would not end in time.
+transformers also runs in a batch and compiled. Barkeep's figure is the median of several runs after one that captures
+CUDA graphs and warms up; transformers, which takes many times as long, speaks once after a short line. The most
+important measurements come first, and none is started that would not end in time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ class _Turn:
 
 
 def run(context: Context) -> Results:
-    """Measure shape by shape; compiled transformers last, since they need a compiler and much time."""
+    """Measure shape by shape; compiled transformers comes last, since it needs a compiler and much time."""
     least = 5.0
     for shape in context.sizes.shapes:
         for turn in _turns(context):
@@ -79,7 +79,7 @@ def _peer(name: str, dtype: str, *, batched: bool = False, compiled: bool = Fals
 def _measured(context: Context, shape: str, turn: _Turn, least: float) -> Results:
     contender = turn.contender
     if context.left < least:
-        yield f"{shape}: {contender.name}: left out", {"for": "want of time"}
+        yield f"{shape}: {contender.name}: left out", {"for": "not enough time"}
         return
     context.forget()
     began, before = perf_counter(), context.held
@@ -87,7 +87,7 @@ def _measured(context: Context, shape: str, turn: _Turn, least: float) -> Result
     weights = context.held - before
     for row in turn.rows:
         if context.left < 3:
-            yield f"{shape}: {contender.name}: {row.name}: left out", {"for": "want of time"}
+            yield f"{shape}: {contender.name}: {row.name}: left out", {"for": "not enough time"}
             continue
         context.forget()
         facts = _spoken(context, contender, row, speak)

@@ -9,7 +9,7 @@ async def test_every_row_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("sys.argv", ["library", "--audit", "40", "--voices", "30", "--jobs", "20"])
     await library.main()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| what | ms | loop stood still, ms | memory, MB |"
+    assert lines[0] == "| what | ms | loop blocked, ms | memory, MB |"
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]] == [
         "audit page 1 of 4",
         "audit page 2 of 4",

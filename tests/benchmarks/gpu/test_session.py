@@ -129,7 +129,7 @@ def test_the_summary_holds_what_was_measured_against_what_was_wanted() -> None:
             "small: barkeep-float16: members 32": spoken(3.0, 0.019),
             "small: transformers: sentence": spoken(10.0, 2.0),
             "small: transformers-float16: sentence": spoken(2.0, 0.4),
-            "small: transformers-compiled: left out": {"for": "want of time"},
+            "small: transformers-compiled: left out": {"for": "not enough time"},
         },
     }
     parts = {name: {"state": "done", "seconds": 5.0, "results": found} for name, found in results.items()}
@@ -140,7 +140,7 @@ def test_the_summary_holds_what_was_measured_against_what_was_wanted() -> None:
         "- parity: the same in 1 of 2 cases\n  - small: drawn: 2 of 9 differ",
         "- graphs: 1 of 2 forms were captured\n  - 1, the first coarse float16, 1 rows of 250: not permitted\n",
         "| small: barkeep-float16: sentence | 1.00 | 0.200 | 1.00 s | 100 (50%) | 0 (0%) | 5 |",
-        "| small: transformers-compiled: left out | want of time |",
+        "| small: transformers-compiled: left out | not enough time |",
         "a sentence, against transformers: 10.00 (wanted: 8, met)",
         "a sentence, against transformers-float16: 2.00 (wanted: 3, missed)",
         "of a sentence alone 0.200 (wanted: 0.15 at most)",
