@@ -15,6 +15,7 @@ import torch
 
 from cloning.bark.config import BarkSpec, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
+from cloning.bark.half_linear import halve
 from cloning.bark.int8 import quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Scheduler
@@ -83,6 +84,8 @@ class BarkEngine:
         model = load_bark(directory, precision.dtype, device)
         if precision.is_int8:
             quantise(model)
+        elif precision.has_half_matrices:
+            halve(model)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:

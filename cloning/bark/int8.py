@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.bark.linear import PACKED_FOR
+from cloning.bark.linear import PACKED_FOR, matrices_of
 
 _LARGEST, _STEPS = 127, 255
 WIDTH_STEP = 4
@@ -58,17 +58,9 @@ def quantise(model: Any) -> None:
 
     Afterwards the three models only work through `cloning.bark.model.Transformer`.
     """
-    for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
-        for block in part.layers:
-            for module in (block.attn.att_proj, block.attn.out_proj, block.mlp.in_proj, block.mlp.out_proj):
-                _round(module)
-    for part in (model.semantic, model.coarse_acoustics):  # a step reads them whole
-        _round(part.lm_head)
-
-
-def _round(module: Any) -> None:
-    weight, module.scales = rounded(module.weight.detach())
-    module.weight = nn.Parameter(weight, requires_grad=False)
+    for module in matrices_of(model):
+        weight, module.scales = rounded(module.weight.detach())
+        module.weight = nn.Parameter(weight, requires_grad=False)
 
 
 def in_steps(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,8 @@ On a CPU the weight is packed once for oneDNN. Compared with `torch.nn.functiona
 with AVX-512, that reads 887 rows in 40 % of the time, and 8 rows cost little more than 1 (benchmarks/RESULTS.md).
 """
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -81,6 +82,18 @@ def filled_up(x: Tensor, fewest: int = FEWEST_ROWS) -> Tensor:
     """Pad (rows, width) with rows of zeros to the minimum number of rows of a packed weight."""
     missing = fewest - x.shape[0]
     return x if missing <= 0 else functional.pad(x, (0, 0, 0, missing))
+
+
+def matrices_of(model: Any) -> Iterator[Any]:
+    """Yield the modules of transformers' BarkModel whose matrices a step reads whole.
+
+    These are those of the blocks, and the heads of its causal models.
+    """
+    for part in (model.semantic, model.coarse_acoustics, model.fine_acoustics):
+        for block in part.layers:
+            yield from (block.attn.att_proj, block.attn.out_proj, block.mlp.in_proj, block.mlp.out_proj)
+    for part in (model.semantic, model.coarse_acoustics):
+        yield part.lm_head
 
 
 def _can_be_packed(weight: Tensor) -> bool:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from cloning.bark.cache import Cache, KeyValueCache
 from cloning.bark.half_cache import HalfCache
+from cloning.bark.half_linear import HalfLinear
 from cloning.bark.int8 import Int8Linear
 from cloning.bark.linear import Linear, Matrix, filled_up
 from cloning.bark.shape import Shape
@@ -85,7 +86,7 @@ class Transformer:
 
     def cache(self, slots: int) -> KeyValueCache | HalfCache:
         """Return a cache for `slots` rows: in float16 if the matrices are rounded, else in the model's precision."""
-        if isinstance(self._layers[0].projection, Int8Linear):
+        if isinstance(self._layers[0].projection, Int8Linear | HalfLinear):
             return HalfCache(self.shape, slots)
         return KeyValueCache(self.shape, slots, self.dtype, self.device)
 
@@ -186,6 +187,8 @@ def take_linear(module: Any, *, gelu: bool = False) -> Matrix:
     module.weight = None
     if weight.dtype == torch.int8:
         return Int8Linear(weight, module.scales, bias, gelu=gelu)
+    if hasattr(module, "in_half"):
+        return HalfLinear(weight, bias, gelu=gelu)
     return Linear(weight, bias, gelu=gelu)
 
 
@@ -193,7 +196,10 @@ def take_heads(module: Any, *outputs: slice | list[int]) -> list[Matrix]:
     """Return a layer for each selection of a head's outputs, and remove the module's weight."""
     weight, scales = module.weight.detach(), getattr(module, "scales", None)
     module.weight = None
-    return [Linear(weight[some]) if scales is None else Int8Linear(weight[some], scales[some]) for some in outputs]
+    if scales is not None:
+        return [Int8Linear(weight[some], scales[some]) for some in outputs]
+    kind = HalfLinear if hasattr(module, "in_half") else Linear
+    return [kind(weight[some]) for some in outputs]
 
 
 def _take_layer(module: Any) -> Layer:

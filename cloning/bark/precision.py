@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cloning.bark import int8
+from cloning.bark import half_linear, int8
 from cloning.bark.shape import MemoryPlan
 from errors import ModelUnavailable
 
@@ -31,9 +31,14 @@ class Precision:
         return self.matrix_bytes == 1
 
     @property
+    def has_half_matrices(self) -> bool:
+        """Whether the matrices are in float16, and everything else in float32."""
+        return self.matrix_bytes == 2 and self.dtype == torch.float32
+
+    @property
     def cache_bytes(self) -> int:
         """Bytes per number of keys and values (`Transformer.cache`)."""
-        return 2 if self.is_int8 else self.dtype.itemsize
+        return 2 if self.is_int8 or self.has_half_matrices else self.dtype.itemsize
 
     def plan(self, config: Mapping[str, Any], batch: int) -> MemoryPlan:
         """Return the memory that a checkpoint with this `config.json` needs."""
@@ -53,6 +58,8 @@ PRECISIONS = {
     "int8": Precision("int8", torch.float32, 1),
 }
 """Name in the settings -> precision."""
+HALF_MATRICES = Precision("float16", torch.float32, 2)
+"""What float16 is on processors with AVX2."""
 AUTO = "auto"
 """In the settings: the fastest precision that was measured to speak as well as float32."""
 
@@ -60,12 +67,15 @@ AUTO = "auto"
 def pick_precision(name: str, device: torch.device) -> Precision:
     """Return the precision of a name in the settings.
 
-    AUTO is int8 on processors with VNNI, else float32: half precision is slower than float32 on most processors, and
-    was not measured on a GPU (docs/operations.md has the figures).
+    AUTO is int8 on processors with VNNI, float16 on others with AVX2, else float32 (docs/operations.md has the figures;
+    none was measured on a GPU).
     """
-    if name != AUTO:
-        return PRECISIONS[name]
-    return PRECISIONS["int8" if device.type == "cpu" and int8.is_supported() else "float32"]
+    on_processor = device.type == "cpu"
+    if name == AUTO and on_processor and int8.is_supported():
+        return PRECISIONS["int8"]
+    if name in (AUTO, "float16") and on_processor and half_linear.is_supported():
+        return HALF_MATRICES
+    return PRECISIONS["float32" if name == AUTO else name]
 
 
 def refuse_unsupported(precision: Precision, device: torch.device) -> None:
@@ -75,9 +85,7 @@ def refuse_unsupported(precision: Precision, device: torch.device) -> None:
             f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu."
         )
     if precision.is_int8 and not int8.is_supported():
-        raise ModelUnavailable(
-            "This processor does not multiply numbers of 8 bits (AVX-512 VNNI). Set DTYPE=bfloat16 or float32."
-        )
+        raise ModelUnavailable("This processor does not multiply numbers of 8 bits (AVX-512 VNNI). Set DTYPE=auto.")
     if precision.dtype == torch.float16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
         raise ModelUnavailable(
             "This processor is ten times slower in float16. Set DTYPE=bfloat16, which is as small, or float32."

@@ -12,7 +12,15 @@ import torch
 from cloning.bark import precision
 from cloning.bark.bark import BarkEngine
 from cloning.bark.linear import Linear
-from cloning.bark.precision import PRECISIONS, memory_of, pick_precision, refuse_too_large, refuse_unsupported
+from cloning.bark.precision import (
+    HALF_MATRICES,
+    PRECISIONS,
+    Precision,
+    memory_of,
+    pick_precision,
+    refuse_too_large,
+    refuse_unsupported,
+)
 from cloning.bark.shape import MemoryPlan, Shape
 from errors import Unavailable
 
@@ -30,18 +38,35 @@ def test_float32_works_everywhere() -> None:
 
 @pytest.mark.parametrize("name", list(PRECISIONS))
 def test_a_named_precision_is_taken_on_every_device(name: str) -> None:
-    for device in (CPU, CUDA):
-        assert pick_precision(name, device) is PRECISIONS[name]
+    with mock.patch("cloning.bark.half_linear.is_supported", return_value=False):
+        for device in (CPU, CUDA):
+            assert pick_precision(name, device) is PRECISIONS[name]
+
+
+def test_float16_is_of_the_matrices_only_where_a_processor_multiplies_them() -> None:
+    with mock.patch("cloning.bark.half_linear.is_supported", return_value=True):
+        assert pick_precision("float16", CPU) is HALF_MATRICES
+        assert pick_precision("float16", CUDA) is PRECISIONS["float16"]
+    refuse_unsupported(HALF_MATRICES, CPU)
 
 
 @pytest.mark.parametrize(
-    ("device", "multiplies", "taken"), [(CPU, True, "int8"), (CPU, False, "float32"), (CUDA, True, "float32")]
+    ("device", "eight", "sixteen", "taken"),
+    [
+        (CPU, True, True, PRECISIONS["int8"]),
+        (CPU, False, True, HALF_MATRICES),
+        (CPU, False, False, PRECISIONS["float32"]),
+        (CUDA, True, True, PRECISIONS["float32"]),
+    ],
 )
-def test_auto_takes_eight_bits_where_a_processor_multiplies_them(
-    device: torch.device, multiplies: bool, taken: str
+def test_auto_takes_what_a_processor_multiplies_fastest(
+    device: torch.device, eight: bool, sixteen: bool, taken: Precision
 ) -> None:
-    with mock.patch("cloning.bark.int8.is_supported", return_value=multiplies):
-        assert pick_precision("auto", device) is PRECISIONS[taken]
+    with (
+        mock.patch("cloning.bark.int8.is_supported", return_value=eight),
+        mock.patch("cloning.bark.half_linear.is_supported", return_value=sixteen),
+    ):
+        assert pick_precision("auto", device) is taken
 
 
 def test_eight_bits_are_for_processors_that_multiply_them() -> None:
@@ -51,7 +76,7 @@ def test_eight_bits_are_for_processors_that_multiply_them() -> None:
         refuse_unsupported(PRECISIONS["int8"], CPU)
     with (
         mock.patch("cloning.bark.int8.is_supported", return_value=False),
-        pytest.raises(Unavailable, match="Set DTYPE=bfloat16"),
+        pytest.raises(Unavailable, match="Set DTYPE=auto"),
     ):
         refuse_unsupported(PRECISIONS["int8"], CPU)
 
@@ -94,6 +119,8 @@ def test_lower_precisions_plan_less() -> None:
     assert plans["bfloat16"].weights * 2 == plans["float32"].weights
     assert plans["bfloat16"].caches * 2 == plans["float32"].caches
     assert plans["int8"].caches == plans["bfloat16"].caches
+    assert HALF_MATRICES.plan(CONFIG, 4).caches == plans["bfloat16"].caches
+    assert plans["bfloat16"].weights < HALF_MATRICES.plan(CONFIG, 4).weights < plans["float32"].weights
     shape = Shape.from_config(CONFIG["semantic_config"])
     heads = 2 * 10_048 * shape.width  # of the causal models, with Bark's vocabulary
     assert plans["float32"].weights - plans["int8"].weights == 3 * (3 * shape.matrices + heads)
