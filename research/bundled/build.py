@@ -275,7 +275,7 @@ class Build:
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
         with TemporaryDirectory(dir=work) as apart:
             speech = self._speech("train")
-            write(bark, [prompt_of(speech, speaker) for speaker in BUILT_IN], Path(apart, package.BARK))
+            write(bark, {name.title(): prompt_of(speech, name) for name in BUILT_IN}, Path(apart, package.BARK))
             parts = {
                 package.BARK: Path(apart, package.BARK),
                 package.HUBERT: work / HUBERT / EXPORTED,

@@ -1,7 +1,7 @@
 """Write the trained parts as one Bark checkpoint in the hub's layout, which `cloning` loads like `suno/bark`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ SPEC = PromptSpec(
 )
 """The shape of the model's voice prompts."""
 
-_SPEAKER = "v2/en_speaker_{}"
 _LONGEST_PROMPT = 500
 """Frames of a built-in speaker's prompt: more than any stage uses."""
 
@@ -56,12 +55,14 @@ def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) ->
     return whole
 
 
-def write(bark: Any, speakers: Sequence[VoicePrompt], directory: Path) -> None:
+def write(bark: Any, speakers: Mapping[str, VoicePrompt], directory: Path) -> None:
     """Write a BarkModel's configuration, weights in half precision, tokenizer, and built-in speakers to `directory`.
+
+    speakers: their prompts by name; members see the names.
 
     Raises InvalidInput if a speaker is not a prompt for this model.
     """
-    for speaker in speakers:
+    for speaker in speakers.values():
         speaker.validate(SPEC)
     directory.mkdir(parents=True, exist_ok=True)
     bark.config.save_pretrained(directory)
@@ -93,10 +94,9 @@ def _hub_name(name: str) -> str:
     )
 
 
-def _write_speakers(speakers: Sequence[VoicePrompt], directory: Path) -> None:
+def _write_speakers(speakers: Mapping[str, VoicePrompt], directory: Path) -> None:
     listed: dict[str, Any] = {"repo_or_path": "bundled"}
-    for number, speaker in enumerate(speakers):
-        name = _SPEAKER.format(number)
+    for name, speaker in speakers.items():
         parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
         listed[name] = {part: f"speaker_embeddings/{name}_{part}.npy" for part in parts}
         for part, tokens in parts.items():

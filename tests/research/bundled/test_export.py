@@ -24,6 +24,7 @@ from tests.research.bundled.tokens import drawn_speech
 
 CPU = torch.device("cpu")
 SMALL = Size(layers=1, heads=2, width=16)
+SPEAKERS = {"Heart": "speaker-1", "Emma": "speaker-0"}
 SIZES = Sizes(SMALL, SMALL, SMALL)
 transformers: Any = libraries.transformers
 
@@ -46,7 +47,8 @@ def parts() -> dict[str, Any]:
 def directory(tmp_path_factory: pytest.TempPathFactory, parts: dict[str, Any]) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "bark"
     speech = drawn_speech(clips=6)
-    export.write(export.assemble(SIZES, **parts), [export.prompt_of(speech, f"speaker-{n}") for n in (1, 0)], folder)
+    prompts = {name: export.prompt_of(speech, speaker) for name, speaker in SPEAKERS.items()}
+    export.write(export.assemble(SIZES, **parts), prompts, folder)
     return folder
 
 
@@ -54,8 +56,8 @@ def test_it_speaks_and_what_it_said_is_a_prompt(directory: Path) -> None:
     codec = Codec(directory, CPU)
     engine = BarkEngine.load(directory, precision=PRECISIONS["float32"], device=CPU, decode=codec.decode, batch=2)
     speakers = Speakers(directory, engine.spec.prompt)
-    assert speakers.names == ("v2/en_speaker_0", "v2/en_speaker_1")
-    speaker = speakers.load("v2/en_speaker_0")
+    assert speakers.names == ("Emma", "Heart")
+    speaker = speakers.load("Emma")
     options = GenerationOptions(seed=1, max_semantic_tokens=150)
 
     with_voice = engine.generate("Hello there, who are you?", speaker, options, ProgressReporter(lambda *_: None))
@@ -98,5 +100,5 @@ def test_a_prompt_of_another_model_is_refused(tmp_path: Path, parts: dict[str, A
     prompt = export.prompt_of(drawn_speech(clips=3), "speaker-0")
     prompt.semantic[0] = 5000
     with pytest.raises(InvalidInput, match="semantic tokens"):
-        export.write(export.assemble(SIZES, **parts), [prompt], tmp_path)
+        export.write(export.assemble(SIZES, **parts), {"Emma": prompt}, tmp_path)
     assert not list(tmp_path.iterdir())
