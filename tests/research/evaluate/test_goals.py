@@ -48,6 +48,16 @@ def test_the_right_one_of_ten_is_picked() -> None:
     assert "ceiling with real audio 100 %" in rows["the right one of 10 held-out voices is picked"].cells[3]
 
 
+def test_the_codec_alone_and_the_clones_are_rated() -> None:
+    people = voices({name: name for name in NAMES})
+    codec = [a_cell("", {}, text=f"line {number}", quality=2.9) for number in range(3)]
+    rows = {goal.name: goal for goal in goals(codec, codec, people, None, None)}
+    assert rows["DNSMOS of the codec alone"].cells[1:3] == (">= 2.8", ">= 3.2")
+    assert rows["DNSMOS of the codec alone"].met == "required"
+    assert rows["DNSMOS of cloned voices"].met == "aim"
+    assert rows["word error of the built-in voices, 3 held-out sentences"].lacks == "60 sentences"
+
+
 def test_prompts_are_exchanged_if_both_voices_follow() -> None:
     both = {"v00": "v00", "v01": "v01"}
     one = {"v02": "v02", "v03": "v02"}
@@ -74,4 +84,6 @@ def test_real_recordings_are_compared_with_chance() -> None:
     (margin,) = (row for row in rows if "more similar" in row.name)
     assert margin.measured is not None
     assert margin.measured.value == pytest.approx(0.4)
-    assert rows[-2].met == "reported"
+    assert (margin.met, picked.met) == ("aim", "aim")
+    named = {row.name: row.met for row in rows}
+    assert named["quantizer frame accuracy on held-out voices"] == "reported"

@@ -35,7 +35,7 @@ def test_the_table_has_a_row_for_each_method_and_goal(written: Path) -> None:
     assert methods[3][-2:] == ["1", "1"]
     assert "- The model made no sound." in page
     assert ["codebook", "-100.0 points (-100.0 to -100.0)"] in [[text.strip() for text in row][:2] for row in tables]
-    assert sum(len(row) == 5 for row in tables) == 2 + 8
+    assert sum(len(row) == 5 for row in tables) == 2 + 9
 
 
 def test_the_picture_is_one(written: Path) -> None:
