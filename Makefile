@@ -92,7 +92,7 @@ bundled: .venv/.research $(VOICES)
 	$(BIN)/python -m research bundled
 
 # All of docs/experiment.md but its side questions, in two to three hours; stopped, it goes on where it was.
-experiment: .venv/.research
+experiment: .venv/.research $(VOICES)
 	$(BIN)/python -m research labelled --out $(LABELLED)
 	$(BIN)/python -m training data --out $(DATA) --clips 2000 --devices $(DEVICES)
 	$(BIN)/python -m training quantizer --data $(DATA) --labelled $(LABELLED) --network v0 --steps 300

@@ -100,12 +100,12 @@ class KokoroSynthesiser:
     def speak(self, phonemes: str, speaker: KokoroSpeaker, *, speed: float = 1.0) -> KokoroUtterance:
         """Speak in a voice, at `speed` times the speaker's usual speed. Deterministic."""
         samples, durations = self._network.run(None, self._inputs(phonemes, speaker, speed))
-        return KokoroUtterance(samples.reshape(-1), whole_durations(durations))
+        return KokoroUtterance(samples.reshape(-1), _whole_durations(durations))
 
     def durations(self, phonemes: str, speaker: KokoroSpeaker, *, speed: float = 1.0) -> NDArray[np.int64]:
         """Return only the durations that `speak` would return, int64 (P + 2,) in 1/40 s."""
         (durations,) = self._timing.run(None, self._inputs(phonemes, speaker, speed))
-        return whole_durations(durations)
+        return _whole_durations(durations)
 
     def _inputs(self, phonemes: str, speaker: KokoroSpeaker, speed: float) -> dict[str, NDArray[np.generic]]:
         ids = self._ids(phonemes)
@@ -124,12 +124,12 @@ class KokoroSynthesiser:
     def _network(self) -> Any:
         model = _model()
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(_DURATIONS))
-        return onnx_session(model)
+        return _onnx_session(model)
 
     @cached_property
     def _timing(self) -> Any:
         """The part of the network that predicts the durations."""
-        return onnx_session(onnx.utils.Extractor(_model()).extract_model(["tokens", "style", "speed"], [_DURATIONS]))
+        return _onnx_session(onnx.utils.Extractor(_model()).extract_model(["tokens", "style", "speed"], [_DURATIONS]))
 
 
 def read_voices(archive: Path, names: set[str]) -> dict[str, NDArray[np.float32]]:
@@ -161,7 +161,7 @@ def _model() -> onnx.ModelProto:
     return onnx.load_from_string(b"".join(parts))
 
 
-def onnx_session(model: onnx.ModelProto) -> Any:
+def _onnx_session(model: onnx.ModelProto) -> Any:
     """Load a network on one thread of the CPU, without warnings."""
     options = SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -169,6 +169,6 @@ def onnx_session(model: onnx.ModelProto) -> Any:
     return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def whole_durations(durations: NDArray[np.float32]) -> NDArray[np.int64]:
+def _whole_durations(durations: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return a network's durations as int64 (N,)."""
     return durations.reshape(-1).astype(np.int64)

@@ -15,6 +15,7 @@ from cloning.methods.converters import CONVERTERS
 from cloning.methods.registry import METHODS
 from cloning.text.splitting import check_language
 from errors import InvalidInput
+from research.evaluate.heldout import ARCHIVE, SPEAKERS, HeldOutVoices, KokoroVoices, held_out_sentences
 from research.evaluate.plan import read_texts
 from research.evaluate.references import read_references
 
@@ -29,7 +30,7 @@ def evaluate_command(
     ] = None,
     texts: Annotated[Path | None, typer.Option(help="A file with one sentence per line.")] = None,
     methods: Annotated[str, typer.Option(help="Cloning methods, separated by commas.")] = ",".join(METHODS),
-    voices: Annotated[int, typer.Option(min=2, help="The number of held-out voices, without --references.")] = 20,
+    voices: Annotated[int, typer.Option(min=2, help="The number of held-out voices, without --references.")] = SPEAKERS,
     sentences: Annotated[int, typer.Option(min=1, help="The number of texts per voice.")] = 2,
     seeds: Annotated[int, typer.Option(min=1, help="The number of seeds per text.")] = 1,
     out: Annotated[Path, typer.Option(help="The folder for results. An existing one is continued.")] = Path(
@@ -45,10 +46,10 @@ def evaluate_command(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help=f"The precision of Bark: {', '.join(PRECISIONS)}.")] = "float32",
     preset: Annotated[str, typer.Option(help=f"{' or '.join(PRESETS)}: the windows of Bark.")] = EXACT,
+    kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
     """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
     # These imports take seconds, which other commands need not wait.
-    from research.evaluate import heldout
     from research.evaluate.experiment import ExperimentSettings, evaluate
     from research.evaluate.report import PICTURE, TABLE, write_report
     from research.metrics.measurement import ModelMeter
@@ -58,23 +59,25 @@ def evaluate_command(
     for given, known in ((dtype, PRECISIONS), (preset, PRESETS)):
         if given not in known:
             raise InvalidInput(f"There is no {given!r}. Choose one of: {', '.join(known)}.")
-    if check_language(language) != "en" and (texts is None or references is None):
-        raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
+    english = check_language(language) == "en"
     settings = ExperimentSettings(
         ModelChoice(model, quantizer=quantizer, device=device, dtype=dtype, preset=preset, codebook=codebook),
         _methods(methods),
-        tuple(read_texts(texts) if texts else heldout.held_out_sentences()),
+        tuple(read_texts(texts) if texts else held_out_sentences()),
         sentences,
         seeds,
         language,
         converter,
     )
-    if references is None:
-        references = out / f"references-{voices}"
-        heldout.write_references(references, voices)
+    held_out = HeldOutVoices(kokoro_voices) if english else None
+    if references is None and held_out is not None:
+        references = out / f"kokoro-references-{voices}"
+        held_out.write_references(references, voices)
+    if references is None or (texts is None and not english):
+        raise InvalidInput("The held-out voices and sentences are English. Give --references and --texts as well.")
     meter = ModelMeter(recogniser, language)
     people = read_references(recordings) if recordings else None
-    results = evaluate(settings, read_references(references), people, meter, out)
+    results = evaluate(settings, read_references(references), people, held_out, meter, out)
     write_report(out, results)
     print((out / TABLE).read_text(encoding="utf-8"))
     print(f"{out}: {TABLE}, {PICTURE}, samples/")

@@ -33,12 +33,14 @@ from cloning.consent.speaker import Embedding, SpeakerEncoder, similarity
 from cloning.media.audio import Recording
 from cloning.media.voice_activity import analyse
 from errors import InvalidInput
+from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices, held_out_speakers
 from research.evaluate.mark import interval
 from research.evaluate.plan import ProgressPrinter
 from research.evaluate.recordings import prompts_of, read_prompt
 from research.evaluate.treatments import TREATMENTS
 from research.metrics.pitch import log_f0
 from research.metrics.statistics import estimate, share
+from training.shards import recording_of
 
 _CLIP_SECONDS, _ANSWER_SECONDS = 10.0, 5.0
 _EACH = 4
@@ -90,13 +92,15 @@ class VoiceComparison:
 
 def evaluate_consent_command(
     people: Annotated[Path, typer.Argument(help="A folder with a folder of recordings for each person.")],
+    kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
     """Count the wrong voices and words that spoken consent accepts, and the right ones that it refuses."""
+    held_out = HeldOutVoices(kokoro_voices)
     voices = list(measured(people))
     print(voice_table(voices))
     recogniser = Whisper()
     rows = [row for name, said in known(people).items() for row in word_rows(f"recordings of {name}", said, recogniser)]
-    rows += word_rows("sentences of consent in synthetic voices", list(synthetic(_SYNTHETIC)), recogniser)
+    rows += word_rows("sentences of consent in synthetic voices", list(synthetic(held_out, _SYNTHETIC)), recogniser)
     print(_table(("words", "number", "taken for the sentence", "95 %"), rows))
 
 
@@ -208,18 +212,16 @@ def known(people: Path) -> dict[str, list[tuple[str, Recording]]]:
     return found
 
 
-def synthetic(number: int) -> Iterator[tuple[str, Recording]]:
+def synthetic(held_out: HeldOutVoices, number: int) -> Iterator[tuple[str, Recording]]:
     """Yield `number` sentences of consent with recordings of them, in the held-out synthetic voices by turns."""
-    from research.evaluate.heldout import held_out_speakers, spoken_by  # loads the synthesiser
-
     speakers = held_out_speakers()
     made = 0
     while made < number:
         sentence = new_sentence()
-        recording = spoken_by(speakers[made % len(speakers)], sentence.replace(":", ","))
-        if recording is not None:
+        clip = held_out.clip(speakers[made % len(speakers)], sentence.replace(":", ","))
+        if clip is not None:
             made += 1
-            yield sentence, recording
+            yield sentence, recording_of(clip)
 
 
 def word_rows(name: str, said: Sequence[tuple[str, Recording]], recogniser: Whisper) -> list[tuple[str, ...]]:

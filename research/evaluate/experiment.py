@@ -7,16 +7,18 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.model_set import LoadedModels
 from errors import Unavailable
+from research.bundled import kokoro
 from research.bundled.phones import SEMANTIC_SIZE
-from research.evaluate import heldout
 from research.evaluate.frames import frame_accuracy
 from research.evaluate.goals import ClonedVoices, goals
+from research.evaluate.heldout import SENTENCES, HeldOutVoices
 from research.evaluate.plan import PlannedLine, ProgressPrinter, lines
 from research.evaluate.references import SpeakerRecordings, digest
 from research.evaluate.report import Results
@@ -24,7 +26,6 @@ from research.evaluate.store import Store
 from research.evaluate.trial import BUILT_IN, CODEC, Cell, Trial
 from research.metrics.measurement import Meter
 from research.metrics.statistics import Estimate
-from training.shards import recording_of
 
 _MAIN = "quantizer"
 """The method that the goals are about."""
@@ -49,13 +50,14 @@ def evaluate(
     settings: ExperimentSettings,
     references: Sequence[SpeakerRecordings],
     people: Sequence[SpeakerRecordings] | None,
+    held_out: HeldOutVoices | None,
     meter: Meter,
     out: Path,
 ) -> Results:
     """Generate and measure every line, and what else the goals need; results in `out` are reused.
 
-    people: references of real persons, if there are any.
-
+    people: references of real persons, if there are any. held_out: English recordings, to measure the codec alone and
+    the quantizer's frames; without it, both are left out.
 
     Raises InvalidInput for unusable references, Unavailable for missing models or a full disk.
     """
@@ -67,11 +69,12 @@ def evaluate(
     if people:
         real_trial = _trial(settings, loaded, people, meter, out / _RECORDINGS)
         real = ClonedVoices(_clones(real_trial, main, settings), real_trial.speakers)
-    built_in, codec = _without_clones(trial, settings)
+    built_in, codec = _without_clones(trial, settings, held_out)
+    frames = _frames(loaded, held_out, len(trial.speakers)) if held_out else None
     return Results(
         _facts(settings, main, trial),
         {**clones, **({BUILT_IN: built_in} if built_in else {}), **({CODEC: codec} if codec else {})},
-        goals(built_in, codec, ClonedVoices(clones[main], trial.speakers), real, _frames(loaded, len(trial.speakers))),
+        goals(built_in, codec, ClonedVoices(clones[main], trial.speakers), real, frames),
         main,
     )
 
@@ -107,27 +110,39 @@ def _clones(trial: Trial, method: str, settings: ExperimentSettings) -> list[Cel
     return cells
 
 
-def _without_clones(trial: Trial, settings: ExperimentSettings) -> tuple[list[Cell], list[Cell]]:
-    """Measure the built-in voice, and the codec alone on the synthesiser's recordings of the same sentences."""
-    texts = settings.texts[: heldout.SENTENCES]
+def _without_clones(
+    trial: Trial, settings: ExperimentSettings, held_out: HeldOutVoices | None
+) -> tuple[list[Cell], list[Cell]]:
+    """Measure the built-in voices by turns, and the codec alone on Kokoro's recordings of the same sentences."""
+    texts = settings.texts[:SENTENCES]
     if not trial.models.speakers.names:
         return [], []
+    voices = _built_in_voices(trial.models.speakers.names)
     progress = ProgressPrinter(BUILT_IN, len(texts))
     built_in, codec = [], []
-    for text in texts:
-        built_in.append(trial.built_in(text, _BUILT_IN_SEED))
-        clip = heldout.built_in_clip(text) if settings.language == "en" else None
+    for (speaker, voice), text in zip(cycle(voices), texts, strict=False):
+        built_in.append(trial.built_in(speaker, text, _BUILT_IN_SEED))
+        clip = held_out.clip(voice, text) if held_out else None
         if clip is not None:
-            codec.append(trial.through_codec(text, recording_of(clip)))
+            codec.append(trial.through_codec(clip))
         progress.step()
     return built_in, codec
 
 
-def _frames(loaded: LoadedModels, voices: int) -> Estimate | None:
+def _built_in_voices(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of a speaker of the model and a voice of Kokoro: one for each built-in voice of the recipe.
+
+    names: those of the model's speakers. The speaker with the voice's name, else the first one.
+    """
+    speakers = {name.lower(): name for name in names}
+    return [(speakers.get(voice, names[0]), voice) for voice in kokoro.BUILT_IN]
+
+
+def _frames(loaded: LoadedModels, held_out: HeldOutVoices, speakers: int) -> Estimate | None:
     """Return the quantizer's frame accuracy; None if the model's semantic tokens are not the recipe's."""
     if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
         return None
-    return frame_accuracy(loaded, heldout.labelled_clips(voices))
+    return frame_accuracy(loaded, held_out.labelled_clips(speakers))
 
 
 def _models_digest(choice: ModelChoice, language: str) -> str:

@@ -23,7 +23,7 @@ class Figure:
     less_is_better: bool = False
 
     def of(self, cells: Cells) -> Estimate | None:
-        """Return the figure, with an interval over speakers, or over texts for the built-in voice."""
+        """Return the figure, with an interval over speakers, or over texts for the built-in voices."""
         return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
     def between(self, one: Cells, other: Cells) -> Estimate | None:

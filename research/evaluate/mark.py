@@ -21,6 +21,7 @@ from cloning.watermark.checking import SHORTEST_SECONDS, check
 from cloning.watermark.finding import Verdict
 from cloning.watermark.marking import STRENGTH, mark
 from errors import InvalidInput
+from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices, held_out_sentences
 from research.evaluate.plan import PlannedLine, ProgressPrinter, lines
 from research.evaluate.recordings import prompts_of, read_prompt
 from research.evaluate.references import read_references
@@ -69,8 +70,10 @@ def evaluate_mark_command(
     out: Annotated[Path, typer.Option(help="The folder for lines. An existing one is continued.")] = Path(
         ".training/mark"
     ),
+    kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
     """Count false alarms and misses of the watermark, and compare speech with and without it."""
+    HeldOutVoices(kokoro_voices).write_references(_references(out), _VOICES)
     pairs = list(spoken(model, out, strength))
     print(detection_table([pair.plain for pair in pairs], [pair.marked for pair in pairs], chosen(prompts, people)))
     print(hearing_table(f"{model}'s lines", list(compared(pairs, out))))
@@ -103,16 +106,13 @@ def _fitting(path: Path) -> list[Recording]:
 
 
 def spoken(model: str, out: Path, strength: float) -> Iterator[MarkedPair]:
-    """Yield sixty lines in held-out voices, each with its own seed, with and without the mark."""
-    from research.evaluate import heldout  # loads the synthesiser
-
-    heldout.write_references(_references(out), _VOICES)
+    """Yield sixty lines in the voices of the references, each with its own seed, with and without the mark."""
     voices = [reference.speaker for reference in read_references(_references(out))]
-    planned = list(lines(voices, heldout.held_out_sentences(), _EACH, 1))
+    planned = list(lines(voices, held_out_sentences(), _EACH, 1))
     progress = ProgressPrinter("lines", len(planned))
     speak = _speaker(model, out)
     for number, line in enumerate(planned):
-        path = out / "lines" / f"{number:02d}.flac"
+        path = out / "kokoro-lines" / f"{number:02d}.flac"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             said = speak(line, number)
@@ -226,7 +226,7 @@ def _figure(found: Estimate | None) -> str:
 
 
 def _references(out: Path) -> Path:
-    return out / "references"
+    return out / "kokoro-references"
 
 
 def _speaker(model: str, out: Path) -> Callable[[PlannedLine, int], Recording]:

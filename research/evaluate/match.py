@@ -27,6 +27,7 @@ from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import InvalidInput
+from research.bundled.build import WORK
 from research.bundled.coarse import window_losses, windows
 from research.bundled.codec import TEACHER
 from research.bundled.codec_steps import CODEC
@@ -36,7 +37,7 @@ from research.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
 from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
 from research.bundled.speech import Joined, Numbers, SpeechTokens
 from research.bundled.teacher import load_teacher
-from research.evaluate.heldout import labelled_pairs
+from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices
 from research.metrics.statistics import estimate, mean
 from training.shards import Clip, recording_of
 
@@ -68,7 +69,8 @@ def match_command(
     codebook: Annotated[str | None, typer.Option(help="A codebook's file.")] = None,
     teacher: Annotated[
         Path, typer.Option(help="The teacher of the recipe's codec, which `bundled --step teacher` makes.")
-    ] = Path(".training/bundled", CODEC, TEACHER, "best.safetensors"),
+    ] = WORK / CODEC / TEACHER / "best.safetensors",
+    kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
     """Measure the value of prompts for the coarse stage, by the source of their semantic tokens."""
     loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
@@ -78,7 +80,7 @@ def match_command(
             "directory that its recipe made."
         )
     listener = load_teacher(teacher, _CPU)
-    pairs = list(labelled_pairs(voices))
+    pairs = list(HeldOutVoices(kokoro_voices).labelled_pairs(voices))
     coarse = load_bark(model_choice.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
     said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
     prompts = _prompts(loaded, [first for first, _ in pairs])

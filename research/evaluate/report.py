@@ -24,7 +24,7 @@ _COMPARED = [figure for figure in _PICTURED if figure.percent]
 class Results:
     """The results of one evaluation. `facts`: the models and settings, by name.
 
-    `methods`: the cells of each cloning method, and of the built-in voice and the codec. `main`: the method that is
+    `methods`: the cells of each cloning method, and of the built-in voices and the codec. `main`: the method that is
     compared with the others.
     """
 
@@ -61,7 +61,7 @@ def markdown(results: Results) -> str:
             "",
             *(f"- {name}: {value}" for name, value in results.facts.items()),
             "",
-            "In brackets: the 95 % bootstrap interval over speakers, or over sentences for the built-in voice.",
+            "In brackets: the 95 % bootstrap interval over speakers, or over sentences for the built-in voices.",
             "Failed lines count as all words wrong and as not identified.",
             "",
             "## Methods",

@@ -28,16 +28,17 @@ from research.evaluate.store import Store, Value
 from research.metrics.measurement import Meter
 from research.metrics.recogniser import WordErrors, word_errors
 from research.metrics.speakers import Embedding, similarity
+from training.shards import Clip, recording_of
 
 BUILT_IN, CODEC = "built-in", "codec"
-"""Names in the place of a method: the model's built-in voice, and the codec alone."""
+"""Names in the place of a method: the model's built-in voices, and the codec alone."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """The measurements of one line. `failed`: the error message if there is no speech; then all words are wrong.
 
-    `speaker`: "" for the built-in voice and the codec. `heard`: the recognised words. `wrong`: word errors among
+    `speaker`: "" for the built-in voices and the codec. `heard`: the recognised words. `wrong`: word errors among
     `words`. `similarities`: to each reference speaker, 0..1. `log_f0`: see `research.metrics.pitch`. `quality`:
     DNSMOS. `clone_seconds` and `say_seconds`: processing time; `seconds`: of speech. `sample`: the file's path in the
     folder.
@@ -115,23 +116,23 @@ class Trial:
         key = f"{method}|{speaker}|{seed}|{text}"
         return Cell.of(self._store.once(key, lambda: self._measured(method, self.speakers[speaker], text, seed)))
 
-    def built_in(self, text: str, seed: int) -> Cell:
-        """Measure `text` in the model's first built-in voice."""
+    def built_in(self, speaker: str, text: str, seed: int) -> Cell:
+        """Measure `text` in one of the model's built-in voices."""
 
         def measured() -> Value:
-            return self._said(Cell(BUILT_IN, "", text, seed), self.models.speakers.load(self.models.speakers.names[0]))
+            return self._said(Cell(BUILT_IN, "", text, seed), self.models.speakers.load(speaker))
 
-        return Cell.of(self._store.once(f"{BUILT_IN}||{seed}|{text}", measured))
+        return Cell.of(self._store.once(f"{BUILT_IN}|{speaker}|{seed}|{text}", measured))
 
-    def through_codec(self, text: str, spoken: Recording) -> Cell:
-        """Measure a recording of `text` that is only encoded and decoded."""
+    def through_codec(self, clip: Clip) -> Cell:
+        """Measure a clip that is only encoded and decoded."""
 
         def measured() -> Value:
             codec = self.models.codec
-            samples = codec.decode(codec.encode(audio.resample(spoken, codec.sample_rate).samples))
-            return self._heard(Cell(CODEC, "", text, 0), Recording(samples, codec.sample_rate))
+            samples = codec.decode(codec.encode(audio.resample(recording_of(clip), codec.sample_rate).samples))
+            return self._heard(Cell(CODEC, "", clip.text, 0), Recording(samples, codec.sample_rate))
 
-        return Cell.of(self._store.once(f"{CODEC}|||{text}", measured))
+        return Cell.of(self._store.once(f"{CODEC}|{clip.speaker}||{clip.text}", measured))
 
     def _speaker(self, one: SpeakerRecordings) -> MeasuredSpeaker:
         heard = self._voice(f"reference|{one.speaker}", one.take)

@@ -1,6 +1,7 @@
 """The tables about spoken consent: who is compared with whom, what counts, and where the rates are equal."""
 
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from research.evaluate.consent import (
     has_words,
     known,
     same,
+    synthetic,
     voice_of,
     voice_table,
 )
+from research.evaluate.heldout import HeldOutVoices, held_out_speakers
 from tests.stand_in.synthetic_voice import synthetic_voice
+from training.shards import Clip
 
 RATE = 16_000
 
@@ -75,6 +79,24 @@ def test_texts_become_sentences(tmp_path: Path) -> None:
     [(sentence, recording)] = known(tmp_path)["ann"]
     assert sentence == "please enter your password: followed, by, the, pound, key."
     assert isinstance(recording, Recording)
+
+
+def test_a_sentence_that_no_voice_can_say_is_replaced_by_another() -> None:
+    said: list[tuple[str, str]] = []
+
+    def clip(speaker: str, text: str) -> Clip | None:
+        said.append((speaker, text))
+        sound, tokens = np.full(2_400, 999, np.int16), np.zeros(5, np.uint16)
+        return None if len(said) == 1 else Clip("key", text, speaker, 0, 24_000, sound, tokens)
+
+    held_out = create_autospec(HeldOutVoices, instance=True)
+    held_out.clip.side_effect = clip
+    found = list(synthetic(held_out, 2))
+
+    first, second = held_out_speakers(2)
+    assert [speaker for speaker, _ in said] == [first, first, second]
+    assert [sentence.replace(":", ",") for sentence, _ in found] == [text for _, text in said[1:]]
+    assert all(recording.seconds == pytest.approx(0.1) for _, recording in found)
 
 
 def test_words_count_as_they_do_in_the_bot() -> None:

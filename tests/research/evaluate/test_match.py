@@ -15,6 +15,7 @@ from research.bundled.layout import BOOKS, CODEBOOK_SIZE, Size
 from research.bundled.phones import SEMANTIC_SIZE
 from research.bundled.teacher import Teacher
 from research.evaluate.match import NONE, TRUE, Shown, late, match_command, surprise, table
+from tests.research.bundled.kokoro_voices import write_voices
 
 
 def drawn(frames: int, seed: int) -> Shown:
@@ -30,6 +31,11 @@ def coarse() -> Any:
         for weights in module.parameters():
             weights.mul_(4)  # as drawn, all tokens are about equally likely
     return module.eval()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voices(tmp_path_factory.mktemp("voices"))
 
 
 SAID = [drawn(70, 1), drawn(20, 2), drawn(200, 3)]
@@ -84,11 +90,11 @@ def test_the_table_tells_what_is_right_and_by_how_much_each_is_worse() -> None:
     ]
 
 
-def test_the_bundled_model_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bundled_model_is_measured(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacher = tmp_path / "best.safetensors"
     save_file(Teacher(SEMANTIC_SIZE).state_dict(), teacher)
 
-    match_command(voices=3, teacher=teacher)
+    match_command(voices=3, teacher=teacher, kokoro_voices=archive)
 
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[2:]]
     nats = {name.strip(): float(value) for name, _, value, _ in rows}

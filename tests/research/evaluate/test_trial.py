@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning.media.audio import Recording, read_clip, write
+from cloning.media.audio import read_clip, write
 from cloning.methods import registry
 from cloning.methods.subject import ClonedPrompt, Subject
 from cloning.model_set import LoadedModels
@@ -18,6 +18,7 @@ from research.evaluate.trial import Cell, Trial
 from tests.cloning.tones import ToneEngine, a_voice, pipeline
 from tests.research.evaluate.cells import FakeMeter
 from tests.test_architecture import ROOT
+from training.shards import Clip
 
 CLIP = ROOT / "simulator" / "media" / "reference.flac"
 TEXT = "Hello there, my friend."
@@ -113,11 +114,11 @@ def test_the_codec_alone_and_the_built_in_voice(
     stand_in: Path, tmp_path: Path, references: list[SpeakerRecordings]
 ) -> None:
     made = trial(tmp_path, references, FakeMeter(), model=stand_in)
-    spoken = Recording(np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32), 16_000)
-    coded = made.through_codec("hello there", spoken)
-    assert (coded.method, coded.wrong) == ("codec", 0)
+    spoken = np.random.default_rng(0).normal(0, 3000, 12_000).astype(np.int16)
+    coded = made.through_codec(Clip("key", "hello there", "heart", 0, 24_000, spoken, np.zeros(25, np.uint16)))
+    assert (coded.method, coded.speaker, coded.text, coded.wrong) == ("codec", "", "hello there", 0)
     assert coded.seconds == pytest.approx(0.5, abs=0.03)
-    own = made.built_in("hello there", 0)
+    own = made.built_in(made.models.speakers.names[0], "hello there", 0)
     assert (own.method, own.speaker, own.failed) == ("built-in", "", "")
 
 
