@@ -1,6 +1,7 @@
 """A tiny Bark of random weights in transformers' classes, and what transformers and Suno make of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 from unittest import mock
 
@@ -102,6 +103,13 @@ def tiny_engine(
     copy.load_state_dict(model.state_dict())
     copy.generation_config = model.generation_config
     return BarkEngine(copy, Letters(), decode, batch=batch, windows=windows, refined_together=refined_together)
+
+
+def silent_engine(model: Any, change: Callable[[Any], None]) -> BarkEngine:
+    """An engine with a copy of the model that `change` was applied to; all that it says is silence."""
+    changed = deepcopy(model)
+    change(changed)
+    return BarkEngine(changed, Letters(), lambda codes: np.zeros(320 * codes.shape[1], np.float32), batch=3)
 
 
 def a_voice(engine: BarkEngine, tokens: int = 150, seed: int = 3) -> VoicePrompt:

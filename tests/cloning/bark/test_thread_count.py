@@ -7,11 +7,10 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
-from cloning.bark.int8 import is_supported
+from cloning.bark.int8 import is_supported, quantise
 from cloning.bark.thread_count import ThreadCount
 from cloning.progress import ProgressReporter
-from tests.cloning.bark.test_int8 import an_engine
-from tests.cloning.tiny_engine import a_voice, tiny_bark, tiny_engine
+from tests.cloning.tiny_engine import a_voice, silent_engine, tiny_bark, tiny_engine
 
 
 class Clocks:
@@ -125,7 +124,7 @@ def test_one_thread_stays_one(clocks: Clocks) -> None:
 )
 def test_the_number_of_threads_changes_no_token(*, int8: bool) -> None:
     model = tiny_bark()
-    engine: BarkEngine = an_engine(model) if int8 else tiny_engine(model)
+    engine: BarkEngine = silent_engine(model, quantise) if int8 else tiny_engine(model)
     voice, found = a_voice(engine, 20), []
     options = GenerationOptions(seed=1, max_semantic_tokens=20, min_eos_p=0)
     for threads in (1, 2, 4):
