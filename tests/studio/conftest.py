@@ -236,3 +236,9 @@ async def lounge(harness: StudioHarness, voice: FakeVoice) -> FakeVoice:
     """The bot sits in the lounge and reads its chat."""
     assert await harness.studio.reading.start(ANN_THERE, None) == LOUNGE
     return voice
+
+
+@pytest.fixture
+async def asks_for_speech(harness: StudioHarness) -> None:
+    """The server asks for spoken consent."""
+    await harness.studio.admin.change(MOD, consent="spoken")

@@ -5,37 +5,20 @@ import io
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
-from unittest.mock import AsyncMock
 
 import pytest
 
-from cloning.consent.answer import SpokenAnswer
 from cloning.consent.sentences import parts
 from errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, Unavailable
-from storage.consent_records import ConsentKind, SpokenConsent
+from storage.consent_records import ConsentKind
 from studio.housekeeping import LISTENING
 from studio.spoken_consent import ATTEMPTS, SAY_WITHIN, SENTENCES_PER_HOUR
 from studio.values import CloneOrder
 from tests.fakes import prompt_bytes, sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MOD, StudioHarness, until
+from tests.studio.spoken_sentences import NO_VOICE, SAID, asked, lines
 
-SAID = sound_bytes("OGG")
-NO_WORDS = SpokenAnswer("something else", 1, 5, 0.1, 0.2, 0.9, weakest=0.8, is_generated=False)
-NO_VOICE = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.5, weakest=0.8, is_generated=False)
-GENERATED = SpokenAnswer("the words", 5, 5, 1.0, 1.0, 0.9, weakest=0.8, is_generated=True)
-
-
-@pytest.fixture(autouse=True)
-async def _spoken(harness: StudioHarness) -> None:
-    await harness.studio.admin.change(MOD, consent="spoken")
-
-
-async def asked(harness: StudioHarness, name: str = "Ann") -> SpokenConsent:
-    return await harness.studio.spoken.ask(ANN, CloneOrder(name), sound_bytes())
-
-
-async def lines(harness: StudioHarness) -> list[tuple[str, str]]:
-    return [(entry.action, entry.detail) for entry in (await harness.studio.admin.audit(MOD, 1)).entries]
+pytestmark = pytest.mark.usefixtures("asks_for_speech")
 
 
 async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(harness: StudioHarness) -> None:
@@ -69,132 +52,6 @@ async def test_where_a_box_is_enough_the_log_says_so(harness: StudioHarness) -> 
     await harness.studio.admin.change(MOD, consent="checkbox")
     await harness.ended((await harness.clone()).job.id)
     assert ("voice.clone", "own voice, policy 1, by a box") in await lines(harness)
-
-
-@pytest.mark.parametrize(
-    ("heard", "sentence", "reason"),
-    [(NO_WORDS, "something else", "words"), (NO_VOICE, "voice does not sound", "voice"), (GENERATED, "mark", "mark")],
-)
-async def test_what_is_missing_is_told_and_counted(
-    harness: StudioHarness, heard: SpokenAnswer, sentence: str, reason: str
-) -> None:
-    question = await asked(harness)
-    harness.executor.heard = heard
-    for left in (2, 1):
-        with pytest.raises(InvalidInput, match=f"{sentence}.*You have {left} more attempt"):
-            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert harness.files() == [f"uploads/{question.id}"]
-    with pytest.raises(InvalidInput, match=r"last attempt.*Use /clone"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert harness.files() == []
-    assert [line for line in await lines(harness) if line[0] == "consent.fail"] == [("consent.fail", reason)] * 3
-    harness.executor.heard = replace(heard, words=5, statement=1.0, likeness=0.9, is_generated=False)
-    with pytest.raises(NotFound):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert harness.executor.requests == []
-
-
-async def test_a_file_without_speech_is_an_attempt_and_is_deleted(harness: StudioHarness) -> None:
-    question = await asked(harness)
-    harness.executor.fail_next("InvalidInput", "I heard only silence in this recording.")
-    with pytest.raises(InvalidInput, match=r"only silence.*2 more attempts"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert harness.files() == [f"uploads/{question.id}"]
-    with pytest.raises(InvalidInput, match="empty"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, b"")
-
-
-async def test_a_worker_that_dies_leaves_no_recording_of_the_answer(harness: StudioHarness) -> None:
-    question = await asked(harness)
-    harness.executor.fail_next("Unavailable", "The speech worker stopped.")
-    with pytest.raises(Unavailable):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert harness.files() == [f"uploads/{question.id}"]
-
-
-async def test_only_a_recording_that_was_listened_to_is_an_attempt(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    question = await asked(harness)
-    for _ in range(ATTEMPTS):
-        harness.executor.fail_next("Unavailable", "The speech worker stopped.")
-        with pytest.raises(Unavailable):
-            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    with monkeypatch.context() as broken:
-        broken.setattr(harness.executor, "listen", AsyncMock(side_effect=RuntimeError("unexpected")))
-        with pytest.raises(RuntimeError):
-            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.studio.spoken.find(question.id, ANN.member_id)).attempts == 0
-    harness.executor.heard, yes = NO_VOICE, harness.executor.heard
-    with pytest.raises(InvalidInput, match="2 more attempts"):
-        await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    harness.executor.heard = yes
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
-
-
-async def test_a_yes_that_could_not_be_stored_is_no_attempt(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    question = await asked(harness)
-    with monkeypatch.context() as broken:
-        broken.setattr(
-            harness.storage.acceptance, "accept_clone", AsyncMock(side_effect=Unavailable("The database is busy."))
-        )
-        for _ in range(ATTEMPTS):
-            with pytest.raises(Unavailable):
-                await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
-
-
-async def test_no_attempts_are_promised_for_a_sentence_that_was_replaced_meanwhile(harness: StudioHarness) -> None:
-    question = await asked(harness)
-    harness.executor.fail_next("InvalidInput", "This file is not a recording.")
-    release = harness.executor.hold()
-    answer = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID))
-    await until(lambda: bool(harness.executor.listened), "the recording to be listened to")
-    await asked(harness, "Newer")
-    release()
-    with pytest.raises(NotFound, match="newer one"):
-        await answer
-
-
-async def test_recordings_sent_at_once_are_no_more_attempts(harness: StudioHarness) -> None:
-    question = await asked(harness)
-    harness.executor.heard = NO_VOICE
-    outcomes = await asyncio.gather(
-        *(harness.studio.spoken.answer(question.id, ANN.member_id, SAID) for _ in range(ATTEMPTS + 3)),
-        return_exceptions=True,
-    )
-    assert all(isinstance(each, InvalidInput | Conflict) for each in outcomes)
-    assert len(harness.executor.listened) <= ATTEMPTS
-
-
-async def test_a_yes_that_is_being_listened_to_is_not_lost_to_later_recordings(
-    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even if those would use up the attempts, which deletes the recording that is to be cloned."""
-    question = await asked(harness)
-    heard, go_on = asyncio.Event(), asyncio.Event()
-    yes = harness.executor.heard
-
-    async def listen(*_: object) -> SpokenAnswer:
-        if heard.is_set():
-            return NO_VOICE
-        heard.set()
-        await go_on.wait()
-        return yes
-
-    monkeypatch.setattr(harness.executor, "listen", listen)
-    first = asyncio.create_task(harness.studio.spoken.answer(question.id, ANN.member_id, SAID))
-    await heard.wait()
-    for _ in range(ATTEMPTS):
-        with pytest.raises(Conflict, match="still listening"):
-            await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.studio.spoken.find(question.id, ANN.member_id)).attempts == 1
-    go_on.set()
-    assert (await harness.ended((await first).job.id)).state == "delivered"
 
 
 async def test_a_sentence_is_said_once(harness: StudioHarness) -> None:
