@@ -1,20 +1,30 @@
-"""Builds the answer to a finished job as a Discord message that can be sent more than once."""
+"""Builds the answer to a finished job as a Discord message that can be sent more than once.
+
+Also the buttons below generated speech, which work after a restart.
+"""
 
 import asyncio
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import Any
 
 import discord
 
+from cogs.interactions import actor_of, origin_of, require_attachments, upload_limit
+from cogs.ui import ids
+from cogs.ui.base import guarded
+from cogs.ui.ids import FromId
 from cogs.ui.picture import waveform_png
 from cogs.ui.render import file_stem, render_card, render_error, render_speech
-from cogs.ui.reply_buttons import Discard, Repeat
 from cogs.ui.voice_buttons import buttons_of
 from storage.records import JobKind, JobState
-from studio.values import Outcome
+from studio.values import Outcome, Update
 
 PICTURE = "waveform.png"
+
+Interaction = discord.Interaction[Any]
+Button = discord.ui.Button[discord.ui.View]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +88,40 @@ async def _card(outcome: Outcome) -> Answer:
         embed.set_image(url=f"attachment://{PICTURE}")
         attachments = ((PICTURE, picture),)
     return Answer("", embed, attachments, buttons_of(record))
+
+
+class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text('job')}"):
+    """Generates the same words again with a new seed; the answer goes to the same place."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Another take", emoji="🔁", custom_id=f"repeat:{job}"))
+        self.job_id = job
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """Submit a new job for the member who pressed."""
+        actor = actor_of(interaction)
+        require_attachments(interaction)
+        hidden = interaction.message is not None and interaction.message.flags.ephemeral
+        await interaction.response.defer(ephemeral=hidden, thinking=True)
+        bot = interaction.client
+        receipt = await bot.studio.speech.repeat(
+            actor, self.job_id, origin_of(interaction), max_bytes=upload_limit(interaction)
+        )
+        bot.courier.update(receipt.job, Update(position=receipt.position))
+
+
+class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.text('job')}"):
+    """Deletes an answer: the message, and the recording in the studio."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Delete", emoji="🗑️", custom_id=f"discard:{job}"))
+        self.job_id = job
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """Delete it, for its member and moderators."""
+        await interaction.response.defer()
+        await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
+        with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand
+            await interaction.delete_original_response()

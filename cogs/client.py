@@ -11,10 +11,11 @@ import structlog
 from discord import app_commands
 from discord.ext import commands, tasks
 
+from cogs.answers import Discard, Repeat
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
-from cogs.delivery import DiscordCourier
+from cogs.delivery import DiscordCourier, Stop
 from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.lost_choices import tell_of_lost_choices
 from cogs.server_names import ServerNames
@@ -22,7 +23,6 @@ from cogs.studio_bot import StudioBot
 from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
 from cogs.ui.errors import answer_error
-from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError, NotFound
 from studio.housekeeping import alone

@@ -15,13 +15,15 @@ import discord
 import structlog
 
 from cogs.answers import Answer, answer_to
+from cogs.interactions import actor_of
 from cogs.membership import actor_there, has_left
 from cogs.progress import ProgressMessages
 from cogs.studio_bot import StudioBot
-from cogs.ui.base import persistent_view
+from cogs.ui import ids
+from cogs.ui.base import guarded, persistent_view
 from cogs.ui.errors import token_is_gone
+from cogs.ui.ids import FromId
 from cogs.ui.render import CONTENT_LIMIT, render_update
-from cogs.ui.reply_buttons import Stop
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Actor, Delivery, Outcome, Update
@@ -35,6 +37,8 @@ _UNKNOWN_MESSAGE = 10008
 _NOBODY = discord.AllowedMentions.none()
 _CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
 
+Button = discord.ui.Button[discord.ui.View]
+
 
 class _Original(int):
     """Discord's name for an interaction's first answer, in place of a message id.
@@ -47,6 +51,20 @@ class _Original(int):
 
 
 _ORIGINAL = _Original()
+
+
+class Stop(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
+    """Cancels the job that a message waits for."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
+        self.job_id = job
+
+    @guarded
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Cancel the job, for its member and moderators. The job's answer replaces the message."""
+        await interaction.response.defer()
+        await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
 
 
 class DiscordCourier:

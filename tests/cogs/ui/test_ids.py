@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from cogs.admin.buttons import ADMIN_ITEMS
 from cogs.admin.settings import SETTINGS_ITEMS
+from cogs.answers import Discard, Repeat
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
+from cogs.delivery import Stop
 from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.privacy.cog import AskRevoke
 from cogs.ui import ids
 from cogs.ui.confirm import CONFIRM_ITEMS
 from cogs.ui.pages import PAGE_ITEMS
-from cogs.ui.reply_buttons import Discard, Repeat, Stop
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from cogs.voices.sharing import SHARING_ITEMS
 from errors import InvalidInput
