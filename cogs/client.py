@@ -4,7 +4,10 @@
 """
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import discord
 import structlog
@@ -20,7 +23,6 @@ from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.lost_choices import tell_of_lost_choices
 from cogs.server_names import ServerNames
 from cogs.studio_bot import StudioBot
-from cogs.tree import BarkeepTree, digest_of
 from cogs.ui.base import is_known
 from cogs.ui.errors import answer_error
 from cogs.ui.voice_buttons import VOICE_ITEMS
@@ -49,6 +51,16 @@ EDIT_SECONDS = 3.0
 """The minimum time between two progress edits of one message: Discord limits edits, and people read slowly."""
 
 OpenStudio = Callable[[Courier], Awaitable[Studio]]
+
+
+class BarkeepTree(app_commands.CommandTree[StudioBot]):
+    """The commands. Answers every error of one with a sentence for the member."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[StudioBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Answer an expected error with its sentence, any other with an apology and a reference id."""
+        await answer_error(interaction, error)
 
 
 class Barkeep(StudioBot):
@@ -197,7 +209,7 @@ class Barkeep(StudioBot):
         if not self._claims_data:
             await self.tree.sync()
             return
-        digest = digest_of(self.tree, self._own_id())
+        digest = _digest_of(self.tree, self._own_id())
         storage = self.studio.storage
         async with storage.in_turn():  # of several processes that start together, one syncs
             if await storage.commands_digest() == digest:
@@ -219,3 +231,10 @@ class Barkeep(StudioBot):
             log.warning("upkeep_failed", reason=error.message)
         except Exception:
             log.exception("upkeep_failed")
+
+
+def _digest_of(tree: app_commands.CommandTree[Any], application_id: int) -> str:
+    """Return a hash of all commands as Discord would store them, for one application."""
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    body = json.dumps([application_id, sorted(payload, key=lambda command: (command["type"], command["name"]))])
+    return hashlib.sha256(body.encode()).hexdigest()
