@@ -8,37 +8,15 @@ jobs.
 
 from bisect import bisect_left, insort
 from collections import Counter
-from datetime import datetime
-from typing import Protocol
+
+from storage.records import JobRecord, WaitingJob
 
 _NEVER = -1
 
 Age = tuple[float, str]
 """The time when a job was accepted, in seconds, and its id."""
-
-
-class Waiting(Protocol):
-    """What the queue needs of a job."""
-
-    @property
-    def id(self) -> str:
-        """The id of the job."""
-
-    @property
-    def guild_id(self) -> int:
-        """The id of the server."""
-
-    @property
-    def member_id(self) -> int:
-        """The id of the member who waits."""
-
-    @property
-    def created_at(self) -> datetime:
-        """When the job was accepted."""
-
-    @property
-    def attempts(self) -> int:
-        """How often a worker has begun the job; above 0, an earlier worker was lost."""
+Waiting = JobRecord | WaitingJob
+"""A job that waits. With `attempts` above 0, an earlier worker was lost with it."""
 
 
 class FairQueue:
