@@ -17,7 +17,7 @@ from errors import InvalidInput
 from storage.records import Pronunciation
 from studio.pronunciations import MAX_FILE_BYTES
 from studio.studio import Studio
-from studio.values import Actor, PronunciationPage
+from studio.values import Actor, Page
 
 Interaction = discord.Interaction[StudioBot]
 
@@ -45,7 +45,7 @@ async def _page(studio: Studio, actor: Actor, query: str, number: int) -> pages.
     return pages.ListPage(render_dictionary(page, query), page.number, page.pages, searchable=True)
 
 
-def render_dictionary(page: PronunciationPage, query: str) -> discord.Embed:
+def render_dictionary(page: Page[Pronunciation], query: str) -> discord.Embed:
     """Return one page of the dictionary."""
     embed = discord.Embed(title="How words are said here", colour=COLOUR)
     embed.description = "\n".join(map(_line, page.entries)) or (

@@ -27,7 +27,7 @@ from studio.housekeeping import delete_finished
 from studio.names import one_line
 from studio.privacy import PrivacyService
 from studio.queue.dispatcher import Dispatcher
-from studio.values import Actor, AuditPage, Erased, Page, QueueEntry, Stats, Voice
+from studio.values import Actor, Erased, Page, QueueEntry, Stats, Voice, nearest_page
 from studio.voices import VoiceLibrary
 
 MAX_DAYS = 3650
@@ -136,7 +136,7 @@ class AdminService:
         now = told.union(*(getattr(settings, name) for name in names))
         await self._storage.guilds.note_told_gone(guild_id, now & chosen)
 
-    async def voices(self, actor: Actor, query: str, number: int) -> Page:
+    async def voices(self, actor: Actor, query: str, number: int) -> Page[Voice]:
         """Return a page of all voices of the server."""
         policy.must_moderate(actor)
         return await self._library.page_for(actor.guild_id, None, query, number, _VOICES)
@@ -203,16 +203,16 @@ class AdminService:
         await self._audit(actor, "job.cancel", job_id, f"of {job.member_id}")
         return cancelled
 
-    async def audit(self, actor: Actor, number: int, query: AuditQuery | None = None) -> AuditPage:
+    async def audit(self, actor: Actor, number: int, query: AuditQuery | None = None) -> Page[AuditEntry]:
         """Return a page of what the query finds in the audit log; a number outside it gives the nearest page."""
         policy.must_moderate(actor)
         number = max(1, number)
         entries, total = await self._audit_lines(actor, number, query)
-        pages = max(1, -(-total // _AUDIT_LINES))
-        if number > pages:
-            number = pages
+        nearest, pages = nearest_page(number, total, _AUDIT_LINES)
+        if nearest != number:
+            number = nearest
             entries, total = await self._audit_lines(actor, number, query)
-        return AuditPage(tuple(entries), number, pages, total)
+        return Page(tuple(entries), number, pages, total)
 
     async def stats(self, actor: Actor, days: int) -> Stats:
         """Return usage and latency over the last `days`, and the current state."""

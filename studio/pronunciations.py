@@ -17,7 +17,7 @@ from storage.database import Storage
 from storage.records import AuditLine, Pronunciation
 from studio import policy, speech_text
 from studio.speech_text import is_invisible
-from studio.values import Actor, PronunciationPage
+from studio.values import Actor, Page, nearest_page
 
 ENTRIES = 500
 """The most words in a server's dictionary."""
@@ -132,13 +132,12 @@ class PronunciationService:
             raise NotFound("That word is not in this server's dictionary. See /pronounce list.")
         return entry
 
-    async def page(self, actor: Actor, query: str, number: int) -> PronunciationPage:
+    async def page(self, actor: Actor, query: str, number: int) -> Page[Pronunciation]:
         """Return a page of the words that contain `query`; a number outside it gives the nearest page."""
         found = await self.search(actor, query)
-        pages = max(1, -(-len(found) // _PAGE))
-        number = min(max(1, number), pages)
+        number, pages = nearest_page(number, len(found), _PAGE)
         shown = found[(number - 1) * _PAGE : number * _PAGE]
-        return PronunciationPage(tuple(shown), number, pages, len(found))
+        return Page(tuple(shown), number, pages, len(found))
 
     async def search(self, actor: Actor, query: str) -> list[Pronunciation]:
         """Return the words that contain `query`, in alphabetical order."""

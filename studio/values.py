@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from cloning.worker.protocol import Health
 from storage.consent_records import Consent
-from storage.records import AuditEntry, JobRecord, Pronunciation, Usage, VoiceRecord
+from storage.records import JobRecord, Usage, VoiceRecord
+
+T = TypeVar("T")
 
 POLICY_VERSION = 1
 """Raise it when the consent text changes in substance: every member is then asked again."""
@@ -76,13 +78,19 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list of voices. `number` counts from 1."""
+class Page(Generic[T]):
+    """One page of a list of `total` entries. `number` counts from 1."""
 
-    voices: tuple[Voice, ...]
+    entries: tuple[T, ...]
     number: int
     pages: int
     total: int
+
+
+def nearest_page(number: int, total: int, size: int) -> tuple[int, int]:
+    """Return the number of the existing page that is nearest to `number`, and how many pages of `size` there are."""
+    pages = max(1, -(-total // size))
+    return min(max(1, number), pages), pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,26 +181,6 @@ class QueueEntry:
 
     job: JobRecord
     position: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPage:
-    """One page of a server's audit log, newest first. `number` counts from 1."""
-
-    entries: tuple[AuditEntry, ...]
-    number: int
-    pages: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class PronunciationPage:
-    """One page of a server's dictionary. `number` counts from 1."""
-
-    entries: tuple[Pronunciation, ...]
-    number: int
-    pages: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)

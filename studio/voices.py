@@ -14,7 +14,7 @@ from studio import policy
 from studio.names import clean_description, clean_name, near, rank
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
-from studio.values import Actor, Page, Voice
+from studio.values import Actor, Page, Voice, nearest_page
 from studio.voice_deletion import remove_voice
 
 _EVERY_VOICE = 5000
@@ -63,20 +63,19 @@ class VoiceLibrary:
             raise NotAllowed("This voice is private. Only its owner and the members it is shared with can use it.")
         return voice
 
-    async def page(self, actor: Actor, query: str, number: int, size: int = 10) -> Page:
+    async def page(self, actor: Actor, query: str, number: int, size: int = 10) -> Page[Voice]:
         """Return a page of the voices whose names contain `query`: the server's, then the built-in speakers.
 
         A number outside the list gives the nearest page.
         """
         return await self.page_for(actor.guild_id, policy.viewer_of(actor), query, number, size)
 
-    async def page_for(self, guild_id: int, viewer: Viewer | None, query: str, number: int, size: int) -> Page:
+    async def page_for(self, guild_id: int, viewer: Viewer | None, query: str, number: int, size: int) -> Page[Voice]:
         """Return a page for any viewer; without a viewer every voice of the server and no speakers."""
         speakers = self._speakers_named(query) if viewer is not None else []
         _, own = await self._storage.voices.list(guild_id, viewer, query=query, limit=1)
         total = own + len(speakers)
-        pages = max(1, -(-total // size))
-        number = min(max(1, number), pages)
+        number, pages = nearest_page(number, total, size)
         start = (number - 1) * size
         records: list[VoiceRecord] = []
         if start < own:

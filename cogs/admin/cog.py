@@ -32,7 +32,7 @@ from errors import InvalidInput
 from storage.records import JobState
 from studio.admin import NO_VOICE
 from studio.studio import Studio
-from studio.values import Actor
+from studio.values import Actor, nearest_page
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ _LINES = 5
 
 async def _voices_page(studio: Studio, actor: Actor, query: str, number: int) -> pages.ListPage:
     page = await studio.admin.voices(actor, query, number)
-    items = (admin_buttons.RemoveVoice(page.voices),) if page.voices else ()
+    items = (admin_buttons.RemoveVoice(page.entries),) if page.entries else ()
     server_voice = await studio.library.of_server(actor.guild_id)
     return pages.ListPage(
         render_voices(page, query, server_voice=server_voice), page.number, page.pages, searchable=True, items=items
@@ -87,8 +87,7 @@ async def _audit_page(studio: Studio, actor: Actor, query: str, number: int) -> 
 
 def _cut(lines: Sequence[T], number: int) -> tuple[Sequence[T], int, int, int]:
     """Return the lines of a page, the number of its first line, the nearest existing page, and the number of pages."""
-    count = max(1, -(-len(lines) // _LINES))
-    number = min(max(1, number), count)
+    number, count = nearest_page(number, len(lines), _LINES)
     start = (number - 1) * _LINES
     return lines[start : start + _LINES], start + 1, number, count
 

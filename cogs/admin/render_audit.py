@@ -12,7 +12,7 @@ from cogs.admin.audit_filter import KINDS
 from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import AUDIENCES, place
 from storage.records import AuditEntry, AuditQuery
-from studio.values import AuditPage
+from studio.values import Page
 
 _IDS_LISTED = 4
 """Roles or channels listed on each side of a change: ten lines have to fit one embed."""
@@ -60,7 +60,7 @@ _IDS = re.compile(r"\d{1,20}(?:, \d{1,20})*")
 _OF_MEMBER = re.compile(r"of (\d{1,20})")
 
 
-def render_audit(page: AuditPage, query: AuditQuery | None = None) -> discord.Embed:
+def render_audit(page: Page[AuditEntry], query: AuditQuery | None = None) -> discord.Embed:
     """Return one page of the audit log, newest first, with the filters above it."""
     embed = discord.Embed(title="Audit log of this server", colour=COLOUR)
     asked = "" if query is None else _asked(query)

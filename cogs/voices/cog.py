@@ -57,7 +57,7 @@ async def _page(studio: Studio, actor: Actor, query: str, number: int) -> pages.
     except NotAllowed:  # the member's default is no longer shared: nothing is marked
         default = None
     embed = render_voices(page, query, default, await studio.library.of_server(actor.guild_id))
-    items = (Listen(page.voices),) if page.voices else ()
+    items = (Listen(page.entries),) if page.entries else ()
     return pages.ListPage(embed, page.number, page.pages, searchable=True, items=items)
 
 

@@ -28,7 +28,7 @@ def language_name(code: str) -> str:
 
 
 def render_voices(
-    page: Page, query: str, default: Voice | None = None, server_voice: Voice | None = None
+    page: Page[Voice], query: str, default: Voice | None = None, server_voice: Voice | None = None
 ) -> discord.Embed:
     """Return one page of voices, with marks for the reader's voice and the server's default."""
     embed = discord.Embed(title="Voices of this server", colour=COLOUR)
@@ -40,7 +40,7 @@ def render_voices(
     if default is not None:
         marks[default.key] = "⭐ " + marks.get(default.key, "")
         footer.append("⭐ speaks when you name no voice")
-    lines = [f"{marks.get(voice.key, '')}{_voice_line(voice)}" for voice in page.voices]
+    lines = [f"{marks.get(voice.key, '')}{_voice_line(voice)}" for voice in page.entries]
     embed.description = "\n".join(lines) or _nothing_found(query)
     embed.set_footer(text=" · ".join(footer))
     return embed

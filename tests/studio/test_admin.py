@@ -73,12 +73,12 @@ async def test_moderators_see_and_remove_private_voices_of_their_server(harness:
     await harness.voice(name="Ann")
     await harness.voice(BOB, "Bob")
     page = await harness.studio.admin.voices(MOD, "", 1)
-    assert [voice.name for voice in page.voices] == ["Ann", "Bob"]
+    assert [voice.name for voice in page.entries] == ["Ann", "Bob"]
     assert (await harness.studio.admin.voices(OTHER_MOD, "", 1)).total == 0
     with pytest.raises(NotFound):
         await harness.studio.admin.remove_voice(OTHER_MOD, "Ann")
-    await harness.studio.admin.remove_voice(MOD, page.voices[0].key)
-    assert [voice.name for voice in (await harness.studio.admin.voices(MOD, "", 1)).voices] == ["Bob"]
+    await harness.studio.admin.remove_voice(MOD, page.entries[0].key)
+    assert [voice.name for voice in (await harness.studio.admin.voices(MOD, "", 1)).entries] == ["Bob"]
 
 
 async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(harness: StudioHarness) -> None:

@@ -194,16 +194,16 @@ async def test_pages_run_through_voices_and_then_speakers(harness: StudioHarness
     for name in ("C", "A", "B"):
         await harness.voice(name=name)
     pages = [await harness.studio.library.page(ANN, "", number, size=2) for number in (1, 2, 3)]
-    names = [voice.name for page in pages for voice in page.voices]
+    names = [voice.name for page in pages for voice in page.entries]
     assert names == ["A", "B", "C", "English speaker 0", "English speaker 6", "German speaker 1"]
     assert [(page.number, page.pages, page.total) for page in pages] == [(1, 3, 6), (2, 3, 6), (3, 3, 6)]
     assert (await harness.studio.library.page(ANN, "", 99, size=2)).number == 3
     assert (await harness.studio.library.page(ANN, "", -1, size=2)).number == 1
-    assert [voice.name for voice in (await harness.studio.library.page(ANN, "german", 1)).voices] == [
+    assert [voice.name for voice in (await harness.studio.library.page(ANN, "german", 1)).entries] == [
         "German speaker 1"
     ]
     empty = await harness.studio.library.page(ANN, "qqq", 1)
-    assert (empty.voices, empty.number, empty.pages, empty.total) == ((), 1, 1, 0)
+    assert (empty.entries, empty.number, empty.pages, empty.total) == ((), 1, 1, 0)
 
 
 async def test_only_owner_and_moderators_change_a_voice(harness: StudioHarness) -> None:

@@ -11,7 +11,7 @@ from simcord.components import validate_embeds
 
 from cogs.admin.render_audit import SENTENCES, SETTINGS, render_audit
 from storage.records import AuditEntry, GuildSettings
-from studio.values import AuditPage
+from studio.values import Page
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 STUDIO = Path(__file__).parents[3] / "studio"
@@ -22,7 +22,7 @@ WRITTEN = re.compile(
 
 def line(action: str, target: str = "", detail: str = "") -> str:
     """How one entry by member 99 is shown, without its time."""
-    page = AuditPage((AuditEntry(1, 1, 99, action, target, detail, NOW),), 1, 1, 1)
+    page = Page((AuditEntry(1, 1, 99, action, target, detail, NOW),), 1, 1, 1)
     return (render_audit(page).description or "").partition("<@99> ")[2]
 
 
@@ -75,7 +75,7 @@ def test_every_action_that_the_studio_writes_and_every_setting_has_words() -> No
 @given(st.sampled_from([*SENTENCES, "unknown"]), st.text(max_size=300), st.text(max_size=300))
 def test_what_people_typed_is_shown_literally_and_fits(action: str, target: str, detail: str) -> None:
     entries = tuple(AuditEntry(n, 1, 10, action, f"<@1>{target}", f"<@1>{detail}", NOW) for n in range(10))
-    embed = render_audit(AuditPage(entries, 1, 4, 40))
+    embed = render_audit(Page(entries, 1, 4, 40))
     validate_embeds([embed.to_dict()])
     assert "<@1>" not in (embed.description or "").replace("\\<", "")
     assert embed.footer.text == "40 lines · page 1 of 4"
@@ -84,6 +84,6 @@ def test_what_people_typed_is_shown_literally_and_fits(action: str, target: str,
 def test_a_change_of_many_roles_fits() -> None:
     ids = ", ".join(str(10**18 + n) for n in range(25))
     entries = (AuditEntry(1, 1, 10**18, "settings.change", "speak_role_ids", f"{ids} to {ids}", NOW),) * 10
-    embed = render_audit(AuditPage(entries, 1, 1, 10))
+    embed = render_audit(Page(entries, 1, 1, 10))
     validate_embeds([embed.to_dict()])
     assert "and 21 more" in (embed.description or "")
