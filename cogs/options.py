@@ -15,11 +15,7 @@ log = structlog.get_logger(__name__)
 
 MAX_CHOICES = 25
 CHOICE_LENGTH = 100
-NAME_LENGTH = 32
-DESCRIPTION_LENGTH = 200
 TEXT_LENGTH = 4000
-MAX_TEMPERATURE = 1.5
-MAX_SEED = 2**31 - 1
 
 LANGUAGE_CHOICES = [app_commands.Choice(name=name, value=code) for code, name in LANGUAGES.items()]
 

@@ -6,9 +6,10 @@ import discord
 from discord import app_commands
 
 from cogs.interactions import actor_of, member_of, names_in, origin_of, require_attachments, upload_limit
-from cogs.options import LANGUAGE_CHOICES, MAX_SEED, MAX_TEMPERATURE, TEXT_LENGTH, voice_choices
+from cogs.options import LANGUAGE_CHOICES, TEXT_LENGTH, voice_choices
 from cogs.studio_bot import MenuCog, StudioBot
 from errors import InvalidInput
+from studio.speech import MAX_SEED, MAX_TEMPERATURE
 from studio.values import SayOrder, Update
 
 Interaction = discord.Interaction[StudioBot]

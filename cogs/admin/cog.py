@@ -23,7 +23,7 @@ from cogs.admin.render_admin import (
 )
 from cogs.admin.render_audit import render_audit
 from cogs.interactions import actor_of, moderators
-from cogs.options import MAX_CHOICES, NAME_LENGTH, voice_choices
+from cogs.options import MAX_CHOICES, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, ids, pages
 from cogs.ui.render import safe
@@ -31,6 +31,7 @@ from cogs.voices.render_library import render_voices
 from errors import InvalidInput
 from storage.records import JobState
 from studio.admin import NO_VOICE
+from studio.names import NAME_LENGTH
 from studio.studio import Studio
 from studio.values import Actor, nearest_page
 

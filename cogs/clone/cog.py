@@ -10,13 +10,13 @@ from cogs.clone.modals import ConsentModal, DetailsModal
 from cogs.clone.spoken import MENU, SayIt, render_sentence, take_answer
 from cogs.files import read_recording, recording_in, require_still_there
 from cogs.interactions import actor_of, origin_of, require_attachments
-from cogs.options import DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH
+from cogs.options import LANGUAGE_CHOICES
 from cogs.studio_bot import MenuCog, StudioBot
 from cogs.ui.base import persistent_view
 from cogs.ui.errors import say_privately
 from cogs.ui.render import render_asked
 from errors import InvalidInput, NotAllowed
-from studio.names import clean_name
+from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_name
 from studio.values import CloneOrder, Update
 
 Interaction = discord.Interaction[StudioBot]

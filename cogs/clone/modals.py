@@ -11,10 +11,10 @@ from typing import Any
 import discord
 
 from cloning.text.splitting import LANGUAGES
-from cogs.options import DESCRIPTION_LENGTH, NAME_LENGTH
 from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView
 from cogs.ui.errors import answer_error
 from errors import InvalidInput, NameTaken
+from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH
 from studio.values import CloneOrder
 
 CONSENT = (

@@ -11,7 +11,7 @@ from discord.ext import commands
 from cogs.clone.modals import ConsentModal
 from cogs.files import read_recording, send_privately
 from cogs.interactions import actor_of, require_attachments
-from cogs.options import CHOICE_LENGTH, DESCRIPTION_LENGTH, LANGUAGE_CHOICES, NAME_LENGTH, voice_choices
+from cogs.options import CHOICE_LENGTH, LANGUAGE_CHOICES, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
@@ -32,6 +32,7 @@ from cogs.voices.render_library import (
 )
 from errors import InvalidInput, NotAllowed
 from storage.records import Visibility
+from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH
 from studio.policy import may_use
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder
