@@ -3,7 +3,6 @@
 Rate, hop, widths and codebooks come from the checkpoint's `codec_config`, whose names are transformers'.
 """
 
-import json
 import math
 import re
 import warnings
@@ -17,6 +16,7 @@ from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cloning.bark.config import read_json
 from cloning.checkpoints.libraries import encodec, transformers
 from cloning.checkpoints.weights import load_into, load_part
 from errors import InvalidInput, ModelUnavailable
@@ -45,7 +45,7 @@ class Codec:
     """
 
     def __init__(self, directory: Path, device: torch.device, *, batched: bool | None = None) -> None:
-        config = _read_config(directory)
+        config = read_json(directory / "config.json")
         shape = _codec_shape(config, directory)
         self._model = _build(shape)
         source, state = load_part(directory, _PREFIX)
@@ -130,17 +130,6 @@ def _package_name(name: str, wanted: Mapping[str, object]) -> str:
         return name
     transposed = f"{stem}.convtr.convtr."
     return f"{transposed if transposed + 'bias' in wanted else f'{stem}.conv.conv.'}{rest}"
-
-
-def _read_config(directory: Path) -> dict[str, Any]:
-    path = directory / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(f"The model file {path} is missing or damaged; download the model again.") from error
-    if not isinstance(config, dict):
-        raise ModelUnavailable(f"The model file {path} is not a model's configuration; download the model again.")
-    return config
 
 
 def _codec_shape(config: Mapping[str, Any], directory: Path) -> transformers.EncodecConfig:
