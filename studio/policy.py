@@ -60,19 +60,19 @@ async def require_present(
 
 def may_act(_actor: Actor, _settings: GuildSettings, member: MemberRecord) -> None:
     """Raise NotAllowed for a blocked member, who can only see, export and delete their data."""
-    _not_blocked(member)
+    must_not_be_blocked(member)
 
 
 def may_clone(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
     """Raise NotAllowed unless the actor may clone voices here."""
-    _not_blocked(member)
+    must_not_be_blocked(member)
     _in_channel(actor, settings)
     _has_role(actor, settings.clone_role_ids, "Cloning voices")
 
 
 def may_speak(actor: Actor, settings: GuildSettings, member: MemberRecord) -> None:
     """Raise NotAllowed unless the actor may generate speech here."""
-    _not_blocked(member)
+    must_not_be_blocked(member)
     _in_channel(actor, settings)
     _has_role(actor, settings.speak_role_ids, "Speaking")
 
@@ -143,6 +143,12 @@ def must_moderate(actor: Actor) -> None:
         raise NotAllowed("Only moderators of this server can do that.")
 
 
+def must_not_be_blocked(member: MemberRecord) -> None:
+    """Raise NotAllowed for a blocked member."""
+    if member.blocked_at is not None:
+        raise NotAllowed("A moderator has blocked you from using voices on this server.")
+
+
 def consent_of(settings: GuildSettings, default: ConsentKind) -> ConsentKind:
     """Return how members of a server agree to a clone; `default`: the owner's choice, where moderators made none."""
     return default if settings.consent is None else settings.consent
@@ -156,11 +162,6 @@ def are_gone(chosen_ids: frozenset[int], existing_ids: frozenset[int] | None) ->
 def viewer_of(actor: Actor) -> Viewer:
     """Return the actor as the viewer of a list of voices."""
     return Viewer(actor.member_id, actor.role_ids)
-
-
-def _not_blocked(member: MemberRecord) -> None:
-    if member.blocked_at is not None:
-        raise NotAllowed("A moderator has blocked you from using voices on this server.")
 
 
 def _in_channel(actor: Actor, settings: GuildSettings) -> None:

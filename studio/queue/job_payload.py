@@ -114,9 +114,7 @@ async def request_for(storage: Storage, job: JobRecord) -> Request:
     Blocks, consents and sharing are checked as they are now, roles as they were at acceptance.
     Raises Unavailable if storage cannot be used, and another BarkeepError with the sentence that the job fails with.
     """
-    member = await storage.members.get(job.guild_id, job.member_id)
-    if member.blocked_at is not None:
-        raise NotAllowed("A moderator has blocked you from using voices on this server.")
+    policy.must_not_be_blocked(await storage.members.get(job.guild_id, job.member_id))
     if job.kind is JobKind.CLONE:
         return await _clone_request(storage, job)
     return await _speak_request(storage, job)
