@@ -132,17 +132,16 @@ class SubprocessExecutor:
 
     @property
     def capacity(self) -> int:
-        """The number of jobs that run at once. As many wait here where no node of a cluster takes any."""
+        """See `Executor`. As many wait here where no node of a cluster takes any."""
         return sum(node.capacity for node in self._nodes) or self._capacity
 
     async def start(self) -> None:
-        """Start loading the models; return at once."""
+        """See `Executor`."""
         self._wanted = True
         self._supervise()
 
     async def submit(self, request: Request) -> None:
-        """Queue a job. Its events follow; the last is Cloned, Spoken, Failed or Lost. Raises Unavailable
-        after close."""
+        """See `Executor`. Raises Unavailable after close."""
         if self._closed:
             raise Unavailable(_CLOSING)
         self._waiting.append(request)
@@ -150,7 +149,7 @@ class SubprocessExecutor:
         self._feed()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield all events in order, to one listener. Ends after close()."""
+        """See `Executor`."""
         while not (self._closed and self._events.empty()):
             event = await self._wait(self._events.get())
             if event is None:
@@ -158,7 +157,7 @@ class SubprocessExecutor:
             yield event
 
     async def cancel(self, job_id: str) -> None:
-        """Stop a job; it ends with Failed(kind="Cancelled"). Unknown ids are ignored."""
+        """See `Executor`."""
         if self._worker is not None and (running := self._running.get(job_id)) is not None:
             running.cancelled = True
             self._worker.send(Cancel(job_id))
@@ -167,33 +166,26 @@ class SubprocessExecutor:
             self._events.put_nowait(_cancelled(job_id))
 
     async def check(self, source: Path) -> Finding:
-        """Check a media file for the watermark, beside the jobs and without events.
-
-        Raises InvalidInput for an unusable file or one at which the worker dies, and Unavailable if the worker is not
-        ready in time or dies otherwise.
-        """
+        """See `Executor`."""
         return cast(Finding, await self._query(CheckRequest(new_id(), source)))
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
-        """The languages in which `listen` recognises words; the worker runs in this process's environment."""
+        """See `Executor`. The worker runs in this process's environment."""
         return packages.languages()
 
     async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
-        """Listen to a spoken consent, as ListenRequest says, beside the jobs and without events.
-
-        Raises as `check`, and Unavailable where the recogniser is not installed.
-        """
+        """See `Executor`."""
         if not self.consent_languages:
             raise Unavailable(packages.NOT_INSTALLED)
         return cast(SpokenAnswer, await self._query(ListenRequest(new_id(), source, answer, sentence)))
 
     def health(self) -> Health:
-        """Return the state of the worker."""
+        """See `Executor`."""
         return Health(self._worker is not None, self._ready, self._error, self._restarts, self._nodes)
 
     async def close(self) -> None:
-        """Stop the worker within three seconds, even during a job. Its jobs are Lost."""
+        """See `Executor`. Takes three seconds at most; the jobs are Lost."""
         if self._closed:
             return
         self._closed = True
