@@ -71,7 +71,7 @@ class Batch:
         lasts = self.model.embeddings[self._last[rows]]
         hidden = self.model.transformer.step(lasts, self.cache, slots, lengths)
         logits = self._logits(hidden, turns, sorted({state.turn for state in states}))
-        tokens = self.draws.choose(logits, rows, keep_all=_keep_all(samplers))
+        tokens = self.draws.choose(logits, rows, keep_all=all(sampler.keeps_all for sampler in samplers))
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
         return tokens
 
@@ -84,7 +84,3 @@ class Batch:
         for head in heads[1:]:
             logits = torch.where((turns == head)[:, None], self.model.heads[head](hidden), logits)
         return logits
-
-
-def _keep_all(samplers: Sequence[Sampler]) -> bool:
-    return all(sampler.keeps_all for sampler in samplers)
