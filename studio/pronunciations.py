@@ -12,6 +12,7 @@ from typing import Any
 import regex  # type: ignore[import-untyped]  # ships no types; unlike re, it knows Unicode's word boundaries
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cloning.text.grammar import TAG
 from errors import InvalidInput, NotFound
 from storage.database import Storage
 from storage.records import AuditLine, Pronunciation
@@ -33,8 +34,8 @@ SAY_LENGTH = 100
 
 _EDGES = regex.compile(r"(?w)\b|(?=['’][sS]\b)|(?<=\b\p{L}{1,2}['’])(?=\p{L}{3})")
 """Where a word may begin or end: Unicode's word boundaries, and within "Ada's" and "l'IRM"."""
-_TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
-"""A cue of Bark such as `[laughs]`; words in it are not replaced."""
+_TAG = re.compile(f"({TAG})")
+"""Words in a cue of Bark are not replaced."""
 _APART = dict.fromkeys([ord("_"), *range(0x1F1E6, 0x1F200)], "/")
 """Underlines are markup here, and no part of a word. Flags are pairs whose boundaries take quadratic time to find."""
 _KEPT_INVISIBLE = frozenset("\u200c\u200d\ufe0f")

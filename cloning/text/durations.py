@@ -8,6 +8,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from cloning.text.grammar import TAG
 from cloning.text.normalisation import normalise
 from cloning.text.numbers import UNSPACED
 
@@ -44,7 +45,7 @@ _OTHER_SCRIPT = 10.0
 """Characters per second of other alphabets: slower than all of Bark's, since they may not write vowels."""
 _TAG_SECONDS = 1.0
 
-_TAG = re.compile(r"\[[^\[\]\n]{1,40}\]")
+_TAG = re.compile(TAG)
 _ACRONYM = re.compile(r"(?<![^\W\d_])[^\W\d_a-z]{2,5}(?![^\W\d_])")
 _LETTER_NAME = 4
 """Characters in the name of a letter, with its space ("bee ", "ess ")."""

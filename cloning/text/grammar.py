@@ -19,6 +19,8 @@ _POINT_NUMBER = (
 )
 GROUPED = re.compile(r"\d{1,3}(?:[,. '\u00a0\u202f]\d{2,3})*[,. '\u00a0\u202f]\d{3}")
 
+TAG = r"\[[^\[\]\n]{1,40}\]"
+"""A cue of Bark such as `[laughs]`."""
 GAP = r"[ \u00a0\u202f]?"
 """An optional space between a number and its sign."""
 

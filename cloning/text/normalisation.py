@@ -12,6 +12,7 @@ from functools import cache, partial
 from cloning.text import amounts, calendar_words, numbers, vocabulary
 from cloning.text.grammar import (
     GROUPED,
+    TAG,
     Rule,
     flexible,
     letters,
@@ -23,7 +24,7 @@ from cloning.text.grammar import (
 )
 from cloning.text.vocabulary import FRACTIONS, WORDS
 
-_TAG = re.compile(r"(\[[^\[\]\n]{1,40}\])")
+_TAG = re.compile(f"({TAG})")
 _OTHER_DIGITS = re.compile(r"[^\D0-9]")
 _KOREAN_COUNTERS = "개|명|마리|살|시간|시|잔|병|권|대|장|달|가지|사람|번째|번|배"
 _CHINESE_COUNTERS = "个|只|条|张|位|本|次|天|年(?!级)|杯|辆|件|名|种|家|块|小时|分钟"

@@ -10,7 +10,7 @@ from functools import cache
 from sentencex import segment  # type: ignore[attr-defined]  # a compiled module without stubs
 
 from cloning.text.durations import expected_seconds
-from cloning.text.grammar import flexible
+from cloning.text.grammar import TAG, flexible
 from cloning.text.vocabulary import CLOSING, COUNTERS, INNER, TITLES
 from errors import InvalidInput
 
@@ -37,7 +37,7 @@ WINDOW_SECONDS = 13.0
 
 _SHORT_SECONDS = 2.0
 
-_ATOM = re.compile(r"\[[^\[\]\n]{1,40}\]|♪[^♪\n]*♪")
+_ATOM = re.compile(TAG + r"|♪[^♪\n]*♪")
 _SENTENCE_ENDS = (" ", "。", "！", "？", "」", "』")
 _DOUBTFUL_END = re.compile(r"(?<=[.!?…。！？।])[\"'”’»)\]」』]*\s+")
 _CLAUSE_END = re.compile(r"(?<=[,;:–—…])\s+|(?<=[、，；：。！？।])\s*")
