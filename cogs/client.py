@@ -121,7 +121,7 @@ class Barkeep(StudioBot):
         self.server_names = ServerNames(self, self.studio.storage.shards)
         if self._claims_data:
             await self.studio.storage.claim_shards(self._close_because)
-            self._absence_counts = await self.studio.storage.claim(self._own_id())
+            self._absence_counts = await self.studio.storage.installation.claim(self._own_id())
         self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
@@ -212,12 +212,12 @@ class Barkeep(StudioBot):
         digest = _digest_of(self.tree, self._own_id())
         storage = self.studio.storage
         async with storage.in_turn():  # of several processes that start together, one syncs
-            if await storage.commands_digest() == digest:
+            if await storage.installation.commands_digest() == digest:
                 return
             await self.tree.sync()
             log.info("commands_synced", digest=digest[:12])
             try:
-                await storage.note_commands(digest)
+                await storage.installation.note_commands(digest)
             except BarkeepError as error:
                 log.warning("commands_not_remembered", reason=error.message)  # the next start syncs them again
 

@@ -14,7 +14,6 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import BarkeepError, NotFound, Unavailable
-from storage import installation
 from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
 from storage.bucket import FILES_AWAY, Bucket
@@ -29,6 +28,7 @@ from storage.folder_claim import FolderClaim
 from storage.guilds import GuildRepository, PronunciationRepository
 from storage.hourly import HourlyCounts
 from storage.in_use import InUse
+from storage.installation import Installation, check_pair
 from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
@@ -72,6 +72,7 @@ class Storage:
         shards: Shards,
         presence: Presence | None,
     ) -> None:
+        self.installation = Installation(sessions)
         self.voices = VoiceRepository(sessions, clock, shards)
         self.acceptance = JobAcceptance(sessions, clock, shards)
         self.jobs = JobRepository(sessions, clock, shards)
@@ -128,12 +129,12 @@ class Storage:
                     await presence.open()
                 if await in_use.alone():
                     async with in_use.kept_alone():
-                        await installation.check_pair(sessions, files)
+                        await check_pair(sessions, files)
                         await _tidy(sessions, files, clock)
                     await in_use.share()
                 else:
                     await in_use.share()
-                    await installation.check_pair(sessions, files)
+                    await check_pair(sessions, files)
             except BaseException:
                 in_use.close()
                 if presence is not None:
@@ -144,13 +145,6 @@ class Storage:
         await storage.keep_room()
         return storage
 
-    async def claim(self, application_id: int) -> bool:
-        """Return whether an earlier start tied the data to this Discord application; the first start ties them.
-
-        Raises Conflict, with a sentence for the owner, if they belong to another application.
-        """
-        return await installation.claim(self._sessions, application_id)
-
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[None]:
         """Wait until no other process is in its turn."""
@@ -159,14 +153,6 @@ class Storage:
             return
         async with self._presence.in_turn():
             yield
-
-    async def commands_digest(self) -> str | None:
-        """Return the digest of the commands that Discord has; None if they were never synced."""
-        return await installation.commands_digest(self._sessions)
-
-    async def note_commands(self, digest: str) -> None:
-        """Store the digest of the commands that Discord has."""
-        await installation.note_commands(self._sessions, digest)
 
     async def claim_shards(self, refused: Callable[[BarkeepError], None], *, patience: float = 10.0) -> None:
         """Take the shards for this process, until it ends.

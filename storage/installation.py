@@ -42,34 +42,38 @@ async def check_pair(sessions: Sessions, files: FileStore) -> None:
         await files.put_installation_id(database_id)
 
 
-async def claim(sessions: Sessions, application_id: int) -> bool:
-    """Return whether an earlier start tied the data to this Discord application; the first start ties them.
+class Installation:
+    """The application that the database belongs to. Every method raises Unavailable as Sessions does."""
 
-    Raises Conflict, with a sentence for the owner, if they belong to another application.
-    """
-    async with sessions.write() as session:
-        row = (await session.scalars(select(InstallationRow).with_for_update())).one()
-        known = row.application_id
-        if known not in (None, application_id):
-            raise Conflict(
-                f"The database belongs to another Discord application ({known}) than the token in DISCORD_TOKEN "
-                f"({application_id}). Set DISCORD_TOKEN to a token of that application, or give this one a DATA_DIR "
-                "and a DATABASE_URL of its own."
-            )
-        row.application_id = application_id
-        return known is not None
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
 
+    async def claim(self, application_id: int) -> bool:
+        """Return whether an earlier start tied the data to this Discord application; the first start ties them.
 
-async def commands_digest(sessions: Sessions) -> str | None:
-    """Return the digest of the commands that Discord has; None if they were never synced."""
-    async with sessions.read() as session:
-        return await session.scalar(select(InstallationRow.commands_digest))
+        Raises Conflict, with a sentence for the owner, if they belong to another application.
+        """
+        async with self._sessions.write() as session:
+            row = (await session.scalars(select(InstallationRow).with_for_update())).one()
+            known = row.application_id
+            if known not in (None, application_id):
+                raise Conflict(
+                    f"The database belongs to another Discord application ({known}) than the token in DISCORD_TOKEN "
+                    f"({application_id}). Set DISCORD_TOKEN to a token of that application, or give this one a "
+                    "DATA_DIR and a DATABASE_URL of its own."
+                )
+            row.application_id = application_id
+            return known is not None
 
+    async def commands_digest(self) -> str | None:
+        """Return the digest of the commands that Discord has; None if they were never synced."""
+        async with self._sessions.read() as session:
+            return await session.scalar(select(InstallationRow.commands_digest))
 
-async def note_commands(sessions: Sessions, digest: str) -> None:
-    """Store the digest of the commands that Discord has."""
-    async with sessions.write() as session:
-        await session.execute(update(InstallationRow).values(commands_digest=digest))
+    async def note_commands(self, digest: str) -> None:
+        """Store the digest of the commands that Discord has."""
+        async with self._sessions.write() as session:
+            await session.execute(update(InstallationRow).values(commands_digest=digest))
 
 
 async def _database_id(session: AsyncSession, proposed: str) -> tuple[str, bool]:

@@ -59,8 +59,8 @@ async def syncs(data_dir: Path, *, claims_data: bool = True, remembers: bool = T
     async def open_studio(courier: Courier) -> Studio:
         storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
         if not remembers:
-            storage.note_commands = create_autospec(  # type: ignore[method-assign]  # the disk is full
-                storage.note_commands, side_effect=Unavailable("The disk is full.")
+            storage.installation.note_commands = create_autospec(  # type: ignore[method-assign]  # the disk is full
+                storage.installation.note_commands, side_effect=Unavailable("The disk is full.")
             )
         return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
 
@@ -78,7 +78,7 @@ async def syncs(data_dir: Path, *, claims_data: bool = True, remembers: bool = T
 async def test_commands_are_synced_only_when_they_changed(tmp_path: Path) -> None:
     assert [await syncs(tmp_path) for _ in range(2)] == [1, 0]
     storage = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'sync.sqlite3'}", tmp_path)
-    await storage.note_commands("of another version")
+    await storage.installation.note_commands("of another version")
     await storage.close()
     assert [await syncs(tmp_path) for _ in range(2)] == [1, 0]
 
@@ -159,7 +159,7 @@ async def test_a_bot_that_does_not_claim_its_data_forgets_no_server(tmp_path: Pa
 
 async def test_another_application_is_refused_at_the_start_and_forgets_nothing(tmp_path: Path) -> None:
     storage = await Storage.open(f"sqlite+aiosqlite:///{tmp_path / 'data' / 'sync.sqlite3'}", tmp_path / "data")
-    assert not await storage.claim(1234)
+    assert not await storage.installation.claim(1234)
     await storage.audit.write(77, 1, "voice.clone", "Ada")
     await storage.close()
     for _ in range(2):

@@ -174,8 +174,8 @@ async def test_the_trash_keeps_what_somebody_else_put_there(storage: Storage, da
 
 
 async def test_the_data_belong_to_the_application_that_came_first(storage: Storage) -> None:
-    assert not await storage.claim(1)
-    assert await storage.claim(1)
+    assert not await storage.installation.claim(1)
+    assert await storage.installation.claim(1)
     with pytest.raises(Conflict, match=r"another Discord application \(1\)"):
-        await storage.claim(2)
-    assert await storage.claim(1)
+        await storage.installation.claim(2)
+    assert await storage.installation.claim(1)

@@ -56,7 +56,7 @@ async def source(sqlite_address: str, data_dir: Path) -> str:
     for state in JobState:
         await speech_in(storage, state)
     await speech_in(storage, JobState.QUEUED, guild=OTHER_GUILD)
-    await storage.claim(42)
+    await storage.installation.claim(42)
     await storage.close()
     return sqlite_address
 
@@ -115,7 +115,7 @@ async def test_everything_is_there_afterwards_and_the_source_is_as_it_was(
     assert all(before[name].rows for name in ("installation", "guilds", "voices", "voice_shares", "jobs", "consents"))
     storage = await Storage.open(target, data_dir)
     assert (await storage.voices.find(GUILD, "Anna")) is not None
-    assert await storage.claim(42)
+    assert await storage.installation.claim(42)
     await storage.close()
 
 
