@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 
@@ -21,7 +20,7 @@ from cogs.progress import ProgressMessages
 from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
-from cogs.ui.errors import token_is_gone
+from cogs.ui.errors import NETWORK_ERRORS, token_is_gone
 from cogs.ui.ids import FromId
 from cogs.ui.render import CONTENT_LIMIT, render_update
 from errors import Unavailable
@@ -35,7 +34,6 @@ BEGINNING = "beginning.ogg"
 
 _UNKNOWN_MESSAGE = 10008
 _NOBODY = discord.AllowedMentions.none()
-_CONNECTION = (aiohttp.ClientError, TimeoutError, OSError)
 
 Button = discord.ui.Button[discord.ui.View]
 
@@ -98,7 +96,7 @@ class DiscordCourier:
         for way in (self._by_interaction, self._by_channel, self._direct):
             try:
                 delivery = await way(job, answer)
-            except (discord.HTTPException, *_CONNECTION) as error:
+            except (discord.HTTPException, *NETWORK_ERRORS) as error:
                 log.info("way_closed", job_id=job.id, way=way.__name__, reason=_reason(error))
                 if _may_pass(error):
                     passing = error
@@ -158,7 +156,7 @@ class DiscordCourier:
         message = await webhook.send(answer.content, ephemeral=True, wait=True, allowed_mentions=_NOBODY)
         try:
             await webhook.delete_message(_ORIGINAL)
-        except (discord.HTTPException, *_CONNECTION) as error:
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
             log.info("waiting_message_left", job_id=job.id, reason=_reason(error))
         return Delivery("interaction", message.id)
 
@@ -210,7 +208,7 @@ class DiscordCourier:
         except discord.HTTPException as error:
             log.info("news_not_shown", job_id=job.id, status=error.status, code=error.code)
             return not token_is_gone(error) and error.status != 404
-        except _CONNECTION as error:
+        except NETWORK_ERRORS as error:
             log.info("news_not_shown", job_id=job.id, reason=type(error).__name__)
         else:
             self._waiting[job.id] = message.id
@@ -243,7 +241,7 @@ class DiscordCourier:
         channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
         try:
             await channel.get_partial_message(message_id).delete()
-        except (discord.HTTPException, *_CONNECTION) as error:
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
             log.info("waiting_message_left", job_id=job.id, reason=_reason(error))
 
     def _webhook(self, job: JobRecord) -> discord.Webhook:

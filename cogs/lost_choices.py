@@ -4,19 +4,19 @@ The message goes to the channel where Discord informs moderators, if there is on
 the server's owner.
 """
 
-import aiohttp
 import discord
 import structlog
 
 from cogs.admin.render_admin import render_lost_choices
 from cogs.interactions import existing_in
 from cogs.studio_bot import StudioBot
+from cogs.ui.errors import NETWORK_ERRORS
 from errors import BarkeepError
 
 log = structlog.get_logger(__name__)
 
 _NOBODY = discord.AllowedMentions.none()
-_ERRORS = (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError)
+_ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 
 
 async def tell_of_lost_choices(client: StudioBot, guild: discord.Guild | None) -> None:

@@ -2,16 +2,15 @@
 
 from dataclasses import replace
 
-import aiohttp
 import discord
 
 from cogs.interactions import actor_in
 from cogs.studio_bot import StudioBot
+from cogs.ui.errors import NETWORK_ERRORS
 from errors import Unavailable
 from studio.values import Actor
 
 _UNKNOWN_MEMBER = 10007
-_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 _AWAY = "I could not check your permissions with Discord. Please try again in a minute."
 
 
@@ -28,7 +27,7 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
         if error.code == _UNKNOWN_MEMBER:
             return None
         raise Unavailable(_AWAY) from error
-    except _NETWORK as error:
+    except NETWORK_ERRORS as error:
         raise Unavailable(_AWAY) from error
     actor = actor_in(member, channel_id, channel, member.guild_permissions)
     if guild is not client.get_guild(guild_id):  # a server that was fetched has no channels
@@ -61,6 +60,6 @@ async def has_left(client: StudioBot, guild_id: int, member_id: int) -> bool | N
         await guild.fetch_member(member_id)
     except discord.HTTPException as error:
         return True if error.code == _UNKNOWN_MEMBER else None
-    except (Unavailable, *_NETWORK):
+    except (Unavailable, *NETWORK_ERRORS):
         return None
     return False

@@ -2,9 +2,9 @@
 
 import time
 
-import aiohttp
 import discord
 
+from cogs.ui.errors import NETWORK_ERRORS
 from storage.shards import Shards
 
 _KEPT = 600.0
@@ -34,7 +34,7 @@ class ServerNames:
             return known[1]
         try:
             name = (await self._client.fetch_guild(guild_id, with_counts=False)).name
-        except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError):
+        except (discord.HTTPException, *NETWORK_ERRORS):
             name = None
         self._fetched[guild_id] = time.monotonic(), name
         return name

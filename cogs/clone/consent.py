@@ -6,7 +6,6 @@ The buttons work in direct messages, after a restart, and for an author who has 
 import contextlib
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 
@@ -14,6 +13,7 @@ from cogs.clone.spoken import SayIt, render_sentence
 from cogs.clone.take_back import TakeBack
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
+from cogs.ui.errors import NETWORK_ERRORS
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_plain_question, render_question, render_refusal, render_verdict
 from errors import Conflict, Unavailable
@@ -24,7 +24,6 @@ log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Any]
 _NOBODY = discord.AllowedMentions.none()
-_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 _ALLOW, _DENY, _RENEW = "allow", "deny", "renew"
 _LOOKS = {
     _ALLOW: ("Allow", discord.ButtonStyle.success),
@@ -80,7 +79,7 @@ class ConsentButton(
         request, _ = await studio.clone_requests.answer(self.request_id, interaction.user.id, allow)
         await _show(interaction, request)
         if request.state is not ConsentState.ALLOWED:
-            with contextlib.suppress(discord.HTTPException, *_NETWORK):
+            with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
                 requester = await _user(interaction.client, request.requester_id)
                 await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
 
@@ -107,7 +106,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     view = question_view(request)
     try:
         await message.author.send(embed=embed, view=view, allowed_mentions=_NOBODY)
-    except _NETWORK as error:
+    except NETWORK_ERRORS as error:
         raise Unavailable(_AWAY) from error
     except discord.HTTPException as error:
         log.info("author_not_reached_directly", request_id=request.id, status=error.status, code=error.code)
@@ -115,7 +114,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
         return
     try:
         await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=_NOBODY)
-    except _NETWORK as error:
+    except NETWORK_ERRORS as error:
         raise Unavailable(_AWAY) from error
     except discord.HTTPException as error:
         log.info("author_not_reached", request_id=request.id, status=error.status, code=error.code)

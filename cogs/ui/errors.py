@@ -2,6 +2,7 @@
 
 import secrets
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -9,6 +10,9 @@ from discord import app_commands
 from errors import BarkeepError, NotAllowed, Unavailable
 
 log = structlog.get_logger(__name__)
+
+NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+"""What a request to Discord raises without an answer. With one, it is discord.HTTPException."""
 
 _TOKEN_GONE = frozenset({10015, 10062, 40060, 50027})
 """Unknown webhook, unknown interaction, already acknowledged, invalid webhook token: no answer is possible."""
