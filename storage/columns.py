@@ -3,11 +3,17 @@
 import enum
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import JSON, BigInteger, DateTime, Enum, ForeignKey, Integer, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Value = TypeVar("Value", bound="DataclassInstance")
 
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 """A row number. SQLite numbers rows by itself only in a column declared INTEGER."""
@@ -36,6 +42,10 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    def as_value(self, kind: type[Value]) -> Value:
+        """Return the row as a value of a dataclass, whose fields are named as columns."""
+        return kind(**{name: getattr(self, name) for name in kind.__dataclass_fields__})
 
 
 class UtcDateTime(TypeDecorator[datetime]):

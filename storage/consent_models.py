@@ -22,7 +22,7 @@ class ConsentRow(Base):
 
     def record(self) -> Consent:
         """Return the row as a value."""
-        return Consent(**{name: getattr(self, name) for name in Consent.__dataclass_fields__})
+        return self.as_value(Consent)
 
 
 class ConsentRequestRow(Base):
@@ -48,7 +48,7 @@ class ConsentRequestRow(Base):
 
     def record(self) -> ConsentRequest:
         """Return the row as a value."""
-        return ConsentRequest(**{name: getattr(self, name) for name in ConsentRequest.__dataclass_fields__})
+        return self.as_value(ConsentRequest)
 
 
 class SpokenConsentRow(Base):
@@ -73,4 +73,4 @@ class SpokenConsentRow(Base):
 
     def record(self) -> SpokenConsent:
         """Return the row as a value."""
-        return SpokenConsent(**{name: getattr(self, name) for name in SpokenConsent.__dataclass_fields__})
+        return self.as_value(SpokenConsent)

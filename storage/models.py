@@ -87,7 +87,7 @@ class SettingsRow(Base):
 
     def record(self) -> GuildSettings:
         """Return the row as a value."""
-        return GuildSettings(**{name: getattr(self, name) for name in GuildSettings.__dataclass_fields__})
+        return self.as_value(GuildSettings)
 
 
 class SeatRow(Base):
@@ -101,7 +101,7 @@ class SeatRow(Base):
 
     def record(self) -> Seat:
         """Return the row as a value."""
-        return Seat(self.guild_id, self.channel_id, self.read_channel_id)
+        return self.as_value(Seat)
 
 
 class VoiceRow(Base):
@@ -215,7 +215,7 @@ class JobRow(Base):
 
     def record(self) -> JobRecord:
         """Return the row as a value."""
-        return JobRecord(**{name: getattr(self, name) for name in JobRecord.__dataclass_fields__})
+        return self.as_value(JobRecord)
 
 
 WITHOUT_ANSWER = (JobRow.finished_at.is_not(None), JobRow.answered_at.is_(None))
@@ -275,7 +275,7 @@ class PronunciationRow(Base):
 
     def record(self) -> Pronunciation:
         """The row as a value."""
-        return Pronunciation(**{name: getattr(self, name) for name in Pronunciation.__dataclass_fields__})
+        return self.as_value(Pronunciation)
 
 
 class MemberRow(Base):
@@ -295,7 +295,7 @@ class MemberRow(Base):
 
     def record(self) -> MemberRecord:
         """Return the row as a value."""
-        return MemberRecord(**{name: getattr(self, name) for name in MemberRecord.__dataclass_fields__})
+        return self.as_value(MemberRecord)
 
 
 class AuditRow(Base):
@@ -319,4 +319,4 @@ class AuditRow(Base):
 
     def record(self) -> AuditEntry:
         """Return the row as a value."""
-        return AuditEntry(**{name: getattr(self, name) for name in AuditEntry.__dataclass_fields__})
+        return self.as_value(AuditEntry)
