@@ -30,7 +30,7 @@ from storage.records import JobState
 ROOT = Path(__file__).parent.parent
 DELIVERED = (JobState.DELIVERED,)
 TEXT = "Hello there, my friend."
-RECORDING = ROOT / "simulator" / "media" / "guest.flac"
+RECORDING = ROOT / "simulator" / "media" / "sample.flac"
 _NOT_COUNTED = ("simulator", "benchmarks", "tests", ".venv")
 _WORKER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from benchmarks.say_path import work; work(*sys.argv[1:])"
 

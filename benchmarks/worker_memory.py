@@ -19,7 +19,7 @@ REQUESTS = 200
 LINES = ("Good evening.", "What would you like to drink tonight?", "Yes, of course.", "That will be three pounds.")
 GROUPS = (1, 1, 1, 1, 1, 1, 4)
 """The numbers of lines that are spoken at once, group by group."""
-SPEAKER = "v2/en_speaker_0"
+SPEAKER = "Heart"
 PATIENCE = 600.0
 """Timeouts in seconds: on a machine with other work, the worker may stand still for a while."""
 SHOWN = (1, 20, 50, 100, 150)

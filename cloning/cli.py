@@ -149,7 +149,7 @@ def say(
     output: Annotated[Path, typer.Option("--output", "-o", help="The sound file to write: .ogg, .wav or .flac.")],
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same speech.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.0, max=2.0, help="0: most likely tokens only. Default: Suno's 0.7, 0.7, 0.5.")
+        float | None, typer.Option(min=0.0, max=2.0, help="0: most likely tokens only. Default: the model's.")
     ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the K most likely tokens.")] = None,
     top_p: Annotated[

@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SayOptions:
-    """The options of `say`. `temperature` None: Suno's; 0: greedy. `seed` None: a random one, returned in the Speech.
+    """The options of `say`. `temperature` None: the model's; 0: greedy. `seed` None: a random one, which the
+    Speech has.
 
     `top_k` and `top_p`: as in GenerationOptions. `takes`: how often each sentence is generated, 1 to 4; the best is
     kept (`cloning.takes`). `normalise`: whether numbers, signs and abbreviations are put into words first.

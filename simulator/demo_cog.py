@@ -15,7 +15,7 @@ from errors import NotFound
 from simulator.page import show_modal
 from simulator.simulated_server import SimulatedServer
 
-SAMPLE = Path(__file__).parent / "media" / "guest.flac"
+SAMPLE = Path(__file__).parent / "media" / "sample.flac"
 """The recording that ships with the repository."""
 CHOICES = 25
 """The most choices that Discord shows."""

@@ -13,6 +13,8 @@ from typing import Any, Self
 from cloning.prompt import PromptSpec
 from errors import ModelUnavailable
 
+TEMPERATURES = (0.7, 0.7, 0.5)
+"""Those of `suno-ai/bark`'s `generate_audio`, and of `suno/bark` and `suno/bark-small`."""
 _STAGES = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
 
 
@@ -36,6 +38,8 @@ class BarkSpec:
     """The largest hidden width of the three models."""
     languages: tuple[str, ...] = ()
     """The languages whose letters the model reads, ISO 639-1, from the key `languages`; () if it is missing."""
+    temperatures: tuple[float, float, float] = TEMPERATURES
+    """The temperatures of the semantic, coarse and fine stage, unless a request has one."""
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
@@ -65,6 +69,11 @@ class BarkSpec:
             max_fine_history=fine.get("max_fine_history_length", 512),
             max_fine_input=fine.get("max_fine_input_length", 1024),
             languages=tuple(generation.get("languages") or ()),
+            temperatures=(
+                semantic.get("temperature", TEMPERATURES[0]),
+                coarse.get("temperature", TEMPERATURES[1]),
+                fine.get("temperature", TEMPERATURES[2]),
+            ),
             width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in _STAGES),
         )
         spec._check(codec)
@@ -105,6 +114,10 @@ class BarkSpec:
             raise ModelUnavailable(
                 f"This Bark checkpoint contradicts itself: its codec has {self.sample_rate / hop:g} frames a second, "
                 f"its coarse model {self.frame_rate:g}. Download the model again."
+            )
+        if not all(isinstance(one, int | float) and 0 <= one <= 2 for one in self.temperatures):
+            raise ModelUnavailable(
+                "This Bark checkpoint has a temperature that is no number from 0 to 2. Download the model again."
             )
         if self.max_semantic_tokens < 1:
             raise ModelUnavailable(

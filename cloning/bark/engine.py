@@ -17,7 +17,7 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How to draw tokens. `temperature` None: Suno's 0.7 / 0.7 / 0.5; otherwise one value for all three stages.
+    """How to draw tokens. `temperature` None: those of the checkpoint; otherwise one value for all three stages.
 
     Temperature 0 is greedy in all three. `min_eos_p`: speech ends as soon as the end is at least this likely (Suno's
     0.2; 0.05 helps long texts; 0 switches it off). `seed` seeds all sampling. `max_semantic_tokens`: the maximum
@@ -46,12 +46,6 @@ class GenerationOptions:
             raise InvalidInput("top_k is a number of tokens, at least 1.")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise InvalidInput("top_p is a probability above 0, up to 1.")
-
-    @property
-    def stage_temperatures(self) -> tuple[float, float, float]:
-        """The temperatures of the semantic, coarse and fine stage. The defaults are those of `suno-ai/bark`'s
-        `generate_audio`."""
-        return (0.7, 0.7, 0.5) if self.temperature is None else (self.temperature,) * 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Stages:
         if generation.generator is None:
             raise ValueError("The first stage of this generation has not started.")
         options = generation.utterance.options
-        temperature = options.stage_temperatures[stage]
+        temperature = self.spec.temperatures[stage] if options.temperature is None else options.temperature
         if stage == 2:  # Suno's code draws fine tokens from all
             return Sampler(temperature, generation.generator)
         return Sampler(temperature, generation.generator, options.top_k, options.top_p)

@@ -14,7 +14,7 @@ from studio.channel.lines import Piece
 
 NOTICE = Path(__file__).parent / "notice.ogg"
 """Says that the voices are generated. Made with `python -m cloning say "The voices you hear from me are generated."
---voice v2/en_speaker_0 --seed 3`."""
+--voice Puck --seed 1`."""
 
 Interaction = discord.Interaction[StudioBot]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cloning.bark.bark import BarkEngine
+from cloning.bark.config import TEMPERATURES
 from cloning.bark.engine import GenerationOptions, Samples
 from cloning.bark.windows import Windows
 from cloning.checkpoints import libraries
@@ -164,7 +165,8 @@ def by_suno(model: Any, text: str, options: GenerationOptions) -> Tokens:
     Only for texts of at most one window in the fine stage, and temperatures above 0.
     """
     torch.manual_seed(options.seed)
-    temperatures, limit = options.stage_temperatures, options.max_semantic_tokens or 0
+    temperatures = TEMPERATURES if options.temperature is None else (options.temperature,) * 3
+    limit = options.max_semantic_tokens or 0
     generation: Mapping[str, Any] = model.generation_config.to_dict()
     coarse_config, size = generation["coarse_acoustics_config"], generation["codebook_size"]
     ids = [id_ + 240 for id_ in Letters()(text, add_special_tokens=False)["input_ids"]]

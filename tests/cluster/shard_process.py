@@ -45,7 +45,6 @@ AT_ONCE = 8
 """Members who use a command at the same time."""
 FEW = 4
 """Members who hear real speech, which takes its time."""
-VOICE = "s:v2/en_speaker_0"
 LIMIT = 100_000
 NUMBER = re.compile(r"Line (\d{12})")
 
@@ -173,7 +172,7 @@ async def run(url: str, folder: Path, shard: int, jobs: int, address: str | None
             async with at_once:
                 text = f"Line {shard}{os.getpid() % 10_000_000:07d}{next(numbers):04d}."
                 accepted = decided[text] = asyncio.Event()
-                await asyncio.gather(member.slash(channel, "say", text=text, voice=VOICE), return_exceptions=True)
+                await asyncio.gather(member.slash(channel, "say", text=text), return_exceptions=True)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(accepted.wait(), 20)
                 del decided[text]

@@ -33,7 +33,7 @@ class Engine:
     def __init__(self, lives: int = 10_000) -> None:
         self.lives = lives
         self.voices: set[int] = set()
-        self.temperatures: list[float] = []
+        self.temperatures: list[float | None] = []
 
     def count_text_tokens(self, text: str) -> int:
         return 300 if text.startswith("“") else len(text)
@@ -44,7 +44,7 @@ class Engine:
             if self.lives < 0:
                 raise Unavailable("The engine broke.")
             self.voices.add(id(utterance.history))
-            self.temperatures.append(utterance.options.stage_temperatures[0])
+            self.temperatures.append(utterance.options.temperature)
             yield place, self._generated(utterance.options.seed)
 
     def _generated(self, seed: int) -> Generated:
@@ -121,7 +121,7 @@ def test_all_that_is_of_use_is_kept_and_the_rest_counted(tmp_path: Path) -> None
     assert len(clips) + reasons.total() == 60
     assert reasons["it ran into the length limit"] > 3
     assert reasons["it is silent"] > 3
-    assert all(0.6 <= one <= 0.8 for one in engine.temperatures)
+    assert all(one is not None and 0.6 <= one <= 0.8 for one in engine.temperatures)
     assert len(set(engine.temperatures)) > 50
 
 

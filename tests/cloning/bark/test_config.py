@@ -12,6 +12,18 @@ def test_defaults_are_those_of_the_published_models() -> None:
     spec = BarkSpec.from_configs({}, {})
     assert spec.prompt == BARK
     assert (spec.sample_rate, spec.max_text_tokens, spec.max_semantic_tokens) == (24_000, 256, 768)
+    assert spec.temperatures == (0.7, 0.7, 0.5)
+
+
+def test_temperatures_come_from_the_checkpoint() -> None:
+    spec = BarkSpec.from_configs({}, {"semantic_config": {"temperature": 0.3}, "fine_acoustics_config": {}})
+    assert spec.temperatures == (0.3, 0.7, 0.5)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 2.5, "warm", None, float("nan")])
+def test_an_impossible_temperature_is_refused(temperature: object) -> None:
+    with pytest.raises(Unavailable, match="temperature"):
+        BarkSpec.from_configs({}, {"coarse_acoustics_config": {"temperature": temperature}})
 
 
 def test_values_come_from_the_files(tmp_path: Path) -> None:
