@@ -159,13 +159,15 @@ def narrowed_by_suno(logits: Tensor, top_k: int | None, top_p: float | None) -> 
 
 
 @torch.inference_mode()
-def by_suno(model: Any, text: str, options: GenerationOptions) -> Tokens:
+def by_suno(
+    model: Any, text: str, options: GenerationOptions, named: tuple[float, float, float] = TEMPERATURES
+) -> Tokens:
     """Fine tokens drawn as `suno-ai/bark` draws them, without a voice, from models that read everything every time.
 
-    Only for texts of at most one window in the fine stage, and temperatures above 0.
+    Only for texts of at most one window in the fine stage, and temperatures above 0. `named`: those of the checkpoint.
     """
     torch.manual_seed(options.seed)
-    temperatures = TEMPERATURES if options.temperature is None else (options.temperature,) * 3
+    temperatures = named if options.temperature is None else (options.temperature,) * 3
     limit = options.max_semantic_tokens or 0
     generation: Mapping[str, Any] = model.generation_config.to_dict()
     coarse_config, size = generation["coarse_acoustics_config"], generation["codebook_size"]

@@ -32,9 +32,9 @@ CLONED = ("It takes about six days to get to town.", "If you choose it badly, no
 """Sentences of the recipe's test split: no part of the model has learned from them."""
 
 MOST_WRONG_BUILT_IN = 0.25
-"""The share of the words; 0.05 was measured. Here are few sentences, and they are drawn."""
+"""The share of the words; 0.07 was measured, and 0.02 to 0.22 with the other speakers and another seed."""
 MOST_WRONG_CLONED = 0.35
-"""The same; 0.06 was measured."""
+"""The same; 0 was measured."""
 
 OPTIONS = SayOptions(seed=1)
 

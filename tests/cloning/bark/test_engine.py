@@ -146,6 +146,17 @@ def test_draws_end_where_sunos_end(model: Any, engine: BarkEngine, options: Gene
     np.testing.assert_array_equal(generated.prompt.fine, by_suno(model, "hello", options))
 
 
+def test_without_a_temperature_every_stage_has_its_checkpoints() -> None:
+    model, named = tiny_bark(), (0.4, 1.1, 0.9)
+    generation = model.generation_config
+    stages = (generation.semantic_config, generation.coarse_acoustics_config, generation.fine_acoustics_config)
+    for stage, temperature in zip(stages, named, strict=True):
+        stage["temperature"] = temperature
+    engine, options = tiny_engine(model), GenerationOptions(min_eos_p=0, seed=5, max_semantic_tokens=70)
+    codes = engine.generate("hello", None, options, ProgressReporter()).prompt.fine
+    np.testing.assert_array_equal(codes, by_suno(model, "hello", options, named))
+
+
 def test_what_was_generated_is_a_voice(engine: BarkEngine) -> None:
     generated = engine.generate("hello", None, GREEDY, ProgressReporter())
     generated.prompt.validate(engine.spec.prompt)

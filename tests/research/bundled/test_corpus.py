@@ -14,16 +14,10 @@ from research.bundled import corpus
 from research.bundled.corpus import ClipMaker, ClipRequest, Plan, clip_requests
 from research.bundled.kokoro import BUILT_IN, SAMPLES_PER_DURATION
 from research.bundled.phones import Pronouncer, frame_tokens
-from tests.research.bundled.kokoro_voices import write_voices
 from training.shards import ClipShards, split_of
 
 PLAN = Plan(speakers=120, clips_per_speaker=3, built_in_clips=100, texts=900)
 TEXTS = [f"Sentence number {number}." for number in range(1000)]
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_voices(tmp_path_factory.mktemp("voices"))
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,6 @@ PHONEMES = "ðə pˈipᵊl."
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_voices(tmp_path_factory.mktemp("voices"))
-
-
-@pytest.fixture(scope="module")
 def synthesiser(archive: Path) -> KokoroSynthesiser:
     return KokoroSynthesiser(archive)
 

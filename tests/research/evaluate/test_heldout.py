@@ -10,16 +10,10 @@ from research.bundled.kokoro import BUILT_IN, RESERVED, SAMPLE_RATE
 from research.evaluate import heldout
 from research.evaluate.heldout import HeldOutVoices, held_out_sentences, held_out_speakers, labelled_command
 from research.evaluate.references import read_references
-from tests.research.bundled.kokoro_voices import write_voices
 from training.shards import read_shards, recording_of, split_of
 
 SECONDS = 2.0
 """The minimum length of a reference here: speech takes time to make."""
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_voices(tmp_path_factory.mktemp("voices"))
 
 
 @pytest.fixture(scope="module")
