@@ -66,11 +66,12 @@ class Tab:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until the page takes a new action."""
+        """Wait until the page takes a new action: it can lose one that is begun while another is pending."""
         expect(self.page.locator("#action-status")).not_to_contain_text("…", timeout=PATIENCE)
 
     def command(self, name: str, /, *, files: dict[str, Path] | None = None, **options: str) -> None:
         """Type a slash command, fill its options, and send it."""
+        self.ready()
         self.page.get_by_placeholder("Message #the-bar").click()
         self.page.keyboard.type(f"/{name}")
         self.page.locator(f'.command-entry:has(strong:text-is("/{name}"))').click()
@@ -82,6 +83,7 @@ class Tab:
 
     def write(self, text: str) -> None:
         """Write a message, and see it in the channel."""
+        self.ready()
         self.page.get_by_placeholder("Message #the-bar").fill(text)
         self.page.locator("#send-message").click()
         self.last(text)
