@@ -23,10 +23,11 @@ from cloning.checkpoints.speakers import ANY_SPEAKER, Speakers
 from cloning.checkpoints.weights import load_into, load_state
 from cloning.codec import Codec
 from research.bundled import corpus, package
+from research.bundled.built_in import choose_prompts, sentences_to_compare
 from research.bundled.coarse import CoarseJob
 from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
 from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
-from research.bundled.export import assemble, prompt_of, write
+from research.bundled.export import assemble, prompts_of, write, write_speakers
 from research.bundled.fine import FineJob
 from research.bundled.gpt import new_coarse, new_fine, new_semantic
 from research.bundled.hubert_training import (
@@ -60,6 +61,8 @@ WORK = Path(".training/bundled")
 SPEECH, TEXT = "speech", "text"
 MODEL = "model"
 """The exported model's folder in the working folder."""
+_SPEAKERS = {name.title(): name for name in BUILT_IN}
+"""The built-in speakers in the data, by the names that members see."""
 _SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
@@ -89,6 +92,7 @@ class Step(StrEnum):
     SEMANTIC = "semantic"
     FINE = "fine"
     EXPORT = "export"
+    SPEAKERS = "speakers"
     MEASURE = "measure"
     INSTALL = "install"
 
@@ -208,6 +212,7 @@ class Build:
             Step.SEMANTIC: self._train_semantic,
             Step.FINE: self._train_fine,
             Step.EXPORT: self._export,
+            Step.SPEAKERS: self._choose_speakers,
             Step.MEASURE: self._measure,
             Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
@@ -275,7 +280,8 @@ class Build:
         bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
         with TemporaryDirectory(dir=work) as apart:
             speech = self._speech("train")
-            write(bark, {name.title(): prompt_of(speech, name) for name in BUILT_IN}, Path(apart, package.BARK))
+            speakers = {shown: prompts_of(speech, name)[0] for shown, name in _SPEAKERS.items()}
+            write(bark, speakers, Path(apart, package.BARK))
             parts = {
                 package.BARK: Path(apart, package.BARK),
                 package.HUBERT: work / HUBERT / EXPORTED,
@@ -283,6 +289,13 @@ class Build:
                 package.CODEBOOK: codebook_file(work),
             }
             package.gather(parts, work / MODEL)
+
+    def _choose_speakers(self) -> None:
+        """Replace the built-in speakers' prompts in the exported model by better ones."""
+        model = self._work / MODEL
+        chosen = choose_prompts(self._speech("train"), _SPEAKERS, model, sentences_to_compare())
+        write_speakers(chosen, model / package.BARK)
+        package.write_checksums(model)
 
     def _measure(self) -> None:
         """Print the phone errors of the exported model; `research evaluate` measures its sound."""

@@ -68,7 +68,7 @@ def write(bark: Any, speakers: Mapping[str, VoicePrompt], directory: Path) -> No
     bark.config.save_pretrained(directory)
     _write_json(directory / "generation_config.json", generation_config())
     spelling.write(directory)
-    _write_speakers(speakers, directory)
+    write_speakers(speakers, directory)
     weights = {
         _hub_name(name): tensor.half().contiguous()
         for name, tensor in bark.state_dict().items()
@@ -77,10 +77,30 @@ def write(bark: Any, speakers: Mapping[str, VoicePrompt], directory: Path) -> No
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def prompt_of(speech: SpeechTokens, name: str) -> VoicePrompt:
-    """Return the end of a speaker's longest clip as a voice prompt. Raises ValueError if there is no such speaker."""
+def prompts_of(speech: SpeechTokens, name: str, most: int = 1) -> list[VoicePrompt]:
+    """Return the ends of up to `most` clips of a speaker as voice prompts, the longest clips first.
+
+    Raises ValueError if there is no such speaker.
+    """
     clips = np.flatnonzero(speech.speakers == speech.names.index(name))
-    clip = clips[speech.lengths[clips].argmax()]
+    longest = clips[np.argsort(-speech.lengths[clips], kind="stable")][:most]
+    return [_prompt_at(speech, int(clip)) for clip in longest]
+
+
+def write_speakers(speakers: Mapping[str, VoicePrompt], directory: Path) -> None:
+    """Write the built-in speakers of a checkpoint, by the names that members see."""
+    listed: dict[str, Any] = {"repo_or_path": "bundled"}
+    for name, speaker in speakers.items():
+        parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
+        listed[name] = {part: f"speaker_embeddings/{name}_{part}.npy" for part in parts}
+        for part, tokens in parts.items():
+            path = directory / listed[name][part]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, tokens)
+    _write_json(directory / "speaker_embeddings_path.json", listed)
+
+
+def _prompt_at(speech: SpeechTokens, clip: int) -> VoicePrompt:
     end = int(speech.starts[clip] + speech.lengths[clip])
     stretch = slice(max(int(speech.starts[clip]), end - _LONGEST_PROMPT), end)
     fine = speech.codes[:, stretch].astype(np.int64)
@@ -92,18 +112,6 @@ def _hub_name(name: str) -> str:
     return name.replace("parametrizations.weight.original0", "weight_g").replace(
         "parametrizations.weight.original1", "weight_v"
     )
-
-
-def _write_speakers(speakers: Mapping[str, VoicePrompt], directory: Path) -> None:
-    listed: dict[str, Any] = {"repo_or_path": "bundled"}
-    for name, speaker in speakers.items():
-        parts = {"semantic_prompt": speaker.semantic, "coarse_prompt": speaker.coarse, "fine_prompt": speaker.fine}
-        listed[name] = {part: f"speaker_embeddings/{name}_{part}.npy" for part in parts}
-        for part, tokens in parts.items():
-            path = directory / listed[name][part]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, tokens)
-    _write_json(directory / "speaker_embeddings_path.json", listed)
 
 
 def _write_json(path: Path, body: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from string import ascii_lowercase
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from cloning.checkpoints.model_choice import (
     resolve_hubert,
     resolve_quantizer,
 )
+from cloning.checkpoints.speakers import Speakers
 from cloning.codec import Codec
 from cloning.methods.feature_clusters import load_codebook
 from cloning.methods.hubert import HubertFeatures
@@ -30,10 +32,12 @@ from research.bundled import build, coarse, codes, fine, quantizer_steps, semant
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
 from research.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from research.bundled.codec_steps import CODEC, CORPUS, CodecStep
+from research.bundled.export import SPEC, prompts_of
 from research.bundled.hubert import TokenClassifier
 from research.bundled.hubert_training import HUBERT
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.layout import BOOKS, CODEBOOK_SIZE, Size, Sizes
+from research.bundled.package import BARK, install
 from research.bundled.phones import SEMANTIC_SIZE, frame_tokens
 from research.bundled.pronunciation import held_out
 from research.bundled.sentences import Sentences
@@ -142,6 +146,23 @@ def test_it_is_installed_when_that_is_asked_for(work: Path, tmp_path: Path, monk
     names = {path.relative_to(work / MODEL) for path in (work / MODEL).rglob("*")}
     assert {path.relative_to(tmp_path / "bundled") for path in (tmp_path / "bundled").rglob("*")} == names
     assert Path("SHA256SUMS") in names
+
+
+def test_better_prompts_replace_those_that_were_exported(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "sentences_to_compare", lambda: ["Hello."])
+    speech = SpeechTokens.load(work / CORPUS, work / CODEC, "train")
+    last = {shown: prompts_of(speech, name, 3)[-1] for shown, name in build._SPEAKERS.items()}
+    choose = mock.create_autospec(build.choose_prompts, return_value=last)
+    monkeypatch.setattr(build, "choose_prompts", choose)
+
+    Build(work, RECIPE, CPU).do(Step.SPEAKERS)
+
+    speakers = Speakers(work / MODEL / BARK, SPEC)
+    assert speakers.names == ("Emma", "Heart", "Michael", "Puck")
+    for name in speakers.names:
+        np.testing.assert_array_equal(speakers.load(name).fine, last[name].fine)
+    assert choose.call_args.args[1:] == (build._SPEAKERS, work / MODEL, ["Hello."])
+    install(work / MODEL, work / "installed")  # refuses wrong checksums
 
 
 def test_what_is_exported_is_measured(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

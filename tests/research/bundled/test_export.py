@@ -47,7 +47,7 @@ def parts() -> dict[str, Any]:
 def directory(tmp_path_factory: pytest.TempPathFactory, parts: dict[str, Any]) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "bark"
     speech = drawn_speech(clips=6)
-    prompts = {name: export.prompt_of(speech, speaker) for name, speaker in SPEAKERS.items()}
+    prompts = {name: export.prompts_of(speech, speaker)[0] for name, speaker in SPEAKERS.items()}
     export.write(export.assemble(SIZES, **parts), prompts, folder)
     return folder
 
@@ -97,7 +97,7 @@ def test_transformers_speaks_with_it_too(directory: Path) -> None:
 
 
 def test_a_prompt_of_another_model_is_refused(tmp_path: Path, parts: dict[str, Any]) -> None:
-    prompt = export.prompt_of(drawn_speech(clips=3), "speaker-0")
+    (prompt,) = export.prompts_of(drawn_speech(clips=3), "speaker-0")
     prompt.semantic[0] = 5000
     with pytest.raises(InvalidInput, match="semantic tokens"):
         export.write(export.assemble(SIZES, **parts), {"Emma": prompt}, tmp_path)
