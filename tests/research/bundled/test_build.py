@@ -30,6 +30,7 @@ from cloning.progress import ProgressReporter
 from errors import InvalidInput, Unavailable
 from research.bundled import build, coarse, codes, fine, quantizer_steps, semantic
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
+from research.bundled.built_in import choose_prompts
 from research.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
 from research.bundled.codec_steps import CODEC, CORPUS, CodecStep
 from research.bundled.export import SPEC, prompts_of
@@ -152,7 +153,7 @@ def test_better_prompts_replace_those_that_were_exported(work: Path, monkeypatch
     monkeypatch.setattr(build, "sentences_to_compare", lambda: ["Hello."])
     speech = SpeechTokens.load(work / CORPUS, work / CODEC, "train")
     last = {shown: prompts_of(speech, name, 3)[-1] for shown, name in build._SPEAKERS.items()}
-    choose = mock.create_autospec(build.choose_prompts, return_value=last)
+    choose = mock.create_autospec(choose_prompts, return_value=last)
     monkeypatch.setattr(build, "choose_prompts", choose)
 
     Build(work, RECIPE, CPU).do(Step.SPEAKERS)
