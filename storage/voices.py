@@ -111,6 +111,11 @@ class VoiceRepository:
             )
             return [row.record() for row in rows]
 
+    async def check_place(self, guild_id: int, owner_id: int, member_limit: int, guild_limit: int) -> None:
+        """Raise LimitReached if the member or the server has as many voices as allowed now."""
+        async with self._sessions.read() as session:
+            await check_voices(session, guild_id, owner_id, member_limit, guild_limit)
+
     async def add(
         self,
         new: NewVoice,

@@ -11,7 +11,7 @@ from cloning.consent.packages import NOT_INSTALLED
 from cloning.text.readable import check_model_reads
 from cloning.text.splitting import check_language
 from cloning.worker.protocol import Executor
-from errors import InvalidInput, LimitReached, NameTaken, NotAllowed, Unavailable
+from errors import InvalidInput, NameTaken, NotAllowed, Unavailable
 from storage.consent_records import ConsentKind, SpokenYes
 from storage.database import Storage
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
@@ -73,11 +73,9 @@ class CloneService:
         order = self.check_order(order, size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
             raise NameTaken(f"There is already a voice called {order.name}. Please choose another name.")
-        _, mine = await self._storage.voices.list(
-            actor.guild_id, None, owner_id=actor.member_id, ready_only=False, limit=1
+        await self._storage.voices.check_place(
+            actor.guild_id, actor.member_id, settings.voices_per_member, settings.voices_per_guild
         )
-        if mine >= settings.voices_per_member:
-            raise LimitReached(f"You already have {mine} voices, which is the limit here. Delete one first.")
         return since
 
     async def submit(

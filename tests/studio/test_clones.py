@@ -101,8 +101,25 @@ async def test_two_at_once_cannot_pass_a_limit_of_one(harness: StudioHarness) ->
     assert all(isinstance(outcome, LimitReached) for outcome in outcomes if outcome is not accepted[0])
     await harness.ended(accepted[0].job.id)
     assert not [name for name in harness.files() if name.startswith("uploads")]
-    with pytest.raises(LimitReached, match="Delete one first"):
+    with pytest.raises(LimitReached, match=r"You already have 1 voice, .* Delete one"):
         await harness.studio.clones.check(ANN, CloneOrder("More"), 10)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"voices_per_member": 0}, "Members of this server cannot have their own voices right now"),
+        ({"voices_per_guild": 0}, "This server does not allow voices right now"),
+        ({"voices_per_guild": 1}, "This server already has 1 voice"),
+    ],
+)
+async def test_a_limit_is_told_before_the_recording_is_read(
+    harness: StudioHarness, changed: dict[str, int], sentence: str
+) -> None:
+    await harness.voice(BOB, "Bob")
+    await harness.studio.admin.change(MOD, **changed)
+    with pytest.raises(LimitReached, match=sentence):
+        await harness.studio.clones.check(ANN, CloneOrder("Ann"), 10)
 
 
 async def test_the_same_interaction_twice_is_one_job(harness: StudioHarness) -> None:
