@@ -12,12 +12,12 @@ import logging
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeVar, cast
+from typing import cast
 
 from cloning.consent import packages
 from cloning.consent.answer import SpokenAnswer
@@ -61,20 +61,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # `-m cloning.worker` works only if the bot is started in the repository's folder.
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.server import main; main(sys.argv[1:])"
 
-T = TypeVar("T")
-
-
-class Wait(Protocol):
-    """Wraps an await that may take long: production returns it unchanged, a simulated Discord stops its clock
-    meanwhile."""
-
-    def __call__(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
-        """Return an awaitable with the same result as `awaitable`."""
-
-
-def _unchanged(awaitable: Awaitable[T], /) -> Awaitable[T]:
-    return awaitable
-
 
 def worker_command(configuration: Mapping[str, object]) -> list[str]:
     """Return the command of a worker with this configuration, as `jobs.load` takes it, for SubprocessExecutor."""
@@ -107,7 +93,6 @@ class SubprocessExecutor:
         capacity: int = 1,
         passes_on: bool = False,
         variables: Mapping[str, str] | None = None,
-        wait: Wait = _unchanged,
     ) -> None:
         self._command = tuple(command)
         self._capacity = capacity
@@ -115,7 +100,6 @@ class SubprocessExecutor:
         self._heartbeat_timeout = heartbeat_timeout
         self._passes_on = passes_on
         self._variables = variables
-        self._wait = wait
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._waiting: deque[Request] = deque()
         self._running: dict[str, _Running] = {}
@@ -151,7 +135,7 @@ class SubprocessExecutor:
     async def events(self) -> AsyncIterator[Event]:
         """See `Executor`."""
         while not (self._closed and self._events.empty()):
-            event = await self._wait(self._events.get())
+            event = await self._events.get()
             if event is None:
                 return
             yield event
@@ -208,7 +192,7 @@ class SubprocessExecutor:
                 self._supervise()
                 self._feed()
                 async with asyncio.timeout(_CHECK_SECONDS):
-                    return await self._wait(check.result)
+                    return await check.result
         except TimeoutError as error:
             raise Unavailable("The recording could not be checked in time. Try again in a few minutes.") from error
         finally:
@@ -223,7 +207,7 @@ class SubprocessExecutor:
     async def _keep_running(self) -> None:
         """Run one worker after the other while one is needed."""
         while self._wanted or self._waiting or self._checks:
-            await self._wait(asyncio.sleep(self._pause))
+            await asyncio.sleep(self._pause)
             reason = await self._run_worker()
             _log.warning("%s", reason)
             self._lose_running(reason)
@@ -256,7 +240,7 @@ class SubprocessExecutor:
             late_at = min((job.heard for job in self._running.values()), default=inf) + self._job_timeout
             try:
                 async with asyncio.timeout(min(silent_at, late_at) - monotonic()):  # wait_for can lose a cancellation
-                    event = await self._wait(worker.receive())
+                    event = await worker.receive()
             except TimeoutError:
                 if late_at <= silent_at:
                     return f"The job made no progress for {self._job_timeout:g} seconds and was stopped."
