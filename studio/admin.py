@@ -22,7 +22,7 @@ from storage.records import (
     MemberRecord,
     VoiceRecord,
 )
-from studio import policy
+from studio import rights
 from studio.housekeeping import delete_finished
 from studio.names import one_line
 from studio.privacy import PrivacyService
@@ -81,7 +81,7 @@ class AdminService:
 
     async def settings(self, actor: Actor) -> GuildSettings:
         """Return the server's settings."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         return await self._storage.guilds.get(actor.guild_id)
 
     async def change(self, actor: Actor, **changes: Any) -> GuildSettings:
@@ -89,7 +89,7 @@ class AdminService:
 
         Raises InvalidInput for a value out of range, and Unavailable for spoken consent without its recogniser.
         """
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         checked = {name: _checked(name, value) for name, value in changes.items()}
         if checked.get("consent") is ConsentKind.SPOKEN and not self._executor.consent_languages:
             raise Unavailable(f"{NOT_INSTALLED} Nothing was changed.")
@@ -106,11 +106,11 @@ class AdminService:
         Returns the voice now set. Raises as VoiceLibrary.info does, NotAllowed for a voice that is not shared with
         everyone, and VoiceUnavailable if the one that is set can no longer speak.
         """
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         if typed is None:
             return await self._library.required_of_server(actor.guild_id)
         voice = None if typed == NO_VOICE else await self._library.info(actor, typed)
-        if voice is not None and voice.record is not None and not policy.is_for_everyone(voice.record):
+        if voice is not None and voice.record is not None and not rights.is_for_everyone(voice.record):
             raise NotAllowed("Not everyone can use this voice. Its owner has to share it with everyone first.")
         await self._storage.guilds.change(actor.guild_id, default_voice=None if voice is None else voice.key)
         await self._audit(actor, "settings.voice", "" if voice is None else voice.name)
@@ -124,7 +124,7 @@ class AdminService:
         """
         settings = await self._storage.guilds.get(guild_id)
         chosen = {name: getattr(settings, name) for name in _ID_SETS}
-        lost = {name: ids for name, ids in chosen.items() if policy.are_gone(ids, existing_ids)}
+        lost = {name: ids for name, ids in chosen.items() if rights.are_gone(ids, existing_ids)}
         told = await self._storage.guilds.told_gone(guild_id) if lost else frozenset()
         return tuple(name for name, ids in lost.items() if not ids <= told)
 
@@ -138,17 +138,17 @@ class AdminService:
 
     async def voices(self, actor: Actor, query: str, number: int) -> Page[Voice]:
         """Return a page of all voices of the server."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         return await self._library.page_for(actor.guild_id, None, query, number, _VOICES)
 
     async def remove_voice(self, actor: Actor, typed: str) -> VoiceRecord:
         """Delete any voice of the server."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         return await self._library.delete(actor, typed)
 
     async def block(self, actor: Actor, member_id: int, reason: str) -> MemberRecord:
         """Block a member from cloning and speaking, and cancel their jobs. Their voices stay."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         if member_id == actor.member_id:
             raise InvalidInput("You can't block yourself.")
         reason = one_line(reason)
@@ -163,7 +163,7 @@ class AdminService:
 
     async def unblock(self, actor: Actor, member_id: int) -> MemberRecord:
         """Unblock a member. Raises NotFound if they were not blocked."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         if (await self._storage.members.get(actor.guild_id, member_id)).blocked_at is None:
             raise NotFound("That member is not blocked here.")
         unblocked = await self._storage.members.unblock(actor.guild_id, member_id)
@@ -172,14 +172,14 @@ class AdminService:
 
     async def blocked(self, actor: Actor) -> list[MemberRecord]:
         """Return the blocked members."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         return await self._storage.members.blocked(actor.guild_id)
 
     async def queue(self, actor: Actor) -> list[QueueEntry]:
         """Return the server's jobs: running ones, queued ones in order, then those whose answer could not be
         delivered.
         """
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         jobs = await self._storage.jobs.of_guild(actor.guild_id, (*UNFINISHED, JobState.READY))
         entries = [
             QueueEntry(job, None if job.state is JobState.READY else self._dispatcher.position(job.id)) for job in jobs
@@ -188,12 +188,12 @@ class AdminService:
 
     def nodes(self, actor: Actor) -> tuple[NodeState, ...]:
         """Return the speech workers of a cluster; () on a single machine."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         return self._executor.health().nodes
 
     async def cancel(self, actor: Actor, job_id: str) -> JobRecord:
         """Cancel any job of the server. Raises Conflict when it has ended."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         job = await self._storage.jobs.find(job_id)
         if job is None or job.guild_id != actor.guild_id:
             raise NotFound("There is no such job here.")
@@ -205,7 +205,7 @@ class AdminService:
 
     async def audit(self, actor: Actor, number: int, query: AuditQuery | None = None) -> Page[AuditEntry]:
         """Return a page of what the query finds in the audit log; a number outside it gives the nearest page."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         number = max(1, number)
         entries, total = await self._audit_lines(actor, number, query)
         nearest, pages = nearest_page(number, total, _AUDIT_LINES)
@@ -216,7 +216,7 @@ class AdminService:
 
     async def stats(self, actor: Actor, days: int) -> Stats:
         """Return usage and latency over the last `days`, and the current state."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         if not 1 <= days <= MAX_DAYS:
             raise InvalidInput(f"Choose between 1 and {MAX_DAYS} days.")
         active = await self._storage.jobs.of_guild(actor.guild_id, UNFINISHED)
@@ -233,7 +233,7 @@ class AdminService:
 
     async def purge(self, actor: Actor, *, older_than_days: int | None = None, member_id: int | None = None) -> Erased:
         """Delete finished jobs older than some days, with texts and recordings; or everything about one member."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         if (older_than_days is None) == (member_id is None):
             raise InvalidInput("Choose either a number of days or a member.")
         if member_id is not None:

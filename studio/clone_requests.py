@@ -9,7 +9,7 @@ from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowe
 from storage.consent_records import ConsentRequest, ConsentState, SpokenYes
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, NewJob
-from studio import policy
+from studio import rights
 from studio.clones import CloneService, cleaned, manner
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
@@ -157,10 +157,10 @@ class CloneRequestService:
         if (await self._storage.members.get(request.guild_id, request.author_id)).blocked_at is not None:
             raise NotAllowed("A moderator has blocked you from using voices there, so you can only say no.")
         try:
-            await policy.require_later(
+            await rights.require_later(
                 self._storage,
                 self._courier,
-                policy.may_clone,
+                rights.may_clone,
                 guild_id=request.guild_id,
                 channel_id=request.channel_id,
                 member_id=request.requester_id,

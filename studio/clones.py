@@ -15,7 +15,7 @@ from errors import InvalidInput, NameTaken, NotAllowed, Unavailable
 from storage.consent_records import ConsentKind, SpokenYes
 from storage.database import Storage
 from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
-from studio import metrics, policy
+from studio import metrics, rights
 from studio.names import clean_description, clean_name
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_to_json, new_id
@@ -68,7 +68,7 @@ class CloneService:
         Unavailable as `asks_for_speech` does.
         """
         since = await self._storage.erasures.latest(actor.guild_id)
-        settings = await policy.require(self._storage, actor, policy.may_clone)
+        settings = await rights.require(self._storage, actor, rights.may_clone)
         self._asks_for_speech(settings)
         order = self.check_order(order, size)
         if await self._storage.voices.find(actor.guild_id, order.name) is not None:
@@ -120,7 +120,7 @@ class CloneService:
         for somebody else's voice, LimitReached, and Conflict for a taken name or a sentence that is no longer open.
         """
         own = own_order(actor, order)
-        await policy.require(self._storage, actor, policy.may_clone)
+        await rights.require(self._storage, actor, rights.may_clone)
         accepted = await self._accept_own(spoken.id, actor, own, None, spoken)
         return Receipt(accepted, self._dispatcher.enqueue(accepted))
 
@@ -174,7 +174,7 @@ class CloneService:
         return accepted
 
     def _asks_for_speech(self, settings: GuildSettings) -> bool:
-        is_spoken = policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN
+        is_spoken = rights.consent_of(settings, self._consent) is ConsentKind.SPOKEN
         if is_spoken and not self._executor.consent_languages:
             raise Unavailable(f"This server asks for spoken consent, so nothing can be cloned now. {NOT_INSTALLED}")
         return is_spoken

@@ -5,7 +5,7 @@ from storage.database import Storage
 from storage.job_statements import UNANSWERED
 from storage.jobs import UNFINISHED
 from storage.records import JobKind, JobRecord, JobState
-from studio import policy
+from studio import rights
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Courier, Outcome
@@ -69,15 +69,15 @@ class JobService:
     async def _check_use(self, actor: Actor, job: JobRecord) -> None:
         """Check the actor's current rights, not those at acceptance."""
         if job.kind is JobKind.CLONE:
-            await policy.require(self._storage, actor, policy.may_act)
+            await rights.require(self._storage, actor, rights.may_act)
             return
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         voice = None if job.voice_id is None else await self._storage.voices.by_id(job.guild_id, job.voice_id)
         if voice is None:
             return
-        if not policy.may_use(actor, voice):
+        if not rights.may_use(actor, voice):
             raise NotAllowed("This voice is no longer shared with you.")
-        await policy.require_present(self._storage, self._courier, actor, voice, settings)
+        await rights.require_present(self._storage, self._courier, actor, voice, settings)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)

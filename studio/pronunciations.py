@@ -16,7 +16,7 @@ from cloning.text.grammar import TAG
 from errors import InvalidInput, NotFound
 from storage.database import Storage
 from storage.records import AuditLine, Pronunciation
-from studio import policy, speech_text
+from studio import rights, speech_text
 from studio.speech_text import is_invisible
 from studio.values import Actor, Page, nearest_page
 
@@ -117,14 +117,14 @@ class PronunciationService:
 
         Raises NotAllowed, InvalidInput for an invalid word, and LimitReached.
         """
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         entry = entry_of(word, say, match_case=match_case)
         before = await self._put(actor, [entry], AuditLine("pronunciation.add", entry.word, entry.say))
         return entry, bool(before)
 
     async def remove(self, actor: Actor, typed: str) -> Pronunciation:
         """Remove a word; a case-sensitive entry that matches goes first. Raises NotAllowed, NotFound."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         by_key = {entry.key: entry for entry in await self._entries.of_guild(actor.guild_id)}
         keys = (key_of(typed.strip(), match_case=match_case) for match_case in (True, False))
         entry = next((by_key[key] for key in keys if key in by_key), None)
@@ -165,7 +165,7 @@ class PronunciationService:
         since: the server's latest erasure before the file was downloaded. Raises NotAllowed, InvalidInput with the
         number of the first invalid word, LimitReached, and Conflict if the server's data were deleted since.
         """
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         entries = {entry.key: entry for entry in _read(data)}
         line = AuditLine("pronunciation.import", str(len(entries)))
         before = await self._put(actor, list(entries.values()), line, since)

@@ -15,7 +15,7 @@ import structlog
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.database import Storage
 from storage.records import GuildSettings
-from studio import policy
+from studio import rights
 from studio.admin import AdminService
 from studio.channel.lines import Line
 from studio.channel.rooms import Room
@@ -95,7 +95,7 @@ class ReadingService:
         The bot comes to the actor's voice channel if it sits in none. Raises NotAllowed, InvalidInput, and what
         ChannelService.join raises.
         """
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         if self._rooms.get(actor.guild_id) is None:
             await self._channels.join(actor)
         room = self._require_room(actor)
@@ -108,7 +108,7 @@ class ReadingService:
 
     async def stop(self, actor: Actor) -> int:
         """Stop reading and drop waiting messages. Return the channel. Raises NotAllowed, Conflict if none is read."""
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         room = self._rooms.get(actor.guild_id)
         channel_id = None if room is None else room.read_channel_id
         if room is None or channel_id is None:
@@ -137,7 +137,7 @@ class ReadingService:
 
     async def ignore_member(self, actor: Actor, member_id: int, *, ignored: bool) -> None:
         """Stop reading a member's messages, or read them again. Raises NotAllowed."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         await self._storage.members.set_ignored(actor.guild_id, member_id, ignored=ignored)
         if ignored:
             await self._drop_member(actor.guild_id, member_id)
@@ -146,7 +146,7 @@ class ReadingService:
 
     async def ignore_role(self, actor: Actor, role_id: int, *, ignored: bool) -> None:
         """Stop reading the messages of a role's members, or read them again. Raises NotAllowed."""
-        policy.must_moderate(actor)
+        rights.must_moderate(actor)
         async with self._turns[actor.guild_id]:  # Two moderators at once both have their way.
             chosen = (await self._storage.guilds.get(actor.guild_id)).read_ignored_role_ids
             wanted = chosen | {role_id} if ignored else chosen - {role_id}

@@ -13,7 +13,7 @@ from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
 from storage.records import AuditLine, ChannelOutput, GuildSettings, JobKind, JobRecord, NewJob
-from studio import metrics, policy, speech_text
+from studio import metrics, rights, speech_text
 from studio.channel.lines import Line
 from studio.channel.rooms import Room
 from studio.pronunciations import PronunciationService
@@ -74,7 +74,7 @@ class SpeechService:
         language that the loaded model does not read), and LimitReached.
         """
         since = await self._since(actor) if since is None else since
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         _check_numbers(order)
         words = speech_text.in_words(order.text, names, limit=settings.text_length)
         text = await self._pronounced(words, settings)
@@ -94,7 +94,7 @@ class SpeechService:
         room = self._rooms.get(actor.guild_id)
         if room is None:
             raise Conflict("I am not in a voice channel here.")
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         dictionary = await self._pronunciations.dictionary(actor.guild_id)
         said = speech_text.with_pictures_named(dictionary.applied(words))
         text = speech_text.spoken(said, limit=settings.text_length)
@@ -125,7 +125,7 @@ class SpeechService:
         Applies the server's current dictionary. Raises as `submit` does.
         """
         since = await self._since(actor)
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
             raise NotFound("There is no such recording here.")
@@ -195,7 +195,7 @@ class SpeechService:
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
             order = replace(order, reply=Reply.WORDS)
         if voice.record is not None:
-            await policy.require_present(self._storage, self._courier, actor, voice.record, settings)
+            await rights.require_present(self._storage, self._courier, actor, voice.record, settings)
         job = NewJob(
             new_id(),
             JobKind.SPEECH,

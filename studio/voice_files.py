@@ -12,7 +12,7 @@ from errors import InvalidInput, NotAllowed, NotFound, Unavailable
 from storage.consent_records import ConsentKind
 from storage.database import Storage
 from storage.records import GuildSettings, NewVoice, VoiceModels, VoiceRecord
-from studio import policy
+from studio import rights
 from studio.names import clean_description, clean_name
 from studio.values import POLICY_VERSION, Actor, Courier
 from studio.voices import VoiceLibrary
@@ -46,9 +46,9 @@ class VoiceFileService:
 
     async def export(self, actor: Actor, typed: str) -> tuple[str, bytes]:
         """Return a voice's prompt as (file name, .npz), for its owner unless another person is the speaker."""
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         record = await self._library.record(actor, typed)
-        policy.may_take_away(actor, record)
+        rights.may_take_away(actor, record)
         data = await self._storage.files.read_voice_file(record.guild_id, record.id, PROMPT_FILE)
         await self._storage.audit.write(actor.guild_id, actor.member_id, "voice.export", record.name)
         return f"{file_name(record.name)}.npz", data
@@ -114,17 +114,17 @@ class VoiceFileService:
         Raises NotFound for speakers, imported voices, and a voice that is being deleted, and VoiceUnavailable where
         the person whom it belongs to has left, as for speech.
         """
-        settings = await policy.require(self._storage, actor, policy.may_act)
+        settings = await rights.require(self._storage, actor, rights.may_act)
         record = (await self._library.resolve(actor, typed)).record
         if record is None or not record.has_clip:
             raise NotFound("There is no recording behind this voice.")
-        await policy.require_present(self._storage, self._courier, actor, record, settings)
+        await rights.require_present(self._storage, self._courier, actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 
     async def _check_importer(self, actor: Actor) -> GuildSettings:
         """Return the server's settings. Raises NotAllowed unless the actor may add a voice from a file now."""
-        settings = await policy.require(self._storage, actor, policy.may_clone)
-        if policy.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
+        settings = await rights.require(self._storage, actor, rights.may_clone)
+        if rights.consent_of(settings, self._consent) is ConsentKind.SPOKEN:
             raise NotAllowed(
                 "This server asks for spoken consent, and a file does not tell whose voice it holds. Use /clone with a "
                 "recording."

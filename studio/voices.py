@@ -10,7 +10,7 @@ from errors import Conflict, InvalidInput, NotAllowed, NotFound, VoiceUnavailabl
 from storage.database import Storage
 from storage.names import fold, name_key
 from storage.records import Viewer, Visibility, VoiceRecord, VoiceState
-from studio import policy
+from studio import rights
 from studio.names import clean_description, clean_name, near, rank
 from studio.queue.dispatcher import Dispatcher
 from studio.speakers import PREFIX, first_speaker, language_of, languages_read, speaker_voice, speakers_of, voice_of
@@ -38,7 +38,7 @@ class VoiceLibrary:
         """Return at most `limit` usable voices that match a typed text: the member's default first, then the best
         match.
         """
-        viewer, wanted = policy.viewer_of(actor), fold(typed)
+        viewer, wanted = rights.viewer_of(actor), fold(typed)
         records = await self._storage.voices.suggest(actor.guild_id, viewer, wanted, limit)
         if not records and wanted:
             records = await self._close(actor.guild_id, viewer, typed, limit)
@@ -59,7 +59,7 @@ class VoiceLibrary:
         if typed is None or not typed.strip():
             return await self._unnamed(actor)
         voice = await self.info(actor, typed)
-        if voice.record is not None and not policy.may_use(actor, voice.record):
+        if voice.record is not None and not rights.may_use(actor, voice.record):
             raise NotAllowed("This voice is private. Only its owner and the members it is shared with can use it.")
         return voice
 
@@ -68,7 +68,7 @@ class VoiceLibrary:
 
         A number outside the list gives the nearest page.
         """
-        return await self.page_for(actor.guild_id, policy.viewer_of(actor), query, number, size)
+        return await self.page_for(actor.guild_id, rights.viewer_of(actor), query, number, size)
 
     async def page_for(self, guild_id: int, viewer: Viewer | None, query: str, number: int, size: int) -> Page[Voice]:
         """Return a page for any viewer; without a viewer every voice of the server and no speakers."""
@@ -117,7 +117,7 @@ class VoiceLibrary:
                 return await self._unnamed(actor)
             except NotFound:
                 return None
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         voice = await self.resolve(actor, typed)
         await self._storage.members.set_default_voice(actor.guild_id, actor.member_id, voice.key)
         return voice
@@ -147,7 +147,7 @@ class VoiceLibrary:
             except NotFound:
                 return None
         record = await self._storage.voices.by_id(guild_id, ids[0])
-        return voice_of(record) if record is not None and policy.is_for_everyone(record) else None
+        return voice_of(record) if record is not None and rights.is_for_everyone(record) else None
 
     async def required_of_server(self, guild_id: int) -> Voice | None:
         """Return the voice that moderators chose for members without one; None if they chose none.
@@ -188,7 +188,7 @@ class VoiceLibrary:
         Raises NotAllowed for a voice that the actor may not delete.
         """
         record = await self._known(actor, typed) or await self.record(actor, typed)
-        policy.may_delete(actor, record)
+        rights.may_delete(actor, record)
         return record
 
     async def changeable(
@@ -196,7 +196,7 @@ class VoiceLibrary:
     ) -> list[VoiceRecord]:
         """Return the voices that match a typed text and that `rule` allows the actor to change, best match first.
 
-        rule: policy.may_manage, may_delete, may_take_away, ...: raises NotAllowed.
+        rule: rights.may_manage, may_delete, may_take_away, ...: raises NotAllowed.
         """
         if actor.is_moderator:
             found, _ = await self._storage.voices.list(actor.guild_id, None, ready_only=False, limit=_EVERY_VOICE)
@@ -218,9 +218,9 @@ class VoiceLibrary:
         Only the owner may; a moderator may only make it private again. None keeps the current members or roles, even if
         another menu changes them concurrently.
         """
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         record = await self.record(actor, typed)
-        policy.may_share(actor, record, visibility)
+        rights.may_share(actor, record, visibility)
         members = None if member_ids is None else frozenset(member_ids)
         roles = None if role_ids is None else frozenset(role_ids)
         if visibility is not Visibility.CHOSEN:
@@ -252,7 +252,7 @@ class VoiceLibrary:
 
     async def _only_one(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
         """Return the only voice that the actor may use (of that owner), or None, and how many there are."""
-        viewer = policy.viewer_of(actor)
+        viewer = rights.viewer_of(actor)
         records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
         return (voice_of(records[0]) if total == 1 else None), total
 
@@ -272,7 +272,7 @@ class VoiceLibrary:
         """Return the names of all voices that the actor may speak with: the server's by name, then the built-in
         speakers.
         """
-        named = await self._storage.voices.names(actor.guild_id, policy.viewer_of(actor))
+        named = await self._storage.voices.names(actor.guild_id, rights.viewer_of(actor))
         return [name for _, name in named] + [speaker.name for speaker in speakers_of(self._executor) or ()]
 
     async def _known(self, actor: Actor, typed: str) -> VoiceRecord | None:
@@ -285,7 +285,7 @@ class VoiceLibrary:
             record = await self._storage.voices.by_id(actor.guild_id, int(key[1]))
         else:
             record = await self._storage.voices.find(actor.guild_id, typed)
-        return record if record is not None and policy.may_know(actor, record) else None
+        return record if record is not None and rights.may_know(actor, record) else None
 
     def _speaker(self, key: str) -> Voice:
         """Return a built-in speaker. Before the models are loaded any name is accepted, and the worker checks it."""
@@ -300,9 +300,9 @@ class VoiceLibrary:
         return [voice for voice in speakers_of(self._executor) or () if wanted in fold(voice.name)]
 
     async def _managed(self, actor: Actor, typed: str) -> VoiceRecord:
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         record = await self.record(actor, typed)
-        policy.may_manage(actor, record)
+        rights.may_manage(actor, record)
         return record
 
     async def _audit(self, actor: Actor, action: str, record: VoiceRecord, detail: str = "") -> None:

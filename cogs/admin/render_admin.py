@@ -10,8 +10,8 @@ from cogs.ui.render import COLOUR, safe, when
 from cogs.voices.render_library import count, place
 from storage.consent_records import ConsentKind
 from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, MemberRecord
-from studio.policy import consent_of
 from studio.queue.job_payload import words_of
+from studio.rights import consent_of
 from studio.values import Erased, QueueEntry, Stats, Voice
 
 OUTPUTS = {

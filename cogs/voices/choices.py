@@ -9,7 +9,7 @@ from discord import app_commands
 from cogs.interactions import actor_of
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
 from storage.records import Visibility, VoiceRecord
-from studio import policy
+from studio import rights
 from studio.values import Actor
 
 Rule = Callable[[Actor, VoiceRecord], None]
@@ -17,26 +17,26 @@ Rule = Callable[[Actor, VoiceRecord], None]
 
 async def managed_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
     """Return the voices that the member may rename and describe. Never raises; errors give no choices."""
-    return await _choices(interaction, current, policy.may_manage)
+    return await _choices(interaction, current, rights.may_manage)
 
 
 async def shareable_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
     """Return the voices that the member may share or, as a moderator, make private again. Never raises."""
 
     def rule(actor: Actor, record: VoiceRecord) -> None:
-        policy.may_share(actor, record, Visibility.OWNER)
+        rights.may_share(actor, record, Visibility.OWNER)
 
     return await _choices(interaction, current, rule)
 
 
 async def exportable_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
     """Return the voices that the member may export. Never raises."""
-    return await _choices(interaction, current, policy.may_take_away)
+    return await _choices(interaction, current, rights.may_take_away)
 
 
 async def deletable_choices(interaction: discord.Interaction[Any], current: str) -> list[Choice]:
     """Return the voices that the member may delete, including those with their voice. Never raises."""
-    return await _choices(interaction, current, policy.may_delete)
+    return await _choices(interaction, current, rights.may_delete)
 
 
 async def _choices(interaction: discord.Interaction[Any], typed: str, rule: Rule) -> list[Choice]:

@@ -33,7 +33,7 @@ from cogs.voices.render_library import (
 from errors import InvalidInput, NotAllowed
 from storage.records import Visibility
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH
-from studio.policy import may_use
+from studio.rights import may_use
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder
 from studio.voice_files import MAX_PROMPT_BYTES

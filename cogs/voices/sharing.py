@@ -12,7 +12,7 @@ from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_sharing
 from errors import InvalidInput
 from storage.records import Visibility, VoiceRecord
-from studio import policy
+from studio import rights
 from studio.values import Actor, Voice
 
 MAX_CHOSEN = 25
@@ -29,7 +29,7 @@ def record_of(voice: Voice) -> VoiceRecord:
 def shareable(actor: Actor, voice: Voice) -> VoiceRecord:
     """Return the record of a voice that the actor may share. Raises InvalidInput for speakers, and NotAllowed."""
     record = record_of(voice)
-    policy.may_share(actor, record, Visibility.CHOSEN)
+    rights.may_share(actor, record, Visibility.CHOSEN)
     return record
 
 

@@ -11,7 +11,7 @@ import structlog
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
 from storage.database import Storage
 from storage.records import Seat
-from studio import policy
+from studio import rights
 from studio.channel.gateway import VoiceGateway
 from studio.channel.lines import Fate, Line, Piece
 from studio.channel.rooms import Room
@@ -75,7 +75,7 @@ class ChannelService:
         Raises NotAllowed, InvalidInput (the actor is in none), Conflict (others listen in another channel), and what
         `VoiceGateway.connect` raises.
         """
-        settings = await policy.require(self._storage, actor, policy.may_speak)
+        settings = await rights.require(self._storage, actor, rights.may_speak)
         channel_id = actor.voice_channel_id
         if channel_id is None:
             raise InvalidInput("Join a voice channel first, then use /join.")
@@ -92,7 +92,7 @@ class ChannelService:
 
     async def leave(self, actor: Actor) -> int:
         """Leave the voice channel and return it. For its members and moderators; for all if it is empty."""
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         async with self._locks[actor.guild_id]:
             if self._rooms.get(actor.guild_id) is None:
                 await self._stay_away(actor.guild_id)
@@ -106,7 +106,7 @@ class ChannelService:
 
     async def skip(self, actor: Actor) -> Scene:
         """End the line that is being played: the actor's own or, for moderators, any. Return the state after it."""
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         room = self._require_room(actor)
         if not room.lines:
             raise Conflict("I am not saying anything right now.")
@@ -118,7 +118,7 @@ class ChannelService:
 
     async def stop(self, actor: Actor) -> int:
         """End all of the actor's lines or, for moderators, all lines. Return their number."""
-        await policy.require(self._storage, actor, policy.may_act)
+        await rights.require(self._storage, actor, rights.may_act)
         room = self._require_room(actor)
         lines = [line for line in room.lines if actor.is_moderator or line.member_id == actor.member_id]
         if not lines:

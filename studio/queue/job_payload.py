@@ -15,7 +15,7 @@ from errors import InvalidInput, NotAllowed, NotFound
 from storage.consent_records import ConsentState
 from storage.database import Storage
 from storage.records import JobKind, JobRecord, VoiceRecord
-from studio import policy, speech_text
+from studio import rights, speech_text
 from studio.speakers import PREFIX, speaker_voice
 from studio.values import Actor, CloneOrder
 
@@ -114,7 +114,7 @@ async def request_for(storage: Storage, job: JobRecord) -> Request:
     Blocks, consents and sharing are checked as they are now, roles as they were at acceptance.
     Raises Unavailable if storage cannot be used, and another BarkeepError with the sentence that the job fails with.
     """
-    policy.must_not_be_blocked(await storage.members.get(job.guild_id, job.member_id))
+    rights.must_not_be_blocked(await storage.members.get(job.guild_id, job.member_id))
     if job.kind is JobKind.CLONE:
         return await _clone_request(storage, job)
     return await _speak_request(storage, job)
@@ -150,7 +150,7 @@ async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
     if job.voice_id is not None:
         voice = await _voice(storage, job)
         artist = voice.name
-        if not policy.may_use(order.actor(job), voice):
+        if not rights.may_use(order.actor(job), voice):
             raise NotAllowed("This voice is no longer shared with you.")
         prompt, clip = await _files(storage, job, voice)
     return SpeakRequest(

@@ -21,7 +21,7 @@ from cogs.interactions import (
 )
 from errors import NotAllowed
 from storage.records import GuildSettings, MemberRecord
-from studio.policy import may_speak
+from studio.rights import may_speak
 
 MEMBER_ID = 7
 

@@ -10,7 +10,7 @@ import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed
 from storage.records import JobState
-from studio import policy
+from studio import rights
 from studio.channel.lines import Piece
 from studio.reading import Target
 from studio.reading_rules import Written
@@ -101,7 +101,7 @@ async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
         assert waiting is not None
         await END_READING[reason](harness)
         with monkeypatch.context() as unblocked:  # rights were checked before
-            unblocked.setattr(policy, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
+            unblocked.setattr(rights, "require", AsyncMock(return_value=await harness.storage.guilds.get(GUILD)))
             return await accept(actor, words, since)
 
     monkeypatch.setattr(harness.studio.speech, "read_aloud", accepted)

@@ -16,7 +16,7 @@ from errors import (
     NotFound,
 )
 from storage.records import JobState, Visibility, VoiceState
-from studio import policy
+from studio import rights
 from studio.values import CloneOrder
 from tests.fakes import SPEAKERS, prompt_bytes, sound_bytes
 from tests.studio.conftest import ANN, BOB, MOD, STRANGER, StudioHarness, person, until
@@ -75,7 +75,7 @@ async def test_a_moderator_sees_and_deletes_a_private_voice_but_does_not_speak_w
         with pytest.raises(NotAllowed, match="private"):
             await files.clip(MOD, typed)
     assert "Ann" not in [voice.name for voice in await library.search(MOD, "")]
-    assert "Ann" in [record.name for record in await library.changeable(MOD, "an", policy.may_delete)]
+    assert "Ann" in [record.name for record in await library.changeable(MOD, "an", rights.may_delete)]
     for visibility in (Visibility.EVERYONE, Visibility.CHOSEN):
         with pytest.raises(NotAllowed, match="owner"):
             await library.share(MOD, key, visibility, [MOD.member_id], ())

@@ -1,7 +1,7 @@
 """The rules of who may do what, and `require`, which checks one now. Every action calls it, immediate or delayed.
 
 Rights come from the actor as they are now; Discord's own permissions are not trusted. The server's settings and blocks
-are read at each check.
+are read at each check. `storage.limits` checks what a member or a server has used up.
 """
 
 from collections.abc import Callable

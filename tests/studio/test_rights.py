@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from errors import InvalidInput, NotAllowed
 from storage.records import GuildSettings, MemberRecord, Visibility, VoiceRecord, VoiceState
-from studio import policy
+from studio import rights
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_description, clean_name
 from studio.values import Actor
 from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, person
@@ -44,13 +44,13 @@ def voice(visibility: Visibility = Visibility.OWNER, **changes: object) -> Voice
 
 
 def test_a_blocked_member_may_do_nothing_with_voices() -> None:
-    policy.may_act(ANN, SETTINGS, MEMBER)
+    rights.may_act(ANN, SETTINGS, MEMBER)
     for actor in (ANN, MOD):
         with pytest.raises(NotAllowed, match="blocked"):
-            policy.may_act(actor, SETTINGS, BLOCKED)
+            rights.may_act(actor, SETTINGS, BLOCKED)
 
 
-@pytest.mark.parametrize("rule", [policy.may_clone, policy.may_speak])
+@pytest.mark.parametrize("rule", [rights.may_clone, rights.may_speak])
 def test_everybody_may_unless_something_says_no(rule: object) -> None:
     assert callable(rule)
     rule(ANN, SETTINGS, MEMBER)
@@ -68,19 +68,19 @@ def test_everybody_may_unless_something_says_no(rule: object) -> None:
 def test_roles_are_separate_for_cloning_and_speaking() -> None:
     settings = replace(SETTINGS, clone_role_ids=frozenset({7}), speak_role_ids=frozenset({8}))
     cloner, speaker = person(1, roles=(7,)), person(1, roles=(8, 9))
-    policy.may_clone(cloner, settings, MEMBER)
-    policy.may_speak(speaker, settings, MEMBER)
-    policy.may_clone(MOD, settings, MEMBER)
+    rights.may_clone(cloner, settings, MEMBER)
+    rights.may_speak(speaker, settings, MEMBER)
+    rights.may_clone(MOD, settings, MEMBER)
     with pytest.raises(NotAllowed, match="Cloning"):
-        policy.may_clone(speaker, settings, MEMBER)
+        rights.may_clone(speaker, settings, MEMBER)
     with pytest.raises(NotAllowed, match="Speaking"):
-        policy.may_speak(cloner, settings, MEMBER)
+        rights.may_speak(cloner, settings, MEMBER)
 
 
 GONE = {
-    "clone_role_ids": (policy.may_clone, "Cloning voices is limited to roles that were deleted"),
-    "speak_role_ids": (policy.may_speak, "Speaking is limited to roles that were deleted"),
-    "channel_ids": (policy.may_speak, "any channel right now"),
+    "clone_role_ids": (rights.may_clone, "Cloning voices is limited to roles that were deleted"),
+    "speak_role_ids": (rights.may_speak, "Speaking is limited to roles that were deleted"),
+    "channel_ids": (rights.may_speak, "any channel right now"),
 }
 
 
@@ -114,48 +114,48 @@ def test_where_all_that_was_chosen_is_gone_a_moderator_has_to_choose_again(field
     ],
 )
 def test_who_may_use_a_voice(actor: Actor, record: VoiceRecord, allowed: bool) -> None:
-    assert policy.may_use(actor, record) is allowed
+    assert rights.may_use(actor, record) is allowed
 
 
 def test_who_is_heard_may_know_and_delete_but_not_use_or_manage() -> None:
     record = voice(speaker_id=BOB.member_id)
-    assert policy.may_know(BOB, record)
-    assert not policy.may_use(BOB, record)
-    policy.may_delete(BOB, record)
-    policy.may_delete(MOD, record)
+    assert rights.may_know(BOB, record)
+    assert not rights.may_use(BOB, record)
+    rights.may_delete(BOB, record)
+    rights.may_delete(MOD, record)
     with pytest.raises(NotAllowed):
-        policy.may_manage(BOB, record)
+        rights.may_manage(BOB, record)
     with pytest.raises(NotAllowed):
-        policy.may_delete(person(9), record)
+        rights.may_delete(person(9), record)
 
 
 def test_a_moderator_sees_manages_and_deletes_a_private_voice_but_does_not_speak_with_it_or_take_it_away() -> None:
     record = voice()
-    assert policy.may_know(MOD, record)
-    assert not policy.may_know(BOB, record)
-    assert not policy.may_know(replace(MOD, guild_id=GUILD + 1), record)
-    assert not policy.may_use(MOD, record)
-    policy.may_manage(MOD, record)
-    policy.may_delete(MOD, record)
+    assert rights.may_know(MOD, record)
+    assert not rights.may_know(BOB, record)
+    assert not rights.may_know(replace(MOD, guild_id=GUILD + 1), record)
+    assert not rights.may_use(MOD, record)
+    rights.may_manage(MOD, record)
+    rights.may_delete(MOD, record)
     with pytest.raises(NotAllowed, match="owner"):
-        policy.may_take_away(MOD, record)
+        rights.may_take_away(MOD, record)
 
 
 def test_a_moderator_may_make_a_voice_private_and_nothing_else() -> None:
     record = voice(Visibility.EVERYONE)
-    policy.may_share(ANN, record, Visibility.CHOSEN)
-    policy.may_share(MOD, record, Visibility.OWNER)
+    rights.may_share(ANN, record, Visibility.CHOSEN)
+    rights.may_share(MOD, record, Visibility.OWNER)
     for visibility in (Visibility.CHOSEN, Visibility.EVERYONE):
         with pytest.raises(NotAllowed, match="make it private"):
-            policy.may_share(MOD, record, visibility)
+            rights.may_share(MOD, record, visibility)
     with pytest.raises(NotAllowed, match="owner"):
-        policy.may_share(BOB, record, Visibility.OWNER)
+        rights.may_share(BOB, record, Visibility.OWNER)
 
 
 def test_only_moderators_moderate() -> None:
-    policy.must_moderate(MOD)
+    rights.must_moderate(MOD)
     with pytest.raises(NotAllowed, match="moderators"):
-        policy.must_moderate(ANN)
+        rights.must_moderate(ANN)
 
 
 @pytest.mark.parametrize(
