@@ -14,12 +14,12 @@ from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.housekeeping import alone
-from studio.queue.completion import Completion
 from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
 from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
+from studio.queue.outcome_storage import OutcomeStorage
 from studio.queue.queue_updates import MEMBERS_TOLD, REMEMBERED, JobEstimates, QueueUpdates, place
 from studio.queue.starting import JobStarter
 from studio.queue.worker_events import WorkerListener
@@ -47,9 +47,9 @@ class Dispatcher:
         """The voice channels in which lines are heard."""
         self._answers = answers
         self._patience = patience
-        self._completion = Completion(context)
+        self._outcomes = OutcomeStorage(context)
         self._estimates = JobEstimates()
-        self._endings = JobEndings(context, self._completion, answers, self._wait_again, self._estimates)
+        self._endings = JobEndings(context, self._outcomes, answers, self._wait_again, self._estimates)
         self._listener = WorkerListener(
             context,
             self._endings,
@@ -93,7 +93,7 @@ class Dispatcher:
         if job is None:
             return None
         await self._stop(job_id)
-        await self._completion.cancelled(job)
+        await self._outcomes.cancelled(job)
         if self._context.storage.shards.own(job.guild_id):
             self._answers.begin(job.id)
         _log.info("job_cancelled", job_id=job.id, guild_id=job.guild_id)

@@ -1,4 +1,6 @@
-"""Ends active jobs: done, failed, or lost with their worker. Each end is stored, with retries, and then answered."""
+"""Decides how active jobs end: done, failed, or lost with their worker. Each end is stored, with retries, and then
+answered.
+"""
 
 import asyncio
 import secrets
@@ -11,9 +13,9 @@ import structlog
 from cloning.worker.protocol import Cloned, Failed, Lost, Spoken
 from errors import BarkeepError, Unavailable
 from storage.records import JobRecord
-from studio.queue.completion import UNKNOWN, Completion
 from studio.queue.context import QueueContext
 from studio.queue.delivery import PAUSES, AnswerDelivery
+from studio.queue.outcome_storage import UNKNOWN, OutcomeStorage
 from studio.queue.queue_updates import JobEstimates
 
 ATTEMPTS = 3
@@ -37,13 +39,13 @@ class JobEndings:
     def __init__(
         self,
         context: QueueContext,
-        completion: Completion,
+        outcomes: OutcomeStorage,
         answers: AnswerDelivery,
         wait_again: Callable[[JobRecord], None],
         estimates: JobEstimates,
     ) -> None:
         self._context = context
-        self._completion = completion
+        self._outcomes = outcomes
         self._answers = answers
         self._wait_again = wait_again
         self._estimates = estimates
@@ -66,7 +68,7 @@ class JobEndings:
 
     async def cloned_before(self, job: JobRecord) -> bool:
         """End a clone whose voice was ready when a crash came. Return False for other jobs."""
-        if (done := await self._completion.cloned_before(job)) is None:
+        if (done := await self._outcomes.cloned_before(job)) is None:
             return False
         self._answers.begin_leased(done)
         return True
@@ -99,7 +101,7 @@ class JobEndings:
         if kind == UNKNOWN:
             message = _apology(message)
         try:
-            done = await self._with_retries(lambda: self._completion.failed(job, kind, message))
+            done = await self._with_retries(lambda: self._outcomes.failed(job, kind, message))
         except BarkeepError as error:
             _log.error("job_left_behind", job_id=job.id, reason=error.message)
             return
@@ -133,16 +135,16 @@ class JobEndings:
 
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
         if isinstance(event, Cloned):
-            return await self._completion.cloned(job, event)
+            return await self._outcomes.cloned(job, event)
         ready = self._context.executor.health().ready
-        return await self._completion.spoken(job, event, hubert=ready.hubert if ready is not None else "")
+        return await self._outcomes.spoken(job, event, hubert=ready.hubert if ready is not None else "")
 
     async def _try_again(self, job: JobRecord, *, until: datetime | None = None) -> None:
         if job.attempts < ATTEMPTS:
             if (again := await self._context.storage.jobs.requeue(job.id, job.lease_owner, until=until)) is not None:
                 self._wait_again(again)
             return
-        done = await self._completion.failed(
+        done = await self._outcomes.failed(
             job,
             Unavailable.__name__,
             f"The speech worker broke down {ATTEMPTS} times on this, so it was given up. Try something shorter, or "

@@ -1,4 +1,6 @@
-"""Updates files and rows when a job ends. Each step can be repeated after a crash; answers are sent elsewhere.
+"""Stores the outcome of a job: its files and rows. Each step can be repeated after a crash.
+
+`endings` decides how a job ends and has it answered.
 
 The order of steps matters: files first, then the row that refers to them, then the job, then the clean-up.
 """
@@ -30,8 +32,8 @@ DONE = (JobState.READY, JobState.DELIVERED)
 _log = structlog.get_logger(__name__)
 
 
-class Completion:
-    """Ends jobs that this process holds.
+class OutcomeStorage:
+    """Stores how jobs that this process holds have ended.
 
     Every method returns the job as it ended, or None if it had ended before or another process holds it.
     """
