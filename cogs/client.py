@@ -18,7 +18,7 @@ from cogs.answers import Discard, Repeat
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
-from cogs.delivery import DiscordCourier, Stop
+from cogs.courier import CancelWaiting, DiscordCourier
 from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.lost_choices import tell_of_lost_choices
 from cogs.server_names import ServerNames
@@ -122,7 +122,8 @@ class Barkeep(StudioBot):
         if self._claims_data:
             await self.studio.storage.claim_shards(self._close_because)
             self._absence_counts = await self.studio.storage.installation.claim(self._own_id())
-        self.add_dynamic_items(Repeat, Stop, Discard, *VOICE_ITEMS, CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
+        self.add_dynamic_items(Repeat, CancelWaiting, Discard, *VOICE_ITEMS)
+        self.add_dynamic_items(CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self._sync_commands()

@@ -27,7 +27,7 @@ import logs
 from assembly import create_executor
 from cloning.worker.protocol import Executor
 from cogs.client import Barkeep
-from cogs.delivery import DiscordCourier
+from cogs.courier import DiscordCourier
 from errors import BarkeepError
 from simulator.live import LiveEnv, default_adapter
 from storage.database import Storage

@@ -9,7 +9,7 @@ from simcord.builders import ChannelHandle
 
 from cloning.worker.protocol import Progress
 from cogs.client import Barkeep
-from cogs.delivery import BEGINNING
+from cogs.courier import BEGINNING
 from cogs.ui.render import LABEL
 from studio.queue.worker_events import LONG_TEXT
 from studio.studio import Studio

@@ -13,7 +13,7 @@ from cogs.answers import Discard, Repeat
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
-from cogs.delivery import Stop
+from cogs.courier import CancelWaiting
 from cogs.jobs.buttons import CancelJob, Fetch
 from cogs.privacy.cog import AskRevoke
 from cogs.ui import ids
@@ -29,7 +29,7 @@ ITEMS: tuple[Any, ...] = (
     *CONFIRM_ITEMS,
     *PAGE_ITEMS,
     *SHARING_ITEMS,
-    *(ConsentButton, TakeBack, SayIt, CancelJob, Fetch, AskRevoke, Discard, Repeat, Stop),
+    *(ConsentButton, TakeBack, SayIt, CancelJob, Fetch, AskRevoke, Discard, Repeat, CancelWaiting),
     *VOICE_ITEMS,
 )
 SAMPLES = (

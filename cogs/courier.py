@@ -51,8 +51,8 @@ class _Original(int):
 _ORIGINAL = _Original()
 
 
-class Stop(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
-    """Cancels the job that a message waits for."""
+class CancelWaiting(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
+    """Cancels the job that its message waits for. (`CancelJob` is the button of the list of jobs.)"""
 
     def __init__(self, job: str) -> None:
         super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
@@ -201,7 +201,7 @@ class DiscordCourier:
             message = await self._webhook(job).edit_message(
                 _ORIGINAL,
                 content=render_update(update),
-                view=persistent_view(Stop(job.id)),
+                view=persistent_view(CancelWaiting(job.id)),
                 allowed_mentions=_NOBODY,
                 **options,
             )
