@@ -25,6 +25,7 @@ from cogs.server_names import ServerNames
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import is_known
 from cogs.ui.errors import answer_error
+from cogs.ui.replies import NOBODY
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError, NotFound
 from studio.housekeeping import alone
@@ -93,7 +94,7 @@ class Barkeep(StudioBot):
             intents=discord.Intents(
                 guilds=True, voice_states=True, guild_messages=read_messages, message_content=read_messages
             ),
-            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_mentions=NOBODY,
             allowed_contexts=app_commands.AppCommandContext(guild=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
             max_messages=None,

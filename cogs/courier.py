@@ -23,6 +23,7 @@ from cogs.ui.base import guarded, persistent_view
 from cogs.ui.errors import NETWORK_ERRORS, token_is_gone
 from cogs.ui.ids import FromId
 from cogs.ui.render import CONTENT_LIMIT, render_update
+from cogs.ui.replies import NOBODY
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Actor, Delivery, Outcome, Update
@@ -33,7 +34,6 @@ BEGINNING = "beginning.ogg"
 """The file name of the first sentence."""
 
 _UNKNOWN_MESSAGE = 10008
-_NOBODY = discord.AllowedMentions.none()
 
 Button = discord.ui.Button[discord.ui.View]
 
@@ -132,7 +132,7 @@ class DiscordCourier:
             embeds=answer.embeds(),
             attachments=answer.files(),
             view=persistent_view(*answer.buttons) if answer.buttons else None,
-            allowed_mentions=_NOBODY,
+            allowed_mentions=NOBODY,
         )
         return Delivery("interaction", message.id)
 
@@ -144,16 +144,16 @@ class DiscordCourier:
         webhook = self._webhook(job)
         try:
             sign = await webhook.edit_message(
-                _ORIGINAL, content="⚠️", embeds=[], attachments=[], view=None, allowed_mentions=_NOBODY
+                _ORIGINAL, content="⚠️", embeds=[], attachments=[], view=None, allowed_mentions=NOBODY
             )
         except discord.NotFound as error:
             if error.code != _UNKNOWN_MESSAGE:
                 raise
         else:
             if sign.flags.ephemeral:
-                await sign.edit(content=answer.content, allowed_mentions=_NOBODY)
+                await sign.edit(content=answer.content, allowed_mentions=NOBODY)
                 return Delivery("interaction", sign.id)
-        message = await webhook.send(answer.content, ephemeral=True, wait=True, allowed_mentions=_NOBODY)
+        message = await webhook.send(answer.content, ephemeral=True, wait=True, allowed_mentions=NOBODY)
         try:
             await webhook.delete_message(_ORIGINAL)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
@@ -188,7 +188,7 @@ class DiscordCourier:
             embeds=answer.embeds(),
             files=answer.files(),
             nonce=_nonce(job),
-            allowed_mentions=_NOBODY,
+            allowed_mentions=NOBODY,
             **options,
         )
 
@@ -202,7 +202,7 @@ class DiscordCourier:
                 _ORIGINAL,
                 content=render_update(update),
                 view=persistent_view(CancelWaiting(job.id)),
-                allowed_mentions=_NOBODY,
+                allowed_mentions=NOBODY,
                 **options,
             )
         except discord.HTTPException as error:

@@ -11,11 +11,11 @@ from cogs.admin.render_admin import render_lost_choices
 from cogs.interactions import existing_in
 from cogs.studio_bot import StudioBot
 from cogs.ui.errors import NETWORK_ERRORS
+from cogs.ui.replies import NOBODY
 from errors import BarkeepError
 
 log = structlog.get_logger(__name__)
 
-_NOBODY = discord.AllowedMentions.none()
 _ERRORS = (discord.HTTPException, *NETWORK_ERRORS)
 
 
@@ -36,14 +36,14 @@ async def _tell(client: StudioBot, guild: discord.Guild, text: str) -> bool:
     """Return whether the message could be sent one of the two ways."""
     try:
         if guild.public_updates_channel is not None:
-            await guild.public_updates_channel.send(text, allowed_mentions=_NOBODY)
+            await guild.public_updates_channel.send(text, allowed_mentions=NOBODY)
             return True
     except _ERRORS as error:
         log.info("moderators_channel_closed", guild_id=guild.id, reason=type(error).__name__)
     try:
         if guild.owner_id is not None:
             owner = client.get_user(guild.owner_id) or await client.fetch_user(guild.owner_id)
-            await owner.send(text, allowed_mentions=_NOBODY)
+            await owner.send(text, allowed_mentions=NOBODY)
             return True
     except _ERRORS as error:
         log.info("owner_not_reached", guild_id=guild.id, reason=type(error).__name__)

@@ -8,6 +8,7 @@ from discord.ext import commands
 from cogs.interactions import actor_in, actor_of, names_in, require_moderator
 from cogs.studio_bot import StudioBot
 from cogs.ui.render import COLOUR, safe
+from cogs.ui.replies import NOBODY
 from errors import BarkeepError, NotAllowed, Unavailable
 from studio.reading import Reading, Target
 from studio.reading_rules import Written
@@ -180,7 +181,7 @@ async def _tell(message: discord.Message, reason: BarkeepError) -> None:
     try:
         await message.channel.send(
             f"🔇 {message.author.mention}, your messages are not read for now. {safe(reason.message)}",
-            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_mentions=NOBODY,
         )
     except discord.HTTPException as error:
         log.info("not_told", status=error.status, code=error.code)

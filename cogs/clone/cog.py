@@ -13,8 +13,8 @@ from cogs.interactions import actor_of, origin_of, require_attachments
 from cogs.options import LANGUAGE_CHOICES
 from cogs.studio_bot import MenuCog, StudioBot
 from cogs.ui.base import persistent_view
-from cogs.ui.errors import say_privately
 from cogs.ui.render import render_asked
+from cogs.ui.replies import say_privately
 from errors import InvalidInput, NotAllowed
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_name
 from studio.values import CloneOrder, Update

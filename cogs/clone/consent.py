@@ -16,6 +16,7 @@ from cogs.ui.base import guarded, persistent_view
 from cogs.ui.errors import NETWORK_ERRORS
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_plain_question, render_question, render_refusal, render_verdict
+from cogs.ui.replies import NOBODY
 from errors import Conflict, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState
 from storage.consents import REFUSED
@@ -23,7 +24,6 @@ from storage.consents import REFUSED
 log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Any]
-_NOBODY = discord.AllowedMentions.none()
 _ALLOW, _DENY, _RENEW = "allow", "deny", "renew"
 _LOOKS = {
     _ALLOW: ("Allow", discord.ButtonStyle.success),
@@ -69,26 +69,26 @@ class ConsentButton(
         if asked is not None:
             sentence = render_sentence(asked, interaction.locale, studio.spoken.languages)
             view = persistent_view(SayIt(asked.id), ConsentButton(_RENEW, asked.id), ConsentButton(_DENY, asked.id))
-            await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=_NOBODY)
+            await interaction.edit_original_response(embed=sentence, view=view, allowed_mentions=NOBODY)
             return
         if self.verdict == _RENEW:  # which is no yes
             request = await studio.clone_requests.question(self.request_id, interaction.user.id)
             plain = render_plain_question(request)
-            await interaction.edit_original_response(embed=plain, view=question_view(request), allowed_mentions=_NOBODY)
+            await interaction.edit_original_response(embed=plain, view=question_view(request), allowed_mentions=NOBODY)
             return
         request, _ = await studio.clone_requests.answer(self.request_id, interaction.user.id, allow)
         await _show(interaction, request)
         if request.state is not ConsentState.ALLOWED:
             with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
                 requester = await _user(interaction.client, request.requester_id)
-                await requester.send(render_refusal(request), allowed_mentions=_NOBODY)
+                await requester.send(render_refusal(request), allowed_mentions=NOBODY)
 
 
 async def _show(interaction: Interaction, request: ConsentRequest) -> None:
     """Replace the question by its answer."""
     view = persistent_view(TakeBack(request.id)) if request.state is ConsentState.ALLOWED else None
     await interaction.edit_original_response(
-        content=render_verdict(request), embed=None, view=view, allowed_mentions=_NOBODY
+        content=render_verdict(request), embed=None, view=view, allowed_mentions=NOBODY
     )
 
 
@@ -105,7 +105,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     embed = render_question(request, message.jump_url, requester.display_name, _server_of(message))
     view = question_view(request)
     try:
-        await message.author.send(embed=embed, view=view, allowed_mentions=_NOBODY)
+        await message.author.send(embed=embed, view=view, allowed_mentions=NOBODY)
     except NETWORK_ERRORS as error:
         raise Unavailable(_AWAY) from error
     except discord.HTTPException as error:
@@ -113,7 +113,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     else:
         return
     try:
-        await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=_NOBODY)
+        await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=NOBODY)
     except NETWORK_ERRORS as error:
         raise Unavailable(_AWAY) from error
     except discord.HTTPException as error:

@@ -16,6 +16,7 @@ from cogs.ui import ids
 from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView, guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import COLOUR, render_verdict, safe, when
+from cogs.ui.replies import NOBODY
 from storage.consent_records import SpokenConsent
 from studio.clones import check_size
 from studio.spoken_consent import ATTEMPTS
@@ -28,7 +29,6 @@ _QUOTE = "> "
 _HEARD = "✅ I heard you. The voice is being made, and its card comes into the channel. /jobs shows how far it is."
 _LISTENING = "👂 I am listening to your recording…"
 _WHICH = "More than one server waits for a sentence of yours. Which one did you say in this recording?"
-_NOBODY = discord.AllowedMentions.none()
 
 
 class SayIt(
@@ -113,7 +113,7 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
     found = await waiting()  # first, because everybody may see the sentence, and its button
     if len(found) > 1:
         choice = _WhichSentence(audio, [await _option(interaction, each) for each in found[:MAX_CHOICES]])
-        await interaction.edit_original_response(content=_WHICH, view=choice, allowed_mentions=_NOBODY)
+        await interaction.edit_original_response(content=_WHICH, view=choice, allowed_mentions=NOBODY)
         return
     (asked,) = found
     if in_place:
@@ -131,10 +131,10 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
         request = await spoken.request_of(asked)
         verdict, view = render_verdict(request), persistent_view(TakeBack(request.id))
     try:
-        await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=_NOBODY)
+        await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=NOBODY)
     except discord.NotFound:
         shown = discord.utils.MISSING if view is None else view
-        await interaction.followup.send(verdict, view=shown, ephemeral=True, allowed_mentions=_NOBODY)
+        await interaction.followup.send(verdict, view=shown, ephemeral=True, allowed_mentions=NOBODY)
 
 
 async def _option(interaction: Interaction, asked: SpokenConsent) -> discord.SelectOption:

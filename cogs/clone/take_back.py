@@ -8,9 +8,9 @@ from cogs.ui import ids
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_verdict
+from cogs.ui.replies import NOBODY
 
 Interaction = discord.Interaction[Any]
-_NOBODY = discord.AllowedMentions.none()
 
 
 class TakeBack(
@@ -33,5 +33,5 @@ class TakeBack(
         await interaction.response.defer()
         request = await interaction.client.studio.clone_requests.take_back(self.request_id, interaction.user.id)
         await interaction.edit_original_response(
-            content=render_verdict(request), embed=None, view=None, allowed_mentions=_NOBODY
+            content=render_verdict(request), embed=None, view=None, allowed_mentions=NOBODY
         )

@@ -7,6 +7,7 @@ import discord
 import structlog
 from discord import app_commands
 
+from cogs.ui.replies import say_privately
 from errors import BarkeepError, NotAllowed, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -61,34 +62,6 @@ async def answer_error(
         await say_privately(interaction, sentence, view)
     except discord.HTTPException as failure:
         log.info("error_not_told", interaction_id=interaction.id, status=failure.status, code=failure.code)
-
-
-async def say_privately(
-    interaction: discord.Interaction,
-    sentence: str,
-    view: discord.ui.View = discord.utils.MISSING,
-    *,
-    embed: discord.Embed = discord.utils.MISSING,
-    sign: str = "⚠️",
-) -> None:
-    """Answer with a sentence, a view and an embed that only the member sees, whatever was answered before.
-
-    The first follow-up of a public "thinking" message is always public. So that message is edited to a bare sign first,
-    and deleted after the private answer.
-    """
-    text = discord.utils.escape_mentions(sentence)[:2000]
-    if not interaction.response.is_done():
-        await interaction.response.send_message(text, view=view, embed=embed, ephemeral=True)
-        return
-    if interaction.response.type is not discord.InteractionResponseType.deferred_channel_message:
-        await interaction.followup.send(text, view=view, embed=embed, ephemeral=True)
-        return
-    waiting = await interaction.edit_original_response(content=sign)
-    if waiting.flags.ephemeral:
-        await waiting.edit(content=text, view=view, embed=embed)
-        return
-    await interaction.followup.send(text, view=view, embed=embed, ephemeral=True)
-    await interaction.delete_original_response()
 
 
 def token_is_gone(error: BaseException) -> bool:
