@@ -31,14 +31,14 @@ Button = discord.ui.Button[discord.ui.View]
 class Answer:
     """Text, at most one embed, and files as (name, bytes), since each attempt to send needs fresh file objects.
 
-    `alone`: send it privately, even if the command was public.
+    `private`: send it privately, even if the command was public.
     """
 
     content: str
     embed: discord.Embed | None = None
     attachments: tuple[tuple[str, bytes], ...] = ()
     buttons: tuple[discord.ui.Item[Any], ...] = ()
-    alone: bool = False
+    private: bool = False
 
     def files(self) -> list[discord.File]:
         """Return new file objects."""
@@ -56,7 +56,7 @@ async def answer_to(outcome: Outcome) -> Answer:
     """Return the answer to a job that is ready, failed or cancelled."""
     job = outcome.job
     if job.state in (JobState.FAILED, JobState.CANCELLED):
-        return Answer(render_error(job), alone=True)
+        return Answer(render_error(job), private=True)
     if job.kind is JobKind.SPEECH:
         return await _speech(outcome)
     return await _card(outcome)

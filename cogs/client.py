@@ -28,7 +28,7 @@ from cogs.ui.errors import answer_error
 from cogs.ui.replies import NOBODY
 from cogs.ui.voice_buttons import VOICE_ITEMS
 from errors import BarkeepError, NotFound
-from studio.housekeeping import alone
+from studio.housekeeping import run_step
 from studio.studio import Studio
 from studio.values import Courier
 
@@ -152,7 +152,7 @@ class Barkeep(StudioBot):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a server that removed the bot."""
         self._removed_from.add(guild.id)
-        await alone("removed servers", self._forget_servers())
+        await run_step("removed servers", self._forget_servers())
 
     async def on_guild_role_delete(self, role: discord.Role) -> None:
         """Tell moderators if no role is left that may clone or speak."""
@@ -226,7 +226,7 @@ class Barkeep(StudioBot):
     @tasks.loop(seconds=UPKEEP_SECONDS)
     async def _upkeep(self) -> None:
         """Run upkeep: leases, expired consent requests, retention. An error is logged, and the next run retries."""
-        await alone("removed servers", self._forget_servers())
+        await run_step("removed servers", self._forget_servers())
         try:
             await self.studio.upkeep()
         except BarkeepError as error:

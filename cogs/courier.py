@@ -124,7 +124,7 @@ class DiscordCourier:
     async def _by_interaction(self, job: JobRecord, answer: Answer) -> Delivery | None:
         if not _answerable(job):
             return None
-        if answer.alone and not job.private:
+        if answer.private and not job.private:
             return await self._by_private_follow_up(job, answer)
         message = await self._webhook(job).edit_message(
             _ORIGINAL,
@@ -161,7 +161,7 @@ class DiscordCourier:
         return Delivery("interaction", message.id)
 
     async def _by_channel(self, job: JobRecord, answer: Answer) -> Delivery | None:
-        if job.private or answer.alone:
+        if job.private or answer.private:
             return None
         channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
         message = await self._send(channel, job, answer, answer.buttons)

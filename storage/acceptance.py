@@ -107,7 +107,7 @@ class JobAcceptance:
         try:
             return await self._accept_speech(job, limits, since)
         except Unavailable as error:
-            return await self._found(job, _alone, error)
+            return await self._found(job, _without_voice, error)
 
     async def _accept_speech(self, job: NewJob, limits: GuildSettings, since: int | None) -> JobRecord:
         async with self._sessions.write() as session:
@@ -160,7 +160,7 @@ async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
     return await session.scalar(select(JobRow).where(JobRow.guild_id == job.guild_id, same))
 
 
-async def _alone(_: AsyncSession, job: JobRow) -> JobRecord:
+async def _without_voice(_: AsyncSession, job: JobRow) -> JobRecord:
     return job.record()
 
 

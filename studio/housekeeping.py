@@ -19,7 +19,7 @@ LISTENING = timedelta(minutes=5)
 _log = structlog.get_logger(__name__)
 
 
-async def alone(step: str, work: Awaitable[object], *, event: str = "upkeep_failed") -> None:
+async def run_step(step: str, work: Awaitable[object], *, event: str = "upkeep_failed") -> None:
     """Await one step. An error is logged as `event`, so that the next steps run."""
     try:
         await work
@@ -52,14 +52,14 @@ class Housekeeping:
         Of several processes, one does it for the servers of all; each cleans up its own disk.
         """
         now = self._clock()
-        await alone("reserve", self._storage.keep_room())
-        await alone("copies", self._storage.drop_copies())
+        await run_step("reserve", self._storage.keep_room())
+        await run_step("copies", self._storage.drop_copies())
         if not await self._storage.leads():
             return
-        await alone("questions", self._expire_questions(now))
-        await alone("sentences", self._expire_sentences(now))
+        await run_step("questions", self._expire_questions(now))
+        await run_step("sentences", self._expire_sentences(now))
         if self._last_retention is None or abs(now - self._last_retention) >= RETENTION_EVERY:  # a clock may go back
-            await alone("retention", self._apply_retention(now))
+            await run_step("retention", self._apply_retention(now))
 
     async def _expire_questions(self, now: datetime) -> None:
         for request in await self._storage.consents.expired(now):

@@ -15,7 +15,7 @@ from studio.channel.service import ChannelService
 from studio.checks import CheckService
 from studio.clone_requests import CloneRequestService
 from studio.clones import CloneService
-from studio.housekeeping import Housekeeping, alone
+from studio.housekeeping import Housekeeping, run_step
 from studio.jobs import JobService
 from studio.privacy import PrivacyService
 from studio.pronunciations import PronunciationService
@@ -95,7 +95,7 @@ class Studio:
         An error of one step is logged, and the others run.
         """
         await self.dispatcher.upkeep()
-        await alone("channels", self.channels.upkeep())
+        await run_step("channels", self.channels.upkeep())
         await self._housekeeping.run()
 
     async def close(self) -> None:

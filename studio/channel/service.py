@@ -15,7 +15,7 @@ from studio import rights
 from studio.channel.gateway import VoiceGateway
 from studio.channel.lines import Fate, Line, Piece
 from studio.channel.rooms import Room
-from studio.housekeeping import alone
+from studio.housekeeping import run_step
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply
 from studio.values import Actor
@@ -149,16 +149,16 @@ class ChannelService:
     async def resume(self) -> None:
         """Return to the channels of an earlier process that are not empty. Call it when the platform is ready."""
         for seat in await self._storage.seats.all():
-            await alone("seat", self._resume(seat.guild_id), event="resume_failed")
+            await run_step("seat", self._resume(seat.guild_id), event="resume_failed")
 
     async def upkeep(self) -> None:
         """Leave channels in which the bot was alone or idle for too long; replace connections that broke for good;
         return to channels for which the platform did not answer.
         """
         for guild_id, room in self._rooms:
-            await alone("room", self._tend(guild_id, room))
+            await run_step("room", self._tend(guild_id, room))
         for guild_id in tuple(self._away):
-            await alone("seat", self._resume(guild_id))
+            await run_step("seat", self._resume(guild_id))
 
     async def close(self) -> None:
         """Leave all channels. They stay stored, so that the next process returns to them."""

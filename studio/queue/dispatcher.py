@@ -13,7 +13,7 @@ from errors import Unavailable
 from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
-from studio.housekeeping import alone
+from studio.housekeeping import run_step
 from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
@@ -129,11 +129,11 @@ class Dispatcher:
 
         Call it every half minute.
         """
-        await alone("leases", self._renew())
-        await alone("lost jobs", self._recover())
-        await alone("answers", self._answers.resume())
-        await alone("queue", self._read_queue())
-        await alone("overdue jobs", self._fail_overdue())
+        await run_step("leases", self._renew())
+        await run_step("lost jobs", self._recover())
+        await run_step("answers", self._answers.resume())
+        await run_step("queue", self._read_queue())
+        await run_step("overdue jobs", self._fail_overdue())
         self._measure()
         if self._queue or self._context.active:
             self._wake()
@@ -149,7 +149,7 @@ class Dispatcher:
         await self._endings.close()
         await self._answers.close()
         # Jobs that stay running wait until their leases end.
-        await alone("running jobs", self._requeue_all(), event="requeue_failed")
+        await run_step("running jobs", self._requeue_all(), event="requeue_failed")
         self._context.active.clear()
 
     async def _requeue_all(self) -> None:
