@@ -16,8 +16,8 @@ import structlog
 
 from errors import NotFound, Unavailable
 from storage import modes
+from storage.group_commit import GroupCommit
 from storage.sessions import FULL
-from storage.together import Together
 
 GONE = "That file no longer exists. It may just have been deleted."
 REFUSED = "Barkeep cannot use its data folder right now. Please tell the person who runs Barkeep."
@@ -67,11 +67,11 @@ class QuickWork:
     """Runs what takes no time on a disk that works, for several jobs in one thread: to change threads takes longer."""
 
     def __init__(self) -> None:
-        self._together: Together[object, Callable[[], Any], Any] = Together(self._run)
+        self._group: GroupCommit[object, Callable[[], Any], Any] = GroupCommit(self._run)
 
     async def do(self, work: Callable[..., _T], *arguments: object) -> _T:
         """Run it, with what else is asked for meanwhile. Raises NotFound or Unavailable as readable_errors does."""
-        outcome = await self._together.do(object(), partial(work, *arguments))
+        outcome = await self._group.do(object(), partial(work, *arguments))
         with readable_errors():
             if isinstance(outcome, Exception):
                 raise outcome
@@ -88,7 +88,7 @@ class DurableMoves:
     """
 
     def __init__(self) -> None:
-        self._lanes = cycle([Together[Path, Path, Exception](self._run) for _ in range(_LANES)])
+        self._lanes = cycle([GroupCommit[Path, Path, Exception](self._run) for _ in range(_LANES)])
 
     async def do(self, source: Path, target: Path) -> None:
         """Move a file. The call can be repeated. Raises NotFound or Unavailable as readable_errors does."""

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, case, func, select, update
 from sqlalchemy.types import TypeEngine
 
+from storage.group_commit import Given, Statement
 from storage.models import WITHOUT_ANSWER, JobRow
 from storage.records import JobRecord, JobState
-from storage.together import Given, Statement
 
 UNANSWERED = (JobState.READY, JobState.FAILED, JobState.CANCELLED)
 """States of a job that has ended and waits for its answer to be delivered."""

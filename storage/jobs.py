@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from errors import NotFound
 from storage.columns import Clock
+from storage.group_commit import GroupCommit, Statement
 from storage.job_statements import ANSWERED, FIND, RECORD, UNANSWERED, lease_answer, move, record_of
 from storage.limits import delete_jobs, prune_spent
 from storage.models import WITHOUT_ANSWER, JobRow
 from storage.records import JobKind, JobRecord, JobState, Usage, WaitingJob
 from storage.sessions import Sessions
 from storage.shards import Notice, NoticeKind, Shards, tell
-from storage.together import Statement, Together
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
@@ -40,8 +40,8 @@ class JobRepository:
         self._clock = clock
         self._shards = shards
         self._own = shards.matching(JobRow.guild_id.expression)
-        self._found = Together(partial(self._run, FIND, writes=False))
-        self._changed: dict[Statement, Together[str, dict[str, Any], JobRecord]] = {}
+        self._found = GroupCommit(partial(self._run, FIND, writes=False))
+        self._changed: dict[Statement, GroupCommit[str, dict[str, Any], JobRecord]] = {}
 
     async def get(self, job_id: str) -> JobRecord:
         """Return the job with this id, of any server. Raises NotFound."""
@@ -297,7 +297,7 @@ class JobRepository:
     async def _change(self, statement: Statement, job_id: str, **given: Any) -> JobRecord | None:
         """Run a statement that changes the job, together with the same change of other jobs."""
         if statement not in self._changed:
-            self._changed[statement] = Together(partial(self._run, statement, writes=True))
+            self._changed[statement] = GroupCommit(partial(self._run, statement, writes=True))
         return await self._changed[statement].do(job_id, given | {"job_id": job_id})
 
     async def _run(

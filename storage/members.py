@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import NotFound
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow, ConsentRow, SpokenConsentRow
+from storage.group_commit import GroupCommit, Statement
 from storage.models import AuditRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
-from storage.together import Statement, Together
 
 _COLUMNS = MemberRow.__mapper__.columns
 _FIND = Statement(
@@ -29,7 +29,7 @@ class MemberRepository:
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
-        self._found = Together(self._find)
+        self._found = GroupCommit(self._find)
 
     async def get(self, guild_id: int, member_id: int) -> MemberRecord:
         """Return the member's record; a blank one for an unknown member."""

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from errors import Unavailable
 from storage.database import Storage
+from storage.group_commit import MOST, GroupCommit
 from storage.records import JobRecord, JobState
-from storage.together import MOST, Together
 from tests.storage.build import GUILD, speech_in
 
 LEASE = timedelta(minutes=1)
@@ -38,22 +38,22 @@ class Work:
 async def test_what_comes_at_once_and_meanwhile_is_done_together() -> None:
     work = Work()
     work.go_on.clear()
-    together = Together(work)
-    first = [asyncio.create_task(together.do(key, 1)) for key in "ab"]
+    group = GroupCommit(work)
+    first = [asyncio.create_task(group.do(key, 1)) for key in "ab"]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    later = [asyncio.create_task(together.do(key, 2)) for key in "cd"]
+    later = [asyncio.create_task(group.do(key, 2)) for key in "cd"]
     await asyncio.sleep(0)
     work.go_on.set()
     assert await asyncio.gather(*first, *later) == [2, 2, 4, 4]
     assert work.batches == [["a", "b"], ["c", "d"]]
-    assert await together.do("nothing", 0) is None
+    assert await group.do("nothing", 0) is None
 
 
 async def test_one_key_is_done_once_at_a_time() -> None:
     work = Work()
-    together = Together(work)
-    assert await asyncio.gather(*(together.do(key, number) for number, key in enumerate("aaab", start=1))) == [
+    group = GroupCommit(work)
+    assert await asyncio.gather(*(group.do(key, number) for number, key in enumerate("aaab", start=1))) == [
         2,
         4,
         6,
@@ -64,15 +64,15 @@ async def test_one_key_is_done_once_at_a_time() -> None:
 
 async def test_a_batch_has_a_limit() -> None:
     work = Work()
-    together = Together(work)
-    assert await asyncio.gather(*(together.do(str(number), 1) for number in range(MOST + 1))) == [2] * (MOST + 1)
+    group = GroupCommit(work)
+    assert await asyncio.gather(*(group.do(str(number), 1) for number in range(MOST + 1))) == [2] * (MOST + 1)
     assert [len(batch) for batch in work.batches] == [MOST, 1]
 
 
 async def test_what_is_refused_does_not_keep_others_back() -> None:
     work = Work()
     work.refused = {"b"}
-    outcomes = await asyncio.gather(*map(Together(work).do, "abc", (1, 2, 3)), return_exceptions=True)
+    outcomes = await asyncio.gather(*map(GroupCommit(work).do, "abc", (1, 2, 3)), return_exceptions=True)
     assert (outcomes[0], outcomes[2]) == (2, 6)
     assert isinstance(outcomes[1], Unavailable)
     assert sorted(work.batches[1:]) == [["a"], ["b"], ["c"]]
@@ -85,8 +85,8 @@ async def test_what_may_have_been_done_is_not_done_again() -> None:
         calls.append(len(items))
         raise Unavailable("gone") from DBAPIError("", {}, Exception(), connection_invalidated=True)
 
-    together = Together(lost)
-    outcomes = await asyncio.gather(*map(together.do, "abc", (1, 2, 3)), return_exceptions=True)
+    group = GroupCommit(lost)
+    outcomes = await asyncio.gather(*map(group.do, "abc", (1, 2, 3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     assert calls == [3]
 
@@ -94,8 +94,8 @@ async def test_what_may_have_been_done_is_not_done_again() -> None:
 async def test_a_cancelled_call_waits_for_its_work() -> None:
     work = Work()
     work.go_on.clear()
-    together = Together(work)
-    calls = [asyncio.create_task(together.do(key, 1)) for key in "ab"]
+    group = GroupCommit(work)
+    calls = [asyncio.create_task(group.do(key, 1)) for key in "ab"]
     await asyncio.sleep(0)
     calls[0].cancel()
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ async def test_an_error_that_a_cancelled_call_does_not_see_is_no_complaint_of_as
     work = Work()
     work.go_on.clear()
     work.refused = {"a"}
-    call = asyncio.create_task(Together(work).do("a", 1))
+    call = asyncio.create_task(GroupCommit(work).do("a", 1))
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     await asyncio.sleep(0)
@@ -129,14 +129,14 @@ async def test_an_error_that_a_cancelled_call_does_not_see_is_no_complaint_of_as
 async def test_an_interrupted_batch_ends_its_calls() -> None:
     work = Work()
     work.go_on.clear()
-    together = Together(work)
-    calls = [asyncio.create_task(together.do("a", 1))]
+    group = GroupCommit(work)
+    calls = [asyncio.create_task(group.do("a", 1))]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    calls.append(asyncio.create_task(together.do("b", 1)))
+    calls.append(asyncio.create_task(group.do("b", 1)))
     await asyncio.sleep(0)
-    assert together._task is not None
-    together._task.cancel()
+    assert group._task is not None
+    group._task.cancel()
     outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
     assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
 
@@ -212,7 +212,7 @@ async def test_several_members_are_read_at_once(storage: Storage) -> None:
 
 
 async def test_who_is_cancelled_with_the_work_before_it_began_ends() -> None:
-    asking = asyncio.create_task(Together(Work()).do("a", 1))
+    asking = asyncio.create_task(GroupCommit(Work()).do("a", 1))
     await asyncio.sleep(0)
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     assert len(tasks) == len({"asking", "working"})

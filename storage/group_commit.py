@@ -61,7 +61,7 @@ class _Result(asyncio.Future[Found]):
         super().cancel()
 
 
-class Together(Generic[Key, Item, Found]):
+class GroupCommit(Generic[Key, Item, Found]):
     """Collects what is asked for while `work` is under way, and does all of it with the next call.
 
     work: takes items by key, and returns what it found, by key. What the database refuses for several, or cannot be
