@@ -33,7 +33,7 @@ from storage.jobs import UNFINISHED, JobRepository
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import GuildRow, JobRow, VoiceRow
-from storage.presence import Presence
+from storage.process_locks import ProcessLocks
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
 from storage.seats import SeatRepository
@@ -70,7 +70,7 @@ class Storage:
         in_use: InUse,
         reserve: Reserve | None,
         shards: Shards,
-        presence: Presence | None,
+        locks: ProcessLocks | None,
     ) -> None:
         self.installation = Installation(sessions)
         self.voices = VoiceRepository(sessions, clock, shards)
@@ -91,7 +91,7 @@ class Storage:
         self._sessions = sessions
         self._in_use = in_use
         self._reserve = reserve
-        self._presence = presence
+        self._locks = locks
         self._folder_claim: FolderClaim | None = None
 
     @classmethod
@@ -121,12 +121,12 @@ class Storage:
             await files.prepare()
             reserve = Reserve(data_dir / RESERVE) if reserves else None
             sessions = Sessions(url, busy_timeout=busy_timeout, reserve=reserve)
-            presence = Presence(sessions, process_name()) if sessions.engine.dialect.name == "postgresql" else None
-            in_use = InUse(data_dir, presence)
+            locks = ProcessLocks(sessions, process_name()) if sessions.engine.dialect.name == "postgresql" else None
+            in_use = InUse(data_dir, locks)
             try:
                 await upgrade(sessions)
-                if presence is not None:
-                    await presence.open()
+                if locks is not None:
+                    await locks.open()
                 if await in_use.alone():
                     async with in_use.kept_alone():
                         await check_pair(sessions, files)
@@ -137,21 +137,21 @@ class Storage:
                     await check_pair(sessions, files)
             except BaseException:
                 in_use.close()
-                if presence is not None:
-                    await presence.close()
+                if locks is not None:
+                    await locks.close()
                 await sessions.close()
                 raise
-        storage = cls(sessions, files, clock, in_use, reserve, shards, presence)
+        storage = cls(sessions, files, clock, in_use, reserve, shards, locks)
         await storage.keep_room()
         return storage
 
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[None]:
         """Wait until no other process is in its turn."""
-        if self._presence is None:
+        if self._locks is None:
             yield
             return
-        async with self._presence.in_turn():
+        async with self._locks.in_turn():
             yield
 
     async def claim_shards(self, refused: Callable[[BarkeepError], None], *, patience: float = 10.0) -> None:
@@ -161,15 +161,15 @@ class Storage:
         seconds to wait for a process that just ends. Raises Conflict, with a sentence for the owner, if another process
         has one of them.
         """
-        if self._presence is not None:
-            await self._presence.claim(self.shards, patience, refused)
+        if self._locks is not None:
+            await self._locks.claim(self.shards, patience, refused)
             return
         self._folder_claim = FolderClaim(self.files.data_dir)
         await self._folder_claim.take(process_name(), patience)
 
     async def leads(self) -> bool:
         """Return whether this process does what only one of all has to do."""
-        return self._presence is None or await self._presence.leads()
+        return self._locks is None or await self._locks.leads()
 
     async def listen(self, hear: Callable[[Notice | None], None]) -> None:
         """Call `hear` with each change that another process makes to this one's servers.
@@ -181,8 +181,8 @@ class Storage:
             if notice is None or self.shards.own(notice.guild_id):
                 hear(notice)
 
-        if self._presence is not None:
-            await self._presence.listen(hear_own)
+        if self._locks is not None:
+            await self._locks.listen(hear_own)
 
     async def drop_copies(self) -> None:
         """Delete what is on this disk for more than COPY_KEPT, of jobs that another process may have brought to an end.
@@ -221,8 +221,8 @@ class Storage:
 
     async def close(self) -> None:
         """Close the connections. The object cannot be used afterwards."""
-        if self._presence is not None:
-            await self._presence.close()
+        if self._locks is not None:
+            await self._locks.close()
         if self._folder_claim is not None:
             self._folder_claim.close()
         await self._sessions.close()

@@ -102,8 +102,8 @@ async def test_without_a_notice_upkeep_finds_the_change(
     postgres_address: str,  # noqa: F811
 ) -> None:
     direct, owner = processes
-    assert owner.storage._presence is not None
-    await owner.storage._presence.close()
+    assert owner.storage._locks is not None
+    await owner.storage._locks.close()
     owner.executor.hold()
     receipt = await owner.say()
     await until(lambda: owner.executor.requests != [], "the work")

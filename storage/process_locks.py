@@ -61,8 +61,8 @@ def _seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-class Presence:
-    """This process among those of one PostgreSQL database. Create it with `open`.
+class ProcessLocks:
+    """The locks of this process, one of several on one PostgreSQL database, and its notices. Connect with `open`.
 
     name: of this process, for the sentence that another process gets. Every method raises Unavailable if the database
     cannot be reached.

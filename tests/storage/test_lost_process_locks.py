@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from errors import BarkeepError, Conflict, Unavailable
-from storage import presence
+from storage import process_locks
 from storage.database import Storage
-from storage.presence import PAUSES
+from storage.process_locks import PAUSES
 from storage.shards import Notice, NoticeKind, Shards
 from tests.storage.build import PLENTY, new_job
 from tests.storage.conftest import execute
@@ -76,9 +76,9 @@ async def proxy(postgres_address: str, tmp_path: Path) -> AsyncIterator[tuple[Pr
 async def test_a_process_that_gets_no_answer_stops_before_its_shards_are_free(
     proxy: tuple[Proxy, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "PROVEN", 2.0)
-    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.2)
-    monkeypatch.setattr(presence, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(process_locks, "PROVEN", 2.0)
+    monkeypatch.setattr(process_locks, "_BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(process_locks, "_ANSWER_SECONDS", 1.0)
     storage = await Storage.open(proxy[1], tmp_path, shards=Shards((0,), 2))
     await storage.claim_shards(never)
     assert await storage.jobs.find("none") is None
@@ -103,14 +103,14 @@ async def until_it_works(storage: Storage) -> None:
 
 
 def test_a_silence_is_noticed_and_the_process_stops_before_postgresql_frees_its_locks() -> None:
-    assert presence._BEAT_SECONDS + presence._ANSWER_SECONDS < presence.PROVEN < presence.VANISHED
+    assert process_locks._BEAT_SECONDS + process_locks._ANSWER_SECONDS < process_locks.PROVEN < process_locks.VANISHED
 
 
 async def test_an_answer_proves_nothing_while_the_shards_are_not_claimed_again(
     start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "PROVEN", 2.0)
-    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(process_locks, "PROVEN", 2.0)
+    monkeypatch.setattr(process_locks, "_BEAT_SECONDS", 0.2)
     first, second = await start(Shards((0,), 2)), await start(Shards((0,), 2))
     await first.claim_shards(lambda _: None)
     async with within(LONG):
@@ -124,8 +124,8 @@ async def test_an_answer_proves_nothing_while_the_shards_are_not_claimed_again(
 async def test_an_unexpected_error_ends_neither_the_questions_nor_the_return(
     start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "_BEAT_SECONDS", 0.05)
-    process = (await start(Shards((0,), 1)))._presence
+    monkeypatch.setattr(process_locks, "_BEAT_SECONDS", 0.05)
+    process = (await start(Shards((0,), 1)))._locks
     assert process is not None
     asked: asyncio.Queue[str] = asyncio.Queue()
     errors = [RuntimeError("at a question"), RuntimeError("at the return")]
@@ -173,7 +173,7 @@ async def test_a_process_whose_shard_was_taken_while_its_connection_was_lost_is_
     start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At once, although the other one has the same host name and process id, as in a container started again."""
-    monkeypatch.setattr(presence, "VANISHED", 10 * LONG)  # how long an earlier connection of its own is waited for
+    monkeypatch.setattr(process_locks, "VANISHED", 10 * LONG)  # how long an earlier connection of its own is waited for
     refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
     first, second = await start(Shards((0,), 2)), await start(Shards((0,), 2))
     await first.claim_shards(refused.put_nowait)
@@ -204,7 +204,7 @@ async def test_a_process_waits_for_the_end_of_its_earlier_connection(start: Open
 async def test_an_earlier_connection_is_not_waited_for_without_end(
     start: Open, postgres_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "VANISHED", -presence._SPARE_SECONDS)
+    monkeypatch.setattr(process_locks, "VANISHED", -process_locks._SPARE_SECONDS)
     refused: asyncio.Queue[BarkeepError] = asyncio.Queue()
     first, earlier = await start(Shards((0,), 2)), await start(Shards((0,), 2))
     make_earlier(earlier, first)
@@ -216,20 +216,20 @@ async def test_an_earlier_connection_is_not_waited_for_without_end(
 
 def make_earlier(earlier: Storage, process: Storage) -> None:
     """Make the connection of `earlier` one that `process` had before its own."""
-    assert earlier._presence is not None
-    assert process._presence is not None
-    process._presence._backends |= earlier._presence._backends
+    assert earlier._locks is not None
+    assert process._locks is not None
+    process._locks._backends |= earlier._locks._backends
 
 
 async def taken_meanwhile(first: Storage, second: Storage, address: str) -> "asyncio.Task[None]":
     """End the connection of `first`, and let `second` take its shard before it comes back."""
     claiming = asyncio.create_task(second.claim_shards(never, patience=LONG))
     await asyncio.sleep(0.1)
-    assert first._presence is not None
-    first._presence._turn = Held()
+    assert first._locks is not None
+    first._locks._turn = Held()
     holder = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 0 AND classid = x'6261726d'::int"
     await execute(address, f"SELECT pg_terminate_backend(pid) {holder}")
-    claiming.add_done_callback(lambda _: first._presence._turn.release())  # type: ignore[union-attr]  # it is there
+    claiming.add_done_callback(lambda _: first._locks._turn.release())  # type: ignore[union-attr]  # it is there
     return claiming
 
 
