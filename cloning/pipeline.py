@@ -21,7 +21,7 @@ from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
-from cloning.sentences import Reader, SayOptions, Sentence
+from cloning.sentences import SayOptions, Sentence, SentenceGenerator
 from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
@@ -155,11 +155,12 @@ class SpeechPipeline:
         pieces = self._pieces(in_words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
         sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
-        reader = Reader(self.models.engine, options, self._voice_features(voice) if options.takes > 1 else None)
+        compared = self._voice_features(voice) if options.takes > 1 else None
+        generator = SentenceGenerator(self.models.engine, options, compared)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
         gaps = [audio.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
-        with closing(reader.read(sentences, voice, reporter)) as spoken:
+        with closing(generator.generate(sentences, voice, reporter)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
                 sounds.append(audio.polish(generated.samples, rate, self._change))

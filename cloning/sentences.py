@@ -64,7 +64,7 @@ class Sentence:
         )
 
 
-class Reader:
+class SentenceGenerator:
     """Generates sentences with one engine. voice_features: what takes are compared with; None without a voice."""
 
     def __init__(self, engine: SpeechEngine, options: SayOptions, voice_features: VoiceFeatures | None) -> None:
@@ -72,7 +72,7 @@ class Reader:
         self._options = options
         self._voice_features = voice_features
 
-    def read(
+    def generate(
         self, sentences: Sequence[Sentence], voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[Generated, None, None]:
         """Yield the sentences in order, each as soon as it and the earlier ones are done.

@@ -6,7 +6,7 @@ import pytest
 
 from cloning.bark.engine import Generated, Utterance
 from cloning.progress import ProgressReporter
-from cloning.sentences import Reader, SayOptions, Sentence
+from cloning.sentences import SayOptions, Sentence, SentenceGenerator
 from errors import Unavailable
 from tests.cloning.tones import ToneEngine, a_voice
 
@@ -24,14 +24,20 @@ class Backwards(ToneEngine):
     def generate_each(self, utterances: Sequence[Utterance]) -> Generator[tuple[int, Generated], None, None]:
         for index in reversed(range(len(utterances))):
             wanted = utterances[index]
-            generated = self.generate(wanted.text, wanted.history, wanted.options, wanted.reporter)
+            one = self.generate(wanted.text, wanted.history, wanted.options, wanted.reporter)
             self.done.append(wanted.text)
-            yield index, generated
+            yield index, one
+
+
+def generated(
+    engine: ToneEngine, sentences: Sequence[Sentence] = SENTENCES, *, takes: int = 1
+) -> Generator[Generated, None, None]:
+    return SentenceGenerator(engine, SayOptions(takes=takes), None).generate(sentences, a_voice(), ProgressReporter())
 
 
 def test_sentences_wait_for_those_before_them() -> None:
     engine = Backwards()
-    told = Reader(engine, SayOptions(), None).read(SENTENCES, a_voice(), ProgressReporter())
+    told = generated(engine)
     first = next(told)
     assert engine.done == list(reversed(TEXTS))
     assert [2 * len(text) for text in TEXTS] == [one.prompt.semantic.size for one in (first, *told)]
@@ -39,7 +45,7 @@ def test_sentences_wait_for_those_before_them() -> None:
 
 def test_each_is_told_as_soon_as_it_is_there() -> None:
     engine = ToneEngine()
-    told = Reader(engine, SayOptions(), None).read(SENTENCES, a_voice(), ProgressReporter())
+    told = generated(engine)
     for count, text in enumerate(TEXTS, 1):
         assert next(told).prompt.semantic.size == 2 * len(text)
         assert len(engine.asked) == count
@@ -47,7 +53,7 @@ def test_each_is_told_as_soon_as_it_is_there() -> None:
 
 def test_takes_of_one_sentence_are_neighbours_and_the_sound_one_is_kept() -> None:
     engine = Backwards(silent_takes=1)  # the second take of the last sentence
-    told = list(Reader(engine, SayOptions(takes=2), None).read(SENTENCES, a_voice(), ProgressReporter()))
+    told = list(generated(engine, takes=2))
     assert engine.done == [text for text in reversed(TEXTS) for _ in range(2)]
     assert [2 * len(text) for text in TEXTS] == [one.prompt.semantic.size for one in told]
     assert len({options.seed for _, _, options in engine.asked}) == 6
@@ -55,19 +61,19 @@ def test_takes_of_one_sentence_are_neighbours_and_the_sound_one_is_kept() -> Non
 
 def test_only_a_sentence_without_any_sound_is_taken_again() -> None:
     engine = Backwards(silent_takes=2)
-    assert len(list(Reader(engine, SayOptions(takes=2), None).read(SENTENCES, a_voice(), ProgressReporter()))) == 3
+    assert len(list(generated(engine, takes=2))) == 3
     assert engine.done[6:] == [TEXTS[2]] * 2
     assert len({options.seed for _, _, options in engine.asked}) == 8
 
 
 def test_a_model_without_a_sound_is_told_of_after_what_could_be_heard() -> None:
-    told = Reader(ToneEngine(silent_takes=9), SayOptions(), None).read(SENTENCES[:1], a_voice(), ProgressReporter())
+    told = generated(ToneEngine(silent_takes=9), SENTENCES[:1])
     with pytest.raises(Unavailable, match="no sound"):
         next(told)
 
 
 def test_the_seed_of_a_first_take_does_not_depend_on_how_many_there_are() -> None:
     one, four = ToneEngine(), ToneEngine()
-    list(Reader(one, SayOptions(), None).read(SENTENCES, a_voice(), ProgressReporter()))
-    list(Reader(four, SayOptions(takes=4), None).read(SENTENCES, a_voice(), ProgressReporter()))
+    list(generated(one))
+    list(generated(four, takes=4))
     assert [options.seed for _, _, options in one.asked] == [options.seed for _, _, options in four.asked[::4]]
