@@ -21,7 +21,7 @@ def why_ended(address: str, output: str) -> str:
         )
     if "Failed to connect to Ray cluster" in output or "waiting for GCS" in output:
         return (
-            f"Something listens at {address}, but it lets this machine in no further. Set the same RAY_AUTH_TOKEN on "
+            f"Something listens at {address}, but it refused the connection. Set the same RAY_AUTH_TOKEN on "
             "every machine of the cluster, and check that the address is that of `python cluster.py head`. A head that "
             "has just been started, or is busy, may need a minute."
         )

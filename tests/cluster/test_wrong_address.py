@@ -11,7 +11,7 @@ from cloning.worker.protocol import Executor
 from tests.cluster.bot import TOKEN, cluster_settings
 from tests.cluster.conftest import ROOT
 
-SAID = "Something listens at 127.0.0.1:{port}, but it lets this machine in no further."
+SAID = "Something listens at 127.0.0.1:{port}, but it refused the connection."
 
 pytestmark = pytest.mark.timeout(300)
 
