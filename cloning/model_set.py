@@ -90,9 +90,9 @@ class LoadedModels:
 
     def semantic_tokens(self, clip: Recording, language: str) -> tuple[Tokens, str]:
         """Return the clip's semantic tokens by HuBERT and a quantizer, int64 (S,), and the quantizer's file name."""
-        quantizer_network, name = self.quantizer(language)
+        quantizer, name = self.quantizer(language)
         features = self.hubert(audio.resample(clip, SAMPLE_RATE).samples)
-        tokens: Tokens = quantizer_network.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
+        tokens: Tokens = quantizer.tokens(features, self.engine.spec.semantic_rate).cpu().numpy()
         return tokens, name
 
     def clustered_tokens(self, clip: Recording) -> tuple[Tokens, str]:

@@ -15,14 +15,11 @@ from cogs.ui.render import COLOUR, safe
 from cogs.voices.render_library import count, place
 from errors import InvalidInput
 from storage.records import Pronunciation
-from studio.pronunciations import MAX_FILE_BYTES
+from studio.pronunciations import MAX_FILE_BYTES, SAY_LENGTH, WORD_LENGTH
 from studio.studio import Studio
 from studio.values import Actor, Page
 
 Interaction = discord.Interaction[StudioBot]
-
-WORD_LENGTH = 50
-SAY_LENGTH = 100
 
 _LIST = "pronunciations"
 _FILE = "pronunciations.json"

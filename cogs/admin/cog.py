@@ -30,7 +30,7 @@ from cogs.ui.render import safe
 from cogs.voices.render_library import render_voices
 from errors import InvalidInput
 from storage.records import JobState
-from studio.admin import NO_VOICE
+from studio.admin import MAX_DAYS, NO_VOICE, REASON_LENGTH
 from studio.names import NAME_LENGTH
 from studio.studio import Studio
 from studio.values import Actor, nearest_page
@@ -38,9 +38,6 @@ from studio.values import Actor, nearest_page
 T = TypeVar("T")
 
 Interaction = discord.Interaction[StudioBot]
-
-REASON_LENGTH = 200
-MAX_DAYS = 3650
 
 _VOICES_LIST = "admin-voices"
 _AUDIT_LIST = "audit"

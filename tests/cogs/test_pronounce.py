@@ -6,9 +6,7 @@ import pytest
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle
 
-from cogs import pronounce
 from cogs.client import Barkeep
-from studio import pronunciations
 from tests.cogs.library import labels_of, text_of
 from tests.cogs.replies import answer, refusal
 from tests.cogs.test_say import options_of, spoken
@@ -93,6 +91,5 @@ async def test_an_export_needs_a_channel_with_files(quiet_channel: ChannelHandle
 
 
 async def test_the_form_takes_what_the_studio_takes(bot: Barkeep) -> None:
-    assert (pronounce.WORD_LENGTH, pronounce.SAY_LENGTH) == (pronunciations.WORD_LENGTH, pronunciations.SAY_LENGTH)
     add = next(option for name, option in options_of(bot, "pronounce").items() if name == "add")
     assert [option["max_length"] for option in add["options"][:2]] == [50, 100]
