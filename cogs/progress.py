@@ -29,10 +29,9 @@ class _Line:
 class ProgressMessages:
     """Coalesces updates by job. `every`: the minimum time between two edits, in seconds."""
 
-    def __init__(self, show: Show, *, every: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, show: Show, *, every: float) -> None:
         self._show = show
         self._every = every
-        self._clock = clock
         self._lines: dict[str, _Line] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
 
@@ -64,7 +63,7 @@ class ProgressMessages:
         """Show waiting updates, one edit per interval, until none waits."""
         try:
             while line.waiting is not None:
-                pause = line.shown_at + self._every - self._clock()
+                pause = line.shown_at + self._every - monotonic()
                 if pause > 0:
                     await asyncio.sleep(pause)
                 async with line.showing:
@@ -76,7 +75,7 @@ class ProgressMessages:
         update, line.waiting = line.waiting, None
         if update is None:
             return
-        line.shown_at = self._clock()
+        line.shown_at = monotonic()
         if not await self._show(line.job, update):
             self._retire(line.job.id)
 

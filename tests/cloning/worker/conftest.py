@@ -39,7 +39,7 @@ if len(sys.argv) > 2 and sys.argv[2] == "explain":
     say("Failed", job_id="", kind="Unavailable", message="The model is not there.")
 if len(sys.argv) > 2 and not (sys.argv[2].isdigit() and len(open(starts).readlines()) > int(sys.argv[2])):
     sys.exit(3)
-say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=["v2/en_speaker_1"], prompt_spec={})
+say("Ready", model="m", hubert="h", device="cpu", speakers=["v2/en_speaker_1"], prompt_spec={})
 for line in sys.stdin:
     body = json.loads(line)
     job, text = body["job_id"], body.get("text", "")

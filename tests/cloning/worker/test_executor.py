@@ -52,7 +52,7 @@ async def test_a_job_runs_and_reports(make: Make, caplog: pytest.LogCaptureFixtu
             if isinstance(event, Spoken):
                 break
         await executor.close()
-    assert Ready("m", "h", "cpu", 24000, ("v2/en_speaker_1",), BARK) in seen
+    assert Ready("m", "h", "cpu", ("v2/en_speaker_1",), BARK) in seen
     assert Progress("a", "semantic", 0.5) in seen
     assert seen[-1] == Spoken("a", 1.0, 7, 1)
     assert [(record.levelno, record.getMessage()) for record in caplog.records if "about" in record.getMessage()] == [
@@ -266,7 +266,7 @@ def say(type, **body):
 def nodes(*capacities):
     say("Nodes", nodes=[dict(name="n", address="", state="ready", capacity=c, running=0) for c in capacities])
 nodes(2, 1)
-say("Ready", model="m", hubert="h", device="cpu", sample_rate=24000, speakers=[], prompt_spec={})
+say("Ready", model="m", hubert="h", device="cpu", speakers=[], prompt_spec={})
 held = []
 for line in sys.stdin:
     held.append(json.loads(line)["job_id"])
@@ -305,7 +305,7 @@ for line in sys.stdin:
 async def test_a_relay_that_ends_loses_its_checks_without_a_suspicion(tmp_path: Path) -> None:
     relay = """
 import json, sys
-ready = dict(type="Ready", model="m", hubert="h", device="cpu", sample_rate=1, speakers=[], prompt_spec={})
+ready = dict(type="Ready", model="m", hubert="h", device="cpu", speakers=[], prompt_spec={})
 print(json.dumps(ready), flush=True)
 sys.stdin.readline()
 """

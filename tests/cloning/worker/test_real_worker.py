@@ -73,7 +73,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         ready = executor.health().ready
         assert ready is not None
         assert cloned.digest == ready.digest == digest_of(stand_in / "bark", settings.model_cache)
-        assert (ready.sample_rate, ready.device) == (24_000, "cpu")
+        assert ready.device == "cpu"
         assert "v2/en_speaker_0" in ready.speakers
         prompt = folders["clone"] / protocol.PROMPT_FILE
         assert VoicePrompt.load(prompt, ready.prompt_spec).seconds(ready.prompt_spec) == pytest.approx(

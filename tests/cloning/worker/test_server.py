@@ -68,7 +68,7 @@ def run(request, reporter, emit):
 def load(configuration):
     if configuration:
         raise Unavailable("The model is missing.")
-    return Ready("m", "h", "cpu", 24000, (), BARK), run
+    return Ready("m", "h", "cpu", (), BARK), run
 
 server._load = load
 server.BEAT_SECONDS = 0.05

@@ -59,7 +59,7 @@ STATS = Stats(
     voices=4,
     queued=2,
     running=1,
-    worker=Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 0),
+    worker=Health(True, Ready("tiny", "hubert", "cpu", (), BARK), None, 0),
 )
 
 
@@ -167,11 +167,11 @@ def test_stats_in_words() -> None:
             Health(False, None, "/srv/models is not there", 2),
             "cannot start; see the log of the bot",
         ),
-        (Health(True, Ready("tiny", "hubert", "cpu", 24_000, (), BARK), None, 2), "2 restarts"),
+        (Health(True, Ready("tiny", "hubert", "cpu", (), BARK), None, 2), "2 restarts"),
         (
             Health(
                 True,
-                Ready("tiny", "hubert", "cpu", 24_000, (), BARK),
+                Ready("tiny", "hubert", "cpu", (), BARK),
                 None,
                 0,
                 (NodeState("a", "", "ready", 4, 0, "tiny", "cpu"), NodeState("b", "", "does not answer", 0, 0)),
