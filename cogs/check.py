@@ -30,10 +30,10 @@ class Check(MenuCog):
         await self._check(interaction, recording_in([*message.attachments, *forwarded]))
 
     async def _check(self, interaction: Interaction, audio: discord.Attachment) -> None:
-        actor, desk = actor_of(interaction), self.bot.studio.checks
-        desk.admit(actor, audio.size)
+        actor, service = actor_of(interaction), self.bot.studio.checks
+        service.admit(actor, audio.size)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        finding = await desk.check(actor, audio.size, lambda: read_recording(audio))
+        finding = await service.check(actor, audio.size, lambda: read_recording(audio))
         await interaction.followup.send(render_finding(finding, audio.filename), ephemeral=True)
 
 

@@ -80,8 +80,8 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
     ) -> None:
         """Add a word, or change it if it exists."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        desk = self.bot.studio.pronunciations
-        entry, known = await desk.add(actor_of(interaction), word, say, match_case=match_case)
+        service = self.bot.studio.pronunciations
+        entry, known = await service.add(actor_of(interaction), word, say, match_case=match_case)
         done = "changed" if known else "added"
         await interaction.followup.send(f"The word was {done}. {_line(entry)}", ephemeral=True)
 

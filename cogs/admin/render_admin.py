@@ -240,8 +240,8 @@ def render_stats(stats: Stats) -> discord.Embed:
     embed.add_field(name="Lines spoken", value=str(usage.speeches))
     embed.add_field(name="Failed", value=str(usage.failed))
     embed.add_field(name="Audio made", value=_duration(usage.audio_seconds))
-    embed.add_field(name="Typical wait", value=_median(usage.wait_seconds_median))
-    embed.add_field(name="Typical work", value=_median(usage.work_seconds_median))
+    embed.add_field(name="Typical wait", value=_typical(usage.wait_seconds_median))
+    embed.add_field(name="Typical work", value=_typical(usage.work_seconds_median))
     embed.add_field(name="Voices now", value=str(stats.voices))
     embed.add_field(name="Queue now", value=f"{stats.queued} queued, {stats.running} running")
     embed.add_field(name="Speech worker", value=_worker(stats))
@@ -259,7 +259,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def _median(seconds: float | None) -> str:
+def _typical(seconds: float | None) -> str:
     return "not known yet" if seconds is None else f"{seconds:.1f} s"
 
 

@@ -63,12 +63,12 @@ class Fetch(FromId, discord.ui.DynamicItem[Button], template=f"fetch:{ids.text('
         actor = actor_of(interaction)
         require_attachments(interaction)
         await interaction.response.defer()
-        desk = interaction.client.studio.jobs
-        outcome = await desk.fetch(actor, self.job_id)
+        service = interaction.client.studio.jobs
+        outcome = await service.fetch(actor, self.job_id)
         answer = await answer_to(outcome)
         options: dict[str, Any] = {"view": persistent_view(*answer.buttons)} if answer.buttons else {}
         await interaction.followup.send(
             answer.content, embeds=answer.embeds(), files=answer.files(), ephemeral=True, **options
         )
-        await desk.fetched(outcome)
+        await service.fetched(outcome)
         await show_jobs(interaction)

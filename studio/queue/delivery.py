@@ -44,7 +44,7 @@ class AnswerDelivery:
 
     def __init__(self, context: QueueContext) -> None:
         self._context = context
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._busy: set[str] = set()
         """Jobs with an attempt under way, which must not be interrupted."""
@@ -137,7 +137,7 @@ class AnswerDelivery:
 
     async def _attempt(self, job_id: str, *, last: bool) -> None:
         """Deliver and record the answer, if it is still wanted. Raises Unavailable for temporary failures."""
-        async with self._room:
+        async with self._slots:
             self._busy.add(job_id)
             try:
                 if job_id in self._sent or await self._send(job_id, last=last):
