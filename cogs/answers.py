@@ -15,13 +15,11 @@ from cogs.interactions import actor_of, origin_of, require_attachments, upload_l
 from cogs.ui import ids
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId
-from cogs.ui.picture import waveform_png
+from cogs.ui.picture import add_waveform
 from cogs.ui.render import file_stem, render_card, render_error, render_speech
 from cogs.ui.voice_buttons import buttons_of
 from storage.records import JobKind, JobState
 from studio.values import Outcome, Update
-
-PICTURE = "waveform.png"
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
@@ -82,12 +80,7 @@ async def _card(outcome: Outcome) -> Answer:
     if record is None:
         return Answer("🎤 The voice was made and has since been deleted.")
     embed = render_card(record)
-    attachments: tuple[tuple[str, bytes], ...] = ()
-    if record.report is not None:
-        picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
-        embed.set_image(url=f"attachment://{PICTURE}")
-        attachments = ((PICTURE, picture),)
-    return Answer("", embed, attachments, buttons_of(record))
+    return Answer("", embed, await add_waveform(embed, record), buttons_of(record))
 
 
 class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text('job')}"):

@@ -1,17 +1,32 @@
-"""Draws a waveform as a small PNG."""
+"""Draws a waveform as a small PNG, and puts it into the card of a voice."""
 
+import asyncio
 import io
 import itertools
 from collections.abc import Sequence
 
+import discord
 from PIL import Image, ImageDraw
 
+from storage.records import VoiceRecord
+
+PICTURE = "waveform.png"
+"""The file name of the picture in a card."""
 WIDTH, HEIGHT = 720, 144
 _BACKGROUND = (30, 31, 34)
 _AXIS = (64, 66, 73)
 _BAR = (224, 164, 88)
 _BARS = 120
 _MARGIN = 12
+
+
+async def add_waveform(card: discord.Embed, record: VoiceRecord) -> tuple[tuple[str, bytes], ...]:
+    """Show a voice's waveform in its card. Return the files to attach as (name, bytes); none without a report."""
+    if record.report is None:
+        return ()
+    picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
+    card.set_image(url=f"attachment://{PICTURE}")
+    return ((PICTURE, picture),)
 
 
 def waveform_png(peaks: Sequence[float]) -> bytes:

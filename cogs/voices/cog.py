@@ -1,6 +1,5 @@
 """/voices: the library of a server. The studio decides what a member may see and change."""
 
-import asyncio
 import io
 from typing import Any
 
@@ -15,7 +14,7 @@ from cogs.options import CHOICE_LENGTH, LANGUAGE_CHOICES, voice_choices
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
-from cogs.ui.picture import waveform_png
+from cogs.ui.picture import add_waveform
 from cogs.ui.render import safe
 from cogs.ui.voice_buttons import Listen, buttons_of
 from cogs.voices import sharing
@@ -43,7 +42,6 @@ VoiceOption = app_commands.Range[str, 1, CHOICE_LENGTH]
 
 _LIST = "voices"
 _DELETE = "delete-voice"
-_PICTURE = "waveform.png"
 _AUDIENCES = [
     app_commands.Choice(name="Only me", value=Visibility.OWNER.value),
     app_commands.Choice(name="Chosen members or roles…", value=Visibility.CHOSEN.value),
@@ -93,10 +91,9 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         found = await self.bot.studio.library.info(actor, voice)
         embed, record = render_voice(found), found.record
         files: list[discord.File] = []
-        if record is not None and record.report is not None and interaction.app_permissions.attach_files:
-            picture = await asyncio.to_thread(waveform_png, record.report["waveform"])
-            files.append(discord.File(io.BytesIO(picture), filename=_PICTURE))
-            embed.set_image(url=f"attachment://{_PICTURE}")
+        if record is not None and interaction.app_permissions.attach_files:
+            attached = await add_waveform(embed, record)
+            files = [discord.File(io.BytesIO(data), filename=name) for name, data in attached]
         buttons = buttons_of(record) if record is not None and may_use(actor, record) else ()
         await interaction.followup.send(embed=embed, files=files, view=persistent_view(*buttons), ephemeral=True)
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from cogs.answers import PICTURE, answer_to
+from cogs.answers import answer_to
+from cogs.ui.picture import PICTURE
 from cogs.ui.voice_buttons import Figures, Hear, Speak
 from storage.records import JobKind, JobState
 from studio.values import Outcome, Voice
