@@ -104,7 +104,9 @@ class VoiceLibrary:
         """Return the record of the named voice. Raises as `info` does, and InvalidInput for a built-in speaker."""
         voice = await self.info(actor, typed)
         if voice.record is None:
-            raise InvalidInput("Built-in speakers belong to the model and can't be changed.")
+            raise InvalidInput(
+                "Built-in speakers belong to the model. Everyone can use them, and no one can change them."
+            )
         return voice.record
 
     async def default(self, actor: Actor, typed: str | None) -> Voice | None:

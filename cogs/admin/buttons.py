@@ -14,7 +14,6 @@ from cogs.ui import confirm, ids, pages
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_delete_question
-from cogs.voices.sharing import record_of
 from studio.values import Voice
 
 QUEUE_LIST = "queue"
@@ -78,7 +77,7 @@ class RemoveVoice(FromId, discord.ui.DynamicItem[discord.ui.Select[Any]], templa
         await require_moderator(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         actor, key = actor_of(interaction), self.item.values[0]
-        record = record_of(await interaction.client.studio.library.info(actor, key))
+        record = await interaction.client.studio.library.record(actor, key)
         await confirm.ask(interaction, render_delete_question(record), "Remove it", REMOVE_ACTION, key)
 
 

@@ -32,7 +32,7 @@ from cogs.voices.render_library import (
 from errors import InvalidInput, NotAllowed
 from storage.records import Visibility
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH
-from studio.rights import may_use
+from studio.rights import may_share, may_use
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder
 from studio.voice_files import MAX_PROMPT_BYTES
@@ -154,7 +154,8 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         await interaction.response.defer(ephemeral=True, thinking=True)
         visibility = Visibility(audience)
         if visibility is Visibility.CHOSEN:
-            record = sharing.shareable(actor, await library.info(actor, voice))
+            record = await library.record(actor, voice)
+            may_share(actor, record, Visibility.CHOSEN)
             view = sharing.sharing_view(record, actor.existing_ids)
             await interaction.followup.send(embed=render_sharing(record), view=view, ephemeral=True)
             return

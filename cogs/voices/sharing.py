@@ -10,27 +10,10 @@ from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_sharing
-from errors import InvalidInput
 from storage.records import Visibility, VoiceRecord
-from studio import rights
-from studio.values import Actor, Voice
 
 MAX_CHOSEN = 25
 """Discord's limit for one menu."""
-
-
-def record_of(voice: Voice) -> VoiceRecord:
-    """Return the record of a library voice. Raises InvalidInput for built-in speakers."""
-    if voice.record is None:
-        raise InvalidInput("Built-in speakers belong to the model. Everyone can use them, and no one can change them.")
-    return voice.record
-
-
-def shareable(actor: Actor, voice: Voice) -> VoiceRecord:
-    """Return the record of a voice that the actor may share. Raises InvalidInput for speakers, and NotAllowed."""
-    record = record_of(voice)
-    rights.may_share(actor, record, Visibility.CHOSEN)
-    return record
 
 
 def sharing_view(record: VoiceRecord, existing_ids: frozenset[int] | None) -> discord.ui.View:
