@@ -117,13 +117,15 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
         hidden = coarse.transformer.step(vectors[:rows], cache, range(rows), [CONTEXT] * rows)
         coarse.heads[0](hidden)
 
+    def fill() -> None:
+        (hidden,) = fine.transformer.run_windows(fine.embed(codes, 2)[None], [512], lambda: None)
+        fine.heads[2](hidden)
+
     return {
         "read": _fewest(arguments, lambda: coarse.transformer.read(vectors, cache, 0)),
         "step": _fewest(arguments, lambda: step(1), 8),
         "step of 8": _fewest(arguments, lambda: step(ROWS), 8),
-        "fine": _fewest(
-            arguments, lambda: fine.heads[2](fine.transformer.see(fine.embed(codes, 2), 512, lambda: None))
-        ),
+        "fine": _fewest(arguments, fill),
     }
 
 

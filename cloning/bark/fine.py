@@ -167,7 +167,7 @@ class Refiner:
         vectors = torch.stack([seen for seen, _ in given])  # (works, window, width)
         ticker = _Ticker(works)
         try:
-            hidden = self._model.transformer.see_together(vectors, [first for _, first in given], ticker)
+            hidden = self._model.transformer.run_windows(vectors, [first for _, first in given], ticker)
         except _NobodyWaits:
             return ticker.errors
         for work, said in zip(works, hidden, strict=True):

@@ -138,15 +138,12 @@ class Transformer:
             x = layer.finish(x, attended.reshape(rows, -1))
         return self._last(x)
 
-    def see(self, x: Tensor, first: int, tick: Callable[[], None]) -> Tensor:
-        """Run a window (T, width) without positions -> its output from position `first` on, (T - first, width).
+    def run_windows(self, x: Tensor, firsts: Sequence[int], tick: Callable[[], None]) -> list[Tensor]:
+        """Run windows of the same length, (windows, T, width) without positions, which share the weights.
 
-        `tick` is called before every layer, since one pass of a large model takes seconds on a CPU.
+        Return the output of each from its position of `firsts` on, (T - first, width). `tick` is called before every
+        layer, since one pass of a large model takes seconds on a CPU.
         """
-        return self.see_together(x[None], [first], tick)[0]
-
-    def see_together(self, x: Tensor, firsts: Sequence[int], tick: Callable[[], None]) -> list[Tensor]:
-        """Run windows of the same length, (windows, T, width), each as `see` alone; they share the weights."""
         windows, length, width = x.shape
         x = (x + self.positions[:length]).view(windows * length, width)
         for number, layer in enumerate(self._layers):

@@ -58,7 +58,7 @@ def test_what_it_likes_best_is_mostly_the_same(kind: dict[str, Any]) -> None:
         coarse = (silent_engine(model, quantise) if int8 else tiny_engine(model))._stages.coarse
         torch.manual_seed(0)
         ids = torch.randint(0, 200, (200,))
-        hidden = coarse.transformer.see(coarse.embeddings[ids], 0, lambda: None)
+        (hidden,) = coarse.transformer.run_windows(coarse.embeddings[ids][None], [0], lambda: None)
         favourites.append(coarse.heads[0](hidden).argmax(1))
     agreed = (favourites[0] == favourites[1]).float().mean()
     assert 0.8 < agreed < 1

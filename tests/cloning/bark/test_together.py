@@ -44,13 +44,13 @@ def test_windows_that_share_a_pass_know_nothing_of_each_other(model: Any, shared
         for one, length in zip(utterances(engine), (30, 140, 31, 30, 120, 31, 30), strict=True)
     ]
     alone = [engine.generate(one.text, one.history, one.options, ProgressReporter()) for one in wanted]
-    see, windows = engine._stages.fine.transformer.see_together, list[int]()
+    run, windows = engine._stages.fine.transformer.run_windows, list[int]()
 
     def counted(x: torch.Tensor, *others: Any) -> list[torch.Tensor]:
         windows.append(x.shape[0])
-        return see(x, *others)
+        return run(x, *others)
 
-    engine._stages.fine.transformer.see_together = counted  # type: ignore[method-assign, assignment]  # counts
+    engine._stages.fine.transformer.run_windows = counted  # type: ignore[method-assign, assignment]  # counts
     together = engine.generate_many(wanted)
     assert [one.prompt for one in alone] == [one.prompt for one in together]
     assert max(windows) <= shared
