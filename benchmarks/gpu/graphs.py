@@ -52,7 +52,7 @@ def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> 
     device = batch.model.transformer.device
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
     for slot, sampler in enumerate(samplers):
-        batch.draws.enter(slot, sampler, 0.0)
+        batch.sampling.enter(slot, sampler, 0.0)
     places = [RowState(slot, length, slot % len(batch.model.heads)) for slot in range(rows)]
     return batch.form_of(places, samplers), lambda: batch.step(places, samplers)
 

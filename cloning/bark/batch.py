@@ -14,7 +14,7 @@ from cloning.bark.cache import KeyValueCache
 from cloning.bark.half_cache import HalfCache
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer
-from cloning.bark.sampling import Draws, Sampler
+from cloning.bark.sampling import BatchSampler, Sampler
 
 
 class CausalModel(Protocol):
@@ -49,29 +49,29 @@ class Batch:
         transformer = model.transformer
         self.model = model
         self.cache: KeyValueCache | HalfCache = transformer.cache(slots)
-        self.draws = Draws(slots, model.vocabulary, model.end, transformer.device)
+        self.sampling = BatchSampler(slots, model.vocabulary, model.end, transformer.device)
         self._last = torch.zeros(slots, dtype=torch.int64, device=transformer.device)
         self._offsets = torch.tensor(model.offsets, device=transformer.device)
 
     def read(self, context: Tensor, slot: int, turn: int, sampler: Sampler) -> Tensor:
         """Read a row's context, (T, width), and draw its next token -> int64 (1,)."""
-        self.draws.shake(slot, sampler)
+        self.sampling.draw_noise(slot, sampler)
         hidden = self.model.transformer.read(context, self.cache, slot)
         rows = slice(slot, slot + 1)
-        tokens = self.draws.choose(self.model.heads[turn](hidden), rows, keep_all=sampler.keeps_all)
+        tokens = self.sampling.choose(self.model.heads[turn](hidden), rows, keep_all=sampler.keeps_all)
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turn]
         return tokens
 
     def step(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> Tensor:
         """Read every row's last token and draw its next one -> int64 (rows,), or END."""
         for state, sampler in zip(states, samplers, strict=True):
-            self.draws.shake(state.slot, sampler)
+            self.sampling.draw_noise(state.slot, sampler)
         slots, lengths = [state.slot for state in states], [state.length for state in states]
         rows, turns = torch.tensor(slots), torch.tensor([state.turn for state in states])
         lasts = self.model.embeddings[self._last[rows]]
         hidden = self.model.transformer.step(lasts, self.cache, slots, lengths)
         logits = self._logits(hidden, turns, sorted({state.turn for state in states}))
-        tokens = self.draws.choose(logits, rows, keep_all=all(sampler.keeps_all for sampler in samplers))
+        tokens = self.sampling.choose(logits, rows, keep_all=all(sampler.keeps_all for sampler in samplers))
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
         return tokens
 

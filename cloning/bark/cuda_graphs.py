@@ -53,7 +53,7 @@ class CapturedBatch(Batch):
     def step(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> Tensor:
         """See `Batch.step`. Does not wait: inputs are transferred asynchronously before the step."""
         for state, sampler in zip(states, samplers, strict=True):
-            self.draws.shake(state.slot, sampler)
+            self.sampling.draw_noise(state.slot, sampler)
         form = self.form_of(states, samplers)
         plan = [[0, 0] for _ in range(form.slots)]
         for state in states:
@@ -87,7 +87,7 @@ class CapturedBatch(Batch):
         lengths, turns = self._plan[rows].unbind(1)
         lasts = model.embeddings[self._last[rows]]
         hidden = model.transformer.step_within(lasts, self.cache, lengths, form.span)
-        tokens = self.draws.choose(self._logits(hidden, turns, form.heads), rows, keep_all=form.keep_all)
+        tokens = self.sampling.choose(self._logits(hidden, turns, form.heads), rows, keep_all=form.keep_all)
         self._tokens[rows] = tokens
         self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
 

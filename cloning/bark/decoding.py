@@ -80,7 +80,7 @@ class Decoder(Generic[R]):
         """Add a row. There must be a free slot."""
         slot = min(self._free)
         self._free.remove(slot)
-        self._batch.draws.enter(slot, row.sampler, row.min_eos_p)
+        self._batch.sampling.enter(slot, row.sampler, row.min_eos_p)
         self._seats.append(_Seat(row, slot))
 
     def step(self) -> list[tuple[R, Exception | None]]:

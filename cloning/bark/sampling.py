@@ -42,7 +42,7 @@ class Sampler:
         return torch.multinomial(probabilities, 1, generator=self.generator)[:, 0]
 
 
-class Draws:
+class BatchSampler:
     """Samples the rows in the slots of a batch, each with its own sampler, on `device`.
 
     vocabulary: the number of tokens of a head. end: the token that ends the speech; None: there is none.
@@ -67,7 +67,7 @@ class Draws:
         self._top_p[slot] = sampler.top_p or torch.inf
         self._likely_end[slot] = min_eos_p or torch.inf
 
-    def shake(self, slot: int, sampler: Sampler) -> None:
+    def draw_noise(self, slot: int, sampler: Sampler) -> None:
         """Draw noise for one token."""
         if sampler.temperature > 0:
             self._noise[slot].exponential_(generator=sampler.generator)

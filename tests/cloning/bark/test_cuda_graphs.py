@@ -51,8 +51,8 @@ def test_a_step_on_a_device_waits_for_nothing(elsewhere: list[CausalModel], monk
     for model in elsewhere:
         batch = CapturedBatch(model, 3)
         for slot, sampler in zip((0, 2), samplers, strict=True):
-            batch.draws.enter(slot, sampler, 0.2)
-        monkeypatch.setattr(batch.draws, "shake", lambda *_: None)  # for want of a generator there
+            batch.sampling.enter(slot, sampler, 0.2)
+        monkeypatch.setattr(batch.sampling, "draw_noise", lambda *_: None)  # for want of a generator there
         last = len(model.heads) - 1
         assert batch.read(model.embeddings[:5], 2, last, samplers[1]).device.type == "meta"
         tokens = batch.step([RowState(0, 9, 0), RowState(2, 5, last)], samplers)
