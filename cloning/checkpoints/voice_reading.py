@@ -2,17 +2,13 @@
 
 import dataclasses
 import json
-import logging
 import subprocess
 import sys
-from pathlib import Path
 
-import environment
+from cloning.confinement import run_confined
 from cloning.prompt import PromptSpec
 from errors import KINDS, InvalidInput, Unavailable
 
-_log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[2]
 _READER = (sys.executable, "-m", "cloning.checkpoints.voice_reader_process")
 _SECONDS = 60.0
 
@@ -24,19 +20,9 @@ def read_voice(data: bytes, spec: PromptSpec) -> bytes:
     process can be started.
     """
     try:
-        child = subprocess.run(
-            [*_READER, json.dumps(dataclasses.asdict(spec))],
-            cwd=_ROOT,
-            env=environment.to_run(),
-            input=data,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        child = run_confined([*_READER, json.dumps(dataclasses.asdict(spec))], _SECONDS, data)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable("The machine is too busy to read this voice file. Try again in a minute.") from error
-    if child.stderr:
-        _log.warning("the reader of voice files said: %s", child.stderr.decode(errors="replace")[-4000:])
     line, _, voice = child.stdout.partition(b"\n")
     if child.returncode < 0:
         raise InvalidInput("This voice file takes too much time or memory to read. Export the voice again.")

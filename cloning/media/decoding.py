@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-import environment
+from cloning.confinement import run_confined
 from cloning.media.audio import Samples
 from errors import KINDS, BarkeepError, InvalidInput, Unavailable
 
 _log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[2]
 _DECODER = (sys.executable, "-m", "cloning.media.decoder_process")
 
 MAX_SECONDS = 600.0
@@ -82,19 +81,9 @@ def _pieces(path: Path, sizes: list[tuple[int, int]]) -> list[Samples]:
 def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
     """Return the child's answer, a DecodeResult as JSON. Raises the error that it answered or that its exit means."""
     try:
-        child = subprocess.run(
-            [*_DECODER, *arguments],
-            cwd=_ROOT,
-            env=environment.to_run(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+        child = run_confined([*_DECODER, *arguments], timeout)
     except subprocess.TimeoutExpired as error:
         raise _too_slow() from error
-    if child.stderr:
-        _log.warning("the decoder said: %s", child.stderr.decode(errors="replace")[-4000:])
     if child.returncode < 0:
         _log.warning("the decoder ended by signal %d", -child.returncode)
         raise _too_slow() if -child.returncode == signal.SIGXCPU else _crashed()

@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from cloning import confinement
 from cloning.checkpoints import voice_reader_process, voice_reading
 from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import BARK, PromptSpec, VoicePrompt
@@ -58,7 +59,7 @@ def test_it_is_confined_before_it_reads() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(asdict(BARK))],
-        cwd=voice_reading._ROOT,
+        cwd=confinement._ROOT,
         input=b"",
         capture_output=True,
         check=True,
