@@ -11,6 +11,7 @@ from research.evaluate.heldout import labelled_command
 from research.evaluate.mark import evaluate_mark_command
 from research.evaluate.match import match_command
 from research.evaluate.recordings import recordings_command
+from research.evaluate.stages import stages_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,3 +30,4 @@ app.command("evaluate-mark")(evaluate_mark_command)
 app.command("labelled")(labelled_command)
 app.command("match")(match_command)
 app.command("recordings")(recordings_command)
+app.command("stages")(stages_command)
