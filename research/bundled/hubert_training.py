@@ -116,7 +116,7 @@ class HubertProfile:
 
 
 _SCHEDULE = Schedule(
-    steps=4_500,
+    steps=6_500,
     warmup=200,
     learning_rate=2e-3,
     weight_decay=0.02,
