@@ -17,7 +17,7 @@ from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
-from cloning.methods.subject import Subject, pieces_of
+from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
@@ -178,8 +178,16 @@ class SpeechPipeline:
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""
-        count = self.models.engine.count_text_tokens
-        spoken = [piece for piece in pieces_of(self.models, words, language) if count(piece) > 0]
+        engine = self.models.engine
+        window = min(splitting.WINDOW_SECONDS, engine.spec.window_seconds)
+        pieces = splitting.sentences(
+            words,
+            language,
+            max_seconds=window,
+            count_tokens=engine.count_text_tokens,
+            max_tokens=engine.spec.max_text_tokens,
+        )
+        spoken = [piece for piece in pieces if engine.count_text_tokens(piece) > 0]
         if not spoken and any(character.isalnum() for character in words):
             raise InvalidInput("The model in use cannot read any letter of this text. Write it in another script.")
         if not spoken:
