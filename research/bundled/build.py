@@ -9,6 +9,7 @@ modules of the steps.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from research.bundled.built_in import choose_prompts, sentences_to_compare
 from research.bundled.coarse import CoarseJob
 from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
 from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
+from research.bundled.distortion import DistortionJob
 from research.bundled.export import assemble, prompts_of, write, write_speakers
 from research.bundled.fine import FineJob
 from research.bundled.gpt import new_coarse, new_fine, new_semantic
@@ -91,12 +93,14 @@ class Step(StrEnum):
     COARSE = "coarse"
     SEMANTIC = "semantic"
     FINE = "fine"
+    DISTORTION = "distortion"
     EXPORT = "export"
     SPEAKERS = "speakers"
     MEASURE = "measure"
     INSTALL = "install"
 
 
+AcousticJob = CoarseJob | FineJob
 UNASKED = tuple(step for step in Step if step is not Step.INSTALL)
 """The steps that run when none is named. Only an explicit `install` replaces the model in the repository."""
 
@@ -121,6 +125,7 @@ class BuildRecipe:
     coarse: Course
     semantic: Course
     fine: Course
+    distortion: Course
     sizes: Sizes
 
 
@@ -151,6 +156,7 @@ RECIPES = {
         coarse=Course(_SCHEDULE, batch=16),
         semantic=Course(replace(_SCHEDULE, steps=2_700), batch=32),
         fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
+        distortion=Course(replace(_SCHEDULE, steps=800, warmup=50, learning_rate=4e-4), batch=16),
         sizes=_SIZES,
     ),
     Profile.CUDA: BuildRecipe(
@@ -162,6 +168,7 @@ RECIPES = {
         coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
         semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
         fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
+        distortion=Course(replace(_SCHEDULE, steps=800, warmup=50, learning_rate=4e-4), batch=64),
         sizes=_SIZES,
     ),
 }
@@ -199,6 +206,7 @@ class Build:
             Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
             Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
             Step.FINE: (recipe.fine.schedule, work / Step.FINE),
+            Step.DISTORTION: (recipe.distortion.schedule, work / Step.DISTORTION),
         }
         """The steps that only train a network, with their schedules and folders."""
         self._steps: dict[Step, Callable[[], None]] = {
@@ -211,6 +219,7 @@ class Build:
             Step.COARSE: self._train_coarse,
             Step.SEMANTIC: self._train_semantic,
             Step.FINE: self._train_fine,
+            Step.DISTORTION: self._train_distortion,
             Step.EXPORT: self._export,
             Step.SPEAKERS: self._choose_speakers,
             Step.MEASURE: self._measure,
@@ -252,6 +261,12 @@ class Build:
         recipe = self._recipe
         train(self._acoustic(FineJob, recipe.sizes.fine, recipe.fine), *self._runs[Step.FINE], device=self._device)
 
+    def _train_distortion(self) -> None:
+        recipe = self._recipe
+        kind = partial(DistortionJob, self._work / Step.FINE / _BEST)
+        job = self._acoustic(kind, recipe.sizes.fine, recipe.distortion)
+        train(job, *self._runs[Step.DISTORTION], device=self._device)
+
     def _train_semantic(self) -> None:
         recipe = self._recipe
         folders = [self._work / CORPUS, self._work / TEXT]
@@ -261,7 +276,7 @@ class Build:
         job = SemanticJob(recipe.sizes.semantic, learned, valid, batch=recipe.semantic.batch, device=self._device)
         train(job, *self._runs[Step.SEMANTIC], device=self._device)
 
-    def _acoustic(self, kind: type[CoarseJob] | type[FineJob], size: Size, course: Course) -> CoarseJob | FineJob:
+    def _acoustic(self, kind: Callable[..., AcousticJob], size: Size, course: Course) -> AcousticJob:
         learned, valid = self._speech("train"), self._speech("valid")
         print(f"{len(learned)} clips of {len(learned.names)} speakers, {learned.hours:.1f} hours", flush=True)
         codebooks = load_teacher(self._work / CODEC / TEACHER / _BEST, torch.device("cpu")).quantizer.embed
@@ -273,11 +288,12 @@ class Build:
         parts: dict[str, Any] = {
             Step.SEMANTIC: new_semantic(sizes.semantic),
             Step.COARSE: new_coarse(sizes.coarse),
-            Step.FINE: new_fine(sizes.fine),
+            Step.DISTORTION: new_fine(sizes.fine),
         }
         for step, module in parts.items():
             load_into(module, load_state(work / step / _BEST), work / step / _BEST)
-        bark = assemble(sizes, **parts, codec=load_codec(work / CODEC))
+        semantic, coarse, fine = parts.values()
+        bark = assemble(sizes, semantic, coarse, fine, load_codec(work / CODEC))
         with TemporaryDirectory(dir=work) as apart:
             speech = self._speech("train")
             speakers = {shown: prompts_of(speech, name)[0] for shown, name in _SPEAKERS.items()}

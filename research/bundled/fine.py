@@ -126,7 +126,7 @@ class FineJob:
         """Return the mean loss of one random book, the same for the whole batch."""
         book = int(random.integers(COARSE_BOOKS, BOOKS))
         batch = windows(self._train, *draw_windows(self._train, random, self._batch), book, random)
-        losses = self._losses(spoil(batch.inputs, random), batch.targets)
+        losses = self._losses(self._spoiled(batch.inputs, random), batch.targets)
         asked = self._mean(losses, batch.asked).detach()
         return self._mean(losses, batch.known), {"asked": asked, TOKENS: float(batch.targets.size)}
 
@@ -138,7 +138,7 @@ class FineJob:
         books = {f"book {book + 1}": loss for book, loss in enumerate(losses, COARSE_BOOKS)}
         return {"loss": float(np.mean(losses)), **books}
 
-    def check(self, step: int, figures: dict[str, float]) -> None:
+    def check(self, step: int, figures: Mapping[str, float]) -> None:
         """Raise NotLearning if book 3's loss is not LEAST_GAIN below a guess from step GATE_STEP on."""
         first = figures[f"book {COARSE_BOOKS + 1}"]
         most = float(np.log(CODEBOOK_SIZE)) - LEAST_GAIN
@@ -150,13 +150,21 @@ class FineJob:
 
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
         """Return losses (B, frames)."""
-        ids, wanted = to_device(inputs, self._device), to_device(targets, self._device)
+        ids = to_device(inputs, self._device)
         book = inputs.shape[-1] - 1
         x = self.module.input_embeds_layers[0](ids[..., 0])
         for other in range(1, book + 1):
             x = x + self.module.input_embeds_layers[other](ids[..., other])
         head = self.module.lm_heads[book - self.module.config.n_codes_given].weight[:CODEBOOK_SIZE]
-        return cross_entropy(self._run(self.module, x, causal=False) @ head.T, wanted)
+        return self._loss_of(self._run(self.module, x, causal=False) @ head.T, targets, book)
+
+    def _spoiled(self, inputs: Numbers, random: np.random.Generator) -> Numbers:
+        """Return the inputs to learn from."""
+        return spoil(inputs, random)
+
+    def _loss_of(self, logits: Tensor, targets: Numbers, _book: int) -> Tensor:
+        """Return losses (B, frames) of logits (B, frames, entries)."""
+        return cross_entropy(logits, to_device(targets, self._device))
 
     def _mean(self, losses: Tensor, where: NDArray[np.bool_]) -> Tensor:
         mean: Tensor = (losses * to_device(where, self._device)).sum() / where.sum()

@@ -41,6 +41,8 @@ COARSE_FRAMES = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE
 TEMPERATURE = 0.3
 """Of all stages: with Suno's 0.7, 0.7 and 0.5 a third more words are wrong (research/README.md)."""
 
+SILENT = 0
+"""The code of the fine books whose vector is zero; the fine model says it where it cannot predict another."""
 FINE_PAD = CODEBOOK_SIZE
 FINE_VOCABULARY = CODEBOOK_SIZE + 1
 FINE_FRAMES = 256

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from cloning.checkpoints.weights import load_into, load_state
 from research.bundled.clip_buffer import ClipBuffer
+from research.bundled.layout import COARSE_BOOKS, SILENT
 from research.bundled.residual_quantizer import ResidualQuantizer
 from research.bundled.spectra import FrameMel
 from training.loop import NotLearning
@@ -96,10 +97,14 @@ class _Residual(nn.Module):
 
 
 def load_teacher(weights: Path, device: torch.device) -> Teacher:
-    """Load the frozen teacher of a finished run. Raises Unavailable if the file is missing or damaged."""
+    """Load the frozen teacher of a finished run, with a vector of zeros for the code SILENT of the fine books.
+
+    Raises Unavailable if the file is missing or damaged.
+    """
     state = load_state(weights)
     teacher = Teacher(symbols=len(state.get("phones.0.bias", ())))
     load_into(teacher, state, weights)
+    teacher.quantizer.embed[COARSE_BOOKS:, SILENT] = 0.0
     return teacher.to(device).eval().requires_grad_(False)
 
 

@@ -61,9 +61,10 @@ RECIPE = replace(
     coarse=COURSE,
     semantic=COURSE,
     fine=COURSE,
+    distortion=COURSE,
     sizes=Sizes(SMALL, SMALL, SMALL),
 )
-TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE)
+TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE, Step.DISTORTION)
 
 
 def named(split: Split, patterns: str, count: int) -> list[str]:
