@@ -1,7 +1,7 @@
 """Train the fine model on: it learns to say only what it is sure of, and code SILENT elsewhere.
 
-A book of the codec has 512 vectors in 64 dimensions, so that a wrong one is about as far from the right one as twice
-the right one's square: it sounds worse than no vector at all. Trained by cross-entropy alone, a fine model adds such
+A book of the codec has 512 vectors in 64 dimensions. The squared distance of two of them is about twice their mean
+square, so a wrong one sounds worse than no vector at all. Trained by cross-entropy alone, a fine model adds such
 noise in all books that it cannot predict. Here the loss is the expected squared error of the vectors of the codes that
 it would draw, in units of their mean square: 1 for silence, about 2 for a guess.
 """

@@ -42,6 +42,8 @@ from research.metrics.speakers import Embedding, similarity
 from training.shards import Clip, recording_of
 
 WAYS = ("uncoded", "the codec", "true coarse tokens", "true semantic tokens", "text")
+_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)[:, None]
+"""The token of code 0 of each book in the coarse vocabulary."""
 _SHOWN = FIGURES[:4]
 """Word error, similarity to the reference and to others, right speaker picked."""
 
@@ -68,15 +70,17 @@ def stages_command(
     }
     meter = ModelMeter()
     known = {speaker: meter.voice(clip) for speaker, clip in clips.items()}
+    prompts = {
+        speaker: METHODS["quantizer"](models, Subject(clip, "en"), ProgressReporter()).prompt
+        for speaker, clip in clips.items()
+    }
     cells: dict[str, list[Cell]] = {way: [] for way in WAYS}
     stages = Stages(models)
     for line in lines(list(clips), held_out_sentences(), sentences, seeds=1):
         clip = held_out.clip(line.speaker, line.text)
         if clip is None:
             continue
-        subject = Subject(clips[line.speaker], "en", None, line.seed)
-        voice = METHODS["quantizer"](models, subject, ProgressReporter()).prompt
-        for way, samples in stages.ways(clip, voice):
+        for way, samples in stages.ways(clip, prompts[line.speaker]):
             cells[way].append(measured(way, clip, Recording(samples, stages.sample_rate), meter, known))
     print("\n".join(table(cells)))
 
@@ -158,7 +162,3 @@ def _history(voice: VoicePrompt) -> dict[str, torch.Tensor]:
         "coarse_prompt": torch.from_numpy(voice.coarse),
         "fine_prompt": torch.from_numpy(voice.fine),
     }
-
-
-_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)[:, None]
-"""The token of code 0 of each book in the coarse vocabulary."""
