@@ -15,6 +15,7 @@ _PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 WANTED = {
     "int8": {"sentence": 4.0, "paragraph": 6.0, "members": 6.0},
+    "float16": {"sentence": 2.5, "paragraph": 3.5, "members": 6.0},
     "float32": {"sentence": 2.5, "paragraph": 3.5, "members": 4.0},
     "cuda": {"sentence": 8.0},
 }
@@ -47,8 +48,11 @@ class Task:
         return self.auto if dtype == "auto" else dtype
 
     def ours(self, precision: str, results: Mapping[str, Measured]) -> str:
-        """Return the name of Barkeep's contender at a precision; for float16 on a CPU, the one at bfloat16."""
-        if precision == "float16" and self.device == "cpu":
+        """Return the name of Barkeep's contender at a precision.
+
+        float16 on a CPU is compared with bfloat16, unless it is the default: then it has no contender of its own.
+        """
+        if precision == "float16" and self.device == "cpu" and self.auto != "float16":
             precision = "bfloat16"
         named = f"{OURS}-{precision}"
         return OURS if precision == self.auto and named not in results else named

@@ -19,6 +19,8 @@ TASK = Task(
     "int8",
 )
 EXACT = replace(TASK, auto="float32")
+HALVED = replace(TASK, auto="float16")
+"""Of a processor with AVX2 only."""
 STAGES = {"semantic": 8.0, "coarse": 20.0, "fine": 5.0, "audio": 1.0}
 
 
@@ -75,7 +77,7 @@ def test_ratios_to_the_default_and_at_the_same_precision() -> None:
     assert "**3.00** barkeep-bfloat16" in line
 
 
-@pytest.mark.parametrize(("task", "wanted"), [(TASK, 4.0), (EXACT, 2.5)])
+@pytest.mark.parametrize(("task", "wanted"), [(TASK, 4.0), (HALVED, 2.5), (EXACT, 2.5)])
 @pytest.mark.parametrize("met", ["met", "missed"])
 def test_bars_say_what_was_met(task: Task, wanted: float, met: str) -> None:
     ours = 60 / wanted + (1 if met == "missed" else -1)
@@ -106,6 +108,7 @@ def test_the_default_is_compared_at_the_precision_that_it_chooses() -> None:
 
 def test_half_precision_on_a_cpu_is_compared_with_bfloat16() -> None:
     assert TASK.ours("float16", {}) == "barkeep-bfloat16"
+    assert HALVED.ours("float16", {}) == "barkeep"  # unless it is the default
     assert replace(TASK, device="cuda").ours("float16", {}) == "barkeep-float16"
 
 
