@@ -101,10 +101,11 @@ def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precisio
     unknown."""
     if room is None or plan.weights + plan.caches <= room:
         return
+    smaller = ", DTYPE=bfloat16 (float16 on a GPU without it)" if precision.matrix_bytes == 4 else ""
     raise ModelUnavailable(
         f"Bark needs {_megabytes(plan.weights)} for its weights in {precision.name} and {_megabytes(plan.caches)} to "
-        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH, DTYPE=bfloat16 "
-        "(float16 on a GPU without it) or a smaller MODEL."
+        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH{smaller} or a "
+        "smaller MODEL."
     )
 
 

@@ -136,6 +136,12 @@ def test_a_model_that_does_not_fit_is_refused_with_the_numbers() -> None:
         assert part in str(refusal.value)
 
 
+@pytest.mark.parametrize("chosen", [PRECISIONS["int8"], PRECISIONS["bfloat16"], HALF_MATRICES])
+def test_a_larger_precision_is_no_advice(chosen: Precision) -> None:
+    with pytest.raises(Unavailable, match=r"Set a smaller BATCH or a smaller MODEL\.$"):
+        refuse_too_large(MemoryPlan(weights=2, caches=2), 3, batch=8, precision=chosen)
+
+
 def test_an_engine_that_does_not_fit_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with (
