@@ -1,8 +1,9 @@
 """Matrices in 8-bit integers, for a CPU: a quarter of float32's memory, and of what a step reads of it.
 
 A weight has one scale per output. Its input is rounded too, in 256 steps between the minimum and the maximum of its
-row. Sums are sums of integers, so the values of a row do not depend on other rows. Norms, attention, embeddings and
-the heads of the fine stage are not rounded. benchmarks/RESULTS.md has the loss of quality.
+row. Sums are sums of integers, so the values of a row do not depend on other rows. Norms, embeddings and the heads of
+the fine stage are not rounded; keys and values are float16 (`half_cache.py`). docs/operations.md has the quality of its
+speech, benchmarks/RESULTS.md the speed.
 """
 
 from typing import Any
