@@ -36,10 +36,8 @@ class Studio:
     """Everything that members and moderators can ask for, independent of Discord.
 
     patience: how long a job waits for a worker that cannot load its models. consent: how members agree to a clone
-    where moderators did not choose. clock: returns the time, in UTC. sleep:
-    waits some seconds between attempts to store or to deliver. wait: wraps every long await of a background task, so
-    that tests can stop their clock.
-    Owns `storage` and `executor`: `close` closes them.
+    where moderators did not choose. clock: returns the time, in UTC. sleep: waits some seconds between attempts to
+    store or to deliver. Owns `storage` and `executor`: `close` closes them.
     """
 
     def __init__(
@@ -52,17 +50,12 @@ class Studio:
         consent: ConsentKind = ConsentKind.CHECKBOX,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-        wait: Callable[[Awaitable[Any]], Awaitable[Any]] = lambda awaitable: awaitable,
     ) -> None:
         self.storage = storage
         self.executor = executor
         self.courier = courier
-
-        def rest(seconds: float) -> Awaitable[Any]:
-            return wait(sleep(seconds))
-
         rooms = Rooms(storage.files, clock)
-        context = QueueContext(storage, executor, courier, rooms, rest, new_owner(), clock)
+        context = QueueContext(storage, executor, courier, rooms, sleep, new_owner(), clock)
         self._answers = AnswerDelivery(context)
         self.dispatcher = Dispatcher(context, self._answers, patience=patience)
         self._neighbours = Neighbours(self.dispatcher)

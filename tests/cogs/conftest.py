@@ -4,6 +4,7 @@
 Errors that Barkeep expects do not fail a test; anything else that the bot raised does, unless a test read `env.errors`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,13 @@ class World:
     async def _open_studio(self, courier: Courier) -> Studio:
         url = f"sqlite+aiosqlite:///{self.data_dir / 'test.sqlite3'}"
         storage = await Storage.open(url, self.data_dir, clock=self.env.now)
-        return Studio(storage, self.executor, courier, clock=self.env.now, wait=self.wait)
+        return Studio(storage, self.executor, courier, clock=self.env.now, sleep=self.sleep)
 
     def wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         return self.env.external_wait(awaitable, reason="work that others do")
+
+    def sleep(self, seconds: float) -> Awaitable[Any]:
+        return self.wait(asyncio.sleep(seconds))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The client: commands synced when they changed, a server's data gone with the server, a clean end."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ async def syncs(data_dir: Path, *, claims_data: bool = True, remembers: bool = T
             storage.installation.note_commands = create_autospec(  # type: ignore[method-assign]  # the disk is full
                 storage.installation.note_commands, side_effect=Unavailable("The disk is full.")
             )
-        return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
+        return Studio(storage, FakeExecutor(wait=wait), courier, sleep=lambda seconds: wait(asyncio.sleep(seconds)))
 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")
@@ -131,7 +132,7 @@ async def known_after_a_start(data_dir: Path, *, claims_data: bool) -> list[int]
     async def open_studio(courier: Courier) -> Studio:
         storage = await Storage.open(f"sqlite+aiosqlite:///{data_dir / 'sync.sqlite3'}", data_dir)
         await storage.audit.write(77, 1, "voice.clone", "Ada")
-        return Studio(storage, FakeExecutor(wait=wait), courier, wait=wait)
+        return Studio(storage, FakeExecutor(wait=wait), courier, sleep=lambda seconds: wait(asyncio.sleep(seconds)))
 
     def wait(awaitable: Any) -> Any:
         return env.external_wait(awaitable, reason="work that others do")

@@ -1,5 +1,6 @@
 """One of several bot processes, in the simulated Discord: shard 0 of two, or shard 1."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ class ShardBot:
 
     async def _open(self, courier: Courier) -> Studio:
         storage = await Storage.open(self._url, self._folder, clock=self.env.now, shards=self._shards)
-        return Studio(storage, FakeExecutor(wait=self._wait), courier, clock=self.env.now, wait=self._wait)
+        return Studio(storage, FakeExecutor(wait=self._wait), courier, clock=self.env.now, sleep=self._sleep)
 
     def _wait(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         return self.env.external_wait(awaitable, reason="work that others do")
+
+    def _sleep(self, seconds: float) -> Awaitable[Any]:
+        return self._wait(asyncio.sleep(seconds))
 
 
 Start = Callable[[int], Awaitable[ShardBot]]
