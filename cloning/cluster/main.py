@@ -18,7 +18,7 @@ from cloning.cluster.messages import Arrangement
 from cloning.cluster.relay import Relay
 from cloning.cluster.start import is_reachable
 from cloning.worker import protocol, server
-from cloning.worker.protocol import Cancel, CheckRequest, CloneRequest, Failed, Heartbeat, ListenRequest, SpeakRequest
+from cloning.worker.protocol import Cancel, Failed, Heartbeat, Query, Request
 from errors import InvalidInput, Unavailable
 
 HEAD_SECONDS = 10.0
@@ -79,7 +79,7 @@ async def _read(relay: Relay) -> None:
         except (InvalidInput, UnicodeDecodeError):
             _log.warning("a line of the bot could not be read: %.100r", line)
             continue
-        if isinstance(message, CloneRequest | SpeakRequest | CheckRequest | ListenRequest):
+        if isinstance(message, Request | Query):
             await relay.submit(message)
         elif isinstance(message, Cancel):
             await relay.cancel(message.job_id)

@@ -13,15 +13,11 @@ from cloning.worker.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
     SPEECH_FILE,
-    CheckRequest,
     Cloned,
-    CloneRequest,
     Event,
-    ListenRequest,
     PartSpoken,
     Query,
     Request,
-    SpeakRequest,
     Spoken,
     part_file,
 )
@@ -107,7 +103,7 @@ def unpacked(parcel: Parcel, folder: Path, job_id: str) -> Request | Query:
     Raises InvalidInput for a line that holds no request, and OSError.
     """
     request = protocol.decode(parcel.line)
-    if not isinstance(request, CloneRequest | SpeakRequest | CheckRequest | ListenRequest):
+    if not isinstance(request, Request | Query):
         raise InvalidInput("The bot sent something that is no request.")
     folder.mkdir()
     changes: dict[str, object] = {"job_id": job_id}

@@ -32,7 +32,6 @@ from cloning.worker.protocol import (
     Failed,
     Health,
     Listened,
-    ListenRequest,
     Lost,
     PartSpoken,
     Progress,
@@ -141,7 +140,7 @@ class SpeechNode:
         try:
             request = await asyncio.to_thread(messages.unpacked, parcel, folder, here)
             self._jobs[here] = job = _Job(parcel.job_id, session, folder)
-            if isinstance(request, CheckRequest | ListenRequest):
+            if isinstance(request, Query):
                 job.query = asyncio.create_task(self._query(executor, request))
             else:
                 await executor.submit(request)

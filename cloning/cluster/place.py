@@ -17,12 +17,10 @@ from cloning.cluster.messages import Arrangement, News, Parcel
 from cloning.worker import protocol
 from cloning.worker.protocol import (
     Checked,
-    CheckRequest,
     Cloned,
     Event,
     Failed,
     Listened,
-    ListenRequest,
     Lost,
     NodeState,
     Query,
@@ -112,7 +110,7 @@ class Place:
     @property
     def running(self) -> int:
         """How many jobs of this bot it has. Looks at recordings run beside them."""
-        return sum(not isinstance(held.request, CheckRequest | ListenRequest) for held in self._held.values())
+        return sum(not isinstance(held.request, Query) for held in self._held.values())
 
     @property
     def free(self) -> int:
@@ -241,7 +239,7 @@ class Place:
         job_id = getattr(event, "job_id", "")
         if (held := self._held.get(job_id)) is None:
             return
-        folder = None if isinstance(held.request, CheckRequest | ListenRequest) else held.request.output_dir
+        folder = None if isinstance(held.request, Query) else held.request.output_dir
         if files and folder is not None:
             try:
                 await asyncio.to_thread(messages.write_files, files, folder)
@@ -264,7 +262,7 @@ class Place:
         held = self._held.get(job_id)
         if held is not None and held.cancelled:
             return Failed(job_id, Cancelled.__name__, "The job was cancelled.")
-        if held is not None and isinstance(held.request, CheckRequest | ListenRequest):
+        if held is not None and isinstance(held.request, Query):
             return Failed(job_id, Unavailable.__name__, "The speech node stopped meanwhile. Try again in a minute.")
         return Lost(job_id, f"The speech node {self.name} {reason}.")
 

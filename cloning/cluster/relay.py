@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from cloning.cluster import messages
 from cloning.cluster.messages import Arrangement, Parcel
 from cloning.cluster.place import Place, Remote
-from cloning.worker.protocol import CheckRequest, Event, Failed, ListenRequest, Nodes, Query, Ready, Request
+from cloning.worker.protocol import Event, Failed, Nodes, Query, Ready, Request
 from errors import Cancelled, Unavailable
 
 NO_NODE = (
@@ -138,7 +138,7 @@ class Relay:
         """Send waiting jobs while there is room."""
         for waiting in list(self._waiting):
             request, parcel = waiting
-            beside = isinstance(request, CheckRequest | ListenRequest)
+            beside = isinstance(request, Query)
             fitting = [place for place in self._places.values() if (place.capacity if beside else place.free) > 0]
             if fitting:
                 self._waiting.remove(waiting)

@@ -14,16 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import environment
 from cloning.worker import protocol
-from cloning.worker.protocol import (
-    Cancel,
-    CheckRequest,
-    CloneRequest,
-    Event,
-    ListenRequest,
-    Query,
-    Request,
-    SpeakRequest,
-)
+from cloning.worker.protocol import Cancel, Event, Query, Request
 from errors import InvalidInput
 
 _log = logging.getLogger(__name__)
@@ -139,7 +130,7 @@ def _event(line: bytes) -> Event | None:
         message = protocol.decode(line.decode())
     except (InvalidInput, UnicodeDecodeError):
         return None
-    return None if isinstance(message, Cancel | CheckRequest | ListenRequest | CloneRequest | SpeakRequest) else message
+    return None if isinstance(message, Request | Query | Cancel) else message
 
 
 async def _relay(stderr: asyncio.StreamReader, log_line: LogLine) -> None:

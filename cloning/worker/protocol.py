@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from pydantic import TypeAdapter
 
@@ -241,6 +241,8 @@ class Nodes:
 
 
 Event = Ready | Progress | PartSpoken | Cloned | Spoken | Checked | Listened | Failed | Lost | Heartbeat | Nodes
+Message = Request | Query | Cancel | Event
+"""All that `encode` and `decode` take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,40 +303,20 @@ class Executor(Protocol):
         """Stop the worker within a few seconds, even during a job."""
 
 
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind)
-    for kind in (
-        CloneRequest,
-        SpeakRequest,
-        CheckRequest,
-        ListenRequest,
-        Cancel,
-        Ready,
-        Progress,
-        PartSpoken,
-        Cloned,
-        Spoken,
-        Checked,
-        Listened,
-        Failed,
-        Lost,
-        Heartbeat,
-        Nodes,
-    )
-}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Message)}
 
 
-def encode(message: Request | Query | Cancel | Event) -> str:
+def encode(message: Message) -> str:
     """Return one line of JSON, without the line break."""
     kind = type(message).__name__
     return json.dumps({"type": kind, **_ADAPTERS[kind].dump_python(message, mode="json")})
 
 
-def decode(line: str) -> Request | Query | Cancel | Event:
+def decode(line: str) -> Message:
     """Return the message in one line of JSON. Raises InvalidInput for anything that `encode` did not write."""
     try:
         body = json.loads(line)
-        message: Request | Query | Cancel | Event = _ADAPTERS[body.pop("type")].validate_python(body)
+        message: Message = _ADAPTERS[body.pop("type")].validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(error).__name__}).") from error
     return message

@@ -30,7 +30,6 @@ from cloning.worker.protocol import (
     Cancel,
     Checked,
     Cloned,
-    CloneRequest,
     Event,
     Failed,
     Heartbeat,
@@ -39,7 +38,6 @@ from cloning.worker.protocol import (
     Query,
     Ready,
     Request,
-    SpeakRequest,
     Spoken,
 )
 from errors import KINDS, BarkeepError, InvalidInput, ModelUnavailable, Unavailable
@@ -110,7 +108,7 @@ class RequestReader:
             except (InvalidInput, UnicodeDecodeError):
                 _log.warning("a line of the bot could not be read: %.100r", line)
                 continue
-            if isinstance(message, CloneRequest | SpeakRequest | Query):
+            if isinstance(message, Request | Query):
                 cancelled = threading.Event()
                 with self._lock:
                     self._cancelled[message.job_id] = cancelled
