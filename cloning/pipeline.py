@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cloning.consent.answer import SpokenAnswer
-from cloning.consent.listening import listen
 from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
@@ -26,8 +24,6 @@ from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
 from cloning.text.readable import readable
-from cloning.watermark.checking import check_file
-from cloning.watermark.finding import Finding
 from cloning.watermark.marking import mark
 from errors import InvalidInput
 
@@ -95,7 +91,7 @@ class SpeechPipeline:
 
     def __init__(self, models: LoadedModels, *, decoder_memory_mb: int = 1024, watermark: bool = False) -> None:
         self.models = models
-        self._decoder_memory_mb = decoder_memory_mb
+        self.decoder_memory_mb = decoder_memory_mb
         self._change = mark if watermark else None
 
     def clone(
@@ -115,20 +111,10 @@ class SpeechPipeline:
         file without usable speech, Unavailable for missing models, Cancelled.
         """
         rate = self.models.engine.spec.sample_rate
-        chosen = recordings.choose(source, reporter, rate=rate, memory_mb=self._decoder_memory_mb, scratch=scratch)
+        chosen = recordings.choose(source, reporter, rate=rate, memory_mb=self.decoder_memory_mb, scratch=scratch)
         subject = Subject(chosen.clip, splitting.check_language(language), transcript, converter=converter)
         made = METHODS[method](self.models, subject, reporter)
         return ClonedVoice(made.prompt, chosen.clip, chosen.report, made.maker)
-
-    def check(self, source: Path, *, scratch: Path | None = None) -> Finding:
-        """Check a media file for the inaudible mark. `scratch`: as in `clone`. Raises as `check_file`."""
-        return check_file(source, memory_mb=self._decoder_memory_mb, scratch=scratch)
-
-    def listen(
-        self, source: Path, answer: Path, sentence: str, reporter: ProgressReporter, *, scratch: Path
-    ) -> SpokenAnswer:
-        """Listen to a spoken consent to a clone of `source`. Arguments and errors: see `consent.listening.listen`."""
-        return listen(source, answer, sentence, reporter, memory_mb=self._decoder_memory_mb, scratch=scratch)
 
     def reclone(self, clip: Recording, language: str, reporter: ProgressReporter) -> VoicePrompt:
         """Return the prompt of a clip from an earlier clone, made with the models that are loaded now."""

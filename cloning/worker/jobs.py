@@ -15,6 +15,7 @@ import torch
 from cloning import memory
 from cloning.checkpoints.known_models import load_voice
 from cloning.checkpoints.model_choice import ModelChoice
+from cloning.consent.listening import listen
 from cloning.media import audio
 from cloning.media.audio import Samples
 from cloning.media.recordings import READING
@@ -24,6 +25,7 @@ from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.splitting import LANGUAGES
+from cloning.watermark.checking import check_file
 from cloning.watermark.network import perth
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
@@ -118,13 +120,19 @@ def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressRe
 
 def _check(pipeline: SpeechPipeline, request: CheckRequest, reporter: ProgressReporter) -> Checked:
     with _one_at_a_time(reporter):
-        return Checked(request.job_id, pipeline.check(request.source, scratch=request.source.parent))
+        finding = check_file(request.source, memory_mb=pipeline.decoder_memory_mb, scratch=request.source.parent)
+        return Checked(request.job_id, finding)
 
 
 def _listen(pipeline: SpeechPipeline, request: ListenRequest, reporter: ProgressReporter) -> Listened:
     with _one_at_a_time(reporter):
-        heard = pipeline.listen(
-            request.source, request.answer, request.sentence, reporter, scratch=request.answer.parent
+        heard = listen(
+            request.source,
+            request.answer,
+            request.sentence,
+            reporter,
+            memory_mb=pipeline.decoder_memory_mb,
+            scratch=request.answer.parent,
         )
         return Listened(request.job_id, heard)
 

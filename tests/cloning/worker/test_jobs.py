@@ -129,7 +129,7 @@ def test_recordings_are_read_one_at_a_time_and_a_job_that_waits_can_be_cancelled
     at_once: list[int] = []
     reading: list[Path] = []
 
-    def check(source: Path, *, scratch: Path) -> Finding:
+    def check(source: Path, *, memory_mb: int, scratch: Path) -> Finding:
         reading.append(source)
         at_once.append(len(reading))
         begun.set()
@@ -138,7 +138,7 @@ def test_recordings_are_read_one_at_a_time_and_a_job_that_waits_can_be_cancelled
         return Finding("unmarked", 0.0, (), 1.0, 1.0)
 
     box, cancelled = pipeline(ToneEngine()), threading.Event()
-    monkeypatch.setattr(box, "check", check)
+    monkeypatch.setattr(jobs, "check_file", check)
 
     def run_check(name: str, reporter: ProgressReporter) -> Any:
         return jobs.run(box, CheckRequest(name, tmp_path / name), reporter, lambda _: None)
