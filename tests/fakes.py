@@ -31,6 +31,7 @@ from cloning.worker.protocol import (
     NodeState,
     PartSpoken,
     Progress,
+    PromptModels,
     Ready,
     Request,
     SpeakRequest,
@@ -273,7 +274,7 @@ class FakeExecutor:
                 return Failed(request.job_id, "InvalidInput", "The file is empty.")
             (request.output_dir / PROMPT_FILE).write_bytes(prompt_bytes())
             (request.output_dir / CLIP_FILE).write_bytes(sound_bytes("FLAC"))
-            return Cloned(request.job_id, REPORT, self.model, "tiny-hubert", "tiny-quantizer", self.digest)
+            return Cloned(request.job_id, REPORT, self._made_by("tiny-quantizer"))
         is_ours = request.prompt_digest == self.digest if request.prompt is not None else request.clip is None
         if not is_ours and request.clip is None:
             return Failed(request.job_id, "InvalidInput", "This voice was imported for other speech models.")
@@ -286,8 +287,10 @@ class FakeExecutor:
         spoken = Spoken(request.job_id, 1.0, seed, self.sentences, speaker=speaker)
         if is_ours:
             return spoken
-        quantizer = f"quantizer-{request.clip_language}"
-        return replace(spoken, refreshed_model=self.model, refreshed_quantizer=quantizer, refreshed_digest=self.digest)
+        return replace(spoken, refreshed=self._made_by(f"quantizer-{request.clip_language}"))
+
+    def _made_by(self, quantizer: str) -> PromptModels:
+        return PromptModels(self.model, "tiny-hubert", quantizer, self.digest)
 
 
 @dataclass

@@ -39,6 +39,7 @@ from cloning.worker.protocol import (
     Listened,
     ListenRequest,
     PartSpoken,
+    PromptModels,
     Query,
     Ready,
     Request,
@@ -113,9 +114,7 @@ def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressRe
         clone = pipeline.clone(request.source, request.language, reporter, scratch=request.output_dir)
     clone.prompt.save(request.output_dir / PROMPT_FILE)
     audio.write(request.output_dir / CLIP_FILE, clone.clip.samples, clone.clip.sample_rate, tags={})
-    models = pipeline.models
-    names = (models.choice.model, models.hubert_name, clone.quantizer)
-    return Cloned(request.job_id, clone.report, *names, digest=models.digest)
+    return Cloned(request.job_id, clone.report, _made_by(pipeline.models, clone.quantizer))
 
 
 def _check(pipeline: SpeechPipeline, request: CheckRequest, reporter: ProgressReporter) -> Checked:
@@ -164,12 +163,11 @@ def _speak(
     if not is_refreshed:
         return spoken
     _, quantizer = models.quantizer(request.clip_language)
-    return replace(
-        spoken,
-        refreshed_model=models.choice.model,
-        refreshed_quantizer=quantizer,
-        refreshed_digest=models.digest,
-    )
+    return replace(spoken, refreshed=_made_by(models, quantizer))
+
+
+def _made_by(models: LoadedModels, quantizer: str) -> PromptModels:
+    return PromptModels(models.choice.model, models.hubert_name, quantizer, models.digest)
 
 
 def _write(request: SpeakRequest, name: str, samples: Samples, rate: int) -> None:

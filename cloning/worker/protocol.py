@@ -130,15 +130,22 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptModels:
+    """The models by which a prompt was made. `digest`: as in Ready."""
+
+    model: str
+    hubert: str
+    quantizer: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cloned:
     """A CloneRequest is done; its files are in the output directory."""
 
     job_id: str
     report: QualityReport
-    model: str
-    hubert: str
-    quantizer: str
-    digest: str
+    models: PromptModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ class PartSpoken:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A SpeakRequest is done. If the prompt was made again, the `refreshed_...` fields say by which models.
+    """A SpeakRequest is done. `refreshed`: by which models the prompt was made again; None if it was not.
 
     `left_out`: passages of the text that the model does not read. `speaker`: the built-in speaker whose voice it is.
     """
@@ -166,9 +173,7 @@ class Spoken:
     seconds: float
     seed: int
     sentences: int
-    refreshed_model: str | None = None
-    refreshed_quantizer: str | None = None
-    refreshed_digest: str | None = None
+    refreshed: PromptModels | None = None
     left_out: tuple[str, ...] = ()
     speaker: str | None = None
 

@@ -136,8 +136,7 @@ class JobEndings:
     async def _completed(self, job: JobRecord, event: Cloned | Spoken) -> JobRecord | None:
         if isinstance(event, Cloned):
             return await self._outcomes.cloned(job, event)
-        ready = self._context.executor.health().ready
-        return await self._outcomes.spoken(job, event, hubert=ready.hubert if ready is not None else "")
+        return await self._outcomes.spoken(job, event)
 
     async def _try_again(self, job: JobRecord, *, until: datetime | None = None) -> None:
         if job.attempts < ATTEMPTS:

@@ -7,7 +7,7 @@ The order of steps matters: files first, then the row that refers to them, then 
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class OutcomeStorage:
             job.guild_id, voice_id, storage.files.staging_folder(job.id), (PROMPT_FILE, CLIP_FILE)
         )
         report = asdict(event.report)
-        models = VoiceModels(event.model, event.hubert, event.quantizer, event.digest)
+        models = VoiceModels(**asdict(event.models))
         try:
             await storage.voices.make_ready(job.guild_id, voice_id, models, report, has_clip=True)
         except NotFound:
@@ -69,19 +69,14 @@ class OutcomeStorage:
             return None
         return await self._clone_ready(job) if voice.state is VoiceState.READY else None
 
-    async def spoken(self, job: JobRecord, event: Spoken, *, hubert: str) -> JobRecord | None:
-        """Store the generated speech, and the voice's new prompt if it was made again.
-
-        hubert: the feature model in use, for the voice's row if its prompt was made again.
-        """
+    async def spoken(self, job: JobRecord, event: Spoken) -> JobRecord | None:
+        """Store the generated speech, and the voice's new prompt if it was made again."""
         if not await self._still_held(job):
             return None
         storage = self._context.storage
         staging = storage.files.staging_folder(job.id)
-        if event.refreshed_model is not None and job.voice_id is not None:
-            quantizer = event.refreshed_quantizer or ""
-            models = VoiceModels(event.refreshed_model, hubert, quantizer, event.refreshed_digest)
-            await self._refresh(job, job.voice_id, models)
+        if event.refreshed is not None and job.voice_id is not None:
+            await self._refresh(job, job.voice_id, VoiceModels(**asdict(event.refreshed)))
         await self._hear(job, staging / SPEECH_FILE)
         await storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
@@ -159,10 +154,9 @@ class OutcomeStorage:
         storage = self._context.storage
         staging = storage.files.staging_folder(job.id)
         try:
-            voice = await storage.voices.get(job.guild_id, voice_id)
+            await storage.voices.get(job.guild_id, voice_id)
             await storage.files.adopt_voice(job.guild_id, voice_id, staging, (PROMPT_FILE,))
-            kept = replace(models, hubert=models.hubert or voice.hubert or "")
-            await storage.voices.set_models(job.guild_id, voice_id, kept)
+            await storage.voices.set_models(job.guild_id, voice_id, models)
         except NotFound:
             await storage.files.drop_voice(job.guild_id, voice_id)
 

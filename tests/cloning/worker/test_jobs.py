@@ -206,15 +206,15 @@ def test_a_prompt_for_other_weights_is_made_again_from_its_clip(
     audio.write(clip, np.full(24_000, 0.1, np.float32), 24_000, tags={})
     out.mkdir()
     box = Recloning(pipeline(ToneEngine()).models)
-    box.models.digest = OURS
+    box.models.digest, box.models.hubert_name = OURS, "h"
     request = SpeakRequest("j", TEXT, out, prompt=prompt, prompt_model=model, prompt_digest=digest, clip=clip)
     with mock.patch.object(LoadedModels, "quantizer", autospec=True, return_value=(None, "q.pth")):
         spoken = jobs.run(box, request, ProgressReporter(), lambda _: None)
     assert isinstance(spoken, Spoken)
     assert box.recloned == is_remade
     assert (out / protocol.PROMPT_FILE).exists() is is_remade
-    made_by = (spoken.refreshed_model, spoken.refreshed_quantizer, spoken.refreshed_digest)
-    assert made_by == (("tones", "q.pth", OURS) if is_remade else (None, None, None))
+    made_by = protocol.PromptModels("tones", "h", "q.pth", OURS)
+    assert spoken.refreshed == (made_by if is_remade else None)
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,11 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         await executor.submit(CloneRequest("clone", REFERENCE, folders["clone"]))
         cloned = await next_end(executor)
         assert isinstance(cloned, Cloned)
-        assert (cloned.model, cloned.hubert) == (str(stand_in), f"{stand_in}/hubert")
-        assert cloned.quantizer == "quantizer.pth"
+        digest = digest_of(stand_in / "bark", settings.model_cache)
+        assert cloned.models == protocol.PromptModels(str(stand_in), f"{stand_in}/hubert", "quantizer.pth", digest)
         ready = executor.health().ready
         assert ready is not None
-        assert cloned.digest == ready.digest == digest_of(stand_in / "bark", settings.model_cache)
+        assert ready.digest == digest
         assert ready.device == "cpu"
         assert "v2/en_speaker_0" in ready.speakers
         prompt = folders["clone"] / protocol.PROMPT_FILE
@@ -92,8 +92,7 @@ async def test_a_real_worker_clones_speaks_dies_and_comes_back(stand_in: Path, t
         await executor.submit(SpeakRequest("again", "Hi.", folders["again"], clip=clip, seed=1))
         spoken = await next_end(executor)
         assert isinstance(spoken, Spoken)
-        assert (spoken.refreshed_model, spoken.refreshed_quantizer) == (str(stand_in), "quantizer.pth")
-        assert spoken.refreshed_digest == ready.digest
+        assert spoken.refreshed == cloned.models
         anew, before = VoicePrompt.load(folders["again"] / protocol.PROMPT_FILE), VoicePrompt.load(prompt)
         assert anew.fine.shape == before.fine.shape
         assert (anew.fine[0] == before.fine[0]).mean() > 0.9  # the clip was rounded to 16 bits in between
