@@ -19,7 +19,7 @@ from cogs.ui.picture import add_waveform
 from cogs.ui.render import file_stem, render_card, render_error, render_speech
 from cogs.ui.voice_buttons import buttons_of
 from storage.records import JobKind, JobState
-from studio.values import Outcome, Update
+from studio.values import Outcome
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
@@ -97,11 +97,9 @@ class Repeat(FromId, discord.ui.DynamicItem[Button], template=f"repeat:{ids.text
         require_attachments(interaction)
         hidden = interaction.message is not None and interaction.message.flags.ephemeral
         await interaction.response.defer(ephemeral=hidden, thinking=True)
-        bot = interaction.client
-        receipt = await bot.studio.speech.repeat(
+        await interaction.client.studio.speech.repeat(
             actor, self.job_id, origin_of(interaction), max_bytes=upload_limit(interaction)
         )
-        bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.text('job')}"):

@@ -10,7 +10,7 @@ from cogs.options import LANGUAGE_CHOICES, TEXT_LENGTH, voice_choices
 from cogs.studio_bot import MenuCog, StudioBot
 from errors import InvalidInput
 from studio.speech import MAX_SEED, MAX_TEMPERATURE
-from studio.values import SayOrder, Update
+from studio.values import SayOrder
 
 Interaction = discord.Interaction[StudioBot]
 
@@ -67,10 +67,9 @@ class Say(MenuCog):
         await interaction.response.defer(ephemeral=order.private, thinking=True)
         since = await self.bot.studio.storage.erasures.latest(actor.guild_id)
         names = await names_in(order.text, member_of(interaction), mentioned)
-        receipt = await self.bot.studio.speech.submit(
+        await self.bot.studio.speech.submit(
             actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction), since=since
         )
-        self.bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 async def setup(bot: StudioBot) -> None:

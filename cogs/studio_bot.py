@@ -5,14 +5,12 @@ from discord.ext import commands
 
 from cogs.server_names import ServerNames
 from studio.studio import Studio
-from studio.values import Courier
 
 
 class StudioBot(commands.AutoShardedBot):
-    """A Discord client with a studio. `courier` sends progress and answers to members."""
+    """A Discord client with a studio."""
 
     studio: Studio
-    courier: Courier
     server_names: ServerNames
 
 

@@ -13,7 +13,7 @@ from studio import rights
 from studio.clones import CloneService, cleaned, manner
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
-from studio.values import Actor, CloneOrder, Courier, Receipt
+from studio.values import Actor, CloneOrder, Courier
 from studio.voice_deletion import remove_voice
 
 ANSWER_WITHIN = timedelta(hours=48)
@@ -86,7 +86,7 @@ class CloneRequestService:
 
     async def answer(
         self, request_id: str, member_id: int, allow: bool, spoken: SpokenYes | None = None
-    ) -> tuple[ConsentRequest, Receipt | None]:
+    ) -> tuple[ConsentRequest, JobRecord | None]:
         """Store the author's answer, once. `spoken`: what was measured when they said the sentence for it.
 
         A yes covers this recording and is stored together with the clone that it allows.
@@ -106,7 +106,8 @@ class CloneRequestService:
         request = await self._storage.consents.get_request(request_id)
         detail = f"{clone_of(request.order).name}, {manner(spoken, 'by a button')}"
         await self._storage.audit.write(request.guild_id, member_id, "consent.allow", str(request.requester_id), detail)
-        return request, Receipt(accepted, self._dispatcher.enqueue(accepted))
+        self._dispatcher.enqueue(accepted)
+        return request, accepted
 
     async def question(self, request_id: str, member_id: int) -> ConsentRequest:
         """Return a request to the author who was asked. Raises NotFound, and NotAllowed for anybody else."""

@@ -20,7 +20,7 @@ from studio.names import clean_description, clean_name
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_to_json, new_id
 from studio.speakers import languages_read
-from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin, Receipt
+from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
 """The largest recording that is accepted, in bytes, whatever Discord allows."""
@@ -87,7 +87,7 @@ class CloneService:
         *,
         attested: bool,
         since: int | None = None,
-    ) -> Receipt:
+    ) -> JobRecord:
         """Accept a clone of the actor's own voice. It is stored when this returns.
 
         attested: the actor has just confirmed that this recording is their own voice and that they agree to the copy;
@@ -111,9 +111,10 @@ class CloneService:
             raise
         if accepted.id != job_id:  # the interaction came twice
             await self._storage.files.drop_upload(job_id)
-        return Receipt(accepted, self._dispatcher.enqueue(accepted))
+        self._dispatcher.enqueue(accepted)
+        return accepted
 
-    async def submit_spoken(self, actor: Actor, order: CloneOrder, spoken: SpokenYes) -> Receipt:
+    async def submit_spoken(self, actor: Actor, order: CloneOrder, spoken: SpokenYes) -> JobRecord:
         """Accept a clone of the actor's own voice after they said the sentence for it.
 
         The upload is stored under the sentence's id, which becomes the job's. Raises NotAllowed by current rights and
@@ -122,7 +123,8 @@ class CloneService:
         own = own_order(actor, order)
         await rights.require(self._storage, actor, rights.may_clone)
         accepted = await self._accept_own(spoken.id, actor, own, None, spoken)
-        return Receipt(accepted, self._dispatcher.enqueue(accepted))
+        self._dispatcher.enqueue(accepted)
+        return accepted
 
     async def _accept_own(
         self,

@@ -14,7 +14,7 @@ import structlog
 
 from errors import BarkeepError, Conflict, InvalidInput, LimitReached, NotAllowed, VoiceUnavailable
 from storage.database import Storage
-from storage.records import GuildSettings
+from storage.records import GuildSettings, JobRecord
 from studio import rights
 from studio.admin import AdminService
 from studio.channel.lines import Line
@@ -24,7 +24,7 @@ from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply, SpeechPayload
 from studio.reading_rules import Pace, Written, is_read, words_for
 from studio.speech import SpeechService
-from studio.values import Actor, Receipt
+from studio.values import Actor
 
 MOST_WAITING = 30
 """The maximum of waiting lines in a voice channel. Messages beyond it are not read."""
@@ -164,7 +164,7 @@ class ReadingService:
             return False
         return not target.is_voice or target.channel_id == room.connection.channel_id
 
-    async def read(self, actor: Actor, written: Written, names: Names) -> Receipt | None:
+    async def read(self, actor: Actor, written: Written, names: Names) -> JobRecord | None:
         """Read a message of a channel that the bot listens to; None if it is not to be read.
 
         names: asks for the names of what the message mentions. Raises LimitReached, or VoiceUnavailable for a default
@@ -195,7 +195,7 @@ class ReadingService:
 
     async def _say(
         self, actor: Actor, written: Written, names: Mapping[str, str], settings: GuildSettings, since: int
-    ) -> Receipt | None:
+    ) -> JobRecord | None:
         room = self._rooms.get(actor.guild_id)
         if room is None or room.read_channel_id != actor.channel_id or len(room.lines) >= MOST_WAITING:
             return None
@@ -203,14 +203,14 @@ class ReadingService:
         words = words_for(written, names, settings, named=named)
         if not words or written.message_id not in self._lines or not await self._is_wanted(actor):
             return None
-        receipt = await self._speech.read_aloud(actor, words, since)
+        job = await self._speech.read_aloud(actor, words, since)
         self._last_author[actor.guild_id] = actor.member_id
         # It was deleted in this very moment, or reading was ended, by its author or for all.
         if written.message_id not in self._lines or not await self._is_wanted(actor):
-            await self._silence(receipt.job.id)
+            await self._silence(job.id)
             return None
-        self._remember(written.message_id, receipt.job.id)
-        return receipt
+        self._remember(written.message_id, job.id)
+        return job
 
     async def _is_wanted(self, actor: Actor) -> bool:
         """Return whether the actor's messages in this channel are read at this moment."""

@@ -20,7 +20,7 @@ from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply, SpeechPayload, new_id, words_of
 from studio.speakers import language_of, languages_read
-from studio.values import Actor, Courier, Origin, Receipt, SayOrder, Voice
+from studio.values import Actor, Courier, Origin, SayOrder, Voice
 from studio.voices import VoiceLibrary
 
 MAX_TEMPERATURE = 1.5
@@ -63,7 +63,7 @@ class SpeechService:
         *,
         max_bytes: int,
         since: int | None = None,
-    ) -> Receipt:
+    ) -> JobRecord:
         """Accept a speech job. It is stored when this returns.
 
         It is also played in the voice channel that the actor shares with the bot, if the server has that switched on.
@@ -84,7 +84,7 @@ class SpeechService:
         room = None if order.private else self._room_for(actor, settings)
         return await self._accept(actor, speech, voice, settings, origin, line, since, private=order.private, room=room)
 
-    async def read_aloud(self, actor: Actor, words: str, since: int) -> Receipt:
+    async def read_aloud(self, actor: Actor, words: str, since: int) -> JobRecord:
         """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
 
         The actor wrote it, and need not sit there. words: as `reading_rules.words_for` makes them. since: the
@@ -119,7 +119,7 @@ class SpeechService:
         )
         return speech, voice
 
-    async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> Receipt:
+    async def repeat(self, actor: Actor, job_id: str, origin: Origin | None, *, max_bytes: int) -> JobRecord:
         """Say the text of a job again with another seed, for any member who may use the voice.
 
         Applies the server's current dictionary. Raises as `submit` does.
@@ -189,7 +189,7 @@ class SpeechService:
         *,
         private: bool,
         room: Room | None,
-    ) -> Receipt:
+    ) -> JobRecord:
         """`room`: where the line is heard."""
         readable(order.text, order.language, languages_read(self._executor))
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
@@ -215,11 +215,11 @@ class SpeechService:
         accepted = await self._storage.acceptance.accept_speech(job, settings, since)
         if room is not None and accepted.id == job.id:
             self._rooms.add(room, Line(job.id, voice.name, words_of(accepted), job=accepted, reply=order.reply))
-        receipt = Receipt(accepted, self._dispatcher.enqueue(accepted))
+        self._dispatcher.enqueue(accepted)
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.SPEECH.value).inc()
             _log.info("job_accepted", job_id=job.id, guild_id=job.guild_id, kind=JobKind.SPEECH.value)
-        return receipt
+        return accepted
 
 
 def _check_numbers(order: SayOrder) -> None:

@@ -15,11 +15,11 @@ from cloning.worker.protocol import Executor
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState, SpokenConsent, SpokenYes
 from storage.database import Storage
-from storage.records import Asked
+from storage.records import Asked, JobRecord
 from studio.clone_requests import CloneRequestService
 from studio.clones import CloneService, check_size, own_order
 from studio.queue.job_payload import clone_of, clone_to_json, new_id
-from studio.values import Actor, CloneOrder, Courier, Receipt
+from studio.values import Actor, CloneOrder, Courier
 
 SAY_WITHIN = timedelta(minutes=10)
 """How long a sentence is valid."""
@@ -111,7 +111,7 @@ class SpokenConsentService:
         """
         return await self._storage.spoken_consents.waiting(member_id, guild_id)
 
-    async def answer(self, spoken_id: str, member_id: int, audio: bytes) -> Receipt:
+    async def answer(self, spoken_id: str, member_id: int, audio: bytes) -> JobRecord:
         """Listen to a recording of the sentence, and clone if it is a yes.
 
         Rights count as they are now. Raises InvalidInput, with what was missing, for an answer that does not count,
@@ -129,7 +129,7 @@ class SpokenConsentService:
         finally:
             self._listening.discard(spoken_id)
 
-    async def _answer(self, asked: SpokenConsent, member_id: int, audio: bytes) -> Receipt:
+    async def _answer(self, asked: SpokenConsent, member_id: int, audio: bytes) -> JobRecord:
         if asked.order is not None:
             await self._clones.check(await self._actor(asked), clone_of(asked.order), len(audio))
         else:
@@ -144,13 +144,13 @@ class SpokenConsentService:
             await self._return_attempt(asked)
             raise
 
-    async def _accept(self, asked: SpokenConsent, yes: SpokenYes) -> Receipt:
+    async def _accept(self, asked: SpokenConsent, yes: SpokenYes) -> JobRecord:
         if asked.order is not None:
             return await self._clones.submit_spoken(await self._actor(asked), clone_of(asked.order), yes)
-        _, receipt = await self._requests.answer(asked.id, asked.member_id, True, yes)
-        if receipt is None:
+        _, job = await self._requests.answer(asked.id, asked.member_id, True, yes)
+        if job is None:
             raise Conflict(_ANSWERED)
-        return receipt
+        return job
 
     def _check_open(self, request: ConsentRequest, member_id: int) -> None:
         """Raise NotAllowed for anybody but the author, and Conflict when the request was answered or has expired."""

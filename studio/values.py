@@ -94,14 +94,6 @@ def nearest_page(number: int, total: int, size: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """An accepted job. `position` 0 means that it starts now, 1 that it is next."""
-
-    job: JobRecord
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
 class Update:
     """The progress of a job for its member: a place in the queue, or a stage and how much of it is done.
 

@@ -17,7 +17,7 @@ from cogs.ui.render import render_asked
 from cogs.ui.replies import say_privately
 from errors import InvalidInput, NotAllowed
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_name
-from studio.values import CloneOrder, Update
+from studio.values import CloneOrder
 
 Interaction = discord.Interaction[StudioBot]
 
@@ -93,8 +93,7 @@ class Clone(MenuCog):
             await self._ask_to_say(interaction, audio, order, since)
             return
         data = await read_recording(audio)
-        receipt = await clones.submit(actor, order, data, origin_of(interaction), attested=True, since=since)
-        self.bot.courier.update(receipt.job, Update(position=receipt.position))
+        await clones.submit(actor, order, data, origin_of(interaction), attested=True, since=since)
 
     async def _ask_to_say(
         self, interaction: Interaction, audio: discord.Attachment, order: CloneOrder, since: int

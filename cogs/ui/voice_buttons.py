@@ -18,7 +18,7 @@ from cogs.ui.ids import FromId
 from cogs.ui.render import file_stem, render_clip, render_figures
 from errors import NotFound
 from storage.records import VoiceRecord
-from studio.values import SayOrder, Update, Voice
+from studio.values import SayOrder, Voice
 
 Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
@@ -52,11 +52,9 @@ async def speak(interaction: Interaction, order: SayOrder) -> None:
     actor = actor_of(interaction)
     require_attachments(interaction)
     await interaction.response.defer(ephemeral=order.private, thinking=True)
-    bot = interaction.client
-    receipt = await bot.studio.speech.submit(
+    await interaction.client.studio.speech.submit(
         actor, order, {}, origin_of(interaction), max_bytes=upload_limit(interaction)
     )
-    bot.courier.update(receipt.job, Update(position=receipt.position))
 
 
 async def hear(interaction: Interaction, key: str) -> None:

@@ -75,12 +75,10 @@ class Dispatcher:
         self._told = False
         """Members of a long queue were told their place less than TELL_SECONDS ago."""
 
-    def enqueue(self, job: JobRecord) -> int:
-        """Add an accepted job to the queue, if it is queued and of this process's servers. Return its `position`."""
-        if job.state is JobState.QUEUED and self._context.storage.shards.own(job.guild_id):
-            self._queue.add(job)
-            self._wake()
-        return self.position(job.id)
+    def enqueue(self, job: JobRecord) -> None:
+        """Add a job that was just accepted to the queue, and tell its member the `position`."""
+        self._add(job)
+        self._context.courier.update(job, Update(position=self.position(job.id)))
 
     def position(self, job_id: str) -> int:
         """Return the position of a job: 0 starts now or is not queued; 1 is next."""
@@ -111,7 +109,7 @@ class Dispatcher:
             return
         if (active := self._context.active.get(job_id)) is not None and job.lease_owner != self._context.owner:
             await self._let_go(active)
-        self.enqueue(job)
+        self._add(job)
 
     async def start(self) -> None:
         """Take over what an earlier process left: its running jobs, its undelivered answers, its queue."""
@@ -151,6 +149,12 @@ class Dispatcher:
         # Jobs that stay running wait until their leases end.
         await run_step("running jobs", self._requeue_all(), event="requeue_failed")
         self._context.active.clear()
+
+    def _add(self, job: JobRecord) -> None:
+        """Add a job to the queue, if it is queued and of this process's servers."""
+        if job.state is JobState.QUEUED and self._context.storage.shards.own(job.guild_id):
+            self._queue.add(job)
+            self._wake()
 
     async def _requeue_all(self) -> None:
         storage, owner = self._context.storage, self._context.owner

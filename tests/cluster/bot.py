@@ -56,8 +56,8 @@ class Bot:
     async def say(self, text: str, member: int = 1) -> str:
         """Have a line accepted. Its job's id."""
         order = SayOrder(text)
-        receipt = await self.studio.speech.submit(person(member), order, {}, None, max_bytes=MAX_BYTES)
-        return receipt.job.id
+        queued = await self.studio.speech.submit(person(member), order, {}, None, max_bytes=MAX_BYTES)
+        return queued.id
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
         try:

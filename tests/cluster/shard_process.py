@@ -32,10 +32,10 @@ from errors import BarkeepError
 from simulator.live import LiveEnv, default_adapter
 from storage.database import Storage
 from storage.models import JobRow
-from storage.records import GuildSettings
+from storage.records import GuildSettings, JobRecord
 from storage.shards import Shards
 from studio.studio import Studio
-from studio.values import Actor, Courier, Receipt, SayOrder
+from studio.values import Actor, Courier, SayOrder
 from tests.cluster.bot import cluster_settings
 from tests.fakes import FakeExecutor
 
@@ -157,7 +157,7 @@ async def run(url: str, folder: Path, shard: int, jobs: int, address: str | None
     decided: dict[str, asyncio.Event] = {}
     submit = bot.studio.speech.submit
 
-    async def noted(actor: Actor, order: SayOrder, *arguments: Any, **options: Any) -> Receipt:
+    async def noted(actor: Actor, order: SayOrder, *arguments: Any, **options: Any) -> JobRecord:
         try:
             return await submit(actor, order, *arguments, **options)
         finally:

@@ -19,7 +19,7 @@ from storage.records import JobRecord, JobState
 from studio.channel.lines import Piece
 from studio.queue.lease import LEASE
 from studio.studio import Studio
-from studio.values import Actor, CloneOrder, Origin, Receipt, SayOrder
+from studio.values import Actor, CloneOrder, Origin, SayOrder
 from tests.fake_voice import FakeVoice
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
 
@@ -162,16 +162,16 @@ class StudioHarness:
         assert theirs is not None
         return theirs
 
-    async def clone(self, actor: Actor = ANN, name: str = "Ann") -> Receipt:
+    async def clone(self, actor: Actor = ANN, name: str = "Ann") -> JobRecord:
         return await self.studio.clones.submit(actor, CloneOrder(name), sound_bytes(), None, attested=True)
 
     async def voice(self, actor: Actor = ANN, name: str = "Ann") -> str:
         """A voice that is ready; its key."""
-        receipt = await self.clone(actor, name)
-        await self.ended(receipt.job.id)
-        return f"v:{receipt.job.voice_id}"
+        accepted = await self.clone(actor, name)
+        await self.ended(accepted.id)
+        return f"v:{accepted.voice_id}"
 
-    async def say(self, text: str = "Good evening.", actor: Actor = ANN, voice: str | None = None) -> Receipt:
+    async def say(self, text: str = "Good evening.", actor: Actor = ANN, voice: str | None = None) -> JobRecord:
         return await self.studio.speech.submit(actor, SayOrder(text, voice), {}, None, max_bytes=MAX_BYTES)
 
     def files(self) -> list[str]:

@@ -84,11 +84,11 @@ async def test_moderators_see_and_remove_private_voices_of_their_server(harness:
 async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(harness: StudioHarness) -> None:
     harness.executor.hold()
     running, waiting = await harness.say("one"), await harness.say("two")
-    await harness.reaches(running.job.id, JobState.RUNNING)
+    await harness.reaches(running.id, JobState.RUNNING)
     blocked = await harness.studio.admin.block(MOD, ANN.member_id, "  rude\n\x00\ud800words ")
     assert (blocked.block_reason, blocked.blocked_by) == ("rude words", MOD.member_id)
-    for receipt in (running, waiting):
-        assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    for accepted in (running, waiting):
+        assert (await harness.ended(accepted.id)).state is JobState.CANCELLED
     with pytest.raises(NotAllowed, match="blocked"):
         await harness.say()
     assert [member.member_id for member in await harness.studio.admin.blocked(MOD)] == [ANN.member_id]
@@ -106,26 +106,26 @@ async def test_a_block_cancels_jobs_and_lasts_until_it_is_lifted(harness: Studio
 async def test_the_queue_shows_this_server_in_order_and_can_be_cancelled(harness: StudioHarness) -> None:
     harness.courier.reachable = False
     undelivered = await harness.say("kept")
-    await harness.left(undelivered.job.id)
+    await harness.left(undelivered.id)
     harness.courier.reachable = True
     release = harness.executor.hold()
     running, waiting = await harness.say("one"), await harness.say("two")
-    await harness.reaches(running.job.id, JobState.RUNNING)
+    await harness.reaches(running.id, JobState.RUNNING)
     elsewhere = await harness.say("three", actor=STRANGER)
     queue = await harness.studio.admin.queue(MOD)
     assert [(entry.job.id, entry.position) for entry in queue] == [
-        (running.job.id, 0),
-        (waiting.job.id, 2),
-        (undelivered.job.id, None),
+        (running.id, 0),
+        (waiting.id, 2),
+        (undelivered.id, None),
     ]
     with pytest.raises(NotFound):
-        await harness.studio.admin.cancel(MOD, elsewhere.job.id)
-    await harness.studio.admin.cancel(MOD, waiting.job.id)
+        await harness.studio.admin.cancel(MOD, elsewhere.id)
+    await harness.studio.admin.cancel(MOD, waiting.id)
     with pytest.raises(Conflict):
-        await harness.studio.admin.cancel(MOD, waiting.job.id)
+        await harness.studio.admin.cancel(MOD, waiting.id)
     release()
-    for receipt in (running, waiting, elsewhere):
-        await harness.ended(receipt.job.id)
+    for accepted in (running, waiting, elsewhere):
+        await harness.ended(accepted.id)
 
 
 async def test_the_audit_log_has_pages_newest_first(harness: StudioHarness) -> None:
@@ -139,7 +139,7 @@ async def test_the_audit_log_has_pages_newest_first(harness: StudioHarness) -> N
 
 async def test_stats_tell_use_and_the_worker(harness: StudioHarness) -> None:
     await harness.voice()
-    await harness.ended((await harness.say(actor=BOB)).job.id)
+    await harness.ended((await harness.say(actor=BOB)).id)
     stats = await harness.studio.admin.stats(MOD, 7)
     assert (stats.usage.clones, stats.usage.speeches, stats.usage.audio_seconds, stats.voices) == (1, 1, 1.0, 1)
     assert (stats.queued, stats.running, stats.days) == (0, 0, 7)
@@ -153,17 +153,17 @@ async def test_stats_tell_use_and_the_worker(harness: StudioHarness) -> None:
 async def test_purge_by_age_or_by_member(harness: StudioHarness) -> None:
     harness.courier.reachable = False
     old = await harness.say("old")
-    await harness.left(old.job.id)
+    await harness.left(old.id)
     harness.clock.move(days=10)
     harness.courier.reachable = True
-    await harness.ended((await harness.say("new")).job.id)
+    await harness.ended((await harness.say("new")).id)
     key = await harness.voice()
     assert (await harness.studio.admin.purge(OTHER_MOD, older_than_days=0)).jobs == 0
     (line,) = (await harness.studio.admin.audit(OTHER_MOD, 1)).entries
     assert (line.target, line.detail) == ("0 jobs", "of any age")
     assert (await harness.studio.admin.purge(MOD, older_than_days=5)).jobs == 1
     with pytest.raises(NotFound):
-        await harness.storage.jobs.get(old.job.id)
+        await harness.storage.jobs.get(old.id)
     assert not [name for name in harness.files() if name.startswith("results")]
     erased = await harness.studio.admin.purge(MOD, member_id=ANN.member_id)
     assert (erased.voices, erased.jobs) == (1, 2)
@@ -183,6 +183,6 @@ async def test_a_server_that_removed_the_bot_leaves_nothing(harness: StudioHarne
     await harness.clone(name="Another")
     await harness.studio.admin.guild_removed(GUILD)
     release()
-    await harness.ended((await harness.say("still works", actor=STRANGER, voice=other)).job.id)
+    await harness.ended((await harness.say("still works", actor=STRANGER, voice=other)).id)
     assert await harness.storage.guilds.all_ids() == [901]
     assert {name.split("/")[1] for name in harness.files()} == {f"901-{other[2:]}"}

@@ -20,10 +20,10 @@ async def test_an_author_who_agrees_gives_the_requester_a_voice(harness: StudioH
     request = await ask(harness)
     assert (request.state, request.expires_at) == (ConsentState.PENDING, harness.clock() + ANSWER_WITHIN)
     assert harness.executor.requests == []
-    answered, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    answered, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     assert answered.state is ConsentState.ALLOWED
-    assert receipt is not None
-    job = await harness.ended(receipt.job.id)
+    assert accepted is not None
+    job = await harness.ended(accepted.id)
     assert (job.state, job.member_id, job.channel_id) == (JobState.DELIVERED, ANN.member_id, ANN.channel_id)
     record = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
     assert (record.owner_id, record.speaker_id) == (ANN.member_id, BOB.member_id)
@@ -37,8 +37,8 @@ async def test_an_author_who_agrees_gives_the_requester_a_voice(harness: StudioH
 
 async def test_an_author_who_refuses_is_not_asked_again_and_nothing_stays(harness: StudioHarness) -> None:
     request = await ask(harness)
-    refused, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, False)
-    assert (refused.state, receipt) == (ConsentState.DENIED, None)
+    refused, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, False)
+    assert (refused.state, accepted) == (ConsentState.DENIED, None)
     assert harness.files() == []
     assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     with pytest.raises(NotAllowed, match="said no"):
@@ -103,9 +103,9 @@ async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(harness:
 
 async def test_a_yes_is_for_one_recording(harness: StudioHarness) -> None:
     request = await ask(harness)
-    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
-    assert receipt is not None
-    await harness.ended(receipt.job.id)
+    _, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    assert accepted is not None
+    await harness.ended(accepted.id)
     assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     with pytest.raises(NotAllowed, match="confirm"):
         await harness.studio.clones.submit(BOB, CloneOrder("Bob"), sound_bytes(), None, attested=False)
@@ -190,9 +190,9 @@ async def test_a_yes_counts_with_the_rights_of_its_own_moment(harness: StudioHar
     await harness.studio.admin.change(MOD, channel_ids=[])
     if lost == "block":
         await harness.studio.admin.unblock(MOD, ANN.member_id)
-    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
-    assert receipt is not None
-    await harness.ended(receipt.job.id)
+    _, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    assert accepted is not None
+    await harness.ended(accepted.id)
 
 
 async def test_only_the_no_of_a_blocked_author_counts(harness: StudioHarness) -> None:
@@ -238,9 +238,9 @@ async def test_a_requester_blocked_in_between_gets_nothing(harness: StudioHarnes
         await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
     assert harness.executor.requests == []
     await harness.studio.admin.unblock(MOD, ANN.member_id)
-    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
-    assert receipt is not None
-    await harness.ended(receipt.job.id)
+    _, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    assert accepted is not None
+    await harness.ended(accepted.id)
 
 
 async def test_an_author_who_agrees_reads_what_keeps_the_requester_from_a_voice(harness: StudioHarness) -> None:

@@ -26,7 +26,7 @@ async def test_each_recording_needs_the_members_word(harness: StudioHarness) -> 
     for name in ("Ann", "Ann too"):
         with pytest.raises(NotAllowed, match="confirm"):
             await clones.submit(ANN, CloneOrder(name), sound_bytes(), None, attested=False)
-        await harness.ended((await harness.clone(ANN, name)).job.id)
+        await harness.ended((await harness.clone(ANN, name)).id)
     consent = await harness.storage.consents.get(GUILD, ANN.member_id)
     assert consent is not None
     assert consent.policy_version == POLICY_VERSION
@@ -42,10 +42,10 @@ async def test_no_word_is_kept_of_a_clone_that_is_refused(harness: StudioHarness
 
 async def test_what_is_accepted_is_kept_as_ordered(harness: StudioHarness) -> None:
     order = CloneOrder("  Ann  Lee ", "de", "my voice")
-    receipt = await harness.studio.clones.submit(ANN, order, sound_bytes(), origin(1, harness.clock), attested=True)
-    job = await harness.ended(receipt.job.id)
+    queued = await harness.studio.clones.submit(ANN, order, sound_bytes(), origin(1, harness.clock), attested=True)
+    job = await harness.ended(queued.id)
     assert (job.kind, job.member_id, job.channel_id) == ("clone", ANN.member_id, ANN.channel_id)
-    assert (receipt.job.interaction_id, receipt.job.interaction_token) == (1, "token-1")
+    assert (queued.interaction_id, queued.interaction_token) == (1, "token-1")
     assert job.interaction_token is None
     assert job.order == {"name": "Ann Lee", "language": "de", "description": "my voice", "speaker_id": ANN.member_id}
     record = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
@@ -99,7 +99,7 @@ async def test_two_at_once_cannot_pass_a_limit_of_one(harness: StudioHarness) ->
     accepted = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     assert len(accepted) == 1
     assert all(isinstance(outcome, LimitReached) for outcome in outcomes if outcome is not accepted[0])
-    await harness.ended(accepted[0].job.id)
+    await harness.ended(accepted[0].id)
     assert not [name for name in harness.files() if name.startswith("uploads")]
     with pytest.raises(LimitReached, match=r"You already have 1 voice, .* Delete one"):
         await harness.studio.clones.check(ANN, CloneOrder("More"), 10)
@@ -129,14 +129,14 @@ async def test_the_same_interaction_twice_is_one_job(harness: StudioHarness) -> 
     )
     with pytest.raises(Conflict):
         await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
-    accepted = await harness.storage.jobs.get(first.job.id)
+    accepted = await harness.storage.jobs.get(first.id)
     again = await harness.studio.clones.submit(
         ANN, CloneOrder("Other"), sound_bytes(), origin(5, harness.clock), attested=True
     )
-    assert again.job.id == accepted.id
-    assert [name for name in harness.files() if name.startswith("uploads")] == [f"uploads/{first.job.id}"]
+    assert again.id == accepted.id
+    assert [name for name in harness.files() if name.startswith("uploads")] == [f"uploads/{first.id}"]
     release()
-    await harness.ended(first.job.id)
+    await harness.ended(first.id)
     assert len(harness.courier.delivered) == 1
 
 
@@ -162,7 +162,7 @@ async def test_a_clone_whose_answer_was_lost_keeps_its_recording(
         lose_the_next_commit(harness.storage, monkeypatch)
 
     monkeypatch.setattr(harness.storage.files, "put_upload", then_lose)
-    job = await harness.ended((await harness.clone()).job.id)
+    job = await harness.ended((await harness.clone()).id)
     assert job.state is JobState.DELIVERED
 
 

@@ -177,8 +177,8 @@ async def test_a_clone_under_way_is_deleted_on_a_full_disk(
     harness.reserves = True
     await harness.restart()
     harness.executor.hold()
-    receipt = await harness.clone(name="Ann")
-    await harness.begun(receipt.job.id)
+    accepted = await harness.clone(name="Ann")
+    await harness.begun(accepted.id)
     monkeypatch.setattr("storage.reserve.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
     await delete(harness)
     await until(lambda: not harness.tasks(), "idle")

@@ -207,7 +207,7 @@ async def test_a_line_that_was_begun_before_is_not_said(
 async def test_another_take_that_was_begun_before_is_not_said(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, erase: Erase
 ) -> None:
-    said = await harness.ended((await harness.say("A secret.", actor=BOB)).job.id)
+    said = await harness.ended((await harness.say("A secret.", actor=BOB)).id)
     held = Held(monkeypatch, harness.storage.pronunciations, "of_guild")
     again = harness.studio.speech.repeat(ANN, said.id, None, max_bytes=MAX_BYTES)
     await held.during(again, erase(harness))

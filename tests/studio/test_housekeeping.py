@@ -16,25 +16,25 @@ async def test_texts_and_recordings_go_after_each_servers_retention(harness: Stu
     await harness.studio.admin.change(person(3, guild_id=901, moderator=True), retention_days=10)
     harness.courier.reachable = False
     here, there = await harness.say("here"), await harness.say("there", actor=STRANGER)
-    for receipt in (here, there):
-        await harness.left(receipt.job.id)
+    for accepted in (here, there):
+        await harness.left(accepted.id)
     key = await harness.clone()
-    await harness.left(key.job.id)
+    await harness.left(key.id)
     harness.clock.move(days=2)
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(here.job.id)).state is JobState.READY
+    assert (await harness.storage.jobs.get(here.id)).state is JobState.READY
     harness.clock.move(days=1, minutes=1)
     await harness.studio.upkeep()
     with pytest.raises(NotFound):
-        await harness.storage.jobs.get(here.job.id)
-    assert [name for name in harness.files() if name.startswith("results")] == [f"results/{there.job.id}.ogg"]
+        await harness.storage.jobs.get(here.id)
+    assert [name for name in harness.files() if name.startswith("results")] == [f"results/{there.id}.ogg"]
     assert await harness.storage.voices.find(GUILD, "Ann") is not None
 
 
 async def test_retention_is_looked_at_once_an_hour(harness: StudioHarness) -> None:
     await harness.studio.upkeep()
     await harness.studio.admin.change(MOD, retention_days=0)
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     harness.clock.move(minutes=59)
     await harness.studio.upkeep()
     assert len(await harness.storage.jobs.of_member(GUILD, 1)) == 1
@@ -48,7 +48,7 @@ async def test_a_clock_that_was_a_month_ahead_does_not_stop_retention_for_a_mont
     await harness.studio.upkeep()
     harness.clock.move(days=-30)
     await harness.studio.admin.change(MOD, retention_days=1)
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     await harness.studio.upkeep()
     harness.clock.move(days=1, minutes=1)
     await harness.studio.upkeep()
@@ -68,7 +68,7 @@ async def test_what_was_swept_is_deleted_a_week_later(harness: StudioHarness) ->
 
 async def test_what_retention_deleted_is_not_on_the_disk_either(harness: StudioHarness) -> None:
     await harness.studio.upkeep()
-    await harness.ended((await harness.say("words of yesteryear")).job.id)
+    await harness.ended((await harness.say("words of yesteryear")).id)
 
     def on_disk() -> bool:
         return any(b"words of yesteryear" in path.read_bytes() for path in harness.folder.glob("barkeep.sqlite3*"))
@@ -105,7 +105,7 @@ async def test_a_step_that_fails_keeps_no_other_from_its_work(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, part: str | None, step: str, error: Exception
 ) -> None:
     await harness.studio.admin.change(MOD, retention_days=0)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     harness.clock.move(days=1)
     broken = harness.storage if part is None else getattr(harness.storage, part)
     monkeypatch.setattr(broken, step, AsyncMock(side_effect=error))
@@ -117,7 +117,7 @@ async def test_retention_that_failed_is_tried_again_in_the_next_round(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.studio.admin.change(MOD, retention_days=0)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     harness.clock.move(days=1)
     with monkeypatch.context() as broken:
         broken.setattr(harness.storage.audit, "prune", AsyncMock(side_effect=Unavailable("busy")))

@@ -21,22 +21,22 @@ async def test_jobs_are_counted_from_acceptance_to_answer(harness: StudioHarness
     ]
     before = [value(name, **labels) for name, labels in names]
     harness.executor.lose_next()
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     harness.executor.fail_next()
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     after = [value(name, **labels) for name, labels in names]
     assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [2, 1, 1, 1, 2, 1.0, 2]
 
 
 async def test_gauges_follow_the_queue(harness: StudioHarness) -> None:
     release = harness.executor.hold()
-    receipts = [await harness.say() for _ in range(3)]
+    queued = [await harness.say() for _ in range(3)]
     await harness.studio.upkeep()
     assert value("barkeep_worker_ready") == 1
     assert value("barkeep_jobs_running") == 1
     assert value("barkeep_jobs_queued") == 2
     release()
-    for receipt in receipts:
-        await harness.ended(receipt.job.id)
+    for accepted in queued:
+        await harness.ended(accepted.id)
     await harness.studio.upkeep()
     assert (value("barkeep_jobs_running"), value("barkeep_jobs_queued")) == (0, 0)

@@ -72,10 +72,10 @@ async def test_where_the_model_does_not_say_everything_is_taken(harness: StudioH
 
 
 async def test_a_line_is_said_again_only_in_a_language_that_is_read(harness: StudioHarness) -> None:
-    receipt = await harness.studio.speech.submit(
+    accepted = await harness.studio.speech.submit(
         ANN, SayOrder("Guten Abend.", None, "de"), {}, None, max_bytes=MAX_BYTES
     )
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
     reads(harness, "en")
     with pytest.raises(InvalidInput, match="reads English"):
-        await harness.studio.speech.repeat(ANN, receipt.job.id, None, max_bytes=MAX_BYTES)
+        await harness.studio.speech.repeat(ANN, accepted.id, None, max_bytes=MAX_BYTES)

@@ -18,17 +18,17 @@ from tests.studio.conftest import ANN, BOB, GUILD, MOD, STRANGER, StudioHarness,
 async def with_bobs_voice(harness: StudioHarness) -> str:
     """Ann owns a voice in which Bob is heard."""
     request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
-    assert receipt is not None
-    await harness.ended(receipt.job.id)
-    return f"v:{receipt.job.voice_id}"
+    _, queued = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    assert queued is not None
+    await harness.ended(queued.id)
+    return f"v:{queued.voice_id}"
 
 
 async def test_show_counts_everything_of_this_server_only(harness: StudioHarness) -> None:
     key = await harness.voice()
     await with_bobs_voice(harness)
     await harness.studio.library.default(ANN, key)
-    await harness.ended((await harness.say("hello")).job.id)
+    await harness.ended((await harness.say("hello")).id)
     mine = await harness.studio.privacy.show(ANN)
     assert mine.consent is not None
     assert mine.default_voice is not None
@@ -47,20 +47,20 @@ async def test_show_counts_everything_of_this_server_only(harness: StudioHarness
 async def test_an_export_tells_nothing_about_the_machine(harness: StudioHarness) -> None:
     """A job at work is leased to a process, whose name has the host, its start and the container."""
     harness.executor.hold()
-    receipt = await harness.say()
-    await harness.begun(receipt.job.id)
-    owner = (await harness.storage.jobs.get(receipt.job.id)).lease_owner
+    queued = await harness.say()
+    await harness.begun(queued.id)
+    owner = (await harness.storage.jobs.get(queued.id)).lease_owner
     assert owner is not None
     with zipfile.ZipFile(io.BytesIO(await harness.studio.privacy.export([ANN]))) as archive:
         data = archive.read("data.json").decode()
-    assert receipt.job.id in data
+    assert queued.id in data
     assert not [part for part in (owner, *owner.split("/")[0].split()) if part in data]
 
 
 async def test_export_holds_texts_clips_and_prompts_but_no_secrets(harness: StudioHarness) -> None:
     await harness.voice()
     await with_bobs_voice(harness)
-    await harness.ended((await harness.say("my secret plans", voice="Ann")).job.id)
+    await harness.ended((await harness.say("my secret plans", voice="Ann")).id)
     with zipfile.ZipFile(io.BytesIO(await harness.studio.privacy.export([ANN]))) as archive:
         names = archive.namelist()
         data = json.loads(archive.read("data.json"))
@@ -92,7 +92,7 @@ async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(harnes
     await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bob again"), sound_bytes())
     harness.courier.reachable = False
     lost = await harness.say("undelivered", actor=BOB)
-    await harness.left(lost.job.id)
+    await harness.left(lost.id)
     erased = await harness.studio.privacy.forget(BOB)
     assert erased == Erased(voices=2, jobs=2, consents=2, block_kept=False)
     summary = await harness.studio.privacy.show(BOB)
@@ -107,13 +107,13 @@ async def test_forget_deletes_everything_and_the_voices_they_are_heard_in(harnes
 async def test_forget_stops_what_is_under_way(harness: StudioHarness) -> None:
     release = harness.executor.hold()
     running = await harness.clone()
-    await harness.reaches(running.job.id, JobState.RUNNING)
+    await harness.reaches(running.id, JobState.RUNNING)
     await harness.say("waits", voice="English speaker 6")
     await harness.studio.privacy.forget(ANN)
     release()
     assert (await harness.studio.privacy.show(ANN)).jobs == 0
     assert await harness.storage.jobs.queued() == []
-    await harness.ended((await harness.say("still works", actor=BOB)).job.id)
+    await harness.ended((await harness.say("still works", actor=BOB)).id)
     assert harness.files() == []
 
 
@@ -132,15 +132,15 @@ async def bea_was_here(harness: StudioHarness) -> None:
     key = await harness.voice(ANN, "Other")
     await harness.studio.library.share(ANN, key, Visibility.CHOSEN, [BEA.member_id], [])
     await harness.studio.library.default(BEA, key)
-    await harness.ended((await harness.say("beatrix speaks", BEA, "Beatrix")).job.id)
+    await harness.ended((await harness.say("beatrix speaks", BEA, "Beatrix")).id)
     await harness.studio.library.share(BEA, "Beatrix", Visibility.CHOSEN, [MOD.member_id], [])
-    await harness.ended((await harness.say("a borrowed voice", MOD, "Beatrix")).job.id)
+    await harness.ended((await harness.say("a borrowed voice", MOD, "Beatrix")).id)
     await harness.studio.clone_requests.ask_author(BEA, BOB.member_id, CloneOrder("Wantedbybea"), sound_bytes())
     await harness.studio.clone_requests.ask_author(ANN, BEA.member_id, CloneOrder("Wantedofbea"), sound_bytes())
     harness.courier.reachable = False
-    await harness.left((await harness.say("undelivered words", BEA, "Beatrix")).job.id)
+    await harness.left((await harness.say("undelivered words", BEA, "Beatrix")).id)
     harness.executor.hold()
-    await harness.reaches((await harness.say("being spoken", BEA, "Beatrix")).job.id, JobState.RUNNING)
+    await harness.reaches((await harness.say("being spoken", BEA, "Beatrix")).id, JobState.RUNNING)
     await harness.say("waiting words", BEA, "Beatrix")
     await harness.studio.clones.submit(
         BEA, CloneOrder("Unmade"), sound_bytes(), origin(77, harness.clock), attested=True
@@ -192,9 +192,9 @@ async def test_consent_that_is_revoked_while_a_clone_is_being_accepted_counts(
     begun: list[str] = []
 
     async def late(guild_id: int, member_id: int) -> int:
-        receipt = await harness.studio.clones.submit(ANN, CloneOrder("Too late"), sound_bytes(), None, attested=True)
-        begun.append(receipt.job.id)
-        await until(lambda: harness.executor.requests[-1].job_id == receipt.job.id, "the request")
+        queued = await harness.studio.clones.submit(ANN, CloneOrder("Too late"), sound_bytes(), None, attested=True)
+        begun.append(queued.id)
+        await until(lambda: harness.executor.requests[-1].job_id == queued.id, "the request")
         return await revoke(guild_id, member_id)
 
     harness.executor.hold()
@@ -233,10 +233,10 @@ async def test_revoking_removes_voices_they_are_heard_in_and_stops_clones(harnes
     key = await with_bobs_voice(harness)
     release = harness.executor.hold()
     running = await harness.clone(BOB, "Bob himself")
-    await until(lambda: harness.executor.requests[-1].job_id == running.job.id, "the request")
+    await until(lambda: harness.executor.requests[-1].job_id == running.id, "the request")
     erased = await harness.studio.privacy.revoke(BOB)
     assert (erased.voices, erased.consents) == (2, 2)
-    assert (await harness.ended(running.job.id)).state is JobState.CANCELLED
+    assert (await harness.ended(running.id)).state is JobState.CANCELLED
     release()
     assert await harness.storage.consents.get(GUILD, BOB.member_id) is None
     assert await harness.storage.voices.find(GUILD, "Bobby") is None

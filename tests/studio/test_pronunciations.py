@@ -23,8 +23,8 @@ async def add(harness: StudioHarness, word: str, say: str, *, match_case: bool =
 
 async def spoken(harness: StudioHarness, text: str) -> str:
     """What the worker gets to say."""
-    receipt = await harness.studio.speech.submit(ANN, SayOrder(text), {"7": "Zoë"}, None, max_bytes=MAX_BYTES)
-    await harness.ended(receipt.job.id)
+    accepted = await harness.studio.speech.submit(ANN, SayOrder(text), {"7": "Zoë"}, None, max_bytes=MAX_BYTES)
+    await harness.ended(accepted.id)
     request = harness.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     return request.text
@@ -34,10 +34,10 @@ async def test_a_line_is_said_in_the_servers_way_and_shown_as_it_was_written(har
     await add(harness, "GNU", "guh new")
     await add(harness, "🔥", "fire")
     await add(harness, "Zoë", "zo ee")
-    receipt = await harness.studio.speech.submit(
+    accepted = await harness.studio.speech.submit(
         ANN, SayOrder("**Gnu** by <@7>, https://gnu.org ||gnu|| 🔥"), {"7": "Zoë"}, None, max_bytes=MAX_BYTES
     )
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     request = harness.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert request.text == "guh new by zo ee, link spoiler fire"
@@ -61,26 +61,26 @@ async def test_another_take_says_words_as_the_dictionary_has_them_now(harness: S
     await add(harness, "SQL", "squirrel")
     await add(harness, "🔥", "fire")
     first = await harness.say("SQL 🔥")
-    await harness.ended(first.job.id)
+    await harness.ended(first.id)
     await add(harness, "sql", "sequel")
     await add(harness, "squirrel", "chipmunk")
-    again = await harness.studio.speech.repeat(ANN, first.job.id, None, max_bytes=MAX_BYTES)
-    job = await harness.ended(again.job.id)
+    again = await harness.studio.speech.repeat(ANN, first.id, None, max_bytes=MAX_BYTES)
+    job = await harness.ended(again.id)
     request = harness.executor.requests[-1]
     assert isinstance(request, SpeakRequest)
     assert request.text == "sequel fire"
     assert words_of(job) == "SQL"
     await harness.studio.pronunciations.remove(MOD, "SQL")
     third = await harness.studio.speech.repeat(ANN, job.id, None, max_bytes=MAX_BYTES)
-    assert third.job.order["text"] == "SQL fire"
+    assert third.order["text"] == "SQL fire"
 
 
 async def test_another_take_of_a_line_from_before_a_word_was_added(harness: StudioHarness) -> None:
     first = await harness.say("SQL")
-    await harness.ended(first.job.id)
+    await harness.ended(first.id)
     await add(harness, "sql", "sequel")
-    again = await harness.studio.speech.repeat(ANN, first.job.id, None, max_bytes=MAX_BYTES)
-    assert (again.job.order["text"], words_of(again.job)) == ("sequel", "SQL")
+    again = await harness.studio.speech.repeat(ANN, first.id, None, max_bytes=MAX_BYTES)
+    assert (again.order["text"], words_of(again)) == ("sequel", "SQL")
 
 
 async def test_limits_count_what_is_spoken(harness: StudioHarness) -> None:

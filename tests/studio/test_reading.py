@@ -28,8 +28,8 @@ async def write(
 ) -> JobRecord | None:
     """Somebody writes a message; the job that reads it, once it is over."""
     number = next(_ids) if message_id is None else message_id
-    receipt = await harness.studio.reading.read(actor, Written(number, "Ann", text), no_names)
-    return None if receipt is None else await harness.ended(receipt.job.id)
+    accepted = await harness.studio.reading.read(actor, Written(number, "Ann", text), no_names)
+    return None if accepted is None else await harness.ended(accepted.id)
 
 
 async def test_a_message_is_said_and_nothing_is_posted_and_its_text_is_not_kept(
@@ -153,7 +153,7 @@ async def test_what_is_read_leaves_the_members_and_the_servers_hour_alone(
     await harness.studio.admin.change(MOD, jobs_per_hour_per_member=1, jobs_per_hour_per_guild=1)
     for text in ("one", "two", "three"):
         assert await write(harness, text) is not None
-    await harness.ended((await harness.say(actor=ANN_THERE)).job.id)
+    await harness.ended((await harness.say(actor=ANN_THERE)).id)
     with pytest.raises(LimitReached, match="for this hour"):
         await harness.say(actor=ANN_THERE)
     assert await write(harness, "four") is not None
@@ -163,7 +163,7 @@ async def test_deleted_readings_leave_the_hour_alone_too(harness: StudioHarness,
     await harness.studio.admin.change(MOD, jobs_per_hour_per_member=1)
     await write(harness, "one")
     await harness.studio.privacy.forget(ANN_THERE)
-    assert (await harness.say(actor=ANN_THERE)).job.id
+    assert (await harness.say(actor=ANN_THERE)).id
 
 
 async def test_reading_and_saying_use_up_the_same_seconds(harness: StudioHarness, lounge: FakeVoice) -> None:

@@ -9,12 +9,12 @@ from unittest.mock import AsyncMock
 import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed
-from storage.records import JobState
+from storage.records import JobRecord, JobState
 from studio import rights
 from studio.channel.lines import Piece
 from studio.reading import Target
 from studio.reading_rules import Written
-from studio.values import Actor, Receipt, SayOrder
+from studio.values import Actor, SayOrder
 from tests.fake_voice import FakeVoice
 from tests.studio.conftest import ANN, ANN_THERE, BOB, BOB_THERE, GUILD, LOUNGE, MAX_BYTES, MOD, StudioHarness, until
 from tests.studio.test_reading import BAR, no_names, write
@@ -28,8 +28,8 @@ async def test_a_deleted_message_is_not_said(harness: StudioHarness, lounge: Fak
     await harness.studio.reading.withdraw(502)
     await harness.studio.reading.withdraw(999)
     release()
-    await harness.ended(first.job.id)
-    assert (await harness.storage.jobs.get(second.job.id)).state is JobState.CANCELLED
+    await harness.ended(first.id)
+    assert (await harness.storage.jobs.get(second.id)).state is JobState.CANCELLED
     assert lounge.said == ["One"]
 
 
@@ -50,9 +50,9 @@ async def test_who_opts_out_is_not_heard_to_the_end(harness: StudioHarness, loun
     asked = await harness.studio.speech.submit(BOB_THERE, SayOrder("Two"), {}, None, max_bytes=MAX_BYTES)
     await harness.studio.reading.choose(BOB, read=False)
     release()
-    await harness.ended(asked.job.id)
+    await harness.ended(asked.id)
     assert read is not None
-    assert (await harness.storage.jobs.get(read.job.id)).state is JobState.CANCELLED
+    assert (await harness.storage.jobs.get(read.id)).state is JobState.CANCELLED
     assert lounge.said == ["Two"]
 
 
@@ -73,11 +73,11 @@ async def test_a_message_is_not_said_once_reading_ended_for_its_author(
     harness: StudioHarness, lounge: FakeVoice, reason: str
 ) -> None:
     release = harness.executor.hold()
-    receipt = await harness.studio.reading.read(BOB_OF_ROLE, Written(1, "Bob", "One"), no_names)
-    assert receipt is not None
+    queued = await harness.studio.reading.read(BOB_OF_ROLE, Written(1, "Bob", "One"), no_names)
+    assert queued is not None
     await END_READING[reason](harness)
     release()
-    assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert (await harness.ended(queued.id)).state is JobState.CANCELLED
     assert lounge.said == []
 
 
@@ -94,7 +94,7 @@ async def test_reading_that_ends_while_a_message_is_under_way_does_not_say_it(
             await END_READING[reason](harness)
         return {}
 
-    async def accepted(actor: Actor, words: str, since: int) -> Receipt:
+    async def accepted(actor: Actor, words: str, since: int) -> JobRecord:
         if moment == "looked at":
             raise AssertionError("It was accepted.")
         waiting = harness.studio.dispatcher.rooms.get(GUILD)
@@ -131,7 +131,7 @@ async def test_stopping_drops_what_waits_and_leaves_what_was_asked_for(
         await harness.studio.reading.stop(ANN)
     assert await harness.studio.reading.stop(ANN_THERE) == LOUNGE
     release()
-    await harness.ended(asked.job.id)
+    await harness.ended(asked.id)
     assert lounge.said == ["Two"]
     assert await write(harness, "Three") is None
     with pytest.raises(Conflict, match="not reading"):

@@ -15,9 +15,9 @@ from tests.studio.conftest import BOB, StudioHarness, person, until
 async def test_a_restart_resumes_what_runs_and_what_waits(harness: StudioHarness) -> None:
     harness.executor.hold()
     running, waiting = await harness.clone(), await harness.say("later", actor=BOB)
-    await harness.reaches(running.job.id, JobState.RUNNING)
+    await harness.reaches(running.id, JobState.RUNNING)
     await harness.restart()
-    one, two = await harness.ended(running.job.id), await harness.ended(waiting.job.id)
+    one, two = await harness.ended(running.id), await harness.ended(waiting.id)
     assert (one.state, one.attempts) == (JobState.DELIVERED, 1)
     assert two.state is JobState.DELIVERED
     assert len(harness.courier.delivered) == 2
@@ -26,31 +26,31 @@ async def test_a_restart_resumes_what_runs_and_what_waits(harness: StudioHarness
 async def test_a_killed_process_loses_no_job(harness: StudioHarness) -> None:
     """Nothing is closed: the job stays running in the name of a process that is gone."""
     harness.executor.hold()
-    receipt = await harness.clone()
+    queued = await harness.clone()
 
     async def is_begun() -> bool:
-        return (await harness.storage.jobs.get(receipt.job.id)).attempts == 1
+        return (await harness.storage.jobs.get(queued.id)).attempts == 1
 
     await until(is_begun, "the worker")
     await harness.kill()
     await harness.open()
     await harness.studio.start()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(queued.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
 
 
 async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(harness: StudioHarness) -> None:
     harness.executor.hold()
     first = await harness.say("in the way")
-    await harness.reaches(first.job.id, JobState.RUNNING)
+    await harness.reaches(first.id, JobState.RUNNING)
     other = await harness.say("elsewhere")
-    assert await harness.storage.jobs.claim(other.job.id, "elsewhere/1/ab", LEASE) is not None
+    assert await harness.storage.jobs.claim(other.id, "elsewhere/1/ab", LEASE) is not None
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(other.job.id)).state is JobState.RUNNING
+    assert (await harness.storage.jobs.get(other.id)).state is JobState.RUNNING
     harness.clock.now += LEASE + timedelta(seconds=1)
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(other.job.id)).state is JobState.QUEUED
-    own = await harness.storage.jobs.get(first.job.id)
+    assert (await harness.storage.jobs.get(other.id)).state is JobState.QUEUED
+    own = await harness.storage.jobs.get(first.id)
     assert own.state is JobState.RUNNING
     assert own.lease_until == harness.clock() + LEASE
 
@@ -60,8 +60,8 @@ async def test_a_job_whose_lease_is_renewed_in_the_last_moment_is_not_taken_over
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
     harness.executor.hold()
-    await harness.reaches((await harness.say("in the way")).job.id, JobState.RUNNING)
-    theirs = (await harness.say("elsewhere")).job.id
+    await harness.reaches((await harness.say("in the way")).id, JobState.RUNNING)
+    theirs = (await harness.say("elsewhere")).id
     owner, jobs = "elsewhere/1/ab", harness.storage.jobs
     assert await jobs.claim(theirs, owner, LEASE) is not None
     for _ in range(attempts):
@@ -87,8 +87,8 @@ async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
     """The process dies before the voice's row, or before the job's: the next one ends with one voice and one answer."""
     repository = harness.storage.voices if step == "make_ready" else harness.storage.jobs
     release = harness.executor.hold()
-    receipt = await harness.clone()
-    await harness.reaches(receipt.job.id, JobState.RUNNING)
+    queued = await harness.clone()
+    await harness.reaches(queued.id, JobState.RUNNING)
     died: list[bool] = []
 
     async def die(*_: object, **__: object) -> None:
@@ -102,7 +102,7 @@ async def test_a_crash_between_the_steps_of_a_clone_is_finished_later(
     monkeypatch.undo()
     await harness.open()
     await harness.studio.start()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(queued.id)
     assert job.state is JobState.DELIVERED
     assert len(harness.courier.of(job.id)) == 1
     assert len(harness.executor.requests) == (1 if step == "make_ready" else 0)
@@ -118,9 +118,9 @@ async def test_whatever_happens_every_accepted_job_ends_and_is_answered(harness:
         actor = person(chance.randrange(1, 4), guild_id=900 + chance.randrange(2))
         match chance.choice(["clone", "say", "say", "say", "lose", "fail", "cancel", "restart", "kill", "pause"]):
             case "clone":
-                accepted.append((await harness.clone(actor, f"Voice {step}")).job.id)
+                accepted.append((await harness.clone(actor, f"Voice {step}")).id)
             case "say":
-                accepted.append((await harness.say(f"line {step}", actor=actor, voice="English speaker 6")).job.id)
+                accepted.append((await harness.say(f"line {step}", actor=actor, voice="English speaker 6")).id)
             case "lose":
                 harness.executor.lose_next(chance.randrange(1, 3))
             case "fail":

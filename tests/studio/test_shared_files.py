@@ -26,7 +26,7 @@ async def stored(harness: StudioHarness) -> list[str]:
 async def test_a_voice_is_cloned_speaks_is_exported_and_deleted(shared: StudioHarness) -> None:
     key = await shared.voice()
     assert len(await stored(shared)) == 2  # prompt and clip; the upload is deleted
-    job = await shared.ended((await shared.say("Good evening.", voice=key)).job.id)
+    job = await shared.ended((await shared.say("Good evening.", voice=key)).id)
     assert job.state == "delivered"
     with zipfile.ZipFile(io.BytesIO(await shared.studio.privacy.export([ANN]))) as archive:
         assert any(name.endswith("clip.flac") for name in archive.namelist())
@@ -38,7 +38,7 @@ async def test_a_voice_is_cloned_speaks_is_exported_and_deleted(shared: StudioHa
 async def test_a_voice_survives_a_restart(shared: StudioHarness) -> None:
     key = await shared.voice()
     await shared.restart()
-    assert (await shared.ended((await shared.say(voice=key)).job.id)).state == "delivered"
+    assert (await shared.ended((await shared.say(voice=key)).id)).state == "delivered"
     assert len(await stored(shared)) == 2
 
 
@@ -75,7 +75,7 @@ async def test_a_result_is_stored_once_the_bucket_is_back(
 ) -> None:
     key = await shared.voice()
     away = Interrupted(monkeypatch, "put", 2)
-    job = await shared.ended((await shared.say(voice=key)).job.id)
+    job = await shared.ended((await shared.say(voice=key)).id)
     assert away.left == 0
     assert (job.state, job.attempts) == ("delivered", 1)
     assert [each.outcome.job.id for each in shared.courier.delivered].count(job.id) == 1
@@ -86,8 +86,8 @@ async def test_a_job_whose_voice_cannot_be_fetched_waits_without_losing_an_attem
 ) -> None:
     key = await shared.voice()
     away = Interrupted(monkeypatch, "get", 1)
-    receipt = await shared.say(voice=key)
+    accepted = await shared.say(voice=key)
     await until(lambda: not away.left, "the outage")
     await shared.studio.upkeep()
-    job = await shared.ended(receipt.job.id)
+    job = await shared.ended(accepted.id)
     assert (job.state, job.attempts) == ("delivered", 1)

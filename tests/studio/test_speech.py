@@ -9,7 +9,7 @@ from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.worker.protocol import SpeakRequest
 from errors import BarkeepError, InvalidInput, LimitReached, NotAllowed, NotFound, VoiceUnavailable
 from storage.records import JobState, Visibility
-from studio.values import Actor, CloneOrder, SayOrder
+from studio.values import Actor, CloneOrder, SayOrder, Update
 from tests.fakes import sound_bytes
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, MOD, STRANGER, StudioHarness, origin, person
 
@@ -23,9 +23,10 @@ def last(harness: StudioHarness) -> SpeakRequest:
 async def test_the_order_reaches_the_worker(harness: StudioHarness) -> None:
     key = await harness.voice()
     order = SayOrder("Hi <@7> [laughs]", key, "fr", 0.3, 42, True)
-    receipt = await harness.studio.speech.submit(ANN, order, {"7": "Zoë"}, origin(9, harness.clock), max_bytes=1000)
-    job = await harness.ended(receipt.job.id)
-    assert (receipt.position, job.private) == (0, True)
+    queued = await harness.studio.speech.submit(ANN, order, {"7": "Zoë"}, origin(9, harness.clock), max_bytes=1000)
+    job = await harness.ended(queued.id)
+    assert (queued.id, Update(position=0)) in harness.courier.updates
+    assert job.private
     request = last(harness)
     assert request.text == "Hi Zoë [laughs]"
     assert (request.language, request.temperature, request.seed, request.max_bytes) == ("fr", 0.3, 42, 1000)
@@ -33,16 +34,16 @@ async def test_the_order_reaches_the_worker(harness: StudioHarness) -> None:
 
 
 async def test_without_a_name_the_default_voice_speaks_in_its_language(harness: StudioHarness) -> None:
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     assert last(harness).speaker == "v2/en_speaker_0"
     await harness.studio.library.default(ANN, "German speaker 1")
-    await harness.ended((await harness.say()).job.id)
+    await harness.ended((await harness.say()).id)
     assert (last(harness).speaker, last(harness).language) == ("v2/de_speaker_1", "de")
 
 
 async def test_before_the_models_are_loaded_a_line_without_a_voice_waits_for_them(harness: StudioHarness) -> None:
     harness.executor.ready = None
-    job = (await harness.say()).job
+    job = await harness.say()
     await harness.ended(job.id)
     assert (last(harness).speaker, last(harness).prompt) == (ANY_SPEAKER, None)
     assert last(harness).tags["artist"] == "First built-in speaker (AI-generated voice)"
@@ -50,7 +51,7 @@ async def test_before_the_models_are_loaded_a_line_without_a_voice_waits_for_the
 
 async def test_a_line_from_before_the_models_were_loaded_names_the_speaker_that_spoke(harness: StudioHarness) -> None:
     harness.executor.ready = None
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     voice = harness.courier.of(job.id)[0].outcome.voice
     assert voice is not None
     assert voice.name == "English speaker 0"
@@ -62,7 +63,7 @@ async def test_an_answer_names_the_speaker_that_spoke_also_under_other_models(ha
     ready, harness.executor.ready = harness.executor.ready, None
     assert ready is not None
     harness.courier.reachable = False
-    job = await harness.left((await harness.say()).job.id)
+    job = await harness.left((await harness.say()).id)
     harness.executor.ready = replace(ready, speakers=("announcer", *ready.speakers))
     voice = (await harness.studio.jobs.fetch(ANN, job.id)).voice
     assert voice is not None
@@ -114,9 +115,9 @@ async def test_repeat_says_the_same_with_another_seed(harness: StudioHarness) ->
     key = await harness.voice()
     await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
     first = await harness.studio.speech.submit(ANN, SayOrder("hello", key, seed=3), {}, None, max_bytes=MAX_BYTES)
-    await harness.ended(first.job.id)
-    again = await harness.studio.speech.repeat(BOB, first.job.id, None, max_bytes=5)
-    job = await harness.ended(again.job.id)
+    await harness.ended(first.id)
+    again = await harness.studio.speech.repeat(BOB, first.id, None, max_bytes=5)
+    job = await harness.ended(again.id)
     assert job.member_id == BOB.member_id
     assert (last(harness).text, last(harness).seed, last(harness).max_bytes) == ("hello", None, 5)
 
@@ -125,14 +126,14 @@ async def test_a_voice_rests_while_its_owner_or_who_is_heard_is_away(harness: St
     key = await harness.voice()
     await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
     line = await harness.say(actor=BOB, voice=key)
-    await harness.ended(line.job.id)
+    await harness.ended(line.id)
     harness.courier.left.add(ANN.member_id)
     with pytest.raises(NotAllowed, match="is not on this server"):
         await harness.say(actor=BOB, voice=key)
     with pytest.raises(NotAllowed, match="is not on this server"):
-        await harness.studio.speech.repeat(BOB, line.job.id, None, max_bytes=MAX_BYTES)
+        await harness.studio.speech.repeat(BOB, line.id, None, max_bytes=MAX_BYTES)
     harness.courier.left.clear()
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     request = await harness.studio.clone_requests.ask_author(BOB, ANN.member_id, CloneOrder("Of Ann"), sound_bytes())
     await harness.studio.clone_requests.answer(request.id, ANN.member_id, True)
     await harness.ended(request.id)
@@ -150,13 +151,13 @@ async def test_a_default_voice_whose_owner_left_is_told_and_no_other_speaks(harn
         await harness.studio.admin.default_voice(MOD, key)
     else:
         await harness.studio.library.default(BOB, key)
-    await harness.ended((await harness.say(actor=BOB)).job.id)
+    await harness.ended((await harness.say(actor=BOB)).id)
     harness.courier.left.add(ANN.member_id)
     with pytest.raises(VoiceUnavailable, match=r"The voice Ann cannot be used .* choose another default"):
         await harness.say(actor=BOB)
     assert [job.state for job, _ in await harness.studio.jobs.mine(BOB)] == []
     harness.courier.left.clear()
-    await harness.ended((await harness.say(actor=BOB)).job.id)
+    await harness.ended((await harness.say(actor=BOB)).id)
 
 
 async def test_a_voice_speaks_on_for_the_days_that_moderators_gave_it(harness: StudioHarness) -> None:
@@ -164,19 +165,19 @@ async def test_a_voice_speaks_on_for_the_days_that_moderators_gave_it(harness: S
     await harness.studio.library.share(ANN, key, Visibility.EVERYONE, (), ())
     await harness.studio.admin.change(MOD, away_days=2)
     harness.courier.left.add(ANN.member_id)
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     harness.clock.move(hours=47)
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     harness.clock.move(hours=1)
     harness.courier.silent = True  # who is away is not known, and what was known stays
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     harness.courier.silent = False
     with pytest.raises(NotAllowed, match="not on this server"):
         await harness.say(actor=BOB, voice=key)
     harness.courier.left.clear()
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     harness.courier.left.add(ANN.member_id)  # leaving again begins again
-    await harness.ended((await harness.say(actor=BOB, voice=key)).job.id)
+    await harness.ended((await harness.say(actor=BOB, voice=key)).id)
     await harness.studio.admin.change(MOD, away_days=0)
     with pytest.raises(NotAllowed, match="not on this server"):
         await harness.say(actor=BOB, voice=key)
@@ -184,10 +185,10 @@ async def test_a_voice_speaks_on_for_the_days_that_moderators_gave_it(harness: S
 
 async def test_repeat_looks_at_the_limit_of_this_moment(harness: StudioHarness) -> None:
     line = await harness.say("hello there")
-    await harness.ended(line.job.id)
+    await harness.ended(line.id)
     await harness.studio.admin.change(MOD, text_length=5)
     with pytest.raises(InvalidInput, match="allows 5"):
-        await harness.studio.speech.repeat(ANN, line.job.id, None, max_bytes=MAX_BYTES)
+        await harness.studio.speech.repeat(ANN, line.id, None, max_bytes=MAX_BYTES)
 
 
 async def test_the_audit_log_says_who_spoke_as_whom_and_no_words(harness: StudioHarness) -> None:
@@ -196,11 +197,11 @@ async def test_the_audit_log_says_who_spoke_as_whom_and_no_words(harness: Studio
     line = await harness.studio.speech.submit(
         ANN, SayOrder("hello", key, private=True), {}, origin(3, harness.clock), max_bytes=MAX_BYTES
     )
-    await harness.ended(line.job.id)
+    await harness.ended(line.id)
     await harness.studio.speech.submit(ANN, SayOrder("hello", key), {}, origin(3, harness.clock), max_bytes=MAX_BYTES)
     open_line = await harness.say("hello", voice=key)
-    await harness.ended(open_line.job.id)
-    await harness.ended((await harness.studio.speech.repeat(BOB, open_line.job.id, None, max_bytes=1)).job.id)
+    await harness.ended(open_line.id)
+    await harness.ended((await harness.studio.speech.repeat(BOB, open_line.id, None, max_bytes=1)).id)
     said = [entry for entry in (await harness.studio.admin.audit(MOD, 1)).entries if entry.action.startswith("speech.")]
     assert [(entry.actor_id, entry.action, entry.target, entry.detail) for entry in reversed(said)] == [
         (ANN.member_id, "speech.say", "Ann", ""),
@@ -218,39 +219,39 @@ async def test_a_line_that_is_refused_leaves_none_in_the_audit_log(harness: Stud
 
 @pytest.mark.parametrize("who", [BOB, STRANGER, MOD], ids=["other", "stranger", "moderator"])
 async def test_a_private_line_is_repeated_by_its_member_only(harness: StudioHarness, who: Actor) -> None:
-    receipt = await harness.studio.speech.submit(ANN, SayOrder("secret", private=True), {}, None, max_bytes=MAX_BYTES)
-    await harness.ended(receipt.job.id)
+    queued = await harness.studio.speech.submit(ANN, SayOrder("secret", private=True), {}, None, max_bytes=MAX_BYTES)
+    await harness.ended(queued.id)
     with pytest.raises(NotFound):
-        await harness.studio.speech.repeat(who, receipt.job.id, None, max_bytes=MAX_BYTES)
-    again = await harness.studio.speech.repeat(ANN, receipt.job.id, None, max_bytes=MAX_BYTES)
-    assert again.job.private
-    await harness.ended(again.job.id)
+        await harness.studio.speech.repeat(who, queued.id, None, max_bytes=MAX_BYTES)
+    again = await harness.studio.speech.repeat(ANN, queued.id, None, max_bytes=MAX_BYTES)
+    assert again.private
+    await harness.ended(again.id)
 
 
 async def test_what_cannot_be_repeated(harness: StudioHarness) -> None:
     clone = await harness.clone()
-    await harness.ended(clone.job.id)
-    key = f"v:{clone.job.voice_id}"
+    await harness.ended(clone.id)
+    key = f"v:{clone.voice_id}"
     line = await harness.say(voice=key)
-    await harness.ended(line.job.id)
-    for job_id, actor in ((clone.job.id, ANN), ("nothing", ANN), (line.job.id, BOB), (line.job.id, STRANGER)):
+    await harness.ended(line.id)
+    for job_id, actor in ((clone.id, ANN), ("nothing", ANN), (line.id, BOB), (line.id, STRANGER)):
         with pytest.raises(NotFound):
             await harness.studio.speech.repeat(actor, job_id, None, max_bytes=MAX_BYTES)
     await harness.studio.library.delete(ANN, key)
     with pytest.raises(NotFound):
-        await harness.studio.speech.repeat(ANN, line.job.id, None, max_bytes=MAX_BYTES)
+        await harness.studio.speech.repeat(ANN, line.id, None, max_bytes=MAX_BYTES)
 
 
 async def test_discard_removes_the_recording(harness: StudioHarness) -> None:
     harness.courier.reachable = False
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    queued = await harness.say()
+    await harness.left(queued.id)
     assert [name for name in harness.files() if name.startswith("results")]
     with pytest.raises(NotAllowed):
-        await harness.studio.speech.discard(BOB, receipt.job.id)
+        await harness.studio.speech.discard(BOB, queued.id)
     with pytest.raises(NotFound):
-        await harness.studio.speech.discard(STRANGER, receipt.job.id)
-    await harness.studio.speech.discard(MOD, receipt.job.id)
+        await harness.studio.speech.discard(STRANGER, queued.id)
+    await harness.studio.speech.discard(MOD, queued.id)
     assert harness.files() == []
     assert await harness.studio.jobs.mine(ANN) == []
 
@@ -259,19 +260,19 @@ async def test_discarding_what_waits_cancels_it(harness: StudioHarness) -> None:
     release = harness.executor.hold()
     await harness.say("in the way", actor=person(8))
     waiting = await harness.say("not this")
-    await harness.studio.speech.discard(ANN, waiting.job.id)
+    await harness.studio.speech.discard(ANN, waiting.id)
     release()
-    assert (await harness.ended(waiting.job.id)).state is JobState.CANCELLED
+    assert (await harness.ended(waiting.id)).state is JobState.CANCELLED
 
 
 async def test_the_same_interaction_twice_is_one_line(harness: StudioHarness) -> None:
     order = SayOrder("hello")
-    receipts = [
+    several = [
         await harness.studio.speech.submit(ANN, order, {}, origin(4, harness.clock), max_bytes=MAX_BYTES)
         for _ in range(2)
     ]
-    assert receipts[0].job.id == receipts[1].job.id
-    await harness.ended(receipts[0].job.id)
+    assert several[0].id == several[1].id
+    await harness.ended(several[0].id)
     assert len(harness.courier.delivered) == 1
 
 

@@ -73,8 +73,8 @@ async def test_only_a_recording_that_was_listened_to_is_an_attempt(
     with pytest.raises(InvalidInput, match="2 more attempts"):
         await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     harness.executor.heard = yes
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
+    accepted = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.ended(accepted.id)).state == "delivered"
 
 
 async def test_a_yes_that_could_not_be_stored_is_no_attempt(
@@ -88,8 +88,8 @@ async def test_a_yes_that_could_not_be_stored_is_no_attempt(
         for _ in range(ATTEMPTS):
             with pytest.raises(Unavailable):
                 await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
+    accepted = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.ended(accepted.id)).state == "delivered"
 
 
 async def test_no_attempts_are_promised_for_a_sentence_that_was_replaced_meanwhile(harness: StudioHarness) -> None:
@@ -138,4 +138,4 @@ async def test_a_yes_that_is_being_listened_to_is_not_lost_to_later_recordings(
             await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert (await harness.studio.spoken.find(question.id, ANN.member_id)).attempts == 1
     go_on.set()
-    assert (await harness.ended((await first).job.id)).state == "delivered"
+    assert (await harness.ended((await first).id)).state == "delivered"

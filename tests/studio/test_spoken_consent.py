@@ -26,8 +26,8 @@ async def test_the_sentence_in_the_voice_clones_and_only_the_figures_stay(harnes
     assert len(parts(question.sentence)[1]) == 5
     assert question.expires_at - question.created_at == SAY_WITHIN
     assert harness.executor.requests == []
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    job = await harness.ended(receipt.job.id)
+    accepted = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    job = await harness.ended(accepted.id)
     assert harness.executor.listened == [(sound_bytes(), SAID, question.sentence)]
     assert (job.id, job.state) == (question.id, "delivered")
     voice = await harness.storage.voices.get(GUILD, int(job.voice_id or 0))
@@ -50,13 +50,13 @@ async def test_a_box_alone_is_not_enough_nor_a_file(harness: StudioHarness) -> N
 
 async def test_where_a_box_is_enough_the_log_says_so(harness: StudioHarness) -> None:
     await harness.studio.admin.change(MOD, consent="checkbox")
-    await harness.ended((await harness.clone()).job.id)
+    await harness.ended((await harness.clone()).id)
     assert ("voice.clone", "own voice, policy 1, by a box") in await lines(harness)
 
 
 async def test_a_sentence_is_said_once(harness: StudioHarness) -> None:
     question = await asked(harness)
-    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).job.id)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).id)
     with pytest.raises(Conflict):
         await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
     assert len(harness.executor.requests) == 1
@@ -99,8 +99,8 @@ async def test_a_newer_sentence_stays_whole_where_the_older_recording_cannot_be_
     monkeypatch.setattr(harness.storage.files, "drop_upload", fails)
     newer = await asked(harness, "Newer")
     assert harness.files() == sorted([f"uploads/{older.id}", f"uploads/{newer.id}"])
-    receipt = await harness.studio.spoken.answer(newer.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
+    accepted = await harness.studio.spoken.answer(newer.id, ANN.member_id, SAID)
+    assert (await harness.ended(accepted.id)).state == "delivered"
     monkeypatch.undo()
     await harness.restart()
     assert f"uploads/{older.id}" not in harness.files()
@@ -119,8 +119,8 @@ async def test_nobody_else_says_it(harness: StudioHarness) -> None:
 async def test_a_restart_in_between_loses_nothing(harness: StudioHarness) -> None:
     question = await asked(harness)
     await harness.restart()
-    receipt = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
-    assert (await harness.ended(receipt.job.id)).state == "delivered"
+    accepted = await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)
+    assert (await harness.ended(accepted.id)).state == "delivered"
 
 
 async def test_rights_count_at_the_answer(harness: StudioHarness) -> None:
@@ -186,10 +186,10 @@ async def test_an_author_says_it_for_whoever_asked(harness: StudioHarness) -> No
     harness.executor.heard = replace(NO_VOICE, likeness=0.91)
     question = await harness.studio.spoken.ask_author(request.id, BOB.member_id)
     assert question is not None
-    receipt = await harness.studio.spoken.answer(question.id, BOB.member_id, SAID)
-    await harness.ended(receipt.job.id)
+    accepted = await harness.studio.spoken.answer(question.id, BOB.member_id, SAID)
+    await harness.ended(accepted.id)
     assert harness.executor.listened[-1] == (sound_bytes("FLAC"), SAID, question.sentence)
-    voice = await harness.storage.voices.get(GUILD, int(receipt.job.voice_id or 0))
+    voice = await harness.storage.voices.get(GUILD, int(accepted.voice_id or 0))
     assert (voice.owner_id, voice.speaker_id) == (ANN.member_id, BOB.member_id)
     assert ("consent.allow", "Bob's, spoken: 5 of 5 words, likeness 0.91") in await lines(harness)
     with pytest.raises(Conflict):
@@ -209,7 +209,7 @@ async def test_an_author_may_refuse_without_a_word(harness: StudioHarness) -> No
 
 async def test_what_is_deleted_with_the_voice_and_with_the_member(harness: StudioHarness) -> None:
     question = await asked(harness)
-    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).job.id)
+    await harness.ended((await harness.studio.spoken.answer(question.id, ANN.member_id, SAID)).id)
     await harness.studio.library.delete(ANN, "Ann")
     with pytest.raises(NotFound):
         await harness.storage.spoken_consents.get(question.id)

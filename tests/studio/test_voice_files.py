@@ -41,7 +41,7 @@ async def test_export_and_import_go_round(harness: StudioHarness) -> None:
     assert VoicePrompt.load((await files.export(ANN, "Again"))[1]) == VoicePrompt.load(data)
     with pytest.raises(NotFound, match="no recording"):
         await files.clip(ANN, "Again")
-    assert (await harness.ended((await harness.say(voice="Again")).job.id)).state is JobState.DELIVERED
+    assert (await harness.ended((await harness.say(voice="Again")).id)).state is JobState.DELIVERED
 
 
 async def test_an_import_has_to_fit_the_models_that_run(harness: StudioHarness) -> None:

@@ -145,8 +145,8 @@ async def test_any_speaker_is_the_first_one_as_soon_as_there_is_one(harness: Stu
 
 async def test_a_voice_that_is_being_made_says_so_and_can_be_deleted(harness: StudioHarness) -> None:
     harness.executor.hold()
-    receipt = await harness.clone()
-    for typed in ("Ann", f"v:{receipt.job.voice_id}"):
+    accepted = await harness.clone()
+    for typed in ("Ann", f"v:{accepted.voice_id}"):
         with pytest.raises(Conflict, match="still being made"):
             await harness.studio.library.resolve(ANN, typed)
     with pytest.raises(NotFound):
@@ -154,7 +154,7 @@ async def test_a_voice_that_is_being_made_says_so_and_can_be_deleted(harness: St
     await until(lambda: bool(harness.executor.requests), "the request")
     record = await harness.studio.library.delete(ANN, "Ann")
     assert record.state is VoiceState.CLONING
-    assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert (await harness.ended(accepted.id)).state is JobState.CANCELLED
     assert harness.files() == []
 
 
@@ -258,9 +258,9 @@ async def test_sharing_with_some_with_all_and_with_nobody(harness: StudioHarness
 
 async def test_who_is_heard_can_delete_a_voice_of_another_owner(harness: StudioHarness) -> None:
     request = await harness.studio.clone_requests.ask_author(ANN, BOB.member_id, CloneOrder("Bobby"), sound_bytes())
-    _, receipt = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
-    assert receipt is not None
-    await harness.ended(receipt.job.id)
+    _, accepted = await harness.studio.clone_requests.answer(request.id, BOB.member_id, True)
+    assert accepted is not None
+    await harness.ended(accepted.id)
     with pytest.raises(NotAllowed, match="private"):
         await harness.studio.library.resolve(BOB, "Bobby")
     await harness.studio.library.delete(BOB, "bobby")

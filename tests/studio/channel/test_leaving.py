@@ -33,8 +33,8 @@ class TestLeaving:
         assert room_of(harness).lines == ()
         release()
         for said in (first, second):
-            await harness.ended(said.job.id)
-            assert harness.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST
+            await harness.ended(said.id)
+            assert harness.studio.dispatcher.rooms.fate(said.id) is Fate.LOST
         assert lounge.said == []
 
     async def test_idle_or_alone_it_leaves_after_the_time_that_moderators_set(
@@ -62,7 +62,7 @@ class TestLeaving:
         await harness.studio.channels.upkeep()
         assert harness.studio.channels.scene(GUILD) is not None, "its line is still being made"
         release()
-        await harness.ended(said.job.id)
+        await harness.ended(said.id)
         harness.clock.move(minutes=9)
         await harness.studio.channels.upkeep()
         assert harness.studio.channels.scene(GUILD) is not None
@@ -87,7 +87,7 @@ class TestLeaving:
         harness.executor.hold()
         (said,) = await queue(harness, ANN_THERE)
         lounge.connections[0].gone()
-        await until(lambda: harness.studio.dispatcher.rooms.fate(said.job.id) is Fate.LOST, "the line to be over")
+        await until(lambda: harness.studio.dispatcher.rooms.fate(said.id) is Fate.LOST, "the line to be over")
         await until(lambda: lounge.left == [LOUNGE], "the room to be closed")
         await harness.studio.channels.resume()
         assert len(lounge.connections) == 1
@@ -184,7 +184,7 @@ class TestComingBack:
         (said,) = await queue(harness, ANN_THERE)
         lounge.shown, lounge.people = False, 0
         harness.studio.channels.look(GUILD)
-        assert [line.key for line in room_of(harness).lines] == [said.job.id]
+        assert [line.key for line in room_of(harness).lines] == [said.id]
 
     async def test_a_connection_that_stays_broken_is_made_again(
         self, harness: StudioHarness, lounge: FakeVoice

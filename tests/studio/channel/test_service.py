@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from errors import BarkeepError, Conflict, InvalidInput, NotAllowed, Unavailable
-from storage.records import JobState
+from storage.records import JobRecord, JobState
 from studio.channel.lines import Fate
-from studio.values import Actor, Receipt
+from studio.values import Actor
 from tests.fake_voice import FakeVoice
 from tests.studio.channel.conftest import ANN_THERE, BOB_THERE, CELLAR, LOUNGE, room_of, seat_of
 from tests.studio.conftest import ANN, GUILD, MOD, StudioHarness, until
@@ -99,7 +99,7 @@ class TestCrossing:
         await accepted.wait()
         await harness.studio.channels.leave(ANN_THERE)
         go_on.set()
-        job = await harness.ended((await saying).job.id)
+        job = await harness.ended((await saying).id)
         assert job.state is JobState.DELIVERED
         assert harness.studio.dispatcher.rooms.fate(job.id) is Fate.LOST
         assert lounge.said == []
@@ -181,7 +181,7 @@ class TestJoining:
         assert not room_of(harness).lines
 
 
-async def queue(harness: StudioHarness, *actors: Actor) -> list[Receipt]:
+async def queue(harness: StudioHarness, *actors: Actor) -> list[JobRecord]:
     """One line of each, none of which is made yet."""
     return [await harness.say(f"Line {number}.", actor) for number, actor in enumerate(actors)]
 
@@ -196,19 +196,19 @@ class TestSkippingAndStopping:
             await harness.studio.channels.skip(BOB_THERE)
         scene = await harness.studio.channels.skip(ANN_THERE)
         assert scene.now is not None
-        assert scene.now.key == second.job.id
-        assert [line.key for line in scene.waiting] == [third.job.id]
+        assert scene.now.key == second.id
+        assert [line.key for line in scene.waiting] == [third.id]
         assert (await harness.studio.channels.skip(MOD)).now is scene.waiting[0]
-        assert harness.studio.dispatcher.rooms.fate(first.job.id) is Fate.SKIPPED
+        assert harness.studio.dispatcher.rooms.fate(first.id) is Fate.SKIPPED
 
     async def test_a_skipped_line_is_still_posted(self, harness: StudioHarness, lounge: FakeVoice) -> None:
         release = harness.executor.hold()
         (said,) = await queue(harness, ANN_THERE)
         await harness.studio.channels.skip(ANN_THERE)
         release()
-        await harness.ended(said.job.id)
+        await harness.ended(said.id)
         assert lounge.said == []
-        assert harness.courier.of(said.job.id)[0].audio is not None
+        assert harness.courier.of(said.id)[0].audio is not None
 
     async def test_stopping_ends_ones_own_lines_and_a_moderators_all(
         self, harness: StudioHarness, lounge: FakeVoice

@@ -16,7 +16,7 @@ from tests.studio.conftest import ANN, GUILD, StudioHarness, person, until
 
 async def test_a_passing_error_is_outwaited(harness: StudioHarness) -> None:
     harness.courier.errors.extend([Unavailable("500"), Unavailable("429")])
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert job.state is JobState.DELIVERED
     assert harness.slept == list(PAUSES[:2])
     assert len(harness.courier.of(job.id)) == 1
@@ -28,22 +28,22 @@ PASSING = pytest.mark.parametrize("error", [Unavailable("500"), ZeroDivisionErro
 @PASSING
 async def test_what_cannot_be_delivered_stays_to_be_fetched(harness: StudioHarness, error: Exception) -> None:
     harness.courier.errors.extend([error] * (len(PAUSES) + 1))
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    await harness.left(accepted.id)
     assert harness.slept == list(PAUSES)
     assert harness.courier.lasts == [False] * len(PAUSES) + [True]
-    assert [job.id for job, _ in await harness.studio.jobs.mine(ANN)] == [receipt.job.id]
-    outcome = await harness.studio.jobs.fetch(ANN, receipt.job.id)
+    assert [job.id for job, _ in await harness.studio.jobs.mine(ANN)] == [accepted.id]
+    outcome = await harness.studio.jobs.fetch(ANN, accepted.id)
     assert outcome.audio is not None
 
 
 async def test_the_next_start_tries_again(harness: StudioHarness) -> None:
     harness.courier.reachable = False
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    await harness.left(accepted.id)
     harness.courier.reachable = True
     await harness.restart()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     [answer] = harness.courier.of(job.id)
     assert answer.audio is not None
 
@@ -53,8 +53,8 @@ async def test_upkeep_tries_again_after_an_outage_and_waits_longer_each_time(
     harness: StudioHarness, error: Exception
 ) -> None:
     harness.courier.errors.extend([error] * 2 * (len(PAUSES) + 1))
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    await harness.left(accepted.id)
     await harness.studio.upkeep()
     assert harness.tasks() == []
     harness.clock.now += FIRST_ROUND
@@ -66,13 +66,13 @@ async def test_upkeep_tries_again_after_an_outage_and_waits_longer_each_time(
     assert harness.tasks() == []
     harness.clock.now += FIRST_ROUND
     await harness.studio.upkeep()
-    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 async def test_upkeep_does_not_press_whom_nobody_can_reach(harness: StudioHarness) -> None:
     harness.courier.reachable = False
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    await harness.left(accepted.id)
     harness.clock.now += LONGEST_ROUND
     await harness.studio.upkeep()
     await until(lambda: not harness.tasks(), "idle")
@@ -89,9 +89,9 @@ async def resting(harness: StudioHarness) -> tuple[str, asyncio.Event]:
 
     harness.nap = nap
     harness.courier.errors.append(Unavailable("500"))
-    receipt = await harness.clone()
+    accepted = await harness.clone()
     await rests.wait()
-    return receipt.job.id, go_on
+    return accepted.id, go_on
 
 
 @pytest.mark.parametrize("action", ["forget", "removed", "delete"])
@@ -142,18 +142,18 @@ async def test_an_answer_that_is_being_sent_cannot_be_fetched(harness: StudioHar
         return await deliver(outcome, last=last)
 
     harness.courier.deliver = slow  # type: ignore[method-assign]  # Discord takes its time
-    receipt = await harness.say()
+    accepted = await harness.say()
     await sending.wait()
     with pytest.raises(Conflict, match="on its way"):
-        await harness.studio.jobs.fetch(ANN, receipt.job.id)
+        await harness.studio.jobs.fetch(ANN, accepted.id)
     go_on.set()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
 
 
 async def test_an_answer_that_another_process_sends_is_left_to_it(harness: StudioHarness) -> None:
     harness.courier.reachable = False
-    receipt = await harness.say()
-    job = await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    job = await harness.left(accepted.id)
     claimed = await harness.storage.jobs.claim_answer(job.id, "elsewhere/1/ab", LEASE, held_by=job.lease_owner)
     assert claimed is not None
     harness.courier.reachable = True
@@ -168,8 +168,8 @@ async def test_an_answer_that_another_process_sends_is_left_to_it(harness: Studi
 
 async def test_of_two_processes_that_see_an_answer_free_one_sends_it(harness: StudioHarness) -> None:
     harness.courier.reachable = False
-    receipt = await harness.say()
-    job = await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    job = await harness.left(accepted.id)
     claims = [
         harness.storage.jobs.claim_answer(job.id, f"elsewhere/{n}/ab", LEASE, held_by=job.lease_owner) for n in range(5)
     ]
@@ -180,8 +180,8 @@ async def test_thousands_of_answers_are_not_sent_at_once(harness: StudioHarness)
     harness.courier.reachable = False
     harness.executor.hold()
     for number in range(3 * AT_ONCE):
-        receipt = await harness.say(actor=person(number))
-        await harness.studio.dispatcher.cancel(receipt.job.id)
+        accepted = await harness.say(actor=person(number))
+        await harness.studio.dispatcher.cancel(accepted.id)
     await until(lambda: not harness.tasks(), "idle")
     sending, go_on = [0], asyncio.Event()
 
@@ -207,13 +207,13 @@ async def test_an_answer_that_storage_cannot_note_for_long_is_noted_by_upkeep(
         raise Unavailable("The database is locked.")
 
     monkeypatch.setattr(harness.storage.jobs, "answered", locked)
-    receipt = await harness.say()
-    await harness.left(receipt.job.id)
+    accepted = await harness.say()
+    await harness.left(accepted.id)
     monkeypatch.undo()
     harness.clock.now += FIRST_ROUND
     await harness.studio.upkeep()
-    await harness.ended(receipt.job.id)
-    assert len(harness.courier.of(receipt.job.id)) == 1
+    await harness.ended(accepted.id)
+    assert len(harness.courier.of(accepted.id)) == 1
 
 
 async def test_an_answer_that_storage_cannot_note_is_noted_later_and_not_sent_again(
@@ -228,7 +228,7 @@ async def test_an_answer_that_storage_cannot_note_is_noted_later_and_not_sent_ag
         return await answered(job_id, message_id)
 
     monkeypatch.setattr(harness.storage.jobs, "answered", locked)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert len(attempts) == 2
     assert len(harness.courier.of(job.id)) == 1
 
@@ -245,7 +245,7 @@ async def test_an_answer_that_storage_cannot_read_yet_is_brought_later(
         return await result(job_id)
 
     monkeypatch.setattr(harness.storage.files, "result", refusing)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert (job.state, harness.slept) == (JobState.DELIVERED, [PAUSES[0]])
 
 

@@ -25,14 +25,15 @@ from tests.studio.conftest import BOB, GUILD, StudioHarness, person, until
 async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHarness) -> None:
     release = harness.executor.hold()
     first = await harness.say("one")
-    await harness.reaches(first.job.id, JobState.RUNNING)
+    await harness.reaches(first.id, JobState.RUNNING)
     second, third = await harness.say("two"), await harness.say("three", actor=BOB)
-    assert (first.position, second.position, third.position) == (0, 1, 1)
-    assert [harness.studio.dispatcher.position(receipt.job.id) for receipt in (first, third, second)] == [0, 1, 2]
-    await until(lambda: (second.job.id, Update(position=2)) in harness.courier.updates, "the place to be told")
+    told_first = dict(reversed(harness.courier.updates))
+    assert [told_first[accepted.id].position for accepted in (first, second, third)] == [0, 1, 1]
+    assert [harness.studio.dispatcher.position(accepted.id) for accepted in (first, third, second)] == [0, 1, 2]
+    await until(lambda: (second.id, Update(position=2)) in harness.courier.updates, "the place to be told")
     release()
-    for receipt in (first, second, third):
-        await harness.ended(receipt.job.id)
+    for accepted in (first, second, third):
+        await harness.ended(accepted.id)
     texts = [request.text for request in harness.executor.requests if isinstance(request, SpeakRequest)]
     assert texts == ["one", "three", "two"]
 
@@ -49,25 +50,25 @@ async def test_a_long_queue_is_told_now_and_then(harness: StudioHarness, monkeyp
     monkeypatch.setattr(QueueUpdates, "send", counted)
     monkeypatch.setattr(dispatcher, "TELL_SECONDS", 3600.0)
     monkeypatch.setattr(dispatcher, "MEMBERS_TOLD", 2)
-    receipts = [await harness.say(f"line {number}", actor=person(number)) for number in range(1, 6)]
+    queued = [await harness.say(f"line {number}", actor=person(number)) for number in range(1, 6)]
     await until(lambda: bool(told) and told[-1] > 2, "the places to be told")
     before = len(told)
     release()
-    for receipt in receipts:
-        await harness.ended(receipt.job.id)
+    for accepted in queued:
+        await harness.ended(accepted.id)
     assert len(told) == before
 
 
 async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(harness: StudioHarness) -> None:
     release = harness.executor.hold()
     first, second = await harness.say("one"), await harness.clone()
-    await harness.reaches(first.job.id, JobState.RUNNING)
-    cancelled = await harness.studio.dispatcher.cancel(second.job.id)
+    await harness.reaches(first.id, JobState.RUNNING)
+    cancelled = await harness.studio.dispatcher.cancel(second.id)
     assert cancelled is not None
-    assert await harness.studio.dispatcher.cancel(second.job.id) is None
+    assert await harness.studio.dispatcher.cancel(second.id) is None
     release()
-    assert (await harness.ended(second.job.id)).state is JobState.CANCELLED
-    await harness.ended(first.job.id)
+    assert (await harness.ended(second.id)).state is JobState.CANCELLED
+    await harness.ended(first.id)
     assert not [request for request in harness.executor.requests if isinstance(request, CloneRequest)]
     assert await harness.storage.voices.find(GUILD, "Ann") is None
     assert harness.files() == []
@@ -75,10 +76,10 @@ async def test_a_queued_job_is_cancelled_before_the_worker_sees_it(harness: Stud
 
 async def test_a_running_job_is_cancelled_and_the_next_begins(harness: StudioHarness) -> None:
     harness.executor.hold()
-    receipt = await harness.clone()
-    await harness.begun(receipt.job.id)
-    await harness.studio.dispatcher.cancel(receipt.job.id)
-    job = await harness.ended(receipt.job.id)
+    accepted = await harness.clone()
+    await harness.begun(accepted.id)
+    await harness.studio.dispatcher.cancel(accepted.id)
+    job = await harness.ended(accepted.id)
     assert (job.state, job.attempts) == (JobState.CANCELLED, 1)
     assert harness.executor.cancelled == [job.id]
     assert len(harness.courier.of(job.id)) == 1
@@ -97,11 +98,11 @@ async def test_a_job_cancelled_between_claim_and_work_never_reaches_the_worker(
         return await staging(job_id)
 
     monkeypatch.setattr(harness.storage.files, "staging", slow)
-    receipt = await harness.clone()
+    accepted = await harness.clone()
     await claimed.wait()
-    await harness.studio.dispatcher.cancel(receipt.job.id)
+    await harness.studio.dispatcher.cancel(accepted.id)
     go_on.set()
-    assert (await harness.ended(receipt.job.id)).state is JobState.CANCELLED
+    assert (await harness.ended(accepted.id)).state is JobState.CANCELLED
     assert harness.executor.requests == []
     assert harness.files() == []
     assert not any((harness.folder / "staging").iterdir())
@@ -114,12 +115,12 @@ async def test_a_locked_database_delays_the_queue_until_upkeep(
         raise Unavailable("The database is locked.")
 
     monkeypatch.setattr(harness.storage.jobs, "claim", locked)
-    receipt = await harness.say()
+    accepted = await harness.say()
     await until(lambda: not harness.tasks(), "idle")
-    assert (await harness.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.QUEUED
     monkeypatch.undo()
     await harness.studio.upkeep()
-    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 @pytest.mark.parametrize("step", ["executor.submit", "storage.members.get"])
@@ -139,13 +140,13 @@ async def test_what_is_busy_between_claim_and_work_costs_no_job_and_no_attempt(
     release = harness.executor.hold()
     first = await harness.say("in the way")
     await until(lambda: bool(harness.executor.requests), "the request")
-    receipt = await harness.say("put back")
+    accepted = await harness.say("put back")
     monkeypatch.setattr(holder, name, sometimes)
     release()
-    await harness.ended(first.job.id)
-    assert (await harness.storage.jobs.get(receipt.job.id)).state is JobState.QUEUED
+    await harness.ended(first.id)
+    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.QUEUED
     await harness.studio.upkeep()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
 
 
@@ -156,40 +157,42 @@ async def test_a_job_that_storage_refuses_for_long_does_not_stay_for_ever(
         raise Unavailable("The disk is full.")
 
     monkeypatch.setattr(harness.storage.files, "staging", refuse)
-    receipt = await harness.say()
+    accepted = await harness.say()
     for _ in range(MAX_STORAGE_ERRORS):
         await until(lambda: not harness.tasks(), "idle")
         await harness.studio.upkeep()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     assert (job.state, job.error_message) == (JobState.FAILED, "The disk is full.")
 
 
 async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(harness: StudioHarness) -> None:
     harness.executor.hold()
-    receipt = await harness.say()
-    theirs = await harness.taken_over(receipt.job.id)
+    accepted = await harness.say()
+    theirs = await harness.taken_over(accepted.id)
     await harness.studio.upkeep()
     await until(lambda: not harness.tasks(), "the end")
-    assert harness.executor.cancelled == [receipt.job.id]
-    assert await harness.storage.jobs.get(receipt.job.id) == theirs
+    assert harness.executor.cancelled == [accepted.id]
+    assert await harness.storage.jobs.get(accepted.id) == theirs
 
 
 async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(harness: StudioHarness) -> None:
     harness.executor.silent = True
     release = harness.executor.hold()
     ready, harness.executor.ready, harness.executor.error = harness.executor.ready, None, "The model is not there."
-    receipts = [await harness.say("one"), await harness.say("two", actor=BOB)]
-    await until(lambda: len(harness.courier.updates) >= 2, "news")
-    told = {job_id for job_id, update in harness.courier.updates if update.loading}
-    assert told == {receipt.job.id for receipt in receipts}
+    queued = [await harness.say("one"), await harness.say("two", actor=BOB)]
+
+    def told() -> set[str]:
+        return {job_id for job_id, update in harness.courier.updates if update.loading}
+
+    await until(lambda: told() == {accepted.id for accepted in queued}, "the news")
     await harness.studio.upkeep()
     harness.clock.now += PATIENCE / 2
     await harness.studio.upkeep()
     assert harness.courier.delivered == []
     harness.executor.ready, harness.executor.error = ready, None
     release()
-    for receipt in receipts:
-        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    for accepted in queued:
+        assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 async def test_patience_with_a_worker_that_cannot_load_ends(harness: StudioHarness) -> None:
@@ -202,43 +205,43 @@ async def test_patience_with_a_worker_that_cannot_load_ends(harness: StudioHarne
     harness.clock.now += PATIENCE
     late = await harness.say("three")
     await harness.studio.upkeep()
-    for receipt in early:
-        job = await harness.reaches(receipt.job.id, JobState.FAILED)
+    for accepted in early:
+        job = await harness.reaches(accepted.id, JobState.FAILED)
         assert "could not be loaded" in (job.error_message or "")
-    assert (await harness.storage.jobs.get(late.job.id)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert (await harness.storage.jobs.get(late.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 
 async def test_several_jobs_run_at_once_where_the_worker_takes_several(harness: StudioHarness) -> None:
     await harness.restart(capacity=2)
     release = harness.executor.hold()
-    receipts = [await harness.say(f"line {number}", actor=person(number)) for number in range(3)]
-    for receipt in receipts[:2]:
-        await harness.reaches(receipt.job.id, JobState.RUNNING)
-    assert (await harness.storage.jobs.get(receipts[2].job.id)).state is JobState.QUEUED
+    queued = [await harness.say(f"line {number}", actor=person(number)) for number in range(3)]
+    for accepted in queued[:2]:
+        await harness.reaches(accepted.id, JobState.RUNNING)
+    assert (await harness.storage.jobs.get(queued[2].id)).state is JobState.QUEUED
     release()
-    for receipt in receipts:
-        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    for accepted in queued:
+        assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 async def test_eight_members_at_once_are_with_the_worker_at_once_and_end_together(harness: StudioHarness) -> None:
     await harness.restart(capacity=8)
     release = harness.executor.hold()
-    receipts = await asyncio.gather(*(harness.say(f"line {number}", actor=person(number)) for number in range(8)))
+    queued = await asyncio.gather(*(harness.say(f"line {number}", actor=person(number)) for number in range(8)))
     await until(lambda: len(harness.executor.requests) == 8, "all eight requests")
     assert harness.courier.delivered == []
-    assert {receipt.job.id for receipt in receipts} == {request.job_id for request in harness.executor.requests}
+    assert {accepted.id for accepted in queued} == {request.job_id for request in harness.executor.requests}
     release()
-    for receipt in receipts:
-        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    for accepted in queued:
+        assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
     assert len(harness.courier.delivered) == 8
 
 
 async def test_closing_twice_and_waking_after_closing_are_harmless(harness: StudioHarness) -> None:
     harness.executor.hold()
-    receipt = await harness.say()
+    accepted = await harness.say()
     await harness.studio.close()
     await harness.studio.close()
-    harness.studio.dispatcher.enqueue(receipt.job)
+    harness.studio.dispatcher.enqueue(accepted)
     assert harness.tasks() == []
     assert isinstance(harness.executor, FakeExecutor)
     assert harness.executor.closed
@@ -246,11 +249,11 @@ async def test_closing_twice_and_waking_after_closing_are_harmless(harness: Stud
 
 async def test_the_tasks_of_the_studio_are_seen_while_it_works(harness: StudioHarness) -> None:
     release = harness.executor.hold()
-    receipt = await harness.say()
-    await harness.reaches(receipt.job.id, JobState.RUNNING)
+    accepted = await harness.say()
+    await harness.reaches(accepted.id, JobState.RUNNING)
     assert harness.tasks()
     release()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
 
 
 async def test_a_studio_that_lost_its_database_closes(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tests.studio.conftest import StudioHarness, person, until
 
 async def test_an_unknown_error_becomes_an_apology_with_its_reference(harness: StudioHarness) -> None:
     harness.executor.fail_next("Unknown", "ref-77")
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert job.error_kind == "Unknown"
     assert job.error_message is not None
     assert job.error_message.startswith("Something went wrong")
@@ -22,7 +22,7 @@ async def test_an_unknown_error_becomes_an_apology_with_its_reference(harness: S
 
 async def test_a_lost_worker_costs_one_retry_and_no_second_answer(harness: StudioHarness) -> None:
     harness.executor.lose_next()
-    job = await harness.ended((await harness.clone()).job.id)
+    job = await harness.ended((await harness.clone()).id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 2)
     assert len(harness.courier.of(job.id)) == 1
     assert [update for job_id, update in harness.courier.updates if update.retrying and job_id == job.id]
@@ -30,7 +30,7 @@ async def test_a_lost_worker_costs_one_retry_and_no_second_answer(harness: Studi
 
 async def test_a_job_that_loses_worker_after_worker_is_given_up(harness: StudioHarness) -> None:
     harness.executor.lose_next(times=ATTEMPTS)
-    job = await harness.ended((await harness.clone()).job.id)
+    job = await harness.ended((await harness.clone()).id)
     assert (job.state, job.error_kind) == (JobState.FAILED, Unavailable.__name__)
     assert len(harness.executor.requests) == ATTEMPTS
     assert len(harness.courier.of(job.id)) == 1
@@ -43,7 +43,7 @@ async def test_a_busy_moment_at_completion_throws_nothing_away(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, step: str, act: str
 ) -> None:
     release = harness.executor.hold()
-    receipt = await (harness.say() if act == "say" else harness.clone())
+    accepted = await (harness.say() if act == "say" else harness.clone())
     await until(lambda: bool(harness.executor.requests), "the request")
     *path, name = step.split(".")
     holder = reduce(getattr, path, harness.storage)
@@ -57,7 +57,7 @@ async def test_a_busy_moment_at_completion_throws_nothing_away(
     monkeypatch.setattr(holder, name, sometimes)
     release()
     await until(lambda: not harness.tasks(), "idle")
-    job = await harness.storage.jobs.get(receipt.job.id)
+    job = await harness.storage.jobs.get(accepted.id)
     assert job.state is JobState.DELIVERED
     assert len(harness.courier.of(job.id)) == 1
 
@@ -66,9 +66,9 @@ async def test_a_worker_that_dies_in_company_costs_only_the_reason(harness: Stud
     """As many wait as the worker holds, and one of those that it holds kills it each time."""
     await harness.restart(capacity=8)
     harness.executor.deadly = "poison"
-    receipts = [await harness.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    receipts += [await harness.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
-    jobs = [await harness.ended(receipt.job.id) for receipt in receipts]
+    queued = [await harness.say("poison" if n == 3 else f"line {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    queued += [await harness.say(f"later {n}", actor=person(n, guild_id=n)) for n in range(8)]
+    jobs = [await harness.ended(accepted.id) for accepted in queued]
     assert [job.state for n, job in enumerate(jobs) if n != 3] == [JobState.DELIVERED] * 15
     assert (jobs[3].state, jobs[3].attempts) == (JobState.FAILED, ATTEMPTS)
     assert max(job.attempts for n, job in enumerate(jobs) if n != 3) <= 2
@@ -77,10 +77,10 @@ async def test_a_worker_that_dies_in_company_costs_only_the_reason(harness: Stud
 async def test_a_job_that_was_not_begun_loses_no_attempt(harness: StudioHarness) -> None:
     harness.executor.silent = True
     harness.executor.lose_next(times=2 * ATTEMPTS)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 0)
 
 
 async def test_two_deaths_that_had_other_reasons_fail_no_job(harness: StudioHarness) -> None:
     harness.executor.lose_next(times=2)
-    assert (await harness.ended((await harness.say()).job.id)).state is JobState.DELIVERED
+    assert (await harness.ended((await harness.say()).id)).state is JobState.DELIVERED

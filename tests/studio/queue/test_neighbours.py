@@ -12,7 +12,7 @@ from storage.database import Storage
 from storage.records import JobRecord, JobState
 from storage.shards import Shards
 from studio.studio import Studio
-from studio.values import CloneOrder, Receipt, SayOrder
+from studio.values import CloneOrder, SayOrder
 from tests.fakes import FakeCourier, FakeExecutor, sound_bytes
 from tests.storage.conftest import execute, postgres_address, postgres_server  # noqa: F401 (fixtures)
 from tests.studio.conftest import ANN, MAX_BYTES, until
@@ -34,16 +34,16 @@ class ShardStudio:
         self.studio = Studio(self.storage, self.executor, self.courier)
         await self.studio.start()
 
-    async def say(self, voice: str | None = None) -> Receipt:
+    async def say(self, voice: str | None = None) -> JobRecord:
         order = SayOrder("Good evening.", voice)
         return await self.studio.speech.submit(THERE, order, {}, None, max_bytes=MAX_BYTES)
 
-    async def job(self, receipt: Receipt) -> JobRecord:
-        return await self.storage.jobs.get(receipt.job.id)
+    async def job(self, accepted: JobRecord) -> JobRecord:
+        return await self.storage.jobs.get(accepted.id)
 
-    async def answered(self, receipt: Receipt) -> None:
+    async def answered(self, accepted: JobRecord) -> None:
         async def is_answered() -> bool:
-            return (await self.job(receipt)).answered_at is not None
+            return (await self.job(accepted)).answered_at is not None
 
         await until(is_answered, "the answer")
 
@@ -62,9 +62,9 @@ async def test_a_job_that_another_process_accepts_is_worked_on_at_once(
     processes: tuple[ShardStudio, ShardStudio],
 ) -> None:
     direct, owner = processes
-    receipt = await direct.studio.clones.submit(THERE, CloneOrder("Ann"), sound_bytes(), None, attested=True)
-    await owner.answered(receipt)
-    assert (len(owner.courier.of(receipt.job.id)), direct.courier.delivered, direct.executor.requests) == (1, [], [])
+    accepted = await direct.studio.clones.submit(THERE, CloneOrder("Ann"), sound_bytes(), None, attested=True)
+    await owner.answered(accepted)
+    assert (len(owner.courier.of(accepted.id)), direct.courier.delivered, direct.executor.requests) == (1, [], [])
     await direct.studio.upkeep()
     assert direct.courier.delivered == []
 
@@ -75,10 +75,10 @@ async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[
     running, queued = await owner.say(), await owner.say()
     await until(lambda: owner.executor.requests != [], "the work")
     await direct.studio.privacy.forget(THERE)
-    await until(lambda: owner.executor.cancelled == [running.job.id], "the end of the work")
+    await until(lambda: owner.executor.cancelled == [running.id], "the end of the work")
     await until(lambda: owner.studio.dispatcher._context.active == {}, "the place to be free")
-    assert owner.studio.dispatcher.position(queued.job.id) == 0
-    assert queued.job.id not in owner.studio.dispatcher._queue
+    assert owner.studio.dispatcher.position(queued.id) == 0
+    assert queued.id not in owner.studio.dispatcher._queue
     assert {answer.outcome.job.state for answer in owner.courier.delivered} <= {JobState.CANCELLED}
     assert direct.courier.delivered == []
     assert list((owner.storage.files.data_dir / "staging").iterdir()) == []
@@ -89,10 +89,10 @@ async def test_a_cancelled_job_is_answered_by_the_process_of_its_server(
 ) -> None:
     direct, owner = processes
     owner.executor.hold()
-    receipt = await owner.say()
+    accepted = await owner.say()
     await until(lambda: owner.executor.requests != [], "the work")
-    await direct.studio.dispatcher.cancel(receipt.job.id)
-    await owner.answered(receipt)
+    await direct.studio.dispatcher.cancel(accepted.id)
+    await owner.answered(accepted)
     assert [answer.outcome.job.state for answer in owner.courier.delivered] == [JobState.CANCELLED]
     assert direct.courier.delivered == []
 
@@ -105,14 +105,14 @@ async def test_without_a_notice_upkeep_finds_the_change(
     assert owner.storage._locks is not None
     await owner.storage._locks.close()
     owner.executor.hold()
-    receipt = await owner.say()
+    accepted = await owner.say()
     await until(lambda: owner.executor.requests != [], "the work")
-    await direct.studio.dispatcher.cancel(receipt.job.id)
+    await direct.studio.dispatcher.cancel(accepted.id)
     await asyncio.sleep(0.1)
     assert owner.executor.cancelled == []
     await owner.studio.dispatcher.upkeep()
-    await owner.answered(receipt)
-    assert owner.executor.cancelled == [receipt.job.id]
+    await owner.answered(accepted)
+    assert owner.executor.cancelled == [accepted.id]
     assert list((owner.storage.files.data_dir / "staging").iterdir()) == []
 
 
@@ -125,9 +125,9 @@ async def test_notices_that_were_missed_are_made_up_for(
         postgres_address,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'barkeep, %'",
     )
-    receipt = await direct.say()
-    assert (await direct.job(receipt)).state is JobState.QUEUED
-    await owner.answered(receipt)
+    accepted = await direct.say()
+    assert (await direct.job(accepted)).state is JobState.QUEUED
+    await owner.answered(accepted)
     assert direct.executor.requests == []
 
 
@@ -135,7 +135,7 @@ async def test_limits_hold_across_processes(processes: tuple[ShardStudio, ShardS
     first, second = processes
     await first.storage.guilds.change(THERE.guild_id, jobs_per_hour_per_member=4)
     outcomes = await asyncio.gather(*(each.say() for each in (first, second) * 6), return_exceptions=True)
-    assert sum(isinstance(outcome, Receipt) for outcome in outcomes) == 4
+    assert sum(isinstance(outcome, JobRecord) for outcome in outcomes) == 4
 
 
 async def test_a_job_is_never_run_or_answered_by_the_process_of_another_server(
@@ -143,11 +143,11 @@ async def test_a_job_is_never_run_or_answered_by_the_process_of_another_server(
 ) -> None:
     other, owner = processes
     await owner.studio.close()
-    receipt = await other.say()
-    await other.storage.jobs.claim(receipt.job.id, "gone/1/ab", timedelta(seconds=-1))
+    accepted = await other.say()
+    await other.storage.jobs.claim(accepted.id, "gone/1/ab", timedelta(seconds=-1))
     await other.studio.upkeep()
-    assert (await other.job(receipt)).state is JobState.RUNNING
-    await other.storage.jobs.fail(receipt.job.id, "Unavailable", "No.", owner="gone/1/ab")
+    assert (await other.job(accepted)).state is JobState.RUNNING
+    await other.storage.jobs.fail(accepted.id, "Unavailable", "No.", owner="gone/1/ab")
     await other.studio.upkeep()
     await asyncio.sleep(0.05)
     assert (other.courier.delivered, other.executor.requests) == ([], [])

@@ -12,8 +12,8 @@ from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, until
 
 
 async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(harness: StudioHarness) -> None:
-    receipt = await harness.clone()
-    job = await harness.ended(receipt.job.id)
+    accepted = await harness.clone()
+    job = await harness.ended(accepted.id)
     assert job.state is JobState.DELIVERED
     assert job.voice_id is not None
     [answer] = harness.courier.of(job.id)
@@ -27,8 +27,8 @@ async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(harness: StudioHa
 
 async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(harness: StudioHarness) -> None:
     key = await harness.voice()
-    receipt = await harness.say("Good **evening**.", voice=key)
-    job = await harness.ended(receipt.job.id)
+    accepted = await harness.say("Good **evening**.", voice=key)
+    job = await harness.ended(accepted.id)
     [answer] = harness.courier.of(job.id)
     assert answer.audio is not None
     assert answer.audio.startswith(b"OggS")
@@ -46,7 +46,7 @@ async def test_speech_is_delivered_with_its_sound_which_is_then_dropped(harness:
 
 async def test_a_failed_clone_frees_its_name_and_its_files(harness: StudioHarness) -> None:
     harness.executor.fail_next("InvalidInput", "No speech was found.")
-    job = await harness.ended((await harness.clone()).job.id)
+    job = await harness.ended((await harness.clone()).id)
     assert (job.state, job.error_kind, job.error_message) == (JobState.FAILED, "InvalidInput", "No speech was found.")
     assert await harness.storage.voices.find(GUILD, "Ann") is None
     assert harness.files() == []
@@ -56,12 +56,12 @@ async def test_a_failed_clone_frees_its_name_and_its_files(harness: StudioHarnes
 async def test_a_result_that_comes_after_the_cancellation_changes_nothing(harness: StudioHarness) -> None:
     """The worker had finished in the very moment: its event is on the way when the job is cancelled."""
     release = harness.executor.hold()
-    receipt = await harness.clone()
-    await harness.reaches(receipt.job.id, JobState.RUNNING)
-    assert await harness.storage.jobs.cancel(receipt.job.id) is not None
+    accepted = await harness.clone()
+    await harness.reaches(accepted.id, JobState.RUNNING)
+    assert await harness.storage.jobs.cancel(accepted.id) is not None
     release()
     await until(lambda: not harness.tasks(), "idle")
-    assert (await harness.storage.jobs.get(receipt.job.id)).state is JobState.CANCELLED
+    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.CANCELLED
     assert harness.courier.delivered == []
     assert not [name for name in harness.files() if name.startswith(("voices", "staging"))]
 
@@ -73,7 +73,7 @@ async def test_a_full_disk_at_the_end_fails_the_job_with_its_sentence(
         raise Unavailable("The disk is full.")
 
     monkeypatch.setattr(harness.storage.files, "adopt_voice", full)
-    job = await harness.ended((await harness.clone()).job.id)
+    job = await harness.ended((await harness.clone()).id)
     assert (job.error_kind, job.error_message) == ("Unavailable", "The disk is full.")
     assert harness.files() == []
 
@@ -85,11 +85,11 @@ async def test_a_error_nobody_expected_ends_the_job_and_not_the_queue(
         raise ZeroDivisionError
 
     monkeypatch.setattr(harness.storage.files, "keep_result", broken)
-    job = await harness.ended((await harness.say()).job.id)
+    job = await harness.ended((await harness.say()).id)
     assert job.error_kind == "Unknown"
     assert "ZeroDivision" not in (job.error_message or "")
     monkeypatch.undo()
-    assert (await harness.ended((await harness.say()).job.id)).state is JobState.DELIVERED
+    assert (await harness.ended((await harness.say()).id)).state is JobState.DELIVERED
 
 
 async def test_a_voice_that_is_ready_though_its_answer_was_lost_keeps_no_recording(
@@ -106,11 +106,11 @@ async def test_a_voice_that_is_ready_though_its_answer_was_lost_keeps_no_recordi
         return done
 
     monkeypatch.setattr(harness.storage.jobs, "ready", lose_the_answer)
-    receipt = await harness.clone()
-    await harness.reaches(receipt.job.id, JobState.READY)
+    accepted = await harness.clone()
+    await harness.reaches(accepted.id, JobState.READY)
     await until(lambda: not harness.tasks(), "idle")
     await harness.studio.upkeep()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     assert job.state is JobState.DELIVERED
     assert all(name.startswith("voices/") for name in harness.files())
 
@@ -120,15 +120,15 @@ async def test_a_cancelled_clone_frees_its_name_though_the_databases_answer_was_
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
 ) -> None:
     release = harness.executor.hold()
-    receipt = await harness.clone()
-    await harness.reaches(receipt.job.id, JobState.RUNNING)
+    accepted = await harness.clone()
+    await harness.reaches(accepted.id, JobState.RUNNING)
     lose_the_next_commit(harness.storage, monkeypatch)
     with pytest.raises(Unavailable):
-        await harness.studio.jobs.cancel(ANN, receipt.job.id)
+        await harness.studio.jobs.cancel(ANN, accepted.id)
     if is_done:
         release()
         await until(lambda: not harness.tasks(), "idle")
     await harness.studio.upkeep()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
     assert await harness.storage.voices.find(GUILD, "Ann") is None
     assert harness.files() == []

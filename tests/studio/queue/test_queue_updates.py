@@ -68,24 +68,24 @@ def test_what_is_left_shrinks_and_is_not_told_when_the_estimate_was_wrong() -> N
 async def test_members_are_told_after_the_first_job_and_after_a_restart(harness: StudioHarness) -> None:
     async def spoken(seconds: float) -> None:
         release = harness.executor.hold()
-        receipt = await harness.say(TEXT)
-        await harness.reaches(receipt.job.id, JobState.RUNNING)
-        await harness.begun(receipt.job.id)
+        accepted = await harness.say(TEXT)
+        await harness.reaches(accepted.id, JobState.RUNNING)
+        await harness.begun(accepted.id)
         harness.clock.move(seconds=seconds)
         release()
-        await harness.ended(receipt.job.id)
+        await harness.ended(accepted.id)
 
     await spoken(50.0)
     await harness.restart()
     harness.courier.updates.clear()
     release = harness.executor.hold()
     first = await harness.say(TEXT)
-    await harness.begun(first.job.id)
+    await harness.begun(first.id)
     second = await harness.say(TEXT, actor=BOB)
     await harness.studio.upkeep()
     told = {job_id: update.seconds_left for job_id, update in harness.courier.updates}
-    assert told[first.job.id] == pytest.approx(50.0 * expected_seconds(TEXT, "en"))  # One second was spoken in 50 s.
-    assert told[second.job.id] == 50.0
+    assert told[first.id] == pytest.approx(50.0 * expected_seconds(TEXT, "en"))  # One second was spoken in 50 s.
+    assert told[second.id] == 50.0
     release()
-    for receipt in (first, second):
-        await harness.ended(receipt.job.id)
+    for accepted in (first, second):
+        await harness.ended(accepted.id)

@@ -28,17 +28,17 @@ async def test_a_job_that_is_slow_to_start_keeps_no_other_back(
 
     monkeypatch.setattr(harness.storage.files, "staging", slow)
     first, second = await harness.say("one"), await harness.say("two", actor=person(2))
-    assert (await harness.ended(second.job.id, idle=False)).state is JobState.DELIVERED
-    assert waiting == [first.job.id]
+    assert (await harness.ended(second.id, idle=False)).state is JobState.DELIVERED
+    assert waiting == [first.id]
     go_on.set()
-    assert (await harness.ended(first.job.id)).state is JobState.DELIVERED
+    assert (await harness.ended(first.id)).state is JobState.DELIVERED
 
 
 async def test_all_free_places_are_claimed_in_one_transaction(harness: StudioHarness) -> None:
     harness.executor.hold()
     in_the_way = await harness.say("in the way")
     await until(lambda: bool(harness.executor.requests), "the request")
-    receipts = [await harness.say(f"line {number}", actor=person(number)) for number in range(4)]
+    queued = [await harness.say(f"line {number}", actor=person(number)) for number in range(4)]
     claims: list[object] = []
 
     def note(connection: object, _: object, statement: str, *__: object) -> None:
@@ -47,11 +47,11 @@ async def test_all_free_places_are_claimed_in_one_transaction(harness: StudioHar
 
     event.listen(harness.storage._sessions.engine.sync_engine, "before_cursor_execute", note)
     harness.executor.grow(5)
-    for receipt in receipts:
-        await harness.reaches(receipt.job.id, JobState.RUNNING)
+    for accepted in queued:
+        await harness.reaches(accepted.id, JobState.RUNNING)
     assert len(claims) == 4
     assert len(set(map(id, claims))) == 1
-    assert (await harness.storage.jobs.get(in_the_way.job.id)).state is JobState.RUNNING
+    assert (await harness.storage.jobs.get(in_the_way.id)).state is JobState.RUNNING
 
 
 async def test_a_database_that_fails_is_not_asked_for_the_whole_queue(
@@ -69,12 +69,12 @@ async def test_a_database_that_fails_is_not_asked_for_the_whole_queue(
 
     monkeypatch.setattr(harness.storage.jobs, "claim", fails)
     release()
-    await harness.ended(first.job.id)
+    await harness.ended(first.id)
     assert len(asked) == 1
     monkeypatch.undo()
     await harness.studio.upkeep()
-    for receipt in rest:
-        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    for accepted in rest:
+        assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 async def test_a_job_whose_claim_breaks_leaves_its_place(
@@ -88,7 +88,7 @@ async def test_a_job_whose_claim_breaks_leaves_its_place(
         return await claim(job_id, owner, lease)
 
     monkeypatch.setattr(harness.storage.jobs, "claim", breaks_once)
-    receipt = await harness.say()
+    accepted = await harness.say()
     await until(lambda: not errors and not harness.tasks(), "the error")
     await harness.studio.upkeep()
-    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert (await harness.ended(accepted.id)).state is JobState.DELIVERED

@@ -43,14 +43,14 @@ def test_a_cancelled_job_has_no_news(event: Progress | PartSpoken) -> None:
 
 async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness: StudioHarness) -> None:
     release = harness.executor.hold()
-    receipt = await harness.clone()
-    theirs = await harness.taken_over(receipt.job.id)
+    accepted = await harness.clone()
+    theirs = await harness.taken_over(accepted.id)
     release()
     await until(lambda: not harness.tasks(), "idle")
-    assert await harness.storage.jobs.get(receipt.job.id) == theirs
+    assert await harness.storage.jobs.get(accepted.id) == theirs
     assert harness.courier.delivered == []
-    assert receipt.job.voice_id is not None
-    assert (await harness.storage.voices.get(GUILD, receipt.job.voice_id)).state is VoiceState.CLONING
+    assert accepted.voice_id is not None
+    assert (await harness.storage.voices.get(GUILD, accepted.voice_id)).state is VoiceState.CLONING
 
 
 async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_at_once(
@@ -66,21 +66,21 @@ async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_a
 
     monkeypatch.setattr(jobs, "begun", too_late)
     harness.executor.hold()
-    receipt = await harness.say()
-    await until(lambda: harness.executor.cancelled == [receipt.job.id], "the end")
+    accepted = await harness.say()
+    await until(lambda: harness.executor.cancelled == [accepted.id], "the end")
     await until(lambda: not harness.tasks(), "idle")
-    held = await jobs.get(receipt.job.id)
+    held = await jobs.get(accepted.id)
     assert (held.lease_owner, held.attempts) == ("elsewhere/1/ab", 0)
     assert harness.courier.delivered == []
 
 
 async def test_events_that_end_lose_the_jobs_but_not_the_queue(harness: StudioHarness) -> None:
     release = harness.executor.hold()
-    receipt = await harness.say()
+    accepted = await harness.say()
     await until(lambda: bool(harness.executor.requests), "the request")
     harness.executor.end_events()
     release()
-    job = await harness.ended(receipt.job.id)
+    job = await harness.ended(accepted.id)
     assert job.state in (JobState.DELIVERED, JobState.FAILED)
     assert len(harness.courier.of(job.id)) == 1
 
@@ -88,12 +88,12 @@ async def test_events_that_end_lose_the_jobs_but_not_the_queue(harness: StudioHa
 async def test_the_beginning_of_a_long_text_goes_along_with_the_news(harness: StudioHarness) -> None:
     harness.executor.sentences = LONG_TEXT
     release = harness.executor.hold()
-    receipt = await harness.say()
+    accepted = await harness.say()
     await until(lambda: any(update.beginning for _, update in harness.courier.updates), "the beginning")
     (beginning,) = {update.beginning for _, update in harness.courier.updates if update.beginning}
     assert beginning.is_file()
     release()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
     assert not beginning.exists()
 
 
@@ -109,21 +109,21 @@ async def test_a_cancelled_job_tells_nothing_more(harness: StudioHarness, monkey
 
     monkeypatch.setattr(harness.executor, "cancel", late)
     release = harness.executor.hold()
-    receipt = await harness.say()
-    await harness.begun(receipt.job.id)
-    await harness.studio.dispatcher.cancel(receipt.job.id)
+    accepted = await harness.say()
+    await harness.begun(accepted.id)
+    await harness.studio.dispatcher.cancel(accepted.id)
     release()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
     assert told == [len(harness.courier.updates)]
 
 
 async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarness) -> None:
     release = harness.executor.hold()
-    receipt = await harness.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
+    accepted = await harness.studio.speech.submit(ANN, SayOrder("hi"), {}, None, max_bytes=MAX_BYTES)
     await until(lambda: any(update.stage == "speaking" for _, update in harness.courier.updates), "progress")
     assert harness.courier.delivered == []
     release()
-    await harness.ended(receipt.job.id)
+    await harness.ended(accepted.id)
     count = len(harness.courier.updates)
     await until(lambda: not harness.tasks(), "idle")
     assert len(harness.courier.updates) == count
@@ -132,14 +132,14 @@ async def test_progress_reaches_the_member_before_the_answer(harness: StudioHarn
 async def test_a_node_that_joins_gets_waiting_jobs_at_once(harness: StudioHarness) -> None:
     release = harness.executor.hold()
     first = await harness.say("one")
-    await harness.reaches(first.job.id, JobState.RUNNING)
+    await harness.reaches(first.id, JobState.RUNNING)
     second = await harness.say("two")
     assert len(harness.executor.requests) == 1
     harness.executor.grow(2)
-    await harness.reaches(second.job.id, JobState.RUNNING)
+    await harness.reaches(second.id, JobState.RUNNING)
     release()
-    for receipt in (first, second):
-        assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    for accepted in (first, second):
+        assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
 
 
 async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only(
@@ -157,9 +157,9 @@ async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only
         return await begun(job_id, owner)
 
     monkeypatch.setattr(harness.storage.jobs, "begun", sometimes)
-    receipts = [await harness.say("one"), await harness.say("two", actor=BOB)]
+    queued = [await harness.say("one"), await harness.say("two", actor=BOB)]
     await until(lambda: bool(slow), "the first beginning")
-    (other,) = [receipt.job.id for receipt in receipts if receipt.job.id != slow[0]]
+    (other,) = [accepted.id for accepted in queued if accepted.id != slow[0]]
     assert (await harness.ended(other, idle=False)).state is JobState.DELIVERED
     assert (await harness.storage.jobs.get(slow[0])).state is JobState.RUNNING
     go_on.set()
@@ -173,8 +173,8 @@ async def test_an_event_that_breaks_keeps_the_job_from_no_end(
 ) -> None:
     errors = [RuntimeError("once")]
     release = harness.executor.hold()
-    receipt = await harness.say()
-    await harness.begun(receipt.job.id)
+    accepted = await harness.say()
+    await harness.begun(accepted.id)
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def part(*_: object) -> None:
@@ -183,11 +183,11 @@ async def test_an_event_that_breaks_keeps_the_job_from_no_end(
         raise errors.pop()
 
     monkeypatch.setattr(harness.studio.dispatcher.rooms, "part", part)
-    harness.executor.tell(PartSpoken(receipt.job.id, 0, LONG_TEXT, 1.0))
+    harness.executor.tell(PartSpoken(accepted.id, 0, LONG_TEXT, 1.0))
     await begun.wait()
     release()
-    active = harness.studio.dispatcher._context.active[receipt.job.id]
+    active = harness.studio.dispatcher._context.active[accepted.id]
     await until(lambda: active.ending, "the last event")
     go_on.set()
-    assert (await harness.ended(receipt.job.id)).state is JobState.DELIVERED
+    assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
     assert errors == []
