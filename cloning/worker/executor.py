@@ -58,7 +58,7 @@ _CLOSING = "The speech worker is shutting down. Try again in a minute."
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository's folder."""
-# `-m cloning.worker` works only if the bot is started in the repository's folder.
+# `-m` works only if the bot is started in the repository's folder.
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cloning.worker.server import main; main(sys.argv[1:])"
 
 

@@ -1,11 +1,10 @@
-"""The speech worker: `python -m cloning.worker CONFIGURATION`, a child process of the bot.
+"""The speech worker: a child process of the bot, which starts it by `executor.worker_command`.
 
 Reads requests as lines from stdin and writes events as lines to the original stdout (`cloning.worker.protocol`); all
 other output goes to stderr. Sends heartbeats from a separate thread, from the start. Ends when stdin ends, even during
 a job, so that it does not outlive the bot.
 
-Exit status: 1 an error of the program or the device, 2 wrong usage, 3 the models could not be loaded (sent as an
-event).
+Exit status: 1 an error of the program or the device, 3 the models could not be loaded (sent as an event).
 """
 
 import ctypes
@@ -221,11 +220,11 @@ def throttled_progress(job_id: str, emit: Emit) -> Callable[[str, float], None]:
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Load the models and serve until stdin ends."""
+    """Load the models of the configuration, one argument in JSON, and serve until stdin ends."""
     log_to_stderr()
     die_with_parent()
     try:
-        status = _serve_configuration(arguments)
+        status = _serve_configuration(json.loads(arguments[0]))
     except Exception:
         _log.exception("the worker failed")
         status = 1
@@ -233,16 +232,13 @@ def main(arguments: list[str]) -> NoReturn:
     os._exit(status)  # a normal exit would abort: a thread is still reading stdin
 
 
-def _serve_configuration(arguments: list[str]) -> int:
+def _serve_configuration(configuration: dict[str, Any]) -> int:
     writer = EventWriter(private_stdout())
-    if len(arguments) != 1:
-        _log.error("usage: python -m cloning.worker CONFIGURATION")
-        return 2
     start_heartbeat(writer.emit)
     reader = RequestReader(sys.stdin.buffer, end_process_group)
     threading.Thread(target=reader.read, name="requests", daemon=True).start()
     try:
-        ready, run = _load(json.loads(arguments[0]))
+        ready, run = _load(configuration)
     except BarkeepError as error:
         _log.error("%s", error.message)
         writer.emit(Failed("", type(error).__name__, error.message))

@@ -228,14 +228,6 @@ def test_a_job_that_is_taken_up_is_told_before_it_is_worked_on() -> None:
     assert events[0] == Progress("a", worker.STARTING, 0.0)
 
 
-def test_a_wrong_command_line_is_refused() -> None:
-    child = subprocess.run(
-        [sys.executable, "-m", "cloning.worker"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    assert child.returncode == 2
-    assert b"usage" in child.stderr
-
-
 def test_progress_is_throttled_but_every_stage_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(worker, "monotonic", lambda: now)
