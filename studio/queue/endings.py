@@ -53,9 +53,9 @@ class JobEndings:
         self._resting: set[asyncio.Task[Any]] = set()
         self._closing = False
 
-    def begin(self, work: Awaitable[None], then: Callable[[], None]) -> None:
-        """Run `work` in a task, then call `then`."""
-        task = asyncio.create_task(self._run(work, then))
+    def begin(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost, then: Callable[[], None]) -> None:
+        """Handle the final event of a job in a task, then call `then`."""
+        task = asyncio.create_task(self._conclude(job, event, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -72,24 +72,6 @@ class JobEndings:
             return False
         self._answers.begin_leased(done)
         return True
-
-    async def conclude(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost) -> None:
-        """Handle the final event of a job."""
-        with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
-            if isinstance(event, Lost):
-                await self.lost(job, event.reason)
-            elif isinstance(event, Failed):
-                await self.fail(job, event.kind, event.message)
-            else:
-                await self._complete(job, event)
-
-    async def lost(self, job: JobRecord, reason: str) -> None:
-        """Handle the loss of the worker: try the job again, or give up."""
-        _log.warning("worker_lost", job_id=job.id, reason=reason, attempt=job.attempts)
-        try:
-            await self._with_retries(lambda: self._try_again(job))
-        except BarkeepError as error:
-            _log.error("job_left_behind", job_id=job.id, reason=error.message)  # its lease expires
 
     async def recover(self, job: JobRecord) -> None:
         """Handle the loss of the process that held this job, unless it has renewed its lease. Raises Unavailable."""
@@ -115,11 +97,25 @@ class JobEndings:
         _log.exception("job_broke", job_id=job.id, reference=reference)
         await self.fail(job, UNKNOWN, reference)
 
-    async def _run(self, work: Awaitable[None], then: Callable[[], None]) -> None:
+    async def _conclude(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost, then: Callable[[], None]) -> None:
         try:
-            await work
+            with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
+                if isinstance(event, Lost):
+                    await self._lost(job, event.reason)
+                elif isinstance(event, Failed):
+                    await self.fail(job, event.kind, event.message)
+                else:
+                    await self._complete(job, event)
         finally:
             then()
+
+    async def _lost(self, job: JobRecord, reason: str) -> None:
+        """Handle the loss of the worker: try the job again, or give up."""
+        _log.warning("worker_lost", job_id=job.id, reason=reason, attempt=job.attempts)
+        try:
+            await self._with_retries(lambda: self._try_again(job))
+        except BarkeepError as error:
+            _log.error("job_left_behind", job_id=job.id, reason=error.message)  # its lease expires
 
     async def _complete(self, job: JobRecord, event: Cloned | Spoken) -> None:
         try:

@@ -143,7 +143,7 @@ class WorkerListener:
             if (update := update_for(active, event, self._context.clock())) is not None:
                 self._context.courier.update(active.job, update)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
-            self._endings.begin(self._endings.conclude(active.job, event), lambda: self._free_place(active))
+            self._endings.begin(active.job, event, lambda: self._free_place(active))
 
     async def _hear(self, folder: Path, event: PartSpoken) -> None:
         """Add a sentence to the job's line in a voice channel, if it has one."""
