@@ -34,10 +34,39 @@ async def waiting_privately(channel: ChannelHandle, member: MemberActor, executo
     return await member.slash(channel, "say", text="A secret.", private=True), release
 
 
+@pytest.fixture
+async def left_to_fetch(
+    world: World, waiting_privately: Waiting, channel: ChannelHandle, member: MemberActor
+) -> simcord.ResponseMessage:
+    """The list of a member's jobs with an answer that could not be sent in any way."""
+    _, release = waiting_privately
+    world.later(TOKEN_LIFE)
+    world.env.inject_error("POST", OPEN_DM, status=403, code=50007, times=None)
+    release()
+    await world.env.settle()
+    listed = answer(await member.slash(channel, "jobs"))
+    assert labels(listed) == ["Fetch 1"]
+    return listed
+
+
 async def state(studio: Studio, member: MemberActor) -> tuple[JobState, bool]:
     """How the member's newest job ended, and whether they have its answer."""
     job = (await studio.storage.jobs.of_member(member.guild.id, member.id))[0]
     return job.state, job.answered_at is not None
+
+
+async def outlast(env: simcord.Env, release: Callable[[], None]) -> None:
+    """Let the job finish, and wait for the last attempt of a round to answer it."""
+    release()
+    await env.settle()
+    await env.advance_time(sum(PAUSES) + 30)
+
+
+def sent_directly(member: MemberActor) -> discord.Message:
+    """The last direct message to a member."""
+    message = member.user.dm_channel.last_message
+    assert message is not None
+    return message
 
 
 def sent(channel: ChannelHandle) -> list[discord.Message]:
@@ -87,8 +116,7 @@ async def test_directly_when_the_channel_is_closed(
     world.env.inject_error("POST", f"/channels/{channel.id}/messages", status=status, code=code, times=None)
     release()
     await world.env.settle()
-    message = member.user.dm_channel.last_message
-    assert message is not None
+    message = sent_directly(member)
     assert message.attachments
     assert not message.components
 
@@ -101,23 +129,14 @@ async def test_a_private_answer_never_goes_to_the_channel(
     release()
     await world.env.settle()
     assert sent(channel) == []
-    message = member.user.dm_channel.last_message
-    assert message is not None
-    assert "A secret." in message.content
+    assert "A secret." in sent_directly(member).content
 
 
 async def test_what_nobody_could_be_given_is_fetched_by_jobs(
-    world: World, waiting_privately: Waiting, channel: ChannelHandle, member: MemberActor, studio: Studio
+    left_to_fetch: simcord.ResponseMessage, channel: ChannelHandle, member: MemberActor, studio: Studio
 ) -> None:
-    _, release = waiting_privately
-    world.later(TOKEN_LIFE)
-    world.env.inject_error("POST", OPEN_DM, status=403, code=50007, times=None)
-    release()
-    await world.env.settle()
     assert await state(studio, member) == (JobState.READY, False)
-    listed = answer(await member.slash(channel, "jobs"))
-    assert labels(listed) == ["Fetch 1"]
-    pressed = await member.click(listed, label="Fetch 1")
+    pressed = await member.click(left_to_fetch, label="Fetch 1")
     assert labels(shown(pressed)) == []
     fetched = followed(pressed)
     assert fetched.ephemeral
@@ -128,21 +147,15 @@ async def test_what_nobody_could_be_given_is_fetched_by_jobs(
 
 @pytest.mark.parametrize("status", [500, 429, 401, 403])
 async def test_what_discord_did_not_take_can_be_fetched_again(
-    world: World,
-    waiting_privately: Waiting,
+    left_to_fetch: simcord.ResponseMessage,
+    env: simcord.Env,
     channel: ChannelHandle,
     member: MemberActor,
     studio: Studio,
     status: int,
 ) -> None:
-    _, release = waiting_privately
-    world.later(TOKEN_LIFE)
-    world.env.inject_error("POST", OPEN_DM, status=403, code=50007, times=None)
-    release()
-    await world.env.settle()
-    listed = answer(await member.slash(channel, "jobs"))
-    world.env.inject_error("POST", FOLLOW_UP, status=status)
-    await member.click(listed, label="Fetch 1")
+    env.inject_error("POST", FOLLOW_UP, status=status)
+    await member.click(left_to_fetch, label="Fetch 1")
     assert await state(studio, member) == (JobState.READY, False)
     again = answer(await member.slash(channel, "jobs"))
     assert followed(await member.click(again, label="Fetch 1")).attachments
@@ -170,9 +183,7 @@ async def test_a_lasting_500_gives_place_to_the_channel(
 ) -> None:
     _, release = waiting
     env.inject_error("PATCH", ORIGINAL, status=status, times=None)
-    release()
-    await env.settle()
-    await env.advance_time(sum(PAUSES) + 30)
+    await outlast(env, release)
     (message,) = sent(channel)
     assert message.content.startswith("🔊")
     assert f"asked by <@{member.id}>" in message.content
@@ -185,11 +196,9 @@ async def test_a_lasting_500_of_the_channel_gives_place_to_a_direct_message(
     _, release = waiting
     env.inject_error("PATCH", ORIGINAL, status=500, times=None)
     env.inject_error("POST", f"/channels/{channel.id}/messages", status=500, times=None)
-    release()
-    await env.settle()
-    await env.advance_time(sum(PAUSES) + 30)
+    await outlast(env, release)
     assert sent(channel) == []
-    assert member.user.dm_channel.last_message is not None
+    assert sent_directly(member).attachments
     assert await state(studio, member) == (JobState.DELIVERED, True)
 
 
@@ -198,13 +207,9 @@ async def test_a_private_answer_stays_private_after_a_lasting_500(
 ) -> None:
     _, release = waiting_privately
     env.inject_error("PATCH", ORIGINAL, status=500, times=None)
-    release()
-    await env.settle()
-    await env.advance_time(sum(PAUSES) + 30)
+    await outlast(env, release)
     assert sent(channel) == []
-    message = member.user.dm_channel.last_message
-    assert message is not None
-    assert "A secret." in message.content
+    assert "A secret." in sent_directly(member).content
 
 
 async def test_a_passing_error_in_the_channel_is_waited_out_with_the_same_nonce(
@@ -259,9 +264,6 @@ async def test_a_restart_before_the_answer_answers_once(
     assert answer(shown).attachments
     assert [message.id for message in sent(channel)] == [answer(shown).id]
     assert await state(bot.studio, member) == (JobState.DELIVERED, True)
-
-
-FAILED = "⚠️ The speech failed. The disk is full."
 
 
 async def test_news_that_discord_does_not_take_does_no_harm(

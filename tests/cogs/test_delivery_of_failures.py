@@ -7,8 +7,10 @@ from simcord.builders import ChannelHandle
 
 from tests.cogs.conftest import Waiting, World
 from tests.cogs.replies import answer, refusal
-from tests.cogs.test_courier import BACK_OFF, FAILED, FOLLOW_UP, TOKEN_LIFE
+from tests.cogs.test_courier import BACK_OFF, FOLLOW_UP, TOKEN_LIFE
 from tests.fakes import FakeExecutor
+
+FAILED = "⚠️ The speech failed. The disk is full."
 
 
 @pytest.mark.parametrize("private", [False, True])
