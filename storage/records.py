@@ -91,6 +91,11 @@ class VoiceRecord:
     model_digest: str | None = None
 
 
+def voice_key(voice_id: int) -> str:
+    """Return the key of a voice, such as "v:12": it names the voice in options, buttons and default voices."""
+    return f"v:{voice_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """The member for whom a list of voices is made."""

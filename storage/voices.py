@@ -15,16 +15,11 @@ from storage.erasures import check_not_erased
 from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
-from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState
+from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState, voice_key
 from storage.sessions import Sessions, lock_guild
 from storage.shards import Notice, NoticeKind, Shards, tell
 
 Voices = list[VoiceRecord]  # the repository's method `list` hides the type inside the class
-
-
-def voice_key(voice_id: int) -> str:
-    """Return the key that stands for a library voice as a member's default voice."""
-    return f"v:{voice_id}"
 
 
 class VoiceRepository:

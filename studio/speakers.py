@@ -5,7 +5,7 @@ import re
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.text.splitting import LANGUAGES
 from cloning.worker.protocol import Executor
-from storage.records import VoiceRecord
+from storage.records import VoiceRecord, voice_key
 from studio.values import Voice
 
 PREFIX = "s:"
@@ -14,7 +14,7 @@ _SUNO = re.compile(r"(?P<version>v\d+/)?(?P<language>[a-z]{2})_speaker_(?P<numbe
 
 def voice_of(record: VoiceRecord) -> Voice:
     """Return a library record as a voice."""
-    return Voice(f"v:{record.id}", record.name, record=record)
+    return Voice(voice_key(record.id), record.name, record=record)
 
 
 def speaker_voice(speaker: str) -> Voice:

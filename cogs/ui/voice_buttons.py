@@ -17,7 +17,7 @@ from cogs.ui.base import SafeModal, guarded
 from cogs.ui.ids import FromId
 from cogs.ui.render import file_stem, render_clip, render_figures
 from errors import NotFound
-from storage.records import VoiceRecord
+from storage.records import VoiceRecord, voice_key
 from studio.values import SayOrder, Voice
 
 Interaction = discord.Interaction[Any]
@@ -83,7 +83,7 @@ class Hear(FromId, discord.ui.DynamicItem[Button], template=f"hear:{ids.snowflak
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """Play it, see `hear`."""
-        await hear(interaction, f"v:{self.voice_id}")
+        await hear(interaction, voice_key(self.voice_id))
 
 
 class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowflake('voice')}"):
@@ -97,7 +97,7 @@ class Speak(FromId, discord.ui.DynamicItem[Button], template=f"speak:{ids.snowfl
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """Open the form, for members who may use the voice."""
-        voice = await interaction.client.studio.library.resolve(actor_of(interaction), f"v:{self.voice_id}")
+        voice = await interaction.client.studio.library.resolve(actor_of(interaction), voice_key(self.voice_id))
         await interaction.response.send_modal(_WordsModal(voice.key, voice.name))
 
 
@@ -127,7 +127,7 @@ class Figures(FromId, discord.ui.DynamicItem[Button], template=f"figures:{ids.sn
     @guarded
     async def callback(self, interaction: Interaction) -> None:
         """Show it privately, for members who may use the voice."""
-        voice = await interaction.client.studio.library.info(actor_of(interaction), f"v:{self.voice_id}")
+        voice = await interaction.client.studio.library.info(actor_of(interaction), voice_key(self.voice_id))
         if voice.record is None or voice.record.report is None:
             raise NotFound("There are no measurements for this voice, because it was not made from a recording here.")
         await interaction.response.send_message(embed=render_figures(voice.record), ephemeral=True)

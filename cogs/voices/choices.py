@@ -8,7 +8,7 @@ from discord import app_commands
 
 from cogs.interactions import actor_of
 from cogs.options import CHOICE_LENGTH, Choice, choices_or_none
-from storage.records import Visibility, VoiceRecord
+from storage.records import Visibility, VoiceRecord, voice_key
 from studio import rights
 from studio.values import Actor
 
@@ -45,4 +45,4 @@ async def _choices(interaction: discord.Interaction[Any], typed: str, rule: Rule
 
 async def _changeable(interaction: discord.Interaction[Any], typed: str, rule: Rule) -> list[Choice]:
     records = await interaction.client.studio.library.changeable(actor_of(interaction), typed, rule)
-    return [app_commands.Choice(name=record.name[:CHOICE_LENGTH], value=f"v:{record.id}") for record in records]
+    return [app_commands.Choice(name=record.name[:CHOICE_LENGTH], value=voice_key(record.id)) for record in records]

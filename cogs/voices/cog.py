@@ -30,7 +30,7 @@ from cogs.voices.render_library import (
     render_voices,
 )
 from errors import InvalidInput, NotAllowed
-from storage.records import Visibility
+from storage.records import Visibility, voice_key
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH
 from studio.rights import may_share, may_use
 from studio.studio import Studio
@@ -142,7 +142,7 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
         actor = actor_of(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         record = await self.bot.studio.library.deletable(actor, voice)
-        await confirm.ask(interaction, render_delete_question(record), "Delete it", _DELETE, f"v:{record.id}")
+        await confirm.ask(interaction, render_delete_question(record), "Delete it", _DELETE, voice_key(record.id))
 
     @app_commands.command(name="share", description="Decide who may speak with a voice of yours")
     @app_commands.describe(voice="Which voice", audience="Who may use it, besides you")

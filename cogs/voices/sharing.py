@@ -10,7 +10,7 @@ from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_sharing
-from storage.records import Visibility, VoiceRecord
+from storage.records import Visibility, VoiceRecord, voice_key
 
 MAX_CHOSEN = 25
 """Discord's limit for one menu."""
@@ -84,7 +84,7 @@ async def _share(
 ) -> None:
     """Save one of the two choices, keep the other, and update the menus. Raises the studio's errors."""
     await interaction.response.defer()
-    library, actor, key = interaction.client.studio.library, actor_of(interaction), f"v:{voice_id}"
+    library, actor, key = interaction.client.studio.library, actor_of(interaction), voice_key(voice_id)
     shared = await library.share(actor, key, Visibility.CHOSEN, members, roles)
     view = sharing_view(shared, actor.existing_ids)
     await interaction.edit_original_response(embed=render_sharing(shared), view=view)

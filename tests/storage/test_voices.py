@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from errors import Conflict, InvalidInput, LimitReached, NotFound, Unavailable
 from storage.database import Storage
 from storage.names import name_key
-from storage.records import GuildSettings, JobKind, Viewer, Visibility, VoiceModels, VoiceState
-from storage.voices import voice_key
+from storage.records import GuildSettings, JobKind, Viewer, Visibility, VoiceModels, VoiceState, voice_key
 from tests.storage.build import (
     ANNA,
     BORIS,
