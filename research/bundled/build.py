@@ -27,7 +27,7 @@ from research.bundled import corpus, package
 from research.bundled.built_in import choose_prompts, sentences_to_compare
 from research.bundled.coarse import CoarseJob
 from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
-from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, CodecProfile, CodecStep, run_codec_step
+from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, PROMPTS, CodecProfile, CodecStep, run_codec_step
 from research.bundled.distortion import DistortionJob
 from research.bundled.export import assemble, prompts_of, write, write_speakers
 from research.bundled.fine import FineJob
@@ -86,6 +86,7 @@ class Step(StrEnum):
     DECODER = "decoder"
     ADVERSARIAL = "adversarial"
     ENCODER = "encoder"
+    PROMPTS = "prompts"
     HUBERT = "hubert"
     QUANTIZER = "quantizer"
     CODEBOOK = "codebook"
@@ -153,7 +154,7 @@ RECIPES = {
         codec=CODEC_PROFILES["cpu"],
         hubert=HUBERT_PROFILES["cpu"],
         quantizer=QUANTIZER_PROFILES["cpu"],
-        coarse=Course(_SCHEDULE, batch=16),
+        coarse=Course(_SCHEDULE, batch=8),
         semantic=Course(replace(_SCHEDULE, steps=2_700), batch=32),
         fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
         distortion=Course(replace(_SCHEDULE, steps=800, warmup=50, learning_rate=4e-4), batch=16),
@@ -165,7 +166,7 @@ RECIPES = {
         codec=CODEC_PROFILES["cuda"],
         hubert=HUBERT_PROFILES["cuda"],
         quantizer=QUANTIZER_PROFILES["cuda"],
-        coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=128),
+        coarse=Course(replace(_SCHEDULE, steps=14_000, warmup=500, save_every=500), batch=64),
         semantic=Course(replace(_SCHEDULE, steps=6_000, warmup=500, save_every=500), batch=256),
         fine=Course(replace(_SCHEDULE, steps=8_000, warmup=500, save_every=500), batch=64),
         distortion=Course(replace(_SCHEDULE, steps=800, warmup=50, learning_rate=4e-4), batch=64),
@@ -225,7 +226,7 @@ class Build:
             Step.MEASURE: self._measure,
             Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
-        """The other steps, without `codes`, which `codec_steps` runs like the codec's training."""
+        """The other steps, without `codes` and `prompts`, which `codec_steps` runs like the codec's training."""
 
     def do(self, step: Step) -> None:
         """Run or resume one step; a finished training is not repeated.
@@ -324,4 +325,5 @@ class Build:
             print(result, flush=True)
 
     def _speech(self, split: Split) -> SpeechTokens:
-        return SpeechTokens.load(self._work / CORPUS, self._work / CODEC, split)
+        codec = self._work / CODEC
+        return SpeechTokens.load(self._work / CORPUS, codec, codec / PROMPTS, split)

@@ -1,6 +1,7 @@
 """Choose the prompts of the built-in speakers: those with which the exported model is understood best.
 
-Bark uses only the end of a prompt (here its last 2.6 s), and how well a model reads a text depends much on it.
+Bark uses only the end of a prompt (here its last 2.6 s, in the coarse stage 5.1 s), and how well a model reads a text
+depends much on it.
 """
 
 from collections.abc import Mapping, Sequence

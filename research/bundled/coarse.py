@@ -22,6 +22,7 @@ from research.bundled.layout import (
     COARSE_FRAMES_AT_ONCE,
     COARSE_FRAMES_BEFORE,
     COARSE_INFER,
+    COARSE_OFFSETS,
     COARSE_PAD,
     COARSE_SEMANTIC,
     CODEBOOK_SIZE,
@@ -38,13 +39,14 @@ GATE_STEP = 500
 _ALONE, _WHOLE_PROMPT = 0.15, 0.7
 """See `draw_joined`."""
 _MANY_WRONG, _FEW_WRONG = 0.6, 0.15
-"""The shares of wrong coarse tokens in a row."""
+"""The shares of wrong coarse tokens after the prompt of a row."""
 _SHARE_WITH_MANY = 0.3
+_WRONG_IN_PROMPT = 0.05
+_SHARE_WITH_OWN, _OWN_TEMPERATURE = 0.5, 0.5
+"""The share of rows with tokens of the model's own, and the temperature at which they are drawn."""
 _WRONG_SEMANTIC = 0.3
 """The largest share of wrong semantic tokens in a row."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
-_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
-"""The token of code 0 of each book."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
     frames = _from(past + done, COARSE_FRAMES)
     spoken = frames >= past[:, None]
     places, exists = rows.places(frames + spoken * (rows.before - past)[:, None])
-    codes = speech.codes[:COARSE_BOOKS, places].transpose(1, 2, 0).astype(np.int64)  # (B, frames, books)
-    tokens = (codes + _OFFSETS).reshape(len(done), -1)
+    codes = speech.codes_at(places, ~spoken, COARSE_BOOKS)
+    tokens = (codes + COARSE_OFFSETS).reshape(len(done), -1)
     infer = np.full((len(done), 1), COARSE_INFER)
     return CoarseWindows(np.concatenate([semantic, infer, tokens[:, :-1]], axis=1), codes, exists, spoken & exists)
 
@@ -87,15 +89,15 @@ def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -
     return joined, (random.random(rows) * turns).astype(np.int64) * COARSE_FRAMES_AT_ONCE
 
 
-def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Replace some coarse tokens (few or many, by row) and some semantic tokens of the inputs by random ones.
+def spoil(batch: CoarseWindows, random: np.random.Generator) -> Numbers:
+    """Return the inputs with some coarse tokens (after the prompt few or many, by row) and some semantic ones replaced.
 
-    With right previous tokens only, a model would learn only to continue them.
+    With right previous tokens only, a model would learn only to continue them, and would not look at the prompt.
     """
-    rows = len(inputs)
+    inputs, rows = batch.inputs, len(batch.inputs)
     share = np.where(random.random((rows, 1)) < _SHARE_WITH_MANY, _MANY_WRONG, _FEW_WRONG)
     coarse = inputs[:, COARSE_SEMANTIC + 1 :]
-    offsets = np.resize(_OFFSETS, coarse.shape[1])
+    offsets = np.resize(COARSE_OFFSETS, coarse.shape[1])
     drawn = random.integers(0, CODEBOOK_SIZE, coarse.shape) + offsets
     semantic = inputs[:, :COARSE_SEMANTIC]
     share_of_semantic = _WRONG_SEMANTIC * random.random((rows, 1)) ** 4  # mostly near zero
@@ -104,24 +106,40 @@ def spoil(inputs: Numbers, random: np.random.Generator) -> Numbers:
         [
             np.where(wrong, random.integers(0, SEMANTIC_SIZE, semantic.shape), semantic),
             inputs[:, COARSE_SEMANTIC : COARSE_SEMANTIC + 1],
-            np.where(random.random(coarse.shape) < share, drawn, coarse),
+            np.where(random.random(coarse.shape) < np.where(_spoken(batch), share, _WRONG_IN_PROMPT), drawn, coarse),
         ],
         axis=1,
     )
+
+
+def mix_in(inputs: Numbers, drawn: Numbers, spoken: NDArray[np.bool_], random: np.random.Generator) -> Numbers:
+    """Return inputs with a random share of each row's `spoken` coarse tokens replaced by `drawn` codes.
+
+    drawn: (B, frames, books), for the targets. spoken: (B, books * frames - 1).
+    """
+    coarse = inputs[:, COARSE_SEMANTIC + 1 :]
+    replaced = (random.random(coarse.shape) < random.random((len(coarse), 1))) & spoken
+    tokens = (drawn + COARSE_OFFSETS).reshape(len(coarse), -1)[:, :-1]
+    return np.concatenate([inputs[:, : COARSE_SEMANTIC + 1], np.where(replaced, tokens, coarse)], axis=1)
 
 
 def window_losses(
     module: Any, run: TransformerRunner, inputs: Numbers, targets: Numbers, device: torch.device
 ) -> Tensor:
     """Return a coarse model's loss for each target of CoarseWindows in nats, (B, frames, books)."""
-    ids, wanted = to_device(inputs, device), to_device(targets, device)
+    wanted = to_device(targets, device)
+    logits = window_logits(module, run, inputs, device)
+    return torch.stack([cross_entropy(one, wanted[..., book]) for book, one in enumerate(logits)], dim=-1)
+
+
+def window_logits(module: Any, run: TransformerRunner, inputs: Numbers, device: torch.device) -> list[Tensor]:
+    """Return a coarse model's logits for the targets of CoarseWindows: (B, frames, entries) of each book."""
+    ids = to_device(inputs, device)
     hidden = run(module, module.input_embeds_layer(ids), causal=True, since=COARSE_SEMANTIC)
     hidden = hidden.reshape(len(ids), COARSE_FRAMES, COARSE_BOOKS, -1)
-    losses = []
-    for book in range(COARSE_BOOKS):
-        logits = functional.linear(hidden[:, :, book], module.lm_head.weight[_entries(book)])
-        losses.append(cross_entropy(logits, wanted[..., book]))
-    return torch.stack(losses, dim=-1)
+    return [
+        functional.linear(hidden[:, :, book], module.lm_head.weight[_entries(book)]) for book in range(COARSE_BOOKS)
+    ]
 
 
 class CoarseJob:
@@ -150,7 +168,8 @@ class CoarseJob:
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         """Return the mean loss of both books, on inputs with some wrong tokens."""
         batch = windows(self._train, *draw_windows(self._train, random, self._batch))
-        first, second = self._means(self._losses(spoil(batch.inputs, random), batch.targets), batch.known)
+        inputs = self._with_own_tokens(spoil(batch, random), _spoken(batch), random)
+        first, second = self._means(self._losses(inputs, batch.targets), batch.known)
         loss = (first + second) / 2
         return loss, {"book 1": first.detach(), "book 2": second.detach(), TOKENS: float(batch.inputs.size)}
 
@@ -186,6 +205,22 @@ class CoarseJob:
             "voice gap": float(others - own),
         }
 
+    def _with_own_tokens(self, inputs: Numbers, spoken: NDArray[np.bool_], random: np.random.Generator) -> Numbers:
+        """Return the inputs; after the prompts of some rows, with tokens that the model draws.
+
+        In use all of those tokens are drawn, and drift from the prompt's voice.
+        """
+        rows = np.flatnonzero(random.random(len(inputs)) < _SHARE_WITH_OWN)
+        if not len(rows):
+            return inputs
+        with torch.no_grad():
+            logits = torch.stack(window_logits(self.module, self._run, inputs[rows], self._device), dim=2).float()
+            noise = -torch.empty_like(logits).exponential_().log()  # the largest sum is a draw: Gumbel's method
+            drawn = (logits / _OWN_TEMPERATURE + noise).argmax(-1).cpu().numpy()
+        mixed = inputs.copy()
+        mixed[rows] = mix_in(inputs[rows], drawn, spoken[rows], random)
+        return mixed
+
     def _losses(self, inputs: Numbers, targets: Numbers) -> Tensor:
         return window_losses(self.module, self._run, inputs, targets, self._device)
 
@@ -200,6 +235,11 @@ def _entries(book: int) -> slice:
     """Return the range of a book's tokens."""
     begin = SEMANTIC_SIZE + book * CODEBOOK_SIZE
     return slice(begin, begin + CODEBOOK_SIZE)
+
+
+def _spoken(batch: CoarseWindows) -> NDArray[np.bool_]:
+    """Return which of the coarse input tokens (B, books * frames - 1) come after the prompt."""
+    return np.repeat(batch.spoken, COARSE_BOOKS, axis=1)[:, :-1]
 
 
 def _times() -> Tensor:

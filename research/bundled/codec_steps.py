@@ -1,4 +1,4 @@
-"""Train and measure the codec step by step: teacher, codes, decoder, adversarial phase, encoder.
+"""Train and measure the codec step by step: teacher, codes, decoder, adversarial phase, encoder, codes of prompts.
 
     python -m research codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import torch
 import typer
-from torch import nn
+from torch import Tensor, nn
 
 from cloning.checkpoints.weights import load_into, load_state
 from research.bundled.adversarial import AdversarialJob
@@ -37,6 +37,8 @@ from training.loop import Schedule, train
 
 CORPUS, CODEC = "corpus", "codec"
 """Folders in the recipe's working folder."""
+PROMPTS = "prompts"
+"""The folder in CODEC with the encoder's codes of the corpus."""
 
 _BEST = "best.safetensors"
 _VALID_HOURS = 0.5
@@ -114,6 +116,7 @@ class CodecStep(StrEnum):
     DECODER = "decoder"
     ADVERSARIAL = "adversarial"
     ENCODER = "encoder"
+    PROMPTS = "prompts"
     MEASURE = "measure"
 
 
@@ -136,13 +139,15 @@ def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: t
     if step is CodecStep.TEACHER:
         _train_teacher(work, profile, device)
     elif step is CodecStep.CODES:
-        write_codes(work / CORPUS, work / CODEC, _teacher(work, device), device)
+        write_codes(work / CORPUS, work / CODEC, _teacher(work, device).encode, device)
     elif step is CodecStep.DECODER:
         _train_decoder(work, profile, device)
     elif step is CodecStep.ADVERSARIAL:
         _train_adversarially(work, profile, device)
     elif step is CodecStep.ENCODER:
         _train_encoder(work, profile, device)
+    elif step is CodecStep.PROMPTS:
+        _encode_prompts(work, device)
     else:
         _measure(work)
 
@@ -184,6 +189,19 @@ def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> N
     job = EncoderJob(new_encoder().to(device), teacher, *buffers, profile.encoder_batch)
     unit_variance(job.module, job.example(), level=job.level)
     train(job, profile.encoder, work / CODEC / ENCODER, device=device)
+
+
+def _encode_prompts(work: Path, device: torch.device) -> None:
+    """Write the codes of the codec's own encoder, which a voice prompt has in use; those of the teacher differ."""
+    quantizer, encoder = _teacher(work, device).quantizer, new_encoder().to(device).eval()
+    weights = work / CODEC / ENCODER / _BEST
+    load_into(encoder, load_state(weights), weights)
+
+    @torch.inference_mode()
+    def encode(samples: Tensor) -> Tensor:
+        return quantizer.encode(encoder(samples[:, None]).transpose(1, 2))
+
+    write_codes(work / CORPUS, work / CODEC / PROMPTS, encode, device)
 
 
 def _measure(work: Path) -> None:

@@ -1,17 +1,21 @@
 """Store the codec's codes of a corpus in files, and read them by the keys of the clips."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cloning.atomic_files import replacing
 from errors import InvalidInput, NotFound
 from research.bundled.spectra import HOP
-from research.bundled.teacher import Teacher
 from training.shards import Clip, ClipShards
+
+Encode = Callable[[Tensor], Tensor]
+"""A function that returns the codes int64 (B, books, T) of sound, float (B, T * HOP)."""
 
 _PREFIX = "codes-"
 _CLIPS_A_FILE = 500
@@ -42,7 +46,7 @@ class Codes:
         return self._codes[key]
 
 
-def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.device) -> None:
+def write_codes(corpus: Path, folder: Path, encode: Encode, device: torch.device) -> None:
     """Encode every clip of `corpus` that has no codes in `folder`, and print the progress.
 
     A clip gets as many frames as it has semantic tokens, or as its audio fills if that is fewer. Raises InvalidInput
@@ -54,19 +58,19 @@ def write_codes(corpus: Path, folder: Path, teacher: Teacher, device: torch.devi
     number = 1 + max((int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.npz")), default=-1)
     for start in range(0, len(left), _CLIPS_A_FILE):
         clips = [shards[index] for index in left[start : start + _CLIPS_A_FILE]]
-        codes = [encode_clip(clip, teacher, device) for clip in clips]
+        codes = [encode_clip(clip, encode, device) for clip in clips]
         _write(folder / f"{_PREFIX}{number:05}.npz", [clip.key for clip in clips], codes)
         number += 1
         print(f"codes of {start + len(clips)}/{len(left)} clips", flush=True)
 
 
-def encode_clip(clip: Clip, teacher: Teacher, device: torch.device) -> NDArray[np.uint16]:
+def encode_clip(clip: Clip, encode: Encode, device: torch.device) -> NDArray[np.uint16]:
     """Return a clip's codes (books, T), T up to its number of semantic tokens. Raises InvalidInput without sound."""
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus again.")
     frames = min(len(clip.audio) // HOP, len(clip.semantic))
     samples = torch.from_numpy(clip.audio[: frames * HOP].astype(np.float32) / _FULL_SCALE).to(device)
-    codes: NDArray[np.uint16] = teacher.encode(samples[None])[0].cpu().numpy().astype(np.uint16)
+    codes: NDArray[np.uint16] = encode(samples[None])[0].cpu().numpy().astype(np.uint16)
     return codes
 
 

@@ -103,7 +103,7 @@ def write_speakers(speakers: Mapping[str, VoicePrompt], directory: Path) -> None
 def _prompt_at(speech: SpeechTokens, clip: int) -> VoicePrompt:
     end = int(speech.starts[clip] + speech.lengths[clip])
     stretch = slice(max(int(speech.starts[clip]), end - _LONGEST_PROMPT), end)
-    fine = speech.codes[:, stretch].astype(np.int64)
+    fine = speech.prompts[:, stretch].astype(np.int64)
     return VoicePrompt(speech.semantic[stretch].astype(np.int64), fine[:COARSE_BOOKS], fine)
 
 

@@ -69,7 +69,7 @@ def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, rand
     filled_before = np.where(window > 0, (window - 1) * FINE_FRAMES_BEFORE + FINE_FRAMES, 0)
     frames = start[:, None] + np.arange(FINE_FRAMES)
     places, exists = rows.places(frames)
-    codes = speech.codes[: book + 1, places].transpose(1, 2, 0).astype(np.int64)
+    codes = speech.codes_at(places, frames < rows.before[:, None], book + 1)
     inputs = np.where(exists[..., None], codes, FINE_PAD)
     inputs[..., COARSE_BOOKS:book] = np.where(
         exists[..., None],

@@ -6,6 +6,8 @@ They are written to `config.json` and `generation_config.json`, and determine th
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
 from research.bundled.spelling import PIECES
 
@@ -30,13 +32,15 @@ SEMANTIC_ROOM = 480
 COARSE_PAD = SEMANTIC_SIZE + COARSE_BOOKS * CODEBOOK_SIZE
 COARSE_INFER = COARSE_PAD + 1
 COARSE_VOCABULARY = COARSE_INFER + 1
-COARSE_FRAMES_BEFORE = 128
-"""The maximum of earlier frames in a coarse window: 2.56 s."""
-COARSE_FRAMES_AT_ONCE = 32
+COARSE_FRAMES_BEFORE = 256
+"""The maximum of earlier frames in a coarse window: 5.12 s."""
+COARSE_FRAMES_AT_ONCE = 64
 """Frames that are generated in one coarse window."""
 COARSE_SEMANTIC = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE + 16
 """Semantic tokens in a coarse window: those of these frames, and of the next 0.32 s."""
 COARSE_FRAMES = COARSE_FRAMES_BEFORE + COARSE_FRAMES_AT_ONCE
+COARSE_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
+"""The token of code 0 of each book, (books,)."""
 
 TEMPERATURE = 0.3
 """Of all stages: with Suno's 0.7, 0.7 and 0.5 a third more words are wrong (research/README.md)."""

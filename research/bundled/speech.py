@@ -21,12 +21,14 @@ Numbers = NDArray[np.int64]
 class SpeechTokens:
     """Clips of speakers, ordered by speaker.
 
-    `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; clip i starts at `starts[i]`, has `lengths[i]`
+    `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; `prompts`, like `codes`, are the codes by which
+    the codec's own encoder, and so a voice prompt, has the same sound. Clip i starts at `starts[i]`, has `lengths[i]`
     frames, and speaker number `speakers[i]`. `texts` are the clips' texts, `names` the speakers' names.
     """
 
     semantic: NDArray[np.int16]
     codes: NDArray[np.int16]
+    prompts: NDArray[np.int16]
     starts: Numbers
     lengths: Numbers
     speakers: Numbers
@@ -34,17 +36,18 @@ class SpeechTokens:
     names: Sequence[str]
 
     @classmethod
-    def load(cls, corpus: Path, codes: Path, split: Split) -> Self:
-        """Load the clips of a split that have codes. Raises InvalidInput if there are none."""
-        shards, known = ClipShards(corpus), Codes(codes)
+    def load(cls, corpus: Path, codes: Path, prompts: Path, split: Split) -> Self:
+        """Load the clips of a split that have codes in both folders. Raises InvalidInput if there are none."""
+        shards, known, heard = ClipShards(corpus), Codes(codes), Codes(prompts)
         chosen = [
             index
             for index, (key, speaker, text) in enumerate(zip(shards.keys, shards.speakers, shards.texts, strict=True))
-            if key in known and split_of_clip(speaker, text) == split
+            if key in known and key in heard and split_of_clip(speaker, text) == split
         ]
         return cls.of(
             [shards.semantic(index) for index in chosen],
             [known[shards.keys[index]] for index in chosen],
+            [heard[shards.keys[index]] for index in chosen],
             [shards.speakers[index] for index in chosen],
             [shards.texts[index] for index in chosen],
         )
@@ -54,10 +57,11 @@ class SpeechTokens:
         cls,
         semantic: Sequence[NDArray[np.integer]],
         codes: Sequence[NDArray[np.integer]],
+        prompts: Sequence[NDArray[np.integer]],
         speakers: Sequence[str],
         texts: Sequence[str],
     ) -> Self:
-        """Build from the tokens of each clip, (S,) and (books, T), cut to the shorter of the two.
+        """Build from the tokens of each clip, (S,) and twice (books, T), cut to the shortest of the three.
 
         Raises InvalidInput without clips.
         """
@@ -66,16 +70,15 @@ class SpeechTokens:
         names = sorted(set(speakers))
         number = {name: place for place, name in enumerate(names)}
         order = sorted(range(len(semantic)), key=lambda clip: number[speakers[clip]])
-        lengths = np.array([min(len(semantic[clip]), codes[clip].shape[1]) for clip in order], np.int64)
+        lengths = np.array(
+            [min(len(semantic[clip]), codes[clip].shape[1], prompts[clip].shape[1]) for clip in order], np.int64
+        )
         return cls(
             semantic=np.concatenate(
                 [semantic[clip][:length] for clip, length in zip(order, lengths, strict=True)], dtype=np.int16
             ),
-            codes=np.concatenate(
-                [codes[clip][:BOOKS, :length] for clip, length in zip(order, lengths, strict=True)],
-                axis=1,
-                dtype=np.int16,
-            ),
+            codes=_concatenated([codes[clip] for clip in order], lengths),
+            prompts=_concatenated([prompts[clip] for clip in order], lengths),
             starts=np.cumsum(lengths) - lengths,
             lengths=lengths,
             speakers=np.array([number[speakers[clip]] for clip in order], np.int64),
@@ -92,6 +95,11 @@ class SpeechTokens:
         """The hours of speech, at 50 frames per second."""
         return len(self.semantic) / 50 / 3600
 
+    def codes_at(self, places: Numbers, in_prompt: NDArray[np.bool_], books: int) -> Numbers:
+        """Return the codes (B, N, books) at positions (B, N), of `prompts` where `in_prompt` (B, N)."""
+        codes = np.where(in_prompt, self.prompts[:books, places], self.codes[:books, places])
+        return codes.transpose(1, 2, 0).astype(np.int64)
+
     def of_same_speaker(self, random: np.random.Generator, clips: Numbers) -> Numbers:
         """Return for each of `clips` (B,) a random clip of its speaker, another one if there is any, (B,)."""
         first = np.searchsorted(self.speakers, self.speakers[clips])
@@ -99,6 +107,11 @@ class SpeechTokens:
         step = 1 + (random.random(len(clips)) * np.maximum(count - 1, 1)).astype(np.int64)
         others: Numbers = first + (clips - first + step) % count
         return others
+
+
+def _concatenated(codes: Sequence[NDArray[np.integer]], lengths: Numbers) -> NDArray[np.int16]:
+    cut = [code[:BOOKS, :length] for code, length in zip(codes, lengths, strict=True)]
+    return np.concatenate(cut, axis=1, dtype=np.int16)
 
 
 @dataclass(frozen=True)

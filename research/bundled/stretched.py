@@ -1,7 +1,8 @@
-"""Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of smaller and larger speakers.
+"""Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of other speakers.
 
-A stretched clip has the same samples at another rate: formants, pitch and speed change together, and the times of the
-phonemes stay exact. Each copy counts as another speaker.
+A stretched clip has the same samples at another rate, through an equaliser: formants, pitch and speed change together,
+the timbre by itself, and the times of the phonemes stay exact. Each copy counts as another speaker, and all clips of a
+speaker have the same equaliser.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from cloning.media.audio import Recording, resample
@@ -16,6 +18,7 @@ from errors import InvalidInput
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.phones import frame_tokens
 from research.bundled.spectra import HOP, SAMPLE_RATE
+from training.noise import equalise
 from training.shards import Clip, ClipShards, ShardWriter, split_of
 
 _CLIPS_PER_SHARD = 200
@@ -23,6 +26,8 @@ _FULL_SCALE = 32_768
 _COPIES = ("stretched", "stretched-2", "stretched-3")
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
 """Natural logarithms of the factor, or its inverse, by which stretching changes the pitch."""
+_EQUALISER = 8.0
+"""The largest standard deviation of a copy's equaliser, in dB."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
 """RMS level of a speaker's clip, in dB below full scale."""
 _PEAK = 0.95
@@ -55,7 +60,7 @@ def speakers_of(speaker: str) -> Iterator[str]:
 
 
 def as_said_by(clip: Clip, name: str) -> Clip:
-    """Return a clip at the codec's rate and the speaker's level, stretched if `name` is not its speaker's.
+    """Return a clip at the codec's rate and the speaker's level, stretched and filtered if `name` is not its speaker's.
 
     Raises InvalidInput if it has no sound.
     """
@@ -71,6 +76,8 @@ def as_said_by(clip: Clip, name: str) -> Clip:
     samples = resample(said, SAMPLE_RATE).samples
     missing = max(0, len(semantic) * HOP - len(samples))  # a few samples, from the filter's rounding
     samples = np.pad(samples[: len(semantic) * HOP], (0, missing))
+    if name != clip.speaker:
+        samples = equalise(torch.from_numpy(samples)[None], random, random.uniform(0, _EQUALISER))[0].numpy()
     return replace(
         clip,
         key=_key(clip.key, name, clip.speaker),

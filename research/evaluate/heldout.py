@@ -13,9 +13,12 @@ import numpy as np
 import typer
 
 from cloning.media import audio
+from cloning.model_set import LoadedModels
+from errors import InvalidInput
 from research.bundled import kokoro
 from research.bundled.build import WORK
 from research.bundled.corpus import ClipMaker, ClipRequest
+from research.bundled.phones import SEMANTIC_SIZE
 from research.bundled.texts import sentences
 from research.evaluate.references import MANIFEST, SpeakerRecordings, TranscribedRecording, write_manifest
 from training.shards import Clip, ShardWriter, recording_of, split_of
@@ -41,6 +44,15 @@ def held_out_speakers(number: int = SPEAKERS) -> list[str]:
     """Return the names of the first `number` speakers of the recipe's test split."""
     names = (f"speaker-{place:05d}" for place in count())
     return list(islice((name for name in names if split_of(name) == "test"), number))
+
+
+def require_true_tokens(models: LoadedModels) -> None:
+    """Raise InvalidInput if a model has other semantic tokens than the recipe, which knows those of its speech."""
+    if models.engine.spec.semantic_vocab != SEMANTIC_SIZE:
+        raise InvalidInput(
+            "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
+            "directory that its recipe made."
+        )
 
 
 def labelled_command(

@@ -26,7 +26,6 @@ from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
-from errors import InvalidInput
 from research.bundled.build import WORK
 from research.bundled.coarse import window_losses, windows
 from research.bundled.codec import TEACHER
@@ -34,10 +33,10 @@ from research.bundled.codec_steps import CODEC
 from research.bundled.codes import encode_clip
 from research.bundled.gpt import TransformerRunner
 from research.bundled.layout import COARSE_FRAMES_AT_ONCE, COARSE_FRAMES_BEFORE
-from research.bundled.phones import SEMANTIC_SIZE, TOKEN_RATE
+from research.bundled.phones import TOKEN_RATE
 from research.bundled.speech import Joined, Numbers, SpeechTokens
 from research.bundled.teacher import load_teacher
-from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices
+from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices, require_true_tokens
 from research.metrics.statistics import estimate, mean
 from training.shards import Clip, recording_of
 
@@ -74,15 +73,11 @@ def match_command(
 ) -> None:
     """Measure the value of prompts for the coarse stage, by the source of their semantic tokens."""
     loaded = LoadedModels(ModelChoice(model=model, quantizer=quantizer, device="cpu", codebook=codebook))
-    if loaded.engine.spec.semantic_vocab != SEMANTIC_SIZE:
-        raise InvalidInput(
-            "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
-            "directory that its recipe made."
-        )
+    require_true_tokens(loaded)
     listener = load_teacher(teacher, _CPU)
     pairs = list(HeldOutVoices(kokoro_voices).labelled_pairs(voices))
     coarse = load_bark(model_choice.resolve_bark(loaded.choice), torch.float32, _CPU).coarse_acoustics
-    said = [Shown(clip.semantic, encode_clip(clip, listener, _CPU).astype(np.int64)) for _, clip in pairs]
+    said = [Shown(clip.semantic, encode_clip(clip, listener.encode, _CPU).astype(np.int64)) for _, clip in pairs]
     prompts = _prompts(loaded, [first for first, _ in pairs])
     surprises = {name: surprise(coarse, shown, said) for name, shown in prompts.items()}
     print("\n".join(table(prompts, surprises)))
@@ -171,9 +166,8 @@ def _codes(loaded: LoadedModels, clip: Clip) -> Tokens:
 def _joined(prompts: Prompts, said: Sequence[Shown]) -> tuple[SpeechTokens, Joined]:
     """Concatenate prompts and the speech after them, and return the positions of each row."""
     clips = [clip for pair in zip(prompts, said, strict=True) for clip in pair if clip is not None]
-    speech = SpeechTokens.of(
-        [clip.semantic for clip in clips], [clip.codes for clip in clips], [""] * len(clips), [""] * len(clips)
-    )
+    codes, unnamed = [clip.codes for clip in clips], [""] * len(clips)
+    speech = SpeechTokens.of([clip.semantic for clip in clips], codes, codes, unnamed, unnamed)
     has_prompt = np.array([prompt is not None for prompt in prompts])
     places: Numbers = np.cumsum(1 + has_prompt) - 1
     lengths = np.where(has_prompt, speech.lengths[places - has_prompt], 0)

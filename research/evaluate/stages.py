@@ -28,11 +28,9 @@ from cloning.pipeline import SpeechPipeline
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.sentences import SayOptions
-from errors import InvalidInput
-from research.bundled.layout import COARSE_BOOKS, CODEBOOK_SIZE
-from research.bundled.phones import SEMANTIC_SIZE
+from research.bundled.layout import COARSE_BOOKS, COARSE_OFFSETS, CODEBOOK_SIZE
 from research.evaluate.figures import FIGURES, Cells
-from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices, held_out_sentences
+from research.evaluate.heldout import ARCHIVE, HeldOutVoices, KokoroVoices, held_out_sentences, require_true_tokens
 from research.evaluate.plan import lines
 from research.evaluate.references import read_references
 from research.evaluate.trial import Cell
@@ -42,8 +40,6 @@ from research.metrics.speakers import Embedding, similarity
 from training.shards import Clip, recording_of
 
 WAYS = ("uncoded", "the codec", "true coarse tokens", "true semantic tokens", "text")
-_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)[:, None]
-"""The token of code 0 of each book in the coarse vocabulary."""
 _SHOWN = FIGURES[:4]
 """Word error, similarity to the reference and to others, right speaker picked."""
 
@@ -57,11 +53,7 @@ def stages_command(
 ) -> None:
     """Measure words and voice of held-out clips that are made again from each stage's true input."""
     models = LoadedModels(ModelChoice(model, device="cpu"))
-    if models.engine.spec.semantic_vocab != SEMANTIC_SIZE:
-        raise InvalidInput(
-            "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
-            "directory that its recipe made."
-        )
+    require_true_tokens(models)
     held_out = HeldOutVoices(kokoro_voices)
     held_out.write_references(references, voices)
     clips = {
@@ -121,12 +113,12 @@ class Stages:
     def _coarse(self, clip: Clip, voice: VoicePrompt) -> Tokens:
         semantic = torch.from_numpy(clip.semantic.astype(np.int64))[None]
         flat = self._bark.coarse_acoustics.generate(semantic, history_prompt=_history(voice), **self._settings)
-        tokens: Tokens = flat.numpy().reshape(-1, COARSE_BOOKS).T - _OFFSETS
+        tokens: Tokens = flat.numpy().reshape(-1, COARSE_BOOKS).T - COARSE_OFFSETS[:, None]
         return tokens
 
     @torch.inference_mode()
     def _fine(self, coarse: Tokens, voice: VoicePrompt) -> Tokens:
-        flat = torch.from_numpy((coarse + _OFFSETS).T.reshape(1, -1))
+        flat = torch.from_numpy((coarse.T + COARSE_OFFSETS).reshape(1, -1))
         tokens: Tokens = self._bark.fine_acoustics.generate(
             flat, history_prompt=_history(voice), fine_generation_config=self._fine_settings, **self._settings
         )[0].numpy()

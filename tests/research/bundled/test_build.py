@@ -32,7 +32,7 @@ from research.bundled import build, coarse, codes, fine, quantizer_steps, semant
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
 from research.bundled.built_in import choose_prompts
 from research.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
-from research.bundled.codec_steps import CODEC, CORPUS, CodecStep
+from research.bundled.codec_steps import CODEC, CORPUS, PROMPTS, CodecStep
 from research.bundled.export import SPEC, prompts_of
 from research.bundled.hubert import TokenClassifier
 from research.bundled.hubert_training import HUBERT
@@ -88,9 +88,10 @@ def fill(work: Path) -> None:
                     keys.append(f"{speaker} {text}")
                     facts = {"phonemes": PHONEMES, "durations": DURATIONS.tolist()}
                     shards.add(Clip(keys[-1], text, speaker, 0, 16_000, noise, tokens, facts))
-    (work / CODEC).mkdir()
+    (work / CODEC / PROMPTS).mkdir(parents=True)
     drawn = [random.integers(0, CODEBOOK_SIZE, (BOOKS, len(tokens))).astype(np.uint16) for _ in keys]
-    codes._write(work / CODEC / "codes-00000.npz", keys, drawn)
+    for folder in (work / CODEC, work / CODEC / PROMPTS):
+        codes._write(folder / "codes-00000.npz", keys, drawn)
     teacher = Teacher(SEMANTIC_SIZE)
     teacher.quantizer.embed.normal_()
     parts = {TEACHER: teacher, DECODER: new_decoder(), ENCODER: new_encoder()}
@@ -152,7 +153,7 @@ def test_it_is_installed_when_that_is_asked_for(work: Path, tmp_path: Path, monk
 
 def test_better_prompts_replace_those_that_were_exported(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "sentences_to_compare", lambda: ["Hello."])
-    speech = SpeechTokens.load(work / CORPUS, work / CODEC, "train")
+    speech = SpeechTokens.load(work / CORPUS, work / CODEC, work / CODEC / PROMPTS, "train")
     last = {shown: prompts_of(speech, name, 3)[-1] for shown, name in build._SPEAKERS.items()}
     choose = mock.create_autospec(choose_prompts, return_value=last)
     monkeypatch.setattr(build, "choose_prompts", choose)

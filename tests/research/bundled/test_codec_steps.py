@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -38,11 +40,17 @@ def profile(monkeypatch: pytest.MonkeyPatch) -> CodecProfile:
 def test_the_steps_make_a_codec(profile: CodecProfile, tmp_path: Path) -> None:
     clips = material.write_corpus(tmp_path / "corpus", SPEAKERS)
 
-    for step in (CodecStep.TEACHER, CodecStep.CODES, CodecStep.DECODER, CodecStep.ENCODER):
+    for step in (CodecStep.TEACHER, CodecStep.CODES, CodecStep.DECODER, CodecStep.ENCODER, CodecStep.PROMPTS):
         run_codec_step(step, tmp_path, profile, CPU)
 
     assert len(Codes(tmp_path / "codec")) == len(clips)
-    assert load_codec(tmp_path / "codec").config.num_quantizers == 8
+    codec: Any = load_codec(tmp_path / "codec")
+    assert codec.config.num_quantizers == 8
+    assert clips[0].audio is not None
+    samples = torch.from_numpy(clips[0].audio / np.float32(32_768))[None, None]
+    with torch.inference_mode():
+        expected = codec.encode(samples, bandwidth=codec.config.target_bandwidths[-1]).audio_codes[0, 0]
+    assert np.array_equal(Codes(tmp_path / "codec" / "prompts")[clips[0].key], expected.numpy())
 
 
 def test_the_adversarial_phase_goes_on_from_the_decoder_and_takes_its_place(

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("codes")
     material.write_corpus(work / "corpus", ["one", "two", "three"])
-    write_codes(work / "corpus", work / "codec", material.teacher(), CPU)
+    write_codes(work / "corpus", work / "codec", material.teacher().encode, CPU)
     return work
 
 
@@ -46,13 +46,13 @@ def test_an_unknown_clip_is_named(written: Path) -> None:
 
 def test_only_new_clips_are_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes_module, "_CLIPS_A_FILE", 3)
-    corpus, folder, teacher = tmp_path / "corpus", tmp_path / "codec", material.teacher()
+    corpus, folder, encode = tmp_path / "corpus", tmp_path / "codec", material.teacher().encode
     material.write_corpus(corpus, ["one", "two"])
-    write_codes(corpus, folder, teacher, CPU)
+    write_codes(corpus, folder, encode, CPU)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
     material.write_corpus(corpus, ["three"])
-    write_codes(corpus, folder, teacher, CPU)
+    write_codes(corpus, folder, encode, CPU)
 
     assert len(before) == 2
     assert {path: path.stat().st_mtime_ns for path in before} == before

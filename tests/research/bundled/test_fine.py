@@ -54,7 +54,7 @@ def test_windows_are_those_of_the_engine(before: int, length: int) -> None:
     kept = min(before, FINE_FRAMES_BEFORE)
     rows = Joined(np.array([600 - kept]), np.array([kept]), np.array([600]), np.array([length]))
     truth = speech.codes[:, 600 : 600 + length].astype(np.int64)
-    past = speech.codes[:, 600 - before : 600].astype(np.int64)
+    past = speech.prompts[:, 600 - before : 600].astype(np.int64)
     voice = VoicePrompt(np.zeros(before, np.int64), past[:COARSE_BOOKS], past) if before else None
     model = Listening()
     work = FineWork(

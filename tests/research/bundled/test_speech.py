@@ -17,7 +17,7 @@ def some_speech(lengths: list[int], speakers: list[str]) -> SpeechTokens:
         semantic.append(np.arange(begin, begin + length, dtype=np.uint16))
         codes.append(np.tile(semantic[-1] % 512, (BOOKS, 1)))
         begin += length
-    return SpeechTokens.of(semantic, codes, speakers, [f"text {number}" for number in range(len(lengths))])
+    return SpeechTokens.of(semantic, codes, codes, speakers, [f"text {number}" for number in range(len(lengths))])
 
 
 def test_clips_lie_by_speaker() -> None:
@@ -30,14 +30,22 @@ def test_clips_lie_by_speaker() -> None:
 
 
 def test_what_one_kind_of_token_has_too_many_is_left_out() -> None:
-    speech = SpeechTokens.of([np.arange(5, dtype=np.uint16)], [np.zeros((BOOKS, 4), np.uint16)], ["a"], ["x"])
-    assert speech.semantic.tolist() == [0, 1, 2, 3]
-    assert speech.codes.shape == (BOOKS, 4)
+    codes, prompts = [np.zeros((BOOKS, 4), np.uint16)], [np.zeros((BOOKS, 3), np.uint16)]
+    speech = SpeechTokens.of([np.arange(5, dtype=np.uint16)], codes, prompts, ["a"], ["x"])
+    assert speech.semantic.tolist() == [0, 1, 2]
+    assert speech.codes.shape == speech.prompts.shape == (BOOKS, 3)
+
+
+def test_a_prompt_has_the_encoders_codes() -> None:
+    codes, prompts = [np.full((BOOKS, 4), 1)], [np.full((BOOKS, 4), 2)]
+    speech = SpeechTokens.of([np.arange(4)], codes, prompts, ["a"], ["x"])
+    found = speech.codes_at(np.array([[0, 1, 2]]), np.array([[True, True, False]]), 3)
+    assert found.tolist() == [[[2] * 3, [2] * 3, [1] * 3]]
 
 
 def test_no_clips_are_refused() -> None:
     with pytest.raises(InvalidInput, match="no clips"):
-        SpeechTokens.of([], [], [], [])
+        SpeechTokens.of([], [], [], [], [])
 
 
 def test_another_clip_of_the_speaker_is_another_one_if_there_is_one() -> None:

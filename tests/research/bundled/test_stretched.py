@@ -80,6 +80,25 @@ def test_a_speaker_has_a_level_of_its_own() -> None:
     assert levels[0] == levels[2] != levels[1]
 
 
+def test_a_copy_has_an_equaliser_of_its_speakers_own() -> None:
+    def balance(key: str, name: str) -> float:
+        clip = said(key, "a")
+        time = np.arange(int(DURATIONS.sum()) * SAID_RATE // 40) / SAID_RATE
+        tones = sum(4000 * np.sin(2 * np.pi * TONE * times * time) for times in (1, 2))
+        taken = as_said_by(replace(clip, audio=np.round(tones).astype(np.int16)), name)
+        assert taken.audio is not None
+        spectrum = np.abs(np.fft.rfft(taken.audio * np.hanning(len(taken.audio))))
+        places = [round(TONE * times * taken.facts["higher"] * len(taken.audio) / SAMPLE_RATE) for times in (1, 2)]
+        low, high = (spectrum[place - 3 : place + 4].max() for place in places)
+        return float(20 * np.log10(high / low))
+
+    copies = [balance("one", f"a{number}-stretched") for number in range(12)]
+
+    assert balance("one", "a") == pytest.approx(0, abs=0.1)
+    assert balance("two", "a0-stretched") == pytest.approx(copies[0], abs=0.1)
+    assert 0.5 < np.std(copies) < 8
+
+
 def test_only_drawn_speakers_that_train_are_stretched() -> None:
     name = drawn("train")
     assert list(speakers_of(name)) == [name, f"{name}-stretched", f"{name}-stretched-3"]

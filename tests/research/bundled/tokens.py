@@ -16,6 +16,7 @@ def drawn_speech(clips: int, frames: tuple[int, int] = (60, 240), speakers: int 
     return SpeechTokens.of(
         [random.integers(0, SEMANTIC_SIZE, length) for length in lengths],
         [random.integers(0, CODEBOOK_SIZE, (BOOKS, length)) for length in lengths],
+        [random.integers(0, CODEBOOK_SIZE, (BOOKS, length)) for length in lengths],
         [f"speaker-{clip * speakers // clips}" for clip in range(clips)],
         [f"text {clip}" for clip in range(clips)],
     )
