@@ -23,8 +23,11 @@ from training.shards import split_of
 
 CANDIDATES = 8
 """The number of prompts that are compared for each speaker."""
-SENTENCES = 16
-"""The number of sentences that each of them says."""
+FINALISTS = 3
+"""The number of them that are compared again: 16 sentences find the poor prompts, but not the best one."""
+FIRST_SENTENCES = 16
+SENTENCES = 64
+"""The number of sentences that each candidate, and each finalist, says."""
 
 
 def choose_prompts(
@@ -32,15 +35,19 @@ def choose_prompts(
 ) -> dict[str, VoicePrompt]:
     """Return the prompt of each speaker with which the fewest words of `texts` are wrong, by the speaker's shown name.
 
-    speakers: their names in `speech` by shown name. model: an exported model. Deterministic; prints every result.
+    All candidates say the first FIRST_SENTENCES texts, the FINALISTS best of them the others too. speakers: their names
+    in `speech` by shown name. model: an exported model. Deterministic; prints every result.
     """
     pipeline = SpeechPipeline(LoadedModels(ModelChoice(str(model), device="cpu")))
     chosen = {}
     for shown, name in speakers.items():
         prompts = prompts_of(speech, name, CANDIDATES)
-        results = [_errors(pipeline, prompt, texts) for prompt in prompts]
-        print(f"{shown}: {', '.join(f'{result.rate:.1%}' for result in results)} of the words wrong", flush=True)
-        chosen[shown] = prompts[int(np.argmin([result.rate for result in results]))]
+        results = {place: _errors(pipeline, prompt, texts[:FIRST_SENTENCES]) for place, prompt in enumerate(prompts)}
+        print(f"{shown}: {_listed(results)} of the words wrong", flush=True)
+        best = sorted(results, key=lambda place: results[place].rate)[:FINALISTS]
+        final = {place: results[place] + _errors(pipeline, prompts[place], texts[FIRST_SENTENCES:]) for place in best}
+        print(f"{shown}: {_listed(final)} with the best of them in {len(texts)} sentences", flush=True)
+        chosen[shown] = prompts[min(final, key=lambda place: final[place].rate)]
     return chosen
 
 
@@ -49,6 +56,10 @@ def sentences_to_compare() -> list[str]:
     held_out = [text for text in sentences() if split_of(text) == "valid"]
     order = np.random.default_rng(0).permutation(len(held_out))
     return [held_out[place] for place in order[:SENTENCES]]
+
+
+def _listed(results: Mapping[int, WordErrors]) -> str:
+    return ", ".join(f"{result.rate:.1%}" for result in results.values())
 
 
 def _errors(pipeline: SpeechPipeline, prompt: VoicePrompt, texts: Sequence[str]) -> WordErrors:

@@ -23,13 +23,14 @@ SPEECH = drawn_speech(clips=9)
 
 
 @pytest.fixture(autouse=True)
-def hears_only_the_shortest_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text spoken with the shortest prompt of a speaker is recognised; nothing else is."""
+def understood(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, str]]:
+    """The texts that are recognised, each with the length of the prompt: at first all with a speaker's shortest."""
     shortest = {len(prompts_of(SPEECH, name, 9)[-1].semantic) for name in SPEECH.names}
+    texts = {(length, text) for length in shortest for text in TEXTS}
 
     def say(text: str, prompt: VoicePrompt, _options: SayOptions, _reporter: ProgressReporter) -> Speech:
-        understood = len(prompt.semantic) in shortest
-        return Speech(np.full(16, TEXTS.index(text) + 1 if understood else 0, np.float32), 16_000, prompt, 0, 1)
+        heard = (len(prompt.semantic), text) in texts
+        return Speech(np.full(16, TEXTS.index(text) + 1 if heard else 0, np.float32), 16_000, prompt, 0, 1)
 
     def hear(samples: Samples, _sample_rate: int) -> str:
         return ("", *TEXTS)[int(samples[0])]
@@ -38,6 +39,7 @@ def hears_only_the_shortest_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline.say.side_effect = say
     monkeypatch.setattr(built_in, "SpeechPipeline", mock.create_autospec(SpeechPipeline, return_value=pipeline))
     monkeypatch.setattr(built_in, "recognise", mock.create_autospec(recognise, side_effect=hear))
+    return texts
 
 
 def test_the_best_prompt_of_each_speaker_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +57,24 @@ def test_of_equal_prompts_the_longest_is_chosen(tmp_path: Path, monkeypatch: pyt
     chosen = built_in.choose_prompts(SPEECH, {"Emma": "speaker-0"}, tmp_path, TEXTS)
 
     np.testing.assert_array_equal(chosen["Emma"].fine, prompts_of(SPEECH, "speaker-0")[0].fine)
+
+
+def test_the_best_of_a_few_sentences_are_compared_by_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, understood: set[tuple[int, str]]
+) -> None:
+    longest, middle, shortest = (len(prompt.semantic) for prompt in prompts_of(SPEECH, "speaker-0", 3))
+    understood.clear()
+    understood |= {(longest, TEXTS[0]), (middle, TEXTS[0]), (middle, TEXTS[1]), (shortest, TEXTS[1])}
+    monkeypatch.setattr(built_in, "FIRST_SENTENCES", 1)
+    monkeypatch.setattr(built_in, "FINALISTS", 2)
+
+    chosen = built_in.choose_prompts(SPEECH, {"Emma": "speaker-0"}, tmp_path, TEXTS)
+    assert len(chosen["Emma"].semantic) == middle
+
+    understood.remove((middle, TEXTS[0]))
+    understood.add((shortest, TEXTS[0]))  # understood in both, and the middle one is no finalist
+    chosen = built_in.choose_prompts(SPEECH, {"Emma": "speaker-0"}, tmp_path, TEXTS)
+    assert len(chosen["Emma"].semantic) == shortest
 
 
 def test_the_sentences_are_neither_trained_on_nor_evaluated() -> None:
