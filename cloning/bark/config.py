@@ -76,7 +76,7 @@ class BarkSpec:
             ),
             width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in _STAGES),
         )
-        spec._check(codec)
+        spec._check(codec, (config.get("fine_acoustics_config") or {}).get("block_size", 1024))
         return spec
 
     @property
@@ -108,7 +108,16 @@ class BarkSpec:
         """Return the number of semantic tokens in `seconds` of speech, at least one and at most a window."""
         return max(1, min(self.max_semantic_tokens, math.floor(seconds * self.semantic_rate)))
 
-    def _check(self, codec: Mapping[str, Any]) -> None:
+    def _check(self, codec: Mapping[str, Any], fine_block: int) -> None:
+        if not 1 <= self.max_fine_history < self.max_fine_input <= fine_block:
+            raise ModelUnavailable(
+                f"This Bark checkpoint contradicts itself: its fine model has {fine_block} positions, and is to read "
+                f"{self.max_fine_input} at once, {self.max_fine_history} of them again. Download the model again."
+            )
+        if not 0 < self.semantic_rate < math.inf:
+            raise ModelUnavailable(
+                "This Bark checkpoint has a rate of semantic tokens that is not above 0. Download the model again."
+            )
         hop = math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
         if self.sample_rate / hop != self.frame_rate:
             raise ModelUnavailable(

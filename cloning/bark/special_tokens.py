@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from cloning.bark.config import BarkSpec
 from cloning.bark.windows import Windows
+from errors import ModelUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ class Recipe:
         Of the published models, with history and window of 630 and 60: LONG 630 and 138, so that the model's input is
         rebuilt half as often; SHORT_HISTORY 384 and 384, a sixth as often, with 2.6 s of history instead of 4.2 s.
         `generate_coarse` of `suno-ai/bark` accepts these too. No window is longer than the semantic tokens it reads.
+
+        Raises Unavailable for lengths that do not fit into the positions.
         """
+        self._check(block)
         ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books
         room = min(block - self.coarse_input, int(self.coarse_input * ratio))
         if windows is Windows.LONG:
@@ -65,3 +69,12 @@ class Recipe:
             half = room // 2 - room // 2 % spec.coarse_books
             return replace(self, coarse_history=half, coarse_window=half)
         return self
+
+    def _check(self, block: int) -> None:
+        lengths = (self.coarse_input, self.coarse_history, self.coarse_window)
+        if min(lengths) < 1 or sum(lengths) > block:
+            raise ModelUnavailable(
+                f"This Bark checkpoint contradicts itself: its coarse model has {block} positions for "
+                f"{self.coarse_input} semantic tokens, a history of {self.coarse_history} tokens and a window of "
+                f"{self.coarse_window}. Download the model again."
+            )

@@ -26,6 +26,22 @@ def test_an_impossible_temperature_is_refused(temperature: object) -> None:
         BarkSpec.from_configs({}, {"coarse_acoustics_config": {"temperature": temperature}})
 
 
+@pytest.mark.parametrize(
+    "lengths", [(0, 1024), (-1, 1024), (512, 512), (512, 1025), (512, 0)], ids=lambda pair: f"{pair[0]} of {pair[1]}"
+)
+def test_impossible_windows_of_the_fine_model_are_refused(lengths: tuple[int, int]) -> None:
+    history, read = lengths
+    fine = {"max_fine_history_length": history, "max_fine_input_length": read}
+    with pytest.raises(Unavailable, match="1024 positions"):
+        BarkSpec.from_configs({}, {"fine_acoustics_config": fine})
+
+
+@pytest.mark.parametrize("rate", [0, -50, float("nan"), float("inf")])
+def test_an_impossible_rate_is_refused(rate: float) -> None:
+    with pytest.raises(Unavailable, match="rate"):
+        BarkSpec.from_configs({}, {"semantic_config": {"semantic_rate_hz": rate}})
+
+
 def test_values_come_from_the_files(tmp_path: Path) -> None:
     config = {
         "semantic_config": {"block_size": 300},

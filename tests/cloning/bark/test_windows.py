@@ -5,6 +5,7 @@ import pytest
 from cloning.bark.config import BarkSpec
 from cloning.bark.special_tokens import Recipe
 from cloning.bark.windows import Windows, pick_windows
+from errors import Unavailable
 
 SPEC = BarkSpec.from_configs({}, {})
 """Of the published models."""
@@ -44,6 +45,29 @@ def test_long_windows_fill_the_positions_and_have_their_semantic_tokens() -> Non
 
 
 def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
-    """Of a model with few positions, whose windows fill them anyway."""
-    recipe = Recipe.from_config({}).with_windows(Windows.LONG, SPEC, 900)
+    """Of a model that reads so few semantic tokens that history and window go beyond them anyway."""
+    generation = {"coarse_acoustics_config": {"max_coarse_input_length": 220}}
+    recipe = Recipe.from_config(generation).with_windows(Windows.LONG, SPEC, 1024)
     assert (recipe.coarse_history, recipe.coarse_window) == (630, 60)
+
+
+@pytest.mark.parametrize("windows", Windows)
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        {"sliding_window_len": 0},
+        {"sliding_window_len": -60},
+        {"max_coarse_history": 0},
+        {"max_coarse_history": 709},
+        {"max_coarse_input_length": 0},
+        {"max_coarse_input_length": 1024},
+    ],
+)
+def test_windows_that_no_model_can_have_are_refused(windows: Windows, lengths: dict[str, int]) -> None:
+    with pytest.raises(Unavailable, match="1024 positions"):
+        Recipe.from_config({"coarse_acoustics_config": lengths}).with_windows(windows, SPEC, 1024)
+
+
+def test_windows_that_just_fit_are_accepted() -> None:
+    recipe = Recipe.from_config({"coarse_acoustics_config": {"max_coarse_history": 708}})
+    assert recipe.with_windows(Windows.EXACT, SPEC, 1024) == recipe
