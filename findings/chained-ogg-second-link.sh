@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# A chained Ogg file (RFC 3533, section 4): Opus in one channel, then Opus in two, or Vorbis in one and two. Read by PyAV.
+# A chained Ogg file (RFC 3533, section 4): Opus in one channel, then Opus in two, or Vorbis in one and two. Read by
+# PyAV.
 # One would guess: both links in either case, as players and opus-tools read them.
-# So it is: Vorbis is read to its end; with Opus, reading ends at the second link with "not yet implemented, patches welcome". Who takes an
-# error of the demuxer for the end of a file that was cut off gets half of it.
+# So it is: Vorbis is read to its end; with Opus, reading ends at the second link with "not yet implemented, patches
+# welcome". Who takes an error of the demuxer for the end of a file that was cut off gets half of it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
