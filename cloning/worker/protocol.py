@@ -322,6 +322,6 @@ def decode(line: str) -> Message:
     try:
         body = json.loads(line)
         message: Message = _ADAPTERS[body.pop("type")].validate_python(body)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"The speech worker sent a line that cannot be read ({type(error).__name__}).") from error
     return message
