@@ -4,9 +4,13 @@ A request goes as its line of JSON and its input files as bytes; an event as its
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from cloning.worker import protocol
 from cloning.worker.protocol import (
@@ -68,10 +72,12 @@ class News:
 
 
 def protocol_digest() -> str:
-    """Return a digest of the files that both sides must have alike."""
+    """Return a digest of the files that both sides must have alike, and of all fields of the protocol's messages."""
     here = Path(__file__)
     sources = (here, here.with_name("node.py"), here.with_name("session.py"), Path(protocol.__file__))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    shapes: TypeAdapter[Any] = TypeAdapter(protocol.Message)  # messages hold reports, which other files define
+    schema = json.dumps(shapes.json_schema(), sort_keys=True)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources) + schema.encode()).hexdigest()[:16]
 
 
 def packed(request: Request | Query) -> Parcel:

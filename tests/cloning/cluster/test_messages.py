@@ -1,5 +1,6 @@
 """Requests and results on their way between machines."""
 
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloning.cluster import messages
+from cloning.worker import protocol
 from cloning.worker.protocol import (
     PROMPT_FILE,
     SPEECH_FILE,
@@ -16,6 +18,7 @@ from cloning.worker.protocol import (
     ListenRequest,
     PartSpoken,
     Progress,
+    PromptModels,
     Query,
     Request,
     SpeakRequest,
@@ -91,3 +94,11 @@ def test_results_are_read_and_written_by_name_only(tmp_path: Path) -> None:
     messages.write_files({f"../../{PROMPT_FILE}": b"prompt"}, tmp_path / "inner")
     assert (tmp_path / "inner" / PROMPT_FILE).read_bytes() == b"prompt"
     assert not (tmp_path.parent / PROMPT_FILE).exists()
+
+
+def test_a_version_with_another_report_in_its_messages_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = messages.protocol_digest()
+    report = make_dataclass("QualityReport", [("seconds", float)])
+    theirs = make_dataclass("Cloned", [("job_id", str), ("report", report), ("models", PromptModels)])
+    monkeypatch.setattr(protocol, "Message", theirs)
+    assert messages.protocol_digest() != ours
