@@ -101,11 +101,15 @@ def refuse_too_large(plan: MemoryPlan, room: int | None, *, batch: int, precisio
     unknown."""
     if room is None or plan.weights + plan.caches <= room:
         return
-    smaller = ", DTYPE=bfloat16 (float16 on a GPU without it)" if precision.matrix_bytes == 4 else ""
+    advice = ["a smaller MODEL"]
+    if precision.matrix_bytes == 4:
+        advice.insert(0, "DTYPE=bfloat16 (float16 on a GPU without it)")
+    if batch > 1 and plan.weights + plan.caches // batch <= room:
+        advice.insert(0, "a smaller BATCH")
+    sentences = "one sentence" if batch == 1 else f"{batch} sentences at once"
     raise ModelUnavailable(
         f"Bark needs {_megabytes(plan.weights)} for its weights in {precision.name} and {_megabytes(plan.caches)} to "
-        f"generate {batch} sentences at once, and there are {_megabytes(room)}. Set a smaller BATCH{smaller} or a "
-        "smaller MODEL."
+        f"generate {sentences}, and there are {_megabytes(room)}. Set {' or '.join(advice)}."
     )
 
 

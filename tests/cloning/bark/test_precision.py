@@ -142,6 +142,15 @@ def test_a_larger_precision_is_no_advice(chosen: Precision) -> None:
         refuse_too_large(MemoryPlan(weights=2, caches=2), 3, batch=8, precision=chosen)
 
 
+@pytest.mark.parametrize(("batch", "room"), [(1, 2000), (8, 1600), (8, 1000)])
+def test_a_smaller_batch_is_no_advice_where_it_does_not_help(batch: int, room: int) -> None:
+    plan = MemoryPlan(weights=1500 * 2**20, caches=1152 * 2**20)
+    with pytest.raises(Unavailable, match=r"MB\. Set a smaller MODEL\.$"):
+        refuse_too_large(plan, room * 2**20, batch=batch, precision=PRECISIONS["int8"])
+    with pytest.raises(Unavailable, match=r"MB\. Set DTYPE=bfloat16 .* or a smaller MODEL\.$"):
+        refuse_too_large(plan, room * 2**20, batch=batch, precision=PRECISIONS["float32"])
+
+
 def test_an_engine_that_does_not_fit_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with (
