@@ -29,6 +29,9 @@ from errors import ModelUnavailable
 
 _log = logging.getLogger(__name__)
 
+_OF_IMPOSSIBLE_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""The exceptions of reading a configuration with values of other types, or beyond the model's."""
+
 
 class BarkEngine:
     """Implements `cloning.bark.engine.SpeechEngine`. Takes over the matrices of `model`, which becomes unusable.
@@ -72,7 +75,8 @@ class BarkEngine:
         it.
         """
         refuse_unsupported(precision, device)
-        plan = precision.plan(read_json(directory / "config.json"), batch)
+        with _impossible_values_named(directory):
+            plan = precision.plan(read_json(directory / "config.json"), batch)
         refuse_too_large(plan, memory_of(device), batch=batch, precision=precision)
         _log.info(
             "Bark takes %d MB for its weights in %s, and up to %d MB while it generates %d sentences at once",
@@ -92,7 +96,8 @@ class BarkEngine:
             raise ModelUnavailable(
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from error
-        return cls(model, tokenizer, decode, batch=batch, windows=windows, decode_together=decode_together)
+        with _impossible_values_named(directory):
+            return cls(model, tokenizer, decode, batch=batch, windows=windows, decode_together=decode_together)
 
     @property
     def spec(self) -> BarkSpec:
@@ -151,3 +156,14 @@ class BarkEngine:
 
 def _one_by_one(decode: Decode) -> DecodeTogether:
     return lambda codes: [decode(one) for one in codes]
+
+
+@contextmanager
+def _impossible_values_named(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except _OF_IMPOSSIBLE_VALUES as error:
+        raise ModelUnavailable(
+            f"The configuration in {directory} has values that no Bark can have ({type(error).__name__}: {error}); "
+            "download the model again."
+        ) from error

@@ -15,7 +15,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import Recipe, refuse_beyond
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
@@ -34,6 +34,9 @@ class CoarseModel:
         self.offsets: Sequence[int] = [
             spec.semantic_vocab + book * spec.codebook_size for book in range(spec.coarse_books)
         ]
+        last = spec.semantic_vocab + spec.coarse_books * spec.codebook_size - 1
+        refuse_beyond(len(self.embeddings), "coarse", last, recipe.coarse_pad, recipe.coarse_infer)
+        refuse_beyond(len(module.lm_head.weight), "coarse", last)
         books = [slice(offset, offset + spec.codebook_size) for offset in self.offsets]
         self.heads: Sequence[Matrix] = take_heads(module.lm_head, *books)
         """One for each book, with only its tokens."""

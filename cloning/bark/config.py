@@ -114,9 +114,14 @@ class BarkSpec:
                 f"This Bark checkpoint contradicts itself: its fine model has {fine_block} positions, and is to read "
                 f"{self.max_fine_input} at once, {self.max_fine_history} of them again. Download the model again."
             )
-        if not 0 < self.semantic_rate < math.inf:
+        if not 1 <= self.semantic_rate <= 1000:
             raise ModelUnavailable(
-                "This Bark checkpoint has a rate of semantic tokens that is not above 0. Download the model again."
+                "This Bark checkpoint has a rate of semantic tokens that is not from 1 to 1000 a second. Download the "
+                "model again."
+            )
+        if min(self.semantic_vocab, self.codebook_size, self.coarse_books, self.max_text_tokens) < 1:
+            raise ModelUnavailable(
+                "This Bark checkpoint has no tokens, no codebooks or no room for text. Download the model again."
             )
         hop = math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
         if self.sample_rate / hop != self.frame_rate:

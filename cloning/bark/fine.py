@@ -15,9 +15,11 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
+from cloning.bark.special_tokens import refuse_beyond
 from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
+from errors import ModelUnavailable
 
 STAGE = "fine tokens"
 """The name of the stage, as members see it."""
@@ -39,6 +41,12 @@ class FineModel:
         """The fewest frames of a window."""
         self.embeddings: list[Tensor] = [table.weight.detach() for table in module.input_embeds_layers]
         """(input vocabulary, width) for each book."""
+        refuse_beyond(len(self.embeddings[0]), "fine", spec.codebook_size)
+        if not spec.coarse_books < spec.fine_books <= len(self.embeddings):
+            raise ModelUnavailable(
+                f"This Bark checkpoint contradicts itself: its fine model has {len(self.embeddings)} codebooks, and is "
+                f"to make {spec.fine_books} of {spec.coarse_books}. Download the model again."
+            )
         given = module.config.n_codes_given
         heads = [head.weight.detach()[: spec.codebook_size] for head in module.lm_heads]
         self.heads = {given + index: Linear(head) for index, head in enumerate(heads)}

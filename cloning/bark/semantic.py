@@ -13,7 +13,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import END, Sampler
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import Recipe, refuse_beyond
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 
@@ -29,6 +29,9 @@ class SemanticModel:
         self.recipe = recipe
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
+        given = (recipe.text_offset, recipe.text_pad, recipe.semantic_end, recipe.semantic_infer)
+        refuse_beyond(len(self.embeddings), "semantic", spec.semantic_vocab - 1, *given)
+        refuse_beyond(len(module.lm_head.weight), "semantic", spec.semantic_vocab - 1, recipe.semantic_end)
         rows = [*range(spec.semantic_vocab), recipe.semantic_end]
         self.heads: Sequence[Matrix] = take_heads(module.lm_head, rows)
         """One head with only the tokens that can be drawn: every semantic token, then the end."""

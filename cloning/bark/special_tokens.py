@@ -12,6 +12,15 @@ from cloning.bark.windows import Windows
 from errors import ModelUnavailable
 
 
+def refuse_beyond(vocabulary: int, model: str, *ids: int) -> None:
+    """Raise Unavailable unless all `ids` are among the `vocabulary` tokens of a model."""
+    if not all(0 <= one < vocabulary for one in ids):
+        raise ModelUnavailable(
+            f"This Bark checkpoint contradicts itself: its {model} model has {vocabulary} tokens, and its "
+            "configuration names others. Download the model again."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Special tokens are ids in the vocabulary of the model that they are named for; lengths are in its tokens."""
