@@ -1,4 +1,4 @@
-"""What the parts of the queue share: the services that they use, and the jobs that this process holds."""
+"""What the parts of the queue share: services, the waiting jobs, and the jobs that this process holds."""
 
 import asyncio
 from collections import deque
@@ -12,6 +12,7 @@ from cloning.worker.protocol import Event, Executor
 from storage.database import Storage
 from storage.records import JobRecord
 from studio.channel.rooms import Rooms
+from studio.queue.fair_order import FairQueue
 from studio.values import Courier
 
 
@@ -43,7 +44,8 @@ class QueueContext:
     """What the parts of the queue share.
 
     rooms: the voice channels in which lines are heard. sleep: waits some seconds between two attempts. owner: the name
-    of this process as the holder of leases. active: the jobs that this process holds, by id.
+    of this process as the holder of leases. queue: all waiting jobs, and the turns of the active ones. active: the jobs
+    that this process holds, by id.
     """
 
     storage: Storage
@@ -53,4 +55,16 @@ class QueueContext:
     sleep: Callable[[float], Awaitable[Any]]
     owner: str
     clock: Callable[[], datetime]
+    queue: FairQueue = field(default_factory=FairQueue)
     active: dict[str, ActiveJob] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        """How many more jobs the worker takes; below 0 after its capacity has shrunk."""
+        return self.executor.capacity - self.queue.at_work
+
+    def drop(self, active: ActiveJob) -> None:
+        """Free the place of an active job, unless the job has been started again."""
+        if self.active.get(active.job.id) is active:
+            del self.active[active.job.id]
+            self.queue.end(active.job.id)

@@ -12,23 +12,19 @@ import structlog
 from errors import Unavailable
 from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
-from studio import metrics
 from studio.housekeeping import run_step
-from studio.queue.context import ActiveJob, QueueContext
+from studio.queue.context import QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
-from studio.queue.fair_order import FairQueue
 from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.outcome_storage import OutcomeStorage
-from studio.queue.queue_updates import MEMBERS_TOLD, REMEMBERED, JobEstimates, QueueUpdates, place
+from studio.queue.queue_updates import REMEMBERED, JobEstimates, QueueUpdates, place
 from studio.queue.starting import JobStarter
 from studio.queue.worker_events import WorkerListener
 from studio.values import Update
 
 PATIENCE = timedelta(minutes=10)
 """The default time that a job waits for a worker that cannot load its models."""
-TELL_SECONDS = 0.25
-"""The least time between two updates of places while more than MEMBERS_TOLD wait: a long queue moves at each job."""
 _PAGE = 500
 _NOT_LOADED = "The speech models could not be loaded. The log of the bot says why. Please try again later."
 
@@ -49,31 +45,12 @@ class Dispatcher:
         self._patience = patience
         self._outcomes = OutcomeStorage(context)
         self._estimates = JobEstimates()
-        self._endings = JobEndings(context, self._outcomes, answers, self._wait_again, self._estimates)
-        self._listener = WorkerListener(
-            context,
-            self._endings,
-            self._estimates,
-            free_place=self._free_place,
-            more_room=self._wake,
-            let_go=self._let_go,
-        )
-        self._queue = FairQueue()
-        self._queue_updates = QueueUpdates(context.storage, context.courier, self._estimates)
-        self._starter = JobStarter(
-            context,
-            self._endings,
-            submitted=self._submitted,
-            free_place=self._free_place,
-            not_claimed=self._not_claimed,
-        )
+        self._endings = JobEndings(context, self._outcomes, answers, self._estimates, self._wake)
+        self._listener = WorkerListener(context, self._endings, self._estimates, self._wake)
+        self._updates = QueueUpdates(context, self._estimates)
+        self._starter = JobStarter(context, self._endings, self._listener, self._updates, self._wake)
         self._down_since: datetime | None = None
         self._closing = False
-        self._moved = False
-        """The queue has moved since waiting members were told their place."""
-        self._telling: asyncio.Task[None] | None = None
-        self._told = False
-        """Members of a long queue were told their place less than TELL_SECONDS ago."""
 
     def enqueue(self, job: JobRecord) -> None:
         """Add a job that was just accepted to the queue, and tell its member the `position`."""
@@ -82,8 +59,8 @@ class Dispatcher:
 
     def position(self, job_id: str) -> int:
         """Return the position of a job: 0 starts now or is not queued; 1 is next."""
-        before = self._queue.before(job_id)
-        return 0 if before is None else place(before, self._free())
+        before = self._context.queue.before(job_id)
+        return 0 if before is None else place(before, self._context.free)
 
     async def cancel(self, job_id: str) -> JobRecord | None:
         """Cancel a job, remove what it made, and tell its member. Return None if it had ended."""
@@ -108,7 +85,7 @@ class Dispatcher:
                 self._answers.begin(job_id)
             return
         if (active := self._context.active.get(job_id)) is not None and job.lease_owner != self._context.owner:
-            await self._let_go(active)
+            await self._listener.let_go(active)
         self._add(job)
 
     async def start(self) -> None:
@@ -119,7 +96,7 @@ class Dispatcher:
         await self._answers.resume()
         self._estimates.learn(await self._context.storage.jobs.done_last(2 * REMEMBERED))
         await self._read_queue()
-        if self._queue:
+        if self._context.queue:
             self._wake()
 
     async def upkeep(self) -> None:
@@ -132,8 +109,8 @@ class Dispatcher:
         await run_step("answers", self._answers.resume())
         await run_step("queue", self._read_queue())
         await run_step("overdue jobs", self._fail_overdue())
-        self._measure()
-        if self._queue or self._context.active:
+        self._updates.measure()
+        if self._context.queue or self._context.active:
             self._wake()
 
     async def close(self) -> None:
@@ -142,8 +119,8 @@ class Dispatcher:
         Waits for writes under way: an interrupted transaction can leave the database locked.
         """
         self._closing = True
-        told = [self._telling] if self._telling is not None else []
-        await asyncio.gather(self._listener.close(), self._starter.close(), *told, return_exceptions=True)
+        parts = (self._listener, self._starter, self._updates)
+        await asyncio.gather(*(part.close() for part in parts), return_exceptions=True)
         await self._endings.close()
         await self._answers.close()
         # Jobs that stay running wait until their leases end.
@@ -153,7 +130,7 @@ class Dispatcher:
     def _add(self, job: JobRecord) -> None:
         """Add a job to the queue, if it is queued and of this process's servers."""
         if job.state is JobState.QUEUED and self._context.storage.shards.own(job.guild_id):
-            self._queue.add(job)
+            self._context.queue.add(job)
             self._wake()
 
     async def _requeue_all(self) -> None:
@@ -165,7 +142,7 @@ class Dispatcher:
 
     async def _stop(self, job_id: str) -> None:
         """Stop the work on a job that was cancelled."""
-        self._queue.remove(job_id)
+        self._context.queue.remove(job_id)
         self._starter.stop(job_id)
         if (active := self._context.active.get(job_id)) is not None:
             active.cancelled.set()
@@ -174,63 +151,10 @@ class Dispatcher:
 
     def _wake(self) -> None:
         """Start as many jobs as the worker takes, and tell waiting members their new place."""
-        while self._free() > 0 and not self._closing and (job_id := self._queue.next()) is not None:
-            self._queue.begin(job_id)
+        while self._context.free > 0 and not self._closing and (job_id := self._context.queue.next()) is not None:
+            self._context.queue.begin(job_id)
             self._starter.begin(job_id)
-        self._tell()
-
-    def _tell(self) -> None:
-        self._moved = True
-        if self._telling is None and not self._told and not self._closing:
-            self._telling = asyncio.create_task(self._tell_places())
-
-    def _free(self) -> int:
-        return self._context.executor.capacity - self._queue.at_work
-
-    def _submitted(self) -> None:
-        self._listener.listen()
-        self._tell()
-
-    def _not_claimed(self, job_id: str, failed: bool) -> None:
-        self._queue.end(job_id)
-        if not failed:
-            self._wake()
-
-    async def _tell_places(self) -> None:
-        """Tell waiting members their place, and again if the queue moves meanwhile: later, if it is long."""
-        self._moved = False
-        try:
-            await self._queue_updates.send(
-                self._queue,
-                self._free(),
-                capacity=self._context.executor.capacity,
-                loading=self._context.executor.health().error is not None,
-                not_begun=[job_id for job_id, active in self._context.active.items() if not active.begun],
-            )
-            self._measure()
-        except Unavailable as error:
-            _log.warning("places_not_told", reason=error.message)
-        finally:
-            self._telling, self._told = None, len(self._queue) > MEMBERS_TOLD
-            if self._told:
-                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
-            elif self._moved:
-                self._tell()
-
-    def _tell_again(self) -> None:
-        self._told = False
-        if self._moved:
-            self._tell()
-
-    def _free_place(self, active: ActiveJob) -> None:
-        self._drop(active)
-        self._wake()
-
-    def _drop(self, active: ActiveJob) -> None:
-        """Remove the job from the active ones, unless it has been started again."""
-        if self._context.active.get(active.job.id) is active:
-            del self._context.active[active.job.id]
-            self._queue.end(active.job.id)
+        self._updates.tell()
 
     async def _renew(self) -> None:
         """Renew the leases of active jobs. Jobs that another process took over or cancelled are stopped here."""
@@ -246,25 +170,6 @@ class Dispatcher:
         """Return the ids of the active jobs whose end is not being stored."""
         return [job_id for job_id, active in self._context.active.items() if not active.ending]
 
-    async def _let_go(self, active: ActiveJob) -> None:
-        """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""
-        if active.ending or active.cancelled.is_set():
-            return
-        _log.warning("lease_lost", job_id=active.job.id)
-        await self._context.executor.cancel(active.job.id)
-        self._drop(active)
-        self._wake()
-
-    def _wait_again(self, job: JobRecord) -> None:
-        """Queue a job again after its worker or process was lost."""
-        if (active := self._context.active.get(job.id)) is not None:
-            self._drop(active)
-        self._queue.add(job)
-        if job.attempts:
-            metrics.RETRIED.labels(job.kind.value).inc()
-            self._context.courier.update(job, Update(retrying=True))
-        self._wake()
-
     async def _recover(self) -> None:
         """Take over jobs whose process was lost."""
         for job in await self._context.storage.jobs.expired(self._context.clock()):
@@ -273,15 +178,15 @@ class Dispatcher:
 
     async def _read_queue(self) -> None:
         """Read the queue from storage in pages: add unknown jobs and drop those that are no longer queued."""
-        gone, last = set(self._queue.ids()), 0
+        gone, last = set(self._context.queue.ids()), 0
         while page := await self._context.storage.jobs.queued(after=last, limit=_PAGE):
             last = page[-1].sequence
             for job in page:
                 gone.discard(job.id)
-                self._queue.add(job)
+                self._context.queue.add(job)
         for job_id in gone:
-            self._queue.remove(job_id)
-        self._starter.forget_errors_of_others(self._queue.ids())
+            self._context.queue.remove(job_id)
+        self._starter.forget_errors_of_others(self._context.queue.ids())
 
     async def _fail_overdue(self) -> None:
         """Fail jobs that have waited too long for a worker that cannot load its models."""
@@ -292,17 +197,10 @@ class Dispatcher:
         self._down_since = self._down_since or now
         if now - self._down_since < self._patience:
             return
-        waiting = [*self._queue.ids(), *self._held()]
+        waiting = [*self._context.queue.ids(), *self._held()]
         for start in range(0, len(waiting), _PAGE):
             for job in await self._context.storage.jobs.of_ids(waiting[start : start + _PAGE]):
                 if now - job.created_at >= self._patience:
                     await self._endings.fail(job, Unavailable.__name__, _NOT_LOADED)
                     await self._context.executor.cancel(job.id)
-                    self._queue.remove(job.id)
-
-    def _measure(self) -> None:
-        health = self._context.executor.health()
-        metrics.QUEUED.set(len(self._queue))
-        metrics.RUNNING.set(len(self._context.active))
-        metrics.WORKER_READY.set(health.ready is not None)
-        metrics.WORKER_RESTARTS.set(health.restarts)
+                    self._context.queue.remove(job.id)

@@ -13,10 +13,12 @@ import structlog
 from cloning.worker.protocol import Cloned, Failed, Lost, Spoken
 from errors import BarkeepError, Unavailable
 from storage.records import JobRecord
-from studio.queue.context import QueueContext
+from studio import metrics
+from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.delivery import PAUSES, AnswerDelivery
 from studio.queue.outcome_storage import UNKNOWN, OutcomeStorage
 from studio.queue.queue_updates import JobEstimates
+from studio.values import Update
 
 ATTEMPTS = 3
 """How many times a worker may begin a job.
@@ -33,7 +35,7 @@ T = TypeVar("T")
 class JobEndings:
     """Ends jobs, each in a task of its own.
 
-    wait_again: called with a lost job that goes back to the queue. estimates: learns from successful jobs.
+    estimates: learns from successful jobs. wake: called when there is a free place, or a job waits again.
     """
 
     def __init__(
@@ -41,21 +43,21 @@ class JobEndings:
         context: QueueContext,
         outcomes: OutcomeStorage,
         answers: AnswerDelivery,
-        wait_again: Callable[[JobRecord], None],
         estimates: JobEstimates,
+        wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._outcomes = outcomes
         self._answers = answers
-        self._wait_again = wait_again
         self._estimates = estimates
+        self._wake = wake
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[Any]] = set()
         self._closing = False
 
-    def begin(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost, then: Callable[[], None]) -> None:
-        """Handle the final event of a job in a task, then call `then`."""
-        task = asyncio.create_task(self._conclude(job, event, then))
+    def begin(self, active: ActiveJob, event: Cloned | Spoken | Failed | Lost) -> None:
+        """Handle the final event of a job in a task, then free its place."""
+        task = asyncio.create_task(self._conclude(active, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -97,7 +99,8 @@ class JobEndings:
         _log.exception("job_broke", job_id=job.id, reference=reference)
         await self.fail(job, UNKNOWN, reference)
 
-    async def _conclude(self, job: JobRecord, event: Cloned | Spoken | Failed | Lost, then: Callable[[], None]) -> None:
+    async def _conclude(self, active: ActiveJob, event: Cloned | Spoken | Failed | Lost) -> None:
+        job = active.job
         try:
             with structlog.contextvars.bound_contextvars(job_id=job.id, guild_id=job.guild_id):
                 if isinstance(event, Lost):
@@ -107,7 +110,8 @@ class JobEndings:
                 else:
                     await self._complete(job, event)
         finally:
-            then()
+            self._context.drop(active)
+            self._wake()
 
     async def _lost(self, job: JobRecord, reason: str) -> None:
         """Handle the loss of the worker: try the job again, or give up."""
@@ -148,6 +152,16 @@ class JobEndings:
         )
         if done is not None:
             self._answers.begin(job.id)
+
+    def _wait_again(self, job: JobRecord) -> None:
+        """Queue a job again after its worker or process was lost."""
+        if (active := self._context.active.get(job.id)) is not None:
+            self._context.drop(active)
+        self._context.queue.add(job)
+        if job.attempts:
+            metrics.RETRIED.labels(job.kind.value).inc()
+            self._context.courier.update(job, Update(retrying=True))
+        self._wake()
 
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return the result of the first successful attempt. Raises the last Unavailable when all retries fail.

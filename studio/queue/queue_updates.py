@@ -1,24 +1,31 @@
 """Tells waiting members their place in the queue and how long it may take, and that the models cannot be loaded."""
 
+import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from statistics import median
 
+import structlog
+
 from cloning.text.durations import expected_seconds
-from errors import InvalidInput
-from storage.database import Storage
+from errors import InvalidInput, Unavailable
 from storage.records import JobKind, JobRecord
-from studio.queue.fair_order import FairQueue
+from studio import metrics
+from studio.queue.context import QueueContext
 from studio.queue.job_payload import SpeechPayload
-from studio.values import Courier, Update
+from studio.values import Update
 
 MEMBERS_TOLD = 25
 """How many waiting members are told when the queue moves."""
+TELL_SECONDS = 0.25
+"""The least time between two updates of places while more than MEMBERS_TOLD wait: a long queue moves at each job."""
 REMEMBERED = 10
 """How many of the latest jobs of a kind count."""
 LEAST_SECONDS = 5.0
 """Shorter estimates are not shown: the answer comes sooner than they can be read."""
+
+_log = structlog.get_logger(__name__)
 
 
 class JobEstimates:
@@ -79,26 +86,70 @@ def place(before: int, free: int) -> int:
 
 
 class QueueUpdates:
-    """Tells members near the front of the queue what has changed since the last message."""
+    """Tells members near the front of the queue what has changed since the last message, and measures the queue."""
 
-    def __init__(self, storage: Storage, courier: Courier, estimates: JobEstimates) -> None:
-        self._storage = storage
+    def __init__(self, context: QueueContext, estimates: JobEstimates) -> None:
+        self._context = context
         self._estimates = estimates
-        self._courier = courier
         self._last_sent: dict[str, Update] = {}
+        self._moved = False
+        """The queue has moved since waiting members were told their place."""
+        self._telling: asyncio.Task[None] | None = None
+        self._told = False
+        """Members of a long queue were told their place less than TELL_SECONDS ago."""
+        self._closing = False
 
-    async def send(
-        self, queue: FairQueue, free: int, *, capacity: int, loading: bool, not_begun: Collection[str]
-    ) -> None:
-        """Tell waiting members their place; with `loading`, also those of the active jobs `not_begun`."""
-        places = {job_id: place(number, free) for number, job_id in enumerate(queue.first(MEMBERS_TOLD))}
-        updates = {
-            job_id: Update(position=number, loading=loading, seconds_left=self._estimates.until_start(number, capacity))
-            for job_id, number in places.items()
-        }
-        if loading:
-            updates |= {job_id: Update(loading=True) for job_id in not_begun}
+    def tell(self) -> None:
+        """Tell waiting members their place in a task, and again if the queue moves meanwhile: later, if it is long."""
+        self._moved = True
+        if self._telling is None and not self._told and not self._closing:
+            self._telling = asyncio.create_task(self._tell())
+
+    def measure(self) -> None:
+        """Set the metrics of queue and worker."""
+        health = self._context.executor.health()
+        metrics.QUEUED.set(len(self._context.queue))
+        metrics.RUNNING.set(len(self._context.active))
+        metrics.WORKER_READY.set(health.ready is not None)
+        metrics.WORKER_RESTARTS.set(health.restarts)
+
+    async def close(self) -> None:
+        """Tell nothing more. Waits for what is being told."""
+        self._closing = True
+        if self._telling is not None:
+            await self._telling
+
+    async def _tell(self) -> None:
+        self._moved = False
+        try:
+            await self._send()
+            self.measure()
+        except Unavailable as error:
+            _log.warning("places_not_told", reason=error.message)
+        finally:
+            self._telling, self._told = None, len(self._context.queue) > MEMBERS_TOLD
+            if self._told:
+                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
+            elif self._moved:
+                self.tell()
+
+    def _tell_again(self) -> None:
+        self._told = False
+        if self._moved:
+            self.tell()
+
+    async def _send(self) -> None:
+        """Send what has changed; while the models cannot be loaded, also to members whose active job has not begun."""
+        context = self._context
+        is_loading = context.executor.health().error is not None
+        updates: dict[str, Update] = {}
+        for before, job_id in enumerate(context.queue.first(MEMBERS_TOLD)):
+            position = place(before, context.free)
+            seconds = self._estimates.until_start(position, context.executor.capacity)
+            updates[job_id] = Update(position=position, loading=is_loading, seconds_left=seconds)
+        if is_loading:
+            updates |= {job_id: Update(loading=True) for job_id, active in context.active.items() if not active.begun}
         changed = [job_id for job_id, update in updates.items() if self._last_sent.get(job_id) != update]
         self._last_sent = updates
-        for job in await self._storage.jobs.of_ids(changed):
-            self._courier.update(job, updates[job.id])
+        for job in await context.storage.jobs.of_ids(changed):
+            context.courier.update(job, updates[job.id])

@@ -14,6 +14,8 @@ from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.endings import JobEndings
 from studio.queue.job_payload import Reply, reply_of, request_for
 from studio.queue.lease import LEASE
+from studio.queue.queue_updates import QueueUpdates
+from studio.queue.worker_events import WorkerListener
 
 MAX_STORAGE_ERRORS = 10
 """How often storage errors may keep a job from the worker before it fails; upkeep retries each time."""
@@ -24,25 +26,22 @@ _log = structlog.get_logger(__name__)
 class JobStarter:
     """Starts jobs. Several at once are claimed together.
 
-    submitted: called when the worker has a job. free_place: called for a claimed job that the worker does not get.
-    not_claimed: called with the id of another job, and whether storage failed, so that the next one would not be
-    claimed either.
+    wake: called when there is a free place.
     """
 
     def __init__(
         self,
         context: QueueContext,
         endings: JobEndings,
-        *,
-        submitted: Callable[[], None],
-        free_place: Callable[[ActiveJob], None],
-        not_claimed: Callable[[str, bool], None],
+        listener: WorkerListener,
+        updates: QueueUpdates,
+        wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._endings = endings
-        self._submitted = submitted
-        self._free_place = free_place
-        self._not_claimed = not_claimed
+        self._listener = listener
+        self._updates = updates
+        self._wake = wake
         self._claiming: set[str] = set()
         self._storage_errors: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,7 +79,9 @@ class JobStarter:
         was_cancelled = job_id not in self._claiming
         self._claiming.discard(job_id)
         if job is None or was_cancelled:
-            self._not_claimed(job_id, failed)
+            self._context.queue.end(job_id)
+            if not failed:  # else the next one would not be claimed either
+                self._wake()
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, guild_id=job.guild_id):
             await self._work_on(job)
@@ -103,7 +104,8 @@ class JobStarter:
             await self._endings.fail_unknown(job)
         finally:
             if active.folder is None:
-                self._free_place(active)
+                self._context.drop(active)
+                self._wake()
 
     async def _put_back(self, job: JobRecord, error: Unavailable) -> None:
         """Put a job back after a storage error, until upkeep. After MAX_STORAGE_ERRORS errors the job fails."""
@@ -127,4 +129,5 @@ class JobStarter:
         if active.cancelled.is_set():
             await self._context.executor.cancel(active.job.id)
         _log.info("job_submitted", kind=active.job.kind.value)
-        self._submitted()
+        self._listener.listen()
+        self._updates.tell()

@@ -1,7 +1,7 @@
 """Handles the worker's events: what becomes of each active job, and the updates for its member."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -41,8 +41,7 @@ class WorkerListener:
 
     The events of one job are handled one after the other, those of several jobs side by side.
 
-    free_place: called when the end of a job is stored. more_room: called when there may be more free places. let_go:
-    called for a job that another process holds now.
+    wake: called when there may be more free places.
     """
 
     def __init__(
@@ -50,17 +49,12 @@ class WorkerListener:
         context: QueueContext,
         endings: JobEndings,
         estimates: JobEstimates,
-        *,
-        free_place: Callable[[ActiveJob], None],
-        more_room: Callable[[], None],
-        let_go: Callable[[ActiveJob], Awaitable[None]],
+        wake: Callable[[], None],
     ) -> None:
         self._context = context
         self._endings = endings
         self._estimates = estimates
-        self._free_place = free_place
-        self._more_room = more_room
-        self._let_go = let_go
+        self._wake = wake
         self._events = context.executor.events()
         self._task: asyncio.Task[None] | None = None
         self._following: set[asyncio.Task[None]] = set()
@@ -71,6 +65,15 @@ class WorkerListener:
         """Handle events, in a task, until the worker has no jobs."""
         if self._task is None and not self._closing:
             self._task = asyncio.create_task(self._listen())
+
+    async def let_go(self, active: ActiveJob) -> None:
+        """Stop the work on a job that another process holds now. One that was cancelled here ends by itself."""
+        if active.ending or active.cancelled.is_set():
+            return
+        _log.warning("lease_lost", job_id=active.job.id)
+        await self._context.executor.cancel(active.job.id)
+        self._context.drop(active)
+        self._wake()
 
     async def close(self) -> None:
         """Stop, after the events that are being handled."""
@@ -107,7 +110,7 @@ class WorkerListener:
     def _take(self, event: Event) -> None:
         """Take an event that the worker sent, and handle it after the earlier ones of its job."""
         if isinstance(event, Nodes):
-            self._more_room()
+            self._wake()
             return
         if (
             isinstance(event, Ready | Heartbeat | Checked | Listened)
@@ -143,7 +146,7 @@ class WorkerListener:
             if (update := update_for(active, event, self._context.clock())) is not None:
                 self._context.courier.update(active.job, update)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
-            self._endings.begin(active.job, event, lambda: self._free_place(active))
+            self._endings.begin(active, event)
 
     async def _hear(self, folder: Path, event: PartSpoken) -> None:
         """Add a sentence to the job's line in a voice channel, if it has one."""
@@ -166,7 +169,7 @@ class WorkerListener:
         if begun is None:
             is_elsewhere = current is not None and current.state in UNFINISHED
             if is_elsewhere:  # otherwise it was cancelled or deleted, and its end removes its files
-                await self._let_go(active)
+                await self.let_go(active)
             return not is_elsewhere
         active.job = begun
         active.expected = self._estimates.of(begun)

@@ -3,7 +3,6 @@
 import asyncio
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,10 +11,9 @@ from cloning.worker.protocol import CloneRequest, SpeakRequest
 from errors import Unavailable
 from storage.records import JobRecord, JobState
 from storage.sessions import AWAY, BUSY
-from studio.queue import dispatcher
+from studio.queue import queue_updates
 from studio.queue.dispatcher import PATIENCE
 from studio.queue.fair_order import FairQueue
-from studio.queue.queue_updates import QueueUpdates
 from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
 from tests.fakes import FakeExecutor
@@ -40,16 +38,16 @@ async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHar
 
 async def test_a_long_queue_is_told_now_and_then(harness: StudioHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    send = QueueUpdates.send
+    first = FairQueue.first
 
-    async def counted(updates: QueueUpdates, queue: FairQueue, *arguments: Any, **named: Any) -> None:
-        await send(updates, queue, *arguments, **named)
+    def counted(queue: FairQueue, count: int) -> list[str]:
         told.append(len(queue))
+        return first(queue, count)
 
     release = harness.executor.hold()
-    monkeypatch.setattr(QueueUpdates, "send", counted)
-    monkeypatch.setattr(dispatcher, "TELL_SECONDS", 3600.0)
-    monkeypatch.setattr(dispatcher, "MEMBERS_TOLD", 2)
+    monkeypatch.setattr(FairQueue, "first", counted)
+    monkeypatch.setattr(queue_updates, "TELL_SECONDS", 3600.0)
+    monkeypatch.setattr(queue_updates, "MEMBERS_TOLD", 2)
     queued = [await harness.say(f"line {number}", actor=person(number)) for number in range(1, 6)]
     await until(lambda: bool(told) and told[-1] > 2, "the places to be told")
     before = len(told)

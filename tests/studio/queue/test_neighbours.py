@@ -78,7 +78,7 @@ async def test_what_another_process_deletes_is_stopped_at_once(processes: tuple[
     await until(lambda: owner.executor.cancelled == [running.id], "the end of the work")
     await until(lambda: owner.studio.dispatcher._context.active == {}, "the place to be free")
     assert owner.studio.dispatcher.position(queued.id) == 0
-    assert queued.id not in owner.studio.dispatcher._queue
+    assert owner.studio.dispatcher._context.queue.before(queued.id) is None
     assert {answer.outcome.job.state for answer in owner.courier.delivered} <= {JobState.CANCELLED}
     assert direct.courier.delivered == []
     assert list((owner.storage.files.data_dir / "staging").iterdir()) == []
