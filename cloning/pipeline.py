@@ -15,11 +15,11 @@ from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
-from cloning.methods.subject import Subject
+from cloning.methods.subject import Subject, pieces_of
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
-from cloning.sentences import SayOptions, Sentence, SentenceGenerator
+from cloning.sentences import SayOptions, SentenceGenerator
 from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
@@ -140,13 +140,12 @@ class SpeechPipeline:
         in_words = normalise(read.text, options.language) if options.normalise else read.text
         pieces = self._pieces(in_words, options.language)
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
-        sentences = [Sentence(piece, number, seed) for number, piece in enumerate(pieces)]
         compared = self._voice_features(voice) if options.takes > 1 else None
-        generator = SentenceGenerator(self.models.engine, options, compared)
+        generator = SentenceGenerator(self.models.engine, pieces, options, seed, compared)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
         gaps = [audio.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
-        with closing(generator.generate(sentences, voice, reporter)) as spoken:
+        with closing(generator.generate(voice, reporter)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
                 sounds.append(audio.polish(generated.samples, rate, self._change))
@@ -164,16 +163,8 @@ class SpeechPipeline:
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""
-        engine = self.models.engine
-        window = min(splitting.WINDOW_SECONDS, engine.spec.window_seconds)
-        pieces = splitting.sentences(
-            words,
-            language,
-            max_seconds=window,
-            count_tokens=engine.count_text_tokens,
-            max_tokens=engine.spec.max_text_tokens,
-        )
-        spoken = [piece for piece in pieces if engine.count_text_tokens(piece) > 0]
+        count_tokens = self.models.engine.count_text_tokens
+        spoken = [piece for piece in pieces_of(self.models, words, language) if count_tokens(piece) > 0]
         if not spoken and any(character.isalnum() for character in words):
             raise InvalidInput("The model in use cannot read any letter of this text. Write it in another script.")
         if not spoken:

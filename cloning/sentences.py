@@ -1,14 +1,13 @@
 """Generate the sentences of a text together, with several takes of each if asked, and return them in order."""
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from cloning import takes
-from cloning.bark.config import BarkSpec
 from cloning.bark.engine import Generated, GenerationOptions, SpeechEngine, Utterance
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
@@ -47,76 +46,70 @@ class SayOptions:
             raise InvalidInput(f"Choose 1 to {takes.MOST} takes of each sentence.")
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A piece of a text, its index, and the seed of the whole text."""
-
-    text: str
-    number: int
-    seed: int
-
-    def options(self, options: SayOptions, take: int, spec: BarkSpec) -> GenerationOptions:
-        """Return the options for generating one take. Every sentence and take has its own seed."""
-        drawn = int(np.random.SeedSequence([self.seed, self.number, take]).generate_state(1)[0])
-        limit = spec.semantic_tokens(durations.longest_seconds(self.text, options.language))
-        return GenerationOptions(
-            options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
-        )
-
-
 class SentenceGenerator:
-    """Generates sentences with one engine. voice_features: what takes are compared with; None without a voice."""
+    """Generates the sentences of a text with one engine.
 
-    def __init__(self, engine: SpeechEngine, options: SayOptions, voice_features: VoiceFeatures | None) -> None:
+    seed: that of the whole text. voice_features: what takes are compared with; None without a voice.
+    """
+
+    def __init__(
+        self,
+        engine: SpeechEngine,
+        sentences: Sequence[str],
+        options: SayOptions,
+        seed: int,
+        voice_features: VoiceFeatures | None,
+    ) -> None:
         self._engine = engine
+        self._sentences = sentences
         self._options = options
+        self._seed = seed
         self._voice_features = voice_features
 
-    def generate(
-        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, reporter: ProgressReporter
-    ) -> Generator[Generated, None, None]:
+    def generate(self, voice: VoicePrompt | None, reporter: ProgressReporter) -> Generator[Generated, None, None]:
         """Yield the sentences in order, each as soon as it and the earlier ones are done.
 
         Without a voice, the first sentence's voice is used for the others. Raises Unavailable if the model makes no
         sound.
         """
-        if voice is None and len(sentences) > 1:
-            (first,) = self._together(sentences[:1], None, reporter.within(f"sentence 1 of {len(sentences)}: "))
+        numbers = range(len(self._sentences))
+        if voice is None and len(numbers) > 1:
+            (first,) = self._together(numbers[:1], None, reporter.within(f"sentence 1 of {len(numbers)}: "))
             yield first
-            reporter = reporter.within(f"sentences 2 to {len(sentences)}: ")
+            reporter = reporter.within(f"sentences 2 to {len(numbers)}: ")
             if first.prompt.seconds(self._engine.spec.prompt) >= _ENOUGH_SECONDS:
                 voice = first.prompt
-            sentences = sentences[1:]
-        yield from self._together(sentences, voice, reporter)
+            numbers = numbers[1:]
+        yield from self._together(numbers, voice, reporter)
 
     def _together(
-        self, sentences: Sequence[Sentence], voice: VoicePrompt | None, reporter: ProgressReporter
+        self, numbers: Sequence[int], voice: VoicePrompt | None, reporter: ProgressReporter
     ) -> Generator[Generated, None, None]:
-        """Yield the sentences for a given voice. A sentence without sound is repeated once with other seeds."""
+        """Yield these sentences for a given voice. A sentence without sound is repeated once with other seeds."""
         kept: dict[int, Generated] = {}
         told = 0
-        for number in range(_ROUNDS):
-            missing = [sentence for sentence in sentences if sentence.number not in kept]
-            with closing(self._best(missing, number, voice, reporter)) as found:
-                for sentence, generated in found:
-                    kept[sentence.number] = generated
-                    while told < len(sentences) and sentences[told].number in kept:
-                        yield kept[sentences[told].number]
+        for attempt in range(_ROUNDS):
+            missing = [number for number in numbers if number not in kept]
+            with closing(self._best(missing, attempt, voice, reporter)) as found:
+                for number, generated in found:
+                    kept[number] = generated
+                    while told < len(numbers) and numbers[told] in kept:
+                        yield kept[numbers[told]]
                         told += 1
-            if told == len(sentences):
+            if told == len(numbers):
                 return
-            _log.warning("%d sentences have no usable sound in round %d", len(sentences) - len(kept), number + 1)
+            _log.warning("%d sentences have no usable sound in round %d", len(numbers) - len(kept), attempt + 1)
         raise Unavailable("The model made no sound for this text. Try again with another seed, text or voice.")
 
     def _best(
-        self, sentences: Sequence[Sentence], number: int, voice: VoicePrompt | None, reporter: ProgressReporter
-    ) -> Generator[tuple[Sentence, Generated], None, None]:
+        self, numbers: Sequence[int], attempt: int, voice: VoicePrompt | None, reporter: ProgressReporter
+    ) -> Generator[tuple[int, Generated], None, None]:
         """Run one round of takes: yield each sentence's best take once all are done; none without sound."""
         count = self._options.takes
-        asked = [(sentence, number * count + take) for sentence in sentences for take in range(count)]
+        asked = [(number, attempt * count + take) for number in numbers for take in range(count)]
         utterances = [
-            Utterance(sentence.text, voice, sentence.options(self._options, take, self._engine.spec), part)
-            for (sentence, take), part in zip(asked, reporter.together(len(asked)), strict=True)
+            Utterance(self._sentences[number], voice, self._options_of(number, take), part)
+            for (number, take), part in zip(asked, reporter.together(len(asked)), strict=True)
         ]
         made: dict[int, Generated] = {}
         with closing(self._engine.generate_each(utterances)) as results:
@@ -125,18 +118,26 @@ class SentenceGenerator:
                 first = index - index % count
                 if all(place in made for place in range(first, first + count)):
                     same = [made.pop(place) for place in range(first, first + count)]
-                    yield from self._chosen(asked[first][0], utterances[first : first + count], same)
+                    if (chosen := self._chosen(utterances[first : first + count], same)) is not None:
+                        yield asked[first][0], chosen
 
-    def _chosen(
-        self, sentence: Sentence, utterances: Sequence[Utterance], made: Sequence[Generated]
-    ) -> Iterator[tuple[Sentence, Generated]]:
+    def _options_of(self, number: int, take: int) -> GenerationOptions:
+        """Return the options for one take. Every sentence and take has its own seed."""
+        options = self._options
+        drawn = int(np.random.SeedSequence([self._seed, number, take]).generate_state(1)[0])
+        limit = self._engine.spec.semantic_tokens(durations.longest_seconds(self._sentences[number], options.language))
+        return GenerationOptions(
+            options.temperature, seed=drawn, max_semantic_tokens=limit, top_k=options.top_k, top_p=options.top_p
+        )
+
+    def _chosen(self, utterances: Sequence[Utterance], made: Sequence[Generated]) -> Generated | None:
+        """Return the best take of one sentence; None if none has sound."""
         compared = [
             Take(one.samples, self._engine.spec.sample_rate, one.prompt.semantic.size < _limit(utterance))
             for utterance, one in zip(utterances, made, strict=True)
         ]
-        index = takes.best(compared, TakeTarget(sentence.text, self._options.language, self._voice_features))
-        if index is not None:
-            yield sentence, made[index]
+        index = takes.best(compared, TakeTarget(utterances[0].text, self._options.language, self._voice_features))
+        return None if index is None else made[index]
 
 
 def _limit(utterance: Utterance) -> float:

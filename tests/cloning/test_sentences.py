@@ -6,12 +6,11 @@ import pytest
 
 from cloning.bark.engine import Generated, Utterance
 from cloning.progress import ProgressReporter
-from cloning.sentences import SayOptions, Sentence, SentenceGenerator
+from cloning.sentences import SayOptions, SentenceGenerator
 from errors import Unavailable
 from tests.cloning.tones import ToneEngine, a_voice
 
 TEXTS = ("One sentence.", "Another sentence, longer.", "And a third one, which is the longest.")
-SENTENCES = [Sentence(text, number, 5) for number, text in enumerate(TEXTS)]
 
 
 class Backwards(ToneEngine):
@@ -29,10 +28,8 @@ class Backwards(ToneEngine):
             yield index, one
 
 
-def generated(
-    engine: ToneEngine, sentences: Sequence[Sentence] = SENTENCES, *, takes: int = 1
-) -> Generator[Generated, None, None]:
-    return SentenceGenerator(engine, SayOptions(takes=takes), None).generate(sentences, a_voice(), ProgressReporter())
+def generated(engine: ToneEngine, texts: Sequence[str] = TEXTS, *, takes: int = 1) -> Generator[Generated, None, None]:
+    return SentenceGenerator(engine, texts, SayOptions(takes=takes), 5, None).generate(a_voice(), ProgressReporter())
 
 
 def test_sentences_wait_for_those_before_them() -> None:
@@ -67,7 +64,7 @@ def test_only_a_sentence_without_any_sound_is_taken_again() -> None:
 
 
 def test_a_model_without_a_sound_is_told_of_after_what_could_be_heard() -> None:
-    told = generated(ToneEngine(silent_takes=9), SENTENCES[:1])
+    told = generated(ToneEngine(silent_takes=9), TEXTS[:1])
     with pytest.raises(Unavailable, match="no sound"):
         next(told)
 
