@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from errors import NotFound
 from storage.columns import Clock
 from storage.group_commit import GroupCommit, Statement
 from storage.job_statements import ANSWERED, FIND, RECORD, UNANSWERED, lease_answer, move, record_of
@@ -42,13 +41,6 @@ class JobRepository:
         self._own = shards.matching(JobRow.guild_id.expression)
         self._found = GroupCommit(partial(self._run, FIND, writes=False))
         self._changed: dict[Statement, GroupCommit[str, dict[str, Any], JobRecord]] = {}
-
-    async def get(self, job_id: str) -> JobRecord:
-        """Return the job with this id, of any server. Raises NotFound."""
-        job = await self.find(job_id)
-        if job is None:
-            raise NotFound("That job no longer exists. It may have been deleted.")
-        return job
 
     async def find(self, job_id: str) -> JobRecord | None:
         """Return the job with this id, of any server, or None."""

@@ -37,9 +37,6 @@ class FairQueue:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def __contains__(self, job_id: str) -> bool:
-        return job_id in self._jobs
-
     @property
     def at_work(self) -> int:
         """The number of active jobs."""

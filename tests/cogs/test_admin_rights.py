@@ -13,6 +13,7 @@ from storage.records import JobState
 from studio.studio import Studio
 from tests.cogs.library import actor_in, add_voice, names, say, second_server, shown, text_of
 from tests.fakes import FakeExecutor
+from tests.storage.build import stored_job
 
 Restart = Callable[[], Awaitable[Barkeep]]
 
@@ -96,7 +97,7 @@ async def test_every_button_and_menu_is_checked_again(
         assert "moderator" in refused.content, name
         assert result.modal is None
     assert await names(studio, guild) == ["Ada"]
-    assert (await studio.storage.jobs.get(job.id)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert (await stored_job(studio.storage, job.id)).state in (JobState.QUEUED, JobState.RUNNING)
     assert (await studio.storage.guilds.get(guild.id)).clone_role_ids == frozenset()
     assert (await studio.storage.members.get(guild.id, other.id)).blocked_at is not None
 

@@ -56,6 +56,11 @@ class Clock:
         self.now += timedelta(**span)
 
 
+async def stored_job(storage: Storage, job_id: str) -> JobRecord:
+    """A job that is stored."""
+    return _there(await storage.jobs.find(job_id))
+
+
 def new_voice(name: str = "Anna", *, owner: int = ANNA, speaker: int | None = ANNA, guild: int = GUILD) -> NewVoice:
     return NewVoice(guild, owner, speaker, name, "en", "a voice")
 
@@ -95,7 +100,7 @@ async def speech_in(storage: Storage, state: JobState, job_id: str | None = None
 
 def _there(job: JobRecord | None) -> JobRecord:
     if job is None:
-        raise LookupError("the job did not move")
+        raise LookupError("the job did not move, or is not stored")
     return job
 
 

@@ -21,6 +21,7 @@ from tests.storage.build import (
     new_job,
     new_voice,
     reserve,
+    stored_job,
 )
 
 
@@ -35,7 +36,7 @@ async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
         token_expires_at=NOON + timedelta(minutes=14),
     )
     job = await storage.acceptance.accept_speech(new, PLENTY)
-    assert job == await storage.jobs.get("line")
+    assert job == await stored_job(storage, "line")
     assert (job.kind, job.state, job.guild_id, job.channel_id, job.member_id) == (
         JobKind.SPEECH,
         JobState.QUEUED,
@@ -135,10 +136,10 @@ async def test_what_was_accepted_though_its_answer_was_lost_comes_back(
 ) -> None:
     lose_the_next_commit(storage, monkeypatch)
     job = await storage.acceptance.accept_speech(new_job("line"), PLENTY)
-    assert job == await storage.jobs.get("line")
+    assert job == await stored_job(storage, "line")
     lose_the_next_commit(storage, monkeypatch)
     voice, clone = await storage.acceptance.accept_clone(new_voice("Ann"), new_job("clone", kind=JobKind.CLONE), PLENTY)
-    assert clone == await storage.jobs.get("clone")
+    assert clone == await stored_job(storage, "clone")
     assert clone.voice_id == voice.id
 
 

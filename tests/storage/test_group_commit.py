@@ -13,7 +13,7 @@ from errors import Unavailable
 from storage.database import Storage
 from storage.group_commit import MOST, GroupCommit
 from storage.records import JobRecord, JobState
-from tests.storage.build import GUILD, speech_in
+from tests.storage.build import GUILD, speech_in, stored_job
 
 LEASE = timedelta(minutes=1)
 
@@ -194,7 +194,7 @@ async def test_a_value_that_the_database_refuses_or_that_cannot_be_sent_fails_al
     if refused == "\0" and storage._sessions.engine.dialect.name == "sqlite":
         return  # which takes it
     assert isinstance(bad, Exception)
-    assert (await storage.jobs.get("bad")).state is JobState.RUNNING
+    assert (await stored_job(storage, "bad")).state is JobState.RUNNING
 
 
 async def test_several_members_are_read_at_once(storage: Storage) -> None:

@@ -25,6 +25,7 @@ from tests.storage.build import (
     new_job,
     new_voice,
     reserve,
+    stored_job,
 )
 
 NOBODY: frozenset[int] = frozenset()
@@ -310,5 +311,5 @@ async def test_the_time_of_making_is_kept(storage: Storage, clock: Clock) -> Non
     clock.advance(microseconds=1)
     _, job = await reserve(storage)
     clock.advance(days=1)
-    assert job.created_at == (await storage.jobs.get(job.id)).created_at
+    assert job.created_at == (await stored_job(storage, job.id)).created_at
     assert (job.created_at - NOON).microseconds == 1

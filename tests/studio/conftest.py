@@ -22,6 +22,7 @@ from studio.studio import Studio
 from studio.values import Actor, CloneOrder, Origin, SayOrder
 from tests.fake_voice import FakeVoice
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
+from tests.storage.build import stored_job
 
 _STUDIO = Path(studio.__file__).parent
 GUILD = 900
@@ -117,29 +118,32 @@ class StudioHarness:
         await self.storage.close()
         self.executor = FakeExecutor(model=self.model)
 
+    async def job(self, job_id: str) -> JobRecord:
+        return await stored_job(self.storage, job_id)
+
     async def ended(self, job_id: str, *, idle: bool = True) -> JobRecord:
         """The job once its answer is out and, with `idle`, nothing else is to be done."""
 
         async def is_answered() -> bool:
-            return (await self.storage.jobs.get(job_id)).answered_at is not None
+            return (await self.job(job_id)).answered_at is not None
 
         await until(is_answered, f"the answer to {job_id}")
         if idle:
             await until(lambda: not self.tasks(), "idle")
-        return await self.storage.jobs.get(job_id)
+        return await self.job(job_id)
 
     async def left(self, job_id: str) -> JobRecord:
         """The job once it is clear that its answer could not be brought."""
         await self.reaches(job_id, JobState.READY)
         await until(lambda: not self.tasks(), "idle")
-        return await self.storage.jobs.get(job_id)
+        return await self.job(job_id)
 
     async def reaches(self, job_id: str, state: JobState) -> JobRecord:
         async def is_there() -> bool:
-            return (await self.storage.jobs.get(job_id)).state is state
+            return (await self.job(job_id)).state is state
 
         await until(is_there, f"{job_id} to be {state}")
-        return await self.storage.jobs.get(job_id)
+        return await self.job(job_id)
 
     def tasks(self) -> list[asyncio.Task[object]]:
         """The studio's own tasks at this moment."""
@@ -149,14 +153,14 @@ class StudioHarness:
         """Wait until the worker has told of the job."""
 
         async def is_begun() -> bool:
-            return (await self.storage.jobs.get(job_id)).started_at is not None
+            return (await self.job(job_id)).started_at is not None
 
         await until(is_begun, f"{job_id} to begin")
 
     async def taken_over(self, job_id: str) -> JobRecord:
         """The job, while it is at work here, as it is after another process took it."""
         await self.begun(job_id)
-        mine = (await self.storage.jobs.get(job_id)).lease_owner
+        mine = (await self.job(job_id)).lease_owner
         assert await self.storage.jobs.requeue(job_id, mine) is not None
         theirs = await self.storage.jobs.claim(job_id, "elsewhere/1/ab", LEASE)
         assert theirs is not None

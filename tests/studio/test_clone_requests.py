@@ -97,7 +97,7 @@ async def test_a_no_removes_what_an_earlier_version_made_before_the_yes(harness:
     await harness.studio.clone_requests.answer(request.id, BOB.member_id, False)
     with pytest.raises(NotFound):
         await harness.storage.voices.get(GUILD, made.id)
-    assert (await harness.storage.jobs.get(request.id)).state is JobState.CANCELLED
+    assert (await harness.job(request.id)).state is JobState.CANCELLED
     assert harness.files() == []
 
 
@@ -214,7 +214,7 @@ async def test_pressing_allow_twice_at_once_makes_one_voice(harness: StudioHarne
     assert any(not isinstance(outcome, BaseException) for outcome in outcomes)
     assert all(isinstance(outcome, (tuple, BarkeepError)) for outcome in outcomes)
     await harness.ended(request.id)
-    assert (await harness.storage.jobs.get(request.id)).state is JobState.DELIVERED
+    assert (await harness.job(request.id)).state is JobState.DELIVERED
     assert len(harness.courier.delivered) == 1
 
 

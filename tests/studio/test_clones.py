@@ -129,7 +129,7 @@ async def test_the_same_interaction_twice_is_one_job(harness: StudioHarness) -> 
     )
     with pytest.raises(Conflict):
         await harness.studio.clones.submit(ANN, CloneOrder("Ann"), sound_bytes(), None, attested=True)
-    accepted = await harness.storage.jobs.get(first.id)
+    accepted = await harness.job(first.id)
     again = await harness.studio.clones.submit(
         ANN, CloneOrder("Other"), sound_bytes(), origin(5, harness.clock), attested=True
     )

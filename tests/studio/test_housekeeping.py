@@ -4,7 +4,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from errors import NotFound, Unavailable
+from errors import Unavailable
 from storage.database import COPY_KEPT
 from storage.records import Asked, JobState
 from tests.studio.conftest import ANN, GUILD, MOD, STRANGER, StudioHarness, person
@@ -22,11 +22,10 @@ async def test_texts_and_recordings_go_after_each_servers_retention(harness: Stu
     await harness.left(key.id)
     harness.clock.move(days=2)
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(here.id)).state is JobState.READY
+    assert (await harness.job(here.id)).state is JobState.READY
     harness.clock.move(days=1, minutes=1)
     await harness.studio.upkeep()
-    with pytest.raises(NotFound):
-        await harness.storage.jobs.get(here.id)
+    assert await harness.storage.jobs.find(here.id) is None
     assert [name for name in harness.files() if name.startswith("results")] == [f"results/{there.id}.ogg"]
     assert await harness.storage.voices.find(GUILD, "Ann") is not None
 

@@ -59,7 +59,7 @@ async def test_a_result_that_nobody_could_bring_can_be_fetched_until_it_arrived(
         assert [job.id for job, _ in await harness.studio.jobs.mine(ANN)] == [accepted.id]
     await harness.studio.jobs.fetched(outcome)
     assert await harness.studio.jobs.mine(ANN) == []
-    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.DELIVERED
+    assert (await harness.job(accepted.id)).state is JobState.DELIVERED
     assert harness.files() == []
     assert (await harness.studio.jobs.fetch(ANN, accepted.id)).audio is None
 

@@ -49,7 +49,7 @@ async def test_an_export_tells_nothing_about_the_machine(harness: StudioHarness)
     harness.executor.hold()
     queued = await harness.say()
     await harness.begun(queued.id)
-    owner = (await harness.storage.jobs.get(queued.id)).lease_owner
+    owner = (await harness.job(queued.id)).lease_owner
     assert owner is not None
     with zipfile.ZipFile(io.BytesIO(await harness.studio.privacy.export([ANN]))) as archive:
         data = archive.read("data.json").decode()

@@ -29,7 +29,7 @@ async def test_a_deleted_message_is_not_said(harness: StudioHarness, lounge: Fak
     await harness.studio.reading.withdraw(999)
     release()
     await harness.ended(first.id)
-    assert (await harness.storage.jobs.get(second.id)).state is JobState.CANCELLED
+    assert (await harness.job(second.id)).state is JobState.CANCELLED
     assert lounge.said == ["One"]
 
 
@@ -52,7 +52,7 @@ async def test_who_opts_out_is_not_heard_to_the_end(harness: StudioHarness, loun
     release()
     await harness.ended(asked.id)
     assert read is not None
-    assert (await harness.storage.jobs.get(read.id)).state is JobState.CANCELLED
+    assert (await harness.job(read.id)).state is JobState.CANCELLED
     assert lounge.said == ["Two"]
 
 

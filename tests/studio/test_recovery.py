@@ -29,7 +29,7 @@ async def test_a_killed_process_loses_no_job(harness: StudioHarness) -> None:
     queued = await harness.clone()
 
     async def is_begun() -> bool:
-        return (await harness.storage.jobs.get(queued.id)).attempts == 1
+        return (await harness.job(queued.id)).attempts == 1
 
     await until(is_begun, "the worker")
     await harness.kill()
@@ -46,11 +46,11 @@ async def test_a_job_of_another_machine_is_taken_over_when_its_lease_lapses(harn
     other = await harness.say("elsewhere")
     assert await harness.storage.jobs.claim(other.id, "elsewhere/1/ab", LEASE) is not None
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(other.id)).state is JobState.RUNNING
+    assert (await harness.job(other.id)).state is JobState.RUNNING
     harness.clock.now += LEASE + timedelta(seconds=1)
     await harness.studio.upkeep()
-    assert (await harness.storage.jobs.get(other.id)).state is JobState.QUEUED
-    own = await harness.storage.jobs.get(first.id)
+    assert (await harness.job(other.id)).state is JobState.QUEUED
+    own = await harness.job(first.id)
     assert own.state is JobState.RUNNING
     assert own.lease_until == harness.clock() + LEASE
 
@@ -76,7 +76,7 @@ async def test_a_job_whose_lease_is_renewed_in_the_last_moment_is_not_taken_over
 
     monkeypatch.setattr(jobs, "expired", read_just_before)
     await harness.studio.upkeep()
-    held = await jobs.get(theirs)
+    held = await harness.job(theirs)
     assert (held.state, held.lease_owner, held.attempts) == (JobState.RUNNING, owner, attempts)
 
 
@@ -145,6 +145,6 @@ async def test_whatever_happens_every_accepted_job_ends_and_is_answered(harness:
     await harness.open()
     assert not [name for name in harness.files() if not name.startswith("voices/")]
     voices = {name.split("/")[1] for name in harness.files()}
-    states = [await harness.storage.jobs.get(job_id) for job_id in accepted]
+    states = [await harness.job(job_id) for job_id in accepted]
     delivered = [job for job in states if job.kind is JobKind.CLONE and job.state is JobState.DELIVERED]
     assert voices == {f"{job.guild_id}-{job.voice_id}" for job in delivered}

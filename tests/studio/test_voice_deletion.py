@@ -57,5 +57,5 @@ async def test_the_clone_of_a_deleted_voice_no_longer_says_whose_it_was(harness:
     job = await harness.ended(accepted.id)
     assert job.order["name"] == "Bobby"
     await harness.studio.privacy.forget(BOB)
-    assert (await harness.storage.jobs.get(job.id)).order == {}
+    assert (await harness.job(job.id)).order == {}
     assert await harness.storage.voices.of_person(GUILD, BOB.member_id) == []

@@ -13,6 +13,7 @@ from tests.cogs.conftest import Clone, World
 from tests.cogs.library import add_voice, followed, labels_of, names, say, shown, text_of
 from tests.cogs.replies import refusal
 from tests.fakes import FakeExecutor
+from tests.storage.build import stored_job
 
 Restart = Callable[[], Awaitable[Barkeep]]
 
@@ -66,7 +67,7 @@ async def test_a_blocked_member_cannot_use_voices_and_loses_their_jobs(
     blocked = shown(await moderator.slash(channel, "admin block", member=member, reason="shouting *loudly*"))
     assert blocked.ephemeral
     assert blocked.content == f"<@{member.id}> can no longer use voices here."
-    assert (await studio.storage.jobs.get(job.id)).state is JobState.CANCELLED
+    assert (await stored_job(studio.storage, job.id)).state is JobState.CANCELLED
     assert "blocked" in followed(await member.slash(channel, "say", text="Hello.")).content
     listed = shown(await moderator.slash(channel, "admin unblock"))
     assert f"<@{member.id}> · by <@{moderator.id}>" in text_of(listed)
@@ -115,8 +116,8 @@ async def test_the_queue_is_seen_and_cancelled(
     assert labels_of(queue) == ["Cancel 1", "Cancel 2"]
     queue = shown(await moderator.click(queue, label="Cancel 2"))
     assert labels_of(queue) == ["Cancel 1"]
-    assert (await studio.storage.jobs.get(waiting.id)).state is JobState.CANCELLED
-    assert (await studio.storage.jobs.get(running.id)).state is JobState.RUNNING
+    assert (await stored_job(studio.storage, waiting.id)).state is JobState.CANCELLED
+    assert (await stored_job(studio.storage, running.id)).state is JobState.RUNNING
     release()
 
 

@@ -115,7 +115,7 @@ async def test_a_locked_database_delays_the_queue_until_upkeep(
     monkeypatch.setattr(harness.storage.jobs, "claim", locked)
     accepted = await harness.say()
     await until(lambda: not harness.tasks(), "idle")
-    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.QUEUED
+    assert (await harness.job(accepted.id)).state is JobState.QUEUED
     monkeypatch.undo()
     await harness.studio.upkeep()
     assert (await harness.ended(accepted.id)).state is JobState.DELIVERED
@@ -142,7 +142,7 @@ async def test_what_is_busy_between_claim_and_work_costs_no_job_and_no_attempt(
     monkeypatch.setattr(holder, name, sometimes)
     release()
     await harness.ended(first.id)
-    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.QUEUED
+    assert (await harness.job(accepted.id)).state is JobState.QUEUED
     await harness.studio.upkeep()
     job = await harness.ended(accepted.id)
     assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
@@ -170,7 +170,7 @@ async def test_upkeep_stops_the_work_on_a_job_that_another_process_took(harness:
     await harness.studio.upkeep()
     await until(lambda: not harness.tasks(), "the end")
     assert harness.executor.cancelled == [accepted.id]
-    assert await harness.storage.jobs.get(accepted.id) == theirs
+    assert await harness.job(accepted.id) == theirs
 
 
 async def test_a_queue_waits_for_a_worker_that_cannot_load_and_is_told_so(harness: StudioHarness) -> None:
@@ -206,7 +206,7 @@ async def test_patience_with_a_worker_that_cannot_load_ends(harness: StudioHarne
     for accepted in early:
         job = await harness.reaches(accepted.id, JobState.FAILED)
         assert "could not be loaded" in (job.error_message or "")
-    assert (await harness.storage.jobs.get(late.id)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert (await harness.job(late.id)).state in (JobState.QUEUED, JobState.RUNNING)
 
 
 async def test_several_jobs_run_at_once_where_the_worker_takes_several(harness: StudioHarness) -> None:
@@ -215,7 +215,7 @@ async def test_several_jobs_run_at_once_where_the_worker_takes_several(harness: 
     queued = [await harness.say(f"line {number}", actor=person(number)) for number in range(3)]
     for accepted in queued[:2]:
         await harness.reaches(accepted.id, JobState.RUNNING)
-    assert (await harness.storage.jobs.get(queued[2].id)).state is JobState.QUEUED
+    assert (await harness.job(queued[2].id)).state is JobState.QUEUED
     release()
     for accepted in queued:
         assert (await harness.ended(accepted.id)).state is JobState.DELIVERED

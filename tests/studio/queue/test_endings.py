@@ -57,7 +57,7 @@ async def test_a_busy_moment_at_completion_throws_nothing_away(
     monkeypatch.setattr(holder, name, sometimes)
     release()
     await until(lambda: not harness.tasks(), "idle")
-    job = await harness.storage.jobs.get(accepted.id)
+    job = await harness.job(accepted.id)
     assert job.state is JobState.DELIVERED
     assert len(harness.courier.of(job.id)) == 1
 

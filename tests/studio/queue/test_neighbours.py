@@ -14,6 +14,7 @@ from storage.shards import Shards
 from studio.studio import Studio
 from studio.values import CloneOrder, SayOrder
 from tests.fakes import FakeCourier, FakeExecutor, sound_bytes
+from tests.storage.build import stored_job
 from tests.storage.conftest import execute, postgres_address, postgres_server  # noqa: F401 (fixtures)
 from tests.studio.conftest import ANN, MAX_BYTES, until
 
@@ -39,7 +40,7 @@ class ShardStudio:
         return await self.studio.speech.submit(THERE, order, {}, None, max_bytes=MAX_BYTES)
 
     async def job(self, accepted: JobRecord) -> JobRecord:
-        return await self.storage.jobs.get(accepted.id)
+        return await stored_job(self.storage, accepted.id)
 
     async def answered(self, accepted: JobRecord) -> None:
         async def is_answered() -> bool:

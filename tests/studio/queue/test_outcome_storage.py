@@ -61,7 +61,7 @@ async def test_a_result_that_comes_after_the_cancellation_changes_nothing(harnes
     assert await harness.storage.jobs.cancel(accepted.id) is not None
     release()
     await until(lambda: not harness.tasks(), "idle")
-    assert (await harness.storage.jobs.get(accepted.id)).state is JobState.CANCELLED
+    assert (await harness.job(accepted.id)).state is JobState.CANCELLED
     assert harness.courier.delivered == []
     assert not [name for name in harness.files() if name.startswith(("voices", "staging"))]
 

@@ -51,7 +51,7 @@ async def test_all_free_places_are_claimed_in_one_transaction(harness: StudioHar
         await harness.reaches(accepted.id, JobState.RUNNING)
     assert len(claims) == 4
     assert len(set(map(id, claims))) == 1
-    assert (await harness.storage.jobs.get(in_the_way.id)).state is JobState.RUNNING
+    assert (await harness.job(in_the_way.id)).state is JobState.RUNNING
 
 
 async def test_a_database_that_fails_is_not_asked_for_the_whole_queue(

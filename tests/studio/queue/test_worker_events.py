@@ -47,7 +47,7 @@ async def test_late_events_of_a_process_that_lost_its_lease_move_nothing(harness
     theirs = await harness.taken_over(accepted.id)
     release()
     await until(lambda: not harness.tasks(), "idle")
-    assert await harness.storage.jobs.get(accepted.id) == theirs
+    assert await harness.job(accepted.id) == theirs
     assert harness.courier.delivered == []
     assert accepted.voice_id is not None
     assert (await harness.storage.voices.get(GUILD, accepted.voice_id)).state is VoiceState.CLONING
@@ -69,7 +69,7 @@ async def test_a_job_that_another_process_took_before_it_began_here_is_stopped_a
     accepted = await harness.say()
     await until(lambda: harness.executor.cancelled == [accepted.id], "the end")
     await until(lambda: not harness.tasks(), "idle")
-    held = await jobs.get(accepted.id)
+    held = await harness.job(accepted.id)
     assert (held.lease_owner, held.attempts) == ("elsewhere/1/ab", 0)
     assert harness.courier.delivered == []
 
@@ -161,7 +161,7 @@ async def test_a_job_whose_beginning_is_slow_to_store_delays_its_own_events_only
     await until(lambda: bool(slow), "the first beginning")
     (other,) = [accepted.id for accepted in queued if accepted.id != slow[0]]
     assert (await harness.ended(other, idle=False)).state is JobState.DELIVERED
-    assert (await harness.storage.jobs.get(slow[0])).state is JobState.RUNNING
+    assert (await harness.job(slow[0])).state is JobState.RUNNING
     go_on.set()
     job = await harness.ended(slow[0])
     assert (job.state, job.attempts) == (JobState.DELIVERED, 1)
