@@ -13,7 +13,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from errors import NotAllowed
-from studio.values import Actor, Origin
+from storage.records import Origin
+from studio.values import Actor
 
 T = TypeVar("T", bound="app_commands.Command[Any, ..., Any] | app_commands.Group | type[commands.GroupCog]")
 

@@ -46,20 +46,18 @@ class JobAcceptance:
         policy_version: int | None = None,
         allowed_by: int | None = None,
         spoken: SpokenYes | None = None,
-        since: int | None = None,
     ) -> tuple[VoiceRecord, JobRecord]:
         """Reserve the voice, accept the job that makes it and store the consent, all or nothing.
 
         policy_version: set when the owner confirms that the voice is theirs, under this version of the policy.
         allowed_by: set when this is the yes of the author who was asked; the job then has the id of the consent
-        request. spoken: the sentence that was said for it, which can be used once. since: the latest erasure when
-        it was begun, where neither of these rows says that nothing was deleted since. A repeated id or interaction
-        returns the job that it created the first time. Raises LimitReached for the limits of `limits`, Conflict for a
-        taken name, a sentence that is no longer open or a newer erasure, and for a yes as ConsentRepository.answer
-        does.
+        request. spoken: the sentence that was said for it, which can be used once. `job.since` may be None where one
+        of these rows says that nothing was deleted since. A repeated id or interaction returns the job that it created
+        the first time. Raises LimitReached for the limits of `limits`, Conflict for a taken name, a sentence that is
+        no longer open or a newer erasure, and for a yes as ConsentRepository.answer does.
         """
         try:
-            return await self._accept_clone(voice, job, limits, policy_version, allowed_by, spoken, since)
+            return await self._accept_clone(voice, job, limits, policy_version, allowed_by, spoken)
         except Unavailable as error:
             return await self._found(job, _with_voice, error)
 
@@ -71,7 +69,6 @@ class JobAcceptance:
         policy_version: int | None,
         allowed_by: int | None,
         spoken: SpokenYes | None,
-        since: int | None,
     ) -> tuple[VoiceRecord, JobRecord]:
         async with self._sessions.write() as session:
             await lock_guild(session, voice.guild_id)
@@ -82,7 +79,7 @@ class JobAcceptance:
             known = await _accepted_before(session, job)
             if known is not None:
                 return await _with_voice(session, known)
-            await check_not_erased(session, voice.guild_id, since, job.member_id, voice.speaker_id)
+            await check_not_erased(session, voice.guild_id, job.since, job.member_id, voice.speaker_id)
             if policy_version is not None:
                 await store_confirmation(session, voice.guild_id, job.member_id, policy_version, now)
             await check_jobs(session, limits, job.member_id, now)
@@ -98,24 +95,24 @@ class JobAcceptance:
                 await store_yes(session, spoken, reserved.id, now)
             return reserved.record(), accepted.record()
 
-    async def accept_speech(self, job: NewJob, limits: GuildSettings, since: int | None = None) -> JobRecord:
+    async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
         """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
 
-        since: the latest erasure when it was begun. Raises LimitReached for the limits of `limits`, NotFound if the
-        job's voice has been deleted, and Conflict for a newer erasure.
+        Raises LimitReached for the limits of `limits`, NotFound if the job's voice has been deleted, and Conflict for
+        an erasure after `job.since`.
         """
         try:
-            return await self._accept_speech(job, limits, since)
+            return await self._accept_speech(job, limits)
         except Unavailable as error:
             return await self._found(job, _without_voice, error)
 
-    async def _accept_speech(self, job: NewJob, limits: GuildSettings, since: int | None) -> JobRecord:
+    async def _accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
         async with self._sessions.write() as session:
             await lock_guild(session, job.guild_id)
             known = await _accepted_before(session, job)
             if known is not None:
                 return known.record()
-            await check_not_erased(session, job.guild_id, since, job.member_id)
+            await check_not_erased(session, job.guild_id, job.since, job.member_id)
             now = self._clock()
             if job.hourly:
                 await check_jobs(session, limits, job.member_id, now)
@@ -146,8 +143,8 @@ class JobAcceptance:
     async def _insert(self, session: AsyncSession, job: NewJob, now: datetime) -> JobRow:
         row = _row_of(job, now)
         session.add(row)
-        if job.line is not None:
-            add_line(session, job.guild_id, job.member_id, job.line, now)
+        if job.audit is not None:
+            add_line(session, job.guild_id, job.member_id, job.audit, now)
         await session.flush()
         await tell(session, self._shards, Notice(NoticeKind.JOB, job.guild_id, job.id))
         return row
@@ -155,8 +152,8 @@ class JobAcceptance:
 
 async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
     same = JobRow.id == job.id
-    if job.interaction_id is not None:
-        same |= JobRow.interaction_id == job.interaction_id
+    if job.origin is not None:
+        same |= JobRow.interaction_id == job.origin.interaction_id
     return await session.scalar(select(JobRow).where(JobRow.guild_id == job.guild_id, same))
 
 
@@ -188,9 +185,9 @@ def _row_of(job: NewJob, now: datetime) -> JobRow:
         order=job.order,
         private=job.private,
         voice_id=job.voice_id,
-        interaction_id=job.interaction_id,
-        interaction_token=job.interaction_token,
-        token_expires_at=job.token_expires_at,
+        interaction_id=None if job.origin is None else job.origin.interaction_id,
+        interaction_token=None if job.origin is None else job.origin.token,
+        token_expires_at=None if job.origin is None else job.origin.expires_at,
         attempts=0,
         created_at=now,
         audio_seconds=job.expected_seconds,

@@ -197,7 +197,7 @@ class JobRepository:
         return await self._change(ANSWERED, job_id, now=self._clock(), message=message_id)
 
     async def forget_text(self, job_id: str) -> None:
-        """Delete what a line of speech said, and keep the rest of its order."""
+        """Delete the text of a speech job, and keep the rest of its order."""
         async with self._sessions.write(deletes=True) as session:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
             if row is not None:

@@ -125,12 +125,22 @@ class AuditLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The interaction that a job answers. Its token is valid until `expires_at`."""
+
+    interaction_id: int
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to accept. `order` is JSON that only the studio reads. Without an interaction the token is None.
+    """A job to accept. `order` is JSON that only the studio reads. `origin` is None without an interaction.
 
     `expected_seconds` of speech count against the daily limits until the job ends and the real length is known.
     `hourly`: the job counts against the limits of requests per hour.
-    `line` goes into the audit log in the same transaction, with the member as the actor.
+    `audit` goes into the audit log in the same transaction, with the member as the actor.
+    `since`: the server's latest erasure when it was begun, as `check_not_erased` takes it.
     """
 
     id: str
@@ -141,12 +151,11 @@ class NewJob:
     order: dict[str, Any]
     private: bool = False
     voice_id: int | None = None
-    interaction_id: int | None = None
-    interaction_token: str | None = None
-    token_expires_at: datetime | None = None
+    origin: Origin | None = None
     expected_seconds: float = 0.0
     hourly: bool = True
-    line: AuditLine | None = None
+    audit: AuditLine | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +200,7 @@ class WaitingJob:
 
 
 class ChannelOutput(StrEnum):
-    """What becomes of a line that is asked for in the bot's voice channel: heard there, posted as a file, or both."""
+    """What becomes of speech that is asked for in the bot's voice channel: heard there, posted as a file, or both."""
 
     BOTH = "both"
     CHANNEL = "channel"

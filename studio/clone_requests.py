@@ -178,13 +178,14 @@ class CloneRequestService:
             request.channel_id,
             request.requester_id,
             request.order,
+            since=since,
         )
         order = clone_of(request.order)
         taken = await self._storage.voices.find(request.guild_id, order.name) is not None
         if taken and request.state is ConsentState.PENDING:
             raise Conflict(f"Another voice is now called {order.name}. They can ask you again with another name.")
         try:
-            return await self._clones.reserve(job, order, allowed_by=member_id, spoken=spoken, since=since)
+            return await self._clones.reserve(job, order, allowed_by=member_id, spoken=spoken)
         except LimitReached as error:  # its sentence is written for the requester, but the author reads this one
             raise LimitReached(
                 "The member who asked cannot have another voice right now. You can allow it later."

@@ -14,13 +14,13 @@ from cloning.worker.protocol import Executor
 from errors import InvalidInput, NameTaken, NotAllowed, Unavailable
 from storage.consent_records import ConsentKind, SpokenYes
 from storage.database import Storage
-from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice
+from storage.records import AuditLine, GuildSettings, JobKind, JobRecord, NewJob, NewVoice, Origin
 from studio import metrics, rights
 from studio.names import clean_description, clean_name
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import clone_to_json, new_id
 from studio.speakers import languages_read
-from studio.values import POLICY_VERSION, Actor, CloneOrder, Origin
+from studio.values import POLICY_VERSION, Actor, CloneOrder
 
 MAX_RECORDING_BYTES = 50 * 1024 * 1024
 """The largest recording that is accepted, in bytes, whatever Discord allows."""
@@ -143,14 +143,13 @@ class CloneService:
             actor.channel_id,
             actor.member_id,
             clone_to_json(own),
-            interaction_id=None if origin is None else origin.interaction_id,
-            interaction_token=None if origin is None else origin.token,
-            token_expires_at=None if origin is None else origin.expires_at,
-            line=AuditLine(
+            origin=origin,
+            audit=AuditLine(
                 "voice.clone", own.name, f"own voice, policy {POLICY_VERSION}, {manner(spoken, 'by a box')}"
             ),
+            since=since,
         )
-        return await self.reserve(job, own, policy_version=POLICY_VERSION, spoken=spoken, since=since)
+        return await self.reserve(job, own, policy_version=POLICY_VERSION, spoken=spoken)
 
     async def reserve(
         self,
@@ -160,15 +159,14 @@ class CloneService:
         policy_version: int | None = None,
         allowed_by: int | None = None,
         spoken: SpokenYes | None = None,
-        since: int | None = None,
     ) -> JobRecord:
         """Store voice, job and consent in one transaction: `policy_version` for the member's own voice, `allowed_by`
-        for somebody else's. Raises NameTaken, LimitReached, and Conflict if data were deleted after `since`.
+        for somebody else's. Raises NameTaken, LimitReached, and Conflict if data were deleted after `job.since`.
         """
         settings = await self._storage.guilds.get(job.guild_id)
         voice = NewVoice(job.guild_id, job.member_id, order.speaker_id, order.name, order.language, order.description)
         _, accepted = await self._storage.acceptance.accept_clone(
-            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken, since=since
+            voice, job, settings, policy_version=policy_version, allowed_by=allowed_by, spoken=spoken
         )
         if accepted.id == job.id:
             metrics.ACCEPTED.labels(JobKind.CLONE.value).inc()

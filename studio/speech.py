@@ -12,7 +12,7 @@ from cloning.worker.protocol import Executor
 from errors import Conflict, InvalidInput, NotAllowed, NotFound
 from storage.database import Storage
 from storage.jobs import UNFINISHED
-from storage.records import AuditLine, ChannelOutput, GuildSettings, JobKind, JobRecord, NewJob
+from storage.records import AuditLine, ChannelOutput, GuildSettings, JobKind, JobRecord, NewJob, Origin
 from studio import metrics, rights, speech_text
 from studio.channel.lines import Line
 from studio.channel.rooms import Room
@@ -20,7 +20,7 @@ from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply, SpeechPayload, new_id, words_of
 from studio.speakers import language_of, languages_read
-from studio.values import Actor, Courier, Origin, SayOrder, Voice
+from studio.values import Actor, Courier, SayOrder, Voice
 from studio.voices import VoiceLibrary
 
 MAX_TEMPERATURE = 1.5
@@ -73,16 +73,18 @@ class SpeechService:
         NotFound and Conflict (voice), Conflict if the actor's data were deleted since, InvalidInput (text, or a
         language that the loaded model does not read), and LimitReached.
         """
-        since = await self._since(actor) if since is None else since
+        if since is None:
+            since = await self._storage.erasures.latest(actor.guild_id)
         settings = await rights.require(self._storage, actor, rights.may_speak)
         _check_numbers(order)
         words = speech_text.in_words(order.text, names, limit=settings.text_length)
         text = await self._pronounced(words, settings)
         speech, voice = await self._ordered(actor, order, text, max_bytes=max_bytes)
         speech = replace(speech, words="" if words == text else words)
-        line = AuditLine("speech.say", voice.name)
         room = None if order.private else self._room_for(actor, settings)
-        return await self._accept(actor, speech, voice, settings, origin, line, since, private=order.private, room=room)
+        return await self._accept(
+            "speech.say", actor, speech, voice, settings, origin, since, private=order.private, room=room
+        )
 
     async def read_aloud(self, actor: Actor, words: str, since: int) -> JobRecord:
         """Say a message in the server's voice channel only: it gets no answer, and a crash loses it.
@@ -100,8 +102,7 @@ class SpeechService:
         text = speech_text.spoken(said, limit=settings.text_length)
         speech, voice = await self._ordered(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
         speech = replace(speech, reply=Reply.NOTHING)
-        line = AuditLine("speech.read", voice.name)
-        return await self._accept(actor, speech, voice, settings, None, line, since, private=False, room=room)
+        return await self._accept("speech.read", actor, speech, voice, settings, None, since, private=False, room=room)
 
     async def _ordered(
         self, actor: Actor, order: SayOrder, text: str, *, max_bytes: int
@@ -124,7 +125,7 @@ class SpeechService:
 
         Applies the server's current dictionary. Raises as `submit` does.
         """
-        since = await self._since(actor)
+        since = await self._storage.erasures.latest(actor.guild_id)
         settings = await rights.require(self._storage, actor, rights.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
@@ -142,9 +143,10 @@ class SpeechService:
             roles=tuple(sorted(actor.role_ids)),
             reply=Reply.FILE,
         )
-        line = AuditLine("speech.repeat", voice.name)
         room = None if job.private else self._room_for(actor, settings)
-        return await self._accept(actor, again, voice, settings, origin, line, since, private=job.private, room=room)
+        return await self._accept(
+            "speech.repeat", actor, again, voice, settings, origin, since, private=job.private, room=room
+        )
 
     async def discard(self, actor: Actor, job_id: str) -> None:
         """Delete a generated recording. Raises NotAllowed for anybody but its member and moderators."""
@@ -157,10 +159,6 @@ class SpeechService:
         await self._storage.files.drop_result(job.id)
         await self._storage.jobs.answered(job.id, None)  # its member no longer waits for it
         await self._storage.audit.write(actor.guild_id, actor.member_id, "speech.discard", job.id)
-
-    async def _since(self, actor: Actor) -> int:
-        """Return the server's latest erasure: what is begun now is refused if more is deleted until it is stored."""
-        return await self._storage.erasures.latest(actor.guild_id)
 
     async def _pronounced(self, words: str, settings: GuildSettings) -> str:
         """Return a text whose markup is in words, as it is spoken here."""
@@ -179,18 +177,18 @@ class SpeechService:
 
     async def _accept(
         self,
+        action: str,
         actor: Actor,
         order: SpeechPayload,
         voice: Voice,
         settings: GuildSettings,
         origin: Origin | None,
-        line: AuditLine,
         since: int,
         *,
         private: bool,
         room: Room | None,
     ) -> JobRecord:
-        """`room`: where the line is heard."""
+        """`action`: for the audit log. `room`: where the speech is heard."""
         readable(order.text, order.language, languages_read(self._executor))
         if room is not None and order.reply is Reply.FILE and settings.channel_output is ChannelOutput.CHANNEL:
             order = replace(order, reply=Reply.WORDS)
@@ -205,14 +203,13 @@ class SpeechService:
             order.to_json(),
             private=private,
             voice_id=None if voice.record is None else voice.record.id,
-            interaction_id=None if origin is None else origin.interaction_id,
-            interaction_token=None if origin is None else origin.token,
-            token_expires_at=None if origin is None else origin.expires_at,
+            origin=origin,
             expected_seconds=expected_seconds(order.text, order.language),
             hourly=order.reply is not Reply.NOTHING,  # Reading has a pace of its own: reading_rules.Pace.
-            line=line,
+            audit=AuditLine(action, voice.name),
+            since=since,
         )
-        accepted = await self._storage.acceptance.accept_speech(job, settings, since)
+        accepted = await self._storage.acceptance.accept_speech(job, settings)
         if room is not None and accepted.id == job.id:
             self._rooms.add(room, Line(job.id, voice.name, words_of(accepted), job=accepted, reply=order.reply))
         self._dispatcher.enqueue(accepted)

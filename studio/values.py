@@ -1,7 +1,6 @@
 """Values that the studio exchanges with cogs and storage."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -31,15 +30,6 @@ class Actor:
     parent_id: int | None = None
     existing_ids: frozenset[int] | None = None
     voice_channel_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The interaction that a job answers. Its token is valid until `expires_at`."""
-
-    interaction_id: int
-    token: str
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import Unavailable
 from storage.consent_records import Consent
 from storage.database import Storage
-from storage.records import GuildSettings, JobKind, JobRecord, JobState, NewJob, NewVoice, VoiceModels, VoiceRecord
+from storage.records import (
+    GuildSettings,
+    JobKind,
+    JobRecord,
+    JobState,
+    NewJob,
+    NewVoice,
+    Origin,
+    VoiceModels,
+    VoiceRecord,
+)
 from storage.sessions import AWAY
 
 GUILD = 100_000_000_000_000_001
@@ -26,6 +36,7 @@ ROLE = 400_000_000_000_000_001
 OTHER_ROLE = 400_000_000_000_000_002
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MODELS = VoiceModels("suno/bark-small@1dbd7a1", "facebook/hubert-base-ls960", "quantifier_hubert_base_ls960_14.pth")
+ORIGIN = Origin(7, "secret", NOON + timedelta(minutes=14))
 PLENTY = GuildSettings(
     GUILD,
     voices_per_member=1000,

@@ -1,6 +1,5 @@
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.storage.build import (
     GUILD,
     MODELS,
     NOON,
+    ORIGIN,
     OTHER_GUILD,
     PLENTY,
     add_voice,
@@ -31,9 +31,7 @@ async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
         "line",
         private=True,
         voice_id=voice.id,
-        interaction_id=500,
-        interaction_token="secret",
-        token_expires_at=NOON + timedelta(minutes=14),
+        origin=ORIGIN,
     )
     job = await storage.acceptance.accept_speech(new, PLENTY)
     assert job == await stored_job(storage, "line")
@@ -52,9 +50,9 @@ async def test_an_accepted_line_comes_back_whole(storage: Storage) -> None:
         NOON,
     )
     assert (job.interaction_id, job.interaction_token, job.token_expires_at) == (
-        500,
-        "secret",
-        NOON + timedelta(minutes=14),
+        ORIGIN.interaction_id,
+        ORIGIN.token,
+        ORIGIN.expires_at,
     )
     assert (job.result, job.error_kind, job.error_message, job.message_id, job.started_at) == (None,) * 5
 
@@ -83,9 +81,9 @@ async def test_a_line_for_a_voice_that_is_gone_reserved_or_elsewhere_is_refused(
 
 
 async def test_a_repeated_interaction_gets_the_job_it_made(storage: Storage, twin: Storage) -> None:
-    first = await storage.acceptance.accept_speech(new_job("one", interaction_id=7), PLENTY)
+    first = await storage.acceptance.accept_speech(new_job("one", origin=ORIGIN), PLENTY)
     again = await twin.acceptance.accept_speech(
-        new_job("two", interaction_id=7), GuildSettings(GUILD, jobs_per_hour_per_member=0)
+        new_job("two", origin=ORIGIN), GuildSettings(GUILD, jobs_per_hour_per_member=0)
     )
     assert again == first
     assert [job.id for job in await storage.jobs.queued()] == [first.id]
@@ -97,15 +95,15 @@ async def test_a_repeated_id_gets_the_job_it_has(storage: Storage) -> None:
 
 
 async def test_a_repeated_clone_gets_its_voice_and_job_unless_the_voice_is_gone(storage: Storage) -> None:
-    first = await reserve(storage, "Anna", interaction_id=7)
-    assert await reserve(storage, "Anna", interaction_id=7) == first
+    first = await reserve(storage, "Anna", origin=ORIGIN)
+    assert await reserve(storage, "Anna", origin=ORIGIN) == first
     await storage.voices.delete(GUILD, first[0].id)
     with pytest.raises(Conflict, match="start again"):
-        await reserve(storage, "Anna", interaction_id=7)
+        await reserve(storage, "Anna", origin=ORIGIN)
 
 
 async def test_one_interaction_at_once_makes_one_job(storage: Storage, twin: Storage) -> None:
-    accepts = [side.acceptance.accept_speech(new_job(interaction_id=7), PLENTY) for side in [storage, twin] * 10]
+    accepts = [side.acceptance.accept_speech(new_job(origin=ORIGIN), PLENTY) for side in [storage, twin] * 10]
     assert len({job.id for job in await asyncio.gather(*accepts)}) == 1
 
 

@@ -28,8 +28,8 @@ Store = Callable[[Storage, int], Awaitable[object]]
 
 async def clone(storage: Storage, since: int) -> None:
     """A clone for Boris, of Anna's voice."""
-    voice, job = new_voice(owner=BORIS, speaker=ANNA), new_job("job", kind=JobKind.CLONE, member=BORIS)
-    await storage.acceptance.accept_clone(voice, job, limits(), since=since)
+    voice, job = new_voice(owner=BORIS, speaker=ANNA), new_job("job", kind=JobKind.CLONE, member=BORIS, since=since)
+    await storage.acceptance.accept_clone(voice, job, limits())
 
 
 async def add(storage: Storage, since: int) -> None:
@@ -45,7 +45,7 @@ async def ask(storage: Storage, since: int) -> None:
 
 
 async def speak(storage: Storage, since: int) -> None:
-    await storage.acceptance.accept_speech(new_job(member=ANNA), limits(), since)
+    await storage.acceptance.accept_speech(new_job(member=ANNA, since=since), limits())
 
 
 STORES = pytest.mark.parametrize("store", [clone, add, request, ask, speak])

@@ -10,6 +10,7 @@ from tests.storage.build import (
     ANNA,
     BORIS,
     GUILD,
+    ORIGIN,
     OTHER_GUILD,
     Clock,
     add_voice,
@@ -163,7 +164,7 @@ async def test_what_finished_jobs_remember(storage: Storage, clock: Clock) -> No
 
 
 async def test_an_answer_is_kept_once_and_forgets_the_token(storage: Storage, clock: Clock) -> None:
-    await speech_in(storage, JobState.READY, "line", interaction_id=7, interaction_token="secret")
+    await speech_in(storage, JobState.READY, "line", origin=ORIGIN)
     clock.advance(seconds=1)
     job = await storage.jobs.answered("line", 555)
     assert job is not None

@@ -15,11 +15,11 @@ import pytest
 import studio
 from storage.bucket import Bucket
 from storage.database import RESERVE, Storage
-from storage.records import JobRecord, JobState
+from storage.records import JobRecord, JobState, Origin
 from studio.channel.lines import Piece
 from studio.queue.lease import LEASE
 from studio.studio import Studio
-from studio.values import Actor, CloneOrder, Origin, SayOrder
+from studio.values import Actor, CloneOrder, SayOrder
 from tests.fake_voice import FakeVoice
 from tests.fakes import MODEL, FakeCourier, FakeExecutor, sound_bytes
 from tests.storage.build import stored_job
