@@ -16,7 +16,7 @@ Show = Callable[[JobRecord, Update], Awaitable[bool]]
 
 
 @dataclass(slots=True)
-class _Line:
+class _Message:
     """What one job's message shows, and what it shows next."""
 
     job: JobRecord
@@ -32,56 +32,56 @@ class ProgressMessages:
     def __init__(self, show: Show, *, every: float) -> None:
         self._show = show
         self._every = every
-        self._lines: dict[str, _Line] = {}
+        self._messages: dict[str, _Message] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
 
     def put(self, job: JobRecord, update: Update) -> None:
         """Show this update soon, unless a newer one replaces it or the job is answered."""
         if job.id in self._finished:
             return
-        line = self._lines.setdefault(job.id, _Line(job))
-        line.waiting = update
-        if line.task is None:
-            line.task = asyncio.create_task(self._run(line), name=f"progress-{job.id}")
+        message = self._messages.setdefault(job.id, _Message(job))
+        message.waiting = update
+        if message.task is None:
+            message.task = asyncio.create_task(self._run(message), name=f"progress-{job.id}")
 
     async def finish(self, job_id: str) -> None:
         """Show no more updates of this job. No edit of it is under way when this returns."""
-        line = self._retire(job_id)
-        if line is None:
+        message = self._retire(job_id)
+        if message is None:
             return
-        line.waiting = None
-        async with line.showing:
-            if line.task is not None:
-                line.task.cancel()
+        message.waiting = None
+        async with message.showing:
+            if message.task is not None:
+                message.task.cancel()
 
     async def close(self) -> None:
         """Stop all updates."""
-        for job_id in list(self._lines):
+        for job_id in list(self._messages):
             await self.finish(job_id)
 
-    async def _run(self, line: _Line) -> None:
+    async def _run(self, message: _Message) -> None:
         """Show waiting updates, one edit per interval, until none waits."""
         try:
-            while line.waiting is not None:
-                pause = line.shown_at + self._every - monotonic()
+            while message.waiting is not None:
+                pause = message.shown_at + self._every - monotonic()
                 if pause > 0:
                     await asyncio.sleep(pause)
-                async with line.showing:
-                    await self._show_next(line)
+                async with message.showing:
+                    await self._show_next(message)
         finally:
-            line.task = None
+            message.task = None
 
-    async def _show_next(self, line: _Line) -> None:
-        update, line.waiting = line.waiting, None
+    async def _show_next(self, message: _Message) -> None:
+        update, message.waiting = message.waiting, None
         if update is None:
             return
-        line.shown_at = monotonic()
-        if not await self._show(line.job, update):
-            self._retire(line.job.id)
+        message.shown_at = monotonic()
+        if not await self._show(message.job, update):
+            self._retire(message.job.id)
 
-    def _retire(self, job_id: str) -> _Line | None:
+    def _retire(self, job_id: str) -> _Message | None:
         """Remember, for a while, that this job takes no more updates."""
         self._finished[job_id] = None
         if len(self._finished) > _REMEMBERED:
             self._finished.popitem(last=False)
-        return self._lines.pop(job_id, None)
+        return self._messages.pop(job_id, None)

@@ -24,7 +24,7 @@ AI_LABEL = "AI-generated speech, made with Bark by Barkeep. No person said this.
 
 
 class Reply(StrEnum):
-    """What a line of speech is answered with. FILE: its sound. WORDS: words, if it was heard in a voice channel, else
+    """What speech is answered with. FILE: its sound. WORDS: words, if it was heard in a voice channel, else
     its sound. NOTHING: it is only heard."""
 
     FILE = "file"
@@ -80,7 +80,7 @@ class SpeechPayload:
 
 
 def words_of(job: JobRecord) -> str:
-    """Return a line of speech as its member wrote it, without markup; "" for other jobs and after retention."""
+    """Return the text of speech as its member wrote it, without markup; "" for other jobs and after retention."""
     text = str(job.order.get("text", ""))
     if not (words := job.order.get("words")):
         return text
