@@ -102,12 +102,12 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel
     from cloning.bark.int8 import quantise
-    from cloning.bark.special_tokens import Recipe
+    from cloning.bark.special_tokens import InputLayout
 
     model = cast(random_bark(arguments.shape), precision.dtype)
     if precision.is_int8:
         quantise(model)
-    coarse = CoarseModel(model.coarse_acoustics, SPEC, Recipe.from_config({}))
+    coarse = CoarseModel(model.coarse_acoustics, SPEC, InputLayout.from_config({}))
     fine = FineModel(model.fine_acoustics, SPEC)
     cache = coarse.transformer.cache(ROWS)
     vectors = coarse.embeddings[torch.arange(CONTEXT)]

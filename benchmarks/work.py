@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, BenchmarkRow, Contender
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from cloning.bark.windows import Windows
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
@@ -108,14 +108,14 @@ def least_seconds(
 
 def _coarse(model: Model, rows: int, frames: int, windows: Windows, *, voiced: bool) -> list[tuple[float, float]]:
     """Return (bytes, operations) of every pass of the coarse stage."""
-    recipe = Recipe.from_config({}).with_windows(windows, SPEC, _BLOCK)
+    layout = InputLayout.from_config({}).with_windows(windows, SPEC, _BLOCK)
     past = _VOICE_FRAMES * SPEC.coarse_books if voiced else 0
     tokens = frames * SPEC.coarse_books
     passes = []
-    for done in range(0, tokens, recipe.coarse_window):
-        context = recipe.coarse_input + 1 + min(recipe.coarse_history, past + done)
+    for done in range(0, tokens, layout.coarse_window):
+        context = layout.coarse_input + 1 + min(layout.coarse_history, past + done)
         passes += [model.read(context)] * rows
-        following = min(recipe.coarse_window, tokens - done)
+        following = min(layout.coarse_window, tokens - done)
         passes += [model.step(rows, context + step) for step in range(1, following)]
     return passes
 

@@ -17,7 +17,7 @@ from cloning.bark.coarse import CoarseModel
 from cloning.bark.cuda_graphs import CapturedBatch, GraphKey
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 
 LENGTHS = (250, 900)
 """Positions of a row: in the middle of a semantic window and near the end of a coarse one."""
@@ -40,10 +40,10 @@ def run(context: Context) -> Results:
 
 def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str, CausalModel]:
     """Return the semantic and the coarse stage with random weights."""
-    model, recipe = models.converted(context.random_bark(shape), dtype), Recipe.from_config({})
+    model, layout = models.converted(context.random_bark(shape), dtype), InputLayout.from_config({})
     return {
-        "semantic": SemanticModel(model.semantic, SPEC, recipe),
-        "coarse": CoarseModel(model.coarse_acoustics, SPEC, recipe),
+        "semantic": SemanticModel(model.semantic, SPEC, layout),
+        "coarse": CoarseModel(model.coarse_acoustics, SPEC, layout),
     }
 
 

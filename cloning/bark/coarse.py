@@ -15,7 +15,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import Recipe, refuse_beyond
+from cloning.bark.special_tokens import InputLayout, refuse_beyond
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 
@@ -26,16 +26,16 @@ STAGE = "coarse tokens"
 class CoarseModel:
     """The model with its embeddings and heads. Implements `cloning.bark.batch.CausalModel`."""
 
-    def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
+    def __init__(self, module: Any, spec: BarkSpec, layout: InputLayout) -> None:
         self.spec = spec
-        self.recipe = recipe
+        self.layout = layout
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
         self.offsets: Sequence[int] = [
             spec.semantic_vocab + book * spec.codebook_size for book in range(spec.coarse_books)
         ]
         last = spec.semantic_vocab + spec.coarse_books * spec.codebook_size - 1
-        refuse_beyond(len(self.embeddings), "coarse", last, recipe.coarse_pad, recipe.coarse_infer)
+        refuse_beyond(len(self.embeddings), "coarse", last, layout.coarse_pad, layout.coarse_infer)
         refuse_beyond(len(module.lm_head.weight), "coarse", last)
         books = [slice(offset, offset + spec.codebook_size) for offset in self.offsets]
         self.heads: Sequence[Matrix] = take_heads(module.lm_head, *books)
@@ -67,7 +67,7 @@ class CoarseRow:
         self._model = model
         self._reporter = reporter
         self._ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books  # coarse tokens per semantic token
-        self._most_semantic = int(model.recipe.coarse_history / self._ratio)
+        self._most_semantic = int(model.layout.coarse_history / self._ratio)
         past_semantic, self._coarse = self._histories(history)
         self._semantic = past_semantic + semantic
         self._before_semantic, self._before_coarse = len(past_semantic), len(self._coarse)
@@ -99,7 +99,7 @@ class CoarseRow:
 
     def reads(self, ahead: int) -> bool:
         """Return whether a window begins whose context differs from the cache."""
-        if (self._done + ahead) % self._model.recipe.coarse_window:
+        if (self._done + ahead) % self._model.layout.coarse_window:
             return False
         return self._begin(ahead) != self._held
 
@@ -127,11 +127,11 @@ class CoarseRow:
         """Return where the context begins in the semantic and in the coarse tokens."""
         place = self._before_semantic + round((self._done + ahead) / self._ratio)
         coarse = len(self._coarse) + ahead
-        return max(0, place - self._most_semantic), max(0, coarse - self._model.recipe.coarse_history)
+        return max(0, place - self._most_semantic), max(0, coarse - self._model.layout.coarse_history)
 
     def _given(self, semantic_begin: int, coarse_begin: int) -> Tensor:
-        recipe = self._model.recipe
-        semantic = self._semantic[semantic_begin:][: recipe.coarse_input]
-        semantic += [recipe.coarse_pad] * (recipe.coarse_input - len(semantic))
-        ids = [*semantic, recipe.coarse_infer, *self._coarse[coarse_begin:]]
+        layout = self._model.layout
+        semantic = self._semantic[semantic_begin:][: layout.coarse_input]
+        semantic += [layout.coarse_pad] * (layout.coarse_input - len(semantic))
+        ids = [*semantic, layout.coarse_infer, *self._coarse[coarse_begin:]]
         return self._model.embeddings[torch.tensor(ids, device=self._model.embeddings.device)]

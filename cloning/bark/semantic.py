@@ -13,7 +13,7 @@ from cloning.bark.config import BarkSpec
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer, take_heads
 from cloning.bark.sampling import END, Sampler
-from cloning.bark.special_tokens import Recipe, refuse_beyond
+from cloning.bark.special_tokens import InputLayout, refuse_beyond
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 
@@ -24,15 +24,15 @@ STAGE = "semantic tokens"
 class SemanticModel:
     """The model with its embeddings and head. Implements `cloning.bark.batch.CausalModel`."""
 
-    def __init__(self, module: Any, spec: BarkSpec, recipe: Recipe) -> None:
+    def __init__(self, module: Any, spec: BarkSpec, layout: InputLayout) -> None:
         self.spec = spec
-        self.recipe = recipe
+        self.layout = layout
         self.embeddings: Tensor = module.input_embeds_layer.weight.detach()
         """(input vocabulary, width)"""
-        given = (recipe.text_offset, recipe.text_pad, recipe.semantic_end, recipe.semantic_infer)
+        given = (layout.text_offset, layout.text_pad, layout.semantic_end, layout.semantic_infer)
         refuse_beyond(len(self.embeddings), "semantic", spec.semantic_vocab - 1, *given)
-        refuse_beyond(len(module.lm_head.weight), "semantic", spec.semantic_vocab - 1, recipe.semantic_end)
-        rows = [*range(spec.semantic_vocab), recipe.semantic_end]
+        refuse_beyond(len(module.lm_head.weight), "semantic", spec.semantic_vocab - 1, layout.semantic_end)
+        rows = [*range(spec.semantic_vocab), layout.semantic_end]
         self.heads: Sequence[Matrix] = take_heads(module.lm_head, rows)
         """One head with only the tokens that can be drawn: every semantic token, then the end."""
         self.offsets: Sequence[int] = [0]
@@ -46,13 +46,13 @@ class SemanticModel:
         At most `max_text_tokens` ids. The vectors of text and history are added, each padded at its end; the infer
         token follows.
         """
-        room, recipe = self.spec.max_text_tokens, self.recipe
+        room, layout = self.spec.max_text_tokens, self.layout
         spoken = [] if history is None else history[-room:].tolist()
-        words = [token + recipe.text_offset for token in text]
-        words += [recipe.text_pad] * (room - len(words))
-        spoken += [recipe.semantic_end] * (room - len(spoken))
+        words = [token + layout.text_offset for token in text]
+        words += [layout.text_pad] * (room - len(words))
+        spoken += [layout.semantic_end] * (room - len(spoken))
         ids = torch.tensor([words, spoken], device=self.embeddings.device)
-        return torch.cat([self.embeddings[ids].sum(0), self.embeddings[recipe.semantic_infer][None]])
+        return torch.cat([self.embeddings[ids].sum(0), self.embeddings[layout.semantic_infer][None]])
 
 
 class SemanticRow:

@@ -22,7 +22,7 @@ def refuse_beyond(vocabulary: int, model: str, *ids: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class InputLayout:
     """Special tokens are ids in the vocabulary of the model that they are named for; lengths are in its tokens."""
 
     text_offset: int
@@ -44,7 +44,7 @@ class Recipe:
 
     @classmethod
     def from_config(cls, generation: Mapping[str, Any]) -> Self:
-        """Read the recipe from a checkpoint's generation configuration."""
+        """Read the layout from a checkpoint's generation configuration."""
         semantic = generation.get("semantic_config") or {}
         coarse = generation.get("coarse_acoustics_config") or {}
         return cls(
@@ -60,7 +60,7 @@ class Recipe:
         )
 
     def with_windows(self, windows: Windows, spec: BarkSpec, block: int) -> Self:
-        """Return the recipe for such windows in a coarse model of `block` positions.
+        """Return the layout for such windows in a coarse model of `block` positions.
 
         Of the published models, with history and window of 630 and 60: LONG 630 and 138, so that the model's input is
         rebuilt half as often; SHORT_HISTORY 384 and 384, a sixth as often, with 2.6 s of history instead of 4.2 s.

@@ -15,7 +15,7 @@ from cloning.bark.engine import Generated, Samples, Utterance
 from cloning.bark.fine import FineModel, FineWork
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel, SemanticRow
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
@@ -59,7 +59,7 @@ class Generation:
 class Stages:
     """The three models of `model`, whose matrices they take over, with a tokenizer and the codec.
 
-    windows: of the coarse stage (`Recipe.with_windows`) and the fine one (`FineModel`).
+    windows: of the coarse stage (`InputLayout.with_windows`) and the fine one (`FineModel`).
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class Stages:
     ) -> None:
         generation = model.generation_config.to_dict()
         self.spec = BarkSpec.from_configs(model.config.to_dict(), generation)
-        recipe = Recipe.from_config(generation)
-        recipe = recipe.with_windows(windows, self.spec, model.config.coarse_acoustics_config.block_size)
+        layout = InputLayout.from_config(generation)
+        layout = layout.with_windows(windows, self.spec, model.config.coarse_acoustics_config.block_size)
         self._tokenize = tokenize
         self.decode = decode
-        self.semantic = SemanticModel(model.semantic, self.spec, recipe)
-        self.coarse = CoarseModel(model.coarse_acoustics, self.spec, recipe)
+        self.semantic = SemanticModel(model.semantic, self.spec, layout)
+        self.coarse = CoarseModel(model.coarse_acoustics, self.spec, layout)
         self.fine = FineModel(model.fine_acoustics, self.spec, windows)
 
     def begin(self, generation: Generation) -> SemanticRow:

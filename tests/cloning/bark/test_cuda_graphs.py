@@ -21,7 +21,7 @@ from cloning.bark.cuda_graphs import CapturedBatch
 from cloning.bark.decoding import STRIDE, Decoder
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from tests.cloning.bark.test_decoding import Scripted, late, utterances
 from tests.cloning.tiny_engine import tiny_bark, tiny_engine
 
@@ -41,9 +41,9 @@ def elsewhere() -> Iterator[list[CausalModel]]:
     """Both causal models on a device whose numbers nobody can read, nor mix with those of the host."""
     model = tiny_bark()
     spec = BarkSpec.from_configs(model.config.to_dict(), model.generation_config.to_dict())
-    recipe = Recipe.from_config(model.generation_config.to_dict())
+    layout = InputLayout.from_config(model.generation_config.to_dict())
     model = model.to("meta")
-    yield [SemanticModel(model.semantic, spec, recipe), CoarseModel(model.coarse_acoustics, spec, recipe)]
+    yield [SemanticModel(model.semantic, spec, layout), CoarseModel(model.coarse_acoustics, spec, layout)]
 
 
 def test_a_step_on_a_device_waits_for_nothing(elsewhere: list[CausalModel], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from cloning.bark.windows import Windows, pick_windows
 from errors import Unavailable
 
@@ -33,22 +33,22 @@ def test_windows_are_sunos_where_tokens_are_to_be_and_on_a_gpu(
     [(Windows.EXACT, 630, 60), (Windows.LONG, 630, 138), (Windows.SHORT_HISTORY, 384, 384)],
 )
 def test_windows_of_the_published_models(windows: Windows, history: int, window: int) -> None:
-    recipe = Recipe.from_config({}).with_windows(windows, SPEC, 1024)
-    assert (recipe.coarse_history, recipe.coarse_window) == (history, window)
+    layout = InputLayout.from_config({}).with_windows(windows, SPEC, 1024)
+    assert (layout.coarse_history, layout.coarse_window) == (history, window)
 
 
 def test_long_windows_fill_the_positions_and_have_their_semantic_tokens() -> None:
-    recipe = Recipe.from_config({}).with_windows(Windows.LONG, SPEC, 1024)
-    assert recipe.coarse_input + 1 + recipe.coarse_history + recipe.coarse_window - 1 <= 1024  # the last is not read
-    tokens = recipe.coarse_input * SPEC.frame_rate / SPEC.semantic_rate * SPEC.coarse_books
-    assert recipe.coarse_history + recipe.coarse_window <= tokens
+    layout = InputLayout.from_config({}).with_windows(Windows.LONG, SPEC, 1024)
+    assert layout.coarse_input + 1 + layout.coarse_history + layout.coarse_window - 1 <= 1024  # the last is not read
+    tokens = layout.coarse_input * SPEC.frame_rate / SPEC.semantic_rate * SPEC.coarse_books
+    assert layout.coarse_history + layout.coarse_window <= tokens
 
 
 def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
     """Of a model that reads so few semantic tokens that history and window go beyond them anyway."""
     generation = {"coarse_acoustics_config": {"max_coarse_input_length": 220}}
-    recipe = Recipe.from_config(generation).with_windows(Windows.LONG, SPEC, 1024)
-    assert (recipe.coarse_history, recipe.coarse_window) == (630, 60)
+    layout = InputLayout.from_config(generation).with_windows(Windows.LONG, SPEC, 1024)
+    assert (layout.coarse_history, layout.coarse_window) == (630, 60)
 
 
 @pytest.mark.parametrize("windows", Windows)
@@ -65,9 +65,9 @@ def test_long_windows_are_not_shorter_than_the_checkpoints() -> None:
 )
 def test_windows_that_no_model_can_have_are_refused(windows: Windows, lengths: dict[str, int]) -> None:
     with pytest.raises(Unavailable, match="1024 positions"):
-        Recipe.from_config({"coarse_acoustics_config": lengths}).with_windows(windows, SPEC, 1024)
+        InputLayout.from_config({"coarse_acoustics_config": lengths}).with_windows(windows, SPEC, 1024)
 
 
 def test_windows_that_just_fit_are_accepted() -> None:
-    recipe = Recipe.from_config({"coarse_acoustics_config": {"max_coarse_history": 708}})
-    assert recipe.with_windows(Windows.EXACT, SPEC, 1024) == recipe
+    layout = InputLayout.from_config({"coarse_acoustics_config": {"max_coarse_history": 708}})
+    assert layout.with_windows(Windows.EXACT, SPEC, 1024) == layout

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cloning.bark.coarse import CoarseModel, CoarseRow
 from cloning.bark.config import BarkSpec
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from research.bundled import coarse, gpt
@@ -38,7 +38,7 @@ def engine_model() -> CoarseModel:
     """The engine's, whose vectors are the ids themselves."""
     generation = generation_config()
     module = gpt.new_coarse(SMALL)
-    model = CoarseModel(module, BarkSpec.from_configs(CODEC, generation), Recipe.from_config(generation))
+    model = CoarseModel(module, BarkSpec.from_configs(CODEC, generation), InputLayout.from_config(generation))
     model.embeddings = torch.arange(COARSE_VOCABULARY).float()[:, None]
     return model
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloning.bark.config import BarkSpec
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import Recipe
+from cloning.bark.special_tokens import InputLayout
 from errors import InvalidInput
 from research.bundled import gpt, semantic
 from research.bundled.layout import (
@@ -103,7 +103,7 @@ def test_without_sentences_there_is_nothing_to_learn() -> None:
 def test_the_context_is_that_of_the_engine(history: int) -> None:
     generation = generation_config()
     module = gpt.new_semantic(SMALL)
-    engine = SemanticModel(module, BarkSpec.from_configs(CODEC, generation), Recipe.from_config(generation))
+    engine = SemanticModel(module, BarkSpec.from_configs(CODEC, generation), InputLayout.from_config(generation))
     engine.embeddings = torch.eye(SEMANTIC_INPUTS)
     voice = np.random.default_rng(0).integers(0, SEMANTIC_END, history)
     batch = semantic.batch_of([HELLO], [voice.astype(np.int16)], 32)
