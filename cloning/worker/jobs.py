@@ -105,7 +105,10 @@ def run(
         if isinstance(request, ListenRequest):
             return _listen(pipeline, request, reporter)
         options = SayOptions(request.language, request.temperature, request.seed, takes=takes, normalise=normalise)
-        return _speak(pipeline, request, reporter, emit, options)
+        try:
+            return _speak(pipeline, request, reporter, emit, options)
+        finally:
+            memory.release_freed()  # lines leave 100 to 170 MB in the arenas of their threads; takes 3 ms
 
 
 def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressReporter) -> Cloned:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cloning import memory
 from cloning.bark.engine import Generated
 from cloning.checkpoints.speakers import ANY_SPEAKER
 from cloning.media import audio, recordings
@@ -101,6 +102,16 @@ def test_one_sentence_has_no_parts(tmp_path: Path) -> None:
     run(SpeakRequest("j", TEXT, tmp_path), parts=parts)
     assert parts == []
     assert [file.name for file in tmp_path.iterdir()] == [protocol.SPEECH_FILE]
+
+
+def test_what_a_line_has_freed_goes_back_to_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = mock.create_autospec(memory.release_freed)
+    monkeypatch.setattr(memory, "release_freed", release)
+    run(SpeakRequest("j", TEXT, tmp_path))
+    assert release.call_count == 1
+    with pytest.raises(LimitReached):
+        run(SpeakRequest("j", TEXT, tmp_path, max_bytes=100))
+    assert release.call_count == 2
 
 
 def test_speech_that_does_not_fit_is_told(tmp_path: Path) -> None:
