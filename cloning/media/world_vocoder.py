@@ -53,8 +53,11 @@ def analyse(recording: Recording) -> Analysis:
     f0, times = pyworld.harvest(
         samples, recording.sample_rate, f0_floor=LOWEST_HZ, f0_ceil=HIGHEST_HZ, frame_period=FRAME_SECONDS * 1000
     )
-    envelope = pyworld.cheaptrick(samples, f0, times, recording.sample_rate)
-    aperiodicity = pyworld.d4c(samples, f0, times, recording.sample_rate)
+    # By default the size fits voices above 71 Hz. CheapTrick takes a frame of a lower pitch for unvoiced, and its
+    # envelope then follows every pulse of the voice.
+    size = pyworld.get_cheaptrick_fft_size(recording.sample_rate, LOWEST_HZ)
+    envelope = pyworld.cheaptrick(samples, f0, times, recording.sample_rate, fft_size=size)
+    aperiodicity = pyworld.d4c(samples, f0, times, recording.sample_rate, fft_size=size)
     return Analysis(f0, envelope, aperiodicity, recording.sample_rate)
 
 
