@@ -42,6 +42,27 @@ def test_other_languages_keep_their_letters() -> None:
     assert word_errors("Grüße, Jürgen!", "grüße jürgen", "de") == WordErrors(0, 2)
 
 
+def test_hindi_keeps_its_vowel_signs() -> None:
+    assert word_errors("मेरी किताब!", "मेरा किताब", "hi") == WordErrors(1, 2)
+    assert word_errors("मेरी किताब!", "मेरी किताब", "hi") == WordErrors(0, 2)
+
+
+def test_turkish_has_two_letters_i() -> None:
+    assert word_errors("İYİ IŞIK", "iyi ışık", "tr") == WordErrors(0, 2)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "heard"),
+    [("ja", "今日は雨です。", "今日は雷です"), ("zh", "今天下雨了！", "今天下雪了")],
+)
+def test_characters_count_where_words_are_not_spaced(language: str, said: str, heard: str) -> None:
+    assert word_errors(said, heard, language) == WordErrors(1, len(heard))
+
+
+def test_what_is_in_brackets_is_no_speech() -> None:
+    assert word_errors("Na ja [laughs] (leise)", "na ja", "de") == WordErrors(0, 2)
+
+
 def test_whisper_hears_what_is_said() -> None:
     clip = read_clip(ROOT / "simulator" / "media" / "reference.flac")
     heard = recognise(clip.samples, clip.sample_rate)
