@@ -62,7 +62,7 @@ def load(configuration: dict[str, Any]) -> SpeechPipeline:
     models = LoadedModels(ModelChoice(**choice))
     _load_all(models)
     if configuration["watermark"]:
-        perth()  # fail now, and not at the first line, if it is missing
+        perth()  # fail now, and not at the first job, if it is missing
     return SpeechPipeline(
         models,
         decoder_memory_mb=configuration["decoder_memory_mb"] or _DEFAULT_MEMORY_MB,
@@ -108,7 +108,7 @@ def run(
         try:
             return _speak(pipeline, request, reporter, emit, options)
         finally:
-            memory.release_freed()  # lines leave 100 to 170 MB in the arenas of their threads; takes 3 ms
+            memory.release_freed()  # speech leaves 100 to 170 MB in its threads' arenas; takes 3 ms
 
 
 def _clone(pipeline: SpeechPipeline, request: CloneRequest, reporter: ProgressReporter) -> Cloned:

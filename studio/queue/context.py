@@ -44,8 +44,8 @@ class QueueContext:
     """What the parts of the queue share.
 
     rooms: the voice channels in which lines are heard. sleep: waits some seconds between two attempts. owner: the name
-    of this process as the holder of leases. queue: all waiting jobs, and the turns of the active ones. active: the jobs
-    that this process holds, by id.
+    of this process as the holder of leases. queue: the waiting jobs in fair order; it also counts
+    the active ones. active: the jobs that this process holds, by id.
     """
 
     storage: Storage
