@@ -16,13 +16,15 @@ from storage.columns import Clock
 from storage.group_commit import GroupCommit, Statement
 from storage.job_statements import ANSWERED, FIND, RECORD, UNANSWERED, lease_answer, move, record_of
 from storage.limits import delete_jobs, prune_spent
-from storage.models import WITHOUT_ANSWER, JobRow
-from storage.records import JobKind, JobRecord, JobState, Usage, WaitingJob
+from storage.models import WITHOUT_ANSWER, JobRow, VoiceRow
+from storage.records import JobKind, JobRecord, JobState, Usage, VoiceState, WaitingJob
 from storage.sessions import Sessions
 from storage.shards import Notice, NoticeKind, Shards, tell
 from storage.usage import usage
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+UNWANTED = (JobState.FAILED, JobState.CANCELLED)
+"""States in which nothing that the worker made is kept."""
 FINISHED = (*UNANSWERED, JobState.DELIVERED)
 BATCH = 500
 """How many old jobs are deleted in one transaction."""
@@ -64,6 +66,13 @@ class JobRepository:
     async def expired(self, now: datetime) -> list[JobRecord]:
         """Return the running jobs of all servers whose lease has run out."""
         return await self._select(JobRow.state == JobState.RUNNING, JobRow.lease_until <= now, self._own)
+
+    async def reserving(self) -> list[JobRecord]:
+        """Return the failed and cancelled clones of all servers that still reserve the name of a voice."""
+        reserved = select(VoiceRow.id).where(VoiceRow.state == VoiceState.CLONING)
+        return await self._select(
+            JobRow.kind == JobKind.CLONE, JobRow.state.in_(UNWANTED), JobRow.voice_id.in_(reserved), self._own
+        )
 
     async def done_last(self, limit: int) -> list[JobRecord]:
         """Return the latest successful jobs of all servers, oldest first."""

@@ -100,7 +100,7 @@ class Dispatcher:
             self._wake()
 
     async def upkeep(self) -> None:
-        """Renew own leases, take over expired ones, and start jobs that wait for no reason.
+        """Renew own leases, take over expired ones, start jobs that wait for no reason, and free reserved names.
 
         Call it every half minute.
         """
@@ -109,6 +109,7 @@ class Dispatcher:
         await run_step("answers", self._answers.resume())
         await run_step("queue", self._read_queue())
         await run_step("overdue jobs", self._fail_overdue())
+        await run_step("reserved names", self._outcomes.clear_reserving())
         self._updates.measure()
         if self._context.queue or self._context.active:
             self._wake()

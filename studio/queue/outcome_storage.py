@@ -16,6 +16,7 @@ import structlog
 
 from cloning.worker.protocol import CLIP_FILE, PROMPT_FILE, SPEECH_FILE, Cloned, Spoken
 from errors import BarkeepError, NotFound, Unavailable
+from storage.jobs import UNWANTED
 from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
 from studio.channel.lines import Fate
@@ -24,8 +25,6 @@ from studio.queue.lease import LEASE
 
 UNKNOWN = "Unknown"
 """The kind of an unexpected error."""
-UNWANTED = (JobState.FAILED, JobState.CANCELLED)
-"""States in which nothing that the worker made is kept."""
 DONE = (JobState.READY, JobState.DELIVERED)
 """States in which all that is kept is stored."""
 
@@ -121,6 +120,12 @@ class OutcomeStorage:
         with _logged_errors(job):
             await self.clear(job)
 
+    async def clear_reserving(self) -> None:
+        """Clean up after failed and cancelled clones where that failed, or where the database's answer was lost."""
+        for job in await self._context.storage.jobs.reserving():
+            with _logged_errors(job):
+                await self.clear(job)
+
     async def clear(self, job: JobRecord) -> None:
         """Remove what an unsuccessful job holds: a reserved voice, its upload, its work in progress."""
         files = self._context.storage.files
@@ -186,7 +191,7 @@ class OutcomeStorage:
 
 @contextlib.contextmanager
 def _logged_errors(job: JobRecord) -> Iterator[None]:
-    """Log errors while cleaning up after a job: they must not block the answer, and the next start cleans up again."""
+    """Log errors while cleaning up after a job: they must not block the answer, and upkeep cleans up again."""
     try:
         yield
     except Unavailable as error:

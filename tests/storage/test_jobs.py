@@ -10,10 +10,12 @@ from tests.storage.build import (
     ANNA,
     BORIS,
     GUILD,
+    MODELS,
     ORIGIN,
     OTHER_GUILD,
     Clock,
     add_voice,
+    reserve,
     speech_in,
     stored_job,
 )
@@ -56,6 +58,21 @@ async def test_jobs_are_got_by_their_ids(storage: Storage) -> None:
     ids = [(await speech_in(storage, JobState.QUEUED)).id for _ in range(3)]
     assert [job.id for job in await storage.jobs.of_ids([ids[2], ids[0], "unknown"])] == [ids[0], ids[2]]
     assert await storage.jobs.of_ids([]) == []
+
+
+async def test_ended_clones_that_still_reserve_a_name_are_found(storage: Storage) -> None:
+    cancelled, working, done = [(await reserve(storage, name))[1] for name in ("Anna", "Boris", "Clara")]
+    assert done.voice_id is not None
+    await storage.voices.make_ready(GUILD, done.voice_id, MODELS, None, has_clip=False)
+    assert await storage.jobs.reserving() == []
+
+    for job in (cancelled, done):
+        await storage.jobs.cancel(job.id)
+    assert [job.id for job in await storage.jobs.reserving()] == [cancelled.id]
+    assert working.state is JobState.QUEUED
+    assert cancelled.voice_id is not None
+    await storage.voices.delete(GUILD, cancelled.voice_id)
+    assert await storage.jobs.reserving() == []
 
 
 async def test_a_claim_takes_a_lease_and_what_a_worker_begins_counts(storage: Storage, clock: Clock) -> None:

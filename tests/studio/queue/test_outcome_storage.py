@@ -1,5 +1,7 @@
 """What the end of a job does to rows and files."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,49 @@ async def test_a_failed_clone_frees_its_name_and_its_files(harness: StudioHarnes
     assert await harness.storage.voices.find(GUILD, "Ann") is None
     assert harness.files() == []
     await harness.voice()
+
+
+async def test_a_queued_clone_that_is_cancelled_frees_its_name_though_the_databases_answer_was_lost(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = harness.executor.hold()
+    before = await harness.clone(name="Bea")
+    await harness.reaches(before.id, JobState.RUNNING)
+    accepted = await harness.clone()
+    lose_the_next_commit(harness.storage, monkeypatch)
+    with pytest.raises(Unavailable):
+        await harness.studio.jobs.cancel(ANN, accepted.id)
+    await harness.studio.upkeep()
+    await harness.reaches(accepted.id, JobState.CANCELLED)
+    assert await harness.storage.voices.find(GUILD, "Ann") is None
+    assert not [name for name in harness.files() if accepted.id in name]
+    release()
+    assert (await harness.ended(before.id)).state is JobState.DELIVERED  # its name was reserved, and stays
+
+
+async def test_a_clone_that_is_cancelled_before_its_work_frees_its_name_though_the_databases_answer_was_lost(
+    harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, go_on = asyncio.Event(), asyncio.Event()
+    staging = harness.storage.files.staging
+
+    async def slow(job_id: str) -> Path:
+        held.set()
+        await go_on.wait()
+        return await staging(job_id)
+
+    monkeypatch.setattr(harness.storage.files, "staging", slow)
+    accepted = await harness.clone()
+    await held.wait()
+    lose_the_next_commit(harness.storage, monkeypatch)
+    with pytest.raises(Unavailable):
+        await harness.studio.jobs.cancel(ANN, accepted.id)
+    await harness.studio.upkeep()
+    go_on.set()
+    assert (await harness.ended(accepted.id)).state is JobState.CANCELLED
+    assert harness.executor.requests == []
+    assert await harness.storage.voices.find(GUILD, "Ann") is None
+    assert harness.files() == []
 
 
 async def test_a_result_that_comes_after_the_cancellation_changes_nothing(harness: StudioHarness) -> None:
