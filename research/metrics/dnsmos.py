@@ -1,8 +1,8 @@
 """Estimate speech quality with DNSMOS.
 
 C. Reddy, V. Gopal, R. Cutler: "DNSMOS P.835", 2022; weights and code from the package speechmos. Its scale goes from 1
-to 5. It was trained on noisy calls, so for synthetic speech it is only a hint. Its scores depend on the volume:
-only recordings of one loudness can be compared.
+to 5. It was trained on noisy calls, so for synthetic speech it is only a hint. Its scores depend on the volume
+(`findings/dnsmos-hears-levels.sh`): only recordings of one loudness can be compared.
 """
 
 from dataclasses import dataclass
