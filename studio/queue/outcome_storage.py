@@ -191,8 +191,10 @@ class OutcomeStorage:
 
 @contextlib.contextmanager
 def _logged_errors(job: JobRecord) -> Iterator[None]:
-    """Log errors while cleaning up after a job: they must not block the answer. Upkeep frees a name later, the next
-    start removes files."""
+    """Log errors while cleaning up after a job: they must not block the answer.
+
+    Upkeep frees a name later, the next start removes files.
+    """
     try:
         yield
     except Unavailable as error:
