@@ -30,6 +30,15 @@ Waiting = tuple[simcord.InteractionResult, Callable[[], None]]
 """A command that waits for its answer, and the function that lets its job finish."""
 
 
+class PatientEnv(simcord.Env):
+    """simcord's environment. Its own gives a start 5 s, whatever `settle_timeout` says; a busy machine takes longer."""
+
+    async def _settle_internal(self, **named: Any) -> None:
+        if named.get("timeout") is not None:
+            named["timeout"] = max(named["timeout"], self.settle_timeout)
+        await super()._settle_internal(**named)
+
+
 class World:
     """One data folder and one Discord, and the bots that come and go between them."""
 
@@ -38,7 +47,7 @@ class World:
         self.read_messages = read_messages
         self.executor = FakeExecutor(wait=self.wait)
         self.bot = self._new_bot()
-        self.env = simcord.Env(self.bot, shard_count=1, settle_timeout=20.0)
+        self.env = PatientEnv(self.bot, shard_count=1, settle_timeout=20.0)
 
     async def start(self) -> None:
         """Bring the bot to READY."""

@@ -17,7 +17,7 @@ from errors import BarkeepError, Conflict, Unavailable
 from storage.database import Storage
 from studio.studio import Studio
 from studio.values import Courier
-from tests.cogs.conftest import Clone, World
+from tests.cogs.conftest import Clone, PatientEnv, World
 from tests.fakes import FakeExecutor
 
 
@@ -69,7 +69,7 @@ async def syncs(data_dir: Path, *, claims_data: bool = True, remembers: bool = T
         return env.external_wait(awaitable, reason="work that others do")
 
     bot = Barkeep(open_studio, shard_count=1, claims_data=claims_data)
-    env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
+    env = PatientEnv(bot, shard_count=1, settle_timeout=20.0)
     await env.start()
     await env.shutdown()
     await bot.close()
@@ -138,7 +138,7 @@ async def known_after_a_start(data_dir: Path, *, claims_data: bool) -> list[int]
         return env.external_wait(awaitable, reason="work that others do")
 
     bot = Barkeep(open_studio, shard_count=1, claims_data=claims_data)
-    env = simcord.Env(bot, shard_count=1, settle_timeout=20.0)
+    env = PatientEnv(bot, shard_count=1, settle_timeout=20.0)
     try:
         await env.start()
         await env.settle()
@@ -208,7 +208,7 @@ async def test_a_studio_that_cannot_be_opened_stops_the_start(tmp_path: Path) ->
         raise Unavailable("The database cannot be reached.")
 
     bot = Barkeep(open_studio, shard_count=1)
-    env = simcord.Env(bot, shard_count=1)
+    env = PatientEnv(bot, shard_count=1)
     with pytest.raises(BarkeepError, match="database"):
         await env.start()
     await bot.close()

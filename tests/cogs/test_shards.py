@@ -8,7 +8,6 @@ from unittest.mock import create_autospec
 
 import discord
 import pytest
-import simcord
 
 from cogs.client import Barkeep
 from errors import Conflict
@@ -16,6 +15,7 @@ from storage.database import Storage
 from storage.shards import Shards
 from studio.studio import Studio
 from studio.values import Courier
+from tests.cogs.conftest import PatientEnv
 from tests.cogs.library import shown, text_of
 from tests.fakes import FakeExecutor
 from tests.storage.conftest import postgres_address, postgres_server  # noqa: F401 (fixtures)
@@ -31,7 +31,7 @@ class ShardBot:
     def __init__(self, url: str, folder: Path, shard: int) -> None:
         self._url, self._folder, self._shards = url, folder, Shards((shard,), 2)
         self.bot = Barkeep(self._open, shard_count=2, shard_ids=(shard,), claims_data=True)
-        self.env = simcord.Env(self.bot, settle_timeout=20.0)
+        self.env = PatientEnv(self.bot, settle_timeout=20.0)
 
     async def _open(self, courier: Courier) -> Studio:
         storage = await Storage.open(self._url, self._folder, clock=self.env.now, shards=self._shards)
