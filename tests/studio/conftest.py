@@ -218,6 +218,20 @@ class StudioHarness:
         await self.nap()
 
 
+def hold_before_work(harness: "StudioHarness", monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold each job between claim and work. Return the events that it is held, and that it may go on."""
+    held, go_on = asyncio.Event(), asyncio.Event()
+    staging = harness.storage.files.staging
+
+    async def slow(job_id: str) -> Path:
+        held.set()
+        await go_on.wait()
+        return await staging(job_id)
+
+    monkeypatch.setattr(harness.storage.files, "staging", slow)
+    return held, go_on
+
+
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[StudioHarness]:
     harness = StudioHarness(tmp_path)

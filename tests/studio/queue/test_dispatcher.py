@@ -17,7 +17,7 @@ from studio.queue.fair_order import FairQueue
 from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
 from tests.fakes import FakeExecutor
-from tests.studio.conftest import BOB, GUILD, StudioHarness, person, until
+from tests.studio.conftest import BOB, GUILD, StudioHarness, hold_before_work, person, until
 
 
 async def test_jobs_wait_their_turn_and_are_told_their_places(harness: StudioHarness) -> None:
@@ -87,15 +87,7 @@ async def test_a_running_job_is_cancelled_and_the_next_begins(harness: StudioHar
 async def test_a_job_cancelled_between_claim_and_work_never_reaches_the_worker(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claimed, go_on = asyncio.Event(), asyncio.Event()
-    staging = harness.storage.files.staging
-
-    async def slow(job_id: str) -> Path:
-        claimed.set()
-        await go_on.wait()
-        return await staging(job_id)
-
-    monkeypatch.setattr(harness.storage.files, "staging", slow)
+    claimed, go_on = hold_before_work(harness, monkeypatch)
     accepted = await harness.clone()
     await claimed.wait()
     await harness.studio.dispatcher.cancel(accepted.id)

@@ -1,7 +1,5 @@
 """What the end of a job does to rows and files."""
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ from cloning.worker.protocol import SpeakRequest
 from errors import Unavailable
 from storage.records import JobRecord, JobState
 from tests.storage.build import lose_the_next_commit
-from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, until
+from tests.studio.conftest import ANN, GUILD, MAX_BYTES, StudioHarness, hold_before_work, until
 
 
 async def test_a_clone_becomes_a_voice_and_leaves_nothing_else(harness: StudioHarness) -> None:
@@ -76,15 +74,7 @@ async def test_a_queued_clone_that_is_cancelled_frees_its_name_though_the_databa
 async def test_a_clone_that_is_cancelled_before_its_work_frees_its_name_though_the_databases_answer_was_lost(
     harness: StudioHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, go_on = asyncio.Event(), asyncio.Event()
-    staging = harness.storage.files.staging
-
-    async def slow(job_id: str) -> Path:
-        held.set()
-        await go_on.wait()
-        return await staging(job_id)
-
-    monkeypatch.setattr(harness.storage.files, "staging", slow)
+    held, go_on = hold_before_work(harness, monkeypatch)
     accepted = await harness.clone()
     await held.wait()
     lose_the_next_commit(harness.storage, monkeypatch)
