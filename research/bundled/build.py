@@ -26,11 +26,22 @@ from cloning.codec import Codec
 from research.bundled import corpus, package
 from research.bundled.built_in import choose_prompts, sentences_to_compare
 from research.bundled.coarse import CoarseJob
-from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, TEACHER, load_codec
-from research.bundled.codec_steps import CODEC, CODEC_PROFILES, CORPUS, PROMPTS, CodecProfile, CodecStep, run_codec_step
+from research.bundled.codec import ADVERSARIAL, DECODER, ENCODER, FINETUNE, TEACHER, load_codec
+from research.bundled.codec_steps import (
+    CODEC,
+    CODEC_PROFILES,
+    CORPUS,
+    PREDICTED,
+    PROMPTS,
+    CodecProfile,
+    CodecStep,
+    run_codec_step,
+)
+from research.bundled.codes import Codes, write_codes
 from research.bundled.distortion import DistortionJob
 from research.bundled.export import assemble, prompts_of, write, write_speakers
 from research.bundled.fine import FineJob
+from research.bundled.finetuning import Predictor, load_fine
 from research.bundled.gpt import new_coarse, new_fine, new_semantic
 from research.bundled.hubert_training import (
     EXPORTED,
@@ -57,7 +68,7 @@ from research.bundled.speech import SpeechTokens
 from research.bundled.stretched import write_corpus
 from research.bundled.teacher import load_teacher
 from training.loop import Schedule, is_finished, train
-from training.shards import Split
+from training.shards import ClipShards, Split
 
 WORK = Path(".training/bundled")
 SPEECH, TEXT = "speech", "text"
@@ -95,6 +106,8 @@ class Step(StrEnum):
     SEMANTIC = "semantic"
     FINE = "fine"
     DISTORTION = "distortion"
+    PREDICTED = "predicted"
+    FINETUNE = "finetune"
     EXPORT = "export"
     SPEAKERS = "speakers"
     MEASURE = "measure"
@@ -155,7 +168,7 @@ RECIPES = {
         hubert=HUBERT_PROFILES["cpu"],
         quantizer=QUANTIZER_PROFILES["cpu"],
         coarse=Course(_SCHEDULE, batch=8),
-        semantic=Course(replace(_SCHEDULE, steps=2_700), batch=32),
+        semantic=Course(replace(_SCHEDULE, steps=3_600), batch=32),
         fine=Course(replace(_SCHEDULE, steps=7_300), batch=16),
         distortion=Course(replace(_SCHEDULE, steps=800, warmup=50, learning_rate=4e-4), batch=16),
         sizes=_SIZES,
@@ -204,6 +217,7 @@ class Build:
             Step.DECODER: (codec.decoder, work / CODEC / DECODER),
             Step.ADVERSARIAL: (codec.adversarial, work / CODEC / ADVERSARIAL),
             Step.ENCODER: (codec.encoder, work / CODEC / ENCODER),
+            Step.FINETUNE: (codec.finetune, work / CODEC / FINETUNE),
             Step.COARSE: (recipe.coarse.schedule, work / Step.COARSE),
             Step.SEMANTIC: (recipe.semantic.schedule, work / Step.SEMANTIC),
             Step.FINE: (recipe.fine.schedule, work / Step.FINE),
@@ -221,6 +235,7 @@ class Build:
             Step.SEMANTIC: self._train_semantic,
             Step.FINE: self._train_fine,
             Step.DISTORTION: self._train_distortion,
+            Step.PREDICTED: self._predict_fine_codes,
             Step.EXPORT: self._export,
             Step.SPEAKERS: self._choose_speakers,
             Step.MEASURE: self._measure,
@@ -267,6 +282,13 @@ class Build:
         kind = partial(DistortionJob, self._work / Step.FINE / _BEST)
         job = self._acoustic(kind, recipe.sizes.fine, recipe.distortion)
         train(job, *self._runs[Step.DISTORTION], device=self._device)
+
+    def _predict_fine_codes(self) -> None:
+        """Write the corpus's codes as the fine model predicts them in use."""
+        corpus, codec = self._work / CORPUS, self._work / CODEC
+        fine = load_fine(self._work / Step.DISTORTION / _BEST, self._recipe.sizes.fine)
+        predict = Predictor(fine, Codes(codec), Codes(codec / PROMPTS), ClipShards(corpus))
+        write_codes(corpus, codec / PREDICTED, predict)
 
     def _train_semantic(self) -> None:
         recipe = self._recipe

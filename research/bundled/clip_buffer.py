@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from errors import InvalidInput
+from research.bundled.codes import Codes
 from research.bundled.spectra import HOP, SAMPLE_RATE
 from training.shards import ClipShards, Split, split_of
 
@@ -26,19 +27,25 @@ def split_of_clip(speaker: str, text: str) -> Split:
 
 
 class ClipBuffer:
-    """Samples int16 (T * HOP,) and semantic tokens int16 (T,) of many clips, frame by frame."""
+    """Samples int16 (T * HOP,) and tokens int16 of many clips, frame by frame.
 
-    def __init__(self, samples: Tensor, semantic: Tensor) -> None:
-        if len(samples) != len(semantic) * HOP or not len(semantic):
-            raise InvalidInput(f"A clip buffer needs {HOP} samples for every semantic token, and some of both.")
-        self.samples, self.semantic = samples, semantic
+    The tokens are semantic ones (T,), or codes (books, T).
+    """
+
+    def __init__(self, samples: Tensor, tokens: Tensor) -> None:
+        frames = tokens.shape[-1]
+        if len(samples) != frames * HOP or not frames:
+            raise InvalidInput(f"A clip buffer needs {HOP} samples for the tokens of every frame, and some of both.")
+        self.samples, self.tokens = samples, tokens
 
     def __len__(self) -> int:
         """Return the number of frames."""
-        return len(self.semantic)
+        return self.tokens.shape[-1]
 
     def crops(self, random: np.random.Generator, count: int, frames: int) -> tuple[Tensor, Tensor]:
         """Return `count` random crops: float32 (count, frames * HOP) in -1..1 and int64 tokens (count, frames).
+
+        Codes are (count, books, frames).
 
         Raises InvalidInput if the buffer is shorter than a crop.
         """
@@ -51,32 +58,37 @@ class ClipBuffer:
         """Return the crops of `frames` frames that begin at the frames `starts`, int64 (B,), as `crops` does."""
         places = starts[:, None] + torch.arange(frames, device=starts.device)
         samples = self.samples.view(-1, HOP)[places]  # (B, frames, HOP)
-        return samples.flatten(1).float() / _FULL_SCALE, self.semantic[places].long()
+        return samples.flatten(1).float() / _FULL_SCALE, self.tokens[..., places].movedim(-2, 0).long()
 
 
-def load_buffer(folder: Path, split: Split, hours: float, device: torch.device) -> ClipBuffer:
-    """Read up to `hours` of the clips of `split`, sampled from the whole corpus.
+def load_buffer(
+    folder: Path, split: Split, hours: float, device: torch.device, codes: Codes | None = None
+) -> ClipBuffer:
+    """Read up to `hours` of the clips of `split`, sampled from the whole corpus, with their semantic tokens.
 
-    Raises InvalidInput if there are none, or they are not at the codec's rate.
+    With `codes`, read only clips that have some, and these in place of the semantic tokens. Raises InvalidInput if
+    there are no clips, or they are not at the codec's rate.
     """
     shards = ClipShards(folder)
     chosen = [
         index
-        for index, (speaker, text) in enumerate(zip(shards.speakers, shards.texts, strict=True))
-        if split_of_clip(speaker, text) == split
+        for index, (key, speaker, text) in enumerate(zip(shards.keys, shards.speakers, shards.texts, strict=True))
+        if split_of_clip(speaker, text) == split and (codes is None or key in codes)
     ]
     order = np.random.default_rng(0).permutation(np.array(chosen, np.int64))
     within = np.cumsum(shards.lengths[order]) <= hours * 3600 * SAMPLE_RATE / HOP
-    samples, semantic = [], []
+    samples, tokens = [], []
     for index in np.sort(order[within]):
         clip = shards[int(index)]
         if clip.sample_rate != SAMPLE_RATE or clip.audio is None:
             raise InvalidInput(f"The clip {clip.key} has no sound at {SAMPLE_RATE} Hz; make the corpus again.")
-        frames = min(len(clip.audio) // HOP, len(clip.semantic))
+        own = clip.semantic if codes is None else codes[clip.key]
+        frames = min(len(clip.audio) // HOP, own.shape[-1])
         samples.append(clip.audio[: frames * HOP])
-        semantic.append(clip.semantic[:frames].astype(np.int16))
+        tokens.append(own[..., :frames].astype(np.int16))
     if not samples:
         raise InvalidInput(f"There are no clips to use ({split}) in {folder}; make the corpus first.")
     return ClipBuffer(
-        torch.from_numpy(np.concatenate(samples)).to(device), torch.from_numpy(np.concatenate(semantic)).to(device)
+        torch.from_numpy(np.concatenate(samples)).to(device),
+        torch.from_numpy(np.concatenate(tokens, axis=-1)).to(device),
     )

@@ -4,6 +4,7 @@ It is transformers' EncodecModel, so it is exported and loaded like `suno/bark`'
 teacher's.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +17,11 @@ from research.bundled.spectra import HOP, SAMPLE_RATE
 from research.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load_teacher
 
 TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "encoder"
+FINETUNE = "finetune"
 """Folders of the training runs in the codec's folder; each has its best.safetensors."""
+BEFORE_FINETUNING = (ADVERSARIAL, DECODER)
+DECODERS = (FINETUNE, *BEFORE_FINETUNING)
+"""The runs that train a decoder, the last one first."""
 
 RATIOS = (2, 4, 5, 8)
 """Upsampling factors of the decoder's layers. The small ones come first: the widest layers then run at low rates."""
@@ -106,17 +111,15 @@ def load_codec(folder: Path) -> transformers.EncodecModel:
     return assemble(teacher, codec.encoder, codec.decoder)
 
 
-def load_decoder(decoder: nn.Module, folder: Path) -> None:
-    """Load the decoder in `folder`: of the adversarial phase, or of the spectral phase if there is no other.
+def load_decoder(decoder: nn.Module, folder: Path, runs: Sequence[str] = DECODERS) -> None:
+    """Load the decoder of the first of `runs` that exists in `folder`.
 
     Raises Unavailable if there is none, or it is damaged.
     """
-    weights = folder / ADVERSARIAL / _BEST
-    if weights.is_file():
-        load_into(decoder, decoder_of(load_state(weights)), weights)
-    else:
-        weights = folder / DECODER / _BEST
-        load_into(decoder, load_state(weights), weights)
+    run = next((run for run in runs if (folder / run / _BEST).is_file()), runs[-1])
+    weights = folder / run / _BEST
+    state = load_state(weights)
+    load_into(decoder, decoder_of(state) if run == ADVERSARIAL else state, weights)
 
 
 def _gain(convolution: nn.Module) -> Tensor:

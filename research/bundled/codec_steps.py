@@ -2,11 +2,13 @@
 
     python -m research codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-A step that was stopped continues where it was. The losses are in `teacher`, `codec_training` and `adversarial`.
+A step that was stopped continues where it was. The losses are in `teacher`, `codec_training`, `adversarial` and
+`finetuning`. The last step needs the fine model's codes, which `research.bundled.build` makes.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,8 +21,10 @@ from research.bundled.adversarial import AdversarialJob
 from research.bundled.clip_buffer import ClipBuffer, load_buffer
 from research.bundled.codec import (
     ADVERSARIAL,
+    BEFORE_FINETUNING,
     DECODER,
     ENCODER,
+    FINETUNE,
     OUTPUT_LEVEL,
     TEACHER,
     load_decoder,
@@ -30,7 +34,8 @@ from research.bundled.codec import (
 )
 from research.bundled.codec_quality import decoded, held_out, measure
 from research.bundled.codec_training import DecoderJob, EncoderJob
-from research.bundled.codes import write_codes
+from research.bundled.codes import Codes, encode_clip, write_codes
+from research.bundled.finetuning import FinetuneJob
 from research.bundled.phones import SEMANTIC_SIZE
 from research.bundled.teacher import Teacher, TeacherJob, load_teacher
 from training.loop import Schedule, train
@@ -39,6 +44,8 @@ CORPUS, CODEC = "corpus", "codec"
 """Folders in the recipe's working folder."""
 PROMPTS = "prompts"
 """The folder in CODEC with the encoder's codes of the corpus."""
+PREDICTED = "predicted"
+"""The folder in CODEC with the fine model's codes of the corpus."""
 
 _BEST = "best.safetensors"
 _VALID_HOURS = 0.5
@@ -60,6 +67,8 @@ class CodecProfile:
     adversarial: Schedule
     encoder_batch: int
     encoder: Schedule
+    finetune_batch: int
+    finetune: Schedule
 
 
 _TEACHER = Schedule(
@@ -82,6 +91,8 @@ _ADVERSARIAL = replace(
     _SEANET, learning_rate=3e-4, final_rate=0.1, betas=(0.8, 0.99), validate_every=500, precision="float32"
 )
 
+_FINETUNE = replace(_SEANET, learning_rate=5e-4, warmup=100)
+
 CODEC_PROFILES = {
     "cpu": CodecProfile(
         hours=12.0,
@@ -93,6 +104,8 @@ CODEC_PROFILES = {
         adversarial=replace(_ADVERSARIAL, steps=12_000),
         encoder_batch=8,
         encoder=replace(_SEANET, steps=2_400),
+        finetune_batch=8,
+        finetune=replace(_FINETUNE, steps=7_000),
     ),
     "cuda": CodecProfile(
         hours=60.0,
@@ -104,6 +117,8 @@ CODEC_PROFILES = {
         adversarial=replace(_ADVERSARIAL, warmup=500, steps=60_000, save_every=500),
         encoder_batch=64,
         encoder=replace(_SEANET, warmup=500, steps=15_000, save_every=500),
+        finetune_batch=64,
+        finetune=replace(_FINETUNE, steps=12_000, save_every=500),
     ),
 }
 
@@ -117,6 +132,7 @@ class CodecStep(StrEnum):
     ADVERSARIAL = "adversarial"
     ENCODER = "encoder"
     PROMPTS = "prompts"
+    FINETUNE = "finetune"
     MEASURE = "measure"
 
 
@@ -139,7 +155,8 @@ def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: t
     if step is CodecStep.TEACHER:
         _train_teacher(work, profile, device)
     elif step is CodecStep.CODES:
-        write_codes(work / CORPUS, work / CODEC, _teacher(work, device).encode, device)
+        encode = partial(encode_clip, encode=_teacher(work, device).encode, device=device)
+        write_codes(work / CORPUS, work / CODEC, encode)
     elif step is CodecStep.DECODER:
         _train_decoder(work, profile, device)
     elif step is CodecStep.ADVERSARIAL:
@@ -148,6 +165,8 @@ def run_codec_step(step: CodecStep, work: Path, profile: CodecProfile, device: t
         _train_encoder(work, profile, device)
     elif step is CodecStep.PROMPTS:
         _encode_prompts(work, device)
+    elif step is CodecStep.FINETUNE:
+        _finetune_decoder(work, profile, device)
     else:
         _measure(work)
 
@@ -201,7 +220,16 @@ def _encode_prompts(work: Path, device: torch.device) -> None:
     def encode(samples: Tensor) -> Tensor:
         return quantizer.encode(encoder(samples[:, None]).transpose(1, 2))
 
-    write_codes(work / CORPUS, work / CODEC / PROMPTS, encode, device)
+    write_codes(work / CORPUS, work / CODEC / PROMPTS, partial(encode_clip, encode=encode, device=device))
+
+
+def _finetune_decoder(work: Path, profile: CodecProfile, device: torch.device) -> None:
+    predicted = _buffers(work, profile, device, Codes(work / CODEC / PREDICTED))
+    teacher, buffers = _teacher(work, device), _buffers(work, profile, device)
+    torch.manual_seed(profile.finetune.seed)
+    job = FinetuneJob(new_decoder().to(device), teacher, *buffers, *predicted, profile.finetune_batch)
+    load_decoder(job.module, work / CODEC, BEFORE_FINETUNING)
+    train(job, profile.finetune, work / CODEC / FINETUNE, device=device)
 
 
 def _measure(work: Path) -> None:
@@ -220,7 +248,9 @@ def _teacher(work: Path, device: torch.device) -> Teacher:
     return load_teacher(work / CODEC / TEACHER / _BEST, device)
 
 
-def _buffers(work: Path, profile: CodecProfile, device: torch.device) -> tuple[ClipBuffer, ClipBuffer]:
-    """Return the training and the validation clips."""
-    corpus = work / CORPUS
-    return load_buffer(corpus, "train", profile.hours, device), load_buffer(corpus, "valid", _VALID_HOURS, device)
+def _buffers(
+    work: Path, profile: CodecProfile, device: torch.device, codes: Codes | None = None
+) -> tuple[ClipBuffer, ClipBuffer]:
+    """Return the training and the validation clips, with `codes` if there are any; see `load_buffer`."""
+    load = partial(load_buffer, work / CORPUS, device=device, codes=codes)
+    return load("train", profile.hours), load("valid", _VALID_HOURS)

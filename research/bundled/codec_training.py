@@ -28,7 +28,7 @@ class DecoderJob:
         self.module = decoder
         self._teacher, self._train, self._batch = teacher, train, batch
         self.spectral = SpectralLoss().to(train.samples.device)
-        self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._FRAMES + 2 * MARGIN)[0]
+        self._valid = valid.crops(np.random.default_rng(0), _VALID_CROPS, self._crop)[0]
 
     def example(self) -> Tensor:
         """Return quantized latents (B, LATENT, T), the decoder's input."""
@@ -40,11 +40,9 @@ class DecoderJob:
 
     def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return one batch of crops, decoded and original, (B, N) each, without their margins."""
-        samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
-        samples = varied(samples, random)
-        used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
-        decoded: Tensor = self.module(self._latents(samples, used.to(samples.device)))
-        return decoded[:, 0], _inner(samples)
+        latents, target = self._examples(random)
+        decoded: Tensor = self.module(latents)
+        return decoded[:, 0], target
 
     def validate(self) -> dict[str, float]:
         """Return the spectral loss with 8 and with 2 books; "loss" is their mean, weighted 3 to 1."""
@@ -52,13 +50,25 @@ class DecoderJob:
         for books in (BOOKS, 2):
             used = torch.full((len(self._valid),), books, device=self._valid.device)
             restored = self.module(self._latents(self._valid, used))
-            figures[f"books_{books}"] = float(self.spectral(restored[:, 0], _inner(self._valid)))
+            figures[f"books_{books}"] = float(self.spectral(restored[:, 0], inner(self._valid)))
         return {"loss": 0.75 * figures["books_8"] + 0.25 * figures["books_2"], **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
         """Raise NotLearning if the loss is over 1.8 from step 2000 on: silence has about 3, the first words 1.6."""
         if step >= 2_000 and figures["loss"] > 1.8:
             raise NotLearning(f"The decoder's spectral loss is {figures['loss']:.2f} after {step} steps; start again.")
+
+    @property
+    def _crop(self) -> int:
+        """The number of frames of a crop with both margins."""
+        return self._FRAMES + 2 * MARGIN
+
+    def _examples(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return the latents (B, LATENT, T) of one batch of crops, and the crops (B, N), without their margins."""
+        samples, _ = self._train.crops(random, self._batch, self._crop)
+        samples = varied(samples, random)
+        used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
+        return self._latents(samples, used.to(samples.device)), inner(samples)
 
     def _latents(self, samples: Tensor, used: Tensor) -> Tensor:
         with torch.no_grad():
@@ -150,5 +160,6 @@ def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
     return torch.stack([2 * residual.square().mean() for residual in left])
 
 
-def _inner(samples: Tensor) -> Tensor:
+def inner(samples: Tensor) -> Tensor:
+    """Return crops (B, N) without their margins."""
     return samples[:, MARGIN * HOP : -MARGIN * HOP]

@@ -16,6 +16,8 @@ from training.shards import Clip, ClipShards
 
 Encode = Callable[[Tensor], Tensor]
 """A function that returns the codes int64 (B, books, T) of sound, float (B, T * HOP)."""
+EncodeClip = Callable[[Clip], NDArray[np.uint16]]
+"""A function that returns the codes (books, T) of a clip."""
 
 _PREFIX = "codes-"
 _CLIPS_A_FILE = 500
@@ -46,26 +48,25 @@ class Codes:
         return self._codes[key]
 
 
-def write_codes(corpus: Path, folder: Path, encode: Encode, device: torch.device) -> None:
-    """Encode every clip of `corpus` that has no codes in `folder`, and print the progress.
-
-    A clip gets as many frames as it has semantic tokens, or as its audio fills if that is fewer. Raises InvalidInput
-    for clips without sound.
-    """
+def write_codes(corpus: Path, folder: Path, encode: EncodeClip) -> None:
+    """Encode every clip of `corpus` that has no codes in `folder`, and print the progress. Raises as `encode` does."""
     folder.mkdir(parents=True, exist_ok=True)
     shards, known = ClipShards(corpus), Codes(folder)
     left = [index for index, key in enumerate(shards.keys) if key not in known]
     number = 1 + max((int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.npz")), default=-1)
     for start in range(0, len(left), _CLIPS_A_FILE):
         clips = [shards[index] for index in left[start : start + _CLIPS_A_FILE]]
-        codes = [encode_clip(clip, encode, device) for clip in clips]
+        codes = [encode(clip) for clip in clips]
         _write(folder / f"{_PREFIX}{number:05}.npz", [clip.key for clip in clips], codes)
         number += 1
         print(f"codes of {start + len(clips)}/{len(left)} clips", flush=True)
 
 
 def encode_clip(clip: Clip, encode: Encode, device: torch.device) -> NDArray[np.uint16]:
-    """Return a clip's codes (books, T), T up to its number of semantic tokens. Raises InvalidInput without sound."""
+    """Return the codes (books, T) of a clip's sound. Raises InvalidInput if it has none.
+
+    T is the number of its semantic tokens, or of the frames that its sound fills if that is fewer.
+    """
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus again.")
     frames = min(len(clip.audio) // HOP, len(clip.semantic))

@@ -22,17 +22,20 @@ from cloning.checkpoints.model_choice import (
     resolve_quantizer,
 )
 from cloning.checkpoints.speakers import Speakers
+from cloning.checkpoints.weights import load_state
 from cloning.codec import Codec
 from cloning.methods.feature_clusters import load_codebook
 from cloning.methods.hubert import HubertFeatures
 from cloning.methods.quantizer_network import load
 from cloning.progress import ProgressReporter
 from errors import InvalidInput, Unavailable
-from research.bundled import build, coarse, codes, fine, quantizer_steps, semantic
+from research.bundled import build, coarse, codec_training, codes, fine, quantizer_steps, semantic
 from research.bundled.build import MODEL, RECIPES, TEXT, Build, Course, Profile, Step
 from research.bundled.built_in import choose_prompts
-from research.bundled.codec import DECODER, ENCODER, TEACHER, new_decoder, new_encoder
-from research.bundled.codec_steps import CODEC, CORPUS, PROMPTS, CodecStep
+from research.bundled.codec import DECODER, ENCODER, FINETUNE, TEACHER, new_decoder, new_encoder
+from research.bundled.codec_steps import CODEC, CORPUS, PREDICTED, PROMPTS, CodecStep
+from research.bundled.codec_training import DecoderJob
+from research.bundled.codes import Codes
 from research.bundled.export import SPEC, prompts_of
 from research.bundled.hubert import TokenClassifier
 from research.bundled.hubert_training import HUBERT
@@ -62,6 +65,7 @@ RECIPE = replace(
     semantic=COURSE,
     fine=COURSE,
     distortion=COURSE,
+    codec=replace(RECIPES[Profile.CPU].codec, hours=1.0, finetune=COURSE.schedule, finetune_batch=2),
     sizes=Sizes(SMALL, SMALL, SMALL),
 )
 TRAINED = (Step.COARSE, Step.SEMANTIC, Step.FINE, Step.DISTORTION)
@@ -110,7 +114,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for job in (coarse, fine, semantic):
             patch.setattr(job, "_VALIDATION_ROWS", 2)
-        for step in (Step.HUBERT, Step.QUANTIZER, Step.CODEBOOK, *TRAINED, Step.EXPORT):
+        patch.setattr(codec_training, "_VALID_CROPS", 2)
+        patch.setattr(DecoderJob, "_FRAMES", 10)
+        late = (Step.PREDICTED, Step.FINETUNE, Step.EXPORT)
+        for step in (Step.HUBERT, Step.QUANTIZER, Step.CODEBOOK, *TRAINED, *late):
             Build(folder, RECIPE, CPU).do(step)
     return folder
 
@@ -129,6 +136,17 @@ def test_what_comes_out_speaks(work: Path) -> None:
 
     assert said.prompt.fine.shape[0] == BOOKS
     assert len(said.samples) == 320 * said.prompt.fine.shape[1]
+
+
+def test_its_decoder_has_learned_from_predicted_codes(work: Path) -> None:
+    finetuned = load_state(work / CODEC / FINETUNE / "best.safetensors")
+    exported = load_state(resolve_bark(ModelChoice(model=str(work / MODEL))) / "model.safetensors")
+
+    assert {*Codes(work / CODEC / PREDICTED)._codes} == {*Codes(work / CODEC)._codes}
+    name = "layers.0.conv.bias"
+    torch.testing.assert_close(exported[f"codec_model.decoder.{name}"], finetuned[name].half())
+    before = load_state(work / CODEC / DECODER / "best.safetensors")
+    assert not torch.equal(before[name], finetuned[name])
 
 
 def test_what_clones_is_exported_beside_it(work: Path) -> None:

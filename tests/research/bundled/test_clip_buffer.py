@@ -8,10 +8,11 @@ import torch
 
 from errors import InvalidInput
 from research.bundled.clip_buffer import ClipBuffer, load_buffer, split_of_clip
+from research.bundled.codes import Codes, write_codes
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.spectra import HOP
 from tests.research.bundled import material
-from training.shards import split_of
+from training.shards import ShardWriter, split_of
 
 CPU = torch.device("cpu")
 SPEAKERS = [f"speaker-{number}" for number in range(60)]
@@ -66,6 +67,26 @@ def test_a_buffer_holds_its_split_only(tmp_path: Path) -> None:
     assert len(buffer) == sum(len(clip.semantic) for clip in mine) < sum(len(clip.semantic) for clip in clips)
     assert mine[0].audio is not None
     assert np.array_equal(buffer.samples[: 60 * HOP].numpy(), mine[0].audio)
+
+
+def test_a_buffer_with_codes_has_only_the_clips_that_have_some(tmp_path: Path) -> None:
+    clips = material.write_corpus(tmp_path / "corpus", SPEAKERS)
+    coded = [clip for clip in clips if split_of_clip(clip.speaker, clip.text) == "train"][:3]
+    known = {clip.key: np.arange(8 * 50, dtype=np.uint16).reshape(8, 50) + number for number, clip in enumerate(coded)}
+    with ShardWriter(tmp_path / "coded", 5) as writer:
+        for clip in coded:
+            writer.add(clip)
+    write_codes(tmp_path / "coded", tmp_path / "codes", lambda clip: known[clip.key])
+
+    buffer = load_buffer(tmp_path / "corpus", "train", 1.0, CPU, Codes(tmp_path / "codes"))
+
+    assert len(buffer) == 3 * 50
+    samples, codes = buffer.at(torch.tensor([0, 50]), 50)
+    assert codes.shape == (2, 8, 50)
+    for one, crop, heard in zip(coded, codes, samples, strict=False):
+        assert one.audio is not None
+        assert np.array_equal(crop.numpy(), known[one.key])
+        assert np.array_equal(heard.numpy() * 32_768, one.audio[: 50 * HOP])
 
 
 def test_a_buffer_is_no_longer_than_asked(tmp_path: Path) -> None:

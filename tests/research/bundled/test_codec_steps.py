@@ -34,7 +34,7 @@ def profile(monkeypatch: pytest.MonkeyPatch) -> CodecProfile:
     for job in (TeacherJob, DecoderJob, EncoderJob):
         monkeypatch.setattr(job, "_FRAMES", 10)
     schedule = Schedule(steps=2, warmup=1, learning_rate=1e-3)
-    return CodecProfile(1.0, 8, replace(schedule, steps=4), 2, schedule, 2, schedule, 2, schedule)
+    return CodecProfile(1.0, 8, replace(schedule, steps=4), 2, schedule, 2, schedule, 2, schedule, 2, schedule)
 
 
 def test_the_steps_make_a_codec(profile: CodecProfile, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Codes are the teacher's, are found by their clip, and survive a stop."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from errors import InvalidInput, NotFound
 from research.bundled import codes as codes_module
-from research.bundled.codes import Codes, write_codes
+from research.bundled.codes import Codes, encode_clip, write_codes
 from research.bundled.teacher import BOOKS, CODEBOOK_SIZE
 from tests.research.bundled import material
 
@@ -19,7 +20,8 @@ CPU = torch.device("cpu")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("codes")
     material.write_corpus(work / "corpus", ["one", "two", "three"])
-    write_codes(work / "corpus", work / "codec", material.teacher().encode, CPU)
+    encode = partial(encode_clip, encode=material.teacher().encode, device=CPU)
+    write_codes(work / "corpus", work / "codec", encode)
     return work
 
 
@@ -46,13 +48,14 @@ def test_an_unknown_clip_is_named(written: Path) -> None:
 
 def test_only_new_clips_are_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes_module, "_CLIPS_A_FILE", 3)
-    corpus, folder, encode = tmp_path / "corpus", tmp_path / "codec", material.teacher().encode
+    corpus, folder = tmp_path / "corpus", tmp_path / "codec"
+    encode = partial(encode_clip, encode=material.teacher().encode, device=CPU)
     material.write_corpus(corpus, ["one", "two"])
-    write_codes(corpus, folder, encode, CPU)
+    write_codes(corpus, folder, encode)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
     material.write_corpus(corpus, ["three"])
-    write_codes(corpus, folder, encode, CPU)
+    write_codes(corpus, folder, encode)
 
     assert len(before) == 2
     assert {path: path.stat().st_mtime_ns for path in before} == before
