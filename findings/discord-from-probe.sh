@@ -79,12 +79,15 @@ async def main() -> None:
     write("short.ogg", "libopus", 48_000, {"frame_duration": "20"})
     write("note.ogg", "libopus", 48_000, {"frame_duration": "60"})
     write("speech.mp3", "libmp3lame", 24_000, {})
-    probed = {name: await discord.FFmpegOpusAudio.from_probe(name, method="fallback", executable=FFMPEG) for name in FILES}
+    probed = {
+        name: await discord.FFmpegOpusAudio.from_probe(name, method="fallback", executable=FFMPEG) for name in FILES
+    }
     plain = {name: discord.FFmpegOpusAudio(name, executable=FFMPEG) for name in FILES}
     channels = await asyncio.gather(*(sent(source) for source in (*probed.values(), *plain.values())))
     print(f"discord.py {discord.__version__}: files of {SECONDS} s")
     seconds, rates = {}, {}
-    for key, channel in zip([*((name, "from_probe") for name in FILES), *((name, "plain") for name in FILES)], channels):
+    keys = [(name, how) for how in ("from_probe", "plain") for name in FILES]
+    for key, channel in zip(keys, channels):
         seconds[key] = channel.ended - channel.began
         rates[key] = sum(map(len, channel.packets)) * 8 / SECONDS / 1000
         print(

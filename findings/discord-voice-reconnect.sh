@@ -9,7 +9,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check "discord.py[voice]==2.7.1" "audioop-lts==0.2.2; python_version >= '3.13'"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+  "discord.py[voice]==2.7.1" "audioop-lts==0.2.2; python_version >= '3.13'"
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'
 import asyncio
@@ -42,7 +43,8 @@ class VoiceServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         if len(data) == 74:  # IP discovery
-            answer = struct.pack(">HHI", 2, 70, 1) + address[0].encode().ljust(64, b"\0") + struct.pack(">H", address[1])
+            host, port = address[0].encode().ljust(64, b"\0"), struct.pack(">H", address[1])
+            answer = struct.pack(">HHI", 2, 70, 1) + host + port
             self.udp.sendto(answer, address)
 
     async def talk(self, request: web.Request) -> web.WebSocketResponse:
@@ -70,7 +72,8 @@ async def connected(server: VoiceServer) -> tuple[discord.VoiceClient, discord.C
     session = aiohttp.ClientSession()
     client.http.ws_connect = lambda url, *, compress=0: session.ws_connect(url.replace("wss://", "ws://"))
     state = client._connection
-    state.user = discord.ClientUser(state=state, data={"id": BOT, "username": "bot", "discriminator": "0", "avatar": None})
+    user = {"id": BOT, "username": "bot", "discriminator": "0", "avatar": None}
+    state.user = discord.ClientUser(state=state, data=user)
     guild = discord.Guild(state=state, data={"id": GUILD, "name": "server"})
     place = {"id": CHANNEL, "name": "lounge", "type": 2, "position": 0, "bitrate": 64000, "user_limit": 0}
     channel = discord.VoiceChannel(state=state, guild=guild, data=place)
@@ -88,7 +91,9 @@ async def connected(server: VoiceServer) -> tuple[discord.VoiceClient, discord.C
         if channel_id is not None:
             await voice.on_voice_server_update({"guild_id": GUILD, "token": "token", "endpoint": server.endpoint})
 
-    async def voice_state(guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False) -> None:
+    async def voice_state(
+        guild_id: int, channel_id: int | None, self_mute: bool = False, self_deaf: bool = False
+    ) -> None:
         tasks.add(asyncio.create_task(answer(channel_id)))
 
     tasks: set[asyncio.Task[None]] = set()

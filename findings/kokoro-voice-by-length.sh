@@ -49,7 +49,10 @@ holds = all(voice.shape == (510, 1, 256) for voice in voices.values())
 for name, voice in voices.items():
     within = np.linalg.norm(voice[LONG - 1] - voice[SHORT - 1])
     others = [np.linalg.norm(voice - other, axis=(1, 2))[BETWEEN - 1] for key, other in voices.items() if key != name]
-    print(f"{name}: {within:.2f} from {SHORT} to {LONG} symbols; {min(others):.2f} to the next voice at {BETWEEN} symbols")
+    print(
+        f"{name}: {within:.2f} from {SHORT} to {LONG} symbols; "
+        f"{min(others):.2f} to the next voice at {BETWEEN} symbols"
+    )
     holds = holds and within > min(others)
 short, long = (seconds(voices[SPOKEN][symbols - 1]) for symbols in (SHORT, LONG))
 print(f"{SPOKEN}, a sentence of {len(SENTENCE)} symbols: {short:.2f} s as if of {SHORT}, {long:.2f} s as if of {LONG}")

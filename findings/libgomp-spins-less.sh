@@ -12,7 +12,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check numpy==2.3.5
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+  ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 cat > "$folder/sleeps.py" <<'PYTHON'
 import os
 import resource
@@ -58,7 +59,8 @@ for before in "nowhere" "in a thread that has ended" "in the main thread before"
     found[$before]=$(GOMP_SPINCOUNT=20000 "$folder/venv/bin/python" sleeps.py "$before")
     echo "  $before: ${found[$before]}"
 done
-"$folder/venv/bin/python" - "${found[nowhere]}" "${found[in a thread that has ended]}" "${found[in the main thread before]}" <<'PYTHON'
+"$folder/venv/bin/python" - \
+  "${found[nowhere]}" "${found[in a thread that has ended]}" "${found[in the main thread before]}" <<'PYTHON'
 import sys
 
 alone, ended, kept = map(float, sys.argv[1:])

@@ -20,7 +20,10 @@ from importlib.metadata import requires, version
 
 import perth
 
-print(f"resemble-perth {version('resemble-perth')} beside setuptools {sys.argv[1]}; it declares: {requires('resemble-perth')}")
+print(
+    f"resemble-perth {version('resemble-perth')} beside setuptools {sys.argv[1]}; "
+    f"it declares: {requires('resemble-perth')}"
+)
 print(f"perth.PerthImplicitWatermarker is {perth.PerthImplicitWatermarker}, and import perth raised nothing")
 try:
     importlib.import_module("perth.perth_net")

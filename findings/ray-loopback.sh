@@ -12,8 +12,8 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "ray==2.60.0"
 export RAY_AUTH_MODE=disabled RAY_USAGE_STATS_ENABLED=0
 port=$(python3 -c "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1])")
-"$folder/venv/bin/ray" start --block --head --node-ip-address=127.0.0.1 --port="$port" --num-cpus=1 --object-store-memory=100000000 \
-  --include-dashboard=false --temp-dir="$folder/ray" >/dev/null 2>&1 &
+"$folder/venv/bin/ray" start --block --head --node-ip-address=127.0.0.1 --port="$port" --num-cpus=1 \
+  --object-store-memory=100000000 --include-dashboard=false --temp-dir="$folder/ray" >/dev/null 2>&1 &
 head=$!
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do kill -0 "$head"; sleep 1; done
 "$folder/venv/bin/python" - "$port" <<'PYTHON'

@@ -40,7 +40,10 @@ def read(container: str, codec: str, gain: float) -> tuple[np.ndarray, np.ndarra
     return tuple(soundfile.read(io.BytesIO(data), dtype=kind)[0] for kind in ("float32", "int16"))
 
 
-print(f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: a vowel with a peak of 1, {SECONDS} s")
+print(
+    f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}: "
+    f"a vowel with a peak of 1, {SECONDS} s"
+)
 wrapped = {}
 for container, codec in (("OGG", "OPUS"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")):
     floats, integers = read(container, codec, 1.0)
@@ -48,7 +51,8 @@ for container, codec in (("OGG", "OPUS"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER
     wrapped[codec] = np.mean(np.abs(integers[over] / 32768 - np.clip(floats[over], -1, 1)) > 0.5)
     largest = np.abs(floats).argmax()
     print(
-        f"{codec}: {over.sum()} samples beyond full scale, {wrapped[codec]:.0%} of them wrong by more than half of it as int16; "
+        f"{codec}: {over.sum()} samples beyond full scale, "
+        f"{wrapped[codec]:.0%} of them wrong by more than half of it as int16; "
         f"the largest is {floats[largest]:.3f}, and {integers[largest]}"
     )
     quiet, same = read(container, codec, 0.5)

@@ -9,7 +9,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check numpy==2.3.5
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+  ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'
 import sys

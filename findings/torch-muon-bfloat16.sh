@@ -12,7 +12,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check numpy==2.3.5
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+  ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'
 import sys
@@ -46,7 +47,10 @@ for dtype in (torch.float64, torch.float32, torch.bfloat16):
     for nesterov in (True, False):
         update, norm = trained(dtype, nesterov)
         exact = torch.equal(update, update.bfloat16().to(dtype))
-        print(f"{dtype}, nesterov={nesterov}: the first update has no more bits than bfloat16: {exact}; norm of the momentum {norm:.2f}")
+        print(
+            f"{dtype}, nesterov={nesterov}: the first update has no more bits than bfloat16: {exact}; "
+            f"norm of the momentum {norm:.2f}"
+        )
         expected = 1.0 if (dtype, nesterov) == (torch.bfloat16, False) else float(true.norm())
         holds = holds and exact and abs(norm - expected) < 0.02 * expected
 if not holds:

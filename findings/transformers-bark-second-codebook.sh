@@ -8,7 +8,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+  ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check transformers==5.23.0 numpy==2.3.5
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'

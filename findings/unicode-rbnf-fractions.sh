@@ -17,7 +17,9 @@ from importlib.metadata import version
 from unicode_rbnf import RbnfEngine
 
 VALUES = ("3.14", "3.99")
-said = {code: [RbnfEngine.for_language(code).format_number(value).text for value in VALUES] for code in ("en", "pl", "ru")}
+said = {
+    code: [RbnfEngine.for_language(code).format_number(value).text for value in VALUES] for code in ("en", "pl", "ru")
+}
 print(f"unicode-rbnf {version('unicode-rbnf')}: {', '.join(VALUES)} in words")
 for code, words in said.items():
     print(f"{code}: {' | '.join(words)}")
