@@ -97,7 +97,9 @@ class BarkEngine:
                 f"The tokenizer in {directory} is missing or damaged; download the model again."
             ) from error
         with _impossible_values_named(directory):
-            return cls(model, tokenizer, decode, batch=batch, windows=windows, decode_together=decode_together)
+            engine = cls(model, tokenizer, decode, batch=batch, windows=windows, decode_together=decode_together)
+            engine._stages.semantic.refuse_text_beyond(max(tokenizer.get_vocab().values(), default=0))
+        return engine
 
     @property
     def spec(self) -> BarkSpec:

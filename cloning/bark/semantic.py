@@ -40,6 +40,10 @@ class SemanticModel:
         self.end: int | None = spec.semantic_vocab
         self.transformer = Transformer(module)
 
+    def refuse_text_beyond(self, last: int) -> None:
+        """Raise Unavailable unless the vocabulary has the tokenizer's ids, of which `last` is the highest."""
+        refuse_beyond(len(self.embeddings), "semantic", self.layout.text_offset + last, source="tokenizer")
+
     def context(self, text: Sequence[int], history: Tokens | None) -> Tensor:
         """Return the input vectors (max_text_tokens + 1, width) of a text's ids and of semantic tokens.
 

@@ -12,12 +12,12 @@ from cloning.bark.windows import Windows
 from errors import ModelUnavailable
 
 
-def refuse_beyond(vocabulary: int, model: str, *ids: int) -> None:
-    """Raise Unavailable unless all `ids` are among the `vocabulary` tokens of a model."""
+def refuse_beyond(vocabulary: int, model: str, *ids: int, source: str = "configuration") -> None:
+    """Raise Unavailable unless all `ids`, which its `source` names, are among the `vocabulary` tokens of a model."""
     if not all(0 <= one < vocabulary for one in ids):
         raise ModelUnavailable(
-            f"This Bark checkpoint contradicts itself: its {model} model has {vocabulary} tokens, and its "
-            "configuration names others. Download the model again."
+            f"This Bark checkpoint contradicts itself: its {model} model has {vocabulary} tokens, and its {source} "
+            "names others. Download the model again."
         )
 
 

@@ -36,6 +36,9 @@ class Letters:
         assert not add_special_tokens
         return {"input_ids": [WORDS.index(letter) for letter in text if letter in WORDS]}
 
+    def get_vocab(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate(WORDS)}
+
 
 def tiny_bark(
     *,

@@ -10,7 +10,7 @@ import torch
 from cloning.bark.bark import BarkEngine
 from cloning.bark.precision import PRECISIONS
 from errors import Unavailable
-from tests.cloning.tiny_engine import Letters, tiny_bark
+from tests.cloning.tiny_engine import WORDS, Letters, tiny_bark
 
 CPU = torch.device("cpu")
 
@@ -22,6 +22,13 @@ def load(directory: Path, model: Any) -> BarkEngine:
         mock.patch("cloning.bark.bark.transformers.AutoTokenizer.from_pretrained", return_value=Letters()),
     ):
         return BarkEngine.load(directory, precision=PRECISIONS["float32"], device=CPU, decode=mock.Mock(), batch=1)
+
+
+def with_text_offset(offset: int) -> Any:
+    """The tiny Bark, whose text begins elsewhere in its vocabulary of 400 tokens."""
+    model = tiny_bark()
+    model.generation_config.semantic_config["text_encoding_offset"] = offset
+    return model
 
 
 @pytest.fixture
@@ -75,3 +82,12 @@ def test_a_size_that_is_no_number_is_refused(directory: Path) -> None:
     (directory / "config.json").write_text('{"coarse_acoustics_config": {"hidden_size": "x"}}', encoding="utf-8")
     with pytest.raises(Unavailable, match="ownload the model again"):
         load(directory, tiny_bark())
+
+
+def test_a_tokenizer_with_as_many_ids_as_the_model_has_room_for_is_loaded(directory: Path) -> None:
+    load(directory, with_text_offset(400 - len(WORDS)))
+
+
+def test_a_tokenizer_with_an_id_too_many_is_refused(directory: Path) -> None:
+    with pytest.raises(Unavailable, match=r"semantic model has 400 tokens, and its tokenizer names others\. Download"):
+        load(directory, with_text_offset(400 - len(WORDS) + 1))
