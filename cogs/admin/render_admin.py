@@ -236,9 +236,9 @@ def render_stats(stats: Stats) -> discord.Embed:
     """Return usage and latency over some days, and the state of the worker."""
     usage = stats.usage
     embed = discord.Embed(title=f"The last {stats.days} days" if stats.days > 1 else "The last day", colour=COLOUR)
-    embed.add_field(name="Clones", value=str(usage.clones))
-    embed.add_field(name="Lines spoken", value=str(usage.speeches))
-    embed.add_field(name="Failed", value=str(usage.failed))
+    embed.add_field(name="Clone jobs", value=str(usage.clones))
+    embed.add_field(name="Speech jobs", value=str(usage.speeches))
+    embed.add_field(name="Failed jobs", value=str(usage.failed))
     embed.add_field(name="Audio made", value=_duration(usage.audio_seconds))
     embed.add_field(name="Typical wait", value=_typical(usage.wait_seconds_median))
     embed.add_field(name="Typical work", value=_typical(usage.work_seconds_median))

@@ -214,7 +214,7 @@ SEEN_BY_MODERATORS = {
     "admin voices": "Voices of this server",
     "admin queue": "Queue of this server",
     "admin audit": "Audit log of this server",
-    "admin stats": "Lines spoken",
+    "admin stats": "Speech jobs",
     "admin unblock": "Blocked members",
 }
 

@@ -180,7 +180,7 @@ async def test_stats_count_what_was_done(
     stats = shown(await moderator.slash(channel, "admin stats", days=1))
     assert stats.ephemeral
     text = text_of(stats)
-    for words in ("The last day", "Clones: 1", "Lines spoken: 1", "Failed: 0", "Voices now: 1", "tiny on cpu"):
+    for words in ("The last day", "Clone jobs: 1", "Speech jobs: 1", "Failed jobs: 0", "Voices now: 1", "tiny on cpu"):
         assert words in text
     assert f"<@{member.id}>: 2" in text
 
