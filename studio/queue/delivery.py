@@ -52,8 +52,9 @@ class AnswerDelivery:
         """Delivered answers that storage could not record yet."""
         self._leased: dict[str, JobRecord] = {}
         """Jobs that were just done, with a lease on their answer: their first attempt need not read them again."""
-        self._due: dict[str, datetime] = {}
-        self._round: dict[str, timedelta] = {}
+        self._next_round_at: dict[str, datetime] = {}
+        self._waits: dict[str, timedelta] = {}
+        """The time to wait after a job's next failed round."""
         self._unreachable: set[str] = set()
 
     def begin_leased(self, job: JobRecord) -> None:
@@ -73,13 +74,13 @@ class AnswerDelivery:
         If a member could not be reached in any way, only the next process tries again.
         """
         waiting = await self._context.storage.jobs.unanswered()
-        for memory in (self._due, self._round):
+        for memory in (self._next_round_at, self._waits):
             for job_id in memory.keys() - set(waiting):
                 del memory[job_id]
         self._unreachable.intersection_update(waiting)
         now = self._context.clock()
         for job_id in waiting:
-            if job_id not in self._unreachable and self._due.get(job_id, now) <= now:
+            if job_id not in self._unreachable and self._next_round_at.get(job_id, now) <= now:
                 self.begin(job_id)
 
     async def close(self) -> None:
@@ -101,7 +102,7 @@ class AnswerDelivery:
         """Return the answer of a finished job for a member who fetches it. Raises Conflict while it is being sent."""
         if job.id in self._busy:
             raise Conflict("This answer is on its way to you. If it does not arrive, fetch it again.")
-        self._due[job.id] = self._context.clock() + FETCHING
+        self._next_round_at[job.id] = self._context.clock() + FETCHING
         if (task := self._tasks.get(job.id)) is not None:
             task.cancel()
         return await self._outcome(job)
@@ -121,9 +122,9 @@ class AnswerDelivery:
                     return
                 if pause is not None:
                     await self._context.sleep(pause)
-            wait = self._round.get(job_id, FIRST_ROUND)
-            self._round[job_id] = min(2 * wait, LONGEST_ROUND)
-            self._due[job_id] = self._context.clock() + wait
+            wait = self._waits.get(job_id, FIRST_ROUND)
+            self._waits[job_id] = min(2 * wait, LONGEST_ROUND)
+            self._next_round_at[job_id] = self._context.clock() + wait
 
     async def _wait_until_heard(self, job_id: str) -> None:
         """Wait for the end of a line that is heard in a voice channel and answered with words only."""
@@ -141,7 +142,7 @@ class AnswerDelivery:
             self._busy.add(job_id)
             try:
                 if job_id in self._sent or await self._send(job_id, last=last):
-                    await self._note(job_id)
+                    await self._record_delivery(job_id)
             finally:
                 self._busy.discard(job_id)
 
@@ -182,7 +183,7 @@ class AnswerDelivery:
             job_id, self._context.owner, LEASE, held_by=job.lease_owner
         )
 
-    async def _note(self, job_id: str) -> None:
+    async def _record_delivery(self, job_id: str) -> None:
         delivery = self._sent[job_id]
         await self._context.storage.jobs.answered(job_id, delivery.message_id)
         await self._context.storage.files.drop_result(job_id)

@@ -52,7 +52,7 @@ class JobEndings:
         self._estimates = estimates
         self._wake = wake
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resting: set[asyncio.Task[Any]] = set()
+        self._sleeping: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     def begin(self, active: ActiveJob, event: Cloned | Spoken | Failed | Lost) -> None:
@@ -64,7 +64,7 @@ class JobEndings:
     async def close(self) -> None:
         """Wait for writes under way and leave the rest to the next process."""
         self._closing = True
-        for task in self._resting:
+        for task in self._sleeping:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -181,11 +181,11 @@ class JobEndings:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an ending pauses only in a task")
-        self._resting.add(task)
+        self._sleeping.add(task)
         try:
             await self._context.sleep(seconds)
         finally:
-            self._resting.discard(task)
+            self._sleeping.discard(task)
 
 
 def _apology(reference: str) -> str:

@@ -76,7 +76,7 @@ class OutcomeStorage:
         staging = storage.files.staging_folder(job.id)
         if event.refreshed is not None and job.voice_id is not None:
             await self._refresh(job, job.voice_id, VoiceModels(**asdict(event.refreshed)))
-        await self._hear(job, staging / SPEECH_FILE)
+        await self._complete_line(job, staging / SPEECH_FILE)
         await storage.files.keep_result(job.id, staging / SPEECH_FILE)
         result: dict[str, Any] = {"seconds": event.seconds, "seed": event.seed, "sentences": event.sentences}
         if event.left_out:
@@ -146,7 +146,7 @@ class OutcomeStorage:
         _count(done)
         return done
 
-    async def _hear(self, job: JobRecord, file: Path) -> None:
+    async def _complete_line(self, job: JobRecord, file: Path) -> None:
         """Complete the job's line in its voice channel. An error there does not fail the job."""
         try:
             await self._context.rooms.whole(job.id, file)

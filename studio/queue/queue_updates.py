@@ -95,14 +95,14 @@ class QueueUpdates:
         self._moved = False
         """The queue has moved since waiting members were told their place."""
         self._telling: asyncio.Task[None] | None = None
-        self._told = False
+        self._is_pausing = False
         """Members of a long queue were told their place less than TELL_SECONDS ago."""
         self._closing = False
 
     def tell(self) -> None:
         """Tell waiting members their place in a task, and again if the queue moves meanwhile: later, if it is long."""
         self._moved = True
-        if self._telling is None and not self._told and not self._closing:
+        if self._telling is None and not self._is_pausing and not self._closing:
             self._telling = asyncio.create_task(self._tell())
 
     def measure(self) -> None:
@@ -127,14 +127,14 @@ class QueueUpdates:
         except Unavailable as error:
             _log.warning("places_not_told", reason=error.message)
         finally:
-            self._telling, self._told = None, len(self._context.queue) > MEMBERS_TOLD
-            if self._told:
-                asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
+            self._telling, self._is_pausing = None, len(self._context.queue) > MEMBERS_TOLD
+            if self._is_pausing:
+                asyncio.get_running_loop().call_later(TELL_SECONDS, self._end_pause)
             elif self._moved:
                 self.tell()
 
-    def _tell_again(self) -> None:
-        self._told = False
+    def _end_pause(self) -> None:
+        self._is_pausing = False
         if self._moved:
             self.tell()
 

@@ -92,7 +92,7 @@ class WorkerListener:
                 try:
                     event = await anext(self._events)
                 except Exception as error:
-                    self._lose_all(f"The worker's events ended: {type(error).__name__}.")
+                    self._end_all_as_lost(f"The worker's events ended: {type(error).__name__}.")
                     return
                 finally:
                     self._waiting = False
@@ -100,7 +100,7 @@ class WorkerListener:
         finally:
             self._task = None
 
-    def _lose_all(self, reason: str) -> None:
+    def _end_all_as_lost(self, reason: str) -> None:
         """Treat every active job as lost: the worker's events ended."""
         self._events = self._context.executor.events()
         for active in self._context.active.values():
@@ -142,13 +142,13 @@ class WorkerListener:
             if not active.begun and not await self._note_begun(active):
                 return
             if isinstance(event, PartSpoken) and active.folder is not None:
-                await self._hear(active.folder, event)
+                await self._add_to_line(active.folder, event)
             if (update := update_for(active, event, self._context.clock())) is not None:
                 self._context.courier.update(active.job, update)
         elif isinstance(event, Cloned | Spoken | Failed | Lost):
             self._endings.begin(active, event)
 
-    async def _hear(self, folder: Path, event: PartSpoken) -> None:
+    async def _add_to_line(self, folder: Path, event: PartSpoken) -> None:
         """Add a sentence to the job's line in a voice channel, if it has one."""
         try:
             await self._context.rooms.part(event.job_id, folder / part_file(event.number), event.number, event.pause)
