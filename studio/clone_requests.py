@@ -124,7 +124,7 @@ class CloneRequestService:
         """
         before = await self._storage.consents.get_request(request_id)
         request = await self._storage.consents.withdraw(request_id, member_id)
-        removed = await self._unmake(request)
+        removed = await self._undo_clone(request)
         await self._storage.finish_deleting()
         if removed or before.state is ConsentState.ALLOWED:
             await self._storage.audit.write(
@@ -134,12 +134,12 @@ class CloneRequestService:
 
     async def _refuse(self, request_id: str, member_id: int) -> ConsentRequest:
         request = await self._storage.consents.answer(request_id, member_id, ConsentState.DENIED)
-        await self._unmake(request)  # an earlier version wrote the clone first and the yes after it
+        await self._undo_clone(request)  # an earlier version wrote the clone first and the yes after it
         await self._storage.files.drop_upload(request_id)
         await self._storage.audit.write(request.guild_id, member_id, "consent.deny", str(request.requester_id))
         return request
 
-    async def _unmake(self, request: ConsentRequest) -> bool:
+    async def _undo_clone(self, request: ConsentRequest) -> bool:
         """Cancel the clone of a request and delete the voice that it made. Return whether there was a voice."""
         await self._dispatcher.cancel(request.id)
         job = await self._storage.jobs.find(request.id)

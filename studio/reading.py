@@ -87,7 +87,8 @@ class ReadingService:
         self._last_author: dict[int, int] = {}
         self._lines: OrderedDict[int, str] = OrderedDict()
         """Message -> its job, or "" before it has one."""
-        self._told: dict[tuple[int, int], datetime] = {}
+        self._told_at: dict[tuple[int, int], datetime] = {}
+        """(server, member) -> when they were last told why they are not read."""
 
     async def start(self, actor: Actor, target: Target | None) -> int:
         """Start reading a channel; the voice channel's own chat if `target` is None. Return its id.
@@ -257,11 +258,11 @@ class ReadingService:
     def _is_told(self, actor: Actor) -> bool:
         """Return whether the member was told within TELL_AGAIN why they are not read. If not, note it now."""
         now = self._clock()
-        self._told = {key: told for key, told in self._told.items() if told > now - TELL_AGAIN}
+        self._told_at = {key: told for key, told in self._told_at.items() if told > now - TELL_AGAIN}
         key = actor.guild_id, actor.member_id
-        if key in self._told:
+        if key in self._told_at:
             return True
-        self._told[key] = now
+        self._told_at[key] = now
         return False
 
 

@@ -41,7 +41,7 @@ class VoiceLibrary:
         viewer, wanted = rights.viewer_of(actor), fold(typed)
         records = await self._storage.voices.suggest(actor.guild_id, viewer, wanted, limit)
         if not records and wanted:
-            records = await self._close(actor.guild_id, viewer, typed, limit)
+            records = await self._similar(actor.guild_id, viewer, typed, limit)
         preferred = (await self._storage.members.get(actor.guild_id, actor.member_id)).default_voice
         if preferred is not None and len(records) == limit:  # the default can be one of those that were cut off
             records += await self._storage.voices.several(actor.guild_id, viewer, _record_ids(preferred))
@@ -57,7 +57,7 @@ class VoiceLibrary:
         default, the member's or the server's, that can no longer speak; Conflict while the voice is still being made.
         """
         if typed is None or not typed.strip():
-            return await self._unnamed(actor)
+            return await self._choose_for(actor)
         voice = await self.info(actor, typed)
         if voice.record is not None and not rights.may_use(actor, voice.record):
             raise NotAllowed("This voice is private. Only its owner and the members it is shared with can use it.")
@@ -93,7 +93,7 @@ class VoiceLibrary:
             return self._speaker(typed)
         record = await self._known(actor, typed)
         if record is not None:
-            return _made(record)
+            return _require_ready(record)
         for speaker in speakers_of(self._executor) or ():
             if name_key(speaker.name) == name_key(typed):
                 return speaker
@@ -116,7 +116,7 @@ class VoiceLibrary:
         """
         if typed is None or not typed.strip():
             try:
-                return await self._unnamed(actor)
+                return await self._choose_for(actor)
             except NotFound:
                 return None
         await rights.require(self._storage, actor, rights.may_act)
@@ -205,7 +205,7 @@ class VoiceLibrary:
         else:
             found = await self._storage.voices.of_person(actor.guild_id, actor.member_id)
         fitting = [found[index] for index in rank(typed, [record.name for record in found])]
-        return [record for record in fitting if _passes(rule, actor, record)]
+        return [record for record in fitting if _is_allowed(rule, actor, record)]
 
     async def share(
         self,
@@ -231,7 +231,7 @@ class VoiceLibrary:
         await self._audit(actor, "voice.share", record, visibility.value)
         return shared
 
-    async def _unnamed(self, actor: Actor) -> Voice:
+    async def _choose_for(self, actor: Actor) -> Voice:
         """Return the member's default.
 
         Else their only voice, the server's voice, the only voice there is, or a speaker.
@@ -240,11 +240,11 @@ class VoiceLibrary:
         member = await self._storage.members.get(actor.guild_id, actor.member_id)
         if member.default_voice is not None:
             return await self._default(actor, member.default_voice)
-        own, _ = await self._only_one(actor, actor.member_id)
+        own, _ = await self._only_voice(actor, actor.member_id)
         voice = own or await self.required_of_server(actor.guild_id)
         if voice is not None:
             return voice
-        shared, total = await self._only_one(actor, None)
+        shared, total = await self._only_voice(actor, None)
         voice = shared or first_speaker(self._executor)
         if voice is not None:
             return voice
@@ -252,7 +252,7 @@ class VoiceLibrary:
             raise NotFound("Please choose a voice, or set your default with /voices default.")
         raise NotFound("There is no voice here yet. Make one with /clone.")
 
-    async def _only_one(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
+    async def _only_voice(self, actor: Actor, owner_id: int | None) -> tuple[Voice | None, int]:
         """Return the only voice that the actor may use (of that owner), or None, and how many there are."""
         viewer = rights.viewer_of(actor)
         records, total = await self._storage.voices.list(actor.guild_id, viewer, owner_id=owner_id, limit=1)
@@ -264,7 +264,7 @@ class VoiceLibrary:
         except (NotFound, NotAllowed):
             raise VoiceUnavailable(_DEFAULT_LOST) from None
 
-    async def _close(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
+    async def _similar(self, guild_id: int, viewer: Viewer, typed: str, limit: int) -> list[VoiceRecord]:
         """Return voices with similar names. Runs in a thread, since every name is compared."""
         names = await self._storage.voices.names(guild_id, viewer)
         near = await asyncio.to_thread(rank, typed, [name for _, name in names])
@@ -316,7 +316,7 @@ def _record_ids(key: str) -> list[int]:
     return [int(match[1])] if match else []
 
 
-def _made(record: VoiceRecord) -> Voice:
+def _require_ready(record: VoiceRecord) -> Voice:
     if record.state is VoiceState.CLONING:
         raise Conflict(f"The voice {record.name} is still being made. Please try again when its card appears.")
     return voice_of(record)
@@ -334,7 +334,7 @@ _SERVER_DEFAULT_LOST = (
 )
 
 
-def _passes(rule: Callable[[Actor, VoiceRecord], None], actor: Actor, record: VoiceRecord) -> bool:
+def _is_allowed(rule: Callable[[Actor, VoiceRecord], None], actor: Actor, record: VoiceRecord) -> bool:
     try:
         rule(actor, record)
     except NotAllowed:

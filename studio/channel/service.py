@@ -52,7 +52,7 @@ class ChannelService:
         self._gateway: VoiceGateway | None = None
         self._notice: Piece | None = None
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._away: dict[int, datetime] = {}
+        self._not_returned_since: dict[int, datetime] = {}
         """Servers with a seat that could not be taken again, and since when."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -83,19 +83,19 @@ class ChannelService:
             room = self._rooms.get(actor.guild_id)
             if room is None or room.connection.channel_id != channel_id:
                 if room is not None:
-                    await self._give_up(actor, room)
+                    await self._leave_for_another(actor, room)
                 room = await self._enter(actor.guild_id, channel_id)
                 await self._storage.audit.write(actor.guild_id, actor.member_id, "channel.join", str(channel_id))
                 if settings.channel_notice:
                     self._say_notice(room)
-        return self._scene(actor.guild_id)
+        return self._require_scene(actor.guild_id)
 
     async def leave(self, actor: Actor) -> int:
         """Leave the voice channel and return it. For its members and moderators; for all if it is empty."""
         await rights.require(self._storage, actor, rights.may_act)
         async with self._locks[actor.guild_id]:
             if self._rooms.get(actor.guild_id) is None:
-                await self._stay_away(actor.guild_id)
+                await self._give_up_seat(actor.guild_id)
             room = self._require_room(actor)
             channel_id = room.connection.channel_id
             if not (actor.is_moderator or actor.voice_channel_id == channel_id or self._audience(actor, room) == 0):
@@ -114,7 +114,7 @@ class ChannelService:
         if not actor.is_moderator and line.member_id != actor.member_id:
             raise NotAllowed("This line is not yours. Only the member who asked for it, or a moderator, can skip it.")
         await self._silence(room, line)
-        return self._scene(actor.guild_id)
+        return self._require_scene(actor.guild_id)
 
     async def stop(self, actor: Actor) -> int:
         """End all of the actor's lines or, for moderators, all lines. Return their number."""
@@ -156,8 +156,8 @@ class ChannelService:
         return to channels for which the platform did not answer.
         """
         for guild_id, room in self._rooms:
-            await run_step("room", self._tend(guild_id, room))
-        for guild_id in tuple(self._away):
+            await run_step("room", self._leave_or_reconnect(guild_id, room))
+        for guild_id in tuple(self._not_returned_since):
             await run_step("seat", self._resume(guild_id))
 
     async def close(self) -> None:
@@ -170,11 +170,11 @@ class ChannelService:
         async with self._locks[guild_id]:
             seat = await self._storage.seats.find(guild_id)  # As it is now: it may have been left meanwhile.
             if seat is not None and self._rooms.get(guild_id) is None:
-                await self._sit_again(seat)
+                await self._return_to(seat)
             else:
-                self._away.pop(guild_id, None)
+                self._not_returned_since.pop(guild_id, None)
 
-    async def _tend(self, guild_id: int, room: Room) -> None:
+    async def _leave_or_reconnect(self, guild_id: int, room: Room) -> None:
         """Leave a room where nothing goes on, or make its connection again."""
         self.look(guild_id)
         done, broken = await self._is_done(guild_id, room), self._is_broken(room)
@@ -187,20 +187,20 @@ class ChannelService:
             if done:
                 await self._exit(guild_id)
             else:
-                await self._come_again(guild_id, room)
+                await self._reconnect(guild_id, room)
 
     async def _enter(self, guild_id: int, channel_id: int) -> Room:
         if self._gateway is None:
             raise Unavailable("I can't join voice channels right now. Please try again in a minute.")
         since = await self._storage.erasures.latest(guild_id)
-        connection = await self._gateway.connect(guild_id, channel_id, lambda: self._gone(guild_id))
+        connection = await self._gateway.connect(guild_id, channel_id, lambda: self._on_end(guild_id))
         room = self._rooms.open(guild_id, connection)
         try:
             seat = await self._storage.seats.take(guild_id, channel_id, since)
         except BaseException:
             await self._rooms.close(guild_id)
             raise
-        self._away.pop(guild_id, None)
+        self._not_returned_since.pop(guild_id, None)
         room.read_channel_id = seat.read_channel_id
         self.look(guild_id)
         _log.info("channel_joined", guild_id=guild_id, channel_id=channel_id)
@@ -210,7 +210,7 @@ class ChannelService:
         await self._rooms.close(guild_id)
         await self._storage.seats.leave(guild_id)
 
-    async def _give_up(self, actor: Actor, room: Room) -> None:
+    async def _leave_for_another(self, actor: Actor, room: Room) -> None:
         """Leave a channel for another one. Raises Conflict if others listen there."""
         if self._audience(actor, room):
             raise Conflict(
@@ -218,17 +218,17 @@ class ChannelService:
             )
         await self._exit(actor.guild_id)
 
-    def _gone(self, guild_id: int) -> None:
+    def _on_end(self, guild_id: int) -> None:
         """Handle an end by the platform: somebody removed the bot, or the channel was deleted."""
         room = self._rooms.get(guild_id)
         if self._closing or room is None:
             return
         _log.info("channel_lost", guild_id=guild_id)
-        task = asyncio.create_task(self._after(guild_id, room))
+        task = asyncio.create_task(self._exit_ended(guild_id, room))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _after(self, guild_id: int, room: Room) -> None:
+    async def _exit_ended(self, guild_id: int, room: Room) -> None:
         """Leave the room whose connection ended, unless the bot has left it or entered another one in the meantime."""
         try:
             async with self._locks[guild_id]:
@@ -237,7 +237,7 @@ class ChannelService:
         except BarkeepError as error:
             _log.warning("seat_not_left", guild_id=guild_id, reason=error.message)
 
-    async def _sit_again(self, seat: Seat) -> None:
+    async def _return_to(self, seat: Seat) -> None:
         """Enter the seat's channel. Give the seat up if the channel is empty or closed to the bot, and after
         RETURN_WITHIN. Until then, upkeep tries again while the platform or the database does not answer.
         """
@@ -247,23 +247,23 @@ class ChannelService:
             if self._gateway.audience(seat.guild_id, seat.channel_id):
                 await self._enter(seat.guild_id, seat.channel_id)
             else:
-                await self._stay_away(seat.guild_id)
+                await self._give_up_seat(seat.guild_id)
         except BarkeepError as error:
             _log.warning("channel_not_resumed", guild_id=seat.guild_id, reason=error.message)
-            since = self._away.setdefault(seat.guild_id, self._clock())
+            since = self._not_returned_since.setdefault(seat.guild_id, self._clock())
             if not isinstance(error, Unavailable | Conflict) or self._clock() - since >= RETURN_WITHIN:
-                await self._stay_away(seat.guild_id)
+                await self._give_up_seat(seat.guild_id)
 
-    async def _stay_away(self, guild_id: int) -> None:
+    async def _give_up_seat(self, guild_id: int) -> None:
         """Give up the seat of a server."""
-        self._away.pop(guild_id, None)
+        self._not_returned_since.pop(guild_id, None)
         await self._storage.seats.leave(guild_id)
 
-    async def _come_again(self, guild_id: int, room: Room) -> None:
+    async def _reconnect(self, guild_id: int, room: Room) -> None:
         """Make a new connection to the room's channel. The idle time continues, so that this ends."""
         quiet_since = room.quiet_since
         await self._rooms.close(guild_id)
-        await self._sit_again(Seat(guild_id, room.connection.channel_id))
+        await self._return_to(Seat(guild_id, room.connection.channel_id))
         if (again := self._rooms.get(guild_id)) is not None:
             again.quiet_since = quiet_since
 
@@ -303,7 +303,7 @@ class ChannelService:
     def _audience(self, actor: Actor, room: Room) -> int:
         return 0 if self._gateway is None else self._gateway.audience(actor.guild_id, room.connection.channel_id)
 
-    def _scene(self, guild_id: int) -> Scene:
+    def _require_scene(self, guild_id: int) -> Scene:
         scene = self.scene(guild_id)
         if scene is None:
             raise Unavailable("I have just lost the voice channel. Please try again.")
