@@ -45,7 +45,7 @@ Store = Annotated[int, typer.Option(help="Memory for files on their way, in MB."
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_printed() -> Iterator[None]:
     """Turn errors into a sentence and an exit code."""
     try:
         yield
@@ -92,7 +92,7 @@ def _machine(name: str | None, host: str | None, workers: int | None, store: int
 
 
 @app.command()
-@_told()
+@_errors_printed()
 def head(
     host: Annotated[str, typer.Option(help="The address of this machine that the others use.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 6379,
@@ -108,7 +108,7 @@ def head(
 
 
 @app.command()
-@_told()
+@_errors_printed()
 def node(
     head: Annotated[str | None, typer.Option(help="host:port of the head; default: RAY_ADDRESS.")] = None,
     host: Annotated[str | None, typer.Option(help="The address of this machine that the others use.")] = None,
@@ -128,21 +128,21 @@ def node(
 
 
 @app.command()
-@_told()
+@_errors_printed()
 def nodes() -> None:
     """List the speech nodes: state, model, jobs."""
     _with_cluster(_list())
 
 
 @app.command()
-@_told()
+@_errors_printed()
 def drain(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
     """Let a node take no more jobs, and wait until it has none. It can be stopped then."""
     _with_cluster(_drain(node))
 
 
 @app.command()
-@_told()
+@_errors_printed()
 def resume(node: Annotated[str, typer.Argument(help="A name or an address, as `nodes` lists it.")]) -> None:
     """Let a drained node take jobs again."""
     _with_cluster(_resume(node))

@@ -98,7 +98,7 @@ class DiscordCourier:
                 delivery = await way(job, answer)
             except (discord.HTTPException, *NETWORK_ERRORS) as error:
                 log.info("way_closed", job_id=job.id, way=way.__name__, reason=_reason(error))
-                if _may_pass(error):
+                if _is_temporary(error):
                     passing = error
                     if not last:
                         break
@@ -269,7 +269,7 @@ def _content_of(path: Path) -> bytes | None:
         return None
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_temporary(error: Exception) -> bool:
     """Return whether a retry can help."""
     return not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500
 

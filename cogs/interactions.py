@@ -102,7 +102,7 @@ async def names_in(
     names = {str(thing.id): _name_of(thing) for thing in known}
     names.update((str(role.id), role.name) for role in guild.roles if str(role.id) in text)
     for channel in (*guild.channels, *guild.threads):
-        if str(channel.id) in text and _sees(speaker, channel):
+        if str(channel.id) in text and _can_see(speaker, channel):
             names[str(channel.id)] = channel.name
     unknown = [found for found in dict.fromkeys(_MEMBER.findall(text)) if found not in names]
     for found in unknown[:_LOOKUPS]:
@@ -116,7 +116,7 @@ def _name_of(thing: discord.abc.User | discord.Role) -> str:
     return thing.name if isinstance(thing, discord.Role) else thing.display_name
 
 
-def _sees(member: discord.Member, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+def _can_see(member: discord.Member, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
     """Return whether the member sees a channel; False for private threads, whose members only Discord knows."""
     private = isinstance(channel, discord.Thread) and channel.is_private()
     return not private and channel.permissions_for(member).view_channel

@@ -11,7 +11,7 @@ from errors import Unavailable
 from studio.values import Actor
 
 _UNKNOWN_MEMBER = 10007
-_AWAY = "I could not check your permissions with Discord. Please try again in a minute."
+_NOT_REACHED = "I could not check your permissions with Discord. Please try again in a minute."
 
 
 async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_id: int) -> Actor | None:
@@ -26,9 +26,9 @@ async def actor_there(client: StudioBot, guild_id: int, channel_id: int, member_
     except discord.HTTPException as error:
         if error.code == _UNKNOWN_MEMBER:
             return None
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_NOT_REACHED) from error
     except NETWORK_ERRORS as error:
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_NOT_REACHED) from error
     actor = actor_in(member, channel_id, channel, member.guild_permissions)
     if guild is not client.get_guild(guild_id):  # a server that was fetched has no channels
         return replace(actor, existing_ids=None)
@@ -41,7 +41,7 @@ async def _guild(client: StudioBot, guild_id: int) -> discord.Guild:
     if guild is None and not client.studio.storage.shards.own(guild_id):
         guild = await client.fetch_guild(guild_id, with_counts=False)
     if guild is None or guild.unavailable:
-        raise Unavailable(_AWAY)
+        raise Unavailable(_NOT_REACHED)
     return guild
 
 

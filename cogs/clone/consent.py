@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[Any]
 _ALLOW, _DENY, _RENEW = "allow", "deny", "renew"
-_LOOKS = {
+_LABELS_AND_STYLES = {
     _ALLOW: ("Allow", discord.ButtonStyle.success),
     _DENY: ("Deny", discord.ButtonStyle.danger),
     _RENEW: ("New sentence", discord.ButtonStyle.secondary),
@@ -40,7 +40,7 @@ class ConsentButton(
     """Allow, Deny, or another sentence. Only the author can use it; the studio checks that."""
 
     def __init__(self, verdict: str, request: str) -> None:
-        label, style = _LOOKS[verdict]
+        label, style = _LABELS_AND_STYLES[verdict]
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"consent:{verdict}:{request}"))
         self.verdict = verdict
         self.request_id = request
@@ -107,7 +107,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     try:
         await message.author.send(embed=embed, view=view, allowed_mentions=NOBODY)
     except NETWORK_ERRORS as error:
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_NOT_REACHED) from error
     except discord.HTTPException as error:
         log.info("author_not_reached_directly", request_id=request.id, status=error.status, code=error.code)
     else:
@@ -115,7 +115,7 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
     try:
         await message.reply(embed=embed, view=view, mention_author=False, allowed_mentions=NOBODY)
     except NETWORK_ERRORS as error:
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_NOT_REACHED) from error
     except discord.HTTPException as error:
         log.info("author_not_reached", request_id=request.id, status=error.status, code=error.code)
         raise Unavailable(
@@ -124,7 +124,9 @@ async def ask_by_message(request: ConsentRequest, message: discord.Message, requ
         ) from error
 
 
-_AWAY = "Discord cannot be reached right now, so nobody was asked and nothing was stored. Please try again in a minute."
+_NOT_REACHED = (
+    "Discord cannot be reached right now, so nobody was asked and nothing was stored. Please try again in a minute."
+)
 
 
 async def _user(client: discord.Client, user_id: int) -> discord.User:

@@ -70,7 +70,7 @@ class SayModal(SafeModal, title="Say this sentence"):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Listen to the recording."""
-        await take_answer(interaction, _only(interaction, self._request), self._file.values[0])
+        await take_answer(interaction, _only_sentence(interaction, self._request), self._file.values[0])
 
 
 class _WhichSentence(SafeView):
@@ -84,14 +84,14 @@ class _WhichSentence(SafeView):
         self.add_item(self._choice)
 
     async def _chosen(self, interaction: Interaction) -> None:
-        await take_answer(interaction, _only(interaction, self._choice.values[0]), self._audio)
+        await take_answer(interaction, _only_sentence(interaction, self._choice.values[0]), self._audio)
 
 
 Waiting = Callable[[], Awaitable[Sequence[SpokenConsent]]]
 """Returns the sentences that a recording may say, newest first."""
 
 
-def _only(interaction: Interaction, spoken_id: str) -> Waiting:
+def _only_sentence(interaction: Interaction, spoken_id: str) -> Waiting:
     async def find() -> Sequence[SpokenConsent]:
         return (await interaction.client.studio.spoken.find(spoken_id, interaction.user.id),)
 
