@@ -19,6 +19,7 @@ SKEW = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
+_BY_MODERATORS = "A moderator can change the limit."
 
 _USED = union_all(
     *(select(row.guild_id, row.member_id, row.created_at, row.audio_seconds, row.hourly) for row in (JobRow, SpentRow))
@@ -50,18 +51,20 @@ async def check_voices(
 ) -> None:
     """Raise LimitReached if the member or the server has no place for one more voice."""
     here = VoiceRow.guild_id == guild_id
-    if await _count(session, here, VoiceRow.owner_id == member_id) >= member_limit:
+    owned = await _count(session, here, VoiceRow.owner_id == member_id)
+    if owned >= member_limit:
         raise LimitReached(
-            "Members of this server cannot have their own voices right now."
+            f"Members of this server cannot have their own voices right now. {_BY_MODERATORS}"
             if member_limit <= 0
-            else f"You already have {_counted(member_limit, 'voice')}, which is the limit here. "
+            else f"You already have {_counted(owned, 'voice')}, and the limit here is {member_limit}. "
             "Delete one that you no longer need and try again."
         )
-    if await _count(session, here) >= guild_limit:
+    voices = await _count(session, here)
+    if voices >= guild_limit:
         raise LimitReached(
-            "This server does not allow voices right now."
+            f"This server does not allow voices right now. {_BY_MODERATORS}"
             if guild_limit <= 0
-            else f"This server already has {_counted(guild_limit, 'voice')}, which is its limit. "
+            else f"This server already has {_counted(voices, 'voice')}, and its limit is {guild_limit}. "
             "Someone has to delete a voice before a new one can be added."
         )
 
@@ -70,6 +73,10 @@ async def check_jobs(session: AsyncSession, settings: GuildSettings, member_id: 
     """Raise LimitReached if the member or the server has used up its jobs of the last hour."""
     here = _USED.c.guild_id == settings.guild_id
     theirs = _USED.c.member_id == member_id
+    if settings.jobs_per_hour_per_member <= 0:
+        raise LimitReached(f"Members of this server cannot make requests right now. {_BY_MODERATORS}")
+    if settings.jobs_per_hour_per_guild <= 0:
+        raise LimitReached(f"This server takes no requests right now. {_BY_MODERATORS}")
     free_at = await _hour_frees(session, [here, theirs], settings.jobs_per_hour_per_member, now)
     if free_at is not None:
         used_up = _used_up("your", settings.jobs_per_hour_per_member)
@@ -89,11 +96,13 @@ async def check_seconds(
     free_at = await _day_frees(session, [here, theirs], settings.seconds_per_day_per_member, expected, now)
     if free_at is not None:
         allowed = _span(settings.seconds_per_day_per_member)
-        raise LimitReached(f"This is over your limit of {allowed} of speech a day. {again(free_at, now)}")
+        what_next = _shorter_or_again(settings.seconds_per_day_per_member, free_at, now)
+        raise LimitReached(f"This is over your limit of {allowed} of speech a day. {what_next}")
     free_at = await _day_frees(session, [here], settings.seconds_per_day_per_guild, expected, now)
     if free_at is not None:
         allowed = _span(settings.seconds_per_day_per_guild)
-        raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {again(free_at, now)}")
+        what_next = _shorter_or_again(settings.seconds_per_day_per_guild, free_at, now)
+        raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {what_next}")
 
 
 async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
@@ -103,9 +112,7 @@ async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int
 async def _hour_frees(
     session: AsyncSession, whose: list[ColumnElement[bool]], limit: int, now: datetime
 ) -> datetime | None:
-    """Return None if one more job fits; otherwise the time when it will, or NEVER."""
-    if limit <= 0:
-        return NEVER
+    """Return None if one more job fits into a limit above 0; otherwise the time when it will."""
     jobs = select(_USED.c.created_at).where(*whose, *_within(HOUR, now), _USED.c.hourly)
     blocking: datetime | None = await session.scalar(
         jobs.order_by(_USED.c.created_at.desc()).offset(limit - 1).limit(1)
@@ -138,12 +145,17 @@ def _within(span: timedelta, now: datetime) -> tuple[ColumnElement[bool], Column
 
 
 def again(free_at: datetime, now: datetime) -> str:
-    """Say when a request will be allowed again; NEVER: only after a moderator changed the limit."""
-    if free_at == NEVER:
-        return "A moderator can change the limit."
+    """Say when a request will be allowed again."""
     minutes = max(1, math.ceil((free_at - now).total_seconds() / 60))
     wait = _counted(minutes, "minute") if minutes < 100 else f"about {_counted(round(minutes / 60), 'hour')}"
     return f"Please try again in {wait}."
+
+
+def _shorter_or_again(limit: int, free_at: datetime, now: datetime) -> str:
+    """Say what to do about speech beyond the limit of a day; NEVER: it is longer than the limit."""
+    if free_at != NEVER:
+        return again(free_at, now)
+    return _BY_MODERATORS if limit <= 0 else "Shorten the text, or ask a moderator to change the limit."
 
 
 def _used_up(whose: str, limit: int) -> str:

@@ -14,7 +14,8 @@ from storage.erasures import check_not_erased
 from storage.sessions import Sessions, lock_guild
 
 _OPEN = SpokenConsentRow.given_at.is_(None)
-_GONE = "This sentence is no longer valid: there is a newer one, or its time is over. Ask for a new one."
+_START_AGAIN = "Start again with /clone, or with Allow."
+_GONE = f"This sentence is no longer valid: there is a newer one, or its time is over. {_START_AGAIN}"
 
 
 class SpokenConsentRepository:
@@ -79,13 +80,13 @@ class SpokenConsentRepository:
             if row.given_at is not None:
                 raise Conflict("You have already said this sentence.")
             if row.expires_at <= self._clock():
-                raise Conflict("The time for this sentence is over, and nothing was cloned. Ask for a new one.")
+                raise Conflict(f"The time for this sentence is over, and nothing was cloned. {_START_AGAIN}")
             counted = update(SpokenConsentRow).where(*mine).values(attempts=SpokenConsentRow.attempts + 1)
             changed = await session.scalar(
                 counted.returning(SpokenConsentRow).execution_options(populate_existing=True)
             )
             if changed is None:
-                raise LimitReached("You have used all attempts for this sentence. Ask for a new one.")
+                raise LimitReached(f"You have used all attempts for this sentence. {_START_AGAIN}")
             return changed.record()
 
     async def return_attempt(self, spoken_id: str) -> None:

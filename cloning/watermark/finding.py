@@ -56,7 +56,7 @@ def _unheard(finding: Finding) -> list[str]:
 def _places(spans: tuple[tuple[float, float], ...]) -> str:
     shown = [f"{_clock(start)} to {_clock(end)}" for start, end in spans[:_SHOWN_SPANS]]
     more = len(spans) - len(shown)
-    return ", ".join([*shown, *([f"and {more} more places"] if more else [])])
+    return ", ".join([*shown, *([f"and {more} more place{'' if more == 1 else 's'}"] if more else [])])
 
 
 def _clock(seconds: float) -> str:

@@ -123,8 +123,20 @@ async def test_seconds_free_when_enough_of_them_are_a_day_old(storage: Storage, 
     await accept(storage, allowed, expected=20)
 
 
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("jobs_per_hour_per_member", "Members of this server cannot make requests right now"),
+        ("jobs_per_hour_per_guild", "This server takes no requests right now"),
+    ],
+)
+async def test_nobody_is_said_to_have_used_up_nothing(storage: Storage, limit: str, sentence: str) -> None:
+    with pytest.raises(LimitReached, match=sentence):
+        await accept(storage, limits(**{limit: 0}))
+
+
 async def test_more_than_a_whole_day_is_said_at_once(storage: Storage) -> None:
-    with pytest.raises(LimitReached, match=r"over your limit of 30 minutes of speech a day.* moderator"):
+    with pytest.raises(LimitReached, match=r"over your limit of 30 minutes of speech a day\. Shorten .* moderator"):
         await accept(storage, limits(seconds_per_day_per_member=1800), expected=1801)
 
 

@@ -269,10 +269,19 @@ async def test_the_limits_of_voices_count_reserved_ones_too(storage: Storage) ->
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=1, guild_limit=9)
     with pytest.raises(LimitReached, match="This server already has 1 voice,"):
         await storage.voices.add(new_voice("two", owner=BORIS), MODELS, has_clip=False, member_limit=9, guild_limit=1)
-    with pytest.raises(LimitReached, match="cannot have their own voices"):
+    with pytest.raises(LimitReached, match=r"have their own voices right now\. A moderator can change the limit"):
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=0, guild_limit=9)
-    with pytest.raises(LimitReached, match="does not allow voices"):
+    with pytest.raises(LimitReached, match=r"does not allow voices right now\. A moderator can change the limit"):
         await storage.voices.add(new_voice("two"), MODELS, has_clip=False, member_limit=9, guild_limit=0)
+
+
+async def test_what_a_member_has_is_counted_and_not_taken_from_a_lowered_limit(storage: Storage) -> None:
+    for name in ("one", "two"):
+        await reserve(storage, name)
+    with pytest.raises(LimitReached, match="You already have 2 voices, and the limit here is 1"):
+        await storage.voices.add(new_voice("three"), MODELS, has_clip=False, member_limit=1, guild_limit=9)
+    with pytest.raises(LimitReached, match="This server already has 2 voices, and its limit is 1"):
+        await storage.voices.add(new_voice("three", owner=BORIS), MODELS, has_clip=False, member_limit=9, guild_limit=1)
 
 
 async def test_an_import_and_a_clone_at_once_cannot_pass_a_limit_of_one(storage: Storage, twin: Storage) -> None:
