@@ -24,13 +24,13 @@ GROUPS = (
     (
         "🔊 Speak",
         "</say> in any voice that you can use, or *Apps → Say this* on a message. </voices default> sets the voice "
-        "that speaks when you name none; </jobs> shows your requests, and cancels them. </pronounce list> shows which "
-        "words are said differently on this server; </pronounce export> gives you that list as a file.",
+        "that speaks when you name none; </jobs> shows your requests, to cancel or fetch them. </pronounce list> shows "
+        "which words are said differently on this server; </pronounce export> gives you that list as a file.",
     ),
     (
         "🎧 In voice channels",
         "</join> brings me to yours: what you </say> is heard there. </skip> and </stop> end your lines, </leave> "
-        "ends my stay. </read start> has me read aloud what members write, each in their own voice, until </read "
+        "makes me leave. </read start> has me read aloud what members write, each in their own voice, until </read "
         "stop>; </read me> excludes you, </read rules> shows what is read.",
     ),
     (

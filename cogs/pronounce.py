@@ -85,7 +85,7 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
         done = "changed" if known else "added"
         await interaction.followup.send(f"The word was {done}. {_line(entry)}", ephemeral=True)
 
-    @app_commands.command(name="remove", description="For moderators: say a word as it is written again")
+    @app_commands.command(name="remove", description="For moderators: remove a word; it is then said as it is written")
     @app_commands.describe(word="A word of the dictionary")
     @app_commands.autocomplete(word=word_choices)
     @app_commands.check(require_moderator)

@@ -27,7 +27,7 @@ class Say(MenuCog):
         text="What to say; [laughs] and [sighs] work too",
         voice="Whose voice; your default voice if you leave it out",
         language="The language of the text; the voice's own if you leave it out",
-        temperature="How lively: 0 is always the same, 1.5 is wild; without it, what suits the model",
+        temperature="How much the speech varies: 0 not at all, 1.5 very much; what suits the model if you leave it out",
         seed="The same seed, voice and text give the same recording",
         private="Only you hear it",
     )

@@ -196,7 +196,7 @@ class AdminService:
         rights.must_moderate(actor)
         job = await self._storage.jobs.find(job_id)
         if job is None or job.guild_id != actor.guild_id:
-            raise NotFound("There is no such job here.")
+            raise NotFound("There is no such job here. See all with /admin queue.")
         cancelled = await self._dispatcher.cancel(job_id)
         if cancelled is None:
             raise Conflict("That job has ended already.")

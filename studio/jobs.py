@@ -10,6 +10,8 @@ from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import Dispatcher
 from studio.values import Actor, Courier, Outcome
 
+_NOT_HERE = "There is no such job here. See your jobs with /jobs."
+
 
 class JobService:
     """Lists, cancels and fetches jobs."""
@@ -54,7 +56,7 @@ class JobService:
         """
         job = await self._visible(actor, job_id)
         if job.member_id != actor.member_id:
-            raise NotFound("There is no such job here.")
+            raise NotFound(_NOT_HERE)
         if job.state in UNFINISHED:
             raise Conflict("That job is not done yet.")
         if job.state is JobState.READY:
@@ -76,13 +78,13 @@ class JobService:
         if voice is None:
             return
         if not rights.may_use(actor, voice):
-            raise NotAllowed("This voice is no longer shared with you.")
+            raise NotAllowed("This voice is no longer shared with you, so you cannot fetch speech in it.")
         await rights.require_present(self._storage, self._courier, actor, voice, settings)
 
     async def _visible(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)
         if job is None or job.guild_id != actor.guild_id:
-            raise NotFound("There is no such job here.")
+            raise NotFound(_NOT_HERE)
         if not actor.is_moderator and job.member_id != actor.member_id:
-            raise NotFound("There is no such job here.")
+            raise NotFound(_NOT_HERE)
         return job

@@ -49,7 +49,7 @@ def clean_name(name: str) -> str:
     if not any(unicodedata.category(character)[0] in "LN" for character in cleaned):
         raise InvalidInput("A voice's name needs at least one letter or digit.")
     if _marks_in_a_row(cleaned) > _MARKS_IN_A_ROW:
-        raise InvalidInput("That name stacks too many accents. Use fewer.")
+        raise InvalidInput("That name has too many accents on one letter. Use fewer.")
     return cleaned
 
 

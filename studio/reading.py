@@ -245,7 +245,7 @@ class ReadingService:
         """Return the room if the actor is in it or is a moderator. Raises NotAllowed."""
         room = self._rooms.get(actor.guild_id)
         if room is None:
-            raise Conflict("I have just lost the voice channel. Please try again.")
+            raise Conflict("I was just disconnected from the voice channel. Please try again.")
         if not actor.is_moderator and actor.voice_channel_id != room.connection.channel_id:
             raise NotAllowed(f"I am in <#{room.connection.channel_id}>. Join it, then try again.")
         return room

@@ -30,6 +30,7 @@ MAX_SEED = 2**31 - 1
 
 _ANY_SIZE = 2**31
 """Bytes: no file is sent."""
+_NO_RECORDING = "There is no such recording here. It may have been deleted; use /say to have it said again."
 
 _log = structlog.get_logger(__name__)
 
@@ -129,7 +130,7 @@ class SpeechService:
         settings = await rights.require(self._storage, actor, rights.may_speak)
         job = await self._speech_job(actor, job_id)
         if job.private and job.member_id != actor.member_id:
-            raise NotFound("There is no such recording here.")
+            raise NotFound(_NO_RECORDING)
         earlier = SpeechPayload.of(job)
         text = await self._pronounced(earlier.words or earlier.text, settings)
         voice = await self._library.resolve(actor, earlier.voice)
@@ -172,7 +173,7 @@ class SpeechService:
     async def _speech_job(self, actor: Actor, job_id: str) -> JobRecord:
         job = await self._storage.jobs.find(job_id)
         if job is None or job.guild_id != actor.guild_id or job.kind is not JobKind.SPEECH:
-            raise NotFound("There is no such recording here.")
+            raise NotFound(_NO_RECORDING)
         return job
 
     async def _accept(

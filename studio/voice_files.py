@@ -117,7 +117,7 @@ class VoiceFileService:
         settings = await rights.require(self._storage, actor, rights.may_act)
         record = (await self._library.resolve(actor, typed)).record
         if record is None or not record.has_clip:
-            raise NotFound("There is no recording behind this voice.")
+            raise NotFound("There is no recording to hear, because this voice was not made from one here.")
         await rights.require_present(self._storage, self._courier, actor, record, settings)
         return record, await self._storage.files.read_voice_file(record.guild_id, record.id, CLIP_FILE)
 

@@ -29,7 +29,9 @@ def read_voice(data: bytes, spec: PromptSpec) -> bytes:
     try:
         answer = json.loads(line)
     except ValueError as error:
-        raise Unavailable("Voice files cannot be read at present. The owner finds the reason in the log.") from error
+        raise Unavailable(
+            "Voice files cannot be read at present. The person who runs Barkeep finds the reason in the log."
+        ) from error
     if answer is not None:
         raise KINDS[answer["kind"]](answer["message"])
     return voice

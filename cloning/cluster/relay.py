@@ -21,6 +21,7 @@ NO_NODE = (
     "No speech node is in the cluster. Start one with `python cluster.py node --head ADDRESS` on a machine that has "
     "Barkeep installed."
 )
+_UNREADABLE = "The files of this request could not be read. Please try again, or tell the person who runs Barkeep."
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Relay:
             parcel = await asyncio.to_thread(messages.packed, request)
         except OSError as error:
             _log.error("the files of job %s cannot be read: %s", request.job_id, error)
-            self._emit(Failed(request.job_id, Unavailable.__name__, "The files of this job could not be read."))
+            self._emit(Failed(request.job_id, Unavailable.__name__, _UNREADABLE))
             return
         self._waiting.append((request, parcel))
         self._distribute()

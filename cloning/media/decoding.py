@@ -90,7 +90,9 @@ def _run_decoder(arguments: list[str], timeout: float) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError as error:
-        raise Unavailable("The audio decoder did not start. The owner finds the reason in the log.") from error
+        raise Unavailable(
+            "The audio decoder did not start. The person who runs Barkeep finds the reason in the log."
+        ) from error
     if "kind" in answer:
         raise KINDS[answer["kind"]](answer["message"])
     return answer

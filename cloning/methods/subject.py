@@ -93,7 +93,7 @@ def prompt_of(semantic: Tokens, codes: Tokens, spec: BarkSpec) -> VoicePrompt:
     prompt = VoicePrompt(semantic[:length], fine[: spec.coarse_books].copy(), fine)
     if prompt.seconds(spec.prompt) < _MIN_SECONDS:
         if of_clip > spec.semantic_tokens(_MIN_SECONDS):
-            raise Unavailable("The model made almost no tokens from this clip. Try again, or send another recording.")
+            raise Unavailable("The model could not make a voice from this clip. Try again, or send another recording.")
         raise InvalidInput("This clip is too short to make a voice from. Record about 10 seconds.")
     prompt.validate(spec.prompt)
     return prompt

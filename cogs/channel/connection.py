@@ -183,7 +183,7 @@ class DiscordVoice:
         if isinstance(channel, discord.StageChannel):
             await _become_speaker(channel, client)
         if client.ended:
-            raise Unavailable("I was removed from the voice channel while I was joining it.")
+            raise Unavailable("I was removed from the voice channel while I was joining it. Use /join to try again.")
         client.gone = gone
         return DiscordConnection(client)
 
@@ -240,7 +240,9 @@ def _require_entry(channel: discord.VoiceChannel | discord.StageChannel) -> None
             raise NotAllowed(f"I need the permission {name} in <#{channel.id}>. Please ask a moderator for it.")
     full = channel.user_limit and len(channel.voice_states) >= channel.user_limit
     if full and not rights.move_members:
-        raise LimitReached(f"<#{channel.id}> is full: it takes {channel.user_limit} people.")
+        raise LimitReached(
+            f"<#{channel.id}> is full: it takes {channel.user_limit} people. Make room, or ask me into another one."
+        )
 
 
 async def _become_speaker(channel: discord.StageChannel, client: _VoiceClient) -> None:

@@ -64,7 +64,7 @@ class _Form(SafeModal, ABC):
             await answer_error(interaction, error)
 
 
-class ConsentModal(_Form, title="Your voice, your word"):
+class ConsentModal(_Form, title="Consent to cloning your voice"):
     """Asks for consent to one recording; the order is otherwise complete."""
 
     def __init__(self, order: CloneOrder, proceed: Continue) -> None:

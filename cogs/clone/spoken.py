@@ -157,7 +157,7 @@ def render_sentence(asked: SpokenConsent, locale: discord.Locale, languages: tup
         description=f"{_QUOTE}{safe(asked.sentence, _SENTENCE)}\n\n"
         "Record yourself in the same voice as in the recording that is to be cloned, in a quiet place. Then press the "
         f"button, or send a voice message and choose *Apps → {MENU}* on it. I delete what you upload as soon as I have "
-        "listened to it. Nothing is cloned before.",
+        "listened to it. Nothing is cloned until I have heard the sentence.",
         colour=COLOUR,
     )
     if locale.value.partition("-")[0] not in languages:

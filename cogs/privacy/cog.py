@@ -38,7 +38,7 @@ ServerOption = app_commands.Range[str, 1, CHOICE_LENGTH]
 _FORGET = "forget"
 _REVOKE = "revoke"
 _FILE = "my-voice-data.zip"
-_SERVER = "One of the servers that store something about you; left out: this one, or in direct messages all"
+_SERVER = "The server that you mean; if you leave it out, this one, or in direct messages all"
 
 
 async def _actors(interaction: Interaction, server: str) -> list[Actor]:

@@ -71,7 +71,7 @@ async def _show(interaction: discord.Interaction[StudioBot], list_name: str, que
             page = await cog.lists[list_name](interaction.client.studio, actor_of(interaction), query, number)
             await interaction.edit_original_response(embed=page.embed, view=page_view(page, list_name, query))
             return
-    raise NotFound("This list is no longer offered. Please use the command again.")
+    raise NotFound("I no longer have this list. Please use the command again.")
 
 
 def page_view(page: ListPage, list_name: str, query: str) -> discord.ui.View:

@@ -61,7 +61,7 @@ def render_update(update: Update) -> str:
 
 def _line_of(update: Update) -> str:
     if update.channel_id is not None:
-        return f"🔊 Ready. It plays in <#{update.channel_id}> as soon as it is its turn."
+        return f"🔊 Ready. It plays in <#{update.channel_id}> when its turn comes."
     if update.retrying:
         return "🔁 The speech worker stopped. Trying again…"
     if update.loading:
@@ -234,7 +234,7 @@ def render_verdict(request: ConsentRequest) -> str:
 
 def render_refusal(request: ConsentRequest) -> str:
     """Return the refusal for the member who asked for the voice."""
-    return f"🚫 <@{request.author_id}> would rather not have their voice cloned. Nothing was cloned."
+    return f"🚫 <@{request.author_id}> does not allow a clone of their voice. Nothing was cloned."
 
 
 def when(moment: datetime) -> str:

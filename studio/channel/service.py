@@ -214,7 +214,7 @@ class ChannelService:
         """Leave a channel for another one. Raises Conflict if others listen there."""
         if self._audience(actor, room):
             raise Conflict(
-                f"Others are listening to me in <#{room.connection.channel_id}>. They can let me go with /leave."
+                f"Others are listening to me in <#{room.connection.channel_id}>. Join them, or ask them to use /leave."
             )
         await self._exit(actor.guild_id)
 
@@ -306,5 +306,5 @@ class ChannelService:
     def _require_scene(self, guild_id: int) -> Scene:
         scene = self.scene(guild_id)
         if scene is None:
-            raise Unavailable("I have just lost the voice channel. Please try again.")
+            raise Unavailable("I was just disconnected from the voice channel. Please try again.")
         return scene

@@ -151,7 +151,7 @@ async def _speak_request(storage: Storage, job: JobRecord) -> SpeakRequest:
         voice = await _voice(storage, job)
         artist = voice.name
         if not rights.may_use(order.actor(job), voice):
-            raise NotAllowed("This voice is no longer shared with you.")
+            raise NotAllowed("This voice is no longer shared with you. Choose another one.")
         prompt, clip = await _files(storage, job, voice)
     return SpeakRequest(
         job.id,

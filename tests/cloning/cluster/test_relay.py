@@ -266,7 +266,9 @@ async def test_a_recording_is_looked_at_although_no_place_is_free(bench: Bench) 
 async def test_a_job_whose_files_are_gone_fails(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.add("a")
     await bench.relay.submit(CheckRequest("check", bench.folder / "nothing.ogg"))
-    assert Failed("check", "Unavailable", "The files of this job could not be read.") in bench.events
+    failed = [event for event in bench.events if isinstance(event, Failed) and event.job_id == "check"]
+    assert [event.kind for event in failed] == ["Unavailable"]
+    assert "could not be read. Please try again" in failed[0].message
     assert [record.levelno for record in caplog.records if record.name.endswith("relay")] == [logging.ERROR]
 
 

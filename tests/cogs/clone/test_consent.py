@@ -159,7 +159,7 @@ async def test_a_no_is_told_and_leaves_nothing(
     await other.user.click(question, label="Deny")
     told = member.user.dm_channel.last_message
     assert told is not None
-    assert "would rather not" in told.content
+    assert "does not allow a clone" in told.content
     assert await voices(studio, guild) == []
     answered = other.user.dm_channel.last_message
     assert answered is not None

@@ -141,7 +141,7 @@ async def test_a_list_that_is_not_offered_any_more_says_so(
     await bot.remove_cog("Voices")
     refusal = followed(await member.click(first, label="Next"))
     assert refusal.ephemeral
-    assert "no longer offered" in refusal.content
+    assert "no longer have this list" in refusal.content
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 0), (429, 0), (401, 50027), (404, 10015), (400, 50035)])
