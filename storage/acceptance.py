@@ -1,7 +1,7 @@
 """Accepts jobs: checks the limits and stores a job with what belongs to it, in one transaction."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,14 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, NotFound, Unavailable
-from storage.audit import add_line
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
 from storage.erasures import check_not_erased
 from storage.limits import check_jobs, check_seconds, check_voices
-from storage.models import JobRow, SpentRow, VoiceRow
+from storage.models import AuditRow, JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import BUSY, Sessions, is_refusal, lock_guild
 from storage.shards import Notice, NoticeKind, Shards, tell
@@ -93,7 +92,7 @@ class JobAcceptance:
                 question.voice_id = reserved.id
             if spoken is not None:
                 await store_yes(session, spoken, reserved.id, now)
-            return reserved.record(), accepted.record()
+            return reserved.as_value(VoiceRecord), accepted.as_value(JobRecord)
 
     async def accept_speech(self, job: NewJob, limits: GuildSettings) -> JobRecord:
         """Accept a speech job. A repeated id or interaction returns the job that it created the first time.
@@ -111,7 +110,7 @@ class JobAcceptance:
             await lock_guild(session, job.guild_id)
             known = await _accepted_before(session, job)
             if known is not None:
-                return known.record()
+                return known.as_value(JobRecord)
             await check_not_erased(session, job.guild_id, job.since, job.member_id)
             now = self._clock()
             if job.hourly:
@@ -119,7 +118,7 @@ class JobAcceptance:
             await check_seconds(session, limits, job.member_id, job.expected_seconds, now)
             if job.voice_id is not None:
                 await _check_voice(session, job.guild_id, job.voice_id)
-            return (await self._insert(session, job, now)).record()
+            return (await self._insert(session, job, now)).as_value(JobRecord)
 
     async def count_request(self, member_id: int, limits: GuildSettings) -> None:
         """Count work that is not a job (an import) against the hourly limit. Raises LimitReached."""
@@ -144,7 +143,7 @@ class JobAcceptance:
         row = _row_of(job, now)
         session.add(row)
         if job.audit is not None:
-            add_line(session, job.guild_id, job.member_id, job.audit, now)
+            session.add(AuditRow(guild_id=job.guild_id, actor_id=job.member_id, at=now, **asdict(job.audit)))
         await session.flush()
         await tell(session, self._shards, Notice(NoticeKind.JOB, job.guild_id, job.id))
         return row
@@ -158,14 +157,14 @@ async def _accepted_before(session: AsyncSession, job: NewJob) -> JobRow | None:
 
 
 async def _without_voice(_: AsyncSession, job: JobRow) -> JobRecord:
-    return job.record()
+    return job.as_value(JobRecord)
 
 
 async def _with_voice(session: AsyncSession, job: JobRow) -> tuple[VoiceRecord, JobRecord]:
     row = await session.scalar(select(VoiceRow).where(VoiceRow.guild_id == job.guild_id, VoiceRow.id == job.voice_id))
     if row is None:
         raise Conflict("The voice from this request has since been deleted. Please start again.")
-    return row.record(), job.record()
+    return row.as_value(VoiceRecord), job.as_value(JobRecord)
 
 
 async def _check_voice(session: AsyncSession, guild_id: int, voice_id: int) -> None:

@@ -4,12 +4,11 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import ColumnElement, delete, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Unavailable
 from storage.columns import Clock
 from storage.models import AuditRow
-from storage.records import AuditEntry, AuditLine, AuditQuery
+from storage.records import AuditEntry, AuditQuery
 from storage.sessions import Sessions, lock_guild
 
 _log = structlog.get_logger(__name__)
@@ -33,9 +32,12 @@ class AuditRepository:
         try:
             async with self._sessions.write() as session:
                 await lock_guild(session, guild_id)
-                row = add_line(session, guild_id, actor_id, AuditLine(action, target, detail), self._clock())
+                row = AuditRow(
+                    guild_id=guild_id, actor_id=actor_id, action=action, target=target, detail=detail, at=self._clock()
+                )
+                session.add(row)
                 await session.flush()
-                return row.record()
+                return row.as_value(AuditEntry)
         except Unavailable as error:
             _log.error("audit_line_lost", guild_id=guild_id, actor_id=actor_id, action=action, reason=error.message)
             return None
@@ -58,7 +60,7 @@ class AuditRepository:
         async with self._sessions.read() as session:
             total = await session.scalar(select(func.count()).select_from(AuditRow).where(*wanted))
             rows = await session.scalars(select(AuditRow).where(AuditRow.id.in_(page)).order_by(AuditRow.id.desc()))
-            return [row.record() for row in rows], total or 0
+            return [row.as_value(AuditEntry) for row in rows], total or 0
 
     async def of_member(self, guild_id: int, member_id: int) -> list[AuditEntry]:
         """Return everything that a member did here, oldest first."""
@@ -68,7 +70,7 @@ class AuditRepository:
                 .where(AuditRow.guild_id == guild_id, AuditRow.actor_id == member_id)
                 .order_by(AuditRow.id)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(AuditEntry) for row in rows]
 
     async def prune(self, guild_id: int, before: datetime) -> int:
         """Delete the lines written before then. How many there were."""
@@ -88,12 +90,3 @@ def _conditions(query: AuditQuery) -> list[ColumnElement[bool]]:
     if query.target is not None:
         wanted.append(func.lower(AuditRow.target) == func.lower(query.target))
     return wanted
-
-
-def add_line(session: AsyncSession, guild_id: int, actor_id: int, line: AuditLine, now: datetime) -> AuditRow:
-    """Add a line in the transaction of the action itself, so that both are stored or neither."""
-    row = AuditRow(
-        guild_id=guild_id, actor_id=actor_id, action=line.action, target=line.target, detail=line.detail, at=now
-    )
-    session.add(row)
-    return row

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.columns import DOCUMENT, Base, UtcDateTime, enum_column, of_guild
-from storage.consent_records import Consent, ConsentRequest, ConsentState, SpokenConsent
+from storage.consent_records import ConsentState
 
 
 class ConsentRow(Base):
@@ -19,10 +19,6 @@ class ConsentRow(Base):
     member_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     policy_version: Mapped[int]
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    def record(self) -> Consent:
-        """Return the row as a value."""
-        return self.as_value(Consent)
 
 
 class ConsentRequestRow(Base):
@@ -46,10 +42,6 @@ class ConsentRequestRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     voice_id: Mapped[int | None] = mapped_column(BigInteger)
 
-    def record(self) -> ConsentRequest:
-        """Return the row as a value."""
-        return self.as_value(ConsentRequest)
-
 
 class SpokenConsentRow(Base):
     """A sentence of consent. Once it was said it goes with the voice that it allows."""
@@ -70,7 +62,3 @@ class SpokenConsentRow(Base):
     words: Mapped[int | None]
     likeness: Mapped[float | None]
     voice_id: Mapped[int | None] = mapped_column(ForeignKey("voices.id", ondelete="CASCADE"))
-
-    def record(self) -> SpokenConsent:
-        """Return the row as a value."""
-        return self.as_value(SpokenConsent)

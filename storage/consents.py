@@ -26,7 +26,7 @@ class ConsentRepository:
         """Return what the member agreed to, or None."""
         async with self._sessions.read() as session:
             row = await session.get(ConsentRow, (guild_id, member_id))
-            return row.record() if row else None
+            return row.as_value(Consent) if row else None
 
     async def revoke(self, guild_id: int, member_id: int) -> int:
         """Delete the member's consent to cloning and withdraw what they allowed others. Return how many there were."""
@@ -59,7 +59,7 @@ class ConsentRepository:
         """Return the request with this id, of any server, or None."""
         async with self._sessions.read() as session:
             row = await session.get(ConsentRequestRow, request_id)
-            return row.record() if row else None
+            return row.as_value(ConsentRequest) if row else None
 
     async def get_request(self, request_id: str) -> ConsentRequest:
         """Return the request with this id, of any server. Raises NotFound."""
@@ -67,7 +67,7 @@ class ConsentRepository:
             row = await session.get(ConsentRequestRow, request_id)
             if row is None:
                 raise NotFound(_UNKNOWN)
-            return row.record()
+            return row.as_value(ConsentRequest)
 
     async def answer(self, request_id: str, by_author: int, state: ConsentState) -> ConsentRequest:
         """Refuse a pending request, once; EXPIRED closes a request whose time is over.
@@ -77,7 +77,7 @@ class ConsentRepository:
         over.
         """
         async with self._sessions.write(deletes=True) as session:
-            return (await answer_once(session, request_id, by_author, state, self._clock())).record()
+            return (await answer_once(session, request_id, by_author, state, self._clock())).as_value(ConsentRequest)
 
     async def withdraw(self, request_id: str, by_author: int) -> ConsentRequest:
         """Withdraw a permission; a second time changes nothing. Raises NotFound, NotAllowed for other members, and
@@ -87,14 +87,14 @@ class ConsentRepository:
         async with self._sessions.write(deletes=True) as session:
             row = await _asked(session, request_id, by_author)
             if row.state is ConsentState.WITHDRAWN:
-                return row.record()
+                return row.as_value(ConsentRequest)
             taken_back = update(ConsentRequestRow).where(*allowed).values(state=ConsentState.WITHDRAWN)
             changed = await session.scalar(
                 taken_back.returning(ConsentRequestRow).execution_options(populate_existing=True)
             )
             if changed is None:
                 raise Conflict(_ANSWERED.get(row.state, "You have not allowed this, so there is nothing to take back."))
-            return changed.record()
+            return changed.as_value(ConsentRequest)
 
     async def expired(self, now: datetime) -> list[ConsentRequest]:
         """Return the pending requests of all servers whose time is over."""
@@ -104,7 +104,7 @@ class ConsentRepository:
                 .where(ConsentRequestRow.state == ConsentState.PENDING, ConsentRequestRow.expires_at <= now)
                 .order_by(ConsentRequestRow.expires_at)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(ConsentRequest) for row in rows]
 
     async def requests_of(self, guild_id: int, member_id: int) -> list[ConsentRequest]:
         """Return the requests that a member made or was asked to answer, in any state, oldest first."""
@@ -114,7 +114,7 @@ class ConsentRepository:
                 .where(ConsentRequestRow.guild_id == guild_id, _about(member_id))
                 .order_by(ConsentRequestRow.created_at, ConsentRequestRow.id)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(ConsentRequest) for row in rows]
 
     async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
         """Delete the requests that a member made or was asked to answer. Return their ids; delete their uploads next.

@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from errors import LimitReached
-from storage.audit import add_line
 from storage.columns import Clock
 from storage.consent_models import ConsentRequestRow
 from storage.erasures import check_not_erased
-from storage.models import ErasureRow, GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
+from storage.models import AuditRow, ErasureRow, GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
 from storage.records import AuditLine, GuildSettings, Pronunciation
 from storage.sessions import Sessions, lock_guild
 from storage.spoken_consents import open_uploads
@@ -37,7 +36,7 @@ class GuildRepository:
         """Return the server's settings, or the defaults if moderators never changed them."""
         async with self._sessions.read() as session:
             row = await session.get(SettingsRow, guild_id)
-            return row.record() if row else GuildSettings(guild_id)
+            return row.as_value(GuildSettings) if row else GuildSettings(guild_id)
 
     async def change(self, guild_id: int, **changes: Any) -> tuple[GuildSettings, GuildSettings]:
         """Change these settings and keep the others. Return the settings before and after.
@@ -48,9 +47,9 @@ class GuildRepository:
         async with self._sessions.write() as session:
             await lock_guild(session, guild_id)
             row = await session.get(SettingsRow, guild_id)
-            before = row.record() if row else GuildSettings(guild_id)
+            before = row.as_value(GuildSettings) if row else GuildSettings(guild_id)
             changed = await session.merge(SettingsRow(**asdict(replace(before, **changes))))
-            return before, changed.record()
+            return before, changed.as_value(GuildSettings)
 
     async def told_gone(self, guild_id: int) -> frozenset[int]:
         """Return the deleted roles and channels, out of the chosen ones, that moderators have been told about."""
@@ -68,7 +67,10 @@ class GuildRepository:
     async def all_settings(self) -> list[GuildSettings]:
         """Return the settings of every server that changed any."""
         async with self._sessions.read() as session:
-            return [row.record() for row in await session.scalars(select(SettingsRow).order_by(SettingsRow.guild_id))]
+            return [
+                row.as_value(GuildSettings)
+                for row in await session.scalars(select(SettingsRow).order_by(SettingsRow.guild_id))
+            ]
 
     async def all_ids(self) -> list[int]:
         """Return the id of every server that has rows."""
@@ -106,7 +108,7 @@ class PronunciationRepository:
         """Return all entries of a server, sorted by their keys."""
         async with self._sessions.read() as session:
             rows = await session.scalars(select(PronunciationRow).where(PronunciationRow.guild_id == guild_id))
-            return sorted((row.record() for row in rows), key=lambda entry: entry.key)
+            return sorted((row.as_value(Pronunciation) for row in rows), key=lambda entry: entry.key)
 
     async def put(
         self,
@@ -129,7 +131,7 @@ class PronunciationRepository:
             await check_not_erased(session, guild_id, since)
             keys = {entry.key for entry in entries}
             same = await session.scalars(select(PronunciationRow).where(here, PronunciationRow.key.in_(keys)))
-            before = [row.record() for row in same]
+            before = [row.as_value(Pronunciation) for row in same]
             count = await session.scalar(select(func.count()).select_from(PronunciationRow).where(here)) or 0
             if count - len(before) + len(keys) > limit:
                 raise LimitReached(
@@ -146,7 +148,7 @@ class PronunciationRepository:
                         match_case=entry.match_case,
                     )
                 )
-            add_line(session, guild_id, by, line, self._clock())
+            session.add(AuditRow(guild_id=guild_id, actor_id=by, at=self._clock(), **asdict(line)))
             return before
 
     async def remove(self, guild_id: int, key: str, *, by: int, line: AuditLine) -> bool:
@@ -157,5 +159,5 @@ class PronunciationRepository:
             gone = await session.scalar(delete(PronunciationRow).where(*this).returning(PronunciationRow.key))
             if gone is None:
                 return False
-            add_line(session, guild_id, by, line, self._clock())
+            session.add(AuditRow(guild_id=guild_id, actor_id=by, at=self._clock(), **asdict(line)))
             return True

@@ -63,7 +63,7 @@ class MemberRepository:
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.default_voice = key
-            return row.record()
+            return row.as_value(MemberRecord)
 
     async def block(self, guild_id: int, member_id: int, by: int, reason: str = "") -> MemberRecord:
         """Block the member from using Barkeep in this server. A second block replaces the reason."""
@@ -72,7 +72,7 @@ class MemberRepository:
             row.blocked_at = self._clock()
             row.blocked_by = by
             row.block_reason = reason
-            return row.record()
+            return row.as_value(MemberRecord)
 
     async def unblock(self, guild_id: int, member_id: int) -> MemberRecord:
         """Unblock the member."""
@@ -81,7 +81,7 @@ class MemberRepository:
             row.blocked_at = None
             row.blocked_by = None
             row.block_reason = ""
-            return row.record()
+            return row.as_value(MemberRecord)
 
     async def note_presence(self, guild_id: int, member_id: int, *, left: bool) -> timedelta | None:
         """Note whether the member has left the server. Return how long that has been known; None if they are there.
@@ -107,21 +107,21 @@ class MemberRepository:
                 .where(MemberRow.guild_id == guild_id, MemberRow.blocked_at.is_not(None))
                 .order_by(MemberRow.blocked_at.desc(), MemberRow.member_id)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(MemberRecord) for row in rows]
 
     async def set_unread(self, guild_id: int, member_id: int, *, unread: bool) -> MemberRecord:
         """Keep whether the member wants their messages read aloud."""
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.unread = unread
-            return row.record()
+            return row.as_value(MemberRecord)
 
     async def set_ignored(self, guild_id: int, member_id: int, *, ignored: bool) -> MemberRecord:
         """Keep whether the moderators want the member's messages read aloud."""
         async with self._sessions.write() as session:
             row = await _row(session, guild_id, member_id)
             row.ignored = ignored
-            return row.record()
+            return row.as_value(MemberRecord)
 
     async def ignored(self, guild_id: int) -> list[int]:
         """Return the members whose messages moderators do not want read aloud."""

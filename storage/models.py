@@ -1,4 +1,4 @@
-"""The tables but those of consent, and the conversion of rows to the values that repositories return.
+"""The tables but those of consent.
 
 Deleting a server's row in `guilds` deletes everything of that server, through foreign keys. Jobs refer to their voice
 without a foreign key on purpose: the job of a deleted voice must still show that it had one, and row ids are never
@@ -13,21 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage.columns import DOCUMENT, ROW_ID, Base, IdSet, UtcDateTime, enum_column, of_guild
 from storage.consent_records import ConsentKind
-from storage.records import (
-    Asked,
-    AuditEntry,
-    ChannelOutput,
-    GuildSettings,
-    JobKind,
-    JobRecord,
-    JobState,
-    MemberRecord,
-    Pronunciation,
-    Seat,
-    Visibility,
-    VoiceRecord,
-    VoiceState,
-)
+from storage.records import Asked, ChannelOutput, JobKind, JobState, Visibility, VoiceState
 
 
 class InstallationRow(Base):
@@ -85,10 +71,6 @@ class SettingsRow(Base):
     read_ignored_role_ids: Mapped[frozenset[int]] = mapped_column(IdSet, nullable=True)
     consent: Mapped[ConsentKind | None] = mapped_column(enum_column(ConsentKind))
 
-    def record(self) -> GuildSettings:
-        """Return the row as a value."""
-        return self.as_value(GuildSettings)
-
 
 class SeatRow(Base):
     """The voice channel of a server that the bot sits in."""
@@ -98,10 +80,6 @@ class SeatRow(Base):
     guild_id: Mapped[int] = of_guild(primary_key=True)
     channel_id: Mapped[int] = mapped_column(BigInteger)
     read_channel_id: Mapped[int | None] = mapped_column(BigInteger)
-
-    def record(self) -> Seat:
-        """Return the row as a value."""
-        return self.as_value(Seat)
 
 
 class VoiceRow(Base):
@@ -135,28 +113,15 @@ class VoiceRow(Base):
     model_digest: Mapped[str | None] = mapped_column(String(64))
     shares: Mapped[list["ShareRow"]] = relationship(lazy="selectin", cascade="all, delete-orphan", passive_deletes=True)
 
-    def record(self) -> VoiceRecord:
-        """Return the row as a value."""
-        return VoiceRecord(
-            id=self.id,
-            guild_id=self.guild_id,
-            owner_id=self.owner_id,
-            speaker_id=self.speaker_id,
-            name=self.name,
-            language=self.language,
-            description=self.description,
-            state=self.state,
-            visibility=self.visibility,
-            member_ids=frozenset(share.subject_id for share in self.shares if not share.is_role),
-            role_ids=frozenset(share.subject_id for share in self.shares if share.is_role),
-            model=self.model,
-            model_digest=self.model_digest,
-            hubert=self.hubert,
-            quantizer=self.quantizer,
-            report=self.report,
-            has_clip=self.has_clip,
-            created_at=self.created_at,
-        )
+    @property
+    def member_ids(self) -> frozenset[int]:
+        """The members whom the voice is shared with."""
+        return frozenset(share.subject_id for share in self.shares if not share.is_role)
+
+    @property
+    def role_ids(self) -> frozenset[int]:
+        """The roles whose members the voice is shared with."""
+        return frozenset(share.subject_id for share in self.shares if share.is_role)
 
 
 class ShareRow(Base):
@@ -212,10 +177,6 @@ class JobRow(Base):
     error_message: Mapped[str | None] = mapped_column("fault_message", Text)
     message_id: Mapped[int | None] = mapped_column(BigInteger)
     hourly: Mapped[bool] = mapped_column(server_default=true())
-
-    def record(self) -> JobRecord:
-        """Return the row as a value."""
-        return self.as_value(JobRecord)
 
 
 WITHOUT_ANSWER = (JobRow.finished_at.is_not(None), JobRow.answered_at.is_(None))
@@ -273,10 +234,6 @@ class PronunciationRow(Base):
     say: Mapped[str] = mapped_column(Text)
     match_case: Mapped[bool]
 
-    def record(self) -> Pronunciation:
-        """The row as a value."""
-        return self.as_value(Pronunciation)
-
 
 class MemberRow(Base):
     """What is stored about a member of a server."""
@@ -292,10 +249,6 @@ class MemberRow(Base):
     away_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     unread: Mapped[bool] = mapped_column(server_default=false())
     ignored: Mapped[bool] = mapped_column(server_default=false())
-
-    def record(self) -> MemberRecord:
-        """Return the row as a value."""
-        return self.as_value(MemberRecord)
 
 
 class AuditRow(Base):
@@ -316,7 +269,3 @@ class AuditRow(Base):
     target: Mapped[str] = mapped_column(Text)
     detail: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    def record(self) -> AuditEntry:
-        """Return the row as a value."""
-        return self.as_value(AuditEntry)

@@ -21,13 +21,13 @@ class SeatRepository:
         own = select(SeatRow).where(self._shards.matching(SeatRow.guild_id.expression))
         async with self._sessions.read() as session:
             rows = await session.scalars(own.order_by(SeatRow.guild_id))
-            return [row.record() for row in rows]
+            return [row.as_value(Seat) for row in rows]
 
     async def find(self, guild_id: int) -> Seat | None:
         """Return the seat in that server, or None."""
         async with self._sessions.read() as session:
             row = await session.get(SeatRow, guild_id)
-            return None if row is None else row.record()
+            return None if row is None else row.as_value(Seat)
 
     async def take(self, guild_id: int, channel_id: int, since: int | None = None) -> Seat:
         """Store the bot's seat in a server; it replaces an earlier one. The channel that is read aloud is kept.
@@ -39,7 +39,7 @@ class SeatRepository:
             await check_not_erased(session, guild_id, since)
             row = await session.merge(SeatRow(guild_id=guild_id, channel_id=channel_id))
             await session.flush()
-            return row.record()
+            return row.as_value(Seat)
 
     async def read(self, guild_id: int, channel_id: int | None) -> bool:
         """Store which channel is read aloud in the server's voice channel. False without a seat there."""

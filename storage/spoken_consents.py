@@ -38,7 +38,9 @@ class SpokenConsentRepository:
         async with self._sessions.write() as session:
             await lock_guild(session, asked.guild_id)
             await check_not_erased(session, asked.guild_id, since, asked.member_id)
-            replaced = [row.record() for row in await session.scalars(select(SpokenConsentRow).where(*theirs))]
+            replaced = [
+                row.as_value(SpokenConsent) for row in await session.scalars(select(SpokenConsentRow).where(*theirs))
+            ]
             await session.execute(delete(SpokenConsentRow).where(*theirs))
             session.add(SpokenConsentRow(**asdict(asked)))
             return replaced
@@ -49,7 +51,7 @@ class SpokenConsentRepository:
             row = await session.get(SpokenConsentRow, spoken_id)
             if row is None:
                 raise NotFound(_GONE)
-            return row.record()
+            return row.as_value(SpokenConsent)
 
     async def waiting(self, member_id: int, guild_id: int | None) -> list[SpokenConsent]:
         """Return the sentences that a member has to say, newest first: at most one for each server, of one or of all.
@@ -61,7 +63,7 @@ class SpokenConsentRepository:
             theirs.append(SpokenConsentRow.guild_id == guild_id)
         newest_first = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at.desc())
         async with self._sessions.read() as session:
-            found = [row.record() for row in await session.scalars(newest_first)]
+            found = [row.as_value(SpokenConsent) for row in await session.scalars(newest_first)]
         if not found:
             raise NotFound("There is no sentence that you have to say. Start with /clone, or with Allow.")
         return found
@@ -87,7 +89,7 @@ class SpokenConsentRepository:
             )
             if changed is None:
                 raise LimitReached(f"You have used all attempts for this sentence. {_START_AGAIN}")
-            return changed.record()
+            return changed.as_value(SpokenConsent)
 
     async def return_attempt(self, spoken_id: str) -> None:
         """Take back what `begin_attempt` counted, because nothing was listened to. Only an open sentence changes."""
@@ -106,7 +108,7 @@ class SpokenConsentRepository:
         """Return the open sentences of all servers whose time was over before `before`."""
         async with self._sessions.read() as session:
             rows = await session.scalars(select(SpokenConsentRow).where(_OPEN, SpokenConsentRow.expires_at <= before))
-            return [row.record() for row in rows]
+            return [row.as_value(SpokenConsent) for row in rows]
 
     async def of_member(self, guild_id: int, member_id: int) -> list[SpokenConsent]:
         """Return a member's sentences, open and said, oldest first."""
@@ -115,13 +117,15 @@ class SpokenConsentRepository:
             rows = await session.scalars(
                 select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at, SpokenConsentRow.id)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(SpokenConsent) for row in rows]
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
         """Delete a member's sentences. Return the ids of open ones with an upload, to be deleted next."""
         theirs = (SpokenConsentRow.guild_id == guild_id, SpokenConsentRow.member_id == member_id)
         async with self._sessions.write(deletes=True) as session:
-            gone = [row.record() for row in await session.scalars(select(SpokenConsentRow).where(*theirs))]
+            gone = [
+                row.as_value(SpokenConsent) for row in await session.scalars(select(SpokenConsentRow).where(*theirs))
+            ]
             await session.execute(delete(SpokenConsentRow).where(*theirs))
             return [each.id for each in gone if each.order is not None and each.given_at is None]
 

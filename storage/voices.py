@@ -33,13 +33,13 @@ class VoiceRepository:
     async def get(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """Return the voice with this id."""
         async with self._sessions.read() as session:
-            return _found(await session.scalar(_one(guild_id, voice_id))).record()
+            return _found(await session.scalar(_one(guild_id, voice_id))).as_value(VoiceRecord)
 
     async def by_id(self, guild_id: int, voice_id: int) -> VoiceRecord | None:
         """Return the voice with this id, or None."""
         async with self._sessions.read() as session:
             row = await session.scalar(_one(guild_id, voice_id))
-            return row.record() if row else None
+            return row.as_value(VoiceRecord) if row else None
 
     async def find(self, guild_id: int, name: str) -> VoiceRecord | None:
         """Return the voice with this name, in any state, or None."""
@@ -47,7 +47,7 @@ class VoiceRepository:
             row = await session.scalar(
                 select(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.name_key == name_key(name))
             )
-            return row.record() if row else None
+            return row.as_value(VoiceRecord) if row else None
 
     async def list(
         self,
@@ -74,7 +74,7 @@ class VoiceRepository:
         async with self._sessions.read() as session:
             total = await session.scalar(select(func.count()).select_from(VoiceRow).where(*wanted))
             page = select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key, VoiceRow.id).limit(limit).offset(offset)
-            return [row.record() for row in await session.scalars(page)], total or 0
+            return [row.as_value(VoiceRecord) for row in await session.scalars(page)], total or 0
 
     async def suggest(self, guild_id: int, viewer: Viewer | None, typed: str, limit: int) -> Voices:
         """Return at most `limit` ready voices whose folded names contain `typed`; prefix matches come first."""
@@ -82,7 +82,7 @@ class VoiceRepository:
         begins = case((VoiceRow.name_folded.startswith(typed, autoescape=True), 0), else_=1)
         async with self._sessions.read() as session:
             page = select(VoiceRow).where(*wanted).order_by(begins, VoiceRow.name_key, VoiceRow.id).limit(limit)
-            return [row.record() for row in await session.scalars(page)]
+            return [row.as_value(VoiceRecord) for row in await session.scalars(page)]
 
     async def names(self, guild_id: int, viewer: Viewer | None) -> Sequence[tuple[int, str]]:
         """Return the ids and names of the ready voices, sorted by name."""
@@ -95,7 +95,7 @@ class VoiceRepository:
         wanted = [*_speaking(guild_id, viewer), VoiceRow.id.in_(voice_ids)]
         async with self._sessions.read() as session:
             rows = await session.scalars(select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
-            return [row.record() for row in rows]
+            return [row.as_value(VoiceRecord) for row in rows]
 
     async def of_person(self, guild_id: int, member_id: int) -> Voices:
         """Return the voices that a member owns or speaks in, in any state, oldest first."""
@@ -104,7 +104,7 @@ class VoiceRepository:
             rows = await session.scalars(
                 select(VoiceRow).where(VoiceRow.guild_id == guild_id, about_them).order_by(VoiceRow.id)
             )
-            return [row.record() for row in rows]
+            return [row.as_value(VoiceRecord) for row in rows]
 
     async def check_place(self, guild_id: int, owner_id: int, member_limit: int, guild_limit: int) -> None:
         """Raise LimitReached if the member or the server has as many voices as allowed now."""
@@ -142,7 +142,7 @@ class VoiceRepository:
             _set_models(row, models)
             row.has_clip = has_clip
             await insert_voice(session, row)
-            record = row.record()
+            record = row.as_value(VoiceRecord)
             if place is not None:
                 await place(record)
             return record
@@ -157,14 +157,14 @@ class VoiceRepository:
             row.report = report
             row.has_clip = has_clip
             _set_models(row, models)
-            return row.record()
+            return row.as_value(VoiceRecord)
 
     async def set_models(self, guild_id: int, voice_id: int, models: VoiceModels) -> VoiceRecord:
         """Store which models made the voice's new prompt."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             _set_models(row, models)
-            return row.record()
+            return row.as_value(VoiceRecord)
 
     async def rename(self, guild_id: int, voice_id: int, name: str) -> VoiceRecord:
         """Rename the voice. Raises Conflict if the name is taken."""
@@ -173,14 +173,14 @@ class VoiceRepository:
             row.name = name
             row.name_key, row.name_folded = name_key(name), fold(name)
             await _flush_name(session, name)
-            return row.record()
+            return row.as_value(VoiceRecord)
 
     async def describe(self, guild_id: int, voice_id: int, description: str) -> VoiceRecord:
         """Change the voice's description."""
         async with self._sessions.write() as session:
             row = await _locked_row(session, guild_id, voice_id)
             row.description = description
-            return row.record()
+            return row.as_value(VoiceRecord)
 
     async def share(
         self,
@@ -206,13 +206,13 @@ class VoiceRepository:
                 kept.get((is_role, subject_id)) or ShareRow(is_role=is_role, subject_id=subject_id)
                 for is_role, subject_id in sorted(chosen)
             ]
-            return row.record()
+            return row.as_value(VoiceRecord)
 
     async def delete(self, guild_id: int, voice_id: int) -> VoiceRecord:
         """Delete the voice and every default that names it. Return it as it was; delete its files next."""
         async with self._sessions.write(deletes=True) as session:
             row = await _locked_row(session, guild_id, voice_id)
-            record = row.record()
+            record = row.as_value(VoiceRecord)
             await session.execute(delete(VoiceRow).where(VoiceRow.guild_id == guild_id, VoiceRow.id == voice_id))
             await session.execute(
                 update(MemberRow)
