@@ -35,8 +35,3 @@ class Check(MenuCog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         finding = await service.check(actor, audio.size, lambda: read_recording(audio))
         await interaction.followup.send(render_finding(finding, audio.filename), ephemeral=True)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
-    await bot.add_cog(Check(bot))

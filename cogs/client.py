@@ -14,19 +14,34 @@ import structlog
 from discord import app_commands
 from discord.ext import commands, tasks
 
+from cogs.admin.buttons import ADMIN_ITEMS
+from cogs.admin.cog import Admin
+from cogs.admin.settings import SETTINGS_ITEMS
 from cogs.answers import Discard, Repeat
+from cogs.channel.cog import Channel
+from cogs.check import Check
+from cogs.clone.cog import Clone
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
 from cogs.courier import CancelWaiting, DiscordCourier
-from cogs.jobs.buttons import CancelJob, Fetch
+from cogs.help import Help
+from cogs.jobs import CancelJob, Fetch, Jobs
 from cogs.lost_choices import tell_of_lost_choices
+from cogs.privacy.cog import AskRevoke, Privacy
+from cogs.pronounce import Pronounce
+from cogs.reading import Read
+from cogs.say import Say
 from cogs.server_names import ServerNames
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import is_known
+from cogs.ui.confirm import CONFIRM_ITEMS
 from cogs.ui.errors import answer_error
+from cogs.ui.pages import PAGE_ITEMS
 from cogs.ui.replies import NOBODY
 from cogs.ui.voice_buttons import VOICE_ITEMS
+from cogs.voices.cog import Voices
+from cogs.voices.sharing import SHARING_ITEMS
 from errors import BarkeepError, NotFound
 from studio.housekeeping import run_step
 from studio.studio import Studio
@@ -34,19 +49,13 @@ from studio.values import Courier
 
 log = structlog.get_logger(__name__)
 
-EXTENSIONS = (
-    "cogs.clone.cog",
-    "cogs.say",
-    "cogs.pronounce",
-    "cogs.channel.cog",
-    "cogs.check",
-    "cogs.reading",
-    "cogs.jobs.cog",
-    "cogs.voices.cog",
-    "cogs.privacy.cog",
-    "cogs.admin.cog",
-    "cogs.help",
+NewCog = Callable[[StudioBot], commands.Cog]
+COGS: tuple[NewCog, ...] = (Clone, Say, Pronounce, Channel, Check, Read, Jobs, Voices, Privacy, Admin, Help)
+ITEMS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
+    *(Repeat, CancelWaiting, Discard, CancelJob, Fetch, ConsentButton, TakeBack, SayIt, AskRevoke),
+    *(*VOICE_ITEMS, *SHARING_ITEMS, *PAGE_ITEMS, *CONFIRM_ITEMS, *ADMIN_ITEMS, *SETTINGS_ITEMS),
 )
+"""The buttons and menus that work after a restart."""
 UPKEEP_SECONDS = 30.0
 EDIT_SECONDS = 3.0
 """The minimum time between two progress edits of one message: Discord limits edits, and people read slowly."""
@@ -123,10 +132,9 @@ class Barkeep(StudioBot):
         if self._claims_data:
             await self.studio.storage.claim_shards(self._close_because)
             self._absence_counts = await self.studio.storage.installation.claim(self._own_id())
-        self.add_dynamic_items(Repeat, CancelWaiting, Discard, *VOICE_ITEMS)
-        self.add_dynamic_items(CancelJob, Fetch, ConsentButton, TakeBack, SayIt)
-        for extension in EXTENSIONS:
-            await self.load_extension(extension)
+        self.add_dynamic_items(*ITEMS)
+        for cog in COGS:
+            await self.add_cog(cog(self))
         await self._sync_commands()
         await self.studio.start()
         self._upkeep.start()

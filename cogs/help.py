@@ -107,8 +107,3 @@ def render_help(ids: dict[str, int], *, is_moderator: bool) -> discord.Embed:
     for title, text in (*GROUPS, *([FOR_MODERATORS] if is_moderator else []), EXAMPLES):
         embed.add_field(name=title, value=_COMMAND.sub(link, text), inline=False)
     return embed
-
-
-async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
-    await bot.add_cog(Help(bot))

@@ -126,9 +126,3 @@ class Pronounce(commands.GroupCog, group_name="pronounce", group_description="Ho
         since = await self.bot.studio.storage.erasures.latest(actor.guild_id)
         new, known = await self.bot.studio.pronunciations.import_(actor, await read_recording(file), since=since)
         await interaction.followup.send(f"{count(new, 'word')} added, {known} changed.", ephemeral=True)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    bot.add_dynamic_items(*pages.PAGE_ITEMS)
-    await bot.add_cog(Pronounce(bot))

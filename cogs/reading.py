@@ -185,8 +185,3 @@ async def _tell(message: discord.Message, reason: BarkeepError) -> None:
         )
     except discord.HTTPException as error:
         log.info("not_told", status=error.status, code=error.code)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
-    await bot.add_cog(Read(bot))

@@ -70,8 +70,3 @@ class Say(MenuCog):
         await self.bot.studio.speech.submit(
             actor, order, names, origin_of(interaction), max_bytes=upload_limit(interaction), since=since
         )
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    await bot.add_cog(Say(bot))

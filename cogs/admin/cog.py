@@ -239,11 +239,3 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For modera
             raise InvalidInput("Choose either a number of days or a member.")
         question = render_purge_question(older_than_days, member.id if member is not None else None)
         await confirm.ask(interaction, question, "Delete for good", _PURGE, target)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    bot.add_dynamic_items(
-        *pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *admin_buttons.ADMIN_ITEMS, *admin_settings.SETTINGS_ITEMS
-    )
-    await bot.add_cog(Admin(bot))

@@ -77,8 +77,3 @@ class Channel(commands.Cog):
         if is_me and before.channel is not None and after.channel is not None:
             await self.bot.studio.channels.moved(member.guild.id, after.channel.id)
         self.bot.studio.channels.look(member.guild.id)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Called by discord.py."""
-    await bot.add_cog(Channel(bot))

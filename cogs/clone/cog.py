@@ -136,8 +136,3 @@ def _suggestion(display_name: str) -> str:
         return clean_name(display_name[:NAME_LENGTH])
     except InvalidInput:
         return ""
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    await bot.add_cog(Clone(bot))

@@ -170,9 +170,3 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         summary = combined(await _summaries(interaction, actors))
         question = render_forget_question(summary, await _where(interaction, server))
         await confirm.ask(interaction, question, "Delete everything", _FORGET, server)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    bot.add_dynamic_items(*confirm.CONFIRM_ITEMS, AskRevoke)
-    await bot.add_cog(Privacy(bot))

@@ -216,9 +216,3 @@ class Voices(commands.GroupCog, group_name="voices", group_description="The voic
             since=since,
         )
         await interaction.followup.send(render_imported(record), ephemeral=True)
-
-
-async def setup(bot: StudioBot) -> None:
-    """Load the cog (called by discord.py)."""
-    bot.add_dynamic_items(*pages.PAGE_ITEMS, *confirm.CONFIRM_ITEMS, *sharing.SHARING_ITEMS)
-    await bot.add_cog(Voices(bot))

@@ -1,4 +1,4 @@
-"""A member's list of jobs with its buttons: cancel a job, or fetch an undelivered result.
+"""/jobs: a member's own jobs, with buttons to cancel queued ones and fetch undelivered ones.
 
 The buttons work after a restart, and each press updates the list.
 """
@@ -6,9 +6,12 @@ The buttons work after a restart, and each press updates the list.
 from typing import Any
 
 import discord
+from discord import app_commands
+from discord.ext import commands
 
 from cogs.answers import answer_to
 from cogs.interactions import actor_of, require_attachments
+from cogs.studio_bot import StudioBot
 from cogs.ui import ids
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
@@ -19,6 +22,19 @@ Interaction = discord.Interaction[Any]
 Button = discord.ui.Button[discord.ui.View]
 
 _SHOWN = 20
+
+
+class Jobs(commands.Cog):
+    """The /jobs command."""
+
+    def __init__(self, bot: StudioBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="jobs", description="Your queued and running jobs: see, cancel, fetch")
+    async def jobs(self, interaction: discord.Interaction[StudioBot]) -> None:
+        """Show the list privately."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await show_jobs(interaction)
 
 
 async def show_jobs(interaction: Interaction) -> None:

@@ -1,1 +1,0 @@
-"""/jobs: a member's own jobs, and their buttons."""
