@@ -9,24 +9,25 @@ from typing import Any
 
 import discord
 
-from cogs.admin.channels_form import CHANNEL_FIELDS, ChannelsModal, whole_number
-from cogs.admin.render_admin import render_defaults_question, render_settings
+from cogs.admin.render_admin import OUTPUTS, render_defaults_question, render_settings
 from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm
-from cogs.ui.base import SafeModal, guarded, persistent_view
+from cogs.ui.base import MAX_CHOSEN, SafeModal, chosen_in_menu, guarded, persistent_view
 from cogs.ui.ids import FromId
 from errors import InvalidInput
-from storage.records import GuildSettings
+from storage.records import ChannelOutput, GuildSettings
 from studio.studio import Studio
 
 DEFAULTS_ACTION = "default-settings"
 
+CHANNEL_FIELDS = ("channel_output", "channel_idle_minutes", "channel_notice")
+"""The fields of GuildSettings that the form about voice channels asks for."""
 READ_FIELDS = ("read_length", "read_per_minute", "read_names", "read_ignored_role_ids")
 """The fields of GuildSettings that /read changes."""
-_MAX_CHOSEN = 25
-"""Discord's limit for one menu."""
 _DIGITS = 7
+_IDLE_DIGITS = 4
+_IDLE_MINUTES = "Minutes alone or without a word, then I leave"
 _MINUTES = re.compile(r"[0-9]{1,5}(\.[0-9]{1,2})?")
 _ROLE_MENUS = {
     "clone_role_ids": "Roles that may clone (none: everyone)",
@@ -122,11 +123,8 @@ class RolesMenu(
                 custom_id=f"settings:{field}",
                 placeholder=_ROLE_MENUS[field],
                 min_values=0,
-                max_values=_MAX_CHOSEN,
-                default_values=[
-                    discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
-                    for role_id in sorted(chosen)[:_MAX_CHOSEN]
-                ],
+                max_values=MAX_CHOSEN,
+                default_values=chosen_in_menu(chosen, discord.SelectDefaultValueType.role),
             )
         )
         self.field = field
@@ -147,11 +145,8 @@ class ChannelsMenu(FromId, discord.ui.DynamicItem[discord.ui.ChannelSelect[Any]]
                 placeholder="Channels for voices (none: every channel)",
                 channel_types=_CHANNEL_TYPES,
                 min_values=0,
-                max_values=_MAX_CHOSEN,
-                default_values=[
-                    discord.SelectDefaultValue(id=channel_id, type=discord.SelectDefaultValueType.channel)
-                    for channel_id in sorted(chosen)[:_MAX_CHOSEN]
-                ],
+                max_values=MAX_CHOSEN,
+                default_values=chosen_in_menu(chosen, discord.SelectDefaultValueType.channel),
             )
         )
 
@@ -189,7 +184,48 @@ class OpenChannels(FromId, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
     async def callback(self, interaction: discord.Interaction[StudioBot]) -> None:
         """Show what is chosen now."""
         settings = await interaction.client.studio.admin.settings(actor_of(interaction))
-        await interaction.response.send_modal(ChannelsModal(settings, _change))
+        await interaction.response.send_modal(ChannelsModal(settings))
+
+
+class ChannelsModal(SafeModal):
+    """Takes all that moderators decide about voice channels, and saves all or none of it."""
+
+    def __init__(self, settings: GuildSettings) -> None:
+        super().__init__(title="Voice channels")
+        self._output = discord.ui.Select[Any](
+            custom_id="channel_output",
+            options=[
+                discord.SelectOption(
+                    label=words.capitalize(), value=output.value, default=output is settings.channel_output
+                )
+                for output, words in OUTPUTS.items()
+            ],
+        )
+        self._minutes = discord.ui.TextInput[Any](
+            custom_id="channel_idle_minutes",
+            default=str(settings.channel_idle_minutes),
+            min_length=1,
+            max_length=_IDLE_DIGITS,
+        )
+        self._notice = discord.ui.Checkbox[Any](custom_id="channel_notice", default=settings.channel_notice)
+        self.add_item(discord.ui.Label(text="Lines that are asked for in my voice channel", component=self._output))
+        self.add_item(discord.ui.Label(text=_IDLE_MINUTES, component=self._minutes))
+        self.add_item(
+            discord.ui.Label(
+                text="Spoken notice",
+                description="When I join, I say that my voices are generated.",
+                component=self._notice,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        """Read the number first, so that a bad one changes nothing."""
+        await _change(
+            interaction,
+            channel_idle_minutes=whole_number(self._minutes.value, _IDLE_MINUTES),
+            channel_output=ChannelOutput(self._output.values[0]),
+            channel_notice=self._notice.value,
+        )
 
 
 class NumbersModal(SafeModal):
@@ -219,6 +255,14 @@ def _written(field: str, value: int) -> str:
 
 def _read(field: str, typed: str, label: str) -> int:
     return seconds_in(typed, label) if field.startswith("seconds_") else whole_number(typed, label)
+
+
+def whole_number(typed: str, label: str) -> int:
+    """Return what was typed as a number of 0 or more. Raises InvalidInput, naming the field."""
+    cleaned = typed.strip()
+    if not (cleaned.isascii() and cleaned.isdigit()):
+        raise InvalidInput(f"{label}: please type a whole number, such as 10. Nothing was changed.")
+    return int(cleaned)
 
 
 def minutes_of(seconds: int) -> str:

@@ -1,6 +1,6 @@
 """Base classes of buttons and modals, which turn errors into a sentence for the member."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -12,6 +12,9 @@ S = TypeVar("S")
 
 MODAL_SECONDS = 900.0
 """How long a modal is remembered, in seconds: as long as the interaction that opened it can be answered."""
+
+MAX_CHOSEN = 25
+"""Discord's limit for one menu."""
 
 Press = Callable[[S, discord.Interaction[Any]], Coroutine[Any, Any, None]]
 
@@ -79,3 +82,8 @@ def persistent_view(*items: discord.ui.Item[Any]) -> discord.ui.View:
     for item in items:
         view.add_item(item)
     return view
+
+
+def chosen_in_menu(ids: Iterable[int], kind: discord.SelectDefaultValueType) -> list[discord.SelectDefaultValue]:
+    """Return the members, roles or channels that a menu shows as chosen: at most MAX_CHOSEN."""
+    return [discord.SelectDefaultValue(id=each, type=kind) for each in sorted(ids)[:MAX_CHOSEN]]

@@ -10,7 +10,15 @@ from discord.ext import commands
 from cogs.clone.modals import ConsentModal
 from cogs.files import read_recording, send_privately
 from cogs.interactions import actor_of, require_attachments
-from cogs.options import CHOICE_LENGTH, LANGUAGE_CHOICES, voice_choices
+from cogs.options import (
+    CHOICE_LENGTH,
+    LANGUAGE_CHOICES,
+    deletable_choices,
+    exportable_choices,
+    managed_choices,
+    shareable_choices,
+    voice_choices,
+)
 from cogs.studio_bot import StudioBot
 from cogs.ui import confirm, pages
 from cogs.ui.base import persistent_view
@@ -18,7 +26,6 @@ from cogs.ui.picture import add_waveform
 from cogs.ui.render import safe
 from cogs.ui.voice_buttons import Listen, buttons_of
 from cogs.voices import sharing
-from cogs.voices.choices import deletable_choices, exportable_choices, managed_choices, shareable_choices
 from cogs.voices.render_library import (
     render_default,
     render_delete_question,

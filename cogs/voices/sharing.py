@@ -7,13 +7,10 @@ import discord
 from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
 from cogs.ui import ids
-from cogs.ui.base import guarded, persistent_view
+from cogs.ui.base import MAX_CHOSEN, chosen_in_menu, guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.voices.render_library import render_sharing
 from storage.records import Visibility, VoiceRecord, voice_key
-
-MAX_CHOSEN = 25
-"""Discord's limit for one menu."""
 
 
 def sharing_view(record: VoiceRecord, existing_ids: frozenset[int] | None) -> discord.ui.View:
@@ -34,10 +31,7 @@ class ShareWithMembers(
                 placeholder="Members who may use it",
                 min_values=0,
                 max_values=MAX_CHOSEN,
-                default_values=[
-                    discord.SelectDefaultValue(id=member_id, type=discord.SelectDefaultValueType.user)
-                    for member_id in sorted(chosen)[:MAX_CHOSEN]
-                ],
+                default_values=chosen_in_menu(chosen, discord.SelectDefaultValueType.user),
             )
         )
         self.voice_id = voice
@@ -61,10 +55,7 @@ class ShareWithRoles(
                 placeholder="Roles whose members may use it",
                 min_values=0,
                 max_values=MAX_CHOSEN,
-                default_values=[
-                    discord.SelectDefaultValue(id=role_id, type=discord.SelectDefaultValueType.role)
-                    for role_id in sorted(chosen)[:MAX_CHOSEN]
-                ],
+                default_values=chosen_in_menu(chosen, discord.SelectDefaultValueType.role),
             )
         )
         self.voice_id = voice

@@ -11,7 +11,6 @@ from simcord.components import validate_embeds
 
 from cloning.prompt import BARK
 from cloning.worker.protocol import Health, NodeState, Ready
-from cogs.admin.channels_form import CHANNEL_FIELDS, whole_number
 from cogs.admin.render_admin import (
     render_blocked,
     render_defaults_question,
@@ -21,7 +20,7 @@ from cogs.admin.render_admin import (
     render_settings,
     render_stats,
 )
-from cogs.admin.settings import FORMS, READ_FIELDS
+from cogs.admin.settings import CHANNEL_FIELDS, FORMS, READ_FIELDS, whole_number
 from errors import InvalidInput
 from storage.consent_records import ConsentKind
 from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
