@@ -12,9 +12,8 @@ from errors import Unavailable
 from storage.records import JobRecord, JobState
 from storage.sessions import AWAY, BUSY
 from studio.queue import queue_updates
-from studio.queue.dispatcher import PATIENCE
+from studio.queue.dispatcher import MAX_STORAGE_ERRORS, PATIENCE
 from studio.queue.fair_order import FairQueue
-from studio.queue.starting import MAX_STORAGE_ERRORS
 from studio.values import Update
 from tests.fakes import FakeExecutor
 from tests.studio.conftest import BOB, GUILD, StudioHarness, hold_before_work, person, until
