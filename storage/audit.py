@@ -64,13 +64,8 @@ class AuditRepository:
 
     async def of_member(self, guild_id: int, member_id: int) -> list[AuditEntry]:
         """Return everything that a member did here, oldest first."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(AuditRow)
-                .where(AuditRow.guild_id == guild_id, AuditRow.actor_id == member_id)
-                .order_by(AuditRow.id)
-            )
-            return [row.as_value(AuditEntry) for row in rows]
+        theirs = select(AuditRow).where(AuditRow.guild_id == guild_id, AuditRow.actor_id == member_id)
+        return await self._sessions.values(AuditEntry, theirs.order_by(AuditRow.id))
 
     async def prune(self, guild_id: int, before: datetime) -> int:
         """Delete the lines written before then. How many there were."""

@@ -98,23 +98,15 @@ class ConsentRepository:
 
     async def expired(self, now: datetime) -> list[ConsentRequest]:
         """Return the pending requests of all servers whose time is over."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(ConsentRequestRow)
-                .where(ConsentRequestRow.state == ConsentState.PENDING, ConsentRequestRow.expires_at <= now)
-                .order_by(ConsentRequestRow.expires_at)
-            )
-            return [row.as_value(ConsentRequest) for row in rows]
+        over = (ConsentRequestRow.state == ConsentState.PENDING, ConsentRequestRow.expires_at <= now)
+        rows = select(ConsentRequestRow).where(*over).order_by(ConsentRequestRow.expires_at)
+        return await self._sessions.values(ConsentRequest, rows)
 
     async def requests_of(self, guild_id: int, member_id: int) -> list[ConsentRequest]:
         """Return the requests that a member made or was asked to answer, in any state, oldest first."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(ConsentRequestRow)
-                .where(ConsentRequestRow.guild_id == guild_id, _about(member_id))
-                .order_by(ConsentRequestRow.created_at, ConsentRequestRow.id)
-            )
-            return [row.as_value(ConsentRequest) for row in rows]
+        theirs = select(ConsentRequestRow).where(ConsentRequestRow.guild_id == guild_id, _about(member_id))
+        oldest_first = theirs.order_by(ConsentRequestRow.created_at, ConsentRequestRow.id)
+        return await self._sessions.values(ConsentRequest, oldest_first)
 
     async def delete_requests_of(self, guild_id: int, member_id: int) -> list[str]:
         """Delete the requests that a member made or was asked to answer. Return their ids; delete their uploads next.

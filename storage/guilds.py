@@ -66,11 +66,7 @@ class GuildRepository:
 
     async def all_settings(self) -> list[GuildSettings]:
         """Return the settings of every server that changed any."""
-        async with self._sessions.read() as session:
-            return [
-                row.as_value(GuildSettings)
-                for row in await session.scalars(select(SettingsRow).order_by(SettingsRow.guild_id))
-            ]
+        return await self._sessions.values(GuildSettings, select(SettingsRow).order_by(SettingsRow.guild_id))
 
     async def all_ids(self) -> list[int]:
         """Return the id of every server that has rows."""
@@ -106,9 +102,8 @@ class PronunciationRepository:
 
     async def of_guild(self, guild_id: int) -> list[Pronunciation]:
         """Return all entries of a server, sorted by their keys."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(select(PronunciationRow).where(PronunciationRow.guild_id == guild_id))
-            return sorted((row.as_value(Pronunciation) for row in rows), key=lambda entry: entry.key)
+        here = select(PronunciationRow).where(PronunciationRow.guild_id == guild_id)
+        return sorted(await self._sessions.values(Pronunciation, here), key=lambda entry: entry.key)
 
     async def put(
         self,

@@ -60,28 +60,15 @@ class MemberRepository:
 
     async def set_default_voice(self, guild_id: int, member_id: int, key: str | None) -> MemberRecord:
         """Store the voice that the member speaks with when none is named. `key`: a studio voice key."""
-        async with self._sessions.write() as session:
-            row = await _row(session, guild_id, member_id)
-            row.default_voice = key
-            return row.as_value(MemberRecord)
+        return await self._set(guild_id, member_id, default_voice=key)
 
     async def block(self, guild_id: int, member_id: int, by: int, reason: str = "") -> MemberRecord:
         """Block the member from using Barkeep in this server. A second block replaces the reason."""
-        async with self._sessions.write() as session:
-            row = await _row(session, guild_id, member_id)
-            row.blocked_at = self._clock()
-            row.blocked_by = by
-            row.block_reason = reason
-            return row.as_value(MemberRecord)
+        return await self._set(guild_id, member_id, blocked_at=self._clock(), blocked_by=by, block_reason=reason)
 
     async def unblock(self, guild_id: int, member_id: int) -> MemberRecord:
         """Unblock the member."""
-        async with self._sessions.write() as session:
-            row = await _row(session, guild_id, member_id)
-            row.blocked_at = None
-            row.blocked_by = None
-            row.block_reason = ""
-            return row.as_value(MemberRecord)
+        return await self._set(guild_id, member_id, blocked_at=None, blocked_by=None, block_reason="")
 
     async def note_presence(self, guild_id: int, member_id: int, *, left: bool) -> timedelta | None:
         """Note whether the member has left the server. Return how long that has been known; None if they are there.
@@ -101,27 +88,17 @@ class MemberRepository:
 
     async def blocked(self, guild_id: int) -> list[MemberRecord]:
         """Return the blocked members of the server, the latest first."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(MemberRow)
-                .where(MemberRow.guild_id == guild_id, MemberRow.blocked_at.is_not(None))
-                .order_by(MemberRow.blocked_at.desc(), MemberRow.member_id)
-            )
-            return [row.as_value(MemberRecord) for row in rows]
+        blocked = select(MemberRow).where(MemberRow.guild_id == guild_id, MemberRow.blocked_at.is_not(None))
+        latest_first = blocked.order_by(MemberRow.blocked_at.desc(), MemberRow.member_id)
+        return await self._sessions.values(MemberRecord, latest_first)
 
     async def set_unread(self, guild_id: int, member_id: int, *, unread: bool) -> MemberRecord:
         """Keep whether the member wants their messages read aloud."""
-        async with self._sessions.write() as session:
-            row = await _row(session, guild_id, member_id)
-            row.unread = unread
-            return row.as_value(MemberRecord)
+        return await self._set(guild_id, member_id, unread=unread)
 
     async def set_ignored(self, guild_id: int, member_id: int, *, ignored: bool) -> MemberRecord:
         """Keep whether the moderators want the member's messages read aloud."""
-        async with self._sessions.write() as session:
-            row = await _row(session, guild_id, member_id)
-            row.ignored = ignored
-            return row.as_value(MemberRecord)
+        return await self._set(guild_id, member_id, ignored=ignored)
 
     async def ignored(self, guild_id: int) -> list[int]:
         """Return the members whose messages moderators do not want read aloud."""
@@ -146,6 +123,13 @@ class MemberRepository:
             row.default_voice = row.away_since = None
             if row.blocked_at is None and not row.unread and not row.ignored:
                 await session.delete(row)
+
+    async def _set(self, guild_id: int, member_id: int, **columns: object) -> MemberRecord:
+        async with self._sessions.write() as session:
+            row = await _row(session, guild_id, member_id)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            return row.as_value(MemberRecord)
 
     async def _find(self, given: dict[tuple[int, int], dict[str, int]]) -> dict[tuple[int, int], MemberRecord]:
         async with self._sessions.once(writes=False) as connection:

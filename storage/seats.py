@@ -19,9 +19,7 @@ class SeatRepository:
     async def all(self) -> list[Seat]:
         """Every seat in the servers of this process."""
         own = select(SeatRow).where(self._shards.matching(SeatRow.guild_id.expression))
-        async with self._sessions.read() as session:
-            rows = await session.scalars(own.order_by(SeatRow.guild_id))
-            return [row.as_value(Seat) for row in rows]
+        return await self._sessions.values(Seat, own.order_by(SeatRow.guild_id))
 
     async def find(self, guild_id: int) -> Seat | None:
         """Return the seat in that server, or None."""

@@ -22,7 +22,7 @@ from asyncpg import (
     PostgresError,
     SerializationError,
 )
-from sqlalchemy import event
+from sqlalchemy import Select, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError, StatementError
@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.util import await_only
 
 from errors import Unavailable
+from storage.columns import Value
 from storage.models import GuildRow
 from storage.modes import close_to_others, private_opener
 from storage.reserve import Reserve
@@ -83,6 +84,11 @@ class Sessions:
         with readable_errors():
             async with self._readers.begin() as session:
                 yield session
+
+    async def values(self, kind: type[Value], rows: Select[Any]) -> list[Value]:
+        """Return the rows of a query as values of a dataclass. Raises Unavailable as `read` does."""
+        async with self.read() as session:
+            return [row.as_value(kind) for row in await session.scalars(rows)]
 
     @asynccontextmanager
     async def write(self, *, deletes: bool = False) -> AsyncIterator[AsyncSession]:

@@ -62,8 +62,7 @@ class SpokenConsentRepository:
         if guild_id is not None:
             theirs.append(SpokenConsentRow.guild_id == guild_id)
         newest_first = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at.desc())
-        async with self._sessions.read() as session:
-            found = [row.as_value(SpokenConsent) for row in await session.scalars(newest_first)]
+        found = await self._sessions.values(SpokenConsent, newest_first)
         if not found:
             raise NotFound("There is no sentence that you have to say. Start with /clone, or with Allow.")
         return found
@@ -106,18 +105,14 @@ class SpokenConsentRepository:
 
     async def expired(self, before: datetime) -> list[SpokenConsent]:
         """Return the open sentences of all servers whose time was over before `before`."""
-        async with self._sessions.read() as session:
-            rows = await session.scalars(select(SpokenConsentRow).where(_OPEN, SpokenConsentRow.expires_at <= before))
-            return [row.as_value(SpokenConsent) for row in rows]
+        over = select(SpokenConsentRow).where(_OPEN, SpokenConsentRow.expires_at <= before)
+        return await self._sessions.values(SpokenConsent, over)
 
     async def of_member(self, guild_id: int, member_id: int) -> list[SpokenConsent]:
         """Return a member's sentences, open and said, oldest first."""
         theirs = (SpokenConsentRow.guild_id == guild_id, SpokenConsentRow.member_id == member_id)
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at, SpokenConsentRow.id)
-            )
-            return [row.as_value(SpokenConsent) for row in rows]
+        rows = select(SpokenConsentRow).where(*theirs).order_by(SpokenConsentRow.created_at, SpokenConsentRow.id)
+        return await self._sessions.values(SpokenConsent, rows)
 
     async def delete_of_member(self, guild_id: int, member_id: int) -> list[str]:
         """Delete a member's sentences. Return the ids of open ones with an upload, to be deleted next."""

@@ -80,9 +80,8 @@ class VoiceRepository:
         """Return at most `limit` ready voices whose folded names contain `typed`; prefix matches come first."""
         wanted = [*_speaking(guild_id, viewer), VoiceRow.name_folded.contains(typed, autoescape=True)]
         begins = case((VoiceRow.name_folded.startswith(typed, autoescape=True), 0), else_=1)
-        async with self._sessions.read() as session:
-            page = select(VoiceRow).where(*wanted).order_by(begins, VoiceRow.name_key, VoiceRow.id).limit(limit)
-            return [row.as_value(VoiceRecord) for row in await session.scalars(page)]
+        page = select(VoiceRow).where(*wanted).order_by(begins, VoiceRow.name_key, VoiceRow.id).limit(limit)
+        return await self._sessions.values(VoiceRecord, page)
 
     async def names(self, guild_id: int, viewer: Viewer | None) -> Sequence[tuple[int, str]]:
         """Return the ids and names of the ready voices, sorted by name."""
@@ -93,18 +92,13 @@ class VoiceRepository:
     async def several(self, guild_id: int, viewer: Viewer | None, voice_ids: Collection[int]) -> Voices:
         """Return those of these voices that are ready, sorted by name."""
         wanted = [*_speaking(guild_id, viewer), VoiceRow.id.in_(voice_ids)]
-        async with self._sessions.read() as session:
-            rows = await session.scalars(select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
-            return [row.as_value(VoiceRecord) for row in rows]
+        return await self._sessions.values(VoiceRecord, select(VoiceRow).where(*wanted).order_by(VoiceRow.name_key))
 
     async def of_person(self, guild_id: int, member_id: int) -> Voices:
         """Return the voices that a member owns or speaks in, in any state, oldest first."""
         about_them = or_(VoiceRow.owner_id == member_id, VoiceRow.speaker_id == member_id)
-        async with self._sessions.read() as session:
-            rows = await session.scalars(
-                select(VoiceRow).where(VoiceRow.guild_id == guild_id, about_them).order_by(VoiceRow.id)
-            )
-            return [row.as_value(VoiceRecord) for row in rows]
+        theirs = select(VoiceRow).where(VoiceRow.guild_id == guild_id, about_them)
+        return await self._sessions.values(VoiceRecord, theirs.order_by(VoiceRow.id))
 
     async def check_place(self, guild_id: int, owner_id: int, member_limit: int, guild_limit: int) -> None:
         """Raise LimitReached if the member or the server has as many voices as allowed now."""
