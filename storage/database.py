@@ -24,12 +24,11 @@ from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
 from storage.erasures import ErasureRepository
 from storage.files import FileStore
-from storage.folder_claim import FolderClaim
+from storage.folder_locks import FolderClaim, InUse
 from storage.guilds import GuildRepository, PronunciationRepository
-from storage.hourly import HourlyCounts
-from storage.in_use import InUse
 from storage.installation import Installation, check_pair
 from storage.jobs import UNFINISHED, JobRepository
+from storage.limits import HourlyCounts
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import GuildRow, JobRow, VoiceRow

@@ -134,15 +134,7 @@ class PronunciationRepository:
                     "needed with /pronounce remove, then try again."
                 )
             for entry in entries:
-                await session.merge(
-                    PronunciationRow(
-                        guild_id=guild_id,
-                        key=entry.key,
-                        word=entry.word,
-                        say=entry.say,
-                        match_case=entry.match_case,
-                    )
-                )
+                await session.merge(PronunciationRow(guild_id=guild_id, **asdict(entry)))
             session.add(AuditRow(guild_id=guild_id, actor_id=by, at=self._clock(), **asdict(line)))
             return before
 

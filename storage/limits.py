@@ -1,6 +1,6 @@
-"""The limits of a server, checked inside the transaction that uses them.
+"""The limits of a server, checked inside the transaction that uses them, and those of a member in all servers.
 
-Call these functions while holding the server's lock (storage.sessions.lock_guild).
+Call the functions while holding the server's lock (storage.sessions.lock_guild).
 Hours and days are spans that end now, not calendar hours and days.
 """
 
@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import LimitReached
-from storage.models import JobRow, SpentRow, VoiceRow
-from storage.records import GuildSettings
+from storage.columns import Clock
+from storage.models import AskedRow, JobRow, SpentRow, VoiceRow
+from storage.records import Asked, GuildSettings
+from storage.sessions import Sessions
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of two processes may differ. Later entries come from a wrong clock and do not count."""
@@ -103,6 +105,42 @@ async def check_seconds(
         allowed = _span(settings.seconds_per_day_per_guild)
         what_next = _shorter_or_again(settings.seconds_per_day_per_guild, free_at, now)
         raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {what_next}")
+
+
+class HourlyCounts:
+    """The requests of members that are not jobs, in all servers and for all processes together.
+
+    Every method raises Unavailable as Sessions does.
+    """
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
+
+    async def count(self, member_id: int, kind: Asked, limit: int) -> None:
+        """Count a request. Raises LimitReached, and counts nothing, after `limit` of this kind in the last hour."""
+        async with self._sessions.write() as session:
+            if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
+                await session.execute(select(func.pg_advisory_xact_lock(member_id)))
+            now = self._clock()
+            theirs = (
+                AskedRow.member_id == member_id,
+                AskedRow.kind == kind,
+                AskedRow.asked_at > now - HOUR,
+                AskedRow.asked_at <= now + SKEW,
+            )
+            newest_first = select(AskedRow.asked_at).where(*theirs).order_by(AskedRow.asked_at.desc())
+            blocking: datetime | None = await session.scalar(newest_first.offset(limit - 1).limit(1))
+            if blocking is not None:
+                raise LimitReached(
+                    f"You have used all {limit} of your {kind}s for this hour. {again(blocking + HOUR, now)}"
+                )
+            session.add(AskedRow(member_id=member_id, kind=kind, asked_at=now))
+
+    async def prune(self) -> None:
+        """Delete requests that are more than an hour old."""
+        async with self._sessions.write(deletes=True) as session:
+            await session.execute(delete(AskedRow).where(AskedRow.asked_at <= self._clock() - HOUR))
 
 
 async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:

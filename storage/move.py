@@ -30,7 +30,7 @@ from settings import read_settings
 from storage.bucket import Bucket, open_bucket
 from storage.copying import TABLES, Content, content, continue_numbers, copy
 from storage.files import FileStore
-from storage.in_use import InUse
+from storage.folder_locks import InUse
 from storage.migrations.upgrade import is_newest, migrate
 from storage.models import InstallationRow
 from storage.moving_files import copy_files

@@ -38,10 +38,8 @@ class SpokenConsentRepository:
         async with self._sessions.write() as session:
             await lock_guild(session, asked.guild_id)
             await check_not_erased(session, asked.guild_id, since, asked.member_id)
-            replaced = [
-                row.as_value(SpokenConsent) for row in await session.scalars(select(SpokenConsentRow).where(*theirs))
-            ]
-            await session.execute(delete(SpokenConsentRow).where(*theirs))
+            gone = await session.scalars(delete(SpokenConsentRow).where(*theirs).returning(SpokenConsentRow))
+            replaced = [row.as_value(SpokenConsent) for row in gone]
             session.add(SpokenConsentRow(**asdict(asked)))
             return replaced
 
@@ -118,11 +116,8 @@ class SpokenConsentRepository:
         """Delete a member's sentences. Return the ids of open ones with an upload, to be deleted next."""
         theirs = (SpokenConsentRow.guild_id == guild_id, SpokenConsentRow.member_id == member_id)
         async with self._sessions.write(deletes=True) as session:
-            gone = [
-                row.as_value(SpokenConsent) for row in await session.scalars(select(SpokenConsentRow).where(*theirs))
-            ]
-            await session.execute(delete(SpokenConsentRow).where(*theirs))
-            return [each.id for each in gone if each.order is not None and each.given_at is None]
+            gone = await session.scalars(delete(SpokenConsentRow).where(*theirs).returning(SpokenConsentRow))
+            return [row.id for row in gone if row.order is not None and row.given_at is None]
 
 
 async def store_yes(session: AsyncSession, yes: SpokenYes, voice_id: int, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """The voices of each server: the rows only, without their files and without checks of rights."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -225,14 +226,9 @@ class VoiceRepository:
 def new_row(new: NewVoice, state: VoiceState, now: datetime) -> VoiceRow:
     """Return a row for a voice that only its owner may use."""
     return VoiceRow(
-        guild_id=new.guild_id,
-        owner_id=new.owner_id,
-        speaker_id=new.speaker_id,
-        name=new.name,
+        **asdict(new),
         name_key=name_key(new.name),
         name_folded=fold(new.name),
-        language=new.language,
-        description=new.description,
         state=state,
         visibility=Visibility.OWNER,
         has_clip=False,

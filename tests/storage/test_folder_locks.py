@@ -9,7 +9,7 @@ import pytest
 
 from errors import BarkeepError, Conflict
 from storage.database import Storage
-from storage.folder_claim import FolderClaim
+from storage.folder_locks import FolderClaim
 from tests.storage.conftest import sqlite_url
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ async def test_a_process_that_just_ends_is_waited_for(tmp_path: Path) -> None:
 
 async def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     script = (
-        "import asyncio, os, signal, sys; from pathlib import Path; from storage.folder_claim import FolderClaim\n"
+        "import asyncio, os, signal, sys; from pathlib import Path; from storage.folder_locks import FolderClaim\n"
         "claim = FolderClaim(Path(sys.argv[1])); asyncio.run(claim.take('killed', 0)); os.kill(os.getpid(), 9)"
     )
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path), cwd=ROOT)
