@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cloning.bark.engine import pieces_of
 from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
-from cloning.methods.subject import Subject, pieces_of
+from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
@@ -163,8 +164,8 @@ class SpeechPipeline:
 
     def _pieces(self, words: str, language: str) -> list[str]:
         """Split the text into windows, without pieces that the tokenizer drops entirely (control characters)."""
-        count_tokens = self.models.engine.count_text_tokens
-        spoken = [piece for piece in pieces_of(self.models, words, language) if count_tokens(piece) > 0]
+        engine = self.models.engine
+        spoken = [piece for piece in pieces_of(engine, words, language) if engine.count_text_tokens(piece) > 0]
         if not spoken and any(character.isalnum() for character in words):
             raise InvalidInput("The model in use cannot read any letter of this text. Write it in another script.")
         if not spoken:

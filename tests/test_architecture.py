@@ -102,7 +102,6 @@ TORCH_FREE = (
     "cloning.consent.packages",
     "cloning.consent.answer",
     "cloning.prompt",
-    "cloning.checkpoints.voice_reader_process",
     "cloning.checkpoints.voice_reading",
     "cloning.text.splitting",
     "cloning.media.audio",

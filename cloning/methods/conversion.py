@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cloning.bark.engine import Generated, GenerationOptions
+from cloning.bark.engine import Generated, GenerationOptions, pieces_of
 from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
-from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import ClonedPrompt, Subject, codes_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import durations
@@ -44,7 +44,7 @@ def by_conversion(models: "LoadedModels", subject: Subject, reporter: ProgressRe
 def _spoken(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> tuple[Tokens, Recording]:
     """Generate speech in a random voice: return its semantic tokens, int64 (S,), and its sound."""
     spec = models.engine.spec
-    pieces = pieces_of(models, subject.transcript or PASSAGES[subject.language], subject.language)
+    pieces = pieces_of(models.engine, subject.transcript or PASSAGES[subject.language], subject.language)
     voice: VoicePrompt | None = None
     windows: list[Generated] = []
     for number, piece in enumerate(pieces):

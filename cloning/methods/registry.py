@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cloning.bark.engine import GenerationOptions
+from cloning.bark.engine import GenerationOptions, pieces_of
 from cloning.methods.conversion import by_conversion
-from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import InvalidInput
@@ -34,7 +34,7 @@ def by_transcript(models: "LoadedModels", subject: Subject, reporter: ProgressRe
     spec = models.engine.spec
     left = spec.semantic_tokens(subject.clip.seconds)
     said: list[Tokens] = []
-    for number, piece in enumerate(pieces_of(models, subject.transcript, subject.language)):
+    for number, piece in enumerate(pieces_of(models.engine, subject.transcript, subject.language)):
         options = GenerationOptions(seed=seed_of(subject, number), max_semantic_tokens=left)
         said.append(models.engine.semantic(piece, None, options, reporter))
         left -= said[-1].size

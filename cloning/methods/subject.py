@@ -13,7 +13,6 @@ from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.text import splitting
 from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -53,18 +52,6 @@ class Method(Protocol):
 
     def __call__(self, models: "LoadedModels", subject: Subject, reporter: ProgressReporter, /) -> ClonedPrompt:
         """Return the prompt of `subject`."""
-
-
-def pieces_of(models: "LoadedModels", words: str, language: str) -> list[str]:
-    """Split `words` into pieces that each fit one window of Bark."""
-    spec = models.engine.spec
-    return splitting.sentences(
-        words,
-        language,
-        max_seconds=min(splitting.WINDOW_SECONDS, spec.window_seconds),
-        count_tokens=models.engine.count_text_tokens,
-        max_tokens=spec.max_text_tokens,
-    )
 
 
 def seed_of(subject: Subject, number: int) -> int:

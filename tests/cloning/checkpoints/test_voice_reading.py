@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cloning import confinement
-from cloning.checkpoints import voice_reader_process, voice_reading
+from cloning.checkpoints import voice_reading
 from cloning.checkpoints.voice_reading import read_voice
 from cloning.prompt import BARK, PromptSpec, VoicePrompt
 from errors import InvalidInput, Unavailable
@@ -53,7 +53,7 @@ def test_it_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_confined_before_it_reads() -> None:
     code = (
-        "import sys; from unittest import mock; from cloning.checkpoints import voice_reader_process as reader\n"
+        "import sys; from unittest import mock; from cloning.checkpoints import voice_reading as reader\n"
         "def take(*_): bytearray(500 * 2**20)\n"
         "with mock.patch.object(reader, 'load_voice', take): reader.main(sys.argv[1:])"
     )
@@ -73,4 +73,4 @@ def test_the_largest_voice_that_any_shape_allows_fits_into_the_cage() -> None:
     spec = PromptSpec(coarse_books=16, fine_books=16, semantic_rate=75.0)
     data = VoicePrompt(books[0], books, books).to_bytes()
     assert read_voice(data, spec) == data
-    assert voice_reader_process._MEMORY_MB < 256
+    assert voice_reading._MEMORY_MB < 256
