@@ -12,6 +12,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download, snapshot_download
 
 from cloning.atomic_files import write_atomically
+from cloning.checkpoints.identity import sha256_of
 from cloning.checkpoints.published import PublishedFile, Repository
 from errors import ModelUnavailable, Unavailable
 
@@ -21,8 +22,7 @@ SWITCHED_OFF = "downloads are switched off"
 """Part of the message of an Unavailable that a download would resolve."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHECKED, _WHOLE = ".checked", ".whole"
-_BLOCK = 1 << 20
+_WHOLE = ".whole"
 
 
 def fetch_repository(repository: Repository, cache: Path, offline: bool) -> Path:
@@ -132,37 +132,5 @@ def _check(path: Path, expected: str | None, cache: Path) -> None:
     """Compare a file with a known checksum or the hub's: its cache names large files after theirs."""
     blob = path.resolve()
     digest = expected or (blob.name if _SHA256.fullmatch(blob.name) else None)
-    if digest is None or _checked_before(blob, digest, cache):
-        return
-    if _sha256(blob) != digest:
+    if digest is not None and sha256_of(blob, cache) != digest:
         raise ModelUnavailable(f"The model file {path} is damaged. Delete {blob} and try again.")
-    _remember(blob, digest, cache)
-
-
-def _checked_before(blob: Path, digest: str, cache: Path) -> bool:
-    try:
-        return (cache / _CHECKED / digest).read_text(encoding="ascii") == _state(blob)
-    except (OSError, ValueError):
-        return False
-
-
-def _remember(blob: Path, digest: str, cache: Path) -> None:
-    """Note that this file was checked: hashing gigabytes at every start takes long."""
-    try:
-        (cache / _CHECKED).mkdir(exist_ok=True)
-        (cache / _CHECKED / digest).write_text(_state(blob), encoding="ascii")
-    except OSError:
-        _log.debug("The cache %s is read-only; the checksum will be computed again.", cache)
-
-
-def _state(blob: Path) -> str:
-    facts = blob.stat()
-    return f"{facts.st_size} {facts.st_mtime_ns}"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

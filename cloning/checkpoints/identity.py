@@ -34,15 +34,16 @@ def _digest(path: Path, cache: Path) -> str:
         blob = path.resolve(strict=True)
         if _OF_THE_HUB.fullmatch(blob.name):
             return blob.name
-        state = _state(blob)
-        return _noted(blob, state, cache) or _hashed(blob, state, cache)
+        return sha256_of(blob, cache)
     except OSError as error:
         raise ModelUnavailable(f"The model file {path} is missing; download the model again.") from error
 
 
-def _state(blob: Path) -> str:
+def sha256_of(blob: Path, cache: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal. It is hashed once, and again after it changed. Raises OSError."""
     facts = blob.stat()
-    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}"
+    state = f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}"
+    return _noted(blob, state, cache) or _hashed(blob, state, cache)
 
 
 def _noted(blob: Path, state: str, cache: Path) -> str | None:

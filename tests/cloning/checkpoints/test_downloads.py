@@ -11,7 +11,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from cloning.checkpoints import downloads
+from cloning.checkpoints import downloads, identity
 from cloning.checkpoints.downloads import fetch_file, fetch_repository
 from cloning.checkpoints.published import PublishedFile, Repository
 from errors import Unavailable
@@ -124,8 +124,8 @@ def test_what_is_wanted_besides_is_asked_for(hub: FakeHub, tmp_path: Path) -> No
 
 
 def test_a_large_file_is_hashed_once(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = mock.create_autospec(downloads._sha256, side_effect=downloads._sha256)
-    monkeypatch.setattr(downloads, "_sha256", hashed)
+    hashed = mock.create_autospec(identity._hashed, side_effect=identity._hashed)
+    monkeypatch.setattr(identity, "_hashed", hashed)
     for _ in range(3):
         fetch_repository(REPOSITORY, tmp_path, offline=False)
 
@@ -152,7 +152,7 @@ def test_a_file_that_changed_after_it_was_checked_is_checked_again(hub: FakeHub,
 
 
 def test_a_read_only_cache_works(hub: FakeHub, tmp_path: Path) -> None:
-    for name in (".checked", ".whole"):
+    for name in (".digests", ".whole"):
         (tmp_path / name).write_text("in the way of the folder")
 
     assert fetch_file(FILE, tmp_path, offline=False).is_file()
