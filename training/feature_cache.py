@@ -20,12 +20,11 @@ from torch import Tensor
 from cloning.atomic_files import replacing
 from cloning.checkpoints.weights import weight_file
 from cloning.media import audio
-from cloning.media.audio import Recording
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
 from errors import InvalidInput, Unavailable
 from training.noise import add_noise
 from training.room_acoustics import disturb
-from training.shards import Clip, ClipShards
+from training.shards import Clip, ClipShards, recording_of
 
 Features = Callable[[NDArray[np.float32]], Tensor]
 """A function from samples (N,) at 16 kHz to features (T, D), such as `HubertFeatures`."""
@@ -33,7 +32,6 @@ Features = Callable[[NDArray[np.float32]], Tensor]
 CLEAN, NOISY = "clean", "noisy"
 _NOISE_DECIBELS = 10.0
 """The signal-to-noise ratio of `NOISY` in dB: a busy street, or a cheap microphone."""
-_FULL_SCALE = np.float32(2**15)
 _PROGRESS_SECONDS = 15.0
 
 
@@ -116,8 +114,7 @@ class FeatureCache:
     def _made(self, clip: Clip, copy: str) -> NDArray[np.float16]:
         if clip.audio is None:
             raise InvalidInput(f"Clip {clip.key} has no sound; a quantizer learns from clips with sound and tokens.")
-        speech = Recording(clip.audio.astype(np.float32) / _FULL_SCALE, clip.sample_rate)
-        samples = audio.resample(speech, SAMPLE_RATE).samples
+        samples = audio.resample(recording_of(clip), SAMPLE_RATE).samples
         try:
             features = self._hubert(_copied(samples, copy, clip.key))
         except torch.OutOfMemoryError as error:
