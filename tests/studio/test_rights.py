@@ -9,10 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from errors import InvalidInput, NotAllowed
-from storage.records import GuildSettings, MemberRecord, Visibility, VoiceRecord, VoiceState
+from storage.records import GuildSettings, MemberRecord, Visibility, VoiceRecord
 from studio import rights
 from studio.names import DESCRIPTION_LENGTH, NAME_LENGTH, clean_description, clean_name
 from studio.values import Actor
+from tests.records import VOICE
 from tests.studio.conftest import ANN, BOB, CHANNEL, GUILD, MOD, STRANGER, person
 
 SETTINGS = GuildSettings(GUILD)
@@ -21,26 +22,8 @@ BLOCKED = replace(MEMBER, blocked_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def voice(visibility: Visibility = Visibility.OWNER, **changes: object) -> VoiceRecord:
-    record = VoiceRecord(
-        id=1,
-        guild_id=GUILD,
-        owner_id=ANN.member_id,
-        speaker_id=ANN.member_id,
-        name="Ann",
-        language="en",
-        description="",
-        state=VoiceState.READY,
-        visibility=visibility,
-        member_ids=frozenset(),
-        role_ids=frozenset(),
-        model="tiny",
-        hubert="h",
-        quantizer="q",
-        report=None,
-        has_clip=True,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    return replace(record, **changes)  # type: ignore[arg-type]  # field names and values come from the tests below
+    own = replace(VOICE, guild_id=GUILD, owner_id=ANN.member_id, speaker_id=ANN.member_id, visibility=visibility)
+    return replace(own, **changes)  # type: ignore[arg-type]  # field names and values come from the tests below
 
 
 def test_a_blocked_member_may_do_nothing_with_voices() -> None:

@@ -23,35 +23,12 @@ from cogs.admin.render_admin import (
 from cogs.admin.settings import CHANNEL_FIELDS, FORMS, READ_FIELDS, whole_number
 from errors import InvalidInput
 from storage.consent_records import ConsentKind
-from storage.records import ChannelOutput, GuildSettings, JobKind, JobRecord, JobState, MemberRecord, Usage
+from storage.records import ChannelOutput, GuildSettings, JobKind, JobState, MemberRecord, Usage
 from studio.values import Erased, QueueEntry, Stats
+from tests.records import JOB as WAITING
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-JOB = JobRecord(
-    id="job-1",
-    kind=JobKind.SPEECH,
-    state=JobState.QUEUED,
-    guild_id=1,
-    channel_id=2,
-    member_id=10,
-    order={"text": "Good evening"},
-    private=False,
-    voice_id=None,
-    interaction_id=None,
-    interaction_token=None,
-    token_expires_at=None,
-    attempts=0,
-    lease_owner=None,
-    lease_until=None,
-    created_at=NOW,
-    started_at=None,
-    finished_at=None,
-    answered_at=None,
-    result=None,
-    error_kind=None,
-    error_message=None,
-    message_id=None,
-)
+JOB = replace(WAITING, member_id=10, order={"text": "Good evening"}, created_at=NOW)
 STATS = Stats(
     days=7,
     usage=Usage(3, 20, 1, 185.0, 2.25, 14.0, {10: 5, 11: 9}),

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,65 +27,33 @@ from cogs.ui.render import (
     safe,
 )
 from storage.consent_records import ConsentRequest, ConsentState
-from storage.records import JobKind, JobRecord, JobState, Visibility, VoiceRecord, VoiceState
+from storage.records import JobKind, JobRecord, JobState, VoiceRecord
 from studio.values import Update, Voice
 from tests.fakes import REPORT
+from tests.records import JOB, NOW, VOICE
 
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MARKED = st.text(st.sampled_from("*_~`|<>@#[]()!:&1 a\n-.\\e"), max_size=60)
 
 
 def job(**changes: Any) -> JobRecord:
     """A delivered line of speech, unless changed."""
-    base = JobRecord(
-        id="job-1",
-        kind=JobKind.SPEECH,
+    base = replace(
+        JOB,
         state=JobState.DELIVERED,
-        guild_id=1,
-        channel_id=2,
-        member_id=3,
-        order={"text": "Good evening."},
-        private=False,
-        voice_id=None,
         interaction_id=4,
         interaction_token="token",
         token_expires_at=NOW + timedelta(minutes=14),
         attempts=1,
-        lease_owner=None,
-        lease_until=None,
-        created_at=NOW,
         started_at=NOW,
         finished_at=NOW,
-        answered_at=None,
         result={"seconds": 1.0, "seed": 7},
-        error_kind=None,
-        error_message=None,
-        message_id=None,
     )
     return replace(base, **changes)
 
 
 def voice_record(**changes: Any) -> VoiceRecord:
     """A voice whose owner is heard in it, unless changed."""
-    base = VoiceRecord(
-        id=5,
-        guild_id=1,
-        owner_id=3,
-        speaker_id=3,
-        name="Ada",
-        language="de",
-        description="calm",
-        state=VoiceState.READY,
-        visibility=Visibility.OWNER,
-        member_ids=frozenset(),
-        role_ids=frozenset(),
-        model="tiny",
-        hubert="tiny-hubert",
-        quantizer="tiny-quantizer",
-        report=asdict(REPORT),
-        has_clip=True,
-        created_at=NOW,
-    )
+    base = replace(VOICE, description="calm", report=asdict(REPORT))
     return replace(base, **changes)
 
 

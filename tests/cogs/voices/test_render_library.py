@@ -1,7 +1,6 @@
 """The library as embeds."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,29 +16,11 @@ from cogs.voices.render_library import (
     render_voice,
     render_voices,
 )
-from storage.records import Visibility, VoiceRecord, VoiceState
+from storage.records import Visibility, VoiceRecord
 from studio.values import Page, Voice
+from tests.records import VOICE
 
-NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-RECORD = VoiceRecord(
-    id=12,
-    guild_id=1,
-    owner_id=10,
-    speaker_id=10,
-    name="Anna",
-    language="de",
-    description="",
-    state=VoiceState.READY,
-    visibility=Visibility.OWNER,
-    member_ids=frozenset(),
-    role_ids=frozenset(),
-    model="tiny",
-    hubert="tiny-hubert",
-    quantizer="tiny-quantizer",
-    report=None,
-    has_clip=True,
-    created_at=NOW,
-)
+RECORD = replace(VOICE, id=12, owner_id=10, speaker_id=10, name="Anna")
 
 
 def voice(record: VoiceRecord) -> Voice:

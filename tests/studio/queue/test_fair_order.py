@@ -9,40 +9,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.records import JobKind, JobRecord, JobState
+from storage.records import JobRecord
 from studio.queue.fair_order import FairQueue
+from tests.records import JOB
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_BLANK = JobRecord(
-    id="",
-    kind=JobKind.SPEECH,
-    state=JobState.QUEUED,
-    guild_id=0,
-    channel_id=0,
-    member_id=0,
-    order={},
-    private=False,
-    voice_id=None,
-    interaction_id=None,
-    interaction_token=None,
-    token_expires_at=None,
-    attempts=0,
-    lease_owner=None,
-    lease_until=None,
-    created_at=_START,
-    started_at=None,
-    finished_at=None,
-    answered_at=None,
-    result=None,
-    error_kind=None,
-    error_message=None,
-    message_id=None,
-)
 
 
 def job(number: int, guild: int, member: int, *, attempts: int = 0) -> JobRecord:
     made = _START + timedelta(seconds=number)
-    return replace(_BLANK, id=f"{number:04}", guild_id=guild, member_id=member, created_at=made, attempts=attempts)
+    return replace(JOB, id=f"{number:04}", guild_id=guild, member_id=member, created_at=made, attempts=attempts)
 
 
 def queue_of(jobs: Iterable[JobRecord], running: Iterable[JobRecord] = ()) -> FairQueue:
