@@ -23,7 +23,7 @@ from cogs.ui.base import guarded, persistent_view
 from cogs.ui.errors import NETWORK_ERRORS, token_is_gone
 from cogs.ui.ids import FromId
 from cogs.ui.render import CONTENT_LIMIT, render_update
-from cogs.ui.replies import NOBODY
+from cogs.ui.replies import NOBODY, UNKNOWN_MESSAGE
 from errors import Unavailable
 from storage.records import JobRecord
 from studio.values import Actor, Delivery, Outcome, Update
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 BEGINNING = "beginning.ogg"
 """The file name of the first sentence."""
-
-_UNKNOWN_MESSAGE = 10008
 
 Button = discord.ui.Button[discord.ui.View]
 
@@ -147,7 +145,7 @@ class DiscordCourier:
                 _ORIGINAL, content="⚠️", embeds=[], attachments=[], view=None, allowed_mentions=NOBODY
             )
         except discord.NotFound as error:
-            if error.code != _UNKNOWN_MESSAGE:
+            if error.code != UNKNOWN_MESSAGE:
                 raise
         else:
             if sign.flags.ephemeral:

@@ -12,6 +12,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from cogs.ui.errors import NETWORK_ERRORS
 from errors import NotAllowed
 from storage.records import Origin
 from studio.values import Actor
@@ -126,7 +127,7 @@ async def _member(guild: discord.Guild, member_id: int) -> discord.Member | None
     """Return the member from the cache or Discord; None if there is none or Discord does not answer."""
     try:
         return guild.get_member(member_id) or await guild.fetch_member(member_id)
-    except discord.HTTPException:
+    except (discord.HTTPException, *NETWORK_ERRORS):
         return None
 
 

@@ -7,6 +7,7 @@ from discord.ext import commands
 
 from cogs.interactions import actor_in, actor_of, names_in, require_moderator
 from cogs.studio_bot import StudioBot
+from cogs.ui.errors import NETWORK_ERRORS
 from cogs.ui.render import COLOUR, safe
 from cogs.ui.replies import NOBODY
 from errors import BarkeepError, NotAllowed, Unavailable
@@ -183,5 +184,5 @@ async def _tell(message: discord.Message, reason: BarkeepError) -> None:
             f"🔇 {message.author.mention}, your messages are not read for now. {safe(reason.message)}",
             allowed_mentions=NOBODY,
         )
-    except discord.HTTPException as error:
-        log.info("not_told", status=error.status, code=error.code)
+    except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        log.info("not_told", reason=type(error).__name__)

@@ -16,7 +16,7 @@ from cogs.ui.base import guarded, persistent_view
 from cogs.ui.errors import NETWORK_ERRORS
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_plain_question, render_question, render_refusal, render_verdict
-from cogs.ui.replies import NOBODY
+from cogs.ui.replies import NOBODY, replace_question
 from errors import Conflict, Unavailable
 from storage.consent_records import ConsentRequest, ConsentState
 from storage.consents import REFUSED
@@ -87,9 +87,7 @@ class ConsentButton(
 async def _show(interaction: Interaction, request: ConsentRequest) -> None:
     """Replace the question by its answer."""
     view = persistent_view(TakeBack(request.id)) if request.state is ConsentState.ALLOWED else None
-    await interaction.edit_original_response(
-        content=render_verdict(request), embed=None, view=view, allowed_mentions=NOBODY
-    )
+    await replace_question(interaction, render_verdict(request), view)
 
 
 def question_view(request: ConsentRequest) -> discord.ui.View:

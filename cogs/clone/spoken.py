@@ -16,7 +16,7 @@ from cogs.ui import ids
 from cogs.ui.base import MODAL_SECONDS, SafeModal, SafeView, guarded, persistent_view
 from cogs.ui.ids import FromId
 from cogs.ui.render import COLOUR, render_verdict, safe, when
-from cogs.ui.replies import NOBODY
+from cogs.ui.replies import NOBODY, replace_question
 from storage.consent_records import SpokenConsent
 from studio.clones import check_size
 from studio.spoken_consent import ATTEMPTS
@@ -130,11 +130,7 @@ async def take_answer(interaction: Interaction, waiting: Waiting, audio: discord
     if asked.order is None:
         request = await spoken.request_of(asked)
         verdict, view = render_verdict(request), persistent_view(TakeBack(request.id))
-    try:
-        await interaction.edit_original_response(content=verdict, embed=None, view=view, allowed_mentions=NOBODY)
-    except discord.NotFound:
-        shown = discord.utils.MISSING if view is None else view
-        await interaction.followup.send(verdict, view=shown, ephemeral=True, allowed_mentions=NOBODY)
+    await replace_question(interaction, verdict, view)
 
 
 async def _option(interaction: Interaction, asked: SpokenConsent) -> discord.SelectOption:

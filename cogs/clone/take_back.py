@@ -8,7 +8,7 @@ from cogs.ui import ids
 from cogs.ui.base import guarded
 from cogs.ui.ids import FromId
 from cogs.ui.render import render_verdict
-from cogs.ui.replies import NOBODY
+from cogs.ui.replies import replace_question
 
 Interaction = discord.Interaction[Any]
 
@@ -32,6 +32,4 @@ class TakeBack(
         """Delete the voice, then say so."""
         await interaction.response.defer()
         request = await interaction.client.studio.clone_requests.take_back(self.request_id, interaction.user.id)
-        await interaction.edit_original_response(
-            content=render_verdict(request), embed=None, view=None, allowed_mentions=NOBODY
-        )
+        await replace_question(interaction, render_verdict(request))

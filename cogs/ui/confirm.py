@@ -13,6 +13,7 @@ import discord
 from cogs.studio_bot import StudioBot
 from cogs.ui.base import guarded, persistent_view
 from cogs.ui.ids import FromId
+from cogs.ui.replies import replace_question
 from errors import Conflict, NotFound
 
 ANSWER_WITHIN = timedelta(minutes=15)
@@ -61,7 +62,7 @@ class ConfirmButton(
             raise Conflict("That question is too old. Please use the command again.")
         await interaction.response.defer()
         sentence = await self._action(interaction)(interaction, self.target)
-        await interaction.edit_original_response(content=sentence, embed=None, view=None)
+        await replace_question(interaction, sentence)
 
     def _action(self, interaction: discord.Interaction[StudioBot]) -> Action:
         for cog in interaction.client.cogs.values():

@@ -7,8 +7,8 @@ import discord
 import structlog
 from discord import app_commands
 
-from cogs.ui.replies import say_privately
-from errors import BarkeepError, NotAllowed, Unavailable
+from cogs.ui.replies import UNKNOWN_MESSAGE, say_privately
+from errors import BarkeepError, Conflict, NotAllowed, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,8 @@ def as_barkeep(error: BaseException) -> BarkeepError | None:
         return BarkeepError("I could not read one of the options. Please check what you typed.")
     if isinstance(error, discord.HTTPException) and (error.status == 429 or error.status >= 500):
         return Unavailable("Discord is having problems right now. Please try again in a minute.")
+    if isinstance(error, discord.NotFound) and error.code == UNKNOWN_MESSAGE:
+        return Conflict("That message has been deleted. Please use the command again to see how things are now.")
     if isinstance(error, discord.HTTPException) and error.status == 403:
         return NotAllowed("Discord does not let me do that here. Please ask a moderator to look at my permissions.")
     return None
@@ -62,6 +64,8 @@ async def answer_error(
         await say_privately(interaction, sentence, view)
     except discord.HTTPException as failure:
         log.info("error_not_told", interaction_id=interaction.id, status=failure.status, code=failure.code)
+    except NETWORK_ERRORS as failure:
+        log.info("error_not_told", interaction_id=interaction.id, reason=type(failure).__name__)
 
 
 def token_is_gone(error: BaseException) -> bool:

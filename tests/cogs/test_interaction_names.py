@@ -3,7 +3,9 @@
 from typing import Any
 from unittest.mock import create_autospec
 
+import aiohttp
 import discord
+import pytest
 
 from cogs.interactions import names_in
 from tests.cogs.ui.test_errors import http_error
@@ -58,6 +60,13 @@ async def test_what_is_not_mentioned_is_not_looked_up() -> None:
 
 async def test_unknown_members_stay_unnamed() -> None:
     assert await names_in("<@5>", speaker_in(guild())) == {}
+
+
+@pytest.mark.parametrize("error", [http_error(500), aiohttp.ClientConnectionError(), TimeoutError(), OSError()])
+async def test_members_stay_unnamed_while_discord_does_not_answer(error: Exception) -> None:
+    server = guild()
+    server.fetch_member.side_effect = error
+    assert await names_in("<@5> <@&11>", speaker_in(server)) == {"11": "Barflies"}
 
 
 async def test_a_text_full_of_mentions_costs_few_look_ups() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import discord
 import pytest
 import simcord
@@ -178,6 +179,27 @@ async def test_a_used_up_limit_is_told_where_the_member_writes(
     assert voice.said == ["One."]
     (told,) = posted(env)
     assert "your messages are not read for now" in str(told)
+
+
+async def test_a_network_that_fails_while_a_limit_is_told_is_no_error(
+    bot: Barkeep,
+    lounge: ChannelHandle,
+    member: MemberActor,
+    voice: FakeVoice,
+    studio: Studio,
+    guild: GuildHandle,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise aiohttp.ClientConnectionError
+
+    await member.slash(lounge, "read start")
+    await studio.storage.guilds.change(guild.id, seconds_per_day_per_member=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(discord.VoiceChannel, "send", away)
+        for text in ("One.", "Two."):
+            await member.send(lounge, text)
+    assert voice.said == ["One."]
 
 
 async def test_only_moderators_have_another_channel_read(

@@ -16,7 +16,7 @@ from cogs.client import Barkeep
 from cogs.ui.errors import as_barkeep, token_is_gone
 from errors import KINDS, BarkeepError, NotAllowed, Unavailable
 from studio.studio import Studio
-from tests.cogs.replies import refusal
+from tests.cogs.replies import answer, refusal
 from tests.cogs.test_interactions import interaction
 from tests.conftest import reset_logs
 
@@ -109,6 +109,26 @@ async def test_a_error_that_cannot_be_told_is_not_a_second_error(
     env.inject_error("*", "/webhooks/*", status=500, times=None)
     shown = await member.slash(channel, "say", text="Hello.", voice="Nobody")
     assert shown.followups == []
+
+
+async def test_a_refusal_is_told_if_the_waiting_message_was_deleted(
+    env: Any, channel: ChannelHandle, member: MemberActor
+) -> None:
+    env.inject_error("PATCH", "/webhooks/*/messages/@original", status=404, code=10008, times=None)
+    shown = await member.slash(channel, "say", text="Hello.", voice="Nobody")
+    assert "such voice" in answer(shown).content
+
+
+@pytest.mark.parametrize("failure", [aiohttp.ClientConnectionError(), TimeoutError(), OSError()])
+async def test_a_network_that_fails_while_an_error_is_told_is_not_a_second_error(
+    bot: Barkeep, failure: Exception
+) -> None:
+    asked = interaction()
+    asked.response = create_autospec(discord.InteractionResponse, instance=True)
+    asked.response.is_done.return_value = False
+    asked.response.send_message.side_effect = failure
+    await bot.tree.on_error(asked, app_commands.CommandInvokeError(some, NotAllowed("Not here.")))
+    asked.response.send_message.assert_awaited_once()
 
 
 async def test_the_sentence_of_a_error_mentions_nobody(bot: Barkeep) -> None:

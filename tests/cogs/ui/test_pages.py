@@ -157,6 +157,16 @@ async def test_discord_in_trouble_while_leafing(
         assert "Sorry" in refusal.content or "Discord is having problems" in refusal.content
 
 
+async def test_a_list_that_was_dismissed_while_leafing_is_no_unknown_error(
+    library: None, env: simcord.Env, channel: ChannelHandle, member: MemberActor
+) -> None:
+    first = shown(await member.slash(channel, "voices list"))
+    env.inject_error("PATCH", "/webhooks/*/messages/@original", status=404, code=10008)
+    refusal = followed(await member.click(first, label="Next"))
+    assert refusal.ephemeral
+    assert "That message has been deleted" in refusal.content
+
+
 async def test_every_page_shows_only_this_server(
     library: None, env: simcord.Env, studio: Studio, channel: ChannelHandle, member: MemberActor
 ) -> None:

@@ -315,6 +315,18 @@ async def test_a_voice_that_went_in_between_is_not_deleted_twice(
     assert "voice" in refused.content
 
 
+async def test_what_was_deleted_is_told_if_its_question_was_dismissed_meanwhile(
+    env: simcord.Env, studio: Studio, channel: ChannelHandle, member: MemberActor, guild: GuildHandle
+) -> None:
+    await add_voice(studio, channel, member, "Ada")
+    question = shown(await member.slash(channel, "voices delete", voice="Ada"))
+    env.inject_error("PATCH", "/webhooks/*/messages/@original", status=404, code=10008)
+    told = followed(await member.click(question, label="Delete it"))
+    assert told.ephemeral
+    assert told.content == "**Ada** was deleted."
+    assert await names(studio, guild) == []
+
+
 async def test_a_voice_that_changed_hands_in_between_stays(
     studio: Studio, channel: ChannelHandle, member: MemberActor, other: MemberActor, guild: GuildHandle
 ) -> None:
