@@ -38,6 +38,8 @@ _CHANNEL_TYPES = [
     discord.ChannelType.news,
     discord.ChannelType.voice,
     discord.ChannelType.stage_voice,
+    discord.ChannelType.forum,
+    discord.ChannelType.media,
 ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import discord
 import pytest
 import simcord
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from simcord.actors import MemberActor
 from simcord.builders import ChannelHandle, GuildHandle
 
-from cogs.admin.settings import minutes_of, seconds_in
+from cogs.admin.settings import ChannelsMenu, minutes_of, seconds_in
 from cogs.client import Barkeep
 from errors import InvalidInput
 from storage.records import ChannelOutput, GuildSettings
@@ -47,6 +48,10 @@ async def test_roles_and_channels_are_chosen_in_menus(
     panel = shown(await moderator.select(panel, [], custom_id="settings:speak_role_ids"))
     assert "Who may speak: everyone" in text_of(panel)
     assert "AI-generated" in shown(await member.slash(stage, "say", text="Hello.")).content
+
+
+def test_forums_can_be_chosen_whose_posts_are_threads() -> None:
+    assert {discord.ChannelType.forum, discord.ChannelType.media} <= set(ChannelsMenu().item.channel_types)
 
 
 async def test_numbers_are_typed_in_forms(
