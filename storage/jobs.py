@@ -206,11 +206,12 @@ class JobRepository:
         return await self._change(ANSWERED, job_id, now=self._clock(), message=message_id)
 
     async def forget_text(self, job_id: str) -> None:
-        """Delete the text of a speech job, and keep the rest of its order."""
+        """Delete the text of a speech job, with what of it was left out, and keep the rest of its order and result."""
         async with self._sessions.write(deletes=True) as session:
             row = await session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
             if row is not None:
                 row.order = {name: value for name, value in row.order.items() if name not in ("text", "words")}
+                row.result = row.result and {name: value for name, value in row.result.items() if name != "left_out"}
 
     async def usage(self, guild_id: int, since: datetime, *, member_id: int | None = None) -> Usage:
         """Return what a server, or one of its members, has used since `since`. See storage.usage."""

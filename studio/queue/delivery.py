@@ -185,10 +185,10 @@ class AnswerDelivery:
 
     async def _record_delivery(self, job_id: str) -> None:
         delivery = self._sent[job_id]
+        if delivery.way == "voice":  # It was only to be heard. First, since nobody returns to an answer that was given.
+            await self._context.storage.jobs.forget_text(job_id)
         await self._context.storage.jobs.answered(job_id, delivery.message_id)
         await self._context.storage.files.drop_result(job_id)
-        if delivery.way == "voice":  # It was only to be heard, and cannot be asked for again.
-            await self._context.storage.jobs.forget_text(job_id)
         del self._sent[job_id]
         metrics.ANSWERED.labels(delivery.way).inc()
 

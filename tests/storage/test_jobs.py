@@ -289,9 +289,13 @@ async def test_a_members_jobs_are_deleted_in_one_server(storage: Storage) -> Non
 
 
 async def test_the_text_of_a_line_is_forgotten_and_its_order_stays(storage: Storage) -> None:
-    job = await speech_in(storage, JobState.READY)
+    job = await speech_in(storage, JobState.RUNNING)
+    await storage.jobs.ready(job.id, {"seconds": 2.5, "left_out": ["мир"]}, "bot")
     await storage.jobs.answered(job.id, None)
     await storage.jobs.forget_text(job.id)
     await storage.jobs.forget_text("unknown")
-    kept = (await stored_job(storage, job.id)).order
-    assert kept == {name: value for name, value in job.order.items() if name not in ("text", "words")} != job.order
+    kept = await stored_job(storage, job.id)
+    assert (
+        kept.order == {name: value for name, value in job.order.items() if name not in ("text", "words")} != job.order
+    )
+    assert kept.result == {"seconds": 2.5}
