@@ -42,10 +42,20 @@ def words_for(written: Written, names: Mapping[str, str], settings: GuildSetting
     after = "".join(f". {thing}" for thing in _things(written))
     room = min(settings.read_length, settings.text_length - len(before) - len(after) - len(_AND_SO_ON))
     if len(text) > room:
-        kept = text[: max(0, room)]
-        text = (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + _AND_SO_ON
+        text = _begun(text, room)
     words = text + after if text else after.removeprefix(". ")
     return before + words if words else ""
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text as it is spoken with at most `limit` characters: a longer one ends with "and so on"."""
+    return text if len(text) <= limit else _begun(text, limit - len(_AND_SO_ON))
+
+
+def _begun(text: str, room: int) -> str:
+    """Return the words of a text within `room` characters, and that more followed."""
+    kept = text[: max(0, room)]
+    return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + _AND_SO_ON
 
 
 def _name_of(written: Written) -> str:

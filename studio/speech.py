@@ -19,6 +19,7 @@ from studio.channel.rooms import Room
 from studio.pronunciations import PronunciationService
 from studio.queue.dispatcher import Dispatcher
 from studio.queue.job_payload import Reply, SpeechPayload, new_id, words_of
+from studio.reading_rules import shortened
 from studio.speakers import language_of, languages_read
 from studio.values import Actor, Courier, SayOrder, Voice
 from studio.voices import VoiceLibrary
@@ -100,7 +101,8 @@ class SpeechService:
         settings = await rights.require(self._storage, actor, rights.may_speak)
         dictionary = await self._pronunciations.dictionary(actor.guild_id)
         said = speech_text.with_pictures_named(dictionary.applied(words))
-        text = speech_text.spoken(said, limit=settings.text_length)
+        line = speech_text.spoken(said, limit=speech_text.RAW_LENGTH)  # longer than `words`, by the two steps before
+        text = speech_text.spoken(shortened(line, settings.text_length), limit=settings.text_length)
         speech, voice = await self._ordered(actor, SayOrder(words), text, max_bytes=_ANY_SIZE)
         speech = replace(speech, reply=Reply.NOTHING)
         return await self._accept("speech.read", actor, speech, voice, settings, None, since, private=False, room=room)

@@ -46,11 +46,38 @@ async def test_a_message_is_said_and_nothing_is_posted_and_its_text_is_not_kept(
     await until(lambda: harness.files() == [], "the sound to be gone")
 
 
+async def test_a_crash_after_a_message_was_said_keeps_no_text(
+    harness: StudioHarness, lounge: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody returns to a job once its answer counts as given, so the text is gone before."""
+    kept: list[dict[str, object]] = []
+    answered = harness.storage.jobs.answered
+
+    async def looked_at(job_id: str, message_id: int | None) -> JobRecord | None:
+        job = await harness.storage.jobs.find(job_id)
+        kept.append({} if job is None else job.order)
+        return await answered(job_id, message_id)
+
+    monkeypatch.setattr(harness.storage.jobs, "answered", looked_at)
+    await write(harness, "Hello there.")
+    assert [sorted({"text", "words"} & order.keys()) for order in kept] == [[]]
+
+
 async def test_the_dictionary_counts_before_emoji_become_a_word(harness: StudioHarness, lounge: FakeVoice) -> None:
     await harness.studio.pronunciations.add(MOD, "🔥", "fire", match_case=False)
     await harness.studio.pronunciations.add(MOD, "SQL", "sequel", match_case=False)
     await write(harness, "sql 🔥 😀")
     assert harness.executor.requests[-1].text == "sequel fire emoji"  # type: ignore[union-attr]  # it is speech
+
+
+async def test_a_message_that_its_emoji_or_the_dictionary_make_too_long_is_read_in_part(
+    harness: StudioHarness, lounge: FakeVoice
+) -> None:
+    await harness.studio.admin.change(MOD, text_length=40)
+    await harness.studio.pronunciations.add(MOD, "SQL", "structured query language", match_case=False)
+    await write(harness, "🔥a" * 10)
+    await write(harness, "SQL SQL SQL", BOB_THERE)
+    assert lounge.said == ["emoji a emoji a emoji a and so on", "structured query language and so on"]
 
 
 async def test_lines_are_said_in_the_order_in_which_they_were_written(
