@@ -10,6 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from errors import InvalidInput
 
 _BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?$"
+_YEAR = 366 * 86_400
+"""Seconds."""
+_TEBIBYTE = 2**20
+"""MiB."""
 _SHARDS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 
@@ -85,9 +89,9 @@ class Settings(BaseSettings):
 
     job_timeout: float = Field(default=900.0, gt=0)
     """Seconds without progress after which a job counts as hung and its worker is replaced."""
-    worker_patience: float = Field(default=600.0, gt=0)
+    worker_patience: float = Field(default=600.0, gt=0, le=_YEAR)
     """Seconds that a job waits for a worker that cannot load its models; then it fails."""
-    worker_memory_mb: int | None = Field(default=None, gt=0)
+    worker_memory_mb: int | None = Field(default=None, gt=0, le=_TEBIBYTE)
     """Upper bound of the worker's address space while it decodes media, in MiB."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
     """Serves /livez, /readyz and /metrics on this port; default: off."""

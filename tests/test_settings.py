@@ -86,7 +86,16 @@ def test_settings_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DTYPE", "int3"), ("DEVICE", "potato"), ("DEVICE", "cuda:x"), ("JOB_TIMEOUT", "-1"), ("HEALTH_PORT", "70000")],
+    [
+        ("DTYPE", "int3"),
+        ("DEVICE", "potato"),
+        ("DEVICE", "cuda:x"),
+        ("JOB_TIMEOUT", "-1"),
+        ("HEALTH_PORT", "70000"),
+        ("WORKER_PATIENCE", "inf"),
+        ("WORKER_PATIENCE", "1e15"),
+        ("WORKER_MEMORY_MB", "9" * 20),
+    ],
 )
 def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
