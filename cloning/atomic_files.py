@@ -37,6 +37,20 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def require_folder(path: Path) -> None:
+    """Raise Unavailable if the file `path` has no folder to be in, so that no work is done for it in vain."""
+    if not path.parent.is_dir():
+        raise write_error(path, NotADirectoryError())
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with its parents, if it is missing. Raises Unavailable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"The folder {folder} cannot be made. Give another one, where you may write.") from error
+
+
 def write_error(path: Path, error: OSError) -> Unavailable:
     """Return the error for an OSError raised while writing `path`."""
     if error.errno in _FULL:

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from cloning.atomic_files import require_folder
 from cloning.checkpoints.known_models import load_voice, prompt_specs
 from cloning.inspection import inspection, show
 from cloning.media import audio
@@ -72,6 +73,13 @@ def _probability(value: float | None) -> float | None:
     return value
 
 
+def _text(value: str | None) -> str | None:
+    """Reject bytes that are not UTF-8, which arrive as lone surrogates, as wrong usage."""
+    if value is not None and value != _printable(value):
+        raise typer.BadParameter("It is not valid UTF-8.")
+    return value
+
+
 Model = Annotated[str, typer.Option(help="bundled, suno/bark-small, suno/bark, or a directory.")]
 Hubert = Annotated[str | None, typer.Option(help="A hub id or a directory. Default: the model's own.")]
 QuantizerName = Annotated[
@@ -103,7 +111,9 @@ def clone(
     method: Annotated[
         str, typer.Option(callback=_one_of(METHODS), help=f"{' or '.join(METHODS)}: where semantic tokens come from.")
     ] = "quantizer",
-    transcript: Annotated[str | None, typer.Option(help="The words of the recording, for --method transcript.")] = None,
+    transcript: Annotated[
+        str | None, typer.Option(callback=_text, help="The words of the recording, for --method transcript.")
+    ] = None,
     converter: Annotated[
         str, typer.Option(callback=_one_of(CONVERTERS), help=f"{' or '.join(CONVERTERS)}, for --method conversion.")
     ] = "world",
@@ -124,6 +134,7 @@ def clone(
     if method == "transcript" and not transcript:
         raise typer.BadParameter("--method transcript needs the words of the recording.", param_hint="--transcript")
     with _exit_codes(as_json), _progress_bar() as reporter:
+        require_folder(output)
         pipeline = _pipeline(model, hubert, quantizer, device, dtype, codebook=codebook)
         made = pipeline.clone(reference, language, reporter, method=method, transcript=transcript, converter=converter)
         made.prompt.save(output)
@@ -144,7 +155,7 @@ def clone(
 
 @app.command(epilog=_EPILOGUE)
 def say(
-    text: Annotated[str, typer.Argument(help="What to say; of any length.")],
+    text: Annotated[str, typer.Argument(callback=_text, help="What to say; of any length.")],
     voice: Annotated[str, typer.Option(help="A voice file (.npz), or a speaker of the model such as v2/en_speaker_6.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The sound file to write: .ogg, .wav or .flac.")],
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same speech.")] = None,
@@ -182,13 +193,16 @@ def say(
     with _exit_codes(as_json), _progress_bar() as reporter:
         from cloning.sentences import SayOptions  # torch takes seconds to import, and --help needs none of it
 
+        for path in (output, save_prompt):
+            if path is not None:
+                require_folder(path)
         pipeline = _pipeline(model, hubert, quantizer, device, dtype, preset, watermark=watermark)
         spec = pipeline.models.engine.spec.prompt
         prompt = load_voice(Path(voice), spec) if _is_file(voice) else pipeline.models.speakers.load(voice)
         speech = pipeline.say(
             text, prompt, SayOptions(language, temperature, seed, top_k, top_p, takes, normalise), reporter
         )
-        tags = {"title": text[:100], "artist": f"{Path(voice).stem} (AI-generated voice)", **AI_TAGS}
+        tags = {"title": text[:100], "artist": f"{_printable(Path(voice).stem)} (AI-generated voice)", **AI_TAGS}
         audio.write(output, speech.samples, speech.sample_rate, tags=tags)
         if save_prompt is not None:
             speech.prompt.save(save_prompt)
@@ -221,7 +235,7 @@ def inspect(
     if as_json:
         _tell(as_json, {"voice": str(voice), **report}, "")
         return
-    show(report, str(voice))
+    show(report, _printable(str(voice)))
 
 
 @app.command(epilog=_EPILOGUE)
@@ -268,7 +282,10 @@ def _pipeline(
 
 def _is_file(voice: str) -> bool:
     """Return whether a voice is a file; the names of speakers have no suffix."""
-    return Path(voice).suffix == ".npz" or Path(voice).is_file()
+    try:
+        return Path(voice).suffix == ".npz" or Path(voice).is_file()
+    except OSError:  # too long for a file's name
+        return False
 
 
 @contextmanager
@@ -315,9 +332,14 @@ def _end(as_json: bool, code: int, kind: str, message: str) -> typer.Exit:
     if as_json:
         typer.echo(json.dumps({"error": kind, "message": message}))
     else:
-        typer.echo(message, err=True)
+        typer.echo(_printable(message), err=True)
     return typer.Exit(code)
 
 
 def _tell(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
-    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else sentence)
+    typer.echo(_printable(json.dumps(facts, ensure_ascii=False) if as_json else sentence))
+
+
+def _printable(text: str) -> str:
+    """Return a text that can be written as UTF-8: bytes of file names that are not UTF-8 become escapes of JSON."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -15,6 +15,7 @@ import typer
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
+from cloning.atomic_files import make_folder
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.model_choice import ModelChoice
 from cloning.checkpoints.published import BUNDLED
@@ -62,7 +63,7 @@ def make_codebook(corpus: Corpus, out: Path, clusters: int, seed: int) -> None:
     Raises InvalidInput for too few frames, Unavailable if the folder cannot be written.
     """
     fitted = fit(corpus, clusters, seed)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     predictions = {name: predict(fitted, examples) for name, examples in corpus.measured.items()}
     numbers = fitted.codebook.centroids.numel() + len(fitted.codebook.codes)
     print(write_report(out, "codebook", numbers, predictions, corpus.counts()))

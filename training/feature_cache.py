@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cloning.atomic_files import replacing
+from cloning.atomic_files import make_folder, replacing
 from cloning.checkpoints.weights import weight_file
 from cloning.media import audio
 from cloning.methods.hubert import SAMPLE_RATE, HubertFeatures
@@ -61,7 +61,7 @@ class FeatureCache:
     """
 
     def __init__(self, folder: Path, shards: ClipShards, name: str, hubert: Features | HubertFeatures) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder, self._shards, self._name, self._hubert = folder, shards, name, hubert
 
     def examples(self, copy: str, places: Sequence[int]) -> list[Example]:

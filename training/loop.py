@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cloning.atomic_files import make_folder
 from errors import BarkeepError, Cancelled
 from training.curves import Curves
 from training.optimizers import Kind, Optimizers
@@ -101,7 +102,7 @@ def train(job: Job, schedule: Schedule, folder: Path, *, device: torch.device) -
     Raises NotLearning when a gate fails or a loss is not finite, Cancelled after SIGINT or SIGTERM (the state is saved,
     and the same call continues), Unavailable if `last.pt` is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _Stop() as stop:
         return _Run(job, schedule, folder, device).go(stop)
 

@@ -23,7 +23,7 @@ import soundfile
 import typer
 from numpy.typing import NDArray
 
-from cloning.atomic_files import write_atomically
+from cloning.atomic_files import make_folder, write_atomically
 from cloning.prompt import BARK
 from errors import InvalidInput
 from training.shards import Clip, ClipShards, ShardWriter
@@ -99,7 +99,7 @@ def export_original(data: Path, folder: Path) -> int:
     """
     shards = ClipShards(data)
     for part in ("semantic", "wav"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / part)
     written = 0
     for place in range(len(shards)):
         clip = shards[place]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cloning.atomic_files import write_atomically
+from cloning.atomic_files import make_folder, write_atomically
 from errors import Conflict, InvalidInput
 
 
@@ -17,7 +17,7 @@ def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """
     wanted = json.loads(json.dumps(settings))
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, json.dumps(wanted, indent=1, ensure_ascii=False).encode())
         return
     try:

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cloning.atomic_files import replacing, write_atomically
+from cloning.atomic_files import make_folder, replacing, write_atomically
 from cloning.media.audio import Recording
 from errors import Conflict, InvalidInput
 
@@ -77,7 +77,7 @@ class ShardWriter:
         if clips_per_shard < 1:
             raise InvalidInput("A shard holds at least one clip; ask for one or more clips per shard.")
         self._folder, self._size, self._prefix = folder, clips_per_shard, prefix
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         written = [path for path in _shard_files(folder) if path.stem[: -_DIGITS - 1] == prefix]
         self._number = 1 + max((int(path.stem[-_DIGITS:]) for path in written), default=-1)
         self.keys = {record["key"] for path in written for record in _records(path)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cloning.atomic_files import replacing, write_atomically
+from cloning.atomic_files import make_folder, replacing, write_atomically
 from errors import Unavailable
 
 
@@ -31,3 +31,12 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
 def test_what_the_disk_refuses_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="could not be saved"):
         write_atomically(tmp_path / "no folder" / "voice.npz", b"new")
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for refused in (tmp_path / "file", tmp_path / "file" / "a"):
+        with pytest.raises(Unavailable, match="cannot be made"):
+            make_folder(refused)

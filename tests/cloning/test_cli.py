@@ -32,20 +32,6 @@ def run(*arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> ToneEngine:
-    made = ToneEngine()
-    monkeypatch.setattr(cli, "_pipeline", lambda *_, **__: pipeline(made))
-    return made
-
-
-@pytest.fixture
-def voice(tmp_path: Path) -> Path:
-    path = tmp_path / "anna.npz"
-    a_voice().save(path)
-    return path
-
-
-@pytest.fixture
 def one_thread() -> Iterator[None]:
     """Threads that wait for each other waste a shared machine; a program of its own sees to it before torch starts."""
     threads = torch.get_num_threads()
@@ -157,6 +143,8 @@ def test_the_best_of_several_takes_is_written(engine: ToneEngine, voice: Path, t
         ("clone", "a.wav", "-o", "v.npz", "--method", "magic"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "conversion", "--converter", "magic"),
         ("clone", "a.wav", "-o", "v.npz", "--method", "transcript"),
+        ("clone", "a.wav", "-o", "v.npz", "--method", "transcript", "--transcript", "a\udcff"),
+        ("say", "Hello \udcff", "--voice", "v.npz", "-o", "out.ogg"),
     ],
 )
 def test_wrong_usage_is_2(arguments: tuple[object, ...]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 from training.published_sets import export_original, find_pairs, import_original
 from training.shards import ClipShards
 
@@ -44,6 +44,17 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def pair(number: int) -> dict[str, bytes]:
     return {f"semantic/{number}_semantic.npy": tokens(), f"wav/{number}_wav.wav": wav()}
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    source = layout(tmp_path / "a", pair(0))
+    import_original(source, tmp_path / "clips")
+    (tmp_path / "file").touch()
+    for refused in (tmp_path / "file", tmp_path / "file" / "b"):
+        with pytest.raises(Unavailable, match="cannot be made"):
+            import_original(source, refused)
+        with pytest.raises(Unavailable, match="cannot be made"):
+            export_original(tmp_path / "clips", refused)
 
 
 def test_what_is_exported_is_imported_again(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import Conflict, InvalidInput
+from errors import Conflict, InvalidInput, Unavailable
 from training.settings_file import keep_settings
 
 
@@ -23,3 +23,10 @@ def test_a_damaged_file_is_named(text: str, tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match="damaged"):
         keep_settings(tmp_path / "settings.json", {})
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Unavailable, match="cannot be made"):
+        keep_settings(tmp_path / "file" / "settings.json", {})
