@@ -247,7 +247,7 @@ import importlib.abc, os, runpy, signal, sys
 
 class Interrupt(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name == "structlog":
+        if name == sys.argv[2]:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupt())
@@ -255,11 +255,19 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("program", ["bot.py", "simulator/demo.py"])
-def test_ctrl_c_while_modules_are_imported_prints_nothing(program: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "module"),
+    [
+        ("bot.py", "structlog"),
+        ("simulator/demo.py", "structlog"),
+        ("cloning/__main__.py", "typer"),
+        ("training/__main__.py", "numpy"),
+    ],
+)
+def test_ctrl_c_while_modules_are_imported_prints_nothing(program: str, module: str) -> None:
     root = Path(bot.__file__).parent
     ended = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED, program], cwd=root, env={"PYTHONPATH": str(root)}, capture_output=True,
-        check=False,
+        [sys.executable, "-c", _INTERRUPTED, program, module], cwd=root, env={"PYTHONPATH": str(root)},
+        capture_output=True, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")

@@ -1,5 +1,10 @@
 """Make training data, quantizers and codebooks: `python -m training COMMAND`."""
 
+import signal
+
+if __name__ == "__main__":  # The imports below take a moment; Ctrl-C ends them without a traceback.
+    usual = signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import runpy
 import sys
 
@@ -30,6 +35,7 @@ app.command("codebook")(codebook_command)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, usual)
     if sys.argv[1:2] and sys.argv[1] in RESEARCH:
         runpy.run_module("research", run_name="__main__", alter_sys=True)
     else:
