@@ -28,13 +28,14 @@ class HealthServer:
         self._runner = web.AppRunner(self._application(), access_log=None)
 
     async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port in use (`port` 0 takes a free one). Raises Unavailable if it is taken."""
+        """Listen, and return the port in use (`port` 0 takes a free one). Raises Unavailable if it cannot."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: no host can have this name
             raise Unavailable(
-                f"The health port {port} on {host} cannot be used. Set HEALTH_PORT to another one, or leave it out."
+                f"The health port {port} on {host} cannot be used. Set HEALTH_PORT to another one, or leave it out; "
+                "HEALTH_HOST is an address of this machine."
             ) from error
         return int(self._runner.addresses[0][1])
 

@@ -105,3 +105,11 @@ async def test_a_port_that_is_taken() -> None:
         with pytest.raises(Unavailable, match="HEALTH_PORT"):
             await server.start("127.0.0.1", listener.getsockname()[1])
         await server.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+async def test_a_host_that_is_none(host: str) -> None:
+    server = HealthServer(create_autospec(discord.Client, instance=True), lambda: None)
+    with pytest.raises(Unavailable, match="HEALTH_HOST"):
+        await server.start(host, 0)
+    await server.close()
