@@ -17,7 +17,8 @@ from cogs.privacy.render_privacy import (
 from storage.consent_records import Consent
 from studio.privacy import combined
 from studio.values import Erased, PrivacySummary
-from tests.cogs.voices.test_render_library import NOW, RECORD, text_of
+from tests.cogs.voices.test_render_library import RECORD, text_of
+from tests.records import NOW
 
 SUMMARY = PrivacySummary(
     consent=Consent(1, 10, 1, NOW),
