@@ -215,7 +215,8 @@ def say(
         "left_out": list(speech.left_out),
         "prompt": None if save_prompt is None else str(save_prompt),
     }
-    _tell(as_json, facts, f"{output}: {speech.seconds:.1f} seconds, seed {speech.seed}")
+    left_out = f". The model can't read this and left it out: {' · '.join(speech.left_out)}" if speech.left_out else ""
+    _tell(as_json, facts, f"{output}: {speech.seconds:.1f} seconds, seed {speech.seed}{left_out}")
 
 
 @app.command(epilog=_EPILOGUE)

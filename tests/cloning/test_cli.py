@@ -1,5 +1,6 @@
 """The command line through its runner: with an engine of tones, and once from a recording to speech for real."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -74,6 +75,21 @@ def test_say_for_machines_and_the_saved_prompt(engine: ToneEngine, voice: Path, 
     assert engine.asked[0][2].temperature == 0
     assert (engine.asked[0][2].top_k, engine.asked[0][2].top_p) == (None, None)
     assert VoicePrompt.load(saved).semantic.size == 2 * len("Hello there, my friend.")
+
+
+def test_what_the_model_does_not_read_is_named(engine: ToneEngine, voice: Path, tmp_path: Path) -> None:
+    engine.spec = dataclasses.replace(SPEC, languages=("en",))
+    words = ("say", "Good evening, добрый вечер to all of you.", "--voice", voice, "-o", tmp_path / "out.wav")
+
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "can't read this and left it out: добрый вечер" in out
+    code, out, _ = run(*words, "--json")
+    assert json.loads(out)["left_out"] == ["добрый вечер"]
+
+    code, out, _ = run("say", "Good evening.", "--voice", voice, "-o", tmp_path / "out.wav")
+    assert code == 0
+    assert "left it out" not in out
 
 
 def test_speech_is_marked_unless_told_not_to(monkeypatch: pytest.MonkeyPatch, voice: Path, tmp_path: Path) -> None:
