@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cloning.bark.engine import pieces_of
 from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
-from cloning.methods.subject import Subject
+from cloning.methods.subject import Subject, pieces_of
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt

@@ -1,4 +1,4 @@
-"""The interface of a Bark engine, and the pieces of a text that fit its window."""
+"""The interface of a Bark engine."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from cloning.bark.config import BarkSpec
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.text import splitting
 from errors import InvalidInput
 
 Samples = npt.NDArray[np.float32]
@@ -103,15 +102,3 @@ class SpeechEngine(Protocol):
 
         Closing the iterator drops unfinished utterances.
         """
-
-
-def pieces_of(engine: SpeechEngine, words: str, language: str) -> list[str]:
-    """Split `words` into pieces that each fit one window."""
-    spec = engine.spec
-    return splitting.sentences(
-        words,
-        language,
-        max_seconds=min(splitting.WINDOW_SECONDS, spec.window_seconds),
-        count_tokens=engine.count_text_tokens,
-        max_tokens=spec.max_text_tokens,
-    )

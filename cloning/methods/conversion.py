@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cloning.bark.engine import Generated, GenerationOptions, pieces_of
+from cloning.bark.engine import Generated, GenerationOptions
 from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
-from cloning.methods.subject import ClonedPrompt, Subject, codes_of, prompt_of, seed_of
+from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from cloning.text import durations

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cloning.bark.engine import GenerationOptions, pieces_of
+from cloning.bark.engine import GenerationOptions
 from cloning.methods.conversion import by_conversion
-from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, prompt_of, seed_of
+from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, pieces_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import InvalidInput
