@@ -32,7 +32,7 @@ CLONED = ("It takes about six days to get to town.", "If you choose it badly, no
 """Sentences of the recipe's test split: no part of the model has learned from them."""
 
 MOST_WRONG_BUILT_IN = 0.25
-"""The share of the words; 0.02 was measured, and 0.02 to 0.22 with other speakers, seeds and weights."""
+"""The share of the words; 0 was measured, and 0.02 to 0.22 with other speakers, seeds and earlier weights."""
 MOST_WRONG_CLONED = 0.35
 """The same; 0 was measured."""
 
