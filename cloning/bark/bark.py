@@ -18,8 +18,7 @@ from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.bark.half_linear import halve
 from cloning.bark.int8 import quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
-from cloning.bark.scheduler import Scheduler
-from cloning.bark.stages import Decode, DecodeTogether, Generation, Stages
+from cloning.bark.scheduler import Decode, DecodeTogether, Generation, Scheduler, Stages
 from cloning.bark.windows import Windows
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
