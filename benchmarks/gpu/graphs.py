@@ -12,9 +12,9 @@ from benchmarks.gpu import models
 from benchmarks.gpu.context import Context, Results
 from benchmarks.rows import SPEC
 from benchmarks.work import Model
-from cloning.bark.batch import CausalModel, RowState
 from cloning.bark.coarse import CoarseModel
 from cloning.bark.cuda_graphs import CapturedBatch, GraphKey
+from cloning.bark.decoding import CausalModel, RowState
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
 from cloning.bark.special_tokens import InputLayout

@@ -24,7 +24,7 @@ STAGE = "coarse tokens"
 
 
 class CoarseModel:
-    """The model with its embeddings and heads. Implements `cloning.bark.batch.CausalModel`."""
+    """The model with its embeddings and heads. Implements `cloning.bark.decoding.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, layout: InputLayout) -> None:
         self.spec = spec

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cloning.bark.batch import Batch, CausalModel, RowState
 from cloning.bark.cache import KeyValueCache
+from cloning.bark.decoding import Batch, CausalModel, RowState
 from cloning.bark.sampling import Sampler
 
 _SPAN = 256
@@ -113,6 +113,11 @@ class CapturedBatch(Batch):
         finally:
             self._last.copy_(before)
         return graph
+
+
+def batch_for(model: CausalModel, slots: int) -> Batch:
+    """Return a batch for the model's device."""
+    return (Batch if model.transformer.device.type == "cpu" else CapturedBatch)(model, slots)
 
 
 def _pinned(plan: list[list[int]], device: torch.device) -> Tensor:

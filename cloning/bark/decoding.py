@@ -2,8 +2,8 @@
 
 Continuous batching: finished rows leave and new ones enter between two steps, without restarting others. On a GPU the
 host does not wait for every token: it reads them every few steps, and rows that had ended by then have gone too far;
-surplus tokens are dropped and their generators restored, so the result is the same. `semantic` and `coarse` define the
-contexts; the scheduler admits rows.
+surplus tokens are dropped and their generators restored, so the result is the same. Tokens stay on the device until
+then; reading them waits for it. `semantic` and `coarse` define the contexts; the scheduler admits rows.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,85 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from cloning.bark.batch import Batch, CausalModel, RowState
-from cloning.bark.cuda_graphs import CapturedBatch
-from cloning.bark.sampling import Sampler
+from cloning.bark.cache import KeyValueCache
+from cloning.bark.half_cache import HalfCache
+from cloning.bark.linear import Matrix
+from cloning.bark.model import Transformer
+from cloning.bark.sampling import BatchSampler, Sampler
 
 STRIDE = 8
 """Steps of a GPU between two reads by the host. A cancelled row still leaves at the next step."""
+
+
+class CausalModel(Protocol):
+    """A causal model with its embeddings and heads."""
+
+    transformer: Transformer
+    heads: Sequence[Matrix]
+    """Each predicts its own tokens; all have the same number."""
+    embeddings: Tensor
+    """(input vocabulary, width)"""
+    offsets: Sequence[int]
+    """For each head, the offset of its tokens in `embeddings`."""
+    vocabulary: int
+    """The number of tokens of a head."""
+    end: int | None
+    """The token that ends the speech, which is never read; None: nothing ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """The state of a row before a step: its slot, the number of cached positions, and the head that is next."""
+
+    slot: int
+    length: int
+    turn: int
+
+
+class Batch:
+    """The state of `slots` rows on the device, any of which may step together: the cache, the last tokens, and the
+    samplers. For a CPU: reads no more than necessary."""
+
+    def __init__(self, model: CausalModel, slots: int) -> None:
+        transformer = model.transformer
+        self.model = model
+        self.slots = slots
+        self.cache: KeyValueCache | HalfCache = transformer.cache(slots)
+        self.sampling = BatchSampler(slots, model.vocabulary, model.end, transformer.device)
+        self._last = torch.zeros(slots, dtype=torch.int64, device=transformer.device)
+        self._offsets = torch.tensor(model.offsets, device=transformer.device)
+
+    def read(self, context: Tensor, slot: int, turn: int, sampler: Sampler) -> Tensor:
+        """Read a row's context, (T, width), and draw its next token -> int64 (1,)."""
+        self.sampling.draw_noise(slot, sampler)
+        hidden = self.model.transformer.read(context, self.cache, slot)
+        rows = slice(slot, slot + 1)
+        tokens = self.sampling.choose(self.model.heads[turn](hidden), rows, keep_all=sampler.keeps_all)
+        self._last[rows] = tokens.clamp(min=0) + self._offsets[turn]
+        return tokens
+
+    def step(self, states: Sequence[RowState], samplers: Sequence[Sampler]) -> Tensor:
+        """Read every row's last token and draw its next one -> int64 (rows,), or END."""
+        for state, sampler in zip(states, samplers, strict=True):
+            self.sampling.draw_noise(state.slot, sampler)
+        slots, lengths = [state.slot for state in states], [state.length for state in states]
+        rows, turns = torch.tensor(slots), torch.tensor([state.turn for state in states])
+        lasts = self.model.embeddings[self._last[rows]]
+        hidden = self.model.transformer.step(lasts, self.cache, slots, lengths)
+        logits = self._logits(hidden, turns, sorted({state.turn for state in states}))
+        tokens = self.sampling.choose(logits, rows, keep_all=all(sampler.keeps_all for sampler in samplers))
+        self._last[rows] = tokens.clamp(min=0) + self._offsets[turns]
+        return tokens
+
+    def _logits(self, hidden: Tensor, turns: Tensor, heads: Sequence[int]) -> Tensor:
+        """Return the logits of each row's own head, if all are among `heads`.
+
+        A head computes all rows: its cost is reading its weight.
+        """
+        logits = self.model.heads[heads[0]](hidden)
+        for head in heads[1:]:
+            logits = torch.where((turns == head)[:, None], self.model.heads[head](hidden), logits)
+        return logits
 
 
 class Row(Protocol):
@@ -63,15 +136,13 @@ class _Seat(Generic[R]):
 
 
 class Decoder(Generic[R]):
-    """Runs a causal model with up to `slots` rows. `stride` None: STRIDE on a GPU; 1 on a CPU."""
+    """Runs a causal model with the rows of a batch, up to all of its slots. `stride` None: STRIDE on a GPU; 1 on a
+    CPU."""
 
-    def __init__(
-        self, model: CausalModel, slots: int, *, stride: int | None = None, kind: type[Batch] | None = None
-    ) -> None:
-        on_cpu = model.transformer.device.type == "cpu"
-        self._batch = (kind or (Batch if on_cpu else CapturedBatch))(model, slots)
-        self._stride = stride or (1 if on_cpu else STRIDE)
-        self._free = list(range(slots))
+    def __init__(self, batch: Batch, *, stride: int | None = None) -> None:
+        self._batch = batch
+        self._stride = stride or (1 if batch.model.transformer.device.type == "cpu" else STRIDE)
+        self._free = list(range(batch.slots))
         self._seats: list[_Seat[R]] = []
         self._flight: list[tuple[list[_Seat[R]], Tensor]] = []
         """The tokens ahead in drawing order, with their seats."""

@@ -17,6 +17,7 @@ import torch
 
 from cloning.bark.coarse import CoarseModel, CoarseRow
 from cloning.bark.config import BarkSpec
+from cloning.bark.cuda_graphs import batch_for
 from cloning.bark.decoding import Decoder
 from cloning.bark.engine import Generated, Samples, Utterance
 from cloning.bark.fine import FineModel, FineWork, Refiner
@@ -154,8 +155,8 @@ class Scheduler:
     def __init__(self, stages: Stages, size: int, windows: int) -> None:
         self._stages = stages
         self._size = size
-        self._semantic = Decoder[SemanticRow](stages.semantic, size)
-        self._coarse = Decoder[CoarseRow](stages.coarse, size)
+        self._semantic = Decoder[SemanticRow](batch_for(stages.semantic, size))
+        self._coarse = Decoder[CoarseRow](batch_for(stages.coarse, size))
         self._fine = Refiner(stages.fine, windows)
         self._generations: dict[SemanticRow | CoarseRow, Generation] = {}
         self._refined: dict[FineWork, Generation] = {}

@@ -22,7 +22,7 @@ STAGE = "semantic tokens"
 
 
 class SemanticModel:
-    """The model with its embeddings and head. Implements `cloning.bark.batch.CausalModel`."""
+    """The model with its embeddings and head. Implements `cloning.bark.decoding.CausalModel`."""
 
     def __init__(self, module: Any, spec: BarkSpec, layout: InputLayout) -> None:
         self.spec = spec

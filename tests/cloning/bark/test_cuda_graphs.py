@@ -14,11 +14,10 @@ import pytest
 import torch
 
 from cloning.bark.bark import BarkEngine
-from cloning.bark.batch import Batch, CausalModel, RowState
 from cloning.bark.coarse import CoarseModel
 from cloning.bark.config import BarkSpec
-from cloning.bark.cuda_graphs import CapturedBatch
-from cloning.bark.decoding import STRIDE, Decoder
+from cloning.bark.cuda_graphs import CapturedBatch, batch_for
+from cloning.bark.decoding import STRIDE, Batch, CausalModel, Decoder, RowState
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
 from cloning.bark.special_tokens import InputLayout
@@ -61,7 +60,7 @@ def test_a_step_on_a_device_waits_for_nothing(elsewhere: list[CausalModel], monk
 
 def test_a_decoder_for_a_device_looks_at_its_stride_only(elsewhere: list[CausalModel]) -> None:
     model = elsewhere[0]
-    decoder = Decoder[Scripted](model, 2)
+    decoder = Decoder[Scripted](batch_for(model, 2))
     decoder.add(Scripted(model, 20, 1, temperature=0.0))
     for _ in range(STRIDE - 1):
         assert decoder.step() == []

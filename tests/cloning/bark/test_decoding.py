@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from cloning.bark.bark import BarkEngine
-from cloning.bark.batch import Batch, CausalModel
 from cloning.bark.coarse import CoarseRow
 from cloning.bark.cuda_graphs import CapturedBatch
-from cloning.bark.decoding import Decoder
+from cloning.bark.decoding import Batch, CausalModel, Decoder
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.sampling import END, Sampler
 from cloning.bark.semantic import SemanticRow
@@ -38,8 +37,8 @@ def late(model: Any, stride: int, kind: type[Batch]) -> BarkEngine:
     """An engine for three rows that works as on a GPU."""
     engine = tiny_engine(model, batch=3)
     scheduler, stages = engine._scheduler, engine._stages
-    scheduler._semantic = Decoder[SemanticRow](stages.semantic, 3, stride=stride, kind=kind)
-    scheduler._coarse = Decoder[CoarseRow](stages.coarse, 3, stride=stride, kind=kind)
+    scheduler._semantic = Decoder[SemanticRow](kind(stages.semantic, 3), stride=stride)
+    scheduler._coarse = Decoder[CoarseRow](kind(stages.coarse, 3), stride=stride)
     return engine
 
 
@@ -118,7 +117,7 @@ class Scripted:
 
 
 def test_the_host_looks_every_few_steps_only_and_never_past_a_limit(eager: BarkEngine) -> None:
-    decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8)
+    decoder = Decoder[Scripted](Batch(eager._stages.semantic, 2), stride=8)
     row = Scripted(eager._stages.semantic, 29, 1)
     decoder.add(row)
     seen = []
@@ -130,13 +129,14 @@ def test_the_host_looks_every_few_steps_only_and_never_past_a_limit(eager: BarkE
 
 def test_whoever_is_cancelled_leaves_at_the_next_step_and_its_slot_serves_another(eager: BarkEngine) -> None:
     def alone(limit: int, seed: int) -> list[int]:
-        decoder, row = Decoder[Scripted](eager._stages.semantic, 1), Scripted(eager._stages.semantic, limit, seed)
+        model = eager._stages.semantic
+        decoder, row = Decoder[Scripted](Batch(model, 1)), Scripted(model, limit, seed)
         decoder.add(row)
         while not decoder.step():
             pass
         return row.tokens
 
-    decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8, kind=CapturedBatch)
+    decoder = Decoder[Scripted](CapturedBatch(eager._stages.semantic, 2), stride=8)
     staying, going, coming = (
         Scripted(eager._stages.semantic, 40, 1),
         Scripted(eager._stages.semantic, 40, 2),
@@ -175,7 +175,7 @@ def test_cancelling_while_tokens_are_ahead(model: Any) -> None:
 
 
 def test_clearing_forgets_the_tokens_ahead(eager: BarkEngine) -> None:
-    decoder = Decoder[Scripted](eager._stages.semantic, 2, stride=8)
+    decoder = Decoder[Scripted](Batch(eager._stages.semantic, 2), stride=8)
     gone, coming = Scripted(eager._stages.semantic, 20, 1), Scripted(eager._stages.semantic, 3, 2)
     decoder.add(gone)
     decoder.step()
