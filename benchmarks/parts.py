@@ -101,7 +101,7 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
     from benchmarks.rows import SPEC
     from cloning.bark.coarse import CoarseModel
     from cloning.bark.fine import FineModel
-    from cloning.bark.int8 import quantise
+    from cloning.bark.linear import quantise
     from cloning.bark.special_tokens import InputLayout
 
     model = cast(random_bark(arguments.shape), precision.dtype)

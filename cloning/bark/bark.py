@@ -15,8 +15,7 @@ import torch
 
 from cloning.bark.config import BarkSpec, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
-from cloning.bark.half_linear import halve
-from cloning.bark.int8 import quantise
+from cloning.bark.linear import halve, quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Decode, DecodeTogether, Generation, Scheduler, Stages
 from cloning.bark.windows import Windows

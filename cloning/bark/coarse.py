@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.linear import Matrix
-from cloning.bark.model import Transformer, take_heads
+from cloning.bark.linear import Matrix, take_heads
+from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
 from cloning.bark.special_tokens import InputLayout, refuse_beyond
 from cloning.progress import ProgressReporter

@@ -14,9 +14,7 @@ from torch.nn import functional
 
 from cloning.bark.cache import Cache, KeyValueCache
 from cloning.bark.half_cache import HalfCache
-from cloning.bark.half_linear import HalfLinear
-from cloning.bark.int8 import Int8Linear
-from cloning.bark.linear import Linear, Matrix, filled_up
+from cloning.bark.linear import HalfLinear, Int8Linear, Matrix, filled_up, take_linear
 from cloning.bark.shape import Shape
 
 _EPSILON = 1e-5
@@ -176,27 +174,6 @@ class Transformer:
 def _merged(x: Tensor) -> Tensor:
     """(H, T, D) -> (T, H * D)"""
     return x.transpose(0, 1).reshape(x.shape[1], -1)
-
-
-def take_linear(module: Any, *, gelu: bool = False) -> Matrix:
-    """Return a layer from a module and remove the module's weight, so that it is not in memory twice."""
-    weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
-    module.weight = None
-    if weight.dtype == torch.int8:
-        return Int8Linear(weight, module.scales, bias, gelu=gelu)
-    if hasattr(module, "in_half"):
-        return HalfLinear(weight, bias, gelu=gelu)
-    return Linear(weight, bias, gelu=gelu)
-
-
-def take_heads(module: Any, *outputs: slice | list[int]) -> list[Matrix]:
-    """Return a layer for each selection of a head's outputs, and remove the module's weight."""
-    weight, scales = module.weight.detach(), getattr(module, "scales", None)
-    module.weight = None
-    if scales is not None:
-        return [Int8Linear(weight[some], scales[some]) for some in outputs]
-    kind = HalfLinear if hasattr(module, "in_half") else Linear
-    return [kind(weight[some]) for some in outputs]
 
 
 def _take_layer(module: Any) -> Layer:

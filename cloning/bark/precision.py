@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cloning.bark import half_linear, int8
+from cloning.bark import linear
 from cloning.bark.shape import MemoryPlan
 from errors import ModelUnavailable
 
@@ -71,9 +71,9 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     none was measured on a GPU).
     """
     on_processor = device.type == "cpu"
-    if name == AUTO and on_processor and int8.is_supported():
+    if name == AUTO and on_processor and linear.int8_is_supported():
         return PRECISIONS["int8"]
-    if name in (AUTO, "float16") and on_processor and half_linear.is_supported():
+    if name in (AUTO, "float16") and on_processor and linear.half_is_supported():
         return HALF_MATRICES
     return PRECISIONS["float32" if name == AUTO else name]
 
@@ -84,7 +84,7 @@ def refuse_unsupported(precision: Precision, device: torch.device) -> None:
         raise ModelUnavailable(
             f"DTYPE=int8 is for processors, not for {device.type}. Set DTYPE=float16, or DEVICE=cpu."
         )
-    if precision.is_int8 and not int8.is_supported():
+    if precision.is_int8 and not linear.int8_is_supported():
         raise ModelUnavailable("This processor does not multiply numbers of 8 bits (AVX-512 VNNI). Set DTYPE=auto.")
     if precision.dtype == torch.float16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
         raise ModelUnavailable(

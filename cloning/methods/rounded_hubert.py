@@ -1,4 +1,4 @@
-"""HuBERT's matrices and convolutions in 8-bit integers, for a processor that multiplies them (`cloning.bark.int8`).
+"""HuBERT's matrices and convolutions in 8-bit integers, for a processor that multiplies them (`cloning.bark.linear`).
 
 The first convolution reads samples, has a hundredth of the multiplications, and stays in float32, as do norms and
 attention.
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cloning.bark.int8 import WIDTH_STEP, Int8Linear, rounded
+from cloning.bark.linear import WIDTH_STEP, Int8Linear, rounded
 
 _AT_ONCE = 2048
 """The frames of a convolution that are computed at a time: their windows are copied."""

@@ -38,13 +38,13 @@ def test_float32_works_everywhere() -> None:
 
 @pytest.mark.parametrize("name", list(PRECISIONS))
 def test_a_named_precision_is_taken_on_every_device(name: str) -> None:
-    with mock.patch("cloning.bark.half_linear.is_supported", return_value=False):
+    with mock.patch("cloning.bark.linear.half_is_supported", return_value=False):
         for device in (CPU, CUDA):
             assert pick_precision(name, device) is PRECISIONS[name]
 
 
 def test_float16_is_of_the_matrices_only_where_a_processor_multiplies_them() -> None:
-    with mock.patch("cloning.bark.half_linear.is_supported", return_value=True):
+    with mock.patch("cloning.bark.linear.half_is_supported", return_value=True):
         assert pick_precision("float16", CPU) is HALF_MATRICES
         assert pick_precision("float16", CUDA) is PRECISIONS["float16"]
     refuse_unsupported(HALF_MATRICES, CPU)
@@ -63,8 +63,8 @@ def test_auto_takes_what_a_processor_multiplies_fastest(
     device: torch.device, eight: bool, sixteen: bool, taken: Precision
 ) -> None:
     with (
-        mock.patch("cloning.bark.int8.is_supported", return_value=eight),
-        mock.patch("cloning.bark.half_linear.is_supported", return_value=sixteen),
+        mock.patch("cloning.bark.linear.int8_is_supported", return_value=eight),
+        mock.patch("cloning.bark.linear.half_is_supported", return_value=sixteen),
     ):
         assert pick_precision("auto", device) is taken
 
@@ -72,10 +72,10 @@ def test_auto_takes_what_a_processor_multiplies_fastest(
 def test_eight_bits_are_for_processors_that_multiply_them() -> None:
     with pytest.raises(Unavailable, match=r"not for cuda[.] Set DTYPE=float16"):
         refuse_unsupported(PRECISIONS["int8"], CUDA)
-    with mock.patch("cloning.bark.int8.is_supported", return_value=True):
+    with mock.patch("cloning.bark.linear.int8_is_supported", return_value=True):
         refuse_unsupported(PRECISIONS["int8"], CPU)
     with (
-        mock.patch("cloning.bark.int8.is_supported", return_value=False),
+        mock.patch("cloning.bark.linear.int8_is_supported", return_value=False),
         pytest.raises(Unavailable, match="Set DTYPE=auto"),
     ):
         refuse_unsupported(PRECISIONS["int8"], CPU)
@@ -85,7 +85,7 @@ def test_eight_bits_are_for_processors_that_multiply_them() -> None:
 def test_eight_bits_are_not_for_a_product_whose_sums_overflow(instructions: str) -> None:
     """oneDNN reads the variable once, so a process of its own is asked."""
     asked = subprocess.run(
-        [sys.executable, "-c", "from cloning.bark import int8; print(int8.is_supported())"],
+        [sys.executable, "-c", "from cloning.bark import linear; print(linear.int8_is_supported())"],
         env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions},
         capture_output=True,
         text=True,

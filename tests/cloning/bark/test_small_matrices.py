@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from cloning.bark import half_linear, int8
 from cloning.bark.engine import GenerationOptions, Utterance
+from cloning.bark.linear import half_is_supported, halve, int8_is_supported, quantise
 from cloning.bark.model import Transformer
 from cloning.bark.precision import HALF_MATRICES, PRECISIONS, Precision
 from cloning.progress import ProgressReporter
@@ -32,10 +32,8 @@ def _unless(supported: bool) -> pytest.MarkDecorator:
 
 @pytest.fixture(
     params=[
-        pytest.param(Format(int8.quantise, PRECISIONS["int8"], 4, 0.02), id="int8", marks=_unless(int8.is_supported())),
-        pytest.param(
-            Format(half_linear.halve, HALF_MATRICES, 2, 1e-3), id="float16", marks=_unless(half_linear.is_supported())
-        ),
+        pytest.param(Format(quantise, PRECISIONS["int8"], 4, 0.02), id="int8", marks=_unless(int8_is_supported())),
+        pytest.param(Format(halve, HALF_MATRICES, 2, 1e-3), id="float16", marks=_unless(half_is_supported())),
     ]
 )
 def small(request: pytest.FixtureRequest) -> Format:

@@ -7,7 +7,7 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions
-from cloning.bark.int8 import is_supported, quantise
+from cloning.bark.linear import int8_is_supported, quantise
 from cloning.bark.thread_count import ThreadCount
 from cloning.progress import ProgressReporter
 from tests.cloning.tiny_engine import a_voice, silent_engine, tiny_bark, tiny_engine
@@ -118,7 +118,7 @@ def test_one_thread_stays_one(clocks: Clocks) -> None:
     [
         False,
         pytest.param(
-            True, marks=pytest.mark.skipif(not is_supported(), reason="this processor has no instructions for it")
+            True, marks=pytest.mark.skipif(not int8_is_supported(), reason="this processor has no instructions for it")
         ),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from cloning.bark import int8
+from cloning.bark import linear
 from cloning.checkpoints.libraries import transformers
 from cloning.methods import rounded_hubert
 from cloning.methods.hubert import HubertFeatures
@@ -16,7 +16,7 @@ from tests.cloning import tiny
 
 CPU = torch.device("cpu")
 
-pytestmark = pytest.mark.skipif(not int8.is_supported(), reason="this processor has no instructions for it")
+pytestmark = pytest.mark.skipif(not linear.int8_is_supported(), reason="this processor has no instructions for it")
 
 
 def a_hubert(**changes: Any) -> Any:

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from cloning.bark.int8 import Int8Linear, is_supported, quantise, rounded
-from cloning.bark.linear import Linear
+from cloning.bark.linear import Int8Linear, Linear, int8_is_supported, quantise, rounded
 from tests.cloning.tiny_engine import OTHER, PUBLISHED, silent_engine, tiny_bark, tiny_engine
 
-pytestmark = pytest.mark.skipif(not is_supported(), reason="this processor has no instructions for it")
+pytestmark = pytest.mark.skipif(not int8_is_supported(), reason="this processor has no instructions for it")
 SHAPES = [(768, 3072), (3072, 768), (48, 200)]
 
 

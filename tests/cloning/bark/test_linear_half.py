@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from cloning.bark.half_linear import HalfLinear, is_supported
-from cloning.bark.linear import MOST_ROWS, Linear
+from cloning.bark.linear import MOST_ROWS, HalfLinear, Linear, half_is_supported
 
-pytestmark = pytest.mark.skipif(not is_supported(), reason="this processor has no instructions for it")
+pytestmark = pytest.mark.skipif(not half_is_supported(), reason="this processor has no instructions for it")
 SHAPES = [(768, 3072), (3072, 768), (48, 200)]
 
 
