@@ -100,9 +100,9 @@ def _barkeep(arguments: argparse.Namespace, precision: Any) -> Parts:
     from benchmarks.checkpoints import cast, random_bark
     from benchmarks.rows import SPEC
     from cloning.bark.coarse import CoarseModel
+    from cloning.bark.config import InputLayout
     from cloning.bark.fine import FineModel
     from cloning.bark.linear import quantise
-    from cloning.bark.special_tokens import InputLayout
 
     model = cast(random_bark(arguments.shape), precision.dtype)
     if precision.is_int8:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from cloning.bark.config import BarkSpec
-from cloning.bark.windows import Windows, pick_windows
+from cloning.bark.config import BarkSpec, Windows, pick_windows
 from cloning.prompt import VoicePrompt
 
 SHAPES = {

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from benchmarks.rows import CLONE_SECONDS, CLONE_STAGES, SPEC, STAGES, BenchmarkRow, Contender
-from cloning.bark.special_tokens import InputLayout
-from cloning.bark.windows import Windows
+from cloning.bark.config import InputLayout, Windows
 
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}

@@ -10,9 +10,9 @@ import torch
 
 from cloning import memory
 from cloning.bark.bark import BarkEngine
+from cloning.bark.config import pick_windows
 from cloning.bark.engine import SpeechEngine
 from cloning.bark.precision import Precision, pick_precision
-from cloning.bark.windows import pick_windows
 from cloning.checkpoints import model_choice
 from cloning.checkpoints.identity import digest_of
 from cloning.checkpoints.model_choice import ModelChoice

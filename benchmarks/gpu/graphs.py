@@ -13,11 +13,11 @@ from benchmarks.gpu.context import Context, Results
 from benchmarks.rows import SPEC
 from benchmarks.work import Model
 from cloning.bark.coarse import CoarseModel
+from cloning.bark.config import InputLayout
 from cloning.bark.cuda_graphs import CapturedBatch, GraphKey
 from cloning.bark.decoding import CausalModel, RowState
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import InputLayout
 
 LENGTHS = (250, 900)
 """Positions of a row: in the middle of a semantic window and near the end of a coarse one."""

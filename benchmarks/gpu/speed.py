@@ -19,7 +19,7 @@ from benchmarks.gpu import models
 from benchmarks.gpu.context import Context, Results
 from benchmarks.rows import OURS, SHAPES, TEXT_TOKENS, BenchmarkLine, BenchmarkRow, Contender, LineResults
 from benchmarks.work import least_seconds, units
-from cloning.bark.windows import Windows
+from cloning.bark.config import Windows
 from cloning.prompt import VoicePrompt
 
 _VOICE = (499, 750)

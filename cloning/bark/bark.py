@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 
-from cloning.bark.config import BarkSpec, read_json
+from cloning.bark.config import BarkSpec, Windows, read_json
 from cloning.bark.engine import Generated, GenerationOptions, Utterance
 from cloning.bark.linear import halve, quantise
 from cloning.bark.precision import Precision, memory_of, refuse_too_large, refuse_unsupported
 from cloning.bark.scheduler import Decode, DecodeTogether, Generation, Scheduler, Stages
-from cloning.bark.windows import Windows
 from cloning.checkpoints.libraries import transformers
 from cloning.checkpoints.weights import load_bark
 from cloning.progress import ProgressReporter

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cloning.bark.shape import Shape
+from cloning.bark.config import Shape
 
 
 class Cache(Protocol):

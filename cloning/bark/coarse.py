@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, InputLayout, refuse_beyond
 from cloning.bark.linear import Matrix, take_heads
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import InputLayout, refuse_beyond
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 

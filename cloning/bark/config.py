@@ -1,12 +1,15 @@
-"""Read the configuration of a Bark checkpoint from its two JSON files, for any size of model.
+"""Read the configuration of a Bark checkpoint from its two JSON files, for any size of model: rates, sizes, the input
+of its causal models, and their windows.
 
-Does not import torch. The defaults are those of `suno/bark`, which transformers also uses for missing keys.
+Does not import torch. The defaults are those of `suno/bark` and its code, which transformers also uses for missing
+keys.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +18,7 @@ from errors import ModelUnavailable
 
 TEMPERATURES = (0.7, 0.7, 0.5)
 """Those of `suno-ai/bark`'s `generate_audio`, and of `suno/bark` and `suno/bark-small`."""
-_STAGES = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
+STAGES = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class BarkSpec:
                 coarse.get("temperature", TEMPERATURES[1]),
                 fine.get("temperature", TEMPERATURES[2]),
             ),
-            width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in _STAGES),
+            width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in STAGES),
         )
         spec._check(codec, (config.get("fine_acoustics_config") or {}).get("block_size", 1024))
         return spec
@@ -137,6 +140,143 @@ class BarkSpec:
             raise ModelUnavailable(
                 "This Bark checkpoint has no room for speech after the text. Download the model again."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The size of one of Bark's three models. `block` is the maximum number of positions."""
+
+    layers: int
+    heads: int
+    width: int
+    block: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Read a sub-model's configuration. The defaults are transformers'."""
+        return cls(
+            layers=config.get("num_layers", 12),
+            heads=config.get("num_heads", 12),
+            width=config.get("hidden_size", 768),
+            block=config.get("block_size", 1024),
+        )
+
+    @property
+    def head_width(self) -> int:
+        """Channels of an attention head."""
+        return self.width // self.heads
+
+    @property
+    def matrices(self) -> int:
+        """The number of values in the matrices of its blocks."""
+        return 12 * self.layers * self.width**2
+
+    @property
+    def cache(self) -> int:
+        """The number of values in the keys and values of one row."""
+        return 2 * self.layers * self.block * self.width
+
+
+class Windows(Enum):
+    """What is read for one window of the coarse and the fine stage, and how many tokens it generates."""
+
+    EXACT = "exact"
+    """As in `suno-ai/bark`."""
+    LONG = "long"
+    """With the same history, but a coarse window fills the model's positions."""
+    SHORT_HISTORY = "short history"
+    """Coarse windows are as long as their history, which is shorter. Fine ones read half as much of the voice, and end
+    with the text instead of being filled up."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputLayout:
+    """The input of the causal models. Special tokens are ids in the vocabulary of the model that they are named for;
+    lengths are in its tokens.
+    """
+
+    text_offset: int
+    """The offset of the tokenizer's ids."""
+    text_pad: int
+    semantic_end: int
+    """Ends the speech; also pads a short semantic history."""
+    semantic_infer: int
+    """Separates the semantic model's input from its output."""
+    coarse_pad: int
+    """Pads the coarse model's semantic tokens."""
+    coarse_infer: int
+    coarse_input: int
+    """The number of semantic tokens in the coarse model's input."""
+    coarse_history: int
+    """The maximum number of coarse tokens in its input."""
+    coarse_window: int
+    """The number of coarse tokens that it generates before its input is rebuilt."""
+
+    @classmethod
+    def from_config(cls, generation: Mapping[str, Any]) -> Self:
+        """Read the layout from a checkpoint's generation configuration."""
+        semantic = generation.get("semantic_config") or {}
+        coarse = generation.get("coarse_acoustics_config") or {}
+        return cls(
+            text_offset=semantic.get("text_encoding_offset", 10_048),
+            text_pad=semantic.get("text_pad_token", 129_595),
+            semantic_end=semantic.get("eos_token_id", 10_000),
+            semantic_infer=semantic.get("semantic_infer_token", 129_599),
+            coarse_pad=coarse.get("coarse_semantic_pad_token", 12_048),
+            coarse_infer=coarse.get("coarse_infer_token", 12_050),
+            coarse_input=coarse.get("max_coarse_input_length", 256),
+            coarse_history=coarse.get("max_coarse_history", 630),
+            coarse_window=coarse.get("sliding_window_len", 60),
+        )
+
+    def with_windows(self, windows: Windows, spec: BarkSpec, block: int) -> Self:
+        """Return the layout for such windows in a coarse model of `block` positions.
+
+        Of the published models, with history and window of 630 and 60: LONG 630 and 138, so that the model's input is
+        rebuilt half as often; SHORT_HISTORY 384 and 384, a sixth as often, with 2.6 s of history instead of 4.2 s.
+        `generate_coarse` of `suno-ai/bark` accepts these too. No window is longer than the semantic tokens it reads.
+
+        Raises Unavailable for lengths that do not fit into the positions.
+        """
+        self._check(block)
+        ratio = spec.frame_rate / spec.semantic_rate * spec.coarse_books
+        room = min(block - self.coarse_input, int(self.coarse_input * ratio))
+        if windows is Windows.LONG:
+            rest = room - self.coarse_history
+            return replace(self, coarse_window=max(self.coarse_window, rest - rest % spec.coarse_books))
+        if windows is Windows.SHORT_HISTORY:
+            half = room // 2 - room // 2 % spec.coarse_books
+            return replace(self, coarse_history=half, coarse_window=half)
+        return self
+
+    def _check(self, block: int) -> None:
+        lengths = (self.coarse_input, self.coarse_history, self.coarse_window)
+        if min(lengths) < 1 or sum(lengths) > block:
+            raise ModelUnavailable(
+                f"This Bark checkpoint contradicts itself: its coarse model has {block} positions for "
+                f"{self.coarse_input} semantic tokens, a history of {self.coarse_history} tokens and a window of "
+                f"{self.coarse_window}. Download the model again."
+            )
+
+
+def pick_windows(preset: str, dtype: str, device: str) -> Windows:
+    """Return the windows of a preset (auto, exact, fast) and a precision in the settings, on a device of torch's kind.
+
+    auto is LONG, which was measured to speak as well (docs/operations.md), but EXACT with float32, whose tokens are
+    Suno's, and on a GPU, where it was not measured.
+    """
+    if preset == "auto":
+        return Windows.LONG if device == "cpu" and dtype != "float32" else Windows.EXACT
+    return Windows.SHORT_HISTORY if preset == "fast" else Windows.EXACT
+
+
+def refuse_beyond(vocabulary: int, model: str, *ids: int, source: str = "configuration") -> None:
+    """Raise Unavailable unless all `ids`, which its `source` names, are among the `vocabulary` tokens of a model."""
+    if not all(0 <= one < vocabulary for one in ids):
+        raise ModelUnavailable(
+            f"This Bark checkpoint contradicts itself: its {model} model has {vocabulary} tokens, and its {source} "
+            "names others. Download the model again."
+        )
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

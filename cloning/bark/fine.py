@@ -11,12 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, Windows, refuse_beyond
 from cloning.bark.linear import Linear
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import refuse_beyond
-from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import ModelUnavailable

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.cache import zeros
+from cloning.bark.config import Shape
 from cloning.bark.linear import MOST_ROWS
-from cloning.bark.shape import Shape
 
 _SPAN = 128
 """Positions are read in multiples of this: fbgemm makes a kernel for each length of a row."""

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from cloning.bark.cache import Cache, KeyValueCache
+from cloning.bark.config import Shape
 from cloning.bark.half_cache import HalfCache
 from cloning.bark.linear import HalfLinear, Int8Linear, Matrix, filled_up, take_linear
-from cloning.bark.shape import Shape
 
 _EPSILON = 1e-5
 """The epsilon of torch's and Suno's layer norms."""

@@ -9,12 +9,20 @@ from typing import Any
 import torch
 
 from cloning.bark import linear
-from cloning.bark.shape import MemoryPlan
+from cloning.bark.config import STAGES, Shape
 from errors import ModelUnavailable
 
 _LIMITS_OF_THE_GROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """The memory limit of a container, in both versions of Linux's control groups; elsewhere absent or not a number."""
 _MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """The memory of an engine in bytes: its weights, and the caches of a full batch."""
+
+    weights: int
+    caches: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,20 @@ class Precision:
         return 2 if self.is_int8 or self.has_half_matrices else self.dtype.itemsize
 
     def plan(self, config: Mapping[str, Any], batch: int) -> MemoryPlan:
-        """Return the memory that a checkpoint with this `config.json` needs."""
-        return MemoryPlan.for_bark(
-            config,
-            batch=batch,
-            itemsize=self.dtype.itemsize,
-            matrix_itemsize=self.matrix_bytes,
-            cache_itemsize=self.cache_bytes,
-        )
+        """Return the memory that a checkpoint with this `config.json` needs, without activations and the codec."""
+        itemsize = self.dtype.itemsize
+        weights = caches = 0
+        for stage in STAGES:
+            part = config.get(stage) or {}
+            shape = Shape.from_config(part)
+            is_causal = stage != "fine_acoustics_config"
+            books = 1 if is_causal else part.get("n_codes_total", 8)
+            weights += shape.matrices * self.matrix_bytes
+            weights += (shape.block + books * part.get("input_vocab_size", 10_048)) * shape.width * itemsize
+            head_bytes = self.matrix_bytes if is_causal else itemsize
+            weights += books * part.get("output_vocab_size", 10_048) * shape.width * head_bytes
+            caches += batch * shape.cache * self.cache_bytes if is_causal else 0
+        return MemoryPlan(weights, caches)
 
 
 PRECISIONS = {

@@ -16,16 +16,14 @@ import numpy as np
 import torch
 
 from cloning.bark.coarse import CoarseModel, CoarseRow
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, InputLayout, Windows
 from cloning.bark.cuda_graphs import batch_for
 from cloning.bark.decoding import Decoder
 from cloning.bark.engine import Generated, Samples, Utterance
 from cloning.bark.fine import FineModel, FineWork, Refiner
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel, SemanticRow
-from cloning.bark.special_tokens import InputLayout
 from cloning.bark.thread_count import ThreadCount
-from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
 from errors import Cancelled, InvalidInput

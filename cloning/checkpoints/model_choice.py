@@ -29,7 +29,7 @@ MODEL_NAMES = (BUNDLED, *BARK)
 
 AUTO, EXACT, FAST = "auto", "exact", "fast"
 PRESETS = (AUTO, EXACT, FAST)
-"""The windows of the coarse and the fine model (`cloning.bark.windows`)."""
+"""The windows of the coarse and the fine model (`cloning.bark.config.Windows`)."""
 
 _BARK, _HUBERT, _QUANTIZER, _CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook.safetensors"
 _UNPINNED_HUBERT_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import work
 from benchmarks.rows import CONTENDERS, ROWS
 from benchmarks.work import MachineLimits, Model
-from cloning.bark.windows import Windows
+from cloning.bark.config import Windows
 
 SIZE = {"num_layers": 12, "hidden_size": 768}
 MATRICES = 12 * 12 * 768**2

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from cloning.bark.bark import BarkEngine
-from cloning.bark.config import TEMPERATURES
+from cloning.bark.config import TEMPERATURES, Windows
 from cloning.bark.engine import GenerationOptions, Samples
-from cloning.bark.windows import Windows
 from cloning.checkpoints import libraries
 from cloning.prompt import Tokens, VoicePrompt
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cloning.bark.bark import BarkEngine
 from cloning.bark.engine import GenerationOptions, Utterance
 from cloning.bark.linear import MOST_ROWS, Linear
-from cloning.bark.shape import MemoryPlan
+from cloning.bark.precision import PRECISIONS
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled, InvalidInput
@@ -177,7 +177,7 @@ def test_a_voice_of_other_models_is_refused_within_a_party(engine: BarkEngine) -
 
 def test_memory_is_planned_as_it_is_taken(model: Any) -> None:
     engine = tiny_engine(model, batch=5)
-    plan = MemoryPlan.for_bark(model.config.to_dict(), batch=5, itemsize=4)
+    plan = PRECISIONS["float32"].plan(model.config.to_dict(), 5)
     caches = [engine._scheduler._semantic._batch.cache, engine._scheduler._coarse._batch.cache]
     assert plan.caches == sum(cache.keys.nbytes + cache.values.nbytes for cache in caches)
     parts = (model.semantic, model.coarse_acoustics, model.fine_acoustics)
@@ -193,6 +193,6 @@ def test_memory_of_the_published_models() -> None:
         stage: {**small, "input_vocab_size": given, "output_vocab_size": said}
         for stage, (given, said) in zip(stages, sizes, strict=True)
     }
-    plan = MemoryPlan.for_bark(config, batch=8, itemsize=4)
+    plan = PRECISIONS["float32"].plan(config, 8)
     assert plan.caches == 8 * 150_994_944
     assert plan.weights == pytest.approx(1.6e9, rel=0.1)

@@ -15,12 +15,11 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.coarse import CoarseModel
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, InputLayout
 from cloning.bark.cuda_graphs import CapturedBatch, batch_for
 from cloning.bark.decoding import STRIDE, Batch, CausalModel, Decoder, RowState
 from cloning.bark.sampling import Sampler
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import InputLayout
 from tests.cloning.bark.test_decoding import Scripted, late, utterances
 from tests.cloning.tiny_engine import tiny_bark, tiny_engine
 

@@ -12,10 +12,10 @@ import torch
 
 from cloning.bark.bark import BarkEngine
 from cloning.bark.coarse import STAGE as COARSE
+from cloning.bark.config import Windows
 from cloning.bark.engine import GenerationOptions
 from cloning.bark.fine import STAGE as FINE
 from cloning.bark.semantic import STAGE as SEMANTIC
-from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from errors import Cancelled, InvalidInput

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cloning.bark.cache import Cache, KeyValueCache
+from cloning.bark.config import Shape
 from cloning.bark.half_cache import HalfCache
-from cloning.bark.shape import Shape
 
 SHAPE = Shape(layers=2, heads=4, width=64, block=300)
 CPU = torch.device("cpu")

@@ -11,17 +11,18 @@ import torch
 
 from cloning.bark import precision
 from cloning.bark.bark import BarkEngine
+from cloning.bark.config import Shape
 from cloning.bark.linear import Linear
 from cloning.bark.precision import (
     HALF_MATRICES,
     PRECISIONS,
+    MemoryPlan,
     Precision,
     memory_of,
     pick_precision,
     refuse_too_large,
     refuse_unsupported,
 )
-from cloning.bark.shape import MemoryPlan, Shape
 from errors import Unavailable
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

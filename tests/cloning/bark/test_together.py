@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from cloning.bark.bark import BarkEngine
+from cloning.bark.config import Windows
 from cloning.bark.engine import GenerationOptions, Samples, Utterance
-from cloning.bark.windows import Windows
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
 from errors import Cancelled

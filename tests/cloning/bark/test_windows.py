@@ -2,9 +2,7 @@
 
 import pytest
 
-from cloning.bark.config import BarkSpec
-from cloning.bark.special_tokens import InputLayout
-from cloning.bark.windows import Windows, pick_windows
+from cloning.bark.config import BarkSpec, InputLayout, Windows, pick_windows
 from errors import Unavailable
 
 SPEC = BarkSpec.from_configs({}, {})

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from cloning.bark.coarse import CoarseModel, CoarseRow
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, InputLayout
 from cloning.bark.sampling import Sampler
-from cloning.bark.special_tokens import InputLayout
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
 from research.bundled import coarse, gpt

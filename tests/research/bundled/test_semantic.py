@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning.bark.config import BarkSpec
+from cloning.bark.config import BarkSpec, InputLayout
 from cloning.bark.semantic import SemanticModel
-from cloning.bark.special_tokens import InputLayout
 from errors import InvalidInput
 from research.bundled import gpt, semantic
 from research.bundled.layout import (
