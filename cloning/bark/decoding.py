@@ -13,8 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from cloning.bark.cache import KeyValueCache
-from cloning.bark.half_cache import HalfCache
+from cloning.bark.cache import Cache
 from cloning.bark.linear import Matrix
 from cloning.bark.model import Transformer
 from cloning.bark.sampling import BatchSampler, Sampler
@@ -56,7 +55,7 @@ class Batch:
         transformer = model.transformer
         self.model = model
         self.slots = slots
-        self.cache: KeyValueCache | HalfCache = transformer.cache(slots)
+        self.cache: Cache = transformer.cache(slots)
         self.sampling = BatchSampler(slots, model.vocabulary, model.end, transformer.device)
         self._last = torch.zeros(slots, dtype=torch.int64, device=transformer.device)
         self._offsets = torch.tensor(model.offsets, device=transformer.device)

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cloning.bark.cache import Cache, KeyValueCache
+from cloning.bark.cache import Cache, HalfCache, KeyValueCache
 from cloning.bark.config import Shape
-from cloning.bark.half_cache import HalfCache
 from cloning.bark.linear import HalfLinear, Int8Linear, Matrix, filled_up, take_linear
 
 _EPSILON = 1e-5
@@ -82,7 +81,7 @@ class Transformer:
         """The bytes of matrices that a step reads, without heads and embeddings."""
         return sum(linear.nbytes for layer in self._layers for linear in layer.linears)
 
-    def cache(self, slots: int) -> KeyValueCache | HalfCache:
+    def cache(self, slots: int) -> Cache:
         """Return a cache for `slots` rows: in float16 if the matrices are rounded, else in the model's precision."""
         if isinstance(self._layers[0].projection, Int8Linear | HalfLinear):
             return HalfCache(self.shape, slots)

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from cloning.bark.cache import Cache, KeyValueCache
+from cloning.bark.cache import Cache, HalfCache, KeyValueCache
 from cloning.bark.config import Shape
-from cloning.bark.half_cache import HalfCache
 
 SHAPE = Shape(layers=2, heads=4, width=64, block=300)
 CPU = torch.device("cpu")
