@@ -12,7 +12,7 @@ from cloning.media.audio import Recording, Samples, resample
 from cloning.media.decoding import decode
 from cloning.media.voice_activity import FRAME_SECONDS, analyse
 from cloning.watermark.finding import Finding, Verdict
-from cloning.watermark.network import HOP_SECONDS, confidence, levels, perth, shortest, sounding, spectrum
+from cloning.watermark.marking import HOP_SECONDS, confidence, levels, perth, shortest, sounding, spectrum
 from errors import InvalidInput
 
 LISTENED_SECONDS = 180.0

@@ -26,7 +26,7 @@ from cloning.prompt import VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.text.splitting import LANGUAGES
 from cloning.watermark.checking import check_file
-from cloning.watermark.network import perth
+from cloning.watermark.marking import perth
 from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     CLIP_FILE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cloning.watermark import network
-from cloning.watermark.network import BINS, Detector, Marker, confidence, perth, sounding
+from cloning.watermark import marking
+from cloning.watermark.marking import BINS, Detector, Marker, confidence, perth, sounding
 from errors import Unavailable
 
 
@@ -53,7 +53,7 @@ def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_not_the_weights_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    path = tmp_path / network._FILE
+    path = tmp_path / marking._FILE
     path.parent.mkdir(parents=True)
     if content == "damaged":
         path.write_bytes(b"PK\x03\x04 and no more")
