@@ -1,6 +1,6 @@
 """Builds the answer to a finished job as a Discord message that can be sent more than once.
 
-Also the buttons below generated speech, which work after a restart.
+Also the buttons below generated speech and below a waiting message, which work after a restart.
 """
 
 import asyncio
@@ -116,3 +116,17 @@ class Discard(FromId, discord.ui.DynamicItem[Button], template=f"discard:{ids.te
         await interaction.client.studio.speech.discard(actor_of(interaction), self.job_id)
         with contextlib.suppress(discord.NotFound):  # pressed twice, or deleted by hand
             await interaction.delete_original_response()
+
+
+class CancelWaiting(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
+    """Cancels the job that its message waits for. (`CancelJob` is the button of the list of jobs.)"""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
+        self.job_id = job
+
+    @guarded
+    async def callback(self, interaction: Interaction) -> None:
+        """Cancel the job, for its member and moderators. The job's answer replaces the message."""
+        await interaction.response.defer()
+        await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)

@@ -17,14 +17,14 @@ from discord.ext import commands, tasks
 from cogs.admin.buttons import ADMIN_ITEMS
 from cogs.admin.cog import Admin
 from cogs.admin.settings import SETTINGS_ITEMS
-from cogs.answers import Discard, Repeat
+from cogs.answers import CancelWaiting, Discard, Repeat
 from cogs.channel.cog import Channel
 from cogs.check import Check
 from cogs.clone.cog import Clone
 from cogs.clone.consent import ConsentButton
 from cogs.clone.spoken import SayIt
 from cogs.clone.take_back import TakeBack
-from cogs.courier import CancelWaiting, DiscordCourier
+from cogs.courier import DiscordCourier
 from cogs.help import Help
 from cogs.jobs import CancelJob, Fetch, Jobs
 from cogs.lost_choices import tell_of_lost_choices

@@ -1,27 +1,27 @@
 """Delivers answers to members: by the interaction, else in the channel, else by direct message.
 
-Implements `studio.values.Courier` and stores nothing.
+Shows the progress of jobs until then, in a few edits; the last update is always shown. Implements
+`studio.values.Courier` and stores nothing.
 """
 
 import asyncio
 import hashlib
 import io
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import discord
 import structlog
 
-from cogs.answers import Answer, answer_to
-from cogs.interactions import actor_of
+from cogs.answers import Answer, CancelWaiting, answer_to
 from cogs.membership import actor_there, has_left
-from cogs.progress import ProgressMessages
 from cogs.studio_bot import StudioBot
-from cogs.ui import ids
-from cogs.ui.base import guarded, persistent_view
+from cogs.ui.base import persistent_view
 from cogs.ui.errors import NETWORK_ERRORS, token_is_gone
-from cogs.ui.ids import FromId
 from cogs.ui.render import CONTENT_LIMIT, render_update
 from cogs.ui.replies import NOBODY, UNKNOWN_MESSAGE
 from errors import Unavailable
@@ -32,8 +32,10 @@ log = structlog.get_logger(__name__)
 
 BEGINNING = "beginning.ogg"
 """The file name of the first sentence."""
+_REMEMBERED = 1000
 
-Button = discord.ui.Button[discord.ui.View]
+Show = Callable[[JobRecord, Update], Awaitable[bool]]
+"""Shows an update of a job; returns False if further updates are useless."""
 
 
 class _Original(int):
@@ -49,18 +51,76 @@ class _Original(int):
 _ORIGINAL = _Original()
 
 
-class CancelWaiting(FromId, discord.ui.DynamicItem[Button], template=f"stop:{ids.text('job')}"):
-    """Cancels the job that its message waits for. (`CancelJob` is the button of the list of jobs.)"""
+@dataclass(slots=True)
+class _Message:
+    """What one job's message shows, and what it shows next."""
 
-    def __init__(self, job: str) -> None:
-        super().__init__(discord.ui.Button(label="Cancel", custom_id=f"stop:{job}"))
-        self.job_id = job
+    job: JobRecord
+    waiting: Update | None = None
+    shown_at: float = float("-inf")
+    showing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    task: asyncio.Task[None] | None = None
 
-    @guarded
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Cancel the job, for its member and moderators. The job's answer replaces the message."""
-        await interaction.response.defer()
-        await interaction.client.studio.jobs.cancel(actor_of(interaction), self.job_id)
+
+class ProgressMessages:
+    """Coalesces updates by job. `every`: the minimum time between two edits, in seconds."""
+
+    def __init__(self, show: Show, *, every: float) -> None:
+        self._show = show
+        self._every = every
+        self._messages: dict[str, _Message] = {}
+        self._finished: OrderedDict[str, None] = OrderedDict()
+
+    def put(self, job: JobRecord, update: Update) -> None:
+        """Show this update soon, unless a newer one replaces it or the job is answered."""
+        if job.id in self._finished:
+            return
+        message = self._messages.setdefault(job.id, _Message(job))
+        message.waiting = update
+        if message.task is None:
+            message.task = asyncio.create_task(self._run(message), name=f"progress-{job.id}")
+
+    async def finish(self, job_id: str) -> None:
+        """Show no more updates of this job. No edit of it is under way when this returns."""
+        message = self._retire(job_id)
+        if message is None:
+            return
+        message.waiting = None
+        async with message.showing:
+            if message.task is not None:
+                message.task.cancel()
+
+    async def close(self) -> None:
+        """Stop all updates."""
+        for job_id in list(self._messages):
+            await self.finish(job_id)
+
+    async def _run(self, message: _Message) -> None:
+        """Show waiting updates, one edit per interval, until none waits."""
+        try:
+            while message.waiting is not None:
+                pause = message.shown_at + self._every - monotonic()
+                if pause > 0:
+                    await asyncio.sleep(pause)
+                async with message.showing:
+                    await self._show_next(message)
+        finally:
+            message.task = None
+
+    async def _show_next(self, message: _Message) -> None:
+        update, message.waiting = message.waiting, None
+        if update is None:
+            return
+        message.shown_at = monotonic()
+        if not await self._show(message.job, update):
+            self._retire(message.job.id)
+
+    def _retire(self, job_id: str) -> _Message | None:
+        """Remember, for a while, that this job takes no more updates."""
+        self._finished[job_id] = None
+        if len(self._finished) > _REMEMBERED:
+            self._finished.popitem(last=False)
+        return self._messages.pop(job_id, None)
 
 
 class DiscordCourier:

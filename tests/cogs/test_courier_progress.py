@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cogs.progress import ProgressMessages
+from cogs.courier import ProgressMessages
 from storage.records import JobRecord
 from studio.values import Update
 from tests.cogs.ui.test_render import job
