@@ -15,11 +15,11 @@ from cloning.media import audio, recordings
 from cloning.media.audio import Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
-from cloning.methods.subject import Subject, pieces_of
+from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
-from cloning.sentences import SayOptions, SentenceGenerator
+from cloning.sentences import SayOptions, SentenceGenerator, pieces_of
 from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise

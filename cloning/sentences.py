@@ -1,4 +1,4 @@
-"""Generate the sentences of a text together, with several takes of each if asked, and return them in order."""
+"""Divide a text into pieces, and generate them together, in order, with several takes of each if asked."""
 
 import logging
 from collections.abc import Generator, Sequence
@@ -17,7 +17,8 @@ from errors import InvalidInput, Unavailable
 
 _ROUNDS = 2
 """A sentence without sound is tried once more."""
-_ENOUGH_SECONDS = 1.0
+ENOUGH_SECONDS = 1.0
+"""A shorter first sentence is not used as the voice of the next ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,18 @@ class SayOptions:
         GenerationOptions(self.temperature, seed=self.seed or 0, top_k=self.top_k, top_p=self.top_p)  # checks ranges
         if not 1 <= self.takes <= takes.MOST:
             raise InvalidInput(f"Choose 1 to {takes.MOST} takes of each sentence.")
+
+
+def pieces_of(engine: SpeechEngine, words: str, language: str) -> list[str]:
+    """Split `words` into pieces that each fit one window."""
+    spec = engine.spec
+    return splitting.sentences(
+        words,
+        language,
+        max_seconds=min(splitting.WINDOW_SECONDS, spec.window_seconds),
+        count_tokens=engine.count_text_tokens,
+        max_tokens=spec.max_text_tokens,
+    )
 
 
 class SentenceGenerator:
@@ -77,7 +90,7 @@ class SentenceGenerator:
             (first,) = self._together(numbers[:1], None, reporter.within(f"sentence 1 of {len(numbers)}: "))
             yield first
             reporter = reporter.within(f"sentences 2 to {len(numbers)}: ")
-            if first.prompt.seconds(self._engine.spec.prompt) >= _ENOUGH_SECONDS:
+            if first.prompt.seconds(self._engine.spec.prompt) >= ENOUGH_SECONDS:
                 voice = first.prompt
             numbers = numbers[1:]
         yield from self._together(numbers, voice, reporter)

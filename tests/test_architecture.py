@@ -86,11 +86,12 @@ LAYERS_OF_CLONING = (
     ("cloning.bark.config",),
     ("cloning.checkpoints",),
     ("cloning.bark", "cloning.codec"),
+    ("cloning.takes", "cloning.sentences"),
     ("cloning.methods",),
     ("cloning.model_set",),
     ("cloning.watermark",),
     ("cloning.consent",),
-    ("cloning.takes", "cloning.sentences", "cloning.pipeline", "cloning.inspection"),
+    ("cloning.pipeline", "cloning.inspection"),
     ("cloning.worker", "cloning.cli"),
     ("cloning.cluster",),
 )

@@ -8,9 +8,10 @@ from cloning.bark.engine import Generated, GenerationOptions
 from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.methods.converters import convert, load_converter
-from cloning.methods.subject import ClonedPrompt, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import ClonedPrompt, Subject, codes_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
+from cloning.sentences import ENOUGH_SECONDS, pieces_of
 from cloning.text import durations
 from cloning.text.passages import PASSAGES
 from errors import Unavailable
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 CONVERTED = "converting the voice"
 """The name of the stage, as members see it."""
-
-_ENOUGH_SECONDS = 1.0
-"""A shorter first window is not used as the voice of the next ones."""
 
 
 def by_conversion(models: "LoadedModels", subject: Subject, reporter: ProgressReporter) -> ClonedPrompt:
@@ -54,7 +52,7 @@ def _spoken(models: "LoadedModels", subject: Subject, reporter: ProgressReporter
             piece, voice, options, reporter.within(f"sentence {number + 1} of {len(pieces)}: ")
         )
         windows.append(window)
-        if voice is None and window.prompt.seconds(spec.prompt) >= _ENOUGH_SECONDS:
+        if voice is None and window.prompt.seconds(spec.prompt) >= ENOUGH_SECONDS:
             voice = window.prompt
     samples = np.concatenate([window.samples for window in windows])
     if not audio.is_usable(samples):

@@ -6,9 +6,10 @@ import numpy as np
 
 from cloning.bark.engine import GenerationOptions
 from cloning.methods.conversion import by_conversion
-from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, pieces_of, prompt_of, seed_of
+from cloning.methods.subject import SEMANTIC, ClonedPrompt, Method, Subject, codes_of, prompt_of, seed_of
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens
+from cloning.sentences import pieces_of
 from errors import InvalidInput
 
 if TYPE_CHECKING:

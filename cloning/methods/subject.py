@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from cloning.bark.config import BarkSpec
-from cloning.bark.engine import SpeechEngine
 from cloning.media import audio
 from cloning.media.audio import Recording
 from cloning.progress import ProgressReporter
 from cloning.prompt import Tokens, VoicePrompt
-from cloning.text import splitting
 from errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -54,18 +52,6 @@ class Method(Protocol):
 
     def __call__(self, models: "LoadedModels", subject: Subject, reporter: ProgressReporter, /) -> ClonedPrompt:
         """Return the prompt of `subject`."""
-
-
-def pieces_of(engine: SpeechEngine, words: str, language: str) -> list[str]:
-    """Split `words` into pieces that each fit one window."""
-    spec = engine.spec
-    return splitting.sentences(
-        words,
-        language,
-        max_seconds=min(splitting.WINDOW_SECONDS, spec.window_seconds),
-        count_tokens=engine.count_text_tokens,
-        max_tokens=spec.max_text_tokens,
-    )
 
 
 def seed_of(subject: Subject, number: int) -> int:
