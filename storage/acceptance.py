@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, NotFound, Unavailable
 from storage.columns import Clock
-from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
 from storage.erasures import check_not_erased
 from storage.limits import check_jobs, check_seconds, check_voices
-from storage.models import AuditRow, JobRow, SpentRow, VoiceRow
+from storage.models import AuditRow, ConsentRequestRow, JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import BUSY, Sessions, is_refusal, lock_guild
 from storage.shards import Notice, NoticeKind, Shards, tell

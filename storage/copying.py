@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from errors import Unavailable
-from storage.schema import SCHEMA
+from storage.models import SCHEMA
 
 BATCH = 1000
 """How many rows are in memory at once."""

@@ -18,7 +18,6 @@ from storage.acceptance import JobAcceptance
 from storage.audit import AuditRepository
 from storage.bucket import FILES_AWAY, Bucket
 from storage.columns import Clock, utc_now
-from storage.consent_models import ConsentRequestRow
 from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
@@ -31,7 +30,7 @@ from storage.jobs import UNFINISHED, JobRepository
 from storage.limits import HourlyCounts
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
-from storage.models import GuildRow, JobRow, VoiceRow
+from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
 from storage.process_locks import ProcessLocks
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve

@@ -8,9 +8,17 @@ from sqlalchemy import delete, func, select
 
 from errors import LimitReached
 from storage.columns import Clock
-from storage.consent_models import ConsentRequestRow
 from storage.erasures import check_not_erased
-from storage.models import AuditRow, ErasureRow, GuildRow, JobRow, PronunciationRow, SettingsRow, VoiceRow
+from storage.models import (
+    AuditRow,
+    ConsentRequestRow,
+    ErasureRow,
+    GuildRow,
+    JobRow,
+    PronunciationRow,
+    SettingsRow,
+    VoiceRow,
+)
 from storage.records import AuditLine, GuildSettings, Pronunciation
 from storage.sessions import Sessions, lock_guild
 from storage.spoken_consents import open_uploads

@@ -7,9 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import NotFound
 from storage.columns import Clock
-from storage.consent_models import ConsentRequestRow, ConsentRow, SpokenConsentRow
 from storage.group_commit import GroupCommit, Statement
-from storage.models import AuditRow, GuildRow, JobRow, MemberRow, ShareRow, VoiceRow
+from storage.models import (
+    AuditRow,
+    ConsentRequestRow,
+    ConsentRow,
+    GuildRow,
+    JobRow,
+    MemberRow,
+    ShareRow,
+    SpokenConsentRow,
+    VoiceRow,
+)
 from storage.records import MemberRecord
 from storage.sessions import Sessions, lock_guild
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from storage.schema import SCHEMA
+from storage.models import SCHEMA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=SCHEMA, render_as_batch=True)
 with context.begin_transaction():

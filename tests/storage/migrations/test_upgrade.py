@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from errors import Unavailable
 from storage.migrations import upgrade as upgrade_module
 from storage.migrations.upgrade import upgrade
-from storage.schema import SCHEMA
+from storage.models import SCHEMA
 from storage.sessions import BUSY, Sessions
 from tests.storage.conftest import migrate, sqlite_url
 
