@@ -86,7 +86,7 @@ LAYERS_OF_CLONING = (
     ("cloning.bark.config",),
     ("cloning.checkpoints",),
     ("cloning.bark", "cloning.codec"),
-    ("cloning.takes", "cloning.sentences"),
+    ("cloning.sentences",),
     ("cloning.methods",),
     ("cloning.model_set",),
     ("cloning.watermark",),
