@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 
 from errors import LimitReached
 from storage.columns import Clock
-from storage.erasures import check_not_erased
+from storage.limits import check_not_erased
 from storage.models import (
     AuditRow,
     ConsentRequestRow,
@@ -84,7 +84,7 @@ class GuildRepository:
     async def delete(self, guild_id: int) -> GuildRemains:
         """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them.
 
-        What was begun before is no longer stored (storage.erasures).
+        What was begun before is no longer stored (storage.limits).
         """
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, select, update
 
-from storage.erasures import check_not_erased
+from storage.limits import check_not_erased
 from storage.models import SeatRow
 from storage.records import Seat
 from storage.sessions import Sessions, lock_guild
