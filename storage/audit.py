@@ -6,20 +6,15 @@ import structlog
 from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from errors import Unavailable
-from storage.columns import Clock
 from storage.models import AuditRow
 from storage.records import AuditEntry, AuditQuery
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, lock_guild
 
 _log = structlog.get_logger(__name__)
 
 
-class AuditRepository:
+class AuditRepository(Repository):
     """Audit logs. Every method but `write` raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def write(
         self, guild_id: int, actor_id: int, action: str, target: str = "", detail: str = ""

@@ -7,19 +7,14 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
-from storage.columns import Clock
 from storage.consent_records import Consent, ConsentRequest, ConsentState
 from storage.limits import check_not_erased
 from storage.models import ConsentRequestRow, ConsentRow, VoiceRow
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, lock_guild
 
 
-class ConsentRepository:
+class ConsentRepository(Repository):
     """Consents. Every method raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def get(self, guild_id: int, member_id: int) -> Consent | None:
         """Return what the member agreed to, or None."""

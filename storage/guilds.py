@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from errors import LimitReached
-from storage.columns import Clock
 from storage.limits import check_not_erased
 from storage.models import (
     AuditRow,
@@ -20,7 +19,7 @@ from storage.models import (
     VoiceRow,
 )
 from storage.records import AuditLine, GuildSettings, Pronunciation
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, lock_guild
 from storage.spoken_consents import open_uploads
 
 
@@ -33,12 +32,8 @@ class GuildRemains:
     request_ids: tuple[str, ...]
 
 
-class GuildRepository:
+class GuildRepository(Repository):
     """Servers. Every method raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def get(self, guild_id: int) -> GuildSettings:
         """Return the server's settings, or the defaults if moderators never changed them."""
@@ -101,12 +96,8 @@ class GuildRepository:
             return remains
 
 
-class PronunciationRepository:
+class PronunciationRepository(Repository):
     """The entries of the servers' dictionaries, by their keys. Every method raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def of_guild(self, guild_id: int) -> list[Pronunciation]:
         """Return all entries of a server, sorted by their keys."""

@@ -13,10 +13,9 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached
-from storage.columns import Clock
 from storage.models import AskedRow, ErasureRow, JobRow, SpentRow, VoiceRow
 from storage.records import Asked, GuildSettings
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, lock_guild
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of two processes may differ. Later entries come from a wrong clock and do not count."""
@@ -109,15 +108,11 @@ async def check_seconds(
         raise LimitReached(f"This is over the server's limit of {allowed} of speech a day. {what_next}")
 
 
-class HourlyCounts:
+class HourlyCounts(Repository):
     """The requests of members that are not jobs, in all servers and for all processes together.
 
     Every method raises Unavailable as Sessions does.
     """
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def count(self, member_id: int, kind: Asked, limit: int) -> None:
         """Count a request. Raises LimitReached, and counts nothing, after `limit` of this kind in the last hour."""
@@ -158,12 +153,8 @@ async def check_not_erased(session: AsyncSession, guild_id: int, since: int | No
         raise Conflict("What this concerns was deleted in the meantime, so nothing was stored. Please start again.")
 
 
-class ErasureRepository:
+class ErasureRepository(Repository):
     """Erasures. Every method raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def latest(self, guild_id: int) -> int:
         """Return the number of a server's newest erasure; 0 without one."""

@@ -20,7 +20,7 @@ from storage.models import (
     VoiceRow,
 )
 from storage.records import MemberRecord
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, Sessions, lock_guild
 
 _COLUMNS = MemberRow.__mapper__.columns
 _FIND = Statement(
@@ -32,12 +32,11 @@ _FIND = Statement(
 """The member `member` of the server `in_guild`."""
 
 
-class MemberRepository:
+class MemberRepository(Repository):
     """Members. Every method raises Unavailable as Sessions does."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
+        super().__init__(sessions, clock)
         self._found = GroupCommit(self._find)
 
     async def get(self, guild_id: int, member_id: int) -> MemberRecord:

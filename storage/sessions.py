@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.util import await_only
 
 from errors import Unavailable
-from storage.columns import Value
+from storage.columns import Clock, Value
 from storage.models import GuildRow
 from storage.modes import close_to_others, private_opener
 from storage.reserve import Reserve
@@ -162,6 +162,14 @@ class Sessions:
     async def close(self) -> None:
         """Close every connection of the pool."""
         await self.engine.dispose()
+
+
+class Repository:
+    """The base class of what reads and stores rows of some tables."""
+
+    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+        self._sessions = sessions
+        self._clock = clock
 
 
 async def lock_guild(session: AsyncSession, guild_id: int) -> None:

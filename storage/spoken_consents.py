@@ -7,23 +7,18 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
-from storage.columns import Clock
 from storage.consent_records import SpokenConsent, SpokenYes
 from storage.limits import check_not_erased
 from storage.models import SpokenConsentRow
-from storage.sessions import Sessions, lock_guild
+from storage.sessions import Repository, lock_guild
 
 _OPEN = SpokenConsentRow.given_at.is_(None)
 _START_AGAIN = "Start again with /clone, or with Allow."
 _GONE = f"This sentence is no longer valid: there is a newer one, or its time is over. {_START_AGAIN}"
 
 
-class SpokenConsentRepository:
+class SpokenConsentRepository(Repository):
     """Sentences. Every method raises Unavailable as Sessions does."""
-
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
-        self._clock = clock
 
     async def ask(self, asked: SpokenConsent, since: int | None = None) -> list[SpokenConsent]:
         """Store a sentence. It replaces the member's open ones on this server, which are returned.
