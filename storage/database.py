@@ -23,7 +23,7 @@ from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
 from storage.files import FileStore
 from storage.folder_locks import FolderClaim, InUse
-from storage.guilds import GuildRepository, PronunciationRepository
+from storage.guilds import GuildRepository, PronunciationRepository, SeatRepository
 from storage.installation import Installation, check_pair
 from storage.jobs import UNFINISHED, JobRepository
 from storage.limits import ErasureRepository, HourlyCounts
@@ -33,7 +33,6 @@ from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
 from storage.process_locks import ProcessLocks
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
-from storage.seats import SeatRepository
 from storage.sessions import AWAY, Sessions
 from storage.shards import ALL, Notice, Shards
 from storage.shared_files import SharedFiles
