@@ -1,7 +1,7 @@
-"""Builds the services, the library and the dispatcher, and starts and closes them together."""
+"""Builds the services, the library and the dispatcher, starts and closes them together, and follows other processes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from cloning.worker.protocol import Executor
 from storage.columns import utc_now
 from storage.consent_records import ConsentKind
 from storage.database import Storage
+from storage.shards import Notice, NoticeKind
 from studio.admin import AdminService
 from studio.channel.rooms import Rooms
 from studio.channel.service import ChannelService
@@ -22,7 +23,6 @@ from studio.pronunciations import PronunciationService
 from studio.queue.context import QueueContext, new_owner
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
-from studio.queue.neighbours import Neighbours
 from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService
@@ -57,7 +57,6 @@ class Studio:
         context = QueueContext(storage, executor, courier, rooms, sleep, new_owner(), clock)
         self._answers = AnswerDelivery(context)
         self.dispatcher = Dispatcher(context, self._answers, patience=patience)
-        self._neighbours = Neighbours(self.dispatcher)
         self.consent = consent
         self.library = VoiceLibrary(storage, executor, self.dispatcher)
         self.voice_files = VoiceFileService(storage, executor, self.library, courier, consent=consent)
@@ -73,13 +72,14 @@ class Studio:
         self.checks = CheckService(storage, executor)
         self.reading = ReadingService(storage, self.channels, self.speech, self.admin, self.dispatcher, clock=clock)
         self._housekeeping = Housekeeping(storage, clock=clock)
+        self._following: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def start(self) -> None:
         """Load the speech models and continue where an earlier process stopped."""
         await self.executor.start()
         await self.dispatcher.start()
-        await self.storage.listen(self._neighbours.hear)
+        await self.storage.listen(self._hear)
 
     async def upkeep(self) -> None:
         """Run periodic work: leases, expired requests, retention. Call it every half minute.
@@ -100,8 +100,25 @@ class Studio:
         self._closed = True
         try:
             await self.channels.close()
-            await self._neighbours.close()
+            # An interrupted transaction can leave the database locked.
+            await asyncio.gather(*self._following, return_exceptions=True)
             await self.dispatcher.close()
         finally:
             await self.executor.close()
             await self.storage.close()
+
+    def _hear(self, notice: Notice | None) -> None:
+        """Follow what another process changed. None: notices may have been missed, so everything is read again."""
+        if notice is None:
+            self._follow(self.dispatcher.upkeep())
+        elif notice.kind is NoticeKind.JOB:
+            self._follow(self.dispatcher.look(notice.id))
+        elif notice.kind is NoticeKind.MEMBER:
+            self.dispatcher.rooms.drop_member(notice.guild_id, int(notice.id))
+        else:
+            self.dispatcher.rooms.drop_voice(notice.guild_id, int(notice.id))
+
+    def _follow(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(run_step("notice", work, event="notice_not_followed"))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
