@@ -32,8 +32,7 @@ from cogs.privacy.cog import AskRevoke, Privacy
 from cogs.pronounce import Pronounce
 from cogs.reading import Read
 from cogs.say import Say
-from cogs.server_names import ServerNames
-from cogs.studio_bot import StudioBot
+from cogs.studio_bot import ServerNames, StudioBot
 from cogs.ui.base import is_known
 from cogs.ui.confirm import CONFIRM_ITEMS
 from cogs.ui.errors import answer_error

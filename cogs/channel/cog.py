@@ -7,14 +7,17 @@ from discord import app_commands
 from discord.ext import commands
 
 from cogs.channel.connection import DiscordVoice
-from cogs.channel.render_channel import render_scene
 from cogs.interactions import actor_of
 from cogs.studio_bot import StudioBot
-from studio.channel.lines import Piece
+from cogs.ui.render import safe
+from studio.channel.lines import Line, Piece
+from studio.channel.service import Scene
 
 NOTICE = Path(__file__).parent / "notice.ogg"
 """Says that the voices are generated. Made with `python -m cloning say "The voices you hear from me are generated."
 --voice Puck --seed 1`."""
+
+_PHRASE = 60
 
 Interaction = discord.Interaction[StudioBot]
 
@@ -77,3 +80,20 @@ class Channel(commands.Cog):
         if is_me and before.channel is not None and after.channel is not None:
             await self.bot.studio.channels.moved(member.guild.id, after.channel.id)
         self.bot.studio.channels.look(member.guild.id)
+
+
+def render_scene(scene: Scene) -> str:
+    """Return the line that is heard or made now, and the next one."""
+    if scene.now is None:
+        return "Nothing is playing or waiting."
+    lines = [f"{'🔊 Now' if scene.now.begun else '🎙️ First'}: {_line(scene.now)}"]
+    if scene.waiting:
+        lines.append(f"⏭️ Next: {_line(scene.waiting[0])}")
+    if len(scene.waiting) > 1:
+        lines.append(f"{len(scene.waiting) - 1} more after that.")
+    return "\n".join(lines)
+
+
+def _line(line: Line) -> str:
+    asked = "" if line.member_id is None else f" · asked by <@{line.member_id}>"
+    return f"**{safe(line.voice, 100)}** “{safe(line.text, _PHRASE)}”{asked}"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cogs.channel.render_channel import render_scene
+from cogs.channel.cog import render_scene
 from studio.channel.lines import Line
 from studio.channel.service import Scene
 from tests.studio.queue.test_fair_order import job
