@@ -27,7 +27,6 @@ from cloning.sentences import SayOptions
 from cloning.text.splitting import LANGUAGES
 from cloning.watermark.checking import check_file
 from cloning.watermark.marking import perth
-from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     CLIP_FILE,
     PROMPT_FILE,
@@ -36,6 +35,7 @@ from cloning.worker.protocol import (
     CheckRequest,
     Cloned,
     CloneRequest,
+    DeviceFailed,
     Listened,
     ListenRequest,
     PartSpoken,

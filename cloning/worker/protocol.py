@@ -264,6 +264,10 @@ class Health:
     nodes: tuple[NodeState, ...] = ()
 
 
+class DeviceFailed(Exception):
+    """The worker's process cannot use its device any more, whatever the input; a new process can."""
+
+
 class Executor(Protocol):
     """Runs speech jobs in another process. Narrow, so that it can also run them on other machines."""
 

@@ -24,11 +24,11 @@ from typing import Any, BinaryIO, NoReturn, Protocol
 from cloning.progress import ProgressReporter
 from cloning.threads import in_own_thread, limit_spinning
 from cloning.worker import protocol
-from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     Cancel,
     Checked,
     Cloned,
+    DeviceFailed,
     Event,
     Failed,
     Heartbeat,

@@ -23,10 +23,10 @@ from cloning.prompt import VoicePrompt
 from cloning.watermark.finding import Finding
 from cloning.watermark.marking import mark
 from cloning.worker import jobs, protocol
-from cloning.worker.errors import DeviceFailed
 from cloning.worker.protocol import (
     Checked,
     CheckRequest,
+    DeviceFailed,
     PartSpoken,
     SpeakRequest,
     Spoken,

@@ -20,11 +20,11 @@ from cloning.methods import quantizer_network
 from cloning.progress import ProgressReporter
 from cloning.worker import protocol
 from cloning.worker import server as worker
-from cloning.worker.errors import DeviceFailed
 from cloning.worker.executor import SubprocessExecutor
 from cloning.worker.protocol import (
     Cancel,
     Cloned,
+    DeviceFailed,
     Event,
     Failed,
     Heartbeat,
@@ -42,7 +42,7 @@ from tests.cloning.worker.conftest import next_end
 PROGRAM = """
 import itertools, os, sys, time
 from cloning.worker import server
-from cloning.worker.errors import DeviceFailed
+from cloning.worker.protocol import DeviceFailed
 from cloning.prompt import BARK
 from cloning.worker.protocol import Ready, Spoken
 from errors import InvalidInput, Unavailable
