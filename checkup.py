@@ -11,6 +11,7 @@ import importlib.util
 import re
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
+from pathlib import Path
 
 from cloning.cluster.start import is_reachable
 from cloning.consent import packages
@@ -211,6 +212,12 @@ def _models(settings: Settings, say: Say) -> Exit:
         downloads,
         model_choice,  # these import torch, which the running bot does not
     )
+    from cloning.methods import quantizer_network
+
+    def quantizer(choice: model_choice.ModelChoice) -> Path:
+        path = model_choice.resolve_quantizer(choice, "en")
+        quantizer_network.read_info(path)
+        return path
 
     choice = model_choice.ModelChoice(
         model=settings.model,
@@ -220,11 +227,7 @@ def _models(settings: Settings, say: Say) -> Exit:
         cache=settings.model_cache,
         offline=True,
     )
-    looks = (
-        model_choice.resolve_bark,
-        model_choice.resolve_hubert,
-        lambda choice: model_choice.resolve_quantizer(choice, "en"),
-    )
+    looks = (model_choice.resolve_bark, model_choice.resolve_hubert, quantizer)
     found: list[str] = []
     try:
         device = model_choice.pick_device(choice.device)

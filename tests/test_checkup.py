@@ -13,6 +13,7 @@ from discord.http import HTTPClient
 
 import bot
 from checkup import Exit
+from cloning.checkpoints.published import BUNDLED_DIRECTORY
 from tests.test_bot import SECRET, with_token
 
 pytestmark = pytest.mark.usefixtures("own_process")
@@ -130,6 +131,15 @@ def test_check_of_a_file_store_that_is_away(
     output = capsys.readouterr()
     assert "Files: The file store s3://barkeep/production at http://127.0.0.1:9 cannot be used" in output.out
     assert SECRET not in output.out + output.err
+
+
+def test_check_of_a_quantizer_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    codebook = BUNDLED_DIRECTORY / "codebook.safetensors"
+    monkeypatch.setenv("QUANTIZER", str(codebook))
+    assert bot.main(["--check"]) == Exit.MODELS
+    output = capsys.readouterr().out
+    assert str(codebook) in output
+    assert "Models (bundled): found" not in output
 
 
 @pytest.mark.parametrize(("offline", "code"), [("false", Exit.FINE), ("true", Exit.MODELS)])
