@@ -1,8 +1,8 @@
 """Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of other speakers.
 
 A stretched clip has the same samples at another rate, through an equaliser: formants, pitch and speed change together,
-the timbre by itself, and the times of the phonemes stay exact. Each copy counts as another speaker, and all clips of a
-speaker have the same equaliser.
+the timbre by itself, and the times of the phonemes stay exact. In a warped copy the formants also change by themselves.
+Each copy counts as another speaker, and all clips of a speaker are changed in the same way.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cloning.media.audio import Recording, resample
 from errors import InvalidInput
+from research.bundled.formants import warp_formants
 from research.bundled.kokoro import BUILT_IN
 from research.bundled.phones import frame_tokens
 from research.bundled.spectra import HOP, SAMPLE_RATE
@@ -23,9 +24,11 @@ from training.shards import Clip, ClipShards, ShardWriter, split_of
 
 _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
-_COPIES = ("stretched", "stretched-2", "stretched-3")
+_STRETCHED, _WARPED = ("stretched", "stretched-2", "stretched-3"), ("warped", "warped-2")
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
 """Natural logarithms of the factor, or its inverse, by which stretching changes the pitch."""
+_FORMANTS = np.log(1.25)
+"""Natural logarithm of the largest factor, or its inverse, between the formants of a warped copy and the clip's."""
 _EQUALISER = 8.0
 """The largest standard deviation of a copy's equaliser, in dB."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
@@ -54,7 +57,7 @@ def speakers_of(speaker: str) -> Iterator[str]:
     yield speaker
     if speaker in BUILT_IN or split_of(speaker) != "train":
         return
-    for copy in _COPIES:
+    for copy in (*_STRETCHED, *_WARPED):
         if split_of(name := f"{speaker}-{copy}") == "train":
             yield name
 
@@ -78,6 +81,8 @@ def as_said_by(clip: Clip, name: str) -> Clip:
     samples = np.pad(samples[: len(semantic) * HOP], (0, missing))
     if name != clip.speaker:
         samples = equalise(torch.from_numpy(samples)[None], random, random.uniform(0, _EQUALISER))[0].numpy()
+    if name.removeprefix(f"{clip.speaker}-") in _WARPED:
+        samples = warp_formants(samples, float(np.exp(random.uniform(-_FORMANTS, _FORMANTS))) / higher)
     return replace(
         clip,
         key=_key(clip.key, name, clip.speaker),

@@ -17,6 +17,8 @@ from training.shards import Clip, ClipShards, ShardWriter, split_of
 PHONEMES = "həlˈO ðˈɛɹ, jˈu."
 DURATIONS = np.full(len(PHONEMES) + 2, 5)
 TONE = 1000.0
+TRAINED = ("stretched", "stretched-3", "warped-2")
+"""The copies of the speaker that `drawn` returns which are trained on."""
 
 
 def said(key: str, speaker: str) -> Clip:
@@ -35,13 +37,14 @@ def frequency(clip: Clip) -> float:
 
 
 def drawn(split: str) -> str:
-    """A speaker of this split of whose copies the first would be trained on, the second not, and the third again."""
+    """A speaker of this split of whose copies the second and the fourth would not be trained on."""
     names = (f"speaker-{number}" for number in range(10_000))
-    copies = ("stretched", "stretched-2", "stretched-3")
+    copies = ("stretched", "stretched-2", "stretched-3", "warped", "warped-2")
+    wanted = [True, False, True, False, True]
     return next(
         name
         for name in names
-        if split_of(name) == split and [split_of(f"{name}-{copy}") == "train" for copy in copies] == [True, False, True]
+        if split_of(name) == split and [split_of(f"{name}-{copy}") == "train" for copy in copies] == wanted
     )
 
 
@@ -99,9 +102,26 @@ def test_a_copy_has_an_equaliser_of_its_speakers_own() -> None:
     assert 0.5 < np.std(copies) < 8
 
 
+def test_a_warped_copy_has_formants_of_its_speakers_own() -> None:
+    def formant(key: str, name: str) -> float:
+        clip = said(key, "a")
+        time = np.arange(int(DURATIONS.sum()) * SAID_RATE // 40) / SAID_RATE
+        harmonics = 125.0 * np.arange(1, 40)
+        sound = sum(np.cos(2 * np.pi * one * time) / (1 + ((one - TONE) / 200) ** 2) for one in harmonics)
+        taken = as_said_by(replace(clip, audio=np.round(2000 * np.asarray(sound)).astype(np.int16)), name)
+        return frequency(taken)
+
+    ways = [round(formant("one", f"a{number}-warped")) for number in range(12)]
+    moved = [way for way in ways if abs(np.log(way / TONE)) > np.log(1.1)]
+
+    assert len(moved) >= 3
+    assert all(TONE / 1.45 < way < TONE * 1.45 for way in ways)
+    assert formant("two", "a0-warped") == pytest.approx(ways[0], abs=1)
+
+
 def test_only_drawn_speakers_that_train_are_stretched() -> None:
     name = drawn("train")
-    assert list(speakers_of(name)) == [name, f"{name}-stretched", f"{name}-stretched-3"]
+    assert list(speakers_of(name)) == [name, *(f"{name}-{copy}" for copy in TRAINED)]
     assert list(speakers_of(drawn("test"))) == [drawn("test")]
     assert list(speakers_of(BUILT_IN[0])) == [BUILT_IN[0]]
 
@@ -115,9 +135,9 @@ def test_nothing_is_made_twice_and_what_comes_later_is_added(
             writer.add(said(key, speaker))
         write_corpus(tmp_path / "speech", tmp_path / "corpus")
 
-    made = [f"{key}{copy}" for key in ("one", "two") for copy in ("", "-stretched", "-stretched-3")]
+    made = [name for key in ("one", "two") for name in (key, *(f"{key}-{copy}" for copy in TRAINED))]
     assert ClipShards(tmp_path / "corpus").keys == made
-    assert capsys.readouterr().out == "made 3 clips from 1\nmade 3 clips from 2\n"
+    assert capsys.readouterr().out == "made 4 clips from 1\nmade 4 clips from 2\n"
 
 
 def test_a_clip_without_sound_is_refused() -> None:
