@@ -41,7 +41,7 @@ def codec_config() -> transformers.EncodecConfig:
         normalize=False,
         target_bandwidths=[books * _BITS * frame_rate / 1000 for books in (2, BOOKS)],
         upsampling_ratios=list(RATIOS),
-        num_filters=32,
+        num_filters=24,
         num_residual_layers=2,
         dilation_growth_rate=3,
         num_lstm_layers=1,
