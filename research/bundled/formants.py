@@ -36,7 +36,8 @@ def _log_envelope(amplitudes: torch.Tensor) -> torch.Tensor:
     """Return the natural logarithm of the smooth envelope of amplitudes (bins, T), as large."""
     cepstrum = torch.fft.irfft(amplitudes.clamp(min=_FLOOR).log(), dim=0)
     cepstrum[_LIFTER:-_LIFTER] = 0
-    return torch.fft.rfft(cepstrum, dim=0).real
+    envelope: torch.Tensor = torch.fft.rfft(cepstrum, dim=0).real
+    return envelope
 
 
 def _stretched(envelope: torch.Tensor, factor: float) -> torch.Tensor:
