@@ -37,8 +37,8 @@ class HubertFeatures:
         """D, the width of a frame."""
         depth: int = self._model.config.num_hidden_layers
         self._layer = min(LAYER, depth)
-        # The output of the layers above is not read. With a stable layer norm, a final norm follows the last layer, so
-        # they stay.
+        # The output of the layers above is not read. With a stable layer norm they stay: transformers 4 normalises the
+        # last layer's output, and 5 does not (findings/transformers-speech-layers.sh).
         if not self._model.config.do_stable_layer_norm:
             del self._model.encoder.layers[self._layer :]
         if rounded:
