@@ -8,10 +8,11 @@ from pathlib import Path
 
 from benchmarks import by_engine, checkpoints
 from benchmarks.rows import SPEC, TEXT_TOKENS, BenchmarkLine, LineResults
+from cloning import takes
 from cloning.bark.engine import Generated
 from cloning.checkpoints.model_choice import AUTO, FAST, ModelChoice
 from cloning.model_set import LoadedModels
-from cloning.sentences import Take, TakeTarget, VoiceFeatures, best_take
+from cloning.takes import Take, TakeTarget, VoiceFeatures
 
 _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
@@ -34,4 +35,4 @@ def _choose(generated: list[Generated]) -> None:
     if len(generated) == 1:
         return
     same = [Take(one.samples, SPEC.sample_rate, True) for one in generated]
-    best_take(same, TakeTarget(_TEXT, "en", VoiceFeatures.of(same[0].samples, SPEC.sample_rate)))
+    takes.best(same, TakeTarget(_TEXT, "en", VoiceFeatures.of(same[0].samples, SPEC.sample_rate)))

@@ -19,7 +19,8 @@ from cloning.methods.subject import Subject
 from cloning.model_set import LoadedModels
 from cloning.progress import ProgressReporter
 from cloning.prompt import VoicePrompt
-from cloning.sentences import SayOptions, SentenceGenerator, VoiceFeatures, pieces_of
+from cloning.sentences import SayOptions, SentenceGenerator, pieces_of
+from cloning.takes import VoiceFeatures
 from cloning.text import splitting
 from cloning.text.normalisation import normalise
 from cloning.text.readable import readable

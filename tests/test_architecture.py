@@ -86,7 +86,7 @@ LAYERS_OF_CLONING = (
     ("cloning.bark.config",),
     ("cloning.checkpoints",),
     ("cloning.bark", "cloning.codec"),
-    ("cloning.sentences",),
+    ("cloning.takes", "cloning.sentences"),
     ("cloning.methods",),
     ("cloning.model_set",),
     ("cloning.watermark",),

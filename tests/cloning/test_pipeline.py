@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloning import sentences
+from cloning import takes
 from cloning.bark.engine import Generated, GenerationOptions
 from cloning.media.audio import Recording
 from cloning.pipeline import Part, Speech
@@ -224,7 +224,7 @@ def test_of_several_takes_the_one_of_the_right_length_is_kept() -> None:
 
 
 def test_a_single_take_is_drawn_as_ever_and_measured_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentences, "cost", None)
+    monkeypatch.setattr(takes, "cost", None)
     one = say(ToneEngine(), LONG, a_voice(), seed=7)
     assert np.array_equal(one.samples, say(ToneEngine(), LONG, a_voice(), seed=7, takes=1).samples)
     for number in (0, 5):

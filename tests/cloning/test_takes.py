@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloning import sentences
+from cloning import takes
 from cloning.media.audio import Samples
-from cloning.sentences import Take, TakeTarget, VoiceFeatures, best_take, cost
+from cloning.takes import Take, TakeTarget, VoiceFeatures
 
 RATE = 24_000
 TEXT = "These are thirty characters ok"
@@ -56,28 +56,28 @@ WANTED = TakeTarget(TEXT, "en", VoiceFeatures.of(voice(), RATE))
     ],
 )  # fmt: skip
 def test_a_take_with_a_error_loses(worse: Take) -> None:
-    assert best_take([worse, GOOD], WANTED) == 1
-    assert best_take([GOOD, worse], WANTED) == 0
+    assert takes.best([worse, GOOD], WANTED) == 1
+    assert takes.best([GOOD, worse], WANTED) == 0
 
 
 @pytest.mark.parametrize("worse", [take(voice(7.0)), take(voice(), ended=False), take(voice(level=0.01))])
 def test_without_a_voice_length_and_level_count(worse: Take) -> None:
-    assert best_take([worse, GOOD], TakeTarget(TEXT, "en", None)) == 1
+    assert takes.best([worse, GOOD], TakeTarget(TEXT, "en", None)) == 1
 
 
 def test_another_voice_is_another_choice() -> None:
     deep, high = take(voice(pitch=95.0)), take(voice(pitch=220.0))
     for wanted, index in ((100.0, 0), (200.0, 1)):
-        assert best_take([deep, high], TakeTarget(TEXT, "en", VoiceFeatures.of(voice(3.0, wanted), RATE))) == index
+        assert takes.best([deep, high], TakeTarget(TEXT, "en", VoiceFeatures.of(voice(3.0, wanted), RATE))) == index
 
 
 def test_none_one_and_equals(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = take(np.zeros(RATE, np.float32))
-    assert best_take([GOOD, GOOD, GOOD], WANTED) == 0
-    monkeypatch.setattr(sentences, "cost", None)
-    assert best_take([], WANTED) is None
-    assert best_take([silent, silent], WANTED) is None
-    assert best_take([silent, take(voice(9.0))], WANTED) == 1
+    assert takes.best([GOOD, GOOD, GOOD], WANTED) == 0
+    monkeypatch.setattr(takes, "cost", None)
+    assert takes.best([], WANTED) is None
+    assert takes.best([silent, silent], WANTED) is None
+    assert takes.best([silent, take(voice(9.0))], WANTED) == 1
 
 
 def test_loudness_is_no_timbre() -> None:
@@ -97,4 +97,4 @@ def test_any_rate_will_do(rate: int) -> None:
 def test_any_usable_sound_has_a_cost(length: int, seed: int) -> None:
     sound = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
     sound[0] = 1.0
-    assert np.isfinite(cost(take(sound), WANTED))
+    assert np.isfinite(takes.cost(take(sound), WANTED))
