@@ -12,7 +12,8 @@ from errors import Conflict, NotFound, Unavailable
 from storage.columns import Clock
 from storage.consent_records import ConsentState, SpokenYes
 from storage.consents import answer_once, store_confirmation
-from storage.limits import check_jobs, check_not_erased, check_seconds, check_voices
+from storage.erasures import check_not_erased
+from storage.limits import check_jobs, check_seconds, check_voices
 from storage.models import AuditRow, ConsentRequestRow, JobRow, SpentRow, VoiceRow
 from storage.records import GuildSettings, JobRecord, JobState, NewJob, NewVoice, VoiceRecord, VoiceState
 from storage.sessions import BUSY, Sessions, is_refusal, lock_guild

@@ -21,12 +21,13 @@ from storage.columns import Clock, utc_now
 from storage.consent_records import ConsentState
 from storage.consents import ConsentRepository
 from storage.disk import GONE, REFUSED
+from storage.erasures import ErasureRepository
 from storage.files import FileStore
 from storage.folder_locks import FolderClaim, InUse
 from storage.guilds import GuildRepository, PronunciationRepository, SeatRepository
 from storage.installation import Installation, check_pair
 from storage.jobs import UNFINISHED, JobRepository
-from storage.limits import ErasureRepository, HourlyCounts
+from storage.limits import HourlyCounts
 from storage.members import MemberRepository
 from storage.migrations.upgrade import upgrade
 from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow

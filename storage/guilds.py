@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from errors import LimitReached
-from storage.limits import check_not_erased
+from storage.erasures import check_not_erased
 from storage.models import (
     AuditRow,
     ConsentRequestRow,
@@ -81,7 +81,7 @@ class GuildRepository(Repository):
     async def delete(self, guild_id: int) -> GuildRemains:
         """Delete every row of the server. Delete the returned files next; otherwise a sweep removes them.
 
-        What was begun before is no longer stored (storage.limits).
+        What was begun before is no longer stored (storage.erasures).
         """
         voices = select(VoiceRow.id).where(VoiceRow.guild_id == guild_id).order_by(VoiceRow.id)
         jobs = select(JobRow.id).where(JobRow.guild_id == guild_id).order_by(JobRow.sequence)

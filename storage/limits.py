@@ -1,7 +1,5 @@
-"""What a transaction checks before it stores something: limits, and that it was not begun before a deletion.
+"""The limits of a server, checked inside the transaction that uses them, and those of a member in all servers.
 
-The limits are those of a server, and of a member in all servers. Whoever reads something that is stored later, such as
-an upload, first asks for the `latest` erasure; the transaction that stores it checks that no newer one concerns it.
 Call the functions while holding the server's lock (storage.sessions.lock_guild).
 Hours and days are spans that end now, not calendar hours and days.
 """
@@ -12,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from errors import Conflict, LimitReached
-from storage.models import AskedRow, ErasureRow, JobRow, SpentRow, VoiceRow
+from errors import LimitReached
+from storage.models import AskedRow, JobRow, SpentRow, VoiceRow
 from storage.records import Asked, GuildSettings
-from storage.sessions import Repository, lock_guild
+from storage.sessions import Repository
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of two processes may differ. Later entries come from a wrong clock and do not count."""
@@ -138,40 +136,6 @@ class HourlyCounts(Repository):
         """Delete requests that are more than an hour old."""
         async with self._sessions.write(deletes=True) as session:
             await session.execute(delete(AskedRow).where(AskedRow.asked_at <= self._clock() - HOUR))
-
-
-async def check_not_erased(session: AsyncSession, guild_id: int, since: int | None, *member_ids: int | None) -> None:
-    """Raise Conflict if the server, or one of these members there, was erased after the erasure `since`.
-
-    None: nothing is checked. Call it while holding the server's lock.
-    """
-    if since is None:
-        return
-    concerned = ErasureRow.member_id.is_(None) | ErasureRow.member_id.in_(member_ids)
-    newer = select(ErasureRow.id).where(ErasureRow.guild_id == guild_id, ErasureRow.id > since, concerned)
-    if await session.scalar(newer.limit(1)) is not None:
-        raise Conflict("What this concerns was deleted in the meantime, so nothing was stored. Please start again.")
-
-
-class ErasureRepository(Repository):
-    """Erasures. Every method raises Unavailable as Sessions does."""
-
-    async def latest(self, guild_id: int) -> int:
-        """Return the number of a server's newest erasure; 0 without one."""
-        async with self._sessions.read() as session:
-            newest = select(func.max(ErasureRow.id)).where(ErasureRow.guild_id == guild_id)
-            return await session.scalar(newest) or 0
-
-    async def note(self, guild_id: int, member_id: int) -> None:
-        """Note that what belongs to a member is deleted. Call it before anything is deleted."""
-        async with self._sessions.write(deletes=True) as session:
-            await lock_guild(session, guild_id)
-            session.add(ErasureRow(guild_id=guild_id, member_id=member_id, at=self._clock()))
-
-    async def prune(self) -> None:
-        """Delete what is more than an hour old: nothing that is stored was begun before."""
-        async with self._sessions.write(deletes=True) as session:
-            await session.execute(delete(ErasureRow).where(ErasureRow.at <= self._clock() - HOUR))
 
 
 async def _count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:

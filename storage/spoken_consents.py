@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from errors import Conflict, LimitReached, NotAllowed, NotFound
 from storage.consent_records import SpokenConsent, SpokenYes
-from storage.limits import check_not_erased
+from storage.erasures import check_not_erased
 from storage.models import SpokenConsentRow
 from storage.sessions import Repository, lock_guild
 

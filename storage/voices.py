@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from errors import InvalidInput, NameTaken, NotFound
 from storage.columns import Clock
 from storage.consents import store_confirmation
-from storage.limits import check_not_erased, check_voices
+from storage.erasures import check_not_erased
+from storage.limits import check_voices
 from storage.models import MemberRow, SettingsRow, ShareRow, VoiceRow
 from storage.names import fold, name_key
 from storage.records import NewVoice, Viewer, Visibility, VoiceModels, VoiceRecord, VoiceState, voice_key

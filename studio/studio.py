@@ -20,9 +20,10 @@ from studio.housekeeping import Housekeeping, run_step
 from studio.jobs import JobService
 from studio.privacy import PrivacyService
 from studio.pronunciations import PronunciationService
-from studio.queue.context import QueueContext, new_owner
+from studio.queue.context import QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.dispatcher import PATIENCE, Dispatcher
+from studio.queue.lease import new_owner
 from studio.reading import ReadingService
 from studio.speech import SpeechService
 from studio.spoken_consent import SpokenConsentService

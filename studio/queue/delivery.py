@@ -12,8 +12,9 @@ from errors import Conflict, NotFound, Unavailable
 from storage.records import JobKind, JobRecord, JobState
 from studio import metrics
 from studio.channel.lines import Fate
-from studio.queue.context import LEASE, QueueContext, is_abandoned
+from studio.queue.context import QueueContext
 from studio.queue.job_payload import Reply, SpeechPayload, reply_of
+from studio.queue.lease import LEASE, is_abandoned
 from studio.speakers import PREFIX, speaker_voice, voice_of
 from studio.values import Delivery, Outcome, Update, Voice
 

@@ -17,10 +17,11 @@ from storage.jobs import UNFINISHED
 from storage.records import JobRecord, JobState
 from studio import metrics
 from studio.housekeeping import run_step
-from studio.queue.context import LEASE, ActiveJob, QueueContext, is_abandoned
+from studio.queue.context import ActiveJob, QueueContext
 from studio.queue.delivery import AnswerDelivery
 from studio.queue.endings import JobEndings
 from studio.queue.job_payload import Reply, reply_of, request_for
+from studio.queue.lease import LEASE, is_abandoned
 from studio.queue.outcome_storage import OutcomeStorage
 from studio.queue.queue_updates import REMEMBERED, JobEstimates, QueueUpdates, place
 from studio.queue.worker_events import WorkerListener

@@ -20,7 +20,8 @@ from storage.jobs import UNWANTED
 from storage.records import JobKind, JobRecord, JobState, VoiceModels, VoiceState
 from studio import metrics
 from studio.channel.lines import Fate
-from studio.queue.context import LEASE, QueueContext
+from studio.queue.context import QueueContext
+from studio.queue.lease import LEASE
 
 UNKNOWN = "Unknown"
 """The kind of an unexpected error."""

@@ -17,7 +17,7 @@ from storage.bucket import Bucket
 from storage.database import RESERVE, Storage
 from storage.records import JobRecord, JobState, Origin
 from studio.channel.lines import Piece
-from studio.queue.context import LEASE
+from studio.queue.lease import LEASE
 from studio.studio import Studio
 from studio.values import Actor, CloneOrder, SayOrder
 from tests.fake_voice import FakeVoice

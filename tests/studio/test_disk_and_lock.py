@@ -14,7 +14,7 @@ from storage import disk, files
 from storage.database import RESERVE
 from storage.records import JobState, VoiceState
 from storage.sessions import BUSY, FULL, Sessions
-from studio.queue.context import LEASE
+from studio.queue.lease import LEASE
 from tests.fakes import prompt_bytes
 from tests.studio.conftest import ANN, GUILD, MOD, StudioHarness, until
 

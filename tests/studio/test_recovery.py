@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from storage.records import JobKind, JobRecord, JobState
-from studio.queue.context import LEASE
 from studio.queue.endings import ATTEMPTS
+from studio.queue.lease import LEASE
 from tests.studio.conftest import BOB, StudioHarness, person, until
 
 

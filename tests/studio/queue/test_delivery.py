@@ -8,8 +8,8 @@ import pytest
 
 from errors import Conflict, Unavailable
 from storage.records import JobRecord, JobState
-from studio.queue.context import LEASE
 from studio.queue.delivery import AT_ONCE, FETCHING, FIRST_ROUND, LONGEST_ROUND, PAUSES
+from studio.queue.lease import LEASE
 from studio.values import Delivery, Outcome
 from tests.studio.conftest import ANN, GUILD, StudioHarness, person, until
 

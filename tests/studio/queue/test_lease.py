@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from studio.queue import context
-from studio.queue.context import is_abandoned, new_owner
+from studio.queue import lease
+from studio.queue.lease import is_abandoned, new_owner
 from tests.studio.queue.test_fair_order import job
 
 _JOB = job(1, 1, 1)
@@ -40,14 +40,14 @@ def test_a_process_of_another_container_or_machine_of_this_name_may_be_there(mon
     pid = _ended_process()
     own = new_owner().split("/")[0]
     monkeypatch.setattr(Path, "stat", lambda *_, **__: SimpleNamespace(st_ino=1))
-    context._machine.cache_clear()
+    lease._machine.cache_clear()
     container = new_owner().split("/")[0]
     monkeypatch.undo()
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "another start\n")
-    context._machine.cache_clear()
+    lease._machine.cache_clear()
     machine = new_owner().split("/")[0]
     monkeypatch.undo()
-    context._machine.cache_clear()
+    lease._machine.cache_clear()
     assert len({own, container, machine}) == 3
     assert not held_by(f"{container}/{pid}/ab")
     assert not held_by(f"{machine}/{pid}/ab")

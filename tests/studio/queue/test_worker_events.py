@@ -8,7 +8,8 @@ import pytest
 
 from cloning.worker.protocol import PartSpoken, Progress
 from storage.records import JobRecord, JobState, VoiceState
-from studio.queue.context import LEASE, ActiveJob
+from studio.queue.context import ActiveJob
+from studio.queue.lease import LEASE
 from studio.queue.worker_events import LONG_TEXT, update_for
 from studio.values import SayOrder, Update
 from tests.studio.conftest import ANN, BOB, GUILD, MAX_BYTES, StudioHarness, until
