@@ -34,7 +34,7 @@ from storage.models import ConsentRequestRow, GuildRow, JobRow, VoiceRow
 from storage.process_locks import ProcessLocks
 from storage.records import JobKind, JobState, VoiceState
 from storage.reserve import Reserve
-from storage.sessions import AWAY, Sessions
+from storage.sessions import AWAY, FULL, Sessions
 from storage.shards import ALL, Notice, Shards
 from storage.shared_files import SharedFiles
 from storage.spoken_consents import SpokenConsentRepository, open_uploads
@@ -242,10 +242,14 @@ def _errors_for_the_owner(data_dir: Path, bucket: Bucket | None) -> Iterator[Non
         "The database cannot be opened; the log says why. PostgreSQL must be running and know the user, password and "
         "database of DATABASE_URL; an SQLite file must be whole, and writable for the user who runs Barkeep."
     )
+    full = (
+        f"The disk of the data folder {data_dir.absolute()}, or of the database, is full. Free some space and start "
+        "again."
+    )
     try:
         yield
     except (NotFound, Unavailable) as error:
-        sentence = {GONE: folder, REFUSED: folder, AWAY: database}.get(error.message)
+        sentence = {GONE: folder, REFUSED: folder, AWAY: database, FULL: full}.get(error.message)
         if bucket is not None and error.message == FILES_AWAY:
             sentence = bucket.sentence()
         if sentence is None:

@@ -33,9 +33,12 @@ class Reserve:
             if self._path.exists() or self._free() < 2 * self._size:
                 return
             part = self._path.with_name(f"{self._path.name}.part")
-            with open(part, "wb", opener=modes.private_opener) as file:
-                file.write(os.urandom(self._size))  # Zeros take no room on a disk that compresses.
-            part.replace(self._path)
+            try:
+                with open(part, "wb", opener=modes.private_opener) as file:
+                    file.write(os.urandom(self._size))  # Zeros take no room on a disk that compresses.
+                part.replace(self._path)
+            finally:
+                part.unlink(missing_ok=True)  # a quota can be full on a disk with room
         except OSError as error:
             _log.warning("no_reserve", reason=error.strerror)
 

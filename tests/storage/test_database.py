@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import signal
 import sqlite3
@@ -259,6 +260,18 @@ async def test_a_data_folder_that_cannot_be_made_is_said_to_the_owner(
     with pytest.raises(Unavailable, match="set DATA_DIR to another folder") as said:
         await Storage.open(sqlite_url(tmp_path / "x.sqlite3"), tmp_path / "data")
     assert str(tmp_path / "data") in said.value.message
+
+
+async def test_a_full_disk_is_said_to_the_owner(
+    sqlite_address: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as disk:
+        disk.setattr("storage.files.os.fsync", create_autospec(os.fsync, side_effect=full))
+        with pytest.raises(Unavailable, match="Free some space and start again") as said:
+            await Storage.open(sqlite_address, data_dir)
+    assert str(data_dir) in said.value.message
+    await (await Storage.open(sqlite_address, data_dir)).close()
 
 
 async def test_a_database_that_does_not_answer_is_said_to_the_owner(data_dir: Path) -> None:
