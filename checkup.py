@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from pathlib import Path
 
+from cloning.atomic_files import require_temporary_folder
 from cloning.cluster.start import is_reachable
 from cloning.consent import packages
 from errors import BarkeepError, Unavailable
@@ -208,6 +209,17 @@ def _models(settings: Settings, say: Say) -> Exit:
     if settings.executor == "ray":  # This machine does not speak: it may have neither the models nor the GPU.
         say(f"Models ({settings.model}): each speech node looks for its own; `python cluster.py nodes` lists errors.")
         return Exit.FINE
+    try:
+        require_temporary_folder()
+        say(f"Models ({settings.model}): {_found_models(settings)}")
+    except Unavailable as error:
+        say(f"Models ({settings.model}): {error.message}")
+        return Exit.MODELS
+    return Exit.FINE
+
+
+def _found_models(settings: Settings) -> str:
+    """Return where the models are and on what they will run. Raises Unavailable if they cannot be used."""
     from cloning.checkpoints import (
         downloads,
         model_choice,  # these import torch, which the running bot does not
@@ -229,19 +241,13 @@ def _models(settings: Settings, say: Say) -> Exit:
     )
     looks = (model_choice.resolve_bark, model_choice.resolve_hubert, quantizer)
     found: list[str] = []
-    try:
-        device = model_choice.pick_device(choice.device)
-        for look in looks:
-            try:
-                found.append(str(look(choice)))
-            except Unavailable as error:
-                if settings.offline or downloads.SWITCHED_OFF not in error.message:
-                    raise
-    except Unavailable as error:
-        say(f"Models ({settings.model}): {error.message}")
-        return Exit.MODELS
+    device = model_choice.pick_device(choice.device)
+    for look in looks:
+        try:
+            found.append(str(look(choice)))
+        except Unavailable as error:
+            if settings.offline or downloads.SWITCHED_OFF not in error.message:
+                raise
     if len(found) < len(looks):
-        say(f"Models ({settings.model}): not complete in {choice.cache}; the first start fetches the rest.")
-    else:
-        say(f"Models ({settings.model}): found {', '.join(found)}; they will run on {device}.")
-    return Exit.FINE
+        return f"not complete in {choice.cache}; the first start fetches the rest."
+    return f"found {', '.join(found)}; they will run on {device}."

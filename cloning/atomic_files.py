@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,11 +13,15 @@ from errors import Unavailable
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+class NotSaved(Unavailable):
+    """A file cannot be written. The message is for whoever owns the disk: members get another."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; at the end its file is synced and renamed to `path`.
 
-    If the block or the disk fails, `path` stays as it was. Raises Unavailable for an OSError.
+    If the block or the disk fails, `path` stays as it was. Raises NotSaved for an OSError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -32,13 +37,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically. Raises Unavailable and leaves no partial file."""
+    """Write `data` to `path` atomically. Raises NotSaved and leaves no partial file."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
 def require_folder(path: Path) -> None:
-    """Raise Unavailable if the file `path` has no folder to be in, so that no work is done for it in vain."""
+    """Raise NotSaved if the file `path` has no folder to be in, so that no work is done for it in vain."""
     if not path.parent.is_dir():
         raise write_error(path, NotADirectoryError())
 
@@ -51,8 +56,19 @@ def make_folder(folder: Path) -> None:
         raise Unavailable(f"The folder {folder} cannot be made. Give another one, where you may write.") from error
 
 
-def write_error(path: Path, error: OSError) -> Unavailable:
+def require_temporary_folder() -> None:
+    """Raise Unavailable if no folder takes temporary files: torch cannot be imported as a whole then."""
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise Unavailable(
+            "No folder can be written for temporary files, perhaps because the disk is full. Free some space, or set "
+            "TMPDIR to a folder on another disk."
+        ) from error
+
+
+def write_error(path: Path, error: OSError) -> NotSaved:
     """Return the error for an OSError raised while writing `path`."""
     if error.errno in _FULL:
-        return Unavailable(f"The disk is full, so {path.name} could not be saved. Free some space and try again.")
-    return Unavailable(f"{path.name} could not be saved. Check that its folder exists and can be written.")
+        return NotSaved(f"The disk is full, so {path.name} could not be saved. Free some space and try again.")
+    return NotSaved(f"{path.name} could not be saved. Check that its folder exists and can be written.")

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cloning.atomic_files import require_folder
+from cloning.atomic_files import require_folder, require_temporary_folder
 from cloning.checkpoints.known_models import load_voice, prompt_specs
 from cloning.inspection import inspection, show
 from cloning.media import audio
@@ -273,6 +273,7 @@ def _pipeline(
     *,
     watermark: bool = False,
 ) -> "SpeechPipeline":
+    require_temporary_folder()
     from cloning.checkpoints.model_choice import ModelChoice
     from cloning.model_set import LoadedModels  # torch, as above
     from cloning.pipeline import SpeechPipeline

@@ -1,5 +1,6 @@
 """What `bot.py --check` reports."""
 
+import errno
 import importlib.util
 import socket
 import sys
@@ -131,6 +132,17 @@ def test_check_of_a_file_store_that_is_away(
     output = capsys.readouterr()
     assert "Files: The file store s3://barkeep/production at http://127.0.0.1:9 cannot be used" in output.out
     assert SECRET not in output.out + output.err
+
+
+def test_check_without_a_folder_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("cloning.atomic_files.tempfile.gettempdir", nowhere)
+    assert bot.main(["--check"]) == Exit.MODELS
+    assert "Models (bundled): No folder can be written for temporary files" in capsys.readouterr().out
 
 
 def test_check_of_a_quantizer_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

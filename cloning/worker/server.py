@@ -21,6 +21,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, BinaryIO, NoReturn, Protocol
 
+from cloning.atomic_files import NotSaved, require_temporary_folder
 from cloning.progress import ProgressReporter
 from cloning.threads import in_own_thread, limit_spinning
 from cloning.worker import protocol
@@ -53,6 +54,11 @@ MODEL_UNAVAILABLE = (
     "Please try again later, or in another language or voice."
 )
 """What members read instead of the names of files."""
+NOT_SAVED = (
+    "It could not be saved: a disk of Barkeep is full or cannot be written. Please try again later, or tell the person "
+    "who runs Barkeep."
+)
+"""What members read when their disk is not the full one."""
 
 _PR_SET_PDEATHSIG = 1
 """From <sys/prctl.h>."""
@@ -189,6 +195,9 @@ def run_job(
     except ModelUnavailable as error:
         _log.error("job %s: %s", request.job_id, error.message)
         return Failed(request.job_id, Unavailable.__name__, MODEL_UNAVAILABLE)
+    except NotSaved as error:
+        _log.error("job %s: %s (%s)", request.job_id, error.message, error.__cause__)
+        return Failed(request.job_id, Unavailable.__name__, NOT_SAVED)
     except BarkeepError as error:
         kind = type(error).__name__
         return Failed(request.job_id, kind if kind in KINDS else BarkeepError.__name__, error.message)
@@ -282,6 +291,7 @@ def private_stdout() -> BinaryIO:
 def _load(configuration: dict[str, Any]) -> tuple[Ready, JobRunner]:
     """Load every model, so that the first job is as fast as the later ones."""
     limit_spinning()
+    require_temporary_folder()
     from cloning.worker import jobs  # torch takes seconds to import: the heart beats before
 
     pipeline = in_own_thread(partial(jobs.load, configuration))

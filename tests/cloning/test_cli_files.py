@@ -1,7 +1,10 @@
 """The command line and its files: their names and their folders."""
 
+import errno
 import json
 from pathlib import Path
+
+import pytest
 
 from tests.cloning.test_cli import run
 from tests.cloning.tones import ToneEngine
@@ -30,6 +33,18 @@ def test_nothing_is_said_for_a_folder_that_is_not_there(engine: ToneEngine, voic
         assert "Check that its folder exists" in err
     assert engine.asked == []
     assert not (tmp_path / "a.ogg").exists()
+
+
+def test_no_folder_for_temporary_files_is_a_sentence(
+    voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("cloning.atomic_files.tempfile.gettempdir", nowhere)
+    code, _, err = run("say", "Hello there.", "--voice", voice, "-o", tmp_path / "out.wav")
+    assert code == 4
+    assert "set TMPDIR" in err
 
 
 def test_a_voice_too_long_for_a_file_is_no_speaker(engine: ToneEngine, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The worker's loop with jobs that need no model, alone and under its real supervisor."""
 
 import asyncio
+import errno
 import io
 import os
 import select
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cloning.atomic_files import write_atomically
 from cloning.bark.config import read_json
 from cloning.checkpoints.weights import load_state, weight_file
 from cloning.methods import quantizer_network
@@ -35,7 +37,7 @@ from cloning.worker.protocol import (
     SpeakRequest,
     Spoken,
 )
-from errors import InvalidInput
+from errors import InvalidInput, Unavailable
 from tests.cloning.worker.conftest import next_end
 
 # The real main() with a runner whose behaviour is the text of the request.
@@ -293,3 +295,31 @@ def test_a_member_reads_no_path_of_a_model_file_and_the_log_does(
     assert failed == Failed("a", "Unavailable", worker.MODEL_UNAVAILABLE)
     assert str(tmp_path) not in worker.MODEL_UNAVAILABLE
     assert str(tmp_path) in caplog.text
+
+
+def test_a_member_is_not_asked_to_free_the_disk_and_the_log_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "speech.ogg"
+
+    def full(_: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def run(*_: object) -> Spoken:
+        write_atomically(path, b"sound")
+        raise AssertionError("the disk is full")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    failed = worker.run_job(speak("x"), ProgressReporter(), print, run)
+    assert failed == Failed("a", "Unavailable", worker.NOT_SAVED)
+    assert str(path) in caplog.text
+    assert os.strerror(errno.ENOSPC) in caplog.text
+
+
+def test_a_worker_without_a_folder_for_temporary_files_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("cloning.atomic_files.tempfile.gettempdir", nowhere)
+    with pytest.raises(Unavailable, match="TMPDIR"):
+        worker._load({})
