@@ -117,6 +117,8 @@ class Storage:
             files = FileStore(data_dir) if bucket is None else SharedFiles(data_dir, bucket)
             await files.prepare()
             reserve = Reserve(data_dir / RESERVE) if reserves else None
+            if reserve is not None:
+                await asyncio.to_thread(reserve.give_up_if_full)  # so that members can delete after a restart, too
             sessions = Sessions(url, busy_timeout=busy_timeout, reserve=reserve)
             locks = ProcessLocks(sessions, process_name()) if sessions.engine.dialect.name == "postgresql" else None
             in_use = InUse(data_dir, locks)

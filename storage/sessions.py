@@ -38,7 +38,7 @@ from storage.reserve import Reserve
 
 BUSY = "Barkeep's database is busy right now. Please try again in a moment."
 FULL = (
-    "The disk of the machine that Barkeep runs on is full, so nothing can be stored. "
+    "The disk of the machine that Barkeep runs on is full, so this could not be done. "
     "Please tell the person who runs Barkeep."
 )
 AWAY = (
@@ -46,6 +46,8 @@ AWAY = (
     "if that does not help, tell the person who runs Barkeep."
 )
 
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""SQLite's codes on a full disk. The second: the index of its log cannot grow, when the first connection opens."""
 _SWITCH_SECONDS = 0.02
 
 _log = structlog.get_logger(__name__)
@@ -210,12 +212,12 @@ def is_refusal(error: Exception) -> bool:
 
 def _sentence(error: BaseException) -> str:
     causes = list(_causes(error))
-    codes = {cause.sqlite_errorcode & 0xFF for cause in causes if isinstance(cause, sqlite3.Error) and _has_code(cause)}
-    if codes & {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    codes = {cause.sqlite_errorcode for cause in causes if isinstance(cause, sqlite3.Error) and _has_code(cause)}
+    if {code & 0xFF for code in codes} & {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return BUSY
     if any(isinstance(cause, LockNotAvailableError | DeadlockDetectedError | SerializationError) for cause in causes):
         return BUSY
-    if sqlite3.SQLITE_FULL in codes or any(isinstance(cause, DiskFullError) for cause in causes):
+    if codes & _NO_ROOM or any(isinstance(cause, DiskFullError) for cause in causes):
         return FULL
     return AWAY
 

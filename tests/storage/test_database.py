@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from errors import Unavailable
-from storage.database import COPY_KEPT, Storage
+from storage.database import COPY_KEPT, RESERVE, Storage
 from storage.records import JobState, VoiceState
 from storage.sessions import FULL, Sessions
 from tests.storage.build import GUILD, OTHER_GUILD, PLENTY, Clock, add_voice, new_job, reserve, speech_in
@@ -272,6 +273,17 @@ async def test_a_full_disk_is_said_to_the_owner(
             await Storage.open(sqlite_address, data_dir)
     assert str(data_dir) in said.value.message
     await (await Storage.open(sqlite_address, data_dir)).close()
+
+
+async def test_a_start_on_a_full_disk_gives_the_reserve_up(
+    sqlite_address: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = create_autospec(shutil.disk_usage)
+    monkeypatch.setattr("storage.reserve.shutil.disk_usage", disk)
+    for free, reserved in ((10**9, True), (0, False)):
+        disk.return_value = shutil._ntuple_diskusage(10**9, 10**9 - free, free)
+        await (await Storage.open(sqlite_address, data_dir, reserves=True)).close()
+        assert (data_dir / RESERVE).exists() is reserved
 
 
 async def test_a_database_that_does_not_answer_is_said_to_the_owner(data_dir: Path) -> None:

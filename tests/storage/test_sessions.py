@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
 from errors import Unavailable
 from storage.models import GuildRow
-from storage.sessions import AWAY, BUSY, FULL, Sessions, lock_guild
+from storage.sessions import AWAY, BUSY, FULL, Sessions, lock_guild, readable_errors
 from tests.storage.build import GUILD
 from tests.storage.conftest import sqlite_url
 
@@ -130,6 +130,15 @@ async def test_a_full_disk_is_said(sqlite_address: str) -> None:
             await session.execute(text("CREATE TABLE big AS SELECT randomblob(1000000) AS bytes"))
     assert error.value.message == FULL
     await sessions.close()
+
+
+def test_a_full_disk_at_the_first_connection_is_said() -> None:
+    """SQLite reports it as an I/O error: the index of its log cannot grow."""
+    refused = sqlite3.OperationalError("disk I/O error")
+    refused.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    with pytest.raises(Unavailable) as error, readable_errors():
+        raise OperationalError("PRAGMA journal_mode = WAL", None, refused)
+    assert error.value.message == FULL
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
