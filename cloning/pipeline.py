@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from cloning.envelope import EnvelopeCorrection
 from cloning.media import audio, recordings
-from cloning.media.audio import Recording, Samples
+from cloning.media.audio import Change, Recording, Samples
 from cloning.media.report import QualityReport
 from cloning.methods.registry import METHODS
 from cloning.methods.subject import Subject
@@ -30,6 +32,10 @@ from errors import InvalidInput
 _SEED_LIMIT = 2**31
 _FEATURE_SECONDS = 10.0
 """Seconds of a voice that are compared with takes."""
+_FITTED_SECONDS = 10.0
+"""Seconds of a voice to which the correction of its envelope is fitted."""
+_REMEMBERED = 32
+"""The number of voices whose corrections are kept: 13 KB each, and 32 KB of tokens."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ class SpeechPipeline:
     def __init__(self, models: LoadedModels, *, decoder_memory_mb: int = 1024, watermark: bool = False) -> None:
         self.models = models
         self.decoder_memory_mb = decoder_memory_mb
-        self._change = mark if watermark else None
+        self._watermark = watermark
+        self._correction_of_tokens = lru_cache(_REMEMBERED)(self._fitted_correction)
 
     def clone(
         self,
@@ -142,16 +149,41 @@ class SpeechPipeline:
         seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
         compared = self._voice_features(voice) if options.takes > 1 else None
         generator = SentenceGenerator(self.models.engine, pieces, options, seed, compared)
+        change = self._change_for(voice)
         prompts: list[VoicePrompt] = []
         sounds: list[Samples] = []
         gaps = [audio.gap(splitting.pause_after(piece)) for piece in pieces[:-1]]
         with closing(generator.generate(voice, reporter)) as spoken:
             for generated in spoken:
                 prompts.append(generated.prompt)
-                sounds.append(audio.polish(generated.samples, rate, self._change))
+                sounds.append(audio.polish(generated.samples, rate, change))
                 hear(Part(len(sounds) - 1, len(pieces), sounds[-1], rate, [*gaps, 0.0][len(sounds) - 1]))
         samples = audio.join(sounds, gaps, rate)
         return Speech(samples, rate, _joined(prompts), seed, len(pieces), read.left_out)
+
+    def _change_for(self, voice: VoicePrompt | None) -> Change:
+        """Return what is done to the sound of each sentence: the correction of its envelope, then the watermark."""
+        correction = self._correction(voice)
+
+        def change(samples: Samples, rate: int) -> Samples:
+            corrected = samples if correction is None else correction(samples)
+            return mark(corrected, rate) if self._watermark else corrected
+
+        return change
+
+    def _correction(self, voice: VoicePrompt | None) -> EnvelopeCorrection | None:
+        """Return the correction for a voice, fitted at its first use; None for models that need none."""
+        spec = self.models.engine.spec
+        if voice is None or not spec.envelope_correction:
+            return None
+        return self._correction_of_tokens(voice.fine[:, -round(_FITTED_SECONDS * spec.frame_rate) :].tobytes())
+
+    def _fitted_correction(self, tokens: bytes) -> EnvelopeCorrection | None:
+        """Fit the correction to int64 (fine books, T) as bytes."""
+        spec, codec = self.models.engine.spec, self.models.codec
+        codes = np.frombuffer(tokens, np.int64).reshape(spec.fine_books, -1)
+        coarse, fine = codec.decode(codes[: spec.coarse_books]), codec.decode(codes)
+        return EnvelopeCorrection.fit(coarse, fine, spec.sample_rate, spec.envelope_correction)
 
     def _voice_features(self, voice: VoicePrompt | None) -> VoiceFeatures | None:
         """Return the sound of a voice, from the end of its own tokens; None without usable sound."""

@@ -122,14 +122,9 @@ def _timbre(samples: Samples, rate: int) -> NDArray[np.float64]:
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)))  # (frames, frequencies)
     loudness = power.sum(axis=1)
     mean = power[loudness >= loudness.max() * 10 ** (-_LOUD_WITHIN_DB / 10)].mean(axis=0)
-    edges = np.searchsorted(np.fft.rfftfreq(size, 1 / rate), _band_edges(min(_HIGHEST_HZ, rate / 2)))
+    edges = np.searchsorted(
+        np.fft.rfftfreq(size, 1 / rate), audio.mel_edges(_LOWEST_HZ, min(_HIGHEST_HZ, rate / 2), _BANDS)
+    )
     bands = np.array([mean[start : max(end, start + 1)].mean() for start, end in pairwise(edges)])
     levels = 10 * np.log10(bands + 1e-10 * bands.max() + 1e-20)
     return np.asarray(levels - levels.mean(), np.float64)
-
-
-def _band_edges(highest: float) -> NDArray[np.float64]:
-    """Return band edges in hertz, equally spaced on O'Shaughnessy's mel scale, 2595 log10(1 + f / 700)."""
-    lowest, highest = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (_LOWEST_HZ, highest))
-    mels = np.linspace(lowest, highest, _BANDS + 1)
-    return np.asarray(700 * (10 ** (mels / 2595) - 1), np.float64)

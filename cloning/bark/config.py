@@ -43,6 +43,8 @@ class BarkSpec:
     """The languages whose letters the model reads, ISO 639-1, from the key `languages`; () if it is missing."""
     temperatures: tuple[float, float, float] = TEMPERATURES
     """The temperatures of the semantic, coarse and fine stage, unless a request has one."""
+    envelope_correction: float = 0.0
+    """The strength of `cloning.envelope`, from the key `envelope_correction`; 0: speech is not corrected."""
 
     @classmethod
     def from_directory(cls, directory: Path) -> Self:
@@ -77,6 +79,7 @@ class BarkSpec:
                 coarse.get("temperature", TEMPERATURES[1]),
                 fine.get("temperature", TEMPERATURES[2]),
             ),
+            envelope_correction=generation.get("envelope_correction", 0.0),
             width=max((config.get(stage) or {}).get("hidden_size", 768) for stage in STAGES),
         )
         spec._check(codec, (config.get("fine_acoustics_config") or {}).get("block_size", 1024))
@@ -135,6 +138,11 @@ class BarkSpec:
         if not all(isinstance(one, int | float) and 0 <= one <= 2 for one in self.temperatures):
             raise ModelUnavailable(
                 "This Bark checkpoint has a temperature that is no number from 0 to 2. Download the model again."
+            )
+        if not isinstance(self.envelope_correction, int | float) or not 0 <= self.envelope_correction <= 5:
+            raise ModelUnavailable(
+                "This Bark checkpoint has an envelope_correction that is no number from 0 to 5. Download the model "
+                "again."
             )
         if self.max_semantic_tokens < 1:
             raise ModelUnavailable(

@@ -207,6 +207,13 @@ def _true_peak(samples: Samples, rate: int) -> float:
     return float(max(np.abs(oversampled).max(), np.abs(samples).max()))
 
 
+def mel_edges(lowest: float, highest: float, bands: int) -> npt.NDArray[np.float64]:
+    """Return the `bands + 1` edges in hertz of bands that are equally wide on O'Shaughnessy's mel scale,
+    2595 log10(1 + f / 700)."""
+    first, last = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (lowest, highest))
+    return np.asarray(700 * (10 ** (np.linspace(first, last, bands + 1) / 2595) - 1), np.float64)
+
+
 def is_usable(samples: Samples) -> bool:
     """Return whether a take has sound: finite, not empty, not silent throughout."""
     return samples.size > 0 and bool(np.isfinite(samples).all()) and bool(np.abs(samples).max() > _SILENT_BELOW)

@@ -45,6 +45,9 @@ COARSE_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
 TEMPERATURE = 0.3
 """Of all stages: with Suno's 0.7, 0.7 and 0.5 a third more words are wrong (research/README.md)."""
 
+ENVELOPE_CORRECTION = 2.0
+"""The strength of `cloning.envelope` (research/README.md): twice, since the codec loses of a voice, too."""
+
 SILENT = 0
 """The code of the fine books whose vector is zero; the fine model says it where it cannot predict another."""
 FINE_PAD = CODEBOOK_SIZE
@@ -112,6 +115,7 @@ def generation_config() -> dict[str, Any]:
         "sample_rate": SAMPLE_RATE,
         "codebook_size": CODEBOOK_SIZE,
         "languages": ["en"],
+        "envelope_correction": ENVELOPE_CORRECTION,
         "semantic_config": {
             **sampling,
             "max_new_tokens": SEMANTIC_ROOM,

@@ -9,10 +9,10 @@ import pytest
 
 from cloning import takes
 from cloning.bark.engine import Generated, GenerationOptions
-from cloning.media.audio import Recording
+from cloning.media.audio import Recording, Samples
 from cloning.pipeline import Part, Speech
 from cloning.progress import ProgressReporter
-from cloning.prompt import VoicePrompt
+from cloning.prompt import Tokens, VoicePrompt
 from cloning.sentences import SayOptions
 from cloning.watermark.checking import check
 from errors import Cancelled, InvalidInput, Unavailable
@@ -236,3 +236,47 @@ def test_only_silent_sentences_are_repeated() -> None:
     engine = ToneEngine(silent_takes=1)
     assert say(engine, LONG, a_voice(), seed=3).sentences == 2
     assert [text for text, _, _ in engine.asked] == [LONG[:40], LONG[41:], LONG[:40]]
+
+
+class BrightCodec:
+    """A codec whose fine tokens add treble: noise with them, and the same noise an octave duller without."""
+
+    def __init__(self) -> None:
+        self.decoded: list[int] = []
+
+    def decode(self, codes: Tokens) -> Samples:
+        self.decoded.append(codes.shape[0])
+        noise = np.random.default_rng(1).normal(0, 0.1, codes.shape[1] * 320).astype(np.float32)
+        return noise if codes.shape[0] == SPEC.fine_books else np.convolve(noise, [0.5, 0.5], "same").astype(np.float32)
+
+
+def treble(speech: Speech) -> float:
+    """The share of the power that is above half of the highest frequency."""
+    power = np.square(np.abs(np.fft.rfft(speech.samples)))
+    return float(power[power.size // 2 :].sum() / power.sum())
+
+
+def test_speech_is_corrected_by_its_voice_if_the_checkpoint_says_so() -> None:
+    engine, voice = ToneEngine(), a_voice()
+    plain = say(engine, "Hello there, my friend.", voice, seed=1)
+    engine.spec = dataclasses.replace(SPEC, envelope_correction=1.0)
+    with_codec = pipeline(engine)
+    codec = BrightCodec()
+    with_codec.models.codec = codec  # type: ignore[assignment]  # what speaking uses of it
+
+    def again(voice: VoicePrompt | None) -> Speech:
+        return with_codec.say("Hello there, my friend.", voice, SayOptions(seed=1), ProgressReporter())
+
+    assert treble(again(voice)) > 1.2 * treble(plain)
+    assert again(voice).samples.size == plain.samples.size
+    assert codec.decoded == [2, 8]  # at the first use of a voice
+    assert treble(again(None)) == pytest.approx(treble(plain), rel=0.05)
+    again(VoicePrompt(voice.semantic, voice.coarse, voice.fine + 1))
+    assert codec.decoded == [2, 8, 2, 8]
+
+
+def test_a_voice_too_short_to_be_measured_speaks_uncorrected() -> None:
+    engine = ToneEngine()
+    engine.spec = dataclasses.replace(SPEC, envelope_correction=1.0)
+    short = VoicePrompt(np.arange(30), np.zeros((2, 45), np.int64), np.zeros((8, 45), np.int64))
+    assert treble(say(engine, "Hello.", short, seed=1)) == treble(say(ToneEngine(), "Hello.", short, seed=1))

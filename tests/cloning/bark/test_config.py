@@ -20,6 +20,17 @@ def test_temperatures_come_from_the_checkpoint() -> None:
     assert spec.temperatures == (0.3, 0.7, 0.5)
 
 
+def test_the_correction_of_envelopes_comes_from_the_checkpoint() -> None:
+    assert BarkSpec.from_configs({}, {}).envelope_correction == 0
+    assert BarkSpec.from_configs({}, {"envelope_correction": 2}).envelope_correction == 2
+
+
+@pytest.mark.parametrize("strength", [-1, 5.1, "strong", None, float("nan")])
+def test_an_impossible_correction_is_refused(strength: object) -> None:
+    with pytest.raises(Unavailable, match="envelope_correction"):
+        BarkSpec.from_configs({}, {"envelope_correction": strength})
+
+
 @pytest.mark.parametrize("temperature", [-0.1, 2.5, "warm", None, float("nan")])
 def test_an_impossible_temperature_is_refused(temperature: object) -> None:
     with pytest.raises(Unavailable, match="temperature"):
