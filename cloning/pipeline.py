@@ -181,7 +181,7 @@ class SpeechPipeline:
     def _fitted_correction(self, tokens: bytes) -> EnvelopeCorrection | None:
         """Fit the correction to int64 (fine books, T) as bytes."""
         spec, codec = self.models.engine.spec, self.models.codec
-        codes = np.frombuffer(tokens, np.int64).reshape(spec.fine_books, -1)
+        codes = np.frombuffer(tokens, np.int64).reshape(spec.fine_books, -1).copy()  # writable, as torch wants it
         coarse, fine = codec.decode(codes[: spec.coarse_books]), codec.decode(codes)
         return EnvelopeCorrection.fit(coarse, fine, spec.sample_rate, spec.envelope_correction)
 
