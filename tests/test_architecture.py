@@ -86,7 +86,7 @@ LAYERS_OF_CLONING = (
     ("cloning.bark.config",),
     ("cloning.checkpoints",),
     ("cloning.bark", "cloning.codec"),
-    ("cloning.takes", "cloning.sentences"),
+    ("cloning.takes", "cloning.sentences", "cloning.envelope"),
     ("cloning.methods",),
     ("cloning.model_set",),
     ("cloning.watermark",),
