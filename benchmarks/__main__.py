@@ -1,16 +1,17 @@
-"""`make bench`: compare this engine with its peers on the same random weights, each measurement in its own process.
+"""`make bench`: compare Barkeep's engine with its peers on the same random weights, each measurement in a new process.
 
     python -m benchmarks [--shape small] [--rows sentence,...] [--contenders a,b,...] [--runs 3] [--minutes 45]
                          [--seconds 5] [--peer-lines 2] [--threads N] [--device auto] [--suno CLONE]
                          [--bark-cpp LIBRARY]
 
 In every run the contenders take turns row by row, since the speed of a machine drifts; the median of the runs counts.
-The first run is always complete; in later ones, a row starts only if it ends within `--minutes` of the start. Peers
-without batching speak `--peer-lines` lines of a row of eight, and the others are assumed to take as long; for them one
-voice or eight are the same, so their time for `paragraph` also counts for `members`. `python -m benchmarks.peers`
-downloads the code of peers that are not Python packages; without it, they are left out.
+The first run is always complete; in later runs, a row starts only if it should end within `--minutes` of the start.
+Peers without batching speak only `--peer-lines` lines of a row of eight, and their time is scaled to eight. One voice
+or eight make no difference to them, so their time for `paragraph` also counts for `members`.
+`python -m benchmarks.peers` downloads the code of peers that are not Python packages; peers without their code are left
+out.
 
-Prints tables in Markdown, and as the last line all measurements in JSON.
+Prints tables in Markdown; the last line has all measurements in JSON.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from benchmarks.work import MachineLimits
 Measure = Callable[[list[str]], dict[str, Any]]
 
 _AT_MOST_MINUTES = 30
-"""A measurement that takes longer is aborted and reported as not measured."""
+"""Longer measurements are aborted and reported as not measured."""
 
 
 def main() -> None:
@@ -105,7 +106,7 @@ class BenchmarkRun:
         """Report the peers that are not installed."""
         for family, found in (("suno", self._suno), ("bark.cpp", self._bark_cpp)):
             if not found and any(one.family == family for one in _chosen(self._options.contenders, CONTENDERS)):
-                self._failed.append(f"{family}: its code is not here (`python -m benchmarks.peers` gets it)")
+                self._failed.append(f"{family}: its code is missing; `python -m benchmarks.peers` downloads it")
                 _tell(self._failed[-1])
 
     def _measure_machine(self) -> None:
@@ -134,7 +135,7 @@ class BenchmarkRun:
                 _tell(_line(row, contender, runs[-1], number))
 
     def _known(self, row: BenchmarkRow, contender: Contender, number: int) -> dict[str, Any] | None:
-        """Return the paragraph's result of a contender without batching in this run, if `row` is `members`."""
+        """For the row `members`, return a contender's result of `paragraph` in this run if it has no batching."""
         before = self._measured.get("paragraph", {}).get(contender.name, [])
         if row.name != "members" or len(before) <= number or before[number]["together"]:
             return None
@@ -152,13 +153,13 @@ class BenchmarkRun:
             for contender in _chosen(self._options.contenders, CONTENDERS)
             if row.name in contender.rows
             and (not contender.cuda or self._machine["device"] == "cuda")
-            and contender.name != f"{OURS}-{self._machine['auto']}"  # that is the default
+            and contender.name != f"{OURS}-{self._machine['auto']}"  # the same as the default contender
             and found.get(contender.family, True)
             and not any(failure.startswith(f"{contender.name} in {row.name}:") for failure in self._failed)
         ]
 
     def _fits(self, row: BenchmarkRow) -> bool:
-        """Return whether another run of a row, as long as the last one, ends before the time is over."""
+        """Return whether another run of a row would end in time if it takes as long as the last one."""
         last = [runs[-1] for runs in self._measured.get(row.name, {}).values() if runs]
         ahead: float = sum(
             run["time_s"] * run.get("measured_lines", 1) / max(1, row.lines) + run["load_s"]
@@ -197,11 +198,11 @@ class BenchmarkRun:
 
 
 def in_a_process(arguments: list[str]) -> dict[str, Any]:
-    """Run `benchmarks.measure` with these arguments and return its last line."""
+    """Run `benchmarks.measure` with these arguments and return the result that it prints as its last line."""
     command = [sys.executable, "-m", "benchmarks.measure", *arguments]
     child = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60 * _AT_MOST_MINUTES)
-    said: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
-    return said
+    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    return result
 
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """Run bark.cpp through the C interface of its library. Does not import torch, whose memory would be measured too.
 
-bark.cpp has neither voices nor batches, and no setting for the length of speech. Its threshold for the end is set out
-of reach here; about one line in forty draws the end token all the same, and is spoken again.
+bark.cpp has neither voices nor batches, and no setting for the length of speech. To get lines of equal length, the
+threshold of the end token is set above 1. About one line in forty still draws the end token and is spoken again.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.rows import STAGES, BenchmarkLine, LineResults
 
 _Q8_0 = 7
-"""ggml's number for a file most of whose matrices are blocks of 32 eight-bit numbers with a scale of 16 bits."""
+"""ggml's number of the file type in which most matrices are blocks of 32 eight-bit numbers with a 16-bit scale."""
 
 _STEPS = STAGES[:3]
 """Stages in the order of bark.cpp's `bark_encoding_step`."""
@@ -83,13 +83,13 @@ class BarkCpp:
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines one after the other. A line that ended early is spoken again and not counted."""
-        told = LineResults()
+        results = LineResults()
         for _ in lines:
-            while not self._say(told):
+            while not self._say(results):
                 continue
-        return told
+        return results
 
-    def _say(self, told: LineResults) -> bool:
+    def _say(self, results: LineResults) -> bool:
         self._steps.clear()
         began = perf_counter()
         with _captured_output() as output:
@@ -101,11 +101,11 @@ class BarkCpp:
         ):
             return False
         stages = [float(found) / 1000 for found in re.findall(r"total time = +([0-9.]+) ms", output[0])]
-        told.add(dict(zip(STAGES, [*stages, spent - sum(stages)], strict=True)), spent, self._samples())
+        results.add(dict(zip(STAGES, [*stages, spent - sum(stages)], strict=True)), spent, self._samples())
         return True
 
     def _ended(self, samples: int) -> bool:
-        """Return whether the last semantic token was the end, which no step reports."""
+        """Return whether the last semantic token was the end token, which shows only in the shorter sound."""
         frames = samples * 75 // 24_000
         return frames < int(self._length * 75 / 49.9)
 
@@ -143,7 +143,7 @@ def _load(path: Path) -> Any:
 
 @contextmanager
 def _captured_output() -> Iterator[list[str]]:
-    """Capture the standard output of C code: yield a list, which holds it as its only item in the end."""
+    """Capture the standard output of C code: yield a list that gets the output as its only item on exit."""
     output: list[str] = []
     sys.stdout.flush()
     before = os.dup(1)

@@ -1,4 +1,4 @@
-"""Speak the benchmark's lines with Barkeep's engine. Imports no more than the engine, for `benchmarks.gpu`."""
+"""Speak the benchmark's lines with Barkeep's engine. Imports only the engine, for `benchmarks.gpu`."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -20,7 +20,7 @@ def spoken(
     takes: int = 1,
     choose: Callable[[list[Generated]], object] = _keep,
 ) -> LineResults:
-    """Speak all lines together, each `takes` times. `choose` gets the takes of each line; its time counts too."""
+    """Speak all lines together, each `takes` times. `choose` gets the takes of each line; its time is measured too."""
     clock = _Clock()
     wanted = [
         Utterance(
@@ -40,9 +40,9 @@ def spoken(
 
 
 class _Clock:
-    """Divides time among stages: the time between two reports belongs to the stage of the first.
+    """Divides time among stages: the time between two reports counts for the stage of the first.
 
-    The engine reports before each step of each line, so this also holds when lines are in different stages.
+    The engine reports before each step of each line, so this is also right when lines are in different stages.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Speak the benchmark's lines with transformers' BarkModel. Imports no more than the model, for `benchmarks.gpu`."""
+"""Speak the benchmark's lines with transformers' BarkModel. Imports only the model, for `benchmarks.gpu`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,16 +13,17 @@ from cloning.checkpoints.weights import load_bark
 
 
 class Transformers:
-    """transformers' BarkModel with its cache. batched: lines in the same voice are one batch; others cannot be.
+    """transformers' BarkModel with its key/value cache.
 
-    compiler: the backend of torch.compile for its three models, with dynamic lengths; "": none. model: a BarkModel,
-    whose methods are replaced by timed ones.
+    model: a BarkModel, whose methods are replaced by timed ones. batched: lines in the same voice are generated as one
+    batch, which transformers cannot do with different voices. compiler: the backend of torch.compile for the three
+    models, with dynamic lengths; "": not compiled.
     """
 
     def __init__(self, model: Any, *, batched: bool = False, compiler: str = "") -> None:
         self._model = model
         self._batched = batched
-        self._told = LineResults()
+        self._results = LineResults()
         for stage, name in zip(STAGES, ("semantic", "coarse_acoustics", "fine_acoustics"), strict=False):
             part: Any = getattr(self._model, name)
             if compiler:
@@ -39,12 +40,12 @@ class Transformers:
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines one after the other, or in one batch."""
-        self._told = LineResults()
+        self._results = LineResults()
         for group in self._groups(lines):
             began = perf_counter()
             samples = self._generate(group)
-            self._told.add({}, perf_counter() - began, samples)
-        return self._told
+            self._results.add({}, perf_counter() - began, samples)
+        return self._results
 
     def _groups(self, lines: Sequence[BenchmarkLine]) -> list[list[BenchmarkLine]]:
         if self._batched and len({id(line.voice) for line in lines}) == 1:
@@ -82,6 +83,6 @@ class Transformers:
             finally:
                 if torch.cuda.is_available():
                     torch.cuda.synchronize()
-                self._told.stages[stage] += perf_counter() - began
+                self._results.stages[stage] += perf_counter() - began
 
         return timed

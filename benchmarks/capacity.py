@@ -1,11 +1,11 @@
-"""How long members wait, by their number and the number of GPUs: `python -m benchmarks.capacity`.
+"""Simulate how long members wait, by their number and the number of GPUs: `python -m benchmarks.capacity`.
 
     python -m benchmarks.capacity [--members 500000 ...] [--gpus 16 ...] [--speech 1.0] [--gain 4] [--batch 8] ...
 
-A simulation, not a measurement: requests arrive at random (Poisson) with exponential lengths, and begin in the order of
-their arrival. A worker generates up to `batch` of them at once: `speech` seconds of speech a second for one alone, and
-`gain` times as much for a full batch together. The defaults of a GPU are assumptions, since none was measured. The
-milliseconds of the bot and of the database are those of `python -m benchmarks.growth`. Prints tables in Markdown.
+Requests arrive at random (Poisson) with exponential lengths, and begin in the order of their arrival. A worker
+generates up to `batch` requests at once: `speech` seconds of speech a second for one alone, and `gain` times as much
+for a full batch together. The default speed of a GPU is an assumption, since none was measured. The milliseconds of the
+bot and of the database come from `python -m benchmarks.growth`. Prints tables in Markdown.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from math import ceil
 
 SERVERS_A_SHARD = 2500
-"""The most servers of a shard: Discord's limit."""
+"""Discord's limit of servers per shard."""
 FULL = 0.5
-"""The share of its one core that a bot process may need, so that it answers in time."""
+"""The largest load of a bot process, as a share of one core, at which it still answers in time."""
 SEED = 7
 
 
@@ -26,8 +26,8 @@ SEED = 7
 class Worker:
     """A GPU, or another device that generates speech.
 
-    `speech`: seconds of speech a second for one request alone. `gain`: how many times as much a full batch gets
-    together. `batch`: the most requests at once.
+    `speech`: seconds of speech a second for one request alone. `gain`: the speech of a full batch together, relative to
+    one request. `batch`: the maximum number of requests at once.
     """
 
     speech: float
@@ -35,7 +35,7 @@ class Worker:
     batch: int
 
     def speed(self, requests: int) -> float:
-        """Return the seconds of speech a second for each of `requests` requests at once.
+        """Return the seconds of speech a second that each of `requests` simultaneous requests gets.
 
         The time of a step grows linearly with the number of requests.
         """
@@ -44,13 +44,13 @@ class Worker:
 
     @property
     def most(self) -> float:
-        """Seconds of speech a second of a full batch together."""
+        """Seconds of speech a second of a full batch: the worker's maximum."""
         return self.batch * self.speed(self.batch)
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Sorted seconds from the arrival of a request until it began, and until it ended."""
+    """Sorted waiting times: seconds from the arrival of each request until it began, and until it ended."""
 
     to_begin: list[float]
     to_answer: list[float]
@@ -63,9 +63,9 @@ class _Batch:
         self._worker = worker
         self._now = 0.0
         self._spoken = 0.0
-        """Seconds of speech that a request without an end would have got since the start."""
+        """Seconds of speech that an endless request would have got since the start."""
         self._ends: list[tuple[float, float]] = []
-        """A heap of (`_spoken` at its end, its arrival) of each request."""
+        """A heap with an entry for each request: `_spoken` at its end, and its arrival."""
         self.version = 0
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class _Batch:
         self.version += 1
 
     def end(self) -> float:
-        """End the request that ends first, now. Return its arrival."""
+        """End, at the current time, the request that is due first. Return its arrival."""
         self.version += 1
         return heapq.heappop(self._ends)[1]
 
@@ -93,7 +93,7 @@ class _Batch:
 
 
 class Simulation:
-    """A simulation of equal workers, and of requests that wait for them."""
+    """A simulation of requests that wait for equal workers."""
 
     def __init__(self, worker: Worker, workers: int) -> None:
         self._batch = worker.batch
@@ -105,7 +105,7 @@ class Simulation:
         self._ended: list[tuple[float, float]] = []
 
     def run(self, requests: int, a_second: float, mean_length: float, seed: int = SEED) -> Waits:
-        """Simulate `requests` requests. The first tenth does not count, since it finds free workers.
+        """Simulate `requests` requests. The first tenth is left out of the result, since it finds all workers free.
 
         a_second: requests a second. mean_length: seconds of speech of a request.
         """
@@ -155,7 +155,7 @@ class Simulation:
 
 
 def at(waits: list[float], share: float) -> float:
-    """Return the wait that `share` of the requests do not exceed."""
+    """Return the quantile `share` (0..1) of sorted waits."""
     return waits[min(len(waits) - 1, int(share * len(waits)))]
 
 
@@ -207,20 +207,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--members", type=int, nargs="*", default=[1000, 10_000, 100_000, 500_000])
     parser.add_argument("--gpus", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--speech", type=float, default=1.0, help="seconds of speech a second, one request alone")
-    parser.add_argument("--gain", type=float, default=4.0, help="how many times as much a full batch gets together")
+    parser.add_argument("--gain", type=float, default=4.0, help="speech of a full batch, relative to one request")
     parser.add_argument("--batch", type=int, default=8, help="requests at once")
     parser.add_argument("--length", type=float, default=5.0, help="mean seconds of speech of a request")
     parser.add_argument("--a-day", type=float, default=0.2, help="requests of a member a day")
-    parser.add_argument("--peak", type=float, default=3.0, help="how many times the day's mean the busiest hour has")
+    parser.add_argument("--peak", type=float, default=3.0, help="requests of the busiest hour, relative to the mean")
     parser.add_argument("--server", type=int, default=50, help="members of a server")
     parser.add_argument("--bot-ms", type=float, default=60.0, help="processor time of the bot for a job")
     parser.add_argument("--database-ms", type=float, default=10.0, help="processor time of PostgreSQL for a job")
     parser.add_argument("--requests", type=int, default=20_000, help="simulated for each cell")
     options = parser.parse_args(arguments)
     worker = Worker(options.speech, options.gain, options.batch)
-    print("Seconds until the work begins (p50/p95); until the answer is there (p50/p95).\n")
+    print("Seconds until generation begins (p50/p95); until the answer is ready (p50/p95).\n")
     _waits(worker, options)
-    print("\nWhat else it takes:\n")
+    print("\nOther resources:\n")
     _parts(worker, options)
 
 

@@ -1,7 +1,7 @@
 """Bark, HuBERT and a quantizer of the published shapes with random weights, which are as fast as trained ones.
 
-They are written once, in the hub's layout, so that every contender loads them as it does in use, and its measured
-memory is that in use.
+They are written once, in the hub's layout, so that every contender loads them as usual and its measured memory is
+realistic.
 """
 
 import shutil
@@ -23,7 +23,7 @@ GENERATION = {
     "coarse_acoustics_config": {},
     "fine_acoustics_config": {},
 }
-"""Entries of the generation configuration. All others are left out: the published values are the readers' defaults."""
+"""Entries of the generation configuration. The others have the published values as their defaults and are left out."""
 
 WORD = "a"
 """The only word of the benchmark's texts."""
@@ -31,11 +31,11 @@ PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", WORD)
 """The vocabulary of the checkpoints' tokenizer."""
 
 BARK, HUBERT, QUANTIZER = "bark", "hubert", "quantizer.pth"
-"""The parts of a written checkpoint, as `cloning.checkpoints.model_choice` looks for them."""
+"""File and folder names of a written checkpoint's parts, where `cloning.checkpoints.model_choice` looks for them."""
 
 
 def written(shape: str, directory: Path) -> Path:
-    """Return the folder with the checkpoint of one of SHAPES below `directory`; it is written if it is missing."""
+    """Return the folder below `directory` with the checkpoint of one of SHAPES. Write it first if it is missing."""
     folder = directory / shape
     if not folder.exists():
         unfinished = directory / f"{shape}.unfinished"
@@ -67,7 +67,7 @@ def random_bark(shape: str, seed: int = 0) -> Any:
     model.eval()
     config: Any = transformers.GenerationConfig
     model.generation_config = config(**GENERATION)
-    # Only codebook tokens may be drawn, as with trained weights, and the speech must not end early.
+    # As with trained weights, only codebook tokens may be drawn; the speech must not end early.
     model.coarse_acoustics.lm_head.weight.data[12_048:] = 0.0
     return model
 
@@ -91,7 +91,7 @@ def random_hubert(shape: str, seed: int = 0) -> Any:
 
 
 def hubert_config(shape: str) -> transformers.HubertConfig:
-    """Return the configuration; HuBERT base is its default."""
+    """Return the configuration of HuBERT base, or of a small HuBERT for the shape `tiny`."""
     if shape != "tiny":
         return transformers.HubertConfig()
     return transformers.HubertConfig(

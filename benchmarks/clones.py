@@ -1,7 +1,7 @@
-"""Cloning in the benchmark: HuBERT's features, the quantizer and the codec's encoder, for a clip of random samples.
+"""Measure cloning: HuBERT's features, the quantizer and the codec's encoder, for a clip of random samples.
 
-By Barkeep's code, and by transformers' HuBERT and EnCodec with torch's LSTM, as in the code that made the published
-quantizers: features of layer 9 of the whole clip, one token per frame, codes at 6 kbit/s.
+Barkeep's code is compared with transformers' HuBERT and EnCodec and torch's LSTM, used as in the code that made the
+published quantizers: features of layer 9 of the whole clip, one token per frame, codes at 6 kbit/s.
 """
 
 from collections.abc import Callable
@@ -100,18 +100,18 @@ def clone(cloner: Cloner) -> LineResults:
     """Clone one clip of CLONE_SECONDS; return the seconds of each stage, and their sum as `first`."""
     random = np.random.default_rng(0)
     clips = [random.normal(0, 0.1, int(CLONE_SECONDS * rate)).astype(np.float32) for rate in (SAMPLE_RATE, _CODEC_RATE)]
-    told = LineResults(samples=clips[1].size)
-    features = _timed(told, CLONE_STAGES[0], lambda: cloner.features(clips[0]))
-    _timed(told, CLONE_STAGES[1], lambda: cloner.tokens(features).cpu())
-    _timed(told, CLONE_STAGES[2], lambda: cloner.codes(clips[1]))
-    told.first = sum(told.stages.values())
-    return told
+    results = LineResults(samples=clips[1].size)
+    features = _timed(results, CLONE_STAGES[0], lambda: cloner.features(clips[0]))
+    _timed(results, CLONE_STAGES[1], lambda: cloner.tokens(features).cpu())
+    _timed(results, CLONE_STAGES[2], lambda: cloner.codes(clips[1]))
+    results.first = sum(results.stages.values())
+    return results
 
 
-def _timed(told: LineResults, stage: str, action: Callable[[], T]) -> T:
+def _timed(results: LineResults, stage: str, action: Callable[[], T]) -> T:
     began = perf_counter()
     result = action()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    told.stages[stage] += perf_counter() - began
+    results.stages[stage] += perf_counter() - began
     return result

@@ -1,12 +1,12 @@
 """Measure the cost of Ray: `python -m benchmarks.cluster [--minutes 5] [--lines 8]`. Needs `make setup EXTRAS=ray`.
 
-The same lines are spoken by two speech workers with a thread each, and by two such workers of one machine that is a
-whole Ray cluster, head and node: the two sides differ by Ray only. Short runs alternate (workers, Ray, Ray, workers,
-...), so that a change of the machine's speed affects both, and each pair of neighbours gives a ratio. During the runs
-of the workers, every process of Ray is stopped (SIGSTOP), so that what Ray does when idle counts in Ray's runs only.
+The same lines are spoken by two speech workers with one thread each, and by two such workers in a Ray cluster whose
+head and node are this machine: the two sides differ by Ray only. Short runs alternate (workers, Ray, Ray, workers,
+...), so that a change of the machine's speed affects both, and each pair of neighbours gives a ratio. During the
+workers' runs every process of Ray is stopped (SIGSTOP), so that Ray's idle work counts in Ray's runs only.
 
-Measured are the throughput, the time from a request to its first event, and the processor time of everything but the
-speech workers (bot, relay process, actors, Ray). Loading is not counted. Prints tables in Markdown.
+Measures the throughput, the time from a request to its first event, and the processor time of everything but the speech
+workers (bot, relay process, actors, Ray). Loading is not counted. Prints tables in Markdown.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from settings import Settings
 TOKEN = "benchmark-of-one-machine"  # noqa: S105 (it guards nothing: the cluster lives for some minutes)
 LINE = "The evening was long, and the keeper of the bar told many stories."
 FIRST_EVENTS = 2
-"""The number of first events that are measured before each run."""
+"""The number of lines whose first event is timed before each run."""
 STORE = 100_000_000
 RESAMPLES = 10_000
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,7 +46,7 @@ _NAMES = (
 
 
 class Listener:
-    """Follows the events of one executor. `first`: the time of each job's first event; `seconds`: of its speech."""
+    """Follows the events of one executor. By job id: `first`, the time of its first event; `seconds` of its speech."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -88,9 +88,9 @@ class Listener:
 class Side:
     """One of the two sides, and its measurements.
 
-    is_ready: returns whether the models are loaded. first: milliseconds to each first event. speech: seconds of speech
-    a second, of each run. beside: processor seconds by program, without the speech workers. workers: processor seconds
-    of the speech workers.
+    is_ready: returns whether the models are loaded. first: milliseconds to each first event. speech: the throughput of
+    each run, in seconds of speech a second. beside: processor seconds of the other programs, by program. workers:
+    processor seconds of the speech workers.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Side:
             await asyncio.sleep(0.05)
 
     async def run(self, lines: int, *, counts: bool) -> None:
-        """Speak the lines once. counts: whether it is measured. Raises RuntimeError if a line failed."""
+        """Speak the lines once. counts: whether the run is measured. Raises RuntimeError if a line failed."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             first = [await self._first(folder, number) for number in range(FIRST_EVENTS)]
@@ -125,7 +125,7 @@ class Side:
             spoken = [await self._listener(number).ended(f"line-{folder.name}-{number}") for number in range(lines)]
             took, after = perf_counter() - started, processor_seconds()
         if not all(spoken):
-            raise RuntimeError(f"a line failed ({self.name}); run this on a quieter machine, or with fewer --lines")
+            raise RuntimeError(f"A line failed ({self.name}). Run this on a quieter machine, or with fewer --lines.")
         if counts:
             self.first += first
             self.speech.append(sum(spoken) / took)
@@ -134,7 +134,7 @@ class Side:
             self.workers += after[1] - before[1]
 
     async def _first(self, folder: Path, number: int) -> float:
-        """Return the milliseconds from a request to its first event, on an idle worker. The line is cancelled."""
+        """Return the milliseconds from a request to its first event, on an idle worker. Then cancel the line."""
         listener, job_id = self._listener(number), f"first-{folder.name}-{number}"
         sent = await listener.say(job_id, folder, seed=1)
         milliseconds = 1000 * (await listener.begun(job_id) - sent)
@@ -147,7 +147,7 @@ class Side:
 
 
 def processes() -> tuple[dict[int, int], dict[int, float]]:
-    """Return the parent, and the processor seconds, of each process of this machine."""
+    """Return the parent and the processor seconds of each process on this machine, by process id."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -174,7 +174,7 @@ def command(process: int) -> str:
 
 
 def processor_seconds() -> tuple[dict[str, float], float]:
-    """Return the processor seconds of this process and its descendants: by program, and of the speech workers."""
+    """Return the processor seconds of this process and its descendants by program, and those of the speech workers."""
     parents, used = processes()
     beside: defaultdict[str, float] = defaultdict(float)
     speaking = 0.0
@@ -190,7 +190,7 @@ def processor_seconds() -> tuple[dict[str, float], float]:
 
 @contextmanager
 def ray_stopped() -> Iterator[None]:
-    """Stop every process of Ray and of the relay: the descendants of this process, except its own speech workers."""
+    """Stop Ray and the relay inside `with`: all descendants of this process except its own speech workers."""
     parents, _ = processes()
     own = (child for child, parent in parents.items() if parent == os.getpid())
     speaking = [child for child in own if "cloning.worker.server" in command(child)]
@@ -210,7 +210,7 @@ def _send(number: signal.Signals, to: set[int]) -> None:
 
 
 async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> None:
-    """Measure pairs of runs for `seconds`, after one run of each side that does not count."""
+    """Measure pairs of runs for `seconds`, after one warm-up run of each side."""
 
     async def by_workers(*, counts: bool = True) -> None:
         with ray_stopped():
@@ -230,7 +230,7 @@ async def alternate(workers: Side, ray: Side, lines: int, seconds: float) -> Non
 
 
 def ratio(workers: Side, ray: Side) -> str:
-    """Return a sentence: the mean ratio of the throughputs of each pair, with its bootstrap confidence interval."""
+    """Return a sentence with the mean ratio of the pairs' throughputs and its bootstrap confidence interval."""
     logs = [log(b / a) for a, b in zip(workers.speech, ray.speech, strict=True)]
     random = Random(0)
     means = sorted(fmean(random.choices(logs, k=len(logs))) for _ in range(RESAMPLES))
@@ -289,9 +289,9 @@ async def measure(settings: Settings, lines: int, seconds: float) -> tuple[Side,
 async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0, help="of measuring; starting takes one more")
+    parser.add_argument("--minutes", type=float, default=5.0, help="minutes of measuring; starting takes one more")
     parser.add_argument(
-        "--lines", type=int, default=8, help="of each run, an even number; a run has to take under 10 s"
+        "--lines", type=int, default=8, help="lines of each run, an even number; a run has to take under 10 s"
     )
     parser.add_argument("--model", default="bundled")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Barkeep's engine in the benchmark.
 
-All contenders generate without an end of their own, so every line has exactly the length of the task.
+No contender may end a line by itself, so every line has exactly the length of the task.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TEXT = " ".join([checkpoints.WORD] * TEXT_TOKENS)
 
 
 class BarkeepEngine:
-    """Barkeep's engine, loaded as in the bot. Of several takes of a line, the best is chosen, as in the bot."""
+    """Barkeep's engine, loaded as in the bot. It keeps the best of several takes of a line, as the bot does."""
 
     def __init__(self, folder: Path, dtype: str, device: str, *, fast: bool = False, takes_of_each: int = 1) -> None:
         self._takes = takes_of_each

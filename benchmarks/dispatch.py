@@ -1,14 +1,15 @@
-"""Measure how many jobs a second pass through SQL: `python -m benchmarks.dispatch --database URL`.
+"""Measure how many jobs a second the dispatcher handles: `python -m benchmarks.dispatch --database URL`.
 
     python -m benchmarks.dispatch --database postgresql+asyncpg://postgres@127.0.0.1/empty [--jobs 1000] [--peer PYTHON]
 
-Jobs are stored first. Then the real dispatcher gives them to a stand-in for the worker that ends each at once, stores
-each step, and gives each answer to a courier that only counts. Measured is the time from the first claim to the last
-stored answer. Prints jobs a second, by the clock and by the processor time of this process, and transactions a job.
+Jobs are stored first. Then the real dispatcher gives them to a stand-in for the worker that ends each job at once,
+stores each step, and gives each answer to a courier that only counts. Measures the time from the first claim to the
+last stored answer. Prints jobs a second, by the clock and by the processor time of this process, and transactions a
+job.
 
---peer: a Python with the packages of benchmarks/requirements-dispatch.txt. procrastinate then runs as many jobs that do
-nothing on the same server, in turns with Barkeep. Its jobs are as durable; each changes its row twice, Barkeep's four
-times. Prints the ratio of the medians.
+--peer: a Python with the packages of benchmarks/requirements-dispatch.txt. procrastinate then runs the same number of
+empty jobs on the same server, in turns with Barkeep. Its jobs are as durable; each changes its row twice, Barkeep's
+four times. Prints the ratio of the medians.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from storage.sessions import Sessions
 from studio.studio import Studio
 
 CAPACITY = 64
-"""Jobs that the worker takes at once; procrastinate runs as many."""
+"""The number of jobs at once, in the worker and in procrastinate."""
 RUNS = 3
 PEER = Path(__file__).parent / "procrastinate_jobs.py"
 
@@ -94,7 +95,9 @@ async def _commits(url: str) -> int:
 def main() -> None:
     """Measure in turns, and print a line for each run and the ratio."""
     parser = argparse.ArgumentParser("python -m benchmarks.dispatch", description=__doc__.partition("\n")[0])
-    parser.add_argument("--database", required=True, help="an empty PostgreSQL database; what it holds is deleted")
+    parser.add_argument(
+        "--database", required=True, help="an empty PostgreSQL database; Barkeep's rows in it are deleted"
+    )
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--peer", help="a Python with benchmarks/requirements-dispatch.txt")

@@ -3,9 +3,10 @@
     python -m benchmarks.first_answers [--clones 200] [--others 400] [--database URL]
 
 The real bot runs in simcord's Discord, in real time, without a speech model. Members of 20 servers act at the same
-moment: some use `/clone`, `/voices import` or "Clone this voice", a third each, the others `/say`. Measured are the
-time from the interaction to the bot's first request for it, and the processor time of the process in between, which
-other programs do not change. The simulated Discord is in the same process. Prints a table in Markdown.
+moment: `--clones` of them use `/clone`, `/voices import` and "Clone this voice", a third each; the others use `/say`.
+Measures the time from an interaction to the bot's first request for it, and the processor time of the process in
+between, which does not depend on other programs. The simulated Discord is in the same process. Prints a table in
+Markdown.
 """
 
 import argparse
@@ -36,7 +37,7 @@ _PATIENCE = 60.0
 
 Act = Callable[[], Awaitable[Any]]
 Moment = tuple[float, float]
-"""Seconds by the clock, and seconds of processor time of this process."""
+"""A point in time: seconds by the clock, and seconds of processor time of this process."""
 
 
 def _now() -> Moment:
@@ -44,7 +45,7 @@ def _now() -> Moment:
 
 
 class TimedEnv(LiveEnv):
-    """A simcord environment that records when each interaction was sent and first answered. Actions do not wait."""
+    """A simcord environment that records when each interaction was sent and first answered. Actions do not block."""
 
     def __init__(self, bot: Barkeep) -> None:
         super().__init__(bot)
@@ -81,7 +82,7 @@ class TimedEnv(LiveEnv):
         self._sent[int(interaction.id)] = self.kind, _now()
 
     async def _settle_internal(self, **_: Any) -> None:
-        """Do nothing: simcord would wait here until the bot is idle."""
+        """Return at once, where simcord would wait until the bot is idle."""
 
 
 async def measure(url: str, folder: Path, clones: int, others: int) -> dict[str, list[Moment]]:
@@ -110,7 +111,7 @@ async def _act(env: TimedEnv, kind: str, act: Act) -> None:
 
 
 async def _acts(env: TimedEnv, clones: int, others: int) -> list[tuple[str, Act]]:
-    """Return the actions of the members, of all kinds by turns, evenly over the servers."""
+    """Return the members' actions with their kinds: the kinds alternate, and servers get equal numbers."""
     servers = [env.create_guild(f"Server {number}") for number in range(SERVERS)]
     channels = [server.create_text_channel("voices") for server in servers]
     acts: list[tuple[str, Act]] = []
@@ -125,7 +126,7 @@ async def _acts(env: TimedEnv, clones: int, others: int) -> list[tuple[str, Act]
 
 
 async def _clone(member: Any, channel: Any, number: int) -> tuple[str, Act]:
-    """Return one of the three actions that make a voice, by turns."""
+    """Return action `number` of those that make a voice, with its kind; the three kinds alternate."""
     name = f"Voice {number}"
     if number % 3 == 0:
         return "/clone", partial(member.slash, channel, "clone", name=name, audio=RECORDING)
@@ -138,11 +139,11 @@ async def _clone(member: Any, channel: Any, number: int) -> tuple[str, Act]:
 def main() -> None:
     """Measure and print a row for each kind."""
     parser = argparse.ArgumentParser("python -m benchmarks.first_answers", description=__doc__)
-    parser.add_argument("--clones", type=int, default=200, help="how many make a voice")
-    parser.add_argument("--others", type=int, default=400, help="how many use /say")
+    parser.add_argument("--clones", type=int, default=200, help="members who make a voice")
+    parser.add_argument("--others", type=int, default=400, help="members who use /say")
     parser.add_argument("--database", help="an empty database; SQLite in a temporary folder if left out")
     options = parser.parse_args()
-    logs.configure("CRITICAL", "text", secrets=[])  # it ends while the database still works on the commands
+    logs.configure("CRITICAL", "text", secrets=[])  # the bot closes during commands, and would log errors
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="barkeep-answers-") as folder:
         url = options.database or f"sqlite+aiosqlite:///{folder}/answers.sqlite3"

@@ -1,10 +1,10 @@
-"""Write a Bark checkpoint as one file of bark.cpp: its vocabulary, three models and a codec, in ggml's first format.
+"""Write a Bark checkpoint as one file for bark.cpp, in ggml's first format: vocabulary, three models and a codec.
 
 The format, as bark.cpp and encodec.cpp read it: a magic number; the vocabulary; for each model its sizes, the number of
-its tensors and the tensors; the magic number again, the codec's sizes, and its tensors to the end of the file. A tensor
-is the number of its dimensions, the length of its name, its type (0 float32, 1 float16), the dimensions from the last
-to the first, the name and the numbers. Matrices and tables of the models are in the requested precision, those of the
-codec in half precision (encodec.cpp has no convolution for others), everything else in float32.
+its tensors, and the tensors; the magic number again, the codec's sizes, and its tensors to the end of the file. A
+tensor consists of the number of its dimensions, the length of its name, its type (0 float32, 1 float16), the dimensions
+from last to first, the name and the values. Matrices and tables of the models have the requested precision, those of
+the codec half precision (encodec.cpp has no convolution for others); everything else is float32.
 """
 
 import re
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 MAGIC = 0x67676D6C
 FLOAT32, FLOAT16 = 0, 1
-"""The types of a tensor, and of a model, whose matrices have it."""
+"""Type numbers of a tensor; a model's type is that of its matrices."""
 
 _NAMES = (
     (r"layernorm_final\.weight", "ln_f/g"),
@@ -36,7 +36,7 @@ _NAMES = (
     (r"layers\.(\d+)\.mlp\.in_proj\.weight", r"h\1/mlp/c_fc/w"),
     (r"layers\.(\d+)\.mlp\.out_proj\.weight", r"h\1/mlp/c_proj/w"),
 )
-"""Patterns of transformers' names of weights, and bark.cpp's names, to which `model/` is prepended."""
+"""Patterns of transformers' weight names, and bark.cpp's names for them, without the prefix `model/`."""
 
 
 def write(model: Any, vocabulary: list[str], path: Path, *, half: bool = False) -> None:
@@ -57,7 +57,7 @@ def _write_transformer(file: BinaryIO, part: Any, half: bool) -> None:
     books = getattr(config, "n_codes_total", 1)
     heads = books - config.n_codes_given if books > 1 else 1
     sizes = (config.num_layers, config.num_heads, config.hidden_size, config.block_size)
-    # Of the fine model, only the norms have biases; bark.cpp has one mark for these and for biases of matrices.
+    # Only the norms of the fine model have biases; bark.cpp has one flag for these and for the biases of matrices.
     biased = books > 1 or config.bias
     _integers(file, *sizes, int(biased), config.input_vocab_size, config.output_vocab_size, heads, books)
     tensors = {_name(name): tensor for name, tensor in part.state_dict().items() if not name.endswith(".attn.bias")}
@@ -83,7 +83,7 @@ def _write_codec(file: BinaryIO, codec: Any) -> None:
 
 
 def _codec_tensors(codec: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield every weight that encodec.cpp reads with its name, with weight norm applied."""
+    """Yield the name and the values of every weight that encodec.cpp reads, with weight norm applied."""
     for name, module in codec.named_modules():
         coder = re.sub(r"^(encoder|decoder)\.layers\.", r"\1.model.", name)
         if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):

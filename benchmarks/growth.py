@@ -1,12 +1,12 @@
-"""Measure the cost of a job by the number of stored rows: `python -m benchmarks.growth`. The worker is a stand-in.
+"""Measure how the cost of a job grows with the number of stored rows: `python -m benchmarks.growth`.
 
     python -m benchmarks.growth [--rows 1000 100000 1000000] [--postgres postgresql://user@host/database]
 
 Stores ROWS finished jobs, voices and audit lines each, in 1,000 servers and over 30 days, then submits lines in cloned
-voices. Measured for each job: the processor time of the bot and, on a PostgreSQL server on this machine, of its
-backends, which other programs do not change; the statements; and the rows that PostgreSQL read by scans and by index.
-SQLite is measured in a temporary folder; with --postgres a PostgreSQL server instead, on which databases named
-barkeep_growth_* are created and dropped. Prints a table in Markdown.
+voices to a stand-in for the worker. For each job it measures the number of statements, the rows that PostgreSQL reads
+by scans and by index, and the processor time, which does not depend on other programs: of the bot and, if PostgreSQL
+runs on this machine, of its backends. SQLite is measured in a temporary folder; --postgres measures a PostgreSQL server
+instead, on which databases named barkeep_growth_* are created and dropped. Prints a table in Markdown.
 """
 
 import argparse
@@ -39,7 +39,7 @@ DAYS = 30
 MODELS = VoiceModels("stand-in", "stand-in", "stand-in", None)
 ENGINE = "sqlalchemy.engine.Engine"
 _TICK = 0.01
-"""Seconds of a tick in /proc/PID/stat."""
+"""Seconds per tick in /proc/PID/stat."""
 
 NUMBERS = {
     "sqlite": "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {rows}) SELECT i FROM n)",
@@ -68,7 +68,7 @@ FILL = (
 
 @dataclass(frozen=True)
 class Spent:
-    """Totals so far: milliseconds of processor time, and rows that PostgreSQL read."""
+    """Running totals: milliseconds of processor time, and rows that PostgreSQL read."""
 
     bot: float
     database: float = 0.0
@@ -87,7 +87,7 @@ class Cost:
     by_index: float | None
 
     def cells(self) -> list[str]:
-        """Return the cells of the table's row."""
+        """Return the cells of its table row; unknown figures are empty."""
         numbers = (self.statements, self.bot, self.database, self.scanned, self.by_index)
         return ["" if number is None else f"{number:.1f}" for number in numbers]
 
@@ -138,7 +138,7 @@ class Postgres:
         await self._once(self._address, statements)
 
     async def spent(self) -> Spent:
-        """Return the totals so far, after the backends have reported them, as they do every second."""
+        """Return the totals so far. Waits until the backends, which report once a second, have reported them."""
         await asyncio.sleep(2.0)
         bot = 1000 * process_time()
         connection = await asyncpg.connect(self._address)
@@ -167,7 +167,7 @@ class Postgres:
 
 
 class Statements(logging.Handler):
-    """Counts the statements that SQLAlchemy logs, without those that begin and end transactions."""
+    """Counts the statements that SQLAlchemy logs, except those that begin or end transactions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ def statements(dialect: str, rows: int) -> list[str]:
 async def _phases(
     database: Sqlite | Postgres, folder: Path, jobs: int, log: Statements
 ) -> tuple[list[int], list[Spent]]:
-    """Submit and deliver `jobs` lines. Return the statements and totals before, between and after the two phases."""
+    """Accept `jobs` lines, then dispatch and deliver them. Return statements and totals before, between and after."""
     storage = await Storage.open(database.url, folder)
     voices = [await voice_of_server(storage, guild) for guild in range(1, MEASURED + 1)]
     worker, courier = InstantWorker(), Counter()
@@ -246,7 +246,7 @@ async def _phases(
 
 
 async def voice_of_server(storage: Storage, guild: int) -> VoiceRecord:
-    """Return a cloned voice in a server, whose limits are lifted."""
+    """Lift a server's limits, and return a cloned voice in it."""
     limits = {
         name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_", "voices_"))
     }
@@ -306,8 +306,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         "python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, nargs="*", default=[1000, 100_000, 1_000_000], help="of each kind")
-    parser.add_argument("--jobs", type=int, default=JOBS, help="how many are measured")
+    parser.add_argument("--rows", type=int, nargs="*", default=[1000, 100_000, 1_000_000], help="rows of each kind")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="jobs to measure")
     parser.add_argument("--postgres", metavar="URL", help="a server whose user may create databases")
     options = parser.parse_args(arguments)
     logs.configure("ERROR", "text", secrets=[])

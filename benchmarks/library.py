@@ -1,4 +1,4 @@
-"""Measure the cost of a large server: pages of the audit log, autocompletion, a purge. SQLite, no speech.
+"""Measure operations on a large server: pages of the audit log, autocompletion, a purge. Uses SQLite and no speech.
 
     python -m benchmarks.library [--audit 100000] [--voices 5000] [--jobs 100000]
 

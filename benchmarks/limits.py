@@ -11,7 +11,7 @@ from cloning.bark.linear import Linear
 
 _REPEATS = 20
 _READ, _ROWS = {"cpu": 2**28, "cuda": 2**32}, {"cpu": 1024, "cuda": 8192}
-"""Bytes to read, far more than any cache holds, and rows of a product, so many that its start does not matter."""
+"""Bytes to read, far more than any cache holds; and rows of a product, enough to make its overhead negligible."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Limits:
 
 
 def measure(device: torch.device | None = None) -> Limits:
-    """Measure for some seconds, by the clock, or in CPU time with one thread, which other programs change less."""
+    """Measure for some seconds: by the clock, or with one thread in CPU time, which depends less on other programs."""
     device = device or torch.device("cpu")
     memory = torch.ones(_READ[device.type] // 4, device=device)
     bandwidth = memory.numel() * 4 / _best(memory.sum, device)

@@ -1,7 +1,7 @@
 """Measure one contender in one row, once, in its own process, and print the result as a line of JSON.
 
-`python -m benchmarks` calls it. `--contender limits` measures the machine instead, `--contender prepare` writes the
-checkpoints. Lines that are spoken one after the other are timed for `--peer-lines` lines and scaled to all.
+`python -m benchmarks` runs it. `--contender limits` measures the machine instead, `--contender prepare` writes the
+checkpoints. A contender that speaks lines one after the other speaks `--peer-lines` of them, and its time is scaled.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def measured(arguments: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--bark-cpp", type=Path)
     options = parser.parse_args(arguments)
     if options.contender not in CONTENDERS or CONTENDERS[options.contender].ours:
-        limit_spinning()  # as the bot does; peers have torch's defaults, which are best on an idle machine
+        limit_spinning()  # as in the bot; peers keep torch's defaults, which are best on an idle machine
     return _action(options)
 
 
@@ -97,15 +97,15 @@ def _spoken(
         speaker.speak(counted)  # a warm-up: kernels are chosen and compiled at first use
     with _busy(row.busy):
         loaded, worked = perf_counter(), process_time()
-        told: LineResults = speaker.speak(counted)
+        results: LineResults = speaker.speak(counted)
         ended, worked_in_all = perf_counter(), process_time()
     scale = len(lines) / len(counted)
     return {
         "time_s": (ended - loaded) * scale,
         "processor_s": (worked_in_all - worked) * scale,
-        "first_audio_s": told.first,
-        "audio_s": told.samples / _SAMPLE_RATE * scale,
-        "stages_s": {stage: seconds * scale for stage, seconds in told.stages.items()},
+        "first_audio_s": results.first,
+        "audio_s": results.samples / _SAMPLE_RATE * scale,
+        "stages_s": {stage: seconds * scale for stage, seconds in results.stages.items()},
         "measured_lines": len(counted),
         "together": contender.together(row),
         **_memory(options, loaded - began),
@@ -135,12 +135,12 @@ def _cloned(options: argparse.Namespace, contender: Contender, began: float) -> 
         cloner = clones.TransformersCloner(folder, device)
     clones.clone(cloner)  # a warm-up: the first clip takes longer
     loaded, worked = perf_counter(), process_time()
-    told = clones.clone(cloner)
+    results = clones.clone(cloner)
     return {
-        "time_s": told.first,
+        "time_s": results.first,
         "processor_s": process_time() - worked,
         "audio_s": CLONE_SECONDS,
-        "stages_s": dict(told.stages),
+        "stages_s": dict(results.stages),
         **_memory(options, loaded - began),
     }
 

@@ -1,7 +1,7 @@
 """Count the floating-point operations of the networks around Bark's models: the codec, HuBERT and the quantizer.
 
-Convolutions, linear layers and LSTMs are counted, for one second of silence. The scores of HuBERT's attention, a
-seventeenth of its operations for a clip of ten seconds, are left out.
+Counts convolutions, linear layers and LSTMs, for one second of silence. Leaves out the scores of HuBERT's attention,
+which are a seventeenth of its operations for a clip of ten seconds.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def of_decoding(shape: str) -> float:
 
 
 def of_cloning(shape: str) -> dict[str, float]:
-    """Return the operations of each stage of cloning for a clip of CLONE_SECONDS; HuBERT up to the layer in use."""
+    """Return the operations of each stage of cloning a clip of CLONE_SECONDS. HuBERT runs up to the layer in use."""
     config = hubert_config(shape)
     config.num_hidden_layers = min(LAYER, config.num_hidden_layers)
     hubert: Any = transformers.HubertModel(config)
@@ -57,7 +57,7 @@ def _counted(model: nn.Module, action: Callable[[], object]) -> float:
 
 @contextmanager
 def _counter(model: nn.Module) -> Iterator[list[float]]:
-    """Count operations inside `with`: yield a list that receives those of each call of a layer of `model`."""
+    """Count operations inside `with`: yield a list that receives the operations of each call of a layer of `model`."""
     counts: list[float] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:

@@ -1,12 +1,12 @@
-"""Measure the parts of generation, of Barkeep and its peers, and compare them with the limits of the machine.
+"""Measure single parts of generation for Barkeep and its peers, and compare them with the limits of the machine.
 
     python -m benchmarks.parts [--shape small] [--repeats 8] [--threads N] [--precisions float32,...]
                               [--suno CLONE_OF_SUNO_AI_BARK]
 
-The parts are the pass over a whole coarse window (887 positions), a coarse step after it for 1 and for 8 rows, and a
-pass of the fine model. The minimum of all repeats counts, with one thread in CPU time, so that this also works on a
-shared machine, where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a cloned voice,
-and as the last line all measurements in JSON.
+The parts are the pass over a whole coarse window (887 positions), the next coarse step for 1 and for 8 rows, and a pass
+of the fine model. The minimum of all repeats counts, with one thread in CPU time, so that this also works on a shared
+machine, where `python -m benchmarks` takes too long. Prints the total for a sentence of 5 s in a cloned voice; the last
+line has all measurements in JSON.
 """
 
 import argparse
@@ -23,7 +23,7 @@ CONTEXT, WINDOW, ROWS = 887, 1024, 8
 SENTENCE = {"semantic": 249, "coarse": 748, "fine": 6}
 """Semantic steps, coarse steps and fine passes of 5 s of speech in a voice."""
 READS = {True: 13, False: 6}
-"""The number of coarse windows of that sentence: with Suno's windows, and with `Windows.LONG`, the default in int8."""
+"""Coarse windows of that sentence with (True) Suno's windows, and with (False) `Windows.LONG`, the default in int8."""
 
 Parts = dict[str, float]
 
@@ -72,7 +72,7 @@ def _sentence(parts: Parts, *, exact: bool) -> float:
 
 
 def _limit(shape: str, precision: Any, bounds: Any) -> Parts:
-    """Return the least seconds of each part: of steps by bandwidth, of whole windows by the rate of matrix products.
+    """Return the least seconds of each part: bandwidth limits steps, the rate of matrix products limits whole windows.
 
     A step reads the matrices, one head and the cache. The rate of int8 is not measured; the fastest one is used.
     """

@@ -1,10 +1,10 @@
-"""Download and build the peers' code into `.cache/peers`; it is not part of this repository.
+"""Download and build the peers' code, which is not part of this repository, into `.cache/peers`.
 
     python -m benchmarks.peers [--suno-from ADDRESS]
 
-Clones `suno-ai/bark`, and builds bark.cpp from the source in the package `bark-cpp-python` (this needs cmake and a
-compiler) with OpenBLAS, without which its long matrix products take several times as long. Existing files are kept. If
-a peer cannot be installed, this prints why, and the benchmark runs without it.
+Clones `suno-ai/bark`, and builds bark.cpp from the source in the package `bark-cpp-python`, which needs cmake and a
+compiler. bark.cpp is built with OpenBLAS, without which its long matrix products take several times as long. Existing
+files are kept. If a peer cannot be installed, the reason is printed, and the benchmark runs without it.
 """
 
 import argparse
@@ -26,9 +26,9 @@ _SOURCE = DIRECTORY / "bark.cpp"
 _LIBRARIES = _SOURCE / "build" / "lib"
 _OPENBLAS = DIRECTORY / "openblas"
 _OPENBLAS_NAME = "-Dcblas_sgemm=scipy_cblas_sgemm"
-"""Replaces the one function of OpenBLAS that ggml uses by the package's name of it."""
+"""Compiler option: the only function of OpenBLAS that ggml calls has another name in the package."""
 _FASTEST = "-march=native"
-"""Compiler option: bark.cpp's own build options go up to AVX2 only."""
+"""Compiler option for this processor, since bark.cpp's own build options reach only AVX2."""
 
 
 def main() -> None:

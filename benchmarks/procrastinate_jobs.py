@@ -1,7 +1,7 @@
 """Measure procrastinate's jobs a second, for benchmarks/dispatch.py: `python procrastinate_jobs.py URL JOBS AT_ONCE`.
 
-Runs in a Python that has procrastinate. Stores JOBS jobs that do nothing, then runs AT_ONCE at once; measured is the
-time from the worker's start to the end of the last job. Prints a line of JSON.
+Needs a Python with procrastinate. Stores JOBS empty jobs, then runs AT_ONCE at a time, and measures the time from the
+worker's start to the end of the last job. Prints a line of JSON.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _FRESH = ("DROP SCHEMA IF EXISTS procrastinate CASCADE", "CREATE SCHEMA procrast
 
 
 async def main(url: str, jobs: int, at_once: int) -> float:
-    """Return the number of jobs a second. Raises RuntimeError if some were not run."""
+    """Return the number of jobs a second. Raises RuntimeError if not all jobs ran."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         for statement in _FRESH:
             await connection.execute(statement)

@@ -1,7 +1,8 @@
-"""Measure the cost of the queue by its length: `python -m benchmarks.queue`. The worker is a stand-in without a model.
+"""Measure how the cost of a job depends on the length of the queue: `python -m benchmarks.queue`.
 
-Measured on an SQLite file in CPU time, which other programs do not change: accepting a line of speech, a job from its
-start to its answer, and the longest time for which the event loop was blocked meanwhile.
+Uses an SQLite file and a stand-in for the worker. Measures, in CPU time, which does not depend on other programs: the
+acceptance of a line of speech, a job from its start to its answer, and the longest time for which the event loop was
+blocked meanwhile.
 """
 
 import argparse
@@ -29,14 +30,14 @@ GUILDS = 20
 MEMBERS = 50
 """Members of each server."""
 JOBS = 40
-"""The number of jobs that are accepted and then done while CPU time is measured."""
+"""The number of jobs that are measured: accepted, then run."""
 LIMIT = 1_000_000
 VOICE = "s:v2/en_speaker_0"
 _READY = Ready("stand-in", "stand-in", "cpu", ("v2/en_speaker_0",), BARK)
 
 
 class InstantWorker:
-    """Implements `cloning.worker.protocol.Executor`: each job is done immediately once `open` is set."""
+    """An executor (`cloning.worker.protocol.Executor`) that completes each job immediately once `open` is set."""
 
     capacity = 8
 
@@ -64,20 +65,20 @@ class InstantWorker:
         """Do nothing: jobs end immediately."""
 
     async def check(self, source: Path) -> Finding:
-        """Return that nothing is marked."""
+        """Report the recording as unmarked."""
         return Finding("unmarked", 0.0, (), 1.0, 1.0)
 
     @property
     def consent_languages(self) -> tuple[str, ...]:
-        """No languages: spoken consent is not recognised."""
+        """Return no languages: spoken consent is not recognised."""
         return ()
 
     async def listen(self, source: Path, answer: Path, sentence: str) -> SpokenAnswer:
-        """Raise Unavailable, as the real one does without a recogniser."""
+        """Raise Unavailable, as the real executor does without a recogniser."""
         raise Unavailable(NOT_INSTALLED)
 
     def health(self) -> Health:
-        """Return that the worker is ready."""
+        """Report the worker as ready."""
         return Health(alive=True, ready=_READY, error=None, restarts=0)
 
     async def close(self) -> None:
@@ -85,7 +86,7 @@ class InstantWorker:
 
 
 class Counter:
-    """Implements `studio.values.Courier`: records the job id of each delivered answer in `answers`."""
+    """A courier (`studio.values.Courier`) that puts the job id of each delivered answer into `answers`."""
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
@@ -108,7 +109,7 @@ class Counter:
 
 
 async def measure(waiting: int) -> tuple[float, float, float]:
-    """Return CPU milliseconds beside `waiting` jobs: to accept a line, to do a job, the longest block of the loop."""
+    """Return CPU milliseconds with `waiting` queued jobs: to accept a line, to run a job, the longest loop block."""
     with tempfile.TemporaryDirectory() as folder:
         storage = await Storage.open(f"sqlite+aiosqlite:///{folder}/queue.sqlite3", Path(folder))
         await fill(storage, waiting)
@@ -130,7 +131,7 @@ async def measure(waiting: int) -> tuple[float, float, float]:
 
 
 async def fill(storage: Storage, waiting: int) -> None:
-    """Store `waiting` jobs of GUILDS servers, whose limits are lifted."""
+    """Lift the limits of GUILDS servers, and store `waiting` queued jobs of them."""
     limits = {name: LIMIT for name in GuildSettings.__dataclass_fields__ if name.startswith(("jobs_", "seconds_"))}
     settings = {guild: (await storage.guilds.change(guild, **limits))[1] for guild in range(1, GUILDS + 1)}
     order = SpeechPayload("Good evening.", VOICE, "en", None, None, 1 << 23, ()).to_json()
@@ -170,7 +171,7 @@ def main() -> None:
     """Print a row for each length of the queue."""
     parser = argparse.ArgumentParser("python -m benchmarks.queue", description=__doc__)
     logs.configure("WARNING", "text", secrets=[])
-    parser.add_argument("waiting", type=int, nargs="*", default=[100, 10_000], help="how many jobs wait")
+    parser.add_argument("waiting", type=int, nargs="*", default=[100, 10_000], help="queued jobs")
     print("| waiting | accept a line, ms | work on a job, ms | loop blocked, ms |")
     print("| ---: | ---: | ---: | ---: |")
     for waiting in parser.parse_args().waiting:

@@ -10,7 +10,7 @@ from benchmarks.rows import CLONE_STAGES, CONTENDERS, OURS, ROWS, STAGES, Benchm
 from benchmarks.work import MachineLimits
 
 Measured = Mapping[str, Any]
-"""The output of `benchmarks.measure` for one contender in one row, or the medians of several."""
+"""The output of `benchmarks.measure` for one contender in one row, or the medians of several outputs."""
 _PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 WANTED = {
@@ -19,13 +19,13 @@ WANTED = {
     "float32": {"sentence": 2.5, "paragraph": 3.5, "members": 4.0},
     "cuda": {"sentence": 8.0},
 }
-"""The required speed of Barkeep's default relative to transformers' default, by row; on a CPU by its precision."""
+"""The required speed of Barkeep's default relative to transformers' default, by row; on a CPU also by precision."""
 WANTED_OF_FASTEST = 1.5
 """The required speed relative to the fastest peer at the same precision."""
 WANTED_OF_LIMIT = 0.6
-"""The required share of the limit in the semantic stage of `sentence`, which is all decoding."""
+"""The required share of the machine's limit in the semantic stage of `sentence`, which only decodes."""
 WANTED_WHEN_BUSY = 2.5
-"""The longest time of a sentence beside two other programs, relative to its time alone."""
+"""The maximum time of a sentence beside two other programs, relative to its time alone."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Task:
     def ours(self, precision: str, results: Mapping[str, Measured]) -> str:
         """Return the name of Barkeep's contender at a precision.
 
-        float16 on a CPU is compared with bfloat16, unless it is the default: then it has no contender of its own.
+        On a CPU, float16 is compared with Barkeep's bfloat16, unless float16 is the default.
         """
         if precision == "float16" and self.device == "cpu" and self.auto != "float16":
             precision = "bfloat16"
@@ -58,7 +58,7 @@ class Task:
         return OURS if precision == self.auto and named not in results else named
 
     def limits(self, row: BenchmarkRow, contender: str) -> dict[str, float]:
-        """Return the least seconds of each stage of a row, for a contender."""
+        """Return the machine's limit, in seconds, of each stage of a row for a contender."""
         if not row.lines:
             return work.least_clone_seconds(self.machine, self.of_cloning)
         known = CONTENDERS[contender]
@@ -129,7 +129,7 @@ def ratios(row: BenchmarkRow, results: Mapping[str, Measured], task: Task) -> It
 
 
 def bars(results: Mapping[str, Mapping[str, Measured]], task: Task) -> Iterator[str]:
-    """Yield the required and the measured speeds. `results` are medians by row and contender."""
+    """Yield the measured speeds beside the required ones. `results` are medians by row and contender."""
     for row, wanted in WANTED.get(task.device if task.device != "cpu" else task.auto, {}).items():
         if row not in results:
             continue

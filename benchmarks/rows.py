@@ -25,19 +25,19 @@ SPEC = BarkSpec.from_configs({}, {})
 CLONE_SECONDS = 10.0
 """The length of the reference clip."""
 TEXT_TOKENS = 40
-"""The number of tokens of every text, before the padding."""
+"""The number of tokens of every text, without padding."""
 
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """A task: to speak `lines` lines in `voices` voices (0: without a voice); with 0 lines, to clone a voice."""
+    """A task: speak `lines` lines in `voices` voices (0: without a voice), or, with 0 lines, clone a voice."""
 
     name: str
     title: str
     lines: int
     voices: int
     busy: int = 0
-    """The number of other programs that use a core each at the same time."""
+    """The number of other programs that each use a core at the same time."""
 
 
 ROWS = {
@@ -57,8 +57,8 @@ ROWS = {
 class Contender:
     """An implementation, and the rows in which it is measured.
 
-    dtype: the precision; "auto": what the bot chooses on this machine. batched: lines in the same voice are generated
-    together. fast: with Barkeep's preset `fast`. takes: how often Barkeep generates each line. compiled: by
+    dtype: the precision; "auto": the bot's choice on this machine. batched: lines in the same voice are generated
+    together. fast: uses Barkeep's preset `fast`. takes: how often Barkeep generates each line. compiled: uses
     torch.compile. cuda: measured on CUDA only.
     """
 
@@ -74,15 +74,15 @@ class Contender:
 
     @property
     def ours(self) -> bool:
-        """Whether it is Barkeep's engine."""
+        """Whether the contender is Barkeep's engine."""
         return self.family == OURS
 
     def windows(self, device: str) -> Windows:
-        """Return the windows of its coarse and fine stage on a device of torch's kind, as the bot chooses them."""
+        """Return the windows of its coarse and fine stage on a type of torch device, as the bot chooses them."""
         return pick_windows("fast" if self.fast else "auto", self.dtype, device) if self.ours else Windows.EXACT
 
     def together(self, row: BenchmarkRow) -> bool:
-        """Return whether it speaks all lines of `row` at once, and not one after the other."""
+        """Return whether it speaks all lines of `row` at once, instead of one after the other."""
         return row.lines * self.takes > 1 and (self.ours or (self.batched and row.voices == 1))
 
 
@@ -130,14 +130,14 @@ class BenchmarkLine:
 
 @dataclass
 class LineResults:
-    """The result of some lines: their samples, the seconds until the first line was done, the seconds of each stage."""
+    """The result of some lines: the number of samples, seconds until the first line was done, seconds of each stage."""
 
     samples: int = 0
     first: float = 0.0
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, stages: dict[str, float], seconds: float, samples: npt.NDArray[np.float32]) -> None:
-        """Add lines that took `seconds`, after all others."""
+        """Add lines that were spoken after all others and took `seconds`."""
         self.first = self.first or seconds
         for stage, spent in stages.items():
             self.stages[stage] += spent

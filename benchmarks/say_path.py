@@ -1,9 +1,9 @@
-"""List the files whose functions one `/say` or `/clone` runs: `python -m benchmarks.say_path [clone]`.
+"""List the files whose functions run during one `/say` or `/clone`: `python -m benchmarks.say_path [clone]`.
 
-The real bot runs in simcord's Discord with the real worker, with the model of the settings and a built-in speaker.
-Python calls are traced in both processes, from the command to the answer, without the bot's periodic work. Prints each
-file with its functions, and the number of files in each process and in both. Files of the simulator and of benchmarks
-do not count.
+The real bot runs in simcord's Discord with the real worker, the model of the settings and a built-in speaker. Python
+calls are traced in both processes from the command to the answer, without the bot's periodic work. Prints each file
+with its functions, and the number of files in each process and in total. Files of the simulator and of benchmarks are
+left out.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ _WORKER = "import sys; sys.path.insert(0, sys.argv.pop(1)); from benchmarks.say_
 
 
 class FunctionCalls:
-    """Writes the project's functions to `path` as they run, as lines `file:function`, each once.
+    """Traces the project's functions: writes a line `file:function` to `path` when a function runs for the first time.
 
-    `start`: the code of the first function to be written; None: all are written from now on.
+    `start`: tracing begins with the function of this code; None: it begins at once.
     """
 
     def __init__(self, path: Path, start: CodeType | None = None) -> None:
@@ -58,14 +58,14 @@ class FunctionCalls:
             self._waits_for = None
         self._seen.add(code)
         path = Path(code.co_filename)
-        if code.co_flags & inspect.CO_OPTIMIZED and path.is_relative_to(ROOT):  # modules and classes are no functions
+        if code.co_flags & inspect.CO_OPTIMIZED and path.is_relative_to(ROOT):  # not set for modules and classes
             name = path.relative_to(ROOT)
             if name.parts[0] not in _NOT_COUNTED:
                 self._file.write(f"{name}:{code.co_qualname}\n")
 
 
 def work(path: str, configuration: str) -> None:
-    """Run a speech worker, and write its functions to `path` from its first request on."""
+    """Run a speech worker, and trace its functions to `path` from its first request on."""
     FunctionCalls(Path(path), protocol.decode.__code__)
     server.main([configuration])
 
@@ -113,7 +113,7 @@ def table(calls: Iterable[str]) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Trace one command and print what ran."""
+    """Trace one command and print the files and functions that ran."""
     command = "clone" if sys.argv[1:] == ["clone"] else "say"
     logs.configure("ERROR", "text")
     with tempfile.TemporaryDirectory(prefix="barkeep-path-") as folder:

@@ -36,12 +36,12 @@ class Suno:
 
     def speak(self, lines: Sequence[BenchmarkLine]) -> LineResults:
         """Speak the lines one after the other: there are no batches."""
-        told = LineResults()
+        results = LineResults()
         for line in lines:
-            self._say(line, told)
-        return told
+            self._say(line, results)
+        return results
 
-    def _say(self, line: BenchmarkLine, told: LineResults) -> None:
+    def _say(self, line: BenchmarkLine, results: LineResults) -> None:
         torch.manual_seed(line.seed)
         voice = line.voice and {f"{name}_prompt": getattr(line.voice, name) for name in ("semantic", "coarse", "fine")}
         marks = [perf_counter()]
@@ -62,7 +62,7 @@ class Suno:
         samples = self._decoded(torch.from_numpy(fine).long())
         marks.append(perf_counter())
         spent = {name: end - start for name, start, end in zip(STAGES, marks, marks[1:], strict=False)}
-        told.add(spent, marks[-1] - marks[0], samples)
+        results.add(spent, marks[-1] - marks[0], samples)
 
     @torch.inference_mode()
     def _decoded(self, codes: torch.Tensor) -> npt.NDArray[Any]:
@@ -116,7 +116,7 @@ def _suno_name(name: str) -> str:
 
 
 def _suno_module(repository: Path) -> ModuleType:
-    """Import `bark.generation`, with a stand-in for funcy, of which it uses only a function that Python has too."""
+    """Import `bark.generation` without funcy: the one function that it uses is replaced by functools.partial."""
     sys.path.insert(0, str(repository))
     funcy: Any = ModuleType("funcy")
     funcy.partial = partial

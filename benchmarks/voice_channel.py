@@ -1,9 +1,9 @@
 """Measure speech in voice channels: `python -m benchmarks.voice_channel`.
 
-discord.py's client sends to the simulator's server, encrypted from end to end; the server, which decrypts the packets,
-is in the same process. Measured are the time from a finished sentence to its first packet; the intervals of packets,
-alone and while the speech worker speaks with the bundled model; the processor time of ten channels at once; and the
-memory that an hour of sound takes.
+discord.py's client sends end-to-end encrypted packets to the simulator's server, which decrypts them in the same
+process. Measures the time from a finished sentence to its first packet; the intervals of packets, alone and while the
+speech worker speaks with the bundled model; the processor time of ten channels at once; and the memory that an hour of
+sound takes.
 """
 
 import argparse
@@ -43,14 +43,14 @@ from studio.values import Courier
 
 CHANNELS = 10
 STARTS = 100
-"""The number of sentences that are timed."""
+"""The number of timed sentences."""
 RATE = 24_000
 TEXT = "Good evening, and welcome to the lounge. What would you like to drink tonight? " * 5
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Calls:
-    """The bot in `count` voice channels. `heard`: the packets that the server received, by channel id."""
+    """The bot in `count` voice channels. `heard`: the packets received by the server, by channel id."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder
@@ -100,7 +100,7 @@ async def _calls(count: int) -> AsyncIterator[Calls]:
 
 
 def _sound(folder: Path, seconds: float) -> Path:
-    """Return a file of noise, in the format of the worker's speech; it is written once."""
+    """Return a file of noise in the format of the worker's speech. Write it if it is missing."""
     path = folder / f"{seconds}.ogg"
     if not path.exists():
         noise = np.random.default_rng(1).normal(0.0, 0.1, round(seconds * RATE)).astype(np.float32)
@@ -116,7 +116,7 @@ def _line(path: Path) -> Line:
 
 
 async def starts(folder: Path) -> list[float]:
-    """Return the seconds from each finished sentence, for which a line waits, to its first packet at the server."""
+    """Return the seconds from the end of each sentence, which its line waits for, to its first packet at the server."""
     found = []
     async with _calls(1) as calls:
         (heard,) = calls.heard.values()
@@ -176,7 +176,7 @@ def _senders() -> float:
 
 
 def memory(folder: Path) -> tuple[float, int]:
-    """Read an hour of sound without pauses. Return by how many MiB the process grew, and the number of packets."""
+    """Read an hour of sound without pauses. Return the growth of the process in MiB and the number of packets."""
     piece = Piece(_sound(folder, 30.0), 0.0)
     line = Line("benchmark", "noise", "")
     for _ in range(120):
@@ -197,7 +197,7 @@ def _resident() -> float:
 
 @asynccontextmanager
 async def _speaking(folder: Path) -> AsyncIterator[None]:
-    """Let the real speech worker speak inside `with`, with the bundled model and as many lines at once as it takes."""
+    """Keep the real speech worker at work inside `with`, with the bundled model and as many lines as it takes."""
     settings = Settings(data_dir=folder)
     command = worker_command(worker_configuration(settings))
     executor = SubprocessExecutor(command, job_timeout=settings.job_timeout, capacity=settings.batch)
@@ -213,12 +213,12 @@ async def _speaking(folder: Path) -> AsyncIterator[None]:
 
 
 async def _keep_speaking(executor: SubprocessExecutor, folder: Path, begun: asyncio.Event) -> None:
-    """Submit as many lines as the worker takes, and one after each that ends. Sets `begun` at the first progress."""
+    """Submit as many lines as the worker takes, and a new one when one ends. Sets `begun` at the first progress."""
     async for event in executor.events():
         if isinstance(event, Progress):
             begun.set()
         if isinstance(event, Failed | Lost):
-            sys.exit(f"The worker does not speak: {event}")
+            sys.exit(f"The speech worker failed: {event}")
         for _ in range(executor.capacity if isinstance(event, Ready) else isinstance(event, Spoken)):
             output = Path(tempfile.mkdtemp(dir=folder))
             await executor.submit(SpeakRequest(output.name, TEXT, output, speaker=ANY_SPEAKER))

@@ -1,9 +1,9 @@
-"""Compute the least time of a row on a machine of known limits, from its bytes to read and its operations.
+"""Compute the least time of a row on a machine of known limits, from the bytes that it reads and its operations.
 
-A pass through a model reads its matrices, one head and the keys and values of every row, and multiplies; whichever
-takes longer on the machine is the limit. In int8, keys and values are float16, as in Barkeep. Embeddings, norms,
-sampling and Python are not counted, nor are reads that a processor's cache serves. Of the codec and of cloning only
-operations are counted (`benchmarks.operations`). Does not import torch.
+A pass through a model reads its matrices, one head and the keys and values of every row, and multiplies; the slower of
+the two is the limit. In int8, keys and values are float16, as in Barkeep. Embeddings, norms, sampling and Python are
+not counted, nor are reads from a processor's cache. For the codec and for cloning, only operations are counted
+(`benchmarks.operations`). Does not import torch.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ _CACHE_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 2.0}
 _BLOCK = 1024
 """The number of positions of each model."""
 _HEARD_RATE = 50
-"""HuBERT's frames per second. A clip has one less, since the last one would need samples after its end."""
+"""HuBERT's frames per second. A clip has one frame less, since the last would need samples after its end."""
 _VOICE_FRAMES = int(CLONE_SECONDS * SPEC.frame_rate)
 
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """Bytes per second, and floating-point operations per second for each measured precision."""
+    """The limits of a machine: bytes per second, and floating-point operations per second by measured precision."""
 
     bandwidth: float
     rate: Mapping[str, float]
@@ -35,7 +35,7 @@ class MachineLimits:
 
 @dataclass(frozen=True)
 class Model:
-    """One of Bark's models in a precision: the numbers of its layers, of its hidden states, of its head's tokens."""
+    """One of Bark's models in a precision: its number of layers, its width, and the number of tokens of its head."""
 
     layers: int
     width: int
@@ -50,7 +50,7 @@ class Model:
         return self._weights, multiplied + 4 * self.layers * self.width * attended
 
     def step(self, rows: int, positions: int) -> tuple[float, float]:
-        """Return (bytes, operations) of one more position for each of `rows`, after `positions` each."""
+        """Return (bytes, operations) of one more position for each of `rows` rows of `positions` positions."""
         attended = rows * 2 * self.layers * self.width * positions
         multiplied = 2 * rows * (self._matrices + self.head * self.width)
         return self._weights + attended * _CACHE_BYTES[self.dtype], multiplied + 2 * attended

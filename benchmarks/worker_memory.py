@@ -1,7 +1,7 @@
 """Measure the memory of the speech worker over many short requests: `python -m benchmarks.worker_memory [REQUESTS]`.
 
-The real worker speaks with the bundled model: six lines one by one, then four at once, and so on. Prints its resident
-memory after some of them. Linux only.
+The real worker speaks with the bundled model: repeatedly six lines one by one, then four at once. Prints its resident
+memory after some of the lines. Linux only.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ GROUPS = (1, 1, 1, 1, 1, 1, 4)
 """The numbers of lines that are spoken at once, group by group."""
 SPEAKER = "Heart"
 PATIENCE = 600.0
-"""Timeouts in seconds: on a machine with other work, the worker may stand still for a while."""
+"""Timeouts in seconds: on a busy machine, the worker may make no progress for a while."""
 SHOWN = (1, 20, 50, 100, 150)
 """Memory is shown after these numbers of lines, and after the last one."""
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# A chained Ogg file (RFC 3533, section 4): Opus in one channel, then Opus in two, or Vorbis in one and two. Read by
-# PyAV.
-# One would guess: both links in either case, as players and opus-tools read them.
-# So it is: Vorbis is read to its end; with Opus, reading ends at the second link with "not yet implemented, patches
-# welcome". Who takes an error of the demuxer for the end of a file that was cut off gets half of it.
+# PyAV reads a chained Ogg file (RFC 3533, section 4): Opus in one channel, then Opus in two, or Vorbis in one and two.
+# Expected: both links are read in either case, as by players and opus-tools.
+# Actual: Vorbis is read to its end; with Opus, reading ends at the second link with "not yet implemented, patches
+# welcome". A program that treats an error of the demuxer as the end of a truncated file gets half of the sound.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# discord.py 2.7.1: discord.opus.Encoder, which encodes what a bot plays (VoiceClient.play), with libopus 1.6. Given
-# a chord in stereo with partials up to 5 kHz.
-# One would guess: at 128 kbit/s Opus codes music by its transform coder, CELT, with signal_type="music" for sure; and
-# with more bits it is more exact.
-# So it is: every packet is hybrid, which means the speech coder SILK below 8 kHz, whatever signal type and bit rate.
-# For discord.py asks for FEC and announces that 15 % of the packets are lost, and libopus then keeps to modes that can
-# carry FEC. (Opus' documentation of FEC says so, discord.py's does not.) More bits make it worse: at 512 kbit/s the
-# error of the decoded spectrum is 3 dB below the signal, at 128 kbit/s 22 dB. With fec=False it is CELT, with 44 and
-# 25 dB. So music, such as that of a voice model that sings, wants play(source, fec=False).
-# The libopus is that of PyAV's wheel, so that it is the same everywhere.
+# discord.py 2.7.1: discord.opus.Encoder, which encodes what a bot plays (VoiceClient.play), with libopus 1.6. The input
+# is a chord in stereo with partials up to 5 kHz.
+# Expected: at 128 kbit/s, at least with signal_type="music", Opus codes music with its transform coder CELT; and more
+# bits make it more exact.
+# Actual: every packet is hybrid, that is, coded by the speech coder SILK below 8 kHz, with any signal type and bit
+# rate. discord.py requests FEC and announces that 15 % of the packets are lost, and libopus then uses only modes that
+# can carry FEC. (Opus' documentation of FEC says so, discord.py's does not.) More bits make it worse: at 512 kbit/s the
+# error of the decoded spectrum is 3 dB below the signal, at 128 kbit/s 22 dB. With fec=False it is CELT, with 44 and 25
+# dB. So music, such as that of a voice model that sings, needs play(source, fec=False).
+# The libopus is the one in PyAV's wheel, so that it is the same everywhere.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

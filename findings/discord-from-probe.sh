@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# discord.py 2.7.1: FFmpegOpusAudio.from_probe, which looks at a file and copies it if it is Opus already. Given a voice
-# note in Ogg Opus with packets of 60 ms (RFC 6716 allows 2.5 to 120), and an MP3 of 32 kbit/s.
-# One would guess: both are sent in the time that they last, the MP3 at about its own bit rate, at most at the 128
-# kbit/s of FFmpegOpusAudio itself.
-# So it is: the note of 4 s is sent in 1.4 s. Opus is copied whatever its packets hold, and the player sends one every
-# 20 ms. (The first two that it sends of any file are its headers, OpusHead and OpusTags.) The MP3 is encoded anew for
-# 512 kbit/s, since the larger of 512 and its own bit rate is taken. FFmpegOpusAudio without from_probe encodes the note
-# anew, too, and gets both right.
+# discord.py 2.7.1: FFmpegOpusAudio.from_probe, which inspects a file and copies it if it already is Opus. The inputs
+# are a voice note in Ogg Opus with packets of 60 ms (RFC 6716 allows 2.5 to 120), and an MP3 of 32 kbit/s.
+# Expected: both are sent at their own speed, the MP3 at about its own bit rate, and at most at the 128 kbit/s of
+# FFmpegOpusAudio itself.
+# Actual: the note of 4 s is sent in 1.4 s. Opus is copied whatever the length of its packets, and the player sends one
+# packet every 20 ms. (The first two that it sends of any file are the headers, OpusHead and OpusTags.) The MP3 is
+# encoded at 512 kbit/s, since the larger of 512 and its own bit rate is used. FFmpegOpusAudio without from_probe
+# encodes the note again, too, and gets both right.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

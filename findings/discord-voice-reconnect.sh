@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # discord.py 2.7.1: the voice websocket closes with 4006 (the session is no longer valid) two seconds after the bot
 # entered a channel. The voice server is back at once.
-# One would guess: the client, whose backoff begins with 0 to 2 s, is connected again after some seconds.
-# So it is: it is back 30 s after it first connected. Its thread that reads UDP still waits in select() for the old
-# socket; closing that does not wake it, so that the answer to the new connection's IP discovery is not seen before the
-# 30 s of that select() are over. With a new SocketReader for each socket, reconnecting takes as long as the backoff.
+# Expected: the client, whose backoff starts at 0 to 2 s, is connected again after some seconds.
+# Actual: it is connected again 30 s after it first connected. The thread that reads UDP still waits in select() for the
+# old socket, and closing the socket does not wake it. So the answer to the new connection's IP discovery is not read
+# before the 30 s of that select() are over. With a new SocketReader for each socket, reconnecting takes as long as the
+# backoff.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

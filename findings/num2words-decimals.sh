@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# num2words 0.5.14: decimal numbers, in the languages of Bark that it knows, for a text that is to be read aloud.
-# One would guess: each number is read as itself, or an error says that it cannot be; -1.5 is "minus one point five"
-# and -0.5 "minus zero point five"; 3.14 and the text "3.14" are the same.
-# So it is: from -1 to 0 the minus is lost in English, German, Spanish, French, Portuguese, Russian, Turkish, Japanese
+# num2words 0.5.14 writes decimal numbers in words, in the languages of Bark that it supports, for a text that is to be
+# read aloud.
+# Expected: each number is read as itself, or an error says that it cannot be; -1.5 is "minus one point five" and -0.5
+# "minus zero point five"; 3.14 and the text "3.14" are the same.
+# Actual: between -1 and 0 the minus is lost in English, German, Spanish, French, Portuguese, Russian, Turkish, Japanese
 # and Korean: -0.5 is "zero point five", so that frost is read as thaw. Turkish pads a fraction to two digits and reads
-# it as a number: 1.5 is "bir virgül elli" (one point fifty), and 1.05 "bir virgül beş", which is how one reads 1.5. In
-# Italian, what is no float, "3.14" and Decimal("3.14"), loses its fraction: "tre". No error is raised.
+# it as a number: 1.5 is "bir virgül elli" (one point fifty), and 1.05 "bir virgül beş", which is how 1.5 is read. In
+# Italian, a number that is not a float ("3.14" or Decimal("3.14")) loses its fraction: "tre". No error is raised.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# num2words: a year in Japanese, for a text that is to be read aloud.
-# One would guess: the year that is written, as in every other language ("nineteen ninety-nine").
-# So it is: the year of the emperor's era. 1999 becomes "平成十一年" (Heisei 11), which no reader of "1999年" says, and
-# the word for year is part of it, so that it is doubled in a text that has it. `era=False`, which Japanese alone takes,
+# num2words writes a year in Japanese, for a text that is to be read aloud.
+# Expected: the year that is written, as in every other language ("nineteen ninety-nine").
+# Actual: the year of the emperor's era. 1999 becomes "平成十一年" (Heisei 11), which no reader of "1999年" says. The result
+# includes the word for year, so that a text that already has it gets it twice. `era=False`, an option of Japanese only,
 # gives the year itself.
 set -euo pipefail
 folder=$(mktemp -d)

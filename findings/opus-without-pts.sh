@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Ogg Opus written by PyAV from an AudioFrame that was given no pts.
-# One would guess: the file begins at 0 and is as long as the sound, since there is only one frame and a rate.
-# So it is: all is stamped 312 samples (6.5 ms, the coder's lead-in) late, and a file of up to half a second is that
-# much too long, in silence: the end is not trimmed. With frame.pts = 0 both are right.
+# Ogg Opus written by PyAV from an AudioFrame without a pts.
+# Expected: the file begins at 0 and is as long as the sound, since there is only one frame and a sample rate.
+# Actual: all timestamps are 312 samples (6.5 ms, the encoder's lead-in) late, and a file of up to half a second has
+# that much silence too many, since the end is not trimmed. With frame.pts = 0 both are right.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

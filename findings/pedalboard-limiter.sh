@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# pedalboard 0.9.26: Limiter(threshold_db), before speech is sent or saved. Given a vowel at five levels.
-# One would guess: what is below the threshold stays as it is, and nothing comes out above the threshold.
-# So it is: neither. The limiter is two compressors, a gain and a clipper at 0 dBFS, and the gain grows as the threshold
-# falls: with -10 dB, which should only touch peaks, a voice at -40 dBFS is raised by 13.7 dB, and one at -10 dBFS comes
-# out at 0 dBFS, 10 dB above the threshold. So the lower the threshold, the louder the result, and a clip that was
-# brought to one loudness before has another one afterwards. At a threshold of 0 dB it is still 3.8 dB too loud.
+# pedalboard 0.9.26: Limiter(threshold_db), applied to speech before it is sent or saved. The input is a vowel at five
+# levels.
+# Expected: sound below the threshold is not changed, and no output exceeds the threshold.
+# Actual: neither holds. The limiter is two compressors, a gain and a clipper at 0 dBFS, and the gain grows as the
+# threshold falls: with -10 dB, which should only affect peaks, a voice at -40 dBFS is raised by 13.7 dB, and one at -10
+# dBFS is raised to 0 dBFS, 10 dB above the threshold. So the lower the threshold, the louder the result, and a clip
+# that was brought to a certain loudness before has another one afterwards. At a threshold of 0 dB it is still 3.8 dB
+# too loud.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

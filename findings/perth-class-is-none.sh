@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# `import perth` (resemble-perth 1.0.1, an audio watermark) beside setuptools 81 and 82.
-# One would guess: after `pip install resemble-perth` the class PerthImplicitWatermarker is there, or the import fails
-# and says what is missing.
-# So it is: the import succeeds and the class is None, without a word. The wheel declares no dependency, and the package
-# swallows the ImportError: of pkg_resources with setuptools 82, which no longer has it, and then of torch, torchaudio
-# and librosa. A program that only checks the import starts, and fails or sends unmarked sound later.
+# `import perth` (resemble-perth 1.0.1, an audio watermark) with setuptools 81 and 82.
+# Expected: after `pip install resemble-perth` the class PerthImplicitWatermarker exists, or the import fails and names
+# the missing package.
+# Actual: the import succeeds without a message, and the class is None. The wheel declares no dependencies, and the
+# package swallows the ImportError: of pkg_resources with setuptools 82, which no longer has it, and then of torch,
+# torchaudio and librosa. A program that only checks the import starts, and later fails or sends unmarked sound.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

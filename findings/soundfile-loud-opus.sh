@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # soundfile (libsndfile): loud speech in Opus, Vorbis or MP3, read as int16.
-# One would guess: what float32 has beyond full scale, since a lossy codec overshoots, is clipped; soundfile switches
+# Expected: samples that exceed full scale in float32, since a lossy codec overshoots, are clipped; soundfile switches
 # libsndfile's clipping on.
-# So it is: that holds for MP3. Of Opus and Vorbis, a sample of 1.02 becomes -32,114: it wraps round to the other sign,
-# which is heard as a crack, and no error says so. The sound that was encoded need not have been clipped: a peak of
-# exactly 1 is enough. Read float32 and clip.
+# Actual: that holds for MP3. In Opus and Vorbis, a sample of 1.02 becomes -32,114: it wraps round to the other sign,
+# which sounds like a crack, and no error is raised. The sound that was encoded need not have been clipped: a peak of
+# exactly 1 is enough. So read float32 and clip.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # soundfile 0.14.0 (libsndfile with mpg123): an MP3 file that soundfile itself wrote, a voice in faint noise at 24,000
-# Hz, as speech services send it. Read at once, and in blocks (SoundFile.blocks, or SoundFile.read again and again).
-# One would guess: the same samples; the blocks follow each other without a gap.
-# So it is: there are clicks in the blocks, here of up to a quarter of the voice's peak. After every read(), soundfile
-# seeks to where the file stands anyway. In MP3, a frame may use bits of several frames before it; after a seek, mpg123
-# has not read all of those. Its message, "part2_3_length too large for available bit count", sounds like a damaged
-# file, but read at once there is none, nor in blocks that seek nothing (a SoundFile that says it is not seekable). A
-# start in the middle of the file may click, too; Ogg Opus and FLAC are exact. No error is raised.
+# Hz, as speech services send it. It is read at once, and in blocks (SoundFile.blocks, or repeated SoundFile.read).
+# Expected: the same samples; the blocks follow each other without a gap.
+# Actual: the blocks have clicks, here of up to a quarter of the voice's peak. After every read(), soundfile seeks to
+# the position that the file already has. In MP3, a frame may use bits of several frames before it, and after a seek
+# mpg123 has not read all of those. Its message, "part2_3_length too large for available bit count", suggests a damaged
+# file, but there is none if the file is read at once, nor in blocks without seeking (a SoundFile that reports itself as
+# not seekable). A read that starts in the middle of the file may click, too; Ogg Opus and FLAC are exact. No error is
+# raised.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# torch.load(mmap=True) of a checkpoint whose zip was packed again with compression.
-# One would guess: the same tensors as without mmap, or an error that says why not.
-# So it is: no error; a tensor gets the compressed bytes of its member, taken for its values. (Only one that would reach
-# beyond the end of the file raises a RuntimeError, about a storage that cannot be resized.)
+# torch.load(mmap=True) of a checkpoint whose zip was repacked with compression.
+# Expected: the same tensors as without mmap, or an error that says why not.
+# Actual: there is no error, and a tensor's values are the compressed bytes of its member. (Only a tensor that would
+# reach beyond the end of the file raises a RuntimeError, about a storage that cannot be resized.)
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # torch.optim.Muon with parameters of any floating-point type.
-# One would guess: an update is computed in the type of its parameter, and the momentum is the mean of the gradients in
-# every type.
-# So it is: Muon makes matrices orthogonal in bfloat16, so that the update of a float32 or float64 parameter has 8
-# significant bits, and a processor without bfloat16 computes it slowly. For that, the gradient is converted, then
-# divided by its norm in place; a bfloat16 one is not copied. So with bfloat16 parameters and nesterov=False, each step
-# scales the stored momentum itself to a norm of 1.
+# Expected: an update is computed in the type of its parameter, and the momentum is the mean of the gradients in every
+# type.
+# Actual: Muon orthogonalises matrices in bfloat16, so that the update of a float32 or float64 parameter has 8
+# significant bits, and a processor without bfloat16 computes it slowly. To do so, it converts the gradient, then
+# divides it by its norm in place; a bfloat16 gradient is not copied. So with bfloat16 parameters and nesterov=False,
+# each step scales the stored momentum itself to a norm of 1.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

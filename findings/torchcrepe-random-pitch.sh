@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # torchcrepe 0.0.24: predict(), the pitch of a sound by the network CREPE, as used for the melody of speech and for
-# voice conversion. Given a steady tone.
-# One would guess: a network that only computes gives the same pitch for the same sound, all the more so after
-# torch.manual_seed; a steady tone has a steady pitch.
-# So it is: to hide that its bins are 20 cents wide, it adds random numbers to every frame, of a triangular distribution
+# voice conversion. The input is a steady tone.
+# Expected: the same sound always has the same pitch, at least after torch.manual_seed; a steady tone has a steady
+# pitch.
+# Actual: to hide that its bins are 20 cents wide, it adds random numbers to every frame, with a triangular distribution
 # from -20 to 20 cents, both with the default decoder (viterbi) and with argmax. They come from NumPy's generator, so
-# that torch.manual_seed does not repeat them; numpy.random.seed does. The pitch of the tone jitters by 10 cents from
-# frame to frame, which is taken for jitter or vibrato of the voice, and each run on the same file says another one.
+# that torch.manual_seed does not repeat them; numpy.random.seed does. The pitch of the tone varies by 10 cents from
+# frame to frame, which looks like jitter or vibrato of the voice, and each run on the same file gives another result.
 # The decoder weighted_argmax adds none.
 # torchaudio, which is imported for reading files, is replaced by an empty module.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The temperature of Bark's fine stage in transformers 5.23.0 (fine_temperature of BarkModel.generate, temperature of
 # BarkFineModel.generate): "the value used to modulate the next token probabilities".
-# One would guess: as everywhere in transformers, do_sample says whether tokens are drawn; 1.0, the default, draws from
-# the model's own probabilities, and 0.99 and 1.01 do nearly the same.
-# So it is: do_sample is ignored, and 1.0 is the one temperature that draws nothing: it takes the likeliest token. At
-# 0.99 and 1.01 tokens are drawn, also with do_sample=False. Suno's own code draws at 1.0, too; there only None takes
-# the likeliest. So who raises the temperature step by step, for more variety, has the least of it at 1.0.
+# Expected: as everywhere in transformers, do_sample determines whether tokens are sampled; 1.0, the default, samples
+# from the model's own probabilities, and 0.99 and 1.01 give nearly the same.
+# Actual: do_sample is ignored, and 1.0 is the only temperature that does not sample: it takes the likeliest token. At
+# 0.99 and 1.01 tokens are sampled, also with do_sample=False. Suno's own code samples at 1.0, too; there, only None
+# takes the likeliest token. So raising the temperature step by step, for more variety, gives the least variety at 1.0.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Which tokens Bark's coarse model may say for the second codebook, in transformers.
-# One would guess: the 1,024 of that codebook (11,024 to 12,047), as Suno's own code has it.
-# So it is: everything from 11,024 on, 48 tokens that are no codes included (12,048 is padding, 12,050 the mark of the
-# beginning). A trained model hardly says them; a random one does, and then differs from Suno's code.
+# The tokens that Bark's coarse model may generate for the second codebook, in transformers.
+# Expected: the 1,024 of that codebook (11,024 to 12,047), as in Suno's own code.
+# Actual: all tokens from 11,024 on, including 48 that are not codes (12,048 is padding, 12,050 marks the beginning). A
+# trained model hardly generates them; a random model does, and then differs from Suno's code.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

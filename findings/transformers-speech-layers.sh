@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # transformers 4.57.6 and 5.23.0: hidden_states of HubertModel, Wav2Vec2Model and WavLMModel, of which voice conversion,
-# Bark's quantizers and measures of speech each read one layer. The same weights in both.
-# One would guess: hidden_states[-1] is last_hidden_state, and hidden_states[k] is what follows layer k, in training,
-# too; a newer version changes no feature.
-# So it is: that holds in 4.57.6. In 5.23.0 the large kind (do_stable_layer_norm, as in HuBERT large, XLS-R and WavLM
-# large) gives its last layer without the norm that follows it: same shape, other numbers. A head that was trained on
-# it gets features that it has never seen. And in training, a layer that LayerDrop skips (layerdrop is 0.1 unless said
-# otherwise) is left out of the list, so that the layers above it move down by one: hidden_states[k] is now that of
-# layer k, now that of a layer above. No error, no warning.
+# Bark's quantizers and measures of speech each read one layer. Both versions get the same weights.
+# Expected: hidden_states[-1] is last_hidden_state, and hidden_states[k] is the output of layer k, also in training; a
+# newer version changes no feature.
+# Actual: that holds in 4.57.6. In 5.23.0 the large models (do_stable_layer_norm, as in HuBERT large, XLS-R and WavLM
+# large) return their last layer without the norm that follows it: the same shape, other numbers. A head that was
+# trained on it gets features that it has never seen. And in training, a layer that LayerDrop skips (layerdrop is 0.1 by
+# default) is left out of the list, so that the layers above it move down by one: hidden_states[k] is sometimes that of
+# layer k, sometimes that of a layer above. There is no error and no warning.
 # Set TORCH_INDEX to the package index of a CPU build of torch to install less.
 set -euo pipefail
 folder=$(mktemp -d)

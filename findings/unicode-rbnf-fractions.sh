@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# unicode-rbnf: a decimal number in words, in languages whose CLDR rules read a fraction as a number of its own.
-# One would guess: what ICU says by the same rules (Polish 3.14: "trzy przecinek czternaście", three point fourteen),
-# or an error.
-# So it is: Polish 3.14 and 3.99 are both "trzy przecinek zero zero" (three point zero zero), another number, without
-# an error; in Russian both are three wholes and "ноль десятых" (no tenths) twice, run into one word. English is right,
-# but below zero it loses the fraction, as the two others do: -1.5 is "minus one", and -0.5 "minus" and nothing else.
+# unicode-rbnf writes a decimal number in words, in languages whose CLDR rules read the fraction as a number.
+# Expected: the words that ICU gives by the same rules (Polish 3.14: "trzy przecinek czternaście", three point
+# fourteen), or an error.
+# Actual: Polish 3.14 and 3.99 are both "trzy przecinek zero zero" (three point zero zero), another number, without an
+# error; in Russian both are three wholes and "ноль десятых" (no tenths) twice, run into one word. English is right, but
+# below zero it loses the fraction, as the two others do: -1.5 is "minus one", and -0.5 is only "minus".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Whisper's EnglishTextNormalizer in transformers, with which texts are made comparable before word errors are counted.
-# One would guess: "21" and "twenty-one" become the same, and different words stay different.
-# So it is: number words that follow each other are joined as digits, so that "three four" and "thirty four" are both
-# "34", "ten four" and "one hundred four" both "104", "five oh" and "fifty" both "50"; and of "one dollar" and "one
-# percent" only "one" is left. A synthesiser that says the one for the other has no word wrong.
+# Whisper's EnglishTextNormalizer in transformers, which makes texts comparable before word errors are counted.
+# Expected: "21" and "twenty-one" become the same, and different words stay different.
+# Actual: successive number words are joined as digits, so that "three four" and "thirty four" are both "34", "ten four"
+# and "one hundred four" both "104", "five oh" and "fifty" both "50"; and of "one dollar" and "one percent" only "one"
+# is left. A synthesiser that says one of a pair for the other has no word wrong.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Whisper's BasicTextNormalizer in transformers, with which texts in other languages than English are made comparable
-# before word errors are counted. Without remove_diacritics, it says that it keeps diacritics.
-# One would guess: different words stay different, and a text has as many words afterwards as before.
-# So it is: every mark that does not merge with its letter becomes a space, and Hindi's vowel signs are such marks.
-# "दिन" (day), "दान" (gift) and "दीन" (poor) all become "द न": a synthesiser that says one sign for another has no word
-# wrong. Words fall apart, too: 4 become 7, so that the rate is one of consonants. With remove_diacritics=True it is so,
-# too. In Turkish, "İyi" becomes "i yi", since lower case leaves its dot as a mark.
+# Whisper's BasicTextNormalizer in transformers, which makes texts in other languages than English comparable before
+# word errors are counted. Without remove_diacritics, its docstring says that it keeps diacritics.
+# Expected: different words stay different, and a text has as many words afterwards as before.
+# Actual: every mark that does not merge with its letter becomes a space, and Hindi's vowel signs are such marks. "दिन"
+# (day), "दान" (gift) and "दीन" (poor) all become "द न": a synthesiser that says one sign for another has no word wrong.
+# Words are also split: 4 become 7, so that the rate counts consonants. remove_diacritics=True does the same. In
+# Turkish, "İyi" becomes "i yi", since lower-casing leaves its dot as a mark.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -8,5 +8,5 @@ if __name__ == "__main__":
     try:
         from research.commands import app
     except ModuleNotFoundError as error:
-        sys.exit(f"The package {error.name} is not installed. `make research` installs what this needs.")
+        sys.exit(f"The package {error.name} is not installed. Run `make research`, then try again.")
     run(app)

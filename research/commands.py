@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def _commands() -> None:
-    """Make the model that comes with Barkeep, or evaluate a model's speech."""
+    """Make the model that ships with Barkeep, or evaluate a model's speech."""
 
 
 app.command("bundled")(bundled_command)

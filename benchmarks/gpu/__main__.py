@@ -2,8 +2,8 @@
 
     python -m benchmarks.gpu --out FOLDER [--parts parity,graphs,...] [--minutes 7.5] [--rehearse]
 
-Parts run one after the other in a child process. If one exceeds its time or fails, its process is ended and another one
-runs the remaining parts. FOLDER/results.json is written after every result, so an aborted call keeps its results;
+Parts run one after the other in a child process. If a part fails or exceeds its time, its process is ended and a new
+one runs the remaining parts. FOLDER/results.json is written after every result, so an aborted call keeps its results;
 FOLDER/log.txt has the output of libraries. `--rehearse` runs everything on the CPU with tiny models. benchmarks/GPU.md
 describes the parts and the requirements.
 """
@@ -26,11 +26,11 @@ PARTS = {"machine": 40, "parity": 110, "graphs": 45, "speech": 45, "profiling": 
 """Maximum seconds of each part, in order; the last one gets the remaining time."""
 _MINUTES = 7.5
 _GRACE = 15.0
-"""Seconds that a part may exceed its time before its process is ended."""
+"""Seconds by which a part may exceed its time before its process is ended."""
 _START = 120.0
-"""Seconds in which a process must begin its next part: it imports torch and initialises the device."""
-_SAID = 4_000
-"""Characters of the log that are kept for a process that died."""
+"""Seconds in which a process must begin its next part; the first time, it imports torch and initialises the device."""
+_LOG_CHARACTERS = 4_000
+"""The number of characters at the end of the log that are reported for a process that died."""
 
 Start = Callable[[list[str]], "subprocess.Popen[str]"]
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class Session:
-    """One call: runs the parts and holds their results. start: starts a child with arguments."""
+    """One call: runs the parts and holds their results. start: starts a child process with these arguments."""
 
     def __init__(self, options: argparse.Namespace, start: Start) -> None:
         self._options = options
@@ -67,11 +67,11 @@ class Session:
         return all(part["state"] == "done" for part in self._parts.values())
 
     def run(self) -> None:
-        """Run children one after the other, until no part is left or the time is over."""
+        """Run child processes one after the other, until no part is left or the time is over."""
         self._write()
         while (waiting := self._waiting()) and monotonic() < self._ends:
             self._follow(self._start(self._command(waiting)))
-            if self._waiting() == waiting:  # it began no part, and another one would not either
+            if self._waiting() == waiting:  # it began no part, and the next process would not either
                 break
 
     def _waiting(self) -> list[str]:
@@ -84,12 +84,12 @@ class Session:
 
     def _follow(self, child: "subprocess.Popen[str]") -> None:
         """Read the child's output until it ends; kill it when its time is over."""
-        said: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_read, args=(child, said), daemon=True).start()
+        lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_read, args=(child, lines), daemon=True).start()
         current, deadline = "", monotonic() + _START
         while True:
             try:
-                line = said.get(timeout=max(0.0, min(deadline, self._ends + _GRACE) - monotonic()))
+                line = lines.get(timeout=max(0.0, min(deadline, self._ends + _GRACE) - monotonic()))
             except queue.Empty:
                 child.kill()
                 child.wait()
@@ -106,7 +106,7 @@ class Session:
         try:
             event = json.loads(line)
             name, kind = event["part"], event["event"]
-        except (ValueError, TypeError, KeyError):  # a library prints
+        except (ValueError, TypeError, KeyError):  # the output of a library
             return current, deadline
         part = self._parts[name]
         if kind == "began":
@@ -121,7 +121,7 @@ class Session:
         return current, deadline
 
     def _leave(self, name: str, state: str, why: str) -> None:
-        """Record the end of a part. Without a name, a child ended between two parts, or before the first."""
+        """Record the end of a part; the name is empty if the child ended between two parts or before the first."""
         if name:
             part = self._parts[name]
             part |= {"state": state, "seconds": round(monotonic() - part.pop("began"), 1)}
@@ -133,7 +133,7 @@ class Session:
 
     def _end_of_log(self) -> str:
         log = self._options.out / "log.txt"
-        return log.read_text(encoding="utf-8", errors="replace")[-_SAID:] if log.exists() else ""
+        return log.read_text(encoding="utf-8", errors="replace")[-_LOG_CHARACTERS:] if log.exists() else ""
 
     def _write(self) -> None:
         """Write the results atomically."""
@@ -150,10 +150,10 @@ def in_a_process(arguments: list[str], log: Path) -> "subprocess.Popen[str]":
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
 
 
-def _read(child: "subprocess.Popen[str]", said: "queue.Queue[str | None]") -> None:
+def _read(child: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
     for line in child.stdout or ():
-        said.put(line)
-    said.put(None)
+        lines.put(line)
+    lines.put(None)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

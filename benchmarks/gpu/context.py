@@ -16,16 +16,17 @@ from benchmarks.work import MachineLimits
 Result = tuple[str, dict[str, Any]]
 """A name and its measurements."""
 Results = Iterator[Result]
-"""What a part yields; each result is written at once."""
+"""The results that a part yields; each is written at once."""
 
 
 @dataclass(frozen=True)
 class RunSizes:
     """The sizes of the measurements.
 
-    shapes: of `benchmarks.rows.SHAPES`. seconds: of a line; warm_seconds: of a warm-up line. crowds: numbers of rows at
-    once. voices: semantic tokens and frames of each voice. tokens: the semantic tokens that are compared; many_tokens:
-    enough for several windows of the fine stage. steps: the measurements of one form of a step, for a median.
+    shapes: names in `benchmarks.rows.SHAPES`. seconds: the length of a line; warm_seconds: of a warm-up line. crowds:
+    numbers of rows at once. voices: semantic tokens and frames of each voice. tokens: how many semantic tokens are
+    compared; many_tokens: enough of them for several windows of the fine stage. steps: how often one form of a step is
+    measured, for a median.
     """
 
     shapes: tuple[str, ...]
@@ -37,7 +38,7 @@ class RunSizes:
     many_tokens: int
     steps: int
     runs: int
-    """Runs of Barkeep's engine, whose median counts."""
+    """The number of runs of Barkeep's engine, of which the median counts."""
     half: torch.dtype
     """The precision that is measured as float16. The rehearsal uses float32: a CPU is ten times slower in float16."""
     compiler: str
@@ -94,11 +95,11 @@ class Context:
 
     @property
     def machine(self) -> MachineLimits:
-        """The limits, for `benchmarks.work`."""
+        """The limits of the device in the form that `benchmarks.work` needs."""
         return MachineLimits(self.limits.bandwidth, self.limits.rate)
 
     def random_bark(self, shape: str) -> Any:
-        """Return a BarkModel of a published shape, float32, on the device. It is shared: copy it to change it."""
+        """Return a BarkModel of a published shape, float32, on the device. It is shared: copy it before changing it."""
         if shape not in self._models:
             self._models = {shape: checkpoints.random_bark(shape).to(self.device)}
         return self._models[shape]

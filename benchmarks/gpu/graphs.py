@@ -1,4 +1,4 @@
-"""Measure every form of a step: whether it was captured as a CUDA graph or why not, and its time captured and eager."""
+"""Measure every form of a step: whether it was captured as a CUDA graph, or why not, and its time in either way."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -48,7 +48,7 @@ def causal_models(context: Context, shape: str, dtype: torch.dtype) -> dict[str,
 
 
 def entered(batch: CapturedBatch, rows: int, length: int, *, keep_all: bool) -> tuple[GraphKey, Callable[[], object]]:
-    """Return the form of a step, and the step: of `rows` rows of `length` positions, which alternate between heads."""
+    """Return a step of `rows` rows of `length` positions, which alternate between heads: its form, and a function."""
     device = batch.model.transformer.device
     samplers = [Sampler(0.7, torch.Generator(device).manual_seed(row), None if keep_all else 50) for row in range(rows)]
     for slot, sampler in enumerate(samplers):

@@ -11,7 +11,7 @@ _PACKAGES = ("torch", "transformers", "numpy", "safetensors", "encodec", "triton
 
 
 def run(context: Context) -> Results:
-    """Yield the versions of packages, the card and its limits; versions first, to be known if the device fails."""
+    """Yield the versions of packages, the card and its limits. Versions come first, in case the device fails."""
     yield "versions", {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
     if context.device.type == "cuda":
         card = torch.cuda.get_device_properties(context.device)

@@ -1,4 +1,4 @@
-"""Make engines of random models of the published shapes, without files except the codec's."""
+"""Build engines with random models of the published shapes. Only the codec is written to files."""
 
 import copy
 from pathlib import Path
@@ -16,11 +16,11 @@ from cloning.prompt import Tokens, VoicePrompt
 SEMANTIC_VOCABULARY, CODES, BOOKS = 10_000, 1024, 8
 """Sizes of the published checkpoints' vocabularies, and the number of their codebooks."""
 _SHARPNESS = 3.0
-"""The factor of random weights, so that rounding does not decide the most likely token."""
+"""The factor by which random weights are scaled, so that rounding does not decide the most likely token."""
 
 
 class Numbers:
-    """A tokenizer for which a text is its ids: "5 17" is 5 and 17."""
+    """A tokenizer whose texts are lists of ids: the tokens of "5 17" are 5 and 17."""
 
     def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
         """Return the ids of a text, in the form that the engine reads."""
@@ -57,7 +57,7 @@ def converted(model: Any, dtype: torch.dtype) -> Any:
 
 
 def engine(context: Context, model: Any, *, batch: int, refined_together: int | None = None) -> BarkEngine:
-    """Return an engine with the matrices of `model`, which becomes unusable, and a copy of its codec."""
+    """Return an engine with the matrices of `model`, which is unusable afterwards, and a copy of its codec."""
     sounds = codec(context, model)
     return BarkEngine(
         model,
@@ -70,7 +70,7 @@ def engine(context: Context, model: Any, *, batch: int, refined_together: int | 
 
 
 def codec(context: Context, model: Any) -> Codec:
-    """Write the codec of `model` to files once, and load it from them, as the bot does."""
+    """Load the codec of `model` from files, as the bot does. Write the files if they are missing."""
     return Codec(_written_codec(context.out, model), context.device)
 
 

@@ -1,7 +1,7 @@
-"""Compare the engine's tokens on this device: with transformers', of rows with those alone, and with those on the CPU.
+"""Compare the engine's tokens on this device with transformers', those of batches with those alone, and with the CPU's.
 
-In float32 and at temperature 0, on random weights. If tokens differ from transformers', both are compared with
-transformers in float64: if Barkeep's differ no more from these, the difference is due to rounding.
+Everything runs in float32 and at temperature 0, on random weights. If tokens differ from transformers', both are
+compared with transformers in float64: if Barkeep's tokens are as near to those, the difference is due to rounding.
 """
 
 import copy
@@ -25,14 +25,14 @@ from cloning.prompt import Tokens, VoicePrompt
 
 _TEXT = models.text(12)
 _ENDS = 1e-3
-"""`min_eos_p` of the case in which the text ends by itself."""
+"""`min_eos_p` of the case in which the model ends the speech itself."""
 _ROWS = 3
 _SECONDS_OF_A_CASE = 15.0
-"""The time of the longest case; no case is started with less."""
+"""Seconds of the longest case; no case is started with less time left."""
 
 
 def run(context: Context) -> Results:
-    """Run all comparisons, first those without transformers, which are fast."""
+    """Run all comparisons. Those without transformers, which are fast, come first."""
     yield from _sounds(context)
     for shape in context.sizes.shapes:
         if context.left < _SECONDS_OF_A_CASE:
@@ -46,7 +46,7 @@ def run(context: Context) -> Results:
 
 
 def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Results:
-    """Compare one text at a time: without a voice, after voices, to its own end, and over several fine windows."""
+    """Compare one text at a time: without a voice, after voices, up to the end token, and over several fine windows."""
     sizes = context.sizes
     voices = [models.voice(*size, seed=number) for number, size in enumerate(sizes.voices)]
     cases: list[tuple[str, VoicePrompt | None, int, float]] = [
@@ -71,7 +71,7 @@ def _alone(context: Context, shape: str, model: Any, engine: BarkEngine) -> Resu
 
 
 def _together(context: Context, shape: str, model: Any, engine: BarkEngine) -> Results:
-    """Compare more utterances than rows, of several lengths, with each alone and with transformers."""
+    """Compare a batch of more utterances than rows, of several lengths, with each alone and with transformers."""
     voices = [None, *(models.voice(*size, seed=number) for number, size in enumerate(context.sizes.voices))]
     greedy = [_wanted(voices[n % len(voices)], 10 + context.sizes.tokens * n // 2, 0.0, seed=n) for n in range(7)]
     together = _spoken(engine, greedy)
@@ -96,7 +96,7 @@ def _together(context: Context, shape: str, model: Any, engine: BarkEngine) -> R
 
 
 def _sounds(context: Context) -> Iterator[Result]:
-    """Compare the bundled model's codec, HuBERT and quantizer with the CPU."""
+    """Compare the bundled model's codec, HuBERT and quantizer on this device and on the CPU."""
     random, cpu = np.random.default_rng(0), torch.device("cpu")
     bark = BUNDLED_DIRECTORY / "bark"
     here, there = Codec(bark, context.device), Codec(bark, cpu)

@@ -1,6 +1,6 @@
 """Profile a decode step: the kernels of a replayed CUDA graph, and those of an eager step.
 
-`profile.txt` has the whole tables, the results have the largest entries of each.
+`profile.txt` gets the whole tables, the results get the largest entries of each.
 """
 
 from collections.abc import Callable

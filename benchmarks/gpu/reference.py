@@ -44,12 +44,12 @@ def stages(
 
 
 def compared(ours: VoicePrompt, theirs: dict[str, Tokens]) -> dict[str, Any]:
-    """Return for each stage the number of tokens, of those that differ, and the index of the first that differs."""
+    """Return for each stage the number of tokens, the number that differ, and the index of the first that differs."""
     return {stage: _differences(getattr(ours, stage), tokens) for stage, tokens in theirs.items()}
 
 
 def same(compared: Sequence[dict[str, Any]]) -> bool:
-    """Return whether nothing differs in any result of `compared`."""
+    """Return whether no token differs in any result of `compared`."""
     return all(stage["others"] == 0 for one in compared for stage in one.values())
 
 
@@ -60,7 +60,7 @@ def _differences(ours: Tokens, theirs: Tokens) -> dict[str, Any]:
             "others": int(theirs.size),
             "shapes": [list(ours.shape), list(theirs.shape)],
         }
-    others = np.flatnonzero((ours != theirs).T.ravel())  # frame by frame, and in a frame book by book
+    others = np.flatnonzero((ours != theirs).T.ravel())  # counted frame by frame, in each frame book by book
     return {
         "tokens": int(theirs.size),
         "others": int(others.size),

@@ -8,9 +8,9 @@ from benchmarks.rows import OURS
 _TIMES_DEFAULT, _TIMES_FASTEST = 8.0, 3.0
 """Required speed of a sentence, relative to transformers' default and to transformers at its fastest."""
 _ALONE, _A_MEMBER = 0.15, 0.02
-"""Required real-time factors: of a sentence alone, and of each of the most members at once."""
+"""Required real-time factors: of a sentence alone, and of each member in the largest crowd."""
 _OF_THE_LIMIT = 0.5
-"""Required share of the memory's limit in the best step of 32 rows."""
+"""Required share of the limit by memory bandwidth in the best step of 32 rows."""
 
 Facts = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ def _bars(speed: Facts, graphs: Facts) -> Iterator[str]:
 
 
 def _factors(shape: str, speed: Facts) -> Iterator[str]:
-    """Yield Barkeep's real-time factors, alone and with the most members."""
+    """Yield Barkeep's real-time factors, alone and with the largest number of members."""
     ours = {name: facts for name, facts in speed.items() if name.startswith(f"{shape}: {OURS}") and "time_s" in facts}
     alone = [facts["real_time_factor"] for name, facts in ours.items() if name.endswith(": sentence")]
     if alone:

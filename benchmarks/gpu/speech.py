@@ -39,7 +39,7 @@ _PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def run(context: Context) -> Results:
-    """Speak in each precision; a precision that the device does not support is reported. Each is written at once."""
+    """Speak in each precision, and write its speech at once. Report precisions that the device does not support."""
     sounds: dict[str, bytes] = {TEXTS: json.dumps(SENTENCES, indent=1).encode()}
     for name in _PRECISIONS:
         try:

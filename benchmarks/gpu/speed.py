@@ -1,8 +1,8 @@
-"""Measure the speed of lines on this device, of Barkeep and of transformers in several precisions.
+"""Measure the speed of Barkeep and of transformers on this device, in several precisions.
 
 transformers also runs in a batch and compiled. Barkeep's figure is the median of several runs after one that captures
 CUDA graphs and warms up; transformers, which takes many times as long, speaks once after a short line. The most
-important measurements come first, and none is started that would not end in time.
+important measurements come first. A measurement that would not end in time is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ class _Turn:
 
 
 def run(context: Context) -> Results:
-    """Measure shape by shape; compiled transformers comes last, since it needs a compiler and much time."""
+    """Measure shape by shape. Compiled transformers comes last, since it needs a compiler and much time."""
     least = 5.0
     for shape in context.sizes.shapes:
         for turn in _turns(context):

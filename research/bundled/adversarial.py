@@ -1,6 +1,6 @@
 """The adversarial phase of the decoder: it continues from the spectral phase and trains discriminators as well.
 
-A step trains both: the discriminators on detached output, the decoder through frozen discriminators. The best
+Each step trains the discriminators on detached output, and the decoder through frozen discriminators. The best
 checkpoint is chosen by word errors and quality, since no loss measures them.
 """
 
@@ -28,11 +28,11 @@ _SPECTRAL = 4.0
 _FEATURE_MATCHING = 2.0
 """Weights of the spectral and the feature-matching loss beside the adversarial loss."""
 _ALONE_STEPS = 300
-"""Steps at the beginning in which the decoder learns from the spectral loss only."""
+"""The number of first steps in which the decoder learns from the spectral loss only."""
 _RAMP_STEPS = 700
-"""Steps after them in which the weight of the discriminators in the decoder's loss grows from 0 to 1."""
+"""The number of following steps, in which the weight of the discriminators in the decoder's loss grows from 0 to 1."""
 _WORDS = 4.0
-"""The weight of the word error rate beside DNSMOS: 5 % of the words count as much as 0.2."""
+"""The weight of the word error rate beside DNSMOS: 5 % of the words count as much as 0.2 DNSMOS points."""
 
 
 class AdversarialPair(nn.Module):
@@ -54,7 +54,7 @@ def decoder_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class AdversarialJob:
-    """Trains a decoder against discriminators on the crops of a decoder's job, for training/loop.py."""
+    """Trains a decoder against discriminators on the crops of a DecoderJob, for training/loop.py."""
 
     def __init__(self, decoding: DecoderJob, listen: Listen) -> None:
         self._decoding, self._listen = decoding, listen

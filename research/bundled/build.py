@@ -2,8 +2,8 @@
 
     python -m research bundled [--work DIR] [--profile cpu|cuda] [--device auto|cpu|cuda] [--step NAME]
 
-A step that was stopped continues where it was. This module has the order, folders and sizes; the training is in the
-modules of the steps.
+A stopped step continues where it was. This module defines the order, folders and sizes; each step's own module has the
+training.
 """
 
 from collections.abc import Callable
@@ -73,9 +73,9 @@ from training.shards import ClipShards, Split
 WORK = Path(".training/bundled")
 SPEECH, TEXT = "speech", "text"
 MODEL = "model"
-"""The exported model's folder in the working folder."""
+"""The folder of the exported model in the working folder."""
 _SPEAKERS = {name.title(): name for name in BUILT_IN}
-"""The built-in speakers in the data, by the names that members see."""
+"""The names of the built-in speakers in the data, by the names that members see."""
 _SENTENCES_MEASURED = 40
 _BEST = "best.safetensors"
 
@@ -116,7 +116,7 @@ class Step(StrEnum):
 
 AcousticJob = CoarseJob | FineJob
 UNASKED = tuple(step for step in Step if step is not Step.INSTALL)
-"""The steps that run when none is named. Only an explicit `install` replaces the model in the repository."""
+"""The steps that run by default. Only an explicit `install` replaces the model in the repository."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class Build:
             Step.FINE: (recipe.fine.schedule, work / Step.FINE),
             Step.DISTORTION: (recipe.distortion.schedule, work / Step.DISTORTION),
         }
-        """The steps that only train a network, with their schedules and folders."""
+        """Schedule and folder of each step that only trains a network."""
         self._steps: dict[Step, Callable[[], None]] = {
             Step.SPEECH: lambda: self._speak("speech"),
             Step.CORPUS: lambda: write_corpus(work / SPEECH, work / CORPUS),
@@ -241,7 +241,7 @@ class Build:
             Step.MEASURE: self._measure,
             Step.INSTALL: lambda: package.install(work / MODEL, BUNDLED_DIRECTORY),
         }
-        """The other steps, without `codes` and `prompts`, which `codec_steps` runs like the codec's training."""
+        """The functions of all steps except those of the codec, which `codec_steps` runs."""
 
     def do(self, step: Step) -> None:
         """Run or resume one step; a finished training is not repeated.
@@ -284,7 +284,7 @@ class Build:
         train(job, *self._runs[Step.DISTORTION], device=self._device)
 
     def _predict_fine_codes(self) -> None:
-        """Write the corpus's codes as the fine model predicts them in use."""
+        """Write codes of the corpus with fine books predicted by the fine model, as in use."""
         corpus, codec = self._work / CORPUS, self._work / CODEC
         fine = load_fine(self._work / Step.DISTORTION / _BEST, self._recipe.sizes.fine)
         predict = Predictor(fine, Codes(codec), Codes(codec / PROMPTS), ClipShards(corpus))
@@ -330,7 +330,7 @@ class Build:
             package.gather(parts, work / MODEL)
 
     def _choose_speakers(self) -> None:
-        """Replace the built-in speakers' prompts in the exported model by better ones."""
+        """Replace the prompts of the built-in speakers in the exported model by better ones."""
         model = self._work / MODEL
         chosen = choose_prompts(self._speech("train"), _SPEAKERS, model, sentences_to_compare())
         write_speakers(chosen, model / package.BARK)

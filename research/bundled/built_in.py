@@ -1,7 +1,7 @@
-"""Choose the prompts of the built-in speakers: those with which the exported model is understood best.
+"""Choose the prompts of the built-in speakers: those with which the exported model gets the fewest words wrong.
 
-Bark uses only the end of a prompt (here its last 2.6 s, in the coarse stage 5.1 s), and how well a model reads a text
-depends much on it.
+Bark uses only the end of a prompt (here its last 2.6 s, in the coarse stage 5.1 s), and the model's word errors depend
+much on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,19 +24,19 @@ from training.shards import split_of
 CANDIDATES = 8
 """The number of prompts that are compared for each speaker."""
 FINALISTS = 3
-"""The number of them that are compared again: 16 sentences find the poor prompts, but not the best one."""
+"""The number of best candidates that are compared again: 16 sentences find the poor prompts, but not the best one."""
 FIRST_SENTENCES = 16
 SENTENCES = 64
-"""The number of sentences that each candidate, and each finalist, says."""
+"""The number of sentences that each candidate speaks, and that each finalist speaks."""
 
 
 def choose_prompts(
     speech: SpeechTokens, speakers: Mapping[str, str], model: Path, texts: Sequence[str]
 ) -> dict[str, VoicePrompt]:
-    """Return the prompt of each speaker with which the fewest words of `texts` are wrong, by the speaker's shown name.
+    """Return each speaker's prompt with the fewest wrong words in `texts`, by the speaker's shown name.
 
-    All candidates say the first FIRST_SENTENCES texts, the FINALISTS best of them the others too. speakers: their names
-    in `speech` by shown name. model: an exported model. Deterministic; prints every result.
+    All candidates speak the first FIRST_SENTENCES texts, the best FINALISTS of them also the others. speakers: names in
+    `speech` by shown name. model: an exported model. Deterministic; prints every result.
     """
     pipeline = SpeechPipeline(LoadedModels(ModelChoice(str(model), device="cpu")))
     chosen = {}
@@ -65,6 +65,6 @@ def _listed(results: Mapping[int, WordErrors]) -> str:
 def _errors(pipeline: SpeechPipeline, prompt: VoicePrompt, texts: Sequence[str]) -> WordErrors:
     errors = WordErrors(0, 0)
     for seed, text in enumerate(texts):
-        said = pipeline.say(text, prompt, SayOptions(seed=seed), ProgressReporter())
-        errors += word_errors(text, recognise(said.samples, said.sample_rate))
+        speech = pipeline.say(text, prompt, SayOptions(seed=seed), ProgressReporter())
+        errors += word_errors(text, recognise(speech.samples, speech.sample_rate))
     return errors

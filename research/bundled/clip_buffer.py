@@ -1,6 +1,6 @@
 """Clips of a corpus, concatenated in memory, and random crops of them for training.
 
-A crop may cross from one clip into the next: clips begin and end in silence, and a codec must handle that. The buffer
+A crop may extend from one clip into the next: clips begin and end in silence, and a codec must handle that. The buffer
 is on the training device, so crops need no transfer.
 """
 
@@ -19,7 +19,7 @@ _FULL_SCALE = 32_768.0
 
 
 def split_of_clip(speaker: str, text: str) -> Split:
-    """Return the split of a clip: test or valid if its speaker or its text is, test before valid."""
+    """Return the split of a clip: test if its speaker or its text is in test, else valid if either is, else train."""
     splits = {split_of(speaker), split_of(text)}
     if "test" in splits:
         return "test"
@@ -27,15 +27,15 @@ def split_of_clip(speaker: str, text: str) -> Split:
 
 
 class ClipBuffer:
-    """Samples int16 (T * HOP,) and tokens int16 of many clips, frame by frame.
+    """Concatenated clips: samples, int16 (T * HOP,), and tokens, int16, frame by frame.
 
-    The tokens are semantic ones (T,), or codes (books, T).
+    The tokens are semantic tokens (T,), or codes (books, T).
     """
 
     def __init__(self, samples: Tensor, tokens: Tensor) -> None:
         frames = tokens.shape[-1]
         if len(samples) != frames * HOP or not frames:
-            raise InvalidInput(f"A clip buffer needs {HOP} samples for the tokens of every frame, and some of both.")
+            raise InvalidInput(f"A clip buffer needs {HOP} samples for each frame of tokens, and at least one frame.")
         self.samples, self.tokens = samples, tokens
 
     def __len__(self) -> int:
@@ -43,11 +43,10 @@ class ClipBuffer:
         return self.tokens.shape[-1]
 
     def crops(self, random: np.random.Generator, count: int, frames: int) -> tuple[Tensor, Tensor]:
-        """Return `count` random crops: float32 (count, frames * HOP) in -1..1 and int64 tokens (count, frames).
+        """Return `count` random crops: float32 (count, frames * HOP) in -1..1, and int64 tokens.
 
-        Codes are (count, books, frames).
-
-        Raises InvalidInput if the buffer is shorter than a crop.
+        Semantic tokens are (count, frames), codes (count, books, frames). Raises InvalidInput if the buffer is shorter
+        than a crop.
         """
         if frames > len(self):
             raise InvalidInput("There are not enough clips to train on; make more of the corpus first.")
@@ -55,7 +54,7 @@ class ClipBuffer:
         return self.at(starts, frames)
 
     def at(self, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """Return the crops of `frames` frames that begin at the frames `starts`, int64 (B,), as `crops` does."""
+        """Return the crops of `frames` frames that begin at the frames `starts`, int64 (B,), in the form of `crops`."""
         places = starts[:, None] + torch.arange(frames, device=starts.device)
         samples = self.samples.view(-1, HOP)[places]  # (B, frames, HOP)
         return samples.flatten(1).float() / _FULL_SCALE, self.tokens[..., places].movedim(-2, 0).long()
@@ -66,8 +65,8 @@ def load_buffer(
 ) -> ClipBuffer:
     """Read up to `hours` of the clips of `split`, sampled from the whole corpus, with their semantic tokens.
 
-    With `codes`, read only clips that have some, and these in place of the semantic tokens. Raises InvalidInput if
-    there are no clips, or they are not at the codec's rate.
+    With `codes`, read only clips that have codes, and use these in place of the semantic tokens. Raises InvalidInput if
+    there are no clips, or if they are not at the codec's rate.
     """
     shards = ClipShards(folder)
     chosen = [
@@ -87,7 +86,7 @@ def load_buffer(
         samples.append(clip.audio[: frames * HOP])
         tokens.append(own[..., :frames].astype(np.int16))
     if not samples:
-        raise InvalidInput(f"There are no clips to use ({split}) in {folder}; make the corpus first.")
+        raise InvalidInput(f"There are no clips of the split {split} in {folder}; make the corpus first.")
     return ClipBuffer(
         torch.from_numpy(np.concatenate(samples)).to(device),
         torch.from_numpy(np.concatenate(tokens, axis=-1)).to(device),

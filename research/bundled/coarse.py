@@ -1,7 +1,7 @@
 """Train the coarse model on windows exactly as `cloning.bark.coarse` builds them.
 
-A window holds the semantic tokens around a position in the speech, the infer token, and the codes of the first two
-books, interleaved, for the frames before the position. In training, the frames after the position follow, and the loss
+A window holds the semantic tokens around a position in the speech, the infer token, and the interleaved codes of the
+first two books for the frames before the position. In training, the frames after the position follow, and the loss
 covers all frames of the window.
 """
 
@@ -33,17 +33,17 @@ from research.bundled.speech import Joined, Numbers, SpeechTokens, draw_joined
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""The least increase of the loss, in nats, with wrong semantic tokens, for a model that uses them."""
+"""The minimum increase of the loss, in nats, with wrong semantic tokens; below it, a model does not use them."""
 GATE_STEP = 500
 
 _ALONE, _WHOLE_PROMPT = 0.15, 0.7
 """See `draw_joined`."""
 _MANY_WRONG, _FEW_WRONG = 0.6, 0.15
-"""The shares of wrong coarse tokens after the prompt of a row."""
+"""The shares of wrong coarse tokens after the prompt, of which each row gets one."""
 _SHARE_WITH_MANY = 0.3
 _WRONG_IN_PROMPT = 0.05
 _SHARE_WITH_OWN, _OWN_TEMPERATURE = 0.5, 0.5
-"""The share of rows with tokens of the model's own, and the temperature at which they are drawn."""
+"""The share of rows with tokens drawn from the model, and the temperature at which they are drawn."""
 _WRONG_SEMANTIC = 0.3
 """The largest share of wrong semantic tokens in a row."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
@@ -51,9 +51,9 @@ _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 
 @dataclass(frozen=True)
 class CoarseWindows:
-    """`inputs` (B, COARSE_SEMANTIC + books * frames), and the codes that follow, `targets` (B, frames, books).
+    """A batch of windows: `inputs` (B, COARSE_SEMANTIC + books * frames), and `targets` (B, frames, books), the codes.
 
-    `known` (B, frames) marks the frames that exist, `spoken` those of them that come after the prompt.
+    `known` (B, frames) marks the frames that exist, `spoken` (B, frames) those after the prompt.
     """
 
     inputs: Numbers
@@ -63,7 +63,7 @@ class CoarseWindows:
 
 
 def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
-    """Return the windows at frame `done` (B,) of each row's clip."""
+    """Return the window at frame `done` (B,) of each row's clip."""
     past = rows.before - (rows.before > 0)  # the engine drops the last frame of a voice's coarse tokens
     places, exists = rows.places(_from(rows.before + done, COARSE_SEMANTIC))
     semantic = np.where(exists, speech.semantic[places], COARSE_PAD)
@@ -78,7 +78,7 @@ def windows(speech: SpeechTokens, rows: Joined, done: Numbers) -> CoarseWindows:
 
 
 def _from(place: Numbers, count: int) -> Numbers:
-    """Return the numbers (B, count) of the first `count` frames of the windows at frames `place` (B,)."""
+    """Return the frame numbers (B, count) of the first `count` frames of the windows at frames `place` (B,)."""
     return np.maximum(0, place - COARSE_FRAMES_BEFORE)[:, None] + np.arange(count)
 
 
@@ -90,9 +90,9 @@ def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -
 
 
 def spoil(batch: CoarseWindows, random: np.random.Generator) -> Numbers:
-    """Return the inputs with some coarse tokens (after the prompt few or many, by row) and some semantic ones replaced.
+    """Return the inputs with some coarse and semantic tokens replaced; after the prompt, few or many by row.
 
-    With right previous tokens only, a model would learn only to continue them, and would not look at the prompt.
+    From correct previous tokens only, a model would learn to continue them without using the prompt.
     """
     inputs, rows = batch.inputs, len(batch.inputs)
     share = np.where(random.random((rows, 1)) < _SHARE_WITH_MANY, _MANY_WRONG, _FEW_WRONG)
@@ -126,7 +126,7 @@ def mix_in(inputs: Numbers, drawn: Numbers, spoken: NDArray[np.bool_], random: n
 def window_losses(
     module: Any, run: TransformerRunner, inputs: Numbers, targets: Numbers, device: torch.device
 ) -> Tensor:
-    """Return a coarse model's loss for each target of CoarseWindows in nats, (B, frames, books)."""
+    """Return a coarse model's loss in nats for each target of CoarseWindows, (B, frames, books)."""
     wanted = to_device(targets, device)
     logits = window_logits(module, run, inputs, device)
     return torch.stack([cross_entropy(one, wanted[..., book]) for book, one in enumerate(logits)], dim=-1)
@@ -166,7 +166,7 @@ class CoarseJob:
         self._validation = [_validation_batch(valid, seed) for seed in range(_VALIDATION_BATCHES)]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the mean loss of both books, on inputs with some wrong tokens."""
+        """Return the mean loss of both books, on inputs with some replaced tokens."""
         batch = windows(self._train, *draw_windows(self._train, random, self._batch))
         inputs = self._with_own_tokens(spoil(batch, random), _spoken(batch), random)
         first, second = self._means(self._losses(inputs, batch.targets), batch.known)
@@ -174,9 +174,10 @@ class CoarseJob:
         return loss, {"book 1": first.detach(), "book 2": second.detach(), TOKENS: float(batch.inputs.size)}
 
     def validate(self) -> dict[str, float]:
-        """Return the losses on held-out clips; "gap" and "voice gap": the increase of book 1's loss by wrong inputs.
+        """Return the losses on held-out clips, and the increase of book 1's loss with wrong inputs.
 
-        "gap" is with another row's semantic tokens, "voice gap" with another row's prompt, on the frames after it.
+        "gap" is the increase with another row's semantic tokens, "voice gap" that with another row's prompt, on the
+        frames after the prompt.
         """
         figures = [self._validate(true, other) for true, other in self._validation]
         return {name: float(np.mean([part[name] for part in figures])) for name in figures[0]}
@@ -206,16 +207,16 @@ class CoarseJob:
         }
 
     def _with_own_tokens(self, inputs: Numbers, spoken: NDArray[np.bool_], random: np.random.Generator) -> Numbers:
-        """Return the inputs; after the prompts of some rows, with tokens that the model draws.
+        """Return the inputs with tokens drawn from the model after the prompts of some rows.
 
-        In use all of those tokens are drawn, and drift from the prompt's voice.
+        In use, all tokens after the prompt are drawn from the model, and they drift away from the prompt's voice.
         """
         rows = np.flatnonzero(random.random(len(inputs)) < _SHARE_WITH_OWN)
         if not len(rows):
             return inputs
         with torch.no_grad():
             logits = torch.stack(window_logits(self.module, self._run, inputs[rows], self._device), dim=2).float()
-            noise = -torch.empty_like(logits).exponential_().log()  # the largest sum is a draw: Gumbel's method
+            noise = -torch.empty_like(logits).exponential_().log()  # the index of the largest sum is a sample (Gumbel)
             drawn = (logits / _OWN_TEMPERATURE + noise).argmax(-1).cpu().numpy()
         mixed = inputs.copy()
         mixed[rows] = mix_in(inputs[rows], drawn, spoken[rows], random)
@@ -243,7 +244,7 @@ def _spoken(batch: CoarseWindows) -> NDArray[np.bool_]:
 
 
 def _times() -> Tensor:
-    """Return the time of each position of the block in frames: a coarse position has the frame of its target."""
+    """Return the time of each position of the block in frames: that of a coarse position is the frame of its target."""
     behind = torch.arange(COARSE_BOOKS * COARSE_FRAMES) // COARSE_BOOKS
     last = behind[-1:] + 1  # a position of the block that is never used
     return torch.cat([torch.arange(COARSE_SEMANTIC), behind, last]).float()

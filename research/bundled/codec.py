@@ -1,6 +1,6 @@
 """The bundled EnCodec: its configuration, its initialisation, and its assembly from three trained parts.
 
-It is transformers' EncodecModel, so it is exported and loaded like `suno/bark`'s codec; the codebooks are the
+It is a transformers EncodecModel, so it is exported and loaded like the codec of `suno/bark`. Its codebooks are the
 teacher's.
 """
 
@@ -18,18 +18,18 @@ from research.bundled.teacher import BOOKS, CODEBOOK_SIZE, LATENT, Teacher, load
 
 TEACHER, DECODER, ADVERSARIAL, ENCODER = "teacher", "decoder", "adversarial", "encoder"
 FINETUNE = "finetune"
-"""Folders of the training runs in the codec's folder; each has its best.safetensors."""
+"""Folders of the training runs in the codec's folder; each has a file best.safetensors."""
 BEFORE_FINETUNING = (ADVERSARIAL, DECODER)
 DECODERS = (FINETUNE, *BEFORE_FINETUNING)
 """The runs that train a decoder, the last one first."""
 
 RATIOS = (2, 4, 5, 8)
-"""Upsampling factors of the decoder's layers. The small ones come first: the widest layers then run at low rates."""
+"""Upsampling factors of the decoder's layers. Small ones come first, so that the widest layers run at low rates."""
 
 _BEST = "best.safetensors"
 _BITS = CODEBOOK_SIZE.bit_length() - 1
 OUTPUT_LEVEL = 0.1
-"""Standard deviation of speech, full scale 1, for an untrained decoder."""
+"""Standard deviation of an untrained decoder's output, about that of speech; full scale is 1."""
 
 
 def codec_config() -> transformers.EncodecConfig:
@@ -102,7 +102,7 @@ def assemble(teacher: Teacher, encoder: nn.Module, decoder: nn.Module) -> transf
 
 
 def load_codec(folder: Path) -> transformers.EncodecModel:
-    """Load the codec whose parts were trained in `folder`. Raises Unavailable if one of them is missing or damaged."""
+    """Load the codec from its parts in `folder`. Raises Unavailable if a part is missing or damaged."""
     teacher = load_teacher(folder / TEACHER / _BEST, torch.device("cpu"))
     codec = transformers.EncodecModel(codec_config())
     weights = folder / ENCODER / _BEST

@@ -27,7 +27,7 @@ _BOOKS_HEARD = (BOOKS, 2)
 
 
 class Quality(NamedTuple):
-    """Figures of one way to code the same clips."""
+    """The quality of one way to code the same clips."""
 
     way: str
     words_wrong: float
@@ -45,7 +45,7 @@ class Quality(NamedTuple):
 
 
 def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
-    """Return `count` clips of a split, sampled from the whole corpus. Raises InvalidInput if there are none."""
+    """Return `count` clips of a split, sampled from the whole corpus. Raises InvalidInput if there is none."""
     shards = ClipShards(corpus)
     places = [
         index
@@ -53,15 +53,15 @@ def held_out(corpus: Path, count: int, split: Split = "test") -> list[Clip]:
         if split_of_clip(speaker, text) == split
     ]
     if not places:
-        raise InvalidInput(f"There are no clips to listen to ({split}) in {corpus}; make the corpus first.")
+        raise InvalidInput(f"There are no clips of the split {split} in {corpus}; make the corpus first.")
     drawn = np.random.default_rng(0).permutation(np.array(places, np.int64))[:count]
     return [shards[int(place)] for place in drawn]
 
 
 def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn.Module | None) -> Iterator[Quality]:
-    """Yield the quality of the clips uncoded, then with 8 and with 2 books of the teacher's codes and of the encoder's.
+    """Yield the quality of the uncoded clips, then with 8 and 2 books of the teacher's and of the encoder's codes.
 
-    All modules are on the CPU.
+    All modules are on the CPU. Without an encoder, only the teacher's codes are measured.
     """
     originals = [_samples(clip) for clip in clips]
     yield _quality("uncoded", clips, originals, originals)
@@ -77,7 +77,7 @@ def measure(clips: list[Clip], teacher: Teacher, decoder: nn.Module, encoder: nn
 def decoded(clips: list[Clip], teacher: Teacher, decoder: nn.Module) -> Quality:
     """Return the quality with all books of the teacher's codes.
 
-    Computed on the CPU: `teacher` is there, and `decoder` is moved there and back.
+    Everything is computed on the CPU: `teacher` must be there, and `decoder` is moved there and back.
     """
     originals = [_samples(clip) for clip in clips]
     place = next(decoder.parameters()).device
@@ -99,10 +99,10 @@ def _through(
 def _quality(
     way: str, clips: list[Clip], originals: list[NDArray[np.float32]], coded: list[NDArray[np.float32]]
 ) -> Quality:
-    said = [(clip.text, recognise(samples)) for clip, samples in zip(clips, coded, strict=True)]
+    transcripts = [(clip.text, recognise(samples)) for clip, samples in zip(clips, coded, strict=True)]
     voices = [similarity(embed(one), embed(other)) for one, other in zip(originals, coded, strict=True)]
     opinions = [opinion(samples, SAMPLE_RATE).overall for samples in coded]
-    return Quality(way, word_error_rate(said), float(np.mean(voices)), float(np.mean(opinions)))
+    return Quality(way, word_error_rate(transcripts), float(np.mean(voices)), float(np.mean(opinions)))
 
 
 def _samples(clip: Clip) -> NDArray[np.float32]:

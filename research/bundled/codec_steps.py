@@ -2,8 +2,8 @@
 
     python -m research codec STEP [--work DIR] [--profile cpu|cuda] [--device cpu|cuda]
 
-A step that was stopped continues where it was. The losses are in `teacher`, `codec_training`, `adversarial` and
-`finetuning`. The last step needs the fine model's codes, which `research.bundled.build` makes.
+A stopped step continues where it was. The losses are in `teacher`, `codec_training`, `adversarial` and `finetuning`.
+The step `finetune` needs the fine model's codes, which `research.bundled.build` makes.
 """
 
 from dataclasses import dataclass, replace
@@ -211,7 +211,7 @@ def _train_encoder(work: Path, profile: CodecProfile, device: torch.device) -> N
 
 
 def _encode_prompts(work: Path, device: torch.device) -> None:
-    """Write the codes of the codec's own encoder, which a voice prompt has in use; those of the teacher differ."""
+    """Write the codes of the codec's own encoder, which voice prompts contain in use; the teacher's codes differ."""
     quantizer, encoder = _teacher(work, device).quantizer, new_encoder().to(device).eval()
     weights = work / CODEC / ENCODER / _BEST
     load_into(encoder, load_state(weights), weights)
@@ -233,7 +233,7 @@ def _finetune_decoder(work: Path, profile: CodecProfile, device: torch.device) -
 
 
 def _measure(work: Path) -> None:
-    """Print the quality of held-out clips: uncoded, and coded with the parts that are trained so far."""
+    """Print the quality of held-out clips: uncoded, and coded with the parts trained so far."""
     folder = work / CODEC
     teacher = _teacher(work, torch.device("cpu"))
     decoder, encoder = new_decoder(), new_encoder() if (folder / ENCODER / _BEST).is_file() else None
@@ -251,6 +251,6 @@ def _teacher(work: Path, device: torch.device) -> Teacher:
 def _buffers(
     work: Path, profile: CodecProfile, device: torch.device, codes: Codes | None = None
 ) -> tuple[ClipBuffer, ClipBuffer]:
-    """Return the training and the validation clips, with `codes` if there are any; see `load_buffer`."""
+    """Return the training and the validation clips, with `codes` if given; see `load_buffer`."""
     load = partial(load_buffer, work / CORPUS, device=device, codes=codes)
     return load("train", profile.hours), load("valid", _VALID_HOURS)

@@ -1,4 +1,4 @@
-"""Train the EnCodec from its teacher: the decoder from frozen codes, the encoder from latents."""
+"""Train the EnCodec with its teacher: the decoder on the teacher's frozen codes, the encoder on its latents."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ class DecoderJob:
 
     _FRAMES = 32
     _BOOK_SHARES = (0.0, 0.2, 0.04, 0.04, 0.04, 0.04, 0.04, 0.6)
-    """The shares of items with only their first 1, 2, ... books, so that two books alone are intelligible too."""
+    """The shares of items with only their first 1, 2, ... books, so that two books alone become intelligible."""
 
     def __init__(self, decoder: nn.Module, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int) -> None:
         self.module = decoder
@@ -39,7 +39,7 @@ class DecoderJob:
         return self.spectral(*self.restored(random)), {}
 
     def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return one batch of crops, decoded and original, (B, N) each, without their margins."""
+        """Return one batch of crops without margins, decoded and original, (B, N) each."""
         latents, target = self._examples(random)
         decoded: Tensor = self.module(latents)
         return decoded[:, 0], target
@@ -64,7 +64,7 @@ class DecoderJob:
         return self._FRAMES + 2 * MARGIN
 
     def _examples(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return the latents (B, LATENT, T) of one batch of crops, and the crops (B, N), without their margins."""
+        """Return the latents (B, LATENT, T) of one batch of crops, and the crops (B, N), without margins."""
         samples, _ = self._train.crops(random, self._batch, self._crop)
         samples = varied(samples, random)
         used = torch.from_numpy(1 + random.choice(BOOKS, self._batch, p=self._BOOK_SHARES))
@@ -84,7 +84,7 @@ class EncoderJob:
 
     _FRAMES = 64
     _CODES = 0.3
-    """The weight of the codes' cross-entropy beside the latents' error, which is relative to their variance."""
+    """The weight of the codes' cross-entropy; the latents' error, relative to their variance, has weight 1."""
     _NOISE = (8.0, 45.0)  # signal-to-noise ratios in dB
     _NOISY = 0.6  # the share of items with noise
 
@@ -103,7 +103,7 @@ class EncoderJob:
         return self._valid[:, None]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the latents' error plus the weighted cross-entropy of the codes, of one batch of crops."""
+        """Return the latents' error plus the weighted cross-entropy of the codes, for one batch of crops."""
         samples, _ = self._train.crops(random, self._batch, self._FRAMES + 2 * MARGIN)
         samples = varied(samples, random)
         wanted = self._teacher.latents(samples)
@@ -112,7 +112,7 @@ class EncoderJob:
         return error + self._CODES * codes, {"latents": error.detach(), "codes": codes.detach()}
 
     def validate(self) -> dict[str, float]:
-        """Return errors on clean sound, and the share of frames with the teacher's code in books 1, 2 and 8."""
+        """Return the errors on clean sound, and the shares of frames with the teacher's code in books 1, 2 and 8."""
         wanted = self._teacher.latents(self._valid)
         latents = self._encode(self._valid)
         error, codes = self._errors(latents, wanted)
@@ -138,8 +138,8 @@ class EncoderJob:
     def _errors(self, latents: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean square error relative to the variance, and the codes' cross-entropy, without the margins.
 
-        Each book's entries are scored by their distance from the residual of the teacher's earlier entries, as
-        Gaussians with the combined variance of the book's own error and the encoder's.
+        Each entry of a book is scored by its distance from the residual after the teacher's earlier entries, as a
+        Gaussian whose variance combines the book's own error and the encoder's.
         """
         latents, wanted = latents[:, MARGIN:-MARGIN].flatten(0, 1), wanted[:, MARGIN:-MARGIN].flatten(0, 1)
         square = (latents - wanted).square().mean()
@@ -154,7 +154,7 @@ class EncoderJob:
 
 
 def residual_spread(quantizer: ResidualQuantizer, latents: Tensor) -> Tensor:
-    """Return (books,): twice the mean square error per dimension of latents (B, T, D), with the books up to each."""
+    """Return (books,): twice the mean square error per dimension of latents (B, T, D), quantized up to each book."""
     codes = quantizer.encode(latents)
     left = [latents - quantizer.decode(codes[:, : book + 1]) for book in range(quantizer.books)]
     return torch.stack([2 * residual.square().mean() for residual in left])

@@ -44,12 +44,12 @@ class Codes:
     def __getitem__(self, key: str) -> NDArray[np.uint16]:
         """Return the codes of the clip `key`. Raises NotFound if it has none."""
         if key not in self._codes:
-            raise NotFound(f"There are no codes of the clip {key}; run the step codes first.")
+            raise NotFound(f"The clip {key} has no codes; run the step codes first.")
         return self._codes[key]
 
 
 def write_codes(corpus: Path, folder: Path, encode: EncodeClip) -> None:
-    """Encode every clip of `corpus` that has no codes in `folder`, and print the progress. Raises as `encode` does."""
+    """Encode all clips of `corpus` that have no codes in `folder`; print the progress. Raises what `encode` raises."""
     folder.mkdir(parents=True, exist_ok=True)
     shards, known = ClipShards(corpus), Codes(folder)
     left = [index for index, key in enumerate(shards.keys) if key not in known]
@@ -63,9 +63,9 @@ def write_codes(corpus: Path, folder: Path, encode: EncodeClip) -> None:
 
 
 def encode_clip(clip: Clip, encode: Encode, device: torch.device) -> NDArray[np.uint16]:
-    """Return the codes (books, T) of a clip's sound. Raises InvalidInput if it has none.
+    """Return the codes (books, T) of a clip's sound. Raises InvalidInput if the clip has no sound.
 
-    T is the number of its semantic tokens, or of the frames that its sound fills if that is fewer.
+    T is the number of its semantic tokens, or of the frames that its sound fills, whichever is smaller.
     """
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound to encode; make the corpus again.")
@@ -76,7 +76,7 @@ def encode_clip(clip: Clip, encode: Encode, device: torch.device) -> NDArray[np.
 
 
 def _write(path: Path, keys: list[str], codes: list[NDArray[np.uint16]]) -> None:
-    """Write the concatenated codes (books, all frames) with keys and lengths, atomically."""
+    """Write the concatenated codes (books, all frames) with their keys and lengths, atomically."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         lengths = np.array([code.shape[1] for code in codes], np.int64)
         np.savez(file, keys=np.array(keys), lengths=lengths, codes=np.concatenate(codes, axis=1), allow_pickle=False)

@@ -1,7 +1,7 @@
-"""Generate Kokoro's speech for the bundled model: random speakers reading sentences, and sentences with timing only.
+"""Generate Kokoro's speech for the bundled model: sentences spoken by random speakers, and sentences with timing only.
 
 Every clip depends only on its key, so neither the number of processes nor an interruption changes the data. Held-out
-speakers read held-out sentences; the built-in voices read all kinds.
+speakers read held-out sentences; the built-in voices read sentences of all splits.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from training.shards import Clip, ClipShards, ShardWriter, Split, split_of
 Kind = Literal["speech", "text"]
 
 _CLIPS_PER_SHARD = {"speech": 25, "text": 2000}
-"""What a kill can lose in each process: a minute or two of work."""
+"""Clips per write: a killed process loses at most these, a minute or two of work."""
 _SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 _SPEED_OF_A_CLIP = 0.05  # standard deviation of its logarithm
 _PROGRESS_SECONDS = 15.0
@@ -62,9 +62,9 @@ class ClipRequest:
 
 
 def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int = 1) -> None:
-    """Fill `folder` with the speech or the text of `plan`, with voices from an archive, and print the progress.
+    """Fill `folder` with the speech or the text of `plan`, and print the progress. Existing clips are kept.
 
-    Existing clips are kept. Raises Unavailable when a process ends early.
+    voices: the archive of Kokoro's voices. Raises Unavailable if a process ends early.
     """
     context = multiprocessing.get_context("spawn")
     done: Synchronized[int] = context.Value("q", 0)
@@ -83,7 +83,7 @@ def make(kind: Kind, folder: Path, plan: Plan, voices: Path, *, processes: int =
 
 
 def clip_requests(kind: Kind, plan: Plan, texts: list[str]) -> Iterator[ClipRequest]:
-    """Yield the clips of a plan, speaker by speaker, with those of the built-in voices spread evenly among them."""
+    """Yield the clips of a plan, speaker by speaker, with clips of the built-in voices evenly spread among them."""
     by_split = {split: [text for text in _shuffled(texts) if split_of(text) == split] for split in _SPLITS}
     if kind == "text":
         for number, text in enumerate(islice(_shuffled(texts), plan.texts)):
@@ -110,7 +110,7 @@ class ClipMaker:
         self._synthesiser = KokoroSynthesiser(voices)
 
     def record(self, request: ClipRequest) -> Clip | None:
-        """Return the clip with its sound; None if a word has no certain pronunciation, or the sentence is too long."""
+        """Return the clip with its sound; None if a pronunciation is uncertain or the sentence is too long."""
         return self._make(request, self._say)
 
     def time(self, request: ClipRequest) -> Clip | None:
@@ -156,7 +156,7 @@ class ClipMaker:
 def _work(
     kind: Kind, folder: Path, plan: Plan, voices: Path, number: int, processes: int, done: "Synchronized[int]"
 ) -> None:
-    """Run process `number` of `processes`: make its missing clips and count all of its clips in `done`."""
+    """Run process `number` of `processes`: make its missing clips, and count all its clips in `done`."""
     maker = ClipMaker(voices)
     make_clip = maker.record if kind == "speech" else maker.time
     with ShardWriter(folder, _CLIPS_PER_SHARD[kind], f"{kind}-{number}") as writer:

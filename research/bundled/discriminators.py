@@ -1,8 +1,8 @@
 """Discriminators for the adversarial phase: they distinguish the decoder's output from recordings.
 
-Two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): one sees samples folded at a
-period and is sensitive to phase, the other sees complex spectra and is sensitive to noise and harmonics. Both have
-fewer channels than there, so that they train on a CPU.
+There are two kinds, as in HiFi-GAN (J. Kong et al., 2020) and EnCodec (A. Défossez et al., 2022): one sees samples
+folded at a period and is sensitive to phase; the other sees complex spectra and is sensitive to noise and harmonics.
+Both have fewer channels than the originals, so that they can be trained on a CPU.
 """
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 PERIODS = (2, 3, 5, 7, 11)
 WINDOWS = (1024, 512, 256)
-"""Lengths in samples; a window moves by a quarter of its length."""
+"""Lengths of windows in samples; a window moves by a quarter of its length."""
 
 _LEAK = 0.1
 _PERIOD_WIDTHS = (16, 64, 128, 192)
@@ -35,7 +35,7 @@ class Discriminators(nn.Module):
         self.critics = nn.ModuleList([*critics[0], *critics[1]])
 
     def forward(self, samples: Tensor) -> list[LayerOutputs]:
-        """Run all of them on float (B, N). N is over 512, half of the longest window."""
+        """Run all discriminators on float (B, N). N is over 512, half of the longest window."""
         return [critic(samples) for critic in self.critics]
 
 
@@ -103,7 +103,7 @@ class _SpectrumDiscriminator(nn.Module):
 
 
 def discriminator_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
-    """Return the hinge loss of the discriminators: 0 for scores above 1 of recordings and below -1 of decoded sound."""
+    """Return the hinge loss of the discriminators: 0 if recordings score above 1 and decoded sound below -1."""
     return torch.stack(
         [
             functional.relu(1 - real[-1]).mean() + functional.relu(1 + fake[-1]).mean()
@@ -118,7 +118,7 @@ def adversarial_loss(made: list[LayerOutputs]) -> Tensor:
 
 
 def feature_matching_loss(recorded: list[LayerOutputs], made: list[LayerOutputs]) -> Tensor:
-    """Return the feature-matching loss: the mean difference of the layers' outputs, relative to the recordings'."""
+    """Return the feature-matching loss: the mean difference of the layers' outputs, relative to those of recordings."""
     return torch.stack(
         [
             (ours - theirs.detach()).abs().mean() / theirs.detach().abs().mean().clamp(min=1e-5)

@@ -1,9 +1,9 @@
-"""Train the fine model on: it learns to say only what it is sure of, and code SILENT elsewhere.
+"""Continue the training of the fine model: it learns to predict only codes that it is sure of, and SILENT elsewhere.
 
-A book of the codec has 512 vectors in 64 dimensions. The squared distance of two of them is about twice their mean
-square, so a wrong one sounds worse than no vector at all. Trained by cross-entropy alone, a fine model adds such
-noise in all books that it cannot predict. Here the loss is the expected squared error of the vectors of the codes that
-it would draw, in units of their mean square: 1 for silence, about 2 for a guess.
+A book of the codec has 512 vectors in 64 dimensions. The squared distance of two vectors is about twice their mean
+square, so a wrong vector sounds worse than none. A fine model trained by cross-entropy alone adds such noise in all
+books that it cannot predict. Here the loss is the expected squared error of the vectors of the codes that the model
+would draw, relative to their mean square: 1 for silence, about 2 for a guess.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ GATE_STEP = 400
 
 
 class DistortionJob(FineJob):
-    """Trains a fine model on from the weights of a run of FineJob, whose other arguments it takes."""
+    """Continues the training of a fine model from the `weights` of a FineJob. The other arguments are FineJob's."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DistortionJob(FineJob):
         first = figures[f"book {COARSE_BOOKS + 1}"]
         if step >= GATE_STEP and first >= 1:
             raise NotLearning(
-                f"After {step} steps the error of book 3 is {first:.2f}, and saying nothing would have 1. "
+                f"After {step} steps the error of book 3 is {first:.2f}, but that of silence is 1. "
                 "Check the codes, and train the step fine for longer."
             )
 
@@ -60,15 +60,16 @@ class DistortionJob(FineJob):
 
 
 def distortions(codebooks: Tensor) -> Tensor:
-    """Return the squared distances of all pairs of vectors, (books, entries, entries), over the mean square of each
-    book's vectors. codebooks: (books, entries, latent).
+    """Return the squared distances of all pairs of vectors, relative to the mean square of each book's vectors.
+
+    codebooks: (books, entries, latent). The result is (books, entries, entries).
     """
     squares = codebooks.square().sum(-1).mean(-1)
     return torch.cdist(codebooks, codebooks).square() / squares[:, None, None]
 
 
 def silence(inputs: Numbers, random: np.random.Generator) -> Numbers:
-    """Replace a random share of each row's codes in the fine books before the last by SILENT, as they are in use."""
+    """Replace a random share of each row's codes by SILENT, in the fine books before the last, as predicted in use."""
     share = random.random((len(inputs), 1, 1))
     silent = (random.random(inputs.shape) < share) & (inputs != FINE_PAD)
     silent[..., :COARSE_BOOKS] = False

@@ -35,7 +35,7 @@ SPEC = PromptSpec(
 """The shape of the model's voice prompts."""
 
 _LONGEST_PROMPT = 500
-"""Frames of a built-in speaker's prompt: more than any stage uses."""
+"""The maximum length of a built-in speaker's prompt, in frames: more than any stage uses."""
 
 
 def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) -> transformers.BarkModel:
@@ -58,9 +58,7 @@ def assemble(sizes: Sizes, semantic: Any, coarse: Any, fine: Any, codec: Any) ->
 def write(bark: Any, speakers: Mapping[str, VoicePrompt], directory: Path) -> None:
     """Write a BarkModel's configuration, weights in half precision, tokenizer, and built-in speakers to `directory`.
 
-    speakers: their prompts by name; members see the names.
-
-    Raises InvalidInput if a speaker is not a prompt for this model.
+    speakers: prompts by the names that members see. Raises InvalidInput if a prompt is not for this model.
     """
     for speaker in speakers.values():
         speaker.validate(SPEC)
@@ -108,7 +106,7 @@ def _prompt_at(speech: SpeechTokens, clip: int) -> VoicePrompt:
 
 
 def _hub_name(name: str) -> str:
-    """Return a weight's name in published checkpoints, which name weight norm's parameters in the older way."""
+    """Return a weight's name in published checkpoints, which use the older names of weight norm's parameters."""
     return name.replace("parametrizations.weight.original0", "weight_g").replace(
         "parametrizations.weight.original1", "weight_v"
     )

@@ -1,6 +1,6 @@
 """Train the fine model on windows exactly as `cloning.bark.fine` builds them.
 
-A window holds all books of the frames before its position, and for the others the books that are already generated. The
+A window holds all books of the frames before its position, and for the other frames the books generated so far. The
 targets are the next book of every frame. Frames whose next book is among the inputs are targets too, since windows
 overlap and the engine generates some frames twice.
 """
@@ -29,7 +29,7 @@ from training.loop import TOKENS, NotLearning
 
 GATE_STEP = 1000
 LEAST_GAIN = 0.5
-"""How far, in nats, book 3's loss must be below that of a uniform guess."""
+"""Minimum difference, in nats, between the loss of a uniform guess and book 3's loss."""
 
 _ALONE, _WHOLE_PROMPT = 0.2, 0.8
 """See `draw_joined`."""
@@ -40,9 +40,9 @@ _VALIDATION_ROWS = 16
 
 @dataclass(frozen=True)
 class FineWindows:
-    """`inputs` (B, frames, book + 1), and the codes of their last book, `targets` (B, frames).
+    """A batch of windows: `inputs` (B, frames, book + 1), and `targets` (B, frames), the codes of their last book.
 
-    `known` (B, frames) marks the frames that exist, `asked` those of them whose target is not among the inputs.
+    `known` (B, frames) marks the frames that exist, `asked` (B, frames) those whose target is not among the inputs.
     """
 
     inputs: Numbers
@@ -61,7 +61,7 @@ def windows_of(rows: Joined) -> Numbers:
 def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, random: np.random.Generator) -> FineWindows:
     """Return the inputs and targets for `book` (from 0) in window number `window` (B,) of each row.
 
-    Where there is no frame, the books that the engine would have generated before hold random codes.
+    Frames that do not exist have random codes in the books that the engine would have generated before.
     """
     length = np.maximum(FINE_FRAMES, rows.before + rows.length)
     start = np.minimum(window * FINE_FRAMES_BEFORE, length - FINE_FRAMES)
@@ -82,7 +82,7 @@ def windows(speech: SpeechTokens, rows: Joined, window: Numbers, book: int, rand
 
 
 def draw_windows(speech: SpeechTokens, random: np.random.Generator, rows: int) -> tuple[Joined, Numbers]:
-    """Draw rows, and the number of a window of each, (B,)."""
+    """Draw rows, and a window number for each, (B,)."""
     joined = draw_joined(speech, random, rows, most_before=FINE_FRAMES_BEFORE, alone=_ALONE, whole=_WHOLE_PROMPT)
     return joined, (random.random(rows) * windows_of(joined)).astype(np.int64)
 
@@ -123,7 +123,7 @@ class FineJob:
         ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the mean loss of one random book, the same for the whole batch."""
+        """Return the mean loss of one random book, which is the same for the whole batch."""
         book = int(random.integers(COARSE_BOOKS, BOOKS))
         batch = windows(self._train, *draw_windows(self._train, random, self._batch), book, random)
         losses = self._losses(self._spoiled(batch.inputs, random), batch.targets)
@@ -139,7 +139,7 @@ class FineJob:
         return {"loss": float(np.mean(losses)), **books}
 
     def check(self, step: int, figures: Mapping[str, float]) -> None:
-        """Raise NotLearning if book 3's loss is not LEAST_GAIN below a guess from step GATE_STEP on."""
+        """Raise NotLearning if book 3's loss is not LEAST_GAIN below that of a guess from step GATE_STEP on."""
         first = figures[f"book {COARSE_BOOKS + 1}"]
         most = float(np.log(CODEBOOK_SIZE)) - LEAST_GAIN
         if step >= GATE_STEP and first > most:

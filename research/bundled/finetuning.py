@@ -1,7 +1,7 @@
-"""Train the decoder on codes that the fine model predicts, which it decodes in use.
+"""Train the decoder on codes predicted by the fine model, which it decodes in use.
 
-A clip's first two books are its own, and the fine model predicts the others after a voice prompt. So its sound is still
-the target, frame by frame, but the codes are wrong, or silent, where they are in use.
+The first two books of a clip are its true codes; the fine model predicts the others after a voice prompt. So the clip's
+sound is still the target, frame by frame, but the codes are wrong or silent where they are in use.
 """
 
 import zlib
@@ -33,7 +33,7 @@ _WITH_VOICE = 0.9
 
 
 def load_fine(weights: Path, size: Size) -> FineModel:
-    """Load a fine model of the recipe as the speech engine runs it. Raises Unavailable if it is missing or damaged."""
+    """Load a fine model of the recipe into the speech engine's class. Raises Unavailable if missing or damaged."""
     module = new_fine(size)
     load_into(module, load_state(weights), weights)
     spec = BarkSpec.from_configs({"codec_config": codec_config().to_dict()}, generation_config())
@@ -41,7 +41,7 @@ def load_fine(weights: Path, size: Size) -> FineModel:
 
 
 class Predictor:
-    """Predicts the fine books of clips. `codes` are the teacher's, `prompts` the encoder's, of the same clips."""
+    """Predicts the fine books of clips. `codes`: the teacher's codes of the clips; `prompts`: the encoder's."""
 
     def __init__(self, fine: FineModel, codes: Codes, prompts: Codes, shards: ClipShards) -> None:
         self._fine, self._codes, self._prompts = fine, codes, prompts
@@ -49,7 +49,7 @@ class Predictor:
 
     @torch.inference_mode()
     def __call__(self, clip: Clip) -> NDArray[np.uint16]:
-        """Return the codes (books, T) of a clip, the same every time. Raises NotFound if there are none to start from.
+        """Return the predicted codes (books, T) of a clip. Deterministic. Raises NotFound if the clip has no codes.
 
         The voice prompt is another clip of the speaker, or the clip itself if it is the only one.
         """
@@ -75,7 +75,7 @@ class Predictor:
 class FinetuneJob(DecoderJob):
     """Trains a decoder on predicted and on the teacher's codes, half of each, for training/loop.py.
 
-    `train` and `valid` are a decoder's examples, `predicted` and `predicted_valid` clips with predicted codes.
+    `train` and `valid` are the clips of a DecoderJob, `predicted` and `predicted_valid` clips with predicted codes.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ class FinetuneJob(DecoderJob):
         self._predicted_valid = predicted_valid.crops(np.random.default_rng(0), len(self._valid), self._crop)
 
     def restored(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return one batch of crops, decoded and original, (B, N) each, without their margins.
+        """Return one batch of crops without margins, decoded and original, (B, N) each.
 
-        Crops with predicted codes are neither amplified nor equalised, since their codes are of the sound as it is.
+        Crops with predicted codes are neither amplified nor equalised, since their codes belong to the original sound.
         """
         latents, target = self._examples(random)
         samples, codes = self._predicted.crops(random, self._predictions, self._crop)
@@ -103,7 +103,7 @@ class FinetuneJob(DecoderJob):
         return decoded[:, 0], torch.cat([target, inner(samples)])
 
     def validate(self) -> dict[str, float]:
-        """Return the spectral loss with 8 and 2 books of the teacher's, and "predicted"; "loss": the mean of both."""
+        """Return the spectral losses with the teacher's codes and with predicted codes; "loss" is the mean of both."""
         figures = super().validate()
         samples, codes = self._predicted_valid
         predicted = float(self.spectral(self.module(self._decoded(codes))[:, 0], inner(samples)))

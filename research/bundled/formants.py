@@ -1,4 +1,4 @@
-"""Move the formants of speech and leave its pitch and its times, so that it sounds like another speaker's."""
+"""Move the formants of speech but not its pitch and timing, so that it sounds like another speaker."""
 
 import numpy as np
 import torch
@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 _WINDOW = 512
 _HOP = 128
 _LIFTER = 28
-"""Cepstral coefficients of the envelope: the period of a voice of 300 Hz has 53 samples at 16 kHz."""
+"""Cepstral coefficients of the envelope, fewer than the period of a voice of 300 Hz: 53 samples at 16 kHz."""
 _FLOOR = 1e-5
 _MOST_GAIN = 10.0
-"""A bin's largest gain, and its inverse the smallest: where the envelope has a gap, there is only noise to amplify."""
+"""The maximum gain of a bin; its inverse is the minimum. Gaps in the envelope hold only noise to amplify."""
 
 
 def warp_formants(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Return samples (N,) at 16 kHz with all formants at `factor` times their frequencies.
 
-    The spectral envelope of each window, by its cepstrum (Oppenheim and Schafer 1968), is stretched along the
-    frequencies; the fine structure and the phases are left.
+    The spectral envelope of each window, computed from its cepstrum (Oppenheim and Schafer 1968), is stretched along
+    the frequencies; the fine structure and the phases do not change.
     """
     if len(samples) < _WINDOW:
         return samples
@@ -33,7 +33,7 @@ def warp_formants(samples: NDArray[np.float32], factor: float) -> NDArray[np.flo
 
 
 def _log_envelope(amplitudes: torch.Tensor) -> torch.Tensor:
-    """Return the natural logarithm of the smooth envelope of amplitudes (bins, T), as large."""
+    """Return the natural logarithm of the smooth envelope of amplitudes (bins, T), in the same shape."""
     cepstrum = torch.fft.irfft(amplitudes.clamp(min=_FLOOR).log(), dim=0)
     cepstrum[_LIFTER:-_LIFTER] = 0
     envelope: torch.Tensor = torch.fft.rfft(cepstrum, dim=0).real
@@ -41,7 +41,7 @@ def _log_envelope(amplitudes: torch.Tensor) -> torch.Tensor:
 
 
 def _stretched(envelope: torch.Tensor, factor: float) -> torch.Tensor:
-    """Return an envelope (bins, T) whose bin k is the old bin k / factor, between bins by interpolation."""
+    """Return an envelope (bins, T) whose bin k is the old bin k / factor, interpolated between bins."""
     last = len(envelope) - 1
     places = (torch.arange(last + 1) / factor).clamp(max=last)
     below = places.floor().long().clamp(max=last - 1)

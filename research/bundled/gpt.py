@@ -1,12 +1,12 @@
 """Bark's three transformers, as transformers defines them, with a forward pass for training.
 
-The forward pass uses the fastest attention of the device, where transformers computes in float32, and returns hidden
-states, so that logits are computed only where there are targets. The modules stay transformers', so their state is the
-checkpoint's.
+The forward pass uses the fastest attention of the device, whereas transformers computes it in float32. It returns
+hidden states, so that logits are computed only where there are targets. The modules are transformers' own, so their
+state is that of a checkpoint.
 
 The initialisation makes a small model follow its input sequence: inputs and outputs of the same time get the same
-sinusoids, tokens and times have about equal weight, and half of the heads of the first two layers start by attending
-to similar vectors, which are those of the same time.
+sinusoids, tokens and times have about equal weight, and half of the heads in the first two layers attend at first to
+similar vectors, that is, to those of the same time.
 """
 
 import math
@@ -28,11 +28,11 @@ _MATCHING_LAYERS = 2
 _SHARPNESS = 2.0
 """Initial standard deviation of queries and keys in heads that match similar vectors."""
 _SLOWEST_FRAMES = 200.0
-"""Frames in which the slowest sinusoid turns by one radian."""
+"""The number of frames in which the slowest sinusoid advances by one radian."""
 _SPREAD = 0.02
 """Initial standard deviation of other matrices."""
 TIED_SPREAD = 0.1
-"""Initial standard deviation of a token's vector that the output head shares: logits must start small."""
+"""Initial standard deviation of token vectors shared with the output head, since logits must start small."""
 _TIED_GAIN = 0.5
 
 
@@ -63,7 +63,7 @@ class TransformerRunner:
     def __call__(self, module: nn.Module, x: Tensor, *, causal: bool, since: int = 0) -> Tensor:
         """Return the last hidden states (B, T - since, width) for token vectors (B, T, width). Differentiable.
 
-        causal: no position attends to a later one. since: the first position that is returned.
+        causal: whether positions attend only to earlier ones and themselves. since: the first returned position.
         """
         return self._run(module, x, causal, since, ())[0]
 
@@ -72,7 +72,7 @@ class TransformerRunner:
     ) -> tuple[Tensor, list[Tensor]]:
         """Run causally; also return the attention scores (B, T, T) of the last head of each of `layers`.
 
-        They are those before the softmax; masked positions have -10,000 added.
+        The scores are those before the softmax, with -10,000 added at masked positions.
         """
         return self._run(module, x, True, since, layers)
 
@@ -106,7 +106,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Return an array as a tensor on `device`. On CUDA, the host does not wait for the transfer."""
+    """Return an array as a tensor on `device`. The transfer to CUDA is asynchronous."""
     tensor = torch.from_numpy(array)
     if device.type != "cuda":
         return tensor
@@ -150,13 +150,13 @@ def _new(kind: Any, config: Any) -> Any:
                 nn.init.normal_(parameter, std=_SPREAD)
         for layer in module.layers[:_MATCHING_LAYERS]:
             _match(layer.attn)
-        if tied:  # the heads are as wide as the embeddings, and logits must start small
+        if tied:  # the heads share the embeddings, and logits must start small
             module.layernorm_final.weight.fill_(_TIED_GAIN)
     return module
 
 
 def _match(attention: Any) -> None:
-    """Set queries equal to keys in half of the heads."""
+    """Set the query weights equal to the key weights in half of the heads."""
     width, heads = attention.embed_dim, attention.num_heads // 2
     rows = heads * attention.head_dim
     drawn = torch.randn(rows, width) * (_SHARPNESS / math.sqrt(width))
@@ -172,7 +172,7 @@ def _split(projected: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Return attention (B, H, Q, D) from the last Q of T positions. Keys and values: (B, H, T, D). Mask: (T, T)."""
+    """Return the attention (B, H, Q, D) of the last Q of T positions. Keys and values: (B, H, T, D). Mask: (T, T)."""
     before = keys.shape[2] - queries.shape[2]
     whole = mask is not None and not before
     rows = None if mask is None or whole else mask[before:].to(queries.dtype)
@@ -181,9 +181,9 @@ def _attend_on_gpu(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor |
 
 
 def _attend_on_cpu(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the same, for a few hundred positions on a CPU twice as fast as by torch's fused attention.
+    """Return the same as `_attend_on_gpu`; with a few hundred positions, twice as fast as torch's fused attention.
 
-    Causal queries are split into two halves, so that the first half is not compared with keys that are masked for it.
+    Causal queries are split into two halves, so that the first half skips keys that are masked for it.
     """
     if mask is None:
         return _mixture(_scores(queries, keys, None), values)

@@ -1,8 +1,8 @@
 """A small HuBERT: from sound to features that identify the semantic token, for any voice and room.
 
 The network is transformers' HubertModel with fewer convolutions and layers: it has 1.3 million weights, the published
-one 94 million. It is trained to classify the semantic tokens, frame by frame, through a head that is not exported: the
-rest loads like the published model, and a quantizer reads its features.
+one 94 million. It is trained to classify the semantic tokens, frame by frame, through a head that is not exported. The
+exported part loads like the published model, and a quantizer reads its features.
 """
 
 from copy import deepcopy
@@ -26,8 +26,8 @@ _KERNELS, _STRIDES = (120, 2, 2, 2), (40, 2, 2, 2)
 _SAMPLE_RATE = 16_000
 _LOWEST_BAND, _HIGHEST_BAND = 80.0, 7600.0
 _NORM_GAIN = 6.0
-"""Initial gain of the first normalisation. relu6 clips at 6, so here at one standard deviation of a band: soft sounds
-count beside loud ones."""
+"""Initial gain of the first normalisation. relu6 clips at 6, which is then one standard deviation of a band, so that
+soft sounds matter beside loud ones."""
 
 
 class TokenClassifier(nn.Module):

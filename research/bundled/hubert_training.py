@@ -43,7 +43,7 @@ _CONDITIONS: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
     "room": lambda samples, random: reverberate(samples, random, share=1.0),
     "disturbed": disturb,
 }
-"""The conditions of measurement: name -> function that changes the sound (B, N)."""
+"""The conditions of measurement: name -> function that distorts the sound (B, N)."""
 
 
 class ClassifierJob:
@@ -72,7 +72,7 @@ class ClassifierJob:
         return loss, {"right": right.detach(), TOKENS: wanted.numel()}
 
     def validate(self) -> dict[str, float]:
-        """Return the cross-entropy, and the shares of right tokens and right units, for clean and distorted sound."""
+        """Return the figures of `heard` for clean and distorted sound; "loss" is the mean of both cross-entropies."""
         figures = {
             f"{name}_{figure}": value
             for name, samples in self._valid.items()
@@ -81,7 +81,7 @@ class ClassifierJob:
         return {"loss": (figures["clean_loss"] + figures["noisy_loss"]) / 2, **figures}
 
     def check(self, step: int, figures: dict[str, float]) -> None:
-        """Raise NotLearning if under a third of the tokens are right from step 1000 on. The commonest one has 8 %."""
+        """Raise NotLearning if under a third of the tokens are right from step 1000 on; the commonest token has 8 %."""
         if step >= 1_000 and figures["clean_token"] < 0.33:
             raise NotLearning(
                 f"Only {figures['clean_token']:.0%} of the tokens are right after {step} steps; start again."
@@ -91,8 +91,8 @@ class ClassifierJob:
 def heard(classifier: nn.Module, samples: Tensor, wanted: Tensor) -> dict[str, float]:
     """Measure a classifier on samples, float (B, N), with their tokens, int64 (B, N / 320).
 
-    "loss" is the cross-entropy, "token" and "unit" are the shares of frames with the right one, "phones" is the phone
-    error rate.
+    "loss" is the cross-entropy, "token" and "unit" are the shares of frames with the right token and unit, "phones" is
+    the phone error rate.
     """
     logits = classifier(samples).float()
     wanted = wanted[:, : logits.shape[1]]
@@ -188,5 +188,5 @@ def _measure(classifier: TokenClassifier, buffer: ClipBuffer) -> None:
 
 
 def _units(tokens: Tensor) -> Tensor:
-    """Return one number for the three thirds of a unit; a silence keeps its own."""
+    """Map the three thirds of a unit to one number; silences keep their tokens."""
     return torch.where(tokens < PAUSE_BASE, tokens // THIRDS, tokens)

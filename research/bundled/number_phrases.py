@@ -49,7 +49,7 @@ _PATTERNS = (
 
 
 def number_sentences() -> list[str]:
-    """Return distinct sentences that `texts.is_clean`, in the order of their patterns. Deterministic."""
+    """Return distinct sentences that pass `texts.is_clean`, in the order of their patterns. Deterministic."""
     draw = random.Random(2)
     made = (sentence for pattern in _PATTERNS for sentence in _filled(pattern, draw))
     return [sentence for sentence in dict.fromkeys(made) if is_clean(sentence)]

@@ -14,13 +14,13 @@ BARK, HUBERT, QUANTIZER, CODEBOOK = "bark", "hubert", "quantizer.pth", "codebook
 CHECKSUMS = "SHA256SUMS"
 
 LARGEST = 40_000_000
-"""The most bytes of a model in the repository."""
+"""The maximum size of a model in the repository, in bytes."""
 
 
 def gather(parts: Mapping[str, Path], folder: Path) -> None:
-    """Copy `parts` (name -> file or folder) into `folder` atomically, with their checksums; print their sizes.
+    """Copy `parts` (name -> file or folder) into `folder` atomically, write their checksums, and print their sizes.
 
-    Raises LimitReached if they are larger than LARGEST together, Unavailable if one is missing or cannot be written.
+    Raises LimitReached if they are together larger than LARGEST, Unavailable if one is missing or cannot be written.
     """
     with _replacing(folder) as made:
         for name, source in parts.items():
@@ -28,15 +28,15 @@ def gather(parts: Mapping[str, Path], folder: Path) -> None:
                 raise Unavailable(f"{source} is missing; run the step that makes it first.")
             _copy(source, made / name)
         sizes = {name: _size(made / name) for name in parts}
-        told = f"{', '.join(f'{name} {_megabytes(size)}' for name, size in sizes.items())}"
+        listed = f"{', '.join(f'{name} {_megabytes(size)}' for name, size in sizes.items())}"
         total = sum(sizes.values())
         if total > LARGEST:
             raise LimitReached(
-                f"The model has {_megabytes(total)} ({told}), and the repository has room for {_megabytes(LARGEST)}; "
+                f"The model has {_megabytes(total)} ({listed}), more than the limit of {_megabytes(LARGEST)}; "
                 "make one of its parts smaller in the recipe."
             )
         write_checksums(made)
-    print(f"{folder}: {_megabytes(total)} ({told})", flush=True)
+    print(f"{folder}: {_megabytes(total)} ({listed})", flush=True)
 
 
 def install(model: Path, place: Path) -> None:
@@ -49,7 +49,7 @@ def install(model: Path, place: Path) -> None:
     with _replacing(place) as made:
         _copy(model, made)
         if _checksums(made) != (made / CHECKSUMS).read_text(encoding="utf-8"):
-            raise Unavailable(f"The files in {model} are not those of its {CHECKSUMS}; run the step export again.")
+            raise Unavailable(f"The files in {model} do not match its {CHECKSUMS}; run the step export again.")
     print(f"{place}: {_megabytes(_size(place))}", flush=True)
 
 

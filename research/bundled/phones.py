@@ -1,8 +1,8 @@
 """Semantic tokens of the bundled model: the phone, its stress, and the position within it.
 
-A token is one of three thirds of a unit, a kind of pause, or the silence at either end. A unit is a phone of hibari's
-alphabet (misaki's, for American English); vowels are stressed or unstressed. Tokens do not depend on the voice. They
-are exact, since the synthesiser reports the duration of each phoneme.
+A token is the first, second or last third of a unit, a kind of pause, or the silence at either end. A unit is a phone
+of hibari's alphabet (misaki's, for American English); vowels are stressed or unstressed. Tokens do not depend on the
+voice. They are exact, since the synthesiser reports the duration of each phoneme.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _VOWELS = "ɪiæʌɛɔɑAIOuɜWʊY"
 _REDUCED = "ə"
 _CONSONANTS = "ɹntlskdmðzpvfbwŋhTʃjɡʤʧθʒ"
 _ALIKE = str.maketrans({"ɐ": "ə", "ᵊ": "ə", "ᵻ": "ɪ", ";": ",", ":": ",", "—": ",", "…": ","})
-"""Symbols that are replaced by another of similar sound: little data does not teach a network the difference."""
+"""Symbols that are replaced by one of similar sound, since the data are too few to learn the difference."""
 _PAUSES = ",.?!"
 
 UNITS: tuple[str, ...] = (*_REDUCED, *_VOWELS, *(f"ˈ{vowel}" for vowel in _VOWELS), *_CONSONANTS)
@@ -41,7 +41,7 @@ _UNKNOWN = "□"
 
 
 class Pronouncer:
-    """English text -> phonemes by hibari's dictionary and rules; rejects words that the dictionary lacks."""
+    """Converts English text to phonemes by hibari's dictionary and rules; rejects words that the dictionary lacks."""
 
     def __init__(self) -> None:
         self._g2p: Any = G2P(oov=False, unk=_UNKNOWN)
@@ -99,14 +99,14 @@ def _code(symbol: str, stressed: bool) -> int:
 
 @dataclass(frozen=True)
 class FrameTokens:
-    """A token for each 1/50 s: `tokens` uint16 (S,), and `word` int64 (S,), the number of spaces before each."""
+    """A token for each 1/50 s: `tokens`, uint16 (S,), and `word`, int64 (S,), the number of spaces before each."""
 
     tokens: NDArray[np.uint16]
     word: NDArray[np.int64]
 
 
 def frame_tokens(phonemes: str, durations: NDArray[np.integer | np.floating]) -> FrameTokens:
-    """Return the tokens of P phonemes. durations: (P + 2,) in 1/40 s, with those of the silences at both ends."""
+    """Return the tokens of P phonemes. durations: (P + 2,) in 1/40 s, including the silences at both ends."""
     segments = segment(phonemes)
     lengths = np.bincount(segments.of_symbol, durations, len(segments.codes))
     ends = np.cumsum(lengths) * TOKEN_RATE / DURATION_RATE  # in tokens

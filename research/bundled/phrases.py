@@ -134,7 +134,7 @@ _PATTERNS = (
 
 
 def phrases() -> Iterator[str]:
-    """Yield phrases in the order of their patterns. Deterministic; patterns may share phrases."""
+    """Yield phrases in the order of their patterns. Deterministic. Different patterns may give the same phrase."""
     draw = random.Random(1)
     for pattern in _PATTERNS:
         found: dict[str, None] = {}

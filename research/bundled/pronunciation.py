@@ -16,7 +16,7 @@ from training.shards import ClipShards, split_of
 
 @dataclass(frozen=True)
 class PhoneAccuracy:
-    """The result of one way of generating. `error`: edits per phone. `length`: relative to the synthesiser's speech."""
+    """The result of one way of generating. `error`: edits per phone. `length`: relative to the synthesiser's length."""
 
     way: str
     error: float

@@ -1,7 +1,6 @@
 """Make the quantizer (the published network v0) and the codebook for the small HuBERT's features.
 
-Each is made in a folder that is named by the HuBERT's fingerprint. The training is in `training.quantizer` and
-`training.codebook`.
+The folder of each is named by the HuBERT's fingerprint. `training.quantizer` and `training.codebook` do the training.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ class QuantizerProfile:
     hours: float
     """Hours of clips; the features of an hour are 58 MB."""
     copies: int
-    """The number of distorted copies of the sound for training."""
+    """The number of distorted copies of each clip's sound for training."""
     width: int
     """The width of the quantizer's hidden states: with 160 its file has 1.8 MB."""
     batch: int
@@ -64,7 +63,7 @@ def codebook_file(work: Path) -> Path:
 
 
 def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
-    """Train the quantizer, or resume, and measure it on held-out clips; nothing if that is done.
+    """Train the quantizer, or resume, and measure it on held-out clips. Does nothing if it is finished.
 
     Raises InvalidInput or Unavailable if its input is missing, Cancelled when it is stopped.
     """
@@ -81,7 +80,7 @@ def make_small_quantizer(work: Path, profile: QuantizerProfile, device: torch.de
 
 
 def make_small_codebook(work: Path, profile: QuantizerProfile, device: torch.device) -> None:
-    """Make the codebook, and measure it on held-out clips; nothing if that is done.
+    """Make the codebook, and measure it on held-out clips. Does nothing if it is finished.
 
     Raises InvalidInput or Unavailable if its input is missing.
     """

@@ -1,4 +1,4 @@
-"""Residual vector quantization with codebooks that are running means of their inputs.
+"""Residual vector quantization with codebooks whose entries are running means of their inputs.
 
 Each book quantizes the residual of the books before it (Zeghidour et al. 2021, SoundStream, section III.C). Books are
 initialised by k-means and updated by exponential means instead of gradients (van den Oord et al. 2017, appendix A.1);
@@ -21,7 +21,7 @@ class Quantized(NamedTuple):
     """The result of `ResidualQuantizer.forward`."""
 
     latents: Tensor
-    """(B, T, D): the sum of the chosen entries. Gradients pass straight through to the input, here and below."""
+    """(B, T, D): the sum of the chosen entries. Gradients pass unchanged to the input, here and below."""
     first: Tensor
     """(B, T, D): the entries of the first book."""
     second: Tensor
@@ -78,7 +78,7 @@ class ResidualQuantizer(nn.Module):
     def decode(self, codes: Tensor, used: Tensor | None = None) -> Tensor:
         """Return the sums of entries (B, T, D) of codes (B, books or fewer, T).
 
-        used: int64 (B,), the number of books that count for each item; None: all of them.
+        used: int64 (B,), the number of books that are summed for each item; None: all books.
         """
         entries = torch.stack([self.embed[book][codes[:, book]] for book in range(codes.shape[1])], dim=1)
         if used is not None:
@@ -111,7 +111,7 @@ class ResidualQuantizer(nn.Module):
         return Quantized(whole, first, second, commitment)
 
     def perplexity(self) -> list[float]:
-        """Return how many entries of each book are in use: the exponential of the entropy of their running counts."""
+        """Return the effective number of used entries of each book: the exponential of the entropy of their counts."""
         share = self.counts / self.counts.sum(dim=1, keepdim=True)
         entropy: list[float] = (-(share * (share + 1e-9).log()).sum(dim=1)).exp().tolist()
         return entropy

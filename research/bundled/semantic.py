@@ -1,8 +1,8 @@
-"""Train the semantic model: text and a voice's last semantic tokens in, semantic tokens out.
+"""Train the semantic model: from text and a voice's last semantic tokens to semantic tokens.
 
 The input is that of `cloning.bark.semantic`. Besides the prediction of the next token, two attention heads are trained
-to attend to the characters of the current word, which is known from the synthesiser's durations: a small model learns
-this last by itself. This adds no weights.
+to attend to the characters of the current word, which is known from the synthesiser's durations. Without this guidance
+a small model learns to do so very late. The guidance adds no weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from research.bundled.speech import Numbers
 from training.loop import TOKENS, NotLearning
 
 LEAST_GAP = 0.2
-"""The least increase of the loss, in nats, with a wrong text, for a model that reads its text."""
+"""The minimum increase of the loss, in nats, with a wrong text; below it, a model does not read its text."""
 GATE_STEP = 1000
 
 _GUIDED_LAYERS = (2, 3)
@@ -48,16 +48,16 @@ _WITH_HISTORY = 0.5
 _WRONG = 0.05
 """The share of previous tokens that are replaced by random ones."""
 _NONE = -100
-"""The target of positions without one."""
+"""The target at positions without a token."""
 _VALIDATION_BATCHES, _VALIDATION_ROWS = 4, 16
 
 
 @dataclass(frozen=True)
 class SemanticBatch:
-    """A batch. `text` and `history` (B, TEXT_ROOM): their embeddings are added. `spoken` (B, S): the previous tokens.
+    """A batch. `text` and `history` (B, TEXT_ROOM), whose embeddings are added, and `spoken` (B, S), earlier tokens.
 
-    `targets` (B, S + 1) are the next tokens, -100 where there is none; `spans` (B, S + 1, 2) are the start and end of
-    the characters of each target's word.
+    `targets` (B, S + 1) are the next tokens, -100 where there is none. `spans` (B, S + 1, 2) are the first character of
+    each target's word and the one after its last.
     """
 
     text: Numbers
@@ -68,7 +68,7 @@ class SemanticBatch:
 
 
 def batch_of(rows: Sequence[AlignedSentence], histories: Sequence[NDArray[np.int16]], multiple: int) -> SemanticBatch:
-    """Return a batch of rows, each with the semantic tokens of a voice, (H,); empty for none.
+    """Return a batch of rows, each with the semantic tokens (H,) of a voice, or with an empty array for no voice.
 
     S + 1 is a multiple of `multiple`, up to SEMANTIC_ROOM.
     """
@@ -186,7 +186,7 @@ def _with_errors(spoken: Numbers, random: np.random.Generator) -> Numbers:
 
 
 def _wrong_phones(logits: NDArray[np.float32], batch: SemanticBatch) -> float:
-    """Return the share of starts of new phones at which the most likely phone, except the old one, is wrong."""
+    """Return the share of phone starts where the most likely phone, other than the previous one, is wrong."""
     before, after = batch.spoken, batch.targets[:, 1:]
     new = (after < PAUSE_BASE) & (after >= 0) & (after // THIRDS != before // THIRDS)
     rows, places = np.nonzero(new)
@@ -198,6 +198,6 @@ def _wrong_phones(logits: NDArray[np.float32], batch: SemanticBatch) -> float:
 
 
 def _times() -> Tensor:
-    """Return the time of each position of the block, in frames: a character's at mean speed, then a token's."""
+    """Return the time of each position of the block in frames: characters at mean speed, then tokens."""
     characters = _FIRST_CHARACTER + torch.arange(TEXT_ROOM) * _EVERY_CHARACTER
     return torch.cat([characters, torch.arange(SEMANTIC_ROOM).float()])

@@ -1,7 +1,7 @@
 """Sentences as characters and aligned semantic tokens, and the rows of training batches.
 
-A row is a sentence, the end of one, or two sentences, so that the model also learns short and long texts. Of every
-token, the characters of its word are known.
+A row is a sentence, the end of a sentence, or two sentences, so that the model also learns short and long texts. For
+every token, the characters of its word are known.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from training.shards import ClipShards, Split, split_of
 _SPACE = PIECES.index(" ")
 _READ_AT_ONCE = 5000
 _NEAR = 0.02
-"""Sentences whose ranks by length differ by at most this share of all count as equally long."""
+"""Sentences count as equally long if their ranks by length differ by at most this share of all sentences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class AlignedSentence:
         return len(self.token_of_word)
 
     def since(self, word: int) -> "AlignedSentence":
-        """Return the part from `word` on, with the silence of the beginning before it."""
+        """Return the part from `word` on, preceded by the silence at the sentence's beginning."""
         if word == 0:
             return self
         character, token = int(self.character_of_word[word]), int(self.token_of_word[word])
@@ -85,7 +85,7 @@ class AlignedSentence:
         return len(self.characters) <= TEXT_ROOM and len(self.tokens) < SEMANTIC_ROOM
 
     def spans(self) -> Numbers:
-        """Return for each token, and for the end token, where the characters of its word start and end, (S + 1, 2)."""
+        """Return the start and end of the characters of each token's word, also for the end token, (S + 1, 2)."""
         ends = np.append(self.character_of_word[1:], len(self.characters))
         word = np.searchsorted(self.token_of_word, np.arange(len(self.tokens) + 1), side="right") - 1
         return np.stack([self.character_of_word, ends], axis=1).astype(np.int64)[word]
@@ -116,9 +116,10 @@ class Sentences:
         return sum(len(sentence.tokens) for sentence in self.all) / 50 / 3600
 
     def draw(self, random: np.random.Generator, rows: int, *, ends: float, pairs: float) -> list[AlignedSentence]:
-        """Draw rows of similar length; a share `pairs` of the batches has two sentences per row, as far as they fit.
+        """Draw rows of similar length.
 
-        ends: the share of rows in other batches that start inside a sentence.
+        pairs: the share of batches with two sentences per row, where they fit. ends: the share of rows in the other
+        batches that start inside a sentence.
         """
         near = max(1, round(_NEAR * len(self.all)))
         ranks = random.integers(0, len(self.all)) + random.integers(-near, near + 1, (rows, 2))

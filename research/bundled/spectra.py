@@ -1,6 +1,6 @@
 """Mel spectra of 16 kHz samples, for the codec's teacher and for the losses.
 
-All computation is in float32, also under autocast: logarithms of small sums of squares need it.
+Everything is computed in float32, also under autocast, since logarithms of small sums of squares need it.
 """
 
 import torch
@@ -15,7 +15,7 @@ HOP = 320
 """Samples per frame: 50 frames per second."""
 
 FLOOR = 5e-4
-"""Added to amplitudes before the logarithm: about the noise of a quiet room beside speech of RMS 0.1."""
+"""Added to amplitudes before the logarithm: about the noise of a quiet room with speech of RMS 0.1."""
 
 _TINY_POWER = 1e-9
 
@@ -58,7 +58,7 @@ class FrameMel(nn.Module):
         self.register_buffer("window", torch.hann_window(self.WINDOW), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Float (B, T * HOP) -> float32 (B, CHANNELS, T). Needs two frames or more."""
+        """Return the spectra, float32 (B, CHANNELS, T), of samples, float (B, T * HOP). T is at least 2."""
         with torch.autocast(samples.device.type, enabled=False):
             padded = functional.pad(samples.float()[:, None], (self._REACH, self._REACH), mode="reflect")[:, 0]
             spectrum = torch.stft(
@@ -99,7 +99,7 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window_{window}", torch.hann_window(window), persistent=False)
 
     def forward(self, samples: Tensor, target: Tensor) -> Tensor:
-        """Float (B, N) twice -> one number, differentiable in `samples`."""
+        """Return the distance of two batches, float (B, N) each: one number, differentiable in `samples`."""
         with torch.autocast(samples.device.type, enabled=False):
             losses = [self._at(window, samples.float(), target.float()) for window in self._windows]
         return torch.stack(losses).mean()

@@ -21,9 +21,10 @@ Numbers = NDArray[np.int64]
 class SpeechTokens:
     """Clips of speakers, ordered by speaker.
 
-    `semantic` int16 (T,) and `codes` int16 (books, T), frame by frame; `prompts`, like `codes`, are the codes by which
-    the codec's own encoder, and so a voice prompt, has the same sound. Clip i starts at `starts[i]`, has `lengths[i]`
-    frames, and speaker number `speakers[i]`. `texts` are the clips' texts, `names` the speakers' names.
+    `semantic`, int16 (T,), and `codes`, int16 (books, T), are tokens of the same frames. `prompts`, int16 (books, T),
+    are the codes of the same sound by the codec's own encoder, which voice prompts contain. Clip i starts at
+    `starts[i]`, has `lengths[i]` frames, and speaker number `speakers[i]`. `texts` are the clips' texts, `names` the
+    speakers' names.
     """
 
     semantic: NDArray[np.int16]
@@ -61,7 +62,7 @@ class SpeechTokens:
         speakers: Sequence[str],
         texts: Sequence[str],
     ) -> Self:
-        """Build from the tokens of each clip, (S,) and twice (books, T), cut to the shortest of the three.
+        """Build from the tokens of each clip: (S,), and twice (books, T). They are cut to the shortest of the three.
 
         Raises InvalidInput without clips.
         """
@@ -96,12 +97,12 @@ class SpeechTokens:
         return len(self.semantic) / 50 / 3600
 
     def codes_at(self, places: Numbers, in_prompt: NDArray[np.bool_], books: int) -> Numbers:
-        """Return the codes (B, N, books) at positions (B, N), of `prompts` where `in_prompt` (B, N)."""
+        """Return the codes (B, N, books) at positions (B, N): from `prompts` where `in_prompt` (B, N), else `codes`."""
         codes = np.where(in_prompt, self.prompts[:books, places], self.codes[:books, places])
         return codes.transpose(1, 2, 0).astype(np.int64)
 
     def of_same_speaker(self, random: np.random.Generator, clips: Numbers) -> Numbers:
-        """Return for each of `clips` (B,) a random clip of its speaker, another one if there is any, (B,)."""
+        """Return for each of `clips` (B,) another random clip of its speaker, or itself if it is the only one, (B,)."""
         first = np.searchsorted(self.speakers, self.speakers[clips])
         count = np.searchsorted(self.speakers, self.speakers[clips], side="right") - first
         step = 1 + (random.random(len(clips)) * np.maximum(count - 1, 1)).astype(np.int64)
@@ -116,9 +117,9 @@ def _concatenated(codes: Sequence[NDArray[np.integer]], lengths: Numbers) -> NDA
 
 @dataclass(frozen=True)
 class Joined:
-    """B rows: in each, `before` frames from `past` on (a prompt), then a clip of `length` frames from `start` on.
+    """B rows, each with a prompt of `before` frames from `past` on, then a clip of `length` frames from `start` on.
 
-    All (B,); `past` and `start` are positions in the concatenated clips.
+    All are (B,); `past` and `start` are positions in the concatenated clips.
     """
 
     past: Numbers
@@ -127,7 +128,7 @@ class Joined:
     length: Numbers
 
     def places(self, frames: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Return the positions (B, N) of the frames numbered `frames` (B, N) of each row, and which of them exist."""
+        """Return the positions (B, N) of the frames with numbers `frames` (B, N) in each row, and which ones exist."""
         behind = frames - self.before[:, None]
         places = np.where(behind < 0, self.past[:, None] + frames, self.start[:, None] + behind)
         exists = behind < self.length[:, None]
@@ -140,8 +141,8 @@ def draw_joined(
     """Draw `rows` clips, each after a piece of another clip of its speaker, like speech after a voice prompt.
 
     `most_before`: the maximum length of a prompt, in frames. `alone`: the share of rows without a prompt. `whole`: the
-    share of the others with the longest possible prompt; the rest have prompts of random length. Half of the prompts
-    end with their clip, the others somewhere in its second half.
+    share of the other rows with the longest possible prompt; the rest have prompts of random length. Half of the
+    prompts end at the end of their clip, the others somewhere in its second half.
     """
     clips = random.integers(0, len(speech), rows)
     prompts = speech.of_same_speaker(random, clips)

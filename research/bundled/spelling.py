@@ -1,7 +1,7 @@
 """The bundled model's tokenizer: lower-case English, one token per character.
 
-With characters instead of word pieces, unknown words can be pronounced from their letters, and all tokens last about
-equally long, so the model learns the alignment early. Digits and some symbols (`%`, `&`) are replaced by words, pauses
+With characters instead of word pieces, the model can pronounce unknown words from their letters, and all tokens last
+about equally long, so it learns the alignment early. Digits and some symbols (`%`, `&`) are replaced by words, pauses
 by one of four punctuation marks, and everything else is dropped.
 """
 

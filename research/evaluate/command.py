@@ -1,6 +1,6 @@
 """`python -m research evaluate`: compare the cloning methods, and check the model against its goals.
 
-Reads options and writes the report; `experiment` does the work. An existing folder is continued.
+Reads the options and writes the report; `experiment` does the work. An existing folder of results is continued.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def evaluate_command(
         Path | None, typer.Option(help="A folder with recordings and a manifest.csv (file,speaker,transcript).")
     ] = None,
     recordings: Annotated[
-        Path | None, typer.Option(help="Another such folder, of real people, for the goals that ask for them.")
+        Path | None, typer.Option(help="Another such folder, of real people, for the goals about real voices.")
     ] = None,
     texts: Annotated[Path | None, typer.Option(help="A file with one sentence per line.")] = None,
     methods: Annotated[str, typer.Option(help="Cloning methods, separated by commas.")] = ",".join(METHODS),
@@ -48,8 +48,8 @@ def evaluate_command(
     preset: Annotated[str, typer.Option(help=f"{' or '.join(PRESETS)}: the windows of Bark.")] = EXACT,
     kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
-    """Measure words, voices, quality and time of clones, by every method, with confidence intervals."""
-    # These imports take seconds, which other commands need not wait.
+    """Measure words, voices, quality and time of clones by every method, with confidence intervals."""
+    # These imports take seconds, for which other commands should not wait.
     from research.evaluate.experiment import ExperimentSettings, evaluate
     from research.evaluate.report import PICTURE, TABLE, write_report
     from research.metrics.measurement import ModelMeter

@@ -14,8 +14,8 @@ letters of a game for children:
 
 Voices: for each person, clips and answers are joined from different recordings. The threshold was chosen on every other
 person; the table has the results of the rest. Words: a file `texts.txt` in a person's folder has a line `NAME: TEXT`
-for each recording, and each recording is compared with its own words and with those of the others. So are sentences of
-consent in synthetic voices.
+for each recording, and each recording is compared with its own words and with those of the other recordings. Sentences
+of consent in synthetic voices are compared in the same way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,20 +44,20 @@ from training.shards import recording_of
 
 _CLIP_SECONDS, _ANSWER_SECONDS = 10.0, 5.0
 _EACH = 4
-"""The number of clips, and of answers, of each person."""
+"""The number of clips of each person, and of answers."""
 _SENTENCE_SECONDS = 1.5
-"""A recording with less speech counts as a letter, a digit or a word."""
+"""Seconds of speech from which a recording counts as a sentence, not as a letter, a digit or a word."""
 _FILES = 60
-"""The number of recordings of a person that are read."""
+"""The maximum number of recordings of a person that are read."""
 _ENOUGH = 30
-"""With as many recordings of sentences, only these are used of a person; otherwise all recordings."""
+"""A person with at least this many recorded sentences is represented by them alone, others by all recordings."""
 _LIKE = 0.2
-"""Voices are of like pitch if their log F0 differs by less: three and a half semitones."""
+"""Voices are of like pitch if their log F0 differs by less than this: three and a half semitones."""
 _CODED = ("Ogg Opus, 24 kbit/s", "telephone band, 8 kHz")
 _TREATED = (*_CODED, "white noise at 20 dB")
 _TEXTS = "texts.txt"
 _LEAST_TEXT, _MOST_TEXT = 7, 16
-"""The numbers of words of a text that is used as a sentence: its last WORDS stand for the random ones."""
+"""The minimum and maximum number of words of a text used as a sentence; its last WORDS count as the random ones."""
 _SYNTHETIC = 60
 
 
@@ -65,7 +65,7 @@ _SYNTHETIC = 60
 class MeasuredVoice:
     """The embeddings of a person's clips and answers. `answers`: by treatment, "" for none.
 
-    `speaks`: the recordings are of sentences. `pitch`: log F0, see `research.metrics.pitch`.
+    `speaks`: whether the recordings are of sentences. `pitch`: log F0, see `research.metrics.pitch`.
     """
 
     person: str
@@ -83,7 +83,7 @@ class _Spoken:
 
 @dataclass(frozen=True)
 class VoiceComparison:
-    """One answer and one clip: the clip's owner, the answer's speaker, and the similarity of the two."""
+    """A clip and an answer: the clip's owner, the answer's speaker, and the similarity of both."""
 
     owner: str
     speaker: str
@@ -105,7 +105,7 @@ def evaluate_consent_command(
 
 
 def measured(people: Path) -> Iterator[MeasuredVoice]:
-    """Yield the voices of a folder; print the names of those with too little speech, which are left out.
+    """Yield the voices of a folder. Persons with too little speech are left out, and their names printed.
 
     Raises InvalidInput for fewer than four persons.
     """
@@ -123,7 +123,7 @@ def measured(people: Path) -> Iterator[MeasuredVoice]:
 
 
 def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> MeasuredVoice:
-    """Return a person's voice. No recording is in a clip and an answer. Raises InvalidInput for too little speech."""
+    """Return a person's voice. Clips and answers share no recording. Raises InvalidInput for too little speech."""
     recordings = [
         _Spoken(recording, analyse(recording).speech_seconds) for recording in map(_readable, files) if recording
     ]
@@ -146,13 +146,13 @@ def voice_of(person: str, files: Sequence[Path], encoder: SpeakerEncoder) -> Mea
 
 
 def voice_table(voices: Sequence[MeasuredVoice], threshold: float = LEAST_LIKENESS) -> str:
-    """Return equal error rates, and a table of the shares that are accepted at the threshold.
+    """Return equal error rates, and a table of the shares of answers accepted at the threshold.
 
-    The table has the persons at even places; the threshold was chosen on the others.
+    The table covers the persons at even places; the threshold was chosen on the others.
     """
     chosen_on, held_out = voices[1::2], voices[::2]
     lines = []
-    for group, some in (("the persons that the threshold is for", chosen_on), ("the others", held_out)):
+    for group, some in (("the persons on whom the threshold was chosen", chosen_on), ("the others", held_out)):
         right = [trial.likeness for name in ("", *_CODED) for trial in same(some, name)]
         rate, at = equal_error(right, [trial.likeness for trial in different(some)])
         lines.append(f"{group}, {len(some)}: equal error rate {rate:.1%} at a likeness of {at:.2f}")
@@ -213,7 +213,7 @@ def known(people: Path) -> dict[str, list[tuple[str, Recording]]]:
 
 
 def synthetic(held_out: HeldOutVoices, number: int) -> Iterator[tuple[str, Recording]]:
-    """Yield `number` sentences of consent with recordings of them, in the held-out synthetic voices by turns."""
+    """Yield `number` sentences of consent, each with a recording of it; the held-out synthetic voices take turns."""
     speakers = held_out_speakers()
     made = 0
     while made < number:
@@ -225,7 +225,7 @@ def synthetic(held_out: HeldOutVoices, number: int) -> Iterator[tuple[str, Recor
 
 
 def word_rows(name: str, said: Sequence[tuple[str, Recording]], recogniser: Whisper) -> list[tuple[str, ...]]:
-    """Return the table's rows of recordings compared with their own sentence, and with every other one."""
+    """Return the table rows of recordings compared with their own sentences, and with all other sentences."""
     progress = ProgressPrinter(name, len(said))
     heard = []
     for _, recording in said:
@@ -245,7 +245,7 @@ def word_rows(name: str, said: Sequence[tuple[str, Recording]], recogniser: Whis
 
 
 def has_words(sentence: str, heard: list[str]) -> bool:
-    """Return whether the recognised words are the sentence, by the rules of `SpokenAnswer.has_words`."""
+    """Return whether the recognised words count as the sentence by the rules of `SpokenAnswer.has_words`."""
     statement, drawn = parts(sentence)
     return (
         found_in_order(drawn, heard) >= LEAST_WORDS
@@ -255,7 +255,7 @@ def has_words(sentence: str, heard: list[str]) -> bool:
 
 
 def _readable(path: Path) -> Recording | None:
-    """Return a recording that is whole and not silent, else None."""
+    """Return a recording that is undamaged, not silent and not too long, else None."""
     try:
         recording = read_prompt(path)
     except InvalidInput:
@@ -272,7 +272,7 @@ def _joined(spoken: Sequence[_Spoken], seconds: float, random: np.random.Generat
         length += spoken[place].speech_seconds
         if length >= seconds:
             return Recording(np.concatenate(pieces), spoken[place].recording.sample_rate)
-    raise InvalidInput(f"{length:.1f} of {seconds:.0f} seconds of speech.")
+    raise InvalidInput(f"There are {length:.1f} s of speech; {seconds:.0f} s are needed. Add recordings.")
 
 
 def _are_alike(one: MeasuredVoice, other: MeasuredVoice) -> bool:
@@ -280,7 +280,7 @@ def _are_alike(one: MeasuredVoice, other: MeasuredVoice) -> bool:
 
 
 def _row(name: str, trials: Sequence[VoiceComparison], threshold: float) -> tuple[str, ...] | None:
-    """Return a row with the interval over persons, since the trials of one are alike; None without trials."""
+    """Return a row with an interval over persons, since one person's trials are similar; None without trials."""
     found = estimate(
         trials, lambda some: share([trial.likeness >= threshold for trial in some]), lambda trial: trial.owner
     )

@@ -1,6 +1,6 @@
 """Run the whole evaluation: generate and measure every line, and collect the results. Existing results are reused.
 
-A line is measured in `trial`; `figures` and `goals` compute the results.
+`trial` measures a line; `figures` and `goals` compute the results.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _BUILT_IN_SEED = 0
 
 @dataclass(frozen=True)
 class ExperimentSettings:
-    """The settings: `sentences` of `texts` in each voice, with `seeds` seeds each. `language`: of all recordings."""
+    """The settings: each voice speaks `sentences` of `texts`, with `seeds` seeds each, all in `language`."""
 
     choice: ModelChoice
     methods: tuple[str, ...]
@@ -54,10 +54,10 @@ def evaluate(
     meter: Meter,
     out: Path,
 ) -> Results:
-    """Generate and measure every line, and what else the goals need; results in `out` are reused.
+    """Generate and measure every line, and the other figures that the goals need. Results in `out` are reused.
 
-    people: references of real persons, if there are any. held_out: English recordings, to measure the codec alone and
-    the quantizer's frames; without it, both are left out.
+    people: references of real persons, if any. held_out: English recordings, to measure the codec alone and the
+    quantizer's frames; without them, both are left out.
 
     Raises InvalidInput for unusable references, Unavailable for missing models or a full disk.
     """
@@ -113,7 +113,7 @@ def _clones(trial: Trial, method: str, settings: ExperimentSettings) -> list[Cel
 def _without_clones(
     trial: Trial, settings: ExperimentSettings, held_out: HeldOutVoices | None
 ) -> tuple[list[Cell], list[Cell]]:
-    """Measure the built-in voices by turns, and the codec alone on Kokoro's recordings of the same sentences."""
+    """Measure lines in the built-in voices, which take turns, and the codec alone on Kokoro's recordings of them."""
     texts = settings.texts[:SENTENCES]
     if not trial.models.speakers.names:
         return [], []
@@ -130,9 +130,9 @@ def _without_clones(
 
 
 def _built_in_voices(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of a speaker of the model and a voice of Kokoro: one for each built-in voice of the recipe.
+    """Return for each built-in voice of the recipe a pair: a speaker of the model, and the voice's name in Kokoro.
 
-    names: those of the model's speakers. The speaker with the voice's name, else the first one.
+    The speaker is the one with the voice's name, or else the first. names: those of the model's speakers.
     """
     speakers = {name.lower(): name for name in names}
     return [(speakers.get(voice, names[0]), voice) for voice in kokoro.BUILT_IN]
@@ -161,7 +161,7 @@ def _model_files(choice: ModelChoice, language: str) -> Iterator[Path]:
         yield model_choice.resolve_quantizer(choice, language)
         yield model_choice.resolve_codebook(choice)
     except Unavailable:
-        return  # not every method needs them; one that does raises the error
+        return  # not every method needs them; a method that does raises the error itself
 
 
 def _facts(settings: ExperimentSettings, main: str, trial: Trial) -> dict[str, str]:

@@ -15,7 +15,7 @@ Cells = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Figure:
-    """A column of a table: its heading and statistic, whether it is shown in percent, and whether less is better."""
+    """A column of a table: its heading and statistic, whether it is in percent, and whether less is better."""
 
     heading: str
     statistic: Callable[[Cells], float | None]
@@ -23,11 +23,11 @@ class Figure:
     less_is_better: bool = False
 
     def of(self, cells: Cells) -> Estimate | None:
-        """Return the figure, with an interval over speakers, or over texts for the built-in voices."""
+        """Return the figure with an interval over speakers, or over texts for the built-in voices."""
         return estimate(cells, self.statistic, lambda cell: cell.speaker or cell.text)
 
     def between(self, one: Cells, other: Cells) -> Estimate | None:
-        """Return one method's figure less another's, with an interval over speakers, which are the same for both."""
+        """Return the difference of two methods' figures, with an interval over speakers, which both methods share."""
         methods = [{cell.method for cell in cells} for cells in (one, other)]
 
         def difference(cells: Cells) -> float | None:
@@ -79,7 +79,7 @@ def picked(cells: Cells) -> float | None:
 
 
 def right_words_in_the_right_voice(cells: Cells) -> float | None:
-    """Return the share of all words that are right and in a line whose own reference is the most similar.
+    """Return the share of all words that are right, and in a line whose own reference is the most similar.
 
     None for the model's own voice, and without words.
     """
@@ -90,7 +90,7 @@ def right_words_in_the_right_voice(cells: Cells) -> float | None:
 
 
 def is_picked(cell: Cell, candidates: Sequence[str]) -> bool:
-    """Return whether the line's own reference is the most similar of the candidates'."""
+    """Return whether the line is more similar to its own reference than to those of all other candidates."""
     known: Mapping[str, float] = cell.similarities or {}
     return bool(known) and max(candidates, key=lambda name: known[name]) == cell.speaker
 

@@ -20,9 +20,9 @@ class Frames:
 
 
 def frame_accuracy(models: LoadedModels, clips: Iterable[Clip]) -> Estimate | None:
-    """Return the share of frames with the right token, by the English quantizer, with an interval over speakers.
+    """Return the share of frames with the right token by the English quantizer, with an interval over speakers.
 
-    Predicted and true tokens start together; the longer ones are cut. Clips without sound are left out.
+    Predicted and true tokens start together, and are cut to the shorter length. Clips without sound are left out.
     """
     return estimate(
         [_frames(models, clip) for clip in clips if clip.audio is not None],

@@ -1,4 +1,4 @@
-"""The goals of the second edition of the bundled model: what is required, what is aimed at, and what was measured."""
+"""The goals of the bundled model's second edition: required values, aims and measurements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from research.metrics.statistics import Estimate, estimate, mean, share
 CHOICE = 10
 """The number of voices from which the right one is to be picked."""
 _PITCHES, _SENTENCES = 20, 60
-"""The numbers of voices and sentences of the goals; a run with fewer cannot meet them."""
+"""The numbers of voices and sentences that the goals need; a run with fewer cannot meet them."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Goal:
-    """A row of the table: what is measured, the bars, and the result.
+    """A row of the table: the name of the goal, its bars, and the result.
 
-    `beside`: an addition to the result. `lacks`: what the run needs more of, such as "30 sentences", or "".
+    `beside`: an addition to the result. `lacks`: a number that the run does not reach, such as "30 sentences", or "".
     """
 
     name: str
@@ -49,7 +49,7 @@ class Goal:
 
     @property
     def met(self) -> str:
-        """`aim`, `required` or `no`; `reported` if nothing is required; `not measured`; `needs ...`."""
+        """The verdict: `aim`, `required` or `no`; `reported` if nothing is required; `not measured`; `needs ...`."""
         if self.measured is None:
             return "not measured"
         if self.lacks:
@@ -123,7 +123,7 @@ def goals(
 
 
 def pitch_correlation(voices: ClonedVoices) -> Estimate | None:
-    """Return the correlation over voices of the mean log F0 of the clone's lines with the reference's."""
+    """Return the correlation, over voices, of a clone's mean log F0 with its reference's log F0."""
     pairs = []
     for name, speaker in voices.speakers.items():
         spoken = mean([cell.log_f0 for cell in voices.cells if cell.speaker == name and cell.log_f0 is not None])
@@ -133,7 +133,7 @@ def pitch_correlation(voices: ClonedVoices) -> Estimate | None:
 
 
 def exchanged(voices: ClonedVoices) -> Estimate | None:
-    """Return how often two voices, with the same text and seed, are both more similar to their own reference.
+    """Return how often both voices of a pair, with the same text and seed, are more similar to their own reference.
 
     Voices are paired in order: the first with the second, the third with the fourth.
     """
@@ -159,12 +159,12 @@ def _picked(voices: ClonedVoices, choice: int) -> Estimate | None:
 
 
 def _candidates(names: Sequence[str], choice: int) -> dict[str, list[str]]:
-    """Return the candidates of each voice: itself and the next ones, cyclically."""
+    """Return `choice` candidates for each voice: itself and the next ones, cyclically."""
     return {name: [names[(place + step) % len(names)] for step in range(choice)] for place, name in enumerate(names)}
 
 
 def _ceiling(speakers: Mapping[str, MeasuredSpeaker]) -> list[tuple[str, bool]]:
-    """Return whether each speaker's second recording, if there is one, is the most similar to the speaker's first."""
+    """Return for each speaker with two recordings whether the second is picked as the speaker of the first."""
     candidates = _candidates(list(speakers), min(CHOICE, len(speakers)))
     found = []
     for name, speaker in speakers.items():

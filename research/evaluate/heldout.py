@@ -1,6 +1,6 @@
 """Held-out speakers and sentences for the bundled model: its recipe's test split, spoken by Kokoro.
 
-The largest part of a held-out speaker is one of four voices that are not in the training data.
+A held-out speaker is a mixture of voices, of which the largest part is one of four that are not in the training data.
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ from training.shards import Clip, ShardWriter, recording_of, split_of
 
 SPEAKERS, SENTENCES = 20, 60
 REFERENCE_SECONDS = 8.0
-"""The minimum length of a reference: that of a good upload (see the README)."""
+"""The minimum length of a reference in seconds: that of a good upload (see the README)."""
 ARCHIVE = WORK / kokoro.VOICES
 _PAUSE_SECONDS = 0.3
 _OTHER = "other"
 _LABEL = {"comment": "Synthetic speech for Barkeep's evaluation. No person said this."}
 
 KokoroVoices = Annotated[Path, typer.Option(help="The archive of Kokoro's voices: `npm pack kokoro-js@1.2.1`.")]
-"""The option of the commands that use HeldOutVoices."""
+"""The option of all commands that use HeldOutVoices."""
 
 
 def held_out_sentences() -> list[str]:
@@ -47,7 +47,7 @@ def held_out_speakers(number: int = SPEAKERS) -> list[str]:
 
 
 def require_true_tokens(models: LoadedModels) -> None:
-    """Raise InvalidInput if a model has other semantic tokens than the recipe, which knows those of its speech."""
+    """Raise InvalidInput if a model does not have the recipe's semantic tokens, which are known for its speech."""
     if models.engine.spec.semantic_vocab != SEMANTIC_SIZE:
         raise InvalidInput(
             "The true semantic tokens of a recording are known for the bundled model only. Give --model bundled, or a "
@@ -79,7 +79,7 @@ class HeldOutVoices:
         self._maker = ClipMaker(archive)
 
     def clip(self, speaker: str, text: str) -> Clip | None:
-        """Return a text in a held-out or built-in voice; None if a word has no certain pronunciation."""
+        """Return a clip of a text in a held-out or built-in voice; None if the pronunciation of a word is uncertain."""
         return self._maker.record(ClipRequest(f"evaluation-{speaker}-{text}", speaker, text))
 
     def write_references(self, folder: Path, speakers: int = SPEAKERS) -> None:
@@ -95,7 +95,7 @@ class HeldOutVoices:
             yield from self._said(speaker, "")
 
     def labelled_pairs(self, speakers: int = SPEAKERS) -> Iterator[tuple[Clip, Clip]]:
-        """Yield the first two clips of `labelled_clips` of each speaker that has two."""
+        """Yield the first two of the `labelled_clips` of each speaker with at least two."""
         for speaker in held_out_speakers(speakers):
             said = self._said(speaker, "")
             if len(said) > 1:
@@ -114,7 +114,7 @@ class HeldOutVoices:
         return TranscribedRecording(path, " ".join(clip.text for clip in clips))
 
     def _said(self, speaker: str, kind: str) -> list[Clip]:
-        """Generate sentences in a voice up to the minimum length; another `kind` gives other sentences."""
+        """Generate sentences in a voice up to the minimum length. Another `kind` gives other sentences."""
         texts = _held_out()[SENTENCES:]
         random = np.random.default_rng([ord(letter) for letter in f"{speaker} {kind}"])
         clips: list[Clip] = []

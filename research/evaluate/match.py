@@ -1,9 +1,9 @@
 """`python -m research match`: measure whether the two halves of a voice prompt must match.
 
-The coarse stage gets prompts with the same sound but semantic tokens from several sources, followed by the speaker's
-next sentence with its true tokens. Its loss (nats per coarse token of the actual sound) measures the prompt: less is
-better. True tokens are known only for speakers of the bundled model's recipe. The next sentence is encoded by the
-recipe's teacher, as in the stage's training data; the bundled encoder only approximates it.
+The coarse stage gets prompts with the same sound but semantic tokens from several sources, followed by another sentence
+of the speaker with its true tokens. Its loss (nats per coarse token of the actual sound) measures the prompt: less is
+better. True tokens are known only for speakers of the bundled model's recipe. The other sentence is encoded by the
+recipe's teacher, as in the stage's training data; the bundled encoder only approximates the teacher.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,23 +42,23 @@ from training.shards import Clip, recording_of
 
 TRUE, ANOTHERS, NONE = "the true ones", "(another speaker's prompt)", "(no prompt)"
 _KEEP_THE_SOUND = ("quantizer", "codebook", "transcript")
-"""The methods whose prompts have the clip's own sound; `conversion` changes the sound."""
+"""The methods whose prompts have the clip's own sound. `conversion`, which changes the sound, is left out."""
 _LATE_SECONDS = (0.06, 0.2, 0.5)
 _WINDOWS = COARSE_FRAMES_BEFORE // COARSE_FRAMES_AT_ONCE
-"""The number of windows that contain part of the prompt."""
+"""The number of windows that contain a part of the prompt."""
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Semantic tokens (S,) and codec tokens (books, T) of one utterance, frame by frame; the longer ones are cut."""
+    """Semantic tokens (S,) and codes (books, T) of one utterance, frame by frame. The longer of the two is cut."""
 
     semantic: NDArray[np.integer[Any]]
     codes: Tokens
 
 
 Prompts = Sequence[Shown | None]
-"""One for each speaker; None: no prompt."""
+"""A prompt for each speaker; None: no prompt."""
 
 
 def match_command(
@@ -90,10 +90,10 @@ def late(semantic: NDArray[np.integer[Any]], frames: int) -> NDArray[np.integer[
 
 @torch.inference_mode()
 def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np.float64]:
-    """Return the loss of each speaker's `said` after its prompt, in nats per coarse token, (speakers,).
+    """Return the loss of each speaker's sentence after its prompt, in nats per coarse token, (speakers,).
 
-    Measured in the first windows of the engine, which contain the prompt. coarse: the coarse model of transformers, on
-    the CPU.
+    It is measured in the engine's first windows, which contain the prompt. coarse: the coarse model of transformers, on
+    the CPU. said: the sentences.
     """
     speech, rows = _joined(prompts, said)
     nats, frames = np.zeros(len(said)), np.zeros(len(said))
@@ -112,16 +112,16 @@ def surprise(coarse: Any, prompts: Prompts, said: Sequence[Shown]) -> NDArray[np
 
 
 def table(prompts: Mapping[str, Prompts], surprises: Mapping[str, NDArray[np.float64]]) -> list[str]:
-    """Return lines of Markdown: each source's share of right tokens, its loss, and how far it is above true tokens'."""
+    """Return lines of Markdown: each source's share of right tokens, its loss, and the difference to true tokens."""
     lines = [
         "| semantic tokens of the prompt | right | nats a coarse token | more than with the true ones |",
         "| --- " * 4 + "|",
     ]
     for name, measured in surprises.items():
         more = estimate((measured - surprises[TRUE]).tolist(), mean)
-        told = f"{more.value:+.3f} ({more.low:+.3f} to {more.high:+.3f})" if more and name != TRUE else ""
+        increase = f"{more.value:+.3f} ({more.low:+.3f} to {more.high:+.3f})" if more and name != TRUE else ""
         right = "–" if name in (ANOTHERS, NONE) else f"{_right(prompts[name], prompts[TRUE]) * 100:.0f} %"
-        lines.append(f"| {name} | {right} | {measured.mean():.3f} | {told} |")
+        lines.append(f"| {name} | {right} | {measured.mean():.3f} | {increase} |")
     return lines
 
 

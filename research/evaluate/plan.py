@@ -1,4 +1,4 @@
-"""Plan the lines of an evaluation: every voice says some of the texts, and the two voices of a pair the same ones."""
+"""Plan the lines of an evaluation: every voice speaks some of the texts, and both voices of a pair the same ones."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ _REPORT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class PlannedLine:
-    """The speaker, the text and the seed of a line."""
+    """A line to generate: its speaker, text and seed."""
 
     speaker: str
     text: str
@@ -22,8 +22,8 @@ class PlannedLine:
 def lines(speakers: Sequence[str], texts: Sequence[str], each: int, seeds: int) -> Iterator[PlannedLine]:
     """Yield `each` of the texts for every speaker, with every seed.
 
-    The first two speakers say the first texts, the next two the following ones, and so on: all texts are used, and the
-    two voices of each pair can be compared on the same words.
+    The first two speakers speak the first texts, the next two speakers the following ones, and so on: all texts are
+    used, and the two voices of each pair can be compared on the same words.
     """
     each = min(each, len(texts))
     for place, speaker in enumerate(speakers):
@@ -48,7 +48,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 class ProgressPrinter:
-    """Prints the progress of `total` items: at most every ten seconds, and at the end."""
+    """Prints the progress of `total` items, at most every ten seconds, and at the end."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total

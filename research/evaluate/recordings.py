@@ -24,12 +24,12 @@ from errors import InvalidInput
 from research.evaluate.references import SpeakerRecordings, TranscribedRecording, write_manifest
 
 _FORMATS = {".g722": "g722", ".gsm": "gsm", ".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".oga": "ogg"}
-"""Suffix -> FFmpeg's name of the format, which it cannot recognise without a header, as in the first two."""
+"""Suffix -> FFmpeg's name of the format. The first two formats have no header by which FFmpeg could recognise them."""
 _RATE = 16_000
 _SECONDS = 9.0
-"""The length of each recording that is made."""
+"""The length of each reference in seconds."""
 _SHORTEST, _LONGEST = 1.5, 8.0
-"""The lengths of usable prompts in seconds: shorter ones are no sentences, longer ones may be music."""
+"""Minimum and maximum length of usable prompts in seconds: shorter ones are not sentences, longer ones may be music."""
 _PAUSE = np.zeros(round(0.3 * _RATE), np.float32)
 
 
@@ -48,7 +48,7 @@ def make_references(source: Path, folder: Path) -> list[SpeakerRecordings]:
     found = (_reference(folder, name, files) for name, files in prompts_of(source).items())
     references = [reference for reference in found if reference is not None]
     if len(references) < 2:
-        raise InvalidInput(f"{source} has no two folders with enough recordings. Give one with a folder per speaker.")
+        raise InvalidInput(f"{source} needs at least two folders with enough recordings, one for each speaker.")
     write_manifest(folder, references)
     return references
 
@@ -69,9 +69,9 @@ def read_prompt(path: Path) -> Recording:
 
 
 def prompts_of(source: Path) -> dict[str, list[Path]]:
-    """Return name -> recordings of the outermost folders; deeper ones, such as spoken digits, are the same speaker's.
+    """Return name -> recordings of each outermost folder with recordings. Folders of the same name are one speaker.
 
-    Folders of the same name are also one speaker.
+    Deeper folders, such as spoken digits, are the same speaker's and are left out.
     """
     folders: list[Path] = []
     speakers: dict[str, list[Path]] = {}
@@ -87,7 +87,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _reference(folder: Path, name: str, files: list[Path]) -> SpeakerRecordings | None:
-    """Write a recording of every other prompt, and one of the rest; None if there are too few prompts for two."""
+    """Write a recording of every other prompt and one of the rest. Return None if the prompts are too few for two."""
     first, other = (_joined(files[start::2]) for start in (0, 1))
     if first is None or other is None:
         return None

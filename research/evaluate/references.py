@@ -1,6 +1,6 @@
 """Recordings of speakers in a folder, listed in its `manifest.csv`: file, speaker, transcript.
 
-A speaker's first recording is cloned; further ones show how well speakers can be told apart.
+A speaker's first recording is cloned; further recordings measure how well speakers can be told apart.
 """
 
 import csv
@@ -16,7 +16,7 @@ COLUMNS = ("file", "speaker", "transcript")
 
 @dataclass(frozen=True)
 class TranscribedRecording:
-    """One recording in any common audio format, and its words, or "" if they are not known."""
+    """A recording in any common audio format, and its words, "" if unknown."""
 
     path: Path
     transcript: str
@@ -24,7 +24,7 @@ class TranscribedRecording:
 
 @dataclass(frozen=True)
 class SpeakerRecordings:
-    """A speaker: the recording that is cloned, and others."""
+    """A speaker: the recording that is cloned, and the speaker's other recordings."""
 
     speaker: str
     take: TranscribedRecording
@@ -34,7 +34,7 @@ class SpeakerRecordings:
 def read_references(folder: Path) -> list[SpeakerRecordings]:
     """Read the speakers of a folder, in the order of its manifest.
 
-    Raises NotFound without a manifest, InvalidInput for one that is unusable or names a missing file.
+    Raises NotFound if there is no manifest, InvalidInput if it is unusable or names a missing file.
     """
     path = folder / MANIFEST
     try:
@@ -82,5 +82,5 @@ def _field(row: dict[str, str | None], name: str) -> str:
 def _within(folder: Path, file: str) -> Path:
     path = folder / file
     if not path.is_file():
-        raise InvalidInput(f"The recording {path}, which {MANIFEST} lists, is not there. Add it or remove its line.")
+        raise InvalidInput(f"The recording {path}, which {MANIFEST} lists, is missing. Add it or remove its line.")
     return path

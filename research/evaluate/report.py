@@ -14,7 +14,7 @@ from research.evaluate.goals import Goal
 
 TABLE, PICTURE, RAW = "table.md", "methods.png", "results.json"
 _PICTURED = FIGURES[:6]
-"""The figures of quality, without those of time."""
+"""The figures of quality. Those of time are left out."""
 _PICTURE_COLUMNS = 3
 _COMPARED = [figure for figure in _PICTURED if figure.percent]
 """The figures by which methods are compared speaker by speaker."""
@@ -24,8 +24,8 @@ _COMPARED = [figure for figure in _PICTURED if figure.percent]
 class Results:
     """The results of one evaluation. `facts`: the models and settings, by name.
 
-    `methods`: the cells of each cloning method, and of the built-in voices and the codec. `main`: the method that is
-    compared with the others.
+    `methods`: the cells of each cloning method, of the built-in voices and of the codec. `main`: the method with which
+    the others are compared.
     """
 
     facts: Mapping[str, str]
@@ -80,7 +80,7 @@ def markdown(results: Results) -> str:
 
 
 def _compared(results: Results) -> list[str]:
-    """Return the table of differences, if there are methods to compare."""
+    """Return the table of differences between methods, or no lines if there is only one method."""
     own = results.methods[results.main]
     others = {
         method: cells
@@ -96,7 +96,7 @@ def _compared(results: Results) -> list[str]:
     return [
         f"## The method {results.main} less another",
         "",
-        "Speaker by speaker. If the interval contains zero, the two may be equal.",
+        "Paired by speaker. If the interval contains zero, the two may be equal.",
         "",
         *_table(["less", *(figure.heading for figure in _COMPARED)], rows),
         "",

@@ -1,8 +1,8 @@
 """`python -m research stages`: measure which part of a model loses the words and the voice.
 
-Held-out clips are made again from a later and later point of generation: the codec's own tokens, their first books
-(the fine stage makes the rest), the clip's true semantic tokens (the coarse stage follows them in a cloned voice), and
-the text. The difference between two rows is what one part loses. True semantic tokens are known only for speakers of
+Held-out clips are generated again from earlier and earlier points: from all codec tokens, from their first books (the
+fine stage adds the rest), from the clip's true semantic tokens (the coarse stage continues in a cloned voice), and from
+the text. The difference between two rows is the loss in one part. True semantic tokens are known only for speakers of
 the bundled model's recipe. The coarse and the fine stage run in transformers.
 """
 
@@ -51,7 +51,7 @@ def stages_command(
     references: Annotated[Path, typer.Option(help="The folder for the voices' recordings.")] = Path(".training/stages"),
     kokoro_voices: KokoroVoices = ARCHIVE,
 ) -> None:
-    """Measure words and voice of held-out clips that are made again from each stage's true input."""
+    """Measure words and voice of held-out clips, generated again from the true input of each stage."""
     models = LoadedModels(ModelChoice(model, device="cpu"))
     require_true_tokens(models)
     held_out = HeldOutVoices(kokoro_voices)
@@ -95,11 +95,11 @@ class Stages:
         self._fine_settings = kinds.BarkFineGenerationConfig(**named.fine_acoustics_config)
 
     def ways(self, clip: Clip, voice: VoicePrompt) -> Iterator[tuple[str, Samples]]:
-        """Yield the clip made again in each of WAYS, float32 (N,) at `sample_rate`. Draws are the same every time."""
-        said = audio.resample(recording_of(clip), self.sample_rate).samples
-        codes = self._codec.encode(said)
-        made: Mapping[str, Callable[[], Samples]] = {
-            "uncoded": lambda: said,
+        """Yield the clip, generated again in each of WAYS, float32 (N,) at `sample_rate`. Deterministic."""
+        samples = audio.resample(recording_of(clip), self.sample_rate).samples
+        codes = self._codec.encode(samples)
+        generators: Mapping[str, Callable[[], Samples]] = {
+            "uncoded": lambda: samples,
             "the codec": lambda: self._codec.decode(codes),
             "true coarse tokens": lambda: self._codec.decode(self._fine(codes[:COARSE_BOOKS], voice)),
             "true semantic tokens": lambda: self._codec.decode(self._fine(self._coarse(clip, voice), voice)),
@@ -107,7 +107,7 @@ class Stages:
         }
         for way in WAYS:
             torch.manual_seed(0)
-            yield way, made[way]()
+            yield way, generators[way]()
 
     @torch.inference_mode()
     def _coarse(self, clip: Clip, voice: VoicePrompt) -> Tokens:
@@ -126,7 +126,7 @@ class Stages:
 
 
 def measured(way: str, clip: Clip, recording: Recording, meter: Meter, known: Mapping[str, Embedding]) -> Cell:
-    """Return the cell of a clip that was made in a way. known: the voices of all speakers."""
+    """Return the cell of a clip that was generated again in a way. known: the voices of all speakers."""
     heard, voice = meter.words(recording), meter.voice(recording)
     errors = word_errors(clip.text, heard)
     return Cell(

@@ -12,9 +12,9 @@ Value = dict[str, Any]
 
 
 class Store:
-    """The results of one run by key: `store.once(key, make)` makes a result that is not stored, and stores it.
+    """The results of one run by key: `store.once(key, make)` makes a missing result and stores it.
 
-    `run` identifies what results depend on beside the key (models, recordings); lines of other runs stay in the file
+    `run` identifies everything else that results depend on (models, recordings); lines of other runs stay in the file
     and are ignored. A truncated last line is removed. Raises InvalidInput for a file of another kind.
     """
 
@@ -29,7 +29,7 @@ class Store:
         return key in self._values
 
     def once(self, key: str, make: Callable[[], Value]) -> Value:
-        """Return the value of `key`. Raises what `make` raises, and Unavailable when the disk cannot be written."""
+        """Return the value of `key`. Raises what `make` raises, and Unavailable if the disk cannot be written."""
         if key not in self._values:
             value = make()
             self._append({"run": self._run, "key": key, "value": value})

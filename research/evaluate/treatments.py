@@ -1,4 +1,4 @@
-"""Treatments that a recording may get between its generation and its check: coding, cutting, attenuation, noise."""
+"""Changes to a recording between its generation and its check: coding, cutting, attenuation, speed, noise."""
 
 import io
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def faster(recording: Recording) -> Recording:
 
 
 def noisy(recording: Recording) -> Recording:
-    """Add white noise 20 dB below the sound; the same noise for the same length."""
+    """Add white noise 20 dB below the sound. Recordings of the same length get the same noise."""
     noise = np.random.default_rng(recording.samples.size).standard_normal(recording.samples.size)
     level = np.sqrt(np.mean(recording.samples.astype(np.float64) ** 2)) / 10
     return Recording((recording.samples + level * noise).astype(np.float32), recording.sample_rate)

@@ -1,4 +1,4 @@
-"""Generate and measure lines of speech in cloned voices: the cells, of which every table is computed.
+"""Generate and measure lines of speech in cloned voices: the cells from which every table is computed.
 
 All results are stored, so that nothing is generated twice.
 """
@@ -31,7 +31,7 @@ from research.metrics.speakers import Embedding, similarity
 from training.shards import Clip, recording_of
 
 BUILT_IN, CODEC = "built-in", "codec"
-"""Names in the place of a method: the model's built-in voices, and the codec alone."""
+"""Names used in place of a method: the model's built-in voices, and the codec alone."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Cell:
 
     `speaker`: "" for the built-in voices and the codec. `heard`: the recognised words. `wrong`: word errors among
     `words`. `similarities`: to each reference speaker, 0..1. `log_f0`: see `research.metrics.pitch`. `quality`:
-    DNSMOS. `clone_seconds` and `say_seconds`: processing time; `seconds`: of speech. `sample`: the file's path in the
-    folder.
+    DNSMOS. `clone_seconds` and `say_seconds`: processing time; `seconds`: length of the speech. `sample`: the file's
+    path in the trial's folder.
     """
 
     method: str
@@ -62,18 +62,18 @@ class Cell:
 
     @property
     def errors(self) -> WordErrors:
-        """The word errors; in a failed line all words are missing."""
+        """The word errors; all words of a failed line count as missing."""
         return WordErrors(self.wrong, self.words)
 
     @classmethod
     def of(cls, value: Value) -> Self:
-        """Return the cell of a stored value."""
+        """Restore a cell from a stored value."""
         return cls(**value)
 
 
 @dataclass(frozen=True)
 class MeasuredSpeaker:
-    """A measured reference: the recording that is cloned, its embedding and pitch, and another one's embedding."""
+    """A measured reference: the cloned recording, its embedding and pitch, and the embedding of another recording."""
 
     name: str
     take: TranscribedRecording
@@ -125,7 +125,7 @@ class Trial:
         return Cell.of(self._store.once(f"{BUILT_IN}|{speaker}|{seed}|{text}", measured))
 
     def through_codec(self, clip: Clip) -> Cell:
-        """Measure a clip that is only encoded and decoded."""
+        """Measure a clip that was only encoded and decoded by the codec."""
 
         def measured() -> Value:
             codec = self.models.codec
@@ -158,8 +158,8 @@ class Trial:
 
     def _voice(self, key: str, take: TranscribedRecording) -> Value:
         def measured() -> Value:
-            heard = self._meter.all(self._clip(take))
-            return {"voice": heard.voice.tolist(), "log_f0": heard.log_f0}
+            figures = self._meter.all(self._clip(take))
+            return {"voice": figures.voice.tolist(), "log_f0": figures.log_f0}
 
         return self._store.once(key, measured)
 
@@ -174,7 +174,7 @@ class Trial:
         return self._said(cell, prompt, clone_seconds=seconds)
 
     def _clone(self, method: str, speaker: MeasuredSpeaker, seed: int) -> tuple[VoicePrompt, float]:
-        """Return the voice and the seconds that cloning took. A voice is cloned once for all texts."""
+        """Return the voice and the seconds of cloning. A voice is cloned once for all texts."""
         path = self._folder / "voices" / method / f"{speaker.name}-{seed}.npz"
         spec = self.models.engine.spec.prompt
 
@@ -182,10 +182,10 @@ class Trial:
             transcript = speaker.take.transcript or None
             subject = Subject(self._clip(speaker.take), self._language, transcript, seed, self._converter)
             started = time.perf_counter()
-            made = METHODS[method](self.models, subject, ProgressReporter())
+            clone = METHODS[method](self.models, subject, ProgressReporter())
             seconds = time.perf_counter() - started
             path.parent.mkdir(parents=True, exist_ok=True)
-            made.prompt.save(path)
+            clone.prompt.save(path)
             return {"seconds": seconds}
 
         seconds = self._store.once(f"clone|{method}|{speaker.name}|{seed}", make)["seconds"]
@@ -201,9 +201,9 @@ class Trial:
             raise
         except BarkeepError as error:
             return _failure(cell, error, self._language)
-        said = time.perf_counter() - started
+        say_seconds = time.perf_counter() - started
         value = self._heard(cell, Recording(speech.samples, speech.sample_rate))
-        return {**value, "clone_seconds": clone_seconds, "say_seconds": said}
+        return {**value, "clone_seconds": clone_seconds, "say_seconds": say_seconds}
 
     def _heard(self, cell: Cell, recording: Recording) -> Value:
         """Measure the speech of a cell, and save it as a sample."""
@@ -239,6 +239,6 @@ def _embedding(value: Value) -> Embedding:
 
 
 def _failure(cell: Cell, error: BarkeepError, language: str) -> Value:
-    """Return a cell without speech: all its words are missing."""
+    """Return the value of a cell without speech, with all words missing."""
     missing = word_errors(cell.text, "", language)
     return {**asdict(cell), "failed": error.message, "wrong": missing.wrong, "words": missing.words}

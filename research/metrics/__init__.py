@@ -1,1 +1,1 @@
-"""Measures of speech: words, voice, pitch and quality."""
+"""Measures of speech: word errors, voice, pitch and quality."""

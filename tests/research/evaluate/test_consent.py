@@ -66,7 +66,7 @@ def test_a_person_is_measured_by_recordings_that_are_not_in_both(tmp_path: Path)
     assert (len(measured.clips), len(measured.answers[""])) == (4, 4)
     assert set(measured.answers) == {"", *consent._TREATED}
     assert not measured.speaks
-    with pytest.raises(InvalidInput, match="seconds of speech"):
+    with pytest.raises(InvalidInput, match="s of speech"):
         voice_of("p", sorted(tmp_path.iterdir())[:3], SpeakerEncoder())
 
 

@@ -35,7 +35,7 @@ def test_people_are_taken_in_turn_and_never_those_that_thresholds_were_chosen_on
     people(tmp_path, 2, 4)
     levels = [round(float(recording.samples[8_000]), 2) for recording in chosen(tmp_path, 3)]
     assert levels == [0.01, 0.02, 0.01]
-    with pytest.raises(InvalidInput, match="only 4 recordings"):
+    with pytest.raises(InvalidInput, match="only 4 usable"):
         chosen(tmp_path, 5)
 
 
